@@ -1,1 +1,12 @@
-//! placeholder
+//! Everything that crosses a wire of Eventify: ids, money, the signed ticket token, the messages
+//! between core and edge, the venue's LAN API, the error body.
+//!
+//! Deliberately not here: IO, an async runtime, SQL, reading a clock, making randomness. A type in
+//! this crate means the same on every hop.
+
+pub mod error;
+pub mod hash;
+pub mod ids;
+pub mod money;
+pub mod time;
+pub mod verdict;
