@@ -1,0 +1,200 @@
+//! The HTTPS API that an edge node serves on the venue's LAN, to scanners and its own tools.
+//!
+//! | method and path | request | answer |
+//! |---|---|---|
+//! | `POST /v1/pairings` | [`PairingRequest`] | [`PairingAnswer`] |
+//! | `POST /v1/tokens` | signed, no body | [`AccessToken`] |
+//! | `POST /v1/scans` | signed, [`ScanRequest`] | [`ScanAnswer`] |
+//! | `GET /v1/status` | signed | [`NodeStatus`] |
+//! | `GET /v1/stream` | signed | server-sent events, each a [`StreamEvent`] |
+//!
+//! "Signed" is [`signature`]. Errors have the body of [`crate::error`].
+
+pub mod signature;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{GateId, NodeId, ScanId, ScannerId, VenueId},
+    sync::{Digest, Epoch, JournalHead, Position},
+    time::CoreTime,
+    verdict::{DecidedBy, Mode, Verdict},
+};
+
+/// Longest token text that a scan may carry; longer ones are `Unreadable` unread.
+pub const MAX_SCANNED_CHARS: usize = 512;
+
+/// `POST /v1/scans`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScanRequest {
+    /// Made at the trigger, kept until a final verdict was shown (`ADMISSION` 3.1).
+    pub scan_id: ScanId,
+    /// Where.
+    pub gate_id: GateId,
+    /// What was read, as read.
+    pub token: String,
+}
+
+/// The answer to a scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanAnswer {
+    /// The scan.
+    pub scan_id: ScanId,
+    /// The verdict and its facts, in the same object.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Name of the gate of the first entry, beside `AlreadyUsed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_gate_name: Option<String>,
+    /// In which mode it was decided.
+    pub mode: Mode,
+    /// Age of the cache at the decision.
+    pub cache_age_ms: Option<u64>,
+    /// The limit in force: the scanner adds its own time since the trigger and shows green only
+    /// while the sum is within it (`ADMISSION` 3.9).
+    pub max_cache_age_ms: u64,
+    /// By whom.
+    pub decided_by: DecidedBy,
+    /// The verdict is the one given to the same scan before.
+    pub repeated: bool,
+}
+
+/// `GET /v1/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeStatus {
+    /// This node.
+    pub node_id: NodeId,
+    /// Its venue.
+    pub venue_id: VenueId,
+    /// Version of its software.
+    pub software: String,
+    /// The mode.
+    pub mode: Mode,
+    /// Why it is not `Online`, as a stable code.
+    pub reason: Option<String>,
+    /// Age of the cache.
+    pub cache_age_ms: Option<u64>,
+    /// The limit in force.
+    pub max_cache_age_ms: u64,
+    /// The replica.
+    pub replica: ReplicaStatus,
+    /// The journal.
+    pub journal: JournalStatus,
+    /// Core time as the node can bound it.
+    pub core_time: Option<CoreTime>,
+    /// The gates that this node may decide for.
+    pub gates: Vec<GateStatus>,
+}
+
+/// The replica of the venue's feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaStatus {
+    /// Which database it follows.
+    pub epoch: Option<Epoch>,
+    /// Its position.
+    pub position: Position,
+    /// The feed's head, as last heard.
+    pub head: Position,
+    /// Its digest.
+    pub digest: Option<Digest>,
+    /// Tickets in it.
+    pub tickets: u64,
+}
+
+/// The journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalStatus {
+    /// Its end.
+    pub head: JournalHead,
+    /// Rows that the core has not acknowledged.
+    pub unacknowledged: u64,
+}
+
+/// A gate, with what it did since the node started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GateStatus {
+    /// Which gate.
+    pub gate_id: GateId,
+    /// The name on the door.
+    pub name: String,
+    /// Guests admitted by this node.
+    pub admitted: u64,
+    /// Scans refused by this node.
+    pub refused: u64,
+}
+
+/// One event of `GET /v1/stream`; the event's name is its `type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum StreamEvent {
+    /// The mode, its reason and the countdown; sent on change and at least every second.
+    Mode {
+        /// The mode.
+        mode: Mode,
+        /// Why it is not `Online`.
+        reason: Option<String>,
+        /// Age of the cache.
+        cache_age_ms: Option<u64>,
+        /// The limit in force.
+        max_cache_age_ms: u64,
+        /// What is left until `Locked`; none when `Online` or `Locked`.
+        remaining_ms: Option<u64>,
+        /// Progress while `Resyncing`: journal rows not yet acknowledged.
+        unacknowledged: u64,
+    },
+    /// Counts of each gate; sent when they have changed, at most every second.
+    Counts {
+        /// All gates of this node.
+        gates: Vec<GateStatus>,
+    },
+}
+
+/// `POST /v1/pairings`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PairingRequest {
+    /// The one-time code that the node shows.
+    pub code: String,
+    /// The scanner's Ed25519 public key, base64url without padding.
+    pub public_key: String,
+    /// The staff's name for the scanner.
+    pub label: String,
+}
+
+/// Answer to a pairing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairingAnswer {
+    /// The scanner's id from now on.
+    pub scanner_id: ScannerId,
+    /// The node.
+    pub node_id: NodeId,
+    /// Its venue.
+    pub venue_id: VenueId,
+    /// The gates that the scanner may scan for.
+    pub gates: Vec<GateId>,
+    /// The first access token.
+    pub access: AccessToken,
+}
+
+/// A short-lived right to use the API, bound to the scanner's key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessToken {
+    /// Sent as `Authorization: Bearer`.
+    pub token: String,
+    /// Seconds until it ends, in the node's boottime.
+    pub expires_in: u64,
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
+    }
+}

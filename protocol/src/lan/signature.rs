@@ -1,0 +1,164 @@
+//! How a scanner signs its requests: HTTP Message Signatures (RFC 9421) with one fixed set of
+//! components, Ed25519, and `Content-Digest` (RFC 9530, sha-256) for the body.
+//!
+//! Signed are method, path, content digest and authorization. The scan id stands in the
+//! body and is thereby signed too; it also makes a replay harmless, for the same scan gets the same
+//! verdict. Only this set is accepted; parameters that the node does not know are refused.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+
+use crate::ids::ScannerId;
+
+/// Name of the digest header.
+pub const CONTENT_DIGEST: &str = "content-digest";
+/// Name of the header that says what is signed.
+pub const SIGNATURE_INPUT: &str = "signature-input";
+/// Name of the header with the signature.
+pub const SIGNATURE: &str = "signature";
+
+/// What is signed of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// `POST`.
+    pub method: &'a str,
+    /// `/v1/scans`; the API takes no queries.
+    pub path: &'a str,
+    /// The whole value of the `Authorization` header; empty before the first access token.
+    pub authorization: &'a str,
+    /// The body's bytes.
+    pub body: &'a [u8],
+}
+
+/// The three headers of a signed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headers {
+    /// `Content-Digest`.
+    pub content_digest: String,
+    /// `Signature-Input`.
+    pub signature_input: String,
+    /// `Signature`.
+    pub signature: String,
+}
+
+/// Why a request is not accepted as signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// `Signature-Input` is not the one form that is accepted.
+    #[error("Signature-Input is not of the accepted form")]
+    Input,
+    /// The body is not the one that was signed.
+    #[error("Content-Digest does not match the body")]
+    Digest,
+    /// The signature does not hold.
+    #[error("the signature does not verify")]
+    Signature,
+}
+
+const COMPONENTS: &str = r#"("@method" "@path" "content-digest" "authorization")"#;
+
+/// Signs a request.
+#[must_use]
+pub fn sign(request: &Signed<'_>, scanner: ScannerId, key: &SigningKey) -> Headers {
+    let content_digest = digest(request.body);
+    let parameters = parameters(scanner);
+    let signature = key.sign(base(request, &content_digest, &parameters).as_bytes());
+    Headers {
+        content_digest,
+        signature_input: format!("sig={parameters}"),
+        signature: format!("sig=:{}:", STANDARD.encode(signature.to_bytes())),
+    }
+}
+
+/// Reads who claims to have signed, to look the key up.
+///
+/// # Errors
+/// [`SignatureError::Input`].
+pub fn claimed_scanner(signature_input: &str) -> Result<ScannerId, SignatureError> {
+    signature_input
+        .strip_prefix("sig=")
+        .and_then(|rest| rest.strip_prefix(COMPONENTS))
+        .and_then(|rest| rest.strip_prefix(";alg=\"ed25519\";keyid=\""))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .and_then(|id| id.parse().ok())
+        .ok_or(SignatureError::Input)
+}
+
+/// Verifies a request against the key of the scanner that it claims.
+///
+/// # Errors
+/// See [`SignatureError`].
+pub fn verify(
+    request: &Signed<'_>,
+    headers: &Headers,
+    key: &VerifyingKey,
+) -> Result<ScannerId, SignatureError> {
+    let scanner = claimed_scanner(&headers.signature_input)?;
+    if digest(request.body) != headers.content_digest {
+        return Err(SignatureError::Digest);
+    }
+    let bytes = headers
+        .signature
+        .strip_prefix("sig=:")
+        .and_then(|rest| rest.strip_suffix(':'))
+        .and_then(|text| STANDARD.decode(text).ok())
+        .ok_or(SignatureError::Signature)?;
+    let signature = Signature::from_slice(&bytes).map_err(|_| SignatureError::Signature)?;
+    let base = base(request, &headers.content_digest, &parameters(scanner));
+    key.verify_strict(base.as_bytes(), &signature).map_err(|_| SignatureError::Signature)?;
+    Ok(scanner)
+}
+
+fn digest(body: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(body)))
+}
+
+fn parameters(scanner: ScannerId) -> String {
+    format!("{COMPONENTS};alg=\"ed25519\";keyid=\"{scanner}\"")
+}
+
+/// The signature base (RFC 9421 section 2.5).
+fn base(request: &Signed<'_>, content_digest: &str, parameters: &str) -> String {
+    format!(
+        "\"@method\": {}\n\"@path\": {}\n\"content-digest\": {content_digest}\n\
+         \"authorization\": {}\n\"@signature-params\": {parameters}",
+        request.method, request.path, request.authorization,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn request(body: &[u8]) -> Signed<'_> {
+        Signed { method: "POST", path: "/v1/scans", authorization: "Bearer abc", body }
+    }
+
+    #[test]
+    fn a_signed_request_verifies_and_any_change_does_not() {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let scanner = ScannerId(Uuid::from_u128(42));
+        let headers = sign(&request(b"{}"), scanner, &key);
+        let public = key.verifying_key();
+        assert_eq!(verify(&request(b"{}"), &headers, &public), Ok(scanner));
+        assert_eq!(verify(&request(b"{ }"), &headers, &public), Err(SignatureError::Digest));
+        for changed in [
+            Signed { method: "GET", ..request(b"{}") },
+            Signed { path: "/v1/status", ..request(b"{}") },
+            Signed { authorization: "Bearer abd", ..request(b"{}") },
+        ] {
+            assert_eq!(verify(&changed, &headers, &public), Err(SignatureError::Signature));
+        }
+        let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        assert_eq!(verify(&request(b"{}"), &headers, &other), Err(SignatureError::Signature));
+    }
+
+    #[test]
+    fn only_the_fixed_components_are_accepted() {
+        let narrowed = r#"sig=("@method");alg="ed25519";keyid="00000000-0000-0000-0000-00000000002a""#;
+        assert_eq!(claimed_scanner(narrowed), Err(SignatureError::Input));
+    }
+}

@@ -1,0 +1,172 @@
+//! From the core to an edge node.
+
+use minicbor::{Decode, Encode, bytes::ByteVec};
+
+use crate::{
+    hash::Hash32,
+    ids::{IncarnationId, MessageId, ScanId, SnapshotId},
+    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position},
+    time::CoreTime,
+    verdict::Verdict,
+};
+
+/// A message to a node.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Down {
+    /// Answer to `Hello`.
+    #[n(0)]
+    Welcome(#[n(0)] Welcome),
+    /// Answer to `Ask`: a signed sync point (`SyncPoint::verify`).
+    #[n(1)]
+    Point(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// Answer to `Scan`.
+    #[n(2)]
+    Verdict(#[n(0)] ScanVerdict),
+    /// New entries of the feed.
+    #[n(3)]
+    Delta(#[n(0)] Delta),
+    /// A part of a snapshot.
+    #[n(4)]
+    Chunk(#[n(0)] Chunk),
+    /// The core holds the journal up to here.
+    #[n(5)]
+    JournalAck(#[n(0)] JournalAck),
+    /// Settings of this one node.
+    #[n(6)]
+    Config(#[n(0)] Config),
+}
+
+/// See [`Down::Welcome`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Welcome {
+    /// The `Hello` that this answers.
+    #[n(0)]
+    pub answers: MessageId,
+    /// Which database.
+    #[n(1)]
+    pub epoch: Epoch,
+    /// The feed's head.
+    #[n(2)]
+    pub head: Position,
+    /// The digest algorithm agreed.
+    #[n(3)]
+    pub algorithm: u8,
+    /// The venue's digest key.
+    #[n(4)]
+    pub digest_key: DigestKey,
+    /// How the node gets to the head.
+    #[n(5)]
+    pub plan: Plan,
+    /// What the core holds of this node's journal; none if nothing.
+    #[n(6)]
+    pub journal: Option<JournalHead>,
+}
+
+/// How a node gets to the feed's head.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Plan {
+    /// Its replica can be joined on: deltas from `from` follow.
+    #[n(0)]
+    Delta {
+        /// The replica's position.
+        #[n(0)]
+        from: Position,
+    },
+    /// It has to begin anew: pull this snapshot, then deltas follow from its position.
+    #[n(1)]
+    Snapshot {
+        /// Which snapshot.
+        #[n(0)]
+        id: SnapshotId,
+        /// The feed position that it holds.
+        #[n(1)]
+        position: Position,
+        /// Number of chunks.
+        #[n(2)]
+        chunks: u32,
+        /// SHA-256 over all chunks' bytes in order.
+        #[n(3)]
+        hash: Hash32,
+    },
+}
+
+/// See [`Down::Verdict`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ScanVerdict {
+    /// The scan that this answers.
+    #[n(0)]
+    pub scan: ScanId,
+    /// The core's verdict.
+    #[n(1)]
+    pub verdict: Verdict,
+    /// When the core decided.
+    #[n(2)]
+    pub at: CoreTime,
+}
+
+/// See [`Down::Delta`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Delta {
+    /// Which database.
+    #[n(0)]
+    pub epoch: Epoch,
+    /// The position before the first entry.
+    #[n(1)]
+    pub from: Position,
+    /// The position of the last entry: `from` + number of entries.
+    #[n(2)]
+    pub to: Position,
+    /// The entries at `from` + 1, …, `to`.
+    #[n(3)]
+    pub entries: Vec<FeedEntry>,
+}
+
+/// See [`Down::Chunk`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Chunk {
+    /// Which snapshot.
+    #[n(0)]
+    pub snapshot: SnapshotId,
+    /// Which part, from 0.
+    #[n(1)]
+    pub index: u32,
+    /// Number of parts.
+    #[n(2)]
+    pub of: u32,
+    /// CBOR array of `FeedEntry`s, whole in each chunk.
+    #[n(3)]
+    pub bytes: ByteVec,
+}
+
+/// See [`Down::JournalAck`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct JournalAck {
+    /// Which file.
+    #[n(0)]
+    pub incarnation: IncarnationId,
+    /// The contiguous end that the core holds; 0 if nothing.
+    #[n(1)]
+    pub seq: u64,
+    /// The hash of that row: another one than the node's is a fork.
+    #[n(2)]
+    pub hash: Hash32,
+    /// Feed position by which all effects of these rows are in the feed (`ADMISSION` 3.6).
+    #[n(3)]
+    pub position: Position,
+}
+
+/// See [`Down::Config`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Config {
+    /// Revoked: the node locks and stays locked.
+    #[n(0)]
+    pub revoked: bool,
+}

@@ -1,0 +1,240 @@
+//! The journal's rows: what a node decided, hash-chained (`ADMISSION` sections 1.6, 3.5 and 4).
+//!
+//! A row's hash is SHA-256 over its exact bytes, which name the hash before it. Rows travel and are
+//! stored as those bytes, so that any reader can check the chain.
+
+use minicbor::{Decode, Decoder, Encode};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hash::Hash32,
+    ids::{BootId, GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
+    sync::{Epoch, Position},
+    time::{BootTime, CoreInterval, CoreTime, WallTime},
+    verdict::{DecidedBy, Mode, Verdict},
+};
+
+/// The end of a chain, as far as somebody holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
+#[cbor(array)]
+pub struct JournalHead {
+    /// Which file.
+    #[n(0)]
+    pub incarnation: IncarnationId,
+    /// The last row held; 0 if none.
+    #[n(1)]
+    pub seq: u64,
+    /// Its hash; zero if none.
+    #[n(2)]
+    pub hash: Hash32,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cbor(array)]
+pub struct JournalRow {
+    /// Which file.
+    #[n(0)]
+    pub incarnation: IncarnationId,
+    /// From 1, without gaps.
+    #[n(1)]
+    pub seq: u64,
+    /// Hash of the row before; zero in the first.
+    #[n(2)]
+    pub previous: Hash32,
+    /// When.
+    #[n(3)]
+    pub at: Moment,
+    /// What.
+    #[n(4)]
+    pub entry: JournalEntry,
+}
+
+/// A moment as a node can prove it. The wall clock is information only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cbor(array)]
+pub struct Moment {
+    /// The boot in which `boottime` counts.
+    #[n(0)]
+    pub boot: BootId,
+    /// The node's `CLOCK_BOOTTIME`.
+    #[n(1)]
+    pub boottime: BootTime,
+    /// The node's wall clock.
+    #[n(2)]
+    pub wall: WallTime,
+    /// The span of core time that the node could prove; none before the core's first answer.
+    #[n(3)]
+    pub core: Option<CoreInterval>,
+}
+
+/// What a row records. Overrides, undos and sales come with their own variants.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[cbor(flat)]
+pub enum JournalEntry {
+    /// The first row of a file.
+    #[n(0)]
+    Opened {
+        /// Whose journal.
+        #[n(0)]
+        node: NodeId,
+        /// The chain that this one goes on from after a fork or a lost disk.
+        #[n(1)]
+        succeeds: Option<JournalHead>,
+    },
+    /// A scan was decided and is about to be shown.
+    #[n(1)]
+    Decision(#[n(0)] Decision),
+    /// The decision in row `row` was never shown as it stands: the cache had aged past the limit
+    /// while it was written (`ADMISSION` 3.5). `ResyncRequired` was shown instead.
+    #[n(2)]
+    Voided {
+        /// The row's sequence number in this incarnation.
+        #[n(0)]
+        row: u64,
+        /// Its scan.
+        #[n(1)]
+        scan: ScanId,
+    },
+}
+
+/// One verdict, with all that explains it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cbor(array)]
+pub struct Decision {
+    /// The scan.
+    #[n(0)]
+    pub scan: ScanId,
+    /// Who scanned.
+    #[n(1)]
+    pub scanner: ScannerId,
+    /// Where.
+    #[n(2)]
+    pub gate: GateId,
+    /// Hash of the token's bytes; of the text as scanned if it could not be read.
+    #[n(3)]
+    pub token: Hash32,
+    /// The ticket, if the token was good.
+    #[n(4)]
+    pub ticket: Option<TicketId>,
+    /// Its performance.
+    #[n(5)]
+    pub performance: Option<PerformanceId>,
+    /// What was shown.
+    #[n(6)]
+    pub verdict: Verdict,
+    /// In which mode.
+    #[n(7)]
+    pub mode: Mode,
+    /// By whom it was decided.
+    #[n(8)]
+    pub decided_by: DecidedBy,
+    /// Age of the cache at the decision; none if nothing could be said of it.
+    #[n(9)]
+    pub cache_age_ms: Option<u64>,
+    /// The sync point that the age counts from.
+    #[n(10)]
+    pub point: Option<PointRef>,
+    /// Earlier scans of this ticket for which this node showed no `Admit` and never will
+    /// (`ADMISSION` 3.4).
+    #[n(11)]
+    pub replaces: Vec<ScanId>,
+}
+
+/// Which sync point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[cbor(array)]
+pub struct PointRef {
+    /// Its epoch.
+    #[n(0)]
+    pub epoch: Epoch,
+    /// Its feed position.
+    #[n(1)]
+    pub position: Position,
+    /// Its time of truth.
+    #[n(2)]
+    pub truth: CoreTime,
+}
+
+/// A row with its bytes and hash, which belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedRow {
+    row: JournalRow,
+    bytes: Vec<u8>,
+    hash: Hash32,
+}
+
+/// Why bytes are no row.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// Not the CBOR of a row.
+    #[error("malformed journal row: {0}")]
+    Malformed(#[from] minicbor::decode::Error),
+    /// Not the one encoding that a row has, or something follows it.
+    #[error("journal row is not in its canonical encoding")]
+    NotCanonical,
+}
+
+impl SealedRow {
+    /// Encodes and hashes a row.
+    #[must_use]
+    pub fn seal(row: JournalRow) -> Self {
+        let bytes = minicbor::to_vec(&row).expect("writing to a Vec can't fail");
+        let hash = Hash32::of(&bytes);
+        Self { row, bytes, hash }
+    }
+
+    /// Reads a row from its bytes.
+    ///
+    /// # Errors
+    /// See [`RowError`].
+    pub fn read(bytes: &[u8]) -> Result<Self, RowError> {
+        let row: JournalRow = Decoder::new(bytes).decode()?;
+        let sealed = Self::seal(row);
+        if sealed.bytes == bytes { Ok(sealed) } else { Err(RowError::NotCanonical) }
+    }
+
+    /// The row.
+    #[must_use]
+    pub fn row(&self) -> &JournalRow {
+        &self.row
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its hash.
+    #[must_use]
+    pub fn hash(&self) -> Hash32 {
+        self.hash
+    }
+
+    /// The head of a chain that ends with this row.
+    #[must_use]
+    pub fn head(&self) -> JournalHead {
+        JournalHead { incarnation: self.row.incarnation, seq: self.row.seq, hash: self.hash }
+    }
+}
+
+impl JournalHead {
+    /// A file without rows.
+    #[must_use]
+    pub fn empty(incarnation: IncarnationId) -> Self {
+        Self { incarnation, seq: 0, hash: Hash32::ZERO }
+    }
+
+    /// Whether a row is the next of this chain.
+    #[must_use]
+    pub fn is_followed_by(&self, row: &JournalRow) -> bool {
+        row.incarnation == self.incarnation
+            && row.seq == self.seq + 1
+            && row.previous == self.hash
+    }
+}

@@ -1,0 +1,26 @@
+//! The messages between core and edge node (`DESIGN` section 5, `ADMISSION`).
+//!
+//! CBOR (RFC 8949), one versioned [`Envelope`], encoded with `minicbor` as arrays with fixed
+//! indexes: a field is only ever added at the end and optional, an index is never used again.
+//!
+//! MQTT topics are `ev1/up/<node>/<kind>` and `ev1/down/<node>/<kind>`, see [`topic`].
+
+mod down;
+mod envelope;
+mod feed;
+mod journal;
+mod point;
+pub mod topic;
+mod up;
+
+pub use down::{Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, Welcome};
+pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
+pub use feed::{
+    DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
+    PolicyEntry, Position, Subject, TicketEntry, TicketState, UsedBy, Value,
+};
+pub use journal::{
+    Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
+};
+pub use point::{Nonce, PointError, SyncPoint};
+pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};
