@@ -7,6 +7,9 @@
 pub mod error;
 pub mod hash;
 pub mod ids;
+pub mod keys;
 pub mod money;
+pub mod qr;
 pub mod time;
+pub mod token;
 pub mod verdict;

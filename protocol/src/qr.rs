@@ -1,0 +1,156 @@
+//! QR codes of tokens: level M, alphanumeric, version 9 or smaller, a quiet zone of four modules.
+//!
+//! Deliberately not here: colours and logos inside the code. They cost the error correction that a
+//! cracked phone screen needs.
+
+use std::{fmt::Write as _, io::Cursor};
+
+use image::{GrayImage, ImageFormat, Luma};
+use qrcode::{Color, EcLevel, QrCode, Version};
+
+/// The largest version that scanners at the gates are asked to read.
+pub const MAX_VERSION: i16 = 9;
+
+/// The margin that ISO/IEC 18004 asks for, in modules.
+pub const QUIET_ZONE_MODULES: u32 = 4;
+
+/// How a code is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    module_px: u32,
+}
+
+/// The size of a module is out of range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a module is 1 to {} pixels wide", Options::MAX_MODULE_PX)]
+pub struct InvalidModuleSize;
+
+impl Options {
+    /// The widest module, in pixels: a code of 61 modules across is then 1,952 pixels wide.
+    pub const MAX_MODULE_PX: u32 = 32;
+
+    /// Modules of this many pixels (in SVG: user units).
+    ///
+    /// # Errors
+    /// [`InvalidModuleSize`] for 0 or more than [`Self::MAX_MODULE_PX`].
+    pub fn with_module_px(module_px: u32) -> Result<Self, InvalidModuleSize> {
+        if (1..=Self::MAX_MODULE_PX).contains(&module_px) {
+            Ok(Self { module_px })
+        } else {
+            Err(InvalidModuleSize)
+        }
+    }
+}
+
+impl Default for Options {
+    /// 8 pixels: about 5 cm at 254 dpi for the largest code.
+    fn default() -> Self {
+        Self { module_px: 8 }
+    }
+}
+
+/// The text does not fit the codes that gates read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QrError {
+    /// It needs more than version [`MAX_VERSION`] at level M.
+    #[error("the text needs a QR code larger than version {MAX_VERSION}")]
+    TooLong,
+    /// The picture could not be written.
+    #[error("the picture could not be written")]
+    Encoding,
+}
+
+/// The code as a grey-scale PNG.
+///
+/// # Errors
+/// [`QrError`].
+pub fn png(text: &str, options: Options) -> Result<Vec<u8>, QrError> {
+    let modules = Modules::of(text)?;
+    let side = modules.side_with_margin() * options.module_px;
+    let image = GrayImage::from_fn(side, side, |x, y| {
+        let dark = modules.is_dark(x / options.module_px, y / options.module_px);
+        Luma([if dark { 0 } else { u8::MAX }])
+    });
+    let mut png = Cursor::new(Vec::new());
+    image
+        .write_to(&mut png, ImageFormat::Png)
+        .map_err(|_| QrError::Encoding)?;
+    Ok(png.into_inner())
+}
+
+/// The code as an SVG document of one path, black on white.
+///
+/// # Errors
+/// [`QrError::TooLong`].
+pub fn svg(text: &str, options: Options) -> Result<String, QrError> {
+    let modules = Modules::of(text)?;
+    let side = modules.side_with_margin();
+    let px = side * options.module_px;
+    let mut path = String::new();
+    for y in 0..side {
+        for x in 0..side {
+            if modules.is_dark(x, y) {
+                write!(path, "M{x} {y}h1v1h-1z").map_err(|_| QrError::Encoding)?;
+            }
+        }
+    }
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{px}\" height=\"{px}\" \
+         viewBox=\"0 0 {side} {side}\" shape-rendering=\"crispEdges\">\
+         <path fill=\"#fff\" d=\"M0 0h{side}v{side}H0z\"/><path d=\"{path}\"/></svg>"
+    ))
+}
+
+/// The version that the text needs, 1 to [`MAX_VERSION`].
+///
+/// # Errors
+/// [`QrError::TooLong`].
+pub fn version(text: &str) -> Result<i16, QrError> {
+    code(text).map(|(_, version)| version)
+}
+
+fn code(text: &str) -> Result<(QrCode, i16), QrError> {
+    let code =
+        QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| QrError::TooLong)?;
+    match code.version() {
+        Version::Normal(version) if version <= MAX_VERSION => Ok((code, version)),
+        Version::Normal(_) | Version::Micro(_) => Err(QrError::TooLong),
+    }
+}
+
+struct Modules {
+    side: u32,
+    dark: Vec<bool>,
+}
+
+impl Modules {
+    fn of(text: &str) -> Result<Self, QrError> {
+        let (code, version) = code(text)?;
+        let side = u32::try_from(17 + 4 * version).map_err(|_| QrError::TooLong)?;
+        let dark = code
+            .into_colors()
+            .into_iter()
+            .map(|color| color == Color::Dark)
+            .collect();
+        Ok(Self { side, dark })
+    }
+
+    fn side_with_margin(&self) -> u32 {
+        self.side + 2 * QUIET_ZONE_MODULES
+    }
+
+    /// By position in the picture, margin included.
+    fn is_dark(&self, x: u32, y: u32) -> bool {
+        let inside = |at: u32| {
+            at.checked_sub(QUIET_ZONE_MODULES)
+                .filter(|at| *at < self.side)
+        };
+        let (Some(column), Some(row)) = (inside(x), inside(y)) else {
+            return false;
+        };
+        self.dark
+            .get((row * self.side + column) as usize)
+            .copied()
+            .unwrap_or(false)
+    }
+}
