@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A category or zone, as gates and staff know it: `STALLS`, `ZONE-B`, `VIP.2`.
@@ -72,6 +73,16 @@ impl<'de> Deserialize<'de> for CategoryCode {
         String::deserialize(deserializer)?
             .parse()
             .map_err(D::Error::custom)
+    }
+}
+
+impl JsonSchema for CategoryCode {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CategoryCode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Z0-9._-]{1,16}$" })
     }
 }
 
