@@ -1,0 +1,290 @@
+//! Holds: what is asked for, what is given, and why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, VenueId};
+use eventify_protocol::token::CategoryCode;
+
+/// Most seats and zone entries of one hold.
+pub const MAX_PLACES_PER_HOLD: usize = 50;
+/// Most units of a zone in one entry of a hold.
+pub const MAX_UNITS_PER_BUCKET: u32 = 500;
+/// Shortest life of a hold that a service account takes.
+pub const MIN_TTL_SECONDS: u32 = 60;
+/// Longest life of a hold that a service account takes.
+pub const MAX_TTL_SECONDS: u32 = 900;
+
+/// A claim on places of one performance, all or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldRequest {
+    /// Made by the caller, and the idempotency key: the same request again answers the same.
+    pub hold: HoldId,
+    /// Whose seats and zones.
+    pub performance: PerformanceId,
+    /// Numbered seats, each once.
+    pub seats: Vec<SeatWanted>,
+    /// Units of zones. One zone can stand several times, with different categories.
+    pub buckets: Vec<BucketWanted>,
+    /// From then on the places are free again, unless the hold was extended or sold.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A numbered seat, and the price category that it is wanted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatWanted {
+    /// Which.
+    pub seat: SeatRef,
+    /// Refused with [`HoldError::CategoryNotAllowed`] where the seat doesn't have it.
+    pub category: Option<CategoryCode>,
+}
+
+/// Units of a zone, and the price category that they are wanted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketWanted {
+    /// Which.
+    pub bucket: BucketId,
+    /// How many, from 1.
+    pub quantity: u32,
+    /// Refused with [`HoldError::CategoryNotAllowed`] where the zone doesn't have it.
+    pub category: Option<CategoryCode>,
+}
+
+/// How a client names a seat: by id or by label (CONTRACT 23).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeatRef {
+    /// `0198…`
+    Id(SeatId),
+    /// `A-12`
+    Label(String),
+}
+
+impl SeatRef {
+    /// A UUID is an id, everything else a label.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Label(text.to_owned()), Self::Id)
+    }
+}
+
+impl std::fmt::Display for SeatRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Label(label) => f.write_str(label),
+        }
+    }
+}
+
+/// The places that a hold has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The hold.
+    pub hold: HoldId,
+    /// Whose places.
+    pub performance: PerformanceId,
+    /// Where.
+    pub venue: VenueId,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+    /// In the order of the request.
+    pub seats: Vec<HeldSeat>,
+    /// In the order of the request.
+    pub buckets: Vec<HeldBucket>,
+}
+
+/// A seat that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSeat {
+    /// Id.
+    pub seat: SeatId,
+    /// `A-12`
+    pub label: String,
+    /// The category asked for, or the only one allowed.
+    pub category: Option<CategoryCode>,
+    /// Price categories allowed on this seat at this performance.
+    pub allowed: Vec<CategoryCode>,
+}
+
+/// Units of a zone that are held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBucket {
+    /// Id.
+    pub bucket: BucketId,
+    /// The zone's name.
+    pub zone: String,
+    /// Units.
+    pub quantity: u32,
+    /// The category asked for, or the only one allowed.
+    pub category: Option<CategoryCode>,
+    /// Price categories allowed in this zone at this performance.
+    pub allowed: Vec<CategoryCode>,
+}
+
+/// A part of a hold that is given back: a removed cart item, a refunded ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRelease {
+    /// The idempotency key: the cart item's or the ticket's id.
+    pub id: uuid::Uuid,
+    /// Out of which hold; places that another hold has are left alone.
+    pub hold: HoldId,
+    /// Seats.
+    pub seats: Vec<SeatId>,
+    /// Zones and units.
+    pub buckets: Vec<(BucketId, u32)>,
+}
+
+/// What is not to be had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutOfStock {
+    /// Labels of the seats that somebody else has.
+    pub seats: Vec<String>,
+    /// Zones with too few units.
+    pub buckets: Vec<BucketShortage>,
+}
+
+/// A zone with too few units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BucketShortage {
+    /// Which.
+    pub bucket: BucketId,
+    /// Units asked for.
+    pub wanted: u32,
+    /// Units left at the time.
+    pub remaining: u32,
+}
+
+/// Why a hold was not taken. All but the last are answers; a breaker counts only the last.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// Nothing asked for, a seat twice, too much at once, an end in the past.
+    #[error("'{field}' {issue}")]
+    Invalid {
+        /// JSON name.
+        field: &'static str,
+        /// What is wrong with it.
+        issue: String,
+    },
+    /// No such performance, or its seats are not laid out yet.
+    #[error("the performance is not known")]
+    UnknownPerformance,
+    /// Its event is not published.
+    #[error("the performance is not on sale")]
+    NotOnSale,
+    /// It was cancelled.
+    #[error("the performance was cancelled")]
+    Cancelled,
+    /// The performance has no such seats.
+    #[error("the performance has no seat {}", .0.join(", "))]
+    UnknownSeats(Vec<String>),
+    /// The performance has no such zone.
+    #[error("the performance has no zone {0}")]
+    UnknownBucket(BucketId),
+    /// A seat or zone is not sold in this category.
+    #[error("{place} is not sold in category {category}")]
+    CategoryNotAllowed {
+        /// Label or zone.
+        place: String,
+        /// What was asked for.
+        category: CategoryCode,
+    },
+    /// Somebody else was faster; nothing was held.
+    #[error("out of stock")]
+    OutOfStock(OutOfStock),
+    /// This hold has expired or was released; it can't come back.
+    #[error("the hold has ended")]
+    Ended,
+    /// This hold id was used for another request.
+    #[error("the hold id belongs to another request")]
+    IdReused,
+    /// The database failed; the same call may succeed.
+    #[error(transparent)]
+    Db(#[from] crate::db::DbError),
+}
+
+/// Why holds were not extended. Either all are or none.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// These have expired, were released or never were.
+    #[error("holds have ended")]
+    Ended(Vec<HoldId>),
+    /// The database failed; the same call may succeed.
+    #[error(transparent)]
+    Db(#[from] crate::db::DbError),
+}
+
+impl HoldRequest {
+    /// The rules that need no stock.
+    ///
+    /// # Errors
+    /// [`HoldError::Invalid`].
+    pub(in crate::inventory) fn check(&self, now: DateTime<Utc>) -> Result<(), HoldError> {
+        let invalid = |field, issue: &str| {
+            Err(HoldError::Invalid { field, issue: issue.to_owned() })
+        };
+        let places = self.seats.len() + self.buckets.len();
+        if places == 0 {
+            return invalid("seats", "or 'buckets' must name at least one place");
+        }
+        if places > MAX_PLACES_PER_HOLD {
+            return invalid("seats", &format!("and 'buckets' name more than {MAX_PLACES_PER_HOLD}"));
+        }
+        let distinct: BTreeSet<_> = self.seats.iter().map(|wanted| &wanted.seat).collect();
+        if distinct.len() != self.seats.len() {
+            return invalid("seats", "names a seat twice");
+        }
+        let units = 1..=MAX_UNITS_PER_BUCKET;
+        if self.buckets.iter().any(|wanted| !units.contains(&wanted.quantity)) {
+            return invalid("buckets", &format!("takes 1 to {MAX_UNITS_PER_BUCKET} units"));
+        }
+        if self.expires_at <= now {
+            return invalid("expiresAt", "lies in the past");
+        }
+        Ok(())
+    }
+
+    /// Units wanted of each zone, in the order in which they are locked.
+    pub(in crate::inventory) fn units(&self) -> BTreeMap<BucketId, u32> {
+        let mut units = BTreeMap::new();
+        for wanted in &self.buckets {
+            *units.entry(wanted.bucket).or_default() += wanted.quantity;
+        }
+        units
+    }
+}
+
+/// The life that a service account asks for.
+///
+/// # Errors
+/// [`HoldError::Invalid`] outside of [`MIN_TTL_SECONDS`] to [`MAX_TTL_SECONDS`].
+pub(in crate::inventory) fn expiry_after(
+    ttl_seconds: u32,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, HoldError> {
+    if !(MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(&ttl_seconds) {
+        return Err(HoldError::Invalid {
+            field: "ttlSeconds",
+            issue: format!("must be {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS}"),
+        });
+    }
+    Ok(now + Duration::seconds(i64::from(ttl_seconds)))
+}
+
+/// The category that a place is held in: the one asked for, or the only one there is.
+///
+/// # Errors
+/// [`HoldError::CategoryNotAllowed`].
+pub(in crate::inventory) fn choose_category(
+    place: &str,
+    wanted: Option<CategoryCode>,
+    allowed: &[CategoryCode],
+) -> Result<Option<CategoryCode>, HoldError> {
+    match (wanted, allowed) {
+        (Some(category), allowed) if !allowed.contains(&category) => {
+            Err(HoldError::CategoryNotAllowed { place: place.to_owned(), category })
+        }
+        (Some(category), _) => Ok(Some(category)),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) => Ok(None),
+    }
+}
