@@ -134,7 +134,11 @@ impl FromStr for EnrolmentCode {
         let mut decoder = Decoder::new(&bytes);
         let code: Self = decoder.decode().map_err(|_| MalformedCode)?;
         let whole = decoder.position() == bytes.len();
-        if whole && code.core.starts_with("https://") { Ok(code) } else { Err(MalformedCode) }
+        if whole && code.core.starts_with("https://") {
+            Ok(code)
+        } else {
+            Err(MalformedCode)
+        }
     }
 }
 
@@ -146,13 +150,17 @@ impl fmt::Debug for EnrolmentSecret {
 
 impl fmt::Debug for EnrolmentCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnrolmentCode").field("core", &self.core).finish_non_exhaustive()
+        f.debug_struct("EnrolmentCode")
+            .field("core", &self.core)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for EnrolmentRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EnrolmentRequest").field("software", &self.software).finish_non_exhaustive()
+        f.debug_struct("EnrolmentRequest")
+            .field("software", &self.software)
+            .finish_non_exhaustive()
     }
 }
 
@@ -173,10 +181,19 @@ mod tests {
         let text = code().to_string();
         assert_eq!(format!(" {text}\n").parse::<EnrolmentCode>(), Ok(code()));
         for end in 0..text.len() {
-            assert!(text[..end].parse::<EnrolmentCode>().is_err(), "cut at {end}");
+            assert!(
+                text[..end].parse::<EnrolmentCode>().is_err(),
+                "cut at {end}"
+            );
         }
-        let plain = EnrolmentCode { core: "http://core".to_owned(), ..code() };
-        assert!(plain.to_string().parse::<EnrolmentCode>().is_err(), "without TLS");
+        let plain = EnrolmentCode {
+            core: "http://core".to_owned(),
+            ..code()
+        };
+        assert!(
+            plain.to_string().parse::<EnrolmentCode>().is_err(),
+            "without TLS"
+        );
     }
 
     #[test]

@@ -4,12 +4,15 @@
 //! Deliberately not here: IO, an async runtime, SQL, reading a clock, making randomness. A type in
 //! this crate means the same on every hop.
 
+pub mod enrolment;
 pub mod error;
 pub mod hash;
 pub mod ids;
 pub mod keys;
+pub mod lan;
 pub mod money;
 pub mod qr;
+pub mod sync;
 pub mod time;
 pub mod token;
 pub mod verdict;

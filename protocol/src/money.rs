@@ -133,7 +133,10 @@ impl Money {
     pub fn parse(currency: &str, amount: &str) -> Result<Self, MoneyError> {
         let currency = Currency::parse(currency)?;
         let digits = currency.digits();
-        let malformed = || MoneyError::MalformedAmount { amount: amount.to_owned(), digits };
+        let malformed = || MoneyError::MalformedAmount {
+            amount: amount.to_owned(),
+            digits,
+        };
         let (whole, fraction) = match (amount.split_once('.'), digits) {
             (None, 0) => (amount, ""),
             (Some((whole, fraction)), 1..) if fraction.len() == digits as usize => {
@@ -146,7 +149,9 @@ impl Money {
         if !canonical || !plain(whole) || !plain(fraction) {
             return Err(malformed());
         }
-        let minor = format!("{whole}{fraction}").parse().map_err(|_| MoneyError::TooLarge)?;
+        let minor = format!("{whole}{fraction}")
+            .parse()
+            .map_err(|_| MoneyError::TooLarge)?;
         Self::from_minor(currency, minor)
     }
 
@@ -158,7 +163,10 @@ impl Money {
         let digits = currency.digits();
         let mut scaled = amount.normalize();
         if scaled.scale() > digits {
-            return Err(MoneyError::MalformedAmount { amount: amount.to_string(), digits });
+            return Err(MoneyError::MalformedAmount {
+                amount: amount.to_string(),
+                digits,
+            });
         }
         scaled.rescale(digits);
         let minor = i64::try_from(scaled.mantissa()).map_err(|_| MoneyError::TooLarge)?;
@@ -188,7 +196,10 @@ impl Money {
     /// # Errors
     /// [`MoneyError::TooLarge`].
     pub fn times(self, quantity: u32) -> Result<Self, MoneyError> {
-        let minor = self.minor.checked_mul(i64::from(quantity)).ok_or(MoneyError::TooLarge)?;
+        let minor = self
+            .minor
+            .checked_mul(i64::from(quantity))
+            .ok_or(MoneyError::TooLarge)?;
         Self::from_minor(self.currency, minor)
     }
 
@@ -200,7 +211,10 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::MixedCurrencies(self.currency, other.currency));
         }
-        let minor = self.minor.checked_add(other.minor).ok_or(MoneyError::TooLarge)?;
+        let minor = self
+            .minor
+            .checked_add(other.minor)
+            .ok_or(MoneyError::TooLarge)?;
         Self::from_minor(self.currency, minor)
     }
 }
@@ -227,7 +241,10 @@ impl TryFrom<WireMoney> for Money {
 
 impl From<Money> for WireMoney {
     fn from(money: Money) -> Self {
-        Self { currency: money.currency.code().to_owned(), amount: money.to_decimal().to_string() }
+        Self {
+            currency: money.currency.code().to_owned(),
+            amount: money.to_decimal().to_string(),
+        }
     }
 }
 
@@ -239,9 +256,11 @@ mod tests {
 
     #[test]
     fn reads_the_currencys_own_digits_only() {
-        for (currency, amount, minor) in
-            [("EUR", "49.90", 4990), ("EUR", "0.05", 5), ("JPY", "1200", 1200)]
-        {
+        for (currency, amount, minor) in [
+            ("EUR", "49.90", 4990),
+            ("EUR", "0.05", 5),
+            ("JPY", "1200", 1200),
+        ] {
             assert_eq!(Money::parse(currency, amount).unwrap().minor(), minor);
         }
         for (currency, amount) in [
@@ -257,7 +276,10 @@ mod tests {
             ("EUR", "99999999999999999999.00"),
             ("XXX", "1.00"),
         ] {
-            assert!(Money::parse(currency, amount).is_err(), "{currency} {amount}");
+            assert!(
+                Money::parse(currency, amount).is_err(),
+                "{currency} {amount}"
+            );
         }
     }
 

@@ -20,7 +20,18 @@ pub const MAX_WATERMARK_AGE: Duration = Duration::from_millis(250);
 
 /// The core's clock: microseconds since the Unix epoch, as its primary database tells them.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
 )]
 #[cbor(transparent)]
 #[serde(transparent)]
@@ -28,7 +39,18 @@ pub struct CoreTime(#[n(0)] pub i64);
 
 /// A node's `CLOCK_BOOTTIME`: nanoseconds since boot, counting suspend.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
 )]
 #[cbor(transparent)]
 #[serde(transparent)]
@@ -36,7 +58,18 @@ pub struct BootTime(#[n(0)] pub u64);
 
 /// A node's wall clock: microseconds since the Unix epoch. Information only, never proof.
 #[derive(
-    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
 )]
 #[cbor(transparent)]
 #[serde(transparent)]
@@ -130,7 +163,10 @@ impl CoreInterval {
     /// The moment is known exactly: the core saw it itself.
     #[must_use]
     pub fn exact(at: CoreTime) -> Self {
-        Self { earliest: at, latest: at }
+        Self {
+            earliest: at,
+            latest: at,
+        }
     }
 }
 

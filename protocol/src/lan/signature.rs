@@ -106,7 +106,8 @@ pub fn verify(
         .ok_or(SignatureError::Signature)?;
     let signature = Signature::from_slice(&bytes).map_err(|_| SignatureError::Signature)?;
     let base = base(request, &headers.content_digest, &parameters(scanner));
-    key.verify_strict(base.as_bytes(), &signature).map_err(|_| SignatureError::Signature)?;
+    key.verify_strict(base.as_bytes(), &signature)
+        .map_err(|_| SignatureError::Signature)?;
     Ok(scanner)
 }
 
@@ -134,7 +135,12 @@ mod tests {
     use super::*;
 
     fn request(body: &[u8]) -> Signed<'_> {
-        Signed { method: "POST", path: "/v1/scans", authorization: "Bearer abc", body }
+        Signed {
+            method: "POST",
+            path: "/v1/scans",
+            authorization: "Bearer abc",
+            body,
+        }
     }
 
     #[test]
@@ -144,21 +150,40 @@ mod tests {
         let headers = sign(&request(b"{}"), scanner, &key);
         let public = key.verifying_key();
         assert_eq!(verify(&request(b"{}"), &headers, &public), Ok(scanner));
-        assert_eq!(verify(&request(b"{ }"), &headers, &public), Err(SignatureError::Digest));
+        assert_eq!(
+            verify(&request(b"{ }"), &headers, &public),
+            Err(SignatureError::Digest)
+        );
         for changed in [
-            Signed { method: "GET", ..request(b"{}") },
-            Signed { path: "/v1/status", ..request(b"{}") },
-            Signed { authorization: "Bearer abd", ..request(b"{}") },
+            Signed {
+                method: "GET",
+                ..request(b"{}")
+            },
+            Signed {
+                path: "/v1/status",
+                ..request(b"{}")
+            },
+            Signed {
+                authorization: "Bearer abd",
+                ..request(b"{}")
+            },
         ] {
-            assert_eq!(verify(&changed, &headers, &public), Err(SignatureError::Signature));
+            assert_eq!(
+                verify(&changed, &headers, &public),
+                Err(SignatureError::Signature)
+            );
         }
         let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
-        assert_eq!(verify(&request(b"{}"), &headers, &other), Err(SignatureError::Signature));
+        assert_eq!(
+            verify(&request(b"{}"), &headers, &other),
+            Err(SignatureError::Signature)
+        );
     }
 
     #[test]
     fn only_the_fixed_components_are_accepted() {
-        let narrowed = r#"sig=("@method");alg="ed25519";keyid="00000000-0000-0000-0000-00000000002a""#;
+        let narrowed =
+            r#"sig=("@method");alg="ed25519";keyid="00000000-0000-0000-0000-00000000002a""#;
         assert_eq!(claimed_scanner(narrowed), Err(SignatureError::Input));
     }
 }

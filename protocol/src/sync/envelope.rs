@@ -86,7 +86,13 @@ impl<B: Body> Envelope<B> {
     /// A message of this release.
     #[must_use]
     pub fn new(id: MessageId, sender: Sender, body: B) -> Self {
-        Self { version: WIRE_VERSION, id, sender, trace: None, body }
+        Self {
+            version: WIRE_VERSION,
+            id,
+            sender,
+            trace: None,
+            body,
+        }
     }
 
     /// The bytes for the wire.

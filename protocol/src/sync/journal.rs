@@ -72,7 +72,11 @@ pub struct Moment {
 
 /// What a row records. Overrides, undos and sales come with their own variants.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
 #[cbor(flat)]
 pub enum JournalEntry {
     /// The first row of a file.
@@ -195,7 +199,11 @@ impl SealedRow {
     pub fn read(bytes: &[u8]) -> Result<Self, RowError> {
         let row: JournalRow = Decoder::new(bytes).decode()?;
         let sealed = Self::seal(row);
-        if sealed.bytes == bytes { Ok(sealed) } else { Err(RowError::NotCanonical) }
+        if sealed.bytes == bytes {
+            Ok(sealed)
+        } else {
+            Err(RowError::NotCanonical)
+        }
     }
 
     /// The row.
@@ -219,7 +227,11 @@ impl SealedRow {
     /// The head of a chain that ends with this row.
     #[must_use]
     pub fn head(&self) -> JournalHead {
-        JournalHead { incarnation: self.row.incarnation, seq: self.row.seq, hash: self.hash }
+        JournalHead {
+            incarnation: self.row.incarnation,
+            seq: self.row.seq,
+            hash: self.hash,
+        }
     }
 }
 
@@ -227,14 +239,16 @@ impl JournalHead {
     /// A file without rows.
     #[must_use]
     pub fn empty(incarnation: IncarnationId) -> Self {
-        Self { incarnation, seq: 0, hash: Hash32::ZERO }
+        Self {
+            incarnation,
+            seq: 0,
+            hash: Hash32::ZERO,
+        }
     }
 
     /// Whether a row is the next of this chain.
     #[must_use]
     pub fn is_followed_by(&self, row: &JournalRow) -> bool {
-        row.incarnation == self.incarnation
-            && row.seq == self.seq + 1
-            && row.previous == self.hash
+        row.incarnation == self.incarnation && row.seq == self.seq + 1 && row.previous == self.hash
     }
 }

@@ -77,6 +77,10 @@ impl SyncPoint {
     pub fn verify(bytes: &[u8], keys: &KeySet) -> Result<Self, PointError> {
         let payload = verify_cose(bytes, keys, KeyUse::Sync, CONTEXT)?;
         let point: Self = Decoder::new(&payload).decode()?;
-        if point.truth > point.core { Err(PointError::TruthAhead) } else { Ok(point) }
+        if point.truth > point.core {
+            Err(PointError::TruthAhead)
+        } else {
+            Ok(point)
+        }
     }
 }

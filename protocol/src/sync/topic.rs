@@ -29,7 +29,13 @@ pub fn down_key(node: NodeId, message: &Down) -> String {
 #[must_use]
 pub fn node_of_key(key: &str) -> Option<NodeId> {
     let mut parts = key.split('.');
-    match (parts.next(), parts.next(), parts.next(), parts.next(), parts.next()) {
+    match (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) {
         (Some("ev1"), Some("up"), Some(node), Some(_), None) => node.parse().ok(),
         _ => None,
     }
