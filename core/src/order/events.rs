@@ -1,0 +1,125 @@
+//! What order publishes. Payloads are self-sufficient: nobody has to ask back.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{OrderId, RefundId, ReservationId, TicketId, UserId};
+use eventify_protocol::money::Money;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crate::reservation::events::Item;
+
+/// An order exists and waits for its payment. Information: nobody has to act on it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// What it was made from.
+    pub reservation_id: ReservationId,
+    /// Whose.
+    pub customer_id: UserId,
+    /// What is to be paid.
+    pub amount: Money,
+    /// What is bought.
+    pub items: Vec<Item>,
+}
+
+/// The money is there; tickets are to be issued.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderPaid {
+    /// The order.
+    pub order_id: OrderId,
+    /// Whose.
+    pub customer_id: UserId,
+    /// When order learned of the capture.
+    pub paid_at: DateTime<Utc>,
+    /// What was bought.
+    pub items: Vec<Item>,
+}
+
+/// The order ended unpaid; its seats are free again.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderCancelled {
+    /// The order.
+    pub order_id: OrderId,
+    /// What it was made from.
+    pub reservation_id: ReservationId,
+    /// Why.
+    pub reason: CancelReason,
+    /// What is free again.
+    pub items: Vec<Item>,
+}
+
+/// Payment is to send money back.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderRefundRequested {
+    /// The order.
+    pub order_id: OrderId,
+    /// Made by order; the idempotency key of the refund.
+    pub refund_id: RefundId,
+    /// The tickets that lose their value; empty when none were issued.
+    pub ticket_ids: Vec<TicketId>,
+    /// How much.
+    pub amount: Money,
+    /// Why.
+    pub reason: RefundReason,
+}
+
+/// The money went back. The named tickets are to be revoked; without any, the items are free again.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderRefunded {
+    /// The order.
+    pub order_id: OrderId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Why.
+    pub reason: RefundReason,
+    /// The tickets that were refunded.
+    pub ticket_ids: Vec<TicketId>,
+    /// Whether some of the order stays paid.
+    pub partial: bool,
+    /// Everything the order was about.
+    pub items: Vec<Item>,
+}
+
+/// Why an order ended unpaid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Declined.
+    PaymentFailed,
+    /// Not paid in time.
+    PaymentTimeout,
+    /// The customer gave it up.
+    UserRequest,
+    /// The organiser cancelled the performance.
+    EventCancelled,
+}
+
+/// Why money goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundReason {
+    /// The customer cancelled in time.
+    UserRequest,
+    /// The organiser or an administrator decided so (force majeure).
+    OrganiserDecision,
+    /// The organiser cancelled the performance.
+    EventCancelled,
+    /// No tickets could be issued.
+    TicketIssueFailed,
+    /// The money came when the order had ended.
+    LatePayment,
+}
+
+crate::domain_events! {
+    OrderPlaced: "order.placed" of order_id;
+    OrderPaid: "order.paid" of order_id;
+    OrderCancelled: "order.cancelled" of order_id;
+    OrderRefundRequested: "order.refund.requested" of order_id;
+    OrderRefunded: "order.refunded" of order_id;
+}
