@@ -1,0 +1,247 @@
+//! Child processes that can't outlive us.
+//!
+//! Each server is started through `setpriv --pdeathsig`, so the kernel itself ends it when we die,
+//! however we die: return, panic, Ctrl-C or SIGKILL. Linux ties that signal to the *thread* that
+//! started the child, so all children are started by one thread that lives as long as the process
+//! (a test's own thread ends with the test, a runtime's idle threads after ten seconds). Each server
+//! leads its own process group: a Ctrl-C at the terminal reaches the owner first, which then stops
+//! its servers in order.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::clock;
+use crate::error::{During, Result, StackError};
+
+/// How often a starting server is asked whether it is ready.
+const READY_POLL: Duration = Duration::from_millis(50);
+/// How much of a failed server's log goes into the error.
+const LOG_TAIL_BYTES: usize = 3_000;
+
+/// How a program is ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ending {
+    /// At once: its data is scratch and needs no goodbye.
+    Kill,
+    /// PostgreSQL's immediate shutdown, which also ends its children.
+    Quit,
+    /// A request, for a user's own command.
+    Terminate,
+}
+
+impl Ending {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "KILL",
+            Self::Quit => "QUIT",
+            Self::Terminate => "TERM",
+        }
+    }
+
+    fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Quit => Signal::QUIT,
+            Self::Terminate => Signal::TERM,
+        }
+    }
+}
+
+/// What to start and how it is ended.
+pub(crate) struct Program<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) executable: &'a Path,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) environment: Vec<(&'static str, String)>,
+    pub(crate) stop: Ending,
+    /// The system user to run as, for servers that refuse to run as root.
+    pub(crate) user: Option<&'static str>,
+    pub(crate) log: PathBuf,
+}
+
+/// A running server; dropping it stops it and waits until it is gone.
+#[derive(Debug)]
+pub(crate) struct Server {
+    name: &'static str,
+    child: Child,
+    stop: Ending,
+    log: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn start(program: Program<'_>) -> Result<Self> {
+        let Program {
+            name,
+            executable,
+            arguments,
+            environment,
+            stop,
+            user,
+            log,
+        } = program;
+        let output = File::create(&log).during(|| format!("creating {}", log.display()))?;
+        let errors = output
+            .try_clone()
+            .during(|| format!("opening {}", log.display()))?;
+        let mut command = tied_to_us(executable, stop, user);
+        command
+            .args(arguments)
+            .env_clear()
+            .env(
+                "PATH",
+                "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin",
+            )
+            .env("LANG", "C.UTF-8")
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0);
+        let child = spawn(command).during(|| format!("starting {name}"))?;
+        Ok(Self {
+            name,
+            child,
+            stop,
+            log,
+        })
+    }
+
+    /// Asks `probe` until it answers `Ok`, the server ends, or `limit` has passed.
+    pub(crate) async fn ready<T, F, Fut>(&mut self, limit: Duration, mut probe: F) -> Result<T>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = std::result::Result<T, String>>,
+    {
+        let started = clock::now();
+        loop {
+            let last = match probe().await {
+                Ok(value) => {
+                    tracing::debug!(server = self.name, after = ?started.elapsed(), "ready");
+                    return Ok(value);
+                }
+                Err(last) => last,
+            };
+            let ended = self
+                .child
+                .try_wait()
+                .during(|| format!("watching {}", self.name))?;
+            if let Some(status) = ended {
+                return Err(self.ended(status));
+            }
+            if started.elapsed() > limit {
+                return Err(StackError::NotReady {
+                    server: self.name,
+                    seconds: limit.as_secs(),
+                    last,
+                    log: self.log.clone(),
+                    tail: tail(&self.log),
+                });
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    fn ended(&self, status: ExitStatus) -> StackError {
+        let (log, tail) = (self.log.clone(), tail(&self.log));
+        StackError::Ended {
+            server: self.name,
+            status,
+            log,
+            tail,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        signal(Pid::from_child(&self.child), self.stop);
+        if let Err(error) = self.child.wait() {
+            tracing::warn!(server = self.name, %error, "could not wait for its end");
+        }
+    }
+}
+
+/// Asks a child to end; one that has ended already is left alone.
+pub(crate) fn signal(pid: Pid, ending: Ending) {
+    if let Err(error) = kill_process(pid, ending.signal()) {
+        tracing::debug!(?pid, %error, "the process has ended already");
+    }
+}
+
+/// Runs a helper program to its end and fails with its output if it fails.
+pub(crate) async fn run_to_end(mut command: Command, action: &str) -> Result<()> {
+    let label = action.to_owned();
+    let finished = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output())
+        .await
+        .map_err(io::Error::other)
+        .and_then(|output| output)
+        .during(|| label)?;
+    if finished.status.success() {
+        return Ok(());
+    }
+    let mut body = String::from_utf8_lossy(&finished.stdout).into_owned();
+    body.push_str(&String::from_utf8_lossy(&finished.stderr));
+    let status = u16::try_from(finished.status.code().unwrap_or_default()).unwrap_or_default();
+    Err(StackError::Refused {
+        action: action.to_owned(),
+        status,
+        body,
+    })
+}
+
+/// A command that the kernel ends when the thread that spawned it dies.
+pub(crate) fn tied_to_us(executable: &Path, ending: Ending, user: Option<&str>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", ending.name()]);
+    if let Some(user) = user {
+        command
+            .arg("--reuid")
+            .arg(user)
+            .arg("--regid")
+            .arg(user)
+            .arg("--init-groups");
+    }
+    command.arg("--").arg(executable);
+    command
+}
+
+/// Starts a child from the thread that lives as long as this process.
+pub(crate) fn spawn(command: Command) -> io::Result<Child> {
+    static NURSERY: OnceLock<mpsc::Sender<Birth>> = OnceLock::new();
+    let nursery = NURSERY.get_or_init(|| {
+        let (sender, births) = mpsc::channel::<Birth>();
+        std::thread::Builder::new()
+            .name("eventify-stack-nursery".to_owned())
+            .spawn(move || {
+                for Birth { mut command, reply } in births {
+                    // The asker waits for the answer, so a failed send can't lose a child.
+                    let _ = reply.send(command.spawn());
+                }
+            })
+            .expect("a process that can't start a thread can't start servers");
+        sender
+    });
+    let (reply, answer) = mpsc::sync_channel(1);
+    nursery
+        .send(Birth { command, reply })
+        .map_err(|_| io::Error::other("no nursery thread"))?;
+    answer.recv().map_err(io::Error::other)?
+}
+
+struct Birth {
+    command: Command,
+    reply: mpsc::SyncSender<io::Result<Child>>,
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let start = text.len().saturating_sub(LOG_TAIL_BYTES);
+    String::from_utf8_lossy(&text[start..]).into_owned()
+}

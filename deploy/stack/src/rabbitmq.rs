@@ -1,0 +1,267 @@
+//! A private RabbitMQ node with its MQTT plugin on mutual TLS.
+//!
+//! One node serves a whole run; each test has a virtual host of its own, made through the management
+//! API (about 12 ms; `rabbitmqctl` starts an Erlang VM for each call and takes over a second).
+//!
+//! - AMQP and the management API listen on loopback; their one user is RabbitMQ's internal one.
+//! - MQTT listens on TLS only. A client without a certificate of the device CA doesn't get past the
+//!   handshake. The certificate's common name, `vhost:user`, is the identity; who that user is and what
+//!   it may do is asked over HTTP (see [`crate::broker_auth`]).
+//! - The Erlang distribution and its port mapper (`epmd`) are bound to loopback on ports of our own,
+//!   and the mapper is a child of ours, so that neither meets another node nor stays behind.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::broker_auth::Dispatcher;
+use crate::clock;
+use crate::error::{During, Result, StackError};
+use crate::pki::BrokerFiles;
+use crate::ports;
+use crate::process::{Ending, Program, Server};
+use crate::scratch::Scratch;
+
+const USER: &str = "eventify";
+const READY_LIMIT: Duration = Duration::from_secs(120);
+/// Where Debian keeps RabbitMQ; the scripts in `/usr/sbin` would switch to the system's user.
+const DEBIAN_ROOT: &str = "/usr/lib/rabbitmq/lib";
+const PLUGINS: &str = "[rabbitmq_management,rabbitmq_mqtt,rabbitmq_auth_backend_http,\
+                       rabbitmq_auth_mechanism_ssl].\n";
+
+/// How to reach the run's RabbitMQ.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RabbitMq {
+    amqp_port: u16,
+    management_port: u16,
+    mqtt_port: u16,
+    password: String,
+    broker_ca: PathBuf,
+}
+
+impl RabbitMq {
+    /// The core's URL of a virtual host.
+    #[must_use]
+    pub fn amqp_url(&self, vhost: &str) -> String {
+        let Self {
+            amqp_port,
+            password,
+            ..
+        } = self;
+        format!("amqp://{USER}:{password}@127.0.0.1:{amqp_port}/{vhost}")
+    }
+
+    /// Port of the MQTT listener (TLS, client certificate required) on `127.0.0.1` and `localhost`.
+    #[must_use]
+    pub fn mqtt_port(&self) -> u16 {
+        self.mqtt_port
+    }
+
+    /// PEM of the authority that signed the broker's certificate: what an edge must trust.
+    #[must_use]
+    pub fn broker_ca(&self) -> &Path {
+        &self.broker_ca
+    }
+
+    /// The management API with its login, for hand use.
+    #[must_use]
+    pub fn management_url(&self) -> String {
+        let Self {
+            management_port,
+            password,
+            ..
+        } = self;
+        format!("http://{USER}:{password}@127.0.0.1:{management_port}")
+    }
+
+    /// Makes a virtual host on which the AMQP user may do everything.
+    pub(crate) async fn create_vhost(&self, vhost: &str) -> Result<()> {
+        self.management(reqwest::Method::PUT, &format!("vhosts/{vhost}"))
+            .await
+    }
+
+    /// Removes a virtual host with all that is in it; its connections are closed.
+    pub(crate) async fn delete_vhost(&self, vhost: &str) -> Result<()> {
+        self.management(reqwest::Method::DELETE, &format!("vhosts/{vhost}"))
+            .await
+    }
+
+    async fn management(&self, method: reqwest::Method, path: &str) -> Result<()> {
+        let url = format!("http://127.0.0.1:{}/api/{path}", self.management_port);
+        let request = crate::http::client().request(method.clone(), url);
+        let answer = request
+            .basic_auth(USER, Some(&self.password))
+            .send()
+            .await?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let action = format!("RabbitMQ: {method} {path}");
+        Err(StackError::Refused {
+            action,
+            status: status.as_u16(),
+            body: answer.text().await?,
+        })
+    }
+}
+
+/// The node and its port mapper, in the order in which they are stopped.
+#[derive(Debug)]
+pub(crate) struct Node {
+    _broker: Server,
+    _port_mapper: Server,
+}
+
+pub(crate) async fn start(
+    scratch: &Scratch,
+    files: &BrokerFiles,
+    dispatcher: &Dispatcher,
+) -> Result<(RabbitMq, Node)> {
+    let home = scratch.directory("rabbitmq")?;
+    let reach = RabbitMq {
+        amqp_port: ports::free()?,
+        management_port: ports::free()?,
+        mqtt_port: ports::free()?,
+        password: clock::random_name::<16>(),
+        broker_ca: files.broker_ca.clone(),
+    };
+    let epmd_port = ports::free()?;
+    let port_mapper = Server::start(Program {
+        name: "epmd",
+        executable: Path::new("/usr/bin/epmd"),
+        arguments: vec![
+            "-port".into(),
+            epmd_port.to_string(),
+            "-address".into(),
+            "127.0.0.1".into(),
+        ],
+        environment: Vec::new(),
+        stop: Ending::Kill,
+        user: None,
+        log: scratch.path().join("epmd.log"),
+    })?;
+    let configuration = home.join("rabbitmq.conf");
+    let plugins = home.join("enabled_plugins");
+    std::fs::write(&configuration, configure(&reach, files, dispatcher))
+        .and_then(|()| std::fs::write(&plugins, PLUGINS))
+        .during(|| "writing RabbitMQ's configuration".to_owned())?;
+    let in_home = |name: &str| home.join(name).display().to_string();
+    let mut broker = Server::start(Program {
+        name: "RabbitMQ",
+        executable: &server_script()?,
+        arguments: Vec::new(),
+        environment: vec![
+            ("HOME", home.display().to_string()),
+            // The script then becomes the Erlang VM instead of starting it below a shell.
+            ("detached", "1".into()),
+            ("ERL_EPMD_PORT", epmd_port.to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
+            // The host's own settings (/etc/rabbitmq) are none of ours.
+            ("RABBITMQ_CONF_ENV_FILE", in_home("no-rabbitmq-env.conf")),
+            ("RABBITMQ_NODENAME", "eventify@localhost".into()),
+            ("RABBITMQ_NODE_PORT", reach.amqp_port.to_string()),
+            ("RABBITMQ_DIST_PORT", ports::free()?.to_string()),
+            ("RABBITMQ_MNESIA_BASE", in_home("mnesia")),
+            ("RABBITMQ_LOG_BASE", in_home("log")),
+            ("RABBITMQ_CONFIG_FILE", configuration.display().to_string()),
+            (
+                "RABBITMQ_ENABLED_PLUGINS_FILE",
+                plugins.display().to_string(),
+            ),
+            (
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                // Idle schedulers don't spin: the tests need the processor.
+                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
+                 +sbwt none +sbwtdcpu none +sbwtdio none"
+                    .into(),
+            ),
+        ],
+        stop: Ending::Kill,
+        user: None,
+        log: scratch.path().join("rabbitmq.log"),
+    })?;
+    broker
+        .ready(READY_LIMIT, || async {
+            // Refused until the whole node has booted; only our node knows the password.
+            let check = "health/checks/protocol-listener/mqtt%2Fssl";
+            reach
+                .management(reqwest::Method::GET, check)
+                .await
+                .map_err(|e| e.to_string())
+        })
+        .await?;
+    Ok((
+        reach,
+        Node {
+            _broker: broker,
+            _port_mapper: port_mapper,
+        },
+    ))
+}
+
+fn configure(reach: &RabbitMq, files: &BrokerFiles, dispatcher: &Dispatcher) -> String {
+    let RabbitMq {
+        amqp_port,
+        management_port,
+        mqtt_port,
+        password,
+        ..
+    } = reach;
+    let device_ca = files.device_ca.certificate.display();
+    let certificate = files.server_certificate.display();
+    let key = files.server_key.display();
+    let auth = dispatcher.auth_url();
+    format!(
+        "listeners.tcp.default = 127.0.0.1:{amqp_port}
+management.tcp.ip = 127.0.0.1
+management.tcp.port = {management_port}
+management_agent.disable_metrics_collector = true
+default_user = {USER}
+default_pass = {password}
+
+# An AMQP user is internal; whoever is not known inside is asked for over HTTP.
+auth_backends.1 = internal
+auth_backends.2 = http
+auth_http.http_method = post
+auth_http.user_path = {auth}/user
+auth_http.vhost_path = {auth}/vhost
+auth_http.resource_path = {auth}/resource
+auth_http.topic_path = {auth}/topic
+
+mqtt.listeners.tcp = none
+mqtt.listeners.ssl.default = 127.0.0.1:{mqtt_port}
+mqtt.allow_anonymous = false
+mqtt.ssl_cert_login = true
+mqtt.exchange = amq.topic
+ssl_cert_login_from = common_name
+ssl_options.cacertfile = {device_ca}
+ssl_options.certfile = {certificate}
+ssl_options.keyfile = {key}
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = true
+ssl_options.versions.1 = tlsv1.3
+ssl_options.versions.2 = tlsv1.2
+
+log.console = true
+log.console.level = info
+log.file = false
+"
+    )
+}
+
+/// The server's script in its own `sbin`.
+fn server_script() -> Result<PathBuf> {
+    let installed = std::fs::read_dir(DEBIAN_ROOT)
+        .into_iter()
+        .flatten()
+        .flatten();
+    let script = installed
+        .map(|entry| entry.path().join("sbin/rabbitmq-server"))
+        .find(|p| p.exists());
+    script.ok_or_else(|| StackError::Missing {
+        missing: format!("RabbitMQ (in {DEBIAN_ROOT})"),
+        remedy: "run `make deps`, or install Debian's package `rabbitmq-server`",
+    })
+}

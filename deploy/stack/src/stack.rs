@@ -1,0 +1,193 @@
+//! The stack as a whole: started by its owner, described in a file, used by everybody else.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use crate::broker_auth::Dispatcher;
+use crate::clock;
+use crate::error::{During, Result};
+use crate::pki::{self, DeviceCa};
+use crate::postgres::{self, Database, Postgres};
+use crate::process::Server;
+use crate::rabbitmq::{self, RabbitMq};
+use crate::scope::Scope;
+use crate::scratch::Scratch;
+
+/// Names the file with the running stack's description.
+pub(crate) const DESCRIPTION_VARIABLE: &str = "EVENTIFY_STACK";
+
+/// How to start a stack.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// PostgreSQL waits for the disk as in production: for benchmarks and kill -9 tests of the core.
+    pub durable: bool,
+}
+
+/// The addresses and logins of a running stack; the owner writes them down, others read them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Description {
+    pub(crate) postgres: Postgres,
+    pub(crate) rabbitmq: RabbitMq,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) device_ca: DeviceCa,
+}
+
+/// The servers, in the order in which they are stopped; the scratch folder goes last.
+#[derive(Debug)]
+struct Servers {
+    _rabbitmq: rabbitmq::Node,
+    _postgres: Server,
+    scratch: Scratch,
+}
+
+/// A running stack. The owner's value stops the servers when dropped; others only point at them.
+#[derive(Debug)]
+pub struct Stack {
+    description: Description,
+    servers: Option<Servers>,
+    started_in: Duration,
+}
+
+impl Stack {
+    /// The stack of this run: the one that `EVENTIFY_STACK` names, else one of this process's own,
+    /// which the kernel ends with the process.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Stack> = OnceCell::const_new();
+        SHARED
+            .get_or_try_init(|| async {
+                match std::env::var_os(DESCRIPTION_VARIABLE) {
+                    Some(path) => Self::described(Path::new(&path)),
+                    None => Self::start(Options::default()).await,
+                }
+            })
+            .await
+    }
+
+    /// Starts all servers, side by side, and returns when each has answered.
+    pub async fn start(options: Options) -> Result<Self> {
+        let started = clock::now();
+        let scratch = Scratch::create()?;
+        let files = pki::make(&scratch)?;
+        let dispatcher = Dispatcher::start().await?;
+        let ((rabbitmq, node), (postgres, postgres_server)) = tokio::try_join!(
+            rabbitmq::start(&scratch, &files, &dispatcher),
+            postgres::start(&scratch, options.durable),
+        )?;
+        let device_ca = files.device_ca;
+        let description = Description {
+            postgres,
+            rabbitmq,
+            dispatcher,
+            device_ca,
+        };
+        scratch.private_file("stack.json", &serde_json::to_string_pretty(&description)?)?;
+        let servers = Servers {
+            _rabbitmq: node,
+            _postgres: postgres_server,
+            scratch,
+        };
+        let started_in = started.elapsed();
+        tracing::info!(?started_in, "the stack is up");
+        Ok(Self {
+            description,
+            servers: Some(servers),
+            started_in,
+        })
+    }
+
+    fn described(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .during(|| format!("reading {DESCRIPTION_VARIABLE}={}", path.display()))?;
+        let description = serde_json::from_str(&text)?;
+        Ok(Self {
+            description,
+            servers: None,
+            started_in: Duration::ZERO,
+        })
+    }
+
+    /// The file that describes this stack to other processes; only its owner knows it.
+    #[must_use]
+    pub fn description_file(&self) -> Option<std::path::PathBuf> {
+        self.servers
+            .as_ref()
+            .map(|servers| servers.scratch.path().join("stack.json"))
+    }
+
+    /// The addresses and logins for a person who reads them.
+    #[must_use]
+    pub fn addresses(&self) -> String {
+        let lines = [
+            ("PostgreSQL", self.postgres().url("postgres")),
+            ("AMQP", self.rabbitmq().amqp_url("%2f")),
+            ("RabbitMQ management", self.rabbitmq().management_url()),
+            (
+                "MQTT over mutual TLS",
+                format!("localhost:{}", self.rabbitmq().mqtt_port()),
+            ),
+            (
+                "  trusts (device CA)",
+                self.device_ca().certificate.display().to_string(),
+            ),
+            (
+                "  is trusted by (broker CA)",
+                self.rabbitmq().broker_ca().display().to_string(),
+            ),
+        ];
+        lines
+            .map(|(name, value)| format!("{name:<28} {value}"))
+            .join("\n")
+    }
+
+    /// How long the start took; zero for whoever did not start it.
+    #[must_use]
+    pub fn started_in(&self) -> Duration {
+        self.started_in
+    }
+
+    #[must_use]
+    pub fn postgres(&self) -> &Postgres {
+        &self.description.postgres
+    }
+
+    #[must_use]
+    pub fn rabbitmq(&self) -> &RabbitMq {
+        &self.description.rabbitmq
+    }
+
+    /// The authority that signs client certificates for the run's broker.
+    #[must_use]
+    pub fn device_ca(&self) -> &DeviceCa {
+        &self.description.device_ca
+    }
+
+    /// Everything a test needs of its own, with an empty database.
+    pub async fn scope(&self) -> Result<Scope> {
+        let database = self.postgres().empty_database().await?;
+        Scope::around(database, &self.description).await
+    }
+
+    /// The same with a clone of the template database `key`; see [`Postgres::database`].
+    pub async fn scope_with<F, Fut, E>(&self, key: &str, migrate: F) -> Result<Scope>
+    where
+        F: FnOnce(String) -> Fut,
+        Fut: Future<Output = std::result::Result<(), E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let database = self.database(key, migrate).await?;
+        Scope::around(database, &self.description).await
+    }
+
+    /// A clone of the template database `key` alone; see [`Postgres::database`].
+    pub async fn database<F, Fut, E>(&self, key: &str, migrate: F) -> Result<Database>
+    where
+        F: FnOnce(String) -> Fut,
+        Fut: Future<Output = std::result::Result<(), E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        self.postgres().database(key, migrate).await
+    }
+}
