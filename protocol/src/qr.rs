@@ -14,6 +14,10 @@ pub const MAX_VERSION: i16 = 9;
 /// The margin that ISO/IEC 18004 asks for, in modules.
 pub const QUIET_ZONE_MODULES: u32 = 4;
 
+/// What a code of version [`MAX_VERSION`] holds at level M if it is all digits, the densest text.
+/// Anything longer is refused without work.
+const MAX_TEXT_BYTES: usize = 432;
+
 /// How a code is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -110,6 +114,9 @@ pub fn version(text: &str) -> Result<i16, QrError> {
 }
 
 fn code(text: &str) -> Result<(QrCode, i16), QrError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(QrError::TooLong);
+    }
     let code =
         QrCode::with_error_correction_level(text, EcLevel::M).map_err(|_| QrError::TooLong)?;
     match code.version() {

@@ -30,6 +30,19 @@ pub enum KeyError {
     Weak,
 }
 
+impl KeyError {
+    /// For logs, metrics and golden vectors; never changes.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotPkcs8 => "key_not_pkcs8",
+            Self::Length => "key_length",
+            Self::NotAPoint => "key_not_a_point",
+            Self::Weak => "key_weak",
+        }
+    }
+}
+
 /// A private key; wiped from memory when dropped.
 #[derive(Clone)]
 pub struct PrivateKey {

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cose::{Envelope, Malformed},
+    cose::Envelope,
     kid::KeyId,
     pair::{KeyError, PrivateKey, PublicKey},
     set::KeySet,
@@ -113,6 +113,17 @@ pub enum KeySetRefused {
     NotAKeySet,
 }
 
+impl KeySetRefused {
+    /// For logs, metrics and golden vectors; never changes.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unverified(reason) => reason.code(),
+            Self::NotAKeySet => "key_set_payload",
+        }
+    }
+}
+
 impl SignedKeySet {
     /// Takes bytes from a wire or a store; they are looked at only by [`Self::verify`].
     #[must_use]
@@ -154,12 +165,6 @@ impl SignedKeySet {
 impl fmt::Debug for SignedKeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SignedKeySet({} bytes)", self.0.len())
-    }
-}
-
-impl From<Malformed> for KeySetRefused {
-    fn from(rule: Malformed) -> Self {
-        Self::Unverified(rule.into())
     }
 }
 
