@@ -1,11 +1,15 @@
 //! The life of a ticket token, from the core's key to the gate's belief.
 
 #![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test")]
+
+use ed25519_dalek::pkcs8::{
+    EncodePrivateKey as _, KeypairBytes, PublicKeyBytes, spki::der::pem::LineEnding,
+};
 use eventify_protocol::{
     ids::{PerformanceId, TicketId},
     keys::{
-        KeyEntry, KeySet, KeyStatus, KeyUse, PrivateKey, RootKey, Signer, VerifyError, Window,
-        verify_cose,
+        KeyEntry, KeyError, KeySet, KeyStatus, KeyUse, PrivateKey, RootKey, Signer, VerifyError,
+        Window, verify_cose,
     },
     qr,
     token::{Claims, InvalidClaims, MAX_TOKEN_CHARS, Parsed, TicketSigner},
@@ -16,6 +20,20 @@ const WINDOW: Window = Window {
     not_before: 1_700_000_000,
     not_after: 1_900_000_000,
 };
+
+/// `openssl genpkey -algorithm ed25519`
+const OPENSSL_ED25519: &str = "\
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIKpn6cN0K2Tm1oLiukXyUBR07a8whCW8BgslmF6gdd0a
+-----END PRIVATE KEY-----
+";
+
+/// `openssl genpkey -algorithm x25519`
+const OPENSSL_X25519: &str = "\
+-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VuBCIEIBivgMkJ1LAUnhmySZKi+cQFuDS2JiSh0aqHmcQ1DyRj
+-----END PRIVATE KEY-----
+";
 
 fn claims() -> Claims {
     Claims {
@@ -163,18 +181,86 @@ fn a_node_takes_key_sets_from_its_root_only() {
             .verify(&RootKey::new(PrivateKey::from_seed(&[5; 32])).public())
             .is_err()
     );
-    assert!(set.supersedes(None));
-    assert!(!set.supersedes(Some(&set)));
 }
 
 #[test]
 fn private_keys_survive_pem_and_never_print() {
     let key = PrivateKey::from_seed(&[6; 32]);
     let pem = key.to_pkcs8_pem();
-    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"));
+    assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----\n"));
     assert_eq!(
         PrivateKey::from_pkcs8_pem(&pem).unwrap().public(),
         key.public()
     );
-    assert!(!format!("{key:?}").contains("0606"));
+    let signer = TicketSigner::new(key.clone(), WINDOW);
+    let printed = format!("{key:?} {signer:?} {:?}", RootKey::new(key.clone()));
+    assert!(printed.contains(key.kid().as_str()));
+    assert!(
+        !printed.contains("0606") && !printed.contains("6, 6"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn keys_made_by_openssl_are_read() {
+    let key = PrivateKey::from_pkcs8_pem(OPENSSL_ED25519).unwrap();
+    assert_eq!(key.to_pkcs8_pem().as_str(), OPENSSL_ED25519);
+}
+
+#[test]
+fn a_key_file_whose_halves_do_not_fit_is_refused() {
+    let pair = |public: [u8; 32]| KeypairBytes {
+        secret_key: [6; 32],
+        public_key: Some(PublicKeyBytes(public)),
+    };
+    let own = *PrivateKey::from_seed(&[6; 32]).public().as_bytes();
+    let other = *PrivateKey::from_seed(&[7; 32]).public().as_bytes();
+    let pem = |public| pair(public).to_pkcs8_pem(LineEnding::LF).unwrap();
+    assert_eq!(
+        PrivateKey::from_pkcs8_pem(&pem(own))
+            .unwrap()
+            .public()
+            .as_bytes(),
+        &own
+    );
+    assert_eq!(
+        PrivateKey::from_pkcs8_pem(&pem(other)).unwrap_err(),
+        KeyError::NotPkcs8
+    );
+}
+
+#[test]
+fn keys_of_other_kinds_are_refused() {
+    let cut = &OPENSSL_ED25519[..60];
+    let public = OPENSSL_ED25519.replace("PRIVATE", "PUBLIC");
+    for pem in ["", "no key", OPENSSL_X25519, cut, &public] {
+        let refused = PrivateKey::from_pkcs8_pem(pem).unwrap_err();
+        assert_eq!(refused.code(), "key_not_pkcs8", "{pem}");
+    }
+}
+
+#[test]
+fn a_token_prints_its_hash_only() {
+    let token = signer().sign(&claims()).unwrap();
+    let parsed = Parsed::read(token.as_str()).unwrap();
+    for printed in [format!("{token:?}"), format!("{parsed:?}")] {
+        assert!(
+            printed.contains(&token.hash().to_string()[..12]),
+            "{printed}"
+        );
+        assert!(
+            !printed.contains("EV1:") && !printed.contains("STALLS"),
+            "{printed}"
+        );
+    }
+    assert_eq!(serde_json::to_value(&token).unwrap(), token.as_str());
+}
+
+#[test]
+fn only_a_higher_version_takes_the_place_of_a_key_set() {
+    let version = |version| KeySet::new(version, vec![signer().entry()]).unwrap();
+    assert!(version(1).supersedes(None));
+    assert!(version(2).supersedes(Some(&version(1))));
+    assert!(!version(2).supersedes(Some(&version(2))));
+    assert!(!version(1).supersedes(Some(&version(2))));
 }

@@ -18,6 +18,8 @@ const EVER: Window = Window {
     not_after: i64::MAX,
 };
 
+const STATUSES: [KeyStatus; 3] = [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Withdrawn];
+
 fn signer() -> TicketSigner {
     TicketSigner::new(PrivateKey::from_seed(&[1; 32]), EVER)
 }
@@ -150,7 +152,7 @@ proptest! {
             key: PrivateKey::from_seed(seed).public(),
             key_use: if seed[0] % 2 == 0 { KeyUse::Ticket } else { KeyUse::Sync },
             window: EVER,
-            status: [KeyStatus::Active, KeyStatus::Retired, KeyStatus::Withdrawn][usize::from(*status)],
+            status: STATUSES[usize::from(*status)],
         });
         let set = KeySet::new(version, entries.collect()).unwrap();
         let root = RootKey::new(PrivateKey::from_seed(&[2; 32]));

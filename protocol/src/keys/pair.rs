@@ -4,11 +4,13 @@ use std::{fmt, str::FromStr};
 
 use ed25519_dalek::{
     Signature, Signer as _, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes, spki::der::pem::LineEnding,
+    },
 };
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::kid::KeyId;
 use crate::hash::Hash32;
@@ -65,17 +67,22 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::NotPkcs8`]; also when the document's public half belongs to another key.
     pub fn from_pkcs8_pem(pem: &str) -> Result<Self, KeyError> {
-        let signing = SigningKey::from_pkcs8_pem(pem).map_err(|_| KeyError::NotPkcs8)?;
+        let mut pair = KeypairBytes::from_pkcs8_pem(pem).map_err(|_| KeyError::NotPkcs8)?;
+        let signing = SigningKey::try_from(&pair);
+        pair.secret_key.zeroize();
+        let signing = signing.map_err(|_| KeyError::NotPkcs8)?;
         let public = PublicKey::named(signing.verifying_key());
         Ok(Self { signing, public })
     }
 
-    /// Writes PKCS#8 PEM, for a file that its owner alone can read.
+    /// Writes PKCS#8 PEM, for a file that its owner alone can read. Without the public half, which
+    /// OpenSSL 3.0 can't read.
     #[must_use]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
-        self.signing
-            .to_pkcs8_pem(LineEnding::LF)
-            .expect("an Ed25519 key always has a PKCS#8 form")
+        let mut pair = KeypairBytes::from(&self.signing);
+        pair.public_key = None;
+        pair.to_pkcs8_pem(LineEnding::LF)
+            .expect("32 bytes always have a PKCS#8 form")
     }
 
     /// The public half.

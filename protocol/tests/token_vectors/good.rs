@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     forge, independent,
-    world::{self, ACTIVE, IN_THE_SET, RETIRED, SYNC, TestKey, WIDE},
+    world::{self, ACTIVE, IN_THE_SET, RETIRED, STRANGER, SYNC, TestKey, WIDE},
 };
 
 pub(crate) const SYNC_PAYLOAD: &[u8] = b"any payload";
@@ -20,6 +20,8 @@ pub(crate) const SYNC_AAD: &[u8] = b"any context";
 pub(crate) fn keys() -> Value {
     let root = world::root();
     let set = world::key_set();
+    let mut keys: Vec<Value> = IN_THE_SET.into_iter().map(key_line).collect();
+    keys.push(key_line(&STRANGER));
     json!({
         "warning": "TEST KEYS. Their seeds are public. Never trust them anywhere.",
         "root": {
@@ -29,7 +31,7 @@ pub(crate) fn keys() -> Value {
             "kid": root.public().kid(),
             "fingerprint": root.public().fingerprint(),
         },
-        "keys": IN_THE_SET.iter().chain([&&world::STRANGER]).map(|key| key_line(key)).collect::<Vec<_>>(),
+        "keys": keys,
         "keySet": {
             "version": set.version(),
             "signedCose": hex::encode(root.sign(&set).as_bytes()),
