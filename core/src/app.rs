@@ -1,0 +1,213 @@
+//! The core put together: what every handler, consumer and job is given, and how it starts and
+//! stops.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::Auth;
+use crate::bell::Bell;
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::config::{Config, Role};
+use crate::context::{self, Context};
+use crate::db::{Db, migrate};
+use crate::http::rate_limit::RateLimiter;
+use crate::identity::api::KnownUsers;
+use crate::interference::Interference;
+use crate::jobs::JobBells;
+use crate::schemas::Schemas;
+use crate::{bus, http, jobs};
+
+/// What all parts of the core share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Parts>);
+
+/// The fields of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
+    /// Settings.
+    pub config: Config,
+    /// Time and ids.
+    pub clock: Clock,
+    /// PostgreSQL.
+    pub db: Db,
+    /// RabbitMQ.
+    pub bus: Bus,
+    /// Trusted issuers.
+    pub auth: Auth,
+    /// Wakes jobs of this process.
+    pub jobs: JobBells,
+    /// Wakes the relay.
+    pub bell: Bell,
+    /// (`iss`, `sub`) → internal id.
+    pub known_users: KnownUsers,
+    /// Token buckets.
+    pub rate_limiter: RateLimiter,
+    /// What a test does to messages.
+    pub interference: Interference,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Builds the shared parts; connects to nothing yet.
+    ///
+    /// # Errors
+    /// A URL or schema that can't be used.
+    pub fn build(
+        config: Config,
+        clock: Clock,
+        interference: Interference,
+        contexts: &[Context],
+    ) -> anyhow::Result<Self> {
+        let names = contexts.iter().map(|context| context.name);
+        let schemas = Schemas::compile(contexts.iter().flat_map(|context| context.events.clone()))?;
+        let bell = Bell::new(names.clone());
+        let listening = contexts
+            .iter()
+            .filter(|context| !context.consumers.is_empty());
+        Ok(Self(Arc::new(Parts {
+            db: Db::open(&config.database, names, schemas, bell.clone())?,
+            bus: Bus::new(
+                config.bus.clone(),
+                listening.map(|context| context.name).collect(),
+            ),
+            auth: Auth::new(&config.auth)?,
+            jobs: JobBells::new(contexts.iter().map(|context| (context.name, &context.jobs))),
+            known_users: KnownUsers::default(),
+            rate_limiter: RateLimiter::new(config.http.rate_limits),
+            bell,
+            clock,
+            interference,
+            config,
+        })))
+    }
+}
+
+/// A running core. [`Running::stop`] ends it gracefully.
+#[derive(Debug)]
+pub struct Running {
+    /// What its parts share.
+    pub app: App,
+    /// Where it answers HTTP, if this process does.
+    pub address: Option<SocketAddr>,
+    intake: CancellationToken,
+    relays: CancellationToken,
+    serving: Vec<JoinHandle<()>>,
+    relaying: Vec<JoinHandle<()>>,
+}
+
+/// Starts the roles that the configuration names.
+///
+/// # Errors
+/// A failed migration, a taken address, routes that clash, a broker that doesn't answer.
+pub async fn start(
+    config: Config,
+    clock: Clock,
+    interference: Interference,
+) -> anyhow::Result<Running> {
+    let contexts = context::all();
+    if config.process.has(Role::Migrate) {
+        for context in &contexts {
+            let applied =
+                migrate::migrate(&config.database, context.name, context.migrations).await?;
+            tracing::info!(context = context.name, applied, "schema is up to date");
+        }
+    }
+    let app = App::build(config, clock, interference, &contexts)?;
+    let (intake, relays) = (CancellationToken::new(), CancellationToken::new());
+    let roles = &app.config.process;
+    let mut running = Running {
+        app: app.clone(),
+        address: None,
+        intake: intake.clone(),
+        relays: relays.clone(),
+        serving: Vec::new(),
+        relaying: Vec::new(),
+    };
+    if roles.has(Role::Work) || roles.has(Role::Relay) {
+        // Queues exist before the first message does.
+        app.bus.channel().await?;
+    }
+    if roles.has(Role::Relay) {
+        for context in &contexts {
+            let relay = bus::relay::run(app.clone(), context.name, relays.clone());
+            running.relaying.push(tokio::spawn(relay));
+        }
+    }
+    let mut tables = vec![("identity", http::health::routes())];
+    for context in contexts {
+        if roles.has(Role::Work) {
+            for work in workers(&app, &context, &intake) {
+                running.serving.push(tokio::spawn(work));
+            }
+        }
+        tables.push((context.name, context.routes));
+    }
+    if roles.has(Role::Serve) {
+        let router = http::router(&app, tables)?;
+        let server = http::bind(app.config.http.listen).await?;
+        running.address = Some(server.address);
+        tracing::info!(address = %server.address, "listening");
+        let (stop, grace) = (intake.clone(), roles.stop_grace());
+        running.serving.push(tokio::spawn(async move {
+            if let Err(error) = server.run(router, stop, grace).await {
+                tracing::error!(%error, "the listener broke");
+            }
+        }));
+    }
+    Ok(running)
+}
+
+/// A context's consumers, pipes, jobs and services.
+fn workers(app: &App, context: &Context, stop: &CancellationToken) -> Vec<BoxFuture<'static, ()>> {
+    let mut work = jobs::start(app, context.name, &context.jobs, stop);
+    let consumers = context.consumers.clone();
+    for pipe in consumers.pipes() {
+        work.push(Box::pin(bus::consume_pipe(app.clone(), pipe, stop.clone())));
+    }
+    if !consumers.is_empty() {
+        let consuming = bus::consumer::run(app.clone(), context.name, consumers, stop.clone());
+        work.push(Box::pin(consuming));
+    }
+    work
+}
+
+impl Running {
+    /// Takes nothing new, finishes what is in hand, publishes what was written, closes.
+    pub async fn stop(self) {
+        let grace = self.app.config.process.stop_grace();
+        self.intake.cancel();
+        if tokio::time::timeout(grace, join_all(self.serving))
+            .await
+            .is_err()
+        {
+            tracing::warn!("work was still in hand when the grace period ended");
+        }
+        self.relays.cancel();
+        if tokio::time::timeout(grace, join_all(self.relaying))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the outbox could not be emptied; the next start goes on with it");
+        }
+        self.app.bus.close().await;
+        if tokio::time::timeout(grace, self.app.db.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("database connections were still in use");
+        }
+    }
+}

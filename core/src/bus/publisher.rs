@@ -1,0 +1,83 @@
+//! Publishing with confirms, pipelined: a batch costs one round trip.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use lapin::options::BasicPublishOptions;
+use lapin::{BasicProperties, Channel, Confirmation};
+
+use super::BusError;
+
+/// A channel with publisher confirms.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    channel: Channel,
+    timeout: Duration,
+}
+
+/// One message on its way.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) exchange: &'static str,
+    pub(crate) routing_key: String,
+    pub(crate) body: Vec<u8>,
+    pub(crate) properties: BasicProperties,
+    /// Whether a message that no queue takes is a fault.
+    pub(crate) must_route: bool,
+}
+
+impl Publisher {
+    pub(super) fn new(channel: Channel, timeout: Duration) -> Self {
+        Self { channel, timeout }
+    }
+
+    /// One result per message, in order.
+    pub(crate) async fn publish_all(&self, batch: &[Outgoing]) -> Vec<Result<(), BusError>> {
+        let mut confirms = Vec::with_capacity(batch.len());
+        for message in batch {
+            let options = BasicPublishOptions {
+                mandatory: true,
+                ..BasicPublishOptions::default()
+            };
+            let sent = self
+                .channel
+                .basic_publish(
+                    message.exchange.into(),
+                    message.routing_key.as_str().into(),
+                    options,
+                    &message.body,
+                    message.properties.clone(),
+                )
+                .await;
+            confirms.push(async move {
+                let confirmation = tokio::time::timeout(self.timeout, sent?)
+                    .await
+                    .map_err(|_| BusError::NotTaken("no confirm in time".to_owned()))??;
+                judge(message, confirmation)
+            });
+        }
+        join_all(confirms).await
+    }
+
+    pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), BusError> {
+        self.publish_all(std::slice::from_ref(&message))
+            .await
+            .into_iter()
+            .collect()
+    }
+}
+
+fn judge(message: &Outgoing, confirmation: Confirmation) -> Result<(), BusError> {
+    match confirmation {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_)) if !message.must_route => Ok(()),
+        Confirmation::Ack(Some(_)) => Err(BusError::NotTaken(format!(
+            "no queue takes '{}'",
+            message.routing_key
+        ))),
+        Confirmation::Nack(_) => Err(BusError::NotTaken("refused".to_owned())),
+        Confirmation::NotRequested => {
+            Err(BusError::NotTaken("the channel has no confirms".to_owned()))
+        }
+    }
+}

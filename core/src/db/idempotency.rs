@@ -1,0 +1,146 @@
+//! Idempotency keys: a committed claim with a lease, then the response (CONTRACT 21).
+
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{DbError, DbResult};
+
+/// Which key: a caller's, on a route.
+#[derive(Clone, Debug)]
+pub struct KeyOf {
+    /// Internal user id.
+    pub caller: Uuid,
+    /// `POST /orders`.
+    pub route: String,
+    /// What the client sent.
+    pub key: String,
+}
+
+/// A response as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers that belong to the answer.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// What a claim met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Run it.
+    Ours,
+    /// It has run.
+    Done(Stored),
+    /// It is running.
+    Running,
+    /// The key belongs to a request with another body.
+    OtherRequest,
+}
+
+/// Claims a key, committed at once. An abandoned claim (its lease is over) is taken over.
+///
+/// # Errors
+/// The query failed.
+pub async fn claim(
+    conn: &mut PgConnection,
+    of: &KeyOf,
+    request_hash: &[u8],
+    now: DateTime<Utc>,
+    leased_until: DateTime<Utc>,
+) -> DbResult<Claim> {
+    let won = sqlx::query(
+        "insert into idempotency_keys as held
+             (caller, route, key, request_hash, leased_until, created_at)
+         values ($1, $2, $3, $4, $5, $6)
+         on conflict (caller, route, key) do update set leased_until = excluded.leased_until
+         where held.request_hash = excluded.request_hash
+             and held.status is null and held.leased_until <= $6",
+    )
+    .bind(of.caller)
+    .bind(&of.route)
+    .bind(&of.key)
+    .bind(request_hash)
+    .bind(leased_until)
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    if won.rows_affected() == 1 {
+        return Ok(Claim::Ours);
+    }
+    type Row = (
+        Vec<u8>,
+        Option<i16>,
+        Option<Json<Vec<(String, String)>>>,
+        Option<Vec<u8>>,
+    );
+    let row: Option<Row> = sqlx::query_as(
+        "select request_hash, status, headers, body from idempotency_keys
+         where caller = $1 and route = $2 and key = $3",
+    )
+    .bind(of.caller)
+    .bind(&of.route)
+    .bind(&of.key)
+    .fetch_optional(conn)
+    .await?;
+    Ok(match row {
+        Some((hash, ..)) if hash != request_hash => Claim::OtherRequest,
+        Some((_, Some(status), Some(Json(headers)), Some(body))) => Claim::Done(Stored {
+            status: u16::try_from(status).map_err(DbError::impossible_row)?,
+            headers,
+            body,
+        }),
+        // Also when the first one has just failed and given its claim up: try again.
+        Some(_) | None => Claim::Running,
+    })
+}
+
+/// Keeps the response for replay.
+///
+/// # Errors
+/// The update failed.
+pub async fn remember(conn: &mut PgConnection, of: &KeyOf, response: &Stored) -> DbResult<()> {
+    sqlx::query(
+        "update idempotency_keys set status = $4, headers = $5, body = $6
+         where caller = $1 and route = $2 and key = $3",
+    )
+    .bind(of.caller)
+    .bind(&of.route)
+    .bind(&of.key)
+    .bind(i16::try_from(response.status).map_err(DbError::impossible_row)?)
+    .bind(Json(&response.headers))
+    .bind(&response.body)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Frees the key: the request failed on our side.
+///
+/// # Errors
+/// The delete failed; the lease will end.
+pub async fn give_up(conn: &mut PgConnection, of: &KeyOf) -> DbResult<()> {
+    sqlx::query("delete from idempotency_keys where caller = $1 and route = $2 and key = $3")
+        .bind(of.caller)
+        .bind(&of.route)
+        .bind(&of.key)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Forgets keys older than this.
+///
+/// # Errors
+/// The delete failed.
+pub async fn sweep(conn: &mut PgConnection, older_than: DateTime<Utc>) -> DbResult<u64> {
+    let done = sqlx::query("delete from idempotency_keys where created_at < $1")
+        .bind(older_than)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,176 @@
+//! PostgreSQL: one pool, schema and role per context; transactions that carry their outbox.
+//!
+//! A context's tables are reached through its `search_path`, so SQL names tables without a schema
+//! and can't join two contexts. The way of every write:
+//!
+//! ```text
+//! let mut tx = app.db.begin(NAME, &cause).await?;      // rows + outbox in one transaction
+//! store::save(&mut tx, &order).await?;
+//! tx.publish(order.version, &OrderPaid { .. })?;
+//! tx.commit().await?;                                  // rings the relay's bell
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
+
+use crate::bell::Bell;
+use crate::cause::Cause;
+use crate::config;
+use crate::schemas::Schemas;
+
+pub mod idempotency;
+pub mod inbox;
+pub mod lock;
+pub mod migrate;
+pub mod outbox;
+mod tx;
+
+pub use sqlx::PgConnection;
+pub use tx::Tx;
+
+/// A failed statement or connection. Never shown to a client.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DbError(#[from] sqlx::Error);
+
+/// What every store function answers.
+pub type DbResult<T> = Result<T, DbError>;
+
+impl DbError {
+    /// A row that can't exist was read: the code or the data is wrong, and this says which.
+    #[must_use]
+    pub fn impossible_row(what: impl std::fmt::Display) -> Self {
+        Self(sqlx::Error::Decode(what.to_string().into()))
+    }
+
+    /// Whether a constraint of this name refused the statement.
+    #[must_use]
+    pub fn violates(&self, constraint: &str) -> bool {
+        self.0
+            .as_database_error()
+            .and_then(|error| error.constraint())
+            .is_some_and(|name| name == constraint)
+    }
+
+    /// Whether trying again can help: deadlock, serialization failure, lost connection.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        let code = self.0.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("40001" | "40P01" | "57P01" | "53300"))
+            || matches!(
+                &self.0,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
+            )
+    }
+}
+
+/// The databases of all contexts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pools: Arc<BTreeMap<&'static str, PgPool>>,
+    schemas: Schemas,
+    bell: Bell,
+}
+
+impl Db {
+    /// Opens a pool per context; connections are made when needed.
+    ///
+    /// # Errors
+    /// An URL that doesn't parse.
+    pub fn open(
+        config: &config::Database,
+        contexts: impl IntoIterator<Item = &'static str>,
+        schemas: Schemas,
+        bell: Bell,
+    ) -> DbResult<Self> {
+        let mut pools = BTreeMap::new();
+        for context in contexts {
+            let options = config
+                .url_of(context)
+                .parse::<PgConnectOptions>()?
+                .application_name(&format!("eventify {context}"))
+                .options([
+                    ("role", role_of(context)),
+                    ("search_path", format!("\"{context}\",public")),
+                ]);
+            let pool = PgPoolOptions::new()
+                .max_connections(config.max_connections)
+                .acquire_timeout(config.acquire_timeout())
+                .connect_lazy_with(options);
+            pools.insert(context, pool);
+        }
+        Ok(Self {
+            pools: Arc::new(pools),
+            schemas,
+            bell,
+        })
+    }
+
+    /// Begins a context's transaction.
+    ///
+    /// # Errors
+    /// No connection within the acquire timeout.
+    pub async fn begin(&self, context: &'static str, cause: &Cause) -> DbResult<Tx> {
+        let inner = self.pool(context).begin().await?;
+        Ok(Tx::new(
+            inner,
+            context,
+            cause.clone(),
+            self.schemas.clone(),
+            self.bell.clone(),
+        ))
+    }
+
+    /// A connection for reading outside a transaction.
+    ///
+    /// # Errors
+    /// No connection within the acquire timeout.
+    pub async fn read(&self, context: &'static str) -> DbResult<PoolConnection<Postgres>> {
+        Ok(self.pool(context).acquire().await?)
+    }
+
+    /// The contexts that have a pool.
+    pub fn contexts(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.pools.keys().copied()
+    }
+
+    /// The schemas of all events.
+    #[must_use]
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// Whether every context's database answers.
+    ///
+    /// # Errors
+    /// The first that doesn't.
+    pub async fn ping(&self) -> DbResult<()> {
+        for pool in self.pools.values() {
+            sqlx::query("select 1").execute(pool).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes all pools, waiting for connections in use.
+    pub async fn close(&self) {
+        for pool in self.pools.values() {
+            pool.close().await;
+        }
+    }
+
+    pub(crate) fn pool(&self, context: &'static str) -> &PgPool {
+        self.pools
+            .get(context)
+            .expect("every registered context has a pool")
+    }
+}
+
+/// The database role that owns a context's schema.
+#[must_use]
+pub fn role_of(context: &str) -> String {
+    format!("eventify_{context}")
+}

@@ -1,0 +1,195 @@
+//! The outbox: events that wait for the relay, in the transaction of the rows that they tell of.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::CorrelationId;
+use serde_json::Value;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::DbResult;
+use crate::cause::Cause;
+use crate::event::{DomainEvent, Envelope};
+use crate::routing;
+
+/// A row to be written.
+#[derive(Debug)]
+pub(super) struct NewRow {
+    id: Uuid,
+    kind: &'static str,
+    routing_key: &'static str,
+    aggregate_id: Uuid,
+    aggregate_version: i32,
+    schema_version: i32,
+    feeds_venues: bool,
+    pub(super) payload: Value,
+}
+
+impl NewRow {
+    pub(super) fn new<E: DomainEvent>(id: Uuid, version: i32, event: &E) -> Self {
+        let route = routing::of(E::TYPE).expect("every event type stands in routing::ROUTES");
+        Self {
+            id,
+            kind: E::TYPE,
+            routing_key: route.key,
+            aggregate_id: event.aggregate_id(),
+            aggregate_version: version,
+            schema_version: E::SCHEMA_VERSION,
+            feeds_venues: E::FEEDS_VENUES,
+            payload: serde_json::to_value(event).expect("an event's keys are strings"),
+        }
+    }
+}
+
+/// A committed row that the broker hasn't confirmed yet.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Unpublished {
+    /// Order of writing (not of commit; rows are marked one by one, so none is skipped).
+    pub position: i64,
+    /// Routing key on `domain.events`.
+    pub routing_key: String,
+    message_id: Uuid,
+    kind: String,
+    aggregate_id: Uuid,
+    aggregate_version: i32,
+    schema_version: i32,
+    payload: Value,
+    correlation_id: Uuid,
+    traceparent: Option<String>,
+    tracestate: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl Unpublished {
+    /// The message, from its context.
+    #[must_use]
+    pub fn envelope(self, context: &str) -> Envelope {
+        Envelope {
+            specversion: "1.0".to_owned(),
+            id: self.message_id,
+            source: format!("/eventify/{context}"),
+            kind: self.kind,
+            subject: self.aggregate_id.to_string(),
+            time: self.created_at,
+            datacontenttype: "application/json".to_owned(),
+            data: self.payload,
+            correlationid: CorrelationId(self.correlation_id),
+            traceparent: self.traceparent,
+            tracestate: self.tracestate,
+            aggregateversion: self.aggregate_version,
+            schemaversion: self.schema_version,
+        }
+    }
+}
+
+/// One statement for all rows; `created_at` is the transaction's `now()`, because the watermark
+/// of the sync points relies on a row never being older than its transaction's start.
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    rows: &[NewRow],
+    cause: &Cause,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into outbox (message_id, kind, routing_key, aggregate_id, aggregate_version,
+             schema_version, feeds_venues, payload, correlation_id, traceparent, tracestate)
+         select message_id, kind, routing_key, aggregate_id, aggregate_version,
+             schema_version, feeds_venues, payload, $9, $10, $11
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::int[],
+             $7::bool[], $8::jsonb[])
+             as row (message_id, kind, routing_key, aggregate_id, aggregate_version,
+             schema_version, feeds_venues, payload)",
+    )
+    .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.routing_key).collect::<Vec<_>>())
+    .bind(rows.iter().map(|row| row.aggregate_id).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.aggregate_version)
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        rows.iter()
+            .map(|row| row.schema_version)
+            .collect::<Vec<_>>(),
+    )
+    .bind(rows.iter().map(|row| row.feeds_venues).collect::<Vec<_>>())
+    .bind(
+        rows.iter()
+            .map(|row| row.payload.clone())
+            .collect::<Vec<_>>(),
+    )
+    .bind(cause.correlation.as_uuid())
+    .bind(&cause.traceparent)
+    .bind(&cause.tracestate)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The oldest rows that wait for the broker.
+///
+/// # Errors
+/// The query failed.
+pub async fn unpublished(conn: &mut PgConnection, limit: u16) -> DbResult<Vec<Unpublished>> {
+    let rows = sqlx::query_as(
+        "select position, routing_key, message_id, kind, aggregate_id, aggregate_version,
+             schema_version, payload, correlation_id, traceparent, tracestate, created_at
+         from outbox where published_at is null order by position limit $1",
+    )
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
+/// The broker has confirmed these.
+///
+/// # Errors
+/// The update failed; the rows will be published again, which consumers tolerate.
+pub async fn mark_published(conn: &mut PgConnection, positions: &[i64]) -> DbResult<()> {
+    sqlx::query("update outbox set published_at = now() where position = any($1)")
+        .bind(positions)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The venues' feed holds what these messages say. Settling again changes nothing.
+///
+/// # Errors
+/// The update failed; the watermark stands until it is tried again.
+pub async fn settle(conn: &mut PgConnection, message_ids: &[Uuid]) -> DbResult<()> {
+    sqlx::query(
+        "update outbox set settled_at = now() where message_id = any($1) and settled_at is null",
+    )
+    .bind(message_ids)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Start of the oldest transaction whose news the venues' feed doesn't hold yet.
+///
+/// # Errors
+/// The query failed.
+pub async fn oldest_unsettled(conn: &mut PgConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let oldest = sqlx::query_scalar(
+        "select min(created_at) from outbox where feeds_venues and settled_at is null",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(oldest)
+}
+
+/// Every message of an outbox with its type and whether the broker has it: what tests settle by.
+///
+/// # Errors
+/// The query failed.
+pub async fn written(conn: &mut PgConnection) -> DbResult<Vec<(Uuid, String, bool)>> {
+    let rows = sqlx::query_as(
+        "select message_id, kind, published_at is not null from outbox order by position",
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}

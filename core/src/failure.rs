@@ -1,0 +1,39 @@
+//! How a consumer or job says that it could not do its work.
+
+use crate::db::DbError;
+use crate::event::Malformed;
+
+/// What is to become of a message or job that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Trying again can help: 30 s, 30 s, 2 m, 2 m, then the dead letter queue.
+    #[error("{0}")]
+    Retry(String),
+    /// It can't: straight to the dead letter queue.
+    #[error("{0}")]
+    Park(String),
+}
+
+impl Failure {
+    /// For `map_err`.
+    pub fn retry(reason: impl std::fmt::Display) -> Self {
+        Self::Retry(reason.to_string())
+    }
+
+    /// For `map_err`.
+    pub fn park(reason: impl std::fmt::Display) -> Self {
+        Self::Park(reason.to_string())
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(error: Malformed) -> Self {
+        Self::Park(error.to_string())
+    }
+}

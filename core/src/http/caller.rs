@@ -1,0 +1,80 @@
+//! What a handler knows about its request beside the body: who, since when, with which key.
+
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::ApiError;
+use crate::auth::{Principal, Role};
+use crate::cause::Cause;
+
+/// The caller of a route, after its policy has let them pass.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who, if signed in.
+    pub principal: Option<Principal>,
+    /// Goes into every row, message and log line of this request.
+    pub cause: Cause,
+    /// `Idempotency-Key`, where one came and the route honours it.
+    pub key: Option<IdempotencyKey>,
+    /// Address of the client, behind trusted proxies.
+    pub address: IpAddr,
+}
+
+impl Caller {
+    /// The signed-in caller.
+    ///
+    /// # Errors
+    /// 401 for an anonymous one.
+    pub fn principal(&self) -> Result<&Principal, ApiError> {
+        self.principal
+            .as_ref()
+            .ok_or_else(|| ApiError::unauthenticated("a bearer token is needed"))
+    }
+
+    /// The ownership rule: the caller is this user, or an administrator.
+    ///
+    /// # Errors
+    /// 401, 403.
+    pub fn must_own(&self, owner: Uuid) -> Result<(), ApiError> {
+        let principal = self.principal()?;
+        if principal.user_id == owner || principal.has_role(Role::Admin) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden("this belongs to somebody else"))
+    }
+}
+
+/// A client's `Idempotency-Key`, bound to caller and route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(pub(super) String);
+
+impl IdempotencyKey {
+    /// A key for an effect of this request in another transaction or at another party: the same
+    /// for every repeat of the request, different for each purpose.
+    #[must_use]
+    pub fn inner(&self, purpose: &str) -> Uuid {
+        let hash = Sha256::new()
+            .chain_update(&self.0)
+            .chain_update([0])
+            .chain_update(purpose);
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash.finalize()[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| ApiError::internal("the route's guard has not run"))
+    }
+}

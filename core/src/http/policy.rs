@@ -1,0 +1,174 @@
+//! Who may call a route. Every route has a policy; there is no way to register one without.
+
+use crate::auth::{Principal, Role};
+
+use super::ApiError;
+
+/// Who may call it, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Who.
+    pub access: Access,
+    /// Scopes that the token must have, all of them.
+    pub scopes: &'static [&'static str],
+    /// What the handler must compare with the caller before it shows or changes anything.
+    pub owner: Option<&'static str>,
+    /// Idempotency keys.
+    pub key: KeyRule,
+    /// Which bucket pays.
+    pub rate: Rate,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, signed in or not.
+    Public,
+    /// Anybody with a valid token.
+    SignedIn,
+    /// A token with one of these roles.
+    Roles(&'static [Role]),
+    /// No token: the handler verifies something else, named here (a webhook's signature).
+    Proof(&'static str),
+}
+
+/// What `Idempotency-Key` means on a route (CONTRACT 21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRule {
+    /// 400 without.
+    Required,
+    /// Honoured when it comes; what every other `POST` gets.
+    Accepted,
+    /// Has no meaning: reads, and writes that are idempotent by nature.
+    Ignored,
+}
+
+/// Which token bucket a request draws from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rate {
+    /// `http.rate_limits.normal_*`
+    Normal,
+    /// `http.rate_limits.strict_*`: money and holds.
+    Strict,
+    /// No limit: probes, webhooks.
+    Unlimited,
+}
+
+impl Policy {
+    const fn of(access: Access) -> Self {
+        Self {
+            access,
+            scopes: &[],
+            owner: None,
+            key: KeyRule::Accepted,
+            rate: Rate::Normal,
+        }
+    }
+
+    /// Anybody.
+    #[must_use]
+    pub const fn public() -> Self {
+        Self::of(Access::Public)
+    }
+
+    /// Anybody with a valid token.
+    #[must_use]
+    pub const fn signed_in() -> Self {
+        Self::of(Access::SignedIn)
+    }
+
+    /// One of these roles.
+    #[must_use]
+    pub const fn roles(roles: &'static [Role]) -> Self {
+        Self::of(Access::Roles(roles))
+    }
+
+    /// The handler verifies this instead of a token.
+    #[must_use]
+    pub const fn proof(what: &'static str) -> Self {
+        Self::of(Access::Proof(what))
+    }
+
+    /// Requires all of these scopes, in canonical spelling (`order:write`).
+    #[must_use]
+    pub const fn scopes(self, scopes: &'static [&'static str]) -> Self {
+        Self { scopes, ..self }
+    }
+
+    /// Names the ownership rule, as `"reservation.customer_id"`. The handler enforces it with
+    /// [`Caller::must_own`](super::Caller::must_own).
+    #[must_use]
+    pub const fn owner(self, rule: &'static str) -> Self {
+        Self {
+            owner: Some(rule),
+            ..self
+        }
+    }
+
+    /// 400 without `Idempotency-Key`.
+    #[must_use]
+    pub const fn key_required(self) -> Self {
+        Self {
+            key: KeyRule::Required,
+            ..self
+        }
+    }
+
+    /// `Idempotency-Key` means nothing here.
+    #[must_use]
+    pub const fn key_ignored(self) -> Self {
+        Self {
+            key: KeyRule::Ignored,
+            ..self
+        }
+    }
+
+    /// Draws from the strict bucket.
+    #[must_use]
+    pub const fn strict(self) -> Self {
+        Self {
+            rate: Rate::Strict,
+            ..self
+        }
+    }
+
+    /// Draws from no bucket.
+    #[must_use]
+    pub const fn unlimited(self) -> Self {
+        Self {
+            rate: Rate::Unlimited,
+            ..self
+        }
+    }
+
+    /// Whether the route reads tokens at all.
+    #[must_use]
+    pub const fn wants_token(&self) -> bool {
+        !matches!(self.access, Access::Proof(_))
+    }
+
+    /// Decides about a caller.
+    ///
+    /// # Errors
+    /// 401 without a needed token, 403 when role or scope is missing.
+    pub fn admit(&self, principal: Option<&Principal>) -> Result<(), ApiError> {
+        let roles = match self.access {
+            Access::Public | Access::Proof(_) => return Ok(()),
+            Access::SignedIn => None,
+            Access::Roles(roles) => Some(roles),
+        };
+        let principal =
+            principal.ok_or_else(|| ApiError::unauthenticated("a bearer token is needed"))?;
+        if let Some(roles) = roles
+            && !roles.iter().any(|role| principal.has_role(*role))
+        {
+            return Err(ApiError::forbidden(format!(
+                "one of these roles is needed: {roles:?}"
+            )));
+        }
+        match self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
+            Some(missing) => Err(ApiError::forbidden(format!("scope '{missing}' is missing"))),
+            None => Ok(()),
+        }
+    }
+}

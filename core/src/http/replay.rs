@@ -1,0 +1,141 @@
+//! Idempotency keys over HTTP (CONTRACT 21): claim, run, remember; or replay.
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::caller::IdempotencyKey;
+use super::guard::Guarded;
+use super::{ApiError, error};
+use crate::cause::Cause;
+use crate::db::idempotency::{self, Claim, KeyOf, Stored};
+
+/// Responses beyond this are not kept for replay.
+const MAX_STORED_BYTES: usize = 1 << 20;
+/// Headers that are part of the answer.
+const KEPT_HEADERS: [&str; 4] = ["content-type", "location", "etag", "retry-after"];
+
+/// Runs the request once for its key; a repeat gets the first response.
+pub(super) async fn once(
+    route: &Guarded,
+    caller: Uuid,
+    key: &IdempotencyKey,
+    cause: &Cause,
+    request: Request,
+    next: Next,
+) -> Response {
+    match try_once(route, caller, key, cause, request, next).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn try_once(
+    route: &Guarded,
+    caller: Uuid,
+    key: &IdempotencyKey,
+    cause: &Cause,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let (app, info) = (&route.app, &route.info);
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, app.config.http.max_body_bytes)
+        .await
+        .map_err(|_| {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "the request body is too large",
+            )
+        })?;
+    let target = parts
+        .uri
+        .path_and_query()
+        .map(|it| it.as_str().to_owned())
+        .unwrap_or_default();
+    let hash = Sha256::new()
+        .chain_update(&target)
+        .chain_update([0])
+        .chain_update(&body)
+        .finalize();
+    let row = KeyOf {
+        caller,
+        route: format!("{} {}", info.method, info.path),
+        key: key.0.clone(),
+    };
+    let now = app.clock.now();
+    let lease = app.config.http.idempotency.lease();
+    let mut conn = app.db.read(route.context).await?;
+    let claim = idempotency::claim(&mut conn, &row, &hash, now, now + lease).await?;
+    drop(conn);
+    match claim {
+        Claim::Ours => {}
+        Claim::Done(stored) => return Ok(replay(stored)),
+        Claim::OtherRequest => {
+            return Err(ApiError::unprocessable(
+                "idempotency_key_reused",
+                "this Idempotency-Key was used for another request",
+            ));
+        }
+        Claim::Running => {
+            return Err(ApiError::conflict(
+                "idempotency_in_progress",
+                "the first request with this Idempotency-Key is still running",
+            )
+            .retry_after(1));
+        }
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = error::finish(response, cause.correlation);
+    remember(route, &row, response).await
+}
+
+/// 5xx are not kept: the client may try again with the same key.
+async fn remember(route: &Guarded, row: &KeyOf, response: Response) -> Result<Response, ApiError> {
+    let mut conn = route.app.db.read(route.context).await?;
+    if response.status().is_server_error() {
+        idempotency::give_up(&mut conn, row).await?;
+        return Ok(response);
+    }
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, MAX_STORED_BYTES)
+        .await
+        .map_err(ApiError::internal)?;
+    let stored = Stored {
+        status: parts.status.as_u16(),
+        headers: kept(&parts.headers),
+        body: body.to_vec(),
+    };
+    idempotency::remember(&mut conn, row, &stored).await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    KEPT_HEADERS
+        .iter()
+        .filter_map(|name| {
+            let value = headers.get(*name)?.to_str().ok()?;
+            Some(((*name).to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+fn replay(stored: Stored) -> Response {
+    let mut response = Response::new(Body::from(Bytes::from(stored.body)));
+    *response.status_mut() =
+        StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in stored.headers {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(&value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+        .headers_mut()
+        .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    response
+}

@@ -1,0 +1,11 @@
+//! Pure facts of a user.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// A user as we know them: no name, no address; those stay with the identity provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) user_id: Uuid,
+    pub(super) first_seen_at: DateTime<Utc>,
+}

@@ -1,0 +1,152 @@
+//! `eventify-core`: runs the roles that the configuration names, or reads dead letter queues.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use eventify_core::app;
+use eventify_core::bus::{Bus, dead_letters};
+use eventify_core::clock::Clock;
+use eventify_core::config::Config;
+use eventify_core::interference::Interference;
+use eventify_core::{context, telemetry};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The central system of Eventify.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// A TOML file over the built-in defaults; `EVENTIFY_CORE__SECTION__KEY` goes over both.
+    #[arg(long, global = true, env = "EVENTIFY_CORE_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the roles in `process.roles`; what happens without a command.
+    Run,
+    /// Prints the built-in configuration with its explanations.
+    DefaultConfig,
+    /// Dead letter queues.
+    Dlq {
+        #[command(subcommand)]
+        act: Dlq,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Dlq {
+    /// How many messages are parked, by context.
+    List,
+    /// What is parked for a context; the messages stay.
+    Read {
+        /// Context.
+        context: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// Puts parked messages back into the context's queue.
+    Replay {
+        /// Context.
+        context: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 1000)]
+        limit: u32,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(arguments))
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if matches!(arguments.command, Some(Command::DefaultConfig)) {
+        return print(eventify_core::config::DEFAULT);
+    }
+    let config = load(arguments.config)?;
+    match arguments.command {
+        None | Some(Command::Run) => serve(config).await,
+        Some(Command::Dlq { act }) => dead_letter_queues(config, act).await,
+        Some(Command::DefaultConfig) => Ok(()),
+    }
+}
+
+fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
+    let text = match file {
+        Some(path) => Some(
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("reading {}", path.display()))?,
+        ),
+        None => None,
+    };
+    Config::load(text.as_deref(), std::env::vars()).context("configuration")
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    telemetry::start()?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = app::start(config, Clock::system(), Interference::default()).await?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    running.stop().await;
+    Ok(())
+}
+
+async fn dead_letter_queues(config: Config, act: Dlq) -> anyhow::Result<()> {
+    let contexts = context::all();
+    let listening: Vec<_> = contexts
+        .iter()
+        .filter(|context| !context.consumers.is_empty())
+        .map(|context| context.name)
+        .collect();
+    let known = |name: &str| {
+        let allowed = listening.join(", ");
+        anyhow::ensure!(
+            listening.contains(&name),
+            "no context '{name}'; there are: {allowed}"
+        );
+        Ok(())
+    };
+    let bus = Bus::new(config.bus, listening.clone());
+    match act {
+        Dlq::List => {
+            for name in &listening {
+                let parked = dead_letters::count(&bus, name).await?;
+                print(&format!("{name} {parked}"))?;
+            }
+        }
+        Dlq::Read { context, limit } => {
+            known(&context)?;
+            for letter in dead_letters::read(&bus, &context, limit).await? {
+                print(&serde_json::to_string(&letter)?)?;
+            }
+        }
+        Dlq::Replay { context, limit } => {
+            known(&context)?;
+            let replayed = dead_letters::replay(&bus, &context, limit).await?;
+            print(&format!("{context} {replayed}"))?;
+        }
+    }
+    bus.close().await;
+    Ok(())
+}
+
+fn print(line: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout(), "{line}")?;
+    Ok(())
+}
