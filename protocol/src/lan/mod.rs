@@ -10,7 +10,10 @@
 //!
 //! "Signed" is [`signature`]. Errors have the body of [`crate::error`].
 
+mod pairing;
 pub mod signature;
+
+pub use pairing::{MalformedPairingCode, PairingCode};
 
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +166,7 @@ pub enum StreamEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PairingRequest {
-    /// The one-time code that the node shows.
+    /// The secret of the [`PairingCode`] that the node shows.
     pub code: String,
     /// The scanner's Ed25519 public key, base64url without padding.
     pub public_key: String,
