@@ -75,15 +75,21 @@ pub(crate) fn refused() -> Value {
         let stage = stage.name();
         refused.push(json!({ "name": name, "stage": stage, "breaks": breaks, "input": input }));
     };
-    for case in bad_text::cases(&good.text()) {
+    for case in bad_text::prefix_cases(&good.text()) {
+        put(Stage::Read, case);
+    }
+    for case in bad_text::body_cases(&good.text()) {
         put(Stage::Read, case);
     }
     let forged = [
-        bad_envelope::cases(&good),
-        bad_headers::cases(&good),
+        bad_envelope::shape_cases(&good),
+        bad_envelope::part_cases(&good),
+        bad_headers::algorithm_cases(&good),
+        bad_headers::label_cases(&good),
         bad_headers::encoding_cases(&good),
         bad_claims::time_cases(&good),
-        bad_claims::value_cases(&good),
+        bad_claims::id_cases(&good),
+        bad_claims::category_and_revision_cases(&good),
         bad_claims::map_cases(&good),
         bad_claims::payload_cases(&good),
     ];

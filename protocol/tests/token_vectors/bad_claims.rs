@@ -67,12 +67,10 @@ pub(crate) fn time_cases(good: &Forge) -> Vec<Case<Forge>> {
     ]
 }
 
-/// Values of the other claims.
-pub(crate) fn value_cases(good: &Forge) -> Vec<Case<Forge>> {
+/// Values of `cti` and the performance.
+pub(crate) fn id_cases(good: &Forge) -> Vec<Case<Forge>> {
     let cti = |value: Vec<u8>| put(good, CTI, value);
     let performance = |value: Vec<u8>| put(good, PERFORMANCE, value);
-    let category = |value: Vec<u8>| put(good, CATEGORY, value);
-    let revision = |value: Vec<u8>| put(good, REVISION, value);
     let half = bytes(&[0x11; 8]);
     let in_chunks = [&[0x5f], half.as_slice(), &half, &[0xff]].concat();
     let tagged = [vec![0xd8, 0x25], bytes(&[0x22; 16])].concat();
@@ -107,6 +105,14 @@ pub(crate) fn value_cases(good: &Forge) -> Vec<Case<Forge>> {
             "claims_range",
             performance(bytes(&[])),
         ),
+    ]
+}
+
+/// Values of category and revision.
+pub(crate) fn category_and_revision_cases(good: &Forge) -> Vec<Case<Forge>> {
+    let category = |value: Vec<u8>| put(good, CATEGORY, value);
+    let revision = |value: Vec<u8>| put(good, REVISION, value);
+    vec![
         ("category empty", "claims_category", category(text(""))),
         (
             "category of 17 characters",

@@ -2,10 +2,9 @@
 
 use crate::bad::Case;
 
-/// Rules of the text around the bytes.
-pub(crate) fn cases(text: &str) -> Vec<Case<String>> {
+/// What stands before the Base45.
+pub(crate) fn prefix_cases(text: &str) -> Vec<Case<String>> {
     let body = &text[4..];
-    let whole_groups = &text[..4 + body.len() / 3 * 3];
     vec![
         ("empty text", "token_prefix", String::new()),
         ("prefix alone", "cose_cbor", "EV1:".to_owned()),
@@ -26,6 +25,14 @@ pub(crate) fn cases(text: &str) -> Vec<Case<String>> {
         ),
         ("no prefix", "token_prefix", body.to_owned()),
         ("space before", "token_prefix", format!(" {text}")),
+    ]
+}
+
+/// Rules of Base45 and of the length.
+pub(crate) fn body_cases(text: &str) -> Vec<Case<String>> {
+    let body = &text[4..];
+    let whole_groups = &text[..4 + body.len() / 3 * 3];
+    vec![
         ("line end after", "token_base45", format!("{text}\n")),
         ("prefix twice", "token_base45", format!("EV1:{text}")),
         (
