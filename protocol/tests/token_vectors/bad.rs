@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    bad_claims, bad_envelope, bad_headers, bad_keys, bad_signature, bad_text,
+    bad_claims, bad_envelope, bad_headers, bad_keys, bad_signature, bad_text, bad_values,
     forge::{self, Forge},
     good::hand_written_claims,
     world::{ACTIVE, TestKey},
@@ -87,9 +87,9 @@ pub(crate) fn refused() -> Value {
         bad_headers::algorithm_cases(&good),
         bad_headers::label_cases(&good),
         bad_headers::encoding_cases(&good),
-        bad_claims::time_cases(&good),
-        bad_claims::id_cases(&good),
-        bad_claims::category_and_revision_cases(&good),
+        bad_values::time_cases(&good),
+        bad_values::id_cases(&good),
+        bad_values::category_and_revision_cases(&good),
         bad_claims::map_cases(&good),
         bad_claims::payload_cases(&good),
     ];

@@ -15,6 +15,7 @@ mod bad_headers;
 mod bad_keys;
 mod bad_signature;
 mod bad_text;
+mod bad_values;
 mod forge;
 mod good;
 mod independent;
