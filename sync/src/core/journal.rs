@@ -1,0 +1,162 @@
+//! Which rows of a batch the core takes. The caller holds the node's row lock (`ADMISSION` 4.3).
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::NodeId,
+    sync::{JournalBatch, JournalEntry, JournalHead, RowError, SealedRow},
+};
+
+/// What is taken of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The rows that were not held, in order; none if all were.
+    pub rows: Vec<SealedRow>,
+    /// The end of what is held with them.
+    pub head: JournalHead,
+    /// The batch begins another file than the one held.
+    pub succeeds: Option<JournalHead>,
+}
+
+/// Why nothing of a batch is taken. In each case the node is answered with the present end: it
+/// goes on from there or, where that end is not in its chain, begins a new incarnation.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Rows between the end and the batch are missing: it overtook another.
+    #[error("the batch begins at row {from}, held are {held}")]
+    Future {
+        /// First row of the batch.
+        from: u64,
+        /// Last row held.
+        held: u64,
+    },
+    /// A row held is another one than the batch has or builds on: the node's disk is not the one
+    /// that wrote what is held. Alarm.
+    #[error("row {seq} of the node's chain is not the one held")]
+    Fork {
+        /// Where.
+        seq: u64,
+    },
+    /// Another file, which doesn't say that it succeeds the one held. Alarm, unless the file is a
+    /// predecessor of the one held and the batch was only late.
+    #[error("the batch is of another journal file than the one held")]
+    UnknownIncarnation,
+    /// No rows, or rows that are none. Alarm.
+    #[error(transparent)]
+    Malformed(#[from] RowError),
+    /// Rows that are not the chain that they should be. Alarm.
+    #[error("row {seq} does not follow the one before, or says what it can't")]
+    BrokenChain {
+        /// Where.
+        seq: u64,
+    },
+}
+
+/// The row that both sides have, whose stored hash [`accept`] needs: the last of the batch that
+/// is not beyond the end.
+#[must_use]
+pub fn overlap(held: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
+    let held = held.filter(|held| held.incarnation == batch.incarnation)?;
+    let end = (batch.from + batch.rows.len() as u64).checked_sub(1)?;
+    (batch.from >= 1 && batch.from <= held.seq).then_some(end.min(held.seq))
+}
+
+/// Verifies a batch against the end held. `stored` is the hash of row [`overlap`].
+///
+/// # Errors
+/// [`Refused`].
+pub fn accept(
+    node: NodeId,
+    held: Option<&JournalHead>,
+    stored: Option<Hash32>,
+    batch: &JournalBatch,
+) -> Result<Accepted, Refused> {
+    let rows = read(node, batch)?;
+    let Some(held) = held else {
+        let head = JournalHead::empty(batch.incarnation);
+        return if batch.from == 1 {
+            Ok(all(rows, head, None))
+        } else {
+            Err(future(batch, 0))
+        };
+    };
+    if held.incarnation != batch.incarnation {
+        let succeeds = rows.first().and_then(|first| succeeded(first)).copied();
+        let ours = succeeds.filter(|head| head.incarnation == held.incarnation);
+        let head = JournalHead::empty(batch.incarnation);
+        return ours.map_or(Err(Refused::UnknownIncarnation), |old| {
+            Ok(all(rows, head, Some(old)))
+        });
+    }
+    if batch.from > held.seq + 1 {
+        return Err(future(batch, held.seq));
+    }
+    if let Some(seq) = overlap(Some(held), batch) {
+        let ours = rows
+            .iter()
+            .find(|row| row.row().seq == seq)
+            .map(SealedRow::hash);
+        if ours != stored || stored.is_none() {
+            return Err(Refused::Fork { seq });
+        }
+    }
+    let new: Vec<_> = rows
+        .into_iter()
+        .filter(|row| row.row().seq > held.seq)
+        .collect();
+    match new.first() {
+        Some(first) if !held.is_followed_by(first.row()) => Err(Refused::Fork { seq: held.seq }),
+        _ => Ok(all(new, *held, None)),
+    }
+}
+
+fn all(rows: Vec<SealedRow>, held: JournalHead, succeeds: Option<JournalHead>) -> Accepted {
+    let head = rows.last().map_or(held, SealedRow::head);
+    Accepted {
+        rows,
+        head,
+        succeeds,
+    }
+}
+
+fn future(batch: &JournalBatch, held: u64) -> Refused {
+    Refused::Future {
+        from: batch.from,
+        held,
+    }
+}
+
+/// The rows of a batch, if they are one chain from `from` on, with `Opened` of this node as row 1
+/// and nowhere else.
+fn read(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused> {
+    let mut rows: Vec<SealedRow> = Vec::with_capacity(batch.rows.len());
+    for (seq, bytes) in (batch.from..).zip(&batch.rows) {
+        let row = SealedRow::read(bytes)?;
+        let follows = match rows.last() {
+            Some(last) => last.head().is_followed_by(row.row()),
+            None => {
+                row.row().incarnation == batch.incarnation
+                    && row.row().seq == seq
+                    && (seq > 1 || row.row().previous == Hash32::ZERO)
+            }
+        };
+        let opened = match &row.row().entry {
+            JournalEntry::Opened { node: whose, .. } => seq == 1 && *whose == node,
+            JournalEntry::Decision(_) | JournalEntry::Voided { .. } => seq > 1,
+        };
+        if !follows || !opened {
+            return Err(Refused::BrokenChain { seq });
+        }
+        rows.push(row);
+    }
+    if rows.is_empty() {
+        return Err(Refused::BrokenChain { seq: batch.from });
+    }
+    Ok(rows)
+}
+
+fn succeeded(first: &SealedRow) -> Option<&JournalHead> {
+    match &first.row().entry {
+        JournalEntry::Opened { succeeds, .. } => succeeds.as_ref(),
+        JournalEntry::Decision(_) | JournalEntry::Voided { .. } => None,
+    }
+}

@@ -1,0 +1,245 @@
+//! What a journal row changes: what was shown is what happened (`ADMISSION` 7).
+//!
+//! The rows of one journal come in order; those of several nodes, and the core's own decisions,
+//! in any. The caller holds the ticket's row lock, carries the effects out, and records what was
+//! shown ([`super::Shown`]) in the same transaction.
+
+use eventify_protocol::{
+    ids::ScanId,
+    sync::Decision,
+    time::{CoreInterval, CoreTime},
+    verdict::Verdict,
+};
+
+use super::{CheckIn, Conflict, ConflictKind, Effect, Evidence, Place, ScanRecord, Standing};
+
+/// What is known of a moment of which a node could prove nothing: 1970 to 9999.
+const ANY_TIME: CoreInterval = CoreInterval {
+    earliest: CoreTime(0),
+    latest: CoreTime(253_402_300_799_000_000),
+};
+
+/// A decision in a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Where it stands.
+    pub place: Place,
+    /// When it was made, as far as the node could prove.
+    pub at: Option<CoreInterval>,
+    /// What was shown.
+    pub decision: &'a Decision,
+}
+
+/// What comes of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its class at this time; a later row can make an admission a double entry, or the other way
+    /// round. What counts for a report is how the scan stands in the end ([`super::report`]).
+    pub class: Class,
+    /// The changes to the ticket's entries, in order.
+    pub effects: Vec<Effect>,
+}
+
+/// How a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The guest was let in, and this is the ticket's entry.
+    Admitted,
+    /// The guest was let in beside another one, who was first.
+    DoubleEntry,
+    /// The guest was let in beside another one; it is unknown who was first.
+    OrderUnknown,
+    /// The guest was let in with a ticket that the core does not have (lost by a failover).
+    UnknownTicket,
+    /// The guest was not let in.
+    Refused,
+    /// The same was shown to the same scan before.
+    Repeated,
+}
+
+/// Decides what a row changes. `record` is what was held of its scan id before, `standing` what is
+/// held of its ticket: none if the row names no ticket, or one that is not there.
+#[must_use]
+pub fn decide(row: &Row<'_>, record: Option<&ScanRecord>, standing: Option<&Standing>) -> Outcome {
+    let admitted = row.decision.verdict == Verdict::Admit;
+    match standing {
+        None if admitted => Outcome {
+            class: Class::UnknownTicket,
+            effects: vec![],
+        },
+        None => Outcome {
+            class: Class::Refused,
+            effects: vec![],
+        },
+        Some(standing) if admitted => shown(row, record, standing),
+        Some(standing) => Outcome {
+            class: Class::Refused,
+            effects: never_shown(standing, row.decision.scan, |entry| {
+                entry.is_unconfirmed_of(row.place.node)
+            }),
+        },
+    }
+}
+
+/// Decides what it changes that the decision in row `place` was taken back before it was shown.
+/// From then on `ResyncRequired` counts as shown.
+#[must_use]
+pub fn voided(place: Place, scan: ScanId, standing: Option<&Standing>) -> Outcome {
+    let by_that_row = |entry: &CheckIn| {
+        entry.evidence == Evidence::Journal(place) || entry.is_unconfirmed_of(place.node)
+    };
+    let effects = standing.map_or(vec![], |standing| never_shown(standing, scan, by_that_row));
+    Outcome {
+        class: Class::Refused,
+        effects,
+    }
+}
+
+/// `Admit` was shown.
+fn shown(row: &Row<'_>, record: Option<&ScanRecord>, standing: &Standing) -> Outcome {
+    let (scan, place) = (row.decision.scan, row.place);
+    // The same id from another scanner or gate is another scan, whatever it calls itself.
+    let same = record.is_none_or(|record| row.is_of(record));
+    let before = record
+        .and_then(|record| record.shown.as_ref())
+        .map(|shown| &shown.verdict);
+    if same && before == Some(&Verdict::Admit) {
+        return Outcome {
+            class: Class::Repeated,
+            effects: vec![],
+        };
+    }
+    let mut effects = forgotten(row, standing);
+    let entry = row.entry();
+    let class = match &standing.check_in {
+        None => {
+            effects.push(Effect::Insert(entry));
+            Class::Admitted
+        }
+        Some(held) if held.scan == scan && same => {
+            effects.push(Effect::Confirm { scan, place });
+            Class::Admitted
+        }
+        Some(held) if row.replaces(held) => {
+            effects.push(Effect::Move {
+                from: held.scan,
+                to: entry,
+            });
+            Class::Admitted
+        }
+        Some(_) if same && standing.conflict(scan).is_some() => {
+            effects.push(Effect::ConfirmConflict { scan, place });
+            Class::DoubleEntry
+        }
+        Some(held) => beside(entry, held, &mut effects),
+    };
+    Outcome { class, effects }
+}
+
+/// Two guests were let in with one ticket.
+fn beside(entry: CheckIn, held: &CheckIn, effects: &mut Vec<Effect>) -> Class {
+    match order(&entry, held) {
+        Order::First => {
+            effects.extend([Effect::Demote { scan: held.scan }, Effect::Insert(entry)]);
+            Class::Admitted
+        }
+        Order::Second => {
+            let kind = ConflictKind::DoubleEntry;
+            effects.push(Effect::AddConflict(Conflict { entry, kind }));
+            Class::DoubleEntry
+        }
+        Order::Unknown => {
+            let kind = ConflictKind::OrderUnknown;
+            effects.push(Effect::AddConflict(Conflict { entry, kind }));
+            Class::OrderUnknown
+        }
+    }
+}
+
+/// Conflicting entries that this row replaces.
+fn forgotten(row: &Row<'_>, standing: &Standing) -> Vec<Effect> {
+    standing
+        .conflicts
+        .iter()
+        .filter(|conflict| row.replaces(&conflict.entry))
+        .map(|conflict| Effect::DropConflict {
+            scan: conflict.entry.scan,
+        })
+        .collect()
+}
+
+/// `Admit` was not shown to `scan`: its entry goes, if `ends` says that it hangs on this. Another
+/// entry that was second until now takes its place.
+fn never_shown(standing: &Standing, scan: ScanId, ends: impl Fn(&CheckIn) -> bool) -> Vec<Effect> {
+    let goes = |entry: &CheckIn| entry.scan == scan && ends(entry);
+    if standing.check_in.is_some_and(|check_in| goes(&check_in)) {
+        let next = standing
+            .conflicts
+            .iter()
+            .map(|conflict| &conflict.entry)
+            .reduce(|a, b| if order(b, a) == Order::First { b } else { a });
+        let promoted = next.map(|entry| Effect::Promote { scan: entry.scan });
+        return [Effect::Free { scan }]
+            .into_iter()
+            .chain(promoted)
+            .collect();
+    }
+    let conflict = standing
+        .conflicts
+        .iter()
+        .find(|conflict| goes(&conflict.entry));
+    conflict
+        .map(|_| Effect::DropConflict { scan })
+        .into_iter()
+        .collect()
+}
+
+#[derive(PartialEq, Eq)]
+enum Order {
+    First,
+    Second,
+    Unknown,
+}
+
+/// Who was first: by row within one journal, else by the intervals of core time.
+fn order(entry: &CheckIn, other: &CheckIn) -> Order {
+    if let (Evidence::Journal(a), Evidence::Journal(b)) = (entry.evidence, other.evidence)
+        && (a.node, a.incarnation) == (b.node, b.incarnation)
+    {
+        return if a.seq < b.seq {
+            Order::First
+        } else {
+            Order::Second
+        };
+    }
+    if entry.at.is_before(&other.at) {
+        Order::First
+    } else if other.at.is_before(&entry.at) {
+        Order::Second
+    } else {
+        Order::Unknown
+    }
+}
+
+impl Row<'_> {
+    fn is_of(&self, record: &ScanRecord) -> bool {
+        record.scanner == self.decision.scanner
+            && record.gate == self.decision.gate
+            && record.token == self.decision.token
+    }
+
+    /// The entry is an answer of the core that this node says it never showed.
+    fn replaces(&self, entry: &CheckIn) -> bool {
+        entry.is_unconfirmed_of(self.place.node) && self.decision.replaces.contains(&entry.scan)
+    }
+
+    fn entry(&self) -> CheckIn {
+        CheckIn {
+            scan: self.decision.scan,
+            gate: self.decision.gate,
+            node: Some(self.place.node),
+            at: self.at.unwrap_or(ANY_TIME),
+            evidence: Evidence::Journal(self.place),
+        }
+    }
+}
