@@ -59,7 +59,8 @@ pub struct Welcome {
     /// How the node gets to the head.
     #[n(5)]
     pub plan: Plan,
-    /// What the core holds of this node's journal; none if nothing.
+    /// What the core has acknowledged of this node's journal, with all effects in the feed up to
+    /// `head`; none if nothing.
     #[n(6)]
     pub journal: Option<JournalHead>,
 }
@@ -160,6 +161,9 @@ pub struct JournalAck {
     /// Feed position by which all effects of these rows are in the feed (`ADMISSION` 3.6).
     #[n(3)]
     pub position: Position,
+    /// Which database's feed that position is of.
+    #[n(4)]
+    pub epoch: Epoch,
 }
 
 /// See [`Down::Config`].
