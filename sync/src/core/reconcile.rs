@@ -5,7 +5,7 @@
 //! shown ([`super::Shown`]) in the same transaction.
 
 use eventify_protocol::{
-    ids::ScanId,
+    ids::{NodeId, ScanId},
     sync::Decision,
     time::{CoreInterval, CoreTime},
     verdict::Verdict,
@@ -81,14 +81,12 @@ pub fn decide(row: &Row<'_>, record: Option<&ScanRecord>, standing: Option<&Stan
     }
 }
 
-/// Decides what it changes that the decision in row `place` was taken back before it was shown.
-/// From then on `ResyncRequired` counts as shown.
+/// Decides what it changes that a node took the decision of a scan back before it was shown. From
+/// then on `ResyncRequired` counts as shown.
 #[must_use]
-pub fn voided(place: Place, scan: ScanId, standing: Option<&Standing>) -> Outcome {
-    let by_that_row = |entry: &CheckIn| {
-        entry.evidence == Evidence::Journal(place) || entry.is_unconfirmed_of(place.node)
-    };
-    let effects = standing.map_or(vec![], |standing| never_shown(standing, scan, by_that_row));
+pub fn voided(node: NodeId, scan: ScanId, standing: Option<&Standing>) -> Outcome {
+    let of_that_node = |entry: &CheckIn| entry.node == Some(node);
+    let effects = standing.map_or(vec![], |standing| never_shown(standing, scan, of_that_node));
     Outcome {
         class: Class::Refused,
         effects,

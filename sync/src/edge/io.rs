@@ -299,13 +299,9 @@ pub enum Output {
         /// At most so many bytes, but at least one row.
         max_bytes: usize,
     },
-    /// Mark rows up to the acknowledgement's `seq` as delivered; on disk in its own time.
-    Acknowledged {
-        /// What the core said.
-        ack: JournalAck,
-        /// Whose positions it counts in.
-        epoch: Epoch,
-    },
+    /// Mark rows up to the acknowledgement's `seq` as delivered, and none beyond (a failover can
+    /// have lost some); on disk in its own time.
+    Acknowledged(JournalAck),
     /// Begin a new journal file after a fork; the old one is kept. Its first row is `Opened`, then
     /// the old file's rows from `carry_from` on: see [`super::carry_over`] →
     /// [`Input::JournalOpened`].

@@ -164,8 +164,8 @@ impl Counter {
         outcome.class
     }
 
-    pub(crate) fn voided(&mut self, place: Place, scan: ScanId) {
-        let outcome = reconcile::voided(place, scan, Some(&self.standing));
+    pub(crate) fn voided(&mut self, pull: &Pull) {
+        let outcome = reconcile::voided(pull.node, pull.scan, Some(&self.standing));
         self.apply(&outcome.effects);
     }
 
