@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use crate::http::rate_limit::RateLimiter;
 use crate::identity::api::KnownUsers;
 use crate::interference::Interference;
 use crate::jobs::JobBells;
+use crate::keys::Keys;
 use crate::schemas::Schemas;
 use crate::{bus, http, jobs};
 
@@ -40,6 +42,8 @@ pub struct Parts {
     pub bus: Bus,
     /// Trusted issuers.
     pub auth: Auth,
+    /// Signing keys.
+    pub keys: Keys,
     /// Wakes jobs of this process.
     pub jobs: JobBells,
     /// Wakes the relay.
@@ -84,6 +88,7 @@ impl App {
                 listening.map(|context| context.name).collect(),
             ),
             auth: Auth::new(&config.auth)?,
+            keys: Keys::at(config.keys.directory.clone()),
             jobs: JobBells::new(contexts.iter().map(|context| (context.name, &context.jobs))),
             known_users: KnownUsers::default(),
             rate_limiter: RateLimiter::new(config.http.rate_limits),
@@ -126,6 +131,9 @@ pub async fn start(
         }
     }
     let app = App::build(config, clock, interference, &contexts)?;
+    if app.config.process.has(Role::Serve) || app.config.process.has(Role::Work) {
+        app.keys.ring().context("keys.directory")?;
+    }
     let (intake, relays) = (CancellationToken::new(), CancellationToken::new());
     let roles = &app.config.process;
     let mut running = Running {

@@ -89,6 +89,7 @@ pub mod http;
 pub mod identity;
 pub mod interference;
 pub mod jobs;
+pub mod keys;
 mod names;
 pub mod routing;
 pub mod schemas;

@@ -9,6 +9,7 @@ use eventify_core::bus::{Bus, dead_letters};
 use eventify_core::clock::Clock;
 use eventify_core::config::Config;
 use eventify_core::interference::Interference;
+use eventify_core::keys::Lifetime;
 use eventify_core::{context, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,10 +30,43 @@ enum Command {
     Run,
     /// Prints the built-in configuration with its explanations.
     DefaultConfig,
+    /// Signing keys; see `keys.directory` in the default configuration.
+    Keys {
+        #[command(subcommand)]
+        act: KeysAct,
+    },
     /// Dead letter queues.
     Dlq {
         #[command(subcommand)]
         act: Dlq,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysAct {
+    /// Makes the root key, the first signing keys and the key set in an empty directory. Move
+    /// root.pem to a safe place afterwards.
+    Init {
+        /// Where to.
+        directory: PathBuf,
+        /// Tickets that expire later than so many days from now are not signed by these keys.
+        #[arg(long, default_value_t = 400)]
+        days: u32,
+    },
+    /// Adds new signing keys and retires the old ones; needs root.pem.
+    Rotate {
+        /// Which.
+        directory: PathBuf,
+        /// As for init.
+        #[arg(long, default_value_t = 400)]
+        days: u32,
+    },
+    /// Takes a compromised key back: nothing that it signed is accepted any more; needs root.pem.
+    Withdraw {
+        /// Which.
+        directory: PathBuf,
+        /// The key's name, as in the key set.
+        kid: String,
     },
 }
 
@@ -73,11 +107,42 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if matches!(arguments.command, Some(Command::DefaultConfig)) {
         return print(eventify_core::config::DEFAULT);
     }
+    if let Some(Command::Keys { act }) = arguments.command {
+        return keys(act, &Clock::system());
+    }
     let config = load(arguments.config)?;
     match arguments.command {
         None | Some(Command::Run) => serve(config).await,
         Some(Command::Dlq { act }) => dead_letter_queues(config, act).await,
-        Some(Command::DefaultConfig) => Ok(()),
+        Some(Command::DefaultConfig | Command::Keys { .. }) => Ok(()),
+    }
+}
+
+fn keys(act: KeysAct, clock: &Clock) -> anyhow::Result<()> {
+    let lifetime = |days: u32| Lifetime {
+        from: clock.now().timestamp(),
+        seconds: i64::from(days) * 86_400,
+    };
+    let mut seed = || clock.random_bytes();
+    match act {
+        KeysAct::Init { directory, days } => {
+            let root = eventify_core::keys::init(&directory, lifetime(days), &mut seed)?;
+            print(&format!(
+                "root key {root}, fingerprint {}",
+                root.fingerprint()
+            ))
+        }
+        KeysAct::Rotate { directory, days } => {
+            let set = eventify_core::keys::rotate(&directory, lifetime(days), &mut seed)?;
+            print(&format!("key set version {}", set.version()))
+        }
+        KeysAct::Withdraw { directory, kid } => {
+            let set = eventify_core::keys::withdraw(&directory, &kid)?;
+            print(&format!(
+                "key set version {}: {kid} withdrawn",
+                set.version()
+            ))
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Config {
     pub http: Http,
     /// Who may sign tokens.
     pub auth: Auth,
+    /// Where the signing keys are.
+    pub keys: Keys,
     /// PostgreSQL.
     pub database: Database,
     /// RabbitMQ.
@@ -37,6 +39,14 @@ pub struct Config {
     pub relay: Relay,
     /// Sweepers and other work that time starts.
     pub jobs: Jobs,
+}
+
+/// `[keys]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// See [`crate::keys`] for what is in it.
+    pub directory: std::path::PathBuf,
 }
 
 /// A part of the core's work that a process can do; parts scale apart.
