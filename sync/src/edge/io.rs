@@ -4,126 +4,20 @@
 //! order in which they come, journal outputs on one thread and replica outputs on another, and
 //! reports back with the inputs named beside them. It decides nothing.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{
-        BootId, GateId, IncarnationId, MessageId, NodeId, ScanId, ScannerId, SnapshotId, TicketId,
-        VenueId,
-    },
+    ids::{GateId, IncarnationId, MessageId, ScanId, ScannerId, SnapshotId, TicketId},
     keys::KeySet,
     sync::{
-        Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, FeedEntry, JournalAck,
-        JournalHead, Moment, PointError, Position, ScanVerdict, SealedRow, SyncPoint, TicketEntry,
-        Up, Welcome,
+        Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
+        Moment, PointError, Position, ScanVerdict, SealedRow, SyncPoint, TicketEntry, Up, Welcome,
     },
-    time::{BootTime, CoreInterval, CoreTime, WallTime},
-    verdict::{DecidedBy, Mode, Verdict},
 };
 
+use super::{Alarm, Reply, RestoredReplica, SavedProof};
 use crate::token::TokenCheck;
-
-/// The two clocks of a node, read together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// `CLOCK_BOOTTIME`.
-    pub boottime: BootTime,
-    /// `CLOCK_REALTIME`.
-    pub wall: WallTime,
-}
-
-/// What the shell found when it started.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    /// This node.
-    pub node: NodeId,
-    /// Its venue.
-    pub venue: VenueId,
-    /// The kernel's boot id.
-    pub boot: BootId,
-    /// Version of the software, for `Hello` and `Health`.
-    pub software: String,
-    /// Configuration's own limit of the cache age; anything above `MAX_CACHE_AGE` counts as that.
-    pub configured_limit: Duration,
-    /// 32 random bytes from the operating system, new at each start: nonces, message ids and
-    /// incarnations are drawn from them.
-    pub entropy: [u8; 32],
-    /// The journal. The shell makes the first file itself, with an `Opened` row.
-    pub journal: RestoredJournal,
-    /// The replica, if one is complete. The digest was recomputed from the rows just now.
-    pub replica: Option<RestoredReplica>,
-    /// A snapshot whose pull was broken off.
-    pub partial: Option<PartialSnapshot>,
-    /// What [`Output::SaveProof`] saved last.
-    pub proof: Option<SavedProof>,
-    /// What [`Output::SaveRevoked`] saved last.
-    pub revoked: bool,
-}
-
-/// The journal as found on disk.
-#[derive(Clone, Debug)]
-pub struct RestoredJournal {
-    /// Its end.
-    pub head: JournalHead,
-    /// Last sequence number that the core acknowledged; 0 if none.
-    pub acknowledged: u64,
-    /// In order of `seq`: every row that is unacknowledged, or whose acknowledged position the
-    /// replica has not passed, or that was acknowledged in another epoch than the replica's.
-    pub rows: Vec<RestoredRow>,
-}
-
-/// A row that still matters.
-#[derive(Clone, Debug)]
-pub struct RestoredRow {
-    /// The row.
-    pub row: SealedRow,
-    /// Feed position of its acknowledgement, if it was acknowledged in the replica's epoch.
-    pub acknowledged: Option<Position>,
-}
-
-/// A complete replica.
-#[derive(Clone, Debug)]
-pub struct RestoredReplica {
-    /// Which database it follows.
-    pub epoch: Epoch,
-    /// Its position.
-    pub position: Position,
-    /// Its digest, recomputed from its rows.
-    pub digest: Digest,
-    /// The key of that digest.
-    pub digest_key: DigestKey,
-    /// All its entries that are not tickets.
-    pub small: Vec<FeedEntry>,
-}
-
-/// A snapshot on the way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PartialSnapshot {
-    /// Which one.
-    pub snapshot: SnapshotId,
-    /// The first chunk that is missing.
-    pub next: u32,
-}
-
-/// What the newest proof said, for a restart in the same boot (`ADMISSION` 1.5, 1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SavedProof {
-    /// The boot in which the question was asked.
-    pub boot: BootId,
-    /// Both clocks when the question was sent.
-    pub asked: Now,
-    /// Boottime when the answer was taken.
-    pub answered: BootTime,
-    /// The point's epoch.
-    pub epoch: Epoch,
-    /// The point's feed position, where the replica's digest agreed with it.
-    pub position: Position,
-    /// T.
-    pub truth: CoreTime,
-    /// C; also the floor.
-    pub core: CoreTime,
-}
 
 /// Names one waiting HTTP request; made by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -363,142 +257,6 @@ pub enum Output {
     Changed,
 }
 
-/// What a waiting request is told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// A verdict.
-    Verdict(Answer),
-    /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
-    ScanIdReused,
-    /// Too many scans wait; this one was not looked at.
-    Overloaded,
-}
-
-/// A verdict with what the screen and the scanner's own clock need (`ADMISSION` 3.9).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The scan.
-    pub scan: ScanId,
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Name of the first entry's gate, beside `AlreadyUsed`, if the replica knows it.
-    pub first_gate_name: Option<String>,
-    /// In which mode it was decided.
-    pub mode: Mode,
-    /// Age of what it was decided from, now: for a repeat, the age at the decision and the time
-    /// since. None if nothing can be said.
-    pub cache_age: Option<Duration>,
-    /// The limit in force.
-    pub limit: Duration,
-    /// By whom.
-    pub decided_by: DecidedBy,
-    /// It was given to the same scan before.
-    pub repeated: bool,
-}
-
-/// What venue IT has to know of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Alarm {
-    /// The replica's digest is not the core's at the same position.
-    DigestMismatch {
-        /// Where.
-        position: Position,
-    },
-    /// The replica's rows don't add up to their own digest.
-    ReplicaDamaged,
-    /// A snapshot's content was not what its hash says.
-    SnapshotRefused,
-    /// The core's journal head is not in this node's chain.
-    JournalFork {
-        /// What the core holds.
-        core: JournalHead,
-        /// What this node holds.
-        own: JournalHead,
-    },
-    /// The two clocks went apart, or the wall clock is behind the floor.
-    ClockNotTrusted,
-    /// The core speaks another database.
-    EpochChanged {
-        /// Before.
-        from: Epoch,
-        /// Now.
-        to: Epoch,
-    },
-    /// The core named a digest algorithm that this release does not know.
-    UnknownDigestAlgorithm(u8),
-    /// The core revoked this node.
-    Revoked,
-    /// A decision was taken back after its fsync: the disk is too slow or the age was at its end.
-    Voided(ScanId),
-}
-
-/// Why a node is not `Online`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// `Locked`: the core has revoked this node.
-    Revoked,
-    /// `Locked`: degraded check-in is switched off for this venue.
-    DegradedOff,
-    /// `Locked`: there is no complete replica.
-    NoReplica,
-    /// `Locked`: the clock can't be trusted until the core has answered.
-    ClockNotTrusted,
-    /// `Locked`: no sync point was agreed since the start or the last snapshot.
-    NoProof,
-    /// `Locked`: the cache is older than the limit.
-    CacheTooOld,
-    /// `Locked`: an admission made alone has gone unacknowledged for too long.
-    Unacknowledged,
-    /// `Degraded`: the core does not answer.
-    CoreSilent,
-    /// The core answers, its acknowledgement of own decisions is awaited.
-    CatchingUp,
-}
-
-/// What `/v1/status` and the stream show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// What staff see; `Resyncing` while the core is back and decisions are not yet acknowledged.
-    pub mode: Mode,
-    /// Why it is not `Online`.
-    pub reason: Option<Reason>,
-    /// Age of the cache.
-    pub cache_age: Option<Duration>,
-    /// The limit in force; zero is off.
-    pub limit: Duration,
-    /// What is left until `Locked`, if the core stays silent; none when `Online` or `Locked`.
-    pub remaining: Option<Duration>,
-    /// Epoch of the replica.
-    pub epoch: Option<Epoch>,
-    /// Position of the replica.
-    pub position: Position,
-    /// Digest of the replica.
-    pub digest: Option<Digest>,
-    /// The feed's head, as last heard.
-    pub head: Position,
-    /// The journal's end.
-    pub journal: JournalHead,
-    /// Rows that the core has not acknowledged.
-    pub unacknowledged: u64,
-    /// Core time as this node can bound it.
-    pub core_time: Option<CoreInterval>,
-    /// The gates that this node may decide for.
-    pub gates: Vec<GateCounts>,
-}
-
-/// What happened at a gate since the start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GateCounts {
-    /// The gate.
-    pub gate: GateId,
-    /// Its name; its id as text while the replica does not know it.
-    pub name: String,
-    /// Guests admitted.
-    pub admitted: u64,
-    /// Scans refused.
-    pub refused: u64,
-}
-
 impl Received {
     /// Takes a message from its envelope; a sync point is believed only by its signature.
     ///
@@ -514,42 +272,6 @@ impl Received {
             Down::JournalAck(ack) => Self::JournalAck(ack),
             Down::Config(config) => Self::Config(config),
         })
-    }
-}
-
-impl Reason {
-    /// Stable code for status, stream and logs.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Revoked => "revoked",
-            Self::DegradedOff => "degraded_off",
-            Self::NoReplica => "no_replica",
-            Self::ClockNotTrusted => "clock_not_trusted",
-            Self::NoProof => "no_sync_point",
-            Self::CacheTooOld => "cache_too_old",
-            Self::Unacknowledged => "unacknowledged_admissions",
-            Self::CoreSilent => "core_silent",
-            Self::CatchingUp => "catching_up",
-        }
-    }
-}
-
-impl Alarm {
-    /// Stable code for logs and metrics.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::DigestMismatch { .. } => "digest_mismatch",
-            Self::ReplicaDamaged => "replica_damaged",
-            Self::SnapshotRefused => "snapshot_refused",
-            Self::JournalFork { .. } => "journal_fork",
-            Self::ClockNotTrusted => "clock_not_trusted",
-            Self::EpochChanged { .. } => "epoch_changed",
-            Self::UnknownDigestAlgorithm(_) => "digest_algorithm_unknown",
-            Self::Revoked => "node_revoked",
-            Self::Voided(_) => "decision_voided",
-        }
     }
 }
 

@@ -1,0 +1,297 @@
+//! Whether the core answers: questions, their answers in time, and the one shared attempt that
+//! scans wait for before a node decides alone (`ADMISSION` 1.1 and 2).
+
+use std::{collections::VecDeque, time::Duration};
+
+use eventify_protocol::{sync::Nonce, time::BootTime};
+
+use super::Now;
+
+/// How often the core is asked.
+pub const ASK_INTERVAL: Duration = Duration::from_secs(2);
+/// How often after a failure, so that a node is `Online` again soon after the line is.
+pub const RECOVERY_ASK_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a question, a scan or the attempt of a scan waits for the core.
+pub const RESYNC_BUDGET: Duration = Duration::from_millis(300);
+/// How long a failed attempt holds: scans within it don't wait.
+pub const FAILED_ATTEMPT_HOLDS: Duration = Duration::from_secs(2);
+/// Questions to be answered in a row, in time, after a failure.
+const QUESTIONS_IN_A_ROW: u8 = 3;
+/// Questions that an answer can still come to.
+const MAX_OPEN_QUESTIONS: usize = 8;
+
+#[derive(Debug)]
+struct Question {
+    nonce: Nonce,
+    asked: Now,
+    overdue: bool,
+}
+
+/// What became of the shared attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// None runs, and none has failed lately.
+    None,
+    /// Scans wait for it until then.
+    Running(BootTime),
+    /// Failed: until then scans don't wait.
+    Failed(BootTime),
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    connected: bool,
+    questions: VecDeque<Question>,
+    next_question: BootTime,
+    /// Answered in time without a failure between; counts to `needed`.
+    in_a_row: u8,
+    needed: u8,
+    attempt: Attempt,
+}
+
+impl Link {
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            connected: false,
+            questions: VecDeque::new(),
+            next_question: now.boottime.plus(ASK_INTERVAL),
+            in_a_row: 0,
+            needed: 1,
+            attempt: Attempt::None,
+        }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// The core answers scans, as far as one can know before asking.
+    pub(super) fn core_answers(&self) -> bool {
+        self.connected && self.in_a_row >= self.needed
+    }
+
+    /// The core has answered since the last failure: it is on its way back.
+    pub(super) fn is_returning(&self) -> bool {
+        self.connected && self.in_a_row > 0
+    }
+
+    pub(super) fn attempt(&self) -> Attempt {
+        self.attempt
+    }
+
+    pub(super) fn connected(&mut self, now: Now) {
+        self.connected = true;
+        self.questions.clear();
+        self.next_question = now.boottime;
+    }
+
+    pub(super) fn disconnected(&mut self, now: Now) {
+        self.connected = false;
+        self.questions.clear();
+        self.failed(now);
+    }
+
+    /// The core did not answer in time.
+    pub(super) fn failed(&mut self, now: Now) {
+        self.in_a_row = 0;
+        self.needed = QUESTIONS_IN_A_ROW;
+        self.hold(now);
+        self.next_question = self
+            .next_question
+            .min(now.boottime.plus(RECOVERY_ASK_INTERVAL));
+    }
+
+    /// The attempt is over without the core deciding again.
+    pub(super) fn hold(&mut self, now: Now) {
+        self.attempt = Attempt::Failed(now.boottime.plus(FAILED_ATTEMPT_HOLDS));
+    }
+
+    /// The core decides again.
+    pub(super) fn restored(&mut self) {
+        self.attempt = Attempt::None;
+    }
+
+    /// A scan met a doubtful link: it shares the running attempt or starts one. True if a question
+    /// has to be asked for it.
+    pub(super) fn join_attempt(&mut self, now: Now) -> bool {
+        if matches!(self.attempt, Attempt::Running(_)) {
+            return false;
+        }
+        self.attempt = Attempt::Running(now.boottime.plus(RESYNC_BUDGET));
+        self.connected && !self.questions.iter().any(|question| !question.overdue)
+    }
+
+    /// A question was sent.
+    pub(super) fn asked(&mut self, nonce: Nonce, now: Now) {
+        self.questions.push_back(Question {
+            nonce,
+            asked: now,
+            overdue: false,
+        });
+        while self.questions.len() > MAX_OPEN_QUESTIONS {
+            self.questions.pop_front();
+        }
+        let interval = if self.core_answers() {
+            ASK_INTERVAL
+        } else {
+            RECOVERY_ASK_INTERVAL
+        };
+        self.next_question = now.boottime.plus(interval);
+    }
+
+    /// When the question of this answer was sent; none if it is not an open question of this
+    /// connection. Each question takes one answer.
+    pub(super) fn answered(&mut self, nonce: Nonce, now: Now) -> Option<Now> {
+        let index = self
+            .questions
+            .iter()
+            .position(|question| question.nonce == nonce)?;
+        let question = self.questions.remove(index)?;
+        if question.is_due(now) {
+            if !question.overdue {
+                self.failed(now);
+            }
+        } else {
+            self.in_a_row = self.in_a_row.saturating_add(1);
+        }
+        Some(question.asked)
+    }
+
+    /// Lets time pass; true if a question has to be asked now.
+    pub(super) fn tick(&mut self, now: Now) -> bool {
+        let mut failed = false;
+        for question in &mut self.questions {
+            failed |= !question.overdue && question.is_due(now);
+            question.overdue |= question.is_due(now);
+        }
+        if failed {
+            self.failed(now);
+        }
+        if matches!(self.attempt, Attempt::Failed(until) if until <= now.boottime) {
+            self.attempt = Attempt::None;
+        }
+        if now.boottime < self.next_question {
+            return false;
+        }
+        if !self.connected {
+            // Without a pipe the attempt that runs behind has failed before it began.
+            self.next_question = now.boottime.plus(ASK_INTERVAL);
+            if !matches!(self.attempt, Attempt::Running(_)) {
+                self.attempt = Attempt::Failed(self.next_question.plus(RESYNC_BUDGET));
+            }
+        }
+        self.connected
+    }
+
+    pub(super) fn next_timeout(&self) -> (BootTime, &'static str) {
+        let open = self.questions.iter().filter(|question| !question.overdue);
+        let due = open.map(|question| (question.due(), "answer")).min();
+        let attempt = match self.attempt {
+            Attempt::None => None,
+            Attempt::Running(until) => Some((until, "resync attempt")),
+            Attempt::Failed(until) => Some((until, "failed attempt")),
+        };
+        let ask = Some((self.next_question, "question"));
+        [due, attempt, ask]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or((self.next_question, "question"))
+    }
+}
+
+impl Question {
+    fn due(&self) -> BootTime {
+        self.asked.boottime.plus(RESYNC_BUDGET)
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        now.boottime >= self.due()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::time::WallTime;
+
+    use super::*;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            boottime: BootTime(ms * 1_000_000),
+            wall: WallTime(0),
+        }
+    }
+
+    fn nonce(number: u8) -> Nonce {
+        Nonce([number; 16])
+    }
+
+    fn connected() -> Link {
+        let mut link = Link::new(at(0));
+        link.connected(at(0));
+        assert!(link.tick(at(0)), "asks at once");
+        link.asked(nonce(1), at(0));
+        link
+    }
+
+    #[test]
+    fn at_the_start_one_answer_is_enough() {
+        let mut link = connected();
+        assert!(!link.core_answers());
+        assert_eq!(link.answered(nonce(1), at(299)), Some(at(0)));
+        assert!(link.core_answers());
+        assert_eq!(
+            link.answered(nonce(1), at(299)),
+            None,
+            "one answer a question"
+        );
+        assert_eq!(link.answered(nonce(9), at(299)), None, "never asked");
+    }
+
+    #[test]
+    fn after_a_failure_three_in_a_row_are_needed() {
+        let mut link = connected();
+        link.answered(nonce(1), at(100));
+        link.asked(nonce(2), at(2_000));
+        link.tick(at(2_300));
+        assert!(!link.core_answers(), "not answered in time");
+        assert_eq!(
+            link.answered(nonce(2), at(2_400)),
+            Some(at(2_000)),
+            "still a sync point"
+        );
+        assert!(!link.is_returning(), "but not in time");
+        for (number, ms) in [(3, 2_800), (4, 3_300), (5, 3_800)] {
+            assert!(!link.core_answers());
+            assert!(link.tick(at(ms)), "asks sooner while it recovers");
+            link.asked(nonce(number), at(ms));
+            link.answered(nonce(number), at(ms + 50));
+        }
+        assert!(link.core_answers());
+    }
+
+    #[test]
+    fn scans_share_one_attempt_and_a_failed_one_holds_for_two_seconds() {
+        let mut link = connected();
+        link.tick(at(300));
+        assert_eq!(link.attempt(), Attempt::Failed(at(2_300).boottime));
+        link.tick(at(2_300));
+        assert_eq!(link.attempt(), Attempt::None);
+        assert!(link.join_attempt(at(2_300)), "a question for the attempt");
+        link.asked(nonce(7), at(2_300));
+        assert!(!link.join_attempt(at(2_400)), "shared");
+        assert_eq!(link.attempt(), Attempt::Running(at(2_600).boottime));
+    }
+
+    #[test]
+    fn without_a_pipe_scans_wait_once_and_not_again_while_it_stays_away() {
+        let mut link = connected();
+        link.answered(nonce(1), at(50));
+        link.disconnected(at(1_000));
+        for ms in (1_000..20_000).step_by(100) {
+            link.tick(at(ms));
+            assert!(matches!(link.attempt(), Attempt::Failed(_)), "at {ms}");
+        }
+    }
+}
