@@ -18,9 +18,12 @@
 
 pub mod broker_auth;
 pub mod fault;
+pub mod mail;
+pub mod oidc;
 pub mod pki;
 pub mod postgres;
 pub mod rabbitmq;
+pub mod stripe;
 
 mod background;
 mod clock;
@@ -32,11 +35,15 @@ mod process;
 mod scope;
 mod scratch;
 mod stack;
+mod tools;
 
 pub use command::Command;
 pub use error::StackError;
 pub use fault::FaultProxy;
+pub use mail::Mail;
+pub use oidc::{Oidc, TokenOptions, User};
 pub use pki::{ClientIdentity, DeviceCa};
 pub use postgres::Database;
 pub use scope::Scope;
 pub use stack::{Options, Stack};
+pub use stripe::{Card, Payment, Stripe};

@@ -22,6 +22,8 @@ use crate::error::{During, Result, StackError};
 
 /// How often a starting server is asked whether it is ready.
 const READY_POLL: Duration = Duration::from_millis(50);
+/// A server that takes a question and doesn't answer it is asked again.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// How much of a failed server's log goes into the error.
 const LOG_TAIL_BYTES: usize = 3_000;
 
@@ -121,12 +123,13 @@ impl Server {
     {
         let started = clock::now();
         loop {
-            let last = match probe().await {
-                Ok(value) => {
+            let last = match tokio::time::timeout(PROBE_LIMIT, probe()).await {
+                Ok(Ok(value)) => {
                     tracing::debug!(server = self.name, after = ?started.elapsed(), "ready");
                     return Ok(value);
                 }
-                Err(last) => last,
+                Ok(Err(last)) => last,
+                Err(_) => format!("no answer within {} s", PROBE_LIMIT.as_secs()),
             };
             let ended = self
                 .child

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use crate::background;
 use crate::clock;
 use crate::error::{Result, StackError};
+use crate::oidc::Oidc;
 use crate::pki::DeviceCa;
 use crate::postgres::Database;
 use crate::stack::Description;
+use crate::stripe::Stripe;
 
 /// A test's own database and virtual host, with every address that a core and its edges are
 /// configured with. Dropping it removes both (best effort: the run's end removes everything).
@@ -26,6 +28,12 @@ pub struct Scope {
     pub broker_ca: PathBuf,
     /// PEM files: what the core signs client certificates with.
     pub device_ca: DeviceCa,
+    /// Shared by all tests of the run.
+    pub oidc: Oidc,
+    /// An account of this test's own.
+    pub stripe: Stripe,
+    /// `host:port` of the run's mail sink (plain SMTP, no login).
+    pub smtp_address: String,
     description: Description,
 }
 
@@ -42,6 +50,9 @@ impl Scope {
             mqtt_port: description.rabbitmq.mqtt_port(),
             broker_ca: description.rabbitmq.broker_ca().to_owned(),
             device_ca: description.device_ca.clone(),
+            oidc: description.oidc.clone(),
+            stripe: description.stripe.account(),
+            smtp_address: description.mail.smtp_address(),
             description,
         })
     }

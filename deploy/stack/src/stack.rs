@@ -9,12 +9,16 @@ use tokio::sync::OnceCell;
 use crate::broker_auth::Dispatcher;
 use crate::clock;
 use crate::error::{During, Result};
+use crate::mail::{self, Mail};
+use crate::oidc::{self, Oidc};
 use crate::pki::{self, DeviceCa};
 use crate::postgres::{self, Database, Postgres};
 use crate::process::Server;
 use crate::rabbitmq::{self, RabbitMq};
 use crate::scope::Scope;
 use crate::scratch::Scratch;
+use crate::stripe::{self, Stripe, StripeServer};
+use crate::tools;
 
 /// Names the file with the running stack's description.
 pub(crate) const DESCRIPTION_VARIABLE: &str = "EVENTIFY_STACK";
@@ -33,13 +37,16 @@ pub(crate) struct Description {
     pub(crate) rabbitmq: RabbitMq,
     pub(crate) dispatcher: Dispatcher,
     pub(crate) device_ca: DeviceCa,
+    pub(crate) oidc: Oidc,
+    pub(crate) stripe: StripeServer,
+    pub(crate) mail: Mail,
 }
 
 /// The servers, in the order in which they are stopped; the scratch folder goes last.
 #[derive(Debug)]
 struct Servers {
     _rabbitmq: rabbitmq::Node,
-    _postgres: Server,
+    _others: [Server; 4],
     scratch: Scratch,
 }
 
@@ -72,21 +79,36 @@ impl Stack {
         let scratch = Scratch::create()?;
         let files = pki::make(&scratch)?;
         let dispatcher = Dispatcher::start().await?;
-        let ((rabbitmq, node), (postgres, postgres_server)) = tokio::try_join!(
+        let packaged = async {
+            tools::install().await?;
+            tokio::try_join!(
+                oidc::start(&scratch),
+                stripe::start(&scratch),
+                mail::start(&scratch)
+            )
+        };
+        let (broker, database, packaged) = tokio::try_join!(
             rabbitmq::start(&scratch, &files, &dispatcher),
             postgres::start(&scratch, options.durable),
+            packaged,
         )?;
+        let ((rabbitmq, node), (postgres, postgres_server)) = (broker, database);
+        let ((oidc, oidc_server), (stripe, stripe_server), (mail, mail_server)) = packaged;
         let device_ca = files.device_ca;
         let description = Description {
             postgres,
             rabbitmq,
             dispatcher,
             device_ca,
+            oidc,
+            stripe,
+            mail,
         };
         scratch.private_file("stack.json", &serde_json::to_string_pretty(&description)?)?;
+        let others = [postgres_server, oidc_server, stripe_server, mail_server];
         let servers = Servers {
             _rabbitmq: node,
-            _postgres: postgres_server,
+            _others: others,
             scratch,
         };
         let started_in = started.elapsed();
@@ -162,6 +184,22 @@ impl Stack {
     #[must_use]
     pub fn device_ca(&self) -> &DeviceCa {
         &self.description.device_ca
+    }
+
+    #[must_use]
+    pub fn oidc(&self) -> &Oidc {
+        &self.description.oidc
+    }
+
+    /// A new account at the Stripe-compatible server; a [`Scope`] has one already.
+    #[must_use]
+    pub fn stripe(&self) -> Stripe {
+        self.description.stripe.account()
+    }
+
+    #[must_use]
+    pub fn mail(&self) -> &Mail {
+        &self.description.mail
     }
 
     /// Everything a test needs of its own, with an empty database.

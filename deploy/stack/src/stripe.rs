@@ -1,0 +1,239 @@
+//! A Stripe-compatible server (`localstripe`, which we did not write), and the customer's browser.
+//!
+//! One server serves a whole run; each test is an *account*: its secret key. Objects of all accounts
+//! lie in one store (their ids are random), but webhooks go to the account whose request caused the
+//! event, as Stripe has it. One server a test would isolate as well and cost half a second each.
+//!
+//! What the core must know of this peer, found by running it:
+//! - It refuses parameters that it doesn't know (400 `Unexpected …`): among others `description`,
+//!   `automatic_payment_methods`, `receipt_email` on intents; `confirm` takes no `payment_method`.
+//! - Answers lack `amount_capturable` and `amount_received`: read `status` and `amount`.
+//! - `/v1/payment_intents/{id}/confirm` with a declined card answers 402 `card_declined` and sends
+//!   `payment_intent.payment_failed`; the intent is then `requires_payment_method` and can't be
+//!   confirmed again.
+//! - A webhook is sent once and never again, and `4000 0000 0000 0002`, Stripe's best-known declined
+//!   card, is charged without complaint: use [`Card::Declined`].
+//!
+//! What `stripe/serve.py` adds (accounts, idempotency keys, missing events) stands there.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::error::{Result, StackError};
+use crate::http;
+use crate::ports;
+use crate::process::{Ending, Program, Server};
+use crate::scratch::Scratch;
+use crate::tools;
+
+const READY_LIMIT: Duration = Duration::from_secs(60);
+
+/// The cards that a customer may try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Card {
+    /// 4242 4242 4242 4242.
+    Good,
+    /// 4000 0000 0000 0341: the charge is declined.
+    Declined,
+    /// 4000 0025 0000 3155: asks for 3-D Secure, then is good.
+    ThreeDSecure,
+    /// 4000 0082 6000 3178: asks for 3-D Secure, then is declined.
+    ThreeDSecureThenDeclined,
+}
+
+impl Card {
+    fn number(self) -> &'static str {
+        match self {
+            Self::Good => "4242424242424242",
+            Self::Declined => "4000000000000341",
+            Self::ThreeDSecure => "4000002500003155",
+            Self::ThreeDSecureThenDeclined => "4000008260003178",
+        }
+    }
+}
+
+/// What the customer sees of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payment {
+    /// The intent's status, for example `requires_capture` (authorised) or `requires_action`.
+    Status(String),
+    /// The card was refused; the code is Stripe's, for example `card_declined`.
+    Refused { code: String },
+}
+
+impl Payment {
+    /// Authorised; the core captures.
+    #[must_use]
+    pub fn is_authorised(&self) -> bool {
+        matches!(self, Self::Status(status) if status == "requires_capture" || status == "succeeded")
+    }
+
+    /// Waits for the customer's 3-D Secure step.
+    #[must_use]
+    pub fn needs_authentication(&self) -> bool {
+        matches!(self, Self::Status(status) if status == "requires_action")
+    }
+}
+
+/// An account of its own at the run's Stripe-compatible server.
+#[derive(Debug, Clone)]
+pub struct Stripe {
+    /// In place of `https://api.stripe.com`.
+    pub base_url: String,
+    /// `sk_test_…`; it is the account.
+    pub secret_key: String,
+    /// `whsec_…`; what webhooks are signed with.
+    pub webhook_secret: String,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StripeServer {
+    base_url: String,
+}
+
+impl StripeServer {
+    pub(crate) fn account(&self) -> Stripe {
+        Stripe {
+            base_url: self.base_url.clone(),
+            secret_key: format!("sk_test_{}", clock::random_name::<12>()),
+            webhook_secret: format!("whsec_{}", clock::random_name::<16>()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    status: Option<String>,
+    error: Option<Complaint>,
+}
+
+#[derive(Deserialize)]
+struct Complaint {
+    code: Option<String>,
+}
+
+impl Stripe {
+    /// Sends this account's events to `url` from now on (one address an account).
+    pub async fn register_webhook(&self, url: &str) -> Result<()> {
+        let form = [("url", url), ("secret", &self.webhook_secret)];
+        let path = format!("/_config/webhooks/{}", self.secret_key);
+        self.post(&path, &form).await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The customer enters a card at the payment form and confirms. `client_secret` is what the core's
+    /// `POST /payments/intents` answered; it begins with the intent's id.
+    pub async fn pay(&self, client_secret: &str, card: Card) -> Result<Payment> {
+        let intent = intent_of(client_secret)?;
+        let form = [
+            ("type", "card"),
+            ("card[number]", card.number()),
+            ("card[exp_month]", "12"),
+            ("card[exp_year]", "2039"),
+            ("card[cvc]", "123"),
+        ];
+        let method = self
+            .post("/v1/payment_methods", &form)
+            .await?
+            .error_for_status()?;
+        let method: Identified = method.json().await?;
+        let path = format!("/v1/payment_intents/{intent}");
+        self.post(&path, &[("payment_method", &method.id)])
+            .await?
+            .error_for_status()?;
+        self.outcome(&format!("/v1/payment_intents/{intent}/confirm"), &[])
+            .await
+    }
+
+    /// The customer passes (or fails) the 3-D Secure step.
+    pub async fn authenticate(&self, client_secret: &str, success: bool) -> Result<Payment> {
+        let intent = intent_of(client_secret)?;
+        let success = if success { "true" } else { "false" };
+        let form = [("client_secret", client_secret), ("success", success)];
+        self.outcome(
+            &format!("/v1/payment_intents/{intent}/_authenticate"),
+            &form,
+        )
+        .await
+    }
+
+    async fn outcome(&self, path: &str, form: &[(&str, &str)]) -> Result<Payment> {
+        let answer = self.post(path, form).await?;
+        let (status, body) = (answer.status().as_u16(), answer.text().await?);
+        match serde_json::from_str(&body) {
+            Ok(Answer {
+                status: Some(status),
+                error: None,
+            }) => Ok(Payment::Status(status)),
+            Ok(Answer {
+                error: Some(Complaint { code: Some(code) }),
+                ..
+            }) if status == 402 => Ok(Payment::Refused { code }),
+            Ok(_) | Err(_) => Err(StackError::Refused {
+                action: path.to_owned(),
+                status,
+                body,
+            }),
+        }
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<reqwest::Response> {
+        let request = http::client().post(format!("{}{path}", self.base_url));
+        Ok(request
+            .bearer_auth(&self.secret_key)
+            .form(form)
+            .send()
+            .await?)
+    }
+}
+
+/// `pi_123_secret_456` → `pi_123`.
+fn intent_of(client_secret: &str) -> Result<&str> {
+    let intent = client_secret
+        .split_once("_secret_")
+        .map(|(intent, _)| intent);
+    intent.ok_or_else(|| StackError::Missing {
+        missing: format!("a payment intent in the client secret {client_secret:?}"),
+        remedy: "pass the `clientSecret` that the core answered, as it is",
+    })
+}
+
+pub(crate) async fn start(scratch: &Scratch) -> Result<(StripeServer, Server)> {
+    let port = ports::free()?;
+    let reach = StripeServer {
+        base_url: format!("http://127.0.0.1:{port}"),
+    };
+    let script = tools::home().join("stripe/serve.py");
+    let mut server = Server::start(Program {
+        name: "the Stripe-compatible server",
+        executable: &tools::python(),
+        arguments: vec![
+            script.display().to_string(),
+            "--port".into(),
+            port.to_string(),
+        ],
+        environment: Vec::new(),
+        stop: Ending::Kill,
+        user: None,
+        log: scratch.path().join("stripe.log"),
+    })?;
+    let account = reach.account();
+    server
+        .ready(READY_LIMIT, || async {
+            let request = http::client().get(format!("{}/v1/balance", account.base_url));
+            let answer = request.bearer_auth(&account.secret_key).send().await;
+            answer
+                .and_then(reqwest::Response::error_for_status)
+                .map_err(|e| e.to_string())
+        })
+        .await?;
+    Ok((reach, server))
+}

@@ -1,0 +1,32 @@
+//! The programs that Debian doesn't carry, in folders of the project's own (see `install.sh`).
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::Result;
+use crate::process::run_to_end;
+
+/// This crate's folder, where it was compiled.
+const HOME: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Installs what is missing; at once if nothing is.
+pub(crate) async fn install() -> Result<()> {
+    let script = home().join("install.sh");
+    run_to_end(
+        Command::new(script),
+        "installing the development servers' packages",
+    )
+    .await
+}
+
+pub(crate) fn home() -> &'static Path {
+    Path::new(HOME)
+}
+
+pub(crate) fn python() -> PathBuf {
+    home().join(".venv/bin/python")
+}
+
+pub(crate) fn node() -> PathBuf {
+    home().join(".venv/bin/node")
+}
