@@ -41,5 +41,9 @@ impl Context {
 /// Every context of the core. One line each; `tests/tidy.rs` compares it with the folders.
 #[must_use]
 pub fn all() -> Vec<Context> {
-    vec![crate::identity::context()]
+    vec![
+        crate::event_management::context(),
+        crate::identity::context(),
+        crate::inventory::context(),
+    ]
 }

@@ -44,8 +44,13 @@ const VENUE: &str = "venue feed";
 /// Every step there is.
 #[rustfmt::skip]
 pub const STEPS: &[Step] = &[
+    step(SET_UP, "seating_plan.defined", "event_management", "on_seating_plan_defined", "nothing: plans stay"),
+    step(SET_UP, "venue.updated", "event_management", "on_venue_updated", "the next one"),
     step(SET_UP, "performance.scheduled", "inventory", "on_performance_scheduled", "performance.cancelled"),
     step(SET_UP, "event.published", "inventory", "on_event_published", "event.cancelled"),
+    step(SET_UP, "event.cancelled", "inventory", "on_event_cancelled", "nothing: it is final"),
+    step(SET_UP, "event.archived", "inventory", "on_event_archived", "nothing: it is final"),
+    step(SET_UP, "performance.cancelled", "inventory", "on_performance_cancelled", "nothing: it is final"),
     step(SET_UP, "performance.scheduled", "reservation", "on_performance_scheduled", "performance.cancelled"),
     step(SET_UP, "event.published", "reservation", "on_event_published", "event.cancelled"),
     step(SET_UP, "event.created", "catalogue", "on_event_created", "event.archived"),

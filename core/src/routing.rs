@@ -45,6 +45,18 @@ pub const ROUTES: &[Route] = &[
         "event_management",
         "event.performance.cancelled",
     ),
+    route("venue.created", "inventory", "inventory.venue.created"),
+    route("venue.updated", "inventory", "inventory.venue.updated"),
+    route(
+        "seating_plan.defined",
+        "inventory",
+        "inventory.seating_plan.defined",
+    ),
+    route(
+        "seating.laid_out",
+        "inventory",
+        "inventory.seating.laid_out",
+    ),
     route("seats.reserved", "inventory", "inventory.seats.reserved"),
     route("seats.released", "inventory", "inventory.seats.released"),
     route(

@@ -59,7 +59,6 @@ create table known_plans (
     seating_plan_id uuid primary key,
     venue_id uuid not null,
     venue_name text not null,
-    city text,
     owner_id uuid not null,
     org_id text,
     shared boolean not null,

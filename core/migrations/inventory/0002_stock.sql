@@ -5,7 +5,6 @@ create table performances (
     event_id uuid not null,
     venue_id uuid not null,
     seating_plan_id uuid not null,
-    cancelled boolean not null,
     -- Counts up with each statement about remaining places; readers keep the newest.
     availability_version int not null
 );
@@ -69,8 +68,9 @@ create table bucket_slots (
 
 create table holds (
     hold_id uuid primary key,
-    -- Null only for an id that was released before its hold came.
-    performance_id uuid references performances on delete restrict,
+    -- Null only for an id that was released before its hold came. No foreign key: on an on-sale
+    -- every hold would share-lock the one row of its performance.
+    performance_id uuid,
     status text not null check (status in ('held', 'confirmed', 'sold', 'released')),
     -- Hash of what was asked for; another request under the same id is refused.
     request_hash bytea,
@@ -107,10 +107,10 @@ create table returned_parts (
     returned_at timestamptz not null
 );
 
--- Orders that ended without tickets, or with all of them refunded: a late `order.paid` releases.
-create table closed_orders (
+-- Orders that are paid, or closed without places left: whichever is told last, closed wins.
+create table orders (
     order_id uuid primary key,
-    closed_at timestamptz not null
+    closed boolean not null
 );
 
 -- One row for each change of a performance's stock, swept up into one `availability.updated`.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
+use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -92,8 +93,8 @@ pub struct EventCancelled {
 pub struct PricedCategory {
     /// `Standard`
     pub name: String,
-    /// 1–16 of `A-Z 0-9 . _ -`; what seats, items and tickets carry.
-    pub code: String,
+    /// What seats, items and tickets carry.
+    pub code: CategoryCode,
     /// Of one place.
     pub price: Money,
 }

@@ -42,11 +42,17 @@ impl IfMatch {
         {
             return Ok(());
         }
-        Err(ApiError::new(
+        Err(Self::stale())
+    }
+
+    /// 412: somebody else's edit was committed between reading and writing.
+    #[must_use]
+    pub fn stale() -> ApiError {
+        ApiError::new(
             StatusCode::PRECONDITION_FAILED,
             "precondition_failed",
             "it was changed in the meantime; read it again",
-        ))
+        )
     }
 }
 

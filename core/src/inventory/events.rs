@@ -2,16 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, SeatingPlanId, VenueId};
+use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// `venue.created`.
+/// What the others need to know of a venue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct VenueCreated {
-    /// Which.
-    pub venue_id: VenueId,
+pub struct VenueFacts {
     /// Name.
     pub name: String,
     /// City.
@@ -24,6 +23,28 @@ pub struct VenueCreated {
     pub shared: bool,
 }
 
+/// `venue.created`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VenueCreated {
+    /// Which.
+    pub venue_id: VenueId,
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: VenueFacts,
+}
+
+/// `venue.updated`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VenueUpdated {
+    /// Which.
+    pub venue_id: VenueId,
+    /// What it is now.
+    #[serde(flatten)]
+    pub facts: VenueFacts,
+}
+
 /// `seating_plan.defined`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -33,14 +54,15 @@ pub struct SeatingPlanDefined {
     /// Name, unique in the venue.
     pub name: String,
     /// Whose.
-    #[serde(flatten)]
-    pub venue: VenueCreated,
+    pub venue_id: VenueId,
+    /// What the venue is.
+    pub venue: VenueFacts,
     /// Numbered seats.
     pub seats: u32,
     /// Units of all zones.
     pub zone_capacity: u32,
-    /// The sets of category codes that seats and zones are meant for; an empty set is any.
-    pub category_sets: Vec<Vec<String>>,
+    /// The sets of categories that seats and zones are meant for; an empty set is any.
+    pub category_sets: Vec<Vec<CategoryCode>>,
 }
 
 /// `seating.laid_out`: a part of a performance's seats, and with part 0 its zones. From the last
@@ -74,8 +96,8 @@ pub struct LaidOutSeat {
     pub row: String,
     /// Number in its row.
     pub number: String,
-    /// Codes of the price categories in which it is sold.
-    pub categories: Vec<String>,
+    /// The price categories in which it is sold.
+    pub categories: Vec<CategoryCode>,
     /// For wheelchair users.
     pub accessible: bool,
     /// Not sold.
@@ -92,8 +114,8 @@ pub struct LaidOutZone {
     pub zone: String,
     /// Units.
     pub capacity: u32,
-    /// Codes of the price categories in which it is sold.
-    pub categories: Vec<String>,
+    /// The price categories in which it is sold.
+    pub categories: Vec<CategoryCode>,
 }
 
 /// Units of a zone.
@@ -198,6 +220,7 @@ pub struct BucketLevel {
 
 crate::domain_events! {
     VenueCreated: "venue.created" of venue_id;
+    VenueUpdated: "venue.updated" of venue_id;
     SeatingPlanDefined: "seating_plan.defined" of seating_plan_id;
     SeatingLaidOut: "seating.laid_out" of performance_id;
     SeatsReserved: "seats.reserved" of hold_id;

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
+use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 
 /// Most seats and zone entries of one hold.
 pub const MAX_PLACES_PER_HOLD: usize = 50;
 /// Most units of a zone in one entry of a hold.
-pub const MAX_UNITS_PER_BUCKET: u32 = 500;
+const MAX_UNITS_PER_BUCKET: u32 = 500;
 /// Shortest life of a hold that a service account takes.
-pub const MIN_TTL_SECONDS: u32 = 60;
+const MIN_TTL_SECONDS: u32 = 60;
 /// Longest life of a hold that a service account takes.
-pub const MAX_TTL_SECONDS: u32 = 900;
+const MAX_TTL_SECONDS: u32 = 900;
 
 /// A claim on places of one performance, all or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +64,8 @@ impl SeatRef {
     /// A UUID is an id, everything else a label.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        text.parse().map_or_else(|_| Self::Label(text.to_owned()), Self::Id)
+        text.parse()
+            .map_or_else(|_| Self::Label(text.to_owned()), Self::Id)
     }
 }
 
@@ -220,27 +222,61 @@ impl HoldRequest {
     /// [`HoldError::Invalid`].
     pub(in crate::inventory) fn check(&self, now: DateTime<Utc>) -> Result<(), HoldError> {
         let invalid = |field, issue: &str| {
-            Err(HoldError::Invalid { field, issue: issue.to_owned() })
+            Err(HoldError::Invalid {
+                field,
+                issue: issue.to_owned(),
+            })
         };
         let places = self.seats.len() + self.buckets.len();
         if places == 0 {
             return invalid("seats", "or 'buckets' must name at least one place");
         }
         if places > MAX_PLACES_PER_HOLD {
-            return invalid("seats", &format!("and 'buckets' name more than {MAX_PLACES_PER_HOLD}"));
+            return invalid(
+                "seats",
+                &format!("and 'buckets' name more than {MAX_PLACES_PER_HOLD}"),
+            );
         }
         let distinct: BTreeSet<_> = self.seats.iter().map(|wanted| &wanted.seat).collect();
         if distinct.len() != self.seats.len() {
             return invalid("seats", "names a seat twice");
         }
         let units = 1..=MAX_UNITS_PER_BUCKET;
-        if self.buckets.iter().any(|wanted| !units.contains(&wanted.quantity)) {
-            return invalid("buckets", &format!("takes 1 to {MAX_UNITS_PER_BUCKET} units"));
+        if self
+            .buckets
+            .iter()
+            .any(|wanted| !units.contains(&wanted.quantity))
+        {
+            return invalid(
+                "buckets",
+                &format!("takes 1 to {MAX_UNITS_PER_BUCKET} units"),
+            );
         }
         if self.expires_at <= now {
             return invalid("expiresAt", "lies in the past");
         }
         Ok(())
+    }
+
+    /// What makes two requests under one id the same: all but the expiry, which a repeat may
+    /// have computed anew.
+    pub(in crate::inventory) fn fingerprint(&self) -> Hash32 {
+        let seats = self
+            .seats
+            .iter()
+            .map(|wanted| (wanted.seat.to_string(), wanted.category));
+        let buckets = self.buckets.iter().map(|wanted| {
+            (
+                format!("{} × {}", wanted.bucket, wanted.quantity),
+                wanted.category,
+            )
+        });
+        let mut lines: Vec<_> = seats
+            .chain(buckets)
+            .map(|(place, category)| format!("{place} {category:?}"))
+            .collect();
+        lines.sort_unstable();
+        Hash32::of(format!("{} {}", self.performance, lines.join("\n")).as_bytes())
     }
 
     /// Units wanted of each zone, in the order in which they are locked.
@@ -281,10 +317,135 @@ pub(in crate::inventory) fn choose_category(
 ) -> Result<Option<CategoryCode>, HoldError> {
     match (wanted, allowed) {
         (Some(category), allowed) if !allowed.contains(&category) => {
-            Err(HoldError::CategoryNotAllowed { place: place.to_owned(), category })
+            Err(HoldError::CategoryNotAllowed {
+                place: place.to_owned(),
+                category,
+            })
         }
         (Some(category), _) => Ok(Some(category)),
         (None, [only]) => Ok(Some(*only)),
         (None, _) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn request(seats: &[&str], quantities: &[u32]) -> HoldRequest {
+        let bucket = BucketId(Uuid::from_u128(9));
+        HoldRequest {
+            hold: HoldId(Uuid::from_u128(1)),
+            performance: PerformanceId(Uuid::from_u128(2)),
+            seats: seats
+                .iter()
+                .map(|seat| SeatWanted {
+                    seat: SeatRef::parse(seat),
+                    category: None,
+                })
+                .collect(),
+            buckets: quantities
+                .iter()
+                .map(|&quantity| BucketWanted {
+                    bucket,
+                    quantity,
+                    category: None,
+                })
+                .collect(),
+            expires_at: now() + Duration::minutes(10),
+        }
+    }
+
+    #[test]
+    fn refuses_what_needs_no_stock_to_refuse() {
+        assert!(request(&["A-1", "A-2"], &[2]).check(now()).is_ok());
+        let many: Vec<_> = (0..=MAX_PLACES_PER_HOLD)
+            .map(|seat| format!("A-{seat}"))
+            .collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        for (request, field) in [
+            (request(&[], &[]), "seats"),
+            (request(&many, &[]), "seats"),
+            (request(&["A-1", "A-1"], &[]), "seats"),
+            (request(&[], &[0]), "buckets"),
+            (request(&[], &[MAX_UNITS_PER_BUCKET + 1]), "buckets"),
+            (
+                HoldRequest {
+                    expires_at: now(),
+                    ..request(&["A-1"], &[])
+                },
+                "expiresAt",
+            ),
+        ] {
+            match request.check(now()) {
+                Err(HoldError::Invalid { field: found, .. }) => assert_eq!(found, field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeat_has_the_same_fingerprint_whenever_it_ends_and_however_it_is_sorted() {
+        let first = request(&["A-1", "A-2"], &[2]);
+        let later = HoldRequest {
+            expires_at: now() + Duration::hours(1),
+            ..first.clone()
+        };
+        assert_eq!(first.fingerprint(), later.fingerprint());
+        assert_eq!(
+            first.fingerprint(),
+            request(&["A-2", "A-1"], &[2]).fingerprint()
+        );
+        assert_ne!(first.fingerprint(), request(&["A-1"], &[2]).fingerprint());
+        assert_ne!(
+            first.fingerprint(),
+            request(&["A-1", "A-2"], &[3]).fingerprint()
+        );
+    }
+
+    #[test]
+    fn units_of_a_zone_are_added_up_over_categories() {
+        let units: Vec<_> = request(&[], &[2, 3]).units().into_values().collect();
+        assert_eq!(units, [5]);
+    }
+
+    #[test]
+    fn a_service_account_gets_one_to_fifteen_minutes() {
+        assert!(expiry_after(59, now()).is_err());
+        assert_eq!(
+            expiry_after(60, now()).unwrap(),
+            now() + Duration::seconds(60)
+        );
+        assert_eq!(
+            expiry_after(900, now()).unwrap(),
+            now() + Duration::seconds(900)
+        );
+        assert!(expiry_after(901, now()).is_err());
+    }
+
+    #[test]
+    fn the_only_category_needs_no_choice() {
+        let full: CategoryCode = "FULL".parse().unwrap();
+        let child: CategoryCode = "CHILD".parse().unwrap();
+        assert_eq!(choose_category("A-1", None, &[full]).unwrap(), Some(full));
+        assert_eq!(choose_category("A-1", None, &[full, child]).unwrap(), None);
+        assert_eq!(
+            choose_category("A-1", Some(child), &[full, child]).unwrap(),
+            Some(child)
+        );
+        assert!(choose_category("A-1", Some(child), &[full]).is_err());
+    }
+
+    #[test]
+    fn a_uuid_is_an_id_and_the_rest_are_labels() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(SeatRef::parse(&id.to_string()), SeatRef::Id(SeatId(id)));
+        assert_eq!(SeatRef::parse("A-12"), SeatRef::Label("A-12".to_owned()));
     }
 }

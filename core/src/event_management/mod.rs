@@ -1,0 +1,34 @@
+//! Event management: what organisers plan, price and publish.
+//!
+//! ```text
+//! draft ──publish──▶ published ──archive──▶ archived
+//!   │                    │
+//!   └──────cancel────────┴──▶ cancelled        performance: scheduled ──cancel──▶ cancelled
+//! ```
+//!
+//! A performance is planned in a venue that inventory has told of and that its organiser may use;
+//! inventory lays out its stock when it hears of it. Deliberately not here: seats, stock, search,
+//! and the refunds that follow a cancellation.
+
+pub mod api;
+mod consumers;
+pub mod events;
+mod model;
+mod routes;
+mod store;
+
+use crate::context::Context;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "event_management";
+
+/// What this context registers.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        events: events::schemas(),
+        routes: routes::routes(),
+        consumers: consumers::consumers(),
+        ..Context::new(NAME, crate::migrations!("event_management": "0001_events"))
+    }
+}

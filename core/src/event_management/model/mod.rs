@@ -1,0 +1,5 @@
+//! Pure decisions: an event's life, its performances, its prices.
+
+pub(super) mod event;
+pub(super) mod performance;
+pub(super) mod pricing;

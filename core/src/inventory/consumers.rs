@@ -1,0 +1,135 @@
+//! What inventory hears, and what time makes it do.
+
+use std::time::Duration;
+
+use eventify_protocol::ids::EventId;
+
+use super::NAME;
+use super::api;
+use super::model::layout::Layout;
+use super::store::{availability, layout, venues};
+use crate::app::App;
+use crate::bus::Consumers;
+use crate::cause::Cause;
+use crate::db::Tx;
+use crate::event::Received;
+use crate::event_management::events::{
+    EventArchived, EventCancelled, EventPublished, PerformanceCancelled, PerformanceScheduled,
+};
+use crate::failure::Failure;
+use crate::jobs::Jobs;
+
+/// Holds ended in one transaction.
+const HOLDS_PER_SWEEP: usize = 200;
+/// How often expired holds are swept up. A hold that is in somebody's way goes at once.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often what is left is told, at most.
+const AVAILABILITY_EVERY: Duration = Duration::from_millis(250);
+
+pub(super) fn consumers() -> Consumers {
+    Consumers::new()
+        .on::<PerformanceScheduled, _>(on_performance_scheduled)
+        .on::<PerformanceCancelled, _>(on_performance_cancelled)
+        .on::<EventPublished, _>(on_event_published)
+        .on::<EventCancelled, _>(on_event_cancelled)
+        .on::<EventArchived, _>(on_event_archived)
+}
+
+pub(super) fn jobs() -> Jobs {
+    Jobs::new()
+        .every(SWEEP_EVERY, expire_holds)
+        .every(AVAILABILITY_EVERY, publish_availability)
+}
+
+/// Lays out the performance's own seats and slots.
+async fn on_performance_scheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceScheduled>,
+) -> Result<(), Failure> {
+    let scheduled = event.data;
+    let (id, plan_id) = (scheduled.performance_id, scheduled.seating_plan_id);
+    let Some((venue, plan)) = venues::plan(tx, plan_id).await? else {
+        return Err(Failure::park(format!(
+            "performance {id} names unknown plan {plan_id}"
+        )));
+    };
+    if !layout::add_performance(tx, id, scheduled.event_id, venue, plan_id).await? {
+        return Ok(());
+    }
+    let priced: Vec<_> = scheduled
+        .categories
+        .iter()
+        .map(|category| category.code)
+        .collect();
+    let laid_out = Layout::price(plan.seats, plan.zones, &priced);
+    layout::lay_out(tx, id, &laid_out).await?;
+    for part in laid_out.parts(id) {
+        tx.publish(app.clock.new_id(), 1, &part);
+    }
+    let version = availability::next_version(tx, id).await?;
+    let levels = availability::count_left(tx, id).await?;
+    for level in &levels.by_bucket {
+        tx.publish(
+            app.clock.new_id(),
+            version,
+            &availability::adjusted(id, level),
+        );
+    }
+    availability::note_change(tx, id).await?;
+    Ok(())
+}
+
+async fn on_performance_cancelled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceCancelled>,
+) -> Result<(), Failure> {
+    Ok(layout::cancel(tx, event.data.performance_id).await?)
+}
+
+async fn on_event_published(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<EventPublished>,
+) -> Result<(), Failure> {
+    set_open(tx, event.data.event_id, true, event.aggregate_version).await
+}
+
+async fn on_event_cancelled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<EventCancelled>,
+) -> Result<(), Failure> {
+    set_open(tx, event.data.event_id, false, event.aggregate_version).await
+}
+
+async fn on_event_archived(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<EventArchived>,
+) -> Result<(), Failure> {
+    set_open(tx, event.data.event_id, false, event.aggregate_version).await
+}
+
+async fn set_open(tx: &mut Tx, event: EventId, open: bool, version: i32) -> Result<(), Failure> {
+    Ok(layout::set_open(tx, event, open, version).await?)
+}
+
+/// Ends the holds whose time is over.
+async fn expire_holds(app: &App, cause: &Cause) -> Result<(), Failure> {
+    while api::free_lapsed(app, cause, HOLDS_PER_SWEEP).await? == HOLDS_PER_SWEEP {}
+    Ok(())
+}
+
+/// Tells what is left of each performance whose stock changed: once, however much was sold.
+async fn publish_availability(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    for performance in availability::take_changes(&mut tx).await? {
+        let version = availability::next_version(&mut tx, performance).await?;
+        let left = availability::count_left(&mut tx, performance).await?;
+        tx.publish(app.clock.new_id(), version, &left);
+    }
+    tx.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Pure decisions: seating plans, what a performance sells of them, zones in slots, holds.
+
+pub(super) mod hold;
+pub(super) mod layout;
+pub(super) mod plan;
+pub(super) mod slots;
+pub(super) mod stock;
+pub(super) mod venue;

@@ -1,0 +1,174 @@
+//! A venue, and who may do what with it.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::VenueId;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::auth::{Principal, Role};
+use crate::inventory::events::VenueFacts;
+
+/// Longest name or city, in characters.
+const MAX_NAME: usize = 100;
+/// Longest address, as JSON text.
+const MAX_ADDRESS_BYTES: usize = 4_096;
+
+/// `POST /venues`, `PUT /venues/{venueId}`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::inventory) struct VenueDetails {
+    pub(in crate::inventory) name: String,
+    #[serde(default)]
+    pub(in crate::inventory) city: Option<String>,
+    /// Whatever the country's addresses look like.
+    #[serde(default)]
+    pub(in crate::inventory) address: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A venue, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::inventory) struct Venue {
+    pub(in crate::inventory) id: VenueId,
+    pub(in crate::inventory) owner_id: Uuid,
+    pub(in crate::inventory) org_id: Option<String>,
+    pub(in crate::inventory) shared: bool,
+    pub(in crate::inventory) details: VenueDetails,
+    pub(in crate::inventory) created_at: DateTime<Utc>,
+    pub(in crate::inventory) updated_at: DateTime<Utc>,
+    pub(in crate::inventory) version: i32,
+}
+
+/// A field of the details was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{field}' is empty or too long")]
+pub(in crate::inventory) struct InvalidVenue {
+    pub(in crate::inventory) field: &'static str,
+}
+
+impl VenueDetails {
+    fn check(self) -> Result<Self, InvalidVenue> {
+        let name = self.name.trim().to_owned();
+        let city = self
+            .city
+            .map(|city| city.trim().to_owned())
+            .filter(|city| !city.is_empty());
+        let too_long = |text: &str| text.chars().count() > MAX_NAME;
+        if name.is_empty() || too_long(&name) {
+            return Err(InvalidVenue { field: "name" });
+        }
+        if city.as_deref().is_some_and(too_long) {
+            return Err(InvalidVenue { field: "city" });
+        }
+        let address_bytes = serde_json::to_string(&self.address).map_or(0, |text| text.len());
+        if address_bytes > MAX_ADDRESS_BYTES {
+            return Err(InvalidVenue { field: "address" });
+        }
+        Ok(Self {
+            name,
+            city,
+            address: self.address,
+        })
+    }
+}
+
+impl Venue {
+    /// A new venue; an administrator's is for everybody (CONTRACT 9).
+    pub(in crate::inventory) fn new(
+        id: VenueId,
+        owner: &Principal,
+        details: VenueDetails,
+        now: DateTime<Utc>,
+    ) -> Result<Self, InvalidVenue> {
+        Ok(Self {
+            id,
+            owner_id: owner.user_id,
+            org_id: owner.org_id.clone(),
+            shared: owner.has_role(Role::Admin),
+            details: details.check()?,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        })
+    }
+
+    /// Replaces the details.
+    pub(in crate::inventory) fn edit(
+        self,
+        details: VenueDetails,
+        now: DateTime<Utc>,
+    ) -> Result<Self, InvalidVenue> {
+        let version = self.version + 1;
+        Ok(Self {
+            details: details.check()?,
+            updated_at: now,
+            version,
+            ..self
+        })
+    }
+
+    /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
+    pub(in crate::inventory) fn is_run_by(&self, caller: &Principal) -> bool {
+        let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
+        caller.user_id == self.owner_id
+            || caller.has_role(Role::Admin)
+            || (same_org && caller.has_role(Role::Organizer))
+    }
+
+    /// Who may plan performances there, and so see it.
+    pub(in crate::inventory) fn is_open_to(&self, caller: &Principal) -> bool {
+        self.shared || self.is_run_by(caller)
+    }
+
+    /// What the events about it tell.
+    pub(in crate::inventory) fn facts(&self) -> VenueFacts {
+        VenueFacts {
+            name: self.details.name.clone(),
+            city: self.details.city.clone(),
+            owner_id: self.owner_id,
+            org_id: self.org_id.clone(),
+            shared: self.shared,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn caller(user: u128, org: Option<&str>, role: Role) -> Principal {
+        Principal {
+            user_id: Uuid::from_u128(user),
+            iss: String::new(),
+            sub: String::new(),
+            roles: BTreeSet::from([role]),
+            scopes: BTreeSet::new(),
+            org_id: org.map(str::to_owned),
+            client_id: None,
+            jti: None,
+        }
+    }
+
+    fn venue(owner: &Principal) -> Venue {
+        let details = VenueDetails {
+            name: " Hall ".to_owned(),
+            city: None,
+            address: None,
+        };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Venue::new(VenueId(Uuid::nil()), owner, details, now).unwrap()
+    }
+
+    #[test]
+    fn an_administrators_venue_is_for_everybody_but_run_by_administrators() {
+        let stranger = caller(9, None, Role::Organizer);
+        let shared = venue(&caller(1, None, Role::Admin));
+        assert!(shared.is_open_to(&stranger) && !shared.is_run_by(&stranger));
+        let own = venue(&caller(1, Some("opera"), Role::Organizer));
+        assert!(!own.is_open_to(&stranger));
+        assert!(own.is_run_by(&caller(2, Some("opera"), Role::Organizer)));
+        assert!(!own.is_run_by(&caller(2, Some("circus"), Role::Organizer)));
+        assert_eq!(own.details.name, "Hall");
+    }
+}

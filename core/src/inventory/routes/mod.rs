@@ -1,0 +1,111 @@
+//! The routes of inventory: venues and plans for organisers, holds for service accounts.
+
+use axum::http::HeaderName;
+use axum::http::header::LOCATION;
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::SeatingPlanId;
+use serde::Serialize;
+
+use super::model::hold::HoldError;
+use super::model::plan::PlanError;
+use super::model::slots::BelowReserved;
+use super::model::venue::InvalidVenue;
+use crate::auth::Role;
+use crate::http::{ApiError, Policy, Routes};
+
+mod holds;
+mod plans;
+mod venues;
+
+const ORGANISERS: Policy = Policy::roles(&[Role::Organizer, Role::Admin]);
+
+#[rustfmt::skip]
+pub(super) fn routes() -> Routes {
+    const HOLDS: Policy = Policy::signed_in().scopes(&["inventory:hold"]).strict();
+    Routes::new()
+        .post("/venues", ORGANISERS, venues::create)
+        .get("/venues", ORGANISERS, venues::list)
+        .get("/venues/{venueId}", ORGANISERS.owner("venue.owner_id, or shared"), venues::read)
+        .put("/venues/{venueId}", ORGANISERS.owner("venue.owner_id"), venues::edit)
+        .post("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id"), plans::define)
+        .get("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id, or shared"), plans::list)
+        .get("/seating-plans/{seatingPlanId}", ORGANISERS.owner("venue.owner_id, or shared"), plans::read)
+        .post("/inventory/holds", HOLDS, holds::take)
+        .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::release)
+}
+
+/// 201 with the address of what was made.
+fn location(path: String) -> (HeaderName, String) {
+    (LOCATION, path)
+}
+
+/// Head of a seating plan.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlanHead {
+    seating_plan_id: SeatingPlanId,
+    name: String,
+    seats: i64,
+    zone_capacity: i64,
+    created_at: DateTime<Utc>,
+}
+
+impl From<InvalidVenue> for ApiError {
+    fn from(error: InvalidVenue) -> Self {
+        Self::invalid(error.field, "is empty or too long")
+    }
+}
+
+impl From<PlanError> for ApiError {
+    fn from(error: PlanError) -> Self {
+        Self::invalid(error.field, error.issue)
+    }
+}
+
+impl From<BelowReserved> for ApiError {
+    fn from(error: BelowReserved) -> Self {
+        Self::unprocessable("below_reserved", error.to_string())
+    }
+}
+
+impl From<HoldError> for ApiError {
+    fn from(error: HoldError) -> Self {
+        let message = error.to_string();
+        match error {
+            HoldError::Invalid { field, issue } => Self::invalid(field, issue),
+            HoldError::UnknownPerformance => Self::not_found("performance_not_found", message),
+            HoldError::NotOnSale => Self::unprocessable("not_on_sale", message),
+            HoldError::Cancelled => Self::unprocessable("performance_cancelled", message),
+            HoldError::UnknownSeats(_) => {
+                Self::unprocessable("unknown_seat", message).field("seats", "unknown")
+            }
+            HoldError::UnknownBucket(_) => {
+                Self::unprocessable("unknown_bucket", message).field("buckets", "unknown")
+            }
+            HoldError::CategoryNotAllowed { .. } => {
+                Self::unprocessable("category_not_allowed", message)
+            }
+            HoldError::OutOfStock(missing) => missing.into(),
+            HoldError::Ended => Self::gone("hold_ended", message),
+            HoldError::IdReused => Self::unprocessable("hold_id_reused", message),
+            HoldError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<super::api::OutOfStock> for ApiError {
+    fn from(missing: super::api::OutOfStock) -> Self {
+        let error = Self::conflict("out_of_stock", "somebody else was faster");
+        let error = missing
+            .seats
+            .iter()
+            .fold(error, |error, label| error.field("seats", label));
+        missing.buckets.iter().fold(error, |error, short| {
+            let issue = format!(
+                "{}: {} of {} left",
+                short.bucket, short.remaining, short.wanted
+            );
+            error.field("buckets", issue)
+        })
+    }
+}

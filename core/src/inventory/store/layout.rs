@@ -1,0 +1,152 @@
+//! A performance's own seats and slots, made when it is scheduled.
+
+use eventify_protocol::ids::{EventId, PerformanceId, SeatingPlanId, VenueId};
+
+use super::{int, texts};
+use crate::db::{DbResult, PgConnection};
+use crate::inventory::model::layout::Layout;
+use crate::inventory::model::plan::{Seat, Zone};
+use crate::inventory::model::slots;
+
+/// Enters a performance; false when it was there.
+pub(in crate::inventory) async fn add_performance(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    event: EventId,
+    venue: VenueId,
+    plan: SeatingPlanId,
+) -> DbResult<bool> {
+    let done = sqlx::query(
+        "insert into performances (performance_id, event_id, venue_id, seating_plan_id,
+             availability_version)
+         values ($1, $2, $3, $4, 1)
+         on conflict do nothing",
+    )
+    .bind(id.as_uuid())
+    .bind(event.as_uuid())
+    .bind(venue.as_uuid())
+    .bind(plan.as_uuid())
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Enters its seats and zones.
+pub(in crate::inventory) async fn lay_out(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    layout: &Layout,
+) -> DbResult<()> {
+    add_seats(conn, performance, &layout.seats).await?;
+    for zone in &layout.zones {
+        add_zone(conn, performance, zone).await?;
+    }
+    Ok(())
+}
+
+async fn add_seats(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    seats: &[Seat],
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into performance_seats
+             (performance_id, seat_id, label, section, categories, blocked)
+         select $1, seat_id, label, section, string_to_array(categories, ','), blocked
+         from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bool[])
+             as seat (seat_id, label, section, categories, blocked)",
+    )
+    .bind(performance.as_uuid())
+    .bind(
+        seats
+            .iter()
+            .map(|seat| seat.id.as_uuid())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        seats
+            .iter()
+            .map(|seat| seat.label.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        seats
+            .iter()
+            .map(|seat| seat.section.as_str())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        seats
+            .iter()
+            .map(|seat| texts(&seat.categories).join(","))
+            .collect::<Vec<_>>(),
+    )
+    .bind(seats.iter().map(|seat| seat.blocked).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn add_zone(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    zone: &Zone,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into performance_buckets (performance_id, bucket_id, zone, categories)
+         values ($1, $2, $3, $4)",
+    )
+    .bind(performance.as_uuid())
+    .bind(zone.id.as_uuid())
+    .bind(&zone.zone)
+    .bind(texts(&zone.categories))
+    .execute(&mut *conn)
+    .await?;
+    for slot in slots::split(zone.capacity) {
+        sqlx::query(
+            "insert into bucket_slots (performance_id, bucket_id, slot, capacity)
+             values ($1, $2, $3, $4)",
+        )
+        .bind(performance.as_uuid())
+        .bind(zone.id.as_uuid())
+        .bind(slot.slot)
+        .bind(int(slot.capacity)?)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Notes whether an event's performances are on sale; the newest version wins.
+pub(in crate::inventory) async fn set_open(
+    conn: &mut PgConnection,
+    event: EventId,
+    open: bool,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into published_events as known (event_id, open, version) values ($1, $2, $3)
+         on conflict (event_id) do update set open = excluded.open, version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(event.as_uuid())
+    .bind(open)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Ends the sale of a performance, also of one that is not known yet.
+pub(in crate::inventory) async fn cancel(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into cancelled_performances (performance_id) values ($1) on conflict do nothing",
+    )
+    .bind(performance.as_uuid())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
