@@ -17,13 +17,14 @@ use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::context::{self, Context};
 use crate::db::{Db, migrate};
+use crate::fleet::api::Desk;
 use crate::http::rate_limit::RateLimiter;
 use crate::identity::api::KnownUsers;
 use crate::interference::Interference;
 use crate::jobs::JobBells;
 use crate::keys::Keys;
 use crate::schemas::Schemas;
-use crate::{bus, http, jobs};
+use crate::{bus, fleet, http, jobs};
 
 /// What all parts of the core share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -48,6 +49,8 @@ pub struct Parts {
     pub jobs: JobBells,
     /// Wakes the relay.
     pub bell: Bell,
+    /// The venues' side: device authority, listeners, fresh watermarks.
+    pub fleet: Desk,
     /// (`iss`, `sub`) → internal id.
     pub known_users: KnownUsers,
     /// Token buckets.
@@ -90,6 +93,7 @@ impl App {
             auth: Auth::new(&config.auth)?,
             keys: Keys::at(config.keys.directory.clone()),
             jobs: JobBells::new(contexts.iter().map(|context| (context.name, &context.jobs))),
+            fleet: Desk::open(&config)?,
             known_users: KnownUsers::default(),
             rate_limiter: RateLimiter::new(config.http.rate_limits),
             bell,
@@ -164,6 +168,9 @@ pub async fn start(
         tables.push((context.name, context.routes));
     }
     if roles.has(Role::Serve) {
+        for listener in fleet::api::listen(&app, &intake).await? {
+            running.serving.push(tokio::spawn(listener));
+        }
         let router = http::router(&app, tables)?;
         let server = http::bind(app.config.http.listen).await?;
         running.address = Some(server.address);

@@ -43,6 +43,7 @@ impl Context {
 pub fn all() -> Vec<Context> {
     vec![
         crate::event_management::context(),
+        crate::fleet::context(),
         crate::identity::context(),
         crate::inventory::context(),
     ]

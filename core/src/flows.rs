@@ -85,7 +85,12 @@ pub const STEPS: &[Step] = &[
     step(VENUE, "ticketing.keys.changed", "fleet", "on_keys_changed", "the next one"),
     step(VENUE, "fleet.journal.accepted", "ticketing", "on_journal_accepted", "nothing: what was shown happened"),
     step(VENUE, "ticketing.journal.applied", "fleet", "on_journal_applied", "nothing: what was shown happened"),
-    step(VENUE, "fleet.assignment.changed", "ticketing", "on_assignment_changed", "the next one"),
+    step(VENUE, "gate.updated", "ticketing", "on_gate_updated", "the next one"),
+    step(VENUE, "node.updated", "ticketing", "on_node_updated", "the next one"),
+    step(VENUE, "venue.created", "fleet", "on_venue_created", "nothing: a venue stays"),
+    step(VENUE, "venue.updated", "fleet", "on_venue_updated", "the next one"),
+    step(VENUE, "performance.cancelled", "fleet", "on_performance_cancelled", "nothing: what is cancelled stays so"),
+    step(VENUE, "checkin.conflict", "fleet", "on_check_in_conflict", "nothing: what was shown happened"),
     step(VENUE, "node.enrolled", "ticketing", "on_node_enrolled", "node.revoked"),
     step(VENUE, "node.revoked", "ticketing", "on_node_revoked", "nothing: an instance id is never used again"),
 ];

@@ -85,6 +85,7 @@ pub mod db;
 pub mod event;
 pub mod event_management;
 pub mod failure;
+pub mod fleet;
 pub mod flows;
 pub mod http;
 pub mod identity;
@@ -96,3 +97,6 @@ mod names;
 pub mod routing;
 pub mod schemas;
 pub mod telemetry;
+pub mod ticketing {
+    pub mod events;
+}

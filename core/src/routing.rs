@@ -126,11 +126,8 @@ pub const ROUTES: &[Route] = &[
         "ticketing.checkin.conflict",
     ),
     route("fleet.journal.accepted", "fleet", "fleet.journal.accepted"),
-    route(
-        "fleet.assignment.changed",
-        "fleet",
-        "fleet.assignment.changed",
-    ),
+    route("gate.updated", "fleet", "fleet.gate.updated"),
+    route("node.updated", "fleet", "fleet.node.updated"),
     route("node.enrolled", "fleet", "fleet.node.enrolled"),
     route("node.revoked", "fleet", "fleet.node.revoked"),
     route("node.mode_changed", "fleet", "fleet.node.mode_changed"),

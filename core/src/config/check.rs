@@ -66,6 +66,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         &config.http.public_url,
         &["http://", "https://"],
     )?;
+    super::fleet::check(config)?;
     for (index, issuer) in config.auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{index}]");
         begins_with(
@@ -82,7 +83,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn at_least(key: &str, value: u64, least: u64) -> Result<(), ConfigError> {
+pub(super) fn at_least(key: &str, value: u64, least: u64) -> Result<(), ConfigError> {
     require(key, value, value >= least, &format!("{least} or more"))
 }
 
@@ -100,7 +101,7 @@ fn begins_with(key: &str, value: &str, schemes: &[&str]) -> Result<(), ConfigErr
     )
 }
 
-fn require(
+pub(super) fn require(
     key: &str,
     value: impl std::fmt::Display,
     fits: bool,

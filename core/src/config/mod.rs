@@ -9,8 +9,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 mod check;
+mod fleet;
 mod layers;
 
+pub use fleet::Fleet;
 pub use layers::ConfigError;
 
 /// The embedded default, which is also the documentation.
@@ -39,6 +41,8 @@ pub struct Config {
     pub relay: Relay,
     /// Sweepers and other work that time starts.
     pub jobs: Jobs,
+    /// The venues' side.
+    pub fleet: Fleet,
 }
 
 /// `[keys]`
@@ -255,11 +259,42 @@ pub struct Bus {
 }
 
 impl Bus {
+    /// The URL's virtual host (RabbitMQ URI specification): none is the default one.
+    #[must_use]
+    pub fn vhost(&self) -> String {
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let path = rest.split_once('/').map_or("", |(_, path)| path);
+        let name = path.split(['?', '#']).next().unwrap_or_default();
+        if name.is_empty() {
+            "/".to_owned()
+        } else {
+            percent_decoded(name)
+        }
+    }
+
     /// How long to wait for the broker's confirm.
     #[must_use]
     pub fn confirm_timeout(&self) -> Duration {
         Duration::from_millis(self.confirm_timeout_ms)
     }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let decoded = (*first == b'%')
+            .then(|| after.get(..2))
+            .flatten()
+            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// `[relay]`

@@ -1,0 +1,96 @@
+//! The reconciliation of a venue: each outage with what its scans add up to, and every double
+//! entry in full.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{NodeId, ScanId, VenueId};
+use eventify_protocol::sync::{Moment, SealedRow};
+use eventify_sync::core::ConflictKind;
+use eventify_sync::core::report::Report;
+
+use crate::app::App;
+use crate::db::DbResult;
+use crate::fleet::NAME;
+use crate::fleet::model::report::{Span, outages};
+use crate::fleet::store::{conflicts, nodes, report};
+use crate::ticketing::events::CheckInConflict;
+
+/// One outage.
+#[derive(Debug)]
+pub(in crate::fleet) struct OutageReport {
+    pub(in crate::fleet) node: NodeId,
+    pub(in crate::fleet) label: String,
+    pub(in crate::fleet) began: Moment,
+    pub(in crate::fleet) ended: Option<Moment>,
+    pub(in crate::fleet) rows: Vec<Span>,
+    pub(in crate::fleet) report: Report,
+    pub(in crate::fleet) double_entries: Vec<CheckInConflict>,
+}
+
+/// All outages of a venue whose rows came in a span of time, in order of node and row.
+pub(in crate::fleet) async fn reconcile(
+    app: &App,
+    venue: VenueId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> DbResult<Vec<OutageReport>> {
+    let mut conn = app.db.read(NAME).await?;
+    let journals = report::of_venue(&mut conn, venue, from, to).await?;
+    let labels: BTreeMap<NodeId, String> = nodes::of_venue(&mut conn, venue)
+        .await?
+        .into_iter()
+        .map(|node| (node.node_id, node.label))
+        .collect();
+    let conflicts = standing(&mut conn, &journals).await?;
+    let kind = |scan: ScanId| {
+        conflicts
+            .get(&scan)
+            .map(|conflict| match conflict.order_unknown {
+                true => ConflictKind::OrderUnknown,
+                false => ConflictKind::DoubleEntry,
+            })
+    };
+    let mut reports = Vec::new();
+    for (node, rows) in &journals {
+        for outage in outages(*node, rows) {
+            let admitted: BTreeSet<ScanId> = outage.admitted().collect();
+            let entries = admitted.iter().filter_map(|scan| conflicts.get(scan));
+            reports.push(OutageReport {
+                node: outage.node,
+                label: labels.get(node).cloned().unwrap_or_default(),
+                began: outage.began,
+                ended: outage.ended,
+                rows: outage.spans(),
+                report: outage.report(kind),
+                double_entries: entries.cloned().collect(),
+            });
+        }
+    }
+    Ok(reports)
+}
+
+/// The conflicts of these rows that still are some: one whose first guest was never let in after
+/// all is none.
+async fn standing(
+    conn: &mut crate::db::PgConnection,
+    journals: &[(NodeId, Vec<SealedRow>)],
+) -> DbResult<BTreeMap<ScanId, CheckInConflict>> {
+    let scans: BTreeSet<ScanId> = journals
+        .iter()
+        .flat_map(|(node, rows)| outages(*node, rows))
+        .flat_map(|outage| outage.admitted().collect::<Vec<_>>())
+        .collect();
+    let scans: Vec<ScanId> = scans.into_iter().collect();
+    let found = conflicts::of_scans(conn, &scans).await?;
+    let firsts: Vec<ScanId> = found
+        .iter()
+        .map(|conflict| conflict.first.scan_id)
+        .collect();
+    let void = report::never_shown(conn, &firsts).await?;
+    Ok(found
+        .into_iter()
+        .filter(|conflict| !void.contains(&conflict.first.scan_id))
+        .map(|conflict| (conflict.second.scan_id, conflict))
+        .collect())
+}

@@ -1,0 +1,221 @@
+//! What the other contexts' events say to the venues' feeds. Each is noted with its message; the
+//! writer writes the entries and settles the publisher's outbox.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use eventify_protocol::ids::VenueId;
+use eventify_protocol::sync::FeedEntry;
+use serde_json::json;
+
+use super::WRITER;
+use crate::app::App;
+use crate::db::{DbResult, Tx};
+use crate::event::Received;
+use crate::event_management::events::{PerformanceCancelled, PerformanceScheduled};
+use crate::failure::Failure;
+use crate::fleet::model::facts;
+use crate::fleet::store::pending::{self, Origin};
+use crate::fleet::store::{batches, conflicts, feed, venues};
+use crate::fleet::{NAME, api};
+use crate::inventory::events::{VenueCreated, VenueFacts, VenueUpdated};
+use crate::ticketing::events::{
+    CheckInConflict, JournalApplied, KeysChanged, TicketCheckInChanged, TicketCheckedIn,
+    TicketFacts, TicketIssued, TicketRevoked,
+};
+
+const EVENT_MANAGEMENT: &str = "event_management";
+const TICKETING: &str = "ticketing";
+
+pub(super) async fn on_venue_created(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<VenueCreated>,
+) -> Result<(), Failure> {
+    let VenueCreated { venue_id, facts } = event.data;
+    Ok(describe(app, tx, venue_id, &facts, event.aggregate_version).await?)
+}
+
+pub(super) async fn on_venue_updated(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<VenueUpdated>,
+) -> Result<(), Failure> {
+    let VenueUpdated { venue_id, facts } = event.data;
+    Ok(describe(app, tx, venue_id, &facts, event.aggregate_version).await?)
+}
+
+async fn describe(
+    app: &App,
+    tx: &mut Tx,
+    venue: VenueId,
+    facts: &VenueFacts,
+    version: i32,
+) -> DbResult<()> {
+    api::venues::ensure(app, tx, venue).await?;
+    venues::describe(tx, venue, &facts.name, facts.owner_id, version).await
+}
+
+pub(super) async fn on_performance_scheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceScheduled>,
+) -> Result<(), Failure> {
+    let entry = facts::of_performance(&event.data, event.aggregate_version);
+    let origin = Origin {
+        message: event.id,
+        source: EVENT_MANAGEMENT,
+    };
+    Ok(note(app, tx, origin, vec![(event.data.venue_id, entry)]).await?)
+}
+
+pub(super) async fn on_performance_cancelled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceCancelled>,
+) -> Result<(), Failure> {
+    let entry = facts::of_cancelled(&event.data, event.aggregate_version);
+    let origin = Origin {
+        message: event.id,
+        source: EVENT_MANAGEMENT,
+    };
+    Ok(note(app, tx, origin, vec![(event.data.venue_id, entry)]).await?)
+}
+
+pub(super) async fn on_ticket_issued(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketIssued>,
+) -> Result<(), Failure> {
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    Ok(note(app, tx, origin, tickets(&event.data.tickets)).await?)
+}
+
+pub(super) async fn on_ticket_revoked(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketRevoked>,
+) -> Result<(), Failure> {
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+}
+
+pub(super) async fn on_ticket_checked_in(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketCheckedIn>,
+) -> Result<(), Failure> {
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+}
+
+pub(super) async fn on_ticket_check_in_changed(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketCheckInChanged>,
+) -> Result<(), Failure> {
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+}
+
+/// The set goes to every venue. What it holds was signed by the root: fleet passes it on unread.
+pub(super) async fn on_keys_changed(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<KeysChanged>,
+) -> Result<(), Failure> {
+    let KeysChanged {
+        version, signed, ..
+    } = event.data;
+    let bytes = URL_SAFE_NO_PAD.decode(&signed).map_err(Failure::park)?;
+    feed::lock_key_set(tx, true).await?;
+    let mut entries = Vec::new();
+    if feed::keep_key_set(tx, version, &bytes).await? {
+        let venues = venues::all(tx).await?;
+        let entry = facts::of_key_set(version, bytes);
+        entries.extend(venues.into_iter().map(|venue| (venue, entry.clone())));
+    }
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    Ok(note(app, tx, origin, entries).await?)
+}
+
+/// Outcomes are stored beside the rows; the acknowledgement follows when the feed holds the tickets.
+pub(super) async fn on_journal_applied(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<JournalApplied>,
+) -> Result<(), Failure> {
+    let applied = event.data;
+    let found = batches::of_rows(tx, applied.node_id, applied.incarnation, applied.from).await?;
+    let (batch, venue) = found.ok_or_else(|| Failure::park("no such batch of journal rows"))?;
+    let outcomes: Vec<_> = applied
+        .outcomes
+        .iter()
+        .map(|row| {
+            (
+                row.seq,
+                json!({ "class": row.class, "conflictId": row.conflict_id }),
+            )
+        })
+        .collect();
+    batches::note_outcomes(tx, &batch, &outcomes).await?;
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    note(app, tx, origin, tickets(&applied.tickets)).await?;
+    pending::add_batch(tx, origin, venue, batch.id).await?;
+    Ok(())
+}
+
+pub(super) async fn on_check_in_conflict(
+    _app: &App,
+    tx: &mut Tx,
+    event: Received<CheckInConflict>,
+) -> Result<(), Failure> {
+    conflicts::note(tx, &event.data, event.aggregate_version).await?;
+    Ok(())
+}
+
+fn tickets(facts: &[TicketFacts]) -> Vec<(VenueId, FeedEntry)> {
+    facts
+        .iter()
+        .map(|facts| (facts.venue_id, facts::of_ticket(facts)))
+        .collect()
+}
+
+/// Notes a message's statements, or that it made none, and wakes the writer.
+async fn note(
+    app: &App,
+    tx: &mut Tx,
+    origin: Origin,
+    entries: Vec<(VenueId, FeedEntry)>,
+) -> DbResult<()> {
+    let mut venues: Vec<VenueId> = entries.iter().map(|(venue, _)| *venue).collect();
+    venues.sort_unstable();
+    venues.dedup();
+    for venue in venues {
+        api::venues::ensure(app, tx, venue).await?;
+    }
+    if entries.is_empty() {
+        pending::add_nothing(tx, origin).await?;
+    } else {
+        pending::add(tx, origin, &entries).await?;
+    }
+    tx.wake(app.jobs.wake(NAME, WRITER));
+    Ok(())
+}

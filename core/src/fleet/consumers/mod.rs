@@ -1,0 +1,43 @@
+//! What fleet hears: the other contexts' events, the nodes' messages, and time.
+
+mod facts;
+mod uplink;
+mod writer;
+
+use std::time::Duration;
+
+use crate::bus::{Consumers, Pipe};
+use crate::jobs::Jobs;
+
+/// The feed's writer; whoever notes something for the feed wakes it.
+pub(super) const WRITER: &str = "write_feed";
+
+/// Safety net behind the wakes.
+const WRITE_EVERY: Duration = Duration::from_millis(250);
+const KEYS_EVERY: Duration = Duration::from_secs(30);
+const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
+
+pub(super) fn consumers() -> Consumers {
+    Consumers::new()
+        .on(facts::on_venue_created)
+        .on(facts::on_venue_updated)
+        .on(facts::on_performance_scheduled)
+        .on(facts::on_performance_cancelled)
+        .on(facts::on_ticket_issued)
+        .on(facts::on_ticket_revoked)
+        .on(facts::on_ticket_checked_in)
+        .on(facts::on_ticket_check_in_changed)
+        .on(facts::on_keys_changed)
+        .on(facts::on_journal_applied)
+        .on(facts::on_check_in_conflict)
+        .pipe(Pipe::Ask, uplink::on_ask)
+        .pipe(Pipe::Control, uplink::on_control)
+        .pipe(Pipe::Journal, uplink::on_journal)
+}
+
+pub(super) fn jobs() -> Jobs {
+    Jobs::new()
+        .every(WRITE_EVERY, writer::write_feed)
+        .every(KEYS_EVERY, writer::publish_key_set)
+        .every(COMPACT_EVERY, writer::compact_feed)
+}

@@ -1,0 +1,75 @@
+//! What time makes fleet do: write the feed, pass the key set on, compact.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::app::App;
+use crate::cause::Cause;
+use crate::failure::Failure;
+use crate::fleet::NAME;
+use crate::fleet::api::{self, feed as writing};
+use crate::fleet::model::facts;
+use crate::fleet::store::{feed, snapshots, venues};
+
+/// How long the writer stays for more: what comes within it costs no new election, and under load
+/// entries gather in batches.
+const GATHER: Duration = Duration::from_millis(5);
+/// Empty looks before it goes.
+const PATIENCE: u32 = 4;
+
+/// How far back a node's replica can be caught up entry by entry (ADMISSION 5.4).
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// Writes everything that waits. One process at a time runs it.
+pub(super) async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let mut idle = 0;
+    let mut unsettled = true;
+    while idle <= PATIENCE {
+        if writing::write_batch(app, cause).await? > 0 {
+            (idle, unsettled) = (0, true);
+        }
+        if unsettled {
+            writing::settle(app).await?;
+            unsettled = false;
+        }
+        idle += 1;
+        if idle <= PATIENCE {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+    Ok(())
+}
+
+/// Gives the venues the key set that is in force, should its event not have come: key files can be
+/// replaced while nothing runs.
+pub(super) async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let Some((version, bytes)) = api::signing::key_set(app) else {
+        return Ok(());
+    };
+    let mut tx = app.db.begin(NAME, cause).await?;
+    feed::lock_key_set(&mut tx, true).await?;
+    if !feed::keep_key_set(&mut tx, version, &bytes).await? {
+        return Ok(());
+    }
+    let entry = facts::of_key_set(version, bytes);
+    let entries: Vec<_> = venues::all(&mut tx)
+        .await?
+        .into_iter()
+        .map(|venue| (venue, entry.clone()))
+        .collect();
+    api::venues::state(app, &mut tx, &entries).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Removes entries that no node needs any more, and snapshots that none has pulled.
+pub(super) async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let before = app.clock.now() - KEPT;
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let snapshots = snapshots::sweep(&mut tx, before).await?;
+    let entries = feed::compact(&mut tx, before).await?;
+    tx.commit().await?;
+    tracing::info!(entries, snapshots, "feed compacted");
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Fleet: the venues' side of the core. Edge nodes enrol here, follow their venue's feed, ask what
+//! is true, and bring their journals.
+//!
+//! ```text
+//! node      announced ──code used──▶ enrolled ──▶ revoked
+//!               └───────────────────────────────────▲
+//! feed      event ─▶ feed_pending ──writer──▶ feed_entries + feed_state ─▶ Delta ─▶ outbox settled
+//! journal   rows ─▶ stored ─▶ (held) sent ─▶ applied by ticketing ─▶ in the feed ─▶ JournalAck
+//! ```
+//!
+//! Deliberately not here: any decision about a ticket (ticketing's), what a node may decide alone
+//! (the edge machine's, in `eventify_sync`), and the pure halves of feed, welcome, journal and
+//! report, which the simulator runs too (`eventify_sync::core`).
+
+pub mod api;
+mod consumers;
+pub mod events;
+mod model;
+mod routes;
+mod store;
+
+use crate::context::Context;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "fleet";
+
+/// What this context registers.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        events: events::schemas(),
+        routes: routes::routes(),
+        consumers: consumers::consumers(),
+        jobs: consumers::jobs(),
+        ..Context::new(
+            NAME,
+            crate::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal"),
+        )
+    }
+}

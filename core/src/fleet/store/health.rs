@@ -1,0 +1,86 @@
+//! What nodes last said of themselves.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::NodeId;
+use eventify_protocol::sync::Health;
+use uuid::Uuid;
+
+use super::{signed, uuids};
+use crate::db::{DbResult, PgConnection};
+use crate::fleet::model::health::mode_name;
+
+/// A node's last report.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(in crate::fleet) struct Report {
+    pub(in crate::fleet) node_id: Uuid,
+    pub(in crate::fleet) seen_at: DateTime<Utc>,
+    pub(in crate::fleet) mode: String,
+    pub(in crate::fleet) mode_since: DateTime<Utc>,
+    pub(in crate::fleet) cache_age_ms: Option<i64>,
+    pub(in crate::fleet) head: i64,
+    pub(in crate::fleet) unacknowledged: i64,
+    pub(in crate::fleet) free_bytes: i64,
+    pub(in crate::fleet) software: String,
+}
+
+/// The mode reported before, with the count of changes; the row is locked to commit.
+pub(in crate::fleet) async fn lock_mode(
+    conn: &mut PgConnection,
+    node: NodeId,
+) -> DbResult<Option<(String, i32)>> {
+    let row =
+        sqlx::query_as("select mode, mode_changes from node_health where node_id = $1 for update")
+            .bind(node.as_uuid())
+            .fetch_optional(conn)
+            .await?;
+    Ok(row)
+}
+
+/// Notes a report.
+pub(in crate::fleet) async fn note(
+    conn: &mut PgConnection,
+    node: NodeId,
+    health: &Health,
+    mode_changes: i32,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into node_health as held (node_id, seen_at, mode, mode_since, mode_changes,
+             cache_age_ms, head, unacknowledged, free_bytes, software)
+         values ($1, $2, $3, $2, $4, $5, $6, $7, $8, $9)
+         on conflict (node_id) do update set seen_at = excluded.seen_at, mode = excluded.mode,
+             mode_since = case when held.mode = excluded.mode then held.mode_since
+                 else excluded.mode_since end,
+             mode_changes = excluded.mode_changes, cache_age_ms = excluded.cache_age_ms,
+             head = excluded.head, unacknowledged = excluded.unacknowledged,
+             free_bytes = excluded.free_bytes, software = excluded.software",
+    )
+    .bind(node.as_uuid())
+    .bind(now)
+    .bind(mode_name(health.mode))
+    .bind(mode_changes)
+    .bind(health.cache_age_ms.map(signed).transpose()?)
+    .bind(signed(health.head.0)?)
+    .bind(signed(health.unacknowledged)?)
+    .bind(signed(health.free_bytes)?)
+    .bind(&health.software)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The last reports of these nodes; some may have made none.
+pub(in crate::fleet) async fn of_nodes(
+    conn: &mut PgConnection,
+    nodes: &[NodeId],
+) -> DbResult<Vec<Report>> {
+    let rows = sqlx::query_as(
+        "select node_id, seen_at, mode, mode_since, cache_age_ms, head, unacknowledged,
+             free_bytes, software
+         from node_health where node_id = any($1)",
+    )
+    .bind(uuids(nodes))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}

@@ -1,0 +1,115 @@
+//! T, C, N and D: the facts of a sync point, read together (ADMISSION 1.1, 1.3).
+
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_protocol::ids::VenueId;
+use eventify_protocol::sync::Epoch;
+use eventify_protocol::time::CoreTime;
+use eventify_sync::core::feed::FeedHead;
+use eventify_sync::core::watermark::{Watermark, truth};
+
+use super::feed;
+use crate::app::App;
+use crate::cause::Cause;
+use crate::db::{Db, DbResult, PgConnection, outbox, role_of};
+use crate::fleet::NAME;
+
+/// The contexts whose outboxes hold what venues' feeds wait for.
+pub(in crate::fleet) const FEEDING: [&str; 2] = ["event_management", "ticketing"];
+
+/// Reads a venue's watermark; `None` if the venue has no feed.
+///
+/// One `REPEATABLE READ` transaction; C is its `now()`. T is honest because an outbox row's
+/// `created_at` is the start of the transaction that wrote it: whatever was committed before T is
+/// visible in this snapshot, and is either settled, so its entry lies at or before N in the same
+/// snapshot, or counted in the minimum.
+///
+/// A context that was moved to a database of its own is asked *between* the start of the
+/// transaction and its snapshot, for the age of its oldest row by its own clock: what that age
+/// leaves out was settled before the snapshot was taken, and C lies before the question.
+pub(in crate::fleet) async fn read(
+    app: &App,
+    cause: &Cause,
+    venue: VenueId,
+) -> DbResult<Option<Watermark>> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    repeatable_read(&mut tx).await?;
+    let database = &app.config.database;
+    let (near, far): (Vec<_>, Vec<_>) = FEEDING
+        .into_iter()
+        .partition(|context| database.url_of(context) == database.url_of(NAME));
+    let mut ages = Vec::new();
+    for context in far {
+        ages.extend(age_elsewhere(&app.db, context).await?);
+    }
+    let Some(feed) = feed::find(&mut tx, venue).await? else {
+        return Ok(None);
+    };
+    let (now, own): (DateTime<Utc>, Option<DateTime<Utc>>) = sqlx::query_as(
+        "select now(), (select min(created_at) from feed_pending where written_at is null)",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let epoch = epoch(&mut tx).await?;
+    let mut unsettled = vec![own.map(CoreTime::from)];
+    unsettled.extend(
+        ages.into_iter()
+            .map(|age: TimeDelta| Some(CoreTime::from(now - age))),
+    );
+    for context in near {
+        act_as(&mut tx, context).await?;
+        unsettled.push(outbox::oldest_unsettled(&mut tx).await?.map(CoreTime::from));
+    }
+    let core = CoreTime::from(now);
+    let FeedHead { position, digest } = feed.head;
+    Ok(Some(Watermark {
+        epoch,
+        position,
+        digest,
+        truth: truth(core, unsettled),
+        core,
+    }))
+}
+
+/// Makes all statements of a transaction see one moment. Has to come first in it.
+pub(in crate::fleet) async fn repeatable_read(conn: &mut PgConnection) -> DbResult<()> {
+    sqlx::query("set transaction isolation level repeatable read")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// For the rest of the transaction: sees another context's tables, and only those.
+async fn act_as(conn: &mut PgConnection, context: &str) -> DbResult<()> {
+    sqlx::query("select set_config('role', $1, true), set_config('search_path', $2, true)")
+        .bind(role_of(context))
+        .bind(format!("\"{context}\",public"))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Age of a context's oldest row that waits, by the clock of its own database.
+async fn age_elsewhere(db: &Db, context: &'static str) -> DbResult<Option<TimeDelta>> {
+    let mut conn = db.read(context).await?;
+    let oldest = outbox::oldest_unsettled(&mut conn).await?;
+    let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()")
+        .fetch_one(&mut *conn)
+        .await?;
+    Ok(oldest.map(|oldest| (now - oldest).max(TimeDelta::zero())))
+}
+
+/// Which database this is: its system identifier, and the timeline that it writes. The control
+/// file's timeline (`pg_control_checkpoint`) follows only with the first checkpoint after a
+/// promotion; the name of the WAL file follows at once.
+pub(in crate::fleet) async fn epoch(conn: &mut PgConnection) -> DbResult<Epoch> {
+    let (system, timeline): (i64, i32) = sqlx::query_as(
+        "select (select system_identifier from pg_control_system()),
+             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(Epoch {
+        system: system.cast_unsigned(),
+        timeline: timeline.cast_unsigned(),
+    })
+}
