@@ -3,7 +3,29 @@
 //! RabbitMQ's HTTP auth backend knows one URL a node, while a run has one node and a core for each
 //! test. In production the questions go to the core directly; here they pass through this dispatcher,
 //! which changes nothing in them and answers `deny` where no core is registered for the vhost, or
-//! where that core fails.
+//! where that core fails. A question that names no vhost goes to every core, and one `allow` is enough:
+//! node ids are unique, and the vhost's own core decides in the question that follows.
+//!
+//! The questions are `POST <core>/broker/<about>` with a form; the answer is 200 with `allow` or
+//! `deny`. For a client whose certificate has the common name `t1:n7` (`tests/broker.rs` holds these):
+//!
+//! | about | form | when |
+//! |---|---|---|
+//! | `user` | `username=n7`, nothing else: no vhost, no client id | CONNECT with the certificate alone |
+//! | `user` | `username`, `password`, `vhost`, `client_id`: all as the client *claims* | CONNECT with a name and a password, whatever the certificate says |
+//! | `vhost` | `username=n7` `vhost=t1` `client_id=…` `ip=…` `tags=` | then |
+//! | `resource` | …, `resource=queue` `name=mqtt-subscription-<client id>qos0` (`qos1`) `permission=configure`, `read`, `write` | SUBSCRIBE |
+//! | `resource` | …, `resource=exchange` `name=amq.topic` `permission=read` (`write`) | SUBSCRIBE (PUBLISH) |
+//! | `topic` | …, `resource=topic` `name=amq.topic` `permission=read` (`write`) `routing_key=ev1.down.n7.#` `variable_map.client_id=…` | SUBSCRIBE (PUBLISH) |
+//!
+//! What a core must refuse, because RabbitMQ does not:
+//! - a `user` question with a `password`: a client with any good certificate may claim any name so;
+//! - a `vhost` question whose `client_id` is not the node's own: it would throw the other node off;
+//! - a queue that isn't named after the node's own client id;
+//! - a `routing_key` outside the node's own topics; wildcards arrive as `*` and `#`.
+//!
+//! A refused PUBLISH or SUBSCRIBE closes the connection. A name without a password is refused by
+//! RabbitMQ itself.
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;

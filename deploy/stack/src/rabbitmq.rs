@@ -10,10 +10,13 @@
 //! - The Erlang distribution and its port mapper (`epmd`) are bound to loopback on ports of our own,
 //!   and the mapper is a child of ours, so that neither meets another node nor stays behind.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::broker_auth::Dispatcher;
 use crate::clock;
@@ -29,6 +32,12 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 const DEBIAN_ROOT: &str = "/usr/lib/rabbitmq/lib";
 const PLUGINS: &str = "[rabbitmq_management,rabbitmq_mqtt,rabbitmq_auth_backend_http,\
                        rabbitmq_auth_mechanism_ssl].\n";
+
+const CONFIGURATION_FILE: &str = "rabbitmq.conf";
+const PLUGINS_FILE: &str = "enabled_plugins";
+/// Distribution on loopback; and idle schedulers don't spin, because the tests need the processor.
+const ERLANG_ARGUMENTS: &str = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
+                                +sbwt none +sbwtdcpu none +sbwtdio none";
 
 /// How to reach the run's RabbitMQ.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,6 +96,11 @@ impl RabbitMq {
             .await
     }
 
+    async fn has_mqtt_listener(&self) -> Result<()> {
+        let check = "health/checks/protocol-listener/mqtt%2Fssl";
+        self.management(reqwest::Method::GET, check).await
+    }
+
     async fn management(&self, method: reqwest::Method, path: &str) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/api/{path}", self.management_port);
         let request = crate::http::client().request(method.clone(), url);
@@ -128,77 +142,94 @@ pub(crate) async fn start(
         broker_ca: files.broker_ca.clone(),
     };
     let epmd_port = ports::free()?;
-    let port_mapper = Server::start(Program {
-        name: "epmd",
-        executable: Path::new("/usr/bin/epmd"),
-        arguments: vec![
-            "-port".into(),
-            epmd_port.to_string(),
-            "-address".into(),
-            "127.0.0.1".into(),
-        ],
-        environment: Vec::new(),
-        stop: Ending::Kill,
-        user: None,
-        log: scratch.path().join("epmd.log"),
-    })?;
-    let configuration = home.join("rabbitmq.conf");
-    let plugins = home.join("enabled_plugins");
-    std::fs::write(&configuration, configure(&reach, files, dispatcher))
-        .and_then(|()| std::fs::write(&plugins, PLUGINS))
-        .during(|| "writing RabbitMQ's configuration".to_owned())?;
-    let in_home = |name: &str| home.join(name).display().to_string();
+    let port_mapper = start_port_mapper(scratch, epmd_port)?;
+    let write = |name: &str, content: &str| {
+        let path = home.join(name);
+        std::fs::write(&path, content).during(|| format!("writing {}", path.display()))
+    };
+    write(CONFIGURATION_FILE, &configure(&reach, files, dispatcher))?;
+    write(PLUGINS_FILE, PLUGINS)?;
     let mut broker = Server::start(Program {
         name: "RabbitMQ",
         executable: &server_script()?,
         arguments: Vec::new(),
-        environment: vec![
-            ("HOME", home.display().to_string()),
-            // The script then becomes the Erlang VM instead of starting it below a shell.
-            ("detached", "1".into()),
-            ("ERL_EPMD_PORT", epmd_port.to_string()),
-            ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
-            // The host's own settings (/etc/rabbitmq) are none of ours.
-            ("RABBITMQ_CONF_ENV_FILE", in_home("no-rabbitmq-env.conf")),
-            ("RABBITMQ_NODENAME", "eventify@localhost".into()),
-            ("RABBITMQ_NODE_PORT", reach.amqp_port.to_string()),
-            ("RABBITMQ_DIST_PORT", ports::free()?.to_string()),
-            ("RABBITMQ_MNESIA_BASE", in_home("mnesia")),
-            ("RABBITMQ_LOG_BASE", in_home("log")),
-            ("RABBITMQ_CONFIG_FILE", configuration.display().to_string()),
-            (
-                "RABBITMQ_ENABLED_PLUGINS_FILE",
-                plugins.display().to_string(),
-            ),
-            (
-                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
-                // Idle schedulers don't spin: the tests need the processor.
-                "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
-                 +sbwt none +sbwtdcpu none +sbwtdio none"
-                    .into(),
-            ),
-        ],
+        environment: environment(&home, &reach, epmd_port, ports::free()?),
         stop: Ending::Kill,
         user: None,
         log: scratch.path().join("rabbitmq.log"),
     })?;
     broker
         .ready(READY_LIMIT, || async {
-            // Refused until the whole node has booted; only our node knows the password.
-            let check = "health/checks/protocol-listener/mqtt%2Fssl";
-            reach
-                .management(reqwest::Method::GET, check)
+            // The MQTT listener opens with its plugin, the AMQP listener last of all; and only our
+            // own node knows the management API's password.
+            reach.has_mqtt_listener().await.map_err(|e| e.to_string())?;
+            amqp_handshake(reach.amqp_port)
                 .await
                 .map_err(|e| e.to_string())
         })
         .await?;
-    Ok((
-        reach,
-        Node {
-            _broker: broker,
-            _port_mapper: port_mapper,
-        },
-    ))
+    let node = Node {
+        _broker: broker,
+        _port_mapper: port_mapper,
+    };
+    Ok((reach, node))
+}
+
+fn start_port_mapper(scratch: &Scratch, port: u16) -> Result<Server> {
+    let port = port.to_string();
+    Server::start(Program {
+        name: "epmd",
+        executable: Path::new("/usr/bin/epmd"),
+        arguments: ["-port", &port, "-address", "127.0.0.1"]
+            .map(str::to_owned)
+            .to_vec(),
+        environment: Vec::new(),
+        stop: Ending::Kill,
+        user: None,
+        log: scratch.path().join("epmd.log"),
+    })
+}
+
+fn environment(
+    home: &Path,
+    reach: &RabbitMq,
+    epmd_port: u16,
+    distribution_port: u16,
+) -> Vec<(&'static str, String)> {
+    let in_home = |name: &str| home.join(name).display().to_string();
+    vec![
+        ("HOME", home.display().to_string()),
+        // The script then becomes the Erlang VM instead of starting it below a shell.
+        ("detached", "1".to_owned()),
+        ("ERL_EPMD_PORT", epmd_port.to_string()),
+        ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+        // The host's own settings (/etc/rabbitmq) are none of ours.
+        ("RABBITMQ_CONF_ENV_FILE", in_home("no-rabbitmq-env.conf")),
+        ("RABBITMQ_NODENAME", "eventify@localhost".to_owned()),
+        ("RABBITMQ_NODE_PORT", reach.amqp_port.to_string()),
+        ("RABBITMQ_DIST_PORT", distribution_port.to_string()),
+        ("RABBITMQ_MNESIA_BASE", in_home("mnesia")),
+        ("RABBITMQ_LOG_BASE", in_home("log")),
+        ("RABBITMQ_CONFIG_FILE", in_home(CONFIGURATION_FILE)),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", in_home(PLUGINS_FILE)),
+        (
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+            ERLANG_ARGUMENTS.to_owned(),
+        ),
+    ]
+}
+
+/// Says AMQP 0-9-1's greeting and waits for the first frame, `Connection.Start` (type 1, channel 0).
+async fn amqp_handshake(port: u16) -> std::io::Result<()> {
+    let mut line = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    line.write_all(b"AMQP\x00\x00\x09\x01").await?;
+    let mut frame = [0; 3];
+    line.read_exact(&mut frame).await?;
+    if frame == [1, 0, 0] {
+        Ok(())
+    } else {
+        Err(std::io::Error::other("this is no AMQP broker"))
+    }
 }
 
 fn configure(reach: &RabbitMq, files: &BrokerFiles, dispatcher: &Dispatcher) -> String {

@@ -53,7 +53,7 @@ async fn connect(options: MqttOptions) -> Result<(AsyncClient, EventLoop), Conne
     Ok((client, events))
 }
 
-/// As the core's rule will be: the client id is the user's own, and only its own topics are open.
+/// A core's rule: no passwords, the client id is the user's own, and only its own topics and queues.
 fn own_things_only(question: &Question) -> bool {
     let field = |name: &str| {
         question
@@ -62,15 +62,23 @@ fn own_things_only(question: &Question) -> bool {
             .map(String::as_str)
             .unwrap_or_default()
     };
-    match question.about.as_str() {
-        "user" => !question.form.contains_key("password"),
-        "vhost" => field("client_id") == field("username"),
-        "topic" => {
-            let own = field("username");
+    let own = field("username");
+    match (question.about.as_str(), field("resource")) {
+        ("user", _) => !question.form.contains_key("password"),
+        ("vhost", _) => field("client_id") == own,
+        ("resource", "queue") => {
+            let rest = field("name").strip_prefix("mqtt-subscription-");
+            rest.and_then(|rest| rest.strip_prefix(own))
+                .is_some_and(|qos| qos.starts_with("qos"))
+        }
+        ("resource", "exchange") => {
+            field("name") == "amq.topic" && field("permission") != "configure"
+        }
+        ("topic", _) => {
             let mut parts = field("routing_key").split('.');
             parts.next() == Some("ev1") && parts.nth(1) == Some(own)
         }
-        _ => true,
+        _ => false,
     }
 }
 
