@@ -42,6 +42,7 @@ impl Context {
 #[must_use]
 pub fn all() -> Vec<Context> {
     vec![
+        crate::catalogue::context(),
         crate::event_management::context(),
         crate::fleet::context(),
         crate::identity::context(),

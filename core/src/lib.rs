@@ -77,6 +77,7 @@ pub mod app;
 pub mod auth;
 pub mod bell;
 pub mod bus;
+pub mod catalogue;
 pub mod cause;
 pub mod clock;
 pub mod config;

@@ -10,7 +10,6 @@ create table events (
     published_at timestamptz,
     version int not null
 );
-create index events_shown on events (event_id) where status = 'published';
 
 create table performances (
     performance_id uuid primary key,
@@ -35,7 +34,6 @@ create table seating (
     performance_id uuid not null,
     part int not null,
     seats jsonb not null,
-    on_sale int not null,
     primary key (performance_id, part)
 );
 

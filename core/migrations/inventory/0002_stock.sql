@@ -5,6 +5,9 @@ create table performances (
     event_id uuid not null,
     venue_id uuid not null,
     seating_plan_id uuid not null,
+    -- The event's organiser, who may adjust the stock.
+    owner_id uuid not null,
+    org_id text,
     -- Counts up with each statement about remaining places; readers keep the newest.
     availability_version int not null
 );

@@ -49,12 +49,12 @@ async fn on_performance_scheduled(
 ) -> Result<(), Failure> {
     let scheduled = event.data;
     let (id, plan_id) = (scheduled.performance_id, scheduled.seating_plan_id);
-    let Some((venue, plan)) = venues::plan(tx, plan_id).await? else {
+    let Some((_, plan)) = venues::plan(tx, plan_id).await? else {
         return Err(Failure::park(format!(
             "performance {id} names unknown plan {plan_id}"
         )));
     };
-    if !layout::add_performance(tx, id, scheduled.event_id, venue, plan_id).await? {
+    if !layout::add_performance(tx, &scheduled).await? {
         return Ok(());
     }
     let priced: Vec<_> = scheduled

@@ -25,12 +25,18 @@ pub(in crate::inventory) struct VenueDetails {
     pub(in crate::inventory) address: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
+/// Whose something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::inventory) struct Owner {
+    pub(in crate::inventory) user_id: Uuid,
+    pub(in crate::inventory) org_id: Option<String>,
+}
+
 /// A venue, as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::inventory) struct Venue {
     pub(in crate::inventory) id: VenueId,
-    pub(in crate::inventory) owner_id: Uuid,
-    pub(in crate::inventory) org_id: Option<String>,
+    pub(in crate::inventory) owner: Owner,
     pub(in crate::inventory) shared: bool,
     pub(in crate::inventory) details: VenueDetails,
     pub(in crate::inventory) created_at: DateTime<Utc>,
@@ -71,6 +77,16 @@ impl VenueDetails {
     }
 }
 
+impl Owner {
+    /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
+    pub(in crate::inventory) fn is(&self, caller: &Principal) -> bool {
+        let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
+        caller.user_id == self.user_id
+            || caller.has_role(Role::Admin)
+            || (same_org && caller.has_role(Role::Organizer))
+    }
+}
+
 impl Venue {
     /// A new venue; an administrator's is for everybody (CONTRACT 9).
     pub(in crate::inventory) fn new(
@@ -81,8 +97,10 @@ impl Venue {
     ) -> Result<Self, InvalidVenue> {
         Ok(Self {
             id,
-            owner_id: owner.user_id,
-            org_id: owner.org_id.clone(),
+            owner: Owner {
+                user_id: owner.user_id,
+                org_id: owner.org_id.clone(),
+            },
             shared: owner.has_role(Role::Admin),
             details: details.check()?,
             created_at: now,
@@ -106,17 +124,9 @@ impl Venue {
         })
     }
 
-    /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
-    pub(in crate::inventory) fn is_run_by(&self, caller: &Principal) -> bool {
-        let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
-        caller.user_id == self.owner_id
-            || caller.has_role(Role::Admin)
-            || (same_org && caller.has_role(Role::Organizer))
-    }
-
     /// Who may plan performances there, and so see it.
     pub(in crate::inventory) fn is_open_to(&self, caller: &Principal) -> bool {
-        self.shared || self.is_run_by(caller)
+        self.shared || self.owner.is(caller)
     }
 
     /// What the events about it tell.
@@ -124,8 +134,8 @@ impl Venue {
         VenueFacts {
             name: self.details.name.clone(),
             city: self.details.city.clone(),
-            owner_id: self.owner_id,
-            org_id: self.org_id.clone(),
+            owner_id: self.owner.user_id,
+            org_id: self.owner.org_id.clone(),
             shared: self.shared,
         }
     }
@@ -164,11 +174,11 @@ mod tests {
     fn an_administrators_venue_is_for_everybody_but_run_by_administrators() {
         let stranger = caller(9, None, Role::Organizer);
         let shared = venue(&caller(1, None, Role::Admin));
-        assert!(shared.is_open_to(&stranger) && !shared.is_run_by(&stranger));
+        assert!(shared.is_open_to(&stranger) && !shared.owner.is(&stranger));
         let own = venue(&caller(1, Some("opera"), Role::Organizer));
         assert!(!own.is_open_to(&stranger));
-        assert!(own.is_run_by(&caller(2, Some("opera"), Role::Organizer)));
-        assert!(!own.is_run_by(&caller(2, Some("circus"), Role::Organizer)));
+        assert!(own.owner.is(&caller(2, Some("opera"), Role::Organizer)));
+        assert!(!own.owner.is(&caller(2, Some("circus"), Role::Organizer)));
         assert_eq!(own.details.name, "Hall");
     }
 }

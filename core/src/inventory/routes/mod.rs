@@ -15,6 +15,7 @@ use crate::http::{ApiError, Policy, Routes};
 
 mod holds;
 mod plans;
+mod stock;
 mod venues;
 
 const ORGANISERS: Policy = Policy::roles(&[Role::Organizer, Role::Admin]);
@@ -30,6 +31,8 @@ pub(super) fn routes() -> Routes {
         .post("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id"), plans::define)
         .get("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id, or shared"), plans::list)
         .get("/seating-plans/{seatingPlanId}", ORGANISERS.owner("venue.owner_id, or shared"), plans::read)
+        .get("/inventory/performances/{performanceId}", ORGANISERS.owner("event.owner_id"), stock::read)
+        .post("/inventory/performances/{performanceId}/capacity", ORGANISERS.owner("event.owner_id"), stock::adjust)
         .post("/inventory/holds", HOLDS, holds::take)
         .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::release)
 }

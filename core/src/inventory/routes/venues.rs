@@ -40,8 +40,8 @@ impl From<Venue> for VenueBody {
             name: venue.details.name,
             city: venue.details.city,
             address: venue.details.address,
-            owner_id: venue.owner_id,
-            org_id: venue.org_id,
+            owner_id: venue.owner.user_id,
+            org_id: venue.owner.org_id,
             shared: venue.shared,
             created_at: venue.created_at,
             updated_at: venue.updated_at,
@@ -135,7 +135,7 @@ pub(super) async fn visible(
 /// A venue that the caller runs.
 pub(super) async fn own(conn: &mut PgConnection, caller: &Caller, id: VenueId) -> Answer<Venue> {
     let venue = found(conn, id).await?;
-    if venue.is_run_by(caller.principal()?) {
+    if venue.owner.is(caller.principal()?) {
         Ok(venue)
     } else {
         Err(foreign())

@@ -177,17 +177,21 @@ pub(in crate::inventory) async fn note_units(
     Ok(())
 }
 
-/// Spreads another capacity over a zone's slots; nothing that is reserved moves.
+/// Spreads another capacity over a zone's slots and answers what is left; nothing that is reserved
+/// moves. `None`: there is no such zone.
 pub(in crate::inventory) async fn resize_zone(
     conn: &mut PgConnection,
     performance: PerformanceId,
     bucket: BucketId,
     capacity: u32,
-) -> DbResult<Result<u32, slots::BelowReserved>> {
+) -> DbResult<Option<Result<u32, slots::BelowReserved>>> {
     let before = lock_slots(conn, performance, bucket).await?;
+    if before.is_empty() {
+        return Ok(None);
+    }
     let after = match slots::resize(&before, capacity) {
         Ok(after) => after,
-        Err(refused) => return Ok(Err(refused)),
+        Err(refused) => return Ok(Some(Err(refused))),
     };
     for slot in &after {
         sqlx::query(
@@ -201,8 +205,6 @@ pub(in crate::inventory) async fn resize_zone(
         .execute(&mut *conn)
         .await?;
     }
-    Ok(Ok(after
-        .iter()
-        .map(|slot| slot.capacity - slot.reserved)
-        .sum()))
+    let remaining = after.iter().map(|slot| slot.capacity - slot.reserved).sum();
+    Ok(Some(Ok(remaining)))
 }

@@ -1,34 +1,49 @@
 //! A performance's own seats and slots, made when it is scheduled.
 
-use eventify_protocol::ids::{EventId, PerformanceId, SeatingPlanId, VenueId};
+use eventify_protocol::ids::{EventId, PerformanceId};
+use uuid::Uuid;
 
 use super::{int, texts};
 use crate::db::{DbResult, PgConnection};
+use crate::event_management::events::PerformanceScheduled;
 use crate::inventory::model::layout::Layout;
 use crate::inventory::model::plan::{Seat, Zone};
 use crate::inventory::model::slots;
+use crate::inventory::model::venue::Owner;
 
 /// Enters a performance; false when it was there.
 pub(in crate::inventory) async fn add_performance(
     conn: &mut PgConnection,
-    id: PerformanceId,
-    event: EventId,
-    venue: VenueId,
-    plan: SeatingPlanId,
+    told: &PerformanceScheduled,
 ) -> DbResult<bool> {
     let done = sqlx::query(
-        "insert into performances (performance_id, event_id, venue_id, seating_plan_id,
-             availability_version)
-         values ($1, $2, $3, $4, 1)
+        "insert into performances (performance_id, event_id, venue_id, seating_plan_id, owner_id,
+             org_id, availability_version)
+         values ($1, $2, $3, $4, $5, $6, 1)
          on conflict do nothing",
     )
-    .bind(id.as_uuid())
-    .bind(event.as_uuid())
-    .bind(venue.as_uuid())
-    .bind(plan.as_uuid())
+    .bind(told.performance_id.as_uuid())
+    .bind(told.event_id.as_uuid())
+    .bind(told.venue_id.as_uuid())
+    .bind(told.seating_plan_id.as_uuid())
+    .bind(told.owner_id)
+    .bind(&told.org_id)
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Whose event a performance is of.
+pub(in crate::inventory) async fn owner(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+) -> DbResult<Option<Owner>> {
+    let row: Option<(Uuid, Option<String>)> =
+        sqlx::query_as("select owner_id, org_id from performances where performance_id = $1")
+            .bind(performance.as_uuid())
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.map(|(user_id, org_id)| Owner { user_id, org_id }))
 }
 
 /// Enters its seats and zones.

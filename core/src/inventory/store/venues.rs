@@ -10,7 +10,7 @@ use super::{codes, count, int, texts};
 use crate::auth::{Principal, Role};
 use crate::db::{DbResult, PgConnection};
 use crate::inventory::model::plan::{Plan, Seat, Zone};
-use crate::inventory::model::venue::{Venue, VenueDetails};
+use crate::inventory::model::venue::{Owner, Venue, VenueDetails};
 
 const VENUE: &str = "venue_id, owner_id, org_id, shared, name, city, address, created_at, \
                      updated_at, version";
@@ -34,8 +34,10 @@ impl VenueRow {
         let address = self.address.map(|Json(address)| address);
         Venue {
             id: VenueId(self.venue_id),
-            owner_id: self.owner_id,
-            org_id: self.org_id,
+            owner: Owner {
+                user_id: self.owner_id,
+                org_id: self.org_id,
+            },
             shared: self.shared,
             details: VenueDetails {
                 name: self.name,
@@ -56,8 +58,8 @@ pub(in crate::inventory) async fn add(conn: &mut PgConnection, venue: &Venue) ->
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(venue.id.as_uuid())
-    .bind(venue.owner_id)
-    .bind(&venue.org_id)
+    .bind(venue.owner.user_id)
+    .bind(&venue.owner.org_id)
     .bind(venue.shared)
     .bind(&venue.details.name)
     .bind(&venue.details.city)
