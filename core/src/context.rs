@@ -47,5 +47,6 @@ pub fn all() -> Vec<Context> {
         crate::fleet::context(),
         crate::identity::context(),
         crate::inventory::context(),
+        crate::ticketing::context(),
     ]
 }

@@ -95,9 +95,13 @@ pub mod inventory;
 pub mod jobs;
 pub mod keys;
 mod names;
+pub mod order {
+    pub mod events;
+}
+pub mod reservation {
+    pub mod events;
+}
 pub mod routing;
 pub mod schemas;
 pub mod telemetry;
-pub mod ticketing {
-    pub mod events;
-}
+pub mod ticketing;

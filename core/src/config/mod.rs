@@ -11,9 +11,11 @@ use serde::Deserialize;
 mod check;
 mod fleet;
 mod layers;
+mod ticketing;
 
 pub use fleet::Fleet;
 pub use layers::ConfigError;
+pub use ticketing::Ticketing;
 
 /// The embedded default, which is also the documentation.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -33,6 +35,8 @@ pub struct Config {
     pub auth: Auth,
     /// Where the signing keys are.
     pub keys: Keys,
+    /// When tickets admit.
+    pub ticketing: Ticketing,
     /// PostgreSQL.
     pub database: Database,
     /// RabbitMQ.

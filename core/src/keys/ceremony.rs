@@ -132,7 +132,7 @@ fn publish(
     entries: Vec<KeyEntry>,
 ) -> Result<KeySet, KeysError> {
     let path = directory.join(KEY_SET);
-    let set = KeySet::new(version, entries).map_err(|error| content(&path, error))?;
+    let set = KeySet::new(version, entries).map_err(|error| content(&path, &error))?;
     write(&path, root.sign(&set).as_bytes())?;
     Ok(set)
 }

@@ -16,10 +16,10 @@
 mod ceremony;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use eventify_protocol::keys::{
-    KeyEntry, KeySet, KeyStatus, KeyUse, PrivateKey, RootPublicKey, SignedKeySet, Signer,
+    KeyEntry, KeyId, KeySet, KeyStatus, KeyUse, PrivateKey, RootPublicKey, SignedKeySet, Signer,
 };
 use eventify_protocol::token::TicketSigner;
 
@@ -50,6 +50,7 @@ pub struct KeyRing {
 pub struct Keys {
     directory: PathBuf,
     ring: OnceLock<KeyRing>,
+    in_force: RwLock<Option<Arc<KeySet>>>,
 }
 
 impl Keys {
@@ -59,6 +60,7 @@ impl Keys {
         Self {
             directory,
             ring: OnceLock::new(),
+            in_force: RwLock::default(),
         }
     }
 
@@ -72,6 +74,31 @@ impl Keys {
         }
         let ring = KeyRing::load(&self.directory)?;
         Ok(self.ring.get_or_init(|| ring))
+    }
+
+    /// The public keys by which tokens are judged: those of the ring, until a newer set of another
+    /// process is put in force.
+    ///
+    /// # Errors
+    /// See [`KeysError`].
+    pub fn in_force(&self) -> Result<Arc<KeySet>, KeysError> {
+        let known = self
+            .in_force
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match known {
+            Some(set) => Ok(set),
+            None => Ok(Arc::new(self.ring()?.set.clone())),
+        }
+    }
+
+    /// Puts a set in force in this process. The caller has verified it.
+    pub fn put_in_force(&self, set: KeySet) {
+        *self
+            .in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(set));
     }
 }
 
@@ -126,6 +153,21 @@ impl KeyRing {
     }
 }
 
+/// A key that was withdrawn from the set held and would live again in a new one: such a set is
+/// refused, whoever has signed it.
+#[must_use]
+pub fn revived(held: &KeySet, new: &KeySet) -> Option<KeyId> {
+    let withdrawn = |entry: &&KeyEntry| entry.status == KeyStatus::Withdrawn;
+    held.keys()
+        .iter()
+        .filter(withdrawn)
+        .map(|entry| entry.key.kid())
+        .find(|kid| {
+            new.find(*kid)
+                .is_some_and(|entry| entry.status != KeyStatus::Withdrawn)
+        })
+}
+
 /// The active key of a use that may vouch for the latest expiry, if its private half is here.
 fn newest(
     directory: &Path,
@@ -145,7 +187,7 @@ fn newest(
             if key.public() == entry.key {
                 return Ok((*entry, key));
             }
-            return Err(content(&path, "the private key does not fit its name"));
+            return Err(content(&path, &"the private key does not fit its name"));
         }
     }
     Err(KeysError::NoActiveKey(key_use, directory.to_owned()))
@@ -164,7 +206,7 @@ fn private_path(directory: &Path, entry: &KeyEntry) -> PathBuf {
 fn read_root(directory: &Path) -> Result<RootPublicKey, KeysError> {
     let path = directory.join(ROOT_PUBLIC);
     let text = std::fs::read_to_string(&path).map_err(file(&path))?;
-    text.trim().parse().map_err(|error| content(&path, error))
+    text.trim().parse().map_err(|error| content(&path, &error))
 }
 
 fn read_signed(directory: &Path) -> Result<SignedKeySet, KeysError> {
@@ -181,12 +223,12 @@ fn verified(
 ) -> Result<KeySet, KeysError> {
     signed
         .verify(root)
-        .map_err(|error| content(&directory.join(KEY_SET), error))
+        .map_err(|error| content(&directory.join(KEY_SET), &error))
 }
 
 fn read_private(path: &Path) -> Result<PrivateKey, KeysError> {
     let pem = std::fs::read_to_string(path).map_err(file(path))?;
-    PrivateKey::from_pkcs8_pem(&pem).map_err(|error| content(path, error))
+    PrivateKey::from_pkcs8_pem(&pem).map_err(|error| content(path, &error))
 }
 
 fn file(path: &Path) -> impl FnOnce(std::io::Error) -> KeysError {
@@ -194,7 +236,7 @@ fn file(path: &Path) -> impl FnOnce(std::io::Error) -> KeysError {
     move |error| KeysError::File { path, error }
 }
 
-fn content(path: &Path, reason: impl ToString) -> KeysError {
+fn content(path: &Path, reason: &dyn std::fmt::Display) -> KeysError {
     KeysError::Content {
         path: path.to_owned(),
         reason: reason.to_string(),

@@ -1,0 +1,73 @@
+//! What the other contexts' events mean for tickets.
+
+use super::ISSUE_MISSING;
+use crate::app::App;
+use crate::db::Tx;
+use crate::event::Received;
+use crate::event_management::events::PerformanceScheduled;
+use crate::failure::Failure;
+use crate::order::events::{OrderPaid, OrderRefunded, RefundReason};
+use crate::ticketing::model::{PaidOrder, Performance};
+use crate::ticketing::{NAME, api, store};
+
+pub(super) async fn on_performance_scheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceScheduled>,
+) -> Result<(), Failure> {
+    let told = event.data;
+    let performance = Performance {
+        id: told.performance_id,
+        event_id: told.event_id,
+        event_title: told.event_title,
+        owner_id: told.owner_id.into(),
+        org_id: told.org_id,
+        venue_id: told.venue_id,
+        doors_at: told.doors_at,
+        start_time: told.start_time,
+        ends_at: told.ends_at,
+    };
+    store::schedule(tx, &performance, event.aggregate_version).await?;
+    tx.wake(app.jobs.wake(NAME, ISSUE_MISSING));
+    Ok(())
+}
+
+/// Tickets are issued at once; what is missing for them is waited for by the job.
+pub(super) async fn on_order_paid(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderPaid>,
+) -> Result<(), Failure> {
+    let order = PaidOrder {
+        id: event.data.order_id,
+        customer_id: event.data.customer_id,
+        items: event.data.items,
+        received_at: app.clock.now(),
+    };
+    store::add_order(tx, &order).await?;
+    api::issuing::issue(app, tx, order.id).await?;
+    Ok(())
+}
+
+/// Exactly the tickets that are named lose their value. An order that was refunded as a whole
+/// before it had any gets none.
+pub(super) async fn on_order_refunded(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderRefunded>,
+) -> Result<(), Failure> {
+    let refund = event.data;
+    if refund.ticket_ids.is_empty() && !refund.partial {
+        store::close_order(tx, refund.order_id, app.clock.now()).await?;
+        return Ok(());
+    }
+    let reason = match refund.reason {
+        RefundReason::EventCancelled => "event_cancelled",
+        RefundReason::UserRequest
+        | RefundReason::OrganiserDecision
+        | RefundReason::TicketIssueFailed
+        | RefundReason::LatePayment => "refund",
+    };
+    api::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    Ok(())
+}

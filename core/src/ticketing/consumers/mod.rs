@@ -1,0 +1,27 @@
+//! What ticketing hears: the other contexts' events, the nodes' scans, and time.
+
+mod facts;
+mod upkeep;
+
+use std::time::Duration;
+
+use crate::bus::Consumers;
+use crate::jobs::Jobs;
+
+/// The job that issues tickets that are late; what brings the missing piece wakes it.
+const ISSUE_MISSING: &str = "issue_missing";
+/// Safety net behind the wakes.
+const ISSUE_EVERY: Duration = Duration::from_secs(5);
+
+pub(super) fn consumers() -> Consumers {
+    Consumers::new()
+        .on(facts::on_performance_scheduled)
+        .on(facts::on_order_paid)
+        .on(facts::on_order_refunded)
+}
+
+pub(super) fn jobs() -> Jobs {
+    Jobs::new()
+        .every(ISSUE_EVERY, upkeep::issue_missing)
+        .service(upkeep::publish_keys)
+}

@@ -1,0 +1,45 @@
+//! Ticketing: signed tickets, and who was let in with them.
+//!
+//! ```text
+//! order      paid ──tickets issued──▶ issued
+//!              ├── given up ──▶ failed          └── refunded before that ──▶ closed
+//! ticket     valid ◀──never shown──┬── used
+//!              ├──── check-in ─────┴───▲
+//!              └── refund, fraud, …──▶ revoked ◀── used
+//! check-in   unconfirmed ──journal row: shown──▶ confirmed
+//!              └── journal row: not shown ──▶ gone, ticket valid again
+//! ```
+//!
+//! Two ways lead to a check-in: a scan that the core decides (`Scan` of a node, or the REST API),
+//! and a row of a node's journal, which tells what was shown. Both are decided under the ticket's
+//! row lock by the pure functions of `eventify_sync::core`, the same that the simulator runs.
+//!
+//! Deliberately not here: prices and refunds (order), nodes' rows and their chain (fleet), when
+//! the core may not be asked (the edge machine's).
+
+pub mod api;
+mod consumers;
+pub mod events;
+mod model;
+mod routes;
+mod store;
+
+use crate::context::Context;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "ticketing";
+
+/// What this context registers.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        events: events::schemas(),
+        routes: routes::routes(),
+        consumers: consumers::consumers(),
+        jobs: consumers::jobs(),
+        ..Context::new(
+            NAME,
+            crate::migrations!("ticketing": "0001_tickets", "0002_admission"),
+        )
+    }
+}

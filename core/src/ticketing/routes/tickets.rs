@@ -1,0 +1,324 @@
+//! `/tickets`: customers see and show theirs, organisers and support look after them.
+
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, VenueId};
+use eventify_protocol::money::Money;
+use eventify_protocol::qr;
+use eventify_protocol::token::CategoryCode;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::auth::Role;
+use crate::http::{
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
+};
+use crate::ticketing::api::issuing::Outcome;
+use crate::ticketing::api::{self, Error};
+use crate::ticketing::model::{Performance, State as TicketState, Ticket, date};
+use crate::ticketing::{NAME, store};
+
+const ISSUERS: &[Role] = &[Role::Admin, Role::Support];
+const READERS: &[Role] = &[
+    Role::Customer,
+    Role::BoxOffice,
+    Role::Organizer,
+    Role::Checkin,
+    Role::Support,
+    Role::Admin,
+];
+const HOLDERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
+const REISSUERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Support, Role::Admin];
+const REVOKERS: &[Role] = &[Role::Organizer, Role::Admin];
+
+pub(super) fn routes(routes: Routes) -> Routes {
+    let read = Policy::roles(READERS).owner("ticket.customer_id or performance.owner_id");
+    let show = Policy::roles(HOLDERS).owner("ticket.customer_id");
+    let reissue = Policy::roles(REISSUERS).owner("ticket.customer_id");
+    let revoke = Policy::roles(REVOKERS).owner("performance.owner_id");
+    routes
+        .post(
+            "/tickets/issue",
+            Policy::roles(ISSUERS).key_required(),
+            issue,
+        )
+        .get("/tickets", show, list)
+        .get("/tickets/{ticket_id}", read, find)
+        .get("/tickets/{ticket_id}/token", show, token)
+        .get("/tickets/{ticket_id}/qr.png", show, qr_png)
+        .get("/tickets/{ticket_id}/qr.svg", show, qr_svg)
+        .post("/tickets/{ticket_id}/revoke", revoke, self::revoke)
+        .post("/tickets/{ticket_id}/reissue", reissue, self::reissue)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Issue {
+    order_id: OrderId,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListQuery {
+    order_id: Option<OrderId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    Refund,
+    Fraud,
+    EventCancelled,
+    Replaced,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Revoke {
+    reason: Reason,
+}
+
+#[derive(Debug, Serialize)]
+struct IssuedTickets {
+    tickets: Vec<IssuedTicket>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IssuedTicket {
+    ticket_id: TicketId,
+    /// A data URL of the QR code as PNG.
+    qr: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    ticket_id: TicketId,
+    order_id: OrderId,
+    performance_id: PerformanceId,
+    venue_id: VenueId,
+    seat_id: Option<SeatId>,
+    seat_label: Option<String>,
+    bucket_id: Option<BucketId>,
+    zone: Option<String>,
+    price_category: CategoryCode,
+    unit_price: Money,
+    status: &'static str,
+    revoked_reason: Option<String>,
+    used_at: Option<DateTime<Utc>>,
+    used_gate_id: Option<GateId>,
+    valid_from: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
+    revision: u32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+/// Issues what a paid order still lacks; an order that has its tickets keeps them.
+async fn issue(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<Issue>,
+) -> Answer<impl IntoResponse> {
+    let mut tx = app.db.begin(NAME, &caller.cause).await?;
+    let outcome = api::issuing::issue(&app, &mut tx, body.order_id).await?;
+    tx.commit().await?;
+    let tickets = match outcome {
+        Outcome::Tickets(tickets) => tickets,
+        Outcome::Waiting(reason) => return Err(Error::Issue(reason).into()),
+        Outcome::Ended(reason) => return Err(Error::NotIssued(reason).into()),
+    };
+    let tickets = tickets
+        .iter()
+        .map(|ticket| {
+            let png = qr::png(&ticket.token, qr::Options::default()).map_err(ApiError::internal)?;
+            let qr = format!("data:image/png;base64,{}", BASE64.encode(png));
+            Ok(IssuedTicket {
+                ticket_id: ticket.id,
+                qr,
+            })
+        })
+        .collect::<Answer<_>>()?;
+    Ok((StatusCode::CREATED, Json(IssuedTickets { tickets })))
+}
+
+/// The caller's own tickets, newest first.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    paging: Paging,
+    Query(query): Query<ListQuery>,
+) -> Answer<Json<Paged<View>>> {
+    let customer = caller.principal()?.user_id.into();
+    let mut conn = app.db.read(NAME).await?;
+    let window = (paging.offset(), paging.limit());
+    let (tickets, total) = store::list_tickets(&mut conn, customer, query.order_id, window).await?;
+    Ok(Json(paging.answer(
+        tickets.into_iter().map(View::of).collect(),
+        total,
+    )))
+}
+
+async fn find(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Json<View>> {
+    let (ticket, performance) = api::tickets::with_performance(&app, id).await?;
+    may_see(&caller, &ticket, performance.as_ref())?;
+    Ok(Json(View::of(ticket)))
+}
+
+/// The text that the QR code holds.
+async fn token(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    Ok(secret("text/plain; charset=utf-8", token))
+}
+
+async fn qr_png(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    let png = qr::png(&token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(secret("image/png", png))
+}
+
+async fn qr_svg(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    let svg = qr::svg(&token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(secret("image/svg+xml", svg))
+}
+
+async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+    Json(body): Json<Revoke>,
+) -> Answer<Json<View>> {
+    let (_, performance) = api::tickets::with_performance(&app, id).await?;
+    if !organises(&caller, performance.as_ref())? {
+        return Err(ApiError::forbidden("this performance is somebody else's"));
+    }
+    let ticket = api::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
+    Ok(Json(View::of(ticket)))
+}
+
+/// A new token for a lost or stolen one.
+async fn reissue(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Json<View>> {
+    let ticket = api::tickets::find(&app, id).await?;
+    if !caller.principal()?.has_role(Role::Support) {
+        caller.must_own(ticket.customer_id.as_uuid())?;
+    }
+    let ticket = api::tickets::reissue(&app, &caller.cause, id).await?;
+    Ok(Json(View::of(ticket)))
+}
+
+/// Whoever has the token can use the ticket: its holder gets it, and nobody else, whatever the role.
+async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<String> {
+    let ticket = api::tickets::find(app, id).await?;
+    if caller.principal()?.user_id != ticket.customer_id.as_uuid() {
+        return Err(ApiError::forbidden("this ticket belongs to somebody else"));
+    }
+    match ticket.state {
+        TicketState::Revoked(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
+        TicketState::Valid | TicketState::Used(_) => Ok(ticket.token),
+    }
+}
+
+fn secret(kind: &'static str, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+fn may_see(caller: &Caller, ticket: &Ticket, performance: Option<&Performance>) -> Answer<()> {
+    let helps = [Role::Support, Role::Checkin].iter().any(|role| {
+        caller
+            .principal
+            .as_ref()
+            .is_some_and(|who| who.has_role(*role))
+    });
+    if helps || organises(caller, performance)? {
+        return Ok(());
+    }
+    caller.must_own(ticket.customer_id.as_uuid())
+}
+
+/// Whether the caller runs this performance.
+pub(super) fn organises(caller: &Caller, performance: Option<&Performance>) -> Answer<bool> {
+    let who = caller.principal()?;
+    if who.has_role(Role::Admin) {
+        return Ok(true);
+    }
+    Ok(who.has_role(Role::Organizer)
+        && performance.is_some_and(|performance| {
+            performance.owner_id.as_uuid() == who.user_id
+                || (who.org_id.is_some() && performance.org_id == who.org_id)
+        }))
+}
+
+impl Reason {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Fraud => "fraud",
+            Self::EventCancelled => "event_cancelled",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+impl View {
+    fn of(ticket: Ticket) -> Self {
+        let (revoked_reason, used) = match &ticket.state {
+            TicketState::Valid => (None, None),
+            TicketState::Revoked(reason) => (Some(reason.clone()), None),
+            TicketState::Used(check_in) => (None, Some(*check_in)),
+        };
+        Self {
+            ticket_id: ticket.id,
+            order_id: ticket.order_id,
+            performance_id: ticket.performance_id,
+            venue_id: ticket.venue_id,
+            seat_id: ticket.seat_id,
+            seat_label: ticket.seat_label,
+            bucket_id: ticket.bucket_id,
+            zone: ticket.zone,
+            price_category: ticket.category,
+            unit_price: ticket.unit_price,
+            status: ticket.state.name(),
+            revoked_reason,
+            used_at: used.map(|check_in| date(check_in.at.earliest)),
+            used_gate_id: used.map(|check_in| check_in.gate),
+            valid_from: DateTime::from_timestamp(ticket.not_before, 0),
+            valid_until: DateTime::from_timestamp(ticket.expiry, 0),
+            revision: ticket.revision,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+            version: ticket.version,
+        }
+    }
+}

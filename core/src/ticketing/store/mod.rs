@@ -1,0 +1,33 @@
+//! The tables of ticketing.
+
+mod entries;
+mod keys;
+mod orders;
+mod performances;
+mod tickets;
+
+pub(super) use keys::{add_key_set, lock_key_sets, newest_key_set};
+pub(super) use orders::{Order, add_order, close_order, end_order, lock_order, overdue_orders};
+pub(super) use performances::{organiser_of_event, performances, schedule};
+pub(super) use tickets::{
+    add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, tickets_of_order,
+};
+
+use eventify_protocol::hash::Hash32;
+
+use crate::db::{DbError, DbResult};
+
+/// Counts are stored signed, PostgreSQL has no other.
+fn unsigned<N: TryInto<U>, U>(value: N) -> DbResult<U>
+where
+    N::Error: std::fmt::Display,
+{
+    value.try_into().map_err(DbError::impossible_row)
+}
+
+fn hash(bytes: &[u8]) -> DbResult<Hash32> {
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| DbError::impossible_row("a hash of another length than 32 bytes"))?;
+    Ok(Hash32(bytes))
+}

@@ -1,0 +1,264 @@
+//! Tickets.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{BucketId, OrderId, SeatId, TicketId, UserId};
+use eventify_protocol::money::{Currency, Money};
+use eventify_protocol::token::TokenHash;
+use rust_decimal::Decimal;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, FromRow};
+use uuid::Uuid;
+
+use super::entries::entry;
+use super::{hash, unsigned};
+use crate::db::{DbError, DbResult, PgConnection};
+use crate::ticketing::model::{State, Ticket};
+
+/// A ticket with the check-in of its present passage. Locked with `for update of ticket`, the
+/// check-in may be older than the lock: lock first, then read.
+const SELECT: &str = "select ticket.*, entry.scan_id, entry.gate_id, entry.node_id, \
+    entry.earliest, entry.latest, entry.evidence, entry.journal_incarnation, entry.journal_seq \
+    from tickets as ticket left join checkins as entry using (ticket_id, passage)";
+
+#[derive(FromRow)]
+struct Row {
+    ticket_id: Uuid,
+    order_id: Uuid,
+    line: i32,
+    unit: i32,
+    customer_id: Uuid,
+    performance_id: Uuid,
+    venue_id: Uuid,
+    seat_id: Option<Uuid>,
+    seat_label: Option<String>,
+    bucket_id: Option<Uuid>,
+    zone: Option<String>,
+    price_category: String,
+    currency: String,
+    unit_amount: Decimal,
+    hold_id: Uuid,
+    status: String,
+    revoked_reason: Option<String>,
+    passage: i32,
+    revision: i32,
+    qr_payload: String,
+    token_hash: Vec<u8>,
+    not_before: i64,
+    expiry: i64,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+/// Reads a ticket from a row that holds all columns of both tables.
+pub(super) fn ticket(row: &PgRow) -> DbResult<Ticket> {
+    let check_in = entry(row)?;
+    let row = Row::from_row(row)?;
+    let state = match (row.status.as_str(), row.revoked_reason, check_in) {
+        ("valid", None, None) => State::Valid,
+        ("revoked", Some(reason), _) => State::Revoked(reason),
+        ("used", None, Some(check_in)) => State::Used(check_in),
+        _ => {
+            let what = format!("ticket {} that is {}", row.ticket_id, row.status);
+            return Err(DbError::impossible_row(what));
+        }
+    };
+    let currency = Currency::parse(&row.currency).map_err(DbError::impossible_row)?;
+    Ok(Ticket {
+        id: row.ticket_id.into(),
+        order_id: row.order_id.into(),
+        line: row.line,
+        unit: row.unit,
+        customer_id: row.customer_id.into(),
+        performance_id: row.performance_id.into(),
+        venue_id: row.venue_id.into(),
+        seat_id: row.seat_id.map(Into::into),
+        seat_label: row.seat_label,
+        bucket_id: row.bucket_id.map(Into::into),
+        zone: row.zone,
+        category: row
+            .price_category
+            .parse()
+            .map_err(DbError::impossible_row)?,
+        unit_price: Money::from_decimal(currency, row.unit_amount)
+            .map_err(DbError::impossible_row)?,
+        hold_id: row.hold_id.into(),
+        state,
+        passage: row.passage,
+        revision: unsigned(row.revision)?,
+        token: row.qr_payload,
+        token_hash: TokenHash(hash(&row.token_hash)?),
+        not_before: row.not_before,
+        expiry: row.expiry,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    })
+}
+
+/// Writes an order's new tickets.
+pub(in crate::ticketing) async fn add_tickets(
+    conn: &mut PgConnection,
+    tickets: &[Ticket],
+) -> DbResult<()> {
+    for ticket in tickets {
+        sqlx::query(
+            "insert into tickets (ticket_id, order_id, line, unit, customer_id, performance_id,
+                 venue_id, seat_id, seat_label, bucket_id, zone, price_category, currency,
+                 unit_amount, hold_id, status, passage, revision, qr_payload, token_hash,
+                 not_before, expiry, created_at, updated_at, version)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+                 $18, $19, $20, $21, $22, $23, $23, $24)",
+        )
+        .bind(ticket.id.as_uuid())
+        .bind(ticket.order_id.as_uuid())
+        .bind(ticket.line)
+        .bind(ticket.unit)
+        .bind(ticket.customer_id.as_uuid())
+        .bind(ticket.performance_id.as_uuid())
+        .bind(ticket.venue_id.as_uuid())
+        .bind(ticket.seat_id.map(SeatId::as_uuid))
+        .bind(&ticket.seat_label)
+        .bind(ticket.bucket_id.map(BucketId::as_uuid))
+        .bind(&ticket.zone)
+        .bind(ticket.category.as_str())
+        .bind(ticket.unit_price.currency().code())
+        .bind(ticket.unit_price.to_decimal())
+        .bind(ticket.hold_id.as_uuid())
+        .bind(ticket.state.name())
+        .bind(ticket.passage)
+        .bind(revision(ticket)?)
+        .bind(&ticket.token)
+        .bind(ticket.token_hash.as_bytes().as_slice())
+        .bind(ticket.not_before)
+        .bind(ticket.expiry)
+        .bind(ticket.created_at)
+        .bind(ticket.version)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Writes what can change of tickets that this transaction has locked.
+pub(in crate::ticketing) async fn save_tickets(
+    conn: &mut PgConnection,
+    tickets: &[Ticket],
+) -> DbResult<()> {
+    let revisions = tickets.iter().map(revision).collect::<DbResult<Vec<_>>>()?;
+    let column = |of: fn(&Ticket) -> String| tickets.iter().map(of).collect::<Vec<_>>();
+    let reasons: Vec<_> = tickets
+        .iter()
+        .map(|ticket| ticket.state.revoked_reason())
+        .collect();
+    let hashes: Vec<_> = tickets
+        .iter()
+        .map(|ticket| ticket.token_hash.as_bytes().to_vec())
+        .collect();
+    sqlx::query(
+        "update tickets as held set status = new.status, revoked_reason = new.reason,
+             revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
+             updated_at = new.updated_at, version = new.version
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
+             $7::timestamptz[], $8::int[])
+             as new (ticket_id, status, reason, revision, qr_payload, token_hash, updated_at,
+             version)
+         where held.ticket_id = new.ticket_id",
+    )
+    .bind(ids(tickets))
+    .bind(column(|ticket| ticket.state.name().to_owned()))
+    .bind(reasons)
+    .bind(revisions)
+    .bind(column(|ticket| ticket.token.clone()))
+    .bind(hashes)
+    .bind(tickets.iter().map(|it| it.updated_at).collect::<Vec<_>>())
+    .bind(tickets.iter().map(|it| it.version).collect::<Vec<_>>())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+fn ids(tickets: &[Ticket]) -> Vec<Uuid> {
+    tickets.iter().map(|ticket| ticket.id.as_uuid()).collect()
+}
+
+fn revision(ticket: &Ticket) -> DbResult<i32> {
+    i32::try_from(ticket.revision).map_err(DbError::impossible_row)
+}
+
+pub(in crate::ticketing) async fn find_ticket(
+    conn: &mut PgConnection,
+    id: TicketId,
+) -> DbResult<Option<Ticket>> {
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} where ticket.ticket_id = $1"
+    )))
+    .bind(id.as_uuid())
+    .fetch_optional(conn)
+    .await?;
+    row.as_ref().map(ticket).transpose()
+}
+
+/// Locks tickets in the order of their ids, so that two transactions never wait for each other,
+/// and then reads them.
+pub(in crate::ticketing) async fn lock_tickets(
+    conn: &mut PgConnection,
+    tickets: &[TicketId],
+) -> DbResult<Vec<Ticket>> {
+    let ids: Vec<_> = tickets.iter().map(|id| id.as_uuid()).collect();
+    sqlx::query("select from tickets where ticket_id = any($1) order by ticket_id for update")
+        .bind(&ids)
+        .execute(&mut *conn)
+        .await?;
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} where ticket.ticket_id = any($1) order by ticket.ticket_id"
+    )))
+    .bind(&ids)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(ticket).collect()
+}
+
+/// In the order of the order's items.
+pub(in crate::ticketing) async fn tickets_of_order(
+    conn: &mut PgConnection,
+    order: OrderId,
+) -> DbResult<Vec<Ticket>> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} where ticket.order_id = $1 order by ticket.line, ticket.unit"
+    )))
+    .bind(order.as_uuid())
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(ticket).collect()
+}
+
+/// A page of a customer's tickets, newest first, and how many there are.
+pub(in crate::ticketing) async fn list_tickets(
+    conn: &mut PgConnection,
+    customer: UserId,
+    order: Option<OrderId>,
+    (offset, limit): (i64, i64),
+) -> DbResult<(Vec<Ticket>, i64)> {
+    let rows = sqlx::query(AssertSqlSafe(format!(
+        "{SELECT} where ticket.customer_id = $1 and ($2::uuid is null or ticket.order_id = $2)
+         order by ticket.created_at desc, ticket.order_id, ticket.line, ticket.unit
+         offset $3 limit $4"
+    )))
+    .bind(customer.as_uuid())
+    .bind(order.map(OrderId::as_uuid))
+    .bind(offset)
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar(
+        "select count(*) from tickets
+         where customer_id = $1 and ($2::uuid is null or order_id = $2)",
+    )
+    .bind(customer.as_uuid())
+    .bind(order.map(OrderId::as_uuid))
+    .fetch_one(conn)
+    .await?;
+    let tickets = rows.iter().map(ticket).collect::<DbResult<_>>()?;
+    Ok((tickets, total))
+}
