@@ -1,6 +1,7 @@
 //! The core put together: what every handler, consumer and job is given, and how it starts and
 //! stops.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,11 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::bell::Bell;
+use crate::breaker::Breakers;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::context::{self, Context};
-use crate::db::{Db, migrate};
+use crate::context::Context;
+use crate::db::{Db, migrate, notify};
 use crate::fleet::api::Desk;
 use crate::http::rate_limit::RateLimiter;
 use crate::identity::api::KnownUsers;
@@ -24,7 +26,7 @@ use crate::interference::Interference;
 use crate::jobs::JobBells;
 use crate::keys::Keys;
 use crate::schemas::Schemas;
-use crate::{bus, fleet, http, jobs};
+use crate::{bus, fleet, housekeeping, http, jobs};
 
 /// What all parts of the core share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Parts {
     pub db: Db,
     /// RabbitMQ.
     pub bus: Bus,
+    /// Around the synchronous calls.
+    pub breakers: Breakers,
     /// Trusted issuers.
     pub auth: Auth,
     /// Signing keys.
@@ -90,6 +94,7 @@ impl App {
                 config.bus.clone(),
                 listening.map(|context| context.name).collect(),
             ),
+            breakers: Breakers::new(&clock)?,
             auth: Auth::new(&config.auth)?,
             keys: Keys::at(config.keys.directory.clone()),
             jobs: JobBells::new(contexts.iter().map(|context| (context.name, &context.jobs))),
@@ -104,6 +109,9 @@ impl App {
     }
 }
 
+/// Which context hears which event types.
+pub type Hears = Vec<(&'static str, Vec<&'static str>)>;
+
 /// A running core. [`Running::stop`] ends it gracefully.
 #[derive(Debug)]
 pub struct Running {
@@ -111,13 +119,28 @@ pub struct Running {
     pub app: App,
     /// Where it answers HTTP, if this process does.
     pub address: Option<SocketAddr>,
+    /// Who consumes what.
+    pub hears: Hears,
     intake: CancellationToken,
     relays: CancellationToken,
     serving: Vec<JoinHandle<()>>,
     relaying: Vec<JoinHandle<()>>,
 }
 
-/// Starts the roles that the configuration names.
+/// Brings the schemas of these contexts up to date.
+///
+/// # Errors
+/// [`migrate::MigrateError`].
+pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()> {
+    for context in contexts {
+        let applied = migrate::migrate(&config.database, context.name, context.migrations).await?;
+        tracing::info!(context = context.name, applied, "schema is up to date");
+    }
+    Ok(())
+}
+
+/// Starts the roles that the configuration names, with these contexts
+/// ([`context::all`](crate::context::all)).
 ///
 /// # Errors
 /// A failed migration, a taken address, routes that clash, a broker that doesn't answer.
@@ -125,14 +148,14 @@ pub async fn start(
     config: Config,
     clock: Clock,
     interference: Interference,
+    mut contexts: Vec<Context>,
 ) -> anyhow::Result<Running> {
-    let contexts = context::all();
+    // The kernel's own jobs need a schema for their locks; any will do.
+    if let Some(first) = contexts.first_mut() {
+        first.jobs = std::mem::take(&mut first.jobs).and(housekeeping::jobs());
+    }
     if config.process.has(Role::Migrate) {
-        for context in &contexts {
-            let applied =
-                migrate::migrate(&config.database, context.name, context.migrations).await?;
-            tracing::info!(context = context.name, applied, "schema is up to date");
-        }
+        migrate(&config, &contexts).await?;
     }
     let app = App::build(config, clock, interference, &contexts)?;
     if app.config.process.has(Role::Serve) || app.config.process.has(Role::Work) {
@@ -143,6 +166,7 @@ pub async fn start(
     let mut running = Running {
         app: app.clone(),
         address: None,
+        hears: contexts.iter().map(hears).collect(),
         intake: intake.clone(),
         relays: relays.clone(),
         serving: Vec::new(),
@@ -153,12 +177,16 @@ pub async fn start(
         app.bus.channel().await?;
     }
     if roles.has(Role::Relay) {
-        for context in &contexts {
-            let relay = bus::relay::run(app.clone(), context.name, relays.clone());
+        for relay in relays_of(&app, &contexts, &relays) {
             running.relaying.push(tokio::spawn(relay));
         }
     }
-    let mut tables = vec![("identity", http::health::routes())];
+    for context in &contexts {
+        let (db, bell) = (app.db.clone(), app.bell.clone());
+        let telling = notify::tell(db, context.name, bell, relays.clone());
+        running.relaying.push(tokio::spawn(telling));
+    }
+    let mut tables = vec![("health", http::health::routes())];
     for context in contexts {
         if roles.has(Role::Work) {
             for work in workers(&app, &context, &intake) {
@@ -183,6 +211,32 @@ pub async fn start(
         }));
     }
     Ok(running)
+}
+
+/// A relay per context, and a listener per database for commits in other processes.
+fn relays_of(
+    app: &App,
+    contexts: &[Context],
+    stop: &CancellationToken,
+) -> Vec<BoxFuture<'static, ()>> {
+    let mut relays: Vec<BoxFuture<'static, ()>> = Vec::new();
+    let mut databases = BTreeSet::new();
+    for context in contexts {
+        let name = context.name;
+        relays.push(Box::pin(bus::relay::run(app.clone(), name, stop.clone())));
+        if databases.insert(app.config.database.url_of(name)) {
+            let (db, bell) = (app.db.clone(), app.bell.clone());
+            relays.push(Box::pin(notify::listen(db, name, bell, stop.clone())));
+        }
+    }
+    relays
+}
+
+fn hears(context: &Context) -> (&'static str, Vec<&'static str>) {
+    (
+        context.name,
+        context.consumers.list().map(|(kind, _)| kind).collect(),
+    )
 }
 
 /// A context's consumers, pipes, jobs and services.

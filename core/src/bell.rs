@@ -1,68 +1,77 @@
 //! The bell: a commit with outbox rows rings it, and the relay of that context wakes.
 //!
-//! Within a process it is a notification in memory; between processes `NOTIFY`, sent beside the
-//! business transactions and never inside: a `NOTIFY` in a transaction takes a lock over the whole
-//! database at commit, which would queue up an on-sale.
+//! Where the relay is in this process, ringing is a notification in memory. Otherwise it is a
+//! `NOTIFY`, sent beside the business transactions and never inside: in a transaction it takes a
+//! lock over the whole database at commit, which would queue up an on-sale. The relay's slow poll
+//! is the safety net under both.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
 /// One bell per context. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<Inner>);
+pub struct Bell(Arc<BTreeMap<&'static str, OneBell>>);
 
-#[derive(Debug)]
-struct Inner {
-    relays: BTreeMap<&'static str, Notify>,
-    remote: BTreeMap<&'static str, Notify>,
+#[derive(Debug, Default)]
+struct OneBell {
+    relay: Notify,
+    others: Notify,
+    /// Whether the relay of this context runs in this process.
+    relay_is_here: AtomicBool,
 }
 
 impl Bell {
     /// Bells for these contexts.
     #[must_use]
-    pub fn new(contexts: impl IntoIterator<Item = &'static str> + Clone) -> Self {
-        let bells = |names: Vec<&'static str>| {
-            names
+    pub fn new(contexts: impl IntoIterator<Item = &'static str>) -> Self {
+        Self(Arc::new(
+            contexts
                 .into_iter()
-                .map(|name| (name, Notify::new()))
-                .collect()
-        };
-        let names: Vec<_> = contexts.into_iter().collect();
-        Self(Arc::new(Inner {
-            relays: bells(names.clone()),
-            remote: bells(names),
-        }))
+                .map(|name| (name, OneBell::default()))
+                .collect(),
+        ))
     }
 
-    /// Rows were committed here: wakes the relay here and tells the other processes.
+    /// Rows were committed in this process.
     pub fn ring(&self, context: &str) {
-        self.wake(context);
-        if let Some(bell) = self.0.remote.get(context) {
-            bell.notify_one();
+        if let Some(bell) = self.0.get(context) {
+            if bell.relay_is_here.load(Ordering::Acquire) {
+                bell.relay.notify_one();
+            } else {
+                bell.others.notify_one();
+            }
         }
     }
 
-    /// Wakes the relay of this process alone: another process rang.
-    pub fn wake(&self, context: &str) {
-        if let Some(bell) = self.0.relays.get(context) {
-            bell.notify_one();
+    /// Rows were committed in another process.
+    pub(crate) fn heard_from_afar(&self, context: &str) {
+        if let Some(bell) = self.0.get(context) {
+            bell.relay.notify_one();
         }
     }
 
-    /// Waits until rows of a context were committed anywhere. A ring before the call counts.
-    pub async fn heard(&self, context: &str) {
-        match self.0.relays.get(context) {
-            Some(bell) => bell.notified().await,
+    /// The relay of this context begins or ends to run here.
+    pub(crate) fn relay_is_here(&self, context: &str, here: bool) {
+        if let Some(bell) = self.0.get(context) {
+            bell.relay_is_here.store(here, Ordering::Release);
+        }
+    }
+
+    /// Waits until the relay here has something to do. A ring before the call counts.
+    pub(crate) async fn for_relay(&self, context: &str) {
+        match self.0.get(context) {
+            Some(bell) => bell.relay.notified().await,
             None => std::future::pending().await,
         }
     }
 
-    /// Waits until rows of a context were committed in this process.
-    pub async fn rung_here(&self, context: &str) {
-        match self.0.remote.get(context) {
-            Some(bell) => bell.notified().await,
+    /// Waits until relays elsewhere have to be told.
+    pub(crate) async fn for_others(&self, context: &str) {
+        match self.0.get(context) {
+            Some(bell) => bell.others.notified().await,
             None => std::future::pending().await,
         }
     }

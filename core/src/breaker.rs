@@ -1,241 +1,373 @@
-//! Circuit breakers, timeouts and retries around the synchronous calls (blueprint, "Circuit
-//! Breakers"; CONTRACT 30). The event flow needs none: it has its retry queues.
+//! Circuit breakers around the synchronous calls (blueprint, "Circuit Breakers"; CONTRACT 30):
+//! reservation → inventory, order → payment, payment → PSP, ticketing → object store.
 //!
-//! Only an outage counts (timeout, fault, slow call); a refusal is an answer. The attempt runs in
-//! a task of its own: whoever stops waiting doesn't drop work half done.
+//! A call runs in a task of its own: when the caller's timeout passes, the callee still finishes
+//! what it began, and the next try with the same idempotency key finds it done. Only timeouts,
+//! faults and slow calls count against the callee; a refusal ("no stock") is an answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tower::util::{ServiceExt, ServiceFn, service_fn};
-use tower_resilience::circuitbreaker::{
-    CircuitBreaker, CircuitBreakerError, CircuitBreakerLayer, CircuitState, DefaultClassifier,
-};
+use tokio::task::JoinError;
+use tower::{Service, ServiceExt, service_fn};
+use tower_resilience::circuitbreaker::{CircuitBreakerError, CircuitBreakerLayer};
+use tracing::Instrument;
 
 use crate::clock::Clock;
 
-/// The core's breakers, one for each synchronous call between its parts and to the outside.
-#[derive(Debug)]
-pub struct Breakers {
-    /// Reservation → inventory.
-    pub rsv_inventory: Breaker,
-    /// Order → payment.
-    pub ord_payment: Breaker,
-    /// Payment → payment service provider.
-    pub pay_psp: Breaker,
+/// A call on its way, which tells whether it counts as failed.
+type Call = BoxFuture<'static, Result<(), Counted>>;
+type Guard = tower::util::BoxCloneSyncService<Call, (), CircuitBreakerError<Counted>>;
+
+/// Marks a call as failed in the breaker's window.
+#[derive(Clone, Copy, Debug)]
+struct Counted;
+
+/// What a breaker watches for. The window is as long as its minimum of calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// For logs and metrics.
+    pub name: &'static str,
+    /// Longest wait for one attempt.
+    pub timeout: Duration,
+    /// Pauses before the second and third attempt, ± 20 %.
+    pub pauses: &'static [Duration],
+    /// Calls in the window.
+    pub window: usize,
+    /// Share of failed calls that opens it.
+    pub failure_rate: f64,
+    /// What counts as slow.
+    pub slow_after: Duration,
+    /// Share of slow calls that opens it.
+    pub slow_rate: f64,
+    /// How long it stays open.
+    pub open_for: Duration,
+    /// Calls let through to try again.
+    pub half_open_calls: usize,
 }
 
-impl Default for Breakers {
-    fn default() -> Self {
-        Self {
-            rsv_inventory: Breaker::new(&RSV_INVENTORY),
-            ord_payment: Breaker::new(&ORD_PAYMENT),
-            pay_psp: Breaker::new(&PAY_PSP),
-        }
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// reservation → inventory
+pub const INVENTORY: Limits = Limits {
+    name: "rsv_inventory",
+    timeout: ms(300),
+    pauses: &[ms(50), ms(150)],
+    window: 20,
+    failure_rate: 0.5,
+    slow_after: ms(250),
+    slow_rate: 0.7,
+    open_for: ms(10_000),
+    half_open_calls: 5,
+};
+
+/// order → payment: no second attempt, the webhook brings the answer.
+pub const PAYMENT: Limits = Limits {
+    name: "ord_payment",
+    timeout: ms(1_000),
+    pauses: &[],
+    window: 50,
+    failure_rate: 0.3,
+    slow_after: ms(800),
+    slow_rate: 1.0,
+    open_for: ms(30_000),
+    half_open_calls: 10,
+};
+
+/// payment → PSP
+pub const PSP: Limits = Limits {
+    name: "pay_psp",
+    timeout: ms(2_000),
+    pauses: &[ms(200), ms(800)],
+    window: 50,
+    failure_rate: 0.25,
+    slow_after: ms(2_000),
+    slow_rate: 1.0,
+    open_for: ms(45_000),
+    half_open_calls: 10,
+};
+
+/// ticketing → object store
+pub const STORAGE: Limits = Limits {
+    name: "tic_storage",
+    timeout: ms(500),
+    pauses: &[ms(50), ms(150)],
+    window: 20,
+    failure_rate: 0.5,
+    slow_after: ms(500),
+    slow_rate: 1.0,
+    open_for: ms(15_000),
+    half_open_calls: 5,
+};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError<E> {
+    /// The breaker is open: nobody was asked.
+    #[error("not asked: the breaker is open")]
+    Open,
+    /// No answer in time; the call may still have its effect.
+    #[error("no answer in time")]
+    TimedOut,
+    /// The callee broke down.
+    #[error("the call broke: {0}")]
+    Broke(JoinError),
+    /// The callee's own error.
+    #[error(transparent)]
+    Callee(E),
+}
+
+/// Whether a callee's error is its fault or its answer.
+pub trait IsFault {
+    /// A transport error, a 5xx, a lost connection: worth another attempt and counted. A refusal
+    /// is neither.
+    fn is_fault(&self) -> bool;
+}
+
+/// All breakers of the core. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Breakers {
+    /// reservation → inventory
+    pub inventory: Breaker,
+    /// order → payment
+    pub payment: Breaker,
+    /// payment → PSP
+    pub psp: Breaker,
+    /// ticketing → object store
+    pub storage: Breaker,
+}
+
+impl Breakers {
+    /// All closed.
+    ///
+    /// # Errors
+    /// Limits that the library refuses.
+    pub fn new(clock: &Clock) -> anyhow::Result<Self> {
+        Ok(Self {
+            inventory: Breaker::new(INVENTORY, clock.clone())?,
+            payment: Breaker::new(PAYMENT, clock.clone())?,
+            psp: Breaker::new(PSP, clock.clone())?,
+            storage: Breaker::new(STORAGE, clock.clone())?,
+        })
     }
 }
 
-/// The figures of one breaker.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// As in logs and metrics.
-    pub name: &'static str,
-    /// Of one attempt, in milliseconds.
-    pub timeout_ms: u64,
-    /// Pauses before further attempts, in milliseconds, ± 20 %.
-    pub retries_ms: &'static [u64],
-    /// Calls that are judged, and the fewest that are.
-    pub window: usize,
-    /// Share of outages that opens it.
-    pub failure_rate: f64,
-    /// A call is slow from here on, in milliseconds.
-    pub slow_ms: u64,
-    /// Share of slow calls that opens it.
-    pub slow_rate: f64,
-    /// How long it stays open, in milliseconds.
-    pub open_ms: u64,
-    /// Calls let through on trial afterwards.
-    pub trial_calls: usize,
-}
-
-/// Reservation → inventory.
-pub const RSV_INVENTORY: Rules = Rules {
-    name: "rsv_inventory",
-    timeout_ms: 300,
-    retries_ms: &[50, 150],
-    window: 20,
-    failure_rate: 0.5,
-    slow_ms: 250,
-    slow_rate: 0.7,
-    open_ms: 10_000,
-    trial_calls: 5,
-};
-
-/// Order → payment. The fallback is the order's status `processing`.
-pub const ORD_PAYMENT: Rules = Rules {
-    name: "ord_payment",
-    timeout_ms: 1_000,
-    retries_ms: &[],
-    window: 50,
-    failure_rate: 0.3,
-    slow_ms: 800,
-    slow_rate: 1.0,
-    open_ms: 30_000,
-    trial_calls: 10,
-};
-
-/// Payment → provider. The fallback is webhooks and reconciliation.
-pub const PAY_PSP: Rules = Rules {
-    name: "pay_psp",
-    timeout_ms: 2_000,
-    retries_ms: &[200, 800],
-    window: 50,
-    failure_rate: 0.25,
-    slow_ms: 2_000,
-    slow_rate: 1.0,
-    open_ms: 45_000,
-    trial_calls: 10,
-};
-
-/// Jitter of the pauses, as a share of them.
-const JITTER: f64 = 0.2;
-
-/// Which errors say that the other side is out of order.
-pub trait Outage {
-    /// Whether this is a fault; false for a refusal, which is an answer.
-    fn is_outage(&self) -> bool;
-}
-
-/// Why a call gave nothing.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError<E> {
-    /// The breaker is open: nothing was tried.
-    #[error("{0}: not tried, the breaker is open")]
-    Open(&'static str),
-    /// No answer in time, the last attempt's included; the work may still be done.
-    #[error("{0}: no answer in time")]
-    TimedOut(&'static str),
-    /// The other side's own word: a refusal, or its last fault.
-    #[error(transparent)]
-    Failed(E),
-}
-
-type Attempt = BoxFuture<'static, Result<(), ()>>;
-type Gate = CircuitBreaker<ServiceFn<fn(Attempt) -> Attempt>, DefaultClassifier>;
-
-/// One breaker.
+/// One breaker. Cheap to clone; clones share the state.
 #[derive(Clone)]
 pub struct Breaker {
-    rules: Rules,
-    gate: Gate,
+    limits: Limits,
+    clock: Clock,
+    guard: Arc<Guard>,
 }
 
 impl std::fmt::Debug for Breaker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Breaker")
-            .field("name", &self.rules.name)
-            .field("state", &self.gate.state_sync())
-            .finish()
+        write!(f, "Breaker({})", self.limits.name)
     }
 }
 
 impl Breaker {
-    /// A closed breaker.
-    ///
-    /// # Panics
-    /// When the figures make no sense; they are constants, and a test builds them all.
-    #[must_use]
-    pub fn new(rules: &Rules) -> Self {
-        let layer = CircuitBreakerLayer::builder()
-            .name(rules.name)
-            // The library judges a full window only, so the window is the fewest calls.
-            .sliding_window_size(rules.window)
-            .minimum_number_of_calls(rules.window)
-            .failure_rate_threshold(rules.failure_rate)
-            .slow_call_duration_threshold(Duration::from_millis(rules.slow_ms))
-            .slow_call_rate_threshold(rules.slow_rate)
-            .wait_duration_in_open(Duration::from_millis(rules.open_ms))
-            .permitted_calls_in_half_open(rules.trial_calls)
-            .build()
-            .expect("the figures are constants that a test builds");
-        let run: fn(Attempt) -> Attempt = |attempt| attempt;
-        Self {
-            rules: *rules,
-            gate: layer.layer_fn(service_fn(run)),
-        }
-    }
-
-    /// Whether calls are turned away.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.gate.state_sync() == CircuitState::Open
-    }
-
-    /// Calls, and after an outage calls again as often as the figures allow. What is called must
-    /// be idempotent.
+    /// Closed.
     ///
     /// # Errors
-    /// [`CallError`].
-    pub async fn call<T, E, F, Fut>(&self, clock: &Clock, attempt: F) -> Result<T, CallError<E>>
+    /// Limits that the library refuses.
+    pub fn new(limits: Limits, clock: Clock) -> anyhow::Result<Self> {
+        let name = limits.name;
+        let layer = CircuitBreakerLayer::builder()
+            .name(name)
+            .sliding_window_size(limits.window)
+            .minimum_number_of_calls(limits.window)
+            .failure_rate_threshold(limits.failure_rate)
+            .slow_call_duration_threshold(limits.slow_after)
+            .slow_call_rate_threshold(limits.slow_rate)
+            .wait_duration_in_open(limits.open_for)
+            .permitted_calls_in_half_open(limits.half_open_calls)
+            .on_state_transition(move |from, to| {
+                tracing::warn!(breaker = name, ?from, ?to, "breaker changed");
+            })
+            .build()?;
+        let service = tower::Layer::layer(&layer, service_fn(|call: Call| call));
+        Ok(Self {
+            limits,
+            clock,
+            guard: Arc::new(Guard::new(service)),
+        })
+    }
+
+    /// Calls, with timeout and further attempts. `call` is made once an attempt, each in a task of
+    /// its own that runs to its end; all attempts must carry the same idempotency key.
+    ///
+    /// # Errors
+    /// [`CallError`]; a callee's refusal comes at once, as [`CallError::Callee`].
+    pub async fn call<T, E, F>(&self, call: impl Fn() -> F) -> Result<T, CallError<E>>
     where
+        F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
-        E: Outage + Send + 'static,
-        F: Fn() -> Fut,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: IsFault + Send + 'static,
     {
-        let mut pauses = self.rules.retries_ms.iter();
+        let mut pauses = self.limits.pauses.iter();
         loop {
-            let error = match self.try_once(attempt()).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
+            let outcome = self.attempt(call()).await;
+            let again = match &outcome {
+                Ok(_) | Err(CallError::Open) => false,
+                Err(CallError::TimedOut | CallError::Broke(_)) => true,
+                Err(CallError::Callee(error)) => error.is_fault(),
             };
-            let again = match &error {
-                CallError::Open(_) => false,
-                CallError::TimedOut(_) => true,
-                CallError::Failed(error) => error.is_outage(),
-            };
-            let Some(pause) = pauses.next().filter(|_| again) else {
-                return Err(error);
-            };
-            let stretch = 1.0 + JITTER * (2.0 * clock.jitter() - 1.0);
-            tokio::time::sleep(Duration::from_millis(*pause).mul_f64(stretch)).await;
+            match pauses.next() {
+                Some(pause) if again => {
+                    let jitter = 0.8 + 0.4 * self.clock.jitter();
+                    tokio::time::sleep(pause.mul_f64(jitter)).await;
+                }
+                Some(_) | None => return outcome,
+            }
         }
     }
 
-    async fn try_once<T, E, Fut>(&self, work: Fut) -> Result<T, CallError<E>>
+    async fn attempt<T, E, F>(&self, call: F) -> Result<T, CallError<E>>
     where
+        F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
-        E: Outage + Send + 'static,
-        Fut: Future<Output = Result<T, E>> + Send + 'static,
+        E: IsFault + Send + 'static,
     {
-        let (name, timeout) = (
-            self.rules.name,
-            Duration::from_millis(self.rules.timeout_ms),
-        );
         let (answer, answered) = tokio::sync::oneshot::channel();
-        let work = tokio::spawn(tracing::Instrument::in_current_span(work));
-        let attempt = async move {
-            let result = match tokio::time::timeout(timeout, work).await {
-                Ok(Ok(Ok(value))) => Ok(value),
-                Ok(Ok(Err(error))) => Err(CallError::Failed(error)),
-                // A panic is logged by the runtime; to the caller it is a call without an answer.
-                Ok(Err(_)) | Err(_) => Err(CallError::TimedOut(name)),
+        let timeout = self.limits.timeout;
+        let counted: Call = Box::pin(async move {
+            let task = tokio::spawn(call.in_current_span());
+            let outcome = match tokio::time::timeout(timeout, task).await {
+                Err(_) => Err(CallError::TimedOut),
+                Ok(Err(broke)) => Err(CallError::Broke(broke)),
+                Ok(Ok(result)) => result.map_err(CallError::Callee),
             };
-            let counted = match &result {
-                Ok(_) => Ok(()),
-                Err(CallError::Failed(error)) if !error.is_outage() => Ok(()),
-                Err(_) => Err(()),
+            let failed = match &outcome {
+                Ok(_) | Err(CallError::Open) => false,
+                Err(CallError::TimedOut | CallError::Broke(_)) => true,
+                Err(CallError::Callee(error)) => error.is_fault(),
             };
-            // Nobody listens any more when the caller has gone; then the answer has no use.
-            let _unheard = answer.send(result);
-            counted
+            // The caller may have gone; the breaker counts all the same.
+            let _gone = answer.send(outcome);
+            if failed { Err(Counted) } else { Ok(()) }
+        });
+        let mut guard = Guard::clone(&self.guard);
+        let _counted = match guard.ready().await {
+            Ok(ready) => ready.call(counted).await,
+            Err(error) => Err(error),
         };
-        match self.gate.clone().oneshot(attempt.boxed()).await {
-            Err(CircuitBreakerError::OpenCircuit) => Err(CallError::Open(name)),
-            Ok(()) | Err(CircuitBreakerError::Inner(())) => {
-                answered.await.unwrap_or(Err(CallError::TimedOut(name)))
-            }
+        answered.await.unwrap_or(Err(CallError::Open))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    enum Refusal {
+        OutOfStock,
+        Down,
+    }
+
+    impl IsFault for Refusal {
+        fn is_fault(&self) -> bool {
+            *self == Self::Down
         }
+    }
+
+    const QUICK: Limits = Limits {
+        name: "test",
+        timeout: ms(20),
+        pauses: &[ms(1), ms(1)],
+        window: 6,
+        open_for: ms(60_000),
+        ..INVENTORY
+    };
+
+    fn breaker() -> Breaker {
+        Breaker::new(QUICK, Clock::system()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer_and_opens_nothing() {
+        let breaker = breaker();
+        let asked = Arc::new(AtomicUsize::new(0));
+        for _ in 0..50 {
+            let counter = asked.clone();
+            let outcome = breaker
+                .call(move || {
+                    let counter = counter.clone();
+                    async move {
+                        counter.fetch_add(1, Ordering::SeqCst);
+                        Err::<(), _>(Refusal::OutOfStock)
+                    }
+                })
+                .await;
+            assert!(matches!(
+                outcome,
+                Err(CallError::Callee(Refusal::OutOfStock))
+            ));
+        }
+        assert_eq!(
+            asked.load(Ordering::SeqCst),
+            50,
+            "a refusal is not asked again"
+        );
+    }
+
+    #[tokio::test]
+    async fn faults_are_tried_again_and_then_open_it() {
+        let breaker = breaker();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let ask = || {
+            let counter = asked.clone();
+            breaker.call(move || {
+                let counter = counter.clone();
+                async move {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                    Err::<(), _>(Refusal::Down)
+                }
+            })
+        };
+        assert!(matches!(ask().await, Err(CallError::Callee(Refusal::Down))));
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+        assert!(matches!(ask().await, Err(CallError::Callee(Refusal::Down))));
+        assert_eq!(asked.load(Ordering::SeqCst), 6);
+        assert!(matches!(ask().await, Err(CallError::Open)));
+        assert_eq!(
+            asked.load(Ordering::SeqCst),
+            6,
+            "an open breaker asks nobody"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_timeout_leaves_the_callee_at_its_work() {
+        let breaker = Breaker::new(
+            Limits {
+                pauses: &[],
+                ..QUICK
+            },
+            Clock::system(),
+        )
+        .unwrap();
+        let (go, wait) = tokio::sync::oneshot::channel::<()>();
+        let (done, finished) = tokio::sync::oneshot::channel::<()>();
+        let parts = std::sync::Mutex::new(Some((wait, done)));
+        let outcome = breaker
+            .call(|| {
+                let (wait, done) = parts.lock().unwrap().take().unwrap();
+                async move {
+                    wait.await.unwrap();
+                    done.send(()).unwrap();
+                    Ok::<_, Refusal>(())
+                }
+            })
+            .await;
+        assert!(matches!(outcome, Err(CallError::TimedOut)));
+        go.send(()).unwrap();
+        finished.await.unwrap();
     }
 }

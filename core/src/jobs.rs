@@ -84,6 +84,19 @@ impl Jobs {
         self
     }
 
+    /// These and those.
+    #[must_use]
+    pub fn and(mut self, more: Self) -> Self {
+        self.jobs.extend(more.jobs);
+        self.services.extend(more.services);
+        self
+    }
+
+    /// Names of the jobs that have a timer.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.jobs.iter().map(|job| job.name)
+    }
+
     /// Keeps `service` running in every process that works, until the token is cancelled. It is
     /// started again when it returns before that. Elect with `app.db.elect` where one is enough.
     #[must_use]
@@ -104,14 +117,21 @@ impl Jobs {
 #[derive(Clone, Debug, Default)]
 pub struct JobBells(Arc<BTreeMap<String, JobBell>>);
 
-#[derive(Debug, Default)]
 struct JobBell {
+    context: &'static str,
+    job: Job,
     bell: Notify,
     /// Wakes whose transaction hasn't ended.
     promised: AtomicUsize,
     /// Wakes that were delivered and not yet taken up.
     rung: AtomicUsize,
     running: AtomicUsize,
+}
+
+impl std::fmt::Debug for JobBell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.context, self.job.name)
+    }
 }
 
 /// A wake that will be delivered after the commit. Dropped undelivered, it wakes nobody.
@@ -121,6 +141,19 @@ pub struct Wake {
     job: String,
 }
 
+impl JobBell {
+    fn of(context: &'static str, job: &Job) -> Self {
+        Self {
+            context,
+            job: job.clone(),
+            bell: Notify::new(),
+            promised: AtomicUsize::new(0),
+            rung: AtomicUsize::new(0),
+            running: AtomicUsize::new(0),
+        }
+    }
+}
+
 impl JobBells {
     /// Bells for all jobs of these contexts.
     #[must_use]
@@ -128,7 +161,7 @@ impl JobBells {
         let bells = contexts.into_iter().flat_map(|(context, jobs)| {
             jobs.jobs
                 .iter()
-                .map(move |job| (key(context, job.name), JobBell::default()))
+                .map(move |job| (key(context, job.name), JobBell::of(context, job)))
         });
         Self(Arc::new(bells.collect()))
     }
@@ -272,12 +305,8 @@ async fn run_elected(
 /// # Errors
 /// The job's own failure; [`Failure::Park`] when there is no such job.
 pub async fn run_now(app: &App, context: &str, name: &str) -> Result<(), Failure> {
-    for registered in crate::context::all() {
-        for job in registered.jobs.jobs.iter().filter(|job| job.name == name) {
-            if registered.name == context {
-                return run_elected(app, registered.name, job, true).await;
-            }
-        }
+    if let Some(bell) = app.jobs.0.get(&key(context, name)) {
+        return run_elected(app, bell.context, &bell.job, true).await;
     }
     Err(Failure::park(format!("there is no job {context}/{name}")))
 }

@@ -69,6 +69,13 @@
 //! Idempotency keys are the kernel's work; effects in further transactions or at other parties
 //! derive their own key: `caller.key.as_ref().map(|key| key.inner("intent"))`.
 //!
+//! **a synchronous call** to another context or a party outside: through its breaker, with the same
+//! idempotency key in every attempt: `app.breakers.payment.call(move || payment::api::intent(..)).await`.
+//!
+//! **a test**: `core/tests/<context>.rs` with `mod support;` ([`TestApp`](../../tests/support/mod.rs)):
+//! real servers, users with tokens, `core.settle().await`, `core.advance(..)`, `core.run_job(..)`,
+//! `TestApp::interfered(Interference::deliver_twice())`.
+//!
 //! # What is deliberately not here
 //! Storage traits, a service locator, thread-local context: what a function needs is an argument.
 //! Time and ids come from [`clock::Clock`] alone.
@@ -76,6 +83,7 @@
 pub mod app;
 pub mod auth;
 pub mod bell;
+pub mod breaker;
 pub mod bus;
 pub mod catalogue;
 pub mod cause;
@@ -88,6 +96,7 @@ pub mod event_management;
 pub mod failure;
 pub mod fleet;
 pub mod flows;
+mod housekeeping;
 pub mod http;
 pub mod identity;
 pub mod interference;

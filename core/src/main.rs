@@ -161,7 +161,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = app::start(config, Clock::system(), Interference::default()).await?;
+    let running = app::start(
+        config,
+        Clock::system(),
+        Interference::default(),
+        context::all(),
+    )
+    .await?;
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

@@ -29,7 +29,9 @@ pub(crate) async fn run(app: App, context: &'static str, stop: CancellationToken
     while !stop.is_cancelled() {
         let pause = match app.db.try_elect(context, "relay").await {
             Ok(Some(mut elected)) => {
+                app.bell.relay_is_here(context, true);
                 let ended = lead(&app, context, &mut elected, &stop).await;
+                app.bell.relay_is_here(context, false);
                 elected.resign().await;
                 match ended {
                     Ok(()) => return,
@@ -68,7 +70,7 @@ async fn lead(
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = app.bell.heard(context) => {}
+            () = app.bell.for_relay(context) => {}
             () = tokio::time::sleep(app.config.relay.poll()) => {}
         }
     }

@@ -26,6 +26,7 @@ pub mod idempotency;
 pub mod inbox;
 pub mod lock;
 pub mod migrate;
+pub(crate) mod notify;
 pub mod outbox;
 mod tx;
 

@@ -1,0 +1,192 @@
+//! The way of a message on real servers: outbox, relay, broker, inbox, retries, dead letters. Two
+//! small contexts stand in for the product's: a payment that is captured, an order that hears it.
+
+mod support;
+
+use eventify_core::app::App;
+use eventify_core::bus::{Consumers, dead_letters};
+use eventify_core::cause::Cause;
+use eventify_core::context::Context;
+use eventify_core::db::migrate::Migration;
+use eventify_core::db::{PgConnection, Tx};
+use eventify_core::domain_events;
+use eventify_core::event::Received;
+use eventify_core::failure::Failure;
+use eventify_core::interference::Interference;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use support::{TestApp, TestOptions};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct PaymentCaptured {
+    payment_id: Uuid,
+    order_id: Uuid,
+}
+
+domain_events! {
+    PaymentCaptured: "payment.captured" of payment_id;
+}
+
+const ORDERS: &[Migration] = &[Migration {
+    name: "0001_paid",
+    sql: "create table paid (order_id uuid primary key, times int not null)",
+}];
+
+/// An order that this test's consumer refuses.
+const REFUSED: Uuid = Uuid::from_u128(0xdead);
+
+fn contexts() -> Vec<Context> {
+    vec![
+        Context {
+            events: schemas(),
+            ..Context::new("payment", &[])
+        },
+        Context {
+            consumers: Consumers::new().on::<PaymentCaptured, _>(on_payment_captured),
+            ..Context::new("order", ORDERS)
+        },
+    ]
+}
+
+async fn on_payment_captured(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PaymentCaptured>,
+) -> Result<(), Failure> {
+    if event.data.order_id == REFUSED {
+        return Err(Failure::retry("no such order"));
+    }
+    sqlx::query(
+        "insert into paid values ($1, 1)
+         on conflict (order_id) do update set times = paid.times + 1",
+    )
+    .bind(event.data.order_id)
+    .execute(&mut **tx)
+    .await
+    .map_err(Failure::retry)?;
+    Ok(())
+}
+
+async fn start(interference: Interference) -> TestApp {
+    TestApp::with(TestOptions {
+        interference,
+        contexts: Some(contexts),
+        ..TestOptions::default()
+    })
+    .await
+}
+
+async fn capture(core: &TestApp, order_id: Uuid) {
+    let app = core.app();
+    let mut tx = app
+        .db
+        .begin("payment", &Cause::fresh(&app.clock))
+        .await
+        .unwrap();
+    let event = PaymentCaptured {
+        payment_id: app.clock.new_id(),
+        order_id,
+    };
+    tx.publish(app.clock.new_id(), 1, &event);
+    tx.commit().await.unwrap();
+}
+
+async fn times_paid(core: &TestApp) -> Vec<i32> {
+    let mut conn = core.app().db.read("order").await.unwrap();
+    let conn: &mut PgConnection = &mut conn;
+    sqlx::query_scalar("select times from paid")
+        .fetch_all(conn)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_committed_event_has_its_effect_once() {
+    let core = start(Interference::default()).await;
+    for _ in 0..300 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 300]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rolled_back_event_is_never_heard() {
+    let core = start(Interference::default()).await;
+    let app = core.app();
+    let mut tx = app
+        .db
+        .begin("payment", &Cause::fresh(&app.clock))
+        .await
+        .unwrap();
+    let event = PaymentCaptured {
+        payment_id: app.clock.new_id(),
+        order_id: app.clock.new_id(),
+    };
+    tx.publish(app.clock.new_id(), 1, &event);
+    drop(tx);
+    capture(&core, app.clock.new_id()).await;
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_delivered_twice_has_one_effect() {
+    let core = start(Interference::deliver_twice()).await;
+    for _ in 0..20 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 20]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_dies_before_its_commit_is_done_again() {
+    let core = start(Interference::fail_once("order", "on_payment_captured")).await;
+    for _ in 0..20 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 20]);
+    assert_eq!(core.interference.broken(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_five_times_is_parked_and_can_be_replayed() {
+    let core = start(Interference::default()).await;
+    let bus = core.app().bus.clone();
+    let parked = async || dead_letters::count(&bus, "order").await.unwrap() == 1;
+    capture(&core, REFUSED).await;
+    support::until("the message is parked", parked).await;
+
+    let letters = dead_letters::read(&bus, "order", 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].attempts, 5);
+    assert_eq!(letters[0].reason.as_deref(), Some("no such order"));
+    assert_eq!(letters[0].kind.as_deref(), Some("payment.captured"));
+
+    support::until("the message is back", parked).await;
+    assert_eq!(dead_letters::replay(&bus, "order", 10).await.unwrap(), 1);
+    support::until("the message is parked again", parked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_publishes_what_was_committed() {
+    let mut core = start(Interference::default()).await;
+    for _ in 0..50 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.stop().await;
+    let url = core.scope.database.url();
+    let mut conn = <PgConnection as sqlx::Connection>::connect(url)
+        .await
+        .unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from payment.outbox where published_at is null")
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+    assert_eq!(left, 0);
+}

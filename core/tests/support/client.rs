@@ -1,0 +1,170 @@
+//! What a user does: requests with their token.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::TestApp;
+
+/// A user and what their token says.
+#[derive(Clone, Debug)]
+pub struct User<'core> {
+    core: &'core TestApp,
+    name: Option<String>,
+    claims: Value,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: reqwest::header::HeaderMap,
+    /// JSON body; null when there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The error body's code, empty for a success.
+    pub fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// The body of an answer with this status; the test fails with the body otherwise.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+}
+
+impl<'core> User<'core> {
+    pub(super) fn new(core: &'core TestApp, name: &str) -> Self {
+        Self {
+            core,
+            name: Some(name.to_owned()),
+            claims: json!({}),
+        }
+    }
+
+    pub(super) fn anonymous(core: &'core TestApp) -> Self {
+        Self {
+            core,
+            name: None,
+            claims: json!({}),
+        }
+    }
+
+    /// Adds a role.
+    pub fn role(mut self, role: &str) -> Self {
+        let mut roles = self.claims["realm_access"]["roles"].take();
+        match roles.as_array_mut() {
+            Some(list) => list.push(json!(role)),
+            None => roles = json!([role]),
+        }
+        self.claims["realm_access"] = json!({ "roles": roles });
+        self
+    }
+
+    /// Adds a scope.
+    pub fn scope(mut self, scope: &str) -> Self {
+        let scopes = self.claims["scope"].as_str().unwrap_or_default();
+        self.claims["scope"] = json!(format!("{scopes} {scope}").trim());
+        self
+    }
+
+    /// Sets any claim.
+    pub fn claim(mut self, name: &str, value: Value) -> Self {
+        self.claims[name] = value;
+        self
+    }
+
+    /// Their token, as of now.
+    pub fn token(&self) -> Option<String> {
+        let name = self.name.as_ref()?;
+        Some(self.core.issuer.token(name, &self.claims_object()))
+    }
+
+    /// Our internal id for them.
+    pub async fn id(&self) -> uuid::Uuid {
+        let me = self.get("/me").await.expect(200);
+        me["userId"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .expect("an id")
+    }
+
+    /// Any request, with their token.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self
+            .core
+            .http
+            .request(method, format!("{}{path}", self.core.url()));
+        match self.token() {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    /// `GET`
+    pub async fn get(&self, path: &str) -> Answer {
+        send(self.request(Method::GET, path)).await
+    }
+
+    /// `POST` with a fresh idempotency key.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        let key = self.core.clock.new_id().to_string();
+        self.post_with_key(path, &key, body).await
+    }
+
+    /// `POST` with this idempotency key.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
+        send(
+            self.request(Method::POST, path)
+                .header("Idempotency-Key", key)
+                .json(&body),
+        )
+        .await
+    }
+
+    /// `PUT`
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        send(self.request(Method::PUT, path).json(&body)).await
+    }
+
+    /// `DELETE`
+    pub async fn delete(&self, path: &str) -> Answer {
+        send(self.request(Method::DELETE, path)).await
+    }
+
+    /// Indexing for a missing claim leaves nulls behind; a token has none.
+    fn claims_object(&self) -> Value {
+        let claims = self.claims.as_object().expect("claims are an object");
+        claims
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
+    }
+}
+
+/// Sends a request that was built by hand.
+pub async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("the core answers");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer {
+        status,
+        headers,
+        body,
+    }
+}

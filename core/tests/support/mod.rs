@@ -1,0 +1,214 @@
+//! A core in this process, on a database and virtual host of its own.
+//!
+//! ```ignore
+//! let core = TestApp::start().await;
+//! let buyer = core.user("ada").role("CUSTOMER").scope("order:write");
+//! let answer = buyer.post("/reservations", json!({})).await;
+//! assert_eq!(answer.status, 201);
+//! core.settle().await;                                  // every message has had its effect
+//! core.advance(Duration::minutes(11));                  // time moves, nobody sleeps
+//! core.run_job("reservation", "expire_reservations").await;
+//! ```
+#![allow(
+    dead_code,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of this"
+)]
+
+mod client;
+mod issuer;
+mod settle;
+
+use chrono::Duration;
+use eventify_core::app::{self, App, Running};
+use eventify_core::clock::Clock;
+use eventify_core::config::Config;
+use eventify_core::context::{self, Context};
+use eventify_core::interference::Interference;
+use eventify_core::jobs;
+use eventify_stack::{Scope, Stack};
+
+pub use client::{Answer, User, send};
+use issuer::TestIssuer;
+pub use settle::until;
+
+/// A running core and what the test does to it.
+#[derive(Debug)]
+pub struct TestApp {
+    running: Option<Running>,
+    /// Database and virtual host.
+    pub scope: Scope,
+    /// Real time, plus what the test has added.
+    pub clock: Clock,
+    /// What happens to messages.
+    pub interference: Interference,
+    issuer: TestIssuer,
+    http: reqwest::Client,
+}
+
+/// How a test's core differs from the ordinary one.
+#[derive(Debug, Default)]
+pub struct TestOptions {
+    /// What happens to messages.
+    pub interference: Interference,
+    /// `section.key` and value, over the test defaults.
+    pub config: Vec<(&'static str, String)>,
+    /// Other contexts than the product's, for tests of the kernel.
+    pub contexts: Option<fn() -> Vec<Context>>,
+}
+
+/// Retries come soon, timers stand still: tests run jobs by name.
+const TEST_CONFIG: [(&str, &str); 8] = [
+    ("http.listen", "127.0.0.1:0"),
+    ("http.rate_limits.normal_per_second", "0"),
+    ("http.rate_limits.strict_per_second", "0"),
+    ("bus.retry_short_ms", "20"),
+    ("bus.retry_long_ms", "40"),
+    ("jobs.interval_factor", "0.0"),
+    ("database.max_connections", "6"),
+    ("relay.poll_ms", "20"),
+];
+
+impl TestApp {
+    /// The product's contexts, nothing interfering.
+    pub async fn start() -> Self {
+        Self::with(TestOptions::default()).await
+    }
+
+    /// Something interferes with messages.
+    pub async fn interfered(interference: Interference) -> Self {
+        Self::with(TestOptions {
+            interference,
+            ..TestOptions::default()
+        })
+        .await
+    }
+
+    /// Anything.
+    pub async fn with(options: TestOptions) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let stack = Stack::shared().await.expect("the stack starts");
+        let contexts = options.contexts.unwrap_or(context::all);
+        let scope = stack
+            .scope_with(&template_key(&contexts()), |url| async move {
+                let config = config(&[("database.url", url)]);
+                app::migrate(&config, &contexts())
+                    .await
+                    .map_err(|error| format!("{error:#}"))
+            })
+            .await
+            .expect("a database and a virtual host");
+        let clock = Clock::movable();
+        let issuer = TestIssuer::start(clock.clone()).await;
+        let mut settings = vec![
+            ("database.url", scope.database.url().to_owned()),
+            ("bus.url", scope.amqp_url.clone()),
+            (
+                "auth.issuers",
+                format!("[{{ issuer = \"{}\" }}]", issuer.url),
+            ),
+        ];
+        settings.extend(options.config);
+        let interference = options.interference;
+        let running = app::start(
+            config(&settings),
+            clock.clone(),
+            interference.clone(),
+            contexts(),
+        )
+        .await
+        .expect("the core starts");
+        let http = reqwest::Client::new();
+        Self {
+            running: Some(running),
+            scope,
+            clock,
+            interference,
+            issuer,
+            http,
+        }
+    }
+
+    /// The core's shared parts, for asserting on what the database holds.
+    pub fn app(&self) -> &App {
+        &self.running().app
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub fn url(&self) -> String {
+        format!(
+            "http://{}",
+            self.running().address.expect("this core serves")
+        )
+    }
+
+    /// A user of the test's own identity provider. The same name is the same user.
+    pub fn user(&self, name: &str) -> User<'_> {
+        User::new(self, name)
+    }
+
+    /// Somebody without a token.
+    pub fn anybody(&self) -> User<'_> {
+        User::anonymous(self)
+    }
+
+    /// Moves the core's clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Runs a job as its timer would, then settles.
+    pub async fn run_job(&self, context: &str, name: &str) {
+        jobs::run_now(self.app(), context, name)
+            .await
+            .expect("the job succeeds");
+        self.settle().await;
+    }
+
+    /// Waits until every message that was written has had its effect with everybody who hears it,
+    /// and every job that was woken has run.
+    pub async fn settle(&self) {
+        settle::settle(self.app(), &self.running().hears).await;
+    }
+
+    /// Ends the core gracefully; the scope stays for a look at what is left.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the core runs")
+    }
+}
+
+/// A template database per set of migrations.
+fn template_key(contexts: &[Context]) -> String {
+    let mut key = String::from("core");
+    for context in contexts {
+        key.push_str(context.name);
+        for file in context.migrations {
+            key.push_str(file.name);
+            key.push_str(file.sql);
+        }
+    }
+    key
+}
+
+fn config(settings: &[(&'static str, String)]) -> Config {
+    let defaults = TEST_CONFIG
+        .iter()
+        .map(|(key, value)| (*key, (*value).to_owned()));
+    let variables = defaults
+        .chain(settings.iter().cloned())
+        .map(|(key, value)| {
+            (
+                format!("EVENTIFY_CORE__{}", key.replace('.', "__").to_uppercase()),
+                value,
+            )
+        });
+    // Later ones win.
+    let variables: std::collections::BTreeMap<_, _> = variables.collect();
+    Config::load(None, variables).expect("the test's configuration is good")
+}
