@@ -25,6 +25,7 @@ use crate::identity::api::KnownUsers;
 use crate::interference::Interference;
 use crate::jobs::JobBells;
 use crate::keys::Keys;
+use crate::psp::{PaymentGateway, Stripe};
 use crate::schemas::Schemas;
 use crate::{bus, fleet, housekeeping, http, jobs};
 
@@ -43,8 +44,6 @@ pub struct Parts {
     pub db: Db,
     /// RabbitMQ.
     pub bus: Bus,
-    /// Around the synchronous calls.
-    pub breakers: Breakers,
     /// Trusted issuers.
     pub auth: Auth,
     /// Signing keys.
@@ -59,6 +58,10 @@ pub struct Parts {
     pub known_users: KnownUsers,
     /// Token buckets.
     pub rate_limiter: RateLimiter,
+    /// Around the synchronous calls.
+    pub breakers: Breakers,
+    /// The payment service provider.
+    pub psp: Arc<dyn PaymentGateway>,
     /// What a test does to messages.
     pub interference: Interference,
 }
@@ -101,6 +104,7 @@ impl App {
             fleet: Desk::open(&config)?,
             known_users: KnownUsers::default(),
             rate_limiter: RateLimiter::new(config.http.rate_limits),
+            psp: Arc::new(Stripe::new(config.payment.stripe.clone())?),
             bell,
             clock,
             interference,

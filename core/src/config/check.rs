@@ -85,6 +85,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         &["http://", "https://"],
     )?;
     super::fleet::check(config)?;
+    super::sales::check(config)?;
     for (index, issuer) in config.auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{index}]");
         begins_with(
@@ -105,7 +106,7 @@ pub(super) fn at_least(key: &str, value: u64, least: u64) -> Result<(), ConfigEr
     require(key, value, value >= least, &format!("{least} or more"))
 }
 
-fn begins_with(key: &str, value: &str, schemes: &[&str]) -> Result<(), ConfigError> {
+pub(super) fn begins_with(key: &str, value: &str, schemes: &[&str]) -> Result<(), ConfigError> {
     let fits = schemes.iter().any(|scheme| value.starts_with(scheme));
     // The value may hold a password: only its scheme is shown.
     let shown = value

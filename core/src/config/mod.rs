@@ -11,10 +11,12 @@ use serde::Deserialize;
 mod check;
 mod fleet;
 mod layers;
+mod sales;
 mod ticketing;
 
 pub use fleet::Fleet;
 pub use layers::ConfigError;
+pub use sales::{Payment, Reservation, Stripe};
 pub use ticketing::Ticketing;
 
 /// The embedded default, which is also the documentation.
@@ -47,6 +49,10 @@ pub struct Config {
     pub jobs: Jobs,
     /// The venues' side.
     pub fleet: Fleet,
+    /// Carts.
+    pub reservation: Reservation,
+    /// Money.
+    pub payment: Payment,
 }
 
 /// `[keys]`

@@ -1,0 +1,115 @@
+//! `[reservation]` and `[payment]`.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::check::{at_least, begins_with, require};
+use super::{Config, ConfigError};
+
+/// `[reservation]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reservation {
+    pub(super) hold_seconds: u32,
+    pub(super) pay_seconds: u32,
+}
+
+impl Reservation {
+    /// How long places stay in an open cart.
+    #[must_use]
+    pub fn hold(&self) -> chrono::Duration {
+        chrono::Duration::seconds(i64::from(self.hold_seconds))
+    }
+
+    /// How long a confirmed one waits for its payment.
+    #[must_use]
+    pub fn pay_within(&self) -> chrono::Duration {
+        chrono::Duration::seconds(i64::from(self.pay_seconds))
+    }
+}
+
+/// `[payment]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payment {
+    pub(super) reconcile_after_ms: u32,
+    /// The provider.
+    pub stripe: Stripe,
+}
+
+impl Payment {
+    /// Silence after which a payment is asked about.
+    #[must_use]
+    pub fn reconcile_after(&self) -> chrono::Duration {
+        chrono::Duration::milliseconds(i64::from(self.reconcile_after_ms))
+    }
+}
+
+/// `[payment.stripe]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stripe {
+    /// Where its API is, without a slash at its end.
+    pub api_url: String,
+    /// The account's key.
+    pub secret_key: String,
+    /// With one of these a webhook is signed.
+    pub webhook_secrets: Vec<String>,
+    pub(super) request_timeout_ms: u64,
+}
+
+impl Stripe {
+    /// Longest time that one request may take.
+    #[must_use]
+    pub fn request_timeout(&self) -> std::time::Duration {
+        std::time::Duration::from_millis(self.request_timeout_ms)
+    }
+}
+
+/// Without the secrets.
+impl fmt::Debug for Stripe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stripe")
+            .field("api_url", &self.api_url)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let (reservation, payment) = (&config.reservation, &config.payment);
+    at_least(
+        "reservation.hold_seconds",
+        u64::from(reservation.hold_seconds),
+        1,
+    )?;
+    at_least(
+        "reservation.pay_seconds",
+        u64::from(reservation.pay_seconds),
+        1,
+    )?;
+    at_least(
+        "payment.reconcile_after_ms",
+        u64::from(payment.reconcile_after_ms),
+        1,
+    )?;
+    at_least(
+        "payment.stripe.request_timeout_ms",
+        payment.stripe.request_timeout_ms,
+        1,
+    )?;
+    begins_with(
+        "payment.stripe.api_url",
+        &payment.stripe.api_url,
+        &["http://", "https://"],
+    )?;
+    let key = &payment.stripe.secret_key;
+    let fits = key.starts_with("sk_") || key.starts_with("rk_");
+    // The value is a secret.
+    require(
+        "payment.stripe.secret_key",
+        "(not shown)",
+        fits,
+        "a key that begins with sk_ or rk_",
+    )
+}
