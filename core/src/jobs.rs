@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -297,6 +297,24 @@ async fn run_elected(
     let span = cause.span(job.name);
     let result = (job.run)(app, &cause).instrument(span).await;
     elected.resign().await;
+    result
+}
+
+/// Works on all items, so many at once. The others go on when one fails; then the first failure is
+/// answered.
+///
+/// # Errors
+/// The first failure.
+pub async fn at_once<T, E>(
+    limit: usize,
+    items: Vec<T>,
+    work: impl Fn(T) -> BoxFuture<'static, Result<(), E>>,
+) -> Result<(), E> {
+    let mut working = stream::iter(items).map(work).buffer_unordered(limit);
+    let mut result = Ok(());
+    while let Some(done) = working.next().await {
+        result = result.and(done);
+    }
     result
 }
 
