@@ -23,6 +23,8 @@ create table payments (
     attempts int not null default 0,
     -- When the provider was last heard: the reconciliation asks about payments in silence.
     heard_at timestamptz not null,
+    -- The request that began it: what jobs do later belongs to the same chain.
+    correlation_id uuid not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     version int not null,
@@ -44,6 +46,7 @@ create table refunds (
     failure_reason text check ((failure_reason is not null) = (status = 'failed')),
     due_at timestamptz,
     attempts int not null default 0,
+    correlation_id uuid not null,
     created_at timestamptz not null,
     updated_at timestamptz not null
 );

@@ -76,6 +76,24 @@ pub enum FailureReason {
     Timeout,
 }
 
+impl FailureReason {
+    /// As on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InsufficientFunds => "insufficient_funds",
+            Self::Declined => "declined",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [Self::InsufficientFunds, Self::Declined, Self::Timeout]
+            .into_iter()
+            .find(|reason| reason.name() == name)
+    }
+}
+
 crate::domain_events! {
     PaymentCaptured: "payment.captured" of payment_id;
     PaymentFailed: "payment.failed" of payment_id;
