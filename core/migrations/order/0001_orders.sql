@@ -14,6 +14,8 @@ create table orders (
     payment_id uuid,
     paid_at timestamptz check (status not in ('paid', 'partially_refunded', 'refunded') or paid_at is not null),
     cancelled_reason text check ((cancelled_reason is not null) = (status = 'cancelled')),
+    -- The request that began it: what jobs do later belongs to the same chain.
+    correlation_id uuid not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     version int not null
@@ -48,7 +50,7 @@ create table order_refunds (
     order_id uuid not null references orders,
     status text not null check (status in ('requested', 'succeeded', 'failed')),
     currency char(3) not null,
-    amount numeric(15, 4) not null check (amount > 0),
+    amount numeric(15, 4) not null check (amount >= 0),
     reason text not null,
     -- The user who asked; null when the saga itself did.
     requested_by uuid,

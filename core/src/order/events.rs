@@ -116,6 +116,56 @@ pub enum RefundReason {
     LatePayment,
 }
 
+impl CancelReason {
+    /// As on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PaymentFailed => "payment_failed",
+            Self::PaymentTimeout => "payment_timeout",
+            Self::UserRequest => "user_request",
+            Self::EventCancelled => "event_cancelled",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::PaymentFailed,
+            Self::PaymentTimeout,
+            Self::UserRequest,
+            Self::EventCancelled,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+}
+
+impl RefundReason {
+    /// As on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UserRequest => "user_request",
+            Self::OrganiserDecision => "organiser_decision",
+            Self::EventCancelled => "event_cancelled",
+            Self::TicketIssueFailed => "ticket_issue_failed",
+            Self::LatePayment => "late_payment",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::UserRequest,
+            Self::OrganiserDecision,
+            Self::EventCancelled,
+            Self::TicketIssueFailed,
+            Self::LatePayment,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+}
+
 crate::domain_events! {
     OrderPlaced: "order.placed" of order_id;
     OrderPaid: "order.paid" of order_id;
