@@ -9,6 +9,8 @@ create table reservations (
     expires_at timestamptz not null,
     -- Why it ended: expired, user_cancelled, payment_failed, …
     ended_reason text check ((ended_reason is not null) = (status in ('cancelled', 'expired'))),
+    -- The request that began it: what jobs do later belongs to the same chain.
+    correlation_id uuid not null,
     created_at timestamptz not null,
     updated_at timestamptz not null,
     version int not null
@@ -47,6 +49,7 @@ create table releases (
     bucket_id uuid,
     qty int,
     due_at timestamptz not null,
+    correlation_id uuid not null,
     check ((release_id = hold_id) = (num_nonnulls(seat_id, bucket_id) = 0))
 );
 create index releases_due on releases (due_at);

@@ -129,6 +129,32 @@ pub enum EndReason {
     EventCancelled,
 }
 
+impl EndReason {
+    /// As on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::UserCancelled => "user_cancelled",
+            Self::PaymentFailed => "payment_failed",
+            Self::PaymentTimeout => "payment_timeout",
+            Self::EventCancelled => "event_cancelled",
+        }
+    }
+
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Expired,
+            Self::UserCancelled,
+            Self::PaymentFailed,
+            Self::PaymentTimeout,
+            Self::EventCancelled,
+        ]
+        .into_iter()
+        .find(|reason| reason.name() == name)
+    }
+}
+
 crate::domain_events! {
     ReservationStarted: "reservation.started" of reservation_id;
     ReservationItemAdded: "reservation.item.added" of reservation_id;
