@@ -47,6 +47,9 @@ pub fn all() -> Vec<Context> {
         crate::fleet::context(),
         crate::identity::context(),
         crate::inventory::context(),
+        crate::order::context(),
+        crate::payment::context(),
+        crate::reservation::context(),
         crate::ticketing::context(),
     ]
 }

@@ -52,7 +52,10 @@ pub const STEPS: &[Step] = &[
     step(SET_UP, "event.archived", "inventory", "on_event_archived", "nothing: it is final"),
     step(SET_UP, "performance.cancelled", "inventory", "on_performance_cancelled", "nothing: it is final"),
     step(SET_UP, "performance.scheduled", "reservation", "on_performance_scheduled", "performance.cancelled"),
+    step(SET_UP, "performance.scheduled", "order", "on_performance_scheduled", "performance.cancelled"),
     step(SET_UP, "event.published", "reservation", "on_event_published", "event.cancelled"),
+    step(SET_UP, "performance.cancelled", "reservation", "on_performance_cancelled", "nothing: carts end"),
+    step(SET_UP, "performance.cancelled", "order", "on_performance_cancelled", "nothing: money goes back"),
     step(SET_UP, "event.created", "catalogue", "on_event_created", "event.archived"),
     step(SET_UP, "event.updated", "catalogue", "on_event_updated", "the next one"),
     step(SET_UP, "event.published", "catalogue", "on_event_published", "event.archived"),
@@ -70,7 +73,6 @@ pub const STEPS: &[Step] = &[
     step(BUY, "payment.captured", "order", "on_payment_captured", "order.refund.requested"),
     step(BUY, "payment.failed", "order", "on_payment_failed", "nothing: the saga ends"),
     step(BUY, "order.paid", "ticketing", "on_order_paid", "ticket.revoked"),
-    step(BUY, "order.paid", "reservation", "on_order_paid", "seats.released"),
     step(BUY, "order.paid", "inventory", "on_order_paid", "seats.released"),
     step(BUY, "order.cancelled", "reservation", "on_order_cancelled", "nothing: the saga ends"),
     step(BUY, "order.cancelled", "payment", "on_order_cancelled", "nothing: the saga ends"),
@@ -78,9 +80,12 @@ pub const STEPS: &[Step] = &[
     step(BUY, "reservation.expired", "inventory", "on_reservation_expired", "nothing: the saga ends"),
     step(BUY, "reservation.cancelled", "inventory", "on_reservation_cancelled", "nothing: the saga ends"),
     step(BUY, "ticket.issue.failed", "order", "on_ticket_issue_failed", "nothing: the saga ends"),
+    step(BUY, "ticket.issued", "order", "on_ticket_issued", "order.refund.requested"),
 
     step(REFUND, "order.refund.requested", "payment", "on_order_refund_requested", "refund.failed"),
     step(REFUND, "payment.refunded", "order", "on_payment_refunded", "nothing: money went back"),
+    step(REFUND, "refund.failed", "order", "on_refund_failed", "nothing: people look at it"),
+    step(REFUND, "order.refunded", "reservation", "on_order_refunded", "nothing: money went back"),
     step(REFUND, "order.refunded", "ticketing", "on_order_refunded", "nothing: money went back"),
     step(REFUND, "ticket.revoked", "inventory", "on_ticket_revoked", "nothing: money went back"),
 
@@ -131,10 +136,12 @@ pub struct Deadline {
 #[rustfmt::skip]
 pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "reservation", state: "pending", after_ms: 10 * 60_000, job: "expire_reservations", then: "expired, seats released" },
-    Deadline { context: "reservation", state: "confirmed, unpaid", after_ms: 15 * 60_000, job: "expire_reservations", then: "cancelled, seats released" },
     Deadline { context: "inventory", state: "held", after_ms: 10 * 60_000, job: "expire_holds", then: "released" },
-    Deadline { context: "order", state: "processing", after_ms: 15 * 60_000, job: "drive_orders", then: "asked of payment again, then cancelled" },
-    Deadline { context: "payment", state: "pending", after_ms: 60_000, job: "reconcile_payments", then: "asked of the PSP" },
+    Deadline { context: "order", state: "without an intent", after_ms: 1_000, job: "request_intents", then: "processing; payment is asked again" },
+    Deadline { context: "order", state: "unpaid", after_ms: 15 * 60_000, job: "cancel_unpaid", then: "cancelled, seats released" },
+    Deadline { context: "payment", state: "something to ask", after_ms: 1_000, job: "drive_payments", then: "asked of the PSP again, up to a minute apart" },
+    Deadline { context: "payment", state: "nothing heard", after_ms: 60_000, job: "reconcile_payments", then: "asked of the PSP" },
+    Deadline { context: "payment", state: "refund pending", after_ms: 60_000, job: "drive_refunds", then: "asked of the PSP again" },
     Deadline { context: "ticketing", state: "paid, no tickets", after_ms: 30_000, job: "issue_missing", then: "issued, or ticket.issue.failed" },
 ];
 

@@ -104,12 +104,10 @@ pub mod inventory;
 pub mod jobs;
 pub mod keys;
 mod names;
-pub mod order {
-    pub mod events;
-}
-pub mod reservation {
-    pub mod events;
-}
+pub mod order;
+pub mod payment;
+pub mod psp;
+pub mod reservation;
 pub mod routing;
 pub mod schemas;
 pub mod telemetry;
