@@ -87,6 +87,7 @@ pub const STEPS: &[Step] = &[
     step(REFUND, "refund.failed", "order", "on_refund_failed", "nothing: people look at it"),
     step(REFUND, "order.refunded", "reservation", "on_order_refunded", "nothing: money went back"),
     step(REFUND, "order.refunded", "ticketing", "on_order_refunded", "nothing: money went back"),
+    step(REFUND, "order.refunded", "inventory", "on_order_refunded", "nothing: money went back"),
     step(REFUND, "ticket.revoked", "inventory", "on_ticket_revoked", "nothing: money went back"),
 
     step(VENUE, "performance.scheduled", "fleet", "on_performance_scheduled", "performance.cancelled"),

@@ -1,12 +1,14 @@
 //! What inventory hears, and what time makes it do.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use eventify_protocol::ids::EventId;
+use eventify_protocol::ids::{EventId, HoldId};
 
 use super::NAME;
-use super::api;
+use super::api::{self, Extent, Returned};
 use super::model::layout::Layout;
+use super::store::release::Place;
 use super::store::{availability, layout, venues};
 use crate::app::App;
 use crate::bus::Consumers;
@@ -18,11 +20,16 @@ use crate::event_management::events::{
 };
 use crate::failure::Failure;
 use crate::jobs::Jobs;
+use crate::order::events::{Item, OrderCancelled, OrderPaid, OrderRefunded};
+use crate::reservation::events::{ReservationCancelled, ReservationExpired};
+use crate::ticketing::events::TicketRevoked;
 
 /// Holds ended in one transaction.
 const HOLDS_PER_SWEEP: usize = 200;
 /// How often expired holds are swept up. A hold that is in somebody's way goes at once.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// A ticket revoked for this reason keeps its place: its money was not given back.
+const NOT_RESOLD: &str = "fraud";
 /// How often what is left is told, at most.
 const AVAILABILITY_EVERY: Duration = Duration::from_millis(250);
 
@@ -33,6 +40,12 @@ pub(super) fn consumers() -> Consumers {
         .on::<EventPublished, _>(on_event_published)
         .on::<EventCancelled, _>(on_event_cancelled)
         .on::<EventArchived, _>(on_event_archived)
+        .on::<ReservationExpired, _>(on_reservation_expired)
+        .on::<ReservationCancelled, _>(on_reservation_cancelled)
+        .on::<OrderCancelled, _>(on_order_cancelled)
+        .on::<OrderPaid, _>(on_order_paid)
+        .on::<OrderRefunded, _>(on_order_refunded)
+        .on::<TicketRevoked, _>(on_ticket_revoked)
 }
 
 pub(super) fn jobs() -> Jobs {
@@ -114,6 +127,98 @@ async fn on_event_archived(
 
 async fn set_open(tx: &mut Tx, event: EventId, open: bool, version: i32) -> Result<(), Failure> {
     Ok(layout::set_open(tx, event, open, version).await?)
+}
+
+/// Reservation releases by itself; this is the safety net.
+async fn on_reservation_expired(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<ReservationExpired>,
+) -> Result<(), Failure> {
+    Ok(api::free(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+}
+
+async fn on_reservation_cancelled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<ReservationCancelled>,
+) -> Result<(), Failure> {
+    Ok(api::free(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+}
+
+async fn on_order_cancelled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderCancelled>,
+) -> Result<(), Failure> {
+    Ok(api::free(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+}
+
+async fn on_order_paid(app: &App, tx: &mut Tx, event: Received<OrderPaid>) -> Result<(), Failure> {
+    let OrderPaid {
+        order_id, items, ..
+    } = event.data;
+    let gone = api::sell(app, tx, order_id, &holds_of(&items)).await?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    // Order decides between paid and cancelled under one lock, so this can't be; a person must look.
+    Err(Failure::park(format!(
+        "order {order_id} is paid, but its holds {gone:?} were released"
+    )))
+}
+
+/// All of an order went back, also when no tickets had been issued. A part of it comes ticket by
+/// ticket.
+async fn on_order_refunded(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderRefunded>,
+) -> Result<(), Failure> {
+    let OrderRefunded {
+        order_id,
+        items,
+        partial,
+        ..
+    } = event.data;
+    if partial {
+        return Ok(());
+    }
+    Ok(api::close_order(app, tx, order_id, &holds_of(&items)).await?)
+}
+
+async fn on_ticket_revoked(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketRevoked>,
+) -> Result<(), Failure> {
+    let TicketRevoked {
+        ticket_id,
+        order_id,
+        reason,
+        ticket,
+    } = event.data;
+    if reason == NOT_RESOLD {
+        return Ok(());
+    }
+    let place = match (ticket.seat_id, ticket.bucket_id) {
+        (Some(seat), _) => Place::Seat(seat),
+        (None, Some(bucket)) => Place::Unit(bucket),
+        (None, None) => return Err(Failure::park(format!("ticket {ticket_id} has no place"))),
+    };
+    let whose = (ticket.performance_id, place);
+    match api::free_ticket(app, tx, ticket_id.as_uuid(), order_id, whose).await? {
+        Returned::Done => Ok(()),
+        Returned::NotSoldYet => Err(Failure::retry(format!(
+            "order {order_id} has not been heard of as paid"
+        ))),
+    }
+}
+
+/// The holds of these items, each once.
+fn holds_of(items: &[Item]) -> Vec<HoldId> {
+    let holds: BTreeSet<_> = items.iter().map(|item| item.hold_id).collect();
+    holds.into_iter().collect()
 }
 
 /// Ends the holds whose time is over.

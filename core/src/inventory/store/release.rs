@@ -18,7 +18,6 @@ use crate::inventory::model::stock::{HoldStatus, KnownHold};
 pub(in crate::inventory) struct LockedHold {
     pub(in crate::inventory) id: HoldId,
     pub(in crate::inventory) hold: KnownHold,
-    pub(in crate::inventory) version: i32,
 }
 
 /// What became free of a hold.
@@ -55,7 +54,7 @@ pub(in crate::inventory) async fn lock(
     ids: &[HoldId],
 ) -> DbResult<Vec<LockedHold>> {
     let rows = sqlx::query(
-        "select hold_id, status, expires_at, version from holds
+        "select hold_id, status, expires_at from holds
          where hold_id = any($1) order by hold_id for update",
     )
     .bind(uuids(ids))
@@ -72,7 +71,6 @@ pub(in crate::inventory) async fn lock(
                     fingerprint: None,
                     expires_at,
                 },
-                version: row.try_get("version")?,
             })
         })
         .collect()
