@@ -1,1 +1,23 @@
-//! placeholder
+//! The edge node: the appliance in the venue that decides who may enter, also while the line to the
+//! core is down (`DESIGN` sections 3 and 7, `ADMISSION`).
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod durable_file;
+pub mod enrol;
+pub mod identity;
+mod instance_lock;
+pub mod journal;
+pub mod lan;
+pub mod link;
+pub mod node;
+pub mod owner;
+pub mod store;
+mod writer_thread;
+
+pub use node::Node;
+
+/// Name and version, as told to the core.
+pub const SOFTWARE: &str = concat!("eventify-edge/", env!("CARGO_PKG_VERSION"));

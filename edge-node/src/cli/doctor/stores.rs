@@ -1,0 +1,46 @@
+//! Journal and replica.
+
+use super::Finding;
+use crate::{config::Config, journal, store};
+
+pub(super) fn journal(config: &Config) -> Finding {
+    let path = journal::path(&config.data_dir);
+    if !path.exists() {
+        return Finding::ok("journal", "none yet");
+    }
+    let checked = journal::Reader::open(&path)
+        .map_err(journal::ExportError::from)
+        .and_then(|reader| journal::export(&reader, &mut std::io::sink()));
+    match checked {
+        Ok(checked) => Finding::ok(
+            "journal",
+            format!(
+                "{} rows in {} chains, every hash checked",
+                checked.rows, checked.chains
+            ),
+        ),
+        Err(error) => Finding::fail("journal", error),
+    }
+}
+
+pub(super) fn replica(config: &Config) -> Finding {
+    let Some(path) = store::newest_path(&config.data_dir) else {
+        return Finding::ok("replica", "none yet: it comes with the first connection");
+    };
+    match store::Reader::open(&path).and_then(|reader| reader.recompute()) {
+        Ok(None) => Finding::ok("replica", "none yet: it comes with the first connection"),
+        Ok(Some(counted)) if counted.digest == counted.stored => Finding::ok(
+            "replica",
+            format!(
+                "position {}, {} tickets, digest right",
+                counted.position.0, counted.tickets
+            ),
+        ),
+        Ok(Some(_)) => Finding::fail(
+            "replica",
+            "the rows don't add up to their digest: restart the node, it fetches them anew; if it \
+             happens again, the disk or the memory is failing",
+        ),
+        Err(error) => Finding::fail("replica", format!("{error}; restart the node")),
+    }
+}

@@ -1,0 +1,60 @@
+//! `eventify-edge run`.
+
+use std::process::ExitCode;
+
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+use super::EXIT_DISK;
+use crate::{
+    Node,
+    clock::Clock,
+    config::{Config, LogConfig},
+    owner::Fatal,
+};
+
+pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode> {
+    log_to_stderr(&config.log)?;
+    let clock = Clock::of_this_boot()?;
+    let ended = runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut node = Node::start(config, clock).await?;
+        let ended = tokio::select! {
+            ended = node.ended() => ended,
+            _ = terminate.recv() => node.stop().await,
+            _ = interrupt.recv() => node.stop().await,
+        };
+        anyhow::Ok(ended)
+    })?;
+    Ok(match ended {
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(error @ (Fatal::Journal(_) | Fatal::Replica(_))) => {
+            tracing::error!(code = "disk_failed", %error, "the node ends; no verdict has left");
+            ExitCode::from(EXIT_DISK)
+        }
+        Err(error @ Fatal::Gone(_)) => {
+            tracing::error!(code = "node_failed", %error, "the node ends");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn log_to_stderr(config: &LogConfig) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.filter)?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let installed = if config.json {
+        lines.json().flatten_event(true).try_init()
+    } else {
+        lines.with_ansi(false).try_init()
+    };
+    installed.map_err(|error| anyhow::anyhow!("logging: {error}"))
+}

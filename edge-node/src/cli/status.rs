@@ -1,0 +1,187 @@
+//! `eventify-edge status`.
+
+use std::{io, io::Write, process::ExitCode};
+
+use anyhow::bail;
+use eventify_protocol::lan::NodeStatus;
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    control::{self, Answer, Question},
+    identity::Identity,
+    journal, store,
+};
+
+/// What the files tell of a node that doesn't run.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AtRest {
+    running: bool,
+    identity: Identified,
+    revoked: bool,
+    replica: Option<ReplicaAtRest>,
+    journal: Option<JournalAtRest>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Identified {
+    node_id: eventify_protocol::ids::NodeId,
+    venue_id: eventify_protocol::ids::VenueId,
+    label: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReplicaAtRest {
+    position: u64,
+    tickets: u64,
+    sound: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JournalAtRest {
+    head: eventify_protocol::sync::JournalHead,
+    unacknowledged: u64,
+}
+
+pub(super) async fn status(
+    config: &Config,
+    json: bool,
+    output: &mut impl Write,
+) -> anyhow::Result<ExitCode> {
+    match control::ask(&config.data_dir, &Question::Status).await {
+        Ok(Answer::Status { status }) if json => {
+            serde_json::to_writer_pretty(&mut *output, &status)?;
+            writeln!(output)?;
+        }
+        Ok(Answer::Status { status }) => show(&status, output)?,
+        Ok(Answer::Failed { message }) => bail!(message),
+        Ok(Answer::PairingCode { .. }) => bail!("the node answered something else"),
+        Err(error) if is_absent(&error) => {
+            let at_rest = read_files(config)?;
+            if json {
+                serde_json::to_writer_pretty(&mut *output, &at_rest)?;
+                writeln!(output)?;
+            } else {
+                show_at_rest(&at_rest, output)?;
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => bail!("asking the running node: {error}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
+    let reason = status
+        .reason
+        .as_deref()
+        .map_or(String::new(), |reason| format!(" ({reason})"));
+    let age = status.cache_age_ms.map_or("unknown".to_owned(), |age| {
+        format!("{}.{:03} s", age / 1_000, age % 1_000)
+    });
+    writeln!(output, "mode       {:?}{reason}", status.mode)?;
+    writeln!(
+        output,
+        "cache age  {age} of {} s",
+        status.max_cache_age_ms / 1_000
+    )?;
+    writeln!(
+        output,
+        "replica    position {} of {}, {} tickets",
+        status.replica.position.0, status.replica.head.0, status.replica.tickets
+    )?;
+    writeln!(
+        output,
+        "journal    {} rows, {} not acknowledged",
+        status.journal.head.seq, status.journal.unacknowledged
+    )?;
+    for gate in &status.gates {
+        writeln!(
+            output,
+            "gate       {}: {} admitted, {} refused",
+            gate.name, gate.admitted, gate.refused
+        )?;
+    }
+    writeln!(output, "node       {}", status.node_id)?;
+    writeln!(output, "venue      {}", status.venue_id)?;
+    writeln!(output, "software   {}", status.software)
+}
+
+fn read_files(config: &Config) -> anyhow::Result<AtRest> {
+    let folder = &config.data_dir;
+    let identity = Identity::load(folder)?;
+    let counted = match store::newest_path(folder) {
+        Some(path) => store::Reader::open(&path)?.recompute()?,
+        None => None,
+    };
+    let journal_path = journal::path(folder);
+    let chain = if journal_path.exists() {
+        journal::Reader::open(&journal_path)?.chains()?.pop()
+    } else {
+        None
+    };
+    Ok(AtRest {
+        running: false,
+        identity: Identified {
+            node_id: identity.node_id,
+            venue_id: identity.venue_id,
+            label: identity.label,
+        },
+        revoked: store::is_revoked(folder),
+        replica: counted.map(|counted| ReplicaAtRest {
+            position: counted.position.0,
+            tickets: counted.tickets,
+            sound: counted.digest == counted.stored,
+        }),
+        journal: chain.map(|chain| JournalAtRest {
+            head: chain.head,
+            unacknowledged: chain.head.seq - chain.acknowledged.map_or(0, |ack| ack.seq),
+        }),
+    })
+}
+
+fn show_at_rest(at_rest: &AtRest, output: &mut impl Write) -> io::Result<()> {
+    writeln!(output, "not running; from its files:")?;
+    writeln!(
+        output,
+        "node       {} ({})",
+        at_rest.identity.label, at_rest.identity.node_id
+    )?;
+    writeln!(output, "venue      {}", at_rest.identity.venue_id)?;
+    if at_rest.revoked {
+        writeln!(output, "revoked    by the core")?;
+    }
+    match &at_rest.replica {
+        Some(replica) => writeln!(
+            output,
+            "replica    position {}, {} tickets, {}",
+            replica.position,
+            replica.tickets,
+            if replica.sound {
+                "sound"
+            } else {
+                "DAMAGED: it will be fetched anew"
+            }
+        )?,
+        None => writeln!(output, "replica    none")?,
+    }
+    match &at_rest.journal {
+        Some(journal) => writeln!(
+            output,
+            "journal    {} rows, {} not acknowledged",
+            journal.head.seq, journal.unacknowledged
+        ),
+        None => writeln!(output, "journal    none"),
+    }
+}

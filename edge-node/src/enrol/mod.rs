@@ -1,0 +1,218 @@
+//! Joining a venue: one code, one request, one identity (`ADMISSION` section 10).
+//!
+//! The keys are made here and never leave. The pending key is on disk before the request goes out,
+//! so that an answer lost on the way can be asked for again with the same code and key.
+
+mod authority;
+
+use std::{fs, io, path::Path, time::Duration};
+
+use eventify_protocol::{
+    enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest},
+    error::ErrorBody,
+};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+
+use crate::{
+    SOFTWARE, durable_file,
+    identity::{Identity, IdentityError},
+};
+
+const PENDING_KEY: &str = "enrolment.key.pem";
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// Why the node did not join.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// It has an identity already.
+    #[error(
+        "this node is enrolled already as {0}; a new instance needs an empty data directory, since \
+         an instance's id is never used again"
+    )]
+    AlreadyEnrolled(String),
+    /// Keys could not be made or read.
+    #[error("the node's keys: {0}")]
+    Keys(String),
+    /// Disk.
+    #[error("{what}: {error}")]
+    Disk {
+        /// What was done.
+        what: String,
+        /// Why it failed.
+        error: io::Error,
+    },
+    /// No safe connection to the core. Nothing was sent.
+    #[error(
+        "no safe connection to {core}: {reason}; nothing was sent. Check the address in the code \
+         and that no other server answers there"
+    )]
+    Connection {
+        /// The address in the code.
+        core: String,
+        /// The chain of causes.
+        reason: String,
+    },
+    /// The core said no.
+    #[error("the core refused the enrolment ({code}): {message}")]
+    Refused {
+        /// Stable code.
+        code: String,
+        /// For people.
+        message: String,
+    },
+    /// The core's answer makes no sense.
+    #[error("the core's answer can't be used: {0}")]
+    Answer(String),
+    /// The identity could not be stored.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// Enrols this machine with a code and stores its identity in `data_dir`.
+///
+/// # Errors
+/// See [`EnrolError`]; the node is then as little enrolled as before.
+pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, EnrolError> {
+    if Identity::exists(data_dir) {
+        return Err(EnrolError::AlreadyEnrolled(
+            Identity::load(data_dir)?.node_id.to_string(),
+        ));
+    }
+    durable_file::private_folder(data_dir).map_err(|error| EnrolError::Disk {
+        what: format!("{}", data_dir.display()),
+        error,
+    })?;
+    let key = pending_key(data_dir)?;
+    let request = EnrolmentRequest {
+        secret: code.secret.to_text(),
+        csr: signing_request(&key)?,
+        software: SOFTWARE.to_owned(),
+    };
+    let answer = send(code, &request).await?;
+    let identity = identity(code, answer, &key)?;
+    identity.save(data_dir)?;
+    forget_pending_key(data_dir)?;
+    Ok(identity)
+}
+
+/// The key of an enrolment that was begun, or a new one.
+fn pending_key(data_dir: &Path) -> Result<KeyPair, EnrolError> {
+    let path = data_dir.join(PENDING_KEY);
+    match fs::read_to_string(&path) {
+        Ok(pem) => KeyPair::from_pem(&pem).map_err(|e| EnrolError::Keys(e.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = new_key()?;
+            durable_file::replace(&path, key.serialize_pem().as_bytes()).map_err(|error| {
+                EnrolError::Disk {
+                    what: format!("{}", path.display()),
+                    error,
+                }
+            })?;
+            Ok(key)
+        }
+        Err(error) => Err(EnrolError::Disk {
+            what: format!("{}", path.display()),
+            error,
+        }),
+    }
+}
+
+fn forget_pending_key(data_dir: &Path) -> Result<(), EnrolError> {
+    let path = data_dir.join(PENDING_KEY);
+    fs::remove_file(&path).map_err(|error| EnrolError::Disk {
+        what: format!("removing {}", path.display()),
+        error,
+    })
+}
+
+/// P-256: what every broker's TLS takes as a client certificate.
+fn new_key() -> Result<KeyPair, EnrolError> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|e| EnrolError::Keys(e.to_string()))
+}
+
+fn signing_request(key: &KeyPair) -> Result<String, EnrolError> {
+    let empty: Vec<String> = Vec::new();
+    CertificateParams::new(empty)
+        .and_then(|parameters| parameters.serialize_request(key))
+        .and_then(|request| request.pem())
+        .map_err(|error| EnrolError::Keys(error.to_string()))
+}
+
+async fn send(
+    code: &EnrolmentCode,
+    request: &EnrolmentRequest,
+) -> Result<EnrolmentAnswer, EnrolError> {
+    let unreachable = |error: reqwest::Error| EnrolError::Connection {
+        core: code.core.clone(),
+        reason: causes(&error),
+    };
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(authority::client_config(code.authority))
+        .timeout(REQUEST_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .https_only(true)
+        .build()
+        .map_err(unreachable)?;
+    let url = format!("{}/fleet/enrolments", code.core.trim_end_matches('/'));
+    let mut response = client
+        .post(url)
+        .json(request)
+        .send()
+        .await
+        .map_err(unreachable)?;
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.map_err(unreachable)? {
+        body.extend_from_slice(&part);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(EnrolError::Answer(format!(
+                "more than {MAX_ANSWER_BYTES} bytes"
+            )));
+        }
+    }
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|e| EnrolError::Answer(e.to_string()));
+    }
+    Err(match serde_json::from_slice::<ErrorBody>(&body) {
+        Ok(body) => EnrolError::Refused {
+            code: body.error.code,
+            message: body.error.message,
+        },
+        Err(_) => EnrolError::Answer(format!("HTTP status {status}")),
+    })
+}
+
+fn identity(
+    code: &EnrolmentCode,
+    answer: EnrolmentAnswer,
+    key: &KeyPair,
+) -> Result<Identity, EnrolError> {
+    let identity = Identity {
+        node_id: answer.node_id,
+        venue_id: answer.venue_id,
+        label: answer.label,
+        core: code.core.clone(),
+        broker: answer.broker,
+        certificate_chain: answer.certificate_chain,
+        private_key: key.serialize_pem(),
+        lan_key: new_key()?.serialize_pem(),
+        root_key: answer.root_key,
+        key_set: answer.key_set,
+    };
+    identity.first_key_set().map_err(EnrolError::Answer)?;
+    crate::link::check_identity(&identity).map_err(EnrolError::Answer)?;
+    Ok(identity)
+}
+
+/// An error with all that caused it, for people.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

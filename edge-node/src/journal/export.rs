@@ -1,0 +1,86 @@
+//! The journal as JSON lines, the chain checked on the way out: for an administrator's evidence, and
+//! for a core that lost what a node still has (`ADMISSION` 4.4).
+
+use std::io::{self, Write};
+
+use eventify_protocol::{
+    hash::Hash32,
+    sync::{JournalHead, JournalRow},
+};
+use serde::Serialize;
+
+use super::{Chain, JournalError, Reader};
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Exported {
+    /// Chains.
+    pub chains: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// Why an export ended early. What was written until then is sound.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The journal can't be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The output can't be written.
+    #[error("writing the export: {0}")]
+    Output(#[from] io::Error),
+    /// A row is not the one that was written, or one is missing before it.
+    #[error(
+        "the chain of incarnation {} breaks after row {}: keep the file, it is evidence, and tell \
+         support", .0.incarnation, .0.seq
+    )]
+    Broken(JournalHead),
+}
+
+/// One line of the export.
+#[derive(Serialize)]
+struct Line<'a> {
+    hash: Hash32,
+    #[serde(flatten)]
+    row: &'a JournalRow,
+}
+
+/// Writes every row of every chain, oldest first, each with its hash.
+///
+/// # Errors
+/// See [`ExportError`].
+pub fn export(reader: &Reader, output: &mut impl Write) -> Result<Exported, ExportError> {
+    let mut exported = Exported::default();
+    for chain in reader.chains()? {
+        exported.chains += 1;
+        exported.rows += export_chain(reader, &chain, output)?;
+    }
+    output.flush()?;
+    Ok(exported)
+}
+
+fn export_chain(
+    reader: &Reader,
+    chain: &Chain,
+    output: &mut impl Write,
+) -> Result<u64, ExportError> {
+    let mut head = chain.base;
+    let mut rows = 0;
+    reader.for_each_after(chain, chain.base.seq, |stored, sealed| {
+        if stored != sealed.hash() || !head.is_followed_by(sealed.row()) {
+            return Err(ExportError::Broken(head));
+        }
+        head = sealed.head();
+        rows += 1;
+        serde_json::to_writer(
+            &mut *output,
+            &Line {
+                hash: stored,
+                row: sealed.row(),
+            },
+        )
+        .map_err(io::Error::from)?;
+        Ok(output.write_all(b"\n")?)
+    })?;
+    Ok(rows)
+}

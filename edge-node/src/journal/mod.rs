@@ -1,0 +1,165 @@
+//! The journal: what this node decided, hash-chained, durable before anybody is told
+//! (`ADMISSION` sections 3.5 and 4).
+//!
+//! One SQLite file with one writer, a thread of its own. It takes all rows that are waiting, writes
+//! them in one transaction, and only when the disk has them says `Persisted`: under load one `fsync`
+//! serves many scans. If a write fails, it says `Failed` and is gone; the node then ends before any
+//! verdict of that batch leaves. Readers work beside it.
+//!
+//! A scan asked again is answered from here, and admissions are read here before the replica is
+//! asked. Nothing is changed but by retention, which removes old acknowledged rows from the chain's
+//! beginning and keeps the hash that the rest hangs on.
+
+mod export;
+mod reader;
+mod restore;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::ScanId,
+    sync::{Epoch, JournalAck, JournalEntry, JournalRow, RowError, SealedRow},
+    time::CoreTime,
+};
+
+use rusqlite::Connection;
+
+use crate::{config::JournalConfig, writer_thread::WriterThread};
+
+pub use export::{ExportError, Exported, export};
+pub use reader::{Chain, Reader};
+pub use writer::Notice;
+
+use writer::{Command, Writer};
+
+const FILE: &str = "journal.sqlite";
+
+/// Why the journal can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// SQLite, or the disk under it.
+    #[error("journal: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The file is of a newer release, or damaged.
+    #[error("journal: {0}")]
+    Migration(#[from] rusqlite_migration::Error),
+    /// A row that is no row.
+    #[error("journal: {0}")]
+    Row(#[from] RowError),
+    /// A row that doesn't follow the one before.
+    #[error("journal: row {seq} doesn't follow the end of its chain")]
+    NotNext {
+        /// Its number.
+        seq: u64,
+    },
+    /// The thread could not be started.
+    #[error("journal: starting the writer: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Where the journal lies.
+#[must_use]
+pub fn path(data_dir: &Path) -> PathBuf {
+    data_dir.join(FILE)
+}
+
+/// The writer's handle. Dropping it waits until the writer has finished what it was given.
+#[derive(Debug)]
+pub struct Journal {
+    writer: WriterThread<Command>,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// Opens the file, makes it if there is none, and starts the writer. `notify` is called on the
+    /// writer's thread for everything that it has to say.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn open(
+        data_dir: &Path,
+        limits: JournalConfig,
+        notify: impl Fn(Notice) + Send + 'static,
+    ) -> Result<Self, JournalError> {
+        let path = path(data_dir);
+        let connection = schema::open_writer(&path, limits.max_bytes)?;
+        let writer = Writer::new(connection, limits)?;
+        let writer = WriterThread::start("journal", move |waiting| writer.run(waiting, &notify))
+            .map_err(JournalError::Thread)?;
+        Ok(Self { writer, path })
+    }
+
+    /// Appends rows, in the chain's order. `Persisted` follows, or `Failed`.
+    pub fn append(&self, rows: Vec<SealedRow>) {
+        self.writer.command(Command::Append(rows));
+    }
+
+    /// Remembers what the core holds, and no more. Nothing is said about it.
+    pub fn acknowledge(&self, ack: JournalAck) {
+        self.writer.command(Command::Acknowledge(ack));
+    }
+
+    /// Removes acknowledged rows that were decided certainly before `before`.
+    pub fn retire(&self, before: CoreTime) {
+        self.writer.command(Command::Retire(before));
+    }
+
+    /// A reader of its own, for the calling thread.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn reader(&self) -> Result<Reader, JournalError> {
+        Reader::open(&self.path)
+    }
+}
+
+/// Which scan a row is about.
+fn scan_of(row: &JournalRow) -> Option<ScanId> {
+    match &row.entry {
+        JournalEntry::Opened { .. } => None,
+        JournalEntry::Decision(decision) => Some(decision.scan),
+        JournalEntry::Voided { scan, .. } => Some(*scan),
+    }
+}
+
+fn encode_epoch(epoch: &Epoch) -> Vec<u8> {
+    minicbor::to_vec(epoch).expect("writing to a Vec can't fail")
+}
+
+fn read_hash(bytes: &[u8]) -> Result<Hash32, JournalError> {
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+        rusqlite::Error::InvalidColumnType(0, "hash".to_owned(), rusqlite::types::Type::Blob)
+    })?;
+    Ok(Hash32(bytes))
+}
+
+fn to_sql(number: u64) -> i64 {
+    i64::try_from(number).expect("sequence numbers and positions stay below 2^63")
+}
+
+fn from_sql(number: i64) -> u64 {
+    u64::try_from(number).expect("checked by the schema: never negative")
+}
+
+/// The smaller of what the limit and what the disk leave; 0 if nobody can tell.
+fn room(connection: &Connection, limits: &JournalConfig) -> u64 {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let used = pragma("page_count").and_then(|pages| pragma("page_size").map(|page| pages * page));
+    let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(from_sql(used)));
+    within_limit.min(
+        connection
+            .path()
+            .map_or(0, |path| free_bytes(Path::new(path))),
+    )
+}
+
+/// Free space for this process on the disk where a file lies; 0 if nobody can tell.
+#[must_use]
+pub fn free_bytes(path: &Path) -> u64 {
+    rustix::fs::statvfs(path).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+}

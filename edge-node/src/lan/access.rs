@@ -1,0 +1,102 @@
+//! Access tokens: short, opaque, bound to a scanner, in memory only. After a restart every scanner
+//! asks for a new one, which its key entitles it to.
+
+use std::{collections::HashMap, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use eventify_protocol::{hash::Hash32, ids::ScannerId, lan::AccessToken, time::BootTime};
+
+use crate::clock;
+
+/// How long a token lasts, in the node's boottime.
+const LIFE: Duration = Duration::from_secs(600);
+/// Tokens of one scanner at once: one in use, one being fetched, and some lost on the way.
+const MAX_PER_SCANNER: usize = 4;
+
+/// The tokens given out, by their hash.
+#[derive(Debug, Default)]
+pub(super) struct AccessTokens {
+    given: HashMap<Hash32, Given>,
+}
+
+#[derive(Debug)]
+struct Given {
+    scanner: ScannerId,
+    until: BootTime,
+}
+
+impl AccessTokens {
+    /// A new token for a scanner; its oldest one ends if it has too many.
+    pub(super) fn issue(&mut self, scanner: ScannerId, now: BootTime) -> AccessToken {
+        self.given.retain(|_, given| given.until > now);
+        let mut of_scanner: Vec<_> = self
+            .given
+            .iter()
+            .filter(|(_, given)| given.scanner == scanner)
+            .collect();
+        of_scanner.sort_by_key(|(_, given)| given.until);
+        let surplus = (of_scanner.len() + 1).saturating_sub(MAX_PER_SCANNER);
+        let oldest: Vec<Hash32> = of_scanner
+            .iter()
+            .take(surplus)
+            .map(|(hash, _)| **hash)
+            .collect();
+        for hash in oldest {
+            self.given.remove(&hash);
+        }
+        let token = URL_SAFE_NO_PAD.encode(clock::entropy::<32>());
+        let until = now.plus(LIFE);
+        self.given
+            .insert(Hash32::of(token.as_bytes()), Given { scanner, until });
+        AccessToken {
+            token,
+            expires_in: LIFE.as_secs(),
+        }
+    }
+
+    /// To whom a token was given, if it still counts. Looked up by its hash, so that the time it
+    /// takes tells nothing about other tokens.
+    pub(super) fn holder(&self, token: &str, now: BootTime) -> Option<ScannerId> {
+        let given = self.given.get(&Hash32::of(token.as_bytes()))?;
+        (given.until > now).then_some(given.scanner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_token_is_its_scanners_until_its_time_is_over() {
+        let mut tokens = AccessTokens::default();
+        let scanner = ScannerId(Uuid::from_u128(1));
+        let now = BootTime(5_000_000_000);
+        let token = tokens.issue(scanner, now).token;
+        assert_eq!(tokens.holder(&token, now), Some(scanner));
+        assert_eq!(
+            tokens.holder(&token, now.plus(LIFE).minus(Duration::from_nanos(1))),
+            Some(scanner)
+        );
+        assert_eq!(tokens.holder(&token, now.plus(LIFE)), None);
+        assert_eq!(tokens.holder("guessed", now), None);
+    }
+
+    #[test]
+    fn the_oldest_token_ends_when_a_scanner_asks_for_too_many() {
+        let mut tokens = AccessTokens::default();
+        let scanner = ScannerId(Uuid::from_u128(1));
+        let at = |second: u64| BootTime(second * 1_000_000_000);
+        let first = tokens.issue(scanner, at(1)).token;
+        let others: Vec<_> = (2..=4)
+            .map(|second| tokens.issue(scanner, at(second)).token)
+            .collect();
+        assert!(tokens.holder(&first, at(4)).is_some());
+        let newest = tokens.issue(scanner, at(5)).token;
+        assert_eq!(tokens.holder(&first, at(5)), None);
+        for token in others.iter().chain([&newest]) {
+            assert!(tokens.holder(token, at(5)).is_some());
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Everything that a request can be told instead of what it asked for.
+
+use std::any::Any;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use eventify_protocol::{
+    error::{ErrorBody, ErrorDetail, FieldIssue},
+    lan::signature::SignatureError,
+};
+
+use super::request::{MAX_BODY_BYTES, correlation};
+use crate::owner::NoVerdict;
+
+/// See the messages; [`ApiError::status_and_code`] has the words for programs.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("the body is not the JSON of this request: {0}")]
+    Malformed(String),
+    #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
+    BodyTooLarge,
+    #[error("the body did not come in time")]
+    BodyTimeout,
+    #[error("the body broke off")]
+    BodyBroken,
+    #[error("the public key is not an Ed25519 key in base64url without padding")]
+    BadPublicKey,
+    #[error("the label must have 1 to 64 characters")]
+    BadLabel,
+    #[error("the pairing code is unknown, used or expired; have the node show a new one")]
+    UnknownCode,
+    #[error("this node is paired with as many scanners as it takes")]
+    TooManyScanners,
+    #[error("the request is not signed as this API asks")]
+    NotSigned,
+    #[error("the signature is not accepted: {0}")]
+    Signature(#[from] SignatureError),
+    #[error("this scanner is not paired with this node")]
+    UnknownScanner,
+    #[error("the access token is unknown or expired; get a new one from /v1/tokens")]
+    TokenExpired,
+    #[error("this scanner may not scan for this gate")]
+    GateNotAllowed,
+    #[error("the scan id was used before, for another scanner, gate or token")]
+    ScanIdConflict,
+    #[error("the node has as much to do as it takes; ask again with the same scan id")]
+    Busy,
+    #[error("the node is stopping or its disk fails; ask again with the same scan id")]
+    NodeFault,
+    #[error("the node could not store this; see its log")]
+    NotStored,
+    #[error("there is nothing at this address")]
+    NotFound,
+    #[error("this address takes another method")]
+    MethodNotAllowed,
+    #[error("something broke in the node; its log has the correlation id")]
+    Internal,
+}
+
+impl ApiError {
+    fn status_and_code(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
+            Self::BodyBroken => (StatusCode::BAD_REQUEST, "body_broken"),
+            Self::BadPublicKey | Self::BadLabel => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "validation_error")
+            }
+            Self::UnknownCode => (StatusCode::FORBIDDEN, "pairing_code_unknown"),
+            Self::TooManyScanners => (StatusCode::CONFLICT, "too_many_scanners"),
+            Self::NotSigned => (StatusCode::UNAUTHORIZED, "not_signed"),
+            Self::Signature(_) => (StatusCode::UNAUTHORIZED, "signature_invalid"),
+            Self::UnknownScanner => (StatusCode::UNAUTHORIZED, "scanner_unknown"),
+            Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
+            Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
+            Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
+            Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        }
+    }
+
+    fn details(&self) -> Vec<FieldIssue> {
+        let field = if matches!(self, Self::BadPublicKey) {
+            "publicKey"
+        } else if matches!(self, Self::BadLabel) {
+            "label"
+        } else {
+            return Vec::new();
+        };
+        vec![FieldIssue {
+            field: field.to_owned(),
+            issue: "invalid".to_owned(),
+        }]
+    }
+}
+
+impl From<NoVerdict> for ApiError {
+    fn from(reason: NoVerdict) -> Self {
+        match reason {
+            NoVerdict::Busy => Self::Busy,
+            NoVerdict::ScanIdConflict => Self::ScanIdConflict,
+            NoVerdict::Stopping => Self::NodeFault,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, code) = self.status_and_code();
+        tracing::info!(code, status = status.as_u16(), "refused");
+        let error = ErrorDetail {
+            code: code.to_owned(),
+            message: self.to_string(),
+            details: self.details(),
+            correlation_id: correlation(),
+        };
+        let mut response = (status, Json(ErrorBody { error })).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+pub(super) async fn not_found() -> ApiError {
+    ApiError::NotFound
+}
+
+pub(super) async fn method_not_allowed() -> ApiError {
+    ApiError::MethodNotAllowed
+}
+
+/// A panic in a handler is a defect: logged, and answered like any other error.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that the layer asks for"
+)]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(
+        code = "internal_error",
+        what = what.unwrap_or("no text"),
+        "a handler panicked"
+    );
+    ApiError::Internal.into_response()
+}

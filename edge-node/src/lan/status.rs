@@ -1,0 +1,55 @@
+//! `GET /v1/status` and `GET /v1/stream`: how the node is, once and from now on.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Json,
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
+use eventify_protocol::lan::{NodeStatus, StreamEvent};
+use futures_util::{Stream, StreamExt as _, stream};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{Lan, error::ApiError};
+
+pub(super) async fn status(State(lan): State<Arc<Lan>>) -> Result<Json<NodeStatus>, ApiError> {
+    Ok(Json(lan.status().await?))
+}
+
+/// Begins with the counts as they are; the mode follows within a second, and then at least every
+/// second. A listener that is too slow misses some, and the next one says it all again.
+pub(super) async fn stream(
+    State(lan): State<Arc<Lan>>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let listener = lan.owner.listen();
+    let counts = StreamEvent::Counts {
+        gates: lan.owner.latest().gates.clone(),
+    };
+    let following = stream::unfold(listener, |mut listener| async move {
+        loop {
+            match listener.recv().await {
+                Ok(event) => return Some((event, listener)),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    let stop = lan.stop.clone().cancelled_owned();
+    let events = stream::once(async move { counts })
+        .chain(following)
+        .map(|event| Ok(encode(&event)))
+        .take_until(stop);
+    Sse::new(events).keep_alive(KeepAlive::default())
+}
+
+fn encode(event: &StreamEvent) -> Event {
+    let name = match event {
+        StreamEvent::Mode { .. } => "mode",
+        StreamEvent::Counts { .. } => "counts",
+    };
+    Event::default()
+        .event(name)
+        .json_data(event)
+        .unwrap_or_else(|_| Event::default().comment("an event that is no JSON"))
+}

@@ -1,0 +1,182 @@
+//! One connection, from the handshake to its end. The only file that says `rumqttc`.
+
+use std::time::Duration;
+
+use eventify_protocol::sync::{Envelope, MAX_MESSAGE_BYTES, Up, topic};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, SubscribeReasonCode,
+    TlsConfiguration, Transport,
+};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
+
+use super::{Ends, LinkEvent, Settings, is_urgent, read};
+
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT_SECONDS: u64 = 3;
+/// Requests that the library holds before they are written: as few as it can work with, so that a
+/// scan never waits behind more than this.
+const LIBRARY_QUEUE: usize = 2;
+/// Topic, packet id and header beside the message.
+const PACKET_OVERHEAD: usize = 256;
+
+/// How a connection ended.
+pub(super) struct Ended {
+    pub(super) was_connected: bool,
+    pub(super) reason: Reason,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Reason {
+    #[error("{0}")]
+    Lost(#[from] Box<rumqttc::ConnectionError>),
+    #[error("nothing was heard for too long")]
+    Silent,
+    #[error("the broker refused the subscription to the node's own topics")]
+    Refused,
+    #[error("the client has stopped")]
+    Client,
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+/// Connects, subscribes, and carries messages both ways until something goes wrong. The library's
+/// event loop lives and dies here.
+pub(super) async fn run(settings: &Settings, ends: &mut Ends) -> Ended {
+    let (client, event_loop) = build(settings);
+    let filter = topic::down_filter(settings.node);
+    if client.try_subscribe(filter, QoS::AtLeastOnce).is_err() {
+        return Ended {
+            was_connected: false,
+            reason: Reason::Client,
+        };
+    }
+    let subscribed = Notify::new();
+    let mut hearing = Hearing {
+        settings,
+        events: &ends.events,
+        subscribed: &subscribed,
+        connected: false,
+    };
+    // Two long futures side by side: the library's own is never cancelled between two packets.
+    let reason = tokio::select! {
+        reason = hearing.run(event_loop) => reason,
+        reason = say(settings, &client, &mut ends.urgent, &mut ends.patient, &subscribed) => reason,
+    };
+    Ended {
+        was_connected: hearing.connected,
+        reason,
+    }
+}
+
+fn build(settings: &Settings) -> (AsyncClient, EventLoop) {
+    let Settings {
+        node, broker, tls, ..
+    } = settings;
+    let mut options = MqttOptions::new(node.to_string(), &broker.host, broker.port);
+    let limit = MAX_MESSAGE_BYTES + PACKET_OVERHEAD;
+    options
+        .set_clean_session(true)
+        .set_keep_alive(KEEP_ALIVE)
+        .set_max_packet_size(limit, limit)
+        .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
+            tls.clone(),
+        )));
+    let (client, mut event_loop) = AsyncClient::new(options, LIBRARY_QUEUE);
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    network.set_connection_timeout(CONNECT_TIMEOUT_SECONDS);
+    event_loop.set_network_options(network);
+    (client, event_loop)
+}
+
+struct Hearing<'a> {
+    settings: &'a Settings,
+    events: &'a tokio::sync::mpsc::Sender<LinkEvent>,
+    subscribed: &'a Notify,
+    connected: bool,
+}
+
+impl Hearing<'_> {
+    async fn run(&mut self, mut event_loop: EventLoop) -> Reason {
+        let silence = self.settings.limits.silence;
+        let mut deadline = Instant::now() + silence;
+        loop {
+            let event = match timeout_at(deadline, event_loop.poll()).await {
+                Err(_) => return Reason::Silent,
+                Ok(Err(error)) => return Reason::Lost(Box::new(error)),
+                Ok(Ok(event)) => event,
+            };
+            let Event::Incoming(packet) = event else {
+                continue;
+            };
+            if let Err(reason) = self.heard(packet).await {
+                return reason;
+            }
+            deadline = Instant::now() + silence;
+        }
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other packets are the library's own"
+    )]
+    async fn heard(&mut self, packet: Packet) -> Result<(), Reason> {
+        let event = match packet {
+            Packet::SubAck(ack) => {
+                if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
+                    return Err(Reason::Refused);
+                }
+                self.connected = true;
+                self.subscribed.notify_one();
+                LinkEvent::Connected
+            }
+            Packet::Publish(publish) => {
+                match read(self.settings.node, &publish.topic, &publish.payload) {
+                    Ok(message) => LinkEvent::Message(Box::new(message)),
+                    Err(error) => {
+                        tracing::warn!(code = error.code(), %error, "message not understood; dropped");
+                        return Ok(());
+                    }
+                }
+            }
+            _ => return Ok(()),
+        };
+        self.events.send(event).await.map_err(|_| Reason::Stopping)
+    }
+}
+
+async fn say(
+    settings: &Settings,
+    client: &AsyncClient,
+    urgent: &mut tokio::sync::mpsc::Receiver<Envelope<Up>>,
+    patient: &mut tokio::sync::mpsc::Receiver<Envelope<Up>>,
+    subscribed: &Notify,
+) -> Reason {
+    subscribed.notified().await;
+    loop {
+        let message = tokio::select! {
+            biased;
+            message = urgent.recv() => message,
+            message = patient.recv() => message,
+        };
+        let Some(message) = message else {
+            return Reason::Stopping;
+        };
+        let topic = topic::up(settings.node, &message.body);
+        let qos = if is_urgent(&message.body) {
+            QoS::AtMostOnce
+        } else {
+            QoS::AtLeastOnce
+        };
+        if client
+            .publish(topic, qos, false, message.to_bytes())
+            .await
+            .is_err()
+        {
+            return Reason::Client;
+        }
+    }
+}

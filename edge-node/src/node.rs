@@ -1,0 +1,167 @@
+//! A running node: its owner, its line, its LAN API and its control socket, started and stopped
+//! together.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use eventify_protocol::{hash::Hash32, ids::GateId, lan::PairingCode};
+use tokio::sync::oneshot;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    control, durable_file,
+    identity::Identity,
+    instance_lock::InstanceLock,
+    lan::{self, Bound, Lan, Place, Scanners},
+    link,
+    owner::{self, Fatal, Handle, Parts, StartError},
+};
+
+/// A node at work. Dropping it stops it; [`Node::stop`] also waits for the end.
+#[derive(Debug)]
+pub struct Node {
+    handle: Handle,
+    lan: Arc<Lan>,
+    address: SocketAddr,
+    ending: oneshot::Receiver<Result<(), Fatal>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    _lock: InstanceLock,
+}
+
+impl Node {
+    /// Starts a node on this runtime. When it returns, the LAN API answers.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
+        let folder = &config.data_dir;
+        let identity = Identity::load(folder)?;
+        durable_file::private_folder(folder).map_err(|error| StartError::System {
+            what: format!("taking the rights of others from {}", folder.display()),
+            error,
+        })?;
+        let lock = InstanceLock::take(folder).map_err(|error| StartError::System {
+            what: format!(
+                "locking {}; is another node running on it?",
+                folder.display()
+            ),
+            error,
+        })?;
+        let scanners = Scanners::load(folder)?;
+        let bound = Bound::new(&identity, config.lan.listen).await?;
+        let address = bound.address;
+        let place = place(config, &identity, address).map_err(StartError::Unusable)?;
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let (link, keep_open) =
+            link::open(&identity, config.link, stop.clone()).map_err(StartError::Unusable)?;
+        let parts = Parts {
+            config,
+            identity: &identity,
+            clock,
+            link,
+            stop: stop.clone(),
+        };
+        let (handle, ending) = owner::start(parts)?;
+        let names = (identity.node_id, identity.venue_id);
+        let lan = Arc::new(Lan::new(
+            names,
+            clock,
+            handle.clone(),
+            scanners,
+            place,
+            stop.clone(),
+        ));
+        let control = control::listen(folder, Arc::clone(&lan), stop.clone()).map_err(|error| {
+            StartError::System {
+                what: "opening the control socket".to_owned(),
+                error,
+            }
+        })?;
+        tasks.spawn(keep_open);
+        tasks.spawn(control);
+        let router = lan::router(Arc::clone(&lan));
+        tasks.spawn(bound.serve(router, config.lan.max_connections, stop.clone()));
+        tasks.close();
+        tracing::info!(node = %identity.node_id, venue = %identity.venue_id, %address, "started");
+        Ok(Self {
+            handle,
+            lan,
+            address,
+            ending,
+            stop,
+            tasks,
+            _lock: lock,
+        })
+    }
+
+    /// Asks the owner, as the LAN API does.
+    #[must_use]
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Where the LAN API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A one-time code that pairs a scanner; `gates` narrows what it may scan for.
+    #[must_use]
+    pub fn pairing_code(&self, gates: Option<Vec<GateId>>) -> PairingCode {
+        self.lan.pairing_code(gates)
+    }
+
+    /// Waits until the node ends by itself, which it does only when it can't go on.
+    ///
+    /// # Errors
+    /// Why it can't.
+    pub async fn ended(&mut self) -> Result<(), Fatal> {
+        (&mut self.ending)
+            .await
+            .unwrap_or(Err(Fatal::Gone("owner")))
+    }
+
+    /// Stops the node and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// Why it could not go on, if it ended before.
+    pub async fn stop(mut self) -> Result<(), Fatal> {
+        self.stop.cancel();
+        let outcome = self.ended().await;
+        self.tasks.wait().await;
+        outcome
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// What scanners are told to connect to.
+fn place(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Place, String> {
+    let key: Hash32 = identity.lan_fingerprint()?;
+    let host = config.lan.advertise.clone().unwrap_or_else(|| {
+        if bound.ip().is_unspecified() {
+            format!("{}:{}", own_host_name(), bound.port())
+        } else {
+            bound.to_string()
+        }
+    });
+    Ok(Place {
+        url: format!("https://{host}"),
+        key,
+    })
+}
+
+/// The machine's name, as scanners may look it up; the loopback address if it has none.
+fn own_host_name() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "127.0.0.1".to_owned(), |name| name.trim().to_owned())
+}

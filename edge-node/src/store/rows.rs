@@ -1,0 +1,164 @@
+//! Feed entries as rows, and what they do to the digest.
+
+use eventify_protocol::sync::{Digest, DigestKey, Epoch, FeedEntry, Position, Subject};
+use eventify_sync::digest;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{StoreError, encode, from_sql, hash, to_sql};
+
+/// Where a complete replica stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) epoch: Epoch,
+    pub(super) position: Position,
+    pub(super) digest: Digest,
+    pub(super) digest_key: DigestKey,
+}
+
+pub(super) fn load_head(connection: &Connection) -> Result<Option<Head>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT epoch, position, digest, digest_key FROM replica WHERE only = 1")?;
+    let mut rows = statement.query(())?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some(Head {
+        epoch: minicbor::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?,
+        position: Position(from_sql(row.get(1)?)),
+        digest: Digest(hash(row.get(2)?)),
+        digest_key: DigestKey(hash(row.get(3)?)),
+    }))
+}
+
+pub(super) fn save_head(connection: &Connection, head: &Head) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO replica (only, epoch, position, digest, digest_key)
+             VALUES (1, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            encode(&head.epoch),
+            to_sql(head.position.0),
+            head.digest.0.0,
+            head.digest_key.0.0,
+        ])?;
+    Ok(())
+}
+
+/// Puts an entry in its subject's place, unless the one held is as new. Returns the digest after it
+/// and by how much the number of tickets has grown.
+pub(super) fn apply(
+    connection: &Connection,
+    digest: Digest,
+    key: &DigestKey,
+    entry: &FeedEntry,
+) -> Result<(Digest, i64), StoreError> {
+    let place = Place::of(&entry.subject);
+    let old = place.read(connection)?;
+    if let Some(old) = &old {
+        let held: FeedEntry = minicbor::decode(old)?;
+        if held.version >= entry.version {
+            return Ok((digest, 0));
+        }
+    }
+    match &entry.value {
+        Some(_) => place.write(connection, &entry.to_bytes())?,
+        None => place.delete(connection)?,
+    }
+    let after = digest::replace(digest, key, old.as_deref(), entry);
+    let growth = i64::from(entry.value.is_some()) - i64::from(old.is_some());
+    Ok((after, if place.is_ticket() { growth } else { 0 }))
+}
+
+/// Adds a row that is not there yet. Returns the digest after it and whether it is a ticket.
+pub(super) fn insert(
+    connection: &Connection,
+    digest: Digest,
+    key: &DigestKey,
+    entry: &FeedEntry,
+) -> Result<(Digest, bool), StoreError> {
+    let place = Place::of(&entry.subject);
+    let bytes = entry.to_bytes();
+    place.insert(connection, &bytes)?;
+    Ok((
+        digest::add(digest, digest::row_hash(key, &bytes)),
+        place.is_ticket(),
+    ))
+}
+
+/// A subject's table and key.
+enum Place {
+    Ticket([u8; 16]),
+    Small(Vec<u8>),
+}
+
+impl Place {
+    fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Ticket(ticket) => Self::Ticket(*ticket.as_uuid().as_bytes()),
+            Subject::Policy
+            | Subject::KeySet
+            | Subject::Node(_)
+            | Subject::Gate(_)
+            | Subject::Performance(_) => Self::Small(encode(subject)),
+        }
+    }
+
+    fn is_ticket(&self) -> bool {
+        matches!(self, Self::Ticket(_))
+    }
+
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Ticket(id) => id,
+            Self::Small(subject) => subject,
+        }
+    }
+
+    fn read(&self, connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql = match self {
+            Self::Ticket(_) => "SELECT bytes FROM tickets WHERE id = ?",
+            Self::Small(_) => "SELECT bytes FROM small WHERE subject = ?",
+        };
+        let mut statement = connection.prepare_cached(sql)?;
+        Ok(statement
+            .query_row([self.key()], |row| row.get(0))
+            .optional()?)
+    }
+
+    fn write(&self, connection: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+        let sql = match self {
+            Self::Ticket(_) => "INSERT OR REPLACE INTO tickets (id, bytes) VALUES (?, ?)",
+            Self::Small(_) => "INSERT OR REPLACE INTO small (subject, bytes) VALUES (?, ?)",
+        };
+        connection
+            .prepare_cached(sql)?
+            .execute(params![self.key(), bytes])?;
+        Ok(())
+    }
+
+    fn insert(&self, connection: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+        let sql = match self {
+            Self::Ticket(_) => "INSERT INTO tickets (id, bytes) VALUES (?, ?)",
+            Self::Small(_) => "INSERT INTO small (subject, bytes) VALUES (?, ?)",
+        };
+        connection
+            .prepare_cached(sql)?
+            .execute(params![self.key(), bytes])?;
+        Ok(())
+    }
+
+    fn delete(&self, connection: &Connection) -> Result<(), StoreError> {
+        let sql = match self {
+            Self::Ticket(_) => "DELETE FROM tickets WHERE id = ?",
+            Self::Small(_) => "DELETE FROM small WHERE subject = ?",
+        };
+        connection.prepare_cached(sql)?.execute([self.key()])?;
+        Ok(())
+    }
+}
+
+/// A row's bytes as an entry; its hash for the digest is over the bytes themselves.
+pub(super) fn read(bytes: &[u8]) -> Result<FeedEntry, StoreError> {
+    Ok(minicbor::decode(bytes)?)
+}

@@ -1,0 +1,52 @@
+//! Opening a replica's file.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+
+use super::StoreError;
+
+/// Pages kept in memory by each connection. An index look-up in a million tickets touches four.
+const CACHE_KIB: i32 = 4_096;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const STATEMENTS: usize = 16;
+
+/// For the one writer: a commit is on the disk when it returns.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+/// For a file that nobody knows yet: it is made durable as a whole when it is finished.
+pub(super) fn open_builder(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "OFF")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    prepare(&mut connection)?;
+    Ok(connection)
+}
+
+/// For readers beside the writer.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_limits(&connection)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    set_limits(connection)?;
+    Migrations::new(vec![M::up(include_str!("schema.sql"))]).to_latest(connection)?;
+    Ok(())
+}
+
+fn set_limits(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    Ok(())
+}
