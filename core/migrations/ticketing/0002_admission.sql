@@ -115,6 +115,7 @@ create table waiting_batches (
     incarnation uuid not null,
     from_seq bigint not null,
     through_seq bigint not null check (through_seq >= from_seq),
+    venue_id uuid not null,
     rows bytea[] not null,
     primary key (node_id, incarnation, from_seq)
 );

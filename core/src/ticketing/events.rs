@@ -183,6 +183,9 @@ pub struct CheckInConflict {
     pub first: Admission,
     /// The other.
     pub second: Admission,
+    /// It is none any more: one of both was never shown.
+    #[serde(default)]
+    pub dissolved: bool,
 }
 
 /// One admission, wherever it was decided.

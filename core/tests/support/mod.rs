@@ -26,7 +26,9 @@ use eventify_core::config::Config;
 use eventify_core::context::{self, Context};
 use eventify_core::interference::Interference;
 use eventify_core::jobs;
+use eventify_core::keys::{self, Lifetime};
 use eventify_stack::{Scope, Stack};
+use tempfile::TempDir;
 
 pub use client::{Answer, User, send};
 use issuer::TestIssuer;
@@ -44,6 +46,8 @@ pub struct TestApp {
     pub interference: Interference,
     issuer: TestIssuer,
     http: reqwest::Client,
+    /// Signing keys of its own.
+    _keys: TempDir,
 }
 
 /// How a test's core differs from the ordinary one.
@@ -100,9 +104,11 @@ impl TestApp {
             .expect("a database and a virtual host");
         let clock = Clock::movable();
         let issuer = TestIssuer::start(clock.clone()).await;
+        let keys = signing_keys(&clock);
         let mut settings = vec![
             ("database.url", scope.database.url().to_owned()),
             ("bus.url", scope.amqp_url.clone()),
+            ("keys.directory", keys.path().display().to_string()),
             (
                 "auth.issuers",
                 format!("[{{ issuer = \"{}\" }}]", issuer.url),
@@ -126,6 +132,7 @@ impl TestApp {
             interference,
             issuer,
             http,
+            _keys: keys,
         }
     }
 
@@ -181,6 +188,17 @@ impl TestApp {
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the core runs")
     }
+}
+
+/// A root key, signing keys and the key set, as `eventify-core keys init` makes them.
+fn signing_keys(clock: &Clock) -> TempDir {
+    let directory = TempDir::new().expect("a scratch directory");
+    let lifetime = Lifetime {
+        from: clock.now().timestamp(),
+        seconds: 400 * 86_400,
+    };
+    keys::init(directory.path(), lifetime, &mut || clock.random_bytes()).expect("keys");
+    directory
 }
 
 /// A template database per set of migrations.

@@ -16,11 +16,12 @@ pub(in crate::fleet) async fn note(
 ) -> DbResult<()> {
     sqlx::query(
         "insert into conflicts as held (conflict_id, ticket_id, order_unknown, first_scan,
-             second_scan, first, second, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)
+             second_scan, first, second, version, dissolved)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          on conflict (conflict_id) do update set order_unknown = excluded.order_unknown,
              first_scan = excluded.first_scan, second_scan = excluded.second_scan,
-             first = excluded.first, second = excluded.second, version = excluded.version
+             first = excluded.first, second = excluded.second, version = excluded.version,
+             dissolved = excluded.dissolved
          where held.version < excluded.version",
     )
     .bind(conflict.conflict_id)
@@ -31,6 +32,7 @@ pub(in crate::fleet) async fn note(
     .bind(Json(&conflict.first))
     .bind(Json(&conflict.second))
     .bind(version)
+    .bind(conflict.dissolved)
     .execute(conn)
     .await?;
     Ok(())
@@ -44,7 +46,7 @@ pub(in crate::fleet) async fn of_scans(
     type Row = (Uuid, Uuid, bool, Json<Admission>, Json<Admission>);
     let rows: Vec<Row> = sqlx::query_as(
         "select conflict_id, ticket_id, order_unknown, first, second from conflicts
-         where second_scan = any($1) order by conflict_id",
+         where second_scan = any($1) and not dissolved order by conflict_id",
     )
     .bind(uuids(scans))
     .fetch_all(conn)
@@ -58,6 +60,7 @@ pub(in crate::fleet) async fn of_scans(
                 order_unknown,
                 first: first.0,
                 second: second.0,
+                dissolved: false,
             },
         );
     Ok(conflicts.collect())

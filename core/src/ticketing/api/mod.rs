@@ -1,10 +1,14 @@
 //! The acts of ticketing: load → decide → one transaction.
 
+pub(super) mod admission;
 pub(super) mod issuing;
+pub(super) mod journal;
 pub(super) mod keys;
 pub(super) mod tickets;
 
-use eventify_protocol::ids::{OrderId, TicketId};
+use eventify_protocol::ids::{NodeId, OrderId, TicketId};
+use eventify_protocol::sync::RowError;
+use eventify_sync::core::admission::ScanIdReused;
 
 use super::model::{IssueError, Refused};
 use crate::db::DbError;
@@ -20,10 +24,20 @@ pub(super) enum Error {
     NotIssued(String),
     #[error("there is no ticket {0}")]
     UnknownTicket(TicketId),
+    #[error("there is no such ticket")]
+    NoSuchTicket,
+    #[error("node {0} is not known")]
+    UnknownNode(NodeId),
+    #[error("node {0} is revoked")]
+    RevokedNode(NodeId),
+    #[error(transparent)]
+    ScanIdReused(#[from] ScanIdReused),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error("tickets can't be issued now: {0}")]
     Issue(#[from] IssueError),
+    #[error("a journal row was damaged after it had been verified: {0}")]
+    Row(#[from] RowError),
     #[error(transparent)]
     Keys(#[from] KeysError),
     #[error(transparent)]
@@ -32,6 +46,9 @@ pub(super) enum Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::retry(error)
+        match error {
+            Error::Row(error) => Self::park(error),
+            other => Self::retry(other),
+        }
     }
 }

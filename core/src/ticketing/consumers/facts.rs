@@ -6,8 +6,9 @@ use crate::db::Tx;
 use crate::event::Received;
 use crate::event_management::events::PerformanceScheduled;
 use crate::failure::Failure;
+use crate::fleet::events::{GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated};
 use crate::order::events::{OrderPaid, OrderRefunded, RefundReason};
-use crate::ticketing::model::{PaidOrder, Performance};
+use crate::ticketing::model::{Batch, PaidOrder, Performance};
 use crate::ticketing::{NAME, api, store};
 
 pub(super) async fn on_performance_scheduled(
@@ -69,5 +70,57 @@ pub(super) async fn on_order_refunded(
         | RefundReason::LatePayment => "refund",
     };
     api::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    Ok(())
+}
+
+pub(super) async fn on_gate_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<GateUpdated>,
+) -> Result<(), Failure> {
+    Ok(store::note_gate(tx, &event.data).await?)
+}
+
+pub(super) async fn on_node_enrolled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeEnrolled>,
+) -> Result<(), Failure> {
+    Ok(store::note_node(tx, &event.data.node).await?)
+}
+
+pub(super) async fn on_node_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeUpdated>,
+) -> Result<(), Failure> {
+    Ok(store::note_node(tx, &event.data.node).await?)
+}
+
+/// From now on its scans are dropped.
+pub(super) async fn on_node_revoked(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeRevoked>,
+) -> Result<(), Failure> {
+    Ok(store::note_node(tx, &event.data.node).await?)
+}
+
+/// What was shown is what happened.
+pub(super) async fn on_journal_accepted(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<JournalAccepted>,
+) -> Result<(), Failure> {
+    let rows = event.data.decode().map_err(Failure::park)?;
+    let batch = Batch {
+        node: event.data.node_id,
+        venue: event.data.venue_id,
+        incarnation: event.data.incarnation,
+        from: event.data.from,
+        through: event.data.to,
+        rows: rows.iter().map(|row| row.bytes().to_vec()).collect(),
+    };
+    api::journal::accept(app, tx, &batch).await?;
     Ok(())
 }

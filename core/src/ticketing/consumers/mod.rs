@@ -1,11 +1,12 @@
 //! What ticketing hears: the other contexts' events, the nodes' scans, and time.
 
 mod facts;
+mod scans;
 mod upkeep;
 
 use std::time::Duration;
 
-use crate::bus::Consumers;
+use crate::bus::{Consumers, Pipe};
 use crate::jobs::Jobs;
 
 /// The job that issues tickets that are late; what brings the missing piece wakes it.
@@ -18,6 +19,12 @@ pub(super) fn consumers() -> Consumers {
         .on(facts::on_performance_scheduled)
         .on(facts::on_order_paid)
         .on(facts::on_order_refunded)
+        .on(facts::on_gate_updated)
+        .on(facts::on_node_enrolled)
+        .on(facts::on_node_updated)
+        .on(facts::on_node_revoked)
+        .on(facts::on_journal_accepted)
+        .pipe(Pipe::Scan, scans::on_scan)
 }
 
 pub(super) fn jobs() -> Jobs {

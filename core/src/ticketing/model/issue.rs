@@ -7,7 +7,7 @@ use eventify_protocol::ids::{EventId, OrderId, PerformanceId, TicketId, UserId, 
 use eventify_protocol::token::{Claims, InvalidClaims, Token};
 use uuid::Uuid;
 
-use super::ticket::{State, Ticket};
+use super::ticket::Ticket;
 use crate::order::events::Item;
 
 /// When and where a performance admits.
@@ -137,7 +137,8 @@ fn ticket(
         category: item.price_category,
         unit_price: item.unit_price,
         hold_id: item.hold_id,
-        state: State::Valid,
+        revoked: None,
+        check_in: None,
         passage: 1,
         revision: claims.revision,
         token: token.as_str().to_owned(),

@@ -1,7 +1,13 @@
 //! Pure decisions of ticketing. Those about entries stand in `eventify_sync::core`.
 
+mod batch;
 mod issue;
+mod ledger;
+mod scan;
 mod ticket;
 
+pub(super) use batch::Batch;
 pub(super) use issue::{IssueError, Margins, PaidOrder, Performance, issue};
-pub(super) use ticket::{Refused, State, Ticket, date};
+pub(super) use ledger::{Changes, Ledger};
+pub(super) use scan::{Gate, KnownConflict, Node, Scan, Sight};
+pub(super) use ticket::{Refused, Ticket, date};

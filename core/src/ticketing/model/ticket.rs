@@ -7,7 +7,7 @@ use eventify_protocol::ids::{
 use eventify_protocol::money::Money;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
-use eventify_sync::core::{CheckIn, Standing};
+use eventify_sync::core::{CheckIn, Conflict, Standing};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
@@ -31,7 +31,10 @@ pub(in crate::ticketing) struct Ticket {
     pub(in crate::ticketing) category: CategoryCode,
     pub(in crate::ticketing) unit_price: Money,
     pub(in crate::ticketing) hold_id: HoldId,
-    pub(in crate::ticketing) state: State,
+    /// Why it was taken back, if it was.
+    pub(in crate::ticketing) revoked: Option<String>,
+    /// The entry that counts in the present passage.
+    pub(in crate::ticketing) check_in: Option<CheckIn>,
     pub(in crate::ticketing) passage: i32,
     pub(in crate::ticketing) revision: u32,
     /// The token's text: whoever has it can use the ticket.
@@ -44,15 +47,13 @@ pub(in crate::ticketing) struct Ticket {
     pub(in crate::ticketing) version: i32,
 }
 
-/// Whether a ticket can still be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::ticketing) enum State {
-    /// Not used yet.
+/// As in the table and in answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ticketing) enum Status {
     Valid,
-    /// Refunded, cancelled or replaced, and why. A ticket that was used can be revoked too.
-    Revoked(String),
-    /// Used by this entry.
-    Used(CheckIn),
+    /// Refunded, cancelled or replaced; a ticket that was used can be revoked too.
+    Revoked,
+    Used,
 }
 
 /// What can't be done with a ticket in its state.
@@ -64,20 +65,12 @@ pub(in crate::ticketing) enum Refused {
     Used,
 }
 
-impl State {
-    /// As in the table and in answers.
-    pub(in crate::ticketing) fn name(&self) -> &'static str {
+impl Status {
+    pub(in crate::ticketing) fn name(self) -> &'static str {
         match self {
             Self::Valid => "valid",
-            Self::Revoked(_) => "revoked",
-            Self::Used(_) => "used",
-        }
-    }
-
-    pub(in crate::ticketing) fn revoked_reason(&self) -> Option<&str> {
-        match self {
-            Self::Revoked(reason) => Some(reason),
-            Self::Valid | Self::Used(_) => None,
+            Self::Revoked => "revoked",
+            Self::Used => "used",
         }
     }
 }
@@ -114,43 +107,55 @@ impl Ticket {
         }
     }
 
-    /// Takes it back; one that was taken back before stays as it is.
+    pub(in crate::ticketing) fn status(&self) -> Status {
+        match (&self.revoked, &self.check_in) {
+            (Some(_), _) => Status::Revoked,
+            (None, Some(_)) => Status::Used,
+            (None, None) => Status::Valid,
+        }
+    }
+
+    /// Its entries, with those beside the check-in.
+    pub(in crate::ticketing) fn standing(&self, conflicts: Vec<Conflict>) -> Standing {
+        Standing {
+            revoked: self.revoked.is_some(),
+            check_in: self.check_in,
+            conflicts,
+        }
+    }
+
+    /// Takes it back.
     pub(in crate::ticketing) fn revoke(
         self,
         reason: &str,
         at: DateTime<Utc>,
     ) -> Result<Self, Refused> {
-        match self.state {
-            State::Revoked(_) => Err(Refused::Revoked),
-            State::Valid | State::Used(_) => Ok(Self {
-                state: State::Revoked(reason.to_owned()),
-                ..self
-            }
-            .changed(at)),
+        if self.revoked.is_some() {
+            return Err(Refused::Revoked);
         }
+        let revoked = Some(reason.to_owned());
+        Ok(Self { revoked, ..self }.changed(at))
     }
 
     /// The next revision, whose token is to be signed.
     pub(in crate::ticketing) fn next_revision(self, at: DateTime<Utc>) -> Result<Self, Refused> {
-        match self.state {
-            State::Valid => Ok(Self {
-                revision: self.revision + 1,
-                ..self
+        match self.status() {
+            Status::Valid => {
+                let revision = self.revision + 1;
+                Ok(Self { revision, ..self }.changed(at))
             }
-            .changed(at)),
-            State::Revoked(_) => Err(Refused::Revoked),
-            State::Used(_) => Err(Refused::Used),
+            Status::Revoked => Err(Refused::Revoked),
+            Status::Used => Err(Refused::Used),
         }
     }
 
     /// The ticket after its entries have changed.
-    pub(in crate::ticketing) fn with_entries(self, standing: &Standing, at: DateTime<Utc>) -> Self {
-        let state = match (self.state, standing.check_in) {
-            (State::Revoked(reason), _) => State::Revoked(reason),
-            (State::Valid | State::Used(_), Some(check_in)) => State::Used(check_in),
-            (State::Valid | State::Used(_), None) => State::Valid,
-        };
-        Self { state, ..self }.changed(at)
+    pub(in crate::ticketing) fn entered(
+        self,
+        check_in: Option<CheckIn>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self { check_in, ..self }.changed(at)
     }
 
     /// What gates need of it.
@@ -167,10 +172,10 @@ impl Ticket {
             token_hash: self.token_hash.0,
             not_before: self.not_before,
             expiry: self.expiry,
-            state: match &self.state {
-                State::Valid => TicketState::Valid,
-                State::Revoked(_) => TicketState::Revoked,
-                State::Used(check_in) => TicketState::Used {
+            state: match (&self.revoked, &self.check_in) {
+                (Some(_), _) => TicketState::Revoked,
+                (None, None) => TicketState::Valid,
+                (None, Some(check_in)) => TicketState::Used {
                     scan_id: check_in.scan,
                     gate_id: check_in.gate,
                     at: date(check_in.at.earliest),

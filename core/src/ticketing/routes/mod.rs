@@ -1,5 +1,6 @@
 //! HTTP of ticketing.
 
+mod check_in;
 mod keys;
 mod tickets;
 
@@ -8,7 +9,7 @@ use super::model::Refused;
 use crate::http::{ApiError, Routes};
 
 pub(super) fn routes() -> Routes {
-    tickets::routes(keys::routes(Routes::new()))
+    check_in::routes(tickets::routes(keys::routes(Routes::new())))
 }
 
 impl From<Error> for ApiError {
@@ -16,11 +17,16 @@ impl From<Error> for ApiError {
         let text = error.to_string();
         match error {
             Error::UnknownOrder(_) => Self::not_found("order_not_found", text),
-            Error::UnknownTicket(_) => Self::not_found("ticket_not_found", text),
+            Error::UnknownTicket(_) | Error::NoSuchTicket => {
+                Self::not_found("ticket_not_found", text)
+            }
             Error::NotIssued(_) => Self::conflict("tickets_not_issued", text),
             Error::Refused(Refused::Revoked) => Self::conflict("ticket_revoked", text),
             Error::Refused(Refused::Used) => Self::conflict("ticket_used", text),
             Error::Issue(_) => Self::conflict("tickets_not_issued", text).retry_after(5),
+            Error::UnknownNode(_) | Error::RevokedNode(_) => Self::forbidden(text),
+            Error::ScanIdReused(_) => Self::unprocessable("scan_id_reused", text),
+            Error::Row(error) => Self::internal(error),
             Error::Keys(error) => Self::internal(error),
             Error::Db(error) => error.into(),
         }

@@ -20,7 +20,7 @@ use crate::http::{
 };
 use crate::ticketing::api::issuing::Outcome;
 use crate::ticketing::api::{self, Error};
-use crate::ticketing::model::{Performance, State as TicketState, Ticket, date};
+use crate::ticketing::model::{Performance, Ticket, date};
 use crate::ticketing::{NAME, store};
 
 const ISSUERS: &[Role] = &[Role::Admin, Role::Support];
@@ -240,9 +240,9 @@ async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<Str
     if caller.principal()?.user_id != ticket.customer_id.as_uuid() {
         return Err(ApiError::forbidden("this ticket belongs to somebody else"));
     }
-    match ticket.state {
-        TicketState::Revoked(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
-        TicketState::Valid | TicketState::Used(_) => Ok(ticket.token),
+    match ticket.revoked {
+        Some(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
+        None => Ok(ticket.token),
     }
 }
 
@@ -293,11 +293,7 @@ impl Reason {
 
 impl View {
     fn of(ticket: Ticket) -> Self {
-        let (revoked_reason, used) = match &ticket.state {
-            TicketState::Valid => (None, None),
-            TicketState::Revoked(reason) => (Some(reason.clone()), None),
-            TicketState::Used(check_in) => (None, Some(*check_in)),
-        };
+        let status = ticket.status().name();
         Self {
             ticket_id: ticket.id,
             order_id: ticket.order_id,
@@ -309,12 +305,12 @@ impl View {
             zone: ticket.zone,
             price_category: ticket.category,
             unit_price: ticket.unit_price,
-            status: ticket.state.name(),
-            revoked_reason,
-            used_at: used.map(|check_in| date(check_in.at.earliest)),
-            used_gate_id: used.map(|check_in| check_in.gate),
+            status,
+            used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
+            used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
             valid_from: DateTime::from_timestamp(ticket.not_before, 0),
             valid_until: DateTime::from_timestamp(ticket.expiry, 0),
+            revoked_reason: ticket.revoked,
             revision: ticket.revision,
             created_at: ticket.created_at,
             updated_at: ticket.updated_at,

@@ -1,24 +1,34 @@
 //! Check-ins and conflicts.
 
-use eventify_protocol::ids::{GateId, IncarnationId, NodeId, ScanId};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{CheckInId, GateId, IncarnationId, NodeId, ScanId, TicketId};
 use eventify_protocol::time::{CoreInterval, CoreTime};
-use eventify_sync::core::{CheckIn, Evidence, Place};
+use eventify_sync::core::{CheckIn, Conflict, ConflictKind, Evidence, Place};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::unsigned;
-use crate::db::{DbError, DbResult};
+use crate::db::{DbError, DbResult, PgConnection};
+use crate::ticketing::events::Admission;
+use crate::ticketing::model::{KnownConflict, Ticket};
 
-/// The entry of a row, if the row has one: the columns that check-ins and conflicts have in common.
-pub(super) fn entry(row: &PgRow) -> DbResult<Option<CheckIn>> {
-    let Some(scan) = row.try_get::<Option<Uuid>, _>("scan_id")? else {
+/// The entry of a row, if the row has one: the columns that check-ins and conflicts have in common,
+/// under names that begin so.
+pub(super) fn entry(row: &PgRow, prefix: &str) -> DbResult<Option<CheckIn>> {
+    let name = |column: &str| format!("{prefix}{column}");
+    let Some(scan) = row.try_get::<Option<Uuid>, _>(name("scan_id").as_str())? else {
         return Ok(None);
     };
-    let node = row.try_get::<Option<Uuid>, _>("node_id")?.map(NodeId);
-    let evidence: String = row.try_get("evidence")?;
-    let incarnation: Option<Uuid> = row.try_get("journal_incarnation")?;
-    let seq: Option<i64> = row.try_get("journal_seq")?;
+    let node = row
+        .try_get::<Option<Uuid>, _>(name("node_id").as_str())?
+        .map(NodeId);
+    let evidence: String = row.try_get(name("evidence").as_str())?;
+    let incarnation: Option<Uuid> = row.try_get(name("journal_incarnation").as_str())?;
+    let seq: Option<i64> = row.try_get(name("journal_seq").as_str())?;
     let evidence = match (evidence.as_str(), node, incarnation, seq) {
         ("unconfirmed", _, None, None) => Evidence::Unconfirmed,
         ("api", _, None, None) => Evidence::Api,
@@ -31,12 +41,176 @@ pub(super) fn entry(row: &PgRow) -> DbResult<Option<CheckIn>> {
     };
     Ok(Some(CheckIn {
         scan: ScanId(scan),
-        gate: GateId(row.try_get("gate_id")?),
+        gate: GateId(row.try_get(name("gate_id").as_str())?),
         node,
         at: CoreInterval {
-            earliest: CoreTime(row.try_get("earliest")?),
-            latest: CoreTime(row.try_get("latest")?),
+            earliest: CoreTime(row.try_get(name("earliest").as_str())?),
+            latest: CoreTime(row.try_get(name("latest").as_str())?),
         },
         evidence,
     }))
+}
+
+/// Evidence as its three columns.
+pub(super) fn evidence(entry: &CheckIn) -> DbResult<(&'static str, Option<Uuid>, Option<i64>)> {
+    Ok(match entry.evidence {
+        Evidence::Unconfirmed => ("unconfirmed", None, None),
+        Evidence::Api => ("api", None, None),
+        Evidence::Journal(place) => (
+            "journal",
+            Some(place.incarnation.as_uuid()),
+            Some(i64::try_from(place.seq).map_err(DbError::impossible_row)?),
+        ),
+    })
+}
+
+pub(super) fn kind(name: &str) -> DbResult<ConflictKind> {
+    match name {
+        "double_entry" => Ok(ConflictKind::DoubleEntry),
+        "order_unknown" => Ok(ConflictKind::OrderUnknown),
+        other => Err(DbError::impossible_row(format!(
+            "a conflict of kind {other}"
+        ))),
+    }
+}
+
+/// Writes the check-ins of tickets that this transaction has locked: there, moved, or gone.
+pub(in crate::ticketing) async fn save_check_ins(
+    conn: &mut PgConnection,
+    tickets: &[Ticket],
+    mut id: impl FnMut() -> CheckInId,
+) -> DbResult<()> {
+    for ticket in tickets {
+        match &ticket.check_in {
+            None => {
+                sqlx::query("delete from checkins where ticket_id = $1 and passage = $2")
+                    .bind(ticket.id.as_uuid())
+                    .bind(ticket.passage)
+                    .execute(&mut *conn)
+                    .await?;
+            }
+            Some(check_in) => save_check_in(conn, id(), ticket, check_in).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn save_check_in(
+    conn: &mut PgConnection,
+    id: CheckInId,
+    ticket: &Ticket,
+    check_in: &CheckIn,
+) -> DbResult<()> {
+    let (evidence, incarnation, seq) = evidence(check_in)?;
+    sqlx::query(
+        "insert into checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id, earliest,
+             latest, evidence, journal_incarnation, journal_seq)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
+             gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
+             latest = excluded.latest, evidence = excluded.evidence,
+             journal_incarnation = excluded.journal_incarnation,
+             journal_seq = excluded.journal_seq",
+    )
+    .bind(id.as_uuid())
+    .bind(ticket.id.as_uuid())
+    .bind(ticket.passage)
+    .bind(check_in.scan.as_uuid())
+    .bind(check_in.gate.as_uuid())
+    .bind(check_in.node.map(NodeId::as_uuid))
+    .bind(check_in.at.earliest.0)
+    .bind(check_in.at.latest.0)
+    .bind(evidence)
+    .bind(incarnation)
+    .bind(seq)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The conflicts of the present passages of tickets, oldest first.
+pub(in crate::ticketing) async fn conflicts(
+    conn: &mut PgConnection,
+    tickets: &[TicketId],
+) -> DbResult<BTreeMap<TicketId, Vec<KnownConflict>>> {
+    let rows = sqlx::query(
+        "select other.* from checkin_conflicts as other join tickets using (ticket_id, passage)
+         where ticket_id = any($1) order by other.created_at, other.conflict_id",
+    )
+    .bind(tickets.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
+    .fetch_all(conn)
+    .await?;
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for row in rows {
+        let entry =
+            entry(&row, "")?.ok_or_else(|| DbError::impossible_row("a conflict without a scan"))?;
+        let known = KnownConflict {
+            id: row.try_get("conflict_id")?,
+            ticket: row.try_get::<Uuid, _>("ticket_id")?.into(),
+            passage: row.try_get("passage")?,
+            conflict: Conflict {
+                entry,
+                kind: kind(row.try_get("kind")?)?,
+            },
+            first: row.try_get::<Json<Admission>, _>("first")?.0,
+            second: row.try_get::<Json<Admission>, _>("second")?.0,
+            version: row.try_get("version")?,
+        };
+        found.entry(known.ticket).or_default().push(known);
+    }
+    Ok(found)
+}
+
+/// Writes a conflict of a ticket that this transaction has locked.
+pub(in crate::ticketing) async fn save_conflict(
+    conn: &mut PgConnection,
+    known: &KnownConflict,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    let entry = &known.conflict.entry;
+    let (evidence, incarnation, seq) = evidence(entry)?;
+    sqlx::query(
+        "insert into checkin_conflicts (conflict_id, ticket_id, passage, scan_id, gate_id, node_id,
+             earliest, latest, evidence, journal_incarnation, journal_seq, kind, first, second,
+             version, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         on conflict (conflict_id) do update set evidence = excluded.evidence,
+             journal_incarnation = excluded.journal_incarnation,
+             journal_seq = excluded.journal_seq, kind = excluded.kind, first = excluded.first,
+             second = excluded.second, version = excluded.version",
+    )
+    .bind(known.id)
+    .bind(known.ticket.as_uuid())
+    .bind(known.passage)
+    .bind(entry.scan.as_uuid())
+    .bind(entry.gate.as_uuid())
+    .bind(entry.node.map(NodeId::as_uuid))
+    .bind(entry.at.earliest.0)
+    .bind(entry.at.latest.0)
+    .bind(evidence)
+    .bind(incarnation)
+    .bind(seq)
+    .bind(match known.conflict.kind {
+        ConflictKind::DoubleEntry => "double_entry",
+        ConflictKind::OrderUnknown => "order_unknown",
+    })
+    .bind(Json(&known.first))
+    .bind(Json(&known.second))
+    .bind(known.version)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// These are no conflicts any more.
+pub(in crate::ticketing) async fn drop_conflicts(
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> DbResult<()> {
+    sqlx::query("delete from checkin_conflicts where conflict_id = any($1)")
+        .bind(ids)
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::entries::entry;
 use super::{hash, unsigned};
 use crate::db::{DbError, DbResult, PgConnection};
-use crate::ticketing::model::{State, Ticket};
+use crate::ticketing::model::Ticket;
 
 /// A ticket with the check-in of its present passage. Locked with `for update of ticket`, the
 /// check-in may be older than the lock: lock first, then read.
@@ -37,7 +37,6 @@ struct Row {
     currency: String,
     unit_amount: Decimal,
     hold_id: Uuid,
-    status: String,
     revoked_reason: Option<String>,
     passage: i32,
     revision: i32,
@@ -52,17 +51,8 @@ struct Row {
 
 /// Reads a ticket from a row that holds all columns of both tables.
 pub(super) fn ticket(row: &PgRow) -> DbResult<Ticket> {
-    let check_in = entry(row)?;
+    let check_in = entry(row, "")?;
     let row = Row::from_row(row)?;
-    let state = match (row.status.as_str(), row.revoked_reason, check_in) {
-        ("valid", None, None) => State::Valid,
-        ("revoked", Some(reason), _) => State::Revoked(reason),
-        ("used", None, Some(check_in)) => State::Used(check_in),
-        _ => {
-            let what = format!("ticket {} that is {}", row.ticket_id, row.status);
-            return Err(DbError::impossible_row(what));
-        }
-    };
     let currency = Currency::parse(&row.currency).map_err(DbError::impossible_row)?;
     Ok(Ticket {
         id: row.ticket_id.into(),
@@ -83,7 +73,8 @@ pub(super) fn ticket(row: &PgRow) -> DbResult<Ticket> {
         unit_price: Money::from_decimal(currency, row.unit_amount)
             .map_err(DbError::impossible_row)?,
         hold_id: row.hold_id.into(),
-        state,
+        revoked: row.revoked_reason,
+        check_in,
         passage: row.passage,
         revision: unsigned(row.revision)?,
         token: row.qr_payload,
@@ -125,7 +116,7 @@ pub(in crate::ticketing) async fn add_tickets(
         .bind(ticket.unit_price.currency().code())
         .bind(ticket.unit_price.to_decimal())
         .bind(ticket.hold_id.as_uuid())
-        .bind(ticket.state.name())
+        .bind(ticket.status().name())
         .bind(ticket.passage)
         .bind(revision(ticket)?)
         .bind(&ticket.token)
@@ -149,7 +140,7 @@ pub(in crate::ticketing) async fn save_tickets(
     let column = |of: fn(&Ticket) -> String| tickets.iter().map(of).collect::<Vec<_>>();
     let reasons: Vec<_> = tickets
         .iter()
-        .map(|ticket| ticket.state.revoked_reason())
+        .map(|ticket| ticket.revoked.as_deref())
         .collect();
     let hashes: Vec<_> = tickets
         .iter()
@@ -166,7 +157,7 @@ pub(in crate::ticketing) async fn save_tickets(
          where held.ticket_id = new.ticket_id",
     )
     .bind(ids(tickets))
-    .bind(column(|ticket| ticket.state.name().to_owned()))
+    .bind(column(|ticket| ticket.status().name().to_owned()))
     .bind(reasons)
     .bind(revisions)
     .bind(column(|ticket| ticket.token.clone()))

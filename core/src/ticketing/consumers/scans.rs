@@ -1,0 +1,86 @@
+//! The pipe of the nodes' scans.
+
+use eventify_protocol::ids::{MessageId, NodeId};
+use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
+
+use crate::app::App;
+use crate::bus::PipeMessage;
+use crate::cause::Cause;
+use crate::failure::Failure;
+use crate::ticketing::api::Error;
+use crate::ticketing::api::admission::{self, Asked, Presented};
+
+/// Decides a scan and answers the node. What doesn't parse, or doesn't come from whom it says, is
+/// dropped: the node asks again, or decides by its own rules.
+pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failure> {
+    let (node, scan, trace) = match read(&message) {
+        Ok(read) => read,
+        Err(code) => {
+            dropped(code, topic::node_of_key(&message.routing_key));
+            return Ok(());
+        }
+    };
+    let mut cause = Cause::fresh(&app.clock);
+    cause.traceparent = trace;
+    let asked = Asked {
+        scan: scan.scan,
+        scanner: scan.scanner,
+        gate: scan.gate,
+        node: Some(node),
+        device: None,
+        presented: Presented::Text(scan.token),
+        deadline: Some(scan.deadline),
+        replaces: scan.replaces,
+    };
+    let answered = match admission::decide(&app, &cause, &asked).await {
+        Ok(answered) => answered,
+        Err(Error::UnknownNode(_)) => {
+            dropped("scan_node_unknown", Some(node));
+            return Ok(());
+        }
+        Err(Error::RevokedNode(_)) => {
+            dropped("scan_node_revoked", Some(node));
+            return Ok(());
+        }
+        Err(Error::ScanIdReused(_)) => {
+            dropped("scan_id_reused", Some(node));
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let verdict = Down::Verdict(ScanVerdict {
+        scan: asked.scan,
+        verdict: answered.verdict,
+        at: answered.at,
+    });
+    let key = topic::down_key(node, &verdict);
+    let envelope = Envelope::new(MessageId(app.clock.new_id()), Sender::Core, verdict);
+    app.bus
+        .send_down(&key, &envelope.to_bytes())
+        .await
+        .map_err(Failure::retry)
+}
+
+/// The scan of a message, if the node that the broker let send it is the one that it names.
+fn read(message: &PipeMessage) -> Result<(NodeId, Scan, Option<String>), &'static str> {
+    let node = topic::node_of_key(&message.routing_key).ok_or("uplink_key_malformed")?;
+    let envelope = Envelope::<Up>::from_bytes(&message.body).map_err(|error| error.code())?;
+    if envelope.sender != Sender::Node(node) {
+        return Err("uplink_sender_mismatch");
+    }
+    match envelope.body {
+        Up::Scan(scan) => Ok((node, scan, envelope.trace)),
+        Up::Hello(_) | Up::Ask(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {
+            Err("uplink_kind_mismatch")
+        }
+    }
+}
+
+fn dropped(code: &'static str, node: Option<NodeId>) {
+    tracing::warn!(
+        monotonic_counter.scans_dropped = 1_u64,
+        code,
+        ?node,
+        "scan dropped"
+    );
+}

@@ -1,0 +1,114 @@
+//! What the core holds of a scan, and what it looks at when it decides one.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{GateId, NodeId, ScanId, TicketId, VenueId};
+use eventify_protocol::sync::GateEntry;
+use eventify_protocol::time::CoreTime;
+use eventify_protocol::verdict::DecidedBy;
+use eventify_sync::core::{CheckIn, Conflict, ScanRecord};
+use uuid::Uuid;
+
+use super::ticket::{Ticket, date};
+use crate::ticketing::events::Admission;
+
+/// One scan id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ticketing) struct Scan {
+    pub(in crate::ticketing) id: ScanId,
+    pub(in crate::ticketing) record: ScanRecord,
+    /// When the core gave its own verdict.
+    pub(in crate::ticketing) own_at: Option<DateTime<Utc>>,
+    pub(in crate::ticketing) ticket: Option<TicketId>,
+    /// None for the REST API.
+    pub(in crate::ticketing) node: Option<NodeId>,
+    /// As the caller of the REST API names it.
+    pub(in crate::ticketing) device: Option<String>,
+    /// By whom what stands was decided.
+    pub(in crate::ticketing) decided_by: DecidedBy,
+    /// Feed position and truth of the sync point that a node decided by.
+    pub(in crate::ticketing) point: Option<(i64, CoreTime)>,
+    pub(in crate::ticketing) created_at: DateTime<Utc>,
+}
+
+/// A gate, with its venue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ticketing) struct Gate {
+    pub(in crate::ticketing) venue: VenueId,
+    pub(in crate::ticketing) entry: GateEntry,
+}
+
+/// A node that was enrolled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ticketing) struct Node {
+    pub(in crate::ticketing) venue: VenueId,
+    pub(in crate::ticketing) gates: Vec<GateId>,
+    pub(in crate::ticketing) revoked: bool,
+}
+
+/// All that a decision needs, read after the ticket's row lock was taken.
+#[derive(Clone, Debug)]
+pub(in crate::ticketing) struct Sight {
+    /// The primary's clock.
+    pub(in crate::ticketing) now: CoreTime,
+    /// Version of the key set in force.
+    pub(in crate::ticketing) keys: Option<u64>,
+    pub(in crate::ticketing) node: Option<Node>,
+    pub(in crate::ticketing) gate: Option<Gate>,
+    pub(in crate::ticketing) scan: Option<Scan>,
+    pub(in crate::ticketing) ticket: Option<Ticket>,
+    /// The conflicting entry of this scan.
+    pub(in crate::ticketing) conflict: Option<Conflict>,
+}
+
+impl Sight {
+    /// The gate, if it belongs to the ticket's venue and, where a node asks, to that node.
+    pub(in crate::ticketing) fn gate_for(
+        &self,
+        id: GateId,
+        asked_by_node: bool,
+    ) -> Option<&GateEntry> {
+        let gate = self.gate.as_ref()?;
+        let of_ticket = self
+            .ticket
+            .as_ref()
+            .is_none_or(|ticket| ticket.venue_id == gate.venue);
+        let of_node = !asked_by_node
+            || self
+                .node
+                .as_ref()
+                .is_some_and(|node| node.venue == gate.venue && node.gates.contains(&id));
+        (of_ticket && of_node).then_some(&gate.entry)
+    }
+}
+
+/// A conflict as it was told last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ticketing) struct KnownConflict {
+    pub(in crate::ticketing) id: Uuid,
+    pub(in crate::ticketing) ticket: TicketId,
+    pub(in crate::ticketing) passage: i32,
+    pub(in crate::ticketing) conflict: Conflict,
+    pub(in crate::ticketing) first: Admission,
+    pub(in crate::ticketing) second: Admission,
+    pub(in crate::ticketing) version: i32,
+}
+
+/// An entry with what its scan says of it.
+pub(in crate::ticketing) fn admission(entry: &CheckIn, scan: Option<&Scan>) -> Admission {
+    let decided_by = scan.map_or(DecidedBy::Core, |scan| scan.decided_by);
+    let point = scan.and_then(|scan| scan.point);
+    Admission {
+        scan_id: entry.scan,
+        gate_id: entry.gate,
+        node_id: entry.node,
+        scanner_id: scan.map(|scan| scan.record.scanner),
+        earliest: date(entry.at.earliest),
+        latest: date(entry.at.latest),
+        decided_by: match decided_by {
+            DecidedBy::Core => "core".to_owned(),
+            DecidedBy::Edge => "edge".to_owned(),
+        },
+        sync_position: point.and_then(|(position, _)| u64::try_from(position).ok()),
+        sync_truth: point.map(|(_, truth)| date(truth)),
+    }
+}
