@@ -15,6 +15,7 @@ pub(super) const WRITER: &str = "write_feed";
 /// Safety net behind the wakes.
 const WRITE_EVERY: Duration = Duration::from_millis(250);
 const KEYS_EVERY: Duration = Duration::from_secs(30);
+const WATCH_EVERY: Duration = Duration::from_secs(30);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
 
 pub(super) fn consumers() -> Consumers {
@@ -39,5 +40,6 @@ pub(super) fn jobs() -> Jobs {
     Jobs::new()
         .every(WRITE_EVERY, writer::write_feed)
         .every(KEYS_EVERY, writer::publish_key_set)
+        .every(WATCH_EVERY, writer::watch_truth)
         .every(COMPACT_EVERY, writer::compact_feed)
 }

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use serde_json::json;
 
 use crate::app::App;
 use crate::cause::Cause;
 use crate::failure::Failure;
 use crate::fleet::NAME;
+use crate::fleet::api::uplink;
 use crate::fleet::api::{self, feed as writing};
+use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::facts;
-use crate::fleet::store::{feed, snapshots, venues};
+use crate::fleet::store::{feed, snapshots, venues, watermark};
 
 /// How long the writer stays for more: what comes within it costs no new election, and under load
 /// entries gather in batches.
@@ -20,6 +23,9 @@ const PATIENCE: u32 = 4;
 
 /// How far back a node's replica can be caught up entry by entry (ADMISSION 5.4).
 const KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// A message that is retried twice holds T back for a minute.
+const TRUTH_MAY_STAND: Duration = Duration::from_secs(60);
 
 /// Writes everything that waits. One process at a time runs it.
 pub(super) async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
@@ -60,6 +66,25 @@ pub(super) async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Fail
         .collect();
     api::venues::state(app, &mut tx, &entries).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// Raises an alarm while T stands still: something committed doesn't get into the feeds, and every
+/// venue's nodes grow old (ADMISSION 1.3).
+pub(super) async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let mut conn = app.db.read(NAME).await?;
+    let any = venues::all(&mut conn).await?.into_iter().next();
+    drop(conn);
+    let Some(venue) = any else { return Ok(()) };
+    let Some(mark) = watermark::read(app, cause, venue).await? else {
+        return Ok(());
+    };
+    let standing = mark.core.since(mark.truth);
+    if standing > TRUTH_MAY_STAND {
+        let seconds = standing.as_secs();
+        let alarm = Alarm::new("truth_stands_still").with(json!({ "seconds": seconds }));
+        uplink::raise(app, &alarm).await?;
+    }
     Ok(())
 }
 

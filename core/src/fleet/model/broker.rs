@@ -77,11 +77,7 @@ pub(in crate::fleet) fn authorise(
     if node.to_string() != question.username {
         return Err(Denied::NotANode);
     }
-    if question
-        .password
-        .as_ref()
-        .is_some_and(|password| !password.is_empty())
-    {
+    if question.password.is_some() {
         return Err(Denied::Password);
     }
     if question
