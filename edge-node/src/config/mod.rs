@@ -57,8 +57,6 @@ pub struct LanConfig {
 pub struct AdmissionConfig {
     /// The oldest cache that may decide.
     pub max_cache_age: Duration,
-    /// What a scan waits for the core.
-    pub resync_budget: Duration,
 }
 
 /// See `[link]`.
@@ -177,7 +175,6 @@ impl Config {
             },
             admission: AdmissionConfig {
                 max_cache_age: millis("admission.max_cache_age_ms", 0..=limit)?,
-                resync_budget: millis("admission.resync_budget_ms", 50..=2_000)?,
             },
             link: LinkConfig {
                 silence: millis("link.silence_ms", 3_000..=60_000)?,

@@ -1,22 +1,13 @@
 //! Carrying out what the machine wants done, in its order.
 
 use eventify_protocol::{
-    ids::{IncarnationId, ScanId, TicketId},
-    sync::{Envelope, JournalHead, Moment, Sender, Up},
+    ids::{ScanId, TicketId},
+    sync::{Envelope, Sender, Up},
 };
-use eventify_sync::edge::{Alarm, Input, Output, carry_over};
+use eventify_sync::edge::{Alarm, Input, Output};
 
-use super::{Fatal, Owner, PUBLISH_DELAY};
+use super::{Fatal, Owner, log::NewChain};
 use crate::store::SnapshotPlan;
-
-/// See `Output::NewJournal`.
-#[derive(Debug)]
-pub(super) struct NewChain {
-    incarnation: IncarnationId,
-    succeeds: JournalHead,
-    carry_from: u64,
-    at: Moment,
-}
 
 impl Owner {
     /// Until the machine wants nothing more; then the rows of this round go to the journal.
@@ -24,50 +15,14 @@ impl Owner {
         while let Some(output) = self.machine.poll_output() {
             self.act(output)?;
         }
-        self.flush_rows();
-        Ok(())
-    }
-
-    fn flush_rows(&mut self) {
-        if let Some(last) = self.rows.last() {
-            self.appended = last.head();
-            self.journal.append(std::mem::take(&mut self.rows));
-        }
-    }
-
-    /// Begins a new chain once the old one is on disk to its end, for its rows are read from there.
-    pub(super) fn begin_wanted_chain(&mut self) -> Result<(), Fatal> {
-        if self.persisted != self.appended {
-            return Ok(());
-        }
-        let Some(wanted) = self.chain_wanted.take() else {
-            return Ok(());
-        };
-        let NewChain {
-            incarnation,
-            succeeds,
-            carry_from,
-            at,
-        } = wanted;
-        let old = match self.journal_reader.chains()?.pop() {
-            Some(chain) => self
-                .journal_reader
-                .rows_after(&chain, carry_from.saturating_sub(1))?,
-            None => Vec::new(),
-        };
-        let rows = carry_over(self.facts.node, incarnation, succeeds, at, &old);
-        if let Some(last) = rows.last() {
-            self.appended = last.head();
-            self.opening = Some((last.head(), rows.clone()));
-            self.journal.append(rows);
-        }
+        self.log.flush();
         Ok(())
     }
 
     fn act(&mut self, output: Output) -> Result<(), Fatal> {
         match output {
             Output::Send { id, message } => {
-                let mut envelope = Envelope::new(id, Sender::Node(self.facts.node), message);
+                let mut envelope = Envelope::new(id, Sender::Node(self.names.0), message);
                 envelope.trace = trace(&envelope.body);
                 self.link.say(envelope);
             }
@@ -76,7 +31,7 @@ impl Owner {
                 ticket,
                 generation,
             } => self.look_up(scan, ticket, generation),
-            Output::Append(row) => self.rows.push(row),
+            Output::Append(row) => self.log.add(row),
             Output::Answer { request, reply } => {
                 if let Some(waiter) = self.waiting.remove(&request) {
                     waiter.answer(reply);
@@ -89,7 +44,8 @@ impl Owner {
                 max_bytes,
             } => {
                 let rows = self
-                    .journal_reader
+                    .log
+                    .reader
                     .rows_from(incarnation, from, through, max_bytes)?;
                 self.feed(Input::Rows {
                     incarnation,
@@ -97,27 +53,20 @@ impl Owner {
                     rows,
                 });
             }
-            Output::Acknowledged(ack) => self.journal.acknowledge(ack),
+            Output::Acknowledged(ack) => self.log.journal.acknowledge(ack),
             Output::NewJournal {
                 incarnation,
                 succeeds,
                 carry_from,
                 at,
-            } => {
-                self.flush_rows();
-                self.chain_wanted = Some(NewChain {
-                    incarnation,
-                    succeeds,
-                    carry_from,
-                    at,
-                });
-                self.begin_wanted_chain()?;
-            }
+            } => self.log.begin_chain(NewChain {
+                incarnation,
+                succeeds,
+                carry_from,
+                at,
+            })?,
             Output::Alarm(alarm) => raise(&alarm),
-            Output::Changed => {
-                let at = tokio::time::Instant::now() + PUBLISH_DELAY;
-                self.publish_at.get_or_insert(at);
-            }
+            Output::Changed => self.screens.changed(),
             Output::Apply(_)
             | Output::Adopt { .. }
             | Output::BeginSnapshot { .. }
@@ -137,10 +86,10 @@ impl Owner {
     fn act_on_replica(&mut self, output: Output) {
         match output {
             Output::Apply(delta) => {
-                self.replica_backlog += 1;
-                self.replica.apply(delta);
+                self.cache.expect_notice();
+                self.cache.replica.apply(delta);
             }
-            Output::Adopt { epoch, digest_key } => self.replica.adopt(epoch, digest_key),
+            Output::Adopt { epoch, digest_key } => self.cache.replica.adopt(epoch, digest_key),
             Output::BeginSnapshot {
                 snapshot,
                 epoch,
@@ -157,26 +106,25 @@ impl Owner {
                     hash,
                     digest_key,
                 };
-                self.replica.begin_snapshot(plan);
+                self.cache.replica.begin_snapshot(plan);
             }
-            Output::StoreChunk(chunk) => self.replica.store_chunk(chunk),
+            Output::StoreChunk(chunk) => self.cache.replica.store_chunk(chunk),
             Output::FinishSnapshot { snapshot } => {
-                self.replica_backlog += 1;
-                self.replica.finish_snapshot(snapshot);
+                self.cache.expect_notice();
+                self.cache.replica.finish_snapshot(snapshot);
             }
             Output::DropReplica { why } => {
                 tracing::warn!(code = "replica_dropped", why, "the replica is fetched anew");
-                self.replica_backlog += 1;
-                self.replica.discard();
+                self.cache.discard();
             }
-            Output::SaveProof(proof) => self.replica.save_proof(proof),
-            Output::SaveRevoked(revoked) => self.replica.save_revoked(revoked),
+            Output::SaveProof(proof) => self.cache.replica.save_proof(proof),
+            Output::SaveRevoked(revoked) => self.cache.replica.save_revoked(revoked),
             _ => {}
         }
     }
 
     fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
-        match self.replica_reader.lookup(ticket) {
+        match self.cache.lookup(ticket) {
             Ok((position, ticket)) => {
                 self.feed(Input::Found {
                     scan,
@@ -187,8 +135,7 @@ impl Owner {
             }
             Err(error) => {
                 tracing::error!(code = "replica_failed", %error, "thrown away, fetched anew");
-                self.replica_backlog += 1;
-                self.replica.discard();
+                self.cache.discard();
                 self.feed(Input::ReplicaFailed);
             }
         }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::support::{
-    Scanner, Ticket, Venue, config,
-    core::{Core, SOON, admitted},
+    Scanner, Ticket, Venue, admitted, config,
+    core::{Core, SOON},
     scan_id,
 };
-use eventify_edge::{Node, clock::Clock};
+use eventify_edge::{Node, clock::Clock, journal};
 use eventify_protocol::{
     lan::NodeStatus,
     sync::{FeedEntry, Subject, TicketState, Value},
@@ -332,4 +332,101 @@ async fn another_boot_locks_until_the_core_has_answered() {
     core.line.heal();
     until_ready(&node).await;
     node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_on_which_bytes_stand_still_is_an_outage_like_any_other() {
+    let Story {
+        folder: _folder,
+        core,
+        node,
+        scanner,
+        tickets,
+    } = story(&[("link.silence_ms", "3000")]).await;
+    let venue = Arc::clone(&core.venue);
+    until_ready(&node).await;
+    core.line.black_hole();
+    let first = scanner
+        .scan(venue.north, scan_id(), &tickets[0].token)
+        .await
+        .unwrap();
+    assert_eq!(
+        (first.verdict, first.decided_by),
+        (Verdict::Admit, DecidedBy::Edge)
+    );
+    until_mode(&node, Mode::Degraded).await;
+    core.line.heal();
+    let status = until(&node, |status| {
+        status.mode == Mode::Online && status.journal.unacknowledged == 0
+    })
+    .await;
+    assert_eq!(core.journal().last().unwrap().head(), status.journal.head);
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_set_back_begins_a_new_chain_and_keeps_the_old_one() {
+    let Story {
+        folder,
+        core,
+        node,
+        mut scanner,
+        tickets,
+    } = story(&[]).await;
+    let venue = Arc::clone(&core.venue);
+    until_ready(&node).await;
+    scanner
+        .scan(venue.north, scan_id(), &tickets[0].token)
+        .await
+        .unwrap();
+    node.stop().await.unwrap();
+    let image = tempfile::tempdir().unwrap();
+    copy(folder.path(), image.path());
+
+    // What happens now is not in the image.
+    let node = start(&folder, &[]).await;
+    scanner.url = format!("https://{}", node.address());
+    scanner.refresh().await.unwrap();
+    until_ready(&node).await;
+    scanner
+        .scan(venue.north, scan_id(), &tickets[1].token)
+        .await
+        .unwrap();
+    let forgotten = until(&node, |status| {
+        status.journal.head.seq == 3 && status.journal.unacknowledged == 0
+    })
+    .await;
+    node.stop().await.unwrap();
+
+    let node = start(&image, &[]).await;
+    scanner.url = format!("https://{}", node.address());
+    scanner.refresh().await.unwrap();
+    let forked = until(&node, |status| {
+        status.mode == Mode::Online
+            && status.journal.head.incarnation != forgotten.journal.head.incarnation
+            && status.journal.unacknowledged == 0
+    })
+    .await;
+    // The core's entries are news to this image, and stand.
+    let used = scanner
+        .scan(venue.south, scan_id(), &tickets[1].token)
+        .await
+        .unwrap();
+    assert!(
+        matches!(used.verdict, Verdict::AlreadyUsed { .. }),
+        "{used:?}"
+    );
+    node.stop().await.unwrap();
+    let reader = journal::Reader::open(&journal::path(image.path())).unwrap();
+    let chains = reader.chains().unwrap();
+    assert_eq!(chains.len(), 2);
+    assert_eq!(chains[1].head.incarnation, forked.journal.head.incarnation);
+    journal::export(&reader, &mut std::io::sink()).unwrap();
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! What the node's tests are told with: a venue, a scanner, a core at the other end of the broker.
 
 pub(crate) mod core;
+mod ledger;
 pub(crate) mod scanner;
 pub(crate) mod venue;
 
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use eventify_edge::config::Config;
 
+pub(crate) use ledger::admitted;
 pub(crate) use scanner::{Refusal, Scanner};
 pub(crate) use venue::{Ticket, Venue, scan_id};
 
