@@ -126,7 +126,7 @@ async fn refuse(
     let epoch = watermark::epoch(&mut tx).await?;
     let nothing = journal::nothing_of(incarnation, epoch);
     let acked = ends.map_or(nothing, |ends| ends.acknowledgement(epoch));
-    let code = match refused {
+    let (code, answer) = match refused {
         Refused::Future { .. } => return Ok(Some(acked)),
         Refused::UnknownIncarnation
             if journal::is_known(&mut tx, node.node_id, incarnation).await? =>
@@ -134,9 +134,13 @@ async fn refuse(
             // A late batch of a file that another has succeeded.
             return Ok(Some(acked));
         }
-        Refused::Fork { .. } | Refused::UnknownIncarnation => "journal_fork",
-        Refused::Malformed(_) => "journal_row_malformed",
-        Refused::BrokenChain { .. } => "journal_chain_broken",
+        Refused::Fork { .. } | Refused::UnknownIncarnation => {
+            let stored = ends.map_or(nothing, |ends| ends.contradiction(epoch));
+            ("journal_fork", stored)
+        }
+        // Only an end whose effects are in the feed may be told to a node that has it.
+        Refused::Malformed(_) => ("journal_row_malformed", acked),
+        Refused::BrokenChain { .. } => ("journal_chain_broken", acked),
     };
     let news = keep_evidence(&mut tx, node.node_id, batch).await?;
     tx.commit().await?;
@@ -147,7 +151,7 @@ async fn refuse(
             .with(details);
         uplink::raise(app, &alarm).await?;
     }
-    Ok(Some(ends.map_or(nothing, |ends| ends.contradiction(epoch))))
+    Ok(Some(answer))
 }
 
 fn details(ends: Option<Ends>, batch: &JournalBatch, refused: &Refused) -> Value {

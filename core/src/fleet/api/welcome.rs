@@ -2,7 +2,7 @@
 
 use eventify_protocol::ids::{MessageId, NodeId};
 use eventify_protocol::sync::{
-    DIGEST_ALGORITHM, Delta, Down, Epoch, FeedEntry, Hello, JournalAck, Plan, Position,
+    DIGEST_ALGORITHM, Delta, Down, Epoch, FeedEntry, Hello, Plan, Position,
 };
 use eventify_sync::core::welcome::{Known, NoPlan, StoredSnapshot, answer};
 use serde_json::json;
@@ -20,7 +20,8 @@ use crate::fleet::store::{feed, journal, watermark};
 /// Entries read and sent at a time.
 const PAGE: u64 = 1_000;
 
-/// Answers a `Hello` with `Welcome`, the journal's acknowledged end and what the plan names.
+/// Answers a `Hello` with `Welcome`, which names the journal's acknowledged end, and with what the
+/// plan names.
 pub(in crate::fleet) async fn welcome(
     app: &App,
     cause: &Cause,
@@ -28,7 +29,7 @@ pub(in crate::fleet) async fn welcome(
     hello_id: MessageId,
     hello: &Hello,
 ) -> DbResult<()> {
-    let (mut known, acked) = look(app, cause, node, hello).await?;
+    let mut known = look(app, cause, node, hello).await?;
     complain(app, node, hello, &known).await?;
     let mut planned = answer(hello_id, hello, &known);
     if planned == Err(NoPlan::MakeSnapshot) {
@@ -53,9 +54,6 @@ pub(in crate::fleet) async fn welcome(
     let Ok(welcome) = planned else { return Ok(()) };
     let plan = welcome.plan.clone();
     uplink::send(app, node.node_id, Down::Welcome(welcome)).await;
-    if let Some(acked) = acked {
-        uplink::send(app, node.node_id, Down::JournalAck(acked)).await;
-    }
     match plan {
         Plan::Delta { from } => catch_up(app, node, known.epoch, from, known.head).await,
         Plan::Snapshot { .. } => Ok(()),
@@ -63,12 +61,7 @@ pub(in crate::fleet) async fn welcome(
 }
 
 /// What the core holds, of one moment.
-async fn look(
-    app: &App,
-    cause: &Cause,
-    node: &Node,
-    hello: &Hello,
-) -> DbResult<(Known, Option<JournalAck>)> {
+async fn look(app: &App, cause: &Cause, node: &Node, hello: &Hello) -> DbResult<Known> {
     let mut tx = app.db.begin(NAME, cause).await?;
     watermark::repeatable_read(&mut tx).await?;
     let feed = feed::find(&mut tx, node.venue_id)
@@ -79,7 +72,7 @@ async fn look(
     let head = feed.head.position;
     // Entries that are held, but too many to be sent one by one, count as not held.
     let oldest = feed.compacted_to.0.max(head.0.saturating_sub(MAX_CATCH_UP)) + 1;
-    let known = Known {
+    Ok(Known {
         epoch,
         head,
         digest_key: feed.key,
@@ -87,8 +80,7 @@ async fn look(
         oldest: Position(oldest),
         snapshot: None,
         acknowledged: ends.map(|ends| ends.acked),
-    };
-    Ok((known, ends.map(|ends| ends.acknowledgement(epoch))))
+    })
 }
 
 /// Raises what must not be: another digest at the same position of the same history, or a node

@@ -13,7 +13,7 @@ use crate::jobs::Jobs;
 pub(super) const WRITER: &str = "write_feed";
 
 /// Safety net behind the wakes.
-const WRITE_EVERY: Duration = Duration::from_millis(250);
+const WRITE_EVERY: Duration = Duration::from_secs(1);
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 const WATCH_EVERY: Duration = Duration::from_secs(30);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
