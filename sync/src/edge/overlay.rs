@@ -36,6 +36,9 @@ pub(super) struct Overlay {
     admissions: BTreeMap<TicketId, Admission>,
     /// Rows of admissions that are not acknowledged.
     open: BTreeMap<u64, TicketId>,
+    /// The position that was passed last; none if something was acknowledged since. After an hour
+    /// alone there are tens of thousands of admissions, and this is asked at every input.
+    swept: Option<Position>,
 }
 
 impl Admission {
@@ -108,6 +111,7 @@ impl Overlay {
 
     /// The core holds all rows through `seq`, and the feed has them by `position`.
     pub(super) fn acknowledged(&mut self, seq: u64, position: Position) {
+        self.swept = None;
         let open = self.open.split_off(&(seq + 1));
         for ticket in std::mem::replace(&mut self.open, open).into_values() {
             if let Some(admission) = self.admissions.get_mut(&ticket) {
@@ -119,6 +123,7 @@ impl Overlay {
     /// Rows beyond `seq` are not acknowledged after all; those up to it are in the feed by
     /// `position`, whatever was said of another epoch's.
     pub(super) fn rewind(&mut self, seq: u64, position: Position) {
+        self.swept = None;
         for (ticket, admission) in &mut self.admissions {
             if admission.seq > seq {
                 admission.state = State::Open;
@@ -132,6 +137,9 @@ impl Overlay {
 
     /// The replica has passed a position: what it shows by then need not be shown here.
     pub(super) fn passed(&mut self, applied: Position) {
+        if self.swept.replace(applied) == Some(applied) {
+            return;
+        }
         self.admissions
             .retain(|_, admission| match admission.state {
                 State::Open => true,
