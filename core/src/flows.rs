@@ -143,7 +143,7 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "payment", state: "something to ask", after_ms: 1_000, job: "drive_payments", then: "asked of the PSP again, up to a minute apart" },
     Deadline { context: "payment", state: "nothing heard", after_ms: 60_000, job: "reconcile_payments", then: "asked of the PSP" },
     Deadline { context: "payment", state: "refund pending", after_ms: 60_000, job: "drive_refunds", then: "asked of the PSP again" },
-    Deadline { context: "ticketing", state: "paid, no tickets", after_ms: 30_000, job: "issue_missing", then: "issued, or ticket.issue.failed" },
+    Deadline { context: "ticketing", state: "paid, no tickets", after_ms: 10 * 60_000, job: "issue_missing", then: "issued, or ticket.issue.failed" },
 ];
 
 /// Routing keys that a context's queue is bound to: its steps' and the blueprint's.

@@ -18,7 +18,9 @@ const LAYERS: [&str; 7] = [
     "consumers",
 ];
 /// Folders of `core/src` that are kernel, not context.
-const KERNEL: [&str; 6] = ["auth", "bus", "config", "db", "gateway", "http"];
+const KERNEL: [&str; 8] = [
+    "auth", "bus", "config", "db", "gateway", "http", "keys", "psp",
+];
 /// Folders of the repository that hold Rust.
 const CRATES: [&str; 7] = [
     "protocol",

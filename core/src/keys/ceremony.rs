@@ -167,7 +167,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::keys::KeyRing;
+    use crate::keys::{KeyRing, revived};
 
     const LIFETIME: Lifetime = Lifetime {
         from: 1_000_000,
@@ -242,5 +242,19 @@ mod tests {
         .unwrap();
         let refused = KeyRing::load(directory.path()).unwrap_err();
         assert!(matches!(refused, KeysError::Content { .. }), "{refused}");
+    }
+
+    #[test]
+    fn a_set_that_revives_a_withdrawn_key_is_known_as_such() {
+        let directory = tempfile::tempdir().unwrap();
+        init(directory.path(), LIFETIME, &mut seeds()).unwrap();
+        let before = KeyRing::load(directory.path()).unwrap();
+        let kid = before.tickets.kid();
+        let mut later = (100..).map(|byte| [byte; 32]);
+        rotate(directory.path(), LIFETIME, &mut || later.next().unwrap()).unwrap();
+        let held = withdraw(directory.path(), &kid.to_string()).unwrap();
+        assert_eq!(revived(&held, &held), None);
+        assert_eq!(revived(&held, &before.set), Some(kid));
+        assert_eq!(revived(&before.set, &held), None);
     }
 }

@@ -11,6 +11,8 @@
 //! ```
 #![allow(
     dead_code,
+    unreachable_pub,
+    unused_imports,
     clippy::allow_attributes,
     reason = "each test file uses a part of this"
 )]
@@ -47,7 +49,7 @@ pub struct TestApp {
     issuer: TestIssuer,
     http: reqwest::Client,
     /// Signing keys of its own.
-    _keys: TempDir,
+    pub keys: TempDir,
 }
 
 /// How a test's core differs from the ordinary one.
@@ -132,7 +134,7 @@ impl TestApp {
             interference,
             issuer,
             http,
-            _keys: keys,
+            keys,
         }
     }
 
