@@ -11,18 +11,23 @@
 #[path = "../tests/edge/support/venue.rs"]
 mod venue;
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use eventify_edge::{
     Node,
     clock::{Clock, new_id},
     config::Config,
+    control,
     owner::{Handle, Scan},
 };
 use eventify_protocol::{ids::ScannerId, verdict::Verdict};
 use futures_util::{StreamExt as _, stream};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+    time::{MissedTickBehavior, interval},
+};
 use venue::{Ticket, Venue};
 
 const TICKETS: u64 = 100_000;
@@ -44,6 +49,10 @@ async fn main() {
     let tickets = venue.many_tickets(TICKETS);
     venue.furnish(folder.path(), &tickets, clock);
 
+    println!(
+        "resident with {TICKETS} tickets   {:>10} KiB",
+        resident_kib(&folder).await
+    );
     let begun = clock.boottime();
     let node = Node::start(&config(&folder), clock).await.unwrap();
     let scanner: ScannerId = new_id();
@@ -51,10 +60,6 @@ async fn main() {
     println!(
         "first verdict after the start    {:>10.1?}",
         clock.boottime().since(begun)
-    );
-    println!(
-        "resident with {TICKETS} tickets   {:>10} KiB",
-        resident_kib()
     );
 
     let (paced, unpaced) = tickets[1..].split_at(PACED_SCANS);
@@ -83,23 +88,22 @@ async fn main() {
         at(0.99),
         at(0.999)
     );
-    println!(
-        "resident after all that          {:>10} KiB",
-        resident_kib()
-    );
     node.stop().await.unwrap();
 }
 
 fn config(folder: &tempfile::TempDir) -> Config {
-    let settings = [
+    Config::load(None, settings(folder).into_iter()).unwrap()
+}
+
+fn settings(folder: &tempfile::TempDir) -> [(String, String); 2] {
+    [
         (
             "EVENTIFY_EDGE__NODE__DATA_DIR",
             folder.path().display().to_string(),
         ),
         ("EVENTIFY_EDGE__LAN__LISTEN", "127.0.0.1:0".to_owned()),
-    ];
-    let settings = settings.map(|(name, value)| (name.to_owned(), value));
-    Config::load(None, settings.into_iter()).unwrap()
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 fn scan(venue: &Venue, scanner: ScannerId, ticket: &Ticket) -> Scan {
@@ -158,11 +162,34 @@ fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+/// Of the program itself, started on a folder, when it has answered.
+async fn resident_kib(folder: &tempfile::TempDir) -> u64 {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_eventify-edge"))
+        .arg("run")
+        .env_clear()
+        .envs(settings(folder))
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stderr.take().unwrap()).lines();
+    while !lines
+        .next_line()
+        .await
+        .unwrap()
+        .unwrap()
+        .contains("started")
+    {}
+    control::ask(folder.path(), &control::Question::Status)
+        .await
+        .unwrap();
+    let status = format!("/proc/{}/status", program.id().unwrap());
+    let status = std::fs::read_to_string(status).unwrap();
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
+    let resident = line.trim().trim_end_matches(" kB").parse().unwrap();
+    program.kill().await.unwrap();
+    resident
 }

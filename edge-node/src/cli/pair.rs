@@ -5,6 +5,8 @@ use std::{io::Write, process::ExitCode};
 use anyhow::{Context as _, bail};
 use eventify_protocol::ids::GateId;
 
+use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
+
 use crate::{
     config::Config,
     control::{self, Answer, Question},
@@ -29,7 +31,7 @@ pub(super) async fn pair(
             code,
             expires_in_seconds,
         } => {
-            writeln!(output, "{code}")?;
+            writeln!(output, "{code}\n\n{}", qr(&code)?)?;
             let minutes = expires_in_seconds / 60;
             writeln!(
                 output,
@@ -40,4 +42,14 @@ pub(super) async fn pair(
         Answer::Failed { message } => bail!(message),
         Answer::Status { .. } => bail!("the node answered something else"),
     }
+}
+
+/// The code as a QR of block characters, light on dark as screens are.
+fn qr(code: &str) -> anyhow::Result<String> {
+    let picture = QrCode::with_error_correction_level(code, EcLevel::L)?
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build();
+    Ok(picture)
 }

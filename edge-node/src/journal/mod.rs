@@ -10,6 +10,7 @@
 //! asked. Nothing is changed but by retention, which removes old acknowledged rows from the chain's
 //! beginning and keeps the hash that the rest hangs on.
 
+mod checkpointer;
 mod export;
 mod reader;
 mod restore;
@@ -35,6 +36,7 @@ pub use export::{ExportError, Exported, export};
 pub use reader::{Chain, Reader};
 pub use writer::Notice;
 
+use checkpointer::Checkpointer;
 use writer::{Command, Writer};
 
 const FILE: &str = "journal.sqlite";
@@ -88,7 +90,8 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         let path = path(data_dir);
         let connection = schema::open_writer(&path, limits.max_bytes)?;
-        let writer = Writer::new(connection, limits)?;
+        let checkpointer = Checkpointer::start(&path)?;
+        let writer = Writer::new(connection, checkpointer, limits)?;
         let writer = WriterThread::start("journal", move |waiting| writer.run(waiting, &notify))
             .map_err(JournalError::Thread)?;
         Ok(Self { writer, path })

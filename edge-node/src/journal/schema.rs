@@ -30,6 +30,14 @@ pub(super) fn open_writer(path: &Path, max_bytes: u64) -> Result<Connection, Jou
     Ok(connection)
 }
 
+/// For copying the log into the file, beside the writer.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, JournalError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
 /// For readers beside it.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

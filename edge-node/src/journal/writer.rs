@@ -9,7 +9,9 @@ use eventify_protocol::{
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{JournalError, encode_epoch, from_sql, read_hash, scan_of, to_sql};
+use super::{
+    JournalError, checkpointer::Checkpointer, encode_epoch, from_sql, read_hash, scan_of, to_sql,
+};
 use crate::config::JournalConfig;
 
 /// Commands taken into one transaction at most.
@@ -42,16 +44,22 @@ pub enum Notice {
 
 pub(super) struct Writer {
     connection: Connection,
+    checkpointer: Checkpointer,
     limits: JournalConfig,
     /// The newest chain's place and end.
     end: Option<(i64, JournalHead)>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, limits: JournalConfig) -> Result<Self, JournalError> {
+    pub(super) fn new(
+        connection: Connection,
+        checkpointer: Checkpointer,
+        limits: JournalConfig,
+    ) -> Result<Self, JournalError> {
         let end = super::reader::newest_end(&connection)?;
         Ok(Self {
             connection,
+            checkpointer,
             limits,
             end,
         })
@@ -85,6 +93,7 @@ impl Writer {
 
     fn commit(&mut self, group: &[Command]) -> Result<(), JournalError> {
         let mut end = self.end;
+        let mut written = 0;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -94,6 +103,7 @@ impl Writer {
                     for row in rows {
                         end = Some(append(&transaction, end, row)?);
                     }
+                    written += rows.len();
                 }
                 Command::Acknowledge(ack) => acknowledge(&transaction, ack)?,
                 Command::Retire(before) => retire(&transaction, *before)?,
@@ -101,6 +111,7 @@ impl Writer {
         }
         transaction.commit()?;
         self.end = end;
+        self.checkpointer.written(written);
         Ok(())
     }
 }

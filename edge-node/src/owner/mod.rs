@@ -58,8 +58,8 @@ const MAX_ROUND: usize = 64;
 const TICK: Duration = Duration::from_secs(1);
 /// How often the replica's digest is counted anew (`ADMISSION` 5.5).
 const RECOMPUTE_EVERY: Duration = Duration::from_secs(300);
-/// How often old rows are looked for.
-const RETIRE_EVERY: Duration = Duration::from_secs(3_600);
+/// How often old rows are looked for; each time a few hundred go.
+const RETIRE_EVERY: Duration = Duration::from_secs(60);
 /// Rows stay 30 days after the performance (`ADMISSION` 4.2), which is the day of the decision or
 /// the one after.
 const KEEP_ROWS: Duration = Duration::from_secs(31 * 24 * 3_600);

@@ -16,14 +16,14 @@ use crate::support::{
     use_ring,
 };
 
-struct Door {
+pub(crate) struct Door {
     folder: TempDir,
-    venue: Venue,
-    node: Node,
-    tickets: Vec<Ticket>,
+    pub(crate) venue: Venue,
+    pub(crate) node: Node,
+    pub(crate) tickets: Vec<Ticket>,
 }
 
-async fn door(settings: &[(&str, &str)]) -> Door {
+pub(crate) async fn door(settings: &[(&str, &str)]) -> Door {
     use_ring();
     let venue = Venue::new();
     let tickets = venue.many_tickets(3_000);
@@ -42,14 +42,14 @@ async fn door(settings: &[(&str, &str)]) -> Door {
 }
 
 impl Door {
-    async fn scanner(&self, seed: u8) -> Scanner {
+    pub(crate) async fn scanner(&self, seed: u8) -> Scanner {
         Scanner::pair(&self.node.pairing_code(None).to_string(), seed)
             .await
             .unwrap()
     }
 }
 
-fn refused(status: u16, code: &str) -> Refusal {
+pub(crate) fn refused(status: u16, code: &str) -> Refusal {
     Refusal {
         status,
         code: code.to_owned(),

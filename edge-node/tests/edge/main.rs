@@ -4,5 +4,6 @@
 mod crash;
 mod enrolment;
 mod lan;
+mod limits;
 mod node;
 mod support;
