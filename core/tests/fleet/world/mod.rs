@@ -1,0 +1,194 @@
+//! A venue with its core: the other contexts are stand-ins that publish what the test says, the
+//! nodes are doubles that speak real MQTT with the certificate that the core gave them.
+
+mod node;
+mod tickets;
+
+use eventify_core::app::App;
+use eventify_core::bus::Consumers;
+use eventify_core::cause::Cause;
+use eventify_core::context::Context;
+use eventify_core::db::Tx;
+use eventify_core::event::{DomainEvent, Received};
+use eventify_core::failure::Failure;
+use eventify_core::fleet::events::JournalAccepted;
+use eventify_core::inventory::events::{VenueCreated, VenueFacts};
+use eventify_core::{event_management, fleet, identity, inventory, ticketing};
+use eventify_protocol::ids::{GateId, VenueId};
+use eventify_stack::Stack;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub(crate) use node::{Node, enrol_with, hello};
+pub(crate) use tickets::{issue, performance, ticket};
+
+use crate::support::{TestApp, TestOptions, User};
+
+/// In the path of the broker's questions.
+const SECRET: &str = "between-broker-and-core";
+
+/// Fleet as it is, its neighbours as far as their events.
+pub(crate) fn contexts() -> Vec<Context> {
+    vec![
+        identity::context(),
+        fleet::context(),
+        Context {
+            events: event_management::events::schemas(),
+            ..Context::new("event_management", &[])
+        },
+        Context {
+            events: inventory::events::schemas(),
+            ..Context::new("inventory", &[])
+        },
+        Context {
+            events: ticketing::events::schemas(),
+            consumers: Consumers::new().on::<JournalAccepted, _>(on_journal_accepted),
+            ..Context::new("ticketing", &[])
+        },
+    ]
+}
+
+/// Ticketing takes the rows; what becomes of them, the test says.
+async fn on_journal_accepted(
+    _: &App,
+    _: &mut Tx,
+    event: Received<JournalAccepted>,
+) -> Result<(), Failure> {
+    event.data.decode().map(drop).map_err(Failure::park)
+}
+
+/// One venue of one owner.
+#[derive(Debug)]
+pub(crate) struct Venue {
+    pub(crate) core: TestApp,
+    pub(crate) id: VenueId,
+}
+
+impl Venue {
+    /// A venue that the core knows, with nodes that the broker lets in.
+    pub(crate) async fn open() -> Self {
+        let core = TestApp::with(TestOptions {
+            config: settings().await,
+            contexts: Some(contexts),
+            ..TestOptions::default()
+        })
+        .await;
+        let asked = core.app().fleet.broker_auth_address().unwrap();
+        core.scope
+            .register_broker_auth(&format!("http://{asked}/{SECRET}"))
+            .await
+            .unwrap();
+        let id = VenueId(core.clock.new_id());
+        let venue = Self { core, id };
+        let facts = VenueFacts {
+            name: "Town hall".to_owned(),
+            city: None,
+            owner_id: venue.owner().id().await,
+            org_id: None,
+            shared: false,
+        };
+        let created = VenueCreated {
+            venue_id: id,
+            facts,
+        };
+        venue.publish("inventory", 1, &created).await;
+        venue.core.settle().await;
+        venue.core.run_job("fleet", "publish_key_set").await;
+        venue
+    }
+
+    /// Who owns the venue and runs it.
+    pub(crate) fn owner(&self) -> User<'_> {
+        self.core.user("olga").role("VENUE_IT")
+    }
+
+    /// Commits an event as its context would.
+    pub(crate) async fn publish<E: DomainEvent>(
+        &self,
+        context: &'static str,
+        version: i32,
+        event: &E,
+    ) {
+        let app = self.core.app();
+        let cause = Cause::fresh(&app.clock);
+        let mut tx = app.db.begin(context, &cause).await.unwrap();
+        tx.publish(app.clock.new_id(), version, event);
+        tx.commit().await.unwrap();
+    }
+
+    /// Makes a gate.
+    pub(crate) async fn gate(&self, name: &str) -> GateId {
+        let plan = json!({ "venueId": self.id, "name": name });
+        let gate = self.owner().post("/fleet/gates", plan).await.expect(201);
+        serde_json::from_value(gate["gateId"].clone()).unwrap()
+    }
+
+    /// Announces a node; the answer has its id and code.
+    pub(crate) async fn announce(&self, label: &str) -> Value {
+        let plan = json!({ "venueId": self.id, "label": label, "gates": [] });
+        self.owner().post("/fleet/nodes", plan).await.expect(201)
+    }
+
+    /// A node that is enrolled and connected.
+    pub(crate) async fn node(&self, label: &str) -> Node {
+        let announced = self.announce(label).await;
+        Node::enrol(self, announced["code"].as_str().unwrap())
+            .await
+            .unwrap()
+            .connect(self)
+            .await
+    }
+
+    /// The alarms, newest first.
+    pub(crate) async fn alarms(&self) -> Vec<String> {
+        let alarms = self.owner().get("/fleet/alarms").await.expect(200);
+        let codes = alarms["items"].as_array().unwrap().iter();
+        codes
+            .map(|alarm| alarm["code"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// One value out of fleet's tables.
+    pub(crate) async fn value<T>(&self, sql: &'static str) -> T
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
+        let mut conn = self.core.app().db.read("fleet").await.unwrap();
+        sqlx::query_scalar(sql)
+            .bind(self.id.as_uuid())
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    }
+
+    /// Whether every outbox row that a feed waits for is settled.
+    pub(crate) async fn unsettled(&self, context: &'static str) -> i64 {
+        let mut conn = self.core.app().db.read(context).await.unwrap();
+        sqlx::query_scalar("select count(*) from outbox where feeds_venues and settled_at is null")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.core.clock.new_id()
+    }
+}
+
+async fn settings() -> Vec<(&'static str, String)> {
+    let stack = Stack::shared().await.unwrap();
+    let path = |path: &std::path::Path| path.display().to_string();
+    vec![
+        (
+            "fleet.device_authority_certificate",
+            path(&stack.device_ca().certificate),
+        ),
+        ("fleet.device_authority_key", path(&stack.device_ca().key)),
+        ("fleet.enrolment_listen", "127.0.0.1:0".to_owned()),
+        ("fleet.mqtt_host", "localhost".to_owned()),
+        ("fleet.mqtt_port", stack.rabbitmq().mqtt_port().to_string()),
+        ("fleet.mqtt_authority", path(stack.rabbitmq().broker_ca())),
+        ("fleet.broker_auth_listen", "127.0.0.1:0".to_owned()),
+        ("fleet.broker_auth_secret", SECRET.to_owned()),
+    ]
+}
