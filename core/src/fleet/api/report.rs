@@ -10,7 +10,7 @@ use eventify_sync::core::ConflictKind;
 use eventify_sync::core::report::Report;
 
 use crate::app::App;
-use crate::db::DbResult;
+use crate::db::{DbResult, PgConnection};
 use crate::fleet::NAME;
 use crate::fleet::model::report::{Span, outages};
 use crate::fleet::store::{conflicts, nodes, report};
@@ -70,10 +70,9 @@ pub(in crate::fleet) async fn reconcile(
     Ok(reports)
 }
 
-/// The conflicts of these rows that still are some: one whose first guest was never let in after
-/// all is none.
+/// The conflicts in which a guest of these outages is the second.
 async fn standing(
-    conn: &mut crate::db::PgConnection,
+    conn: &mut PgConnection,
     journals: &[(NodeId, Vec<SealedRow>)],
 ) -> DbResult<BTreeMap<ScanId, CheckInConflict>> {
     let scans: BTreeSet<ScanId> = journals
@@ -83,14 +82,8 @@ async fn standing(
         .collect();
     let scans: Vec<ScanId> = scans.into_iter().collect();
     let found = conflicts::of_scans(conn, &scans).await?;
-    let firsts: Vec<ScanId> = found
-        .iter()
-        .map(|conflict| conflict.first.scan_id)
-        .collect();
-    let void = report::never_shown(conn, &firsts).await?;
-    Ok(found
+    let by_scan = found
         .into_iter()
-        .filter(|conflict| !void.contains(&conflict.first.scan_id))
-        .map(|conflict| (conflict.second.scan_id, conflict))
-        .collect())
+        .map(|conflict| (conflict.second.scan_id, conflict));
+    Ok(by_scan.collect())
 }

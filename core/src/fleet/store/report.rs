@@ -1,13 +1,12 @@
 //! Journal rows for reports.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{NodeId, ScanId, VenueId};
+use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::SealedRow;
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::uuids;
 use crate::db::{DbError, DbResult, PgConnection};
 use crate::http::Paging;
 
@@ -69,23 +68,4 @@ pub(in crate::fleet) async fn of_venue(
         }
     }
     Ok(by_node)
-}
-
-/// Of these scans, those that a journal says were never shown `Admit` in the end.
-pub(in crate::fleet) async fn never_shown(
-    conn: &mut PgConnection,
-    scans: &[ScanId],
-) -> DbResult<Vec<ScanId>> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select distinct on (scan_id) scan_id from (
-             select distinct on (scan_id) scan_id, kind, verdict
-             from journal_rows join journals using (node_id, incarnation)
-             where scan_id = any($1)
-             order by scan_id, file_number desc, journal_rows.seq desc) as last
-         where kind = 'voided' or verdict <> 'Admit'",
-    )
-    .bind(uuids(scans))
-    .fetch_all(conn)
-    .await?;
-    Ok(ids.into_iter().map(ScanId).collect())
 }
