@@ -9,6 +9,7 @@
 )]
 
 #[path = "../tests/edge/support/venue.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use the rest")]
 mod venue;
 
 use std::{process::Stdio, time::Duration};

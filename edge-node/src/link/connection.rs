@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Ends, LinkEvent, Settings, is_urgent, read};
+use super::{Ends, LinkEvent, Settings, is_fleeting, read};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT_SECONDS: u64 = 3;
@@ -166,7 +166,7 @@ async fn say(
             return Reason::Stopping;
         };
         let topic = topic::up(settings.node, &message.body);
-        let qos = if is_urgent(&message.body) {
+        let qos = if is_fleeting(&message.body) {
             QoS::AtMostOnce
         } else {
             QoS::AtLeastOnce

@@ -132,7 +132,15 @@ impl Link {
     }
 }
 
-/// Scans and questions go first and are worth nothing later.
+/// What is worth nothing later need not be acknowledged.
+fn is_fleeting(message: &Up) -> bool {
+    match message {
+        Up::Scan(_) | Up::Ask(_) | Up::Health(_) => true,
+        Up::Hello(_) | Up::Journal(_) | Up::Pull(_) => false,
+    }
+}
+
+/// Scans and questions go first.
 fn is_urgent(message: &Up) -> bool {
     match message {
         Up::Scan(_) | Up::Ask(_) => true,

@@ -9,6 +9,7 @@ use crate::support::{
 };
 use eventify_edge::{Node, clock::Clock, journal};
 use eventify_protocol::{
+    keys::SignedKeySet,
     lan::NodeStatus,
     sync::{FeedEntry, Subject, TicketState, Value},
     verdict::{DecidedBy, Mode, Verdict},
@@ -29,7 +30,7 @@ async fn story(settings: &[(&str, &str)]) -> Story {
     crate::support::use_ring();
     let venue = Venue::new();
     let tickets = venue.many_tickets(1_200);
-    let core = Core::start(&tickets, venue).await;
+    let core = Box::pin(Core::start(&tickets, venue)).await;
     let folder = tempfile::tempdir().unwrap();
     core.identity().save(folder.path()).unwrap();
     let node = start(&folder, settings).await;
@@ -296,6 +297,47 @@ async fn garbage_from_the_broker_is_dropped_and_a_revoked_node_locks() {
         revoked(&node.handle().latest()),
         "also after a restart without the core"
     );
+    node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_set_of_the_feed_counts_if_the_root_has_signed_it() {
+    let Story {
+        folder: _folder,
+        core,
+        node,
+        scanner,
+        ..
+    } = story(&[]).await;
+    let venue = Arc::clone(&core.venue);
+    until_ready(&node).await;
+    let key_set = |version, signed: SignedKeySet| FeedEntry {
+        subject: Subject::KeySet,
+        version,
+        value: Some(Value::KeySet(signed.as_bytes().to_vec())),
+    };
+    let ticket = venue.rotated_ticket(50_000);
+    let rotated = key_set(2, venue.root.sign(&venue.rotated_keys()));
+    core.publish(vec![rotated, ticket.feed_entry()]).await;
+    until(&node, |status| status.replica.digest == Some(core.digest())).await;
+
+    // Nobody but the root says which keys count, not even the feed.
+    let impostor = Venue::with_seed(100);
+    let usurped = key_set(3, impostor.root.sign(&impostor.rotated_keys()));
+    core.publish(vec![usurped]).await;
+    until(&node, |status| status.replica.digest == Some(core.digest())).await;
+
+    core.line.cut();
+    let answer = scanner
+        .scan(venue.north, scan_id(), &ticket.token)
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.verdict, answer.decided_by),
+        (Verdict::Admit, DecidedBy::Edge)
+    );
+    core.line.heal();
+    until_ready(&node).await;
     node.stop().await.unwrap();
 }
 

@@ -45,6 +45,7 @@ pub(crate) struct Venue {
     pub(crate) root: RootKey,
     pub(crate) sync: Signer,
     tickets: TicketSigner,
+    next_tickets: TicketSigner,
 }
 
 #[derive(Clone, Debug)]
@@ -71,21 +72,40 @@ impl Venue {
             root: RootKey::new(key(1)),
             sync: Signer::for_sync(key(2)),
             tickets: TicketSigner::new(key(3), WINDOW),
+            next_tickets: TicketSigner::new(key(4), WINDOW),
         }
     }
 
     pub(crate) fn keys(&self) -> KeySet {
-        let sync = KeyEntry {
+        self.keys_with(1, vec![self.tickets.entry()])
+    }
+
+    /// The next key set: a second ticket key beside the first.
+    pub(crate) fn rotated_keys(&self) -> KeySet {
+        self.keys_with(2, vec![self.tickets.entry(), self.next_tickets.entry()])
+    }
+
+    fn keys_with(&self, version: u64, mut keys: Vec<KeyEntry>) -> KeySet {
+        keys.push(KeyEntry {
             key: self.sync.public(),
             key_use: KeyUse::Sync,
             window: WINDOW,
             status: KeyStatus::Active,
-        };
-        KeySet::new(1, vec![sync, self.tickets.entry()]).unwrap()
+        });
+        KeySet::new(version, keys).unwrap()
     }
 
     /// A ticket that is good all day.
     pub(crate) fn ticket(&self, number: u64) -> Ticket {
+        self.ticket_by(&self.tickets, number)
+    }
+
+    /// A ticket of the second key.
+    pub(crate) fn rotated_ticket(&self, number: u64) -> Ticket {
+        self.ticket_by(&self.next_tickets, number)
+    }
+
+    fn ticket_by(&self, signer: &TicketSigner, number: u64) -> Ticket {
         let id = TicketId(Uuid::from_u128(u128::from(number) << 64 | 0x7000_8000));
         let claims = Claims {
             ticket: id,
@@ -95,7 +115,7 @@ impl Venue {
             expiry: 3_900_000_000,
             revision: 1,
         };
-        let token = self.tickets.sign(&claims).unwrap().to_string();
+        let token = signer.sign(&claims).unwrap().to_string();
         let entry = TicketEntry {
             token: Parsed::read(&token).unwrap().hash(),
             performance: self.performance,
@@ -237,13 +257,20 @@ impl Venue {
     }
 }
 
+impl Ticket {
+    /// What the feed says of it, to begin with.
+    pub(crate) fn feed_entry(&self) -> FeedEntry {
+        FeedEntry {
+            subject: Subject::Ticket(self.id),
+            version: 1,
+            value: Some(Value::Ticket(self.entry.clone())),
+        }
+    }
+}
+
 /// A feed's state as entries in the order of a snapshot.
 pub(crate) fn entries(venue: &Venue, tickets: &[Ticket]) -> Vec<FeedEntry> {
-    let tickets = tickets.iter().map(|ticket| FeedEntry {
-        subject: Subject::Ticket(ticket.id),
-        version: 1,
-        value: Some(Value::Ticket(ticket.entry.clone())),
-    });
+    let tickets = tickets.iter().map(Ticket::feed_entry);
     let rows: BTreeMap<Subject, FeedEntry> = venue
         .small()
         .into_iter()
