@@ -1,0 +1,165 @@
+//! An organiser with a hall of 20 numbered seats and a standing zone, and a performance in it.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::allow_attributes,
+    reason = "each test file uses a part of this"
+)]
+
+use chrono::Duration;
+use eventify_core::cause::Cause;
+use eventify_core::context::{self, Context};
+use eventify_core::inventory::api::{
+    self, BucketWanted, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
+};
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp, User};
+
+/// Units of the standing zone.
+pub const FLOOR: u32 = 100;
+
+/// A performance on sale.
+#[derive(Debug)]
+pub struct House<'core> {
+    pub core: &'core TestApp,
+    pub venue: String,
+    pub event: String,
+    pub performance: PerformanceId,
+    pub floor: BucketId,
+}
+
+/// The product's contexts, and bare ones for those whose events are only told by tests.
+pub fn contexts() -> Vec<Context> {
+    let mut contexts = context::all();
+    let mut tell = |name, events| {
+        if contexts.iter().all(|context: &Context| context.name != name) {
+            contexts.push(Context { events, ..Context::new(name, &[]) });
+        }
+    };
+    tell("order", eventify_core::order::events::schemas());
+    tell("reservation", eventify_core::reservation::events::schemas());
+    tell("ticketing", eventify_core::ticketing::events::schemas());
+    contexts
+}
+
+pub fn organiser(core: &TestApp) -> User<'_> {
+    core.user("organiser").role("ORGANIZER")
+}
+
+pub fn id(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}")).to_owned()
+}
+
+/// Rows A and B of ten seats in the stalls, and the floor.
+pub fn hall() -> Value {
+    json!({
+        "name": "Hall",
+        "sections": [{
+            "section": "Stalls",
+            "categories": ["FULL", "CHILD"],
+            "rows": [{ "row": "A", "seats": 10 }, { "row": "B", "seats": 10 }],
+        }],
+        "zones": [{ "zone": "Floor", "capacity": FLOOR, "categories": ["FLOOR"] }],
+    })
+}
+
+pub fn concert(title: &str) -> Value {
+    let price = |amount: &str| json!({ "currency": "EUR", "amount": amount });
+    json!({
+        "title": title,
+        "city": "Lyon",
+        "tags": ["Rock"],
+        "pricing": { "categories": [
+            { "name": "Full", "price": price("39.00") },
+            { "name": "Child", "price": price("12.00") },
+            { "name": "Floor", "price": price("25.00") },
+        ] },
+    })
+}
+
+impl<'core> House<'core> {
+    /// Venue, plan, event, performance in eight hours; published, and everybody has heard of it.
+    pub async fn open(core: &'core TestApp) -> Self {
+        let house = Self::planned(core).await;
+        let path = format!("/events/{}/publish", house.event);
+        organiser(core).post(&path, json!({})).await.expect(200);
+        core.settle().await;
+        house
+    }
+
+    /// The same, not published.
+    pub async fn planned(core: &'core TestApp) -> Self {
+        let organiser = organiser(core);
+        let venue = organiser.post("/venues", json!({ "name": "Hall" })).await.expect(201);
+        let venue = id(&venue, "venueId");
+        let plans = format!("/venues/{venue}/seating-plans");
+        let plan = organiser.post(&plans, hall()).await.expect(201);
+        let event = organiser.post("/events", concert("Nova")).await.expect(201);
+        let event = id(&event, "eventId");
+        let performance = json!({
+            "venueId": venue, "startTime": core.clock.now() + Duration::hours(8),
+        });
+        let path = format!("/events/{event}/performances");
+        let performance = organiser.post(&path, performance).await.expect(201);
+        core.settle().await;
+        Self {
+            core,
+            venue,
+            event,
+            performance: id(&performance, "performanceId").parse().expect("an id"),
+            floor: id(&plan["zones"][0], "bucketId").parse().expect("an id"),
+        }
+    }
+
+    /// Seats by label, and units of the floor, for ten minutes.
+    pub fn request(&self, seats: &[&str], units: u32) -> HoldRequest {
+        let wanted = |seat: &&str| SeatWanted { seat: SeatRef::parse(seat), category: None };
+        let bucket = BucketWanted { bucket: self.floor, quantity: units, category: None };
+        HoldRequest {
+            hold: HoldId(self.core.clock.new_id()),
+            performance: self.performance,
+            seats: seats.iter().map(wanted).collect(),
+            buckets: if units == 0 { vec![] } else { vec![bucket] },
+            expires_at: self.core.clock.now() + Duration::minutes(10),
+        }
+    }
+
+    pub fn cause(&self) -> Cause {
+        Cause::fresh(&self.core.clock)
+    }
+
+    pub async fn hold(&self, request: &HoldRequest) -> Result<Held, HoldError> {
+        api::hold(self.core.app(), &self.cause(), request).await
+    }
+
+    /// The hold that this takes.
+    #[track_caller]
+    pub fn held(
+        &self,
+        seats: &[&str],
+        units: u32,
+    ) -> impl Future<Output = Held> + Send + use<'_, 'core> {
+        let request = self.request(seats, units);
+        async move { self.hold(&request).await.expect("the places are free") }
+    }
+
+    pub async fn release(&self, holds: &[HoldId]) {
+        api::release(self.core.app(), &self.cause(), holds).await.expect("the database answers");
+    }
+
+    /// What is left of the seats and of the floor, as inventory counts it.
+    pub async fn left(&self) -> (u64, u64) {
+        let path = format!("/inventory/performances/{}", self.performance);
+        let left = organiser(self.core).get(&path).await.expect(200);
+        let number = |value: &Value| value["remaining"].as_u64().expect("a number");
+        (number(&left["bySection"][0]), number(&left["byBucket"][0]))
+    }
+
+    /// `POST /inventory/holds` as a service account.
+    pub async fn post_hold(&self, account: &str, key: &str, body: Value) -> Answer {
+        let account = self.core.user(account).scope("inventory:hold");
+        account.post_with_key("/inventory/holds", key, body).await
+    }
+}
