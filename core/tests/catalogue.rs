@@ -18,7 +18,9 @@ async fn availability(house: &House<'_>) -> Value {
 
 /// The state of a seat of row A.
 fn state(availability: &Value, seat: usize) -> &str {
-    availability["sections"][0]["rows"][0]["seats"][seat - 1]["state"].as_str().unwrap()
+    availability["sections"][0]["rows"][0]["seats"][seat - 1]["state"]
+        .as_str()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,16 +28,28 @@ async fn the_seat_map_follows_holds_and_releases() {
     let core = TestApp::interfered(Interference::deliver_twice()).await;
     let house = House::open(&core).await;
     let before = availability(&house).await;
-    assert_eq!((&before["available"], &before["remaining"]), (&json!(true), &json!(120)));
+    assert_eq!(
+        (&before["available"], &before["remaining"]),
+        (&json!(true), &json!(120))
+    );
     assert_eq!(before["sections"][0]["rows"].as_array().unwrap().len(), 2);
     assert_eq!(before["sections"][0]["rows"][0]["seats"][0]["label"], "A-1");
-    assert_eq!(before["categories"][0]["price"], json!({ "currency": "EUR", "amount": "39.00" }));
+    assert_eq!(
+        before["categories"][0]["price"],
+        json!({ "currency": "EUR", "amount": "39.00" })
+    );
     let held = house.held(&["A-1"], 30).await;
     core.settle().await;
     core.run_job("inventory", "publish_availability").await;
     let during = availability(&house).await;
-    assert_eq!((state(&during, 1), state(&during, 2)), ("taken", "available"));
-    assert_eq!((&during["zones"][0]["remaining"], &during["remaining"]), (&json!(70), &json!(89)));
+    assert_eq!(
+        (state(&during, 1), state(&during, 2)),
+        ("taken", "available")
+    );
+    assert_eq!(
+        (&during["zones"][0]["remaining"], &during["remaining"]),
+        (&json!(70), &json!(89))
+    );
     house.release(&[held.hold]).await;
     core.settle().await;
     core.run_job("inventory", "publish_availability").await;
@@ -48,7 +62,9 @@ async fn however_much_is_sold_the_remaining_places_are_told_once_a_sweep() {
     let house = House::open(&core).await;
     core.run_job("inventory", "publish_availability").await;
     for number in 1..=10 {
-        house.held(&[&format!("A-{number}"), &format!("B-{number}")], 2).await;
+        house
+            .held(&[&format!("A-{number}"), &format!("B-{number}")], 2)
+            .await;
     }
     core.run_job("inventory", "publish_availability").await;
     core.run_job("inventory", "publish_availability").await;
@@ -60,7 +76,10 @@ async fn however_much_is_sold_the_remaining_places_are_told_once_a_sweep() {
             .unwrap();
     assert_eq!(told, 2, "one when it was laid out, one for ten holds");
     let left = availability(&house).await;
-    assert_eq!((&left["remaining"], &left["zones"][0]["remaining"]), (&json!(80), &json!(80)));
+    assert_eq!(
+        (&left["remaining"], &left["zones"][0]["remaining"]),
+        (&json!(80), &json!(80))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,8 +99,14 @@ async fn a_release_that_overtakes_its_hold_leaves_the_seat_free() {
         buckets: vec![],
     };
     let expires_at = core.clock.now();
-    let reserved =
-        SeatsReserved { performance_id, hold_id, seats, seat_ids, buckets: vec![], expires_at };
+    let reserved = SeatsReserved {
+        performance_id,
+        hold_id,
+        seats,
+        seat_ids,
+        buckets: vec![],
+        expires_at,
+    };
     let app = core.app();
     let mut tx = app.db.begin("inventory", &house.cause()).await.unwrap();
     tx.publish(app.clock.new_id(), 2, &released);
@@ -99,20 +124,31 @@ async fn drafts_are_not_shown_and_published_events_are_found() {
     let core = TestApp::start().await;
     let house = House::planned(&core).await;
     let anybody = core.anybody();
-    let (event, list) = (format!("/catalog/events/{}", house.event), "/catalog/events");
+    let (event, list) = (
+        format!("/catalog/events/{}", house.event),
+        "/catalog/events",
+    );
     let map = format!("/catalog/performances/{}/availability", house.performance);
     assert_eq!(anybody.get(list).await.expect(200)["total"], 0);
-    assert_eq!((anybody.get(&event).await.status, anybody.get(&map).await.status), (404, 404));
+    assert_eq!(
+        (
+            anybody.get(&event).await.status,
+            anybody.get(&map).await.status
+        ),
+        (404, 404)
+    );
     let publish = format!("/events/{}/publish", house.event);
     organiser(&core).post(&publish, json!({})).await.expect(200);
     core.settle().await;
     let shown = anybody.get(&event).await.expect(200);
-    assert_eq!((&shown["title"], &shown["performances"][0]["venueName"]), (
-        &json!("Nova"),
-        &json!("Hall")
-    ));
+    assert_eq!(
+        (&shown["title"], &shown["performances"][0]["venueName"]),
+        (&json!("Nova"), &json!("Hall"))
+    );
     let tomorrow = (core.clock.now() + Duration::days(1)).timestamp();
-    let tomorrow = chrono::DateTime::from_timestamp(tomorrow, 0).unwrap().format("%FT%TZ");
+    let tomorrow = chrono::DateTime::from_timestamp(tomorrow, 0)
+        .unwrap()
+        .format("%FT%TZ");
     for (filter, found) in [
         (String::new(), 1),
         ("?query=nov".to_owned(), 1),
@@ -128,10 +164,18 @@ async fn drafts_are_not_shown_and_published_events_are_found() {
         assert_eq!(page["total"], found, "{filter}");
     }
     for filter in ["?size=101", "?page=0", "?from=soon"] {
-        assert_eq!(anybody.get(&format!("{list}{filter}")).await.status, 400, "{filter}");
+        assert_eq!(
+            anybody.get(&format!("{list}{filter}")).await.status,
+            400,
+            "{filter}"
+        );
     }
     core.advance(Duration::hours(9));
-    assert_eq!(anybody.get(list).await.expect(200)["total"], 0, "what has begun is not found");
+    assert_eq!(
+        anybody.get(list).await.expect(200)["total"],
+        0,
+        "what has begun is not found"
+    );
     assert_eq!(availability(&house).await["onSale"], false);
 }
 
@@ -144,14 +188,22 @@ async fn an_edit_is_shown_and_an_archived_event_is_not() {
     let tag = organiser.get(&path).await.header("etag").to_owned();
     let mut body = concert("Supernova");
     body.as_object_mut().unwrap().remove("pricing");
-    let request = organiser.request(reqwest::Method::PUT, &path).header("If-Match", tag);
+    let request = organiser
+        .request(reqwest::Method::PUT, &path)
+        .header("If-Match", tag);
     support::send(request.json(&body)).await.expect(200);
     core.settle().await;
     let catalogue = format!("/catalog{path}");
     let anybody = core.anybody();
-    assert_eq!(anybody.get(&catalogue).await.expect(200)["title"], "Supernova");
+    assert_eq!(
+        anybody.get(&catalogue).await.expect(200)["title"],
+        "Supernova"
+    );
     core.advance(Duration::hours(9));
-    organiser.post(&format!("{path}/archive"), json!({})).await.expect(200);
+    organiser
+        .post(&format!("{path}/archive"), json!({}))
+        .await
+        .expect(200);
     core.settle().await;
     assert_eq!(anybody.get(&catalogue).await.status, 404);
 }

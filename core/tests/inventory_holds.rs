@@ -4,7 +4,9 @@ mod house;
 mod support;
 
 use chrono::Duration;
-use eventify_core::inventory::api::{self, ExtendError, HoldError, PartRelease, SeatWanted};
+use eventify_core::inventory::api::{
+    self, ExtendError, HoldError, HoldRefusal, PartRelease, SeatWanted,
+};
 use eventify_protocol::ids::HoldId;
 use house::{House, organiser};
 use serde_json::json;
@@ -24,10 +26,10 @@ async fn a_service_account_holds_seats_by_label_or_id_and_units_of_a_zone() {
     });
     let answer = house.post_hold("pos", "k1", body.clone()).await;
     let held = answer.clone().expect(201);
-    assert_eq!((&held["seats"][0]["label"], &held["seats"][1]["label"]), (
-        &json!("A-2"),
-        &json!("A-1")
-    ));
+    assert_eq!(
+        (&held["seats"][0]["label"], &held["seats"][1]["label"]),
+        (&json!("A-2"), &json!("A-1"))
+    );
     assert_eq!(held["seats"][0]["categories"], json!(["FULL", "CHILD"]));
     assert_eq!(held["buckets"][0]["qty"], 3);
     assert_eq!(house.left().await, (18, 97));
@@ -35,7 +37,10 @@ async fn a_service_account_holds_seats_by_label_or_id_and_units_of_a_zone() {
     assert_eq!(again.body, answer.body, "the same key gets the same hold");
     assert_eq!(house.left().await, (18, 97));
 
-    let release = format!("/inventory/holds/{}/release", held["holdId"].as_str().unwrap());
+    let release = format!(
+        "/inventory/holds/{}/release",
+        held["holdId"].as_str().unwrap()
+    );
     let stranger = core.user("stranger").scope("inventory:hold");
     assert_eq!(stranger.post(&release, json!({})).await.status, 403);
     let pos = core.user("pos").scope("inventory:hold");
@@ -44,7 +49,11 @@ async fn a_service_account_holds_seats_by_label_or_id_and_units_of_a_zone() {
         assert_eq!(released["status"], "released");
     }
     assert_eq!(house.left().await, (20, 100));
-    let unscoped = core.user("pos").role("CUSTOMER").post("/inventory/holds", body).await;
+    let unscoped = core
+        .user("pos")
+        .role("CUSTOMER")
+        .post("/inventory/holds", body)
+        .await;
     assert_eq!(unscoped.status, 403);
 }
 
@@ -70,7 +79,9 @@ async fn what_can_not_be_held_is_refused_with_its_reason() {
         (hold("A-1", "FLOOR", 60), 422, "category_not_allowed"),
         (elsewhere, 404, "performance_not_found"),
     ] {
-        let answer = house.post_hold("pos", &core.clock.new_id().to_string(), body).await;
+        let answer = house
+            .post_hold("pos", &core.clock.new_id().to_string(), body)
+            .await;
         assert_eq!((answer.status, answer.code()), (status, code));
     }
     assert_eq!(house.left().await, (20, 100));
@@ -102,18 +113,33 @@ async fn a_hold_id_is_good_for_one_request_and_never_comes_back() {
     let request = house.request(&["A-1"], 2);
     let first = house.hold(&request).await.unwrap();
     assert_eq!(house.hold(&request).await.unwrap(), first);
-    let other = api::HoldRequest { hold: request.hold, ..house.request(&["A-2"], 0) };
-    assert!(matches!(house.hold(&other).await, Err(HoldError::IdReused)));
+    let other = api::HoldRequest {
+        hold: request.hold,
+        ..house.request(&["A-2"], 0)
+    };
+    assert!(matches!(
+        house.hold(&other).await,
+        Err(HoldError::Refused(HoldRefusal::IdReused))
+    ));
     house.release(&[request.hold]).await;
     house.release(&[request.hold]).await;
-    assert!(matches!(house.hold(&request).await, Err(HoldError::Ended)));
+    assert!(matches!(
+        house.hold(&request).await,
+        Err(HoldError::Refused(HoldRefusal::Ended))
+    ));
     assert_eq!(house.left().await, (20, 100));
 
     let overtaken = house.request(&["A-1"], 0);
     house.release(&[overtaken.hold]).await;
-    assert!(matches!(house.hold(&overtaken).await, Err(HoldError::Ended)));
+    assert!(matches!(
+        house.hold(&overtaken).await,
+        Err(HoldError::Refused(HoldRefusal::Ended))
+    ));
     let twice = house.request(&["A-4", "A-4"], 0);
-    assert!(matches!(house.hold(&twice).await, Err(HoldError::Invalid { .. })));
+    assert!(matches!(
+        house.hold(&twice).await,
+        Err(HoldError::Refused(HoldRefusal::Invalid { .. }))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,14 +149,24 @@ async fn an_expired_hold_is_out_of_the_way_at_once_and_swept_up_soon() {
     house.held(&["A-1"], 1).await;
     let kept = house.held(&["A-2"], 1).await;
     let until = core.clock.now() + Duration::minutes(15);
-    api::extend(core.app(), &house.cause(), &[kept.hold], until).await.unwrap();
+    api::extend(core.app(), &house.cause(), &[kept.hold], until)
+        .await
+        .unwrap();
     core.advance(Duration::minutes(11));
     house.held(&["A-1"], 0).await;
-    assert_eq!(house.left().await, (18, 99), "the seat's hold gave back its unit as well");
+    assert_eq!(
+        house.left().await,
+        (18, 99),
+        "the seat's hold gave back its unit as well"
+    );
 
     core.advance(Duration::minutes(11));
     core.run_job("inventory", "expire_holds").await;
-    assert_eq!(house.left().await, (19, 99), "a confirmed hold doesn't expire by itself");
+    assert_eq!(
+        house.left().await,
+        (19, 99),
+        "a confirmed hold doesn't expire by itself"
+    );
     house.release(&[kept.hold]).await;
     assert_eq!(house.left().await, (20, 100));
 }
@@ -150,7 +186,11 @@ async fn extending_is_all_or_nothing_and_names_what_is_gone() {
     }
     core.advance(Duration::minutes(11));
     core.run_job("inventory", "expire_holds").await;
-    assert_eq!(house.left().await, (20, 100), "the other one was not extended either");
+    assert_eq!(
+        house.left().await,
+        (20, 100),
+        "the other one was not extended either"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,7 +205,9 @@ async fn a_part_goes_back_once() {
         buckets: vec![(house.floor, 2)],
     };
     for _ in 0..2 {
-        api::release_part(core.app(), &house.cause(), &part).await.unwrap();
+        api::release_part(core.app(), &house.cause(), &part)
+            .await
+            .unwrap();
     }
     assert_eq!(house.left().await, (19, 97));
     house.release(&[held.hold]).await;
@@ -177,16 +219,28 @@ async fn nothing_is_held_before_the_event_is_published_or_after_it_was_cancelled
     let core = TestApp::start().await;
     let house = House::planned(&core).await;
     let request = house.request(&["A-1"], 0);
-    assert!(matches!(house.hold(&request).await, Err(HoldError::NotOnSale)));
+    assert!(matches!(
+        house.hold(&request).await,
+        Err(HoldError::Refused(HoldRefusal::NotOnSale))
+    ));
     let event = format!("/events/{}", house.event);
-    organiser(&core).post(&format!("{event}/publish"), json!({})).await.expect(200);
+    organiser(&core)
+        .post(&format!("{event}/publish"), json!({}))
+        .await
+        .expect(200);
     core.settle().await;
     house.hold(&request).await.unwrap();
     let cancel = format!("{event}/performances/{}/cancel", house.performance);
-    organiser(&core).post(&cancel, json!({ "reason": "ill" })).await.expect(200);
+    organiser(&core)
+        .post(&cancel, json!({ "reason": "ill" }))
+        .await
+        .expect(200);
     core.settle().await;
     let late = house.request(&["A-2"], 0);
-    assert!(matches!(house.hold(&late).await, Err(HoldError::Cancelled)));
+    assert!(matches!(
+        house.hold(&late).await,
+        Err(HoldError::Refused(HoldRefusal::Cancelled))
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +253,10 @@ async fn a_category_that_was_not_asked_for_is_offered() {
     assert_eq!(held.buckets[0].category, Some("FLOOR".parse().unwrap()));
     request = house.request(&["A-2"], 0);
     let seat = request.seats[0].seat.clone();
-    request.seats = vec![SeatWanted { seat, category: Some("CHILD".parse().unwrap()) }];
+    request.seats = vec![SeatWanted {
+        seat,
+        category: Some("CHILD".parse().unwrap()),
+    }];
     let held = house.hold(&request).await.unwrap();
     assert_eq!(held.seats[0].category, Some("CHILD".parse().unwrap()));
 }
@@ -212,13 +269,23 @@ async fn a_zone_grows_and_shrinks_down_to_what_is_taken() {
     let path = format!("/inventory/performances/{}/capacity", house.performance);
     let to = |capacity: u32| json!({ "bucketId": house.floor, "capacity": capacity });
     let adjusted = organiser(&core).post(&path, to(70)).await.expect(200);
-    assert_eq!((&adjusted["remaining"], &adjusted["capacity"]), (&json!(10), &json!(70)));
+    assert_eq!(
+        (&adjusted["remaining"], &adjusted["capacity"]),
+        (&json!(10), &json!(70))
+    );
     let refused = organiser(&core).post(&path, to(59)).await;
     assert_eq!((refused.status, refused.code()), (422, "below_reserved"));
     organiser(&core).post(&path, to(61)).await.expect(200);
     house.held(&[], 1).await;
     let full = house.request(&[], 1);
-    assert!(matches!(house.hold(&full).await, Err(HoldError::OutOfStock(_))));
-    let rival = core.user("rival").role("ORGANIZER").post(&path, to(90)).await;
+    assert!(matches!(
+        house.hold(&full).await,
+        Err(HoldError::Refused(HoldRefusal::OutOfStock(_)))
+    ));
+    let rival = core
+        .user("rival")
+        .role("ORGANIZER")
+        .post(&path, to(90))
+        .await;
     assert_eq!(rival.status, 403);
 }

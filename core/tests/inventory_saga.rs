@@ -3,26 +3,31 @@
 mod house;
 mod support;
 
+use chrono::Duration;
+use eventify_core::event::DomainEvent;
 use eventify_core::interference::Interference;
+use eventify_core::inventory::api::{self, Held};
 use eventify_core::order::events::{
     CancelReason, Item, OrderCancelled, OrderPaid, OrderRefunded, RefundReason,
 };
 use eventify_core::reservation::events::{EndReason, ReservationExpired};
-use eventify_core::event::DomainEvent;
-use eventify_core::inventory::api::{self, Held};
 use eventify_core::ticketing::events::{TicketFacts, TicketRevoked, TicketState};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{OrderId, RefundId, ReservationId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
-use chrono::Duration;
 use house::{House, contexts};
 use support::{TestApp, TestOptions};
 use uuid::Uuid;
 
 async fn core(interference: Interference) -> TestApp {
     let contexts = Some(contexts as fn() -> _);
-    TestApp::with(TestOptions { interference, contexts, ..TestOptions::default() }).await
+    TestApp::with(TestOptions {
+        interference,
+        contexts,
+        ..TestOptions::default()
+    })
+    .await
 }
 
 /// An order of everything that a hold has.
@@ -38,7 +43,9 @@ impl<'house, 'core> Order<'house, 'core> {
         let held = house.held(seats, units).await;
         let until = house.core.clock.now() + Duration::minutes(15);
         let app = house.core.app();
-        api::extend(app, &house.cause(), &[held.hold], until).await.unwrap();
+        api::extend(app, &house.cause(), &[held.hold], until)
+            .await
+            .unwrap();
         let code: CategoryCode = "FULL".parse().unwrap();
         let blank = Item {
             performance_id: held.performance,
@@ -64,7 +71,12 @@ impl<'house, 'core> Order<'house, 'core> {
             ..blank.clone()
         });
         let items = seats.chain(units).collect();
-        Self { house, id: OrderId(house.core.clock.new_id()), held, items }
+        Self {
+            house,
+            id: OrderId(house.core.clock.new_id()),
+            held,
+            items,
+        }
     }
 
     /// Publishes as the other context would, and waits for every effect.
@@ -165,7 +177,11 @@ async fn a_declined_payment_frees_its_places_once() {
     assert_eq!(house.left().await, (20, 100));
     house.held(&["A-1"], 1).await;
     order.cancelled().await;
-    assert_eq!(house.left().await, (19, 99), "the next holder keeps the seat");
+    assert_eq!(
+        house.left().await,
+        (19, 99),
+        "the next holder keeps the seat"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,11 +199,19 @@ async fn a_revoked_ticket_frees_its_own_place_once_however_often_it_is_told() {
     house.held(&["A-1"], 0).await;
     order.revoked(0, seat, "refund").await;
     order.revoked(1, order.ticket(), "fraud").await;
-    assert_eq!(house.left().await, (18, 99), "neither the next holder's seat nor a fraud's");
+    assert_eq!(
+        house.left().await,
+        (18, 99),
+        "neither the next holder's seat nor a fraud's"
+    );
     order.refunded(true).await;
     assert_eq!(house.left().await, (18, 99), "a part goes ticket by ticket");
     order.refunded(false).await;
-    assert_eq!(house.left().await, (19, 100), "all that the order still had");
+    assert_eq!(
+        house.left().await,
+        (19, 100),
+        "all that the order still had"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -206,7 +230,11 @@ async fn a_refund_that_overtakes_the_sale_leaves_nothing_sold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_that_dies_before_its_commit_is_done_again_as_a_whole() {
-    for step in ["on_order_paid", "on_order_refunded", "on_performance_scheduled"] {
+    for step in [
+        "on_order_paid",
+        "on_order_refunded",
+        "on_performance_scheduled",
+    ] {
         let core = core(Interference::fail_once("inventory", step)).await;
         let house = House::open(&core).await;
         let order = Order::of(&house, &["A-1"], 3).await;
@@ -214,6 +242,9 @@ async fn each_step_that_dies_before_its_commit_is_done_again_as_a_whole() {
         assert_eq!(house.left().await, (19, 97), "{step}");
         order.refunded(false).await;
         assert_eq!(house.left().await, (20, 100), "{step}");
-        assert!(core.interference.broken() > 0, "{step} was never made to fail");
+        assert!(
+            core.interference.broken() > 0,
+            "{step} was never made to fail"
+        );
     }
 }

@@ -14,28 +14,50 @@ use uuid::Uuid;
 use super::NAME;
 use super::events::{BucketUnits, SeatsReleased, SeatsReserved};
 use super::model::slots::Taken;
-use super::model::stock::{KnownHold, Stock};
+use super::model::stock::Stock;
 use super::store::release::{Freed, LockedHold, Place};
 use super::store::{availability, claim, release as given_back, stock};
 use crate::app::App;
 use crate::cause::Cause;
-use crate::db::{DbResult, PgConnection, Tx};
+use crate::db::{DbError, DbResult, PgConnection, Tx};
 
 pub use super::model::hold::{
-    BucketShortage, BucketWanted, ExtendError, Held, HeldBucket, HeldSeat, HoldError, HoldRequest,
+    BucketShortage, BucketWanted, Held, HeldBucket, HeldSeat, HoldRefusal, HoldRequest,
     MAX_PLACES_PER_HOLD, OutOfStock, PartRelease, SeatRef, SeatWanted,
 };
+
+/// Why a hold was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// An answer; a breaker doesn't count it.
+    #[error(transparent)]
+    Refused(#[from] HoldRefusal),
+    /// The database failed; the same call may succeed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Why holds were not extended. Either all are or none.
+#[derive(Debug, thiserror::Error)]
+pub enum ExtendError {
+    /// These have expired, were released or never were.
+    #[error("holds have ended")]
+    Ended(Vec<HoldId>),
+    /// The database failed; the same call may succeed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
 
 /// Holds all that was asked for, or nothing.
 ///
 /// # Errors
-/// [`HoldError`]; only [`HoldError::Db`] is a fault, the others are answers.
+/// [`HoldError`].
 pub async fn hold(app: &App, cause: &Cause, request: &HoldRequest) -> Result<Held, HoldError> {
     hold_for(app, cause, request, None).await
 }
 
 /// Frees whatever these holds still have, unless it is sold. An id that is not known yet is
-/// noted, so that a `hold` that comes later answers [`HoldError::Ended`].
+/// noted, so that a `hold` that comes later answers [`HoldRefusal::Ended`].
 ///
 /// # Errors
 /// The database failed; nothing was released.
@@ -120,15 +142,15 @@ pub(super) async fn hold_for(
     let (stock, held) = loop {
         let mut conn = app.db.read(NAME).await?;
         let on_sale = stock::on_sale(&mut conn, request.performance).await?;
-        let on_sale = on_sale.ok_or(HoldError::UnknownPerformance)?;
+        let on_sale = on_sale.ok_or(HoldRefusal::UnknownPerformance)?;
         let found = stock::of(&mut conn, request, now).await?;
         let held = found.places(request, on_sale.venue)?;
         if let Some(known) = stock::hold(&mut conn, request.hold).await? {
-            return known.answer(request.fingerprint(), held, now);
+            return Ok(known.answer(request.fingerprint(), held, now)?);
         }
         on_sale.check()?;
         if let Some(missing) = found.shortage(request) {
-            return Err(HoldError::OutOfStock(missing));
+            return Err(HoldRefusal::OutOfStock(missing).into());
         }
         let lapsed = found.lapsed();
         if lapsed.is_empty() {
@@ -139,19 +161,21 @@ pub(super) async fn hold_for(
         free(app, &mut tx, &lapsed, Extent::Lapsed).await?;
         tx.commit().await?;
     };
-    for search in [Search::OneSlot, Search::AllSlots] {
-        match attempt(app, cause, request, (&stock, &held), holder, search).await? {
-            Attempt::Held => return Ok(held),
-            Attempt::Known => {
-                let mut conn = app.db.read(NAME).await?;
-                let known: Option<KnownHold> = stock::hold(&mut conn, request.hold).await?;
-                let known = known.ok_or(HoldError::Ended)?;
-                return known.answer(request.fingerprint(), held, now);
-            }
-            Attempt::SearchAllSlots => {}
+    let places = (&stock, &held);
+    let mut outcome = attempt(app, cause, request, places, holder, Search::OneSlot).await?;
+    if let Attempt::SearchAllSlots = outcome {
+        outcome = attempt(app, cause, request, places, holder, Search::AllSlots).await?;
+    }
+    match outcome {
+        Attempt::Held => Ok(held),
+        // The second attempt never asks for a third.
+        Attempt::Known | Attempt::SearchAllSlots => {
+            let mut conn = app.db.read(NAME).await?;
+            let known = stock::hold(&mut conn, request.hold).await?;
+            let known = known.ok_or(HoldRefusal::Ended)?;
+            Ok(known.answer(request.fingerprint(), held, now)?)
         }
     }
-    Err(HoldError::OutOfStock(OutOfStock::default()))
 }
 
 async fn attempt(
@@ -168,10 +192,11 @@ async fn attempt(
     }
     let seats = claim::take_seats(&mut tx, held).await?;
     if !seats.is_empty() {
-        return Err(HoldError::OutOfStock(OutOfStock {
+        return Err(HoldRefusal::OutOfStock(OutOfStock {
             seats,
             buckets: vec![],
-        }));
+        })
+        .into());
     }
     let Some(units) = take_units(&mut tx, request, stock, search).await? else {
         return Ok(Attempt::SearchAllSlots);
@@ -221,10 +246,11 @@ async fn take_units(
     if missing.is_empty() {
         return Ok(Some(taken));
     }
-    Err(HoldError::OutOfStock(OutOfStock {
+    Err(HoldRefusal::OutOfStock(OutOfStock {
         seats: vec![],
         buckets: missing,
-    }))
+    })
+    .into())
 }
 
 /// How much of a hold ends.

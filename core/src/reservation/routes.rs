@@ -15,7 +15,7 @@ use super::model::{self, Refusal, Reservation};
 use crate::app::App;
 use crate::auth::Role;
 use crate::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
-use crate::inventory::api::HoldError;
+use crate::inventory::api::{HoldError, HoldRefusal};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 
@@ -309,21 +309,24 @@ fn refused(refusal: &Refusal) -> ApiError {
 
 fn not_held(error: HoldError) -> ApiError {
     let message = error.to_string();
-    match error {
-        HoldError::Invalid { field, issue } => ApiError::invalid(field, issue),
-        HoldError::UnknownPerformance => ApiError::not_found("performance_not_found", message),
-        HoldError::NotOnSale | HoldError::Cancelled => {
+    let refusal = match error {
+        HoldError::Refused(refusal) => refusal,
+        HoldError::Db(error) => return error.into(),
+    };
+    match refusal {
+        HoldRefusal::Invalid { field, issue } => ApiError::invalid(field, issue),
+        HoldRefusal::UnknownPerformance => ApiError::not_found("performance_not_found", message),
+        HoldRefusal::NotOnSale | HoldRefusal::Cancelled => {
             ApiError::unprocessable("not_on_sale", message)
         }
-        HoldError::UnknownSeats(_) => ApiError::not_found("seat_not_found", message),
-        HoldError::UnknownBucket(_) => ApiError::not_found("bucket_not_found", message),
-        HoldError::CategoryNotAllowed { .. } => {
+        HoldRefusal::UnknownSeats(_) => ApiError::not_found("seat_not_found", message),
+        HoldRefusal::UnknownBucket(_) => ApiError::not_found("bucket_not_found", message),
+        HoldRefusal::CategoryNotAllowed { .. } => {
             ApiError::unprocessable("unknown_price_category", message)
         }
-        HoldError::OutOfStock(short) => out_of_stock(&short),
-        HoldError::Ended => ApiError::gone("hold_expired", message),
-        HoldError::IdReused => ApiError::conflict("idempotency_key_reused", message),
-        HoldError::Db(error) => error.into(),
+        HoldRefusal::OutOfStock(short) => out_of_stock(&short),
+        HoldRefusal::Ended => ApiError::gone("hold_expired", message),
+        HoldRefusal::IdReused => ApiError::conflict("idempotency_key_reused", message),
     }
 }
 

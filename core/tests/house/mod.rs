@@ -7,11 +7,17 @@
 )]
 
 use chrono::Duration;
+use eventify_core::app::App;
+use eventify_core::bus::Consumers;
 use eventify_core::cause::Cause;
-use eventify_core::context::{self, Context};
+use eventify_core::context::Context;
+use eventify_core::db::Tx;
+use eventify_core::event::Received;
+use eventify_core::failure::Failure;
 use eventify_core::inventory::api::{
     self, BucketWanted, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
 };
+use eventify_core::inventory::events::VenueCreated;
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId};
 use serde_json::{Value, json};
 
@@ -30,18 +36,31 @@ pub struct House<'core> {
     pub floor: BucketId,
 }
 
-/// The product's contexts, and bare ones for those whose events are only told by tests.
+/// The contexts that make stock and show it, and bare ones in the place of those that sell: the
+/// test itself tells their events.
 pub fn contexts() -> Vec<Context> {
-    let mut contexts = context::all();
-    let mut tell = |name, events| {
-        if contexts.iter().all(|context: &Context| context.name != name) {
-            contexts.push(Context { events, ..Context::new(name, &[]) });
-        }
+    let bare = |name, events| Context {
+        events,
+        ..Context::new(name, &[])
     };
-    tell("order", eventify_core::order::events::schemas());
-    tell("reservation", eventify_core::reservation::events::schemas());
-    tell("ticketing", eventify_core::ticketing::events::schemas());
-    contexts
+    vec![
+        eventify_core::catalogue::context(),
+        eventify_core::event_management::context(),
+        eventify_core::identity::context(),
+        eventify_core::inventory::context(),
+        // The relay insists that somebody takes a new venue.
+        Context {
+            consumers: Consumers::new().on::<VenueCreated, _>(on_venue_created),
+            ..Context::new("fleet", &[])
+        },
+        bare("order", eventify_core::order::events::schemas()),
+        bare("reservation", eventify_core::reservation::events::schemas()),
+        bare("ticketing", eventify_core::ticketing::events::schemas()),
+    ]
+}
+
+async fn on_venue_created(_: &App, _: &mut Tx, _: Received<VenueCreated>) -> Result<(), Failure> {
+    Ok(())
 }
 
 pub fn organiser(core: &TestApp) -> User<'_> {
@@ -49,7 +68,10 @@ pub fn organiser(core: &TestApp) -> User<'_> {
 }
 
 pub fn id(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_else(|| panic!("no {field} in {value}")).to_owned()
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {value}"))
+        .to_owned()
 }
 
 /// Rows A and B of ten seats in the stalls, and the floor.
@@ -92,7 +114,10 @@ impl<'core> House<'core> {
     /// The same, not published.
     pub async fn planned(core: &'core TestApp) -> Self {
         let organiser = organiser(core);
-        let venue = organiser.post("/venues", json!({ "name": "Hall" })).await.expect(201);
+        let venue = organiser
+            .post("/venues", json!({ "name": "Hall" }))
+            .await
+            .expect(201);
         let venue = id(&venue, "venueId");
         let plans = format!("/venues/{venue}/seating-plans");
         let plan = organiser.post(&plans, hall()).await.expect(201);
@@ -115,8 +140,15 @@ impl<'core> House<'core> {
 
     /// Seats by label, and units of the floor, for ten minutes.
     pub fn request(&self, seats: &[&str], units: u32) -> HoldRequest {
-        let wanted = |seat: &&str| SeatWanted { seat: SeatRef::parse(seat), category: None };
-        let bucket = BucketWanted { bucket: self.floor, quantity: units, category: None };
+        let wanted = |seat: &&str| SeatWanted {
+            seat: SeatRef::parse(seat),
+            category: None,
+        };
+        let bucket = BucketWanted {
+            bucket: self.floor,
+            quantity: units,
+            category: None,
+        };
         HoldRequest {
             hold: HoldId(self.core.clock.new_id()),
             performance: self.performance,
@@ -146,7 +178,9 @@ impl<'core> House<'core> {
     }
 
     pub async fn release(&self, holds: &[HoldId]) {
-        api::release(self.core.app(), &self.cause(), holds).await.expect("the database answers");
+        api::release(self.core.app(), &self.cause(), holds)
+            .await
+            .expect("the database answers");
     }
 
     /// What is left of the seats and of the floor, as inventory counts it.

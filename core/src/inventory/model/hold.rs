@@ -36,7 +36,7 @@ pub struct HoldRequest {
 pub struct SeatWanted {
     /// Which.
     pub seat: SeatRef,
-    /// Refused with [`HoldError::CategoryNotAllowed`] where the seat doesn't have it.
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the seat doesn't have it.
     pub category: Option<CategoryCode>,
 }
 
@@ -47,7 +47,7 @@ pub struct BucketWanted {
     pub bucket: BucketId,
     /// How many, from 1.
     pub quantity: u32,
-    /// Refused with [`HoldError::CategoryNotAllowed`] where the zone doesn't have it.
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the zone doesn't have it.
     pub category: Option<CategoryCode>,
 }
 
@@ -156,9 +156,9 @@ pub struct BucketShortage {
     pub remaining: u32,
 }
 
-/// Why a hold was not taken. All but the last are answers; a breaker counts only the last.
-#[derive(Debug, thiserror::Error)]
-pub enum HoldError {
+/// Why a hold was not taken: an answer, not a fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HoldRefusal {
     /// Nothing asked for, a seat twice, too much at once, an end in the past.
     #[error("'{field}' {issue}")]
     Invalid {
@@ -199,30 +199,16 @@ pub enum HoldError {
     /// This hold id was used for another request.
     #[error("the hold id belongs to another request")]
     IdReused,
-    /// The database failed; the same call may succeed.
-    #[error(transparent)]
-    Db(#[from] crate::db::DbError),
-}
-
-/// Why holds were not extended. Either all are or none.
-#[derive(Debug, thiserror::Error)]
-pub enum ExtendError {
-    /// These have expired, were released or never were.
-    #[error("holds have ended")]
-    Ended(Vec<HoldId>),
-    /// The database failed; the same call may succeed.
-    #[error(transparent)]
-    Db(#[from] crate::db::DbError),
 }
 
 impl HoldRequest {
     /// The rules that need no stock.
     ///
     /// # Errors
-    /// [`HoldError::Invalid`].
-    pub(in crate::inventory) fn check(&self, now: DateTime<Utc>) -> Result<(), HoldError> {
+    /// [`HoldRefusal::Invalid`].
+    pub(in crate::inventory) fn check(&self, now: DateTime<Utc>) -> Result<(), HoldRefusal> {
         let invalid = |field, issue: &str| {
-            Err(HoldError::Invalid {
+            Err(HoldRefusal::Invalid {
                 field,
                 issue: issue.to_owned(),
             })
@@ -292,13 +278,13 @@ impl HoldRequest {
 /// The life that a service account asks for.
 ///
 /// # Errors
-/// [`HoldError::Invalid`] outside of [`MIN_TTL_SECONDS`] to [`MAX_TTL_SECONDS`].
+/// [`HoldRefusal::Invalid`] outside of [`MIN_TTL_SECONDS`] to [`MAX_TTL_SECONDS`].
 pub(in crate::inventory) fn expiry_after(
     ttl_seconds: u32,
     now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, HoldError> {
+) -> Result<DateTime<Utc>, HoldRefusal> {
     if !(MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(&ttl_seconds) {
-        return Err(HoldError::Invalid {
+        return Err(HoldRefusal::Invalid {
             field: "ttlSeconds",
             issue: format!("must be {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS}"),
         });
@@ -309,15 +295,15 @@ pub(in crate::inventory) fn expiry_after(
 /// The category that a place is held in: the one asked for, or the only one there is.
 ///
 /// # Errors
-/// [`HoldError::CategoryNotAllowed`].
+/// [`HoldRefusal::CategoryNotAllowed`].
 pub(in crate::inventory) fn choose_category(
     place: &str,
     wanted: Option<CategoryCode>,
     allowed: &[CategoryCode],
-) -> Result<Option<CategoryCode>, HoldError> {
+) -> Result<Option<CategoryCode>, HoldRefusal> {
     match (wanted, allowed) {
         (Some(category), allowed) if !allowed.contains(&category) => {
-            Err(HoldError::CategoryNotAllowed {
+            Err(HoldRefusal::CategoryNotAllowed {
                 place: place.to_owned(),
                 category,
             })
@@ -384,7 +370,7 @@ mod tests {
             ),
         ] {
             match request.check(now()) {
-                Err(HoldError::Invalid { field: found, .. }) => assert_eq!(found, field),
+                Err(HoldRefusal::Invalid { field: found, .. }) => assert_eq!(found, field),
                 other => panic!("{field}: {other:?}"),
             }
         }

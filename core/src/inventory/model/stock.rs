@@ -8,7 +8,7 @@ use eventify_protocol::ids::{BucketId, HoldId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 
 use super::hold::{
-    BucketShortage, Held, HeldBucket, HeldSeat, HoldError, HoldRequest, OutOfStock, SeatRef,
+    BucketShortage, Held, HeldBucket, HeldSeat, HoldRefusal, HoldRequest, OutOfStock, SeatRef,
     choose_category,
 };
 
@@ -82,14 +82,14 @@ pub(in crate::inventory) enum HoldStatus {
 
 impl OnSale {
     /// Whether holds are taken.
-    pub(in crate::inventory) fn check(&self) -> Result<(), HoldError> {
+    pub(in crate::inventory) fn check(&self) -> Result<(), HoldRefusal> {
         if self.cancelled {
-            return Err(HoldError::Cancelled);
+            return Err(HoldRefusal::Cancelled);
         }
         if self.published {
             Ok(())
         } else {
-            Err(HoldError::NotOnSale)
+            Err(HoldRefusal::NotOnSale)
         }
     }
 }
@@ -100,7 +100,7 @@ impl Stock {
         &self,
         request: &HoldRequest,
         venue: VenueId,
-    ) -> Result<Held, HoldError> {
+    ) -> Result<Held, HoldRefusal> {
         let unknown: Vec<_> = request
             .seats
             .iter()
@@ -108,7 +108,7 @@ impl Stock {
             .map(|wanted| wanted.seat.to_string())
             .collect();
         if !unknown.is_empty() {
-            return Err(HoldError::UnknownSeats(unknown));
+            return Err(HoldRefusal::UnknownSeats(unknown));
         }
         let mut seats = Vec::new();
         for wanted in &request.seats {
@@ -125,7 +125,7 @@ impl Stock {
         let distinct: BTreeSet<_> = seats.iter().map(|seat| seat.seat).collect();
         if distinct.len() < seats.len() {
             let issue = "names a seat twice, by id and by label".to_owned();
-            return Err(HoldError::Invalid {
+            return Err(HoldRefusal::Invalid {
                 field: "seats",
                 issue,
             });
@@ -183,11 +183,11 @@ impl Stock {
         self.bucket(bucket).map_or(1, |bucket| bucket.slots)
     }
 
-    fn bucket_places(&self, request: &HoldRequest) -> Result<Vec<HeldBucket>, HoldError> {
+    fn bucket_places(&self, request: &HoldRequest) -> Result<Vec<HeldBucket>, HoldRefusal> {
         let held = request.buckets.iter().map(|wanted| {
             let bucket = self
                 .bucket(wanted.bucket)
-                .ok_or(HoldError::UnknownBucket(wanted.bucket))?;
+                .ok_or(HoldRefusal::UnknownBucket(wanted.bucket))?;
             Ok(HeldBucket {
                 bucket: bucket.id,
                 zone: bucket.zone.clone(),
@@ -225,13 +225,13 @@ impl KnownHold {
         fingerprint: Hash32,
         held: Held,
         now: DateTime<Utc>,
-    ) -> Result<Held, HoldError> {
+    ) -> Result<Held, HoldRefusal> {
         if self.fingerprint.is_some_and(|first| first != fingerprint) {
-            return Err(HoldError::IdReused);
+            return Err(HoldRefusal::IdReused);
         }
         match (self.status, self.expires_at) {
-            (HoldStatus::Released, _) | (_, None) => Err(HoldError::Ended),
-            (HoldStatus::Held, Some(expires_at)) if expires_at <= now => Err(HoldError::Ended),
+            (HoldStatus::Released, _) | (_, None) => Err(HoldRefusal::Ended),
+            (HoldStatus::Held, Some(expires_at)) if expires_at <= now => Err(HoldRefusal::Ended),
             (HoldStatus::Held | HoldStatus::Confirmed | HoldStatus::Sold, Some(expires_at)) => {
                 Ok(Held { expires_at, ..held })
             }
@@ -322,7 +322,7 @@ mod tests {
         }
     }
 
-    fn places(stock: &Stock, request: &HoldRequest) -> Result<Held, HoldError> {
+    fn places(stock: &Stock, request: &HoldRequest) -> Result<Held, HoldRefusal> {
         stock.places(request, VenueId(Uuid::nil()))
     }
 
@@ -335,10 +335,10 @@ mod tests {
         assert_eq!((labels, held.buckets[0].quantity), (vec!["A-1", "A-2"], 3));
         assert!(matches!(
             places(&stock, &request(&[&id, "A-1"], 0)),
-            Err(HoldError::Invalid { field: "seats", .. })
+            Err(HoldRefusal::Invalid { field: "seats", .. })
         ));
         match places(&stock, &request(&["A-1", "Z-9"], 0)) {
-            Err(HoldError::UnknownSeats(seats)) => assert_eq!(seats, ["Z-9"]),
+            Err(HoldRefusal::UnknownSeats(seats)) => assert_eq!(seats, ["Z-9"]),
             other => panic!("{other:?}"),
         }
     }
@@ -390,18 +390,21 @@ mod tests {
             known(HoldStatus::Held, now()),
             known(HoldStatus::Released, until),
         ] {
-            assert!(matches!(answer(ended), Err(HoldError::Ended)), "{ended:?}");
+            assert!(
+                matches!(answer(ended), Err(HoldRefusal::Ended)),
+                "{ended:?}"
+            );
         }
         let other = KnownHold {
             fingerprint: Some(Hash32::ZERO),
             ..known(HoldStatus::Held, until)
         };
-        assert!(matches!(answer(other), Err(HoldError::IdReused)));
+        assert!(matches!(answer(other), Err(HoldRefusal::IdReused)));
         let early = KnownHold {
             status: HoldStatus::Released,
             fingerprint: None,
             expires_at: None,
         };
-        assert!(matches!(answer(early), Err(HoldError::Ended)));
+        assert!(matches!(answer(early), Err(HoldRefusal::Ended)));
     }
 }

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::SeatingPlanId;
 use serde::Serialize;
 
-use super::model::hold::HoldError;
+use super::api::{HoldError, OutOfStock};
+use super::model::hold::HoldRefusal;
 use super::model::plan::PlanError;
 use super::model::slots::BelowReserved;
 use super::model::venue::InvalidVenue;
@@ -73,31 +74,39 @@ impl From<BelowReserved> for ApiError {
 
 impl From<HoldError> for ApiError {
     fn from(error: HoldError) -> Self {
-        let message = error.to_string();
         match error {
-            HoldError::Invalid { field, issue } => Self::invalid(field, issue),
-            HoldError::UnknownPerformance => Self::not_found("performance_not_found", message),
-            HoldError::NotOnSale => Self::unprocessable("not_on_sale", message),
-            HoldError::Cancelled => Self::unprocessable("performance_cancelled", message),
-            HoldError::UnknownSeats(_) => {
-                Self::unprocessable("unknown_seat", message).field("seats", "unknown")
-            }
-            HoldError::UnknownBucket(_) => {
-                Self::unprocessable("unknown_bucket", message).field("buckets", "unknown")
-            }
-            HoldError::CategoryNotAllowed { .. } => {
-                Self::unprocessable("category_not_allowed", message)
-            }
-            HoldError::OutOfStock(missing) => missing.into(),
-            HoldError::Ended => Self::gone("hold_ended", message),
-            HoldError::IdReused => Self::unprocessable("hold_id_reused", message),
+            HoldError::Refused(refusal) => refusal.into(),
             HoldError::Db(error) => error.into(),
         }
     }
 }
 
-impl From<super::api::OutOfStock> for ApiError {
-    fn from(missing: super::api::OutOfStock) -> Self {
+impl From<HoldRefusal> for ApiError {
+    fn from(error: HoldRefusal) -> Self {
+        let message = error.to_string();
+        match error {
+            HoldRefusal::Invalid { field, issue } => Self::invalid(field, issue),
+            HoldRefusal::UnknownPerformance => Self::not_found("performance_not_found", message),
+            HoldRefusal::NotOnSale => Self::unprocessable("not_on_sale", message),
+            HoldRefusal::Cancelled => Self::unprocessable("performance_cancelled", message),
+            HoldRefusal::UnknownSeats(_) => {
+                Self::unprocessable("unknown_seat", message).field("seats", "unknown")
+            }
+            HoldRefusal::UnknownBucket(_) => {
+                Self::unprocessable("unknown_bucket", message).field("buckets", "unknown")
+            }
+            HoldRefusal::CategoryNotAllowed { .. } => {
+                Self::unprocessable("category_not_allowed", message)
+            }
+            HoldRefusal::OutOfStock(missing) => missing.into(),
+            HoldRefusal::Ended => Self::gone("hold_ended", message),
+            HoldRefusal::IdReused => Self::unprocessable("hold_id_reused", message),
+        }
+    }
+}
+
+impl From<OutOfStock> for ApiError {
+    fn from(missing: OutOfStock) -> Self {
         let error = Self::conflict("out_of_stock", "somebody else was faster");
         let error = missing
             .seats
