@@ -20,7 +20,7 @@ async fn availability(house: &House<'_>) -> Value {
 fn state(availability: &Value, seat: usize) -> &str {
     availability["sections"][0]["rows"][0]["seats"][seat - 1]["state"]
         .as_str()
-        .unwrap()
+        .expect("a state")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,11 +44,11 @@ async fn all_at_once(core: &TestApp, requests: Vec<HoldRequest>) -> Vec<Result<H
 
 /// Deadlocks that PostgreSQL has had to break in this test's database.
 async fn deadlocks(core: &TestApp) -> i64 {
-    let mut conn = core.app().db.read("inventory").await.unwrap();
+    let mut conn = core.app().db.read("inventory").await.expect("a connection");
     sqlx::query_scalar("select deadlocks from pg_stat_database where datname = current_database()")
         .fetch_one(&mut *conn)
         .await
-        .unwrap()
+        .expect("the statistics")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,12 +64,10 @@ async fn twenty_customers_want_the_same_ten_seats_and_one_gets_them() {
     let answers = all_at_once(&core, requests.collect()).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     for refusal in answers.into_iter().filter_map(Result::err) {
-        match refusal {
-            HoldError::Refused(HoldRefusal::OutOfStock(missing)) => {
-                assert_eq!(missing.seats.len(), 10)
-            }
-            other => panic!("{other}"),
-        }
+        let HoldError::Refused(HoldRefusal::OutOfStock(missing)) = refusal else {
+            panic!("{refusal}");
+        };
+        assert_eq!(missing.seats.len(), 10);
     }
     assert_eq!(house.left().await, (10, u64::from(FLOOR) - 1));
     assert_eq!(deadlocks(&core).await, 0);

@@ -45,8 +45,8 @@ impl<'house, 'core> Order<'house, 'core> {
         let app = house.core.app();
         api::extend(app, &house.cause(), &[held.hold], until)
             .await
-            .unwrap();
-        let code: CategoryCode = "FULL".parse().unwrap();
+            .expect("the hold is alive");
+        let code: CategoryCode = "FULL".parse().expect("a code");
         let blank = Item {
             performance_id: held.performance,
             venue_id: held.venue,
@@ -56,7 +56,7 @@ impl<'house, 'core> Order<'house, 'core> {
             zone: None,
             qty: 1,
             price_category: code,
-            unit_price: Money::parse("EUR", "39.00").unwrap(),
+            unit_price: Money::parse("EUR", "39.00").expect("money"),
             hold_id: held.hold,
         };
         let seats = held.seats.iter().map(|seat| Item {
@@ -82,9 +82,10 @@ impl<'house, 'core> Order<'house, 'core> {
     /// Publishes as the other context would, and waits for every effect.
     async fn tell<E: DomainEvent>(&self, context: &'static str, event: &E) {
         let app = self.house.core.app();
-        let mut tx = app.db.begin(context, &self.house.cause()).await.unwrap();
+        let begun = app.db.begin(context, &self.house.cause()).await;
+        let mut tx = begun.expect("the database answers");
         tx.publish(app.clock.new_id(), 1, event);
-        tx.commit().await.unwrap();
+        tx.commit().await.expect("the database answers");
         self.house.core.settle().await;
     }
 
