@@ -22,6 +22,7 @@ use crate::cause::Cause;
 use crate::config;
 use crate::schemas::Schemas;
 
+pub mod epoch;
 pub mod idempotency;
 pub mod inbox;
 pub mod lock;

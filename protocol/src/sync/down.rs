@@ -107,6 +107,10 @@ pub struct ScanVerdict {
     /// When the core decided.
     #[n(2)]
     pub at: CoreTime,
+    /// From which database: after a failover it may not know what it has acknowledged to this
+    /// node, whose `Hello` has to come first.
+    #[n(3)]
+    pub epoch: Epoch,
 }
 
 /// See [`Down::Delta`].

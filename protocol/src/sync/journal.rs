@@ -122,7 +122,7 @@ pub struct Decision {
     /// Hash of the token's bytes; of the text as scanned if it could not be read.
     #[n(3)]
     pub token: Hash32,
-    /// The ticket, if the token was good.
+    /// The ticket, if the token was good; as it claims, if it names a key that the node does not have.
     #[n(4)]
     pub ticket: Option<TicketId>,
     /// Its performance.

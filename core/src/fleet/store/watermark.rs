@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_protocol::ids::VenueId;
-use eventify_protocol::sync::Epoch;
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::feed::FeedHead;
 use eventify_sync::core::watermark::{Watermark, truth};
@@ -10,6 +9,7 @@ use eventify_sync::core::watermark::{Watermark, truth};
 use super::feed;
 use crate::app::App;
 use crate::cause::Cause;
+pub(in crate::fleet) use crate::db::epoch::epoch;
 use crate::db::{Db, DbResult, PgConnection, outbox, role_of};
 use crate::fleet::NAME;
 
@@ -96,20 +96,4 @@ async fn age_elsewhere(db: &Db, context: &'static str) -> DbResult<Option<TimeDe
         .fetch_one(&mut *conn)
         .await?;
     Ok(oldest.map(|oldest| (now - oldest).max(TimeDelta::zero())))
-}
-
-/// Which database this is: its system identifier, and the timeline that it writes. The control
-/// file's timeline (`pg_control_checkpoint`) follows only with the first checkpoint after a
-/// promotion; the name of the WAL file follows at once.
-pub(in crate::fleet) async fn epoch(conn: &mut PgConnection) -> DbResult<Epoch> {
-    let (system, timeline): (i64, i32) = sqlx::query_as(
-        "select (select system_identifier from pg_control_system()),
-             ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int",
-    )
-    .fetch_one(conn)
-    .await?;
-    Ok(Epoch {
-        system: system.cast_unsigned(),
-        timeline: timeline.cast_unsigned(),
-    })
 }

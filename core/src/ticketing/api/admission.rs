@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use eventify_protocol::ids::{CheckInId, GateId, NodeId, ScanId, ScannerId, TicketId};
 use eventify_protocol::keys::KeySet;
+use eventify_protocol::sync::Epoch;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
 use eventify_sync::core::admission::{self, Decided, Held, Request};
@@ -14,6 +15,7 @@ use super::Error;
 use crate::app::App;
 use crate::cause::Cause;
 use crate::db::Tx;
+use crate::db::epoch::epoch;
 use crate::ticketing::events::{TicketCheckInChanged, TicketCheckedIn};
 use crate::ticketing::model::{Scan, Sight, Ticket};
 use crate::ticketing::{NAME, api, store};
@@ -48,6 +50,8 @@ pub(in crate::ticketing) struct Answered {
     pub(in crate::ticketing) verdict: Verdict,
     /// When it was decided.
     pub(in crate::ticketing) at: CoreTime,
+    /// From which database's rows.
+    pub(in crate::ticketing) epoch: Epoch,
     /// The ticket, as it is from now on.
     pub(in crate::ticketing) ticket: Option<Ticket>,
 }
@@ -128,6 +132,7 @@ async fn carry_out(
     let mut answer = Answered {
         verdict: decided.verdict,
         at,
+        epoch: epoch(&mut tx).await?,
         ticket: sight.ticket,
     };
     let record = sight.scan.as_ref().map(|scan| &scan.record);

@@ -52,6 +52,7 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
         scan: asked.scan,
         verdict: answered.verdict,
         at: answered.at,
+        epoch: answered.epoch,
     });
     let key = topic::down_key(node, &verdict);
     let envelope = Envelope::new(MessageId(app.clock.new_id()), Sender::Core, verdict);

@@ -201,6 +201,7 @@ impl Ledger {
             scan: scan.scan,
             verdict,
             at,
+            epoch: EPOCH,
         });
         std::iter::once(verdict)
             .chain(news.map(Down::Delta))
