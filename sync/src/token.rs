@@ -84,6 +84,16 @@ impl TokenCheck {
         }
     }
 
+    /// What the text says, if a key vouches for it, or one that this key set does not have may.
+    #[must_use]
+    pub fn claimed(&self) -> Option<&SignedTicket> {
+        match self {
+            Self::Signed(signed) => Some(signed),
+            Self::UnknownKey { claimed } => Some(claimed),
+            Self::Unreadable { .. } | Self::Forged { .. } => None,
+        }
+    }
+
     /// The ticket, if the token is good.
     #[must_use]
     pub fn signed(&self) -> Option<&SignedTicket> {

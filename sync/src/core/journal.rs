@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::NodeId,
+    ids::{IncarnationId, NodeId},
     sync::{JournalBatch, JournalEntry, JournalHead, RowError, SealedRow},
 };
 
@@ -17,8 +17,7 @@ pub struct Accepted {
     pub succeeds: Option<JournalHead>,
 }
 
-/// Why nothing of a batch is taken. In each case the node is answered with the present end: it
-/// goes on from there or, where that end is not in its chain, begins a new incarnation.
+/// Why nothing of a batch is taken. The node is told what [`answer`] says, in a `JournalAck`.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Rows between the end and the batch are missing: it overtook another.
@@ -106,6 +105,26 @@ pub fn accept(
     match new.first() {
         Some(first) if !held.is_followed_by(first.row()) => Err(Refused::Fork { seq: held.seq }),
         _ => Ok(all(new, *held, None)),
+    }
+}
+
+/// What a node is told whose batch was refused. Rows that it should send again follow the
+/// *acknowledged* end; an end that is not in its chain makes it begin a new incarnation.
+#[must_use]
+pub fn answer(
+    refused: &Refused,
+    held: Option<JournalHead>,
+    acknowledged: Option<JournalHead>,
+    incarnation: IncarnationId,
+) -> JournalHead {
+    let nothing = JournalHead::empty(incarnation);
+    match refused {
+        Refused::Fork { .. } | Refused::UnknownIncarnation => held.unwrap_or(nothing),
+        Refused::Future { .. } | Refused::Malformed(_) | Refused::BrokenChain { .. } => {
+            acknowledged
+                .filter(|head| head.incarnation == incarnation)
+                .unwrap_or(nothing)
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventify_protocol::{
     ids::{GateId, ScanId},
     sync::{Decision, JournalEntry, Moment, Position, Scan, ScanVerdict, TicketEntry, Up},
-    time::{MAX_CACHE_AGE, at_most},
+    time::{MAX_CACHE_AGE, at_least, at_most},
     verdict::{DecidedBy, Mode, Verdict},
 };
 
@@ -86,6 +86,8 @@ impl Machine {
             // No answer of the core could make it a ticket.
             (Mode::Online | Mode::Degraded, _) if bad => self.decide_alone(scan, now),
             (_, Attempt::Failed(_)) => self.decide_alone(scan, now),
+            // No attempt could help.
+            _ if self.is_revoked() => self.decide_alone(scan, now),
             (_, Attempt::None | Attempt::Running(_)) => {
                 if self.link.join_attempt(now) {
                     self.ask(now);
@@ -113,7 +115,7 @@ impl Machine {
             gate: pending.gate,
             token: pending.token.clone(),
             // Early, so that the core stops before this node does.
-            deadline: bounds.earliest.plus(RESYNC_BUDGET),
+            deadline: bounds.earliest.plus(at_least(RESYNC_BUDGET)),
             replaces: replaces.clone(),
         }));
         let until = now.boottime.plus(RESYNC_BUDGET);
@@ -139,6 +141,11 @@ impl Machine {
         };
         if self.journal.is_forking() {
             return;
+        }
+        if self.welcomed_by != Some(answer.epoch) {
+            // A database that has not yet said what it holds of this journal: it may have lost
+            // the entry of this very ticket.
+            return self.greeting.plan(now.boottime);
         }
         let (known, replaces) = (*known, std::mem::take(replaces));
         let elsewhere = pending
@@ -166,7 +173,8 @@ impl Machine {
     }
 
     /// Scans that the core has not answered in time: the link has failed, and they are decided by
-    /// the tests as they hold then.
+    /// the tests as they hold then. Never earlier, even when the pipe is gone: until the deadline
+    /// the core may still execute them, and no row may say before that they were not admitted.
     pub(super) fn give_up_on_core(&mut self, now: Now) {
         let late = self.scans.in_stage(
             |stage| matches!(stage, Stage::AtCore { until, .. } if *until <= now.boottime),
@@ -182,16 +190,6 @@ impl Machine {
             }
             self.route(scan, now);
         }
-    }
-
-    /// Without a pipe no verdict can come.
-    pub(super) fn stop_waiting_for_core(&mut self, now: Now) {
-        for pending in self.scans.pending.values_mut() {
-            if let Stage::AtCore { until, .. } = &mut pending.stage {
-                *until = now.boottime;
-            }
-        }
-        self.give_up_on_core(now);
     }
 
     /// Ends the shared attempt as soon as its outcome is known, and lets the scans that waited for
@@ -296,27 +294,18 @@ impl Machine {
         let Some(pending) = self.scans.pending.get_mut(&scan) else {
             return;
         };
-        // A token under a key that this node does not have is believed when the core does.
-        let believed = match &pending.checked {
-            TokenCheck::Signed(signed) => Some(signed),
-            TokenCheck::UnknownKey { claimed }
-                if conclusion.decided_by == DecidedBy::Core
-                    && conclusion.verdict != Verdict::Forged =>
-            {
-                Some(claimed)
-            }
-            TokenCheck::UnknownKey { .. }
-            | TokenCheck::Unreadable { .. }
-            | TokenCheck::Forged { .. } => None,
-        };
+        // Under a key that this node does not have, what the token claims is told all the same:
+        // the core may have let that ticket in for this very scan.
+        let forged = conclusion.verdict == Verdict::Forged;
+        let named = pending.checked.claimed().filter(|_| !forged);
         let age = self.time.age(now);
         let decision = Decision {
             scan,
             scanner: pending.scanner,
             gate: pending.gate,
             token: pending.checked.hash(),
-            ticket: believed.map(SignedTicket::ticket),
-            performance: believed.map(SignedTicket::performance),
+            ticket: named.map(SignedTicket::ticket),
+            performance: named.map(SignedTicket::performance),
             verdict: conclusion.verdict.clone(),
             mode: conclusion.mode,
             decided_by: conclusion.decided_by,

@@ -10,7 +10,7 @@ use super::{
     Alarm, Machine, Now, Output, Received, RestoredReplica,
     age::Answered,
     journal::{CoreEnd, Heard},
-    pull::{Pulling, Target},
+    pull::{PATIENCE, Pulling, Target},
     replica::Joined,
     scan::Stage,
 };
@@ -47,6 +47,10 @@ impl Machine {
             truth: point.truth,
         };
         self.time.answered(answered, now);
+        self.answered_by = Some(point.epoch);
+        if self.welcomed_by.is_some_and(|epoch| epoch != point.epoch) {
+            self.greeting.plan(now.boottime);
+        }
         self.replica.note_point(point, answered);
         if self
             .replica
@@ -75,8 +79,11 @@ impl Machine {
                 to: welcome.epoch,
             });
         }
+        self.welcomed_by = Some(welcome.epoch);
         self.replica.heard_head(welcome.head);
         match welcome.plan {
+            // The store is about to swap: what joins on is asked for again then.
+            _ if self.is_swapping() => {}
             Plan::Delta { from } => self.pursue(welcome, from, now),
             Plan::Snapshot {
                 id,
@@ -135,17 +142,21 @@ impl Machine {
         }
     }
 
+    /// All chunks of a snapshot are with the store, its report is awaited.
+    fn is_swapping(&self) -> bool {
+        self.pulling.as_ref().is_some_and(Pulling::is_whole)
+    }
+
     fn pull(&mut self, target: Target, now: Now) {
-        let whole = |pulling: &Pulling| pulling.is_whole() && pulling.snapshot() == target.snapshot;
-        if self.pulling.as_ref().is_some_and(whole) {
-            return;
-        }
         let running = self.pulling.take().map(|pulling| pulling.partial());
         let earlier = running.or(self.partial.take());
         self.pulling = Some(Pulling::begin(target, earlier, now, &mut self.out));
     }
 
     fn delta(&mut self, delta: Delta, now: Now) {
+        if self.is_swapping() {
+            return;
+        }
         match self.replica.join(delta) {
             Joined::Apply(delta) => self.out.push(Output::Apply(delta)),
             Joined::Nothing => {}
@@ -155,7 +166,7 @@ impl Machine {
 
     /// An acknowledgement of another epoch's position says nothing about this replica.
     fn acknowledged(&mut self, ack: JournalAck, now: Now) {
-        if self.replica.epoch().is_some_and(|epoch| epoch != ack.epoch) {
+        if self.welcomed_by != Some(ack.epoch) {
             return self.greeting.plan(now.boottime);
         }
         let heard = self
@@ -210,14 +221,11 @@ impl Machine {
         replica: RestoredReplica,
         now: Now,
     ) {
-        if self
-            .pulling
-            .as_ref()
-            .is_some_and(|pulling| pulling.snapshot() == snapshot)
-        {
-            self.pulling = None;
+        let awaited = |pulling: &mut Pulling| pulling.snapshot() == snapshot;
+        if self.pulling.take_if(awaited).is_none() {
+            // It was thrown away meanwhile, by an output behind the one that finished it.
+            return;
         }
-        self.partial = None;
         self.replica.install(replica);
         // What was proven was proven of another replica.
         self.time.forget_proof();
@@ -226,15 +234,9 @@ impl Machine {
 
     pub(super) fn snapshot_failed(&mut self, snapshot: SnapshotId, now: Now) {
         self.out.alarm(Alarm::SnapshotRefused);
-        if self
-            .pulling
-            .as_ref()
-            .is_some_and(|pulling| pulling.snapshot() == snapshot)
-        {
-            self.pulling = None;
-        }
-        self.partial = None;
-        self.greeting.plan(now.boottime.plus(super::pull::PATIENCE));
+        self.pulling
+            .take_if(|pulling| pulling.snapshot() == snapshot);
+        self.greeting.plan(now.boottime.plus(PATIENCE));
     }
 
     fn configure(&mut self, config: &Config) {

@@ -53,6 +53,10 @@ struct Upload {
     /// Last rows of the batches under way.
     open: VecDeque<u64>,
     progress: BootTime,
+    /// The core has refused a batch that came before the one in front of it: any of several core
+    /// processes may have taken the second one first. When the first is acknowledged, the second
+    /// is sent again.
+    overtaken: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +108,7 @@ impl Journal {
                 reading: false,
                 open: VecDeque::new(),
                 progress: now.boottime,
+                overtaken: false,
             },
             ends: BTreeMap::new(),
             verifying: None,
@@ -262,8 +267,15 @@ impl Journal {
             self.restart_upload();
             return Heard::Rewound(end.ack);
         }
-        self.acknowledged = seq;
-        self.upload.progress = now.boottime;
+        if seq == self.acknowledged {
+            self.upload.overtaken |= !self.upload.open.is_empty();
+        } else {
+            self.acknowledged = seq;
+            self.upload.progress = now.boottime;
+            if std::mem::take(&mut self.upload.overtaken) {
+                self.restart_upload();
+            }
+        }
         self.upload.open.retain(|last| *last > seq);
         self.ends = self.ends.split_off(&seq);
         if self.upload.next <= seq {
@@ -277,6 +289,7 @@ impl Journal {
         self.upload.next = self.acknowledged + 1;
         self.upload.reading = false;
         self.upload.open.clear();
+        self.upload.overtaken = false;
     }
 
     /// Reads the next rows to send, if there are any and the window allows.

@@ -42,7 +42,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
     ids::{BootId, GateId, NodeId, VenueId},
-    sync::{Ask, DIGEST_ALGORITHM, Health, Hello, JournalEntry, SealedRow, Up},
+    sync::{Ask, DIGEST_ALGORITHM, Epoch, Health, Hello, JournalEntry, SealedRow, Up},
     time::{BootTime, MAX_CACHE_AGE},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -88,6 +88,11 @@ pub struct Machine {
     scans: Scans,
     out: Outbox,
     revoked: bool,
+    /// The database whose `Welcome` said what it holds of the journal. Another one may not know
+    /// what was acknowledged.
+    welcomed_by: Option<Epoch>,
+    /// The database that answered last.
+    answered_by: Option<Epoch>,
     health_at: BootTime,
     /// When the cache will be too old, if that lies ahead.
     limit_at: Option<BootTime>,
@@ -120,6 +125,8 @@ impl Machine {
             scans: Scans::default(),
             out: Outbox::new(restored.entropy, now.wall),
             revoked: restored.revoked,
+            welcomed_by: None,
+            answered_by: None,
             health_at: now.boottime,
             limit_at: None,
             free_bytes: 0,
@@ -189,7 +196,6 @@ impl Machine {
                 self.link.disconnected(now);
                 self.greeting.disconnected();
                 self.journal.disconnected();
-                self.stop_waiting_for_core(now);
             }
             Input::Message(message) => self.hear(message, now),
             Input::Scan(request) => self.scan(*request, now),
@@ -319,7 +325,10 @@ impl Machine {
         let oldest = self.overlay.oldest_alone();
         Facts {
             revoked: self.is_revoked(),
-            core_answers: self.link.core_answers() && self.time.has_answer(),
+            core_answers: self.link.core_answers()
+                && self.time.has_answer()
+                && self.welcomed_by.is_some()
+                && self.welcomed_by == self.answered_by,
             settled: self.journal.is_settled(),
             complete: self.replica.is_held() && !self.journal.is_rereading(),
             clock_trusted: self.time.is_trusted(),

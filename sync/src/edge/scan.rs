@@ -11,7 +11,7 @@ use eventify_protocol::{
 };
 
 use super::{Previous, RequestId, ScanRequest};
-use crate::token::TokenCheck;
+use crate::token::{SignedTicket, TokenCheck};
 
 /// Most scans that wait for a verdict at a time.
 pub const MAX_PENDING_SCANS: usize = 1_024;
@@ -93,10 +93,9 @@ impl Pending {
         content == (request.scanner, request.gate, request.checked.hash())
     }
 
+    /// The ticket, or what claims to be one: no answer rests on it but the core's.
     pub(super) fn ticket(&self) -> Option<TicketId> {
-        self.checked
-            .signed()
-            .map(crate::token::SignedTicket::ticket)
+        self.checked.claimed().map(SignedTicket::ticket)
     }
 }
 

@@ -1,0 +1,64 @@
+//! What the runs have met: a simulator that sees nothing happen proves nothing.
+
+use eventify_sync::core::{
+    Effect,
+    reconcile::{Class, Outcome},
+};
+
+macro_rules! coverage {
+    ($($name:ident),+ $(,)?) => {
+        /// Counts over all runs.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub(crate) struct Coverage {
+            $(pub(crate) $name: u64,)+
+        }
+
+        impl Coverage {
+            pub(crate) fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)+
+            }
+
+            pub(crate) fn all(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+    };
+}
+
+coverage! {
+    steps, scans, repeats, id_reused,
+    online_admits, shown_by_core, degraded_admits, own_scan_in_feed,
+    already_used, revoked, not_valid_here, not_yet, expired, unreadable, forged, unknown_offline,
+    resync_required, try_again, locked_too_old, locked_clock, locked_unacknowledged, locked_no_proof,
+    degraded_catching_up, voided, gave_up_on_core, late_scans, replacing_scans,
+    double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,
+    forks, forks_seen, successions, unknown_files, batches_again, batches_early,
+    snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
+    damaged_replicas, crashes, torn_rows, reboots, restored_images, suspends, clock_jumps,
+    clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, slow_disks, legit_admitted,
+}
+
+impl Coverage {
+    pub(crate) fn count(&mut self, outcome: &Outcome) {
+        match outcome.class {
+            Class::DoubleEntry => self.double_entries += 1,
+            Class::OrderUnknown => self.orders_unknown += 1,
+            Class::UnknownTicket => self.unknown_tickets += 1,
+            Class::Repeated => self.rows_repeated += 1,
+            Class::Admitted | Class::Refused => {}
+        }
+        for effect in &outcome.effects {
+            match effect {
+                Effect::Demote { .. } => self.displaced += 1,
+                Effect::Free { .. } => self.freed += 1,
+                Effect::Promote { .. } => self.promoted += 1,
+                Effect::Insert(_)
+                | Effect::Confirm { .. }
+                | Effect::Move { .. }
+                | Effect::AddConflict(_)
+                | Effect::ConfirmConflict { .. }
+                | Effect::DropConflict { .. } => {}
+            }
+        }
+    }
+}

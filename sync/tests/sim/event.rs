@@ -1,0 +1,168 @@
+//! What can happen, and what it does.
+
+use eventify_protocol::{
+    ids::{MessageId, ScanId, TicketId},
+    sync::{Epoch, Up},
+};
+use eventify_sync::edge::{Input, Output, Received};
+
+use super::{chaos::Fault, clock::Nanos, guests::GuestEvent, node::ReplicaOp, world::World};
+
+pub(crate) enum Event {
+    /// A message reaches the core.
+    Sent {
+        node: usize,
+        id: MessageId,
+        message: Up,
+    },
+    /// A message reaches a node, if it still has the connection that it was sent to.
+    Message {
+        node: usize,
+        session: u32,
+        message: Box<Received>,
+    },
+    /// Something of a process; nothing if that has died meanwhile.
+    Process {
+        node: usize,
+        life: u32,
+        what: AtNode,
+    },
+    /// Rows in the core's outbox have come to the feed writer.
+    WriteFeed {
+        epoch: Epoch,
+    },
+    /// Stored journal rows are applied.
+    ApplyRows {
+        epoch: Epoch,
+        node: usize,
+    },
+    Guest(GuestEvent),
+    Fault(Fault),
+}
+
+/// What happens inside of a node's process.
+pub(crate) enum AtNode {
+    Pipe {
+        up: bool,
+    },
+    Timer,
+    Synced,
+    LookUp {
+        scan: ScanId,
+        ticket: TicketId,
+        generation: u32,
+    },
+    ReadRows {
+        from: u64,
+        through: u64,
+    },
+    NewJournal(Box<Output>),
+    Replica(Box<ReplicaOp>),
+}
+
+impl World {
+    pub(crate) fn step(&mut self, event: Event) {
+        match event {
+            Event::Sent { node, id, message } => self.receive(node, id, &message),
+            Event::Message {
+                node,
+                session,
+                message,
+            } => {
+                if let Some(thaws) = self.frozen(node) {
+                    return self.schedule(
+                        thaws,
+                        Event::Message {
+                            node,
+                            session,
+                            message,
+                        },
+                    );
+                }
+                if self.nodes[node].connected && self.nodes[node].session == session {
+                    self.feed(node, Input::Message(*message));
+                }
+            }
+            Event::Process { node, life, what } => {
+                if life != self.nodes[node].life {
+                    return;
+                }
+                if let Some(thaws) = self.frozen(node) {
+                    return self.schedule(thaws, Event::Process { node, life, what });
+                }
+                self.go_on(node, what);
+            }
+            Event::WriteFeed { epoch } => self.write_feed(epoch),
+            Event::ApplyRows { epoch, node } => self.apply_rows(epoch, node),
+            Event::Guest(guest) => self.guest(&guest),
+            Event::Fault(fault) => self.fault(fault),
+        }
+    }
+
+    /// While a node is suspended, what would happen to it waits, in its order.
+    fn frozen(&self, node: usize) -> Option<Nanos> {
+        Some(self.nodes[node].frozen_until).filter(|thaws| *thaws > self.at)
+    }
+
+    fn go_on(&mut self, node: usize, what: AtNode) {
+        match what {
+            AtNode::Pipe { up } => self.pipe(node, up),
+            AtNode::Timer => self.timer(node),
+            AtNode::Synced => {
+                let input = self.nodes[node].synced();
+                self.feed(node, input);
+                self.sync(node);
+            }
+            AtNode::LookUp {
+                scan,
+                ticket,
+                generation,
+            } => {
+                if let Some(input) = self.nodes[node].look_up(scan, ticket, generation) {
+                    self.feed(node, input);
+                }
+            }
+            AtNode::ReadRows { from, through } => {
+                let most = self.rng.index(40) + 1;
+                let input = self.nodes[node].read_rows(from, through, most);
+                self.feed(node, input);
+            }
+            AtNode::NewJournal(output) => {
+                self.coverage.forks += 1;
+                if let Some(input) = self.nodes[node].open_journal(&output) {
+                    self.feed(node, input);
+                }
+            }
+            AtNode::Replica(op) => {
+                self.note(|| format!("node {node} works: {}", op.name()));
+                if let Some(input) = self.nodes[node].work(*op) {
+                    let ready = matches!(input, Input::SnapshotReady { .. });
+                    self.coverage.snapshots += u64::from(ready);
+                    self.feed(node, input);
+                }
+            }
+        }
+    }
+
+    /// Only the timer that was armed last counts.
+    fn timer(&mut self, node: usize) {
+        if self.nodes[node].armed.is_none_or(|due| due > self.at) {
+            return;
+        }
+        self.nodes[node].armed = None;
+        let now = self.nodes[node].now(self.at);
+        if let Some(machine) = &mut self.nodes[node].machine {
+            machine.handle_timeout(now);
+        }
+        self.carry_out(node);
+    }
+
+    /// Gives the machine a fact and carries out what it says.
+    pub(crate) fn feed(&mut self, node: usize, input: Input) {
+        let now = self.nodes[node].now(self.at);
+        if let Some(machine) = &mut self.nodes[node].machine {
+            machine.handle(input, now);
+        }
+        self.carry_out(node);
+    }
+}

@@ -1,0 +1,306 @@
+//! Guests and scanners: they come, scan, try again with the same id until a final verdict, hand
+//! tickets on, try other gates, and hold up things that are no tickets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eventify_protocol::{
+    ids::{GateId, ScanId, TicketId},
+    verdict::Verdict,
+};
+use eventify_sync::edge::{Answer, Input, Reply, RequestId, ScanRequest};
+
+use super::{
+    clock::{MS, Nanos, S},
+    core::Ticket,
+    event::Event,
+    model::{self, Reader},
+    world::World,
+};
+
+/// How long a scanner waits for an answer.
+const PATIENCE: (Nanos, Nanos) = (1_500 * MS, 2_500 * MS);
+
+pub(crate) enum GuestEvent {
+    /// A ticket is sold; its guest will come.
+    Buy,
+    /// A guest stands at a gate for the first time.
+    Arrive { guest: usize },
+    /// A copy of the ticket is held up at another node.
+    Copy { guest: usize, node: usize },
+    /// The trigger is pulled, or pulled again.
+    Pull { attempt: usize },
+    /// Somebody uses the id of an old scan for another ticket.
+    Misuse { attempt: usize },
+    /// No answer came to a pull.
+    Impatient { attempt: usize, round: u32 },
+}
+
+#[derive(Default)]
+pub(crate) struct Guests {
+    pub(crate) all: Vec<Guest>,
+    pub(crate) attempts: Vec<Attempt>,
+    requests: BTreeMap<RequestId, usize>,
+    /// Requests that have to be refused.
+    misuses: BTreeSet<RequestId>,
+}
+
+pub(crate) struct Guest {
+    /// Which ticket, if it is one.
+    pub(crate) number: u128,
+    pub(crate) text: String,
+    /// Keeps to one gate, one scanner and one scan id.
+    pub(crate) honest: bool,
+    pub(crate) attempts: u32,
+}
+
+/// One pull of a trigger, and its repeats.
+pub(crate) struct Attempt {
+    pub(crate) guest: usize,
+    pub(crate) node: usize,
+    pub(crate) gate: GateId,
+    pub(crate) scan: ScanId,
+    round: u32,
+    waits: bool,
+    pub(crate) shown: Option<Verdict>,
+}
+
+impl World {
+    pub(crate) fn guest(&mut self, event: &GuestEvent) {
+        match *event {
+            GuestEvent::Buy => self.buy(),
+            GuestEvent::Arrive { guest } => {
+                let node = self.rng.index(self.nodes.len());
+                self.try_at(guest, node);
+                if self.rng.percent(3) {
+                    // Somebody else has a copy, and stands at another gate.
+                    self.after(MS, 150 * MS, Event::Guest(GuestEvent::Copy { guest, node }));
+                }
+            }
+            GuestEvent::Copy { guest, node } => {
+                let elsewhere = (node + 1) % self.nodes.len();
+                self.try_at(guest, elsewhere);
+            }
+            GuestEvent::Pull { attempt } => self.pull_trigger(attempt),
+            GuestEvent::Misuse { attempt } => self.misuse(attempt),
+            GuestEvent::Impatient { attempt, round } => {
+                let held = &mut self.guests.attempts[attempt];
+                if held.waits && held.round == round {
+                    held.waits = false;
+                    self.try_later(attempt);
+                }
+            }
+        }
+    }
+
+    fn buy(&mut self) {
+        let number = self.guests.all.len() as u128;
+        let kind = match self.rng.between(0, 100) {
+            0..90 => "ok",
+            90..94 => "new-key",
+            94..97 => "forged",
+            _ => "noise",
+        };
+        let text = if kind == "noise" {
+            format!("noise {number}")
+        } else {
+            model::text(kind, number)
+        };
+        if model::check(&text, Reader::Core).signed().is_some() {
+            let entitlement = model::entitlement(number, &text);
+            let ticket = model::ticket_id(number);
+            let standing = eventify_sync::core::Standing::default();
+            self.core.tickets.insert(
+                ticket,
+                Ticket {
+                    entitlement,
+                    standing,
+                },
+            );
+            self.core.publish_ticket(ticket, self.at, &mut self.rng);
+            self.watch_feed();
+        }
+        self.guests.all.push(Guest {
+            number,
+            text,
+            honest: true,
+            attempts: 0,
+        });
+        let guest = self.guests.all.len() - 1;
+        self.after(200 * MS, 60 * S, Event::Guest(GuestEvent::Arrive { guest }));
+    }
+
+    fn try_at(&mut self, guest: usize, node: usize) {
+        let gates = &self.nodes[node].gates;
+        let gate = gates[self.rng.index(gates.len())];
+        let scan = ScanId(self.rng.uuid());
+        let held = &mut self.guests.all[guest];
+        held.attempts += 1;
+        held.honest &= held.attempts == 1;
+        self.guests.attempts.push(Attempt {
+            guest,
+            node,
+            gate,
+            scan,
+            round: 0,
+            waits: false,
+            shown: None,
+        });
+        self.pull_trigger(self.guests.attempts.len() - 1);
+    }
+
+    pub(crate) fn pull_trigger(&mut self, attempt: usize) {
+        let held = &mut self.guests.attempts[attempt];
+        if held.waits {
+            return;
+        }
+        let node = held.node;
+        if self.nodes[node].machine.is_none() || self.nodes[node].frozen_until > self.at {
+            return self.try_later(attempt);
+        }
+        held.round += 1;
+        held.waits = true;
+        let round = held.round;
+        let text = self.guests.all[held.guest].text.clone();
+        let (scan, gate) = (held.scan, held.gate);
+        self.request(attempt, node, (scan, gate), text);
+        self.after(
+            PATIENCE.0,
+            PATIENCE.1,
+            Event::Guest(GuestEvent::Impatient { attempt, round }),
+        );
+    }
+
+    fn request(&mut self, attempt: usize, node: usize, of: (ScanId, GateId), text: String) {
+        self.coverage.scans += 1;
+        self.steps += 1;
+        let request = RequestId(self.steps);
+        self.guests.requests.insert(request, attempt);
+        let (scan, gate) = of;
+        self.note(|| format!("{scan:?} '{text}' at node {node}"));
+        let scan = ScanRequest {
+            request,
+            scan,
+            scanner: self.nodes[node].scanner,
+            gate,
+            checked: model::check(&text, Reader::Node),
+            previous: self.nodes[node].disk.previous(scan),
+            token: text,
+        };
+        self.feed(node, Input::Scan(Box::new(scan)));
+    }
+
+    /// An id is bound to its token for good, as far as the disk remembers.
+    fn misuse(&mut self, attempt: usize) {
+        let held = &self.guests.attempts[attempt];
+        let (node, scan, gate) = (held.node, held.scan, held.gate);
+        let there = &self.nodes[node];
+        let asleep = there.machine.is_none() || there.frozen_until > self.at;
+        if asleep || there.was_restored || there.disk.previous(scan).is_none() {
+            return;
+        }
+        self.guests.misuses.insert(RequestId(self.steps + 1));
+        self.request(attempt, node, (scan, gate), "ok:424242".to_owned());
+    }
+
+    fn try_later(&mut self, attempt: usize) {
+        let held = &self.guests.attempts[attempt];
+        let (guest, round, node) = (held.guest, held.round, held.node);
+        if !self.calm && round > 2 && self.rng.percent(15) {
+            // Enough: to another gate, whatever becomes of this.
+            let node = self.rng.index(self.nodes.len());
+            return self.try_at(guest, node);
+        }
+        let hopeless = self.calm && self.nodes[node].was_revoked;
+        if !self.quiet && !hopeless && (self.calm || round < 12) {
+            self.after(300 * MS, 3 * S, Event::Guest(GuestEvent::Pull { attempt }));
+        }
+    }
+
+    /// Everybody who has not been shown a final verdict tries again, with the same id.
+    pub(crate) fn all_try_again(&mut self) {
+        for attempt in 0..self.guests.attempts.len() {
+            let held = &self.guests.attempts[attempt];
+            if held.shown.is_none() && self.guests.all[held.guest].honest {
+                self.after(MS, 2 * S, Event::Guest(GuestEvent::Pull { attempt }));
+            }
+        }
+    }
+
+    pub(crate) fn answered(&mut self, node: usize, request: RequestId, reply: Reply) {
+        let Some(attempt) = self.guests.requests.remove(&request) else {
+            return self.violated(format!("{request:?} was answered twice"));
+        };
+        if self.guests.misuses.remove(&request) {
+            self.coverage.id_reused += 1;
+            if reply != Reply::ScanIdReused {
+                self.violated(format!("an id used twice was answered {reply:?}"));
+            }
+            return;
+        }
+        match reply {
+            Reply::ScanIdReused => self.violated("a scan id was refused as reused".to_owned()),
+            Reply::Overloaded => self.violated("a few guests overloaded a node".to_owned()),
+            Reply::Verdict(answer) => self.shown(node, attempt, &answer),
+        }
+    }
+
+    fn shown(&mut self, node: usize, attempt: usize, answer: &Answer) {
+        let held = &mut self.guests.attempts[attempt];
+        held.waits = false;
+        let guest = held.guest;
+        let number = self.guests.all[guest].number;
+        let ticket: TicketId = model::ticket_id(number);
+        self.note(|| format!("node {node} shows {answer:?}"));
+        self.count_verdict(answer);
+        self.check_answer(node, ticket, answer);
+        if !answer.verdict.is_final() {
+            return self.try_later(attempt);
+        }
+        self.guests.attempts[attempt].shown = Some(answer.verdict.clone());
+        if self.calm || answer.repeated {
+            return;
+        }
+        if self.rng.percent(10) {
+            self.coverage.repeats += 1;
+            self.after(100 * MS, 30 * S, Event::Guest(GuestEvent::Pull { attempt }));
+        }
+        if self.rng.percent(3) {
+            self.after(
+                100 * MS,
+                20 * S,
+                Event::Guest(GuestEvent::Misuse { attempt }),
+            );
+        }
+        let hands_on = if answer.verdict == Verdict::Admit {
+            12
+        } else {
+            20
+        };
+        if self.rng.percent(hands_on) && self.guests.all[guest].attempts < 4 {
+            self.guests.all[guest].honest = false;
+            self.after(100 * MS, 40 * S, Event::Guest(GuestEvent::Arrive { guest }));
+        }
+    }
+
+    fn count_verdict(&mut self, answer: &Answer) {
+        let coverage = &mut self.coverage;
+        let count = match &answer.verdict {
+            Verdict::Admit if answer.repeated => return,
+            Verdict::Admit => match answer.decided_by {
+                eventify_protocol::verdict::DecidedBy::Core => &mut coverage.shown_by_core,
+                eventify_protocol::verdict::DecidedBy::Edge => &mut coverage.degraded_admits,
+            },
+            Verdict::AlreadyUsed { .. } => &mut coverage.already_used,
+            Verdict::Revoked => &mut coverage.revoked,
+            Verdict::NotValidHere { .. } => &mut coverage.not_valid_here,
+            Verdict::NotYet { .. } => &mut coverage.not_yet,
+            Verdict::Expired { .. } => &mut coverage.expired,
+            Verdict::Unreadable => &mut coverage.unreadable,
+            Verdict::Forged => &mut coverage.forged,
+            Verdict::UnknownOffline => &mut coverage.unknown_offline,
+            Verdict::ResyncRequired => &mut coverage.resync_required,
+            Verdict::TryAgain | Verdict::NodeFault => &mut coverage.try_again,
+        };
+        *count += 1;
+    }
+}

@@ -1,0 +1,331 @@
+//! A node's shell: it carries out what the machine says, in time, on a disk that forgets what was
+//! not synced.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{GateId, NodeId, ScanId, ScannerId, TicketId},
+    sync::{Delta, JournalEntry, JournalRow, Moment, SealedRow, TicketEntry},
+};
+use eventify_sync::edge::{Input, Machine, Now, Output, Restored, SavedProof, carry_over};
+
+use super::{
+    clock::{Clock, MS, Nanos, S},
+    disk::{Begin, Disk},
+    model,
+    network::Line,
+    rng::Rng,
+};
+
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) gates: Vec<GateId>,
+    pub(crate) scanner: ScannerId,
+    pub(crate) clock: Clock,
+    pub(crate) disk: Disk,
+    pub(crate) line: Line,
+    pub(crate) machine: Option<Machine>,
+    /// Counts processes: what belongs to an earlier one is gone.
+    pub(crate) life: u32,
+    /// Counts connections: what was sent to an earlier one is gone.
+    pub(crate) session: u32,
+    pub(crate) connected: bool,
+    /// Suspended until then.
+    pub(crate) frozen_until: Nanos,
+    /// The disk is slow until then.
+    pub(crate) slow_until: Nanos,
+    /// Rows that the running sync covers, and those that wait for the next.
+    pub(crate) unsynced: Vec<SealedRow>,
+    pub(crate) syncing: usize,
+    replica_busy: Nanos,
+    pub(crate) armed: Option<Nanos>,
+    /// A copy of the disk, to be put back later.
+    pub(crate) image: Option<Disk>,
+    /// Somebody has put an old image back.
+    pub(crate) was_restored: bool,
+    pub(crate) was_revoked: bool,
+    /// The next row that is applied is written wrongly.
+    pub(crate) misapplies: bool,
+    /// A row was written wrongly.
+    pub(crate) was_damaged: bool,
+    /// Scans that this process has sent to the core.
+    pub(crate) asked: BTreeSet<ScanId>,
+    /// Scans that were decided without the core after it was asked.
+    pub(crate) given_up: BTreeSet<ScanId>,
+    configured_limit: Duration,
+    /// The shell loses its overlay at a restart, in a world where it does.
+    pub(crate) forgets_overlay: bool,
+}
+
+/// What one thread of the shell does to the replica, in order.
+pub(crate) enum ReplicaOp {
+    Apply(Delta),
+    Other(Box<Output>),
+    Proof(SavedProof),
+}
+
+impl ReplicaOp {
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Apply(delta) => format!("delta {:?} to {:?}", delta.from, delta.to),
+            Self::Proof(proof) => format!("proof at {:?}", proof.position),
+            Self::Other(output) => format!("{output:?}").chars().take(60).collect(),
+        }
+    }
+}
+
+impl Node {
+    pub(crate) fn new(at: Nanos, gates: Vec<GateId>, rng: &mut Rng) -> Self {
+        let id = NodeId(rng.uuid());
+        let boot = eventify_protocol::ids::BootId(rng.uuid());
+        let ppm = rng.signed(990);
+        let wall_error = if rng.percent(20) {
+            rng.signed(3_600_000_000)
+        } else {
+            rng.signed(500_000)
+        };
+        let clock = Clock::new(boot, at, ppm, wall_error);
+        let incarnation = eventify_protocol::ids::IncarnationId(rng.uuid());
+        let now = clock.now(at);
+        let opened = SealedRow::seal(JournalRow {
+            incarnation,
+            seq: 1,
+            previous: Hash32::ZERO,
+            at: Moment {
+                boot,
+                boottime: now.boottime,
+                wall: now.wall,
+                core: None,
+            },
+            entry: JournalEntry::Opened {
+                node: id,
+                succeeds: None,
+            },
+        });
+        Self {
+            id,
+            gates,
+            scanner: ScannerId(rng.uuid()),
+            clock,
+            disk: Disk::new(opened),
+            line: Line::new(rng),
+            machine: None,
+            life: 0,
+            session: 0,
+            connected: false,
+            frozen_until: 0,
+            slow_until: 0,
+            unsynced: vec![],
+            syncing: 0,
+            replica_busy: 0,
+            armed: None,
+            image: None,
+            was_restored: false,
+            was_revoked: false,
+            misapplies: false,
+            was_damaged: false,
+            asked: BTreeSet::new(),
+            given_up: BTreeSet::new(),
+            configured_limit: Duration::from_secs([300, 3_600, 40][rng.index(3)]),
+            forgets_overlay: false,
+        }
+    }
+
+    pub(crate) fn now(&self, at: Nanos) -> Now {
+        self.clock.now(at)
+    }
+
+    pub(crate) fn start(&mut self, at: Nanos, rng: &mut Rng) {
+        self.life += 1;
+        self.asked.clear();
+        self.unsynced.clear();
+        self.syncing = 0;
+        self.replica_busy = at;
+        self.armed = None;
+        let Hash32(entropy) = rng.hash();
+        let mut journal = self.disk.restored_journal();
+        if self.forgets_overlay {
+            journal.rows.clear();
+        }
+        let restored = Restored {
+            node: self.id,
+            venue: model::VENUE,
+            boot: self.clock.boot,
+            software: "sim".to_owned(),
+            configured_limit: self.configured_limit,
+            entropy,
+            journal,
+            replica: self.disk.replica.as_ref().map(super::disk::Store::restored),
+            partial: self.disk.partial(),
+            proof: self.disk.proof,
+            revoked: self.disk.revoked,
+        };
+        self.machine = Some(Machine::new(restored, self.now(at)));
+    }
+
+    /// The process dies. Some of what was being written may have reached the disk all the same.
+    pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        self.machine = None;
+        self.life += 1;
+        self.connected = false;
+        self.session += 1;
+        let torn = rng.index(self.unsynced.len() + 1);
+        let survivors: Vec<SealedRow> = self.unsynced.drain(..).take(torn).collect();
+        self.disk.append(survivors);
+    }
+
+    /// When the sync that begins now will be done.
+    pub(crate) fn sync_done(&self, at: Nanos, rng: &mut Rng) -> Nanos {
+        if at < self.slow_until {
+            return at + rng.between(500 * MS, 4 * S);
+        }
+        at + rng.between(MS / 2, 6 * MS)
+    }
+
+    /// When the next work on the replica will be done; works are done one after the other.
+    pub(crate) fn replica_done(&mut self, at: Nanos, rng: &mut Rng) -> Nanos {
+        self.replica_busy = self.replica_busy.max(at) + rng.between(MS / 2, 4 * MS);
+        self.replica_busy
+    }
+
+    /// The running sync is done. What became durable.
+    pub(crate) fn synced(&mut self) -> Input {
+        let rows: Vec<SealedRow> = self.unsynced.drain(..self.syncing).collect();
+        self.syncing = 0;
+        let last = rows.last().map_or(0, |row| row.row().seq);
+        self.disk.append(rows);
+        Input::Persisted {
+            incarnation: self.disk.incarnation(),
+            through: last,
+        }
+    }
+
+    pub(crate) fn read_rows(&self, from: u64, through: u64, most: usize) -> Input {
+        let wanted = |row: &&SealedRow| (from..=through).contains(&row.row().seq);
+        let rows = self
+            .disk
+            .rows()
+            .iter()
+            .filter(wanted)
+            .take(most)
+            .cloned()
+            .collect();
+        Input::Rows {
+            incarnation: self.disk.incarnation(),
+            from,
+            rows,
+        }
+    }
+
+    pub(crate) fn look_up(&self, scan: ScanId, ticket: TicketId, generation: u32) -> Option<Input> {
+        let store = self.disk.replica.as_ref()?;
+        let ticket: Option<TicketEntry> = store.ticket(ticket);
+        Some(Input::Found {
+            scan,
+            generation,
+            position: store.position,
+            ticket,
+        })
+    }
+
+    pub(crate) fn open_journal(&mut self, output: &Output) -> Option<Input> {
+        let Output::NewJournal {
+            incarnation,
+            succeeds,
+            carry_from,
+            at,
+        } = output
+        else {
+            return None;
+        };
+        assert!(self.unsynced.is_empty(), "the old file is finished");
+        let old: Vec<SealedRow> = self
+            .disk
+            .rows()
+            .iter()
+            .filter(|row| row.row().seq >= *carry_from)
+            .cloned()
+            .collect();
+        let rows = carry_over(self.id, *incarnation, *succeeds, *at, &old);
+        self.disk.open(*incarnation, rows.clone());
+        let head = rows.last().map(SealedRow::head)?;
+        Some(Input::JournalOpened { head, rows })
+    }
+
+    /// Carries out one piece of work on the replica.
+    pub(crate) fn work(&mut self, op: ReplicaOp) -> Option<Input> {
+        match op {
+            ReplicaOp::Apply(mut delta) => {
+                let store = self.disk.replica.as_mut()?;
+                if std::mem::take(&mut self.misapplies) {
+                    delta
+                        .entries
+                        .iter_mut()
+                        .for_each(|entry| entry.version += 1);
+                    self.was_damaged = true;
+                }
+                let digests = store.apply(&delta);
+                Some(Input::Applied {
+                    position: delta.to,
+                    digests,
+                })
+            }
+            ReplicaOp::Proof(proof) => {
+                self.disk.proof = Some(proof);
+                None
+            }
+            ReplicaOp::Other(output) => self.work_other(*output),
+        }
+    }
+
+    fn work_other(&mut self, output: Output) -> Option<Input> {
+        match output {
+            Output::Adopt { epoch, digest_key } => {
+                self.disk.replica.as_mut()?.adopt(epoch, digest_key);
+                None
+            }
+            Output::BeginSnapshot {
+                snapshot,
+                epoch,
+                position,
+                hash,
+                digest_key,
+                ..
+            } => {
+                self.disk.begin(&Begin {
+                    snapshot,
+                    epoch,
+                    position,
+                    hash,
+                    key: digest_key,
+                });
+                None
+            }
+            Output::StoreChunk(chunk) => {
+                self.disk.store_chunk(chunk);
+                None
+            }
+            Output::FinishSnapshot { snapshot } => Some(match self.disk.finish() {
+                Some(replica) => Input::SnapshotReady { snapshot, replica },
+                None => Input::SnapshotFailed { snapshot },
+            }),
+            Output::DropReplica { .. } => {
+                self.disk.drop_replica();
+                None
+            }
+            Output::Send { .. }
+            | Output::Lookup { .. }
+            | Output::Append(_)
+            | Output::Answer { .. }
+            | Output::ReadRows { .. }
+            | Output::Acknowledged(_)
+            | Output::NewJournal { .. }
+            | Output::Apply(_)
+            | Output::SaveProof(_)
+            | Output::SaveRevoked(_)
+            | Output::Alarm(_)
+            | Output::Changed => panic!("that is no work on the replica"),
+        }
+    }
+}

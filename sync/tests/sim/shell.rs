@@ -1,0 +1,161 @@
+//! Carrying out what the machines say.
+
+use eventify_protocol::{
+    sync::{JournalEntry, SealedRow, Up},
+    verdict::{DecidedBy, Verdict},
+};
+use eventify_sync::edge::{Alarm, Input, Machine, Output, Reason};
+
+use super::{clock::MS, event::AtNode, model::Mutation, node::ReplicaOp, world::World};
+
+impl World {
+    /// Takes all outputs of a machine, in order.
+    pub(crate) fn carry_out(&mut self, node: usize) {
+        while let Some(output) = self.nodes[node]
+            .machine
+            .as_mut()
+            .and_then(Machine::poll_output)
+        {
+            self.act(node, output);
+        }
+        self.arm(node);
+    }
+
+    fn act(&mut self, node: usize, output: Output) {
+        match output {
+            Output::Send { id, message } => {
+                if let Up::Scan(scan) = &message {
+                    let held = &mut self.nodes[node];
+                    held.asked.insert(scan.scan);
+                    held.given_up.remove(&scan.scan);
+                }
+                self.send_up(node, id, &message);
+            }
+            Output::Lookup {
+                scan,
+                ticket,
+                generation,
+            } => {
+                let what = AtNode::LookUp {
+                    scan,
+                    ticket,
+                    generation,
+                };
+                self.at_node_after(node, MS / 10, 2 * MS, what);
+            }
+            Output::Append(row) => self.append(node, row),
+            Output::Answer { request, reply } => self.answered(node, request, reply),
+            Output::ReadRows {
+                incarnation,
+                from,
+                through,
+                ..
+            } => {
+                if incarnation == self.nodes[node].disk.incarnation() {
+                    let what = AtNode::ReadRows { from, through };
+                    self.at_node_after(node, MS / 10, 2 * MS, what);
+                }
+            }
+            Output::Acknowledged(ack) => {
+                // Marked in its own time: now and then a crash comes first.
+                if !self.rng.percent(10) {
+                    self.nodes[node].disk.acknowledged(ack);
+                }
+            }
+            output @ Output::NewJournal { .. } => {
+                let what = AtNode::NewJournal(Box::new(output));
+                self.at_node_after(node, MS, 8 * MS, what);
+            }
+            Output::Apply(delta) => {
+                self.coverage.deltas += 1;
+                self.replica(node, ReplicaOp::Apply(delta));
+            }
+            Output::SaveProof(proof) => self.replica(node, ReplicaOp::Proof(proof)),
+            Output::SaveRevoked(revoked) => self.nodes[node].disk.revoked = revoked,
+            Output::Alarm(alarm) => self.alarm(node, &alarm),
+            Output::Changed => self.changed(node),
+            output @ (Output::Adopt { .. }
+            | Output::BeginSnapshot { .. }
+            | Output::StoreChunk(_)
+            | Output::FinishSnapshot { .. }
+            | Output::DropReplica { .. }) => {
+                self.coverage.adoptions += u64::from(matches!(output, Output::Adopt { .. }));
+                self.replica(node, ReplicaOp::Other(Box::new(output)));
+            }
+        }
+    }
+
+    fn replica(&mut self, node: usize, op: ReplicaOp) {
+        let done = self.nodes[node].replica_done(self.at, &mut self.rng);
+        self.at_node(node, done, AtNode::Replica(Box::new(op)));
+    }
+
+    fn append(&mut self, node: usize, row: SealedRow) {
+        self.note(|| format!("node {node} row {}: {:?}", row.row().seq, row.row().entry));
+        if let JournalEntry::Decision(decision) = &row.row().entry
+            && decision.decided_by == DecidedBy::Edge
+        {
+            if self.nodes[node].asked.remove(&decision.scan) {
+                self.nodes[node].given_up.insert(decision.scan);
+                self.coverage.gave_up_on_core += 1;
+            }
+            if decision.verdict == Verdict::Admit {
+                self.check_lonely_admission(node, decision);
+            }
+        }
+        let (incarnation, seq) = (row.row().incarnation, row.row().seq);
+        self.nodes[node].unsynced.push(row);
+        if self.mutation == Some(Mutation::AnswersBeforeTheDisk) {
+            self.feed(
+                node,
+                Input::Persisted {
+                    incarnation,
+                    through: seq,
+                },
+            );
+        }
+        self.sync(node);
+    }
+
+    fn alarm(&mut self, node: usize, alarm: &Alarm) {
+        self.note(|| format!("node {node} alarm {alarm:?}"));
+        match alarm {
+            Alarm::DigestMismatch { .. } => {
+                self.coverage.digest_mismatches += 1;
+                self.check_mismatch(node);
+            }
+            Alarm::ReplicaDamaged => self.coverage.damaged_replicas += 1,
+            Alarm::ClockNotTrusted => self.coverage.clocks_not_trusted += 1,
+            Alarm::EpochChanged { .. } => self.coverage.epochs_changed += 1,
+            Alarm::Voided(_) => self.coverage.voided += 1,
+            Alarm::JournalFork { .. } => self.check_fork(node),
+            Alarm::SnapshotRefused | Alarm::UnknownDigestAlgorithm(_) => {
+                self.violated(format!("node {node}: {alarm:?}"));
+            }
+            Alarm::Revoked => {}
+        }
+    }
+
+    fn changed(&mut self, node: usize) {
+        let now = self.nodes[node].now(self.at);
+        let status = self.nodes[node]
+            .machine
+            .as_ref()
+            .map(|machine| machine.status(now));
+        let Some(status) = status else { return };
+        self.note(|| format!("node {node} {:?} {:?}", status.mode, status.reason));
+        let coverage = &mut self.coverage;
+        match status.reason {
+            Some(Reason::CacheTooOld) => coverage.locked_too_old += 1,
+            Some(Reason::ClockNotTrusted) => coverage.locked_clock += 1,
+            Some(Reason::Unacknowledged) => coverage.locked_unacknowledged += 1,
+            Some(Reason::NoProof) => coverage.locked_no_proof += 1,
+            Some(Reason::CatchingUp) => coverage.degraded_catching_up += 1,
+            Some(
+                Reason::Revoked | Reason::DegradedOff | Reason::NoReplica | Reason::CoreSilent,
+            )
+            | None => {}
+        }
+        self.check_status(node, &status);
+    }
+}
