@@ -72,7 +72,7 @@
 //! **a synchronous call** to another context or a party outside: through its breaker, with the same
 //! idempotency key in every attempt: `app.breakers.payment.call(move || payment::api::intent(..)).await`.
 //!
-//! **a test**: `core/tests/<context>.rs` with `mod support;` ([`TestApp`](../../tests/support/mod.rs)):
+//! **a test**: `core/tests/<context>.rs` with `mod support;` (`TestApp`):
 //! real servers, users with tokens, `core.settle().await`, `core.advance(..)`, `core.run_job(..)`,
 //! `TestApp::interfered(Interference::deliver_twice())`.
 //!

@@ -31,9 +31,26 @@ pub enum ConfigError {
         /// What would be accepted.
         allowed: String,
     },
-    /// A nested value of a wrong shape, in the parser's words.
-    #[error("{0}")]
-    Shape(String),
+}
+
+/// Reads the merged table; a value that doesn't fit is named with its place.
+pub(super) fn read<T: serde::de::DeserializeOwned>(merged: Table) -> Result<T, ConfigError> {
+    let all = Value::Table(merged);
+    serde_path_to_error::deserialize(all.clone()).map_err(|error| {
+        let key = error.path().to_string();
+        let value = key
+            .split(['.', '['])
+            .try_fold(&all, |value, part| match part.strip_suffix(']') {
+                Some(index) => value.get(index.parse::<usize>().ok()?),
+                None => value.get(part),
+            })
+            .map_or_else(|| "(missing)".to_owned(), Value::to_string);
+        ConfigError::NotAllowed {
+            key,
+            value,
+            allowed: error.inner().message().to_owned(),
+        }
+    })
 }
 
 /// The default with a file's and the environment's values laid over it.

@@ -342,9 +342,7 @@ impl Config {
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let merged = layers::merge(DEFAULT, file, env)?;
-        let config: Self = toml::Value::Table(merged)
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Shape(error.message().to_owned()))?;
+        let config: Self = layers::read(merged)?;
         check::check(&config)?;
         Ok(config)
     }

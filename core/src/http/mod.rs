@@ -69,7 +69,7 @@ pub fn router(
                 context,
                 info: Arc::new(info.clone()),
             };
-            let handler = handler.layer(from_fn_with_state(guarded, guard::guard));
+            let handler = handler.route_layer(from_fn_with_state(guarded, guard::guard));
             router = router.route(info.path, handler);
         }
     }
