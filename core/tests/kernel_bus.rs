@@ -190,3 +190,88 @@ async fn a_stop_publishes_what_was_committed() {
             .unwrap();
     assert_eq!(left, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_line_to_the_broker_heals_and_nothing_is_lost() {
+    let core = TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        breakable_broker_line: true,
+        ..TestOptions::default()
+    })
+    .await;
+    let line = core.broker_line.as_ref().unwrap();
+    for round in 0..60 {
+        capture(&core, core.clock.new_id()).await;
+        match round {
+            10 | 40 => line.reset_connections(),
+            20 => line.cut(),
+            30 => line.heal(),
+            _ => {}
+        }
+    }
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 60]);
+}
+
+/// With polls that never come, only the bell between processes can wake the relay.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_wakes_the_relay_of_another_process() {
+    let no_polls = ("relay.poll_ms", "3600000".to_owned());
+    let core = TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        config: vec![
+            no_polls,
+            ("process.roles", "[\"serve\", \"work\"]".to_owned()),
+        ],
+        ..TestOptions::default()
+    })
+    .await;
+    let relays = vec![("process.roles", "[\"relay\"]".to_owned())];
+    let relay = core.beside(relays, contexts).await;
+    for _ in 0..20 {
+        capture(&core, core.clock.new_id()).await;
+        core.settle().await;
+    }
+    assert_eq!(times_paid(&core).await, vec![1; 20]);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_share_the_work_and_relay_each_row_once() {
+    let core = start(Interference::default()).await;
+    let other = core.beside(Vec::new(), contexts).await;
+    for _ in 0..100 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 100]);
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_parse_is_parked_at_once_with_its_reason() {
+    let core = start(Interference::default()).await;
+    let mut conn = core.app().db.read("payment").await.unwrap();
+    let conn: &mut PgConnection = &mut conn;
+    // An outbox row of another release: its data lacks a field that the schema requires.
+    sqlx::query(
+        "insert into outbox (message_id, kind, routing_key, aggregate_id, aggregate_version,
+             schema_version, feeds_venues, payload, correlation_id)
+         values ($1, 'payment.captured', 'payment.captured', $1, 1, 1, false, '{\"paymentId\": 1}', $1)",
+    )
+    .bind(core.clock.new_id())
+    .execute(conn)
+    .await
+    .unwrap();
+    let bus = core.app().bus.clone();
+    support::until("the message is parked", async || {
+        dead_letters::count(&bus, "order").await.unwrap() == 1
+    })
+    .await;
+    let letters = dead_letters::read(&bus, "order", 1).await.unwrap();
+    assert_eq!(letters[0].attempts, 1);
+    assert!(
+        letters[0].reason.as_deref().unwrap().contains("schema"),
+        "{letters:?}"
+    );
+}

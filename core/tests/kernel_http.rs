@@ -17,7 +17,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use support::{TestApp, TestOptions, send};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 const BUY: Policy = Policy::roles(&[Role::Customer])
@@ -82,24 +82,21 @@ async fn of(caller: Caller, Path(owner): Path<Uuid>) -> Answer<Json<Uuid>> {
     Ok(Json(owner))
 }
 
-type Gates = Mutex<std::collections::HashMap<String, (Arc<Notify>, Arc<Notify>)>>;
+type Gates = Mutex<std::collections::HashMap<String, (Arc<Notify>, Arc<Semaphore>)>>;
 static GATES: LazyLock<Gates> = LazyLock::new(Gates::default);
 
 /// Says that it runs, then waits until the test lets it go on.
 async fn slow(Path(name): Path<String>) -> Answer<Json<&'static str>> {
     let (began, go_on) = gate(&name);
     began.notify_one();
-    go_on.notified().await;
+    go_on.acquire().await.unwrap().forget();
     Ok(Json("done"))
 }
 
-fn gate(name: &str) -> (Arc<Notify>, Arc<Notify>) {
-    GATES
-        .lock()
-        .unwrap()
-        .entry(name.to_owned())
-        .or_default()
-        .clone()
+fn gate(name: &str) -> (Arc<Notify>, Arc<Semaphore>) {
+    let closed = || (Arc::default(), Arc::new(Semaphore::new(0)));
+    let mut gates = GATES.lock().unwrap();
+    gates.entry(name.to_owned()).or_insert_with(closed).clone()
 }
 
 async fn start(config: Vec<(&'static str, String)>) -> TestApp {
@@ -178,7 +175,7 @@ async fn a_running_request_answers_its_repeat_with_409_until_its_lease_ends() {
         let taken_over = ada.post_with_key(&path, "k1", json!({}));
         let let_go = async {
             began.notified().await;
-            go_on.notify_waiters();
+            go_on.add_permits(2);
         };
         tokio::join!(taken_over, let_go).0.expect(200);
     };

@@ -168,6 +168,10 @@ fn only_their_layer_says_sqlx_axum_or_lapin() {
 
 #[test]
 fn queries_name_tables_without_a_schema() {
+    let schemas: Vec<_> = context::all()
+        .iter()
+        .map(|context| format!("{}.", context.name))
+        .collect();
     for context in folders_of_contexts() {
         let files = rust_files(&core_src().join(&context));
         for file in files.iter().filter(|file| layer(&context, file) == "store") {
@@ -176,9 +180,7 @@ fn queries_name_tables_without_a_schema() {
             for pair in words.windows(2) {
                 let names_table = ["from", "join", "into", "update", "table"].contains(&pair[0]);
                 let named = pair[1].trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
-                let foreign = context::all()
-                    .iter()
-                    .any(|other| named.starts_with(&format!("{}.", other.name)));
+                let foreign = schemas.iter().any(|schema| named.starts_with(schema));
                 assert!(
                     !names_table || !foreign,
                     "{}: {} {}",

@@ -43,10 +43,8 @@ pub(super) fn attempt(properties: &BasicProperties) -> u32 {
 
 /// Why the message failed last.
 pub(super) fn reason(properties: &BasicProperties) -> Option<String> {
-    match properties.headers().as_ref()?.inner().get(REASON)? {
-        AMQPValue::LongString(reason) => Some(reason.to_string()),
-        _ => None,
-    }
+    let value = properties.headers().as_ref()?.inner().get(REASON)?;
+    Some(value.as_long_string()?.to_string())
 }
 
 /// The same message after another failure.

@@ -56,6 +56,9 @@ struct Inner {
 /// Pause before a loop that lost the broker tries again.
 pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 
+/// A broker that doesn't answer within this is down.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Bus {
     /// Connects at first use.
     #[must_use]
@@ -129,7 +132,10 @@ impl Bus {
         }
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("eventify-core {}", std::process::id()).into());
-        let fresh = Connection::connect(&self.0.config.url, properties).await?;
+        let connecting = Connection::connect(&self.0.config.url, properties);
+        let fresh = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
+            .await
+            .map_err(|_| BusError::NotTaken("no connection in time".to_owned()))??;
         let channel = fresh.create_channel().await?;
         topology::declare(&channel, &self.0.config, &self.0.contexts).await?;
         *connection = Some(fresh);

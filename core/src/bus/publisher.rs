@@ -53,7 +53,7 @@ impl Publisher {
                 let confirmation = tokio::time::timeout(self.timeout, sent?)
                     .await
                     .map_err(|_| BusError::NotTaken("no confirm in time".to_owned()))??;
-                judge(message, confirmation)
+                judge(message, &confirmation)
             });
         }
         join_all(confirms).await
@@ -67,7 +67,7 @@ impl Publisher {
     }
 }
 
-fn judge(message: &Outgoing, confirmation: Confirmation) -> Result<(), BusError> {
+fn judge(message: &Outgoing, confirmation: &Confirmation) -> Result<(), BusError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(_)) if !message.must_route => Ok(()),

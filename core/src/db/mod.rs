@@ -13,6 +13,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
@@ -61,7 +62,7 @@ impl DbError {
     /// Whether trying again can help: deadlock, serialization failure, lost connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let code = self.0.as_database_error().and_then(|error| error.code());
+        let code = self.0.as_database_error().and_then(DatabaseError::code);
         matches!(code.as_deref(), Some("40001" | "40P01" | "57P01" | "53300"))
             || matches!(
                 &self.0,

@@ -132,7 +132,7 @@ impl ApiError {
             413 => ("payload_too_large", "the request body is too large"),
             415 => ("unsupported_media_type", "send application/json"),
             429 => ("rate_limited", "too many requests"),
-            400..500 => ("request_refused", "the request was refused"),
+            _ if status.is_client_error() => ("request_refused", "the request was refused"),
             _ => (
                 "internal_error",
                 "something went wrong here; the correlation id finds it",

@@ -88,7 +88,8 @@ pub(super) async fn guard(
     request.extensions_mut().insert(caller.clone());
     match (&caller.key, &caller.principal) {
         (Some(key), Some(principal)) => {
-            replay::once(&route, principal.user_id, key, &caller.cause, request, next).await
+            let (user, key, cause) = (principal.user_id, key.clone(), caller.cause.clone());
+            replay::once(route, user, key, cause, request, next).await
         }
         (None, _) | (_, None) => next.run(request).await,
     }

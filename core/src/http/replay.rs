@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::caller::IdempotencyKey;
@@ -19,18 +20,21 @@ const MAX_STORED_BYTES: usize = 1 << 20;
 /// Headers that are part of the answer.
 const KEPT_HEADERS: [&str; 4] = ["content-type", "location", "etag", "retry-after"];
 
-/// Runs the request once for its key; a repeat gets the first response.
+/// Runs the request once for its key; a repeat gets the first response. It runs in a task of its
+/// own: a client that hangs up, or a timeout, doesn't leave an effect without its answer.
 pub(super) async fn once(
-    route: &Guarded,
+    route: Guarded,
     caller: Uuid,
-    key: &IdempotencyKey,
-    cause: &Cause,
+    key: IdempotencyKey,
+    cause: Cause,
     request: Request,
     next: Next,
 ) -> Response {
-    match try_once(route, caller, key, cause, request, next).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.into_response(),
+    let running = async move { try_once(&route, caller, &key, &cause, request, next).await };
+    match tokio::spawn(running.in_current_span()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into_response(),
+        Err(broke) => ApiError::internal(broke).into_response(),
     }
 }
 

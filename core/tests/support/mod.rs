@@ -11,8 +11,8 @@
 //! ```
 #![allow(
     dead_code,
-    unreachable_pub,
     unused_imports,
+    unreachable_pub,
     clippy::allow_attributes,
     reason = "each test file uses a part of this"
 )]
@@ -29,7 +29,7 @@ use eventify_core::context::{self, Context};
 use eventify_core::interference::Interference;
 use eventify_core::jobs;
 use eventify_core::keys::{self, Lifetime};
-use eventify_stack::{Scope, Stack};
+use eventify_stack::{FaultProxy, Scope, Stack};
 use tempfile::TempDir;
 
 pub use client::{Answer, User, send};
@@ -48,6 +48,9 @@ pub struct TestApp {
     pub interference: Interference,
     issuer: TestIssuer,
     http: reqwest::Client,
+    /// The line to the broker, where the test asked for one that can break.
+    pub broker_line: Option<FaultProxy>,
+    settings: Vec<(&'static str, String)>,
     /// Signing keys of its own.
     pub keys: TempDir,
 }
@@ -61,6 +64,8 @@ pub struct TestOptions {
     pub config: Vec<(&'static str, String)>,
     /// Other contexts than the product's, for tests of the kernel.
     pub contexts: Option<fn() -> Vec<Context>>,
+    /// Puts a proxy that can break between core and broker.
+    pub breakable_broker_line: bool,
 }
 
 /// Retries come soon, timers stand still: tests run jobs by name.
@@ -107,9 +112,13 @@ impl TestApp {
         let clock = Clock::movable();
         let issuer = TestIssuer::start(clock.clone()).await;
         let keys = signing_keys(&clock);
+        let (broker_line, amqp_url) = match options.breakable_broker_line {
+            true => proxied(&scope.amqp_url).await,
+            false => (None, scope.amqp_url.clone()),
+        };
         let mut settings = vec![
             ("database.url", scope.database.url().to_owned()),
-            ("bus.url", scope.amqp_url.clone()),
+            ("bus.url", amqp_url),
             ("keys.directory", keys.path().display().to_string()),
             (
                 "auth.issuers",
@@ -134,8 +143,23 @@ impl TestApp {
             interference,
             issuer,
             http,
+            broker_line,
+            settings,
             keys,
         }
+    }
+
+    /// Another process's worth of core on the same servers, with these settings over this one's.
+    pub async fn beside(
+        &self,
+        settings: Vec<(&'static str, String)>,
+        contexts: fn() -> Vec<Context>,
+    ) -> Running {
+        let settings: Vec<_> = self.settings.iter().cloned().chain(settings).collect();
+        let none = Interference::default();
+        app::start(config(&settings), self.clock.clone(), none, contexts())
+            .await
+            .expect("the second core starts")
     }
 
     /// The core's shared parts, for asserting on what the database holds.
@@ -190,6 +214,20 @@ impl TestApp {
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the core runs")
     }
+}
+
+/// `amqp://user:password@host:port/vhost`, through a proxy.
+async fn proxied(url: &str) -> (Option<FaultProxy>, String) {
+    let address = url
+        .rsplit('@')
+        .next()
+        .and_then(|rest| rest.split('/').next());
+    let address = address.expect("the URL has a host");
+    let proxy = FaultProxy::start(address.parse().expect("an address"))
+        .await
+        .expect("a proxy");
+    let url = url.replace(address, &proxy.address().to_string());
+    (Some(proxy), url)
 }
 
 /// A root key, signing keys and the key set, as `eventify-core keys init` makes them.

@@ -87,7 +87,16 @@ impl RabbitMq {
     /// Makes a virtual host on which the AMQP user may do everything.
     pub(crate) async fn create_vhost(&self, vhost: &str) -> Result<()> {
         self.management(reqwest::Method::PUT, &format!("vhosts/{vhost}"))
-            .await
+            .await?;
+        // The core declares `edge.unrouted`; `amq.topic` is the broker's own, so only a policy can
+        // make that its alternate exchange.
+        let policy = serde_json::json!({
+            "pattern": r"^amq\.topic$",
+            "apply-to": "exchanges",
+            "definition": {"alternate-exchange": "edge.unrouted"},
+        });
+        let path = format!("policies/{vhost}/edge-unrouted");
+        self.manage(reqwest::Method::PUT, &path, Some(policy)).await
     }
 
     /// Removes a virtual host with all that is in it; its connections are closed.
@@ -102,8 +111,20 @@ impl RabbitMq {
     }
 
     async fn management(&self, method: reqwest::Method, path: &str) -> Result<()> {
+        self.manage(method, path, None).await
+    }
+
+    async fn manage(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/api/{path}", self.management_port);
-        let request = crate::http::client().request(method.clone(), url);
+        let mut request = crate::http::client().request(method.clone(), url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
         let answer = request
             .basic_auth(USER, Some(&self.password))
             .send()
