@@ -1,0 +1,77 @@
+//! The laws of the saga: every message delivered twice, every step failed once; same end.
+
+use eventify_core::flows;
+use eventify_core::interference::Interference;
+
+mod sale;
+mod support;
+
+use sale::stripe::Card;
+use sale::{FLOOR, SEATS, Sale, organiser, seat};
+use serde_json::json;
+
+/// One paid, one declined, one paid and refunded: every step of the sale and of the refund.
+async fn story(sale: &Sale) {
+    let (ada, bob, eve) = (sale.buyer("ada"), sale.buyer("bob"), sale.buyer("eve"));
+    let (kept, _) = sale.bought(&ada, seat("A-1")).await;
+
+    let declined = sale.check_out(&bob, seat("A-2")).await;
+    sale.stripe.pay(&declined.secret, Card::Declined);
+    sale.deliver_all().await;
+
+    let (returned, _) = sale.bought(&eve, seat("A-3")).await;
+    eve.post(&format!("/orders/{}/cancel", returned.order), json!({}))
+        .await
+        .expect(202);
+    sale.deliver_all().await;
+
+    let left = sale.cart(&bob).await;
+    sale.add(&bob, &left, seat("A-4")).await.expect(201);
+    sale.core.advance(chrono::Duration::minutes(11));
+    sale.tick().await;
+
+    assert_eq!(sale.status(&ada, &kept).await, "paid");
+    assert_eq!(sale.status(&bob, &declined).await, "cancelled");
+    assert_eq!(sale.status(&eve, &returned).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+    assert_eq!(
+        (
+            sale.stripe.count("succeeded"),
+            sale.stripe.count("canceled")
+        ),
+        (2, 1)
+    );
+    assert_eq!(sale.free().await, (SEATS - 1, FLOOR));
+    let path = format!("/inventory/performances/{}", sale.performance);
+    organiser(&sale.core).get(&path).await.expect(200);
+}
+
+#[tokio::test]
+async fn every_message_may_come_twice() {
+    let sale = Sale::with(Interference::deliver_twice(), Vec::new()).await;
+    story(&sale).await;
+}
+
+#[tokio::test]
+async fn every_step_may_fail_once() {
+    let steps: Vec<_> = flows::STEPS
+        .iter()
+        .filter(|step| ["reservation", "order", "payment"].contains(&step.consumer))
+        .filter(|step| !NOT_IN_THE_STORY.contains(&step.handler))
+        .collect();
+    assert!(steps.len() > 8, "{steps:?}");
+    for step in steps {
+        let interference = Interference::fail_once(step.consumer, step.handler);
+        let sale = Sale::with(interference, Vec::new()).await;
+        story(&sale).await;
+        let broken = sale.core.interference.broken();
+        assert!(broken > 0, "{step:?} was never made to fail");
+    }
+}
+
+/// Steps of other stories, each with a test of its own.
+const NOT_IN_THE_STORY: &[&str] = &[
+    "on_performance_cancelled",
+    "on_ticket_issue_failed",
+    "on_refund_failed",
+];
