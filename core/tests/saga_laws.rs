@@ -52,21 +52,20 @@ async fn every_message_may_come_twice() {
     story(&sale).await;
 }
 
+/// Each handler does its work for each message and fails before the commit, as if the process had
+/// died there; then the message comes again.
 #[tokio::test]
 async fn every_step_may_fail_once() {
-    let steps: Vec<_> = flows::STEPS
+    let sale = Sale::with(Interference::fail_each_once(), Vec::new()).await;
+    story(&sale).await;
+    let broken = sale.core.interference.broken_steps();
+    let spared: Vec<_> = flows::STEPS
         .iter()
         .filter(|step| ["reservation", "order", "payment"].contains(&step.consumer))
         .filter(|step| !NOT_IN_THE_STORY.contains(&step.handler))
+        .filter(|step| !broken.contains(&(step.consumer.to_owned(), step.handler.to_owned())))
         .collect();
-    assert!(steps.len() > 8, "{steps:?}");
-    for step in steps {
-        let interference = Interference::fail_once(step.consumer, step.handler);
-        let sale = Sale::with(interference, Vec::new()).await;
-        story(&sale).await;
-        let broken = sale.core.interference.broken();
-        assert!(broken > 0, "{step:?} was never made to fail");
-    }
+    assert!(spared.is_empty(), "never made to fail: {spared:#?}");
 }
 
 /// Steps of other stories, each with a test of its own.

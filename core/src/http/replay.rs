@@ -2,6 +2,7 @@
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +19,7 @@ use crate::db::idempotency::{self, Claim, KeyOf, Stored};
 /// Responses beyond this are not kept for replay.
 const MAX_STORED_BYTES: usize = 1 << 20;
 /// Headers that are part of the answer.
-const KEPT_HEADERS: [&str; 4] = ["content-type", "location", "etag", "retry-after"];
+const KEPT_HEADERS: [&str; 3] = ["content-type", "location", "etag"];
 
 /// Runs the request once for its key; a repeat gets the first response. It runs in a task of its
 /// own: a client that hangs up, or a timeout, doesn't leave an effect without its answer.
@@ -99,10 +100,11 @@ async fn try_once(
     remember(route, &row, response).await
 }
 
-/// 5xx are not kept: the client may try again with the same key.
+/// What asks the client to try again is not kept: 5xx, and answers with `Retry-After`. The next
+/// attempt, with the same key, is a new one.
 async fn remember(route: &Guarded, row: &KeyOf, response: Response) -> Result<Response, ApiError> {
     let mut conn = route.app.db.read(route.context).await?;
-    if response.status().is_server_error() {
+    if response.status().is_server_error() || response.headers().contains_key(RETRY_AFTER) {
         idempotency::give_up(&mut conn, row).await?;
         return Ok(response);
     }

@@ -61,22 +61,17 @@ pub(super) async fn find(app: &App, id: OrderId) -> Result<Order, Error> {
     store::find(&mut conn, id).await?.ok_or(Error::Unknown)
 }
 
-/// The order of a reservation; waits a moment for one that was confirmed just now.
-pub(super) async fn of_reservation(app: &App, id: ReservationId) -> Result<Order, Error> {
-    let look = async {
-        loop {
-            let mut conn = app.db.read(NAME).await?;
-            let order = store::find_by_reservation(&mut conn, id).await?;
-            drop(conn);
-            match order {
-                Some(order) => return Ok::<_, DbError>(order),
-                None => tokio::time::sleep(ARRIVAL_POLL).await,
-            }
+/// The order of a reservation; waits a moment for that of one that was confirmed just now.
+pub(super) async fn of_reservation(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
+    let started = app.clock.instant();
+    loop {
+        let mut conn = app.db.read(NAME).await?;
+        let order = store::find_by_reservation(&mut conn, id).await?;
+        drop(conn);
+        if order.is_some() || started.elapsed() >= ARRIVAL_WAIT {
+            return Ok(order);
         }
-    };
-    match tokio::time::timeout(ARRIVAL_WAIT, look).await {
-        Ok(order) => Ok(order?),
-        Err(_) => Err(Error::Unknown),
+        tokio::time::sleep(ARRIVAL_POLL).await;
     }
 }
 

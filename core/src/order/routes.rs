@@ -121,7 +121,13 @@ async fn place(
     caller: Caller,
     Json(body): Json<Place>,
 ) -> Answer<impl IntoResponse> {
-    let order = api::of_reservation(&app, body.reservation_id).await?;
+    let order = api::of_reservation(&app, body.reservation_id)
+        .await?
+        .ok_or_else(|| {
+            let message =
+                "the reservation has no order; one that was confirmed just now gets it soon";
+            ApiError::not_found("order_not_found", message).retry_after(1)
+        })?;
     caller.must_own(order.customer_id.as_uuid())?;
     if !api::matches_claim(&order, body.amount) {
         let amount = order.amount;

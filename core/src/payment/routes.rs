@@ -93,8 +93,10 @@ async fn intent(
 ) -> Answer<impl IntoResponse> {
     let Method::Card = body.method.unwrap_or(Method::Card);
     let payment = wait_for_intent(&app, body.order_id).await?;
-    let payment = payment
-        .ok_or_else(|| ApiError::not_found("payment_not_found", "the order has no payment"))?;
+    let payment = payment.ok_or_else(|| {
+        let message = "the order has no payment; one that was placed just now gets it soon";
+        ApiError::not_found("payment_not_found", message).retry_after(1)
+    })?;
     caller.must_own(payment.customer_id.as_uuid())?;
     if body.amount.is_some_and(|claimed| claimed != payment.amount) {
         let amount = payment.amount;

@@ -137,20 +137,29 @@ impl Sale {
     pub async fn confirm(&self, buyer: &User<'_>, reservation: String) -> Checkout {
         let path = format!("/reservations/{reservation}/confirm");
         buyer.post(&path, json!({})).await.expect(200);
-        let order = buyer
-            .post("/orders", json!({ "reservationId": reservation }))
+        let order = self.post_patiently(buyer, "/orders", json!({ "reservationId": reservation }));
+        let order = text(&order.await, "orderId");
+        let intent = json!({ "orderId": order });
+        let intent = self
+            .post_patiently(buyer, "/payments/intents", intent)
             .await;
-        let order = text(&order.expect(201), "orderId");
-        let intent = buyer
-            .post("/payments/intents", json!({ "orderId": order }))
-            .await;
-        let intent = intent.expect(201);
         let (payment, secret) = (text(&intent, "paymentId"), text(&intent, "clientSecret"));
         Checkout {
             reservation,
             order,
             payment,
             secret,
+        }
+    }
+
+    /// What a storefront does: an answer with `Retry-After` is asked for again, with the same key.
+    async fn post_patiently(&self, buyer: &User<'_>, path: &str, body: Value) -> Value {
+        let key = self.core.clock.new_id().to_string();
+        loop {
+            let answer = buyer.post_with_key(path, &key, body.clone()).await;
+            if answer.header("retry-after").is_empty() {
+                return answer.expect(201);
+            }
         }
     }
 
