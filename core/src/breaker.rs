@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tower::{Service, ServiceExt, service_fn};
 use tower_resilience::circuitbreaker::{CircuitBreakerError, CircuitBreakerLayer};
@@ -45,6 +46,11 @@ pub struct Limits {
     pub open_for: Duration,
     /// Calls let through to try again.
     pub half_open_calls: usize,
+    /// Calls on their way at once. The others wait for their turn outside of the breaker: a rush of
+    /// callers is no fault of the callee, and must not open it.
+    pub at_once: usize,
+    /// Longest wait for a turn.
+    pub queue_for: Duration,
 }
 
 const fn ms(milliseconds: u64) -> Duration {
@@ -62,6 +68,8 @@ pub const INVENTORY: Limits = Limits {
     slow_rate: 0.7,
     open_for: ms(10_000),
     half_open_calls: 5,
+    at_once: 4,
+    queue_for: ms(3_000),
 };
 
 /// order → payment: no second attempt, the webhook brings the answer.
@@ -75,6 +83,8 @@ pub const PAYMENT: Limits = Limits {
     slow_rate: 1.0,
     open_for: ms(30_000),
     half_open_calls: 10,
+    at_once: 32,
+    queue_for: ms(1_000),
 };
 
 /// payment → PSP
@@ -88,6 +98,8 @@ pub const PSP: Limits = Limits {
     slow_rate: 1.0,
     open_for: ms(45_000),
     half_open_calls: 10,
+    at_once: 32,
+    queue_for: ms(5_000),
 };
 
 /// ticketing → object store
@@ -101,13 +113,15 @@ pub const STORAGE: Limits = Limits {
     slow_rate: 1.0,
     open_for: ms(15_000),
     half_open_calls: 5,
+    at_once: 16,
+    queue_for: ms(5_000),
 };
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E> {
-    /// The breaker is open: nobody was asked.
-    #[error("not asked: the breaker is open")]
+    /// The breaker is open, or too many calls wait for their turn: nobody was asked.
+    #[error("not asked: the breaker is open, or the queue too long")]
     Open,
     /// No answer in time; the call may still have its effect.
     #[error("no answer in time")]
@@ -161,6 +175,7 @@ pub struct Breaker {
     limits: Limits,
     clock: Clock,
     guard: Arc<Guard>,
+    turns: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Breaker {
@@ -194,6 +209,7 @@ impl Breaker {
             limits,
             clock,
             guard: Arc::new(Guard::new(service)),
+            turns: Arc::new(Semaphore::new(limits.at_once)),
         })
     }
 
@@ -232,10 +248,22 @@ impl Breaker {
         T: Send + 'static,
         E: IsFault + Send + 'static,
     {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let Ok(Ok(turn)) = tokio::time::timeout(self.limits.queue_for, turn).await else {
+            return Err(CallError::Open);
+        };
         let (answer, answered) = tokio::sync::oneshot::channel();
         let timeout = self.limits.timeout;
         let counted: Call = Box::pin(async move {
-            let task = tokio::spawn(call.in_current_span());
+            // The turn ends with the work, not with the waiting for it.
+            let task = tokio::spawn(
+                async move {
+                    let result = call.await;
+                    drop(turn);
+                    result
+                }
+                .in_current_span(),
+            );
             let outcome = match tokio::time::timeout(timeout, task).await {
                 Err(_) => Err(CallError::TimedOut),
                 Ok(Err(broke)) => Err(CallError::Broke(broke)),
@@ -369,5 +397,40 @@ mod tests {
         assert!(matches!(outcome, Err(CallError::TimedOut)));
         go.send(()).unwrap();
         finished.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_rush_waits_its_turn_and_opens_nothing() {
+        let rush = Limits {
+            timeout: ms(1_000),
+            slow_after: ms(500),
+            at_once: 2,
+            queue_for: ms(60_000),
+            ..QUICK
+        };
+        let breaker = Breaker::new(rush, Clock::system()).unwrap();
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let calls = (0..40).map(|_| {
+            let (breaker, running, most) = (breaker.clone(), running.clone(), most.clone());
+            async move {
+                let work = || {
+                    let (running, most) = (running.clone(), most.clone());
+                    async move {
+                        most.fetch_max(
+                            running.fetch_add(1, Ordering::SeqCst) + 1,
+                            Ordering::SeqCst,
+                        );
+                        tokio::task::yield_now().await;
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        Ok::<_, Refusal>(())
+                    }
+                };
+                breaker.call(work).await
+            }
+        });
+        for outcome in futures_util::future::join_all(calls).await {
+            outcome.unwrap();
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 2);
     }
 }

@@ -121,8 +121,7 @@ impl Sale {
     /// Puts places into a cart.
     pub async fn add(&self, buyer: &User<'_>, cart: &str, items: Value) -> Answer {
         let body = json!({ "performanceId": self.performance, "items": items });
-        buyer
-            .post(&format!("/reservations/{cart}/items"), body)
+        self.post_patiently(buyer, &format!("/reservations/{cart}/items"), body)
             .await
     }
 
@@ -136,13 +135,16 @@ impl Sale {
     /// From a filled cart to the intent.
     pub async fn confirm(&self, buyer: &User<'_>, reservation: String) -> Checkout {
         let path = format!("/reservations/{reservation}/confirm");
-        buyer.post(&path, json!({})).await.expect(200);
+        self.post_patiently(buyer, &path, json!({}))
+            .await
+            .expect(200);
         let order = self.post_patiently(buyer, "/orders", json!({ "reservationId": reservation }));
-        let order = text(&order.await, "orderId");
+        let order = text(&order.await.expect(201), "orderId");
         let intent = json!({ "orderId": order });
         let intent = self
             .post_patiently(buyer, "/payments/intents", intent)
             .await;
+        let intent = intent.expect(201);
         let (payment, secret) = (text(&intent, "paymentId"), text(&intent, "clientSecret"));
         Checkout {
             reservation,
@@ -153,12 +155,12 @@ impl Sale {
     }
 
     /// What a storefront does: an answer with `Retry-After` is asked for again, with the same key.
-    async fn post_patiently(&self, buyer: &User<'_>, path: &str, body: Value) -> Value {
+    pub async fn post_patiently(&self, buyer: &User<'_>, path: &str, body: Value) -> Answer {
         let key = self.core.clock.new_id().to_string();
         loop {
             let answer = buyer.post_with_key(path, &key, body.clone()).await;
             if answer.header("retry-after").is_empty() {
-                return answer.expect(201);
+                return answer;
             }
         }
     }
