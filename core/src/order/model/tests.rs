@@ -33,10 +33,10 @@ fn order() -> Order {
 }
 
 fn paid() -> Order {
-    match order().captured(None, at(0)) {
-        Captured::Paid(order) => order,
-        other => panic!("{other:?}"),
-    }
+    let Captured::Paid(order) = order().captured(None, at(0)) else {
+        panic!("a new order can be paid");
+    };
+    order
 }
 
 fn ticket(number: u128, performance: u128) -> PaidTicket {
