@@ -3,6 +3,7 @@
 use eventify_core::ticketing::events::TicketState;
 use eventify_protocol::ids::{GateId, NodeId, PerformanceId};
 use eventify_protocol::time::CoreTime;
+use eventify_protocol::token::Parsed;
 use eventify_protocol::verdict::Verdict;
 use serde_json::json;
 
@@ -156,7 +157,7 @@ async fn wrong_gates_performances_and_tokens_are_refused() {
 /// The same claims, signed by somebody else.
 fn forge(token: &str, clock: &eventify_core::clock::Clock) -> String {
     use eventify_protocol::keys::{PrivateKey, Window};
-    use eventify_protocol::token::{Parsed, TicketSigner};
+    use eventify_protocol::token::TicketSigner;
 
     let claims = *Parsed::read(token).unwrap().unverified_claims();
     let window = Window {
@@ -210,6 +211,12 @@ async fn tickets_admit_around_their_performance_only() {
     stage.core.settle().await;
     let mut line = Line::connect(&stage).await;
     let token = stage.token(stage.tickets(over.order_id).await[0]).await;
+    let expiry = Parsed::read(&token).unwrap().unverified_claims().expiry;
+    let clock = &stage.core.clock;
+    until("the last second", async || {
+        clock.now().timestamp() >= expiry
+    })
+    .await;
     let refused = line.scan(&stage.pull(0, &token)).await;
     assert!(matches!(refused, Verdict::Expired { .. }), "{refused:?}");
     let token = stage.token(stage.tickets(early.order_id).await[0]).await;

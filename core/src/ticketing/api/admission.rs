@@ -9,7 +9,7 @@ use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
 use eventify_sync::core::admission::{self, Decided, Held, Request};
 use eventify_sync::core::{Effect, ScanRecord};
-use eventify_sync::token::TokenCheck;
+use eventify_sync::token::{SignedTicket, TokenCheck};
 
 use super::Error;
 use crate::app::App;
@@ -200,7 +200,7 @@ impl Asked {
     fn ticket(&self, token: Option<&TokenCheck>) -> Option<TicketId> {
         match &self.presented {
             Presented::Ticket(id) => Some(*id),
-            Presented::Text(_) => token?.signed().map(|signed| signed.ticket()),
+            Presented::Text(_) => token?.signed().map(SignedTicket::ticket),
         }
     }
 

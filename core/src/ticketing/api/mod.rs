@@ -46,9 +46,9 @@ pub(super) enum Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Row(error) => Self::park(error),
-            other => Self::retry(other),
+        if matches!(error, Error::Row(_)) {
+            return Self::park(error);
         }
+        Self::retry(error)
     }
 }

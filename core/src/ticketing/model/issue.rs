@@ -150,3 +150,113 @@ fn ticket(
         version: 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::ids::{BucketId, HoldId};
+    use eventify_protocol::keys::{PrivateKey, Window};
+    use eventify_protocol::money::Money;
+    use eventify_protocol::token::TicketSigner;
+
+    use super::*;
+
+    const START: i64 = 1_000_000;
+    const MARGINS: Margins = Margins {
+        before_doors: TimeDelta::minutes(30),
+        after_start: TimeDelta::hours(6),
+    };
+
+    fn performance(ends_at_ms: Option<i64>) -> Performance {
+        let time = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        Performance {
+            id: PerformanceId(Uuid::from_u128(1)),
+            event_id: EventId(Uuid::from_u128(2)),
+            event_title: "Hamlet".to_owned(),
+            owner_id: UserId(Uuid::from_u128(3)),
+            org_id: None,
+            venue_id: VenueId(Uuid::from_u128(4)),
+            doors_at: time(START - 3_600),
+            start_time: time(START),
+            ends_at: ends_at_ms.map(|ms| DateTime::from_timestamp_millis(ms).unwrap()),
+        }
+    }
+
+    fn order(qty: u32) -> PaidOrder {
+        let item = Item {
+            performance_id: performance(None).id,
+            venue_id: performance(None).venue_id,
+            seat_id: None,
+            seat_label: None,
+            bucket_id: Some(BucketId(Uuid::from_u128(5))),
+            zone: Some("Floor".to_owned()),
+            qty,
+            price_category: "FLOOR".parse().unwrap(),
+            unit_price: Money::parse("EUR", "10.00").unwrap(),
+            hold_id: HoldId(Uuid::from_u128(6)),
+        };
+        PaidOrder {
+            id: OrderId(Uuid::from_u128(7)),
+            customer_id: UserId(Uuid::from_u128(8)),
+            items: vec![item],
+            received_at: DateTime::from_timestamp(0, 0).unwrap(),
+        }
+    }
+
+    fn issued(order: &PaidOrder, known: &[Performance]) -> Result<Vec<Ticket>, IssueError> {
+        let known = known.iter().map(|it| (it.id, it.clone())).collect();
+        let window = Window {
+            not_before: 0,
+            not_after: START + 7 * 3_600,
+        };
+        let signer = TicketSigner::new(PrivateKey::from_seed(&[1; 32]), window);
+        let mut ids = 100..;
+        let id = || Uuid::from_u128(ids.next().unwrap());
+        issue(order, &known, MARGINS, order.received_at, id, |claims| {
+            signer.sign(claims)
+        })
+    }
+
+    #[test]
+    fn tickets_admit_from_before_the_doors_to_the_end() {
+        let open = &issued(&order(1), &[performance(None)]).unwrap()[0];
+        assert_eq!(
+            (open.not_before, open.expiry),
+            (START - 3_600 - 1_800, START + 6 * 3_600)
+        );
+        let ends = START * 1_000 + 7_200_001;
+        let planned = &issued(&order(1), &[performance(Some(ends))]).unwrap()[0];
+        assert_eq!(
+            planned.expiry,
+            START + 7_201,
+            "a second that has begun is whole"
+        );
+    }
+
+    #[test]
+    fn each_place_has_its_own_ticket_and_token() {
+        let tickets = issued(&order(3), &[performance(None)]).unwrap();
+        let places: Vec<_> = tickets
+            .iter()
+            .map(|it| (it.line, it.unit, it.version))
+            .collect();
+        assert_eq!(places, [(0, 0, 1), (0, 1, 1), (0, 2, 1)]);
+        assert_ne!(tickets[0].token_hash, tickets[1].token_hash);
+        assert_eq!(tickets[2].claims().ticket, tickets[2].id);
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let unknown = issued(&order(1), &[]).unwrap_err();
+        assert_eq!(unknown.code(), "performance_unknown");
+        let late = performance(Some((START + 8 * 3_600) * 1_000));
+        assert_eq!(
+            issued(&order(1), &[late]).unwrap_err().code(),
+            "outside_key_window"
+        );
+        let before = performance(Some((START - 3 * 3_600) * 1_000));
+        assert_eq!(
+            issued(&order(1), &[before]).unwrap_err().code(),
+            "performance_times"
+        );
+    }
+}
