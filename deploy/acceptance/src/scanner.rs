@@ -1,0 +1,162 @@
+//! A scanner at a gate: paired with one node, signs each request, keeps a scan's id until it is
+//! decided for good.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::SigningKey;
+use eventify_protocol::{
+    error::ErrorBody,
+    ids::{GateId, ScanId, ScannerId},
+    lan::{
+        AccessToken, NodeStatus, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest,
+        signature::{self, Signed},
+    },
+};
+use reqwest::{Method, StatusCode, header::AUTHORIZATION};
+use serde::de::DeserializeOwned;
+
+use crate::{clock, pinned};
+
+/// The node answers or refuses within this.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One paired scanner.
+#[derive(Debug)]
+pub struct Scanner {
+    /// Its id at the node.
+    pub id: ScannerId,
+    /// Its gate.
+    pub gate: GateId,
+    http: reqwest::Client,
+    base: String,
+    key: SigningKey,
+    access: AccessToken,
+}
+
+impl Scanner {
+    /// Pairs by the code on the node's screen, for the first gate that the node gives it.
+    ///
+    /// # Errors
+    /// The code is damaged or used, or the node can't be reached.
+    pub async fn pair(code: &str, label: &str, seed: [u8; 32]) -> Result<Self> {
+        let code: PairingCode = code.parse()?;
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .use_preconfigured_tls(pinned::client(code.key)?)
+            .build()?;
+        let key = SigningKey::from_bytes(&seed);
+        let request = PairingRequest {
+            code: code.secret,
+            public_key: URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
+            label: label.to_owned(),
+        };
+        let answer = http.post(format!("{}/v1/pairings", code.node)).json(&request).send().await?;
+        let paired: PairingAnswer = read(answer).await.context("pairing")?;
+        let gate = *paired.gates.first().ok_or_else(|| anyhow!("the node has no gate"))?;
+        Ok(Self { id: paired.scanner_id, gate, http, base: code.node, key, access: paired.access })
+    }
+
+    /// The same scanner behind another address, such as a proxy before its node.
+    #[must_use]
+    pub fn through(&self, base: &str) -> Self {
+        Self {
+            id: self.id,
+            gate: self.gate,
+            http: self.http.clone(),
+            base: base.to_owned(),
+            key: self.key.clone(),
+            access: self.access.clone(),
+        }
+    }
+
+    /// Scans once, with a new id.
+    ///
+    /// # Errors
+    /// The node does not answer, or refuses the request itself.
+    pub async fn scan(&self, token: &str) -> Result<ScanAnswer> {
+        self.scan_as(ScanId(clock::new_id()), token).await
+    }
+
+    /// Scans with an id of the caller's: again, until it is final.
+    ///
+    /// # Errors
+    /// The node does not answer, or refuses the request itself.
+    pub async fn scan_as(&self, scan_id: ScanId, token: &str) -> Result<ScanAnswer> {
+        let request = ScanRequest { scan_id, gate_id: self.gate, token: token.to_owned() };
+        self.call(Method::POST, "/v1/scans", &serde_json::to_vec(&request)?).await
+    }
+
+    /// How the node is.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn status(&self) -> Result<NodeStatus> {
+        self.call(Method::GET, "/v1/status", b"").await
+    }
+
+    /// A new access token, after a restart of the node or before the old one ends.
+    ///
+    /// # Errors
+    /// The node does not answer, or does not know the scanner.
+    pub async fn refresh(&mut self) -> Result<()> {
+        let answer = self.request(Method::POST, "/v1/tokens", b"", "").send().await?;
+        self.access = read(answer).await.context("refreshing the access token")?;
+        Ok(())
+    }
+
+    /// Sends any bytes as a scan, well signed: for bad input.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn send_raw(&self, body: &[u8]) -> Result<(StatusCode, String)> {
+        let answer = self.signed(Method::POST, "/v1/scans", body).send().await?;
+        let status = answer.status();
+        let error: Option<ErrorBody> = serde_json::from_slice(&answer.bytes().await?).ok();
+        Ok((status, error.map(|body| body.error.code).unwrap_or_default()))
+    }
+
+    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: &[u8]) -> Result<T> {
+        read(self.signed(method, path, body).send().await?).await.context(path.to_owned())
+    }
+
+    fn signed(&self, method: Method, path: &str, body: &[u8]) -> reqwest::RequestBuilder {
+        self.request(method, path, body, &format!("Bearer {}", self.access.token))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: &[u8],
+        authorization: &str,
+    ) -> reqwest::RequestBuilder {
+        let signed = Signed { method: method.as_str(), path, authorization, body };
+        let headers = signature::sign(&signed, self.id, &self.key);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .header(signature::CONTENT_DIGEST, headers.content_digest)
+            .header(signature::SIGNATURE_INPUT, headers.signature_input)
+            .header(signature::SIGNATURE, headers.signature)
+            .header("content-type", "application/json")
+            .body(body.to_vec());
+        if !authorization.is_empty() {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        request
+    }
+}
+
+async fn read<T: DeserializeOwned>(answer: reqwest::Response) -> Result<T> {
+    let status = answer.status();
+    let bytes = answer.bytes().await?;
+    if status.is_success() {
+        return serde_json::from_slice(&bytes).context("an answer of another shape");
+    }
+    let code = serde_json::from_slice::<ErrorBody>(&bytes)
+        .map_or_else(|_| String::from_utf8_lossy(&bytes).into_owned(), |body| body.error.code);
+    Err(anyhow!("the node answered {status}: {code}"))
+}
