@@ -6,6 +6,9 @@ use anyhow::{Result, bail};
 
 use crate::clock;
 
+/// Servers are up within this.
+pub const START: Duration = Duration::from_secs(60);
+
 /// Looks again this often.
 const PAUSE: Duration = Duration::from_millis(20);
 

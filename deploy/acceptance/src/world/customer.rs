@@ -1,0 +1,188 @@
+//! A customer who buys online.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use eventify_stack::{Card, Oidc, Stripe, User};
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::{
+    api::{Api, refusal},
+    wait,
+};
+
+/// A saga is done within this, or something is wrong.
+const SAGA_LIMIT: Duration = Duration::from_secs(30);
+
+/// What a customer wants.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// These seats, by label.
+    Seats(Vec<String>),
+    /// So many places in the standing zone.
+    Standing(u32),
+}
+
+/// How a purchase ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// With tickets.
+    Tickets(Vec<Ticket>),
+    /// Somebody else was quicker.
+    OutOfStock,
+    /// The card was declined, and the order has ended.
+    Declined,
+    /// The cart was left to expire.
+    LeftToExpire,
+}
+
+/// A ticket in a customer's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its id.
+    pub id: String,
+    /// Its order.
+    pub order: String,
+    /// Its seat, if it has one.
+    pub seat: Option<String>,
+    /// What its QR code says.
+    pub token: String,
+}
+
+/// A signed-in customer.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    /// Their calls.
+    pub api: Api,
+    stripe: Stripe,
+}
+
+impl Customer {
+    /// Signs in.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn sign_in(name: &str, api: &Api, oidc: &Oidc, stripe: &Stripe) -> Result<Self> {
+        let user = User::new(name)
+            .role("CUSTOMER")
+            .scope("reservation:write")
+            .scope("order:write")
+            .scope("catalog:read");
+        let token = oidc.token(&user).await?;
+        Ok(Self { api: api.signed_in(token), stripe: stripe.clone() })
+    }
+
+    /// Holds, confirms, pays, and waits for tickets.
+    ///
+    /// # Errors
+    /// Anything that is not one of the outcomes.
+    pub async fn buy(&self, stage: &Stage, wish: &Wish, card: Card) -> Result<Outcome> {
+        let Some(reservation) = self.hold(stage, wish, None).await? else {
+            return Ok(Outcome::OutOfStock);
+        };
+        self.pay(&reservation, card).await
+    }
+
+    /// Puts places into a cart and leaves it at that.
+    ///
+    /// # Errors
+    /// The core refuses for another reason than stock.
+    pub async fn hold(
+        &self,
+        stage: &Stage,
+        wish: &Wish,
+        seconds: Option<u32>,
+    ) -> Result<Option<String>> {
+        let me: Value = self.api.get("/me").await?;
+        let start = json!({ "customerId": me["userId"], "expiresInSeconds": seconds });
+        let cart: Value = self.api.post("/reservations", start).await?;
+        let id = text(&cart, "reservationId")?;
+        let items = json!({ "performanceId": stage.performance, "items": stage.items(wish) });
+        let added: Result<Value> = self.api.post(&format!("/reservations/{id}/items"), items).await;
+        match added {
+            Ok(_) => Ok(Some(id)),
+            Err(error) if refusal(&error).is_some_and(|why| why.code == "out_of_stock") => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Confirms a cart, pays by card, waits for the end of the saga.
+    ///
+    /// # Errors
+    /// Anything that is not one of the outcomes.
+    pub async fn pay(&self, reservation: &str, card: Card) -> Result<Outcome> {
+        let confirm = format!("/reservations/{reservation}/confirm");
+        let _: Value = self.api.post(&confirm, json!({})).await?;
+        let order = self.order_of(reservation).await?;
+        let intent: Value = self.api.post("/payments/intents", json!({ "orderId": order })).await?;
+        let secret = text(&intent, "clientSecret")?;
+        let payment = self.stripe.pay(&secret, card).await?;
+        if payment.needs_authentication() {
+            self.stripe.authenticate(&secret, card != Card::ThreeDSecureThenDeclined).await?;
+        }
+        self.end_of(&order).await
+    }
+
+    /// The tickets of an order.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn tickets(&self, order: &str) -> Result<Vec<Ticket>> {
+        let list: Value = self.api.get(&format!("/tickets?orderId={order}&size=100")).await?;
+        let items = list["items"].as_array().context("a list of tickets")?;
+        let mut tickets = Vec::with_capacity(items.len());
+        for item in items {
+            let id = text(item, "ticketId")?;
+            let whole: Value = self.api.get(&format!("/tickets/{id}")).await?;
+            tickets.push(Ticket {
+                token: text(&whole, "token")?,
+                order: order.to_owned(),
+                seat: whole["seat"].as_str().map(ToOwned::to_owned),
+                id,
+            });
+        }
+        Ok(tickets)
+    }
+
+    /// `POST /orders` gives the order that the confirmation made, as soon as it is there.
+    async fn order_of(&self, reservation: &str) -> Result<String> {
+        wait::until("the order", SAGA_LIMIT, || async {
+            let body = json!({ "reservationId": reservation });
+            let placed: Result<Value> = self.api.post("/orders", body).await;
+            match placed {
+                Ok(order) => text(&order, "orderId").map(Some),
+                Err(error) if refusal(&error).is_some_and(|why| why.status == 404) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    async fn end_of(&self, order: &str) -> Result<Outcome> {
+        wait::until("the end of the saga", SAGA_LIMIT, || async {
+            let seen: Value = self.api.get(&format!("/orders/{order}")).await?;
+            let items = seen["items"].as_array().map_or(0, |items| {
+                items.iter().map(|item| item["qty"].as_u64().unwrap_or(1)).sum()
+            });
+            match seen["status"].as_str() {
+                Some("cancelled") => Ok(Some(Outcome::Declined)),
+                Some("paid") => {
+                    let tickets = self.tickets(order).await?;
+                    Ok((tickets.len() as u64 == items).then_some(Outcome::Tickets(tickets)))
+                }
+                Some(_) | None => Ok(None),
+            }
+        })
+        .await
+    }
+}
+
+/// A text member of a JSON object.
+///
+/// # Errors
+/// It is not there.
+pub fn text(value: &Value, member: &str) -> Result<String> {
+    let found = value[member].as_str().with_context(|| format!("no '{member}' in {value}"))?;
+    Ok(found.to_owned())
+}

@@ -1,0 +1,192 @@
+//! An edge node as a process of its own, behind a line that can be cut.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail};
+use eventify_protocol::{
+    ids::NodeId,
+    lan::{NodeStatus, PairingCode},
+    verdict::Mode,
+};
+use eventify_stack::FaultProxy;
+
+use super::process::{self, Process};
+use crate::{scanner::Scanner, wait};
+
+/// An enrolled node.
+#[derive(Debug)]
+pub struct Edge {
+    /// The venue's name for it.
+    pub label: String,
+    /// Its line to the broker.
+    pub line: FaultProxy,
+    folder: PathBuf,
+    config: PathBuf,
+    executable: PathBuf,
+    process: Option<Process>,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    /// Chosen by the system at the first start, kept at the next.
+    listen: String,
+    broker: String,
+    max_cache_age: Duration,
+}
+
+impl Edge {
+    /// Enrols a new node with the code of the console, and starts it.
+    ///
+    /// # Errors
+    /// It can't be enrolled or does not start.
+    pub async fn enrol(
+        label: &str,
+        code: &str,
+        folder: &Path,
+        broker: SocketAddr,
+        max_cache_age: Duration,
+    ) -> Result<Self> {
+        let line = FaultProxy::start(broker).await?;
+        let settings = Settings {
+            listen: "127.0.0.1:0".to_owned(),
+            broker: line.address().to_string(),
+            max_cache_age,
+        };
+        let folder = folder.join(label);
+        std::fs::create_dir_all(&folder)?;
+        let mut edge = Self {
+            label: label.to_owned(),
+            line,
+            config: folder.join("edge.toml"),
+            folder,
+            executable: process::program("eventify-edge")?,
+            process: None,
+            settings,
+        };
+        edge.command(&["enrol", code]).await?;
+        edge.start().await?;
+        Ok(edge)
+    }
+
+    /// Starts it, again after [`Edge::kill`], and waits until it answers.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start(&mut self) -> Result<()> {
+        self.write_config()?;
+        let config = self.config.to_str().context("a path that is no text")?;
+        let log = self.folder.join("edge.log");
+        let arguments = ["--config", config, "run"];
+        let process = Process::start(&self.label, &self.executable, &arguments, &[], &log)?;
+        self.process = Some(process);
+        wait::until("the node to answer", wait::START, || async { Ok(self.status().await.ok()) })
+            .await?;
+        Ok(())
+    }
+
+    /// `SIGKILL`: power is gone.
+    ///
+    /// # Errors
+    /// It is not running.
+    pub async fn kill(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(process) => process.kill().await,
+            None => bail!("{} is not running", self.label),
+        }
+    }
+
+    /// Shows a pairing code and pairs a scanner with it. From then on the node keeps its port.
+    ///
+    /// # Errors
+    /// The node does not give a code, or refuses the scanner.
+    pub async fn pair(&mut self, scanner: &str, seed: [u8; 32]) -> Result<Scanner> {
+        let said = self.command(&["pair"]).await?;
+        let code = said.split_whitespace().find(|word| word.starts_with("evp1."));
+        let code = code.with_context(|| format!("no pairing code in: {said}"))?;
+        let parsed: PairingCode = code.parse()?;
+        self.settings.listen = parsed.node.trim_start_matches("https://").to_owned();
+        Scanner::pair(code, scanner, seed).await
+    }
+
+    /// `eventify-edge status --json`.
+    ///
+    /// # Errors
+    /// The node does not run.
+    pub async fn status(&self) -> Result<NodeStatus> {
+        let said = self.command(&["status", "--json"]).await?;
+        serde_json::from_str(&said).with_context(|| format!("status: {said}"))
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    /// The node does not run.
+    pub async fn id(&self) -> Result<NodeId> {
+        Ok(self.status().await?.node_id)
+    }
+
+    /// Waits for a mode.
+    ///
+    /// # Errors
+    /// It is not reached in time.
+    pub async fn reaches(&self, mode: Mode, limit: Duration) -> Result<NodeStatus> {
+        let what = format!("{} to be {mode:?}", self.label);
+        self.becomes(&what, limit, |status| status.mode == mode).await
+    }
+
+    /// Waits for anything that its status tells.
+    ///
+    /// # Errors
+    /// It does not come in time.
+    pub async fn becomes(
+        &self,
+        what: &str,
+        limit: Duration,
+        is: impl Fn(&NodeStatus) -> bool,
+    ) -> Result<NodeStatus> {
+        wait::until(what, limit, || async {
+            let status = self.status().await?;
+            Ok(is(&status).then_some(status))
+        })
+        .await
+    }
+
+    /// `eventify-edge export-journal`.
+    ///
+    /// # Errors
+    /// The chain is broken.
+    pub async fn export_journal(&self, to: &Path) -> Result<()> {
+        let to = to.to_str().context("a path that is no text")?;
+        self.command(&["export-journal", "--out", to]).await.map(|_| ())
+    }
+
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().and_then(Process::id)
+    }
+
+    async fn command(&self, arguments: &[&str]) -> Result<String> {
+        self.write_config()?;
+        let config = self.config.to_str().context("a path that is no text")?;
+        let arguments = [&["--config", config], arguments].concat();
+        process::run(&self.executable, &arguments, &[]).await
+    }
+
+    fn write_config(&self) -> Result<()> {
+        let Settings { listen, broker, max_cache_age } = &self.settings;
+        let text = format!(
+            "[node]\ndata_dir = {data:?}\n\n[lan]\nlisten = {listen:?}\n\n\
+             [admission]\nmax_cache_age_ms = {age}\n\n[link]\nbroker = {broker:?}\n\n\
+             [log]\nformat = \"json\"\n",
+            data = self.folder.join("data").display().to_string(),
+            age = max_cache_age.as_millis(),
+        );
+        std::fs::write(&self.config, text).context("writing the node's settings")
+    }
+}

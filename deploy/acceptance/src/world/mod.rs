@@ -1,0 +1,127 @@
+//! The world of the story: real processes, and the people who use them.
+
+pub mod core;
+pub mod customer;
+pub mod edge;
+pub mod office;
+pub mod process;
+pub mod stage;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use eventify_stack::{Scope, Stack, User};
+
+use self::{
+    core::Core,
+    customer::Customer,
+    edge::Edge,
+    office::Office,
+    stage::Stage,
+};
+use crate::{api::Api, clock, scanner::Scanner};
+
+/// One gate with its node and its scanner.
+#[derive(Debug)]
+pub struct Gate {
+    /// Its id.
+    pub id: String,
+    /// The name on the door.
+    pub name: &'static str,
+    /// The node that decides for it.
+    pub edge: Edge,
+    /// The scanner in front of it.
+    pub scanner: Scanner,
+}
+
+/// Servers and core, before anything is set up.
+#[derive(Debug)]
+pub struct World {
+    /// The core.
+    pub core: Core,
+    /// Where everything is left.
+    pub folder: PathBuf,
+    scope: Scope,
+}
+
+impl World {
+    /// Starts a core on a scope of the run's stack; `folder` is emptied.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn start(folder: PathBuf) -> Result<Self> {
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).context("emptying the story's folder")?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let scope = Stack::shared().await?.scope().await?;
+        let core = Core::start(&scope, &folder).await?;
+        Ok(Self { core, folder, scope })
+    }
+
+    /// Somebody with a role, signed in.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn signed_in(&self, name: &str, roles: &[&str], scopes: &[&str]) -> Result<Api> {
+        let user = roles.iter().fold(User::new(name), |user, role| user.role(*role));
+        let user = scopes.iter().fold(user, |user, scope| user.scope(*scope));
+        Ok(self.core.api.signed_in(self.scope.oidc.token(&user).await?))
+    }
+
+    /// An organiser.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn organiser(&self) -> Result<Api> {
+        self.signed_in("organiser-1", &["ORGANIZER"], &["payment:refund"]).await
+    }
+
+    /// A customer.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn customer(&self, number: usize) -> Result<Customer> {
+        let name = format!("customer-{number}");
+        Customer::sign_in(&name, &self.core.api, &self.scope.oidc, &self.scope.stripe).await
+    }
+
+    /// Venue IT.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn office(&self, stage: &Stage) -> Result<Office> {
+        let admin = self.signed_in("admin-1", &["ADMIN"], &[]).await?;
+        Ok(Office::of(admin, &stage.venue))
+    }
+
+    /// A venue with a performance that starts in half an hour.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn stage(&self) -> Result<Stage> {
+        Stage::set_up(&self.organiser().await?, clock::now() + TimeDelta::minutes(30)).await
+    }
+
+    /// A gate with an enrolled node and a paired scanner.
+    ///
+    /// # Errors
+    /// Something refuses or does not start.
+    pub async fn gate(
+        &self,
+        stage: &Stage,
+        number: u8,
+        name: &'static str,
+        max_cache_age: Duration,
+    ) -> Result<Gate> {
+        let office = self.office(stage).await?;
+        let id = office.add_gate(name, &[&stage.performance]).await?;
+        let label = format!("edge-{number}");
+        let code = office.announce_node(&label, &id).await?;
+        let broker = SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port));
+        let mut edge = Edge::enrol(&label, &code, &self.folder, broker, max_cache_age).await?;
+        let scanner = edge.pair(&format!("scanner-{number}"), [number; 32]).await?;
+        Ok(Gate { id, name, edge, scanner })
+    }
+}
