@@ -43,7 +43,13 @@ pub struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+        write!(
+            f,
+            "{} {}: {}",
+            self.status.as_u16(),
+            self.code,
+            self.message
+        )
     }
 }
 
@@ -56,13 +62,20 @@ impl Api {
     /// The TLS library refuses to start.
     pub fn new(base: &str) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        Ok(Self { http, base: base.trim_end_matches('/').to_owned(), token: None })
+        Ok(Self {
+            http,
+            base: base.trim_end_matches('/').to_owned(),
+            token: None,
+        })
     }
 
     /// The same address, with a token.
     #[must_use]
     pub fn signed_in(&self, token: String) -> Self {
-        Self { token: Some(token), ..self.clone() }
+        Self {
+            token: Some(token),
+            ..self.clone()
+        }
     }
 
     /// Sends a request and gives whatever comes back.
@@ -83,10 +96,19 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request.send().await.with_context(|| format!("{method} {path}"))?;
+        let answer = request
+            .send()
+            .await
+            .with_context(|| format!("{method} {path}"))?;
         let status = answer.status();
-        let bytes = answer.bytes().await.with_context(|| format!("{method} {path}"))?;
-        Ok(Reply { status, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null) })
+        let bytes = answer
+            .bytes()
+            .await
+            .with_context(|| format!("{method} {path}"))?;
+        Ok(Reply {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        })
     }
 
     /// `GET`, read as `T`.
@@ -102,7 +124,18 @@ impl Api {
     /// # Errors
     /// No answer, or another status than 200.
     pub async fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
-        let mut request = self.http.get(format!("{}{path}", self.base));
+        self.get_bytes_as(path, "*/*").await
+    }
+
+    /// `GET` in one media type, as bytes.
+    ///
+    /// # Errors
+    /// No answer, or another status than 200.
+    pub async fn get_bytes_as(&self, path: &str, media_type: &str) -> Result<Vec<u8>> {
+        let mut request = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .header("accept", media_type);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -133,7 +166,10 @@ impl Reply {
     /// The code of the error body, empty if there is none.
     #[must_use]
     pub fn code(&self) -> String {
-        self.body["error"]["code"].as_str().unwrap_or_default().to_owned()
+        self.body["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn read<T: DeserializeOwned>(self, path: &str) -> Result<T> {
@@ -143,10 +179,16 @@ impl Reply {
                 .with_context(|| format!("{path} answered {text}"));
         }
         let refused = match serde_json::from_value::<ErrorBody>(self.body) {
-            Ok(ErrorBody { error }) => {
-                Refused { status: self.status, code: error.code, message: error.message }
-            }
-            Err(_) => Refused { status: self.status, code: String::new(), message: String::new() },
+            Ok(ErrorBody { error }) => Refused {
+                status: self.status,
+                code: error.code,
+                message: error.message,
+            },
+            Err(_) => Refused {
+                status: self.status,
+                code: String::new(),
+                message: String::new(),
+            },
         };
         Err(anyhow!(refused).context(path.to_owned()))
     }

@@ -6,5 +6,7 @@ pub mod api;
 pub mod clock;
 pub mod pinned;
 pub mod scanner;
+pub mod scenes;
 pub mod story;
 pub mod wait;
+pub mod world;

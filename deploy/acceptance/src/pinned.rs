@@ -18,7 +18,10 @@ use rustls::{
 /// The TLS library refuses to start.
 pub fn client(key: Hash32) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(PinnedKey { key, provider: Arc::clone(&provider) });
+    let verifier = Arc::new(PinnedKey {
+        key,
+        provider: Arc::clone(&provider),
+    });
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -46,7 +49,9 @@ impl ServerCertVerifier for PinnedKey {
         if key == self.key {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General("the node's key is not the one that was paired".to_owned()))
+            Err(Error::General(
+                "the node's key is not the one that was paired".to_owned(),
+            ))
         }
     }
 
@@ -71,6 +76,8 @@ impl ServerCertVerifier for PinnedKey {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::SigningKey;
 use eventify_protocol::{
     error::ErrorBody,
+    hash::Hash32,
     ids::{GateId, ScanId, ScannerId},
     lan::{
         AccessToken, NodeStatus, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
@@ -21,7 +22,7 @@ use serde::de::DeserializeOwned;
 use crate::{clock, pinned};
 
 /// The node answers or refuses within this.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One paired scanner.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub struct Scanner {
     /// Its gate.
     pub gate: GateId,
     http: reqwest::Client,
+    pin: Hash32,
     base: String,
     key: SigningKey,
     access: AccessToken,
@@ -43,33 +45,55 @@ impl Scanner {
     /// The code is damaged or used, or the node can't be reached.
     pub async fn pair(code: &str, label: &str, seed: [u8; 32]) -> Result<Self> {
         let code: PairingCode = code.parse()?;
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .use_preconfigured_tls(pinned::client(code.key)?)
-            .build()?;
+        let http = client(code.key)?;
         let key = SigningKey::from_bytes(&seed);
         let request = PairingRequest {
             code: code.secret,
             public_key: URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
             label: label.to_owned(),
         };
-        let answer = http.post(format!("{}/v1/pairings", code.node)).json(&request).send().await?;
+        let answer = http
+            .post(format!("{}/v1/pairings", code.node))
+            .json(&request)
+            .send()
+            .await?;
         let paired: PairingAnswer = read(answer).await.context("pairing")?;
-        let gate = *paired.gates.first().ok_or_else(|| anyhow!("the node has no gate"))?;
-        Ok(Self { id: paired.scanner_id, gate, http, base: code.node, key, access: paired.access })
+        let gate = *paired
+            .gates
+            .first()
+            .ok_or_else(|| anyhow!("the node has no gate"))?;
+        Ok(Self {
+            id: paired.scanner_id,
+            gate,
+            http,
+            pin: code.key,
+            base: code.node,
+            key,
+            access: paired.access,
+        })
     }
 
-    /// The same scanner behind another address, such as a proxy before its node.
+    /// Where its node is.
     #[must_use]
-    pub fn through(&self, base: &str) -> Self {
-        Self {
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same scanner on connections of its own to another address, such as a proxy before its
+    /// node.
+    ///
+    /// # Errors
+    /// The TLS library refuses to start.
+    pub fn through(&self, base: &str) -> Result<Self> {
+        Ok(Self {
             id: self.id,
             gate: self.gate,
-            http: self.http.clone(),
+            http: client(self.pin)?,
+            pin: self.pin,
             base: base.to_owned(),
             key: self.key.clone(),
             access: self.access.clone(),
-        }
+        })
     }
 
     /// Scans once, with a new id.
@@ -85,8 +109,13 @@ impl Scanner {
     /// # Errors
     /// The node does not answer, or refuses the request itself.
     pub async fn scan_as(&self, scan_id: ScanId, token: &str) -> Result<ScanAnswer> {
-        let request = ScanRequest { scan_id, gate_id: self.gate, token: token.to_owned() };
-        self.call(Method::POST, "/v1/scans", &serde_json::to_vec(&request)?).await
+        let request = ScanRequest {
+            scan_id,
+            gate_id: self.gate,
+            token: token.to_owned(),
+        };
+        self.call(Method::POST, "/v1/scans", &serde_json::to_vec(&request)?)
+            .await
     }
 
     /// How the node is.
@@ -102,7 +131,10 @@ impl Scanner {
     /// # Errors
     /// The node does not answer, or does not know the scanner.
     pub async fn refresh(&mut self) -> Result<()> {
-        let answer = self.request(Method::POST, "/v1/tokens", b"", "").send().await?;
+        let answer = self
+            .request(Method::POST, "/v1/tokens", b"", "")
+            .send()
+            .await?;
         self.access = read(answer).await.context("refreshing the access token")?;
         Ok(())
     }
@@ -115,11 +147,21 @@ impl Scanner {
         let answer = self.signed(Method::POST, "/v1/scans", body).send().await?;
         let status = answer.status();
         let error: Option<ErrorBody> = serde_json::from_slice(&answer.bytes().await?).ok();
-        Ok((status, error.map(|body| body.error.code).unwrap_or_default()))
+        Ok((
+            status,
+            error.map(|body| body.error.code).unwrap_or_default(),
+        ))
     }
 
-    async fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: &[u8]) -> Result<T> {
-        read(self.signed(method, path, body).send().await?).await.context(path.to_owned())
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<T> {
+        read(self.signed(method, path, body).send().await?)
+            .await
+            .context(path.to_owned())
     }
 
     fn signed(&self, method: Method, path: &str, body: &[u8]) -> reqwest::RequestBuilder {
@@ -133,7 +175,12 @@ impl Scanner {
         body: &[u8],
         authorization: &str,
     ) -> reqwest::RequestBuilder {
-        let signed = Signed { method: method.as_str(), path, authorization, body };
+        let signed = Signed {
+            method: method.as_str(),
+            path,
+            authorization,
+            body,
+        };
         let headers = signature::sign(&signed, self.id, &self.key);
         let mut request = self
             .http
@@ -150,13 +197,23 @@ impl Scanner {
     }
 }
 
+fn client(pin: Hash32) -> Result<reqwest::Client> {
+    let tls = pinned::client(pin)?;
+    Ok(reqwest::Client::builder()
+        .timeout(TIMEOUT)
+        .use_preconfigured_tls(tls)
+        .build()?)
+}
+
 async fn read<T: DeserializeOwned>(answer: reqwest::Response) -> Result<T> {
     let status = answer.status();
     let bytes = answer.bytes().await?;
     if status.is_success() {
         return serde_json::from_slice(&bytes).context("an answer of another shape");
     }
-    let code = serde_json::from_slice::<ErrorBody>(&bytes)
-        .map_or_else(|_| String::from_utf8_lossy(&bytes).into_owned(), |body| body.error.code);
+    let code = serde_json::from_slice::<ErrorBody>(&bytes).map_or_else(
+        |_| String::from_utf8_lossy(&bytes).into_owned(),
+        |body| body.error.code,
+    );
     Err(anyhow!("the node answered {status}: {code}"))
 }

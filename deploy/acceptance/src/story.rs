@@ -54,7 +54,10 @@ impl Story {
     /// A story that is told to standard output.
     #[must_use]
     pub fn told() -> Self {
-        Self { print: true, ..Self::default() }
+        Self {
+            print: true,
+            ..Self::default()
+        }
     }
 
     /// Begins a scene.
@@ -81,7 +84,11 @@ impl Story {
 
     /// A fact that either holds or not; `observed` explains it.
     pub fn holds(&mut self, what: &str, holds: bool, observed: impl Display) -> bool {
-        let expected = if holds { observed.to_string() } else { "to hold".to_owned() };
+        let expected = if holds {
+            observed.to_string()
+        } else {
+            "to hold".to_owned()
+        };
         self.record(what, expected, observed.to_string(), None)
     }
 
@@ -89,7 +96,11 @@ impl Story {
     pub fn figure(&mut self, what: &str, value: impl Display) {
         let value = value.to_string();
         self.line(&format!("     {what}: {value}"));
-        self.figures.push(Figure { step: self.step.clone(), what: what.to_owned(), value });
+        self.figures.push(Figure {
+            step: self.step.clone(),
+            what: what.to_owned(),
+            value,
+        });
     }
 
     /// Number of checks that agree, and that don't.
@@ -103,10 +114,20 @@ impl Story {
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
         let wrong = |check: &Check| {
-            let Check { step, what, expected, observed, .. } = check;
+            let Check {
+                step,
+                what,
+                expected,
+                observed,
+                ..
+            } = check;
             format!("{step}: {what}: expected {expected}, observed {observed}")
         };
-        self.checks.iter().filter(|check| !check.passed).map(wrong).collect()
+        self.checks
+            .iter()
+            .filter(|check| !check.passed)
+            .map(wrong)
+            .collect()
     }
 
     /// `story.json`.
@@ -115,7 +136,12 @@ impl Story {
     /// When serialisation fails.
     pub fn to_json(&self) -> serde_json::Result<Vec<u8>> {
         let (passed, failed) = self.tally();
-        let written = Written { checks: &self.checks, figures: &self.figures, passed, failed };
+        let written = Written {
+            checks: &self.checks,
+            figures: &self.figures,
+            passed,
+            failed,
+        };
         serde_json::to_vec_pretty(&written)
     }
 
@@ -133,7 +159,9 @@ impl Story {
         if passed {
             self.line(&format!("{mark} {what}: {observed}{time}"));
         } else {
-            self.line(&format!("{mark} {what}: expected {expected}, observed {observed}{time}"));
+            self.line(&format!(
+                "{mark} {what}: expected {expected}, observed {observed}{time}"
+            ));
         }
         self.checks.push(Check {
             step: self.step.clone(),
@@ -146,7 +174,10 @@ impl Story {
         passed
     }
 
-    #[expect(clippy::print_stdout, reason = "telling the story is what the demo is for")]
+    #[expect(
+        clippy::print_stdout,
+        reason = "telling the story is what the demo is for"
+    )]
     fn line(&self, text: &str) {
         if self.print {
             println!("{text}");
@@ -165,5 +196,7 @@ pub fn percentile(mut samples: Vec<Duration>, fraction: f64) -> f64 {
         reason = "an index into a few thousand samples"
     )]
     let index = ((samples.len() as f64 * fraction).ceil() as usize).saturating_sub(1);
-    samples.get(index).map_or(f64::NAN, |sample| sample.as_secs_f64() * 1e3)
+    samples
+        .get(index)
+        .map_or(f64::NAN, |sample| sample.as_secs_f64() * 1e3)
 }

@@ -34,18 +34,33 @@ impl Core {
         let environment = environment(scope, keys);
         let log = folder.join("core.log");
         let mut core = Process::start("eventify-core", &executable, &[], &environment, &log)?;
-        let url = core.logged("the core's address", |line| listening(line, "http")).await?;
-        let broker = core.logged("its broker listener", |line| listening(line, "broker")).await?;
+        let url = core
+            .logged("the core's address", |line| listening(line, "http"))
+            .await?;
+        let broker = core
+            .logged("its broker listener", |line| listening(line, "broker"))
+            .await?;
         let (url, broker) = (format!("http://{url}"), format!("http://{broker}"));
-        scope.register_broker_auth(&format!("{broker}/{BROKER_AUTH_SECRET}")).await?;
-        scope.stripe.register_webhook(&format!("{url}/webhooks/psp")).await?;
+        scope
+            .register_broker_auth(&format!("{broker}/{BROKER_AUTH_SECRET}"))
+            .await?;
+        scope
+            .stripe
+            .register_webhook(&format!("{url}/webhooks/psp"))
+            .await?;
         let api = Api::new(&url)?;
         wait::until("the core to be ready", wait::START, || async {
-            let reply = api.send(reqwest::Method::GET, "/health/ready", None).await?;
+            let reply = api
+                .send(reqwest::Method::GET, "/health/ready", None)
+                .await?;
             Ok(reply.status.is_success().then_some(()))
         })
         .await?;
-        Ok(Self { process: core, url, api })
+        Ok(Self {
+            process: core,
+            url,
+            api,
+        })
     }
 
     /// Stops it as an orchestrator would.
@@ -86,9 +101,18 @@ fn environment(scope: &Scope, keys: &str) -> Vec<(String, String)> {
         ("DATABASE__URL", scope.database.url().to_owned()),
         ("BUS__URL", scope.amqp_url.clone()),
         ("PAYMENT__STRIPE__API_URL", scope.stripe.base_url.clone()),
-        ("PAYMENT__STRIPE__SECRET_KEY", scope.stripe.secret_key.clone()),
-        ("PAYMENT__STRIPE__WEBHOOK_SECRETS", format!("[\"{}\"]", scope.stripe.webhook_secret)),
-        ("FLEET__DEVICE_AUTHORITY_CERTIFICATE", path(&scope.device_ca.certificate)),
+        (
+            "PAYMENT__STRIPE__SECRET_KEY",
+            scope.stripe.secret_key.clone(),
+        ),
+        (
+            "PAYMENT__STRIPE__WEBHOOK_SECRETS",
+            format!("[\"{}\"]", scope.stripe.webhook_secret),
+        ),
+        (
+            "FLEET__DEVICE_AUTHORITY_CERTIFICATE",
+            path(&scope.device_ca.certificate),
+        ),
         ("FLEET__DEVICE_AUTHORITY_KEY", path(&scope.device_ca.key)),
         ("FLEET__ENROLMENT_LISTEN", "127.0.0.1:0".to_owned()),
         ("FLEET__MQTT_HOST", scope.mqtt_host.to_owned()),

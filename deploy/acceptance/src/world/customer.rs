@@ -70,7 +70,10 @@ impl Customer {
             .scope("order:write")
             .scope("catalog:read");
         let token = oidc.token(&user).await?;
-        Ok(Self { api: api.signed_in(token), stripe: stripe.clone() })
+        Ok(Self {
+            api: api.signed_in(token),
+            stripe: stripe.clone(),
+        })
     }
 
     /// Holds, confirms, pays, and waits for tickets.
@@ -99,7 +102,10 @@ impl Customer {
         let cart: Value = self.api.post("/reservations", start).await?;
         let id = text(&cart, "reservationId")?;
         let items = json!({ "performanceId": stage.performance, "items": stage.items(wish) });
-        let added: Result<Value> = self.api.post(&format!("/reservations/{id}/items"), items).await;
+        let added: Result<Value> = self
+            .api
+            .post(&format!("/reservations/{id}/items"), items)
+            .await;
         match added {
             Ok(_) => Ok(Some(id)),
             Err(error) if refusal(&error).is_some_and(|why| why.code == "out_of_stock") => Ok(None),
@@ -115,11 +121,16 @@ impl Customer {
         let confirm = format!("/reservations/{reservation}/confirm");
         let _: Value = self.api.post(&confirm, json!({})).await?;
         let order = self.order_of(reservation).await?;
-        let intent: Value = self.api.post("/payments/intents", json!({ "orderId": order })).await?;
+        let intent: Value = self
+            .api
+            .post("/payments/intents", json!({ "orderId": order }))
+            .await?;
         let secret = text(&intent, "clientSecret")?;
         let payment = self.stripe.pay(&secret, card).await?;
         if payment.needs_authentication() {
-            self.stripe.authenticate(&secret, card != Card::ThreeDSecureThenDeclined).await?;
+            self.stripe
+                .authenticate(&secret, card != Card::ThreeDSecureThenDeclined)
+                .await?;
         }
         self.end_of(&order).await
     }
@@ -129,7 +140,10 @@ impl Customer {
     /// # Errors
     /// The core refuses.
     pub async fn tickets(&self, order: &str) -> Result<Vec<Ticket>> {
-        let list: Value = self.api.get(&format!("/tickets?orderId={order}&size=100")).await?;
+        let list: Value = self
+            .api
+            .get(&format!("/tickets?orderId={order}&size=100"))
+            .await?;
         let items = list["items"].as_array().context("a list of tickets")?;
         let mut tickets = Vec::with_capacity(items.len());
         for item in items {
@@ -163,7 +177,10 @@ impl Customer {
         wait::until("the end of the saga", SAGA_LIMIT, || async {
             let seen: Value = self.api.get(&format!("/orders/{order}")).await?;
             let items = seen["items"].as_array().map_or(0, |items| {
-                items.iter().map(|item| item["qty"].as_u64().unwrap_or(1)).sum()
+                items
+                    .iter()
+                    .map(|item| item["qty"].as_u64().unwrap_or(1))
+                    .sum()
             });
             match seen["status"].as_str() {
                 Some("cancelled") => Ok(Some(Outcome::Declined)),
@@ -183,6 +200,8 @@ impl Customer {
 /// # Errors
 /// It is not there.
 pub fn text(value: &Value, member: &str) -> Result<String> {
-    let found = value[member].as_str().with_context(|| format!("no '{member}' in {value}"))?;
+    let found = value[member]
+        .as_str()
+        .with_context(|| format!("no '{member}' in {value}"))?;
     Ok(found.to_owned())
 }

@@ -84,8 +84,10 @@ impl Edge {
         let arguments = ["--config", config, "run"];
         let process = Process::start(&self.label, &self.executable, &arguments, &[], &log)?;
         self.process = Some(process);
-        wait::until("the node to answer", wait::START, || async { Ok(self.status().await.ok()) })
-            .await?;
+        wait::until("the node to answer", wait::START, || async {
+            Ok(self.status().await.ok())
+        })
+        .await?;
         Ok(())
     }
 
@@ -106,7 +108,9 @@ impl Edge {
     /// The node does not give a code, or refuses the scanner.
     pub async fn pair(&mut self, scanner: &str, seed: [u8; 32]) -> Result<Scanner> {
         let said = self.command(&["pair"]).await?;
-        let code = said.split_whitespace().find(|word| word.starts_with("evp1."));
+        let code = said
+            .split_whitespace()
+            .find(|word| word.starts_with("evp1."));
         let code = code.with_context(|| format!("no pairing code in: {said}"))?;
         let parsed: PairingCode = code.parse()?;
         self.settings.listen = parsed.node.trim_start_matches("https://").to_owned();
@@ -136,7 +140,8 @@ impl Edge {
     /// It is not reached in time.
     pub async fn reaches(&self, mode: Mode, limit: Duration) -> Result<NodeStatus> {
         let what = format!("{} to be {mode:?}", self.label);
-        self.becomes(&what, limit, |status| status.mode == mode).await
+        self.becomes(&what, limit, |status| status.mode == mode)
+            .await
     }
 
     /// Waits for anything that its status tells.
@@ -162,7 +167,9 @@ impl Edge {
     /// The chain is broken.
     pub async fn export_journal(&self, to: &Path) -> Result<()> {
         let to = to.to_str().context("a path that is no text")?;
-        self.command(&["export-journal", "--out", to]).await.map(|_| ())
+        self.command(&["export-journal", "--out", to])
+            .await
+            .map(|_| ())
     }
 
     /// Its process id, while it runs.
@@ -179,7 +186,11 @@ impl Edge {
     }
 
     fn write_config(&self) -> Result<()> {
-        let Settings { listen, broker, max_cache_age } = &self.settings;
+        let Settings {
+            listen,
+            broker,
+            max_cache_age,
+        } = &self.settings;
         let text = format!(
             "[node]\ndata_dir = {data:?}\n\n[lan]\nlisten = {listen:?}\n\n\
              [admission]\nmax_cache_age_ms = {age}\n\n[link]\nbroker = {broker:?}\n\n\

@@ -13,13 +13,7 @@ use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use eventify_stack::{Scope, Stack, User};
 
-use self::{
-    core::Core,
-    customer::Customer,
-    edge::Edge,
-    office::Office,
-    stage::Stage,
-};
+use self::{core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage};
 use crate::{api::Api, clock, scanner::Scanner};
 
 /// One gate with its node and its scanner.
@@ -57,7 +51,11 @@ impl World {
         std::fs::create_dir_all(&folder)?;
         let scope = Stack::shared().await?.scope().await?;
         let core = Core::start(&scope, &folder).await?;
-        Ok(Self { core, folder, scope })
+        Ok(Self {
+            core,
+            folder,
+            scope,
+        })
     }
 
     /// Somebody with a role, signed in.
@@ -65,7 +63,9 @@ impl World {
     /// # Errors
     /// The identity provider does not answer.
     pub async fn signed_in(&self, name: &str, roles: &[&str], scopes: &[&str]) -> Result<Api> {
-        let user = roles.iter().fold(User::new(name), |user, role| user.role(*role));
+        let user = roles
+            .iter()
+            .fold(User::new(name), |user, role| user.role(*role));
         let user = scopes.iter().fold(user, |user, scope| user.scope(*scope));
         Ok(self.core.api.signed_in(self.scope.oidc.token(&user).await?))
     }
@@ -75,7 +75,8 @@ impl World {
     /// # Errors
     /// The identity provider does not answer.
     pub async fn organiser(&self) -> Result<Api> {
-        self.signed_in("organiser-1", &["ORGANIZER"], &["payment:refund"]).await
+        self.signed_in("organiser-1", &["ORGANIZER"], &["payment:refund"])
+            .await
     }
 
     /// A customer.
@@ -101,7 +102,11 @@ impl World {
     /// # Errors
     /// The core refuses.
     pub async fn stage(&self) -> Result<Stage> {
-        Stage::set_up(&self.organiser().await?, clock::now() + TimeDelta::minutes(30)).await
+        Stage::set_up(
+            &self.organiser().await?,
+            clock::now() + TimeDelta::minutes(30),
+        )
+        .await
     }
 
     /// A gate with an enrolled node and a paired scanner.
@@ -121,7 +126,14 @@ impl World {
         let code = office.announce_node(&label, &id).await?;
         let broker = SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port));
         let mut edge = Edge::enrol(&label, &code, &self.folder, broker, max_cache_age).await?;
-        let scanner = edge.pair(&format!("scanner-{number}"), [number; 32]).await?;
-        Ok(Gate { id, name, edge, scanner })
+        let scanner = edge
+            .pair(&format!("scanner-{number}"), [number; 32])
+            .await?;
+        Ok(Gate {
+            id,
+            name,
+            edge,
+            scanner,
+        })
     }
 }

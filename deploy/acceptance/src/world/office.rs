@@ -17,7 +17,10 @@ impl Office {
     /// At work for a venue.
     #[must_use]
     pub fn of(api: Api, venue: &str) -> Self {
-        Self { api, venue: venue.to_owned() }
+        Self {
+            api,
+            venue: venue.to_owned(),
+        }
     }
 
     /// Lets the venue's nodes decide by themselves, within a limit.
@@ -26,7 +29,10 @@ impl Office {
     /// The core refuses.
     pub async fn allow_degraded(&self, max_cache_age_ms: u64) -> Result<()> {
         let path = format!("/fleet/venues/{}/policy", self.venue);
-        let _: Value = self.api.put(&path, json!({ "maxCacheAgeMs": max_cache_age_ms })).await?;
+        let _: Value = self
+            .api
+            .put(&path, json!({ "maxCacheAgeMs": max_cache_age_ms }))
+            .await?;
         Ok(())
     }
 
@@ -55,7 +61,9 @@ impl Office {
     /// # Errors
     /// The core refuses.
     pub async fn reconciliation(&self) -> Result<Value> {
-        self.api.get(&format!("/fleet/venues/{}/reconciliation", self.venue)).await
+        self.api
+            .get(&format!("/fleet/venues/{}/reconciliation", self.venue))
+            .await
     }
 
     /// What needs somebody's attention.
@@ -63,6 +71,8 @@ impl Office {
     /// # Errors
     /// The core refuses.
     pub async fn alarms(&self) -> Result<Value> {
-        self.api.get(&format!("/fleet/alarms?venueId={}", self.venue)).await
+        self.api
+            .get(&format!("/fleet/alarms?venueId={}", self.venue))
+            .await
     }
 }

@@ -34,7 +34,9 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     // A test lies one folder deeper, in `deps`.
     let folders = own.ancestors().skip(1).take(2);
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.exists());
+    let found = folders
+        .map(|folder| folder.join(name))
+        .find(|path| path.exists());
     found.with_context(|| format!("{name} is not built; `make demo` and `make test` build it"))
 }
 
@@ -62,7 +64,11 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Its process id, while it runs.
@@ -80,7 +86,10 @@ impl Process {
         let (child, name) = (&mut self.child, &self.name);
         wait::until(what, START_LIMIT, || {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
-            let lines = text.lines().rev().filter_map(|line| serde_json::from_str(line).ok());
+            let lines = text
+                .lines()
+                .rev()
+                .filter_map(|line| serde_json::from_str(line).ok());
             let found = lines.map(|line: Value| find(&line)).find_map(|found| found);
             let ended = child.try_wait().ok().flatten();
             async {
@@ -99,7 +108,10 @@ impl Process {
     /// # Errors
     /// It was gone already.
     pub async fn kill(mut self) -> Result<()> {
-        self.child.kill().await.with_context(|| format!("killing {}", self.name))
+        self.child
+            .kill()
+            .await
+            .with_context(|| format!("killing {}", self.name))
     }
 
     /// `SIGTERM`, and waits until it has ended by itself.
@@ -114,7 +126,11 @@ impl Process {
         }
         let ended = tokio::time::timeout(START_LIMIT, self.child.wait()).await;
         let status = ended.with_context(|| format!("{} does not stop", self.name))??;
-        if status.success() { Ok(()) } else { bail!("{} stopped with {status}", self.name) }
+        if status.success() {
+            Ok(())
+        } else {
+            bail!("{} stopped with {status}", self.name)
+        }
     }
 }
 
@@ -133,7 +149,11 @@ pub async fn run(
         return Ok(said);
     }
     let error = String::from_utf8_lossy(&output.stderr);
-    bail!("{} {}: {said}{error}", executable.display(), arguments.join(" "))
+    bail!(
+        "{} {}: {said}{error}",
+        executable.display(),
+        arguments.join(" ")
+    )
 }
 
 /// Runs a program to its end, whatever that is.

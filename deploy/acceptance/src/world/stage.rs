@@ -35,8 +35,9 @@ impl Stage {
         let venue = json!({ "name": "Halle am Fluss", "city": "Lyon" });
         let venue: Value = organiser.post("/venues", venue).await?;
         let venue = text(&venue, "venueId")?;
-        let plan: Value =
-            organiser.post(&format!("/venues/{venue}/seating-plans"), seating_plan()).await?;
+        let plan: Value = organiser
+            .post(&format!("/venues/{venue}/seating-plans"), seating_plan())
+            .await?;
         let zone = text(&plan["zones"][0], "bucketId")?;
         Self::perform(organiser, &venue, zone, starts_at).await
     }
@@ -46,7 +47,13 @@ impl Stage {
     /// # Errors
     /// The core refuses.
     pub async fn another(&self, organiser: &Api, starts_at: DateTime<Utc>) -> Result<Self> {
-        Self::perform(organiser, &self.venue, self.standing_zone.clone(), starts_at).await
+        Self::perform(
+            organiser,
+            &self.venue,
+            self.standing_zone.clone(),
+            starts_at,
+        )
+        .await
     }
 
     async fn perform(
@@ -77,8 +84,15 @@ impl Stage {
         let path = format!("/events/{event}/performances");
         let performance: Value = organiser.post(&path, performance).await?;
         let performance = text(&performance, "performanceId")?;
-        let _: Value = organiser.post(&format!("/events/{event}/publish"), json!({})).await?;
-        Ok(Self { venue: venue.to_owned(), event, performance, standing_zone })
+        let _: Value = organiser
+            .post(&format!("/events/{event}/publish"), json!({}))
+            .await?;
+        Ok(Self {
+            venue: venue.to_owned(),
+            event,
+            performance,
+            standing_zone,
+        })
     }
 
     /// Waits until customers can see and buy all of it; gives the number of places.
@@ -103,7 +117,9 @@ impl Stage {
         if reply.status == reqwest::StatusCode::NOT_FOUND {
             return Ok(0);
         }
-        reply.body["remaining"].as_u64().with_context(|| format!("availability: {}", reply.body))
+        reply.body["remaining"]
+            .as_u64()
+            .with_context(|| format!("availability: {}", reply.body))
     }
 
     /// The items of a cart.
