@@ -62,11 +62,19 @@ async fn between_core_and_edge(story: &mut Story, play: &mut Play) -> Result<()>
         .becomes("its journal to be acknowledged", SOON, done)
         .await?;
     let other = play.gates[1].scanner.scan(&ticket.token).await?;
-    let confirmed = match other.verdict {
-        Verdict::AlreadyUsed { first } if first.confirmed => "one check-in, confirmed",
-        Verdict::AlreadyUsed { .. } => "one check-in, unconfirmed",
-        _ => "none",
+    let check_in = if let Verdict::AlreadyUsed { first } = other.verdict {
+        if first.confirmed {
+            "confirmed"
+        } else {
+            "unconfirmed"
+        }
+    } else {
+        "none"
     };
-    story.expect("the journal arrives", "one check-in, confirmed", confirmed);
+    story.expect(
+        "the journal arrives: one check-in, and it is",
+        "confirmed",
+        check_in,
+    );
     Ok(())
 }

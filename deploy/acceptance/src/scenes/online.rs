@@ -32,16 +32,15 @@ pub(super) async fn scan(story: &mut Story, play: &mut Play) -> Result<()> {
         second.verdict.name(),
         took,
     );
-    let first_gate = match second.verdict {
-        Verdict::AlreadyUsed { first } => first.gate.to_string(),
-        _ => "none".to_owned(),
+    let first_gate = if let Verdict::AlreadyUsed { first } = second.verdict {
+        first.gate.to_string()
+    } else {
+        "none".to_owned()
     };
     story.expect("and it names the first gate", &play.gates[0].id, first_gate);
 
-    let answer = play.gates[0]
-        .scanner
-        .scan(&forged(&play.next_ticket()?)?)
-        .await?;
+    let token = forged(&play.next_ticket()?)?;
+    let answer = play.gates[0].scanner.scan(&token).await?;
     story.expect("a forged token", "Forged", answer.verdict.name());
     let answer = play.gates[0].scanner.scan("EV1:NOT A TICKET").await?;
     story.expect("a token of nonsense", "Unreadable", answer.verdict.name());

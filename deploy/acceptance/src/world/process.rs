@@ -92,7 +92,7 @@ impl Process {
                 .filter_map(|line| serde_json::from_str(line).ok());
             let found = lines.map(|line: Value| find(&line)).find_map(|found| found);
             let ended = child.try_wait().ok().flatten();
-            async {
+            async move {
                 match (found, ended) {
                     (Some(found), _) => Ok(Some(found)),
                     (None, Some(status)) => bail!("{name} ended ({status}):\n{}", tail(&text)),
