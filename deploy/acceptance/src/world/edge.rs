@@ -102,19 +102,35 @@ impl Edge {
         }
     }
 
-    /// Shows a pairing code and pairs a scanner with it. From then on the node keeps its port.
+    /// `eventify-edge pair`: a code for one scanner.
     ///
     /// # Errors
-    /// The node does not give a code, or refuses the scanner.
-    pub async fn pair(&mut self, scanner: &str, seed: [u8; 32]) -> Result<Scanner> {
+    /// The node does not give one.
+    pub async fn pairing_code(&self) -> Result<String> {
         let said = self.command(&["pair"]).await?;
         let code = said
             .split_whitespace()
             .find(|word| word.starts_with("evp1."));
-        let code = code.with_context(|| format!("no pairing code in: {said}"))?;
+        Ok(code
+            .with_context(|| format!("no pairing code in: {said}"))?
+            .to_owned())
+    }
+
+    /// Pairs a scanner. From then on the node keeps its port.
+    ///
+    /// # Errors
+    /// The node does not give a code, or refuses the scanner.
+    pub async fn pair(&mut self, scanner: &str, seed: [u8; 32]) -> Result<Scanner> {
+        let code = self.pairing_code().await?;
         let parsed: PairingCode = code.parse()?;
         self.settings.listen = parsed.node.trim_start_matches("https://").to_owned();
-        Scanner::pair(code, scanner, seed).await
+        Scanner::pair(&code, scanner, seed).await
+    }
+
+    /// Its settings file.
+    #[must_use]
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 
     /// `eventify-edge status --json`.

@@ -58,16 +58,27 @@ impl World {
         })
     }
 
-    /// Somebody with a role, signed in.
+    /// An access token for somebody with these roles.
     ///
     /// # Errors
     /// The identity provider does not answer.
-    pub async fn signed_in(&self, name: &str, roles: &[&str], scopes: &[&str]) -> Result<Api> {
+    pub async fn token(&self, name: &str, roles: &[&str], scopes: &[&str]) -> Result<String> {
         let user = roles
             .iter()
             .fold(User::new(name), |user, role| user.role(*role));
         let user = scopes.iter().fold(user, |user, scope| user.scope(*scope));
-        Ok(self.core.api.signed_in(self.scope.oidc.token(&user).await?))
+        Ok(self.scope.oidc.token(&user).await?)
+    }
+
+    /// Somebody with these roles, signed in.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn signed_in(&self, name: &str, roles: &[&str], scopes: &[&str]) -> Result<Api> {
+        Ok(self
+            .core
+            .api
+            .signed_in(self.token(name, roles, scopes).await?))
     }
 
     /// An organiser.

@@ -1,0 +1,30 @@
+//! The demo's story as the end-to-end test: real servers, real processes, real faults.
+
+use std::path::Path;
+
+use eventify_acceptance::{scenes, story::Story};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_evening_ends_as_told() {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("the only provider");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story");
+    let mut story = Story::default();
+    scenes::play(&mut story, folder.clone())
+        .await
+        .expect("the story goes on to its end");
+    assert_eq!(story.failures(), Vec::<String>::new());
+    for left in [
+        "ticket-1.png",
+        "ticket-1.token",
+        "keys.cose",
+        "jwks.json",
+        "journal-edge-1.jsonl",
+        "journal-edge-2.jsonl",
+        "reconciliation.json",
+    ] {
+        let bytes = std::fs::read(folder.join(left)).expect(left);
+        assert!(!bytes.is_empty(), "{left} is empty");
+    }
+}
