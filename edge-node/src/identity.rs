@@ -74,6 +74,16 @@ pub enum IdentityError {
 }
 
 impl Identity {
+    /// The same identity, with the broker reached elsewhere (`link.broker`).
+    #[must_use]
+    pub fn behind(mut self, broker: Option<&(String, u16)>) -> Self {
+        if let Some((host, port)) = broker {
+            self.broker.host.clone_from(host);
+            self.broker.port = *port;
+        }
+        self
+    }
+
     /// Where the identity lies.
     #[must_use]
     pub fn path(data_dir: &Path) -> PathBuf {

@@ -37,7 +37,7 @@ impl Node {
     /// See [`StartError`].
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let folder = &config.data_dir;
-        let identity = Identity::load(folder)?;
+        let identity = Identity::load(folder)?.behind(config.broker.as_ref());
         durable_file::private_folder(folder).map_err(|error| StartError::System {
             what: format!("taking the rights of others from {}", folder.display()),
             error,

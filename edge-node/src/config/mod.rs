@@ -33,6 +33,8 @@ pub struct Config {
     pub admission: AdmissionConfig,
     /// The line to the broker.
     pub link: LinkConfig,
+    /// `link.broker`: where the broker is reached, if not where the enrolment said.
+    pub broker: Option<(String, u16)>,
     /// The journal's limits.
     pub journal: JournalConfig,
     /// What is logged, and how.
@@ -180,6 +182,9 @@ impl Config {
                 silence: millis("link.silence_ms", 3_000..=60_000)?,
                 max_backoff: millis("link.max_backoff_ms", 200..=60_000)?,
             },
+            broker: layers.text("link.broker", "HOST:PORT, or empty", |text| {
+                read_advertised(text).map(|told| told.as_deref().and_then(split_host_port))
+            })?,
             journal: JournalConfig {
                 max_bytes: layers.number("journal.max_bytes", 1 << 20..=1 << 40)?,
                 reserve_bytes: layers.number("journal.reserve_bytes", 1 << 16..=1 << 30)?,
@@ -209,9 +214,13 @@ fn read_advertised(text: &str) -> Option<Option<String>> {
     if text.is_empty() {
         return Some(None);
     }
+    split_host_port(text).map(|_| Some(text.to_owned()))
+}
+
+fn split_host_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let port: u16 = port.parse().ok()?;
-    (!host.is_empty() && port != 0).then(|| Some(text.to_owned()))
+    (!host.is_empty() && port != 0).then(|| (host.to_owned(), port))
 }
 
 #[cfg(test)]
@@ -248,6 +257,14 @@ mod tests {
         let config = Config::load(Some(&path), std::iter::once(variable)).unwrap();
         assert_eq!(config.lan.listen.port(), 2);
         assert_eq!(config.lan.max_connections, 9);
+    }
+
+    #[test]
+    fn the_broker_is_where_the_enrolment_said_unless_told_otherwise() {
+        assert_eq!(load(&[]).unwrap().broker, None);
+        let told = load(&[("EVENTIFY_EDGE__LINK__BROKER", "tunnel.example.org:9883")]).unwrap();
+        assert_eq!(told.broker, Some(("tunnel.example.org".to_owned(), 9883)));
+        assert!(load(&[("EVENTIFY_EDGE__LINK__BROKER", "tunnel.example.org")]).is_err());
     }
 
     #[test]

@@ -35,10 +35,12 @@ impl Core {
         let log = folder.join("core.log");
         let mut core = Process::start("eventify-core", &executable, &[], &environment, &log)?;
         let url = core
-            .logged("the core's address", |line| listening(line, "http"))
+            .logged("the core's address", |line| bound(line, "listening"))
             .await?;
         let broker = core
-            .logged("its broker listener", |line| listening(line, "broker"))
+            .logged("its broker listener", |line| {
+                bound(line, "answering the broker's questions")
+            })
             .await?;
         let (url, broker) = (format!("http://{url}"), format!("http://{broker}"));
         scope
@@ -78,9 +80,9 @@ impl Core {
     }
 }
 
-fn listening(line: &serde_json::Value, listener: &str) -> Option<String> {
-    let said = line["message"].as_str()? == "listening" && line["listener"].as_str()? == listener;
-    said.then(|| line["address"].as_str().map(ToOwned::to_owned))?
+/// The address in the log line that says this.
+fn bound(line: &serde_json::Value, message: &str) -> Option<String> {
+    (line["message"] == message).then(|| line["address"].as_str().map(ToOwned::to_owned))?
 }
 
 fn environment(scope: &Scope, keys: &str) -> Vec<(String, String)> {

@@ -76,6 +76,7 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
     tell(network::port(config).await)?;
     match Identity::load(&config.data_dir) {
         Ok(identity) => {
+            let identity = identity.behind(config.broker.as_ref());
             tell(Finding::ok(
                 "identity",
                 format!("{} ({})", identity.label, identity.node_id),
