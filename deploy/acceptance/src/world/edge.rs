@@ -68,6 +68,7 @@ impl Edge {
             process: None,
             settings,
         };
+        edge.write_config()?;
         edge.command(&["enrol", code]).await?;
         edge.start().await?;
         Ok(edge)
@@ -78,7 +79,6 @@ impl Edge {
     /// # Errors
     /// It does not start.
     pub async fn start(&mut self) -> Result<()> {
-        self.write_config()?;
         let config = self.config.to_str().context("a path that is no text")?;
         let log = self.folder.join("edge.log");
         let arguments = ["--config", config, "run"];
@@ -123,7 +123,11 @@ impl Edge {
     pub async fn pair(&mut self, scanner: &str, seed: [u8; 32]) -> Result<Scanner> {
         let code = self.pairing_code().await?;
         let parsed: PairingCode = code.parse()?;
-        self.settings.listen = parsed.node.trim_start_matches("https://").to_owned();
+        parsed
+            .node
+            .trim_start_matches("https://")
+            .clone_into(&mut self.settings.listen);
+        self.write_config()?;
         Scanner::pair(&code, scanner, seed).await
     }
 
@@ -195,7 +199,6 @@ impl Edge {
     }
 
     async fn command(&self, arguments: &[&str]) -> Result<String> {
-        self.write_config()?;
         let config = self.config.to_str().context("a path that is no text")?;
         let arguments = [&["--config", config], arguments].concat();
         process::run(&self.executable, &arguments, &[]).await
