@@ -10,6 +10,10 @@ use serde_json::Value;
 
 use crate::clock;
 
+/// A core that says `503` is asked again, as it asks to be, this often.
+const ATTEMPTS: u32 = 6;
+/// The pause before that, growing.
+const PAUSE: Duration = Duration::from_millis(250);
 /// No call of the story takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -78,11 +82,31 @@ impl Api {
         }
     }
 
-    /// Sends a request and gives whatever comes back.
+    /// Sends a request and gives whatever comes back; again, under the same idempotency key, while
+    /// the core says that it can't answer just now.
     ///
     /// # Errors
     /// No answer came.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply> {
+        let key = clock::new_id().to_string();
+        let mut attempt = 1;
+        loop {
+            let reply = self.send_once(&method, path, body, &key).await?;
+            if reply.status != StatusCode::SERVICE_UNAVAILABLE || attempt == ATTEMPTS {
+                return Ok(reply);
+            }
+            tokio::time::sleep(PAUSE * attempt).await;
+            attempt += 1;
+        }
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        key: &str,
+    ) -> Result<Reply> {
         let mut request = self
             .http
             .request(method.clone(), format!("{}{path}", self.base))
@@ -90,8 +114,8 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if method == Method::POST {
-            request = request.header("idempotency-key", clock::new_id().to_string());
+        if *method == Method::POST {
+            request = request.header("idempotency-key", key);
         }
         if let Some(body) = body {
             request = request.json(body);

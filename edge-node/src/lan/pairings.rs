@@ -33,19 +33,19 @@ pub(super) async fn pair(
             }
         })?;
     tracing::info!(scanner = %scanner_id, "scanner paired");
-    let of_node = || {
-        lan.owner
-            .latest()
-            .gates
-            .iter()
-            .map(|gate| gate.gate_id)
-            .collect()
+    let gates = match gates {
+        Some(gates) => gates,
+        // As they are now, not as they were last shown: the first snapshot may just have come.
+        None => {
+            let status = lan.status().await?;
+            status.gates.iter().map(|gate| gate.gate_id).collect()
+        }
     };
     let answer = PairingAnswer {
         scanner_id,
         node_id: lan.node,
         venue_id: lan.venue,
-        gates: gates.unwrap_or_else(of_node),
+        gates,
         access: locked(&lan.access).issue(scanner_id, now),
     };
     Ok((StatusCode::CREATED, Json(answer)))

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use eventify_stack::{Scope, Stack, User};
 
 use self::{core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage};
-use crate::{api::Api, clock, scanner::Scanner};
+use crate::{api::Api, clock, scanner::Scanner, wait};
 
 /// One gate with its node and its scanner.
 #[derive(Debug)]
@@ -137,6 +137,10 @@ impl World {
         let code = office.announce_node(&label, &id).await?;
         let broker = SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port));
         let mut edge = Edge::enrol(&label, &code, &self.folder, broker, max_cache_age).await?;
+        edge.becomes("its first snapshot, with its gate", wait::START, |status| {
+            !status.gates.is_empty()
+        })
+        .await?;
         let scanner = edge
             .pair(&format!("scanner-{number}"), [number; 32])
             .await?;
