@@ -60,7 +60,7 @@ async fn one_more(play: &mut Play, number: usize) -> Result<[Duration; 2]> {
     };
     let ticket = tickets.first().context("an order without tickets")?;
     let seen: Value = customer.api.get(&format!("/tickets/{}", ticket.id)).await?;
-    let issued: DateTime<Utc> = text(&seen, "issuedAt")?.parse()?;
+    let issued: DateTime<Utc> = text(&seen, "createdAt")?.parse()?;
     play.unused.extend(tickets);
     let since = |at: DateTime<Utc>| (at - issued).to_std().unwrap_or_default();
     Ok([since(applied.0?), since(applied.1?)])

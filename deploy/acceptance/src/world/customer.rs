@@ -148,11 +148,14 @@ impl Customer {
         let mut tickets = Vec::with_capacity(items.len());
         for item in items {
             let id = text(item, "ticketId")?;
-            let whole: Value = self.api.get(&format!("/tickets/{id}")).await?;
             tickets.push(Ticket {
-                token: text(&whole, "token")?,
+                token: String::from_utf8(
+                    self.api
+                        .get_bytes_as(&format!("/tickets/{id}/token"), "text/plain")
+                        .await?,
+                )?,
                 order: order.to_owned(),
-                seat: whole["seat"].as_str().map(ToOwned::to_owned),
+                seat: item["seatLabel"].as_str().map(ToOwned::to_owned),
                 id,
             });
         }
