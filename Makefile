@@ -35,7 +35,8 @@ up: deps ## servers, core and edges stay up for hand use; prints addresses and l
 	$(TARGET)/debug/up
 
 sim: ## the sync simulator over SEEDS seeds beginning with FROM
-	cargo run --package eventify-sync --bin sim -- --seeds $(SEEDS) --from $(FROM)
+	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
+		cargo test --package eventify-sync --test simulation -- --nocapture
 
 deps: ## what the other targets need; at once when it is there
 	@deploy/stack/deps.sh
