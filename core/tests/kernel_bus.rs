@@ -1,6 +1,8 @@
 //! The way of a message on real servers: outbox, relay, broker, inbox, retries, dead letters. Two
 //! small contexts stand in for the product's: a payment that is captured, an order that hears it.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod support;
 
 use eventify_core::app::App;

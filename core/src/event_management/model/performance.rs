@@ -259,7 +259,7 @@ mod tests {
         "2026-06-01T12:00:00Z".parse().unwrap()
     }
 
-    fn times(fields: serde_json::Value) -> Result<Times, EventError> {
+    fn times(fields: &serde_json::Value) -> Result<Times, EventError> {
         let mut spec = json!({ "startTime": "2026-06-01T20:00:00Z", "venueId": Uuid::nil() });
         spec.as_object_mut()
             .unwrap()
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn doors_open_an_hour_before_by_default() {
-        let times = times(json!({})).unwrap();
+        let times = times(&json!({})).unwrap();
         assert_eq!(times.start - times.doors, Duration::hours(1));
     }
 
@@ -293,7 +293,7 @@ mod tests {
                 "salesOpensAt",
             ),
         ] {
-            match times(fields.clone()) {
+            match times(&fields) {
                 Err(EventError::Invalid { field: found, .. }) => assert_eq!(found, field),
                 other => panic!("{fields}: {other:?}"),
             }
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn the_only_plan_need_not_be_named() {
         let (first, second) = (plan(1, 1, None, false, &[]), plan(2, 1, None, false, &[]));
-        assert_eq!(choose(&[first.clone()], None), Ok(1));
+        assert_eq!(choose(std::slice::from_ref(&first), None), Ok(1));
         let both = [first, second];
         assert_eq!(choose(&both, None), Err(ScheduleError::PlanNotNamed));
         assert_eq!(choose(&both, Some(2)), Ok(2));
@@ -360,7 +360,11 @@ mod tests {
             (plan(1, 2, None, false, &[]), false),
             (plan(1, 2, None, true, &[]), true),
         ] {
-            assert_eq!(choose(&[plan.clone()], None).is_ok(), may, "{plan:?}");
+            assert_eq!(
+                choose(std::slice::from_ref(&plan), None).is_ok(),
+                may,
+                "{plan:?}"
+            );
         }
     }
 
