@@ -1,6 +1,8 @@
 //! The issuer's keys: cached, rotated, fetched once for many, and stale ones serve while the issuer
 //! is down (CONTRACT 3).
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -62,12 +64,12 @@ impl Issuer {
     }
 }
 
-fn token(url: &str, key: usize, header: Header, now: DateTime<Utc>) -> String {
+fn token(url: &str, key: usize, header: &Header, now: DateTime<Utc>) -> String {
     let claims: Value = json!({
         "iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 86_400,
     });
     let der = signing_key(key).to_pkcs8_der().unwrap();
-    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_der(der.as_bytes())).unwrap()
+    jsonwebtoken::encode(header, &claims, &EncodingKey::from_ed_der(der.as_bytes())).unwrap()
 }
 
 fn signed_by(key: usize) -> Header {
@@ -90,7 +92,7 @@ async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
     let url = issuer.start().await;
     let auth = trusting(&url);
     let now = Clock::system().now();
-    let good = token(&url, 0, signed_by(0), now);
+    let good = token(&url, 0, &signed_by(0), now);
     let verdicts = join_all((0..50).map(|_| auth.verify(&good, now))).await;
     assert!(verdicts.iter().all(Result::is_ok));
     assert_eq!(issuer.fetches(), 1);
@@ -110,11 +112,11 @@ async fn an_unknown_key_is_fetched_at_most_every_thirty_seconds() {
     let url = issuer.start().await;
     let auth = trusting(&url);
     let now = Clock::system().now();
-    auth.verify(&token(&url, 0, signed_by(0), now), now)
+    auth.verify(&token(&url, 0, &signed_by(0), now), now)
         .await
         .unwrap();
     issuer.rotate();
-    let rotated = token(&url, 1, signed_by(1), now);
+    let rotated = token(&url, 1, &signed_by(1), now);
     let soon = now + Duration::seconds(29);
     assert!(matches!(
         auth.verify(&rotated, soon).await,
@@ -137,7 +139,7 @@ async fn stale_keys_serve_while_the_issuer_is_down() {
     let url = issuer.start().await;
     let auth = trusting(&url);
     let now = Clock::system().now();
-    let good = token(&url, 0, signed_by(0), now);
+    let good = token(&url, 0, &signed_by(0), now);
     auth.verify(&good, now).await.unwrap();
     issuer.down.store(true, Ordering::SeqCst);
     let later = now + Duration::hours(5);
@@ -154,7 +156,7 @@ async fn without_any_keys_nobody_can_tell() {
     let url = issuer.start().await;
     let auth = trusting(&url);
     let now = Clock::system().now();
-    let verdict = auth.verify(&token(&url, 0, signed_by(0), now), now).await;
+    let verdict = auth.verify(&token(&url, 0, &signed_by(0), now), now).await;
     assert!(
         matches!(verdict, Err(AuthError::KeysUnavailable(_))),
         "{verdict:?}"
@@ -175,7 +177,7 @@ async fn symmetric_and_missing_algorithms_are_refused() {
         kid: Some("key-0".to_owned()),
         ..Header::new(Algorithm::HS256)
     };
-    let confused = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
+    let confused = jsonwebtoken::encode(header, &claims, &secret).unwrap();
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!(
         "{}.{}.",

@@ -1,6 +1,8 @@
 //! The uplink's topology: what edges send lands in its queue before any core listens, and what no
 //! queue takes is kept and seen; downlinks to nodes that are offline are not collected.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod support;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};

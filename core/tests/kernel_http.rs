@@ -1,6 +1,8 @@
 //! What every route has without doing anything for it: idempotency keys, validation errors, limits,
 //! policies.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -164,7 +164,7 @@ impl StripeDouble {
         for id in pending {
             world.refunds.get_mut(&id).expect("just listed")["status"] = json!("succeeded");
             let object = world.refunds[&id].clone();
-            world.push_event("refund.updated", object);
+            world.push_event("refund.updated", &object);
         }
     }
 
@@ -254,10 +254,10 @@ impl World {
 
     fn tell(&mut self, kind: &str, intent: &Value) {
         let object = self.intents[id(intent)].clone();
-        self.push_event(kind, object);
+        self.push_event(kind, &object);
     }
 
-    fn push_event(&mut self, kind: &str, object: Value) {
+    fn push_event(&mut self, kind: &str, object: &Value) {
         let id = self.next("evt");
         self.events
             .push(json!({ "id": id, "type": kind, "data": { "object": object } }));
@@ -425,7 +425,7 @@ async fn create_refund(
         });
         world.refunds.insert(id, refund.clone());
         let charge = json!({ "object": "charge", "payment_intent": form["payment_intent"] });
-        world.push_event("charge.refunded", charge);
+        world.push_event("charge.refunded", &charge);
         (200, refund)
     })
 }
