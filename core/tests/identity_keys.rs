@@ -1,8 +1,6 @@
 //! The issuer's keys: cached, rotated, fetched once for many, and stale ones serve while the issuer
 //! is down (CONTRACT 3).
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -31,7 +29,7 @@ struct Issuer {
 }
 
 fn signing_key(number: usize) -> SigningKey {
-    SigningKey::from_bytes(&[u8::try_from(number).unwrap() + 1; 32])
+    SigningKey::from_bytes(&[u8::try_from(number).expect("few keys") + 1; 32])
 }
 
 impl Issuer {
@@ -48,10 +46,12 @@ impl Issuer {
                 {"kty": "OKP", "crv": "Ed25519", "kid": format!("key-{number}"), "x": x},
             ]})))
         };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
         let router = axum::Router::new().route("/jwks", get(jwks));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
         url
     }
 
@@ -68,8 +68,9 @@ fn token(url: &str, key: usize, header: &Header, now: DateTime<Utc>) -> String {
     let claims: Value = json!({
         "iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 86_400,
     });
-    let der = signing_key(key).to_pkcs8_der().unwrap();
-    jsonwebtoken::encode(header, &claims, &EncodingKey::from_ed_der(der.as_bytes())).unwrap()
+    let der = signing_key(key).to_pkcs8_der().expect("a key encodes");
+    jsonwebtoken::encode(header, &claims, &EncodingKey::from_ed_der(der.as_bytes()))
+        .expect("claims encode")
 }
 
 fn signed_by(key: usize) -> Header {
@@ -83,7 +84,8 @@ fn trusting(url: &str) -> Auth {
     drop(rustls::crypto::ring::default_provider().install_default());
     let issuers = format!("[{{ issuer = \"{url}\", jwks_url = \"{url}/jwks\" }}]");
     let env = [("EVENTIFY_CORE__AUTH__ISSUERS".to_owned(), issuers)];
-    Auth::new(&Config::load(None, env).unwrap().auth).unwrap()
+    let config = Config::load(None, env).expect("a good configuration");
+    Auth::new(&config.auth).expect("an HTTP client")
 }
 
 #[tokio::test]
@@ -177,7 +179,7 @@ async fn symmetric_and_missing_algorithms_are_refused() {
         kid: Some("key-0".to_owned()),
         ..Header::new(Algorithm::HS256)
     };
-    let confused = jsonwebtoken::encode(header, &claims, &secret).unwrap();
+    let confused = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!(
         "{}.{}.",

@@ -1,8 +1,6 @@
 //! The way of a message on real servers: outbox, relay, broker, inbox, retries, dead letters. Two
 //! small contexts stand in for the product's: a payment that is captured, an order that hears it.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 mod support;
 
 use eventify_core::app::App;
@@ -86,22 +84,22 @@ async fn capture(core: &TestApp, order_id: Uuid) {
         .db
         .begin("payment", &Cause::fresh(&app.clock))
         .await
-        .unwrap();
+        .expect("a transaction");
     let event = PaymentCaptured {
         payment_id: app.clock.new_id(),
         order_id,
     };
     tx.publish(app.clock.new_id(), 1, &event);
-    tx.commit().await.unwrap();
+    tx.commit().await.expect("a commit");
 }
 
 async fn times_paid(core: &TestApp) -> Vec<i32> {
-    let mut conn = core.app().db.read("order").await.unwrap();
+    let mut conn = core.app().db.read("order").await.expect("a connection");
     let conn: &mut PgConnection = &mut conn;
     sqlx::query_scalar("select times from paid")
         .fetch_all(conn)
         .await
-        .unwrap()
+        .expect("the rows")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,6 @@
 //! The uplink's topology: what edges send lands in its queue before any core listens, and what no
 //! queue takes is kept and seen; downlinks to nodes that are offline are not collected.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 mod support;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
@@ -14,12 +12,12 @@ async fn channel(core: &TestApp) -> (Connection, Channel) {
     let properties = ConnectionProperties::default();
     let connection = Connection::connect(&core.scope.amqp_url, properties)
         .await
-        .unwrap();
-    let channel = connection.create_channel().await.unwrap();
+        .expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await
-        .unwrap();
+        .expect("confirms");
     (connection, channel)
 }
 
@@ -34,8 +32,8 @@ async fn publish(channel: &Channel, key: &str) {
             BasicProperties::default(),
         )
         .await
-        .unwrap();
-    assert!(sent.await.unwrap().is_ack());
+        .expect("a publish");
+    assert!(sent.await.expect("a confirm").is_ack());
 }
 
 async fn waiting(channel: &Channel, queue: &str) -> u32 {
@@ -46,7 +44,7 @@ async fn waiting(channel: &Channel, queue: &str) -> u32 {
     let queue = channel
         .queue_declare(queue.into(), options, FieldTable::default())
         .await
-        .unwrap();
+        .expect("the queue exists");
     queue.message_count()
 }
 

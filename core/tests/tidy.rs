@@ -1,8 +1,6 @@
 //! The rules of the house that a compiler doesn't hold: file names are the layers, few say the
 //! names of the great libraries, no file grows too long.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +60,7 @@ fn stem(path: &Path) -> &str {
 
 fn folders_of_contexts() -> BTreeSet<String> {
     fs::read_dir(core_src())
-        .unwrap()
+        .expect("a path in core/src")
         .flatten()
         .filter(|entry| entry.path().join("mod.rs").is_file())
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -72,20 +70,22 @@ fn folders_of_contexts() -> BTreeSet<String> {
 
 /// The layer of a file in a context: its name, or that of its folder (`store/holds.rs`).
 fn layer(context: &str, file: &Path) -> String {
-    let inside = file.strip_prefix(core_src().join(context)).unwrap();
+    let inside = file
+        .strip_prefix(core_src().join(context))
+        .expect("a path in core/src");
     let first = inside
         .components()
         .next()
-        .unwrap()
+        .expect("a path in core/src")
         .as_os_str()
         .to_str()
-        .unwrap();
+        .expect("a path in core/src");
     first.trim_end_matches(".rs").to_owned()
 }
 
 /// Lines of code: comments and what follows `#[cfg(test)]` don't count.
 fn code(file: &Path) -> String {
-    let text = fs::read_to_string(file).unwrap();
+    let text = fs::read_to_string(file).expect("a readable file");
     let shipped = text
         .split("#[cfg(test)]")
         .next()
@@ -125,14 +125,17 @@ fn file_names_are_the_layers() {
 fn only_their_layer_says_sqlx_axum_or_lapin() {
     for file in rust_files(&core_src()) {
         let text = code(&file);
-        let path = file.strip_prefix(core_src()).unwrap().to_owned();
+        let path = file
+            .strip_prefix(core_src())
+            .expect("a path in core/src")
+            .to_owned();
         let top = path
             .components()
             .next()
-            .unwrap()
+            .expect("a path in core/src")
             .as_os_str()
             .to_str()
-            .unwrap()
+            .expect("a path in core/src")
             .to_owned();
         let in_context = folders_of_contexts().contains(&top);
         let layer = if in_context {
