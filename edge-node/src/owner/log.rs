@@ -38,7 +38,6 @@ pub(super) struct Log {
 pub(super) struct NewChain {
     pub(super) incarnation: IncarnationId,
     pub(super) succeeds: JournalHead,
-    pub(super) carry_from: u64,
     pub(super) at: Moment,
 }
 
@@ -130,16 +129,14 @@ impl Log {
         let Some(wanted) = self.wanted.take() else {
             return Ok(());
         };
-        let before = wanted.carry_from.saturating_sub(1);
         let old = match self.reader.chains()?.pop() {
-            Some(chain) => self.reader.rows_after(&chain, before)?,
+            Some(chain) => self.reader.rows_after(&chain, 0)?,
             None => Vec::new(),
         };
         let NewChain {
             incarnation,
             succeeds,
             at,
-            ..
         } = wanted;
         let rows = carry_over(self.node, incarnation, succeeds, at, &old);
         if let Some(last) = rows.last() {

@@ -57,12 +57,10 @@ impl Owner {
             Output::NewJournal {
                 incarnation,
                 succeeds,
-                carry_from,
                 at,
             } => self.log.begin_chain(NewChain {
                 incarnation,
                 succeeds,
-                carry_from,
                 at,
             })?,
             Output::Alarm(alarm) => raise(&alarm),

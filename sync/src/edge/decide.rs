@@ -122,6 +122,7 @@ impl Machine {
         if let Some(pending) = self.scans.pending.get_mut(&scan) {
             pending.stage = Stage::AtCore {
                 until,
+                epoch: self.welcomed_by,
                 known,
                 replaces,
             };
@@ -134,7 +135,10 @@ impl Machine {
             return;
         };
         let Stage::AtCore {
-            known, replaces, ..
+            epoch,
+            known,
+            replaces,
+            ..
         } = &mut pending.stage
         else {
             return;
@@ -142,9 +146,9 @@ impl Machine {
         if self.journal.is_forking() {
             return;
         }
-        if self.welcomed_by != Some(answer.epoch) {
-            // A database that has not yet said what it holds of this journal: it may have lost
-            // the entry of this very ticket.
+        if *epoch != Some(answer.epoch) {
+            // Another database than the one asked: it may have lost the entry of this very ticket,
+            // and has yet to say what it holds of this journal.
             return self.greeting.plan(now.boottime);
         }
         let (known, replaces) = (*known, std::mem::take(replaces));

@@ -197,15 +197,13 @@ pub enum Output {
     /// have lost some); on disk in its own time.
     Acknowledged(JournalAck),
     /// Begin a new journal file after a fork; the old one is kept. Its first row is `Opened`, then
-    /// the old file's rows from `carry_from` on: see [`super::carry_over`] →
-    /// [`Input::JournalOpened`].
+    /// all the rows of the old one: see [`super::carry_over`]. So the file in use alone tells all
+    /// that this disk knows, whatever a core has lost of the others → [`Input::JournalOpened`].
     NewJournal {
         /// The new file's identity.
         incarnation: IncarnationId,
         /// The chain that the core holds.
         succeeds: JournalHead,
-        /// First row of the old file that the core may not have.
-        carry_from: u64,
         /// For the `Opened` row.
         at: Moment,
     },

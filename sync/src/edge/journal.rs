@@ -388,11 +388,9 @@ impl Journal {
         if self.persisted == self.head.seq {
             self.fork = Fork::Opening;
             let incarnation = out.random.incarnation();
-            let carry_from = self.acknowledged + 1;
             out.push(Output::NewJournal {
                 incarnation,
                 succeeds,
-                carry_from,
                 at,
             });
         }
@@ -414,8 +412,8 @@ impl Journal {
     }
 }
 
-/// The rows of a new file after a fork: `Opened`, then what the old file has from some row on, with
-/// its moments, chained anew. The core may have some of them; per scan id it takes each once.
+/// The rows of a new file after a fork: `Opened`, then the rows of the old file with their moments,
+/// chained anew. The core may have some of them; per scan id it takes each once.
 #[must_use]
 pub fn carry_over(
     node: NodeId,
@@ -437,8 +435,7 @@ pub fn carry_over(
     let entries = carried.map(|row| {
         let entry = match &row.entry {
             JournalEntry::Voided { row: voided, scan } => JournalEntry::Voided {
-                // 0: its decision stayed behind. Scan and node say whose it was.
-                row: numbers.get(voided).copied().unwrap_or(0),
+                row: numbers.get(voided).copied().unwrap_or_default(),
                 scan: *scan,
             },
             JournalEntry::Opened { .. } | JournalEntry::Decision(_) => row.entry.clone(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, ScanId, ScannerId, TicketId},
-    sync::{Decision, Moment},
+    sync::{Decision, Epoch, Moment},
     time::BootTime,
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -41,6 +41,8 @@ pub(super) enum Stage {
     /// For the core's verdict, until then.
     AtCore {
         until: BootTime,
+        /// Which database was asked: it knew then what this node had decided.
+        epoch: Option<Epoch>,
         /// The ticket's admission in the overlay when the scan was sent, if the core knew of it.
         known: Option<ScanId>,
         replaces: Vec<ScanId>,

@@ -253,7 +253,8 @@ impl World {
             }
             Fault::Suspend { node, lasts } => {
                 self.coverage.suspends += 1;
-                self.nodes[node].frozen_until = self.at + lasts;
+                let held = &mut self.nodes[node];
+                held.frozen_until = held.frozen_until.max(self.at + lasts);
             }
             Fault::SlowDisk { node, lasts } => {
                 self.coverage.slow_disks += 1;

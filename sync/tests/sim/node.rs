@@ -233,21 +233,14 @@ impl Node {
         let Output::NewJournal {
             incarnation,
             succeeds,
-            carry_from,
             at,
         } = output
         else {
             return None;
         };
         assert!(self.unsynced.is_empty(), "the old file is finished");
-        let old: Vec<SealedRow> = self
-            .disk
-            .rows()
-            .iter()
-            .filter(|row| row.row().seq >= *carry_from)
-            .cloned()
-            .collect();
-        let rows = carry_over(self.id, *incarnation, *succeeds, *at, &old);
+        let old = self.disk.rows();
+        let rows = carry_over(self.id, *incarnation, *succeeds, *at, old);
         self.disk.open(*incarnation, rows.clone());
         let head = rows.last().map(SealedRow::head)?;
         Some(Input::JournalOpened { head, rows })

@@ -122,6 +122,9 @@ impl World {
         let subject = Subject::Performance(model::TONIGHT);
         self.core
             .publish(subject, Value::Performance(tonight), self.at, &mut self.rng);
+        // All of this is long in the feed when the first node starts.
+        self.core.flow(self.at);
+        self.core.write_feed(self.at, &mut self.rng);
         for node in 0..self.nodes.len() {
             self.start(node);
         }

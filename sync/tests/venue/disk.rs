@@ -1,0 +1,209 @@
+//! What the node finds on its disk, and what becomes of what it writes.
+
+use std::time::Duration;
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{BootId, ScanId, TicketId},
+    sync::{
+        Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PolicyEntry, Position, SealedRow,
+        Subject, TicketEntry, TicketState, Value,
+    },
+    token::TokenHash,
+};
+use eventify_sync::edge::{
+    Input, Machine, Output, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
+};
+use uuid::Uuid;
+
+use super::{EPOCH, GATE, KEY, LIMIT_MS, NODE, TONIGHT, VENUE, Venue, digest_at};
+
+impl Venue {
+    pub(crate) fn rows(&self) -> &[SealedRow] {
+        &self.rows
+    }
+
+    /// The decisions on disk, or on their way there.
+    pub(crate) fn decisions(&self) -> Vec<Decision> {
+        let decisions = self.rows.iter().filter_map(|row| match &row.row().entry {
+            JournalEntry::Decision(decision) => Some(decision.clone()),
+            JournalEntry::Opened { .. } | JournalEntry::Voided { .. } => None,
+        });
+        decisions.collect()
+    }
+
+    /// The slow sync is done at last.
+    pub(crate) fn sync(&mut self) {
+        let through = self.rows.len() as u64;
+        if through > self.unsynced {
+            self.unsynced = through;
+            let incarnation = self.rows[0].row().incarnation;
+            self.feed(Input::Persisted {
+                incarnation,
+                through,
+            });
+        }
+    }
+
+    /// The process ends and starts again from its disk, in this boot or in another.
+    pub(crate) fn restart(&mut self, boot: u128) {
+        self.boot = BootId(Uuid::from_u128(boot));
+        let restored = restored(self.boot, &self.rows, self.acked, self.proof, self.position);
+        self.machine = Machine::new(restored, self.now);
+        self.sent.clear();
+        self.carry_out();
+    }
+
+    pub(super) fn carry_out(&mut self) {
+        while let Some(output) = self.machine.poll_output() {
+            match output {
+                Output::Send { id, message } => self.sent.push_back((id, message)),
+                Output::Append(row) => self.rows.push(row),
+                Output::Answer { reply, .. } => self.answers.push(reply),
+                Output::Lookup {
+                    scan,
+                    ticket,
+                    generation,
+                } => self.look_up(scan, ticket, generation),
+                Output::ReadRows {
+                    incarnation,
+                    from,
+                    through,
+                    ..
+                } => {
+                    let wanted = |row: &&SealedRow| (from..=through).contains(&row.row().seq);
+                    let rows = self.rows.iter().filter(wanted).cloned().collect();
+                    self.machine.handle(
+                        Input::Rows {
+                            incarnation,
+                            from,
+                            rows,
+                        },
+                        self.now,
+                    );
+                }
+                Output::Acknowledged(ack) => self.acked = ack.seq,
+                Output::SaveProof(proof) => self.proof = Some(proof),
+                Output::Apply(delta) => {
+                    let digests = (delta.from.0..delta.to.0)
+                        .map(|at| digest_at(at + 1))
+                        .collect();
+                    self.position = delta.to.0;
+                    self.machine.handle(
+                        Input::Applied {
+                            position: delta.to,
+                            digests,
+                        },
+                        self.now,
+                    );
+                }
+                output @ (Output::NewJournal { .. }
+                | Output::Adopt { .. }
+                | Output::BeginSnapshot { .. }
+                | Output::StoreChunk(_)
+                | Output::FinishSnapshot { .. }
+                | Output::DropReplica { .. }
+                | Output::SaveRevoked(_)
+                | Output::Alarm(_)
+                | Output::Changed) => self.outputs.push(output),
+            }
+        }
+        if !self.slow_disk {
+            self.sync();
+        }
+    }
+
+    fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
+        let held = self.tickets.iter().find(|(held, _)| *held == ticket);
+        let ticket = held.map(|(ticket, state)| entry(*ticket, *state));
+        let position = Position(self.position);
+        self.machine.handle(
+            Input::Found {
+                scan,
+                generation,
+                position,
+                ticket,
+            },
+            self.now,
+        );
+    }
+}
+
+pub(super) fn entry(ticket: TicketId, state: TicketState) -> TicketEntry {
+    let number = u8::try_from(ticket.0.as_u128() - 0x100).expect("a test's ticket");
+    TicketEntry {
+        token: TokenHash(Hash32([number; 32])),
+        performance: TONIGHT,
+        category: "STALLS".parse().expect("a category"),
+        not_before: 0,
+        expiry: 4_000_000_000,
+        state,
+    }
+}
+
+pub(super) fn restored(
+    boot: BootId,
+    rows: &[SealedRow],
+    acknowledged: u64,
+    proof: Option<SavedProof>,
+    position: u64,
+) -> Restored {
+    let small = [
+        (
+            Subject::Policy,
+            Value::Policy(PolicyEntry {
+                max_cache_age_ms: LIMIT_MS,
+            }),
+        ),
+        (
+            Subject::Node(NODE),
+            Value::Node(NodeEntry {
+                label: "edge".to_owned(),
+                gates: vec![GATE],
+                revoked: false,
+            }),
+        ),
+        (
+            Subject::Gate(GATE),
+            Value::Gate(GateEntry {
+                name: "North".to_owned(),
+                performances: vec![],
+                categories: vec![],
+            }),
+        ),
+    ];
+    let entry = |(subject, value)| FeedEntry {
+        subject,
+        version: 1,
+        value: Some(value),
+    };
+    let open = rows.iter().filter(|row| row.row().seq > acknowledged);
+    Restored {
+        node: NODE,
+        venue: VENUE,
+        boot,
+        software: "test".to_owned(),
+        configured_limit: Duration::from_secs(300),
+        entropy: [9; 32],
+        journal: RestoredJournal {
+            head: rows.last().map(SealedRow::head).expect("a row"),
+            acknowledged,
+            rows: open
+                .map(|row| RestoredRow {
+                    row: row.clone(),
+                    acknowledged: None,
+                })
+                .collect(),
+        },
+        replica: Some(RestoredReplica {
+            epoch: EPOCH,
+            position: Position(position),
+            digest: digest_at(position),
+            digest_key: KEY,
+            small: small.into_iter().map(entry).collect(),
+        }),
+        partial: None,
+        proof,
+        revoked: false,
+    }
+}

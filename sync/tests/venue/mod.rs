@@ -1,0 +1,370 @@
+//! One node with a disk that never fails, and a core that says what a test wants.
+
+mod disk;
+
+use std::{collections::VecDeque, time::Duration};
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{
+        BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, ScanId, ScannerId,
+        TicketId, VenueId,
+    },
+    sync::{
+        DIGEST_ALGORITHM, Delta, Digest, DigestKey, Epoch, FeedEntry, Hello, JournalAck,
+        JournalEntry, JournalHead, JournalRow, Moment, Plan, Position, Scan, ScanVerdict,
+        SealedRow, Subject, SyncPoint, TicketState, Up, Value, Welcome,
+    },
+    time::{BootTime, CoreTime, WallTime},
+    token::{Claims, TokenHash},
+    verdict::Verdict,
+};
+use eventify_sync::{
+    edge::{
+        Answer, Input, Machine, Now, Output, Received, Reply, RequestId, SavedProof, ScanRequest,
+        Status,
+    },
+    token::{SignedTicket, TokenCheck},
+};
+use uuid::Uuid;
+
+use disk::{entry, restored};
+
+pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(1));
+pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(2));
+pub(crate) const GATE: GateId = GateId(Uuid::from_u128(3));
+pub(crate) const EPOCH: Epoch = Epoch {
+    system: 7,
+    timeline: 1,
+};
+const SCANNER: ScannerId = ScannerId(Uuid::from_u128(4));
+const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(5));
+const KEY: DigestKey = DigestKey(Hash32([6; 32]));
+const FIRST_FILE: IncarnationId = IncarnationId(Uuid::from_u128(8));
+const LIMIT_MS: u32 = 20_000;
+
+/// What the test's core says of the feed at a position.
+fn digest_at(position: u64) -> Digest {
+    Digest(Hash32::of(&position.to_be_bytes()))
+}
+
+pub(crate) fn ticket_id(number: u8) -> TicketId {
+    TicketId(Uuid::from_u128(0x100 + u128::from(number)))
+}
+
+pub(crate) fn scan_id(number: u128) -> ScanId {
+    ScanId(Uuid::from_u128(0x200 + number))
+}
+
+pub(crate) fn token(number: u8) -> TokenCheck {
+    TokenCheck::Signed(SignedTicket {
+        hash: TokenHash(Hash32([number; 32])),
+        claims: Claims {
+            ticket: ticket_id(number),
+            performance: TONIGHT,
+            category: "STALLS".parse().expect("a category"),
+            not_before: 0,
+            expiry: 4_000_000_000,
+            revision: 1,
+        },
+    })
+}
+
+/// The node, its disk, and what the machine wanted.
+pub(crate) struct Venue {
+    machine: Machine,
+    now: Now,
+    boot: BootId,
+    rows: Vec<SealedRow>,
+    acked: u64,
+    proof: Option<SavedProof>,
+    /// The replica's tickets and its position.
+    pub(crate) tickets: Vec<(TicketId, TicketState)>,
+    position: u64,
+    /// What was sent and not looked at.
+    sent: VecDeque<(MessageId, Up)>,
+    pub(crate) outputs: Vec<Output>,
+    answers: Vec<Reply>,
+    /// Rows are not synced while the disk is slow.
+    pub(crate) slow_disk: bool,
+    unsynced: u64,
+    requests: u64,
+}
+
+impl Venue {
+    /// A node with a complete replica of tickets 1 to 9, that has never heard of the core.
+    pub(crate) fn closed() -> Self {
+        let now = Now {
+            boottime: BootTime(1_000_000_000),
+            wall: WallTime(1_000_000),
+        };
+        let boot = BootId(Uuid::from_u128(10));
+        let at = Moment {
+            boot,
+            boottime: now.boottime,
+            wall: now.wall,
+            core: None,
+        };
+        let opened = SealedRow::seal(JournalRow {
+            incarnation: FIRST_FILE,
+            seq: 1,
+            previous: Hash32::ZERO,
+            at,
+            entry: JournalEntry::Opened {
+                node: NODE,
+                succeeds: None,
+            },
+        });
+        let mut venue = Self {
+            machine: Machine::new(
+                restored(boot, std::slice::from_ref(&opened), 0, None, 50),
+                now,
+            ),
+            now,
+            boot,
+            rows: vec![opened],
+            acked: 0,
+            proof: None,
+            tickets: (1..10)
+                .map(|number| (ticket_id(number), TicketState::Valid))
+                .collect(),
+            position: 50,
+            sent: VecDeque::new(),
+            outputs: vec![],
+            answers: vec![],
+            slow_disk: false,
+            unsynced: 0,
+            requests: 0,
+        };
+        venue.carry_out();
+        venue
+    }
+
+    /// The same, and the core decides.
+    pub(crate) fn online() -> Self {
+        let mut venue = Self::closed();
+        venue.feed(Input::Connected);
+        venue.welcome();
+        venue.answer_question();
+        venue.acknowledge();
+        venue
+    }
+
+    /// The same, and the line has just been cut: the node decides alone.
+    pub(crate) fn cut_off() -> Self {
+        let mut venue = Self::online();
+        venue.feed(Input::Disconnected);
+        venue.sent.clear();
+        venue
+    }
+
+    pub(crate) fn feed(&mut self, input: Input) {
+        self.machine.handle(input, self.now);
+        self.carry_out();
+        self.wait(Duration::ZERO);
+    }
+
+    pub(crate) fn hear(&mut self, message: Received) {
+        self.feed(Input::Message(message));
+    }
+
+    /// Lets time pass, timer by timer.
+    pub(crate) fn wait(&mut self, duration: Duration) {
+        let end = self.now.boottime.plus(duration);
+        for timers in 0.. {
+            let due = self
+                .machine
+                .poll_timeout()
+                .map(|(due, _)| due)
+                .filter(|due| *due <= end);
+            self.pass(due.unwrap_or(end).since(self.now.boottime));
+            if due.is_none() {
+                break;
+            }
+            assert!(
+                timers < 1_000,
+                "a timer that never ends: {:?}",
+                self.machine.poll_timeout()
+            );
+            self.machine.handle_timeout(self.now);
+            self.carry_out();
+        }
+    }
+
+    fn pass(&mut self, duration: Duration) {
+        self.now.boottime = self.now.boottime.plus(duration);
+        self.now.wall = self.now.wall.plus(duration);
+    }
+
+    pub(crate) fn set_wall(&mut self, by_seconds: i64) {
+        self.now.wall.0 += by_seconds * 1_000_000;
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.machine.status(self.now)
+    }
+
+    /// The core's clock is the node's boottime.
+    fn core_time(&self) -> CoreTime {
+        CoreTime(i64::try_from(self.now.boottime.0 / 1_000).expect("a short test"))
+    }
+
+    // ---- What staff do
+
+    pub(crate) fn scan(&mut self, scan: ScanId, checked: TokenCheck) {
+        self.requests += 1;
+        let request = ScanRequest {
+            request: RequestId(self.requests),
+            scan,
+            scanner: SCANNER,
+            gate: GATE,
+            token: format!("{checked:?}"),
+            checked,
+            previous: None,
+        };
+        self.feed(Input::Scan(Box::new(request)));
+    }
+
+    /// The next reply that left.
+    pub(crate) fn reply(&mut self) -> Option<Reply> {
+        (!self.answers.is_empty()).then(|| self.answers.remove(0))
+    }
+
+    /// The next reply, which has to be a verdict.
+    pub(crate) fn answer(&mut self) -> Answer {
+        match self.reply() {
+            Some(Reply::Verdict(answer)) => answer,
+            other => panic!("no verdict but {other:?}"),
+        }
+    }
+
+    // ---- What the core does
+
+    /// The oldest message sent that `pick` wants; those before it are passed over.
+    pub(crate) fn sent<T>(&mut self, pick: impl Fn(MessageId, Up) -> Option<T>) -> Option<T> {
+        while let Some((id, message)) = self.sent.pop_front() {
+            if let Some(found) = pick(id, message) {
+                return Some(found);
+            }
+        }
+        None
+    }
+
+    pub(crate) fn sent_hello(&mut self) -> Option<(MessageId, Hello)> {
+        self.sent(|id, message| {
+            if let Up::Hello(hello) = message {
+                Some((id, hello))
+            } else {
+                None
+            }
+        })
+    }
+
+    pub(crate) fn sent_scan(&mut self) -> Option<Scan> {
+        self.sent(|_, message| {
+            if let Up::Scan(scan) = message {
+                Some(scan)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Answers a question, with the digest that the replica has at its position.
+    pub(crate) fn answer_question(&mut self) {
+        let position = self.position;
+        self.answer_question_at(position, digest_at(position));
+    }
+
+    pub(crate) fn answer_question_at(&mut self, position: u64, digest: Digest) {
+        let asked = |_, message| {
+            if let Up::Ask(ask) = message {
+                Some(ask)
+            } else {
+                None
+            }
+        };
+        let ask = self.sent(asked).expect("a question");
+        let now = self.core_time();
+        self.hear(Received::Point(SyncPoint {
+            nonce: ask.nonce,
+            node: NODE,
+            venue: VENUE,
+            epoch: EPOCH,
+            position: Position(position),
+            digest,
+            truth: now,
+            core: now,
+        }));
+    }
+
+    pub(crate) fn welcome(&mut self) {
+        let held = self.acked;
+        let head = self
+            .rows
+            .get(usize::try_from(held).expect("few").wrapping_sub(1));
+        self.welcome_with(head.map(SealedRow::head));
+    }
+
+    /// The core says what it holds of the journal.
+    pub(crate) fn welcome_with(&mut self, journal: Option<JournalHead>) {
+        let asks = self.sent.clone();
+        let (id, _) = self.sent_hello().expect("a hello");
+        self.sent = asks;
+        self.hear(Received::Welcome(Welcome {
+            answers: id,
+            epoch: EPOCH,
+            head: Position(self.position),
+            algorithm: DIGEST_ALGORITHM,
+            digest_key: KEY,
+            plan: Plan::Delta {
+                from: Position(self.position),
+            },
+            journal,
+        }));
+    }
+
+    pub(crate) fn verdict(&mut self, scan: ScanId, verdict: Verdict) {
+        self.verdict_of(EPOCH, scan, verdict);
+    }
+
+    pub(crate) fn verdict_of(&mut self, epoch: Epoch, scan: ScanId, verdict: Verdict) {
+        let at = self.core_time();
+        self.hear(Received::Verdict(ScanVerdict {
+            scan,
+            verdict,
+            at,
+            epoch,
+        }));
+    }
+
+    /// Acknowledges all rows; their effects are in the feed by the next position.
+    pub(crate) fn acknowledge(&mut self) {
+        let head = self.rows.last().map(SealedRow::head).expect("a row");
+        self.hear(Received::JournalAck(JournalAck {
+            incarnation: head.incarnation,
+            seq: head.seq,
+            hash: head.hash,
+            position: Position(self.position + 1),
+            epoch: EPOCH,
+        }));
+    }
+
+    /// Sends the next entry of the feed: a ticket's new state.
+    pub(crate) fn publish(&mut self, ticket: TicketId, state: TicketState) {
+        let from = Position(self.position);
+        let entry = FeedEntry {
+            subject: Subject::Ticket(ticket),
+            version: 2,
+            value: Some(Value::Ticket(entry(ticket, state))),
+        };
+        self.tickets.retain(|(held, _)| *held != ticket);
+        self.tickets.push((ticket, state));
+        self.hear(Received::Delta(Delta {
+            epoch: EPOCH,
+            from,
+            to: from.next(),
+            entries: vec![entry],
+        }));
+    }
+}
