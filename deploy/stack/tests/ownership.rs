@@ -109,11 +109,14 @@ async fn servers_end_with_their_owner_by_sigkill_and_by_sigterm_and_never_with_a
         "a stack ended another's servers"
     );
 
+    // Waiting closes the input, and a command that reads its end would end by itself.
+    let input = asked.process.stdin.take();
     asked.signal(Signal::TERM);
     let status = timeout(END_LIMIT, asked.process.wait())
         .await
         .expect("it did not end")
         .unwrap();
+    drop(input);
     assert_eq!(status.code(), Some(7), "the command's own exit code");
     assert!(
         !second.exists(),
