@@ -12,7 +12,7 @@ use support::until;
 
 /// A sale whose core talks to an account at the run's server.
 async fn open() -> (Sale, Stripe) {
-    let stripe = Stack::shared().await.unwrap().stripe();
+    let stripe = Stack::shared().await.expect("the stack").stripe();
     let settings = vec![
         ("payment.stripe.api_url", stripe.base_url.clone()),
         ("payment.stripe.secret_key", stripe.secret_key.clone()),
@@ -27,7 +27,10 @@ async fn open() -> (Sale, Stripe) {
     )
     .await;
     let url = format!("{}/webhooks/psp", sale.core.url());
-    stripe.register_webhook(&url).await.unwrap();
+    stripe
+        .register_webhook(&url)
+        .await
+        .expect("the peer takes the address");
     (sale, stripe)
 }
 
