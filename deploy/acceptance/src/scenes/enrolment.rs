@@ -7,19 +7,15 @@ use super::{MAX_CACHE_AGE, Play, SOON};
 use crate::{
     clock::timed,
     story::Story,
-    world::{
-        World,
-        stage::{ROWS, SEATS_PER_ROW, STANDING},
-    },
+    world::{World, stage::PLACES},
 };
 
 pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Play> {
     story.step("1. An organiser sets up a venue and publishes a performance in 30 minutes");
     let (stage, took) = timed(world.stage()).await;
     let stage = stage?;
-    let places = u32::from(ROWS) * SEATS_PER_ROW + STANDING;
     let on_sale = stage.on_sale(&world.core.api).await?;
-    story.expect_in("places on sale", places, on_sale, took);
+    story.expect_in("places on sale", PLACES, on_sale, took);
 
     story.step("2. Two edge nodes enrol and fetch their first snapshot");
     let office = world.office(&stage).await?;

@@ -14,7 +14,7 @@ use crate::{
     world::{
         World,
         customer::{Outcome, Ticket, Wish},
-        stage::{ROWS, SEATS_PER_ROW, STANDING, Stage, seat},
+        stage::{PLACES, Stage, seat},
     },
 };
 
@@ -120,8 +120,7 @@ fn unique(story: &mut Story, tickets: &[Ticket]) {
 
 /// What was declined or left is free again: the catalogue says so, and it can be held.
 async fn freed(story: &mut Story, play: &Play, sold: usize) -> Result<()> {
-    let places = u64::from(ROWS) * u64::from(SEATS_PER_ROW) + u64::from(STANDING);
-    let expected = places - u64::try_from(sold)?;
+    let expected = PLACES - u64::try_from(sold)?;
     let remaining = wait::until("the seats to be free again", SOON, || async {
         let remaining = play.stage.availability(&play.world.core.api).await?;
         Ok((remaining == expected).then_some(remaining))

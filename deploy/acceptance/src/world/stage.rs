@@ -14,6 +14,9 @@ pub const SEATS_PER_ROW: u32 = 25;
 /// Places in the standing zone.
 pub const STANDING: u32 = 1_000;
 
+/// All places of the venue.
+pub const PLACES: u64 = ROWS as u64 * SEATS_PER_ROW as u64 + STANDING as u64;
+
 /// A performance on sale.
 #[derive(Clone, Debug)]
 pub struct Stage {
@@ -95,14 +98,16 @@ impl Stage {
         })
     }
 
-    /// Waits until customers can see and buy all of it; gives the number of places.
+    /// Waits until customers can see and buy all of it: the catalogue hears of seats and zones one
+    /// after the other. Gives the number of places.
     ///
     /// # Errors
     /// It does not come on sale.
     pub async fn on_sale(&self, anybody: &Api) -> Result<u64> {
-        wait::until("the performance to be on sale", wait::START, || async {
+        let what = format!("{PLACES} places to be on sale");
+        wait::until(&what, wait::START, || async {
             let places = self.availability(anybody).await?;
-            Ok((places > 0).then_some(places))
+            Ok((places == PLACES).then_some(places))
         })
         .await
     }
