@@ -5,6 +5,7 @@
 pub mod api;
 pub mod clock;
 pub mod pinned;
+pub mod prompt;
 pub mod scanner;
 pub mod scenes;
 pub mod story;

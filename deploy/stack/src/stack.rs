@@ -158,6 +158,13 @@ impl Stack {
                 "  is trusted by (broker CA)",
                 self.rabbitmq().broker_ca().display().to_string(),
             ),
+            ("OIDC provider", self.oidc().issuer.clone()),
+            (
+                "  client and secret",
+                format!("{}:{}", self.oidc().client_id, self.oidc().client_secret),
+            ),
+            ("Stripe-compatible server", self.stripe().base_url),
+            ("SMTP (mail sink)", self.mail().smtp_address()),
         ];
         lines
             .map(|(name, value)| format!("{name:<28} {value}"))

@@ -1,5 +1,6 @@
 //! The world of the story: real processes, and the people who use them.
 
+pub mod claim;
 pub mod core;
 pub mod customer;
 pub mod edge;
@@ -9,11 +10,13 @@ pub mod stage;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use chrono::TimeDelta;
 use eventify_stack::{Scope, Stack, User};
 
-use self::{core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage};
+use self::{
+    claim::Claim, core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage,
+};
 use crate::{api::Api, clock, scanner::Scanner, wait};
 
 /// One gate with its node and its scanner.
@@ -37,6 +40,7 @@ pub struct World {
     /// Where everything is left.
     pub folder: PathBuf,
     scope: Scope,
+    _claim: Claim,
 }
 
 impl World {
@@ -45,17 +49,21 @@ impl World {
     /// # Errors
     /// Something does not start.
     pub async fn start(folder: PathBuf) -> Result<Self> {
-        if folder.exists() {
-            std::fs::remove_dir_all(&folder).context("emptying the story's folder")?;
-        }
-        std::fs::create_dir_all(&folder)?;
+        let claim = Claim::take(&folder)?;
         let scope = Stack::shared().await?.scope().await?;
         let core = Core::start(&scope, &folder).await?;
         Ok(Self {
             core,
             folder,
             scope,
+            _claim: claim,
         })
+    }
+
+    /// The core's own database.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        self.scope.database.url()
     }
 
     /// An access token for somebody with these roles.
