@@ -46,6 +46,10 @@ pub enum StackError {
     Http(#[from] reqwest::Error),
     #[error(transparent)]
     Certificate(#[from] rcgen::Error),
+    #[error("a certificate or key can't be read: {0}")]
+    Pem(rustls::pki_types::pem::Error),
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
 }
 
 pub(crate) type Result<T> = std::result::Result<T, StackError>;

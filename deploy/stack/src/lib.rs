@@ -1,6 +1,6 @@
 //! Private instances of the real servers that Eventify runs on, for the demo, the tests and the
-//! benchmarks: PostgreSQL, RabbitMQ, an OIDC provider, a Stripe-compatible server, a mail sink; and a
-//! TCP proxy that breaks the lines between them.
+//! benchmarks: PostgreSQL, RabbitMQ, an OIDC provider, a Stripe-compatible server, a mail sink; and
+//! two ways to disturb the lines between them, as a cable does and message by message.
 //!
 //! ```no_run
 //! # async fn story() -> Result<(), eventify_stack::StackError> {
@@ -19,6 +19,7 @@
 pub mod broker_auth;
 pub mod fault;
 pub mod mail;
+pub mod message_line;
 pub mod oidc;
 pub mod pki;
 pub mod postgres;
@@ -41,6 +42,7 @@ pub use command::Command;
 pub use error::StackError;
 pub use fault::FaultProxy;
 pub use mail::Mail;
+pub use message_line::{MessageLine, Way};
 pub use oidc::{Oidc, TokenOptions, User};
 pub use pki::{ClientIdentity, DeviceCa};
 pub use postgres::Database;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,18 +36,26 @@ impl DeviceCa {
     /// Signs a client certificate for tests that run without a core. `common_name` is what the broker
     /// takes for the user: `vhost:node`, at most 64 characters (X.520).
     pub fn issue(&self, common_name: &str) -> Result<ClientIdentity> {
+        client_certificate(common_name, &self.issuer()?, None)
+    }
+
+    /// The same, but it was good until the end of 2020.
+    pub fn issue_expired(&self, common_name: &str) -> Result<ClientIdentity> {
+        client_certificate(common_name, &self.issuer()?, Some(2020))
+    }
+
+    fn issuer(&self) -> Result<Issuer<'static, KeyPair>> {
         let read = |path: &PathBuf| {
             fs::read_to_string(path).during(|| format!("reading {}", path.display()))
         };
         let key = KeyPair::from_pem(&read(&self.key)?)?;
-        let issuer = Issuer::from_ca_cert_pem(&read(&self.certificate)?, key)?;
-        client_certificate(common_name, &issuer)
+        Ok(Issuer::from_ca_cert_pem(&read(&self.certificate)?, key)?)
     }
 }
 
 /// A client certificate from an authority that nobody trusts.
 pub fn stranger(common_name: &str) -> Result<ClientIdentity> {
-    client_certificate(common_name, &*authority("Somebody else's CA")?)
+    client_certificate(common_name, &*authority("Somebody else's CA")?, None)
 }
 
 /// The files that RabbitMQ and the edges need.
@@ -87,9 +95,17 @@ fn authority(name: &str) -> Result<CertifiedIssuer<'static, KeyPair>> {
     Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
-fn client_certificate(name: &str, issuer: &Issuer<'_, KeyPair>) -> Result<ClientIdentity> {
+fn client_certificate(
+    name: &str,
+    issuer: &Issuer<'_, KeyPair>,
+    last_year: Option<i32>,
+) -> Result<ClientIdentity> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(Vec::new())?;
+    if let Some(year) = last_year {
+        params.not_before = date_time_ymd(year, 1, 1);
+        params.not_after = date_time_ymd(year, 12, 31);
+    }
     params.distinguished_name.push(DnType::CommonName, name);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let certificate = params.signed_by(&key, issuer)?;

@@ -47,6 +47,8 @@ pub struct RabbitMq {
     mqtt_port: u16,
     password: String,
     broker_ca: PathBuf,
+    server_certificate: PathBuf,
+    server_key: PathBuf,
 }
 
 impl RabbitMq {
@@ -71,6 +73,11 @@ impl RabbitMq {
     #[must_use]
     pub fn broker_ca(&self) -> &Path {
         &self.broker_ca
+    }
+
+    /// PEM files of the broker's own certificate and key, for a line that stands in its place.
+    pub(crate) fn server_identity(&self) -> (&Path, &Path) {
+        (&self.server_certificate, &self.server_key)
     }
 
     /// The management API with its login, for hand use.
@@ -161,6 +168,8 @@ pub(crate) async fn start(
         mqtt_port: ports::free()?,
         password: clock::random_name::<16>(),
         broker_ca: files.broker_ca.clone(),
+        server_certificate: files.server_certificate.clone(),
+        server_key: files.server_key.clone(),
     };
     let epmd_port = ports::free()?;
     let port_mapper = start_port_mapper(scratch, epmd_port)?;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use crate::background;
 use crate::clock;
 use crate::error::{Result, StackError};
+use crate::message_line::MessageLine;
 use crate::oidc::Oidc;
-use crate::pki::DeviceCa;
+use crate::pki::{ClientIdentity, DeviceCa};
 use crate::postgres::Database;
 use crate::stack::Description;
 use crate::stripe::Stripe;
@@ -64,6 +65,11 @@ impl Scope {
             .dispatcher
             .register(&self.vhost, core_url)
             .await
+    }
+
+    /// A line to the broker for one node, by its certificate, on which single messages can be held.
+    pub async fn message_line(&self, node: &ClientIdentity) -> Result<MessageLine> {
+        MessageLine::start(&self.description.rabbitmq, node).await
     }
 
     /// The common name that makes RabbitMQ take a client for `user` on this virtual host.
