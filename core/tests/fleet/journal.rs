@@ -401,6 +401,14 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         dissolved: false,
     };
     venue.publish("ticketing", 1, &conflict).await;
+    // The other gate had no outage: it let the second in online.
+    let elsewhere = CheckInConflict {
+        conflict_id: venue.new_id(),
+        first: admission(401),
+        second: admission(501),
+        ..conflict
+    };
+    venue.publish("ticketing", 1, &elsewhere).await;
     venue.publish("ticketing", 1, &journal.applied(1, 10)).await;
     venue.core.settle().await;
 
@@ -422,7 +430,19 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     assert_eq!(outage["refused"], refused);
     assert_eq!(outage["addsUp"], true);
     assert_eq!(outage["gaps"], json!([]));
-    let double = &report["doubleEntries"][0];
-    assert_ne!(double["first"]["gateId"], double["second"]["gateId"]);
-    assert_eq!(double["second"]["syncPosition"], 7);
+    let doubles = report["doubleEntries"].as_array().unwrap();
+    let scans = |side: &str| {
+        doubles
+            .iter()
+            .map(|it| it[side]["scanId"].clone())
+            .collect()
+    };
+    let ids = |scans: [u128; 2]| scans.map(|scan| json!(Uuid::from_u128(scan))).to_vec();
+    let (first, second): (Vec<_>, Vec<_>) = (scans("first"), scans("second"));
+    assert_eq!((first, second), (ids([500, 401]), ids([402, 501])));
+    assert_ne!(
+        doubles[0]["first"]["gateId"],
+        doubles[0]["second"]["gateId"]
+    );
+    assert_eq!(doubles[0]["second"]["syncPosition"], 7);
 }

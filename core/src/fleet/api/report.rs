@@ -25,16 +25,24 @@ pub(in crate::fleet) struct OutageReport {
     pub(in crate::fleet) ended: Option<Moment>,
     pub(in crate::fleet) rows: Vec<Span>,
     pub(in crate::fleet) report: Report,
+}
+
+/// All outages of a venue in a span of time.
+#[derive(Debug)]
+pub(in crate::fleet) struct Reconciliation {
+    /// In order of node and row.
+    pub(in crate::fleet) outages: Vec<OutageReport>,
+    /// The conflicts in which a guest of one of them takes part, as first or as second.
     pub(in crate::fleet) double_entries: Vec<CheckInConflict>,
 }
 
-/// All outages of a venue whose rows came in a span of time, in order of node and row.
+/// All outages of a venue whose rows came in a span of time.
 pub(in crate::fleet) async fn reconcile(
     app: &App,
     venue: VenueId,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-) -> DbResult<Vec<OutageReport>> {
+) -> DbResult<Reconciliation> {
     let mut conn = app.db.read(NAME).await?;
     let journals = report::of_venue(&mut conn, venue, from, to).await?;
     let labels: BTreeMap<NodeId, String> = nodes::of_venue(&mut conn, venue)
@@ -42,20 +50,20 @@ pub(in crate::fleet) async fn reconcile(
         .into_iter()
         .map(|node| (node.node_id, node.label))
         .collect();
-    let conflicts = standing(&mut conn, &journals).await?;
+    let double_entries = standing(&mut conn, &journals).await?;
+    let seconds: BTreeMap<ScanId, bool> = double_entries
+        .iter()
+        .map(|conflict| (conflict.second.scan_id, conflict.order_unknown))
+        .collect();
     let kind = |scan: ScanId| {
-        conflicts
-            .get(&scan)
-            .map(|conflict| match conflict.order_unknown {
-                true => ConflictKind::OrderUnknown,
-                false => ConflictKind::DoubleEntry,
-            })
+        seconds.get(&scan).map(|order_unknown| match order_unknown {
+            true => ConflictKind::OrderUnknown,
+            false => ConflictKind::DoubleEntry,
+        })
     };
     let mut reports = Vec::new();
     for (node, rows) in &journals {
         for outage in outages(*node, rows) {
-            let admitted: BTreeSet<ScanId> = outage.admitted().collect();
-            let entries = admitted.iter().filter_map(|scan| conflicts.get(scan));
             reports.push(OutageReport {
                 node: outage.node,
                 label: labels.get(node).cloned().unwrap_or_default(),
@@ -63,27 +71,26 @@ pub(in crate::fleet) async fn reconcile(
                 ended: outage.ended,
                 rows: outage.spans(),
                 report: outage.report(kind),
-                double_entries: entries.cloned().collect(),
             });
         }
     }
-    Ok(reports)
+    Ok(Reconciliation {
+        outages: reports,
+        double_entries,
+    })
 }
 
-/// The conflicts in which a guest of these outages is the second.
+/// The conflicts in which a guest of these outages takes part. The other may have been let in online
+/// meanwhile, at a gate that had no outage.
 async fn standing(
     conn: &mut PgConnection,
     journals: &[(NodeId, Vec<SealedRow>)],
-) -> DbResult<BTreeMap<ScanId, CheckInConflict>> {
+) -> DbResult<Vec<CheckInConflict>> {
     let scans: BTreeSet<ScanId> = journals
         .iter()
         .flat_map(|(node, rows)| outages(*node, rows))
         .flat_map(|outage| outage.admitted().collect::<Vec<_>>())
         .collect();
     let scans: Vec<ScanId> = scans.into_iter().collect();
-    let found = conflicts::of_scans(conn, &scans).await?;
-    let by_scan = found
-        .into_iter()
-        .map(|conflict| (conflict.second.scan_id, conflict));
-    Ok(by_scan.collect())
+    conflicts::of_scans(conn, &scans).await
 }

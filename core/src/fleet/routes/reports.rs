@@ -151,17 +151,12 @@ pub(super) async fn reconciliation(
     let to = between.to.unwrap_or_else(|| app.clock.now());
     let from = between.from.unwrap_or(to - LAST_DAYS);
     let reports = report::reconcile(&app, venue_id, from, to).await?;
-    let outages = reports.iter().map(OutageView::from).collect();
-    let double_entries = reports
-        .into_iter()
-        .flat_map(|outage| outage.double_entries)
-        .collect();
     Ok(Json(Reconciliation {
         venue_id,
         from,
         to,
-        outages,
-        double_entries,
+        outages: reports.outages.iter().map(OutageView::from).collect(),
+        double_entries: reports.double_entries,
     }))
 }
 

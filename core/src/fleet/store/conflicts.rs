@@ -38,7 +38,7 @@ pub(in crate::fleet) async fn note(
     Ok(())
 }
 
-/// The conflicts in which one of these scans is the second.
+/// The conflicts in which one of these scans is the first or the second.
 pub(in crate::fleet) async fn of_scans(
     conn: &mut PgConnection,
     scans: &[ScanId],
@@ -46,7 +46,8 @@ pub(in crate::fleet) async fn of_scans(
     type Row = (Uuid, Uuid, bool, Json<Admission>, Json<Admission>);
     let rows: Vec<Row> = sqlx::query_as(
         "select conflict_id, ticket_id, order_unknown, first, second from conflicts
-         where second_scan = any($1) and not dissolved order by conflict_id",
+         where (first_scan = any($1) or second_scan = any($1)) and not dissolved
+         order by conflict_id",
     )
     .bind(uuids(scans))
     .fetch_all(conn)
