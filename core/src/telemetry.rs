@@ -4,14 +4,18 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging. `RUST_LOG` chooses levels; the default is `info`, libraries `warn`.
+/// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`. The AMQP client is not
+/// to tell of each event that no queue wants: it writes the whole body down.
+const DEFAULT_FILTER: &str = "warn,lapin::returned_messages=error,eventify_core=info";
+
+/// Starts logging. `RUST_LOG` chooses levels.
 ///
 /// # Errors
 /// When a subscriber is installed already.
 pub fn start() -> Result<(), tracing_subscriber::util::TryInitError> {
     use tracing_subscriber::util::SubscriberInitExt;
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,eventify_core=info"));
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
