@@ -88,12 +88,12 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
         (
             "",
             ("EVENTIFY_CORE__HTTP__LISTEN", "nowhere"),
-            vec!["nowhere", "http.listen"],
+            vec!["nowhere", "http.listen", "allowed is ADDRESS:PORT"],
         ),
         (
             "",
             ("EVENTIFY_CORE__PROCESS__ROLES", "[\"dance\"]"),
-            vec!["dance", "serve", "process.roles"],
+            vec!["dance", "process.roles", "allowed is one of", "`serve`"],
         ),
         ("not toml", ("", ""), vec!["TOML"]),
     ] {

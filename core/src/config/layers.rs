@@ -48,9 +48,21 @@ pub(super) fn read<T: serde::de::DeserializeOwned>(merged: Table) -> Result<T, C
         ConfigError::NotAllowed {
             key,
             value,
-            allowed: error.inner().message().to_owned(),
+            allowed: expected(error.inner().message()).to_owned(),
         }
     })
+}
+
+/// What the parser would have taken: of its sentence "unknown variant `x`, expected one of …" the
+/// end; of "invalid socket address syntax" nothing, so it is told here.
+fn expected(said: &str) -> &str {
+    match said {
+        "invalid socket address syntax" => "ADDRESS:PORT, such as 0.0.0.0:8080",
+        "invalid IP address syntax" => "an IP address",
+        _ => said
+            .rsplit_once("expected ")
+            .map_or(said, |(_, expected)| expected),
+    }
 }
 
 /// The default with a file's and the environment's values laid over it.
