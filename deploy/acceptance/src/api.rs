@@ -124,15 +124,35 @@ impl Api {
             .send()
             .await
             .with_context(|| format!("{method} {path}"))?;
-        let status = answer.status();
-        let bytes = answer
-            .bytes()
+        Reply::of(answer)
             .await
-            .with_context(|| format!("{method} {path}"))?;
-        Ok(Reply {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        })
+            .with_context(|| format!("{method} {path}"))
+    }
+
+    /// Sends any bytes with any headers, once: for bad input.
+    ///
+    /// # Errors
+    /// No answer came.
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Result<Reply> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            // Who is refused before the body was read loses the connection.
+            .header("connection", "close")
+            .body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Reply::of(request.send().await?).await
     }
 
     /// `GET`, read as `T`.
@@ -187,6 +207,39 @@ impl Api {
 }
 
 impl Reply {
+    /// Reads an answer to its end.
+    ///
+    /// # Errors
+    /// It breaks off.
+    pub async fn of(answer: reqwest::Response) -> Result<Self> {
+        let status = answer.status();
+        let bytes = answer.bytes().await?;
+        Ok(Self {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        })
+    }
+
+    /// Status and code, if the body is the one error body; else what it is instead.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        let status = self.status.as_u16();
+        match serde_json::from_value::<ErrorBody>(self.body.clone()) {
+            Ok(ErrorBody { error }) if error.message.is_empty() => {
+                format!("{status} {} without a message", error.code)
+            }
+            Ok(ErrorBody { error }) => format!("{status} {}", error.code),
+            Err(_) => format!("{status} without the error body"),
+        }
+    }
+
+    /// The correlation id of the error body, empty if there is none.
+    #[must_use]
+    pub fn correlation(&self) -> String {
+        let id = &self.body["error"]["correlationId"];
+        id.as_str().unwrap_or_default().to_owned()
+    }
+
     /// The code of the error body, empty if there is none.
     #[must_use]
     pub fn code(&self) -> String {

@@ -16,16 +16,16 @@ use eventify_protocol::{
         signature::{self, Signed},
     },
 };
-use reqwest::{Method, StatusCode, header::AUTHORIZATION};
+use reqwest::{Method, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
 
-use crate::{clock, pinned};
+use crate::{api::Reply, clock, pinned};
 
 /// The node answers or refuses within this.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// One paired scanner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scanner {
     /// Its id at the node.
     pub id: ScannerId,
@@ -86,13 +86,9 @@ impl Scanner {
     /// The TLS library refuses to start.
     pub fn through(&self, base: &str) -> Result<Self> {
         Ok(Self {
-            id: self.id,
-            gate: self.gate,
             http: client(self.pin)?,
-            pin: self.pin,
             base: base.to_owned(),
-            key: self.key.clone(),
-            access: self.access.clone(),
+            ..self.clone()
         })
     }
 
@@ -139,18 +135,68 @@ impl Scanner {
         Ok(())
     }
 
-    /// Sends any bytes as a scan, well signed: for bad input.
+    /// Sends any bytes, well signed; `spoil` may then change the request: for bad input.
     ///
     /// # Errors
     /// The node does not answer.
-    pub async fn send_raw(&self, body: &[u8]) -> Result<(StatusCode, String)> {
-        let answer = self.signed(Method::POST, "/v1/scans", body).send().await?;
-        let status = answer.status();
-        let error: Option<ErrorBody> = serde_json::from_slice(&answer.bytes().await?).ok();
-        Ok((
-            status,
-            error.map(|body| body.error.code).unwrap_or_default(),
-        ))
+    pub async fn send_raw(
+        &self,
+        method: Method,
+        path: &str,
+        body: &[u8],
+        spoil: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+    ) -> Result<Reply> {
+        let request = spoil(self.signed(method, path, body));
+        Reply::of(request.send().await?).await
+    }
+
+    /// Sends bytes without any signature: for bad input.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn send_unsigned(&self, method: Method, path: &str, body: &[u8]) -> Result<Reply> {
+        let url = format!("{}{path}", self.base);
+        let request = self.http.request(method, url).body(body.to_vec());
+        Reply::of(request.send().await?).await
+    }
+
+    /// This scanner on the lines of another, whose node it tries to use.
+    #[must_use]
+    pub fn at_node_of(&self, other: &Self) -> Self {
+        Self {
+            id: self.id,
+            key: self.key.clone(),
+            access: self.access.clone(),
+            ..other.clone()
+        }
+    }
+
+    /// Somebody who knows the scanner's id and access token, and not its key.
+    #[must_use]
+    pub fn with_key(&self, seed: [u8; 32]) -> Self {
+        Self {
+            key: SigningKey::from_bytes(&seed),
+            ..self.clone()
+        }
+    }
+
+    /// The same with another access token.
+    #[must_use]
+    pub fn with_access(&self, token: &str) -> Self {
+        let access = AccessToken {
+            token: token.to_owned(),
+            expires_in: 0,
+        };
+        Self {
+            access,
+            ..self.clone()
+        }
+    }
+
+    /// Its access token, to look for it where it must not be.
+    #[must_use]
+    pub fn access_token(&self) -> &str {
+        &self.access.token
     }
 
     async fn call<T: DeserializeOwned>(

@@ -9,6 +9,9 @@ use serde::Serialize;
 pub struct Check {
     /// The scene that it belongs to.
     pub step: String,
+    /// The part of the scene, if it has parts.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub part: String,
     /// What is checked, in words.
     pub what: String,
     /// What must be.
@@ -25,6 +28,7 @@ pub struct Check {
 #[derive(Debug, Default)]
 pub struct Story {
     step: String,
+    part: String,
     checks: Vec<Check>,
     figures: Vec<Figure>,
     print: bool,
@@ -63,7 +67,19 @@ impl Story {
     /// Begins a scene.
     pub fn step(&mut self, title: &str) {
         title.clone_into(&mut self.step);
+        self.part.clear();
         self.line(&format!("\n{title}"));
+    }
+
+    /// Tells what a newcomer has to know.
+    pub fn note(&self, text: &str) {
+        self.line(&format!("     {text}"));
+    }
+
+    /// Begins a part of the scene.
+    pub fn part(&mut self, title: &str) {
+        title.clone_into(&mut self.part);
+        self.line(&format!("   · {title}"));
     }
 
     /// Compares what was seen with what must be.
@@ -116,12 +132,13 @@ impl Story {
         let wrong = |check: &Check| {
             let Check {
                 step,
+                part,
                 what,
                 expected,
                 observed,
                 ..
             } = check;
-            format!("{step}: {what}: expected {expected}, observed {observed}")
+            format!("{step}: {part}: {what}: expected {expected}, observed {observed}")
         };
         self.checks
             .iter()
@@ -165,6 +182,7 @@ impl Story {
         }
         self.checks.push(Check {
             step: self.step.clone(),
+            part: self.part.clone(),
             what: what.to_owned(),
             expected,
             observed,

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use eventify_acceptance::{scenes, story::Story};
+use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> Result<ExitCode> {
     rustls::crypto::ring::default_provider()
@@ -22,15 +23,17 @@ fn main() -> Result<ExitCode> {
 async fn tell() -> Result<ExitCode> {
     let folder = PathBuf::from("target/demo");
     let mut story = Story::told();
+    let mut terminate = signal(SignalKind::terminate())?;
     let end = tokio::select! {
         end = scenes::play(&mut story, folder.clone()) => end,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
     };
-    if folder.exists() {
-        std::fs::write(folder.join("story.json"), story.to_json()?)?;
-    }
     if let Err(error) = &end {
         story.expect("the story goes on", "to its end", format!("{error:#}"));
+    }
+    if folder.exists() {
+        std::fs::write(folder.join("story.json"), story.to_json()?)?;
     }
     let (passed, failed) = story.tally();
     println!("\ndemo: {passed} checks passed, {failed} failed");

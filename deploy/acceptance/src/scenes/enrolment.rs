@@ -40,12 +40,15 @@ pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Play> 
     }
     let synced = same_position(&gates).await?;
     story.holds("both nodes hold the same digest", synced.0, synced.1);
+    let left_code = office.announce_node("edge-3", &gates[0].id).await?;
     Ok(Play {
         world,
         stage,
         office,
         gates,
         unused: Vec::new(),
+        twice: None,
+        left_code,
     })
 }
 

@@ -3,23 +3,21 @@
 use std::net::SocketAddr;
 
 use anyhow::Result;
-use eventify_protocol::{
-    ids::ScanId,
-    verdict::{DecidedBy, Mode, Verdict},
-};
+use eventify_protocol::ids::ScanId;
 use eventify_stack::FaultProxy;
 
-use super::{Play, SOON, enrolment::name};
+use super::{Play, table};
 use crate::{clock, story::Story};
 
 pub(super) async fn lose(story: &mut Story, play: &mut Play) -> Result<()> {
     story.step("6. Answers are lost on the way back");
     between_edge_and_scanner(story, play).await?;
-    between_core_and_edge(story, play).await
+    table::play(story, play).await
 }
 
 /// The edge has decided, the scanner never hears of it, and asks again.
 async fn between_edge_and_scanner(story: &mut Story, play: &mut Play) -> Result<()> {
+    story.part("between node and scanner");
     let ticket = play.next_ticket()?;
     let scanner = &play.gates[0].scanner;
     let node: SocketAddr = scanner.base().trim_start_matches("https://").parse()?;
@@ -39,42 +37,5 @@ async fn between_edge_and_scanner(story: &mut Story, play: &mut Play) -> Result<
     );
     let other = play.gates[1].scanner.scan(&ticket.token).await?;
     story.expect("and one check-in", "AlreadyUsed", other.verdict.name());
-    Ok(())
-}
-
-/// The core has admitted, the answer is lost, the edge admits: one check-in, confirmed.
-async fn between_core_and_edge(story: &mut Story, play: &mut Play) -> Result<()> {
-    let ticket = play.next_ticket()?;
-    let gate = &play.gates[0];
-    gate.edge.line.hold_down();
-    let answer = gate.scanner.scan(&ticket.token).await?;
-    story.expect(
-        "the core's answer is lost, the edge decides",
-        "Admit",
-        answer.verdict.name(),
-    );
-    story.expect("by itself", true, answer.decided_by == DecidedBy::Edge);
-    gate.edge.line.heal();
-    let status = gate.edge.reaches(Mode::Online, SOON).await?;
-    story.expect("the line is back", "Online", name(status.mode));
-    let done = |status: &eventify_protocol::lan::NodeStatus| status.journal.unacknowledged == 0;
-    gate.edge
-        .becomes("its journal to be acknowledged", SOON, done)
-        .await?;
-    let other = play.gates[1].scanner.scan(&ticket.token).await?;
-    let check_in = if let Verdict::AlreadyUsed { first } = other.verdict {
-        if first.confirmed {
-            "confirmed"
-        } else {
-            "unconfirmed"
-        }
-    } else {
-        "none"
-    };
-    story.expect(
-        "the journal arrives: one check-in, and it is",
-        "confirmed",
-        check_in,
-    );
     Ok(())
 }

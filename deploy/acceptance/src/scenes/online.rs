@@ -33,11 +33,16 @@ pub(super) async fn scan(story: &mut Story, play: &mut Play) -> Result<()> {
         took,
     );
     let first_gate = if let Verdict::AlreadyUsed { first } = second.verdict {
-        first.gate.to_string()
+        let is_it = first.gate.to_string() == play.gates[0].id;
+        second.first_gate_name.filter(|_| is_it)
     } else {
-        "none".to_owned()
+        None
     };
-    story.expect("and it names the first gate", &play.gates[0].id, first_gate);
+    story.expect(
+        "and it names the first gate",
+        play.gates[0].name,
+        first_gate.unwrap_or_default(),
+    );
 
     let token = forged(&play.next_ticket()?)?;
     let answer = play.gates[0].scanner.scan(&token).await?;

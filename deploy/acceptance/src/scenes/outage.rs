@@ -9,7 +9,11 @@ use eventify_protocol::{
 };
 use eventify_stack::Card;
 
-use super::{MAX_CACHE_AGE, Play, enrolment::name};
+use super::{
+    MAX_CACHE_AGE, Play,
+    enrolment::name,
+    table::{decided_at, surely_after},
+};
 use crate::{
     clock::{self, timed},
     story::Story,
@@ -22,7 +26,8 @@ pub(super) async fn cut(story: &mut Story, play: &mut Play) -> Result<()> {
         gate.edge.line.cut();
     }
     let guest = play.next_ticket()?;
-    let (answer, took) = timed(play.gates[0].scanner.scan(&guest.token)).await;
+    let scan = ScanId(clock::new_id());
+    let (answer, took) = timed(play.gates[0].scanner.scan_as(scan, &guest.token)).await;
     let answer = answer?;
     story.expect_in(
         "resync is tried, then a guest",
@@ -46,12 +51,16 @@ pub(super) async fn cut(story: &mut Story, play: &mut Play) -> Result<()> {
         format!("{} ms left", left.unwrap_or(0)),
     );
 
+    // The nodes know the core's time to some 100 ms: later than that, who was first is beyond doubt.
+    let first = decided_at(play, 0, scan).await?;
+    surely_after(play, first, 1).await?;
     let answer = play.gates[1].scanner.scan(&guest.token).await?;
     story.expect(
         "the same ticket at the other node (the known risk)",
         "Admit",
         answer.verdict.name(),
     );
+    play.twice = Some(guest.id.clone());
 
     let late = play.world.customer(300).await?;
     let late = late

@@ -1,6 +1,6 @@
 //! The core as a process of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use eventify_stack::Scope;
@@ -19,19 +19,23 @@ pub struct Core {
     pub url: String,
     /// Without a token.
     pub api: Api,
+    /// Its log.
+    pub log: PathBuf,
 }
 
 impl Core {
-    /// Makes keys, starts a core on a scope of the stack, and waits until it is ready.
+    /// Makes keys, starts a core on a scope of the stack, and waits until it is ready. `settings` go
+    /// over those that the stack asks for: `("FLEET__CODE_SECONDS", "60")`.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn start(scope: &Scope, folder: &Path) -> Result<Self> {
+    pub async fn start(scope: &Scope, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let executable = process::program("eventify-core")?;
         let keys = folder.join("keys");
         let keys = keys.to_str().context("a path that is no text")?;
         process::run(&executable, &["keys", "init", keys], &[]).await?;
-        let environment = environment(scope, keys);
+        let mut environment = environment(scope, keys);
+        environment.extend(settings.iter().map(|(key, value)| variable(key, *value)));
         let log = folder.join("core.log");
         let mut core = Process::start("eventify-core", &executable, &[], &environment, &log)?;
         let url = core
@@ -62,6 +66,7 @@ impl Core {
             process: core,
             url,
             api,
+            log,
         })
     }
 
@@ -71,6 +76,14 @@ impl Core {
     /// It does not end by itself, with success.
     pub async fn stop(self) -> Result<()> {
         self.process.stop().await
+    }
+
+    /// How many lines of its log say something.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub fn logged(&self, what: &str) -> Result<usize> {
+        process::logged(&self.log, what)
     }
 
     /// Its process id, while it runs.
@@ -124,6 +137,10 @@ fn environment(scope: &Scope, keys: &str) -> Vec<(String, String)> {
         ("FLEET__BROKER_AUTH_SECRET", BROKER_AUTH_SECRET.to_owned()),
     ]
     .into_iter()
-    .map(|(key, value)| (format!("EVENTIFY_CORE__{key}"), value))
+    .map(|(key, value)| variable(key, value))
     .collect()
+}
+
+fn variable(key: &str, value: impl Into<String>) -> (String, String) {
+    (format!("EVENTIFY_CORE__{key}"), value.into())
 }

@@ -118,6 +118,15 @@ impl Customer {
     /// # Errors
     /// Anything that is not one of the outcomes.
     pub async fn pay(&self, reservation: &str, card: Card) -> Result<Outcome> {
+        let (order, secret) = self.check_out(reservation).await?;
+        self.pay_order(&order, &secret, card).await
+    }
+
+    /// Confirms a cart; gives the order and what the payment form needs.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn check_out(&self, reservation: &str) -> Result<(String, String)> {
         let confirm = format!("/reservations/{reservation}/confirm");
         let _: Value = self.api.post(&confirm, json!({})).await?;
         let order = self.order_of(reservation).await?;
@@ -126,13 +135,21 @@ impl Customer {
             .post("/payments/intents", json!({ "orderId": order }))
             .await?;
         let secret = text(&intent, "clientSecret")?;
-        let payment = self.stripe.pay(&secret, card).await?;
+        Ok((order, secret))
+    }
+
+    /// Pays an order by card and waits for the end of the saga.
+    ///
+    /// # Errors
+    /// Anything that is not one of the outcomes.
+    pub async fn pay_order(&self, order: &str, secret: &str, card: Card) -> Result<Outcome> {
+        let payment = self.stripe.pay(secret, card).await?;
         if payment.needs_authentication() {
             self.stripe
-                .authenticate(&secret, card != Card::ThreeDSecureThenDeclined)
+                .authenticate(secret, card != Card::ThreeDSecureThenDeclined)
                 .await?;
         }
-        self.end_of(&order).await
+        self.end_of(order).await
     }
 
     /// The tickets of an order.

@@ -12,9 +12,13 @@ use eventify_protocol::{
     lan::{NodeStatus, PairingCode},
     verdict::Mode,
 };
-use eventify_stack::FaultProxy;
+use eventify_stack::{ClientIdentity, FaultProxy};
+use serde_json::Value;
 
-use super::process::{self, Process};
+use super::{
+    customer::text,
+    process::{self, Ending, Process},
+};
 use crate::{scanner::Scanner, wait};
 
 /// An enrolled node.
@@ -24,6 +28,7 @@ pub struct Edge {
     pub label: String,
     /// Its line to the broker.
     pub line: FaultProxy,
+    code: String,
     folder: PathBuf,
     config: PathBuf,
     executable: PathBuf,
@@ -62,6 +67,7 @@ impl Edge {
         let mut edge = Self {
             label: label.to_owned(),
             line,
+            code: code.to_owned(),
             config: folder.join("edge.toml"),
             folder,
             executable: process::program("eventify-edge")?,
@@ -80,7 +86,7 @@ impl Edge {
     /// It does not start.
     pub async fn start(&mut self) -> Result<()> {
         let config = self.config.to_str().context("a path that is no text")?;
-        let log = self.folder.join("edge.log");
+        let log = self.log();
         let arguments = ["--config", config, "run"];
         let process = Process::start(&self.label, &self.executable, &arguments, &[], &log)?;
         self.process = Some(process);
@@ -131,10 +137,43 @@ impl Edge {
         Scanner::pair(&code, scanner, seed).await
     }
 
+    /// The code that it has enrolled with.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// How many lines of its log say something.
+    ///
+    /// # Errors
+    /// The log can't be read.
+    pub fn logged(&self, what: &str) -> Result<usize> {
+        process::logged(&self.log(), what)
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("edge.log")
+    }
+
     /// Its settings file.
     #[must_use]
     pub fn config(&self) -> &Path {
         &self.config
+    }
+
+    /// Its certificate and key, from its data folder: with them anybody is this node to the broker.
+    ///
+    /// # Errors
+    /// It is not enrolled.
+    pub fn identity(&self) -> Result<ClientIdentity> {
+        let path = self.folder.join("data/identity.json");
+        let identity: Value = serde_json::from_slice(&std::fs::read(path)?)?;
+        Ok(ClientIdentity {
+            certificate: text(&identity, "certificateChain")?,
+            key: text(&identity, "privateKey")?,
+        })
     }
 
     /// `eventify-edge status --json`.
@@ -219,4 +258,20 @@ impl Edge {
         );
         std::fs::write(&self.config, text).context("writing the node's settings")
     }
+}
+
+/// How `eventify-edge enrol` ends on a machine of its own, which is then forgotten.
+///
+/// # Errors
+/// It can't be started.
+pub async fn try_to_enrol(folder: &Path, code: &str) -> Result<Ending> {
+    let machine = tempfile::tempdir_in(folder)?;
+    let data = machine.path().join("data").display().to_string();
+    let settings = [("EVENTIFY_EDGE__NODE__DATA_DIR".to_owned(), data)];
+    process::ending(
+        &process::program("eventify-edge")?,
+        &["enrol", code],
+        &settings,
+    )
+    .await
 }

@@ -12,7 +12,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use eventify_stack::{Scope, Stack, User};
+use eventify_stack::{ClientIdentity, MessageLine, Scope, Stack, User};
 
 use self::{
     claim::Claim, core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage,
@@ -39,7 +39,8 @@ pub struct World {
     pub core: Core,
     /// Where everything is left.
     pub folder: PathBuf,
-    scope: Scope,
+    /// The servers behind it.
+    pub scope: Scope,
     _claim: Claim,
 }
 
@@ -49,9 +50,17 @@ impl World {
     /// # Errors
     /// Something does not start.
     pub async fn start(folder: PathBuf) -> Result<Self> {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same with a core whose settings differ: `("FLEET__CODE_SECONDS", "60")`.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn start_with(folder: PathBuf, settings: &[(&str, &str)]) -> Result<Self> {
         let claim = Claim::take(&folder)?;
         let scope = Stack::shared().await?.scope().await?;
-        let core = Core::start(&scope, &folder).await?;
+        let core = Core::start(&scope, &folder, settings).await?;
         Ok(Self {
             core,
             folder,
@@ -98,6 +107,29 @@ impl World {
             .await
     }
 
+    /// Somebody who looks tickets up and checks guests in over the core's API.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn desk(&self) -> Result<Api> {
+        self.signed_in("desk-1", &["ADMIN"], &["ticket:checkin"])
+            .await
+    }
+
+    /// Where the broker takes nodes' connections.
+    #[must_use]
+    pub fn broker(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port))
+    }
+
+    /// A line to the broker for one node, on which single messages can be held.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn message_line(&self, node: &ClientIdentity) -> Result<MessageLine> {
+        Ok(self.scope.message_line(node).await?)
+    }
+
     /// A customer.
     ///
     /// # Errors
@@ -142,9 +174,9 @@ impl World {
         let office = self.office(stage).await?;
         let id = office.add_gate(name, &[&stage.performance]).await?;
         let label = format!("edge-{number}");
-        let code = office.announce_node(&label, &id).await?;
-        let broker = SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port));
-        let mut edge = Edge::enrol(&label, &code, &self.folder, broker, max_cache_age).await?;
+        let code = office.announce_node(&label, &id).await?.code;
+        let mut edge =
+            Edge::enrol(&label, &code, &self.folder, self.broker(), max_cache_age).await?;
         edge.becomes("its first snapshot, with its gate", wait::START, |status| {
             !status.gates.is_empty()
         })

@@ -1,10 +1,20 @@
 //! Venue IT: gates, nodes, policy, reports.
 
 use anyhow::Result;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::customer::text;
 use crate::api::Api;
+
+/// An enrolment code.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Its text.
+    pub code: String,
+    /// From then on nobody can join with it.
+    pub expires_at: DateTime<Utc>,
+}
 
 /// A signed-in member of venue IT.
 #[derive(Clone, Debug)]
@@ -50,10 +60,13 @@ impl Office {
     ///
     /// # Errors
     /// The core refuses.
-    pub async fn announce_node(&self, label: &str, gate: &str) -> Result<String> {
+    pub async fn announce_node(&self, label: &str, gate: &str) -> Result<Code> {
         let node = json!({ "venueId": self.venue, "label": label, "gates": [gate] });
         let node: Value = self.api.post("/fleet/nodes", node).await?;
-        text(&node, "code")
+        Ok(Code {
+            code: text(&node, "code")?,
+            expires_at: text(&node, "codeExpiresAt")?.parse()?,
+        })
     }
 
     /// What the outages of the venue came to.

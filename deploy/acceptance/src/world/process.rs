@@ -175,6 +175,46 @@ pub async fn output(
         .with_context(|| format!("starting {}", executable.display()))
 }
 
+/// How a program ended.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// Its exit code; none if it was killed.
+    pub code: Option<i32>,
+    /// What it said, errors last.
+    pub said: String,
+}
+
+/// Runs a program that is expected to end by itself, soon.
+///
+/// # Errors
+/// It can't be started, or goes on.
+pub async fn ending(
+    executable: &Path,
+    arguments: &[&str],
+    environment: &[(String, String)],
+) -> Result<Ending> {
+    // What an operator sees who has asked for no traces.
+    let quiet = ("RUST_BACKTRACE".to_owned(), "0".to_owned());
+    let environment = [environment, &[quiet]].concat();
+    let ending = output(executable, arguments, &environment);
+    let ended = tokio::time::timeout(START_LIMIT, ending).await;
+    let output = ended.with_context(|| format!("{} goes on", executable.display()))??;
+    let said = [output.stdout, output.stderr].concat();
+    Ok(Ending {
+        code: output.status.code(),
+        said: String::from_utf8_lossy(&said).into_owned(),
+    })
+}
+
+/// How many lines of a log say something.
+///
+/// # Errors
+/// The log can't be read.
+pub fn logged(log: &Path, what: &str) -> Result<usize> {
+    let text = std::fs::read_to_string(log)?;
+    Ok(text.lines().filter(|line| line.contains(what)).count())
+}
+
 fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")

@@ -1,0 +1,199 @@
+//! At a node's LAN API.
+
+use anyhow::Result;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::SigningKey;
+use eventify_protocol::{ids::ScanId, lan::PairingRequest};
+use reqwest::Method;
+use serde_json::json;
+
+use super::{NAME, Refusals};
+use crate::{clock, scanner::Scanner, scenes::Play, story::Story};
+
+const SCANS: &str = "/v1/scans";
+/// Over the largest body that a node takes.
+const TOO_LARGE_BYTES: usize = 5 * 1024;
+
+pub(super) async fn refuses(
+    story: &mut Story,
+    play: &mut Play,
+    refusals: &mut Refusals,
+) -> Result<()> {
+    story.part("at a node's API");
+    for gate in &mut play.gates {
+        gate.scanner.refresh().await?;
+    }
+    bodies(story, &play.gates[0].scanner, refusals).await?;
+    callers(story, play, refusals).await?;
+    ids(story, play, refusals).await
+}
+
+fn scan(token: &str, gate: &str) -> Vec<u8> {
+    let body = json!({ "scanId": clock::new_id(), "gateId": gate, "token": token });
+    body.to_string().into_bytes()
+}
+
+async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -> Result<()> {
+    let gate = scanner.gate.to_string();
+    let unknown = json!({ "scanId": clock::new_id(), "gateId": gate, "token": "", "holder": NAME });
+    let kind = json!({ "scanId": NAME, "gateId": gate, "token": "" });
+    let malformed = "400 malformed_json";
+    for (what, body, expected) in [
+        ("JSON that breaks off", b"{\"scanId\":".to_vec(), malformed),
+        ("bytes that are no text", vec![0xff; 64], malformed),
+        (
+            "an unknown field",
+            unknown.to_string().into_bytes(),
+            malformed,
+        ),
+        (
+            "an id that is none",
+            kind.to_string().into_bytes(),
+            malformed,
+        ),
+        (
+            "a body too large",
+            vec![b' '; TOO_LARGE_BYTES],
+            "413 body_too_large",
+        ),
+    ] {
+        let reply = scanner
+            .send_raw(Method::POST, SCANS, &body, |it| it)
+            .await?;
+        refusals.by_edge(story, what, expected, &reply);
+    }
+    let random: [u8; 200] = rand::random();
+    for (what, token) in [
+        ("a token of random bytes", hex::encode(random)),
+        (
+            "the same in the tickets' own alphabet",
+            format!("EV1:{}", hex::encode_upper(random)),
+        ),
+        (
+            "a token of 2,000 characters",
+            "EV1:".to_owned() + &"A".repeat(1_996),
+        ),
+        ("an empty token", String::new()),
+        ("somebody's name", NAME.to_owned()),
+    ] {
+        let answer = scanner.scan(&token).await?;
+        story.expect(what, "Unreadable", answer.verdict.name());
+    }
+    let reply = scanner.send_raw(Method::PUT, SCANS, b"", |it| it).await?;
+    refusals.by_edge(
+        story,
+        "a method that the address lacks",
+        "405 method_not_allowed",
+        &reply,
+    );
+    let reply = scanner
+        .send_raw(Method::GET, "/v1/../identity.json", b"", |it| it)
+        .await?;
+    refusals.by_edge(story, "an address that is none", "404 not_found", &reply);
+    Ok(())
+}
+
+/// Who asks is not who may.
+async fn callers(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Result<()> {
+    let ticket = play.next_ticket()?;
+    let [north, south] = &play.gates;
+    let scanner = &north.scanner;
+    let body = scan(&ticket.token, &scanner.gate.to_string());
+    let reply = scanner.send_unsigned(Method::POST, SCANS, &body).await?;
+    refusals.by_edge(story, "a scan that nobody signed", "401 not_signed", &reply);
+    let other = scan(&ticket.token, &scanner.gate.to_string());
+    let changed = scanner
+        .send_raw(Method::POST, SCANS, &body, |it| it.body(other))
+        .await?;
+    refusals.by_edge(
+        story,
+        "a signature of another scan",
+        "401 signature_invalid",
+        &changed,
+    );
+    for (what, caller, expected) in [
+        (
+            "somebody without the scanner's key",
+            scanner.with_key([99; 32]),
+            "401 signature_invalid",
+        ),
+        (
+            "a scanner of the other node",
+            south.scanner.at_node_of(scanner),
+            "401 scanner_unknown",
+        ),
+        (
+            "an access token of nonsense",
+            scanner.with_access("nonsense"),
+            "401 token_expired",
+        ),
+    ] {
+        let reply = caller.send_raw(Method::POST, SCANS, &body, |it| it).await?;
+        refusals.by_edge(story, what, expected, &reply);
+    }
+    let body = scan(&ticket.token, &south.id);
+    let reply = scanner
+        .send_raw(Method::POST, SCANS, &body, |it| it)
+        .await?;
+    refusals.by_edge(
+        story,
+        "a scan for the other node's gate",
+        "403 gate_not_allowed",
+        &reply,
+    );
+    let request = PairingRequest {
+        code: "nonsense".to_owned(),
+        public_key: URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&[99; 32]).verifying_key()),
+        label: NAME.to_owned(),
+    };
+    let body = serde_json::to_vec(&request)?;
+    let reply = scanner
+        .send_unsigned(Method::POST, "/v1/pairings", &body)
+        .await?;
+    refusals.by_edge(
+        story,
+        "a pairing code that nobody gave",
+        "403 pairing_code_unknown",
+        &reply,
+    );
+    play.unused.push(ticket);
+    Ok(())
+}
+
+/// A scan that was heard before.
+async fn ids(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Result<()> {
+    let (first, second) = (play.next_ticket()?, play.next_ticket()?);
+    let scanner = &play.gates[0].scanner;
+    let scan = ScanId(clock::new_id());
+    let admitted = scanner.scan_as(scan, &first.token).await?;
+    story.expect(
+        "a good scan between all that",
+        "Admit",
+        admitted.verdict.name(),
+    );
+    // Ed25519 and a body that is the same: to the byte what was sent before.
+    let replayed = scanner.scan_as(scan, &first.token).await?;
+    let told = format!(
+        "{}, repeated: {}",
+        replayed.verdict.name(),
+        replayed.repeated
+    );
+    story.expect(
+        "the same request, recorded and sent again",
+        "Admit, repeated: true",
+        told,
+    );
+    let body = json!({ "scanId": scan, "gateId": scanner.gate, "token": second.token });
+    let body = body.to_string().into_bytes();
+    let reply = scanner
+        .send_raw(Method::POST, SCANS, &body, |it| it)
+        .await?;
+    refusals.by_edge(
+        story,
+        "its id with another ticket",
+        "409 scan_id_conflict",
+        &reply,
+    );
+    play.unused.push(second);
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! From somebody who says to be the payment provider.
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_stack::Card;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::Refusals;
+use crate::{
+    api::Reply,
+    clock,
+    scenes::Play,
+    story::Story,
+    world::customer::{Outcome, Wish, text},
+};
+
+/// Places that are sold here.
+pub(super) const SOLD: u64 = 1;
+
+pub(super) async fn refuses(
+    story: &mut Story,
+    play: &mut Play,
+    refusals: &mut Refusals,
+) -> Result<()> {
+    story.part("in the payment provider's name");
+    let customer = play.world.customer(401).await?;
+    let cart = customer.hold(&play.stage, &Wish::Standing(1), None).await?;
+    let cart = cart.context("a place in the standing zone")?;
+    let (order, secret) = customer.check_out(&cart).await?;
+    let declined = declined(&secret);
+    let (key, now) = (play.world.scope.stripe.webhook_secret.clone(), clock::now());
+
+    let reply = tell(play, &declined, None).await?;
+    refusals.by_core(
+        story,
+        "a webhook without a signature",
+        "400 invalid_webhook",
+        &reply,
+    );
+    let forged = signature("whsec_somebody_elses", &declined, now);
+    let reply = tell(play, &declined, Some(&forged)).await?;
+    refusals.by_core(
+        story,
+        "one with a forged signature",
+        "400 invalid_webhook",
+        &reply,
+    );
+    let old = signature(&key, &declined, now - TimeDelta::minutes(10));
+    let reply = tell(play, &declined, Some(&old)).await?;
+    refusals.by_core(
+        story,
+        "one recorded ten minutes ago",
+        "400 invalid_webhook",
+        &reply,
+    );
+    let nonsense = b"{\"id\": 7}".to_vec();
+    let signed = signature(&key, &nonsense, now);
+    let reply = tell(play, &nonsense, Some(&signed)).await?;
+    refusals.by_core(story, "one that is no event", "400 invalid_webhook", &reply);
+
+    let bought = customer.pay_order(&order, &secret, Card::Good).await?;
+    let Outcome::Tickets(tickets) = bought else {
+        anyhow::bail!("no ticket: {bought:?}");
+    };
+    story.expect("the order is paid all the same, tickets", 1, tickets.len());
+    for what in ["\"declined\", which comes too late", "and comes twice"] {
+        let signed = signature(&key, &declined, clock::now());
+        let reply = tell(play, &declined, Some(&signed)).await?;
+        story.expect(what, 200, reply.status.as_u16());
+    }
+    let seen: Value = customer.api.get(&format!("/orders/{order}")).await?;
+    story.expect("the order stays", "paid", text(&seen, "status")?);
+    play.unused.extend(tickets);
+    Ok(())
+}
+
+async fn tell(play: &Play, event: &[u8], signature: Option<&str>) -> Result<Reply> {
+    let signature = signature.map(|signature| ("stripe-signature", signature));
+    let headers: Vec<_> = signature.into_iter().collect();
+    let core = &play.world.core.api;
+    core.send_raw(Method::POST, "/webhooks/psp", &headers, event.to_vec())
+        .await
+}
+
+/// An event that says that a card was declined.
+fn declined(client_secret: &str) -> Vec<u8> {
+    let intent = client_secret.split("_secret").next().unwrap_or_default();
+    let object = json!({
+        "id": intent, "object": "payment_intent", "status": "requires_payment_method",
+        "amount": 2900, "currency": "eur", "client_secret": client_secret, "metadata": {},
+        "last_payment_error": { "code": "card_declined" },
+    });
+    let event = json!({
+        "id": format!("evt_{}", clock::new_id().simple()), "object": "event",
+        "type": "payment_intent.payment_failed", "data": { "object": object },
+    });
+    event.to_string().into_bytes()
+}
+
+/// `Stripe-Signature`, as the provider makes it.
+fn signature(secret: &str, body: &[u8], at: DateTime<Utc>) -> String {
+    let time = at.timestamp().to_string();
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length is taken");
+    mac.update(time.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
+}
