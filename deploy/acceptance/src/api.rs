@@ -4,16 +4,14 @@ use std::{fmt, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow};
 use eventify_protocol::error::ErrorBody;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header::RETRY_AFTER};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::clock;
 
-/// A core that says `503` is asked again, as it asks to be, this often.
-const ATTEMPTS: u32 = 6;
-/// The pause before that, growing.
-const PAUSE: Duration = Duration::from_millis(250);
+/// A core that says `Retry-After` is asked so often.
+const ATTEMPTS: u32 = 10;
 /// No call of the story takes longer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -32,6 +30,8 @@ pub struct Reply {
     pub status: StatusCode,
     /// The body, `null` if it was empty or no JSON.
     pub body: Value,
+    /// When to ask again, if that helps (RFC 9110 section 10.2.3, in seconds).
+    pub retry_after: Option<Duration>,
 }
 
 /// A status that was not expected, with the error body's words.
@@ -82,8 +82,8 @@ impl Api {
         }
     }
 
-    /// Sends a request and gives whatever comes back; again, under the same idempotency key, while
-    /// the core says that it can't answer just now.
+    /// Sends a request and gives whatever comes back; again, under the same idempotency key, as
+    /// long as the core asks for that by `Retry-After`.
     ///
     /// # Errors
     /// No answer came.
@@ -92,10 +92,10 @@ impl Api {
         let mut attempt = 1;
         loop {
             let reply = self.send_once(&method, path, body, &key).await?;
-            if reply.status != StatusCode::SERVICE_UNAVAILABLE || attempt == ATTEMPTS {
+            let Some(pause) = reply.retry_after.filter(|_| attempt < ATTEMPTS) else {
                 return Ok(reply);
-            }
-            tokio::time::sleep(PAUSE * attempt).await;
+            };
+            tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
@@ -213,9 +213,15 @@ impl Reply {
     /// It breaks off.
     pub async fn of(answer: reqwest::Response) -> Result<Self> {
         let status = answer.status();
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs);
         let bytes = answer.bytes().await?;
         Ok(Self {
             status,
+            retry_after,
             body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
         })
     }
