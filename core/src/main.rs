@@ -1,13 +1,15 @@
 //! `eventify-core`: runs the roles that the configuration names, or reads dead letter queues.
+//!
+//! Exit codes: 0 done, 1 not done (the message says why), 2 wrong usage, 78 a setting is wrong.
 
-use std::path::PathBuf;
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use eventify_core::app;
 use eventify_core::bus::{Bus, dead_letters};
 use eventify_core::clock::Clock;
-use eventify_core::config::Config;
+use eventify_core::config::{Config, ConfigError};
 use eventify_core::interference::Interference;
 use eventify_core::keys::Lifetime;
 use eventify_core::{context, telemetry};
@@ -92,7 +94,22 @@ enum Dlq {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+/// `EX_CONFIG` of `sysexits.h`: starting again does not help.
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nowhere left to say that nothing can be said.
+            drop(writeln!(std::io::stderr(), "eventify-core: {error:#}"));
+            let is_config = error.downcast_ref::<ConfigError>().is_some();
+            ExitCode::from(if is_config { EXIT_CONFIG } else { 1 })
+        }
+    }
+}
+
+fn start() -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
@@ -217,7 +234,6 @@ async fn dead_letter_queues(config: Config, act: Dlq) -> anyhow::Result<()> {
 }
 
 fn print(line: &str) -> anyhow::Result<()> {
-    use std::io::Write;
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use super::stopped;
 use crate::{scenes::Play, story::Story, world::process};
 
-/// What the edge ends with when a setting is wrong (`EX_CONFIG`).
+/// What both end with when a setting is wrong (`EX_CONFIG`).
 const EXIT_CONFIG: i32 = 78;
 
 pub(super) async fn stops_the_start(story: &mut Story, play: &Play) -> Result<()> {
@@ -37,7 +37,13 @@ pub(super) async fn stops_the_start(story: &mut Story, play: &Play) -> Result<()
     ] {
         let variable = (format!("EVENTIFY_CORE__{name}"), value.to_owned());
         let ended = process::ending(&core, &["run"], &[variable]).await?;
-        stopped(story, &format!("core, {name}={value}"), 1, names, &ended);
+        stopped(
+            story,
+            &format!("core, {name}={value}"),
+            EXIT_CONFIG,
+            names,
+            &ended,
+        );
         let secret = ended.said.contains("secret");
         story.holds(
             "and no password in it",
