@@ -107,6 +107,8 @@ fn a_deletion_is_an_entry_and_keeps_its_version() {
         (head, 1),
         "an old entry does not bring it back"
     );
+    let (after, dropped) = store.write(head, vec![entry(1, 2, true), entry(1, 2, false)]);
+    assert_eq!((after, dropped), (head, 2), "nor does one as old");
 }
 
 fn known() -> Known {

@@ -9,7 +9,7 @@ use eventify_protocol::{
 };
 use eventify_sync::core::{
     ConflictKind,
-    journal::{Accepted, Refused, accept, overlap},
+    journal::{Accepted, Refused, accept, answer, overlap},
     report::{Gap, Report},
 };
 use uuid::Uuid;
@@ -147,6 +147,25 @@ fn another_row_in_the_same_place_is_a_fork() {
 }
 
 #[test]
+fn only_a_node_with_another_chain_is_shown_what_is_stored() {
+    let rows = ten();
+    let (stored, acknowledged) = (Some(rows[7].head()), Some(rows[3].head()));
+    let told = |refused| answer(&refused, stored, acknowledged, FIRST);
+    // One that has the chain goes on from what was acknowledged: the rest comes again.
+    assert_eq!(told(Refused::Future { from: 9, held: 8 }), rows[3].head());
+    assert_eq!(told(Refused::BrokenChain { seq: 2 }), rows[3].head());
+    assert_eq!(told(Refused::Fork { seq: 8 }), rows[7].head());
+    assert_eq!(told(Refused::UnknownIncarnation), rows[7].head());
+    let of_another = answer(
+        &Refused::BrokenChain { seq: 1 },
+        stored,
+        acknowledged,
+        SECOND,
+    );
+    assert_eq!(of_another, JournalHead::empty(SECOND));
+}
+
+#[test]
 fn a_new_file_must_name_the_one_held() {
     let old = ten();
     let heir = chain(SECOND, Some(old[9].head()), 300, &[Verdict::Revoked]);
@@ -156,6 +175,11 @@ fn a_new_file_must_name_the_one_held() {
     assert!(
         offer(&old, &behind).is_ok(),
         "rows of the old file may have been lost"
+    );
+    let elsewhere = chain(SECOND, Some(JournalHead::empty(SECOND)), 300, &[]);
+    assert!(
+        matches!(offer(&old, &elsewhere), Err(Refused::UnknownIncarnation)),
+        "it names another file than the one held"
     );
     let stranger = chain(SECOND, None, 300, &[]);
     assert!(matches!(

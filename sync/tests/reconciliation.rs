@@ -2,7 +2,7 @@
 
 mod counter;
 
-use counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2};
+use counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3};
 use eventify_protocol::{time::CoreInterval, time::CoreTime, verdict::Verdict};
 use eventify_sync::core::{ConflictKind, reconcile::Class};
 
@@ -187,6 +187,101 @@ fn overlapping_times_leave_the_order_unknown_in_either_order() {
             Class::OrderUnknown
         );
         core.expect_conflicts(&[(rows[1].0.scan, ConflictKind::OrderUnknown)]);
+        assert!(core.standing.order_unknown(), "it stands on both");
+    }
+}
+
+#[test]
+fn a_certain_order_is_unknown_on_neither() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_2, GATE_2);
+    core.journal(&s1, ADMIT, span(100, 140));
+    assert!(!core.standing.order_unknown(), "nobody else");
+    core.journal(&s2, ADMIT, span(150, 190));
+    assert!(!core.standing.order_unknown());
+}
+
+#[test]
+fn an_order_that_was_unknown_is_known_when_one_before_both_arrives() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_2, GATE_2);
+    let s0 = core.new_scan(NODE_3, GATE_2);
+    core.journal(&s1, ADMIT, span(100, 200));
+    core.journal(&s2, ADMIT, span(150, 250));
+    assert_eq!(core.journal(&s0, ADMIT, span(50, 90)), Class::Admitted);
+    assert_eq!(core.check_in().scan, s0.scan);
+    let double = ConflictKind::DoubleEntry;
+    core.expect_conflicts(&[(s2.scan, double), (s1.scan, double)]);
+    assert!(!core.standing.order_unknown());
+}
+
+#[test]
+fn one_who_takes_the_place_may_still_not_be_the_first() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_2, GATE_2);
+    let s0 = core.new_scan(NODE_3, GATE_2);
+    core.journal(&s1, ADMIT, span(100, 200));
+    core.journal(&s2, ADMIT, span(50, 250));
+    assert_eq!(core.journal(&s0, ADMIT, span(40, 90)), Class::OrderUnknown);
+    assert_eq!(core.check_in().scan, s0.scan);
+    core.expect_conflicts(&[
+        (s2.scan, ConflictKind::OrderUnknown),
+        (s1.scan, ConflictKind::DoubleEntry),
+    ]);
+    assert!(core.standing.order_unknown());
+}
+
+#[test]
+fn an_unknown_order_ends_when_one_of_both_was_never_shown() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_2, GATE_2);
+    core.journal(&s1, ADMIT, span(100, 200));
+    core.journal(&s2, ADMIT, span(150, 250));
+    core.voided(&s1);
+    assert_eq!(core.check_in().scan, s2.scan);
+    core.expect_conflicts(&[]);
+    assert!(!core.standing.order_unknown());
+}
+
+#[test]
+fn the_order_of_two_in_one_journal_is_known_when_both_rows_are_there() {
+    // The core has answered S2; gate 1 shows S1 by itself, and S2 later.
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_1, GATE_2);
+    assert_eq!(core.scan(&s2, 100), ADMIT);
+    assert_eq!(core.journal(&s1, ADMIT, span(90, 120)), Class::OrderUnknown);
+    assert_eq!(core.journal(&s2, ADMIT, span(95, 130)), Class::DoubleEntry);
+    assert_eq!(core.check_in().scan, s1.scan, "its row comes first");
+    core.expect_conflicts(&[(s2.scan, ConflictKind::DoubleEntry)]);
+}
+
+#[test]
+fn one_who_replaces_an_answer_nobody_saw_does_not_come_before_a_guest_let_in_since() {
+    for (online, at) in [(true, 300), (false, 300)] {
+        let mut core = Counter::new();
+        let s1 = core.new_scan(NODE_1, GATE_1);
+        let s2 = core.new_scan(NODE_2, GATE_2);
+        assert_eq!(core.scan(&s1, 100), ADMIT);
+        assert_eq!(core.journal(&s2, ADMIT, span(150, 190)), Class::DoubleEntry);
+        let again = core.new_scan(NODE_1, GATE_1).replacing(&s1);
+        if online {
+            let Verdict::AlreadyUsed { first } = core.scan(&again, at) else {
+                panic!("the ticket has let somebody in");
+            };
+            assert_eq!((first.gate, first.confirmed), (GATE_2, true));
+            core.journal(&s1, Verdict::TryAgain, span(110, 120));
+            core.expect_conflicts(&[]);
+        } else {
+            let class = core.journal(&again, ADMIT, span(at, at + 20));
+            assert_eq!(class, Class::DoubleEntry);
+            core.expect_conflicts(&[(again.scan, ConflictKind::DoubleEntry)]);
+        }
+        assert_eq!(core.check_in().scan, s2.scan, "the first who was let in");
     }
 }
 
@@ -303,4 +398,97 @@ fn an_id_with_other_content_is_an_error_and_changes_nothing() {
     elsewhere.gate = GATE_2;
     assert!(core.try_scan(&elsewhere, 110).is_err());
     assert_eq!(core.standing, before);
+}
+
+#[test]
+fn an_entry_that_somebody_was_shown_is_replaced_by_nobody() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.scan(&s1, 100), ADMIT);
+    core.journal(&s1, ADMIT, span(90, 120));
+    let again = core.new_scan(NODE_1, GATE_1).replacing(&s1);
+    assert!(is_used(&core.scan(&again, 200), true));
+    core.forget_scans();
+    assert_eq!(
+        core.journal(&again, ADMIT, span(190, 220)),
+        Class::DoubleEntry
+    );
+    assert_eq!(core.check_in().scan, s1.scan);
+}
+
+#[test]
+fn only_the_scan_that_is_named_is_replaced() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let other = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.scan(&s1, 100), ADMIT);
+    let again = core.new_scan(NODE_1, GATE_1).replacing(&other);
+    assert!(is_used(&core.scan(&again, 200), false));
+    assert_eq!(core.check_in().scan, s1.scan);
+}
+
+#[test]
+fn a_refusal_shown_later_takes_no_entry_back_that_was_shown() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.scan(&s1, 100), ADMIT);
+    core.journal(&s1, ADMIT, span(90, 120));
+    core.journal(&s1, Verdict::TryAgain, span(130, 140));
+    assert_eq!(core.check_in().scan, s1.scan);
+    assert!(core.check_in().is_confirmed());
+}
+
+#[test]
+fn only_the_node_itself_takes_its_admission_back() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    core.journal(&s1, ADMIT, span(100, 140));
+    let mut pretended = s1.clone();
+    pretended.node = NODE_2;
+    core.voided(&pretended);
+    assert_eq!(core.check_in().scan, s1.scan);
+}
+
+#[test]
+fn an_answer_that_was_replaced_no_longer_stands() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.scan(&s1, 100), ADMIT);
+    let again = core.new_scan(NODE_1, GATE_1).replacing(&s1);
+    assert_eq!(core.scan(&again, 150), ADMIT);
+    assert!(is_used(&core.scan(&s1, 200), false), "the old scan, late");
+    assert_eq!(core.check_in().scan, again.scan);
+}
+
+#[test]
+fn what_was_shown_is_answered_not_what_the_core_had_said() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_2, GATE_2);
+    assert_eq!(core.scan(&s2, 100), ADMIT);
+    assert!(is_used(&core.scan(&s1, 110), false));
+    core.journal(&s1, ADMIT, span(111, 150));
+    assert_eq!(core.scan(&s1, 200), ADMIT, "the guest is inside");
+}
+
+#[test]
+fn the_same_id_from_another_gate_is_another_guest() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    core.journal(&s1, ADMIT, span(90, 120));
+    let mut elsewhere = s1.clone();
+    (elsewhere.node, elsewhere.gate) = (NODE_2, GATE_2);
+    assert_eq!(
+        core.journal(&elsewhere, ADMIT, span(150, 190)),
+        Class::DoubleEntry
+    );
+    assert_eq!(core.check_in().gate, GATE_1);
+}
+
+#[test]
+fn nothing_false_is_said_of_a_ticket_that_was_lost() {
+    let mut core = Counter::new();
+    core.lost = true;
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.scan(&s1, 100), Verdict::TryAgain);
 }

@@ -7,7 +7,7 @@ use eventify_protocol::{
     verdict::{FirstEntry, Verdict},
 };
 
-use super::{CheckIn, Effect, Evidence, ScanRecord, Standing};
+use super::{CheckIn, Effect, Evidence, ScanRecord, Standing, standing::first_of};
 use crate::{
     rules::Entitlement,
     token::{SignedTicket, TokenCheck},
@@ -37,7 +37,8 @@ pub struct Request<'a> {
 pub struct Held<'a> {
     /// The scan id, if it was seen before, in a `Scan` or in a journal.
     pub scan: Option<&'a ScanRecord>,
-    /// The ticket that the token names; none if there is no such ticket.
+    /// The ticket that the token names; none if there is no such ticket. Of its conflicts those of
+    /// this scan are needed, and all if the scan replaces others.
     pub ticket: Option<(&'a Entitlement, &'a Standing)>,
     /// The gate, if it is one of the node's.
     pub gate: Option<&'a GateEntry>,
@@ -141,11 +142,17 @@ fn enter(
             verdict: Verdict::Admit,
             effect: Some(Effect::Insert(entry)),
         },
-        Some(earlier) if request.replaces(earlier) => Decided {
-            verdict: Verdict::Admit,
-            effect: Some(Effect::Move {
-                from: earlier.scan,
-                to: entry,
+        Some(earlier) if request.replaces(earlier) => match request.let_in_beside(standing) {
+            None => Decided {
+                verdict: Verdict::Admit,
+                effect: Some(Effect::Move {
+                    from: earlier.scan,
+                    to: entry,
+                }),
+            },
+            // The answer that nobody saw goes with its journal row; until then it keeps the place.
+            Some(other) => refuse(Verdict::AlreadyUsed {
+                first: other.first_entry(),
             }),
         },
         Some(earlier) => refuse(Verdict::AlreadyUsed {
@@ -165,6 +172,12 @@ impl Request<'_> {
     fn replaces(&self, entry: &CheckIn) -> bool {
         self.node.is_some_and(|node| entry.is_unconfirmed_of(node))
             && self.replaces.contains(&entry.scan)
+    }
+
+    /// The guest who was let in beside the answer that this scan replaces, if one was.
+    fn let_in_beside<'s>(&self, standing: &'s Standing) -> Option<&'s CheckIn> {
+        let others = standing.conflicts.iter().map(|conflict| &conflict.entry);
+        first_of(others.filter(|entry| !self.replaces(entry)))
     }
 
     fn entry(&self, at: CoreInterval) -> CheckIn {

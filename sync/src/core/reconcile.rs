@@ -11,7 +11,10 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 
-use super::{CheckIn, Conflict, ConflictKind, Effect, Evidence, Place, ScanRecord, Standing};
+use super::{
+    CheckIn, Conflict, ConflictKind, Effect, Evidence, Place, ScanRecord, Standing,
+    standing::{Order, first_of},
+};
 
 /// What is known of a moment of which a node could prove nothing: 1970 to 9999.
 const ANY_TIME: CoreInterval = CoreInterval {
@@ -47,7 +50,7 @@ pub enum Class {
     Admitted,
     /// The guest was let in beside another one, who was first.
     DoubleEntry,
-    /// The guest was let in beside another one; it is unknown who was first.
+    /// The guest was let in beside another one; it is unknown who was first. So stand both.
     OrderUnknown,
     /// The guest was let in with a ticket that the core does not have (lost by a failover).
     UnknownTicket,
@@ -109,48 +112,62 @@ fn shown(row: &Row<'_>, record: Option<&ScanRecord>, standing: &Standing) -> Out
     }
     let mut effects = forgotten(row, standing);
     let entry = row.entry();
-    let class = match &standing.check_in {
-        None => {
-            effects.push(Effect::Insert(entry));
-            Class::Admitted
-        }
-        Some(held) if held.scan == scan && same => {
-            effects.push(Effect::Confirm { scan, place });
-            Class::Admitted
-        }
-        Some(held) if row.replaces(held) => {
-            effects.push(Effect::Move {
-                from: held.scan,
-                to: entry,
-            });
-            Class::Admitted
-        }
+    effects.push(match &standing.check_in {
+        None => Effect::Insert(entry),
+        Some(held) if held.scan == scan && same => Effect::Confirm { scan, place },
+        Some(held) if row.replaces(held) => Effect::Move {
+            from: held.scan,
+            to: entry,
+        },
         Some(_) if same && standing.conflict(scan).is_some() => {
-            effects.push(Effect::ConfirmConflict { scan, place });
-            Class::DoubleEntry
+            Effect::ConfirmConflict { scan, place }
         }
-        Some(held) => beside(entry, held, &mut effects),
-    };
+        Some(held) => Effect::AddConflict(Conflict {
+            entry,
+            kind: match held.order(&entry) {
+                Order::First => ConflictKind::DoubleEntry,
+                Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
+            },
+        }),
+    });
+    let after = put_in_order(standing, &mut effects);
+    let class = class_of(place, &after);
     Outcome { class, effects }
 }
 
-/// Two guests were let in with one ticket.
-fn beside(entry: CheckIn, held: &CheckIn, effects: &mut Vec<Effect>) -> Class {
-    match order(&entry, held) {
-        Order::First => {
-            effects.extend([Effect::Demote { scan: held.scan }, Effect::Insert(entry)]);
-            Class::Admitted
+/// Whoever was certainly first takes the check-in's place: the row's own entry that comes late, or
+/// one that the row shows to have been before it, now that both stand in one journal.
+fn put_in_order(standing: &Standing, effects: &mut Vec<Effect>) -> Standing {
+    let mut after = standing.clone();
+    for effect in effects.iter() {
+        after.apply(effect);
+    }
+    let displaced = after.check_in.zip(after.earlier_than_check_in().copied());
+    if let Some((second, first)) = displaced {
+        let swap = [
+            Effect::Demote { scan: second.scan },
+            Effect::Promote { scan: first.scan },
+        ];
+        for effect in swap {
+            after.apply(&effect);
+            effects.push(effect);
         }
-        Order::Second => {
-            let kind = ConflictKind::DoubleEntry;
-            effects.push(Effect::AddConflict(Conflict { entry, kind }));
-            Class::DoubleEntry
-        }
-        Order::Unknown => {
-            let kind = ConflictKind::OrderUnknown;
-            effects.push(Effect::AddConflict(Conflict { entry, kind }));
-            Class::OrderUnknown
-        }
+    }
+    after
+}
+
+/// How the entry stands that this row confirms.
+fn class_of(place: Place, standing: &Standing) -> Class {
+    let is_rows = |entry: &CheckIn| entry.evidence == Evidence::Journal(place);
+    let beside = standing
+        .conflicts
+        .iter()
+        .find(|conflict| is_rows(&conflict.entry));
+    match beside.map(|conflict| conflict.kind) {
+        Some(ConflictKind::DoubleEntry) => Class::DoubleEntry,
+        Some(ConflictKind::OrderUnknown) => Class::OrderUnknown,
+        None if standing.order_unknown() => Class::OrderUnknown,
+        None => Class::Admitted,
     }
 }
 
@@ -171,11 +188,7 @@ fn forgotten(row: &Row<'_>, standing: &Standing) -> Vec<Effect> {
 fn never_shown(standing: &Standing, scan: ScanId, ends: impl Fn(&CheckIn) -> bool) -> Vec<Effect> {
     let goes = |entry: &CheckIn| entry.scan == scan && ends(entry);
     if standing.check_in.is_some_and(|check_in| goes(&check_in)) {
-        let next = standing
-            .conflicts
-            .iter()
-            .map(|conflict| &conflict.entry)
-            .reduce(|a, b| if order(b, a) == Order::First { b } else { a });
+        let next = first_of(standing.conflicts.iter().map(|conflict| &conflict.entry));
         let promoted = next.map(|entry| Effect::Promote { scan: entry.scan });
         return [Effect::Free { scan }]
             .into_iter()
@@ -190,33 +203,6 @@ fn never_shown(standing: &Standing, scan: ScanId, ends: impl Fn(&CheckIn) -> boo
         .map(|_| Effect::DropConflict { scan })
         .into_iter()
         .collect()
-}
-
-#[derive(PartialEq, Eq)]
-enum Order {
-    First,
-    Second,
-    Unknown,
-}
-
-/// Who was first: by row within one journal, else by the intervals of core time.
-fn order(entry: &CheckIn, other: &CheckIn) -> Order {
-    if let (Evidence::Journal(a), Evidence::Journal(b)) = (entry.evidence, other.evidence)
-        && (a.node, a.incarnation) == (b.node, b.incarnation)
-    {
-        return if a.seq < b.seq {
-            Order::First
-        } else {
-            Order::Second
-        };
-    }
-    if entry.at.is_before(&other.at) {
-        Order::First
-    } else if other.at.is_before(&entry.at) {
-        Order::Second
-    } else {
-        Order::Unknown
-    }
 }
 
 impl Row<'_> {

@@ -18,11 +18,11 @@ use super::ConflictKind;
 pub struct Report {
     /// Different scan ids.
     pub scans: u64,
-    /// Guests let in whose entry counts.
+    /// Guests let in whose entry counts, and was the first.
     pub admitted: u64,
     /// Guests let in beside an earlier one.
     pub double_entries: u64,
-    /// Guests let in beside another one, order unknown.
+    /// Guests let in beside another one, order unknown: both of them.
     pub order_unknown: u64,
     /// Guests not let in, by the verdict's name.
     pub refused: BTreeMap<&'static str, u64>,
@@ -53,7 +53,9 @@ pub enum Gap {
 
 impl Report {
     /// Adds the rows of one node up, in the order of incarnations and rows. `conflict` says how a
-    /// scan that was shown `Admit` stands now; without one it is the check-in.
+    /// scan that was shown `Admit` stands now: without one it is the check-in, and was the first.
+    /// A check-in that may have been second stands as [`ConflictKind::OrderUnknown`], like the
+    /// other entry.
     #[must_use]
     pub fn of<'r>(
         rows: impl IntoIterator<Item = &'r SealedRow>,

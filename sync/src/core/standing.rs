@@ -70,8 +70,17 @@ pub struct Conflict {
 pub enum ConflictKind {
     /// It was later.
     DoubleEntry,
-    /// Their times overlap: it is unknown which of both was first.
+    /// Their times overlap: it is unknown which of both was first. The same then stands on the
+    /// check-in ([`Standing::order_unknown`]).
     OrderUnknown,
+}
+
+/// What can be said of two entries (`ADMISSION` 7.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    First,
+    Second,
+    Unknown,
 }
 
 /// What the core holds of one scan id.
@@ -162,6 +171,26 @@ impl CheckIn {
         !self.is_confirmed() && self.node == Some(node)
     }
 
+    /// Who was first: by row within one journal, else by the intervals of core time.
+    pub(super) fn order(&self, other: &Self) -> Order {
+        if let (Evidence::Journal(a), Evidence::Journal(b)) = (self.evidence, other.evidence)
+            && (a.node, a.incarnation) == (b.node, b.incarnation)
+        {
+            return if a.seq < b.seq {
+                Order::First
+            } else {
+                Order::Second
+            };
+        }
+        if self.at.is_before(&other.at) {
+            Order::First
+        } else if other.at.is_before(&self.at) {
+            Order::Second
+        } else {
+            Order::Unknown
+        }
+    }
+
     /// As it stands in the feed.
     #[must_use]
     pub fn used_by(&self) -> UsedBy {
@@ -193,8 +222,43 @@ impl Standing {
             .find(|conflict| conflict.entry.scan == scan)
     }
 
-    /// Carries out one change; one that names what is not there changes nothing.
+    /// Whether it can't be said that the check-in was the first entry of its passage: then
+    /// `order_unknown` stands on it as on the entries that may have been (`ADMISSION` 7.2).
+    #[must_use]
+    pub fn order_unknown(&self) -> bool {
+        self.conflicts
+            .iter()
+            .any(|conflict| conflict.kind == ConflictKind::OrderUnknown)
+    }
+
+    /// The conflicting entry that was certainly before the check-in, if one was; of several the
+    /// first.
+    pub(super) fn earlier_than_check_in(&self) -> Option<&CheckIn> {
+        let check_in = self.check_in.as_ref()?;
+        first_of(
+            self.conflicts
+                .iter()
+                .map(|conflict| &conflict.entry)
+                .filter(|entry| entry.order(check_in) == Order::First),
+        )
+    }
+
+    /// Carries out one change; one that names what is not there changes nothing. How the conflicts
+    /// stand to the check-in is found anew: either may be another now, or be better known.
     pub fn apply(&mut self, effect: &Effect) {
+        self.carry_out(effect);
+        let Some(check_in) = self.check_in else {
+            return;
+        };
+        for conflict in &mut self.conflicts {
+            conflict.kind = match check_in.order(&conflict.entry) {
+                Order::First => ConflictKind::DoubleEntry,
+                Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
+            };
+        }
+    }
+
+    fn carry_out(&mut self, effect: &Effect) {
         match *effect {
             Effect::Insert(check_in) => {
                 debug_assert!(self.check_in.is_none(), "two check-ins in one passage");
@@ -246,4 +310,12 @@ impl Standing {
             }
         }
     }
+}
+
+/// The first of some entries, as far as that can be said.
+pub(super) fn first_of<'e>(entries: impl Iterator<Item = &'e CheckIn>) -> Option<&'e CheckIn> {
+    entries.reduce(|a, b| match b.order(a) {
+        Order::First => b,
+        Order::Second | Order::Unknown => a,
+    })
 }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 pub(crate) const NODE_1: NodeId = NodeId(Uuid::from_u128(0x11));
 pub(crate) const NODE_2: NodeId = NodeId(Uuid::from_u128(0x12));
+pub(crate) const NODE_3: NodeId = NodeId(Uuid::from_u128(0x13));
 pub(crate) const GATE_1: GateId = GateId(Uuid::from_u128(0x21));
 pub(crate) const GATE_2: GateId = GateId(Uuid::from_u128(0x22));
 
@@ -52,6 +53,8 @@ impl Pull {
 
 pub(crate) struct Counter {
     pub(crate) standing: Standing,
+    /// A failover has lost the ticket.
+    pub(crate) lost: bool,
     records: BTreeMap<ScanId, ScanRecord>,
     seqs: BTreeMap<NodeId, u64>,
     scans: u128,
@@ -61,6 +64,7 @@ impl Counter {
     pub(crate) fn new() -> Self {
         Self {
             standing: Standing::default(),
+            lost: false,
             records: BTreeMap::new(),
             seqs: BTreeMap::new(),
             scans: 0,
@@ -119,7 +123,7 @@ impl Counter {
         };
         let held = Held {
             scan: self.records.get(&pull.scan),
-            ticket: Some((&entitlement, &self.standing)),
+            ticket: (!self.lost).then_some((&entitlement, &self.standing)),
             gate: Some(&gate),
             now: CoreTime(now),
         };
