@@ -105,6 +105,11 @@ pub const STEPS: &[Step] = &[
     step(VENUE, "venue.updated", "fleet", "on_venue_updated", "the next one"),
     step(VENUE, "performance.cancelled", "fleet", "on_performance_cancelled", "nothing: what is cancelled stays so"),
     step(VENUE, "checkin.conflict", "fleet", "on_check_in_conflict", "nothing: what was shown happened"),
+    step(VENUE, "ticketing.scan.suspected", "fleet", "on_scan_suspected", "nothing: people look at it"),
+    step(VENUE, "ticketing.tickets.stated", "fleet", "on_tickets_stated", "the next one"),
+    step(VENUE, "fleet.tickets.questioned", "ticketing", "on_tickets_questioned", "nothing: it changes nothing"),
+    step(VENUE, "fleet.tickets.doubted", "ticketing", "on_tickets_doubted", "the ticket's next change"),
+    step(VENUE, "ticketing.tickets.restated", "fleet", "on_tickets_restated", "the ticket's next change"),
     step(VENUE, "node.enrolled", "ticketing", "on_node_enrolled", "node.revoked"),
     step(VENUE, "node.revoked", "ticketing", "on_node_revoked", "nothing: an instance id is never used again"),
 ];
@@ -144,6 +149,7 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "payment", state: "nothing heard", after_ms: 60_000, job: "reconcile_payments", then: "asked of the PSP" },
     Deadline { context: "payment", state: "refund pending", after_ms: 60_000, job: "drive_refunds", then: "asked of the PSP again" },
     Deadline { context: "ticketing", state: "paid, no tickets", after_ms: 10 * 60_000, job: "issue_missing", then: "issued, or ticket.issue.failed" },
+    Deadline { context: "ticketing", state: "not compared with the feed", after_ms: 24 * 3_600_000, job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
 ];
 
 /// Routing keys that a context's queue is bound to: its steps' and the blueprint's.

@@ -125,6 +125,27 @@ pub const ROUTES: &[Route] = &[
         "ticketing",
         "ticketing.checkin.conflict",
     ),
+    route(
+        "ticketing.scan.suspected",
+        "ticketing",
+        "ticketing.scan.suspected",
+    ),
+    route(
+        "ticketing.tickets.stated",
+        "ticketing",
+        "ticketing.tickets.stated",
+    ),
+    route(
+        "ticketing.tickets.restated",
+        "ticketing",
+        "ticketing.tickets.restated",
+    ),
+    route(
+        "fleet.tickets.questioned",
+        "fleet",
+        "fleet.tickets.questioned",
+    ),
+    route("fleet.tickets.doubted", "fleet", "fleet.tickets.doubted"),
     route("fleet.journal.accepted", "fleet", "fleet.journal.accepted"),
     route("gate.updated", "fleet", "fleet.gate.updated"),
     route("node.updated", "fleet", "fleet.node.updated"),

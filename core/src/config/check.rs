@@ -1,6 +1,6 @@
 //! Ranges: values that parse but can't work are refused at the start, not met at night.
 
-use super::{Config, ConfigError, ticketing};
+use super::{Config, ConfigError};
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     at_least(
@@ -41,24 +41,6 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     at_least("relay.batch", u64::from(config.relay.batch), 1)?;
     at_least("relay.poll_ms", config.relay.poll_ms, 1)?;
     at_least("process.roles", config.process.roles.len() as u64, 1)?;
-    for (key, minutes) in [
-        (
-            "ticketing.before_doors_minutes",
-            config.ticketing.before_doors_minutes,
-        ),
-        (
-            "ticketing.after_start_minutes",
-            config.ticketing.after_start_minutes,
-        ),
-    ] {
-        let fits = minutes <= ticketing::MAX_MARGIN_MINUTES;
-        require(
-            key,
-            minutes,
-            fits,
-            &format!("0 to {}", ticketing::MAX_MARGIN_MINUTES),
-        )?;
-    }
     let factor = config.jobs.interval_factor;
     require(
         "jobs.interval_factor",
@@ -86,6 +68,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     )?;
     super::fleet::check(config)?;
     super::sales::check(config)?;
+    super::ticketing::check(config)?;
     for (index, issuer) in config.auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{index}]");
         begins_with(

@@ -4,11 +4,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{GateId, IncarnationId, NodeId, PerformanceId, VenueId};
+use eventify_protocol::ids::{GateId, IncarnationId, NodeId, PerformanceId, TicketId, VenueId};
 use eventify_protocol::sync::{RowError, SealedRow};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::ticketing::events::TicketRange;
 
 /// A gate was made or changed. The aggregate's version counts up with each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -144,6 +146,56 @@ impl JournalAccepted {
     }
 }
 
+/// The venue's feed adds up to something else than ticketing has stated of a range of tickets: fleet
+/// asks for it ticket by ticket (ADMISSION 5.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsQuestioned {
+    /// Whose feed.
+    pub venue_id: VenueId,
+    /// The tickets that are asked for.
+    pub range: TicketRange,
+}
+
+/// The venue's feed holds these tickets otherwise than ticketing has stated, though it holds all
+/// that was committed before the statement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsDoubted {
+    /// Whose feed.
+    pub venue_id: VenueId,
+    /// The tickets.
+    pub tickets: Vec<TicketDoubt>,
+}
+
+/// One ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketDoubt {
+    /// Which.
+    pub ticket_id: TicketId,
+    /// What is doubted.
+    pub doubt: Doubt,
+    /// The version that the feed holds, if it holds one.
+    pub held_version: Option<u64>,
+}
+
+/// How the feed differs from what was stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// The feed does not have the ticket.
+    Missing,
+    /// It has an older version.
+    Older,
+    /// It has this version with other contents.
+    Altered,
+    /// It has a newer version: one of since then, or one that never was.
+    Newer,
+    /// It has a ticket that was not stated: issued since then, or never.
+    Unknown,
+}
+
 crate::domain_events! {
     GateUpdated: "gate.updated" of gate_id;
     NodeEnrolled: "node.enrolled" of node_id;
@@ -151,4 +203,6 @@ crate::domain_events! {
     NodeRevoked: "node.revoked" of node_id;
     NodeModeChanged: "node.mode_changed" of node_id;
     JournalAccepted: "fleet.journal.accepted" of batch_id;
+    TicketsQuestioned: "fleet.tickets.questioned" of venue_id;
+    TicketsDoubted: "fleet.tickets.doubted" of venue_id;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::support::until;
 use crate::world::{Node, Venue, contexts, hello, issue, performance, ticket};
 use eventify_core::cause::Cause;
 use eventify_core::interference::Interference;
@@ -20,9 +21,9 @@ use sha2::{Digest as _, Sha256};
 
 /// A replica as a node builds it.
 #[derive(Debug, Default)]
-struct Replica {
-    position: u64,
-    rows: BTreeMap<Subject, FeedEntry>,
+pub(crate) struct Replica {
+    pub(crate) position: u64,
+    pub(crate) rows: BTreeMap<Subject, FeedEntry>,
 }
 
 impl Replica {
@@ -33,7 +34,7 @@ impl Replica {
         };
     }
 
-    fn join(&mut self, delta: Delta) {
+    pub(crate) fn join(&mut self, delta: Delta) {
         assert_eq!(
             (delta.from.0, delta.to.0),
             (self.position, self.position + delta.entries.len() as u64)
@@ -44,13 +45,13 @@ impl Replica {
         }
     }
 
-    fn digest(&self, key: &DigestKey) -> Digest {
+    pub(crate) fn digest(&self, key: &DigestKey) -> Digest {
         let rows: Vec<_> = self.rows.values().map(FeedEntry::to_bytes).collect();
         digest::of_rows(key, rows.iter().map(Vec::as_slice))
     }
 }
 
-async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Digest)>) -> Welcome {
+pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Digest)>) -> Welcome {
     let id = node.say(Up::Hello(hello(held))).await;
     node.hear("a welcome", |message| match message {
         Down::Welcome(welcome) => (welcome.answers == id).then_some(welcome),
@@ -64,7 +65,7 @@ async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Digest)>) -> We
     .await
 }
 
-async fn ask(node: &mut Node, keys: &KeySet, nonce: u8) -> SyncPoint {
+pub(crate) async fn ask(node: &mut Node, keys: &KeySet, nonce: u8) -> SyncPoint {
     node.say(Up::Ask(Ask {
         nonce: Nonce([nonce; 16]),
     }))
@@ -111,7 +112,7 @@ async fn pull(node: &mut Node, id: SnapshotId, chunks: u32) -> Vec<Vec<u8>> {
     got
 }
 
-async fn replica_of(node: &mut Node, welcome: &Welcome) -> Replica {
+pub(crate) async fn replica_of(node: &mut Node, welcome: &Welcome) -> Replica {
     let Plan::Snapshot {
         id,
         position,
@@ -347,6 +348,41 @@ async fn two_core_processes_answer_with_one_voice() {
     snapshots.dedup();
     assert_eq!(snapshots.len(), 1, "one object for everybody");
     second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watermark_that_took_too_long_to_read_answers_nobody() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    venue.core.settle().await;
+    let keys = venue.core.app().keys.ring().unwrap().set.clone();
+    let db = &venue.core.app().db;
+    let mut blocker = db
+        .begin("fleet", &Cause::fresh(&venue.core.clock))
+        .await
+        .unwrap();
+    sqlx::query("lock table venues in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    node.say(Up::Ask(Ask {
+        nonce: Nonce([1; 16]),
+    }))
+    .await;
+    until("the question waits for the feed", async || {
+        let sql = "select count(*) from pg_locks where not granted
+            and relation = 'venues'::regclass and $1::uuid is not null";
+        venue.value::<i64>(sql).await > 0
+    })
+    .await;
+    // The database's time passes, not the test's: longer than a watermark may be old.
+    sqlx::query("select pg_sleep(0.3)")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    drop(blocker);
+    // The first answer that comes is the second question's.
+    ask(&mut node, &keys, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,14 +17,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// A node's journal file, growing.
-struct Journal {
+pub(crate) struct Journal {
     node: NodeId,
-    file: IncarnationId,
-    rows: Vec<SealedRow>,
+    pub(crate) file: IncarnationId,
+    pub(crate) rows: Vec<SealedRow>,
 }
 
 impl Journal {
-    fn open(node: NodeId, file: u128) -> Self {
+    pub(crate) fn open(node: NodeId, file: u128) -> Self {
         let file = IncarnationId(Uuid::from_u128(file));
         let mut journal = Self {
             node,
@@ -59,7 +59,7 @@ impl Journal {
     }
 
     /// A scan that was decided.
-    fn scan(&mut self, scan: u128, verdict: Verdict, mode: Mode) {
+    pub(crate) fn scan(&mut self, scan: u128, verdict: Verdict, mode: Mode) {
         self.push(JournalEntry::Decision(Decision {
             scan: ScanId(Uuid::from_u128(scan)),
             scanner: ScannerId(Uuid::from_u128(11)),
@@ -80,7 +80,7 @@ impl Journal {
         }));
     }
 
-    fn batch(&self, from: u64, to: u64) -> JournalBatch {
+    pub(crate) fn batch(&self, from: u64, to: u64) -> JournalBatch {
         let rows = &self.rows[usize::try_from(from - 1).unwrap()..usize::try_from(to).unwrap()];
         JournalBatch {
             incarnation: self.file,
@@ -121,7 +121,7 @@ async fn ack(node: &mut Node) -> JournalAck {
     .await
 }
 
-async fn stored(venue: &Venue, rows: i64) {
+pub(crate) async fn stored(venue: &Venue, rows: i64) {
     until("the rows are stored", async || {
         let sql =
             "select count(*) from journal_rows join nodes using (node_id) where venue_id = $1";
@@ -391,6 +391,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         decided_by: "edge".to_owned(),
         sync_position: Some(7),
         sync_truth: None,
+        order_unknown: false,
     };
     let conflict = CheckInConflict {
         conflict_id: venue.new_id(),
@@ -445,4 +446,63 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         doubles[0]["second"]["gateId"]
     );
     assert_eq!(doubles[0]["second"]["syncPosition"], 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
+    let venue = Venue::open().await;
+    let (north, south) = (
+        venue.node("North door").await,
+        venue.node("South door").await,
+    );
+    venue
+        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
+        .await;
+    let mut rows = 0;
+    let scans = [(&north, 501), (&south, 502)];
+    for (node, scan) in scans {
+        let mut journal = Journal::open(node.id, scan);
+        journal.scan(scan, Verdict::Admit, Mode::Degraded);
+        node.say(Up::Journal(journal.batch(1, 2))).await;
+        rows += 2;
+        stored(&venue, rows).await;
+        venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
+    }
+    let admission = |(node, scan): (&Node, u128)| Admission {
+        scan_id: ScanId(Uuid::from_u128(scan)),
+        gate_id: GateId(Uuid::from_u128(scan + 1_000)),
+        node_id: Some(node.id),
+        scanner_id: None,
+        earliest: venue.core.clock.now(),
+        latest: venue.core.clock.now(),
+        decided_by: "edge".to_owned(),
+        sync_position: None,
+        sync_truth: None,
+        order_unknown: true,
+    };
+    let conflict = CheckInConflict {
+        conflict_id: venue.new_id(),
+        ticket_id: ticket(venue.id, 1).ticket_id,
+        order_unknown: true,
+        first: admission(scans[0]),
+        second: admission(scans[1]),
+        dissolved: false,
+    };
+    venue.publish("ticketing", 1, &conflict).await;
+    venue.core.settle().await;
+
+    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
+    let report = venue.owner().get(&path).await.expect(200);
+    let outages = report["outages"].as_array().unwrap();
+    assert_eq!(outages.len(), 2, "{report:#}");
+    for outage in outages {
+        assert_eq!(
+            (&outage["admitted"], &outage["orderUnknown"]),
+            (&json!(0), &json!(1))
+        );
+        assert_eq!(outage["addsUp"], true);
+    }
+    let named = report["doubleEntries"].as_array().unwrap();
+    assert_eq!(named.len(), 1, "{report:#}");
+    assert_eq!(named[0]["conflictId"], json!(conflict.conflict_id));
 }

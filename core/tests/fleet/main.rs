@@ -5,8 +5,11 @@
     reason = "a test that can't go on fails; helpers count as no tests"
 )]
 
+mod alarms;
+mod comparison;
 mod enrolment;
 mod feed;
+mod import;
 mod journal;
 #[path = "../support/mod.rs"]
 mod support;

@@ -136,6 +136,7 @@ async fn wrong_gates_performances_and_tokens_are_refused() {
             Verdict::NotValidHere { gate, performance }
         );
     }
+    assert_eq!(suspicions(&stage).await, ["scan_gate_not_assigned"; 2]);
     let elsewhere = PerformanceId(stage.core.clock.new_id());
     stage.gate(stage.gates[1], &[elsewhere], 2).await;
     stage.core.settle().await;
@@ -224,6 +225,17 @@ async fn tickets_admit_around_their_performance_only() {
     assert!(matches!(refused, Verdict::NotYet { .. }), "{refused:?}");
 }
 
+/// What fleet was told, in the order of the alphabet.
+async fn suspicions(stage: &Stage) -> Vec<String> {
+    let told = stage.told("ticketing.scan.suspected").await;
+    let mut codes: Vec<_> = told
+        .iter()
+        .map(|it| it["code"].as_str().unwrap().to_owned())
+        .collect();
+    codes.sort();
+    codes
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_a_nodes_own_scan_is_dropped() {
     let stage = Stage::open().await;
@@ -237,12 +249,24 @@ async fn what_is_not_a_nodes_own_scan_is_dropped() {
     line.send_bytes("ev1.up.nobody.scan", b"").await;
     stage.revoke_node(1).await;
     line.send(&stage.pull(1, &token)).await;
-    // Said to come from the other node.
-    let mut pretended = stage.pull(0, &token);
-    pretended.node = stage.nodes[1];
-    line.send(&pretended).await;
+    // In the name of another node than the one that the broker let send it.
+    line.send_on_topic_of(stranger.node, &stage.pull(0, &token))
+        .await;
     // The pipe is alive, and nothing of the above has done anything.
     assert_eq!(line.scan(&stage.pull(0, &token)).await, Verdict::Admit);
+    until(
+        "each is told to fleet, which raises the alarm",
+        async || {
+            suspicions(&stage).await
+                == [
+                    "message_malformed",
+                    "scan_node_unknown",
+                    "uplink_key_malformed",
+                    "uplink_sender_mismatch",
+                ]
+        },
+    )
+    .await;
     assert_eq!(stage.told_facts(ticket).await.version, 2);
     assert_eq!(stage.told("ticket.checked_in").await.len(), 1);
 }

@@ -104,6 +104,11 @@ impl<'stage> Line<'stage> {
     }
 
     pub(crate) async fn send(&self, pull: &Pull) {
+        self.send_on_topic_of(pull.node, pull).await;
+    }
+
+    /// With the topic rights of one node, in the name of the pull's.
+    pub(crate) async fn send_on_topic_of(&self, node: NodeId, pull: &Pull) {
         let scan = Up::Scan(Scan {
             scan: pull.scan,
             scanner: pull.scanner,
@@ -112,7 +117,7 @@ impl<'stage> Line<'stage> {
             deadline: pull.deadline,
             replaces: pull.replaces.clone(),
         });
-        let key = topic::up(pull.node, &scan).replace('/', ".");
+        let key = topic::up(node, &scan).replace('/', ".");
         let id = MessageId(self.stage.core.clock.new_id());
         let envelope = Envelope::new(id, Sender::Node(pull.node), scan);
         self.send_bytes(&key, &envelope.to_bytes()).await;

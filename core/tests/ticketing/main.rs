@@ -8,7 +8,9 @@
 
 mod admission;
 mod check_in;
+mod first;
 mod issuing;
+mod journal;
 mod journals;
 mod keys;
 mod line;

@@ -30,6 +30,7 @@ struct Written {
 struct Share {
     entries: Vec<FeedEntry>,
     batches: Vec<Uuid>,
+    recount: bool,
 }
 
 /// Writes up to [`MAX_BATCH_ENTRIES`] of what waits, and answers how many that were.
@@ -45,7 +46,11 @@ pub(in crate::fleet) async fn write_batch(app: &App, cause: &Cause) -> DbResult<
     let mut shares = BTreeMap::<VenueId, Share>::new();
     for pending in taken {
         match pending.what {
-            Waiting::Entry { venue, entry } => shares.entry(venue).or_default().entries.push(entry),
+            Waiting::Entry { venue, entry } => {
+                let share = shares.entry(venue).or_default();
+                share.entries.push(entry);
+                share.recount |= pending.recount;
+            }
             Waiting::Batch { venue, batch } => shares.entry(venue).or_default().batches.push(batch),
             Waiting::Nothing => {}
         }
@@ -76,7 +81,10 @@ async fn write_share(
     share: Share,
     written: &mut Written,
 ) -> DbResult<()> {
-    let feed = feed::lock(conn, venue).await?;
+    let mut feed = feed::lock(conn, venue).await?;
+    if share.recount {
+        feed.head.digest = feed::recount(conn, venue, &feed.key).await?;
+    }
     let subjects = share.entries.iter().map(|entry| &entry.subject);
     let held = feed::held(conn, venue, subjects).await?;
     let new = append(feed.head, &feed.key, held, share.entries);
@@ -85,6 +93,8 @@ async fn write_share(
         feed::append(conn, venue, &new).await?;
         let entries = new.entries.into_iter().map(|(_, entry)| entry).collect();
         written.news.push((venue, feed.head.position, entries));
+    } else if share.recount {
+        feed::correct(conn, venue, &feed.head).await?;
     }
     for batch in share.batches {
         written

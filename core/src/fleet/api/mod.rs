@@ -1,9 +1,11 @@
 //! Fleet's acts.
 
+pub(super) mod comparison;
 mod desk;
 pub(super) mod enrolment;
 pub(super) mod feed;
 pub(super) mod gates;
+pub(super) mod import;
 pub(super) mod journal;
 pub(super) mod nodes;
 pub(super) mod points;
@@ -16,6 +18,8 @@ pub(super) mod welcome;
 
 pub use super::routes::listeners::listen;
 pub use desk::Desk;
+
+use eventify_protocol::ids::IncarnationId;
 
 use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
@@ -46,6 +50,8 @@ pub(in crate::fleet) enum FleetError {
     NotConfigured,
     #[error("certificates: {0}")]
     Authority(#[from] AuthorityError),
+    #[error("the rows from {1} on don't join on to what is held of journal file {0}")]
+    NotJoined(IncarnationId, u64),
     #[error(transparent)]
     Db(#[from] DbError),
 }

@@ -1,5 +1,5 @@
 //! The reconciliation of a venue: each outage with what its scans add up to, and every double
-//! entry in full.
+//! entry in full; so are entries whose order is unknown, from either side.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,16 +51,7 @@ pub(in crate::fleet) async fn reconcile(
         .map(|node| (node.node_id, node.label))
         .collect();
     let double_entries = standing(&mut conn, &journals).await?;
-    let seconds: BTreeMap<ScanId, bool> = double_entries
-        .iter()
-        .map(|conflict| (conflict.second.scan_id, conflict.order_unknown))
-        .collect();
-    let kind = |scan: ScanId| {
-        seconds.get(&scan).map(|order_unknown| match order_unknown {
-            true => ConflictKind::OrderUnknown,
-            false => ConflictKind::DoubleEntry,
-        })
-    };
+    let kinds = kinds(&double_entries);
     let mut reports = Vec::new();
     for (node, rows) in &journals {
         for outage in outages(*node, rows) {
@@ -70,7 +61,7 @@ pub(in crate::fleet) async fn reconcile(
                 began: outage.began,
                 ended: outage.ended,
                 rows: outage.spans(),
-                report: outage.report(kind),
+                report: outage.report(|scan| kinds.get(&scan).copied()),
             });
         }
     }
@@ -93,4 +84,18 @@ async fn standing(
         .collect();
     let scans: Vec<ScanId> = scans.into_iter().collect();
     conflicts::of_scans(conn, &scans).await
+}
+
+/// How the scans of conflicts stand. An unknown order stands on both; somebody who was certainly
+/// before is more than somebody who may have been.
+fn kinds(conflicts: &[CheckInConflict]) -> BTreeMap<ScanId, ConflictKind> {
+    let (unknown, known): (Vec<_>, Vec<_>) = conflicts.iter().partition(|held| held.order_unknown);
+    let unknown = unknown
+        .iter()
+        .flat_map(|held| [held.first.scan_id, held.second.scan_id])
+        .map(|scan| (scan, ConflictKind::OrderUnknown));
+    let known = known
+        .iter()
+        .map(|held| (held.second.scan_id, ConflictKind::DoubleEntry));
+    unknown.chain(known).collect()
 }

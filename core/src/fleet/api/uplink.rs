@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::bus::PipeMessage;
 use crate::cause::Cause;
-use crate::db::DbResult;
+use crate::db::{DbResult, PgConnection};
 use crate::fleet::NAME;
 use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::node::{Node, Standing};
@@ -94,18 +94,27 @@ pub(in crate::fleet) async fn send(app: &App, node: NodeId, message: Down) {
 
 /// Logs and raises an alarm.
 pub(in crate::fleet) async fn raise(app: &App, alarm: &Alarm) -> DbResult<()> {
+    let mut conn = app.db.read(NAME).await?;
+    raise_with(app, &mut conn, alarm).await
+}
+
+/// The same in a transaction: with what the alarm is about, or not at all.
+pub(in crate::fleet) async fn raise_with(
+    app: &App,
+    conn: &mut PgConnection,
+    alarm: &Alarm,
+) -> DbResult<()> {
     tracing::error!(
-        alarm = alarm.code,
+        alarm = %alarm.code,
         node = ?alarm.node,
         venue = ?alarm.venue,
         details = %alarm.details,
         "alarm"
     );
-    let mut conn = app.db.read(NAME).await?;
-    alarms::raise(&mut conn, app.clock.new_id(), alarm, app.clock.now()).await
+    alarms::raise(conn, app.clock.new_id(), alarm, app.clock.now()).await
 }
 
 async fn drop_message(app: &App, alarm: Alarm) -> DbResult<()> {
-    tracing::warn!(code = alarm.code, node = ?alarm.node, "message of a node dropped");
+    tracing::warn!(code = %alarm.code, node = ?alarm.node, "message of a node dropped");
     raise(app, &alarm).await
 }

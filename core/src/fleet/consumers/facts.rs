@@ -7,20 +7,21 @@ use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::FeedEntry;
 use serde_json::json;
 
-use super::WRITER;
+use super::{COMPARISON, WRITER};
 use crate::app::App;
 use crate::db::{DbResult, Tx};
 use crate::event::Received;
 use crate::event_management::events::{PerformanceCancelled, PerformanceScheduled};
 use crate::failure::Failure;
+use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::facts;
 use crate::fleet::store::pending::{self, Origin};
-use crate::fleet::store::{batches, conflicts, feed, venues};
+use crate::fleet::store::{batches, comparisons, conflicts, feed, nodes, venues};
 use crate::fleet::{NAME, api};
 use crate::inventory::events::{VenueCreated, VenueFacts, VenueUpdated};
 use crate::ticketing::events::{
-    CheckInConflict, JournalApplied, KeysChanged, TicketCheckInChanged, TicketCheckedIn,
-    TicketFacts, TicketIssued, TicketRevoked,
+    CheckInConflict, JournalApplied, KeysChanged, ScanSuspected, TicketCheckInChanged,
+    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsRestated, TicketsStated,
 };
 
 const EVENT_MANAGEMENT: &str = "event_management";
@@ -191,10 +192,69 @@ pub(super) async fn on_check_in_conflict(
     Ok(())
 }
 
+/// The alarm that fleet raises itself where a message comes to it.
+pub(super) async fn on_scan_suspected(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<ScanSuspected>,
+) -> Result<(), Failure> {
+    let ScanSuspected {
+        node_id,
+        gate_id,
+        code,
+        ..
+    } = event.data;
+    let node = match node_id {
+        Some(id) => nodes::find(tx, id).await?,
+        None => None,
+    };
+    let alarm = Alarm {
+        code: code.into(),
+        venue: node.as_ref().map(|node| node.venue_id),
+        node: node.map(|node| node.node_id),
+        details: json!({ "kind": "scan", "claimedNodeId": node_id, "gateId": gate_id }),
+    };
+    Ok(api::uplink::raise_with(app, tx, &alarm).await?)
+}
+
+/// A statement of sums is compared at once; one of tickets when the feed holds all before it.
+pub(super) async fn on_tickets_stated(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsStated>,
+) -> Result<(), Failure> {
+    let stated = event.data;
+    if stated.tickets.is_none() {
+        return Ok(api::comparison::weigh(app, tx, &stated).await?);
+    }
+    comparisons::add(tx, &stated).await?;
+    tx.wake(app.jobs.wake(NAME, COMPARISON));
+    Ok(())
+}
+
+/// Repairs the feed by new entries.
+pub(super) async fn on_tickets_restated(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsRestated>,
+) -> Result<(), Failure> {
+    let restated = event.data;
+    api::comparison::complain(app, tx, &restated).await?;
+    let mut entries = tickets(&restated.tickets);
+    let unknown = restated.unknown.iter().map(facts::of_unknown_ticket);
+    entries.extend(unknown.map(|entry| (restated.venue_id, entry)));
+    let origin = Origin {
+        message: event.id,
+        source: TICKETING,
+    };
+    note(app, tx, origin, entries).await?;
+    Ok(pending::recount(tx, event.id).await?)
+}
+
 fn tickets(facts: &[TicketFacts]) -> Vec<(VenueId, FeedEntry)> {
     facts
         .iter()
-        .map(|facts| (facts.venue_id, facts::of_ticket(facts)))
+        .map(|facts| (facts.venue_id, facts.entry()))
         .collect()
 }
 

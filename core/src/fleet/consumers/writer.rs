@@ -13,7 +13,7 @@ use crate::fleet::api::uplink;
 use crate::fleet::api::{self, feed as writing};
 use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::facts;
-use crate::fleet::store::{feed, snapshots, venues, watermark};
+use crate::fleet::store::{comparisons, feed, snapshots, venues, watermark};
 
 /// How long the writer stays for more: what comes within it costs no new election, and under load
 /// entries gather in batches.
@@ -88,13 +88,19 @@ pub(super) async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure>
     Ok(())
 }
 
+/// Judges what ticketing has stated of tickets that the feed seems to hold wrongly.
+pub(super) async fn compare_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(api::comparison::judge_all(app, cause).await?)
+}
+
 /// Removes entries that no node needs any more, and snapshots that none has pulled.
 pub(super) async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let before = app.clock.now() - KEPT;
     let mut tx = app.db.begin(NAME, cause).await?;
     let snapshots = snapshots::sweep(&mut tx, before).await?;
     let entries = feed::compact(&mut tx, before).await?;
+    let comparisons = comparisons::forget(&mut tx, before).await?;
     tx.commit().await?;
-    tracing::info!(entries, snapshots, "feed compacted");
+    tracing::info!(entries, snapshots, comparisons, "feed compacted");
     Ok(())
 }

@@ -3,6 +3,7 @@
 pub(super) mod alarm;
 pub(super) mod authority;
 pub(super) mod broker;
+pub(super) mod comparison;
 pub(super) mod facts;
 pub(super) mod feed;
 pub(super) mod gate;

@@ -40,6 +40,11 @@ pub(super) fn routes() -> Routes {
             ADMIN,
             nodes::accept_journal,
         )
+        .post(
+            "/fleet/nodes/{nodeId}/journal/import",
+            ADMIN,
+            nodes::import_journal,
+        )
         .get("/fleet/venues/{venueId}", RUNS_VENUE, venues::get)
         .put(
             "/fleet/venues/{venueId}/policy",
@@ -80,6 +85,7 @@ impl From<FleetError> for ApiError {
             FleetError::NotYourVenue => Self::forbidden(said),
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),
             FleetError::NameTaken => Self::conflict("name_taken", said),
+            FleetError::NotJoined(..) => Self::conflict("journal_not_joined", said),
             FleetError::Stale => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", said)
             }

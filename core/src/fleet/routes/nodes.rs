@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::AppendHeaders;
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::gates::{EtagHeader, OfVenue};
 use crate::app::App;
 use crate::fleet::NAME;
-use crate::fleet::api::{FleetError, journal, nodes, venues};
+use crate::fleet::api::{FleetError, import, journal, nodes, venues};
 use crate::fleet::model::node::{Node, Standing};
 use crate::fleet::store;
 use crate::fleet::store::health::Report;
@@ -208,4 +209,23 @@ pub(super) async fn accept_journal(
 ) -> Answer<Json<AcceptedView>> {
     let batches = journal::accept(&app, &caller.cause, caller.principal()?, node).await?;
     Ok(Json(AcceptedView { batches }))
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ImportedView {
+    rows: usize,
+}
+
+/// JSON lines, as `eventify-edge export-journal` writes them; a long journal comes in several parts,
+/// in their order.
+pub(super) async fn import_journal(
+    State(app): State<App>,
+    caller: Caller,
+    Path(node): Path<NodeId>,
+    body: Bytes,
+) -> Answer<Json<ImportedView>> {
+    let lines = std::str::from_utf8(&body)
+        .map_err(|_| FleetError::Invalid("body", "UTF-8, one row a line".to_owned()))?;
+    let rows = import::import(&app, &caller.cause, caller.principal()?, node, lines).await?;
+    Ok(Json(ImportedView { rows }))
 }

@@ -40,7 +40,7 @@ pub(in crate::fleet) async fn raise(
              details = excluded.details",
     )
     .bind(id)
-    .bind(alarm.code)
+    .bind(alarm.code.as_ref())
     .bind(alarm.venue.map(VenueId::as_uuid))
     .bind(alarm.node.map(NodeId::as_uuid))
     .bind(now.date_naive())

@@ -7,6 +7,7 @@ use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::{Digest, DigestKey, FeedEntry, Position, Subject};
 use eventify_sync::core::feed::{FeedHead, HeldRow, Written};
 use eventify_sync::digest;
+use futures_util::TryStreamExt;
 use uuid::Uuid;
 
 use super::{hash, signed, unsigned};
@@ -52,6 +53,45 @@ pub(in crate::fleet) async fn find(
     .fetch_optional(conn)
     .await?;
     row.map(feed).transpose()
+}
+
+/// The digest of the rows as they are, counted anew. The feed is locked.
+pub(in crate::fleet) async fn recount(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    key: &DigestKey,
+) -> DbResult<Digest> {
+    let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
+        "select entry from feed_state where venue_id = $1 and live",
+    )
+    .bind(venue.as_uuid())
+    .fetch(conn);
+    let mut sum = digest::EMPTY;
+    while let Some(row) = rows.try_next().await? {
+        sum = digest::add(sum, digest::row_hash(key, &row));
+    }
+    Ok(sum)
+}
+
+/// Puts the digest of the locked head right.
+pub(in crate::fleet) async fn correct(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    head: &FeedHead,
+) -> DbResult<()> {
+    let digest = head.digest.0.0.as_slice();
+    sqlx::query("update venues set digest = $2 where venue_id = $1")
+        .bind(venue.as_uuid())
+        .bind(digest)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("update feed_entries set digest = $3 where venue_id = $1 and position = $2")
+        .bind(venue.as_uuid())
+        .bind(signed(head.position.0)?)
+        .bind(digest)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// The same with the row locked to commit: the writer's right to the next positions.

@@ -2,6 +2,7 @@
 
 pub(super) mod alarms;
 pub(super) mod batches;
+pub(super) mod comparisons;
 pub(super) mod conflicts;
 pub(super) mod feed;
 pub(super) mod gates;

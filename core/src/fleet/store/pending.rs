@@ -22,6 +22,8 @@ pub(in crate::fleet) struct Origin {
 pub(in crate::fleet) struct Pending {
     pub(in crate::fleet) id: i64,
     pub(in crate::fleet) what: Waiting,
+    /// It repairs a row: the digest is counted anew from the rows.
+    pub(in crate::fleet) recount: bool,
 }
 
 /// What waits.
@@ -75,6 +77,15 @@ pub(in crate::fleet) async fn add(
     Ok(())
 }
 
+/// The statements of a message are repairs.
+pub(in crate::fleet) async fn recount(conn: &mut PgConnection, message: Uuid) -> DbResult<()> {
+    sqlx::query("update feed_pending set recount = true where message_id = $1")
+        .bind(message)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Notes a message that ends with a batch of journal rows being in the feed.
 pub(in crate::fleet) async fn add_batch(
     conn: &mut PgConnection,
@@ -109,16 +120,16 @@ pub(in crate::fleet) async fn take(
     conn: &mut PgConnection,
     limit: usize,
 ) -> DbResult<Vec<Pending>> {
-    type Row = (i64, Option<Uuid>, Option<Vec<u8>>, Option<Uuid>);
+    type Row = (i64, Option<Uuid>, Option<Vec<u8>>, Option<Uuid>, bool);
     let rows: Vec<Row> = sqlx::query_as(
-        "select pending_id, venue_id, entry, batch_id from feed_pending
+        "select pending_id, venue_id, entry, batch_id, recount from feed_pending
          where written_at is null order by pending_id limit $1 for update skip locked",
     )
     .bind(i64::try_from(limit).map_err(DbError::impossible_row)?)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|(id, venue, entry, batch)| {
+        .map(|(id, venue, entry, batch, recount)| {
             let what = match (venue, entry, batch) {
                 (Some(venue), Some(bytes), None) => Waiting::Entry {
                     venue: VenueId(venue),
@@ -131,7 +142,7 @@ pub(in crate::fleet) async fn take(
                 (None, None, None) => Waiting::Nothing,
                 _ => return Err(DbError::impossible_row("a pending row of no known kind")),
             };
-            Ok(Pending { id, what })
+            Ok(Pending { id, what, recount })
         })
         .collect()
 }

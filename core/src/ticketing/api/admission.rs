@@ -8,14 +8,14 @@ use eventify_protocol::sync::Epoch;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
 use eventify_sync::core::admission::{self, Decided, Held, Request};
-use eventify_sync::core::{Effect, ScanRecord};
+use eventify_sync::core::{Conflict, Effect, ScanRecord};
 use eventify_sync::token::{SignedTicket, TokenCheck};
 
 use super::Error;
 use crate::app::App;
 use crate::cause::Cause;
-use crate::db::Tx;
 use crate::db::epoch::epoch;
+use crate::db::{DbResult, Tx};
 use crate::ticketing::events::{TicketCheckInChanged, TicketCheckedIn};
 use crate::ticketing::model::{Scan, Sight, Ticket};
 use crate::ticketing::{NAME, api, store};
@@ -54,6 +54,8 @@ pub(in crate::ticketing) struct Answered {
     pub(in crate::ticketing) epoch: Epoch,
     /// The ticket, as it is from now on.
     pub(in crate::ticketing) ticket: Option<Ticket>,
+    /// A node asked at a gate that is not one of its own: it is refused, and there is an alarm.
+    pub(in crate::ticketing) foreign_gate: bool,
 }
 
 /// Decides a scan. The signature is checked before any lock is taken; if it was checked against
@@ -82,7 +84,7 @@ pub(in crate::ticketing) async fn decide(
 
 async fn judge(
     app: &App,
-    tx: Tx,
+    mut tx: Tx,
     asked: &Asked,
     token: Option<TokenCheck>,
     sight: Sight,
@@ -98,10 +100,11 @@ async fn judge(
         .or_else(|| sight.ticket.as_ref().map(named))
         .ok_or(Error::NoSuchTicket)?;
     let gate = sight.gate_for(asked.gate, asked.node.is_some());
+    let foreign_gate = asked.node.is_some() && !sight.is_nodes_gate(asked.gate);
     if gate.is_none() {
         tracing::warn!(node = ?asked.node, gate = %asked.gate, "scan at a gate of somebody else");
     }
-    let conflicts = sight.conflict.into_iter().collect();
+    let conflicts = conflicts(&mut tx, asked, &sight).await?;
     let standing = sight
         .ticket
         .as_ref()
@@ -116,7 +119,23 @@ async fn judge(
             now: sight.now,
         },
     )?;
-    carry_out(app, tx, asked, &token, sight, decided).await
+    let answered = carry_out(app, tx, asked, &token, sight, decided).await?;
+    Ok(Answered {
+        foreign_gate,
+        ..answered
+    })
+}
+
+/// The conflicts that the decision needs: that of the scan, or all if it wants another's place.
+async fn conflicts(tx: &mut Tx, asked: &Asked, sight: &Sight) -> DbResult<Vec<Conflict>> {
+    match &sight.ticket {
+        Some(ticket) if !asked.replaces.is_empty() && ticket.check_in.is_some() => {
+            let known = store::conflicts(tx, &[ticket.id]).await?;
+            let known = known.into_values().flatten();
+            Ok(known.map(|known| known.conflict).collect())
+        }
+        Some(_) | None => Ok(sight.conflict.into_iter().collect()),
+    }
 }
 
 /// Writes what was decided, and tells it.
@@ -134,6 +153,7 @@ async fn carry_out(
         at,
         epoch: epoch(&mut tx).await?,
         ticket: sight.ticket,
+        foreign_gate: false,
     };
     let record = sight.scan.as_ref().map(|scan| &scan.record);
     let known = record.is_some_and(|record| {
@@ -147,7 +167,7 @@ async fn carry_out(
         (Some(effect), Some(ticket)) => {
             let mut standing = ticket.standing(Vec::new());
             standing.apply(&effect);
-            let ticket = ticket.entered(standing.check_in, app.clock.now());
+            let ticket = ticket.entered(&standing, app.clock.now());
             let id = CheckInId(app.clock.new_id());
             let noted = store::note_admission(&mut tx, &scan, id, &ticket).await?;
             tell(app, &mut tx, asked, &effect, id, &ticket);

@@ -4,6 +4,7 @@ pub(super) mod admission;
 pub(super) mod issuing;
 pub(super) mod journal;
 pub(super) mod keys;
+pub(super) mod statements;
 pub(super) mod tickets;
 
 use eventify_protocol::ids::{NodeId, OrderId, TicketId};

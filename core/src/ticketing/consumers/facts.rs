@@ -6,7 +6,10 @@ use crate::db::Tx;
 use crate::event::Received;
 use crate::event_management::events::PerformanceScheduled;
 use crate::failure::Failure;
-use crate::fleet::events::{GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated};
+use crate::fleet::events::{
+    GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, TicketsDoubted,
+    TicketsQuestioned,
+};
 use crate::order::events::{OrderPaid, OrderRefunded, RefundReason};
 use crate::ticketing::model::{Batch, PaidOrder, Performance};
 use crate::ticketing::{NAME, api, store};
@@ -123,4 +126,20 @@ pub(super) async fn on_journal_accepted(
     };
     api::journal::accept(app, tx, &batch).await?;
     Ok(())
+}
+
+pub(super) async fn on_tickets_questioned(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsQuestioned>,
+) -> Result<(), Failure> {
+    Ok(api::statements::answer(app, tx, &event.data).await?)
+}
+
+pub(super) async fn on_tickets_doubted(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsDoubted>,
+) -> Result<(), Failure> {
+    Ok(api::statements::restate(app, tx, &event.data).await?)
 }

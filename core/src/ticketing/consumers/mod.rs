@@ -14,6 +14,9 @@ const ISSUE_MISSING: &str = "issue_missing";
 /// Safety net behind the wakes.
 const ISSUE_EVERY: Duration = Duration::from_secs(5);
 
+/// How often it is asked whether a venue's tickets are due to be stated.
+const STATE_EVERY: Duration = Duration::from_secs(60);
+
 pub(super) fn consumers() -> Consumers {
     Consumers::new()
         .on(facts::on_performance_scheduled)
@@ -24,11 +27,14 @@ pub(super) fn consumers() -> Consumers {
         .on(facts::on_node_updated)
         .on(facts::on_node_revoked)
         .on(facts::on_journal_accepted)
+        .on(facts::on_tickets_questioned)
+        .on(facts::on_tickets_doubted)
         .pipe(Pipe::Scan, scans::on_scan)
 }
 
 pub(super) fn jobs() -> Jobs {
     Jobs::new()
         .every(ISSUE_EVERY, upkeep::issue_missing)
+        .every(STATE_EVERY, upkeep::state_tickets)
         .service(upkeep::publish_keys)
 }

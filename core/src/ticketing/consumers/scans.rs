@@ -1,14 +1,16 @@
 //! The pipe of the nodes' scans.
 
-use eventify_protocol::ids::{MessageId, NodeId};
+use eventify_protocol::ids::{GateId, MessageId, NodeId};
 use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
 
 use crate::app::App;
 use crate::bus::PipeMessage;
 use crate::cause::Cause;
 use crate::failure::Failure;
+use crate::ticketing::NAME;
 use crate::ticketing::api::Error;
 use crate::ticketing::api::admission::{self, Asked, Presented};
+use crate::ticketing::events::ScanSuspected;
 
 /// Decides a scan and answers the node. What doesn't parse, or doesn't come from whom it says, is
 /// dropped: the node asks again, or decides by its own rules.
@@ -16,8 +18,9 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
     let (node, scan, trace) = match read(&message) {
         Ok(read) => read,
         Err(code) => {
-            dropped(code, topic::node_of_key(&message.routing_key));
-            return Ok(());
+            let node = topic::node_of_key(&message.routing_key);
+            dropped(code, node);
+            return suspect(&app, code, node, None).await;
         }
     };
     let mut cause = Cause::fresh(&app.clock);
@@ -36,7 +39,7 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
         Ok(answered) => answered,
         Err(Error::UnknownNode(_)) => {
             dropped("scan_node_unknown", Some(node));
-            return Ok(());
+            return suspect(&app, "scan_node_unknown", Some(node), None).await;
         }
         Err(Error::RevokedNode(_)) => {
             dropped("scan_node_revoked", Some(node));
@@ -48,6 +51,10 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
         }
         Err(error) => return Err(error.into()),
     };
+    if answered.foreign_gate {
+        let gate = Some(asked.gate);
+        suspect(&app, "scan_gate_not_assigned", Some(node), gate).await?;
+    }
     let verdict = Down::Verdict(ScanVerdict {
         scan: asked.scan,
         verdict: answered.verdict,
@@ -75,6 +82,24 @@ fn read(message: &PipeMessage) -> Result<(NodeId, Scan, Option<String>), &'stati
             Err("uplink_kind_mismatch")
         }
     }
+}
+
+/// Tells fleet, which raises the alarm.
+async fn suspect(
+    app: &App,
+    code: &str,
+    node_id: Option<NodeId>,
+    gate_id: Option<GateId>,
+) -> Result<(), Failure> {
+    let event = ScanSuspected {
+        suspicion_id: app.clock.new_id(),
+        node_id,
+        gate_id,
+        code: code.to_owned(),
+    };
+    let mut tx = app.db.begin(NAME, &Cause::fresh(&app.clock)).await?;
+    tx.publish(app.clock.new_id(), 1, &event);
+    Ok(tx.commit().await?)
 }
 
 fn dropped(code: &'static str, node: Option<NodeId>) {

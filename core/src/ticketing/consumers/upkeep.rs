@@ -19,6 +19,11 @@ pub(super) async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Failur
     Ok(api::issuing::issue_missing(app, cause, ORDERS_AT_ONCE).await?)
 }
 
+/// States the tickets of venues whose feed is due to be compared with them.
+pub(super) async fn state_tickets(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(api::statements::state_due(app, cause).await?)
+}
+
 /// Puts the keys that this process has read into force, once. Keys change with a restart.
 pub(super) async fn publish_keys(app: App, stop: CancellationToken) {
     let publishing = async {

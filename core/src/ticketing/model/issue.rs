@@ -139,6 +139,7 @@ fn ticket(
         hold_id: item.hold_id,
         revoked: None,
         check_in: None,
+        order_unknown: false,
         passage: 1,
         revision: claims.revision,
         token: token.as_str().to_owned(),

@@ -10,12 +10,12 @@ use eventify_protocol::ids::{NodeId, ScanId, TicketId, VenueId};
 use eventify_protocol::sync::{Decision, JournalEntry, SealedRow};
 use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::reconcile::{self, Class, Outcome, Row};
-use eventify_sync::core::{ConflictKind, Place, ScanRecord, Shown, Standing};
+use eventify_sync::core::{CheckIn, Conflict, ConflictKind, Place, ScanRecord, Shown, Standing};
 use uuid::Uuid;
 
 use super::scan::{KnownConflict, Scan, admission};
 use super::ticket::Ticket;
-use crate::ticketing::events::{CheckInConflict, RowOutcome};
+use crate::ticketing::events::{Admission, CheckInConflict, RowOutcome};
 
 /// The records that a batch of rows is applied to.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Account {
 /// What a batch has changed.
 #[derive(Debug, Default)]
 pub(in crate::ticketing) struct Changes {
-    /// With another check-in than before, or none.
+    /// With another check-in than before, or none, or one of which more or less is known.
     pub(in crate::ticketing) tickets: Vec<Ticket>,
     pub(in crate::ticketing) scans: Vec<Scan>,
     /// New, or to be told otherwise than before.
@@ -215,7 +215,8 @@ impl Ledger {
 }
 
 impl Account {
-    /// Carries effects out; answers the conflict that the scan's entry is in, if it is in one.
+    /// Carries effects out; answers the conflict that the scan's entry is in, if it is in one: as
+    /// the other entry, or as the check-in that may not have been the first.
     fn carry_out(
         &mut self,
         outcome: &Outcome,
@@ -228,8 +229,13 @@ impl Account {
         for conflict in &self.standing.conflicts {
             self.ids.entry(conflict.entry.scan).or_insert_with(&mut id);
         }
-        self.standing.conflict(scan)?;
-        self.ids.get(&scan).copied()
+        let is_scans = |entry: &CheckIn| entry.scan == scan;
+        let doubt = |conflict: &&Conflict| conflict.kind == ConflictKind::OrderUnknown;
+        let conflict = match &self.standing.check_in {
+            Some(check_in) if is_scans(check_in) => self.standing.conflicts.iter().find(doubt),
+            Some(_) | None => self.standing.conflict(scan),
+        };
+        self.ids.get(&conflict?.entry.scan).copied()
     }
 
     fn settle(self, scans: &BTreeMap<ScanId, Scan>, now: DateTime<Utc>, changes: &mut Changes) {
@@ -250,8 +256,14 @@ impl Account {
                 ticket: ticket.id,
                 passage: ticket.passage,
                 conflict: *conflict,
-                first: admission(first, scans.get(&first.scan)),
-                second: admission(entry, scans.get(&entry.scan)),
+                first: Admission {
+                    order_unknown: standing.order_unknown(),
+                    ..admission(first, scans.get(&first.scan))
+                },
+                second: Admission {
+                    order_unknown: conflict.kind == ConflictKind::OrderUnknown,
+                    ..admission(entry, scans.get(&entry.scan))
+                },
                 version: before.map_or(1, |before| before.version),
             };
             match before {
@@ -264,8 +276,8 @@ impl Account {
             .into_iter()
             .filter(|k| standing.conflict(k.conflict.entry.scan).is_none());
         changes.dissolved.extend(gone.map(KnownConflict::next));
-        if ticket.check_in != standing.check_in {
-            changes.tickets.push(ticket.entered(standing.check_in, now));
+        if ticket.differs_from(&standing) {
+            changes.tickets.push(ticket.entered(&standing, now));
         }
     }
 }

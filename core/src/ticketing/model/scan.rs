@@ -72,12 +72,16 @@ impl Sight {
             .ticket
             .as_ref()
             .is_none_or(|ticket| ticket.venue_id == gate.venue);
-        let of_node = !asked_by_node
-            || self
-                .node
-                .as_ref()
-                .is_some_and(|node| node.venue == gate.venue && node.gates.contains(&id));
+        let of_node = !asked_by_node || self.is_nodes_gate(id);
         (of_ticket && of_node).then_some(&gate.entry)
+    }
+
+    /// Whether the gate is one of the asking node's.
+    pub(in crate::ticketing) fn is_nodes_gate(&self, id: GateId) -> bool {
+        let (Some(gate), Some(node)) = (&self.gate, &self.node) else {
+            return false;
+        };
+        node.venue == gate.venue && node.gates.contains(&id)
     }
 }
 
@@ -93,7 +97,7 @@ pub(in crate::ticketing) struct KnownConflict {
     pub(in crate::ticketing) version: i32,
 }
 
-/// An entry with what its scan says of it.
+/// An entry with what its scan says of it, as if it stood alone.
 pub(in crate::ticketing) fn admission(entry: &CheckIn, scan: Option<&Scan>) -> Admission {
     let decided_by = scan.map_or(DecidedBy::Core, |scan| scan.decided_by);
     let point = scan.and_then(|scan| scan.point);
@@ -110,5 +114,6 @@ pub(in crate::ticketing) fn admission(entry: &CheckIn, scan: Option<&Scan>) -> A
         },
         sync_position: point.and_then(|(position, _)| u64::try_from(position).ok()),
         sync_truth: point.map(|(_, truth)| date(truth)),
+        order_unknown: false,
     }
 }

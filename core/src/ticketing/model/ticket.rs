@@ -35,6 +35,8 @@ pub(in crate::ticketing) struct Ticket {
     pub(in crate::ticketing) revoked: Option<String>,
     /// The entry that counts in the present passage.
     pub(in crate::ticketing) check_in: Option<CheckIn>,
+    /// Another entry of the passage may have been before that one.
+    pub(in crate::ticketing) order_unknown: bool,
     pub(in crate::ticketing) passage: i32,
     pub(in crate::ticketing) revision: u32,
     /// The token's text: whoever has it can use the ticket.
@@ -149,13 +151,28 @@ impl Ticket {
         }
     }
 
+    /// Whether its entries are others than these.
+    pub(in crate::ticketing) fn differs_from(&self, standing: &Standing) -> bool {
+        (self.check_in, self.order_unknown) != (standing.check_in, standing.order_unknown())
+    }
+
     /// The ticket after its entries have changed.
-    pub(in crate::ticketing) fn entered(
-        self,
-        check_in: Option<CheckIn>,
-        at: DateTime<Utc>,
-    ) -> Self {
-        Self { check_in, ..self }.changed(at)
+    pub(in crate::ticketing) fn entered(self, standing: &Standing, at: DateTime<Utc>) -> Self {
+        Self {
+            check_in: standing.check_in,
+            order_unknown: standing.order_unknown(),
+            ..self
+        }
+        .changed(at)
+    }
+
+    /// The same again, with a version above one that somebody holds; none if there is no such
+    /// version.
+    pub(in crate::ticketing) fn restated(self, held: u64, at: DateTime<Utc>) -> Option<Self> {
+        let held = i32::try_from(held).ok()?;
+        let version = self.version.max(held);
+        version.checked_add(1)?;
+        Some(Self { version, ..self }.changed(at))
     }
 
     /// What gates need of it.

@@ -113,6 +113,8 @@ struct View {
     revoked_reason: Option<String>,
     used_at: Option<DateTime<Utc>>,
     used_gate_id: Option<GateId>,
+    /// Somebody else was let in with it too, and may have been before.
+    order_unknown: bool,
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     revision: u32,
@@ -308,6 +310,7 @@ impl View {
             status,
             used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
             used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
+            order_unknown: ticket.order_unknown,
             valid_from: DateTime::from_timestamp(ticket.not_before, 0),
             valid_until: DateTime::from_timestamp(ticket.expiry, 0),
             revoked_reason: ticket.revoked,

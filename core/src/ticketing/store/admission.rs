@@ -55,7 +55,8 @@ pub(in crate::ticketing) async fn look(
              other.evidence as o_evidence, other.journal_incarnation as o_journal_incarnation,
              other.journal_seq as o_journal_seq, other.kind as o_kind,
              entry.scan_id, entry.gate_id, entry.node_id, entry.earliest, entry.latest,
-             entry.evidence, entry.journal_incarnation, entry.journal_seq, ticket.*
+             entry.evidence, entry.journal_incarnation, entry.journal_seq,
+             coalesce(entry.order_unknown, false) as order_unknown, ticket.*
          from (select 1) as one
              left join nodes as node on node.node_id = $4
              left join gates as gate on gate.gate_id = $3
@@ -182,7 +183,8 @@ pub(in crate::ticketing) async fn note_admission(
              on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
                  gate_id = excluded.gate_id, node_id = excluded.node_id,
                  earliest = excluded.earliest, latest = excluded.latest,
-                 evidence = excluded.evidence, journal_incarnation = null, journal_seq = null),
+                 evidence = excluded.evidence, journal_incarnation = null, journal_seq = null,
+                 order_unknown = excluded.order_unknown),
          changed as (
              update tickets set status = $15, version = $16, updated_at = $9
              where ticket_id = $5)

@@ -104,13 +104,13 @@ async fn save_check_in(
     let (evidence, incarnation, seq) = evidence(check_in)?;
     sqlx::query(
         "insert into checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id, earliest,
-             latest, evidence, journal_incarnation, journal_seq)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             latest, evidence, journal_incarnation, journal_seq, order_unknown)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
          on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
              gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
              latest = excluded.latest, evidence = excluded.evidence,
              journal_incarnation = excluded.journal_incarnation,
-             journal_seq = excluded.journal_seq",
+             journal_seq = excluded.journal_seq, order_unknown = excluded.order_unknown",
     )
     .bind(id.as_uuid())
     .bind(ticket.id.as_uuid())
@@ -123,6 +123,7 @@ async fn save_check_in(
     .bind(evidence)
     .bind(incarnation)
     .bind(seq)
+    .bind(ticket.order_unknown)
     .execute(conn)
     .await?;
     Ok(())

@@ -8,6 +8,7 @@ mod keys;
 mod orders;
 mod performances;
 mod scans;
+mod statements;
 mod tickets;
 
 pub(super) use admission::{lock_ticket, look, note_admission, note_verdict};
@@ -18,6 +19,7 @@ pub(super) use keys::{add_key_set, lock_key_sets, newest_key_set};
 pub(super) use orders::{Order, add_order, close_order, end_order, lock_order, overdue_orders};
 pub(super) use performances::{organiser_of_event, performances, schedule};
 pub(super) use scans::{save_scan, scans};
+pub(super) use statements::{Schedule, clock, note_statement, tickets_in, venues_due};
 pub(super) use tickets::{
     add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, tickets_of_order,
 };

@@ -16,8 +16,9 @@ use crate::ticketing::model::Ticket;
 
 /// A ticket with the check-in of its present passage. Locked with `for update of ticket`, the
 /// check-in may be older than the lock: lock first, then read.
-const SELECT: &str = "select ticket.*, entry.scan_id, entry.gate_id, entry.node_id, \
-    entry.earliest, entry.latest, entry.evidence, entry.journal_incarnation, entry.journal_seq \
+pub(super) const SELECT: &str = "select ticket.*, entry.scan_id, entry.gate_id, entry.node_id, \
+    entry.earliest, entry.latest, entry.evidence, entry.journal_incarnation, entry.journal_seq, \
+    coalesce(entry.order_unknown, false) as order_unknown \
     from tickets as ticket left join checkins as entry using (ticket_id, passage)";
 
 #[derive(FromRow)]
@@ -38,6 +39,7 @@ struct Row {
     unit_amount: Decimal,
     hold_id: Uuid,
     revoked_reason: Option<String>,
+    order_unknown: bool,
     passage: i32,
     revision: i32,
     qr_payload: String,
@@ -75,6 +77,7 @@ pub(super) fn ticket(row: &PgRow) -> DbResult<Ticket> {
         hold_id: row.hold_id.into(),
         revoked: row.revoked_reason,
         check_in,
+        order_unknown: row.order_unknown,
         passage: row.passage,
         revision: unsigned(row.revision)?,
         token: row.qr_payload,

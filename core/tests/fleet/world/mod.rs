@@ -67,6 +67,11 @@ pub(crate) struct Venue {
 impl Venue {
     /// A venue that the core knows, with nodes that the broker lets in.
     pub(crate) async fn open() -> Self {
+        Self::among(contexts).await
+    }
+
+    /// The same, its neighbours being others.
+    pub(crate) async fn among(contexts: fn() -> Vec<Context>) -> Self {
         let core = TestApp::with(TestOptions {
             config: settings().await,
             contexts: Some(contexts),

@@ -1,0 +1,106 @@
+//! The venue's feed is compared with ticketing's tickets, before doors and daily, and repaired by new
+//! entries (ADMISSION 5.2). The rows of `feed_state` are what is compared: every snapshot is made of
+//! them.
+//!
+//! No alarm is false: a difference counts when all that was committed before the statement is
+//! settled, and ticketing looks once more, under the ticket's lock, where it may be newer.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::cause::Cause;
+use crate::db::{DbResult, Tx, outbox};
+use crate::fleet::NAME;
+use crate::fleet::api::uplink;
+use crate::fleet::events::{TicketDoubt, TicketsDoubted, TicketsQuestioned};
+use crate::fleet::model::alarm::Alarm;
+use crate::fleet::model::comparison::doubts;
+use crate::fleet::store::comparisons;
+use crate::ticketing;
+use crate::ticketing::events::{TicketSum, TicketsRestated, TicketsStated};
+
+/// Doubts of one message.
+const MAX_DOUBTS: usize = 500;
+
+/// Tickets that an alarm names.
+const MAX_NAMED: usize = 10;
+
+/// Compares the sums of a range; asks for each ticket if they differ.
+pub(in crate::fleet) async fn weigh(
+    app: &App,
+    tx: &mut Tx,
+    stated: &TicketsStated,
+) -> DbResult<()> {
+    let mut sum = TicketSum::NONE;
+    comparisons::each_ticket(tx, stated.venue_id, &stated.range, |held| {
+        if let Some(hash) = held.counted(&stated.range) {
+            sum = sum.with(hash);
+        }
+    })
+    .await?;
+    if (sum.count, sum.digest) != (stated.count, stated.digest) {
+        let event = TicketsQuestioned {
+            venue_id: stated.venue_id,
+            range: stated.range,
+        };
+        tx.publish(app.clock.new_id(), 1, &event);
+    }
+    Ok(())
+}
+
+/// Judges every statement whose time has come.
+pub(in crate::fleet) async fn judge_all(app: &App, cause: &Cause) -> DbResult<()> {
+    loop {
+        // Before the feed is read: what is settled now, is in it.
+        let mut theirs = app.db.read(ticketing::NAME).await?;
+        let settled_before = outbox::oldest_unsettled(&mut theirs).await?;
+        drop(theirs);
+        let mut tx = app.db.begin(NAME, cause).await?;
+        let Some(stated) = comparisons::take(&mut tx, settled_before).await? else {
+            return Ok(());
+        };
+        judge(app, &mut tx, &stated).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn judge(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
+    let tickets = stated.tickets.as_deref().unwrap_or_default();
+    let named: std::collections::BTreeSet<_> =
+        tickets.iter().map(|ticket| ticket.ticket_id).collect();
+    let mut held = Vec::new();
+    comparisons::each_ticket(tx, stated.venue_id, &stated.range, |ticket| {
+        if named.contains(&ticket.id) || ticket.counted(&stated.range).is_some() {
+            held.push(ticket);
+        }
+    })
+    .await?;
+    let found: Vec<TicketDoubt> = doubts(&stated.range, tickets, held);
+    for part in found.chunks(MAX_DOUBTS) {
+        let event = TicketsDoubted {
+            venue_id: stated.venue_id,
+            tickets: part.to_vec(),
+        };
+        tx.publish(app.clock.new_id(), 1, &event);
+    }
+    Ok(())
+}
+
+/// Raises the alarm: the feed held these wrongly.
+pub(in crate::fleet) async fn complain(
+    app: &App,
+    tx: &mut Tx,
+    restated: &TicketsRestated,
+) -> DbResult<()> {
+    let known = restated.tickets.iter().map(|ticket| ticket.ticket_id);
+    let unknown = restated.unknown.iter().map(|ticket| ticket.ticket_id);
+    let named: Vec<_> = known.chain(unknown).take(MAX_NAMED).collect();
+    let alarm = Alarm::new("feed_differs_from_ticketing")
+        .in_venue(restated.venue_id)
+        .with(json!({
+            "restated": restated.tickets.len(),
+            "unknown": restated.unknown.len(),
+            "ticketIds": named,
+        }));
+    uplink::raise_with(app, tx, &alarm).await
+}
