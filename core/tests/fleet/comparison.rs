@@ -212,6 +212,29 @@ async fn what_was_done_to_a_row_is_found_named_and_repaired_at_the_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_not_that_of_the_rows_is_put_right() {
+    let mut scene = Scene::open().await;
+    let head = scene.head().await;
+    let spoil = "update venues set digest = set_byte(digest, 0, (get_byte(digest, 0) + 1) % 256)";
+    let later = "update feed_comparisons set received_at = received_at - interval '1 minute'";
+    let mut conn = scene.venue.core.app().db.read("fleet").await.unwrap();
+    sqlx::query(spoil).execute(&mut *conn).await.unwrap();
+    scene.compare().await;
+    assert_eq!(scene.venue.alarms().await, Vec::<String>::new(), "not yet");
+    sqlx::query(later).execute(&mut *conn).await.unwrap();
+    scene.venue.core.run_job("fleet", "compare_feed").await;
+    assert_eq!(scene.venue.alarms().await, ["feed_digest_wrong"]);
+    assert_eq!(scene.head().await, head);
+    scene.follow().await;
+    // A digest that is right stays, and nothing is said.
+    scene.compare().await;
+    sqlx::query(later).execute(&mut *conn).await.unwrap();
+    scene.venue.core.run_job("fleet", "compare_feed").await;
+    let occurrences = "select occurrences from alarms where venue_id = $1";
+    assert_eq!(scene.venue.value::<i64>(occurrences).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ticket_that_was_put_in_is_taken_out_everywhere() {
     let mut scene = Scene::open().await;
     let model = scene.tickets()[0];

@@ -5,6 +5,8 @@
 //! No alarm is false: a difference counts when all that was committed before the statement is
 //! settled, and ticketing looks once more, under the ticket's lock, where it may be newer.
 
+use eventify_protocol::ids::VenueId;
+use eventify_sync::core::feed::FeedHead;
 use serde_json::json;
 
 use crate::app::App;
@@ -16,8 +18,9 @@ use crate::fleet::events::{TicketDoubt, TicketsDoubted, TicketsQuestioned};
 use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::comparison::doubts;
 use crate::fleet::store::comparisons;
+use crate::fleet::store::feed::{self, Feed};
 use crate::ticketing;
-use crate::ticketing::events::{TicketSum, TicketsRestated, TicketsStated};
+use crate::ticketing::events::{StatedTicket, TicketSum, TicketsRestated, TicketsStated};
 
 /// Doubts of one message.
 const MAX_DOUBTS: usize = 500;
@@ -25,7 +28,8 @@ const MAX_DOUBTS: usize = 500;
 /// Tickets that an alarm names.
 const MAX_NAMED: usize = 10;
 
-/// Compares the sums of a range; asks for each ticket if they differ.
+/// Compares the sums of a range; asks for each ticket if they differ. With the last range the feed's
+/// own digest is to be looked at, when there has been time for repairs.
 pub(in crate::fleet) async fn weigh(
     app: &App,
     tx: &mut Tx,
@@ -38,6 +42,9 @@ pub(in crate::fleet) async fn weigh(
         }
     })
     .await?;
+    if stated.range.through.is_none() {
+        comparisons::add(tx, stated).await?;
+    }
     if (sum.count, sum.digest) != (stated.count, stated.digest) {
         let event = TicketsQuestioned {
             venue_id: stated.venue_id,
@@ -59,13 +66,20 @@ pub(in crate::fleet) async fn judge_all(app: &App, cause: &Cause) -> DbResult<()
         let Some(stated) = comparisons::take(&mut tx, settled_before).await? else {
             return Ok(());
         };
-        judge(app, &mut tx, &stated).await?;
+        match &stated.tickets {
+            Some(tickets) => judge(app, &mut tx, &stated, tickets).await?,
+            None => check_digest(app, &mut tx, stated.venue_id).await?,
+        }
         tx.commit().await?;
     }
 }
 
-async fn judge(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
-    let tickets = stated.tickets.as_deref().unwrap_or_default();
+async fn judge(
+    app: &App,
+    tx: &mut Tx,
+    stated: &TicketsStated,
+    tickets: &[StatedTicket],
+) -> DbResult<()> {
     let named: std::collections::BTreeSet<_> =
         tickets.iter().map(|ticket| ticket.ticket_id).collect();
     let mut held = Vec::new();
@@ -84,6 +98,27 @@ async fn judge(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
         tx.publish(app.clock.new_id(), 1, &event);
     }
     Ok(())
+}
+
+/// The digest must be that of the rows, or no node that begins anew ever agrees with it. It is not
+/// where a row was changed behind the writer's back and has been replaced since.
+async fn check_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
+    let held = feed::lock(tx, venue).await?;
+    let counted = feed::recount(tx, venue, &held.key).await?;
+    let Feed { head, .. } = held;
+    if counted == head.digest {
+        return Ok(());
+    }
+    let right = FeedHead {
+        digest: counted,
+        ..head
+    };
+    feed::correct(tx, venue, &right).await?;
+    let details = json!({ "position": head.position, "held": head.digest, "rows": counted });
+    let alarm = Alarm::new("feed_digest_wrong")
+        .in_venue(venue)
+        .with(details);
+    uplink::raise_with(app, tx, &alarm).await
 }
 
 /// Raises the alarm: the feed held these wrongly.

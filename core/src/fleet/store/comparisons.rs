@@ -63,7 +63,9 @@ pub(in crate::fleet) async fn add(conn: &mut PgConnection, stated: &TicketsState
     Ok(())
 }
 
-/// Takes the oldest statement before which all is settled; `None` for a time: everything is.
+/// Takes the oldest statement before which all is settled; `None` for a time: everything is. One
+/// without tickets, the end of a comparison, has to have lain for a minute: by then what it has found
+/// is repaired.
 pub(in crate::fleet) async fn take(
     conn: &mut PgConnection,
     settled_before: Option<DateTime<Utc>>,
@@ -71,7 +73,8 @@ pub(in crate::fleet) async fn take(
     let stated: Option<Json<TicketsStated>> = sqlx::query_scalar(
         "delete from feed_comparisons where comparison_id = (
              select comparison_id from feed_comparisons
-             where $1::timestamptz is null or as_of < $1
+             where ($1::timestamptz is null or as_of < $1)
+                 and (stated->'tickets' <> 'null' or received_at < now() - interval '1 minute')
              order by comparison_id limit 1 for update skip locked)
          returning stated",
     )
