@@ -140,6 +140,36 @@ async fn a_cancelled_performance_pays_everybody_back() {
 }
 
 #[tokio::test]
+async fn a_refund_that_is_refused_is_not_asked_for_without_end() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (paid, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.refuse_refunds();
+    let path = format!(
+        "/events/{}/performances/{}/cancel",
+        sale.event, sale.performance
+    );
+    organiser(&sale.core)
+        .post(&path, json!({ "reason": "flood" }))
+        .await
+        .expect(200);
+    sale.deliver_all().await;
+    for _ in 0..3 {
+        sale.tick().await;
+    }
+    let refunds = async || sale.order(&ada, &paid).await["refunds"].clone();
+    assert_eq!(refunds().await.as_array().unwrap().len(), 1);
+    // Somebody has put it right at the provider; the money goes back without them.
+    sale.stripe.make_refunds();
+    sale.core.advance(chrono::Duration::minutes(61));
+    sale.tick().await;
+    sale.deliver_all().await;
+    assert_eq!(refunds().await.as_array().unwrap().len(), 2);
+    assert_eq!(sale.status(&ada, &paid).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test]
 async fn an_order_without_tickets_is_paid_back() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");

@@ -27,6 +27,12 @@ const BATCH: u16 = 100;
 /// Intents that are asked for at once.
 const CONCURRENT_REQUESTS: usize = 16;
 
+/// How long an order is left alone whose refund the provider has refused: people look at it, and
+/// may have it put right there.
+fn refused_pause() -> chrono::Duration {
+    chrono::Duration::hours(1)
+}
+
 pub(super) fn consumers() -> Consumers {
     Consumers::new()
         .on(on_performance_scheduled)
@@ -314,7 +320,8 @@ async fn cancel_one(app: &App, id: OrderId, reason: CancelReason) -> Result<(), 
 async fn refund_cancelled_performances(app: &App, cause: &Cause) -> Result<(), Failure> {
     loop {
         let mut conn = app.db.read(NAME).await?;
-        let orders = store::refundable_orders(&mut conn, BATCH).await?;
+        let refused_since = app.clock.now() - refused_pause();
+        let orders = store::refundable_orders(&mut conn, refused_since, BATCH).await?;
         drop(conn);
         for id in &orders {
             refund_cancelled(app, cause, *id).await?;

@@ -152,6 +152,11 @@ impl StripeDouble {
         self.world.lock().refuse_refunds = true;
     }
 
+    /// Makes them again.
+    pub fn make_refunds(&self) {
+        self.world.lock().refuse_refunds = false;
+    }
+
     /// Refunds are on their way until [`finish_refunds`](Self::finish_refunds).
     pub fn hold_refunds(&self) {
         self.world.lock().pending_refunds = true;

@@ -6,6 +6,7 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::db::{DbResult, PgConnection};
+use crate::order::events::RefundReason;
 use crate::order::model::Performance;
 
 /// Takes the newest statement; an older one that comes later changes nothing.
@@ -74,17 +75,25 @@ pub(in crate::order) async fn performances(
         .collect()
 }
 
-/// Paid orders with tickets for cancelled performances that nobody refunds yet.
+/// Paid orders with tickets for cancelled performances that nobody refunds yet, and whose refund was
+/// not refused since a time.
 pub(in crate::order) async fn refundable_orders(
     conn: &mut PgConnection,
+    refused_since: DateTime<Utc>,
     limit: u16,
 ) -> DbResult<Vec<OrderId>> {
     let ids: Vec<Uuid> = sqlx::query_scalar(
         "select distinct order_id from order_tickets
          join cancelled_performances using (performance_id) join orders using (order_id)
-         where refund_id is null and status in ('paid', 'partially_refunded') limit $1",
+         where refund_id is null and status in ('paid', 'partially_refunded') and not exists (
+             select from order_refunds as refused where refused.order_id = orders.order_id
+                 and refused.status = 'failed' and refused.reason = $3
+                 and refused.updated_at > $2)
+         limit $1",
     )
     .bind(i64::from(limit))
+    .bind(refused_since)
+    .bind(RefundReason::EventCancelled.name())
     .fetch_all(conn)
     .await?;
     Ok(ids.into_iter().map(OrderId).collect())
