@@ -61,9 +61,12 @@ impl Scene {
     fn tickets(&self) -> Vec<TicketId> {
         let subjects = self.replica.rows.keys();
         subjects
-            .filter_map(|subject| match subject {
-                Subject::Ticket(id) => Some(*id),
-                _ => None,
+            .filter_map(|subject| {
+                if let Subject::Ticket(id) = subject {
+                    Some(*id)
+                } else {
+                    None
+                }
             })
             .collect()
     }
@@ -101,9 +104,12 @@ impl Scene {
         while self.replica.position < head {
             let delta = self
                 .node
-                .hear("a delta", |message| match message {
-                    Down::Delta(delta) => Some(delta),
-                    _ => None,
+                .hear("a delta", |message| {
+                    if let Down::Delta(delta) = message {
+                        Some(delta)
+                    } else {
+                        None
+                    }
                 })
                 .await;
             self.replica.join(delta);
