@@ -111,6 +111,10 @@ pub struct ScanVerdict {
     /// node, whose `Hello` has to come first.
     #[n(3)]
     pub epoch: Epoch,
+    /// The message with the `Scan` that this answers: the same scan may be asked more than once,
+    /// and only the newest question's answer counts.
+    #[n(4)]
+    pub answers: MessageId,
 }
 
 /// See [`Down::Delta`].

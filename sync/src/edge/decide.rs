@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::{GateId, ScanId},
-    sync::{Decision, JournalEntry, Moment, Position, Scan, ScanVerdict, TicketEntry, Up},
-    time::{MAX_CACHE_AGE, at_least, at_most},
+    sync::{Decision, JournalEntry, Moment, Position, TicketEntry},
+    time::{MAX_CACHE_AGE, at_most},
     verdict::{DecidedBy, Mode, Verdict},
 };
 
 use super::{
     Alarm, Answer, Machine, Now, Output, Previous, Reply, RequestId, ScanRequest,
-    link::{Attempt, RESYNC_BUDGET},
+    link::Attempt,
     offline::Case,
     scan::{Conclusion, MAX_PENDING_SCANS, Pending, Stage, is_of},
 };
@@ -40,7 +40,9 @@ impl Machine {
         if self.scans.pending.len() >= MAX_PENDING_SCANS {
             return self.reply(id, Reply::Overloaded);
         }
-        self.scans.pending.insert(scan, Pending::new(request));
+        self.scans
+            .pending
+            .insert(scan, Pending::new(request, now.boottime));
         self.route(scan, now);
     }
 
@@ -96,106 +98,6 @@ impl Machine {
         }
     }
 
-    fn ask_core(&mut self, scan: ScanId, now: Now) {
-        let Some(bounds) = self.time.bounds(now) else {
-            return;
-        };
-        let Some(pending) = self.scans.pending.get(&scan) else {
-            return;
-        };
-        let ticket = pending.ticket();
-        let replaces = ticket.map_or(vec![], |ticket| self.scans.replaced_by(ticket, scan));
-        let known = ticket
-            .and_then(|ticket| self.overlay.get(ticket))
-            .filter(|admission| admission.is_acknowledged())
-            .map(|admission| admission.scan);
-        self.out.send(Up::Scan(Scan {
-            scan,
-            scanner: pending.scanner,
-            gate: pending.gate,
-            token: pending.token.clone(),
-            // Early, so that the core stops before this node does.
-            deadline: bounds.earliest.plus(at_least(RESYNC_BUDGET)),
-            replaces: replaces.clone(),
-        }));
-        let until = now.boottime.plus(RESYNC_BUDGET);
-        if let Some(pending) = self.scans.pending.get_mut(&scan) {
-            pending.stage = Stage::AtCore {
-                until,
-                epoch: self.welcomed_by,
-                known,
-                replaces,
-            };
-        }
-    }
-
-    /// The core has answered a scan, in time or not.
-    pub(super) fn verdict(&mut self, answer: ScanVerdict, now: Now) {
-        let Some(pending) = self.scans.pending.get_mut(&answer.scan) else {
-            return;
-        };
-        let Stage::AtCore {
-            epoch,
-            known,
-            replaces,
-            ..
-        } = &mut pending.stage
-        else {
-            return;
-        };
-        if self.journal.is_forking() {
-            return;
-        }
-        if *epoch != Some(answer.epoch) {
-            // Another database than the one asked: it may have lost the entry of this very ticket,
-            // and has yet to say what it holds of this journal.
-            return self.greeting.plan(now.boottime);
-        }
-        let (known, replaces) = (*known, std::mem::take(replaces));
-        let elsewhere = pending
-            .ticket()
-            .and_then(|ticket| self.overlay.get(ticket))
-            .filter(|held| {
-                // The core decided without knowing of it.
-                held.scan != answer.scan && Some(held.scan) != known
-            });
-        let conclusion = match elsewhere {
-            Some(held) if answer.verdict == Verdict::Admit => Conclusion::by_edge(
-                Verdict::AlreadyUsed {
-                    first: held.first_entry(),
-                },
-                Mode::Online,
-            ),
-            Some(_) | None => Conclusion {
-                verdict: answer.verdict,
-                mode: Mode::Online,
-                decided_by: DecidedBy::Core,
-                replaces,
-            },
-        };
-        self.conclude(answer.scan, conclusion, now);
-    }
-
-    /// Scans that the core has not answered in time: the link has failed, and they are decided by
-    /// the tests as they hold then. Never earlier, even when the pipe is gone: until the deadline
-    /// the core may still execute them, and no row may say before that they were not admitted.
-    pub(super) fn give_up_on_core(&mut self, now: Now) {
-        let late = self.scans.in_stage(
-            |stage| matches!(stage, Stage::AtCore { until, .. } if *until <= now.boottime),
-        );
-        if late.is_empty() {
-            return;
-        }
-        self.link.failed(now);
-        for scan in late {
-            let ticket = self.scans.pending.get(&scan).and_then(Pending::ticket);
-            if let Some(ticket) = ticket {
-                self.scans.forgo(ticket, scan);
-            }
-            self.route(scan, now);
-        }
-    }
-
     /// Ends the shared attempt as soon as its outcome is known, and lets the scans that waited for
     /// it go on.
     pub(super) fn settle_attempt(&mut self, now: Now) {
@@ -218,6 +120,17 @@ impl Machine {
         }
     }
 
+    /// Scans that can't be decided at all: whoever waits is told so. Nothing was shown, nothing is
+    /// written.
+    pub(super) fn give_up_undecided(&mut self, now: Now) {
+        for scan in self.scans.undecided(now.boottime) {
+            let pending = self.scans.pending.remove(&scan);
+            for request in pending.into_iter().flat_map(|pending| pending.requests) {
+                self.reply(request, Reply::Overloaded);
+            }
+        }
+    }
+
     fn decide_alone(&mut self, scan: ScanId, now: Now) {
         let mode = self.facts(now).ruling().mode;
         let Some(pending) = self.scans.pending.get_mut(&scan) else {
@@ -230,7 +143,7 @@ impl Machine {
             (TokenCheck::UnknownKey { .. }, _) => Verdict::UnknownOffline,
             (TokenCheck::Signed(signed), _) => {
                 let (ticket, generation) = (signed.ticket(), self.replica.generation());
-                pending.stage = Stage::LookingUp;
+                pending.stage = Stage::LookingUp { generation };
                 return self.out.push(Output::Lookup {
                     scan,
                     ticket,
@@ -252,20 +165,23 @@ impl Machine {
         let Some(pending) = self.scans.pending.get(&scan) else {
             return;
         };
-        if !matches!(pending.stage, Stage::LookingUp) {
+        if !matches!(pending.stage, Stage::LookingUp { generation: of } if of == generation) {
             return;
         }
-        let outdated = generation != self.replica.generation() || position < self.replica.applied();
+        if position < self.replica.applied() {
+            // A file that lacks what it was reported to have would be asked for ever.
+            self.out.alarm(Alarm::ReplicaDamaged);
+            return self.drop_replica("its file lacks what was applied", now);
+        }
         let mode = self.facts(now).ruling().mode;
         let bounds = self.time.bounds(now);
-        let (false, Mode::Degraded, Some(when), false, Some(signed)) = (
-            outdated,
+        let (Mode::Degraded, Some(when), false, Some(signed)) = (
             mode,
             bounds,
             self.journal.is_forking(),
             pending.checked.signed(),
         ) else {
-            // The tests hold no longer as they did, or the row was read too early.
+            // The tests hold no longer as they did.
             return self.route(scan, now);
         };
         let forgone = self.scans.replaced_by(signed.ticket(), scan);
@@ -293,7 +209,7 @@ impl Machine {
     }
 
     /// Writes down what was decided; the answer waits for the disk.
-    fn conclude(&mut self, scan: ScanId, conclusion: Conclusion, now: Now) {
+    pub(super) fn conclude(&mut self, scan: ScanId, conclusion: Conclusion, now: Now) {
         let at = self.moment(now);
         let Some(pending) = self.scans.pending.get_mut(&scan) else {
             return;

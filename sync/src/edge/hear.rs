@@ -10,7 +10,7 @@ use super::{
     Alarm, Machine, Now, Output, Received, RestoredReplica,
     age::Answered,
     journal::{CoreEnd, Heard},
-    pull::{PATIENCE, Pulling, Target},
+    pull::{PAUSE, Pulling, Target},
     replica::Joined,
     scan::Stage,
 };
@@ -49,22 +49,25 @@ impl Machine {
         self.time.answered(answered, now);
         self.answered_by = Some(point.epoch);
         if self.welcomed_by.is_some_and(|epoch| epoch != point.epoch) {
-            self.greeting.plan(now.boottime);
+            self.greeting.plan_if_idle(now);
         }
         self.replica.note_point(point, answered);
-        if self
-            .replica
-            .epoch()
-            .is_some_and(|epoch| epoch != point.epoch)
-        {
-            self.greeting.plan(now.boottime);
-        } else if self.replica.is_held() && !self.replica.reaches(point.position) {
-            self.greeting.expect(point.position, now);
+        match self.replica.epoch() {
+            Some(epoch) if epoch != point.epoch => self.greet_unless_pulling(now),
+            Some(_) => self.expect(point.position, now),
+            None => {}
+        }
+    }
+
+    fn expect(&mut self, position: Position, now: Now) {
+        let reached = self.replica.reached();
+        if reached < position {
+            self.greeting.expect(position, reached, now);
         }
     }
 
     fn welcome(&mut self, welcome: &Welcome, now: Now) {
-        if !self.greeting.answered(welcome.answers) {
+        if !self.greeting.answered(welcome.answers, now) {
             return;
         }
         if welcome.algorithm != DIGEST_ALGORITHM {
@@ -127,18 +130,16 @@ impl Machine {
                 let (epoch, digest_key) = (welcome.epoch, welcome.digest_key);
                 self.out.push(Output::Adopt { epoch, digest_key });
             } else {
-                return self.greeting.plan(now.boottime);
+                return self.greeting.plan(now.boottime.plus(PAUSE));
             }
         }
-        if !self.replica.reaches(welcome.head) {
-            self.greeting.expect(welcome.head, now);
-        }
+        self.expect(welcome.head, now);
     }
 
     /// A snapshot on its way brings the replica where it has to be.
     fn greet_unless_pulling(&mut self, now: Now) {
         if self.pulling.is_none() {
-            self.greeting.plan(now.boottime);
+            self.greeting.plan_if_idle(now);
         }
     }
 
@@ -147,7 +148,18 @@ impl Machine {
         self.pulling.as_ref().is_some_and(Pulling::is_whole)
     }
 
+    /// A snapshot that is under way goes on although the core has a newer one by now: what follows
+    /// it comes as deltas, and on a slow line nothing else would ever be whole.
     fn pull(&mut self, target: Target, now: Now) {
+        if let Some(pulling) = &mut self.pulling
+            && pulling.epoch() == target.epoch
+        {
+            return pulling.resume(now, &mut self.out);
+        }
+        if self.unwanted == Some(target.snapshot) {
+            // The report of the one given up must not be taken for this one's.
+            return self.greeting.plan(now.boottime.plus(PAUSE));
+        }
         let running = self.pulling.take().map(|pulling| pulling.partial());
         let earlier = running.or(self.partial.take());
         self.pulling = Some(Pulling::begin(target, earlier, now, &mut self.out));
@@ -160,14 +172,16 @@ impl Machine {
         match self.replica.join(delta) {
             Joined::Apply(delta) => self.out.push(Output::Apply(delta)),
             Joined::Nothing => {}
-            Joined::Missing => self.greet_unless_pulling(now),
+            Joined::Gap if self.pulling.is_none() => self.greeting.gap(now),
+            Joined::Gap => {}
+            Joined::Foreign => self.greet_unless_pulling(now),
         }
     }
 
     /// An acknowledgement of another epoch's position says nothing about this replica.
     fn acknowledged(&mut self, ack: JournalAck, now: Now) {
         if self.welcomed_by != Some(ack.epoch) {
-            return self.greeting.plan(now.boottime);
+            return self.greeting.plan_if_idle(now);
         }
         let heard = self
             .journal
@@ -179,14 +193,15 @@ impl Machine {
         match heard {
             Heard::Nothing => {}
             Heard::Acknowledged(ack) => {
-                self.overlay.acknowledged(ack.seq, ack.position);
+                self.overlay
+                    .acknowledged(ack.seq, (ack.epoch, ack.position));
                 self.out.push(Output::Acknowledged(ack));
             }
             Heard::Rewound(ack) => {
-                self.overlay.rewind(ack.seq, ack.position);
+                self.overlay.rewind(ack.seq, (ack.epoch, ack.position));
                 self.out.push(Output::Acknowledged(ack));
             }
-            Heard::AnotherFile => self.greeting.plan(now.boottime),
+            Heard::AnotherFile => self.greeting.plan_if_idle(now),
             Heard::Fork { core, own } => {
                 self.out.alarm(Alarm::JournalFork { core, own });
                 self.journal.begin_fork(core);
@@ -221,22 +236,29 @@ impl Machine {
         replica: RestoredReplica,
         now: Now,
     ) {
-        let awaited = |pulling: &mut Pulling| pulling.snapshot() == snapshot;
-        if self.pulling.take_if(awaited).is_none() {
+        if self.unwanted.take_if(|held| *held == snapshot).is_some() {
             // It was thrown away meanwhile, by an output behind the one that finished it.
+            return;
+        }
+        let awaited = |pulling: &mut Pulling| pulling.snapshot() == snapshot && pulling.is_whole();
+        if self.pulling.take_if(awaited).is_none() {
             return;
         }
         self.replica.install(replica);
         // What was proven was proven of another replica.
         self.time.forget_proof();
         self.greeting.plan(now.boottime);
+        self.look_up_again(now);
     }
 
     pub(super) fn snapshot_failed(&mut self, snapshot: SnapshotId, now: Now) {
         self.out.alarm(Alarm::SnapshotRefused);
+        if self.unwanted.take_if(|held| *held == snapshot).is_some() {
+            return;
+        }
         self.pulling
             .take_if(|pulling| pulling.snapshot() == snapshot);
-        self.greeting.plan(now.boottime.plus(PATIENCE));
+        self.greeting.plan(now.boottime.plus(PAUSE));
     }
 
     fn configure(&mut self, config: &Config) {

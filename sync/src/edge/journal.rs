@@ -1,28 +1,23 @@
 //! The chain, and its way to the core: what is acknowledged, what is under way, where it forks
 //! (`ADMISSION` 4).
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::collections::{BTreeMap, VecDeque};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{IncarnationId, NodeId},
+    ids::IncarnationId,
     sync::{
         JournalAck, JournalBatch, JournalEntry, JournalHead, JournalRow, Moment, SealedRow, Up,
     },
     time::BootTime,
 };
 
-use super::{Now, Output, RestoredJournal, outbox::Outbox};
+use super::{Now, Output, RestoredJournal, outbox::Outbox, patience::Patience};
 
 /// Most bytes of rows in one batch.
 pub const MAX_BATCH_BYTES: usize = 32 * 1024;
 /// Most batches sent and not acknowledged.
 const MAX_OPEN_BATCHES: usize = 2;
-/// Without progress for so long, everything from the acknowledged end on is sent again.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -30,6 +25,8 @@ pub(super) struct Journal {
     /// Rows up to here are on disk; only those are sent.
     persisted: u64,
     acknowledged: u64,
+    /// What the core said last that it holds, of whichever file.
+    core: JournalHead,
     /// The last row that the core has to know of before it decides again.
     last_own: u64,
     /// The file before this one, while the core may still hold that.
@@ -52,7 +49,12 @@ struct Upload {
     reading: bool,
     /// Last rows of the batches under way.
     open: VecDeque<u64>,
+    /// When the core acknowledged last, and when everything from there on was sent last.
     progress: BootTime,
+    sent: BootTime,
+    /// It was sent more than once since: how long an answer takes counts from the first time.
+    again: bool,
+    patience: Patience,
     /// The core has refused a batch that came before the one in front of it: any of several core
     /// processes may have taken the second one first. When the first is acknowledged, the second
     /// is sent again.
@@ -94,12 +96,23 @@ pub(super) enum Heard {
     AnotherFile,
 }
 
+impl CoreEnd {
+    fn head(&self) -> JournalHead {
+        JournalHead {
+            incarnation: self.ack.incarnation,
+            seq: self.ack.seq,
+            hash: self.ack.hash,
+        }
+    }
+}
+
 impl Journal {
     pub(super) fn new(restored: &RestoredJournal, now: Now) -> Self {
         let mut journal = Self {
             head: restored.head,
             persisted: restored.head.seq,
             acknowledged: restored.acknowledged,
+            core: JournalHead::empty(restored.head.incarnation),
             last_own: 0,
             predecessor: None,
             upload: Upload {
@@ -108,6 +121,9 @@ impl Journal {
                 reading: false,
                 open: VecDeque::new(),
                 progress: now.boottime,
+                sent: now.boottime,
+                again: false,
+                patience: Patience::default(),
                 overtaken: false,
             },
             ends: BTreeMap::new(),
@@ -187,6 +203,8 @@ impl Journal {
     pub(super) fn disconnected(&mut self) {
         self.upload.welcomed = false;
         self.verifying = None;
+        self.upload.patience = Patience::default();
+        self.upload.again = false;
         self.restart_upload();
     }
 
@@ -196,6 +214,7 @@ impl Journal {
             return Heard::Nothing;
         }
         self.upload.welcomed |= end.whole;
+        self.core = end.head();
         if end.ack.incarnation != self.head.incarnation {
             return self.heard_of_another(end, now);
         }
@@ -233,14 +252,8 @@ impl Journal {
     }
 
     fn forked(&self, end: &CoreEnd) -> Heard {
-        let ack = &end.ack;
-        let core = JournalHead {
-            incarnation: ack.incarnation,
-            seq: ack.seq,
-            hash: ack.hash,
-        };
         Heard::Fork {
-            core,
+            core: end.head(),
             own: self.head,
         }
     }
@@ -271,7 +284,10 @@ impl Journal {
             self.upload.overtaken |= !self.upload.open.is_empty();
         } else {
             self.acknowledged = seq;
-            self.upload.progress = now.boottime;
+            let took = now.boottime.since(self.upload.progress);
+            self.upload.patience.rewarded(took);
+            self.upload.again = false;
+            (self.upload.progress, self.upload.sent) = (now.boottime, now.boottime);
             if std::mem::take(&mut self.upload.overtaken) {
                 self.restart_upload();
             }
@@ -293,7 +309,7 @@ impl Journal {
     }
 
     /// Reads the next rows to send, if there are any and the window allows.
-    pub(super) fn pump(&mut self, out: &mut Outbox) {
+    pub(super) fn pump(&mut self, now: Now, out: &mut Outbox) {
         let upload = &self.upload;
         let may = upload.welcomed && !self.is_forking() && self.verifying.is_none();
         if may
@@ -301,6 +317,9 @@ impl Journal {
             && upload.open.len() < MAX_OPEN_BATCHES
             && upload.next <= self.persisted
         {
+            if upload.open.is_empty() && !upload.again {
+                (self.upload.progress, self.upload.sent) = (now.boottime, now.boottime);
+            }
             self.upload.reading = true;
             self.read(self.upload.next, self.persisted, out);
         }
@@ -316,36 +335,45 @@ impl Journal {
         });
     }
 
-    /// Rows came from the disk: to check what the core said, to send, or both.
+    /// Rows came from the disk: to check what the core said, or to send. Rows that are not there
+    /// any more were removed after their time; a core that has forgotten them can't go on with this
+    /// file.
     pub(super) fn rows(
         &mut self,
-        incarnation: IncarnationId,
+        (incarnation, from): (IncarnationId, u64),
         rows: &[SealedRow],
         now: Now,
         out: &mut Outbox,
     ) -> Heard {
-        let (Some(first), Some(last)) = (rows.first(), rows.last()) else {
-            self.upload.reading = false;
-            return Heard::Nothing;
-        };
         if incarnation != self.head.incarnation || self.is_forking() {
             return Heard::Nothing;
         }
-        if let Some(end) = self.verifying.take_if(|end| end.ack.seq == first.row().seq) {
-            return if end.ack.hash == first.hash() {
-                self.settle(&end, now)
-            } else {
-                self.forked(&end)
+        let first = rows.first().filter(|row| row.row().seq == from);
+        if let Some(end) = self.verifying.take_if(|end| end.ack.seq == from) {
+            return match first {
+                Some(row) if row.hash() == end.ack.hash => self.settle(&end, now),
+                Some(_) | None => self.forked(&end),
             };
         }
-        if self.upload.reading && first.row().seq == self.upload.next {
-            self.upload.reading = false;
-            self.send(rows, last, now, out);
+        if !self.upload.reading || from != self.upload.next {
+            return Heard::Nothing;
         }
-        Heard::Nothing
+        match (first, rows.last()) {
+            (Some(_), Some(last)) => {
+                self.upload.reading = false;
+                self.send(rows, last, out);
+                Heard::Nothing
+            }
+            (None, Some(_)) => Heard::Fork {
+                core: self.core,
+                own: self.head,
+            },
+            // Not there yet: asked for again in a while.
+            (_, None) => Heard::Nothing,
+        }
     }
 
-    fn send(&mut self, rows: &[SealedRow], last: &SealedRow, now: Now, out: &mut Outbox) {
+    fn send(&mut self, rows: &[SealedRow], last: &SealedRow, out: &mut Outbox) {
         let (incarnation, from) = (self.head.incarnation, self.upload.next);
         let bytes = rows.iter().map(|row| row.bytes().to_vec().into()).collect();
         out.send(Up::Journal(JournalBatch {
@@ -355,9 +383,6 @@ impl Journal {
         }));
         let end = last.row().seq;
         self.ends.insert(end, last.hash());
-        if self.upload.open.is_empty() {
-            self.upload.progress = now.boottime;
-        }
         self.upload.open.push_back(end);
         self.upload.next = end + 1;
     }
@@ -365,13 +390,17 @@ impl Journal {
     pub(super) fn tick(&mut self, now: Now) {
         if self.resends_at().is_some_and(|at| at <= now.boottime) {
             self.restart_upload();
-            self.upload.progress = now.boottime;
+            self.upload.patience.in_vain();
+            self.upload.sent = now.boottime;
+            self.upload.again = true;
         }
     }
 
+    /// Without progress for so long, everything from the acknowledged end on is sent again.
     pub(super) fn resends_at(&self) -> Option<BootTime> {
-        let waiting = self.upload.welcomed && !self.upload.open.is_empty();
-        waiting.then(|| self.upload.progress.plus(UPLOAD_TIMEOUT))
+        let under_way = self.upload.reading || !self.upload.open.is_empty();
+        (self.upload.welcomed && under_way)
+            .then(|| self.upload.sent.plus(self.upload.patience.wait()))
     }
 
     /// The core's end is not in this chain: no row is appended any more but those that take back
@@ -410,48 +439,4 @@ impl Journal {
             self.learn(row.row());
         }
     }
-}
-
-/// The rows of a new file after a fork: `Opened`, then the rows of the old file with their moments,
-/// chained anew. The core may have some of them; per scan id it takes each once.
-#[must_use]
-pub fn carry_over(
-    node: NodeId,
-    incarnation: IncarnationId,
-    succeeds: JournalHead,
-    at: Moment,
-    old: &[SealedRow],
-) -> Vec<SealedRow> {
-    let opened = JournalEntry::Opened {
-        node,
-        succeeds: Some(succeeds),
-    };
-    let carried = old
-        .iter()
-        .map(SealedRow::row)
-        .filter(|row| !matches!(row.entry, JournalEntry::Opened { .. }));
-    // Row n of the old file becomes the row behind `Opened` and those carried before it.
-    let numbers: BTreeMap<u64, u64> = carried.clone().map(|row| row.seq).zip(2..).collect();
-    let entries = carried.map(|row| {
-        let entry = match &row.entry {
-            JournalEntry::Voided { row: voided, scan } => JournalEntry::Voided {
-                row: numbers.get(voided).copied().unwrap_or_default(),
-                scan: *scan,
-            },
-            JournalEntry::Opened { .. } | JournalEntry::Decision(_) => row.entry.clone(),
-        };
-        (row.at, entry)
-    });
-    let mut rows: Vec<SealedRow> = Vec::with_capacity(old.len() + 1);
-    for (seq, (at, entry)) in (1..).zip(std::iter::once((at, opened)).chain(entries)) {
-        let previous = rows.last().map_or(Hash32::ZERO, SealedRow::hash);
-        rows.push(SealedRow::seal(JournalRow {
-            incarnation,
-            seq,
-            previous,
-            at,
-            entry,
-        }));
-    }
-    rows
 }

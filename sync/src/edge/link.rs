@@ -17,14 +17,17 @@ pub const RESYNC_BUDGET: Duration = Duration::from_millis(300);
 pub const FAILED_ATTEMPT_HOLDS: Duration = Duration::from_secs(2);
 /// Questions to be answered in a row, in time, after a failure.
 const QUESTIONS_IN_A_ROW: u8 = 3;
-/// Questions that an answer can still come to.
-const MAX_OPEN_QUESTIONS: usize = 8;
+/// Questions that an answer can still come to: half a minute of them, so that a slow line makes the
+/// cache younger as well.
+const MAX_OPEN_QUESTIONS: usize = 64;
 
 #[derive(Debug)]
 struct Question {
     nonce: Nonce,
     asked: Now,
     overdue: bool,
+    /// Asked before the last failure: its answer says nothing of what came after.
+    outdated: bool,
 }
 
 /// What became of the shared attempt.
@@ -95,6 +98,9 @@ impl Link {
     pub(super) fn failed(&mut self, now: Now) {
         self.in_a_row = 0;
         self.needed = QUESTIONS_IN_A_ROW;
+        for question in &mut self.questions {
+            question.outdated = true;
+        }
         self.hold(now);
         self.next_question = self
             .next_question
@@ -127,6 +133,7 @@ impl Link {
             nonce,
             asked: now,
             overdue: false,
+            outdated: false,
         });
         while self.questions.len() > MAX_OPEN_QUESTIONS {
             self.questions.pop_front();
@@ -151,7 +158,7 @@ impl Link {
             if !question.overdue {
                 self.failed(now);
             }
-        } else {
+        } else if !question.outdated {
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
         Some(question.asked)
@@ -269,6 +276,16 @@ mod tests {
             link.answered(nonce(number), at(ms + 50));
         }
         assert!(link.core_answers());
+    }
+
+    #[test]
+    fn a_question_asked_before_the_failure_does_not_count_among_the_three() {
+        let mut link = connected();
+        link.answered(nonce(1), at(100));
+        link.asked(nonce(2), at(2_000));
+        link.failed(at(2_100));
+        assert_eq!(link.answered(nonce(2), at(2_200)), Some(at(2_000)));
+        assert!(!link.is_returning());
     }
 
     #[test]

@@ -13,14 +13,17 @@
 //! | [`age`] | what can be proven about time |
 //! | [`link`] | whether the core answers; the shared resync attempt |
 //! | [`mode`] | the ordered tests over facts |
-//! | [`scan`], [`decide`], [`offline`] | scans on their way, their way, the verdict of a node alone |
+//! | [`scan`], [`decide`] | scans on their way, and their way |
+//! | [`at_core`], [`offline`] | the core's verdict, the verdict of a node alone |
 //! | [`overlay`] | own admissions that the replica may not show yet |
 //! | [`journal`] | chain, upload, acknowledgement, fork |
 //! | [`replica`], [`pull`] | deltas, digests, greeting, snapshots |
+//! | [`patience`] | how long an answer is waited for |
 //!
 //! Deliberately not here: anything that is read or written, a clock, a signature.
 
 mod age;
+mod at_core;
 mod decide;
 mod hear;
 mod io;
@@ -30,6 +33,7 @@ mod mode;
 mod offline;
 mod outbox;
 mod overlay;
+mod patience;
 mod pull;
 mod random;
 mod replica;
@@ -37,24 +41,26 @@ mod restored;
 mod scan;
 mod shown;
 mod status;
+mod succession;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
-    ids::{BootId, GateId, NodeId, VenueId},
+    ids::{BootId, GateId, NodeId, SnapshotId, VenueId},
     sync::{Ask, DIGEST_ALGORITHM, Epoch, Health, Hello, JournalEntry, SealedRow, Up},
     time::{BootTime, MAX_CACHE_AGE},
     verdict::{DecidedBy, Mode, Verdict},
 };
 
 pub use io::{Input, Output, Previous, Received, RequestId, ScanRequest};
-pub use journal::{MAX_BATCH_BYTES, carry_over};
+pub use journal::MAX_BATCH_BYTES;
 pub use link::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
-pub use scan::MAX_PENDING_SCANS;
+pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
 pub use shown::{Alarm, Answer, GateCounts, Reason, Reply, Status};
+pub use succession::carry_over;
 
 use age::Timekeeping;
 use journal::Journal;
@@ -64,7 +70,7 @@ use outbox::Outbox;
 use overlay::Overlay;
 use pull::{Greeting, Pulling};
 use replica::{Agreement, Replica};
-use scan::Scans;
+use scan::{Scans, Stage};
 
 /// How often the core is told how the node is.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
@@ -85,6 +91,8 @@ pub struct Machine {
     greeting: Greeting,
     pulling: Option<Pulling>,
     partial: Option<PartialSnapshot>,
+    /// A snapshot whose report the store still owes, though nobody wants it any more.
+    unwanted: Option<SnapshotId>,
     scans: Scans,
     out: Outbox,
     revoked: bool,
@@ -122,6 +130,7 @@ impl Machine {
             greeting: Greeting::default(),
             pulling: None,
             partial: restored.partial,
+            unwanted: None,
             scans: Scans::default(),
             out: Outbox::new(restored.entropy, now.wall),
             revoked: restored.revoked,
@@ -136,10 +145,13 @@ impl Machine {
         };
         for row in &restored.journal.rows {
             machine.overlay_row(&row.row);
-            if let Some(position) = row.acknowledged {
-                machine.overlay.acknowledged(row.row.row().seq, position);
+            if let Some((position, (epoch, _))) = row.acknowledged.zip(on_disk) {
+                let seq = row.row.row().seq;
+                machine.overlay.acknowledged(seq, (epoch, position));
             }
         }
+        let acknowledged = restored.journal.acknowledged;
+        machine.overlay.acknowledged_elsewhere(acknowledged);
         machine.settle(now);
         machine
     }
@@ -196,6 +208,9 @@ impl Machine {
                 self.link.disconnected(now);
                 self.greeting.disconnected();
                 self.journal.disconnected();
+                if let Some(pulling) = &mut self.pulling {
+                    pulling.interrupt();
+                }
             }
             Input::Message(message) => self.hear(message, now),
             Input::Scan(request) => self.scan(*request, now),
@@ -216,10 +231,14 @@ impl Machine {
                 }
             }
             Input::Rows {
-                incarnation, rows, ..
+                incarnation,
+                from,
+                rows,
             } => {
                 self.reread(&rows);
-                let heard = self.journal.rows(incarnation, &rows, now, &mut self.out);
+                let heard = self
+                    .journal
+                    .rows((incarnation, from), &rows, now, &mut self.out);
                 self.journal_heard(heard, now);
             }
             Input::JournalOpened { head, rows } => self.journal_opened(&rows, head, now),
@@ -240,6 +259,8 @@ impl Machine {
             }
             Input::ReplicaFailed => {
                 self.out.alarm(Alarm::ReplicaDamaged);
+                // Whatever the store was doing with it has ended.
+                self.unwanted = None;
                 self.drop_replica("its file can't be used", now);
             }
             Input::Disk { free_bytes } => self.free_bytes = free_bytes,
@@ -259,6 +280,7 @@ impl Machine {
             self.ask(now);
         }
         self.give_up_on_core(now);
+        self.give_up_undecided(now);
         if self.link.is_connected() {
             self.tick_connected(now);
         }
@@ -267,7 +289,7 @@ impl Machine {
     fn tick_connected(&mut self, now: Now) {
         self.journal.tick(now);
         if !self.replica.is_held() && self.pulling.is_none() && self.greeting.is_idle() {
-            self.greeting.plan(now.boottime.plus(pull::PATIENCE));
+            self.greeting.plan(now.boottime.plus(pull::PAUSE));
         }
         if self
             .pulling
@@ -277,10 +299,7 @@ impl Machine {
             self.partial = self.pulling.take().map(|pulling| pulling.partial());
             self.greeting.plan(now.boottime);
         }
-        if self
-            .greeting
-            .tick(now, |position| self.replica.reaches(position))
-        {
+        if self.greeting.tick(now, self.replica.reached()) {
             self.greet(now);
         }
         if self.health_at <= now.boottime {
@@ -303,9 +322,11 @@ impl Machine {
                 self.drop_replica("its digest is not the core's", now);
             }
         }
-        self.overlay.passed(self.replica.applied());
+        if let Some(epoch) = self.replica.epoch() {
+            self.overlay.passed((epoch, self.replica.applied()));
+        }
         self.journal.pump_fork(self.moment(now), &mut self.out);
-        self.journal.pump(&mut self.out);
+        self.journal.pump(now, &mut self.out);
         self.settle_attempt(now);
         self.limit_at = self
             .time
@@ -397,14 +418,28 @@ impl Machine {
         }
     }
 
+    /// A snapshot on its way stays: it lies in a file of its own. Only one that is being swapped in
+    /// goes with the file whose place it takes.
     fn drop_replica(&mut self, why: &'static str, now: Now) {
         self.replica.drop_held();
         self.time.forget_proof();
-        self.pulling = None;
-        self.partial = None;
+        if let Some(swapping) = self.pulling.take_if(|pulling| pulling.is_whole()) {
+            self.unwanted = Some(swapping.snapshot());
+        }
         self.out.push(Output::DropReplica { why });
-        let jitter = self.out.random.below(pull::MAX_JITTER.as_millis() as u64);
-        self.greeting
-            .plan(now.boottime.plus(Duration::from_millis(jitter)));
+        if self.pulling.is_none() {
+            let jitter = self.out.random.below(pull::MAX_JITTER.as_millis() as u64);
+            self.greeting
+                .plan(now.boottime.plus(Duration::from_millis(jitter)));
+        }
+        self.look_up_again(now);
+    }
+
+    /// The replica is another one, or gone: look-ups in the one before are not waited for.
+    fn look_up_again(&mut self, now: Now) {
+        let looking = |stage: &Stage| matches!(stage, Stage::LookingUp { .. });
+        for scan in self.scans.in_stage(looking) {
+            self.route(scan, now);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     ids::{GateId, ScanId, TicketId},
-    sync::{Moment, Position},
+    sync::{Epoch, Moment, Position},
     time::CoreTime,
     verdict::FirstEntry,
 };
@@ -27,18 +27,24 @@ pub(super) struct Admission {
 enum State {
     /// Not acknowledged.
     Open,
-    /// Acknowledged; in the feed up to this position.
-    InFeed(Position),
+    /// Acknowledged; in the feed by this place, if it is known. Places of two epochs are never
+    /// compared.
+    Acknowledged(Option<Place>),
 }
+
+/// A position in the feed of one database.
+pub(super) type Place = (Epoch, Position);
 
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     admissions: BTreeMap<TicketId, Admission>,
     /// Rows of admissions that are not acknowledged.
     open: BTreeMap<u64, TicketId>,
-    /// The position that was passed last; none if something was acknowledged since. After an hour
-    /// alone there are tens of thousands of admissions, and this is asked at every input.
-    swept: Option<Position>,
+    /// Where the replica stood last; none if something was acknowledged since. After an hour alone
+    /// there are tens of thousands of admissions, and this is asked at every input.
+    swept: Option<Place>,
+    /// The database that acknowledged last.
+    epoch: Option<Epoch>,
 }
 
 impl Admission {
@@ -109,41 +115,63 @@ impl Overlay {
         }
     }
 
-    /// The core holds all rows through `seq`, and the feed has them by `position`.
-    pub(super) fn acknowledged(&mut self, seq: u64, position: Position) {
-        self.swept = None;
-        let open = self.open.split_off(&(seq + 1));
-        for ticket in std::mem::replace(&mut self.open, open).into_values() {
-            if let Some(admission) = self.admissions.get_mut(&ticket) {
-                admission.state = State::InFeed(position);
+    /// The core holds all rows through `seq`, and its feed has them by this place; also those that
+    /// another database had acknowledged by a place of its own.
+    pub(super) fn acknowledged(&mut self, seq: u64, place: Place) {
+        self.close(seq, Some(place));
+        if self.epoch.replace(place.0) == Some(place.0) {
+            return;
+        }
+        for admission in self.admissions.values_mut().filter(|held| held.seq <= seq) {
+            if !matches!(admission.state, State::Acknowledged(Some((epoch, _))) if epoch == place.0)
+            {
+                admission.state = State::Acknowledged(Some(place));
             }
         }
     }
 
-    /// Rows beyond `seq` are not acknowledged after all; those up to it are in the feed by
-    /// `position`, whatever was said of another epoch's.
-    pub(super) fn rewind(&mut self, seq: u64, position: Position) {
+    /// Rows through `seq` were acknowledged once, by a database that the replica does not follow.
+    pub(super) fn acknowledged_elsewhere(&mut self, seq: u64) {
+        self.close(seq, None);
+    }
+
+    fn close(&mut self, seq: u64, place: Option<Place>) {
         self.swept = None;
+        let open = self.open.split_off(&(seq + 1));
+        for ticket in std::mem::replace(&mut self.open, open).into_values() {
+            if let Some(admission) = self.admissions.get_mut(&ticket) {
+                admission.state = State::Acknowledged(place);
+            }
+        }
+    }
+
+    /// Rows beyond `seq` are not acknowledged after all; those up to it are in the feed by this
+    /// place, whatever was said of another epoch's.
+    pub(super) fn rewind(&mut self, seq: u64, place: Place) {
+        self.swept = None;
+        self.epoch = Some(place.0);
         for (ticket, admission) in &mut self.admissions {
             if admission.seq > seq {
                 admission.state = State::Open;
                 self.open.insert(admission.seq, *ticket);
             } else {
-                admission.state = State::InFeed(position);
+                admission.state = State::Acknowledged(Some(place));
             }
         }
         self.open.retain(|row, _| *row > seq);
     }
 
-    /// The replica has passed a position: what it shows by then need not be shown here.
-    pub(super) fn passed(&mut self, applied: Position) {
+    /// The replica has come to a place: what it shows by then need not be shown here.
+    pub(super) fn passed(&mut self, applied: Place) {
         if self.swept.replace(applied) == Some(applied) {
             return;
         }
         self.admissions
             .retain(|_, admission| match admission.state {
-                State::Open => true,
-                State::InFeed(position) => position > applied,
+                State::Acknowledged(Some((epoch, position))) => {
+                    epoch != applied.0 || position > applied.1
+                }
+                State::Open | State::Acknowledged(None) => true,
             });
     }
 
@@ -181,6 +209,19 @@ mod tests {
         TicketId(Uuid::from_u128(number))
     }
 
+    const EPOCH: Epoch = Epoch {
+        system: 1,
+        timeline: 1,
+    };
+    const PROMOTED: Epoch = Epoch {
+        system: 1,
+        timeline: 2,
+    };
+
+    fn at(position: u64) -> Place {
+        (EPOCH, Position(position))
+    }
+
     fn overlay() -> Overlay {
         let mut overlay = Overlay::default();
         let boot = BootId(Uuid::from_u128(1));
@@ -206,12 +247,12 @@ mod tests {
     #[test]
     fn a_row_leaves_only_when_the_replica_has_passed_its_acknowledgement() {
         let mut overlay = overlay();
-        overlay.passed(Position(1_000));
+        overlay.passed(at(1_000));
         assert_eq!(held(&overlay), [1, 2, 3], "nothing is acknowledged");
-        overlay.acknowledged(6, Position(40));
-        overlay.passed(Position(39));
+        overlay.acknowledged(6, at(40));
+        overlay.passed(at(39));
         assert_eq!(held(&overlay), [1, 2, 3]);
-        overlay.passed(Position(40));
+        overlay.passed(at(40));
         assert_eq!(held(&overlay), [3]);
     }
 
@@ -219,7 +260,7 @@ mod tests {
     fn the_oldest_unacknowledged_admission_made_alone_is_known() {
         let mut overlay = overlay();
         assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(6));
-        overlay.acknowledged(7, Position(1));
+        overlay.acknowledged(7, at(1));
         assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(8));
         overlay.void(ticket(3), ScanId(Uuid::from_u128(3)));
         assert!(overlay.oldest_alone().is_none());
@@ -228,10 +269,10 @@ mod tests {
     #[test]
     fn a_failover_that_lost_rows_opens_them_again() {
         let mut overlay = overlay();
-        overlay.acknowledged(8, Position(40));
-        overlay.rewind(5, Position(12));
+        overlay.acknowledged(8, at(40));
+        overlay.rewind(5, at(12));
         assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(6));
-        overlay.passed(Position(100));
+        overlay.passed(at(100));
         assert_eq!(held(&overlay), [2, 3]);
     }
 
@@ -242,5 +283,35 @@ mod tests {
         assert_eq!(held(&overlay), [1, 2, 3], "another scan's admission");
         overlay.void(ticket(2), ScanId(Uuid::from_u128(2)));
         assert_eq!(held(&overlay), [1, 3]);
+    }
+
+    #[test]
+    fn positions_of_two_databases_are_not_compared() {
+        let mut overlay = overlay();
+        overlay.acknowledged(6, (PROMOTED, Position(12)));
+        overlay.passed(at(1_000));
+        assert_eq!(held(&overlay), [1, 2, 3], "that feed has none of them");
+        overlay.passed((PROMOTED, Position(12)));
+        assert_eq!(held(&overlay), [3]);
+    }
+
+    #[test]
+    fn another_database_that_holds_the_rows_says_by_when_its_feed_has_them() {
+        let mut overlay = overlay();
+        overlay.acknowledged(6, at(40));
+        overlay.acknowledged(6, (PROMOTED, Position(50)));
+        overlay.passed(at(45));
+        assert_eq!(held(&overlay), [1, 2, 3]);
+        overlay.passed((PROMOTED, Position(50)));
+        assert_eq!(held(&overlay), [3]);
+    }
+
+    #[test]
+    fn what_was_acknowledged_elsewhere_stays_and_is_not_open() {
+        let mut overlay = overlay();
+        overlay.acknowledged_elsewhere(6);
+        overlay.passed(at(1_000));
+        assert_eq!(held(&overlay), [1, 2, 3]);
+        assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(8));
     }
 }

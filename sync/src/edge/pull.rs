@@ -9,26 +9,43 @@ use eventify_protocol::{
     time::BootTime,
 };
 
-use super::{Now, Output, PartialSnapshot, outbox::Outbox};
+use super::{Now, Output, PartialSnapshot, outbox::Outbox, patience::Patience};
 
-/// How long a `Hello` waits for its `Welcome`, and how long a replica may lag behind a sync point
-/// before the core is greeted again.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a node waits before it greets again a core that has just said what did not help.
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 /// Greatest delay before a replica that was thrown away is fetched anew, so that many nodes with the
 /// same trouble don't all come at once.
 pub(super) const MAX_JITTER: Duration = Duration::from_secs(2);
-/// Chunks asked for and not here.
+/// Most chunks asked for and not here.
 const WINDOW: u32 = 8;
 /// Pulls without any chunk before the core is asked for another plan.
-const MAX_STALLS: u8 = 5;
+const MAX_STALLS: u8 = 3;
 
 /// When to say `Hello`.
 #[derive(Debug, Default)]
 pub(super) struct Greeting {
     at: Option<BootTime>,
-    open: Option<(MessageId, BootTime)>,
-    /// The replica has to reach this position by then.
-    behind: Option<(Position, BootTime)>,
+    open: Option<Open>,
+    behind: Option<Behind>,
+    /// For a `Welcome`, and for the next delta of those that are under way.
+    welcome: Patience,
+    delta: Patience,
+}
+
+/// A `Hello` that waits for its `Welcome`.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    hello: MessageId,
+    sent: BootTime,
+}
+
+/// The core is ahead: the deltas up to there should come.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    to: Position,
+    /// How far they had come, and when.
+    seen: Position,
+    since: BootTime,
 }
 
 impl Greeting {
@@ -48,49 +65,97 @@ impl Greeting {
         self.at = Some(self.at.map_or(at, |planned| planned.min(at)));
     }
 
-    pub(super) fn sent(&mut self, id: MessageId, now: Now) {
-        *self = Self {
-            open: Some((id, now.boottime.plus(PATIENCE))),
-            ..Self::default()
-        };
+    /// Greets now, unless a `Welcome` is on its way that may say all that is needed.
+    pub(super) fn plan_if_idle(&mut self, now: Now) {
+        if self.open.is_none() {
+            self.plan(now.boottime);
+        }
+    }
+
+    /// A delta does not join on. While others are under way, what is missing may be among them: a
+    /// new `Hello` would only have all of them sent again.
+    pub(super) fn gap(&mut self, now: Now) {
+        if self.behind.is_none() {
+            self.plan_if_idle(now);
+        }
+    }
+
+    pub(super) fn sent(&mut self, hello: MessageId, now: Now) {
+        self.open = Some(Open {
+            hello,
+            sent: now.boottime,
+        });
+        self.at = None;
+        self.behind = None;
     }
 
     /// Whether this is the `Welcome` that is awaited.
-    pub(super) fn answered(&mut self, id: MessageId) -> bool {
-        self.open.take_if(|(open, _)| *open == id).is_some()
+    pub(super) fn answered(&mut self, id: MessageId, now: Now) -> bool {
+        let open = self.open.take_if(|open| open.hello == id);
+        if let Some(open) = open {
+            self.welcome.rewarded(now.boottime.since(open.sent));
+        }
+        open.is_some()
     }
 
-    /// The core is ahead: the deltas up to there should come.
-    pub(super) fn expect(&mut self, position: Position, now: Now) {
-        self.behind
-            .get_or_insert((position, now.boottime.plus(PATIENCE)));
+    /// The core is ahead; deltas are handed to the store up to `reached`.
+    pub(super) fn expect(&mut self, to: Position, reached: Position, now: Now) {
+        self.behind.get_or_insert(Behind {
+            to,
+            seen: reached,
+            since: now.boottime,
+        });
     }
 
     pub(super) fn is_idle(&self) -> bool {
         self.at.is_none() && self.open.is_none()
     }
 
-    /// Whether it is time for a `Hello`. `reached` says how far the replica has come.
-    pub(super) fn tick(&mut self, now: Now, reached: impl Fn(Position) -> bool) -> bool {
-        let is_past = |time: BootTime| time <= now.boottime;
-        if self.behind.is_some_and(|(position, _)| reached(position)) {
-            self.behind = None;
-        }
-        if self.open.take_if(|(_, due)| is_past(*due)).is_some()
-            || self.behind.take_if(|(_, due)| is_past(*due)).is_some()
-        {
+    /// Whether it is time for a `Hello`; deltas are handed to the store up to `reached`.
+    pub(super) fn tick(&mut self, now: Now, reached: Position) -> bool {
+        self.tick_behind(now, reached);
+        if self.welcome_due().is_some_and(|due| due <= now.boottime) {
+            self.open = None;
+            self.welcome.in_vain();
             self.plan(now.boottime);
         }
-        self.open.is_none() && self.at.is_some_and(is_past)
+        self.open.is_none() && self.at.is_some_and(|at| at <= now.boottime)
+    }
+
+    /// Deltas that come at all are waited for, however slowly they come.
+    fn tick_behind(&mut self, now: Now, reached: Position) {
+        let Some(behind) = &mut self.behind else {
+            return;
+        };
+        if reached > behind.seen {
+            self.delta.rewarded(now.boottime.since(behind.since));
+            (behind.seen, behind.since) = (reached, now.boottime);
+        }
+        if reached >= behind.to {
+            self.behind = None;
+        } else if self.delta_due().is_some_and(|due| due <= now.boottime) {
+            self.behind = None;
+            self.delta.in_vain();
+            self.plan(now.boottime);
+        }
+    }
+
+    fn welcome_due(&self) -> Option<BootTime> {
+        self.open.map(|open| open.sent.plus(self.welcome.wait()))
+    }
+
+    fn delta_due(&self) -> Option<BootTime> {
+        self.behind
+            .map(|behind| behind.since.plus(self.delta.wait()))
     }
 
     pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
-        let open = self.open.map(|(_, due)| (due, "welcome"));
+        let open = self.welcome_due().map(|due| (due, "welcome"));
         let at = self
             .at
             .filter(|_| self.open.is_none())
             .map(|at| (at, "hello"));
-        let behind = self.behind.map(|(_, due)| (due, "delta"));
+        let behind = self.delta_due().map(|due| (due, "delta"));
         [open, at, behind].into_iter().flatten().min()
     }
 }
@@ -110,16 +175,22 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) struct Pulling {
     target: Target,
-    /// The first chunk that is not here.
     next: u32,
-    /// The first chunk that was not asked for.
+    /// All chunks below are asked for.
     asked: u32,
+    /// How many may be asked for and not here: fewer where they come slowly.
+    window: u32,
+    /// When the last chunk came, and since when the next one is waited for.
     progress: BootTime,
+    waiting: BootTime,
+    patience: Patience,
     stalls: u8,
+    /// The pipe was gone: what was asked for will not come, and the core says first what it has.
+    interrupted: bool,
 }
 
 impl Pulling {
-    /// Goes on where an earlier pull of the same snapshot was broken off, or begins.
+    /// Begins a snapshot, or goes on with the same one where it was broken off.
     pub(super) fn begin(
         target: Target,
         earlier: Option<PartialSnapshot>,
@@ -143,8 +214,12 @@ impl Pulling {
             target,
             next,
             asked: next,
+            window: WINDOW,
             progress: now.boottime,
+            waiting: now.boottime,
+            patience: Patience::default(),
             stalls: 0,
+            interrupted: false,
         };
         pulling.ask(out);
         pulling
@@ -161,8 +236,28 @@ impl Pulling {
         self.target.snapshot
     }
 
+    pub(super) fn epoch(&self) -> Epoch {
+        self.target.epoch
+    }
+
     pub(super) fn is_whole(&self) -> bool {
         self.next == self.target.chunks
+    }
+
+    /// The pipe is gone.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// The core has named a snapshot again: this one goes on, if it was interrupted.
+    pub(super) fn resume(&mut self, now: Now, out: &mut Outbox) {
+        if self.is_whole() || !std::mem::take(&mut self.interrupted) {
+            return;
+        }
+        (self.progress, self.waiting) = (now.boottime, now.boottime);
+        (self.patience, self.stalls, self.window) = (Patience::default(), 0, WINDOW);
+        self.asked = self.next;
+        self.ask(out);
     }
 
     /// Takes a chunk if it is the next one.
@@ -173,10 +268,12 @@ impl Pulling {
         }
         self.next += 1;
         self.asked = self.asked.max(self.next);
-        self.progress = now.boottime;
+        self.window = (self.window + 1).min(WINDOW);
+        self.patience.rewarded(now.boottime.since(self.progress));
+        (self.progress, self.waiting) = (now.boottime, now.boottime);
         self.stalls = 0;
         out.push(Output::StoreChunk(chunk));
-        if self.is_whole() || self.asked - self.next <= WINDOW / 2 {
+        if self.is_whole() || self.asked - self.next <= self.window / 2 {
             self.ask(out);
         }
     }
@@ -189,8 +286,8 @@ impl Pulling {
             });
             return;
         }
-        let end = self.target.chunks.min(self.next + WINDOW);
-        if end > self.asked {
+        let end = self.target.chunks.min(self.next + self.window);
+        if end > self.asked && !self.interrupted {
             let (snapshot, from) = (self.target.snapshot, self.asked);
             out.send(Up::Pull(Pull {
                 snapshot,
@@ -208,7 +305,9 @@ impl Pulling {
             .is_some_and(|(due, _)| due <= now.boottime)
         {
             self.stalls += 1;
-            self.progress = now.boottime;
+            self.waiting = now.boottime;
+            self.patience.in_vain();
+            self.window = (self.window / 2).max(1);
             self.asked = self.next;
             self.ask(out);
         }
@@ -216,6 +315,7 @@ impl Pulling {
     }
 
     pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
-        (!self.is_whole()).then(|| (self.progress.plus(PATIENCE), "chunk"))
+        let waits = !self.is_whole() && !self.interrupted;
+        waits.then(|| (self.waiting.plus(self.patience.wait()), "chunk"))
     }
 }

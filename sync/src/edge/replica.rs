@@ -66,8 +66,10 @@ pub(super) enum Joined {
     Apply(Delta),
     /// Nothing new in it, or no replica to join it on.
     Nothing,
-    /// Entries before it are missing, or it is of another epoch.
-    Missing,
+    /// Entries before it are missing.
+    Gap,
+    /// It is of another database, or not what it says.
+    Foreign,
 }
 
 /// What the sync points say of the replica.
@@ -150,11 +152,11 @@ impl Replica {
         self.head = head;
     }
 
-    /// Whether everything up to a position is applied or being applied.
-    pub(super) fn reaches(&self, position: Position) -> bool {
+    /// The position up to which everything is applied or being applied; 0 without a replica.
+    pub(super) fn reached(&self) -> Position {
         self.held
             .as_ref()
-            .is_some_and(|held| held.requested >= position)
+            .map_or(Position(0), |held| held.requested)
     }
 
     /// Goes on in another epoch as it stands. False if more was handed to the store than the core
@@ -176,8 +178,11 @@ impl Replica {
             return Joined::Nothing;
         };
         let whole = delta.to.0.checked_sub(delta.from.0) == Some(delta.entries.len() as u64);
-        if delta.epoch != held.epoch || delta.from > held.requested || !whole {
-            return Joined::Missing;
+        if delta.epoch != held.epoch || !whole {
+            return Joined::Foreign;
+        }
+        if delta.from > held.requested {
+            return Joined::Gap;
         }
         if delta.to <= held.requested {
             return Joined::Nothing;

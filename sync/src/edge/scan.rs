@@ -1,12 +1,15 @@
 //! Scans on their way to a verdict, and what is remembered of those that had theirs (`ADMISSION` 3).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, ScanId, ScannerId, TicketId},
+    ids::{GateId, MessageId, ScanId, ScannerId, TicketId},
     sync::{Decision, Epoch, Moment},
-    time::BootTime,
+    time::{BootTime, CoreTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
 
@@ -18,6 +21,8 @@ pub const MAX_PENDING_SCANS: usize = 1_024;
 /// Decisions remembered beside the journal, so that a repeat finds them while the shell's look into
 /// the journal may have been too early.
 const MAX_RECENT: usize = 4_096;
+/// Longest time until a scan is decided, the disk's apart: then whoever waits is told to try again.
+pub const MAX_UNDECIDED: Duration = Duration::from_secs(5);
 /// Scans remembered whose answer from the core was given up.
 const MAX_FORGONE: usize = 4_096;
 
@@ -31,6 +36,8 @@ pub(super) struct Pending {
     pub(super) token: String,
     pub(super) checked: TokenCheck,
     pub(super) stage: Stage,
+    /// Undecided by then, it is given up.
+    gives_up: BootTime,
 }
 
 /// How far a scan has come.
@@ -40,15 +47,18 @@ pub(super) enum Stage {
     Waiting,
     /// For the core's verdict, until then.
     AtCore {
+        /// The question: verdicts of earlier ones don't count.
+        question: MessageId,
         until: BootTime,
+        deadline: CoreTime,
         /// Which database was asked: it knew then what this node had decided.
         epoch: Option<Epoch>,
         /// The ticket's admission in the overlay when the scan was sent, if the core knew of it.
         known: Option<ScanId>,
         replaces: Vec<ScanId>,
     },
-    /// For the replica's row.
-    LookingUp,
+    /// For the row of this replica.
+    LookingUp { generation: u32 },
     /// For the disk: row `seq` says what is to be answered.
     Writing { seq: u64, conclusion: Conclusion },
 }
@@ -79,7 +89,7 @@ impl Conclusion {
 }
 
 impl Pending {
-    pub(super) fn new(request: ScanRequest) -> Self {
+    pub(super) fn new(request: ScanRequest, now: BootTime) -> Self {
         Self {
             requests: vec![request.request],
             scanner: request.scanner,
@@ -87,6 +97,16 @@ impl Pending {
             token: request.token,
             checked: request.checked,
             stage: Stage::Waiting,
+            gives_up: now.plus(MAX_UNDECIDED),
+        }
+    }
+
+    /// When it ends, if nothing else ends it. What is being written ends with the disk alone.
+    fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
+        match self.stage {
+            Stage::AtCore { until, .. } => Some((until, "verdict")),
+            Stage::Waiting | Stage::LookingUp { .. } => Some((self.gives_up, "undecided")),
+            Stage::Writing { .. } => None,
         }
     }
 
@@ -207,15 +227,19 @@ impl Scans {
         matching.map(|(scan, _)| *scan).collect()
     }
 
-    /// When the next scan gives up on the core.
-    pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
-        let until = self
+    /// Scans for which time is up, and which wait for nothing that is sure to come.
+    pub(super) fn undecided(&self, now: BootTime) -> Vec<ScanId> {
+        let waits = |stage: &Stage| matches!(stage, Stage::Waiting | Stage::LookingUp { .. });
+        let late = self
             .pending
-            .values()
-            .filter_map(|pending| match pending.stage {
-                Stage::AtCore { until, .. } => Some(until),
-                Stage::Waiting | Stage::LookingUp | Stage::Writing { .. } => None,
-            });
-        until.min().map(|until| (until, "verdict"))
+            .iter()
+            .filter(|(_, pending)| waits(&pending.stage) && pending.gives_up <= now);
+        late.map(|(scan, _)| *scan).collect()
+    }
+
+    /// When the next scan gives up on the core, or is given up.
+    pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
+        let ends = self.pending.values().filter_map(Pending::next_timeout);
+        ends.min()
     }
 }

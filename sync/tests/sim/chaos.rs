@@ -49,6 +49,11 @@ pub(crate) enum Fault {
         node: usize,
         lasts: Nanos,
     },
+    /// The replica's file can't be used so many times.
+    BreakReplica {
+        node: usize,
+        times: u32,
+    },
     Image {
         node: usize,
     },
@@ -173,8 +178,12 @@ fn trouble(world: &mut World, end: Nanos) {
             node,
             lasts: rng.between(5 * S, 60 * S),
         },
-        74..77 => Fault::Misapply { node },
-        77..82 => Fault::Recount {
+        74..76 => Fault::Misapply { node },
+        76..79 => Fault::BreakReplica {
+            node,
+            times: u32::try_from(rng.between(1, 4)).expect("small"),
+        },
+        79..82 => Fault::Recount {
             node,
             damage: rng.percent(50),
         },
@@ -258,10 +267,15 @@ impl World {
             }
             Fault::SlowDisk { node, lasts } => {
                 self.coverage.slow_disks += 1;
-                self.nodes[node].slow_until = self.at + lasts;
+                let held = &mut self.nodes[node];
+                held.slow_until = held.slow_until.max(self.at + lasts);
             }
             Fault::Image { node } => {
                 self.nodes[node].image = Some(self.nodes[node].disk.clone());
+            }
+            Fault::BreakReplica { node, times } => {
+                self.coverage.broken_replicas += 1;
+                self.nodes[node].breaks = times;
             }
             Fault::Misapply { node } => self.nodes[node].misapplies = true,
             Fault::Recount { node, damage } => self.recount(node, damage),

@@ -62,6 +62,11 @@ impl World {
             return self.violated(format!("node {node} admits alone in {:?}", decision.mode));
         }
         self.check_age(node, "decides");
+        if self.nodes[node].watch.is_overdue(self.at) {
+            self.violated(format!(
+                "node {node} goes on admitting alone while nothing is acknowledged"
+            ));
+        }
         let held = self.nodes[node].disk.replica.as_ref();
         let ticket = decision
             .ticket
@@ -125,6 +130,11 @@ impl World {
                     answer.verdict
                 ));
             }
+        }
+        if answer.repeated && !answer.verdict.is_final() {
+            self.violated(format!(
+                "{scan:?} is told again what is not final: {answer:?}"
+            ));
         }
         let on_disk = self.nodes[node].disk.previous(scan);
         let said = on_disk.as_ref().map(|previous| &previous.decision.verdict);

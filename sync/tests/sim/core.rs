@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, NodeId, ScanId, SnapshotId, TicketId},
+    ids::{GateId, MessageId, NodeId, ScanId, SnapshotId, TicketId},
     sync::{
         DigestKey, Epoch, FeedEntry, GateEntry, Position, Scan, ScanVerdict, Subject, SyncPoint,
         TicketEntry, Value,
@@ -52,7 +52,8 @@ pub(crate) struct Core {
     pub(crate) feed: Vec<(FeedHead, FeedEntry)>,
     held: BTreeMap<Subject, HeldRow>,
     oldest: Position,
-    snapshot: Option<Snapshot>,
+    /// Stored ones, the newest last: pulls of the others go on.
+    snapshots: Vec<Snapshot>,
     watermark: Option<(Nanos, Watermark)>,
     /// Every commit that concerns the venue, and where the feed has it.
     pub(crate) commits: Vec<Commit>,
@@ -103,7 +104,7 @@ impl Core {
             feed: vec![],
             held: BTreeMap::new(),
             oldest: Position(1),
-            snapshot: None,
+            snapshots: vec![],
             watermark: None,
             commits: vec![],
             journals: BTreeMap::new(),
@@ -269,7 +270,7 @@ impl Core {
             digest_key: self.key,
             digest_at_node: digest.filter(|_| at.next() >= self.oldest),
             oldest: self.oldest,
-            snapshot: self.snapshot.as_ref().map(|snapshot| snapshot.stored),
+            snapshot: self.snapshots.last().map(|snapshot| snapshot.stored),
             acknowledged: self
                 .journals
                 .get(&node)
@@ -299,7 +300,11 @@ impl Core {
             chunks: count,
             hash,
         };
-        self.snapshot = Some(Snapshot { stored, chunks });
+        // Now and then an old one is swept away although somebody still pulls it.
+        let kept = if rng.percent(20) { 0 } else { 2 };
+        let swept = self.snapshots.len().saturating_sub(kept);
+        self.snapshots.drain(..swept);
+        self.snapshots.push(Snapshot { stored, chunks });
         if compact {
             self.oldest = position.next();
         }
@@ -307,9 +312,9 @@ impl Core {
 
     pub(crate) fn chunk(&self, snapshot: SnapshotId, index: u32) -> Option<(Vec<u8>, u32)> {
         let held = self
-            .snapshot
-            .as_ref()
-            .filter(|held| held.stored.id == snapshot)?;
+            .snapshots
+            .iter()
+            .find(|held| held.stored.id == snapshot)?;
         let bytes = held.chunks.get(usize::try_from(index).ok()?)?;
         Some((bytes.clone(), held.stored.chunks))
     }
@@ -317,7 +322,7 @@ impl Core {
     /// Decides a scan in one transaction. None: an error, nothing is answered.
     pub(crate) fn scan(
         &mut self,
-        (node, scan): (NodeId, &Scan),
+        (node, id, scan): (NodeId, MessageId, &Scan),
         at: Nanos,
         rng: &mut Rng,
         coverage: &mut Coverage,
@@ -370,6 +375,7 @@ impl Core {
             verdict: decided.verdict,
             at: now,
             epoch: self.epoch,
+            answers: id,
         })
     }
 

@@ -34,7 +34,7 @@ coverage! {
     double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
     snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
-    damaged_replicas, crashes, torn_rows, reboots, restored_images, suspends, clock_jumps,
+    damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, suspends, clock_jumps,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, slow_disks, legit_admitted,
 }
 

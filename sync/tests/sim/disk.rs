@@ -176,7 +176,8 @@ impl Disk {
     }
 
     pub(crate) fn store_chunk(&mut self, chunk: Chunk) {
-        if let Some(partial) = &mut self.partial {
+        let ours = |partial: &&mut Partial| partial.snapshot == chunk.snapshot;
+        if let Some(partial) = self.partial.as_mut().filter(ours) {
             assert_eq!(
                 partial.chunks.len(),
                 chunk.index as usize,
@@ -186,14 +187,18 @@ impl Disk {
         }
     }
 
+    /// A snapshot on its way lies in a file of its own.
     pub(crate) fn drop_replica(&mut self) {
         self.replica = None;
+    }
+
+    pub(crate) fn lose_partial(&mut self) {
         self.partial = None;
     }
 
     /// Checks and swaps the snapshot in.
-    pub(crate) fn finish(&mut self) -> Option<RestoredReplica> {
-        let partial = self.partial.take()?;
+    pub(crate) fn finish(&mut self, snapshot: SnapshotId) -> Option<RestoredReplica> {
+        let partial = self.partial.take_if(|held| held.snapshot == snapshot)?;
         let bytes: Vec<u8> = partial
             .chunks
             .iter()

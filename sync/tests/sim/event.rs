@@ -80,6 +80,7 @@ impl World {
                     );
                 }
                 if self.nodes[node].connected && self.nodes[node].session == session {
+                    self.watch_heard(node, &message);
                     self.feed(node, Input::Message(*message));
                 }
             }
@@ -96,6 +97,17 @@ impl World {
             Event::ApplyRows { epoch, node } => self.apply_rows(epoch, node),
             Event::Guest(guest) => self.guest(&guest),
             Event::Fault(fault) => self.fault(fault),
+        }
+    }
+
+    fn watch_heard(&mut self, node: usize, message: &Received) {
+        let at = self.at;
+        let held = &mut self.nodes[node];
+        let now = held.now(at).boottime;
+        if let Received::Point(point) = message {
+            held.watch.hears_point(point.nonce, now);
+        } else if let Received::Verdict(verdict) = message {
+            held.watch.hears_verdict(verdict.scan, now);
         }
     }
 
@@ -118,9 +130,11 @@ impl World {
                 ticket,
                 generation,
             } => {
-                if let Some(input) = self.nodes[node].look_up(scan, ticket, generation) {
-                    self.feed(node, input);
-                }
+                let held = &mut self.nodes[node];
+                let input = held
+                    .look_up(scan, ticket, generation)
+                    .unwrap_or_else(|| held.replica_failed());
+                self.feed(node, input);
             }
             AtNode::ReadRows { from, through } => {
                 let most = self.rng.index(40) + 1;
@@ -129,7 +143,9 @@ impl World {
             }
             AtNode::NewJournal(output) => {
                 self.coverage.forks += 1;
-                if let Some(input) = self.nodes[node].open_journal(&output) {
+                let held = &mut self.nodes[node];
+                if let Some(input) = held.open_journal(&output) {
+                    held.watch.opened(held.disk.rows());
                     self.feed(node, input);
                 }
             }

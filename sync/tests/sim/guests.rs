@@ -17,6 +17,10 @@ use super::{
     world::World,
 };
 
+/// No scan stays unanswered for longer, while its node runs and its disk works.
+const LONGEST: Nanos = 6 * S;
+/// How long a slow disk's last sync may take.
+const SYNC_OVERHANG: Nanos = 14 * S;
 /// How long a scanner waits for an answer.
 const PATIENCE: (Nanos, Nanos) = (1_500 * MS, 2_500 * MS);
 
@@ -33,15 +37,26 @@ pub(crate) enum GuestEvent {
     Misuse { attempt: usize },
     /// No answer came to a pull.
     Impatient { attempt: usize, round: u32 },
+    /// By now every request has had its answer.
+    Overdue { request: RequestId },
 }
 
 #[derive(Default)]
 pub(crate) struct Guests {
     pub(crate) all: Vec<Guest>,
     pub(crate) attempts: Vec<Attempt>,
-    requests: BTreeMap<RequestId, usize>,
+    requests: BTreeMap<RequestId, Asked>,
     /// Requests that have to be refused.
     misuses: BTreeSet<RequestId>,
+}
+
+/// A request that waits for an answer of this process.
+#[derive(Clone, Copy)]
+struct Asked {
+    attempt: usize,
+    node: usize,
+    life: u32,
+    at: Nanos,
 }
 
 pub(crate) struct Guest {
@@ -82,6 +97,7 @@ impl World {
             }
             GuestEvent::Pull { attempt } => self.pull_trigger(attempt),
             GuestEvent::Misuse { attempt } => self.misuse(attempt),
+            GuestEvent::Overdue { request } => self.check_answered(request),
             GuestEvent::Impatient { attempt, round } => {
                 let held = &mut self.guests.attempts[attempt];
                 if held.waits && held.round == round {
@@ -174,7 +190,15 @@ impl World {
         self.coverage.scans += 1;
         self.steps += 1;
         let request = RequestId(self.steps);
-        self.guests.requests.insert(request, attempt);
+        let asked = Asked {
+            attempt,
+            node,
+            life: self.nodes[node].life,
+            at: self.at,
+        };
+        self.guests.requests.insert(request, asked);
+        let overdue = Event::Guest(GuestEvent::Overdue { request });
+        self.schedule(self.at + LONGEST, overdue);
         let (scan, gate) = of;
         self.note(|| format!("{scan:?} '{text}' at node {node}"));
         let scan = ScanRequest {
@@ -227,9 +251,12 @@ impl World {
     }
 
     pub(crate) fn answered(&mut self, node: usize, request: RequestId, reply: Reply) {
-        let Some(attempt) = self.guests.requests.remove(&request) else {
+        let Some(asked) = self.guests.requests.remove(&request) else {
             return self.violated(format!("{request:?} was answered twice"));
         };
+        let attempt = asked.attempt;
+        let scan = self.guests.attempts[attempt].scan;
+        self.note(|| format!("node {node} replies to {scan:?}: {reply:?}"));
         if self.guests.misuses.remove(&request) {
             self.coverage.id_reused += 1;
             if reply != Reply::ScanIdReused {
@@ -239,9 +266,39 @@ impl World {
         }
         match reply {
             Reply::ScanIdReused => self.violated("a scan id was refused as reused".to_owned()),
+            Reply::Overloaded if self.delayed(node) > asked.at => {
+                self.guests.attempts[attempt].waits = false;
+                self.try_later(attempt);
+            }
             Reply::Overloaded => self.violated("a few guests overloaded a node".to_owned()),
             Reply::Verdict(answer) => self.shown(node, attempt, &answer),
         }
+    }
+
+    /// Until then, a node's suspension or its slow disk may hold answers up.
+    fn delayed(&self, node: usize) -> Nanos {
+        let held = &self.nodes[node];
+        let slow = match held.slow_until {
+            0 => 0,
+            until => until + SYNC_OVERHANG,
+        };
+        held.frozen_until.max(slow)
+    }
+
+    fn check_answered(&mut self, request: RequestId) {
+        let Some(asked) = self.guests.requests.get(&request).copied() else {
+            return;
+        };
+        if self.nodes[asked.node].life != asked.life {
+            return;
+        }
+        let due = asked.at.max(self.delayed(asked.node)) + LONGEST;
+        if self.at < due {
+            let overdue = Event::Guest(GuestEvent::Overdue { request });
+            return self.schedule(due, overdue);
+        }
+        let scan = self.guests.attempts[asked.attempt].scan;
+        self.violated(format!("{scan:?} at node {} has no answer", asked.node));
     }
 
     fn shown(&mut self, node: usize, attempt: usize, answer: &Answer) {

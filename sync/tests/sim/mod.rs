@@ -16,6 +16,7 @@ mod node;
 mod rng;
 mod server;
 mod shell;
+mod watch;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,17 +5,18 @@ use std::{collections::BTreeSet, time::Duration};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, NodeId, ScanId, ScannerId, TicketId},
+    ids::{GateId, NodeId, ScanId, ScannerId, SnapshotId, TicketId},
     sync::{Delta, JournalEntry, JournalRow, Moment, SealedRow, TicketEntry},
 };
 use eventify_sync::edge::{Input, Machine, Now, Output, Restored, SavedProof, carry_over};
 
 use super::{
     clock::{Clock, MS, Nanos, S},
-    disk::{Begin, Disk},
+    disk::{Begin, Disk, Store},
     model,
     network::Line,
     rng::Rng,
+    watch::Watch,
 };
 
 pub(crate) struct Node {
@@ -53,6 +54,11 @@ pub(crate) struct Node {
     pub(crate) asked: BTreeSet<ScanId>,
     /// Scans that were decided without the core after it was asked.
     pub(crate) given_up: BTreeSet<ScanId>,
+    /// Its next look-ups, or the next work on its replica, find a file that can't be used.
+    pub(crate) breaks: u32,
+    /// A snapshot on its way was lost with its file.
+    pub(crate) lost_a_pull: bool,
+    pub(crate) watch: Watch,
     configured_limit: Duration,
     /// The shell loses its overlay at a restart, in a world where it does.
     pub(crate) forgets_overlay: bool,
@@ -127,6 +133,9 @@ impl Node {
             was_damaged: false,
             asked: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            breaks: 0,
+            lost_a_pull: false,
+            watch: Watch::default(),
             configured_limit: Duration::from_secs([300, 3_600, 40][rng.index(3)]),
             forgets_overlay: false,
         }
@@ -148,6 +157,7 @@ impl Node {
         if self.forgets_overlay {
             journal.rows.clear();
         }
+        self.watch.started(self.disk.rows(), journal.acknowledged);
         let restored = Restored {
             node: self.id,
             venue: model::VENUE,
@@ -156,7 +166,7 @@ impl Node {
             configured_limit: self.configured_limit,
             entropy,
             journal,
-            replica: self.disk.replica.as_ref().map(super::disk::Store::restored),
+            replica: self.disk.replica.as_ref().map(Store::restored),
             partial: self.disk.partial(),
             proof: self.disk.proof,
             revoked: self.disk.revoked,
@@ -218,8 +228,9 @@ impl Node {
         }
     }
 
+    /// None: the file can't be read.
     pub(crate) fn look_up(&self, scan: ScanId, ticket: TicketId, generation: u32) -> Option<Input> {
-        let store = self.disk.replica.as_ref()?;
+        let store = self.disk.replica.as_ref().filter(|_| self.breaks == 0)?;
         let ticket: Option<TicketEntry> = store.ticket(ticket);
         Some(Input::Found {
             scan,
@@ -246,11 +257,33 @@ impl Node {
         Some(Input::JournalOpened { head, rows })
     }
 
+    /// The file can't be used: it is thrown away.
+    pub(crate) fn replica_failed(&mut self) -> Input {
+        self.breaks = self.breaks.saturating_sub(1);
+        self.disk.replica = None;
+        Input::ReplicaFailed
+    }
+
     /// Carries out one piece of work on the replica.
     pub(crate) fn work(&mut self, op: ReplicaOp) -> Option<Input> {
+        let drops = matches!(&op, ReplicaOp::Other(output) if matches!(**output, Output::DropReplica { .. }));
+        if self.breaks > 0 && !drops {
+            if let ReplicaOp::Other(output) = &op
+                && let Some(snapshot) = snapshot_of(output)
+            {
+                self.breaks -= 1;
+                self.lost_a_pull = true;
+                self.disk.lose_partial();
+                return Some(Input::SnapshotFailed { snapshot });
+            }
+            return Some(self.replica_failed());
+        }
         match op {
             ReplicaOp::Apply(mut delta) => {
-                let store = self.disk.replica.as_mut()?;
+                let joins = |store: &&mut Store| store.position == delta.from;
+                let Some(store) = self.disk.replica.as_mut().filter(joins) else {
+                    return Some(self.replica_failed());
+                };
                 if std::mem::take(&mut self.misapplies) {
                     delta
                         .entries
@@ -299,7 +332,7 @@ impl Node {
                 self.disk.store_chunk(chunk);
                 None
             }
-            Output::FinishSnapshot { snapshot } => Some(match self.disk.finish() {
+            Output::FinishSnapshot { snapshot } => Some(match self.disk.finish(snapshot) {
                 Some(replica) => Input::SnapshotReady { snapshot, replica },
                 None => Input::SnapshotFailed { snapshot },
             }),
@@ -320,5 +353,18 @@ impl Node {
             | Output::Alarm(_)
             | Output::Changed => panic!("that is no work on the replica"),
         }
+    }
+}
+
+/// The snapshot that a piece of work is about.
+fn snapshot_of(output: &Output) -> Option<SnapshotId> {
+    if let Output::StoreChunk(chunk) = output {
+        Some(chunk.snapshot)
+    } else if let Output::BeginSnapshot { snapshot, .. } | Output::FinishSnapshot { snapshot } =
+        output
+    {
+        Some(*snapshot)
+    } else {
+        None
     }
 }

@@ -38,7 +38,7 @@ impl World {
                 let commits = self.core.commits.len();
                 let verdict =
                     self.core
-                        .scan((from, scan), self.at, &mut self.rng, &mut self.coverage);
+                        .scan((from, id, scan), self.at, &mut self.rng, &mut self.coverage);
                 self.note(|| format!("core: {:?} of node {node}: {verdict:?}", scan.scan));
                 if self.core.commits.len() > commits {
                     self.check_in_time(node, scan.scan);

@@ -24,11 +24,7 @@ impl World {
     fn act(&mut self, node: usize, output: Output) {
         match output {
             Output::Send { id, message } => {
-                if let Up::Scan(scan) = &message {
-                    let held = &mut self.nodes[node];
-                    held.asked.insert(scan.scan);
-                    held.given_up.remove(&scan.scan);
-                }
+                self.watch_sent(node, &message);
                 self.send_up(node, id, &message);
             }
             Output::Lookup {
@@ -57,6 +53,7 @@ impl World {
                 }
             }
             Output::Acknowledged(ack) => {
+                self.nodes[node].watch.acknowledged(&ack);
                 // Marked in its own time: now and then a crash comes first.
                 if !self.rng.percent(10) {
                     self.nodes[node].disk.acknowledged(ack);
@@ -85,6 +82,28 @@ impl World {
         }
     }
 
+    /// What goes to the core, as far as the checks have to know of it.
+    fn watch_sent(&mut self, node: usize, message: &Up) {
+        let at = self.at;
+        let held = &mut self.nodes[node];
+        let now = held.now(at).boottime;
+        match message {
+            Up::Ask(ask) => held.watch.asks(ask.nonce, now),
+            Up::Scan(scan) => {
+                held.asked.insert(scan.scan);
+                held.given_up.remove(&scan.scan);
+                let may = held.watch.may_be_online(now);
+                held.watch.scans(scan.scan, now);
+                if !may {
+                    self.violated(format!(
+                        "node {node} asks a core that has not answered three times in a row"
+                    ));
+                }
+            }
+            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {}
+        }
+    }
+
     fn replica(&mut self, node: usize, op: ReplicaOp) {
         let done = self.nodes[node].replica_done(self.at, &mut self.rng);
         self.at_node(node, done, AtNode::Replica(Box::new(op)));
@@ -104,6 +123,7 @@ impl World {
             }
         }
         let (incarnation, seq) = (row.row().incarnation, row.row().seq);
+        self.nodes[node].watch.written(&row, self.at);
         self.nodes[node].unsynced.push(row);
         if self.mutation == Some(Mutation::AnswersBeforeTheDisk) {
             self.feed(
@@ -129,6 +149,7 @@ impl World {
             Alarm::EpochChanged { .. } => self.coverage.epochs_changed += 1,
             Alarm::Voided(_) => self.coverage.voided += 1,
             Alarm::JournalFork { .. } => self.check_fork(node),
+            Alarm::SnapshotRefused if self.nodes[node].lost_a_pull => {}
             Alarm::SnapshotRefused | Alarm::UnknownDigestAlgorithm(_) => {
                 self.violated(format!("node {node}: {alarm:?}"));
             }

@@ -198,7 +198,8 @@ impl World {
         for node in 0..self.nodes.len() {
             let held = &mut self.nodes[node];
             held.line.heal();
-            held.slow_until = 0;
+            held.slow_until = held.slow_until.min(self.at);
+            held.breaks = 0;
             held.misapplies = false;
             self.start(node);
         }
@@ -227,6 +228,9 @@ impl World {
         }
         held.connected = up;
         held.session += 1;
+        if !up {
+            held.watch.loses_the_pipe();
+        }
         self.note(|| format!("node {node} pipe {}", if up { "up" } else { "down" }));
         self.feed(
             node,

@@ -7,7 +7,7 @@ use eventify_protocol::{
     ids::{BootId, ScanId, TicketId},
     sync::{
         Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PolicyEntry, Position, SealedRow,
-        Subject, TicketEntry, TicketState, Value,
+        Subject, TicketEntry, TicketState, Up, Value,
     },
     token::TokenHash,
 };
@@ -57,7 +57,12 @@ impl Venue {
     pub(super) fn carry_out(&mut self) {
         while let Some(output) = self.machine.poll_output() {
             match output {
-                Output::Send { id, message } => self.sent.push_back((id, message)),
+                Output::Send { id, message } => {
+                    if let Up::Scan(scan) = &message {
+                        self.questions.push((scan.scan, id));
+                    }
+                    self.sent.push_back((id, message));
+                }
                 Output::Append(row) => self.rows.push(row),
                 Output::Answer { reply, .. } => self.answers.push(reply),
                 Output::Lookup {

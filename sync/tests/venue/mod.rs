@@ -83,6 +83,8 @@ pub(crate) struct Venue {
     position: u64,
     /// What was sent and not looked at.
     sent: VecDeque<(MessageId, Up)>,
+    /// Every message that asked the core about a scan.
+    questions: Vec<(ScanId, MessageId)>,
     pub(crate) outputs: Vec<Output>,
     answers: Vec<Reply>,
     /// Rows are not synced while the disk is slow.
@@ -130,6 +132,7 @@ impl Venue {
                 .collect(),
             position: 50,
             sent: VecDeque::new(),
+            questions: vec![],
             outputs: vec![],
             answers: vec![],
             slow_disk: false,
@@ -324,18 +327,38 @@ impl Venue {
         }));
     }
 
+    /// Answers the newest question about a scan.
     pub(crate) fn verdict(&mut self, scan: ScanId, verdict: Verdict) {
         self.verdict_of(EPOCH, scan, verdict);
     }
 
     pub(crate) fn verdict_of(&mut self, epoch: Epoch, scan: ScanId, verdict: Verdict) {
+        let question = self.questions_about(scan).last().copied();
         let at = self.core_time();
+        self.answer_scan(question.expect("a question"), (epoch, at), scan, verdict);
+    }
+
+    /// Answers one of the questions about a scan, at this core time.
+    pub(crate) fn answer_scan(
+        &mut self,
+        answers: MessageId,
+        (epoch, at): (Epoch, CoreTime),
+        scan: ScanId,
+        verdict: Verdict,
+    ) {
         self.hear(Received::Verdict(ScanVerdict {
             scan,
             verdict,
             at,
             epoch,
+            answers,
         }));
+    }
+
+    /// The messages that asked about a scan, oldest first.
+    pub(crate) fn questions_about(&self, scan: ScanId) -> Vec<MessageId> {
+        let about = self.questions.iter().filter(|(held, _)| *held == scan);
+        about.map(|(_, id)| *id).collect()
     }
 
     /// Acknowledges all rows; their effects are in the feed by the next position.

@@ -15,7 +15,7 @@ use crate::ticketing::events::ScanSuspected;
 /// Decides a scan and answers the node. What doesn't parse, or doesn't come from whom it says, is
 /// dropped: the node asks again, or decides by its own rules.
 pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failure> {
-    let (node, scan, trace) = match read(&message) {
+    let (node, id, scan, trace) = match read(&message) {
         Ok(read) => read,
         Err(code) => {
             let node = topic::node_of_key(&message.routing_key);
@@ -60,6 +60,7 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
         verdict: answered.verdict,
         at: answered.at,
         epoch: answered.epoch,
+        answers: id,
     });
     let key = topic::down_key(node, &verdict);
     let envelope = Envelope::new(MessageId(app.clock.new_id()), Sender::Core, verdict);
@@ -69,15 +70,16 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
         .map_err(Failure::retry)
 }
 
-/// The scan of a message, if the node that the broker let send it is the one that it names.
-fn read(message: &PipeMessage) -> Result<(NodeId, Scan, Option<String>), &'static str> {
+/// The scan of a message and the message's id, if the node that the broker let send it is the one
+/// that it names.
+fn read(message: &PipeMessage) -> Result<(NodeId, MessageId, Scan, Option<String>), &'static str> {
     let node = topic::node_of_key(&message.routing_key).ok_or("uplink_key_malformed")?;
     let envelope = Envelope::<Up>::from_bytes(&message.body).map_err(|error| error.code())?;
     if envelope.sender != Sender::Node(node) {
         return Err("uplink_sender_mismatch");
     }
     match envelope.body {
-        Up::Scan(scan) => Ok((node, scan, envelope.trace)),
+        Up::Scan(scan) => Ok((node, envelope.id, scan, envelope.trace)),
         Up::Hello(_) | Up::Ask(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {
             Err("uplink_kind_mismatch")
         }

@@ -119,7 +119,7 @@ impl Ledger {
                 vec![Down::Point(point.sign(&venue.sync))]
             }
             Up::Scan(_) if self.mute => vec![],
-            Up::Scan(scan) => self.scan(&scan),
+            Up::Scan(scan) => self.scan(id, &scan),
             Up::Journal(batch) => self.take_journal(venue, &batch),
             Up::Pull(pull) => {
                 let Some((_, chunks)) = &self.snapshot else {
@@ -182,7 +182,7 @@ impl Ledger {
         answers
     }
 
-    fn scan(&mut self, scan: &Scan) -> Vec<Down> {
+    fn scan(&mut self, id: MessageId, scan: &Scan) -> Vec<Down> {
         let at = self.now();
         let (verdict, news) = match TokenCheck::of(&scan.token, &self.keys) {
             TokenCheck::Unreadable { .. } => (Verdict::Unreadable, None),
@@ -202,6 +202,7 @@ impl Ledger {
             verdict,
             at,
             epoch: EPOCH,
+            answers: id,
         });
         std::iter::once(verdict)
             .chain(news.map(Down::Delta))

@@ -1,0 +1,134 @@
+//! A second opinion on a node's link, from outside: which of its questions were answered in time,
+//! and which of its lonely admissions the core has acknowledged (`ADMISSION` 1.7 and 2).
+
+use std::collections::BTreeMap;
+
+use eventify_protocol::{
+    ids::{IncarnationId, ScanId},
+    sync::{JournalAck, JournalEntry, Nonce, SealedRow},
+    time::BootTime,
+    verdict::{DecidedBy, Verdict},
+};
+use eventify_sync::edge::RESYNC_BUDGET;
+
+use super::clock::{Nanos, S};
+
+/// Answered in a row, after a failure.
+const NEEDED: u32 = 3;
+
+#[derive(Default)]
+pub(crate) struct Watch {
+    /// Questions on their way, by the node's own clock.
+    asked: BTreeMap<BootTime, Nonce>,
+    /// When the core was asked about a scan and has not answered.
+    scans: BTreeMap<ScanId, BootTime>,
+    /// Answered in time since the last failure.
+    row: u32,
+    failed: bool,
+    file: Option<IncarnationId>,
+    acknowledged: u64,
+    /// Admissions without the core, by row: their scan and when they were made.
+    lonely: BTreeMap<u64, (ScanId, Nanos)>,
+    made: BTreeMap<ScanId, Nanos>,
+}
+
+impl Watch {
+    /// Another process: it begins without a failure.
+    pub(crate) fn started(&mut self, rows: &[SealedRow], acknowledged: u64) {
+        let made = std::mem::take(&mut self.made);
+        *self = Self {
+            made,
+            ..Self::default()
+        };
+        self.opened(rows);
+        self.acknowledged = acknowledged;
+    }
+
+    /// Another file, or this one after a restart.
+    pub(crate) fn opened(&mut self, rows: &[SealedRow]) {
+        self.lonely.clear();
+        self.acknowledged = 0;
+        for row in rows {
+            self.written(row, 0);
+        }
+    }
+
+    pub(crate) fn written(&mut self, row: &SealedRow, at: Nanos) {
+        self.file = Some(row.row().incarnation);
+        match &row.row().entry {
+            JournalEntry::Decision(decision)
+                if decision.verdict == Verdict::Admit && decision.decided_by == DecidedBy::Edge =>
+            {
+                let made = *self.made.entry(decision.scan).or_insert(at);
+                self.lonely.insert(row.row().seq, (decision.scan, made));
+            }
+            JournalEntry::Voided { scan, .. } => {
+                self.lonely.retain(|_, (held, _)| held != scan);
+                self.made.remove(scan);
+            }
+            JournalEntry::Opened { .. } | JournalEntry::Decision(_) => {}
+        }
+    }
+
+    pub(crate) fn acknowledged(&mut self, ack: &JournalAck) {
+        if Some(ack.incarnation) == self.file {
+            self.acknowledged = ack.seq;
+        }
+    }
+
+    /// Whether an admission made alone has gone unacknowledged for too long.
+    pub(crate) fn is_overdue(&self, at: Nanos) -> bool {
+        let mut open = self.lonely.range(self.acknowledged + 1..);
+        // The node's clock may be slower by the drift bound.
+        open.next()
+            .is_some_and(|(_, (_, made))| *made > 0 && at - made > 301 * S)
+    }
+
+    pub(crate) fn asks(&mut self, nonce: Nonce, now: BootTime) {
+        self.pass(now);
+        self.asked.insert(now, nonce);
+    }
+
+    pub(crate) fn scans(&mut self, scan: ScanId, now: BootTime) {
+        self.pass(now);
+        self.scans.insert(scan, now);
+    }
+
+    pub(crate) fn hears_point(&mut self, nonce: Nonce, now: BootTime) {
+        self.pass(now);
+        let before = self.asked.len();
+        self.asked.retain(|_, held| *held != nonce);
+        self.row += u32::from(self.asked.len() < before);
+    }
+
+    pub(crate) fn hears_verdict(&mut self, scan: ScanId, now: BootTime) {
+        self.pass(now);
+        self.scans.remove(&scan);
+    }
+
+    pub(crate) fn loses_the_pipe(&mut self) {
+        self.fail();
+    }
+
+    /// Whether the core may be asked to decide now.
+    pub(crate) fn may_be_online(&mut self, now: BootTime) -> bool {
+        self.pass(now);
+        self.row >= if self.failed { NEEDED } else { 1 }
+    }
+
+    /// What was not answered by now has failed.
+    fn pass(&mut self, now: BootTime) {
+        let late = |at: &BootTime| now >= at.plus(RESYNC_BUDGET);
+        let lost = self.asked.keys().any(late) || self.scans.values().any(late);
+        if lost {
+            self.scans.retain(|_, at| !late(at));
+            self.fail();
+        }
+    }
+
+    /// Questions asked before a failure say nothing of what came after.
+    fn fail(&mut self) {
+        self.asked.clear();
+        (self.row, self.failed) = (0, true);
+    }
+}
