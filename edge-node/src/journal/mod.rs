@@ -64,6 +64,14 @@ pub enum JournalError {
     Thread(std::io::Error),
 }
 
+impl JournalError {
+    /// There is no room left, on the disk or under the limit.
+    fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Sqlite(error)
+            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
+    }
+}
+
 /// Where the journal lies.
 #[must_use]
 pub fn path(data_dir: &Path) -> PathBuf {

@@ -413,6 +413,10 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
         }
     };
     assert!(error.to_string().contains("full"), "{error}");
+    assert!(
+        error.is_disk_full(),
+        "so nothing else ends for a mark's sake"
+    );
     let reader = Reader::open(&path(fixture.folder.path())).unwrap();
     assert_eq!(reader.chains().unwrap()[0].head, persisted);
     assert!(reader.room(&limits) < 1 << 18);

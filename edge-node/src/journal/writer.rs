@@ -76,6 +76,10 @@ impl Writer {
                 .iter()
                 .any(|command| matches!(command, Command::Append(_)));
             match (self.commit(&group), self.end) {
+                // Nobody waits for marks and removals: the core says again what it holds.
+                (Err(error), _) if !appended && error.is_disk_full() => {
+                    tracing::error!(code = "journal_full", %error, "acknowledgement not kept");
+                }
                 (Err(error), _) => {
                     notify(Notice::Failed(error));
                     return;

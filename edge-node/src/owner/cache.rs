@@ -1,6 +1,6 @@
 //! The owner's side of the replica: its writer, its reader, and the count of its digest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::sync::{Position, TicketEntry};
@@ -12,7 +12,11 @@ use crate::store::{Found, Notice, Reader, Recomputed, Replica, StoreError};
 const MAX_BACKLOG: usize = 32;
 
 /// A digest counted anew, or why it could not be.
-pub(super) type Counted = Result<Option<Recomputed>, StoreError>;
+pub(super) struct Counted {
+    /// Of which file.
+    path: PathBuf,
+    pub(super) outcome: Result<Option<Recomputed>, StoreError>,
+}
 
 /// See the module.
 pub(super) struct Cache {
@@ -105,9 +109,15 @@ impl Cache {
         let path = self.reader.path().to_owned();
         let done = self.count_to.clone();
         spawn_blocking(move || {
-            let counted = Reader::open(&path).and_then(|reader| reader.recompute());
+            let outcome = Reader::open(&path).and_then(|reader| reader.recompute());
             // A count that nobody waits for any more is of a node that has stopped.
-            drop(done.blocking_send(counted));
+            drop(done.blocking_send(Counted { path, outcome }));
         });
+    }
+
+    /// Whether a count says something of the replica in use: another file may have taken its place
+    /// meanwhile.
+    pub(super) fn is_of_this(&self, counted: &Counted) -> bool {
+        counted.path == self.reader.path()
     }
 }

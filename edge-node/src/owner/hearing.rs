@@ -95,7 +95,10 @@ impl Owner {
     }
 
     pub(super) fn count_is_done(&mut self, counted: Counted) {
-        match counted {
+        if !self.cache.is_of_this(&counted) {
+            return;
+        }
+        match counted.outcome {
             Ok(Some(store::Recomputed {
                 position, digest, ..
             })) => {

@@ -45,13 +45,24 @@ impl Files {
         }
     }
 
-    /// Begins an empty replica in the place of the newest.
+    /// Begins an empty replica in the place of the newest. On a full disk there is no room for it
+    /// until the others are gone.
     pub(super) fn open_empty(&mut self) -> Result<(Connection, PathBuf), StoreError> {
         let path = self.next_path();
-        let connection = schema::open_writer(&path)?;
-        durable_file::sync_folder(&path)?;
-        self.remove_older_than(&path)?;
-        Ok((connection, path))
+        self.begin_empty(&path).or_else(|error| {
+            tracing::warn!(code = "replica_not_begun", %error, "makes room and tries again");
+            for (_, other) in self.numbered() {
+                remove_database(&other)?;
+            }
+            self.begin_empty(&path)
+        })
+    }
+
+    fn begin_empty(&self, path: &Path) -> Result<(Connection, PathBuf), StoreError> {
+        let connection = schema::open_writer(path)?;
+        durable_file::sync_folder(path)?;
+        self.remove_older_than(path)?;
+        Ok((connection, path.to_owned()))
     }
 
     /// Makes the finished building the newest replica, durably. The one before it stays until

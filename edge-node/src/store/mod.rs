@@ -27,6 +27,8 @@ use eventify_protocol::{
 };
 use eventify_sync::edge::{PartialSnapshot, RestoredReplica, SavedProof};
 
+use rusqlite::Connection;
+
 use crate::writer_thread::WriterThread;
 
 use files::Files;
@@ -58,6 +60,9 @@ pub enum StoreError {
     /// A chunk that isn't the next one, or of another snapshot.
     #[error("replica: chunk {0} is not the one that is missing")]
     WrongChunk(u32),
+    /// Rows were changed behind the writer's back.
+    #[error("replica: its rows don't add up to its digest")]
+    Damaged,
     /// What was pulled is not what its hash says.
     #[error("replica: the snapshot's content is not what its hash says")]
     WrongContent,
@@ -97,21 +102,20 @@ impl Replica {
         notify: impl Fn(Notice) + Send + 'static,
     ) -> Result<(Self, Found), StoreError> {
         let mut files = Files::new(data_dir);
-        let (connection, path) = files.open_newest()?;
-        let reader = Reader::open(&path)?;
-        let counted = reader.recompute()?;
-        let replica = counted
-            .as_ref()
-            .map(|counted| reader.restored(counted))
-            .transpose()?;
+        let (mut connection, mut path) = files.open_newest()?;
+        let held = look(&connection, &path).or_else(|error| {
+            tracing::error!(code = "replica_damaged", %error, "thrown away, fetched anew");
+            (connection, path) = files.open_empty()?;
+            look(&connection, &path)
+        })?;
         let snapshot = snapshot::Pull::resume(&files.pull_path());
         let found = Found {
-            replica,
-            tickets: counted.map_or(0, |counted| counted.tickets),
-            proof: proof::load(&connection)?,
+            replica: held.replica,
+            tickets: held.tickets,
+            proof: held.proof,
             revoked: files.is_revoked(),
             partial: snapshot.as_ref().map(snapshot::Pull::partial),
-            reader,
+            reader: held.reader,
         };
         let writer = Writer::new(connection, files, snapshot, found.tickets);
         let writer = WriterThread::start("replica", move |waiting| writer.run(waiting, &notify))?;
@@ -157,6 +161,33 @@ impl Replica {
     pub fn save_revoked(&self, revoked: bool) {
         self.writer.command(Command::SaveRevoked(revoked));
     }
+}
+
+/// What a replica's file holds.
+struct Held {
+    replica: Option<RestoredReplica>,
+    tickets: u64,
+    proof: Option<SavedProof>,
+    reader: Reader,
+}
+
+/// Reads a replica's file; its digest is counted anew (`ADMISSION` 5.5).
+fn look(connection: &Connection, path: &Path) -> Result<Held, StoreError> {
+    let reader = Reader::open(path)?;
+    let counted = reader.recompute()?;
+    if counted.is_some_and(|counted| counted.digest != counted.stored) {
+        return Err(StoreError::Damaged);
+    }
+    let replica = counted
+        .as_ref()
+        .map(|counted| reader.restored(counted))
+        .transpose()?;
+    Ok(Held {
+        replica,
+        tickets: counted.map_or(0, |counted| counted.tickets),
+        proof: proof::load(connection)?,
+        reader,
+    })
 }
 
 /// The newest replica's file, for tools that read beside a running node.

@@ -330,8 +330,45 @@ fn a_changed_row_is_seen_by_counting_anew() {
         .unwrap();
     let counted = reader.recompute().unwrap().unwrap();
     assert_ne!(counted.digest, counted.stored);
-    let restored = fixture.restart().found.replica.unwrap();
-    assert_eq!(restored.digest, counted.digest);
+    let found = fixture.restart().found;
+    assert!(found.replica.is_none(), "nobody decides by it");
+}
+
+#[test]
+fn a_replica_that_fails_takes_no_snapshot_with_it_and_the_other_way_round() {
+    let fixture = empty();
+    let held = [ticket(10, 1, TicketState::Valid)];
+    fixture.pull(&snapshot(1, 40, &held));
+    let entries: Vec<_> = (0..6).map(|id| ticket(id, 1, TicketState::Valid)).collect();
+    let next = snapshot(2, 90, &entries);
+    fixture.replica.begin_snapshot(next.plan);
+    fixture.replica.store_chunk(next.chunks[0].clone());
+    fixture.replica.store_chunk(next.chunks[2].clone());
+    let notice = fixture.notices.recv().unwrap();
+    let refused = next.plan.snapshot;
+    assert!(
+        matches!(notice, Notice::SnapshotFailed { snapshot } if snapshot == refused),
+        "{notice:?}"
+    );
+    let fixture = fixture.restart();
+    assert_eq!(
+        fixture.found.replica.as_ref().map(|held| held.position),
+        Some(Position(40)),
+        "the replica is none the worse"
+    );
+    fixture.replica.begin_snapshot(next.plan);
+    fixture.replica.store_chunk(next.chunks[0].clone());
+    fixture.replica.discard();
+    for chunk in &next.chunks[1..] {
+        fixture.replica.store_chunk(chunk.clone());
+    }
+    fixture.replica.finish_snapshot(next.plan.snapshot);
+    assert!(matches!(
+        fixture.notices.recv().unwrap(),
+        Notice::Emptied(_)
+    ));
+    let reader = reader_of(fixture.notices.recv().unwrap());
+    assert_eq!(reader.recompute().unwrap().unwrap().tickets, 6);
 }
 
 #[test]

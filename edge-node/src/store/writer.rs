@@ -113,11 +113,13 @@ impl Writer {
             Command::Adopt(epoch, digest_key) => {
                 return self.adopt(epoch, digest_key).map(|()| None);
             }
-            Command::BeginSnapshot(plan) => self.begin_snapshot(plan)?,
+            Command::BeginSnapshot(plan) => {
+                let begun = self.begin_snapshot(plan);
+                return Ok(self.collected(plan.snapshot, begun));
+            }
             Command::StoreChunk(chunk) => {
-                if let Some(pull) = &mut self.pull {
-                    pull.store(&chunk)?;
-                }
+                let stored = self.store_chunk(&chunk);
+                return Ok(self.collected(chunk.snapshot, stored));
             }
             Command::FinishSnapshot(snapshot) => return self.finish_snapshot(snapshot).map(Some),
             Command::Discard => return self.empty().map(Notice::Emptied).map(Some),
@@ -182,12 +184,35 @@ impl Writer {
         Ok(())
     }
 
+    fn store_chunk(&mut self, chunk: &Chunk) -> Result<(), StoreError> {
+        let awaited = |pull: &&mut Pull| pull.plan().snapshot == chunk.snapshot;
+        match self.pull.as_mut().filter(awaited) {
+            Some(pull) => pull.store(chunk),
+            // Of one that was given up.
+            None => Ok(()),
+        }
+    }
+
+    /// A snapshot that can't be collected is given up; the replica is none the worse for it.
+    fn collected(
+        &mut self,
+        snapshot: SnapshotId,
+        outcome: Result<(), StoreError>,
+    ) -> Option<Notice> {
+        let error = outcome.err()?;
+        tracing::warn!(code = "snapshot_failed", %error, "snapshot thrown away");
+        if let Some(pull) = self.pull.take()
+            && let Err(error) = pull.forget()
+        {
+            // The next one is begun over it.
+            tracing::warn!(code = "snapshot_left", %error, "its file stays");
+        }
+        Some(Notice::SnapshotFailed { snapshot })
+    }
+
     fn finish_snapshot(&mut self, snapshot: SnapshotId) -> Result<Notice, StoreError> {
-        let Some(mut pull) = self
-            .pull
-            .take()
-            .filter(|pull| pull.plan().snapshot == snapshot)
-        else {
+        let awaited = |pull: &mut Pull| pull.plan().snapshot == snapshot;
+        let Some(mut pull) = self.pull.take_if(awaited) else {
             return Ok(Notice::SnapshotFailed { snapshot });
         };
         let building = self.files.building_path();
@@ -221,10 +246,8 @@ impl Writer {
         })
     }
 
+    /// A snapshot on its way lies in a file of its own and stays.
     fn empty(&mut self) -> Result<Reader, StoreError> {
-        if let Some(pull) = self.pull.take() {
-            pull.forget()?;
-        }
         let (connection, path) = self.files.open_empty()?;
         self.connection = connection;
         self.tickets = 0;

@@ -30,6 +30,8 @@ pub(super) struct Greeting {
     /// For a `Welcome`, and for the next delta of those that are under way.
     welcome: Patience,
     delta: Patience,
+    /// How far deltas had come when they were last waited for in vain.
+    stuck: Position,
 }
 
 /// A `Hello` that waits for its `Welcome`.
@@ -135,7 +137,12 @@ impl Greeting {
             self.behind = None;
         } else if self.delta_due().is_some_and(|due| due <= now.boottime) {
             self.behind = None;
-            self.delta.in_vain();
+            if reached > self.stuck {
+                self.delta = Patience::default();
+            } else {
+                self.delta.in_vain();
+            }
+            self.stuck = reached;
             self.plan(now.boottime);
         }
     }

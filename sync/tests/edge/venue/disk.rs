@@ -45,6 +45,12 @@ impl Venue {
         }
     }
 
+    /// This node's replica as another one would be at a position.
+    pub(crate) fn replica_at(&self, position: u64) -> RestoredReplica {
+        let restored = restored(self.boot, &self.rows, self.acked, self.proof, position);
+        restored.replica.expect("there is one")
+    }
+
     /// The process ends and starts again from its disk, in this boot or in another.
     pub(crate) fn restart(&mut self, boot: u128) {
         self.boot = BootId(Uuid::from_u128(boot));
@@ -76,7 +82,8 @@ impl Venue {
                     through,
                     ..
                 } => {
-                    let wanted = |row: &&SealedRow| (from..=through).contains(&row.row().seq);
+                    let first = from.max(self.retired + 1);
+                    let wanted = |row: &&SealedRow| (first..=through).contains(&row.row().seq);
                     let rows = self.rows.iter().filter(wanted).cloned().collect();
                     self.machine.handle(
                         Input::Rows {
@@ -119,9 +126,12 @@ impl Venue {
     }
 
     fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
+        if self.mute_disk {
+            return;
+        }
         let held = self.tickets.iter().find(|(held, _)| *held == ticket);
         let ticket = held.map(|(ticket, state)| entry(*ticket, *state));
-        let position = Position(self.position);
+        let position = Position(self.position - self.lookups_lag);
         self.machine.handle(
             Input::Found {
                 scan,
@@ -131,6 +141,16 @@ impl Venue {
             },
             self.now,
         );
+    }
+}
+
+/// A feed entry with a ticket's new state.
+pub(crate) fn news(number: u8, state: TicketState) -> FeedEntry {
+    let ticket = super::ticket_id(number);
+    FeedEntry {
+        subject: Subject::Ticket(ticket),
+        version: 2,
+        value: Some(Value::Ticket(entry(ticket, state))),
     }
 }
 

@@ -28,6 +28,7 @@ use eventify_sync::{
 };
 use uuid::Uuid;
 
+pub(crate) use disk::news;
 use disk::{entry, restored};
 
 pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(1));
@@ -89,6 +90,12 @@ pub(crate) struct Venue {
     answers: Vec<Reply>,
     /// Rows are not synced while the disk is slow.
     pub(crate) slow_disk: bool,
+    /// Look-ups are not answered.
+    pub(crate) mute_disk: bool,
+    /// By so many positions the file lacks what was applied.
+    pub(crate) lookups_lag: u64,
+    /// Rows up to here were removed after their time.
+    pub(crate) retired: u64,
     unsynced: u64,
     requests: u64,
 }
@@ -136,6 +143,9 @@ impl Venue {
             outputs: vec![],
             answers: vec![],
             slow_disk: false,
+            mute_disk: false,
+            lookups_lag: 0,
+            retired: 0,
             unsynced: 0,
             requests: 0,
         };
@@ -311,20 +321,54 @@ impl Venue {
 
     /// The core says what it holds of the journal.
     pub(crate) fn welcome_with(&mut self, journal: Option<JournalHead>) {
+        let from = Position(self.position);
+        self.welcome_at(EPOCH, from, Plan::Delta { from }, journal);
+    }
+
+    /// A core of this database says how to get on.
+    pub(crate) fn welcome_from(&mut self, epoch: Epoch, plan: Plan, journal: Option<JournalHead>) {
+        self.welcome_at(epoch, Position(self.position), plan, journal);
+    }
+
+    pub(crate) fn welcome_at(
+        &mut self,
+        epoch: Epoch,
+        head: Position,
+        plan: Plan,
+        journal: Option<JournalHead>,
+    ) {
         let asks = self.sent.clone();
         let (id, _) = self.sent_hello().expect("a hello");
         self.sent = asks;
+        self.sent
+            .retain(|(_, message)| !matches!(message, Up::Hello(_)));
+        self.welcome_to(id, epoch, head, plan, journal);
+    }
+
+    pub(crate) fn welcome_to(
+        &mut self,
+        answers: MessageId,
+        epoch: Epoch,
+        head: Position,
+        plan: Plan,
+        journal: Option<JournalHead>,
+    ) {
         self.hear(Received::Welcome(Welcome {
-            answers: id,
-            epoch: EPOCH,
-            head: Position(self.position),
+            answers,
+            epoch,
+            head,
             algorithm: DIGEST_ALGORITHM,
             digest_key: KEY,
-            plan: Plan::Delta {
-                from: Position(self.position),
-            },
+            plan,
             journal,
         }));
+    }
+
+    /// How many such messages were sent; they are taken away.
+    pub(crate) fn count_sent(&mut self, is: impl Fn(&Up) -> bool) -> usize {
+        let before = self.sent.len();
+        self.sent.retain(|(_, message)| !is(message));
+        before - self.sent.len()
     }
 
     /// Answers the newest question about a scan.

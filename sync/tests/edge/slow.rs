@@ -1,0 +1,314 @@
+//! A node on a line that is slower than its timers, or that comes and goes: it makes progress, and
+//! asks for nothing twice that is on its way (`ADMISSION` 4 to 6).
+
+use std::time::Duration;
+
+use super::venue::{EPOCH, Venue, scan_id, ticket_id, token};
+use eventify_protocol::{
+    hash::Hash32,
+    ids::SnapshotId,
+    sync::{Chunk, Delta, Epoch, JournalHead, Plan, Position, TicketState, Up},
+    time::CoreTime,
+    verdict::{DecidedBy, Verdict},
+};
+use eventify_sync::edge::{
+    Alarm, Input, MAX_UNDECIDED, Output, Reason, Received, Reply, RestoredReplica,
+};
+use uuid::Uuid;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+const S: fn(u64) -> Duration = Duration::from_secs;
+const PROMOTED: Epoch = Epoch {
+    timeline: 2,
+    ..EPOCH
+};
+
+fn snapshot(number: u128) -> SnapshotId {
+    SnapshotId(Uuid::from_u128(number))
+}
+
+fn plan(number: u128, chunks: u32) -> Plan {
+    Plan::Snapshot {
+        id: snapshot(number),
+        position: Position(60),
+        chunks,
+        hash: Hash32([3; 32]),
+    }
+}
+
+fn chunk(number: u128, index: u32, of: u32) -> Received {
+    Received::Chunk(Chunk {
+        snapshot: snapshot(number),
+        index,
+        of,
+        bytes: vec![index.to_be_bytes()[3]].into(),
+    })
+}
+
+fn is_pull(message: &Up) -> bool {
+    matches!(message, Up::Pull(_))
+}
+
+fn is_journal(message: &Up) -> bool {
+    matches!(message, Up::Journal(_))
+}
+
+fn is_hello(message: &Up) -> bool {
+    matches!(message, Up::Hello(_))
+}
+
+/// A node whose core has failed over and has it begin anew; its old replica is still there.
+fn pulling(chunks: u32) -> Venue {
+    let mut venue = Venue::closed();
+    venue.feed(Input::Connected);
+    venue.welcome_from(PROMOTED, plan(1, chunks), None);
+    venue
+}
+
+#[test]
+fn a_verdict_of_an_earlier_question_about_the_same_scan_does_not_count() {
+    let mut venue = Venue::online();
+    venue.tickets.retain(|(ticket, _)| *ticket != ticket_id(1));
+    venue.scan(scan_id(1), token(1));
+    venue.wait(MS(300));
+    assert_eq!(venue.answer().verdict, Verdict::UnknownOffline);
+    venue.acknowledge();
+    venue.count_sent(|message| matches!(message, Up::Ask(_)));
+    venue.wait(MS(200));
+    for _ in 0..3 {
+        venue.answer_question();
+        venue.wait(MS(500));
+    }
+    assert_eq!(venue.status().reason, None, "online");
+    venue.scan(scan_id(1), token(1));
+    let questions = venue.questions_about(scan_id(1));
+    assert_eq!(questions.len(), 2);
+    let at = CoreTime(1);
+    venue.answer_scan(questions[0], (EPOCH, at), scan_id(1), Verdict::Admit);
+    assert_eq!(venue.reply(), None, "the core has freed the ticket since");
+    venue.answer_scan(questions[1], (EPOCH, at), scan_id(1), Verdict::Revoked);
+    assert_eq!(venue.answer().verdict, Verdict::Revoked);
+}
+
+#[test]
+fn a_scan_that_reached_the_core_too_late_is_decided_alone_where_that_is_allowed() {
+    let mut venue = Venue::online();
+    venue.scan(scan_id(1), token(1));
+    let deadline = venue.sent_scan().expect("asks").deadline;
+    let question = venue.questions_about(scan_id(1))[0];
+    venue.answer_scan(question, (EPOCH, deadline), scan_id(1), Verdict::TryAgain);
+    let answer = venue.answer();
+    assert_eq!(
+        (answer.verdict, answer.decided_by),
+        (Verdict::Admit, DecidedBy::Edge)
+    );
+}
+
+#[test]
+fn an_own_admission_stays_while_the_replica_is_of_another_database() {
+    let mut venue = Venue::online();
+    venue.scan(scan_id(1), token(1));
+    venue.verdict(scan_id(1), Verdict::Admit);
+    venue.answer();
+    // The core fails over; it holds the row, and says by when its own feed shows it.
+    venue.feed(Input::Disconnected);
+    venue.feed(Input::Connected);
+    let head = venue
+        .rows()
+        .last()
+        .map(eventify_protocol::sync::SealedRow::head);
+    venue.welcome_at(PROMOTED, Position(10), plan(1, 3), head);
+    venue.feed(Input::Disconnected);
+    venue.scan(scan_id(2), token(1));
+    let verdict = venue.answer().verdict;
+    assert!(
+        matches!(verdict, Verdict::AlreadyUsed { .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn a_scan_does_not_wait_for_a_replica_that_has_failed() {
+    let mut venue = Venue::cut_off();
+    venue.mute_disk = true;
+    venue.scan(scan_id(1), token(1));
+    assert_eq!(venue.reply(), None, "it is looked up");
+    venue.feed(Input::ReplicaFailed);
+    assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
+    assert_eq!(venue.status().reason, Some(Reason::NoReplica));
+}
+
+#[test]
+fn a_scan_that_nothing_decides_ends_all_the_same() {
+    let mut venue = Venue::cut_off();
+    venue.mute_disk = true;
+    venue.scan(scan_id(1), token(1));
+    venue.wait(MAX_UNDECIDED);
+    assert_eq!(venue.reply(), Some(Reply::Overloaded));
+    venue.mute_disk = false;
+    venue.scan(scan_id(1), token(1));
+    assert_eq!(
+        venue.answer().verdict,
+        Verdict::Admit,
+        "nothing was said of it"
+    );
+}
+
+#[test]
+fn a_file_that_lacks_what_was_applied_is_not_asked_for_ever() {
+    let mut venue = Venue::cut_off();
+    venue.lookups_lag = 1;
+    venue.scan(scan_id(1), token(1));
+    assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
+    let alarmed = |output: &Output| matches!(output, Output::Alarm(Alarm::ReplicaDamaged));
+    assert!(venue.outputs.iter().any(alarmed));
+}
+
+#[test]
+fn chunks_slower_than_the_timer_are_not_asked_for_again_and_again() {
+    let mut venue = pulling(12);
+    for index in 0..12 {
+        venue.wait(S(4));
+        venue.hear(chunk(1, index, 12));
+    }
+    let finished = |output: &Output| matches!(output, Output::FinishSnapshot { .. });
+    assert!(venue.outputs.iter().any(finished));
+    let asked = venue.count_sent(is_pull);
+    assert!(asked <= 12, "{asked} times for 12 chunks");
+}
+
+#[test]
+fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named() {
+    let mut venue = pulling(4);
+    venue.hear(chunk(1, 0, 4));
+    venue.hear(chunk(1, 1, 4));
+    venue.feed(Input::Disconnected);
+    venue.count_sent(is_pull);
+    venue.wait(S(60));
+    venue.feed(Input::Connected);
+    venue.welcome_from(PROMOTED, plan(2, 9), None);
+    let next = venue.sent(|_, message| match message {
+        Up::Pull(pull) => Some(pull),
+        _ => None,
+    });
+    let next = next.map(|pull| (pull.snapshot, pull.from));
+    assert_eq!(next, Some((snapshot(1), 2)), "from where it was broken off");
+    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
+    assert_eq!(venue.outputs.iter().filter(begun).count(), 1);
+}
+
+#[test]
+fn a_replica_that_fails_leaves_the_pull_of_the_next_one_alone() {
+    let mut venue = pulling(3);
+    venue.hear(chunk(1, 0, 3));
+    venue.feed(Input::ReplicaFailed);
+    venue.hear(chunk(1, 1, 3));
+    venue.hear(chunk(1, 2, 3));
+    let replica = RestoredReplica {
+        epoch: PROMOTED,
+        ..venue.replica_at(60)
+    };
+    let snapshot = snapshot(1);
+    venue.feed(Input::SnapshotReady { snapshot, replica });
+    assert_eq!(venue.status().position, Position(60));
+}
+
+#[test]
+fn the_report_of_a_snapshot_that_was_thrown_away_is_not_taken_for_the_next_ones() {
+    let mut venue = pulling(1);
+    venue.hear(chunk(1, 0, 1));
+    // While it is swapped in, the replica is found to be damaged: both go.
+    let (position, digest) = (
+        Position(50),
+        eventify_protocol::sync::Digest(Hash32([9; 32])),
+    );
+    venue.feed(Input::Recomputed { position, digest });
+    venue.wait(S(3));
+    venue.welcome_from(PROMOTED, plan(1, 1), None);
+    let replica = RestoredReplica {
+        epoch: PROMOTED,
+        ..venue.replica_at(60)
+    };
+    let snapshot = snapshot(1);
+    venue.feed(Input::SnapshotReady { snapshot, replica });
+    assert_eq!(venue.status().position, Position(0), "that file is gone");
+    venue.wait(S(3));
+    venue.welcome_from(PROMOTED, plan(1, 1), None);
+    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
+    assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
+}
+
+#[test]
+fn a_journal_that_nobody_acknowledges_is_sent_less_and_less_often() {
+    let mut venue = Venue::cut_off();
+    venue.scan(scan_id(1), token(1));
+    venue.answer();
+    venue.feed(Input::Connected);
+    venue.welcome();
+    venue.wait(S(60));
+    let sent = venue.count_sent(is_journal);
+    assert!((2..=8).contains(&sent), "{sent} times in a minute");
+    venue.acknowledge();
+    assert_eq!(venue.status().unacknowledged, 0);
+}
+
+#[test]
+fn a_welcome_slower_than_the_timer_is_heard_in_the_end() {
+    let mut venue = Venue::closed();
+    venue.feed(Input::Connected);
+    let (mut newest, _) = venue.sent_hello().expect("a hello");
+    let mut hellos = 1;
+    // Each Welcome takes three seconds; only the one to the newest Hello counts.
+    for _ in 0..10 {
+        venue.wait(MS(2_900));
+        let Some((id, _)) = venue.sent_hello() else {
+            break;
+        };
+        (newest, hellos) = (id, hellos + 1);
+    }
+    let from = Position(50);
+    venue.welcome_to(newest, EPOCH, from, Plan::Delta { from }, None);
+    venue.wait(S(20));
+    assert!((2..5).contains(&hellos), "{hellos}");
+    assert!(venue.sent_hello().is_none(), "heard");
+}
+
+#[test]
+fn deltas_on_their_way_are_not_asked_for_again() {
+    let mut venue = Venue::online();
+    venue.feed(Input::Disconnected);
+    venue.feed(Input::Connected);
+    venue.count_sent(is_hello);
+    let from = Position(50);
+    venue.feed(Input::Disconnected);
+    venue.feed(Input::Connected);
+    venue.welcome_at(EPOCH, Position(60), Plan::Delta { from }, None);
+    venue.count_sent(is_hello);
+    // The newest entry overtakes those that were asked for, and they are slow.
+    venue.hear(Received::Delta(Delta {
+        epoch: EPOCH,
+        from: Position(60),
+        to: Position(61),
+        entries: vec![super::venue::news(1, TicketState::Valid)],
+    }));
+    for _ in 0..10 {
+        venue.wait(MS(900));
+        venue.publish(ticket_id(1), TicketState::Valid);
+    }
+    assert_eq!(venue.count_sent(is_hello), 0);
+    assert_eq!(venue.status().position, Position(60));
+}
+
+#[test]
+fn a_core_that_has_forgotten_rows_which_are_retired_begins_a_new_file() {
+    let mut venue = Venue::cut_off();
+    venue.scan(scan_id(1), token(1));
+    venue.answer();
+    venue.scan(scan_id(2), token(2));
+    venue.answer();
+    venue.retired = 2;
+    venue.feed(Input::Connected);
+    venue.welcome_with(None::<JournalHead>);
+    let begun = |output: &Output| matches!(output, Output::NewJournal { .. });
+    assert!(venue.outputs.iter().any(begun));
+}
