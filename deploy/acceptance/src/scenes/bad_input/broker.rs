@@ -141,6 +141,34 @@ async fn messages(
 ) -> Result<()> {
     let node = play.gates[NORTH].edge.id().await?;
     let other = play.gates[SOUTH].edge.id().await?;
+    for (what, kind, bytes, code) in spoiled(node, other) {
+        say(line, node, kind, &bytes)?;
+        let alarm = wait::until(what, SOON, || alarm(play, node, code));
+        story.expect(what, format!("dropped, alarm {code}"), alarm.await?);
+    }
+    say(line, node, "scan", b"\x00random\xff")?;
+    let logged = wait::until("the scan in the core's log", SOON, || async {
+        let lines = play.world.core.logged("scan dropped")?;
+        Ok((lines > 0).then_some("dropped, one line in the log"))
+    });
+    story.expect(
+        "random bytes as a scan",
+        "dropped, one line in the log",
+        logged.await?,
+    );
+    let status = play.gates[NORTH].edge.status().await?;
+    story.expect(
+        "the node itself goes on",
+        "Online",
+        format!("{:?}", status.mode),
+    );
+    Ok(())
+}
+
+/// What is said, as which kind, with which bytes, and the alarm that comes of it.
+type Spoiled = (&'static str, &'static str, Vec<u8>, &'static str);
+
+fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
     let ask = |sender: NodeId| {
         let body = Up::Ask(Ask {
             nonce: Nonce([7; 16]),
@@ -151,11 +179,14 @@ async fn messages(
     newer.version = 9;
     let mut trailing = ask(node).to_bytes();
     trailing.push(0);
-    for (what, kind, bytes, code) in [
+    // No message begins like this, whatever follows.
+    let mut random = vec![0xff];
+    random.extend(rand::random::<[u8; 64]>());
+    [
         (
             "random bytes as hello",
             "hello",
-            rand::random::<[u8; 64]>().to_vec(),
+            random,
             "message_malformed",
         ),
         (
@@ -188,28 +219,7 @@ async fn messages(
             ask(node).to_bytes(),
             "uplink_kind_mismatch",
         ),
-    ] {
-        say(line, node, kind, &bytes)?;
-        let alarm = wait::until(what, SOON, || alarm(play, node, code));
-        story.expect(what, format!("dropped, alarm {code}"), alarm.await?);
-    }
-    say(line, node, "scan", b"\x00random\xff")?;
-    let logged = wait::until("the scan in the core's log", SOON, || async {
-        let lines = play.world.core.logged("scan dropped")?;
-        Ok((lines > 0).then_some("dropped, one line in the log"))
-    });
-    story.expect(
-        "random bytes as a scan",
-        "dropped, one line in the log",
-        logged.await?,
-    );
-    let status = play.gates[NORTH].edge.status().await?;
-    story.expect(
-        "the node itself goes on",
-        "Online",
-        format!("{:?}", status.mode),
-    );
-    Ok(())
+    ]
 }
 
 fn say(line: &eventify_stack::MessageLine, node: NodeId, kind: &str, bytes: &[u8]) -> Result<()> {
