@@ -3,6 +3,7 @@
 //! no crate of the product's servers is linked.
 
 pub mod api;
+pub mod bench;
 pub mod clock;
 pub mod pinned;
 pub mod prompt;

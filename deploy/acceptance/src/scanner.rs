@@ -13,7 +13,7 @@ use eventify_protocol::{
     lan::{
         AccessToken, NodeStatus, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
         ScanRequest,
-        signature::{self, Signed},
+        signature::{self, Headers, Signed},
     },
 };
 use reqwest::{Method, header::AUTHORIZATION};
@@ -214,6 +214,35 @@ impl Scanner {
         self.request(method, path, body, &format!("Bearer {}", self.access.token))
     }
 
+    /// The key that it knows its node by.
+    #[must_use]
+    pub fn pin(&self) -> Hash32 {
+        self.pin
+    }
+
+    /// The headers that a request needs, for whoever sends it by other means.
+    #[must_use]
+    pub fn headers(&self, method: &Method, path: &str, body: &[u8]) -> [(&'static str, String); 4] {
+        let authorization = format!("Bearer {}", self.access.token);
+        let signed = self.sign(method, path, body, &authorization);
+        [
+            (signature::CONTENT_DIGEST, signed.content_digest),
+            (signature::SIGNATURE_INPUT, signed.signature_input),
+            (signature::SIGNATURE, signed.signature),
+            ("authorization", authorization),
+        ]
+    }
+
+    fn sign(&self, method: &Method, path: &str, body: &[u8], authorization: &str) -> Headers {
+        let signed = Signed {
+            method: method.as_str(),
+            path,
+            authorization,
+            body,
+        };
+        signature::sign(&signed, self.id, &self.key)
+    }
+
     fn request(
         &self,
         method: Method,
@@ -221,13 +250,7 @@ impl Scanner {
         body: &[u8],
         authorization: &str,
     ) -> reqwest::RequestBuilder {
-        let signed = Signed {
-            method: method.as_str(),
-            path,
-            authorization,
-            body,
-        };
-        let headers = signature::sign(&signed, self.id, &self.key);
+        let headers = self.sign(&method, path, body, authorization);
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.base))

@@ -10,7 +10,7 @@ use crate::clock;
 pub const START: Duration = Duration::from_secs(60);
 
 /// Looks again this often.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks until there is an answer. After `limit` it gives up and says what it waited for.
 ///

@@ -12,6 +12,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,11 +58,34 @@ impl Line {
     }
 }
 
+/// Bytes that have reached the other end, of all connections since the proxy started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    pub up: u64,
+    pub down: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
+impl Counters {
+    fn of(&self, way: Way) -> &AtomicU64 {
+        match way {
+            Way::Up => &self.up,
+            Way::Down => &self.down,
+        }
+    }
+}
+
 /// A line that can be broken. Dropping it resets its connections and frees its port.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
     line: watch::Sender<Line>,
+    counters: Arc<Counters>,
     listening: JoinHandle<()>,
 }
 
@@ -83,10 +108,12 @@ impl FaultProxy {
             to_swallow: 0,
             swallowed: 0,
         });
-        let listening = tokio::spawn(listen(listener, line.clone()));
+        let counters = Arc::<Counters>::default();
+        let listening = tokio::spawn(listen(listener, line.clone(), Arc::clone(&counters)));
         Ok(Self {
             address,
             line,
+            counters,
             listening,
         })
     }
@@ -95,6 +122,16 @@ impl FaultProxy {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What the line has carried, TLS and all.
+    #[must_use]
+    pub fn carried(&self) -> Carried {
+        let count = |way| self.counters.of(way).load(Ordering::Relaxed);
+        Carried {
+            up: count(Way::Up),
+            down: count(Way::Down),
+        }
     }
 
     /// New connections go to another target from now on (a peer that restarted on another port).
@@ -170,7 +207,7 @@ impl Drop for FaultProxy {
     }
 }
 
-async fn listen(listener: TcpListener, line: watch::Sender<Line>) {
+async fn listen(listener: TcpListener, line: watch::Sender<Line>, counters: Arc<Counters>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -178,7 +215,9 @@ async fn listen(listener: TcpListener, line: watch::Sender<Line>) {
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
-            Ok((client, _)) => connections.spawn(carry(client, line.clone())),
+            Ok((client, _)) => {
+                connections.spawn(carry(client, line.clone(), Arc::clone(&counters)))
+            }
             Err(error) => {
                 tracing::warn!(%error, "the fault proxy could not accept a connection");
                 continue;
@@ -188,12 +227,12 @@ async fn listen(listener: TcpListener, line: watch::Sender<Line>) {
 }
 
 /// Carries one connection until an end closes it or the line is cut.
-async fn carry(mut client: TcpStream, line: watch::Sender<Line>) {
+async fn carry(mut client: TcpStream, line: watch::Sender<Line>, counters: Arc<Counters>) {
     let mut watched = line.subscribe();
     let Line { accepts, cuts, .. } = *watched.borrow_and_update();
     let closed_in_order = accepts
         && tokio::select! {
-            carried = forward(&mut client, &line) => carried.is_ok(),
+            carried = forward(&mut client, &line, &counters) => carried.is_ok(),
             _ = watched.wait_for(|line| line.cuts != cuts) => false,
         };
     if !closed_in_order && let Err(error) = client.set_zero_linger() {
@@ -201,7 +240,11 @@ async fn carry(mut client: TcpStream, line: watch::Sender<Line>) {
     }
 }
 
-async fn forward(client: &mut TcpStream, line: &watch::Sender<Line>) -> io::Result<()> {
+async fn forward(
+    client: &mut TcpStream,
+    line: &watch::Sender<Line>,
+    counters: &Counters,
+) -> io::Result<()> {
     let target = passing(&mut line.subscribe(), Way::Up).await?.target;
     let mut server = TcpStream::connect(target).await?;
     client.set_nodelay(true)?;
@@ -209,8 +252,8 @@ async fn forward(client: &mut TcpStream, line: &watch::Sender<Line>) -> io::Resu
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
     tokio::try_join!(
-        flow(from_client, to_server, Way::Up, line),
-        flow(from_server, to_client, Way::Down, line),
+        flow(from_client, to_server, Way::Up, line, counters),
+        flow(from_server, to_client, Way::Down, line, counters),
     )?;
     Ok(())
 }
@@ -220,6 +263,7 @@ async fn flow(
     mut to: WriteHalf<'_>,
     way: Way,
     line: &watch::Sender<Line>,
+    counters: &Counters,
 ) -> io::Result<()> {
     let (sender, mut in_flight) = mpsc::channel(CHUNKS_IN_FLIGHT);
     let read = async move {
@@ -245,6 +289,8 @@ async fn flow(
                 return Err(io::Error::other("an answer was swallowed"));
             }
             to.write_all(&chunk).await?;
+            let bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            counters.of(way).fetch_add(bytes, Ordering::Relaxed);
         }
         to.shutdown().await
     };

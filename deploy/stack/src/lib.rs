@@ -40,7 +40,7 @@ mod tools;
 
 pub use command::Command;
 pub use error::StackError;
-pub use fault::FaultProxy;
+pub use fault::{Carried, FaultProxy};
 pub use mail::Mail;
 pub use message_line::{MessageLine, Way};
 pub use oidc::{Oidc, TokenOptions, User};

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eventify_stack::FaultProxy;
+use eventify_stack::{Carried, FaultProxy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -129,4 +129,18 @@ async fn a_restarted_target_is_found_at_its_new_address() {
     assert!(client.read_u8().await.is_err());
     let mut again = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(ask(&mut again, 3).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn what_was_carried_is_counted_each_way() {
+    let (proxy, mut client) = line().await;
+    assert_eq!(ask(&mut client, 7).await.unwrap(), 8);
+    proxy.hold_down();
+    client.write_u8(1).await.unwrap();
+    timeout(SILENCE, client.read_u8()).await.unwrap_err();
+    assert_eq!(
+        proxy.carried(),
+        Carried { up: 3, down: 2 },
+        "an answer that is held has not arrived"
+    );
 }

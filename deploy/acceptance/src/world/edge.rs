@@ -56,6 +56,22 @@ impl Edge {
         broker: SocketAddr,
         max_cache_age: Duration,
     ) -> Result<Self> {
+        let mut edge = Self::enrolled(label, code, folder, broker, max_cache_age).await?;
+        edge.start().await?;
+        Ok(edge)
+    }
+
+    /// A new node that has never run.
+    ///
+    /// # Errors
+    /// It can't be enrolled.
+    pub async fn enrolled(
+        label: &str,
+        code: &str,
+        folder: &Path,
+        broker: SocketAddr,
+        max_cache_age: Duration,
+    ) -> Result<Self> {
         let line = FaultProxy::start(broker).await?;
         let settings = Settings {
             listen: "127.0.0.1:0".to_owned(),
@@ -64,7 +80,7 @@ impl Edge {
         };
         let folder = folder.join(label);
         std::fs::create_dir_all(&folder)?;
-        let mut edge = Self {
+        let edge = Self {
             label: label.to_owned(),
             line,
             code: code.to_owned(),
@@ -76,7 +92,6 @@ impl Edge {
         };
         edge.write_config()?;
         edge.command(&["enrol", code]).await?;
-        edge.start().await?;
         Ok(edge)
     }
 
@@ -85,15 +100,24 @@ impl Edge {
     /// # Errors
     /// It does not start.
     pub async fn start(&mut self) -> Result<()> {
+        self.spawn()?;
+        wait::until("the node to answer", wait::START, || async {
+            Ok(self.status().await.ok())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Starts it and does not wait.
+    ///
+    /// # Errors
+    /// The program can't be started.
+    pub fn spawn(&mut self) -> Result<()> {
         let config = self.config.to_str().context("a path that is no text")?;
         let log = self.log();
         let arguments = ["--config", config, "run"];
         let process = Process::start(&self.label, &self.executable, &arguments, &[], &log)?;
         self.process = Some(process);
-        wait::until("the node to answer", wait::START, || async {
-            Ok(self.status().await.ok())
-        })
-        .await?;
         Ok(())
     }
 

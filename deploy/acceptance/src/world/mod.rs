@@ -58,8 +58,20 @@ impl World {
     /// # Errors
     /// Something does not start.
     pub async fn start_with(folder: PathBuf, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_on(Stack::shared().await?, folder, settings).await
+    }
+
+    /// The same on a stack of the caller's.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn start_on(
+        stack: &Stack,
+        folder: PathBuf,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let claim = Claim::take(&folder)?;
-        let scope = Stack::shared().await?.scope().await?;
+        let scope = stack.scope().await?;
         let core = Core::start(&scope, &folder, settings).await?;
         Ok(Self {
             core,
@@ -135,8 +147,15 @@ impl World {
     /// # Errors
     /// The identity provider does not answer.
     pub async fn customer(&self, number: usize) -> Result<Customer> {
-        let name = format!("customer-{number}");
-        Customer::sign_in(&name, &self.core.api, &self.scope.oidc, &self.scope.stripe).await
+        self.customer_named(&format!("customer-{number}")).await
+    }
+
+    /// A customer of this name.
+    ///
+    /// # Errors
+    /// The identity provider does not answer.
+    pub async fn customer_named(&self, name: &str) -> Result<Customer> {
+        Customer::sign_in(name, &self.core.api, &self.scope.oidc, &self.scope.stripe).await
     }
 
     /// Venue IT.

@@ -98,6 +98,12 @@ impl Stage {
         })
     }
 
+    /// The capacity zone's id.
+    #[must_use]
+    pub fn standing_zone(&self) -> &str {
+        &self.standing_zone
+    }
+
     /// Waits until customers can see and buy all of it: the catalogue hears of seats and zones one
     /// after the other. Gives the number of places.
     ///

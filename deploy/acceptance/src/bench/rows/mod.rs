@@ -1,0 +1,104 @@
+//! One row of the budgets a file.
+
+mod cache_size;
+mod check_in;
+mod degraded;
+mod delivery;
+mod first_sync;
+mod memory;
+mod online;
+mod scans;
+mod shop;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use super::{budget::Line, site::Site};
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Row {
+    /// First sync of 100,000 tickets.
+    FirstSync,
+    /// Purchases: confirmation → tickets, ticket commit → applied at the edge.
+    Delivery,
+    /// `POST /orders` and `GET /catalog/**` at 200 a second.
+    Shop,
+    /// Online scans, from the LAN to the core and back.
+    Online,
+    /// `POST /tickets/{id}/check-in` beside pgbench.
+    CheckIn,
+    /// Degraded scans beside `verify_strict`.
+    Degraded,
+    /// Memory of a node with 100,000 tickets, and its first verdict after a start.
+    Memory,
+    /// Scan latency from 1,000 to 1,000,000 cached tickets.
+    CacheSize,
+}
+
+/// A million tickets are where they should be within this.
+const LONG: Duration = Duration::from_secs(180);
+
+/// Rows of the budgets that no program measures yet, and why.
+pub const NOT_MEASURED: [(&str, &str); 1] = [(
+    "one hot performance on sale",
+    "the payment double for it is to come",
+)];
+
+impl Row {
+    /// In the order in which they are measured: the quiet ones first.
+    pub const ALL: [Self; 8] = [
+        Self::FirstSync,
+        Self::Delivery,
+        Self::Shop,
+        Self::Online,
+        Self::CheckIn,
+        Self::Degraded,
+        Self::Memory,
+        Self::CacheSize,
+    ];
+
+    /// As it is named on the command line and in `bench.json`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FirstSync => "first-sync",
+            Self::Delivery => "delivery",
+            Self::Shop => "shop",
+            Self::Online => "online",
+            Self::CheckIn => "check-in",
+            Self::Degraded => "degraded",
+            Self::Memory => "memory",
+            Self::CacheSize => "cache-size",
+        }
+    }
+
+    pub(super) async fn measure(self, site: &mut Site) -> Result<Vec<Line>> {
+        match self {
+            Self::FirstSync => Ok(first_sync::measure(site)),
+            Self::Delivery => delivery::measure(site).await,
+            Self::Shop => shop::measure(site).await,
+            Self::Online => online::measure(site).await,
+            Self::CheckIn => check_in::measure(site).await,
+            Self::Degraded => degraded::measure(site).await,
+            Self::Memory => memory::measure(site).await,
+            Self::CacheSize => cache_size::measure(site).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_called_the_same_everywhere() {
+        for row in Row::value_variants() {
+            let value = row.to_possible_value().unwrap();
+            assert_eq!(value.get_name(), row.name());
+            assert!(Row::ALL.contains(row), "{row:?} is never measured");
+        }
+    }
+}

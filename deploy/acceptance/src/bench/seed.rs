@@ -1,0 +1,168 @@
+//! Tickets in numbers that no customers could buy in the time of a run.
+//!
+//! What is put into the database is that orders were paid, where `order` and `ticketing` keep it.
+//! Everything after that is the product's own doing: `ticketing`'s job finds orders without tickets,
+//! signs and stores them, tells the venue, and `fleet` writes the feed.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{PerformanceId, TicketId},
+    sync::{FeedEntry, Subject, TicketEntry, TicketState, Value},
+    token::TokenHash,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{clock, wait, world::stage::Stage};
+
+/// The job runs every 5 s and takes 200 orders at once.
+const ORDERS: u32 = 200;
+/// Tickets are signed and in the feed within this.
+const ISSUE_LIMIT: Duration = Duration::from_secs(180);
+/// Entries that are noted at once for the feed's writer.
+const NOTED_AT_ONCE: usize = 5_000;
+
+/// A ticket as a guest holds it.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    pub(super) id: TicketId,
+    pub(super) token: String,
+}
+
+/// Notes paid orders for so many places, waits until they are tickets in the venue's feed, and reads
+/// the tickets.
+pub(super) async fn sold(db: &mut PgConnection, stage: &Stage, places: u32) -> Result<Vec<Ticket>> {
+    let each = places.div_ceil(ORDERS);
+    for statement in [ORDER_ROWS, ORDER_ITEMS, ORDERS_TO_TICKET] {
+        sqlx::query(statement)
+            .bind(i32::try_from(ORDERS)?)
+            .bind(i32::try_from(each)?)
+            .bind(stage.performance.parse::<Uuid>()?)
+            .bind(stage.venue.parse::<Uuid>()?)
+            .bind(stage.standing_zone().parse::<Uuid>()?)
+            .execute(&mut *db)
+            .await?;
+    }
+    in_feed(db, stage, i64::from(each * ORDERS)).await?;
+    read(db, stage).await
+}
+
+// The ids of the seeded orders are made of their numbers within the performance, so that the three
+// statements speak of the same ones.
+const ORDER_ROWS: &str = "
+    insert into \"order\".orders (order_id, reservation_id, customer_id, status, currency,
+        total_amount, pay_until, paid_at, correlation_id, created_at, updated_at, version)
+    select md5($3::text || number)::uuid, gen_random_uuid(), gen_random_uuid(), 'paid', 'EUR',
+        29 * $2, now(), now(), gen_random_uuid(), now(), now(), 2
+    from generate_series(1, $1) as number
+    where $4::uuid is not null and $5::uuid is not null";
+const ORDER_ITEMS: &str = "
+    insert into \"order\".order_items (order_id, line, performance_id, venue_id, bucket_id, zone,
+        qty, price_category, currency, unit_amount, hold_id)
+    select md5($3::text || number)::uuid, 0, $3, $4, $5, 'Standing', $2, 'STAND', 'EUR', 29,
+        gen_random_uuid()
+    from generate_series(1, $1) as number";
+const ORDERS_TO_TICKET: &str = "
+    insert into ticketing.orders (order_id, customer_id, items, status, received_at, updated_at,
+        version)
+    select md5($3::text || number)::uuid, gen_random_uuid(),
+        jsonb_build_array(jsonb_build_object('performanceId', $3, 'venueId', $4, 'bucketId', $5,
+            'zone', 'Standing', 'qty', $2, 'priceCategory', 'STAND', 'unitPrice',
+            jsonb_build_object('currency', 'EUR', 'amount', '29.00'), 'holdId', gen_random_uuid())),
+        'paid', now(), now(), 1
+    from generate_series(1, $1) as number";
+
+async fn read(db: &mut PgConnection, stage: &Stage) -> Result<Vec<Ticket>> {
+    let rows: Vec<(Uuid, String)> = sqlx::query_as(
+        "select ticket_id, qr_payload from ticketing.tickets where performance_id = $1",
+    )
+    .bind(stage.performance.parse::<Uuid>()?)
+    .fetch_all(db)
+    .await?;
+    let ticket = |(id, token)| Ticket {
+        id: TicketId(id),
+        token,
+    };
+    Ok(rows.into_iter().map(ticket).collect())
+}
+
+/// Puts so many tickets of nobody before the feed's writer: they fill caches and admit no one. For
+/// the cache alone, where signing a million tickets would take the run's whole time.
+pub(super) async fn fillers(db: &mut PgConnection, stage: &Stage, count: usize) -> Result<()> {
+    let venue: Uuid = stage.venue.parse()?;
+    let before = head(db, venue).await?;
+    let performance = stage.performance.parse()?;
+    let now = clock::now().timestamp();
+    let mut left = count;
+    while left > 0 {
+        let part = left.min(NOTED_AT_ONCE);
+        let entries: Vec<FeedEntry> = (0..part)
+            .map(|_| filler(TicketId(clock::new_id()), performance, now))
+            .collect::<Result<_>>()?;
+        note(db, venue, &entries).await?;
+        left -= part;
+    }
+    in_feed(db, stage, before + i64::try_from(count)?).await
+}
+
+fn filler(id: TicketId, performance: PerformanceId, now: i64) -> Result<FeedEntry> {
+    let entry = TicketEntry {
+        token: TokenHash(Hash32::of(id.as_uuid().as_bytes())),
+        performance,
+        category: "STAND".parse().context("a category")?,
+        not_before: now - 3_600,
+        expiry: now + 36_000,
+        state: TicketState::Valid,
+    };
+    Ok(FeedEntry {
+        subject: Subject::Ticket(id),
+        version: 1,
+        value: Some(Value::Ticket(entry)),
+    })
+}
+
+async fn note(db: &mut PgConnection, venue: Uuid, entries: &[FeedEntry]) -> Result<()> {
+    let subjects = entries.iter().map(|entry| key(&entry.subject));
+    sqlx::query(
+        "insert into fleet.feed_pending (message_id, source, venue_id, subject, version, entry)
+         select $1, 'fleet', $2, subject, 1, entry
+         from unnest($3::bytea[], $4::bytea[]) as row (subject, entry)",
+    )
+    .bind(clock::new_id())
+    .bind(venue)
+    .bind(subjects.collect::<Vec<_>>())
+    .bind(entries.iter().map(FeedEntry::to_bytes).collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// A subject as fleet's columns hold it.
+pub(super) fn key(subject: &Subject) -> Vec<u8> {
+    minicbor::to_vec(subject).expect("writing to a Vec can't fail")
+}
+
+async fn in_feed(db: &mut PgConnection, stage: &Stage, entries: i64) -> Result<()> {
+    let venue: Uuid = stage.venue.parse()?;
+    let begin = clock::instant();
+    while head(db, venue).await? < entries {
+        anyhow::ensure!(
+            begin.elapsed() < ISSUE_LIMIT,
+            "the feed has no {entries} entries"
+        );
+        tokio::time::sleep(wait::PAUSE).await;
+    }
+    Ok(())
+}
+
+async fn head(db: &mut PgConnection, venue: Uuid) -> Result<i64> {
+    Ok(
+        sqlx::query_scalar("select head from fleet.venues where venue_id = $1")
+            .bind(venue)
+            .fetch_one(db)
+            .await?,
+    )
+}

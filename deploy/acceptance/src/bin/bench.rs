@@ -1,0 +1,48 @@
+//! `make bench`: measures the budgets and leaves them in `target/bench/bench.json`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use eventify_acceptance::{
+    bench::{self, Machine, NOT_MEASURED, Report, Row},
+    clock,
+};
+
+/// The budgets, each beside the limit that was measured in the same run.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only this row; can be given again.
+    #[arg(long, value_enum)]
+    row: Vec<Row>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        tokio::select! {
+            end = measure(&arguments.row) => end,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        }
+    })
+}
+
+async fn measure(wanted: &[Row]) -> Result<()> {
+    let begin = clock::instant();
+    let folder = PathBuf::from("target/bench");
+    let mut report = Report::told(Machine::look());
+    let rows = if wanted.is_empty() { &Row::ALL } else { wanted };
+    bench::run(rows, &folder, &mut report).await?;
+    for (what, why) in NOT_MEASURED {
+        report.leave_out(what, why);
+    }
+    report.end(begin.elapsed().as_secs_f64());
+    std::fs::write(folder.join("bench.json"), report.to_json()?)?;
+    Ok(())
+}
