@@ -4,6 +4,8 @@
 # make sim SEEDS=20000 FROM=7
 SEEDS ?= 2000
 FROM ?= 0
+# make bench ROW=degraded
+ROW ?=
 
 # Programs are built for the whole workspace and then started from where Cargo put them: `cargo run`
 # for one package would choose other features of the libraries and compile them all again.
@@ -28,7 +30,7 @@ lint: deps ## format and lints; warnings are errors
 
 bench: deps ## the budgets, each with its ratio to the limit measured in the same run
 	cargo build --release --workspace --bins
-	$(TARGET)/release/bench
+	$(TARGET)/release/bench $(addprefix --row ,$(ROW))
 
 up: deps ## servers, core and edges stay up for hand use; prints addresses and logins
 	cargo build --workspace --bins

@@ -50,6 +50,11 @@ impl<T> Driven<T> {
         )
     }
 
+    /// Answers for each of these seconds of somebody's work.
+    pub(super) fn per_second_of(&self, seconds: f64) -> f64 {
+        rate(self.answers.len(), Duration::from_secs_f64(seconds))
+    }
+
     /// Median, tail and number, for a note.
     pub(super) fn spread(&self) -> String {
         format!(

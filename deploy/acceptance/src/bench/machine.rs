@@ -82,6 +82,18 @@ pub(super) fn kib_of(text: &str, name: &str) -> Option<u64> {
     })
 }
 
+/// Seconds of processor time in a line of `/proc/<id>/stat`: fields 14 and 15, in ticks. The name in
+/// field 2 may hold anything, spaces and brackets too.
+pub(super) fn processor_seconds(stat: &str) -> Option<f64> {
+    /// `USER_HZ`, the same on every Linux.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u32>().ok();
+    let (user, system) = (ticks()?, ticks()?);
+    Some((f64::from(user) + f64::from(system)) / TICKS_PER_SECOND)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +110,11 @@ mod tests {
         let status = "VmPeak:\t  9999 kB\nVmRSS:\t   51200 kB\n";
         assert_eq!(kib_of(status, "VmRSS"), Some(51_200));
         assert_eq!(kib_of(status, "VmHWM"), None);
+    }
+    #[test]
+    fn processor_time_is_that_of_the_program_and_the_kernel_for_it() {
+        let stat = "4242 (a (b) c) S 1 2 3 0 -1 4194560 10 0 5 0 150 75 9 9 20 0 12 0 99 1 2\n";
+        assert_eq!(processor_seconds(stat), Some(2.25));
+        assert_eq!(processor_seconds("4242 (x) S 1"), None);
     }
 }

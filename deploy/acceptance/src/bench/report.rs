@@ -72,7 +72,7 @@ impl Report {
 
     /// A row that has no figure.
     pub fn leave_out(&mut self, what: &str, why: &str) {
-        self.say(&row([what, "", "not measured", why, "", ""]));
+        self.say(&format!("{what}: not measured, {why}"));
         self.not_measured.push((what.to_owned(), why.to_owned()));
     }
 

@@ -2,7 +2,8 @@
 //!
 //! What is put into the database is that orders were paid, where `order` and `ticketing` keep it.
 //! Everything after that is the product's own doing: `ticketing`'s job finds orders without tickets,
-//! signs and stores them, tells the venue, and `fleet` writes the feed.
+//! signs and stores them, tells the venue, and `fleet` writes the feed. Only the million of the row on
+//! the cache's size is put into the feed itself.
 
 use std::time::Duration;
 
@@ -10,10 +11,11 @@ use anyhow::{Context as _, Result};
 use eventify_protocol::{
     hash::Hash32,
     ids::{PerformanceId, TicketId},
-    sync::{FeedEntry, Subject, TicketEntry, TicketState, Value},
+    sync::{Digest, DigestKey, FeedEntry, Subject, TicketEntry, TicketState, Value},
     token::TokenHash,
 };
-use sqlx::PgConnection;
+use eventify_sync::digest;
+use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::{clock, wait, world::stage::Stage};
@@ -22,8 +24,8 @@ use crate::{clock, wait, world::stage::Stage};
 const ORDERS: u32 = 200;
 /// Tickets are signed and in the feed within this.
 const ISSUE_LIMIT: Duration = Duration::from_secs(180);
-/// Entries that are noted at once for the feed's writer.
-const NOTED_AT_ONCE: usize = 5_000;
+/// Rows of a statement.
+const ROWS_AT_ONCE: usize = 20_000;
 
 /// A ticket as a guest holds it.
 #[derive(Clone, Debug)]
@@ -89,23 +91,48 @@ async fn read(db: &mut PgConnection, stage: &Stage) -> Result<Vec<Ticket>> {
     Ok(rows.into_iter().map(ticket).collect())
 }
 
-/// Puts so many tickets of nobody before the feed's writer: they fill caches and admit no one. For
-/// the cache alone, where signing a million tickets would take the run's whole time.
+/// Fills the venue's feed with so many tickets of nobody, as if it had been compacted since: they
+/// fill caches and admit no one. Where only the size of a cache matters, a million signatures and a
+/// million entries of the feed's writer would take longer than the whole run may.
 pub(super) async fn fillers(db: &mut PgConnection, stage: &Stage, count: usize) -> Result<()> {
     let venue: Uuid = stage.venue.parse()?;
-    let before = head(db, venue).await?;
     let performance = stage.performance.parse()?;
     let now = clock::now().timestamp();
+    let mut tx = db.begin().await?;
+    let (mut head, sum, key): (i64, Vec<u8>, Vec<u8>) = sqlx::query_as(
+        "select head, digest, digest_key from fleet.venues where venue_id = $1 for update",
+    )
+    .bind(venue)
+    .fetch_one(&mut *tx)
+    .await?;
+    let key = DigestKey(Hash32(key.as_slice().try_into()?));
+    let mut sum = Digest(Hash32(sum.as_slice().try_into()?));
     let mut left = count;
     while left > 0 {
-        let part = left.min(NOTED_AT_ONCE);
+        let part = left.min(ROWS_AT_ONCE);
         let entries: Vec<FeedEntry> = (0..part)
             .map(|_| filler(TicketId(clock::new_id()), performance, now))
             .collect::<Result<_>>()?;
-        note(db, venue, &entries).await?;
+        let rows: Vec<Vec<u8>> = entries.iter().map(FeedEntry::to_bytes).collect();
+        for row in &rows {
+            sum = digest::add(sum, digest::row_hash(&key, row));
+        }
+        hold(&mut tx, venue, head, &entries, &rows).await?;
+        head += i64::try_from(part)?;
         left -= part;
     }
-    in_feed(db, stage, before + i64::try_from(count)?).await
+    for statement in [
+        "update fleet.venues set head = $2, compacted_to = $2, digest = $3 where venue_id = $1",
+        "delete from fleet.feed_entries where venue_id = $1 and position <= $2 and $3 is not null",
+    ] {
+        let done = sqlx::query(statement)
+            .bind(venue)
+            .bind(head)
+            .bind(sum.0.0.as_slice());
+        done.execute(&mut *tx).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 fn filler(id: TicketId, performance: PerformanceId, now: i64) -> Result<FeedEntry> {
@@ -124,17 +151,24 @@ fn filler(id: TicketId, performance: PerformanceId, now: i64) -> Result<FeedEntr
     })
 }
 
-async fn note(db: &mut PgConnection, venue: Uuid, entries: &[FeedEntry]) -> Result<()> {
+/// New subjects after a position of the feed.
+async fn hold(
+    db: &mut PgConnection,
+    venue: Uuid,
+    after: i64,
+    entries: &[FeedEntry],
+    rows: &[Vec<u8>],
+) -> Result<()> {
     let subjects = entries.iter().map(|entry| key(&entry.subject));
     sqlx::query(
-        "insert into fleet.feed_pending (message_id, source, venue_id, subject, version, entry)
-         select $1, 'fleet', $2, subject, 1, entry
-         from unnest($3::bytea[], $4::bytea[]) as row (subject, entry)",
+        "insert into fleet.feed_state (venue_id, subject, version, position, live, entry)
+         select $1, subject, 1, $2 + place, true, entry
+         from unnest($3::bytea[], $4::bytea[]) with ordinality as row (subject, entry, place)",
     )
-    .bind(clock::new_id())
     .bind(venue)
+    .bind(after)
     .bind(subjects.collect::<Vec<_>>())
-    .bind(entries.iter().map(FeedEntry::to_bytes).collect::<Vec<_>>())
+    .bind(rows)
     .execute(db)
     .await?;
     Ok(())

@@ -15,7 +15,7 @@ use reqwest::Method;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{
-    machine::kib_of,
+    machine::{kib_of, processor_seconds},
     seed::{self, Ticket},
     wire::{self, Connection},
 };
@@ -227,6 +227,13 @@ impl Node {
         self.edge.line.heal();
         self.edge.reaches(Mode::Online, SETTLE_LIMIT).await?;
         Ok(())
+    }
+
+    /// Processor time that its program has used.
+    pub(super) fn processor_seconds(&self) -> Result<f64> {
+        let id = self.edge.process_id().context("the node does not run")?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+        processor_seconds(&stat).context("no processor time in its status")
     }
 
     /// What its program holds in memory, by the kernel's name for it: `VmRSS` now, `VmHWM` at most.

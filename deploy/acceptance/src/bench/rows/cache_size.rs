@@ -46,7 +46,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
         measured: large.latency_ms(0.5) / small.latency_ms(0.5),
         unit: Unit::Times,
         note: format!(
-            "degraded, open loop at {PER_SECOND}/s; {}, then {}; {resident:.0} MiB resident",
+            "the million but for 1,000 are fillers in the feed; degraded, open loop at {PER_SECOND}/s; {}, then {}; {resident:.0} MiB resident",
             small.spread(),
             large.spread()
         ),

@@ -54,7 +54,8 @@ async fn check_ins(site: &Site, tickets: &[Ticket]) -> Result<Vec<Vec<u8>>> {
     let mut tokens = Vec::with_capacity(USERS);
     for user in 0..USERS {
         let name = format!("steward-{user}");
-        let token = site.world.token(&name, &["ADMIN"], &[]).await?;
+        let scopes = ["ticket:checkin"];
+        let token = site.world.token(&name, &["ADMIN"], &scopes).await?;
         tokens.push(format!("Bearer {token}"));
     }
     let gate = site.node.scanner.gate;

@@ -41,8 +41,10 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
     .await?;
     // Before and after, so that a machine that slows down does so for both.
     let before = verify_strict_rate()?;
+    let used = site.node.processor_seconds()?;
     let pace = Pace::AsAnswered(UNPACED_LIMIT);
     let unpaced = drive(&mut connections, unpaced, pace, of_degraded).await?;
+    let used = site.node.processor_seconds()? - used;
     let after = verify_strict_rate()?;
     site.node.reconnect().await?;
     site.settle().await?;
@@ -59,8 +61,10 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
             measured: unpaced.rate(|seen| *seen == Seen::ByEdge),
             unit: Unit::PerSecond,
             note: format!(
-                "{SCANNERS} scanners over HTTPS, each as soon as it was answered: {}",
-                unpaced.spread()
+                "{SCANNERS} scanners over HTTPS, each as soon as it was answered: {}; the node \
+                 alone used one core for each {:.0}/s",
+                unpaced.spread(),
+                unpaced.per_second_of(used)
             ),
         },
         Line {
