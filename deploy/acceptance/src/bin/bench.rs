@@ -12,7 +12,7 @@ use eventify_acceptance::{
 /// The budgets, each beside the limit that was measured in the same run.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Only this row; can be given again.
+    /// Only this row; can be given again. Without: all but `cache-size`, which takes minutes.
     #[arg(long, value_enum)]
     row: Vec<Row>,
 }
