@@ -86,6 +86,39 @@ async fn a_customer_gives_back_tickets_until_a_day_before() {
 }
 
 #[tokio::test]
+async fn a_mistyped_field_cancels_nothing() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let two = json!([{ "bucketId": sale.floor, "qty": 2 }]);
+    let (checkout, tickets) = sale.bought(&ada, two).await;
+    let path = format!("/orders/{}/cancel", checkout.order);
+    // Read as a cancel without tickets, it would be one of the whole order.
+    let mistyped = json!({ "ticketId": [tickets[0]] });
+    let refused = ada.post(&path, mistyped).await;
+    assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+    for (path, body) in [
+        ("/reservations", json!({ "expiresIn": 60 })),
+        (
+            "/orders",
+            json!({ "reservationId": checkout.reservation, "total": "1" }),
+        ),
+        (
+            "/payments/intents",
+            json!({ "orderId": checkout.order, "price": "1" }),
+        ),
+    ] {
+        let refused = ada.post(path, body).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "validation_error"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_organiser_gives_back_at_any_time() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");

@@ -102,6 +102,21 @@ async fn webhooks_that_never_come_are_asked_for() {
 }
 
 #[tokio::test]
+async fn captures_beside_each_other_all_tell_how_it_ended() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    sale.stripe.pay(&checkout.secret, Card::Good);
+    let capture = format!("/payments/{}/capture", checkout.payment);
+    let captures = (0..4).map(|_| ada.post(&capture, json!({})));
+    for answer in futures_util::future::join_all(captures).await {
+        assert_eq!(answer.expect(200)["status"], "captured");
+    }
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+}
+
+#[tokio::test]
 async fn the_customers_page_need_not_wait_for_a_webhook() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");

@@ -42,7 +42,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Place {
     reservation_id: ReservationId,
     amount: Option<Money>,
@@ -55,7 +55,7 @@ struct ListQuery {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Cancel {
     ticket_ids: Option<Vec<TicketId>>,
 }

@@ -228,11 +228,19 @@ pub(super) async fn settle(app: &App, payment: Payment) -> Result<Payment, AskEr
     let mut payment = payment;
     // Look, capture: two questions are the most that an open payment needs.
     for _ in 0..2 {
-        match ask(app, &payment).await? {
-            Told::Changed(changed) if changed.state.todo().is_some() => payment = changed,
-            Told::Changed(changed) => return Ok(changed),
-            Told::Nothing => return Ok(payment),
+        payment = match ask(app, &payment).await? {
+            Told::Changed(changed) => changed,
+            // A job, a webhook or the same call beside this one was quicker.
+            Told::Nothing => as_it_is(app, payment).await?,
+        };
+        if payment.state.todo().is_none() {
+            break;
         }
     }
     Ok(payment)
+}
+
+async fn as_it_is(app: &App, payment: Payment) -> DbResult<Payment> {
+    let mut conn = app.db.read(NAME).await?;
+    Ok(store::find(&mut conn, payment.id).await?.unwrap_or(payment))
 }

@@ -45,7 +45,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct WantIntent {
     order_id: OrderId,
     amount: Option<Money>,

@@ -42,21 +42,21 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Start {
     customer_id: Option<Uuid>,
     expires_in_seconds: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AddItems {
     performance_id: PerformanceId,
     items: Vec<NewItem>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewItem {
     /// UUID or label.
     seat_id: Option<String>,

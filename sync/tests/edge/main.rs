@@ -412,3 +412,57 @@ fn a_point_that_nobody_asked_for_makes_no_cache_younger() {
     }));
     assert_eq!(venue.status().cache_age, Some(before));
 }
+
+/// Online, and a scan of ticket 10, which the cache does not know, was never answered: nothing was
+/// shown for it.
+fn unanswered() -> Venue {
+    let mut venue = Venue::online();
+    venue.scan(scan_id(1), token(10));
+    venue.wait(MS(300));
+    assert_eq!(venue.answer().verdict, Verdict::UnknownOffline);
+    venue
+}
+
+#[test]
+fn online_the_next_scan_names_the_one_that_was_never_shown() {
+    let mut venue = unanswered();
+    while venue.status().mode != Mode::Online {
+        venue.acknowledge();
+        venue.wait(MS(500));
+        venue.answer_question();
+    }
+    venue.count_sent(|_| true);
+    venue.scan(scan_id(2), token(10));
+    let sent = venue.sent_scan().expect("asks the core");
+    assert_eq!(sent.replaces, [scan_id(1)]);
+    venue.verdict(scan_id(2), Verdict::Admit);
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
+    venue.scan(scan_id(3), token(10));
+    let sent = venue.sent_scan().expect("asks the core");
+    assert_eq!(sent.replaces, [], "one of them was shown");
+}
+
+#[test]
+fn alone_an_entry_of_a_scan_that_was_never_shown_bars_nobody() {
+    let mut venue = unanswered();
+    let entry = |confirmed| {
+        TicketState::Used(UsedBy {
+            scan: scan_id(1),
+            gate: GATE,
+            at: CoreTime(5),
+            confirmed,
+        })
+    };
+    venue.tickets.push((ticket_id(10), entry(true)));
+    venue.scan(scan_id(2), token(10));
+    assert!(
+        is_used(&venue.answer().verdict, true),
+        "somebody has shown it after all"
+    );
+    venue.tickets.pop();
+    venue.tickets.push((ticket_id(10), entry(false)));
+    venue.scan(scan_id(3), token(10));
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
+    let decided = venue.decisions().pop().expect("written down");
+    assert_eq!(decided.replaces, [scan_id(1)], "so that the core moves it");
+}

@@ -159,7 +159,8 @@ impl Node {
         let gate = office.add_gate(label, &[&stage.performance]).await?;
         let code = office.announce_node(label, &gate).await?;
         let broker = world.broker();
-        let mut edge = Edge::enrolled(label, &code.code, &world.folder, broker, MAX_CACHE_AGE).await?;
+        let mut edge =
+            Edge::enrolled(label, &code.code, &world.folder, broker, MAX_CACHE_AGE).await?;
         let begin = clock::instant();
         edge.spawn()?;
         let status = wait::until("the first replica", wait::START, || async {
