@@ -33,9 +33,65 @@ impl Cause {
         }
     }
 
+    /// The same with what a stranger says of a trace, as far as it is one (W3C Trace Context). It
+    /// goes into rows and message headers, so nothing else may: what is not of this form is left
+    /// out, as the standard asks.
+    #[must_use]
+    pub fn traced(self, parent: Option<&str>, state: Option<&str>) -> Self {
+        let traceparent = parent.filter(|text| is_traceparent(text));
+        let tracestate = state.filter(|text| traceparent.is_some() && is_tracestate(text));
+        Self {
+            traceparent: traceparent.map(str::to_owned),
+            tracestate: tracestate.map(str::to_owned),
+            ..self
+        }
+    }
+
     /// A tracing span that carries the correlation id into the logs.
     #[must_use]
     pub fn span(&self, what: &str) -> tracing::Span {
         tracing::info_span!("work", what, correlationId = %self.correlation)
+    }
+}
+
+/// Longest `tracestate` that is passed on; the standard asks for at least as much.
+const MAX_TRACESTATE: usize = 512;
+
+/// `00-` trace id `-` parent id `-` flags, all lower-case hexadecimal.
+fn is_traceparent(text: &str) -> bool {
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let parts: Vec<&str> = text.split('-').collect();
+    matches!(parts.as_slice(), ["00", trace, parent, flags]
+        if hex(trace, 32) && hex(parent, 16) && hex(flags, 2))
+}
+
+fn is_tracestate(text: &str) -> bool {
+    text.len() <= MAX_TRACESTATE && text.bytes().all(|c| matches!(c, b' '..=b'~'))
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn traced(parent: &str, state: &str) -> (bool, bool) {
+        let cause = Cause::of(CorrelationId(Uuid::nil())).traced(Some(parent), Some(state));
+        (cause.traceparent.is_some(), cause.tracestate.is_some())
+    }
+
+    #[test]
+    fn only_a_trace_context_is_passed_on() {
+        assert_eq!(traced(PARENT, "vendor=1"), (true, true));
+        assert_eq!(traced("", "vendor=1"), (false, false));
+        assert_eq!(traced(&PARENT.to_uppercase(), ""), (false, false));
+        assert_eq!(traced(&format!("{PARENT}-more"), ""), (false, false));
+        assert_eq!(traced(PARENT, &"x".repeat(512)), (true, true));
+        assert_eq!(traced(PARENT, &"x".repeat(513)), (true, false));
+        assert_eq!(traced(PARENT, "a=\u{7f}"), (true, false));
     }
 }

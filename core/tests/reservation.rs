@@ -205,3 +205,39 @@ async fn a_cancelled_performance_ends_open_carts() {
     let refused = sale.add(&ada, &other, seat("A-2")).await;
     assert_eq!((refused.status, refused.code()), (422, "not_on_sale"));
 }
+
+#[tokio::test]
+async fn a_key_that_somebody_else_chose_too_gives_nobody_their_places() {
+    let sale = Sale::open().await;
+    let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
+    let (hers, eves) = (sale.cart(&ada).await, sale.cart(&eve).await);
+    let items = |cart: &str| format!("/reservations/{cart}/items");
+    let body = json!({ "performanceId": sale.performance, "items": seat("A-1") });
+    let first = ada.post_with_key(&items(&hers), "1", body.clone()).await;
+    first.expect(201);
+    let refused = eve.post_with_key(&items(&eves), "1", body.clone()).await;
+    assert_eq!((refused.status, refused.code()), (409, "out_of_stock"));
+    let second = sale.cart(&ada).await;
+    let refused = ada.post_with_key(&items(&second), "1", body.clone()).await;
+    assert_eq!(refused.code(), "idempotency_key_reused", "another cart");
+    let again = ada.post_with_key(&items(&hers), "1", body).await;
+    assert_eq!(again.expect(201)["items"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_text_that_no_database_takes_is_refused_and_stops_nobody_else() {
+    let sale = Sale::open().await;
+    let eve = sale.buyer("eve");
+    let cart = sale.cart(&eve).await;
+    let path = format!("/reservations/{cart}/items");
+    let body = json!({ "performanceId": sale.performance, "items": seat("A-1\u{0}") });
+    for _ in 0..20 {
+        let refused = eve.post(&path, body.clone()).await;
+        assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    }
+    let query = eve.get("/catalog/events?city=a%00b").await;
+    assert_eq!((query.status, query.code()), (400, "validation_error"));
+    let ada = sale.buyer("ada");
+    let hers = sale.cart(&ada).await;
+    sale.add(&ada, &hers, seat("A-1")).await.expect(201);
+}

@@ -59,6 +59,14 @@ impl DbError {
             .is_some_and(|name| name == constraint)
     }
 
+    /// Whether the database is at fault, and not what was asked of it (SQLSTATE class 22, data
+    /// exceptions): only then does a breaker count it.
+    #[must_use]
+    pub fn is_databases_fault(&self) -> bool {
+        let code = self.0.as_database_error().and_then(DatabaseError::code);
+        !code.is_some_and(|code| code.starts_with("22"))
+    }
+
     /// Whether trying again can help: deadlock, serialization failure, lost connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -48,19 +48,28 @@ impl Caller {
     }
 }
 
-/// A client's `Idempotency-Key`, bound to caller and route.
+/// A client's `Idempotency-Key`, bound to the caller and to what the request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(pub(super) String);
+pub struct IdempotencyKey {
+    /// As sent.
+    pub(super) text: String,
+    /// Whose it is. Two users may well choose the same key.
+    pub(super) user: Uuid,
+    /// Method and path, ids included.
+    pub(super) target: String,
+}
 
 impl IdempotencyKey {
     /// A key for an effect of this request in another transaction or at another party: the same
-    /// for every repeat of the request, different for each purpose.
+    /// for every repeat of the request, different for each purpose, user and target.
     #[must_use]
     pub fn inner(&self, purpose: &str) -> Uuid {
-        let hash = Sha256::new()
-            .chain_update(&self.0)
-            .chain_update([0])
-            .chain_update(purpose);
+        let mut hash = Sha256::new().chain_update(self.user.as_bytes());
+        for part in [&self.target, &self.text, purpose] {
+            // With its length, so that no part can pass for the end of another.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()

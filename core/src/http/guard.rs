@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use eventify_protocol::ids::CorrelationId;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use super::caller::{Caller, IdempotencyKey};
 use super::policy::KeyRule;
@@ -42,9 +43,10 @@ pub(super) async fn correlate(
 ) -> Response {
     let given = header(request.headers(), CORRELATION).and_then(|text| text.parse().ok());
     let correlation = given.unwrap_or_else(|| CorrelationId(app.clock.new_id()));
-    let mut cause = Cause::of(correlation);
-    cause.traceparent = header(request.headers(), "traceparent").map(str::to_owned);
-    cause.tracestate = header(request.headers(), "tracestate").map(str::to_owned);
+    let cause = Cause::of(correlation).traced(
+        header(request.headers(), "traceparent"),
+        header(request.headers(), "tracestate"),
+    );
     let span = tracing::info_span!(
         "request",
         correlationId = %correlation,
@@ -81,7 +83,8 @@ pub(super) async fn guard(
     let address = client_address(&route.app, &request);
     let cause = request.extensions().get::<Cause>().cloned();
     let cause = cause.unwrap_or_else(|| Cause::fresh(&route.app.clock));
-    let caller = match admit(&route, &headers, address, cause).await {
+    let target = format!("{} {}", request.method(), request.uri().path());
+    let caller = match admit(&route, &headers, (address, target), cause).await {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_response(),
     };
@@ -98,7 +101,7 @@ pub(super) async fn guard(
 async fn admit(
     route: &Guarded,
     headers: &HeaderMap,
-    address: IpAddr,
+    (address, target): (IpAddr, String),
     cause: Cause,
 ) -> Result<Caller, ApiError> {
     let policy = &route.info.policy;
@@ -123,6 +126,11 @@ async fn admit(
         })?;
     policy.admit(principal.as_ref())?;
     let key = idempotency_key(headers, policy.key)?;
+    let key = key.map(|text| IdempotencyKey {
+        text,
+        user: principal.as_ref().map_or(Uuid::nil(), |who| who.user_id),
+        target,
+    });
     Ok(Caller {
         principal,
         cause,
@@ -154,7 +162,7 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal
     }
 }
 
-fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<IdempotencyKey>, ApiError> {
+fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>, ApiError> {
     match (header(headers, IDEMPOTENCY), rule) {
         (_, KeyRule::Ignored) | (None, KeyRule::Accepted) => Ok(None),
         (None, KeyRule::Required) => Err(ApiError::new(
@@ -170,7 +178,7 @@ fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<Idempote
                     "must be 1 to 255 characters",
                 ));
             }
-            Ok(Some(IdempotencyKey(key.to_owned())))
+            Ok(Some(key.to_owned()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Extractors that refuse with the one error body.
 
-use axum::extract::rejection::JsonRejection;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -26,11 +26,39 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state)
+            .await
+            .map_err(|rejection| refuse(rejection.status(), &rejection.body_text()))?;
+        if has_nul(&bytes) {
+            return Err(ApiError::invalid("body", "must not have U+0000 in a text"));
+        }
+        let request = Request::from_parts(parts, Body::from(bytes));
         match axum::Json::<T>::from_request(request, state).await {
             Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse(&rejection)),
+            Err(rejection) => Err(refuse(rejection.status(), &rejection.body_text())),
         }
     }
+}
+
+/// U+0000 in a JSON text can only be written as an escape; PostgreSQL has no place for it.
+fn has_nul(json: &[u8]) -> bool {
+    const ESCAPE: &[u8] = br"\u0000";
+    json.windows(ESCAPE.len())
+        .enumerate()
+        .filter(|(_, window)| *window == ESCAPE)
+        .any(|(at, _)| {
+            let before = json[..at].iter().rev();
+            before.take_while(|byte| **byte == b'\\').count() % 2 == 0
+        })
+}
+
+/// The same in a URI.
+fn refuse_nul(field: &'static str, encoded: &str) -> Result<(), ApiError> {
+    if encoded.contains("%00") {
+        return Err(ApiError::invalid(field, "must not have U+0000"));
+    }
+    Ok(())
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -43,6 +71,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        refuse_nul("query", parts.uri.query().unwrap_or_default())?;
         axum::extract::Query::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Query(value)| Self(value))
@@ -54,6 +83,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        refuse_nul("path", parts.uri.path())?;
         axum::extract::Path::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
@@ -61,8 +91,8 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-fn refuse(rejection: &JsonRejection) -> ApiError {
-    match rejection.status() {
+fn refuse(status: StatusCode, text: &str) -> ApiError {
+    match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
@@ -73,7 +103,7 @@ fn refuse(rejection: &JsonRejection) -> ApiError {
             "payload_too_large",
             "the request body is too large",
         ),
-        _ => refuse_text("body", &rejection.body_text()),
+        _ => refuse_text("body", text),
     }
 }
 
@@ -118,4 +148,23 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         format!("'{field}' is {issue}"),
     )
     .field(field, issue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_seen_and_an_escaped_backslash_before_it_is_none() {
+        assert!(has_nul(br#"{"seatId":"D-9\u0000"}"#));
+        assert!(
+            has_nul(br#"{"seatId":"\\\u0000"}"#),
+            "a backslash, then NUL"
+        );
+        assert!(
+            !has_nul(br#"{"seatId":"\\u0000"}"#),
+            "a backslash, then letters"
+        );
+        assert!(!has_nul(br#"{"seatId":"\u0001"}"#));
+    }
 }

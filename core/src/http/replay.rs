@@ -71,7 +71,7 @@ async fn try_once(
     let row = KeyOf {
         caller,
         route: format!("{} {}", info.method, info.path),
-        key: key.0.clone(),
+        key: key.text.clone(),
     };
     let now = app.clock.now();
     let lease = app.config.http.idempotency.lease();

@@ -75,19 +75,19 @@ impl Wanted {
 
 impl IsFault for HoldError {
     fn is_fault(&self) -> bool {
-        matches!(self, Self::Db(_))
+        matches!(self, Self::Db(error) if error.is_databases_fault())
     }
 }
 
 impl IsFault for ExtendError {
     fn is_fault(&self) -> bool {
-        matches!(self, Self::Db(_))
+        matches!(self, Self::Db(error) if error.is_databases_fault())
     }
 }
 
 impl IsFault for DbError {
     fn is_fault(&self) -> bool {
-        true
+        self.is_databases_fault()
     }
 }
 
@@ -132,6 +132,7 @@ pub(super) async fn add_items(
     let on_sale = check_before_hold(app, cart, performance, wanted).await?;
     let request = HoldRequest {
         hold,
+        owner: cart.id.as_uuid(),
         performance,
         seats: wanted.iter().filter_map(Wanted::seat).collect(),
         buckets: wanted.iter().filter_map(Wanted::bucket).collect(),

@@ -151,6 +151,7 @@ impl<'core> House<'core> {
         };
         HoldRequest {
             hold: HoldId(self.core.clock.new_id()),
+            owner: self.core.clock.new_id(),
             performance: self.performance,
             seats: seats.iter().map(wanted).collect(),
             buckets: if units == 0 { vec![] } else { vec![bucket] },

@@ -65,8 +65,7 @@ pub(in crate::fleet) async fn open(app: &App, message: &PipeMessage) -> DbResult
         drop_message(app, refused("uplink_kind_mismatch", details)).await?;
         return Ok(None);
     }
-    let mut cause = Cause::fresh(&app.clock);
-    cause.traceparent = envelope.trace;
+    let cause = Cause::fresh(&app.clock).traced(envelope.trace.as_deref(), None);
     Ok(Some(Received {
         node,
         id: envelope.id,

@@ -6,6 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use uuid::Uuid;
 
 /// Most seats and zone entries of one hold.
 pub const MAX_PLACES_PER_HOLD: usize = 50;
@@ -21,6 +22,8 @@ const MAX_TTL_SECONDS: u32 = 900;
 pub struct HoldRequest {
     /// Made by the caller, and the idempotency key: the same request again answers the same.
     pub hold: HoldId,
+    /// Whose it is: a cart or a service account. Nobody else gets an answer to the same id.
+    pub owner: Uuid,
     /// Whose seats and zones.
     pub performance: PerformanceId,
     /// Numbered seats, each once.
@@ -244,8 +247,8 @@ impl HoldRequest {
         Ok(())
     }
 
-    /// What makes two requests under one id the same: all but the expiry, which a repeat may
-    /// have computed anew.
+    /// What makes two requests under one id the same: owner and places, but not the expiry, which a
+    /// repeat may have computed anew.
     pub(in crate::inventory) fn fingerprint(&self) -> Hash32 {
         let seats = self
             .seats
@@ -262,7 +265,8 @@ impl HoldRequest {
             .map(|(place, category)| format!("{place} {category:?}"))
             .collect();
         lines.sort_unstable();
-        Hash32::of(format!("{} {}", self.performance, lines.join("\n")).as_bytes())
+        let (owner, performance) = (self.owner, self.performance);
+        Hash32::of(format!("{owner} {performance} {}", lines.join("\n")).as_bytes())
     }
 
     /// Units wanted of each zone, in the order in which they are locked.
@@ -328,6 +332,7 @@ mod tests {
         let bucket = BucketId(Uuid::from_u128(9));
         HoldRequest {
             hold: HoldId(Uuid::from_u128(1)),
+            owner: Uuid::from_u128(3),
             performance: PerformanceId(Uuid::from_u128(2)),
             seats: seats
                 .iter()
@@ -389,6 +394,11 @@ mod tests {
             request(&["A-2", "A-1"], &[2]).fingerprint()
         );
         assert_ne!(first.fingerprint(), request(&["A-1"], &[2]).fingerprint());
+        let anothers = HoldRequest {
+            owner: Uuid::from_u128(4),
+            ..first.clone()
+        };
+        assert_ne!(first.fingerprint(), anothers.fingerprint());
         assert_ne!(
             first.fingerprint(),
             request(&["A-1", "A-2"], &[3]).fingerprint()

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::location;
 use crate::app::App;
@@ -87,11 +88,9 @@ pub(super) async fn take(
 ) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<HeldBody>)> {
     let expires_at = expiry_after(body.ttl_seconds, app.clock.now())?;
     let repeated = caller.key.as_ref().map(|key| key.inner("hold"));
-    let request = body.request(
-        HoldId(repeated.unwrap_or_else(|| app.clock.new_id())),
-        expires_at,
-    );
     let holder = caller.principal()?.user_id;
+    let hold = HoldId(repeated.unwrap_or_else(|| app.clock.new_id()));
+    let request = body.request((hold, holder), expires_at);
     let held = api::hold_for(&app, &caller.cause, &request, Some(holder)).await?;
     let header = location(format!("/inventory/holds/{}", held.hold));
     Ok((StatusCode::CREATED, [header], Json(held.into())))
@@ -116,7 +115,7 @@ pub(super) async fn release(
 }
 
 impl HoldBody {
-    fn request(self, hold: HoldId, expires_at: DateTime<Utc>) -> HoldRequest {
+    fn request(self, (hold, owner): (HoldId, Uuid), expires_at: DateTime<Utc>) -> HoldRequest {
         let seats = self.seats.into_iter().map(|wanted| SeatWanted {
             seat: SeatRef::parse(&wanted.seat_id),
             category: wanted.price_category,
@@ -128,6 +127,7 @@ impl HoldBody {
         });
         HoldRequest {
             hold,
+            owner,
             performance: self.performance_id,
             seats: seats.collect(),
             buckets: buckets.collect(),

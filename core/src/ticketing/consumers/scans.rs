@@ -23,8 +23,7 @@ pub(super) async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failur
             return suspect(&app, code, node, None).await;
         }
     };
-    let mut cause = Cause::fresh(&app.clock);
-    cause.traceparent = trace;
+    let cause = Cause::fresh(&app.clock).traced(trace.as_deref(), None);
     let asked = Asked {
         scan: scan.scan,
         scanner: scan.scanner,
