@@ -18,6 +18,9 @@ use crate::fleet::store::{comparisons, feed, snapshots, venues, watermark};
 /// How long the writer stays for more: what comes within it costs no new election, and under load
 /// entries gather in batches.
 const GATHER: Duration = Duration::from_millis(5);
+/// While entries come, the outboxes are settled this often: T stands still meanwhile, far less long
+/// than a node may take for it (ADMISSION 1.3), and each settling is two commits.
+const SETTLE_EVERY: Duration = Duration::from_millis(50);
 /// Empty looks before it goes.
 const PATIENCE: u32 = 4;
 
@@ -30,14 +33,17 @@ const TRUTH_MAY_STAND: Duration = Duration::from_secs(60);
 /// Writes everything that waits. One process at a time runs it.
 pub(super) async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut idle = 0;
+    // An earlier run may have left something.
     let mut unsettled = true;
+    let mut settled = app.clock.instant();
     while idle <= PATIENCE {
-        if writing::write_batch(app, cause).await? > 0 {
+        let busy = writing::write_batch(app, cause).await? > 0;
+        if busy {
             (idle, unsettled) = (0, true);
         }
-        if unsettled {
+        if unsettled && (!busy || settled.elapsed() >= SETTLE_EVERY) {
             writing::settle(app).await?;
-            unsettled = false;
+            (settled, unsettled) = (app.clock.instant(), false);
         }
         idle += 1;
         if idle <= PATIENCE {
