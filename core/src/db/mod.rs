@@ -111,6 +111,7 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(config.max_connections)
                 .acquire_timeout(config.acquire_timeout())
+                .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
                 .connect_lazy_with(options);
             pools.insert(context, pool);
         }

@@ -14,7 +14,6 @@ use eventify_sync::token::{SignedTicket, TokenCheck};
 use super::Error;
 use crate::app::App;
 use crate::cause::Cause;
-use crate::db::epoch::epoch;
 use crate::db::{DbResult, Tx};
 use crate::ticketing::events::{TicketCheckInChanged, TicketCheckedIn};
 use crate::ticketing::model::{Scan, Sight, Ticket};
@@ -151,7 +150,7 @@ async fn carry_out(
     let mut answer = Answered {
         verdict: decided.verdict,
         at,
-        epoch: epoch(&mut tx).await?,
+        epoch: sight.epoch,
         ticket: sight.ticket,
         foreign_gate: false,
     };

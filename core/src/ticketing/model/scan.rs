@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{GateId, NodeId, ScanId, TicketId, VenueId};
-use eventify_protocol::sync::GateEntry;
+use eventify_protocol::sync::{Epoch, GateEntry};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::DecidedBy;
 use eventify_sync::core::{CheckIn, Conflict, ScanRecord};
@@ -50,6 +50,8 @@ pub(in crate::ticketing) struct Node {
 pub(in crate::ticketing) struct Sight {
     /// The primary's clock.
     pub(in crate::ticketing) now: CoreTime,
+    /// The database that it was read from.
+    pub(in crate::ticketing) epoch: Epoch,
     /// Version of the key set in force.
     pub(in crate::ticketing) keys: Option<u64>,
     pub(in crate::ticketing) node: Option<Node>,

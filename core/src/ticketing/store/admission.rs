@@ -5,16 +5,16 @@ use eventify_protocol::ids::{CheckInId, GateId, NodeId, PerformanceId, ScanId, T
 use eventify_protocol::sync::GateEntry;
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::Conflict;
-use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
 use super::entries::{entry, evidence, kind};
 use super::scans::scan;
 use super::tickets::ticket;
 use super::unsigned;
-use crate::db::{DbError, DbResult, PgConnection};
+use crate::db::{DbError, DbResult, PgConnection, epoch};
 use crate::ticketing::model::{Gate, Node, Scan, Sight, Ticket};
 
 /// Locks a ticket. What was read before is worth nothing.
@@ -37,8 +37,8 @@ pub(in crate::ticketing) async fn look(
     gate_id: GateId,
     node_id: Option<NodeId>,
 ) -> DbResult<Sight> {
-    let row = sqlx::query(
-        "select clock_timestamp() as now, (select max(version) from key_sets) as keys,
+    let row = sqlx::query(AssertSqlSafe(format!(
+        "select clock_timestamp() as now, {epoch}, (select max(version) from key_sets) as keys,
              node.venue_id as n_venue_id, node.gates as n_gates, node.revoked as n_revoked,
              gate.venue_id as g_venue_id, gate.name as g_name,
              gate.performances as g_performances, gate.categories as g_categories,
@@ -66,7 +66,8 @@ pub(in crate::ticketing) async fn look(
                  on entry.ticket_id = ticket.ticket_id and entry.passage = ticket.passage
              left join checkin_conflicts as other on other.ticket_id = ticket.ticket_id
                  and other.passage = ticket.passage and other.scan_id = $1",
-    )
+        epoch = epoch::COLUMNS,
+    )))
     .bind(scan_id.as_uuid())
     .bind(ticket_id.map(TicketId::as_uuid))
     .bind(gate_id.as_uuid())
@@ -83,6 +84,7 @@ pub(in crate::ticketing) async fn look(
     };
     Ok(Sight {
         now: CoreTime::from(row.try_get::<DateTime<Utc>, _>("now")?),
+        epoch: epoch::read(&row)?,
         keys: row
             .try_get::<Option<i64>, _>("keys")?
             .map(unsigned)
