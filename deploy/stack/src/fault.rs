@@ -271,7 +271,9 @@ async fn flow(
             let mut chunk = vec![0; CHUNK_BYTES];
             let length = from.read(&mut chunk).await?;
             chunk.truncate(length);
-            let delay = tokio::time::sleep(line.borrow().delay);
+            // A timer rounds up to whole milliseconds, even from none.
+            let delay = Some(line.borrow().delay).filter(|delay| !delay.is_zero());
+            let delay = delay.map(tokio::time::sleep);
             if sender.send((delay, chunk)).await.is_err() || length == 0 {
                 return Ok::<_, io::Error>(());
             }
@@ -280,7 +282,9 @@ async fn flow(
     let write = async {
         let mut watched = line.subscribe();
         while let Some((delay, chunk)) = in_flight.recv().await {
-            delay.await;
+            if let Some(delay) = delay {
+                delay.await;
+            }
             passing(&mut watched, way).await?;
             if chunk.is_empty() {
                 break;
