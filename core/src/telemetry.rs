@@ -4,9 +4,8 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`. The AMQP client is not
-/// to tell of each event that no queue wants: it writes the whole body down.
-const DEFAULT_FILTER: &str = "warn,lapin::returned_messages=error,eventify_core=info";
+/// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`.
+const DEFAULT_FILTER: &str = "warn,eventify_core=info";
 
 /// Starts logging. `RUST_LOG` chooses levels.
 ///

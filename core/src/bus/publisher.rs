@@ -22,7 +22,7 @@ pub(crate) struct Outgoing {
     pub(crate) routing_key: String,
     pub(crate) body: Vec<u8>,
     pub(crate) properties: BasicProperties,
-    /// Whether a message that no queue takes is a fault.
+    /// Whether a message that no queue takes is a fault: only then does the broker give it back.
     pub(crate) must_route: bool,
 }
 
@@ -36,7 +36,7 @@ impl Publisher {
         let mut confirms = Vec::with_capacity(batch.len());
         for message in batch {
             let options = BasicPublishOptions {
-                mandatory: true,
+                mandatory: message.must_route,
                 ..BasicPublishOptions::default()
             };
             let sent = self
@@ -70,7 +70,6 @@ impl Publisher {
 fn judge(message: &Outgoing, confirmation: &Confirmation) -> Result<(), BusError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(_)) if !message.must_route => Ok(()),
         Confirmation::Ack(Some(_)) => Err(BusError::NotTaken(format!(
             "no queue takes '{}'",
             message.routing_key
