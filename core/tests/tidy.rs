@@ -148,7 +148,9 @@ fn only_their_layer_says_sqlx_axum_or_lapin() {
             ("axum", layer == "routes" || top == "http"),
             ("lapin", top == "bus"),
         ] {
-            let says = text.contains(&format!("{library}::"));
+            // A log filter names a module without using it.
+            let used = text.replace(&format!("{library}::returned_messages=error"), "");
+            let says = used.contains(&format!("{library}::"));
             assert!(!says || allowed, "{} says {library}", path.display());
         }
         if in_context && layer == "model" {

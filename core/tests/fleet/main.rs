@@ -11,6 +11,7 @@ mod enrolment;
 mod feed;
 mod import;
 mod journal;
+mod report;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
