@@ -47,11 +47,12 @@ const BEYOND_DOUBT_MICROS: i64 = 600_000;
 
 pub(super) async fn play(story: &mut Story, play: &mut Play) -> Result<()> {
     story.note(
-        "Next, each order of arrival of ADMISSION.md section 7: S1 is a scan at the north gate,",
+        "Next, every order in which two scans of one ticket and their answers can arrive: S1 is a",
     );
     story.note(
-        "S2 one at the south gate. What the line holds back is released when the row says so.",
+        "scan at the north gate, S2 one at the south gate. What the line holds back is released",
     );
+    story.note("when the row says so.");
     let line = play.lend_line(NORTH).await?;
     let desk = play.world.desk().await?;
     let mut table = Table {
