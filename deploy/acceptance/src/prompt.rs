@@ -22,7 +22,8 @@ cut GATE           cuts the line between a gate's node and the core (1, 2 or bot
 heal GATE          mends it
 status             how both nodes are
 report             what the outages came to, as JSON
-help               this list";
+help               this list
+quit               stops everything";
 
 /// A typed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,16 @@ enum Typed {
     Heal(Gates),
     Status,
     Report,
+    Quit,
+}
+
+/// Why nobody types any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// `quit` was typed.
+    Quit,
+    /// Standard input is at its end.
+    NobodyTypes,
 }
 
 /// One gate, from 0, or both.
@@ -73,21 +84,27 @@ impl Prompt {
         }
     }
 
-    /// Carries out what is typed, until there is nobody to type.
-    pub async fn listen(&mut self) {
+    /// Carries out what is typed, until `quit` or until there is nobody to type.
+    pub async fn listen(&mut self) -> End {
         let mut lines = typed_lines();
         while let Some(line) = lines.recv().await {
-            match self.obey(&line).await {
+            let said = match line.parse() {
+                Ok(Typed::Quit) => return End::Quit,
+                Ok(typed) => self.obey(typed).await,
+                Err(error) => Err(error),
+            };
+            match said {
                 Ok(said) if said.is_empty() => {}
                 Ok(said) => say(&said),
                 Err(error) => say(&format!("{error:#}")),
             }
         }
+        End::NobodyTypes
     }
 
-    async fn obey(&mut self, line: &str) -> Result<String> {
-        match line.parse()? {
-            Typed::Nothing => Ok(String::new()),
+    async fn obey(&mut self, typed: Typed) -> Result<String> {
+        match typed {
+            Typed::Nothing | Typed::Quit => Ok(String::new()),
             Typed::Help => Ok(HELP.to_owned()),
             Typed::Buy(seats) => self.buy(seats).await,
             Typed::Scan { gate, ticket } => self.scan(gate, &ticket).await,
@@ -188,13 +205,19 @@ impl FromStr for Typed {
     type Err = anyhow::Error;
 
     fn from_str(line: &str) -> Result<Self> {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let lower = line.to_lowercase();
+        let words: Vec<&str> = lower.split_whitespace().collect();
         Ok(match words.as_slice() {
             [] => Self::Nothing,
             ["help" | "?"] => Self::Help,
-            ["buy", seats @ ..] => {
-                Self::Buy(seats.iter().map(|seat| seat.to_uppercase()).collect())
-            }
+            ["buy", seats @ ..] => Self::Buy(
+                seats
+                    .iter()
+                    .flat_map(|word| word.split(','))
+                    .filter(|seat| !seat.is_empty())
+                    .map(str::to_uppercase)
+                    .collect(),
+            ),
             ["scan", gate, _, ..] => Self::Scan {
                 gate: gate_number(gate)?,
                 // The text as typed: a token may have blanks.
@@ -210,6 +233,7 @@ impl FromStr for Typed {
             ["heal", gates] => Self::Heal(gates.parse()?),
             ["status"] => Self::Status,
             ["report"] => Self::Report,
+            ["quit" | "exit"] => Self::Quit,
             _ => bail!("type one of:\n{HELP}"),
         })
     }
@@ -271,12 +295,19 @@ mod tests {
             typed("buy a-1 B-2"),
             Typed::Buy(vec!["A-1".to_owned(), "B-2".to_owned()])
         );
+        for commas in ["buy a-1, B-2", "buy A-1,B-2", "BUY a-1 , b-2,"] {
+            assert_eq!(typed(commas), typed("buy A-1 B-2"), "{commas}");
+        }
         let scan = |gate, ticket: &str| Typed::Scan {
             gate,
             ticket: ticket.to_owned(),
         };
         assert_eq!(typed("scan 2 1"), scan(1, "1"));
         assert_eq!(typed("scan 1 EV1:A B  C"), scan(0, "EV1:A B  C"));
+        assert_eq!(typed("SCAN 1 EV1:a B  C"), scan(0, "EV1:a B  C"));
+        assert_eq!(typed("Quit"), Typed::Quit);
+        assert_eq!(typed("exit"), Typed::Quit);
+        assert_eq!(typed("Cut BOTH"), Typed::Cut(Gates::Both));
         assert_eq!(typed("cut both"), Typed::Cut(Gates::Both));
         assert_eq!(typed("heal 1"), Typed::Heal(Gates::One(0)));
     }
