@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eventify_acceptance::{scenes, story::Story};
+use eventify_acceptance::{scenes, story::Story, world::claim::Claim};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_evening_ends_as_told() {
@@ -11,7 +11,8 @@ async fn the_whole_evening_ends_as_told() {
         .expect("the only provider");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story");
     let mut story = Story::default();
-    scenes::play(&mut story, folder.clone())
+    let claim = Claim::take(&folder).expect("nobody else writes there");
+    scenes::play(&mut story, claim)
         .await
         .expect("the story goes on to its end");
     assert_eq!(story.failures(), Vec::<String>::new());

@@ -23,8 +23,6 @@ mod seed;
 mod site;
 mod wire;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 
 use self::site::Site;
@@ -33,13 +31,14 @@ pub use self::{
     report::Report,
     rows::{NOT_MEASURED, Row},
 };
+use crate::world::claim::Claim;
 
-/// Measures these rows; `folder` is emptied, and keeps what the programs have logged.
+/// Measures these rows; the claimed folder keeps what the programs have logged.
 ///
 /// # Errors
 /// Something does not start, or gives a wrong answer.
-pub async fn run(rows: &[Row], folder: &Path, report: &mut Report) -> Result<()> {
-    let mut site = Site::prepare(folder).await.context("preparing the site")?;
+pub async fn run(rows: &[Row], claim: Claim, report: &mut Report) -> Result<()> {
+    let mut site = Site::prepare(claim).await.context("preparing the site")?;
     for row in Row::ALL.into_iter().filter(|row| rows.contains(row)) {
         let measured = row.measure(&mut site).await;
         for line in measured.with_context(|| format!("measuring {}", row.name()))? {

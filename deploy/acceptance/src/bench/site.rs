@@ -1,7 +1,7 @@
 //! What all rows share: a core on durable servers, a venue with its tickets, a node that has fetched
 //! them, a scanner.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use eventify_protocol::{
@@ -23,7 +23,7 @@ use crate::{
     clock,
     scanner::Scanner,
     wait,
-    world::{World, edge::Edge, office::Office, stage::Stage},
+    world::{World, claim::Claim, edge::Edge, office::Office, stage::Stage},
 };
 
 /// Tickets of the venue.
@@ -63,9 +63,9 @@ pub(super) struct FirstSync {
 
 impl Site {
     /// Starts everything.
-    pub(super) async fn prepare(folder: &Path) -> Result<Self> {
+    pub(super) async fn prepare(claim: Claim) -> Result<Self> {
         let stack = Stack::start(Options { durable: true }).await?;
-        let world = World::start_on(&stack, folder.to_owned(), &[]).await?;
+        let world = World::start_on(&stack, claim, &[]).await?;
         let mut db = PgConnection::connect(world.database_url()).await?;
         let stage = world.stage().await?;
         stage.on_sale(&world.core.api).await?;

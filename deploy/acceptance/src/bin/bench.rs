@@ -1,12 +1,13 @@
 //! `make bench`: measures the budgets and leaves them in `target/bench/bench.json`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 use clap::Parser;
 use eventify_acceptance::{
     bench::{self, Machine, NOT_MEASURED, Report, Row},
     clock,
+    world::claim::Claim,
 };
 
 /// The budgets, each beside the limit that was measured in the same run.
@@ -35,13 +36,12 @@ fn main() -> Result<()> {
 
 async fn measure(wanted: &[Row]) -> Result<()> {
     let begin = clock::instant();
-    let folder = PathBuf::from("target/bench");
-    std::fs::create_dir_all(&folder)?;
+    let folder = Path::new("target/bench");
+    let claim = Claim::take(folder)?;
     let mut report = Report::told(Machine::look());
-    let rows = if wanted.is_empty() { &Row::ALL } else { wanted };
-    let end = bench::run(rows, &folder, &mut report).await;
+    let end = bench::run(Row::chosen(wanted), claim.clone(), &mut report).await;
     if wanted.is_empty() {
-        for (what, why) in NOT_MEASURED {
+        for (_, what, why) in NOT_MEASURED {
             report.leave_out(what, why);
         }
     }

@@ -1,12 +1,22 @@
 //! `make demo`: tells the story and leaves its evidence in `target/demo/`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
-use anyhow::Result;
-use eventify_acceptance::{scenes, story::Story};
+use anyhow::{Result, anyhow};
+use clap::Parser;
+use eventify_acceptance::{scenes, story::Story, world::claim::Claim};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Plays an evening on real servers and processes: a sale, scans at two gates, an outage, its end.
+///
+/// It prints each check with what was expected and what was seen, leaves the evidence in
+/// `target/demo/` and ends well if no check failed. It takes some minutes and no arguments.
+#[derive(Debug, Parser)]
+#[command(name = "demo")]
+struct Arguments {}
+
 fn main() -> Result<ExitCode> {
+    let Arguments {} = Arguments::parse();
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
@@ -21,19 +31,21 @@ fn main() -> Result<ExitCode> {
     reason = "the last line is what scripts look for"
 )]
 async fn tell() -> Result<ExitCode> {
-    let folder = PathBuf::from("target/demo");
     let mut story = Story::told();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let end = tokio::select! {
-        end = scenes::play(&mut story, folder.clone()) => end,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
-        _ = terminate.recv() => Err(anyhow::anyhow!("terminated")),
+    let claim = Claim::take(Path::new("target/demo"));
+    let end = match &claim {
+        Ok(claim) => play(&mut story, claim.clone()).await,
+        Err(refused) => Err(anyhow!("{refused:#}")),
     };
     if let Err(error) = &end {
         story.expect("the story goes on", "to its end", format!("{error:#}"));
     }
-    if folder.exists() {
+    // Without a claim what lies there is another run's.
+    if let Ok(claim) = &claim {
+        let folder = claim.folder();
         std::fs::write(folder.join("story.json"), story.to_json()?)?;
+        let left = files(folder)?.join(", ");
+        println!("\nevidence: {}/: {left}", folder.display());
     }
     let (passed, failed) = story.tally();
     println!("\ndemo: {passed} checks passed, {failed} failed");
@@ -42,4 +54,26 @@ async fn tell() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+async fn play(story: &mut Story, claim: Claim) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        end = scenes::play(story, claim) => end,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+        _ = terminate.recv() => Err(anyhow!("terminated")),
+    }
+}
+
+/// Names of the files that lie in a folder, the story first.
+fn files(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort_by_key(|name| (name != "story.json", name.clone()));
+    Ok(names)
 }

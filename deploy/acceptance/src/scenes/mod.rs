@@ -10,7 +10,7 @@ mod reunion;
 mod sale;
 mod table;
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use anyhow::Result;
 use eventify_stack::MessageLine;
@@ -19,6 +19,7 @@ use crate::{
     story::Story,
     world::{
         Gate, World,
+        claim::Claim,
         customer::Ticket,
         office::{Code, Office},
         stage::Stage,
@@ -79,12 +80,12 @@ impl Play {
     }
 }
 
-/// Plays the whole story; what it leaves behind lies in `folder`.
+/// Plays the whole story; what it leaves behind lies in the claimed folder.
 ///
 /// # Errors
 /// The story can't go on. Checks that fail are no error: they stand in the story.
-pub async fn play(story: &mut Story, folder: PathBuf) -> Result<()> {
-    let world = World::start_with(folder, &SETTINGS).await?;
+pub async fn play(story: &mut Story, claim: Claim) -> Result<()> {
+    let world = World::start_with(claim, &SETTINGS).await?;
     let mut play = enrolment::open_doors(story, world).await?;
     sale::sell(story, &mut play).await?;
     delivery::deliver(story, &mut play).await?;

@@ -2,15 +2,17 @@
 
 use std::{
     fs::{File, TryLockError},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-/// Held as long as the run lasts; the kernel gives it back whatever happens to the process.
-#[derive(Debug)]
+/// Held until its last copy is dropped; the kernel gives it back whatever happens to the process.
+#[derive(Clone, Debug)]
 pub struct Claim {
-    _lock: File,
+    folder: PathBuf,
+    _lock: Arc<File>,
 }
 
 impl Claim {
@@ -39,7 +41,16 @@ impl Claim {
                 .with_context(|| format!("emptying {}", folder.display()))?;
         }
         std::fs::create_dir_all(folder)?;
-        Ok(Self { _lock: lock })
+        Ok(Self {
+            folder: folder.to_owned(),
+            _lock: Arc::new(lock),
+        })
+    }
+
+    /// What is claimed.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
@@ -56,7 +67,10 @@ mod tests {
         let refused = Claim::take(&folder).expect_err("the first run has it");
         assert!(refused.to_string().contains("another run writes to"));
         assert!(folder.join("story.json").exists(), "left as it was");
+        let copy = first.clone();
         drop(first);
+        Claim::take(&folder).expect_err("a copy is still held");
+        drop(copy);
         let _second = Claim::take(&folder).expect("given back");
         assert!(!folder.join("story.json").exists());
     }

@@ -45,32 +45,29 @@ pub struct World {
 }
 
 impl World {
-    /// Starts a core on a scope of the run's stack; `folder` is emptied.
+    /// Starts a core on a scope of the run's stack. Who runs it has claimed its folder before: a
+    /// run that is refused starts no servers.
     ///
     /// # Errors
     /// Something does not start.
-    pub async fn start(folder: PathBuf) -> Result<Self> {
-        Self::start_with(folder, &[]).await
+    pub async fn start(claim: Claim) -> Result<Self> {
+        Self::start_with(claim, &[]).await
     }
 
     /// The same with a core whose settings differ: `("FLEET__CODE_SECONDS", "60")`.
     ///
     /// # Errors
     /// Something does not start.
-    pub async fn start_with(folder: PathBuf, settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_on(Stack::shared().await?, folder, settings).await
+    pub async fn start_with(claim: Claim, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::start_on(Stack::shared().await?, claim, settings).await
     }
 
     /// The same on a stack of the caller's.
     ///
     /// # Errors
     /// Something does not start.
-    pub async fn start_on(
-        stack: &Stack,
-        folder: PathBuf,
-        settings: &[(&str, &str)],
-    ) -> Result<Self> {
-        let claim = Claim::take(&folder)?;
+    pub async fn start_on(stack: &Stack, claim: Claim, settings: &[(&str, &str)]) -> Result<Self> {
+        let folder = claim.folder().to_owned();
         let scope = stack.scope().await?;
         let core = Core::start(&scope, &folder, settings).await?;
         Ok(Self {

@@ -46,6 +46,18 @@ impl Office {
         Ok(())
     }
 
+    /// Lets somebody else run the venue's nodes too.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn appoint(&self, somebody: &Api) -> Result<()> {
+        let me: Value = somebody.get("/me").await?;
+        let user = text(&me, "userId")?;
+        let path = format!("/fleet/venues/{}/operators/{user}", self.venue);
+        let _: Value = self.api.put(&path, json!({})).await?;
+        Ok(())
+    }
+
     /// A new gate for some performances; gives its id.
     ///
     /// # Errors
