@@ -84,7 +84,9 @@ impl Node {
         tasks.spawn(keep_open);
         tasks.spawn(control);
         let router = lan::router(Arc::clone(&lan));
-        tasks.spawn(bound.serve(router, config.lan.max_connections, stop.clone()));
+        let limits = config.lan.clone();
+        let serving = stop.clone();
+        tasks.spawn(async move { bound.serve(router, &limits, serving).await });
         tasks.close();
         tracing::info!(node = %identity.node_id, venue = %identity.venue_id, %address, "started");
         Ok(Self {

@@ -50,6 +50,8 @@ pub struct LanConfig {
     pub advertise: Option<String>,
     /// Connections open at once.
     pub max_connections: usize,
+    /// Of those, from one address, the ones on which no paired scanner is known yet.
+    pub max_strangers_per_address: usize,
     /// Scans waiting for their verdict at once.
     pub max_scans_waiting: usize,
 }
@@ -173,6 +175,8 @@ impl Config {
                 )?,
                 advertise: layers.text("lan.advertise", "HOST:PORT, or empty", read_advertised)?,
                 max_connections: layers.count("lan.max_connections", 8..=4_096)?,
+                max_strangers_per_address: layers
+                    .count("lan.max_strangers_per_address", 4..=4_096)?,
                 max_scans_waiting: layers.count("lan.max_scans_waiting", 8..=8_192)?,
             },
             admission: AdmissionConfig {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Request, State},
     http::{HeaderMap, header::AUTHORIZATION},
@@ -15,7 +16,7 @@ use eventify_protocol::{
     lan::signature::{self, Headers, Signed},
 };
 
-use super::{Lan, error::ApiError, locked, request};
+use super::{Lan, error::ApiError, locked, request, stranger::Stranger};
 
 /// The one route that a scanner without an access token may ask.
 const TOKENS: &str = "/v1/tokens";
@@ -31,6 +32,7 @@ pub(super) struct Caller {
 /// Lets a request through with its [`Caller`], or not at all.
 pub(super) async fn authenticate(
     State(lan): State<Arc<Lan>>,
+    Extension(stranger): Extension<Stranger>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -51,6 +53,7 @@ pub(super) async fn authenticate(
         body: &body,
     };
     let scanner = signature::verify(&signed, &headers, &paired.key)?;
+    stranger.is_known();
     if target != TOKENS {
         let token = authorization
             .strip_prefix("Bearer ")

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `server` | TLS, connections and their limits |
+//! | `stranger`, `places` | connections that have proven nothing, and who may have how many |
 //! | `auth` | who asks: signed requests, access tokens |
 //! | `pairings`, `tokens`, `scans`, `status` | the routes |
 //! | `scanners`, `access`, `codes` | what pairing and access are remembered by |
@@ -16,11 +17,13 @@ mod certificate;
 mod codes;
 mod error;
 mod pairings;
+mod places;
 mod request;
 mod scanners;
 mod scans;
 mod server;
 mod status;
+mod stranger;
 mod tokens;
 
 use std::sync::{Arc, Mutex};

@@ -1,8 +1,13 @@
 //! TLS, connections, and how many and how slow they may be.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -15,9 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::Layer as _;
 
-use super::certificate;
-use crate::identity::Identity;
+use super::{certificate, places::Places, stranger::Stranger};
+use crate::{config::LanConfig, identity::Identity};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request to the end of its headers, and between two requests.
@@ -66,13 +72,9 @@ impl Bound {
     }
 
     /// Serves until `stop`; then finishes what is under way.
-    pub(crate) async fn serve(
-        self,
-        router: Router,
-        max_connections: usize,
-        stop: CancellationToken,
-    ) {
-        let places = Arc::new(Semaphore::new(max_connections));
+    pub(crate) async fn serve(self, router: Router, config: &LanConfig, stop: CancellationToken) {
+        let places = Arc::new(Semaphore::new(config.max_connections));
+        let strangers = Places::new(config.max_strangers_per_address);
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -80,15 +82,15 @@ impl Bound {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        tracing::warn!(code = "too_many_connections", "a connection was refused");
+                Ok((stream, peer)) => {
+                    let Some((stranger, place)) = admit(&strangers, &places, peer.ip()) else {
                         continue;
                     };
                     let connection = Connection {
                         acceptor: self.acceptor.clone(),
                         router: router.clone(),
                         stop: stop.clone(),
+                        stranger,
                         _place: place,
                     };
                     connections.spawn(connection.serve(stream));
@@ -109,10 +111,29 @@ impl Bound {
     }
 }
 
+/// A connection's two places, or none: one of all, and one of its address.
+fn admit(
+    strangers: &Arc<Places<IpAddr>>,
+    places: &Arc<Semaphore>,
+    address: IpAddr,
+) -> Option<(Stranger, OwnedSemaphorePermit)> {
+    let Some(stranger) = Stranger::new(strangers, address) else {
+        // No line for each: who is refused here can come as often as it likes.
+        tracing::debug!(code = "too_many_strangers", %address, "a connection was refused");
+        return None;
+    };
+    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+        tracing::warn!(code = "too_many_connections", "a connection was refused");
+        return None;
+    };
+    Some((stranger, place))
+}
+
 struct Connection {
     acceptor: TlsAcceptor,
     router: Router,
     stop: CancellationToken,
+    stranger: Stranger,
     _place: OwnedSemaphorePermit,
 }
 
@@ -136,11 +157,15 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEADER_BYTES);
-        let service = TowerToHyperService::new(self.router);
+        let service = TowerToHyperService::new(Extension(self.stranger.clone()).layer(self.router));
         let connection = builder.serve_connection(TokioIo::new(tls), service);
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,
+            () = self.stranger.overstays() => {
+                tracing::debug!(code = "stranger_cut", "a connection was not a scanner's");
+                return;
+            }
             () = self.stop.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 connection.await

@@ -190,18 +190,22 @@ async fn try_read<T: serde::de::DeserializeOwned>(
 
 /// Trusts one key, whatever certificate is around it.
 pub(crate) fn pinned_client(key: Hash32) -> reqwest::Client {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(pinned_config(key))
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+/// The same for connections of a test's own.
+pub(crate) fn pinned_config(key: Hash32) -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
-    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+    ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(PinnedKey { key, provider }))
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(config)
-        .no_proxy()
-        .build()
-        .unwrap()
+        .with_no_client_auth()
 }
 
 #[derive(Debug)]
