@@ -187,13 +187,20 @@ impl Node {
         })
     }
 
-    /// Connections to its LAN API.
-    pub(super) async fn connections(&self, count: usize) -> Result<Vec<Connection>> {
+    /// Connections to its LAN API, each known as a scanner's: strangers have few, and not for long.
+    pub(super) async fn connections(&mut self, count: usize) -> Result<Vec<Connection>> {
+        const PATH: &str = "/v1/status";
+        self.scanner.refresh().await?;
+        let headers = self.scanner.headers(&Method::GET, PATH, b"");
+        let status = wire::request("GET", PATH, &headers, b"");
         let address = self.scanner.base().trim_start_matches("https://");
         let address = address.parse().context("the node's address")?;
         let mut connections = Vec::with_capacity(count);
         for _ in 0..count {
-            connections.push(Connection::pinned(address, self.scanner.pin()).await?);
+            let mut connection = Connection::pinned(address, self.scanner.pin()).await?;
+            let answer = connection.ask(&status).await?;
+            anyhow::ensure!(answer.status == 200, "its status: {}", answer.status);
+            connections.push(connection);
         }
         Ok(connections)
     }
