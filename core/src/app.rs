@@ -208,10 +208,9 @@ pub async fn start(
         running.address = Some(server.address);
         tracing::info!(address = %server.address, "listening");
         let (stop, grace) = (intake.clone(), roles.stop_grace());
+        let config = app.config.http.clone();
         running.serving.push(tokio::spawn(async move {
-            if let Err(error) = server.run(router, stop, grace).await {
-                tracing::error!(%error, "the listener broke");
-            }
+            server.run(router, config, stop, grace).await;
         }));
     }
     Ok(running)

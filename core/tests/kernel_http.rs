@@ -17,6 +17,8 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use support::{TestApp, TestOptions, send};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
@@ -326,4 +328,59 @@ async fn a_caller_who_asks_too_often_is_told_to_wait() {
     grace.get("/me").await.expect(200);
     core.advance(Duration::seconds(10));
     ada.get("/me").await.expect(200);
+}
+
+/// Long enough for anything that ends at all.
+const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A connection of the test's own, on which this much was said.
+async fn connect(core: &TestApp, said: &str) -> TcpStream {
+    let address = core.url().trim_start_matches("http://").to_owned();
+    let mut connection = TcpStream::connect(address).await.expect("the core listens");
+    // Who is refused may hear of it while speaking.
+    let _refused = connection.write_all(said.as_bytes()).await;
+    connection
+}
+
+/// What the core says until it closes the connection.
+async fn until_closed(mut connection: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // Closed or reset is the same to who waits.
+    let _end = tokio::time::timeout(SOON, connection.read_to_end(&mut answer))
+        .await
+        .expect("the connection is closed");
+    String::from_utf8(answer).expect("an answer in text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_for_too_long_is_hung_up_on() {
+    let core = start(vec![("http.header_timeout_ms", "200".to_owned())]).await;
+    for said in ["", "GET /me HTT", "GET /me HTTP/1.1\r\nhost: core\r\n\r\n"] {
+        let told = until_closed(connect(&core, said).await).await;
+        assert_eq!(told.contains(" 401 "), said.ends_with("\r\n\r\n"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
+    let config = vec![
+        ("http.max_connections", "4".to_owned()),
+        ("http.header_timeout_ms", "300000".to_owned()),
+    ];
+    let core = start(config).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(connect(&core, "").await);
+    }
+    assert_eq!(until_closed(connect(&core, "").await).await, "");
+    held.pop();
+    // The core hears of a closed connection in its own time.
+    let ask = "GET /me HTTP/1.1\r\nhost: core\r\nconnection: close\r\n\r\n";
+    let answered = async {
+        while !until_closed(connect(&core, ask).await)
+            .await
+            .contains(" 401 ")
+        {}
+    };
+    tokio::time::timeout(SOON, answered).await.unwrap();
 }

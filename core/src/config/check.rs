@@ -9,6 +9,20 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         1024,
     )?;
     at_least("http.request_timeout_ms", config.http.request_timeout_ms, 1)?;
+    let connections = config.http.max_connections;
+    require(
+        "http.max_connections",
+        connections,
+        (4..=65_536).contains(&connections),
+        "4 to 65536",
+    )?;
+    let header_timeout = config.http.header_timeout().as_millis();
+    require(
+        "http.header_timeout_ms",
+        header_timeout,
+        (100..=300_000).contains(&header_timeout),
+        "100 to 300000",
+    )?;
     at_least(
         "http.idempotency.lease_ms",
         config.http.idempotency.lease_ms,

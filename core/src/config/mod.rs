@@ -111,6 +111,9 @@ pub struct Http {
     /// Largest request body.
     pub max_body_bytes: usize,
     request_timeout_ms: u64,
+    /// Connections open at once, per listener.
+    pub max_connections: usize,
+    header_timeout_ms: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// Token buckets.
@@ -124,6 +127,12 @@ impl Http {
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    /// Longest wait for a request's headers, from the connection's start or the last answer.
+    #[must_use]
+    pub fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
     }
 }
 

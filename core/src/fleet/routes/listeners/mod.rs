@@ -51,10 +51,9 @@ pub async fn listen(
         tracing::info!(address = %server.address, "answering the broker's questions");
         let (router, stop) = (broker::router(app), stop.clone());
         let grace = app.config.process.stop_grace();
+        let config = app.config.http.clone();
         let running = async move {
-            if let Err(error) = server.run(router, stop, grace).await {
-                tracing::error!(%error, "the listener for the broker broke");
-            }
+            server.run(router, config, stop, grace).await;
         };
         serving.push(running.boxed());
     }
