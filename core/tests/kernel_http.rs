@@ -384,3 +384,15 @@ async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
     };
     tokio::time::timeout(SOON, answered).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_comes_is_given_up_with_its_connection() {
+    let core = start(vec![("http.request_timeout_ms", "1000".to_owned())]).await;
+    let token = core.user("ada").role("CUSTOMER").token().unwrap();
+    let said = format!(
+        "POST /faults HTTP/1.1\r\nhost: core\r\nauthorization: Bearer {token}\r\n\
+         idempotency-key: k1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    let told = until_closed(connect(&core, &said).await).await;
+    assert!(told.contains(" 503 "), "{told}");
+}

@@ -3,6 +3,7 @@
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
 use axum::http::header::RETRY_AFTER;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -31,7 +32,17 @@ pub(super) async fn once(
     request: Request,
     next: Next,
 ) -> Response {
-    let running = async move { try_once(&route, caller, &key, &cause, request, next).await };
+    // Read out here, where the timeout and the client's end reach it: nothing has an effect yet.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, route.app.config.http.max_body_bytes).await else {
+        let refusal = ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "payload_too_large",
+            "the request body is too large",
+        );
+        return refusal.into_response();
+    };
+    let running = async move { try_once(&route, caller, &key, &cause, (parts, body), next).await };
     match tokio::spawn(running.in_current_span()).await {
         Ok(Ok(response)) => response,
         Ok(Err(refusal)) => refusal.into_response(),
@@ -44,20 +55,10 @@ async fn try_once(
     caller: Uuid,
     key: &IdempotencyKey,
     cause: &Cause,
-    request: Request,
+    (parts, body): (Parts, Bytes),
     next: Next,
 ) -> Result<Response, ApiError> {
     let (app, info) = (&route.app, &route.info);
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, app.config.http.max_body_bytes)
-        .await
-        .map_err(|_| {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "the request body is too large",
-            )
-        })?;
     let target = parts
         .uri
         .path_and_query()
