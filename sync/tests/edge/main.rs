@@ -17,7 +17,7 @@ use eventify_sync::{
     edge::{Alarm, Input, Output, Reason, Received, Reply},
     token::TokenCheck,
 };
-use venue::{EPOCH, GATE, Venue, scan_id, ticket_id, token};
+use venue::{ANOTHERS_GATE, EPOCH, GATE, Venue, scan_id, ticket_id, token};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -468,4 +468,17 @@ fn alone_an_entry_of_a_scan_that_was_never_shown_bars_nobody() {
     assert_eq!(venue.answer().verdict, Verdict::Admit);
     let decided = venue.decisions().pop().expect("written down");
     assert_eq!(decided.replaces, [scan_id(1)], "so that the core moves it");
+}
+
+#[test]
+fn alone_it_decides_for_its_own_gates_only() {
+    let mut venue = Venue::cut_off();
+    venue.scan_at(ANOTHERS_GATE, scan_id(1), token(1));
+    let refused = venue.answer().verdict;
+    assert!(
+        matches!(refused, Verdict::NotValidHere { gate, .. } if gate == ANOTHERS_GATE),
+        "{refused:?}"
+    );
+    venue.scan(scan_id(2), token(1));
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
 }

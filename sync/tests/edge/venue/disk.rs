@@ -16,7 +16,7 @@ use eventify_sync::edge::{
 };
 use uuid::Uuid;
 
-use super::{EPOCH, GATE, KEY, LIMIT_MS, NODE, TONIGHT, VENUE, Venue, digest_at};
+use super::{ANOTHERS_GATE, EPOCH, GATE, KEY, LIMIT_MS, NODE, TONIGHT, VENUE, Venue, digest_at};
 
 impl Venue {
     pub(crate) fn rows(&self) -> &[SealedRow] {
@@ -192,6 +192,14 @@ pub(super) fn restored(
             Subject::Gate(GATE),
             Value::Gate(GateEntry {
                 name: "North".to_owned(),
+                performances: vec![],
+                categories: vec![],
+            }),
+        ),
+        (
+            Subject::Gate(ANOTHERS_GATE),
+            Value::Gate(GateEntry {
+                name: "South".to_owned(),
                 performances: vec![],
                 categories: vec![],
             }),

@@ -34,6 +34,8 @@ use disk::{entry, restored};
 pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(1));
 pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(2));
 pub(crate) const GATE: GateId = GateId(Uuid::from_u128(3));
+/// Of the same venue, but not this node's.
+pub(crate) const ANOTHERS_GATE: GateId = GateId(Uuid::from_u128(13));
 pub(crate) const EPOCH: Epoch = Epoch {
     system: 7,
     timeline: 1,
@@ -225,12 +227,16 @@ impl Venue {
     // ---- What staff do
 
     pub(crate) fn scan(&mut self, scan: ScanId, checked: TokenCheck) {
+        self.scan_at(GATE, scan, checked);
+    }
+
+    pub(crate) fn scan_at(&mut self, gate: GateId, scan: ScanId, checked: TokenCheck) {
         self.requests += 1;
         let request = ScanRequest {
             request: RequestId(self.requests),
             scan,
             scanner: SCANNER,
-            gate: GATE,
+            gate,
             token: format!("{checked:?}"),
             checked,
             previous: None,
