@@ -187,9 +187,12 @@ fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named()
     venue.wait(S(60));
     venue.feed(Input::Connected);
     venue.welcome_from(PROMOTED, plan(2, 9), None);
-    let next = venue.sent(|_, message| match message {
-        Up::Pull(pull) => Some(pull),
-        _ => None,
+    let next = venue.sent(|_, message| {
+        if let Up::Pull(pull) = message {
+            Some(pull)
+        } else {
+            None
+        }
     });
     let next = next.map(|pull| (pull.snapshot, pull.from));
     assert_eq!(next, Some((snapshot(1), 2)), "from where it was broken off");
