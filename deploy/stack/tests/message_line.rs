@@ -93,11 +93,13 @@ impl Node {
                 events.poll().await.unwrap();
             }
         };
-        tokio::select! {
-            () = held => {}
-            () = polling => {}
-            () = tokio::time::sleep(LIMIT) => panic!("nothing is held"),
-        }
+        let either = async {
+            tokio::select! {
+                () = held => {}
+                () = polling => {}
+            }
+        };
+        tokio::time::timeout(LIMIT, either).await.expect("held");
     }
 }
 
