@@ -375,11 +375,19 @@ async fn a_watermark_that_took_too_long_to_read_answers_nobody() {
         venue.value::<i64>(sql).await > 0
     })
     .await;
-    // The database's time passes, not the test's: longer than a watermark may be old.
-    sqlx::query("select pg_sleep(0.3)")
-        .execute(&mut *blocker)
+    let since: chrono::DateTime<chrono::Utc> = sqlx::query_scalar("select clock_timestamp()")
+        .fetch_one(&mut *blocker)
         .await
         .unwrap();
+    until(
+        "it has waited longer than a watermark may be old",
+        async || {
+            let sql = "select clock_timestamp() - $1 > interval '300 milliseconds'";
+            let asked = sqlx::query_scalar(sql).bind(since);
+            asked.fetch_one(&mut *blocker).await.unwrap()
+        },
+    )
+    .await;
     drop(blocker);
     // The first answer that comes is the second question's.
     ask(&mut node, &keys, 2).await;
