@@ -5,7 +5,7 @@ use eventify_core::context::Context;
 use eventify_core::order::events::{Item, OrderPaid};
 use eventify_core::{order, ticketing};
 use eventify_protocol::ids::{HoldId, OrderId, PerformanceId, SeatId, TicketId};
-use eventify_protocol::sync::{DigestKey, Down, FeedEntry, Subject};
+use eventify_protocol::sync::{DigestKey, FeedEntry, Subject};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -102,16 +102,7 @@ impl Scene {
     async fn follow(&mut self) {
         let head = u64::try_from(self.head().await).unwrap();
         while self.replica.position < head {
-            let delta = self
-                .node
-                .hear("a delta", |message| {
-                    if let Down::Delta(delta) = message {
-                        Some(delta)
-                    } else {
-                        None
-                    }
-                })
-                .await;
+            let delta = self.node.delta().await;
             self.replica.join(delta);
         }
         self.asked += 1;

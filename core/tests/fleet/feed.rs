@@ -176,15 +176,7 @@ async fn concurrent_writers_leave_no_gap_and_the_newest_version_wins() {
         .value::<i64>("select head from venues where venue_id = $1")
         .await as u64;
     while replica.position < head {
-        let delta = node
-            .hear("a delta", |message| {
-                if let Down::Delta(delta) = message {
-                    Some(delta)
-                } else {
-                    None
-                }
-            })
-            .await;
+        let delta = node.delta().await;
         replica.join(delta);
     }
     let states = |wanted: fn(&TicketState) -> bool| {

@@ -7,8 +7,8 @@ use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BootId, IncarnationId, MessageId, NodeId};
 use eventify_protocol::sync::{
-    DIGEST_ALGORITHM, Digest, Down, Envelope, Epoch, Hello, JournalHead, Position, Sender, Up,
-    topic,
+    DIGEST_ALGORITHM, Delta, Digest, Down, Envelope, Epoch, Hello, JournalHead, Position, Sender,
+    Up, topic,
 };
 use reqwest::StatusCode;
 use rumqttc::{
@@ -97,6 +97,18 @@ impl Node {
         tokio::time::timeout(PATIENCE, listening)
             .await
             .unwrap_or_else(|_| panic!("never heard {what}"))
+    }
+
+    /// The next delta.
+    pub(crate) async fn delta(&mut self) -> Delta {
+        self.hear("a delta", |message| {
+            if let Down::Delta(delta) = message {
+                Some(delta)
+            } else {
+                None
+            }
+        })
+        .await
     }
 
     /// Something that it said a moment ago and that was waiting in the broker.
