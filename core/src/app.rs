@@ -27,6 +27,7 @@ use crate::jobs::JobBells;
 use crate::keys::Keys;
 use crate::psp::{PaymentGateway, Stripe};
 use crate::schemas::Schemas;
+use crate::ticketing::api::Turnstile;
 use crate::{bus, fleet, housekeeping, http, jobs};
 
 /// What all parts of the core share. Cheap to clone.
@@ -54,6 +55,8 @@ pub struct Parts {
     pub bell: Bell,
     /// The venues' side: device authority, listeners, fresh watermarks.
     pub fleet: Desk,
+    /// Scans that wait for the transaction that they share.
+    pub turnstile: Turnstile,
     /// (`iss`, `sub`) → internal id.
     pub known_users: KnownUsers,
     /// Token buckets.
@@ -102,6 +105,7 @@ impl App {
             keys: Keys::at(config.keys.directory.clone()),
             jobs: JobBells::new(contexts.iter().map(|context| (context.name, &context.jobs))),
             fleet: Desk::open(&config)?,
+            turnstile: Turnstile::default(),
             known_users: KnownUsers::default(),
             rate_limiter: RateLimiter::new(config.http.rate_limits),
             psp: Arc::new(Stripe::new(config.payment.stripe.clone())?),

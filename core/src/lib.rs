@@ -51,6 +51,8 @@
 //! party inside: write down what is to be done, and `tx.wake(app.jobs.wake(NAME, "refunds"))`.
 //! `Err(Failure::Retry)` comes again after 30 s, 30 s, 2 m, 2 m; `Failure::Park` goes to the DLQ.
 //! Two deliveries of one message never both reach the function; two messages in the wrong order do.
+//! Where many come at once and each is little work, `.together(on_tickets_issued)` takes a
+//! `Vec<Received<E>>`: messages share a transaction, one by one if it fails.
 //!
 //! **a pipe of the edges**: `Consumers::new().pipe(Pipe::Scan, on_scan)` with
 //! `async fn on_scan(app: App, message: PipeMessage) -> Result<(), Failure>`; answers with
@@ -96,6 +98,7 @@ pub mod event_management;
 pub mod failure;
 pub mod fleet;
 pub mod flows;
+mod group;
 mod housekeeping;
 pub mod http;
 pub mod identity;

@@ -152,6 +152,30 @@ async fn stale_keys_serve_while_the_issuer_is_down() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_good_is_refused_when_it_has_expired_or_its_key_is_gone() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let named = token(&url, 0, &signed_by(0), now);
+    // Without a key id whatever single key the issuer has is meant.
+    let nameless = token(&url, 0, &Header::new(Algorithm::EdDSA), now);
+    for good in [&named, &nameless] {
+        auth.verify(good, now).await.unwrap();
+        auth.verify(good, now).await.unwrap();
+        let expired = auth.verify(good, now + Duration::hours(25)).await;
+        assert!(matches!(expired, Err(AuthError::Refused(_))), "{expired:?}");
+    }
+    issuer.rotate();
+    for orphan in [&named, &nameless] {
+        let verdict = auth.verify(orphan, now + Duration::hours(26)).await;
+        assert!(matches!(verdict, Err(AuthError::Refused(_))), "{verdict:?}");
+        let back = auth.verify(orphan, now + Duration::hours(1)).await;
+        assert!(matches!(back, Err(AuthError::Refused(_))), "{back:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_any_keys_nobody_can_tell() {
     let issuer = Issuer::default();
     issuer.down.store(true, Ordering::SeqCst);

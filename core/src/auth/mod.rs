@@ -8,6 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 mod jwks;
+mod signed;
 mod token;
 
 pub use token::{Auth, AuthError, VerifiedClaims};

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use super::jwks::KeyCache;
+use super::signed::Signed;
 use super::{Role, canonical_scope};
 use crate::config;
 
@@ -26,6 +28,7 @@ pub struct Auth(Arc<Inner>);
 struct Inner {
     issuers: BTreeMap<String, (config::Issuer, KeyCache)>,
     leeway: chrono::Duration,
+    signed: Signed,
 }
 
 /// Why a token was not accepted.
@@ -58,11 +61,11 @@ pub struct VerifiedClaims {
     pub jti: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Claims {
+#[derive(Debug, Deserialize)]
+pub(super) struct Claims {
     iss: String,
     sub: String,
-    exp: i64,
+    pub(super) exp: i64,
     nbf: Option<i64>,
     iat: Option<i64>,
     aud: Option<OneOrMany>,
@@ -80,13 +83,13 @@ struct Claims {
     jti: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Access {
     #[serde(default)]
     roles: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OneOrMany {
     One(String),
@@ -116,6 +119,7 @@ impl Auth {
         Ok(Self(Arc::new(Inner {
             issuers: issuers.collect(),
             leeway: config.leeway(),
+            signed: Signed::default(),
         })))
     }
 
@@ -147,14 +151,16 @@ impl Auth {
             .await
             .map_err(|error| AuthError::KeysUnavailable(error.to_string()))?
             .ok_or(AuthError::Refused("its key is unknown"))?;
-        let key =
-            DecodingKey::from_jwk(&key).map_err(|_| AuthError::Refused("its key is no key"))?;
-        let claims = decode::<Claims>(token, &key, &signature_only(header.alg))
-            .map_err(|_| AuthError::Refused("its signature or claims are wrong"))?
-            .claims;
+        let claims = match self.0.signed.find(token, &key) {
+            Some(claims) => claims,
+            None => {
+                let claims = signed_claims(token, header.alg, &key)?;
+                self.0.signed.keep(token, key, claims, now)
+            }
+        };
         self.check_times(&claims, now)?;
         check_audience(&claims, issuer)?;
-        Ok(verified(claims, issuer))
+        Ok(verified(&claims, issuer))
     }
 
     /// Against our clock: the library would read the system's.
@@ -174,6 +180,13 @@ impl Auth {
 #[derive(Deserialize)]
 struct IssuerOnly {
     iss: String,
+}
+
+fn signed_claims(token: &str, algorithm: Algorithm, key: &Jwk) -> Result<Claims, AuthError> {
+    let key = DecodingKey::from_jwk(key).map_err(|_| AuthError::Refused("its key is no key"))?;
+    decode::<Claims>(token, &key, &signature_only(algorithm))
+        .map(|token| token.claims)
+        .map_err(|_| AuthError::Refused("its signature or claims are wrong"))
 }
 
 fn signature_only(algorithm: Algorithm) -> Validation {
@@ -197,7 +210,7 @@ fn check_audience(claims: &Claims, issuer: &config::Issuer) -> Result<(), AuthEr
     }
 }
 
-fn verified(claims: Claims, issuer: &config::Issuer) -> VerifiedClaims {
+fn verified(claims: &Claims, issuer: &config::Issuer) -> VerifiedClaims {
     let of_clients = claims
         .resource_access
         .iter()
@@ -216,12 +229,12 @@ fn verified(claims: Claims, issuer: &config::Issuer) -> VerifiedClaims {
         .iter()
         .flat_map(|scope| scope.split_whitespace());
     VerifiedClaims {
-        iss: claims.iss,
-        sub: claims.sub,
+        iss: claims.iss.clone(),
+        sub: claims.sub.clone(),
         roles,
         scopes: scopes.map(canonical_scope).collect(),
-        org_id: claims.org_id,
-        client_id: claims.client_id.or(claims.azp),
-        jti: claims.jti,
+        org_id: claims.org_id.clone(),
+        client_id: claims.client_id.clone().or_else(|| claims.azp.clone()),
+        jti: claims.jti.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! The consumer loop of a context's queue: decode, check, dispatch, commit, acknowledge; or retry
 //! later, or park (CONTRACT 16, 17).
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -18,10 +19,18 @@ use super::{BusError, RECONNECT_PAUSE, headers, topology};
 use crate::app::App;
 use crate::event::Envelope;
 use crate::failure::Failure;
+use crate::group::Line;
 
 /// Failed attempts that go to the short and the long retry queue, in this order; then the DLQ.
 const SHORT_RETRIES: u32 = 2;
 const LONG_RETRIES: u32 = 2;
+
+/// Most messages that share a transaction, and of how many bytes: what is large already has nothing
+/// to gain.
+const MAX_GROUP: usize = 64;
+const MAX_GROUP_BYTES: usize = 256 * 1024;
+/// Groups of one event type at once.
+const MAX_GROUPS: usize = 2;
 
 /// Consumes until `stop`, then finishes what is in hand.
 pub(crate) async fn run(
@@ -62,6 +71,7 @@ async fn session(
         )
         .await?;
     let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
+    let lines = Arc::new(Lines::of(consumers));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {
@@ -76,15 +86,23 @@ async fn session(
                 None => break Ok(()),
             },
         };
+        let hand = Hand {
+            app: app.clone(),
+            context,
+            consumers: Arc::clone(consumers),
+            publisher: Arc::clone(&publisher),
+        };
+        if let Some((kind, line)) = lines.find(&delivery) {
+            if line.append(delivery) {
+                working.spawn(hand.work(Arc::clone(&lines), kind));
+            }
+            continue;
+        }
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             break Ok(());
         };
-        let (app, consumers, publisher) = (app.clone(), consumers.clone(), publisher.clone());
         working.spawn(async move {
-            if let Err(error) = take(&app, context, &consumers, &publisher, delivery).await {
-                // Not acknowledged: the broker delivers it again.
-                tracing::warn!(context, %error, "message left to the broker");
-            }
+            hand.take(delivery).await;
             drop(permit);
         });
     };
@@ -98,36 +116,180 @@ async fn session(
     ))
 }
 
-/// One message, from delivery to acknowledgement.
-async fn take(
-    app: &App,
+/// Messages that wait for the transaction that they share, by event type.
+struct Lines(BTreeMap<&'static str, Line<Delivery>>);
+
+impl Lines {
+    fn of(consumers: &Consumers) -> Self {
+        let together = consumers.handlers.iter().filter(|it| it.is_together());
+        Self(
+            together
+                .map(|handler| (handler.kind, Line::new(MAX_GROUPS)))
+                .collect(),
+        )
+    }
+
+    /// The line of a message, by the type that its publisher names.
+    fn find(&self, delivery: &Delivery) -> Option<(&'static str, &Line<Delivery>)> {
+        let kind = delivery.properties.kind().as_ref()?;
+        let (kind, line) = self.0.get_key_value(kind.as_str())?;
+        Some((kind, line))
+    }
+}
+
+/// Takes what waits, as much as one transaction should hold.
+fn gather(waiting: &mut VecDeque<Delivery>) -> Vec<Delivery> {
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    while group.len() < MAX_GROUP
+        && let Some(next) = waiting.front()
+        && (group.is_empty() || bytes + next.data.len() <= MAX_GROUP_BYTES)
+    {
+        bytes += next.data.len();
+        group.extend(waiting.pop_front());
+    }
+    group
+}
+
+/// All that is needed to take messages.
+struct Hand {
+    app: App,
     context: &'static str,
-    consumers: &Consumers,
-    publisher: &Publisher,
-    delivery: Delivery,
-) -> Result<(), BusError> {
-    match handle(app, context, consumers, &delivery.data).await {
-        Ok(()) => {}
-        Err(Failure::Retry(reason)) => {
-            let attempt = headers::attempt(&delivery.properties) + 1;
-            tracing::warn!(context, attempt, reason, "message failed");
-            let target = retry_target(context, attempt);
-            pass_on(publisher, &delivery, target, attempt, &reason).await?;
-        }
-        Err(Failure::Park(reason)) => {
-            let attempt = headers::attempt(&delivery.properties) + 1;
-            tracing::error!(
-                context,
-                attempt,
-                reason,
-                "message parked in the dead letter queue"
-            );
-            let target = topology::dead_letter_queue(context);
-            pass_on(publisher, &delivery, target, attempt, &reason).await?;
+    consumers: Arc<Consumers>,
+    publisher: Arc<Publisher>,
+}
+
+impl Hand {
+    /// Works on a line until nobody waits.
+    async fn work(self, lines: Arc<Lines>, kind: &'static str) {
+        let Some(line) = lines.0.get(kind) else {
+            return;
+        };
+        while let Some(group) = line.next(gather) {
+            self.take_together(group).await;
         }
     }
-    delivery.acker.ack(BasicAckOptions::default()).await?;
-    Ok(())
+
+    /// One transaction for all; if it fails, for whatever reason, one for each.
+    async fn take_together(&self, group: Vec<Delivery>) {
+        let bodies: Vec<&[u8]> = group.iter().map(|delivery| &delivery.data[..]).collect();
+        let done = group.len() > 1 && self.handle(&bodies).await.is_ok();
+        for delivery in group {
+            if done {
+                self.acknowledge(&delivery).await;
+            } else {
+                self.take(delivery).await;
+            }
+        }
+    }
+
+    /// One message, from delivery to acknowledgement.
+    async fn take(&self, delivery: Delivery) {
+        let taken = match self.handle(&[&delivery.data]).await {
+            Ok(()) => Ok(()),
+            Err(failure) => self.pass_on(&delivery, failure).await,
+        };
+        match taken {
+            Ok(()) => self.acknowledge(&delivery).await,
+            // Not acknowledged: the broker delivers it again.
+            Err(error) => {
+                tracing::warn!(context = self.context, %error, "message left to the broker");
+            }
+        }
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) {
+        if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+            tracing::warn!(context = self.context, %error, "message left to the broker");
+        }
+    }
+
+    /// To a retry queue, or to the dead letters.
+    async fn pass_on(&self, delivery: &Delivery, failure: Failure) -> Result<(), BusError> {
+        let context = self.context;
+        let attempt = headers::attempt(&delivery.properties) + 1;
+        let (target, reason) = match failure {
+            Failure::Retry(reason) => {
+                tracing::warn!(context, attempt, reason, "message failed");
+                (retry_target(context, attempt), reason)
+            }
+            Failure::Park(reason) => {
+                tracing::error!(
+                    context,
+                    attempt,
+                    reason,
+                    "message parked in the dead letter queue"
+                );
+                (topology::dead_letter_queue(context), reason)
+            }
+        };
+        // Confirmed before the original is acknowledged: twice is fine, lost is not.
+        self.publisher
+            .publish(Outgoing {
+                exchange: "",
+                routing_key: target,
+                body: delivery.data.clone(),
+                properties: headers::failed(&delivery.properties, attempt, &reason),
+                must_route: true,
+            })
+            .await
+    }
+
+    /// The effect of messages of one type.
+    async fn handle(&self, bodies: &[&[u8]]) -> Result<(), Failure> {
+        let envelopes = bodies.iter().map(|body| Envelope::parse(body));
+        let envelopes = envelopes.collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = envelopes.first() else {
+            return Ok(());
+        };
+        if envelopes.iter().any(|envelope| envelope.kind != first.kind) {
+            return Err(Failure::park("another type than its header says"));
+        }
+        let Some(handler) = self.consumers.find(&first.kind) else {
+            // A wider binding of the blueprint brought it; nobody here needs it.
+            return Ok(());
+        };
+        for envelope in &envelopes {
+            let schemas = self.app.db.schemas();
+            schemas.check(&envelope.kind, &envelope.data)?;
+        }
+        let span = tracing::info_span!(
+            "message",
+            correlationId = %first.correlationid,
+            context = self.context,
+            handler = handler.name,
+            messageId = %first.id,
+            messages = envelopes.len(),
+        );
+        let deliveries = (0..self.app.interference.deliveries())
+            .map(|_| self.effect(handler, &envelopes).instrument(span.clone()));
+        futures_util::future::join_all(deliveries)
+            .await
+            .into_iter()
+            .collect()
+    }
+
+    /// Inbox and effect in one transaction.
+    async fn effect(&self, handler: &Handler, envelopes: &[Envelope]) -> Result<(), Failure> {
+        let (app, context) = (&self.app, self.context);
+        let Some(first) = envelopes.first() else {
+            return Ok(());
+        };
+        let mut tx = app.db.begin(context, &first.cause()).await?;
+        let new = tx.first_time(envelopes).await?;
+        if new.is_empty() {
+            return Ok(());
+        }
+        handler.call(app, &mut tx, &new).await?;
+        let breaks = |envelope: &&Envelope| {
+            let interference = &app.interference;
+            interference.breaks(context, handler.name, envelope.id)
+        };
+        if new.iter().any(breaks) {
+            return Err(Failure::retry("interference: died before the commit"));
+        }
+        tx.commit().await?;
+        Ok(())
+    }
 }
 
 /// Where a message goes after this many failed attempts.
@@ -140,72 +302,6 @@ fn retry_target(context: &str, attempt: u32) -> String {
     } else {
         topology::dead_letter_queue(context)
     }
-}
-
-/// Confirmed before the original is acknowledged: twice is fine, lost is not.
-async fn pass_on(
-    publisher: &Publisher,
-    delivery: &Delivery,
-    queue: String,
-    attempt: u32,
-    reason: &str,
-) -> Result<(), BusError> {
-    publisher
-        .publish(Outgoing {
-            exchange: "",
-            routing_key: queue,
-            body: delivery.data.clone(),
-            properties: headers::failed(&delivery.properties, attempt, reason),
-            must_route: true,
-        })
-        .await
-}
-
-async fn handle(
-    app: &App,
-    context: &'static str,
-    consumers: &Consumers,
-    body: &[u8],
-) -> Result<(), Failure> {
-    let envelope = Envelope::parse(body)?;
-    let Some(handler) = consumers.find(&envelope.kind) else {
-        // A wider binding of the blueprint brought it; nobody here needs it.
-        return Ok(());
-    };
-    app.db.schemas().check(&envelope.kind, &envelope.data)?;
-    let span = tracing::info_span!(
-        "message",
-        correlationId = %envelope.correlationid,
-        context,
-        handler = handler.name,
-        messageId = %envelope.id,
-    );
-    let deliveries = (0..app.interference.deliveries())
-        .map(|_| effect(app, context, handler, &envelope).instrument(span.clone()));
-    futures_util::future::join_all(deliveries)
-        .await
-        .into_iter()
-        .collect()
-}
-
-/// Inbox and effect in one transaction.
-async fn effect(
-    app: &App,
-    context: &'static str,
-    handler: &Handler,
-    envelope: &Envelope,
-) -> Result<(), Failure> {
-    let cause = envelope.cause();
-    let mut tx = app.db.begin(context, &cause).await?;
-    if !tx.first_time(envelope.id, &envelope.source).await? {
-        return Ok(());
-    }
-    (handler.handle)(app, &mut tx, envelope)?.await?;
-    if app.interference.breaks(context, handler.name, envelope.id) {
-        return Err(Failure::retry("interference: died before the commit"));
-    }
-    tx.commit().await?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod topology;
 
 pub use pipe::Pipe;
 pub(crate) use pipe::consume as consume_pipe;
-pub use registry::{ConsumerFn, Consumers, Handler, PipeHandler, PipeMessage};
+pub use registry::{ConsumerFn, Consumers, GroupConsumerFn, Handler, PipeHandler, PipeMessage};
 pub use topology::{
     ALTERNATE_EXCHANGE, DOMAIN_EXCHANGE, EDGE_EXCHANGE, dead_letter_queue, queue, retry_queues,
 };

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::registry::{PipeHandler, PipeMessage};
 use super::{BusError, RECONNECT_PAUSE};
 use crate::app::App;
+use crate::config;
 
 /// One kind of uplink traffic with its own queue, so that none waits behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,14 @@ impl Pipe {
 
     pub(super) const fn is_durable(self) -> bool {
         matches!(self, Self::Journal)
+    }
+
+    /// Messages that are worked on at once: scans share transactions, so all that were taken.
+    const fn at_once(self, config: &config::Bus) -> u16 {
+        match self {
+            Self::Scan => config.prefetch,
+            Self::Ask | Self::Journal | Self::Control => config.concurrency,
+        }
     }
 
     pub(super) const fn bindings(self) -> &'static [&'static str] {
@@ -86,7 +95,7 @@ async fn session(
             FieldTable::default(),
         )
         .await?;
-    let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
+    let permits = Arc::new(Semaphore::new(usize::from(handler.pipe.at_once(config))));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {

@@ -31,15 +31,35 @@ where
     }
 }
 
-type Handle = Arc<
-    dyn for<'a> Fn(
-            &'a App,
-            &'a mut Tx,
-            &Envelope,
-        ) -> Result<BoxFuture<'a, Result<(), Failure>>, Malformed>
-        + Send
-        + Sync,
->;
+/// An `async fn on_…(app: &App, tx: &mut Tx, events: Vec<Received<E>>) -> Result<(), Failure>`.
+pub trait GroupConsumerFn<'a, E>: Send + Sync {
+    /// The function's future.
+    type Done: Future<Output = Result<(), Failure>> + Send + 'a;
+    /// Calls it.
+    fn call(&self, app: &'a App, tx: &'a mut Tx, events: Vec<Received<E>>) -> Self::Done;
+}
+
+impl<'a, E, F, Done> GroupConsumerFn<'a, E> for F
+where
+    F: Fn(&'a App, &'a mut Tx, Vec<Received<E>>) -> Done + Send + Sync,
+    Done: Future<Output = Result<(), Failure>> + Send + 'a,
+{
+    type Done = Done;
+
+    fn call(&self, app: &'a App, tx: &'a mut Tx, events: Vec<Received<E>>) -> Done {
+        self(app, tx, events)
+    }
+}
+
+type Handling<'a> = Result<BoxFuture<'a, Result<(), Failure>>, Malformed>;
+
+#[derive(Clone)]
+pub(super) enum Handle {
+    /// Each message has a transaction of its own.
+    Alone(Arc<dyn for<'a> Fn(&'a App, &'a mut Tx, &Envelope) -> Handling<'a> + Send + Sync>),
+    /// Messages share one.
+    Together(Arc<dyn for<'a> Fn(&'a App, &'a mut Tx, &[&Envelope]) -> Handling<'a> + Send + Sync>),
+}
 
 /// One handler of one event type.
 #[derive(Clone)]
@@ -49,6 +69,30 @@ pub struct Handler {
     /// The function's name.
     pub name: &'static str,
     pub(super) handle: Handle,
+}
+
+impl Handler {
+    pub(super) fn is_together(&self) -> bool {
+        matches!(self.handle, Handle::Together(_))
+    }
+
+    /// The effect of messages, which are one unless the handler takes them together.
+    pub(super) async fn call(
+        &self,
+        app: &App,
+        tx: &mut Tx,
+        envelopes: &[&Envelope],
+    ) -> Result<(), Failure> {
+        match &self.handle {
+            Handle::Together(handle) => handle(app, tx, envelopes)?.await,
+            Handle::Alone(handle) => {
+                for envelope in envelopes {
+                    handle(app, &mut *tx, envelope)?.await?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// One message of an edge node, as it came over MQTT.
@@ -118,10 +162,31 @@ impl Consumers {
         E: DomainEvent,
         F: for<'a> ConsumerFn<'a, E> + Copy + 'static,
     {
-        let handle: Handle = Arc::new(move |app, tx, envelope| {
+        let handle = Handle::Alone(Arc::new(move |app, tx, envelope| {
             let event = envelope.open::<E>()?;
             Ok(consumer.call(app, tx, event).boxed())
+        }));
+        self.handlers.push(Handler {
+            kind: E::TYPE,
+            name: short_name::<F>(),
+            handle,
         });
+        self
+    }
+
+    /// Hears `E`, those messages together that come while a transaction runs. If it fails, each of
+    /// them is tried alone. The function publishes nothing: the transaction has many causes.
+    #[must_use]
+    pub fn together<E, F>(mut self, consumer: F) -> Self
+    where
+        E: DomainEvent,
+        F: for<'a> GroupConsumerFn<'a, E> + Copy + 'static,
+    {
+        let handle = Handle::Together(Arc::new(move |app, tx, envelopes| {
+            let events = envelopes.iter().map(|envelope| envelope.open::<E>());
+            let events = events.collect::<Result<_, _>>()?;
+            Ok(consumer.call(app, tx, events).boxed())
+        }));
         self.handlers.push(Handler {
             kind: E::TYPE,
             name: short_name::<F>(),

@@ -12,7 +12,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -35,10 +37,17 @@ mod tx;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
 
-/// A failed statement or connection. Never shown to a client.
-#[derive(Debug, thiserror::Error)]
+/// A failed statement or connection. Never shown to a client. Cheap to clone: those who shared a
+/// transaction share its failure.
+#[derive(Clone, Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct DbError(#[from] sqlx::Error);
+pub struct DbError(Arc<sqlx::Error>);
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
 
 /// What every store function answers.
 pub type DbResult<T> = Result<T, DbError>;
@@ -47,7 +56,7 @@ impl DbError {
     /// A row that can't exist was read: the code or the data is wrong, and this says which.
     #[must_use]
     pub fn impossible_row(what: impl std::fmt::Display) -> Self {
-        Self(sqlx::Error::Decode(what.to_string().into()))
+        sqlx::Error::Decode(what.to_string().into()).into()
     }
 
     /// Whether a constraint of this name refused the statement.
@@ -73,7 +82,7 @@ impl DbError {
         let code = self.0.as_database_error().and_then(DatabaseError::code);
         matches!(code.as_deref(), Some("40001" | "40P01" | "57P01" | "53300"))
             || matches!(
-                &self.0,
+                &*self.0,
                 sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
             )
     }
@@ -111,6 +120,8 @@ impl Db {
             let pool = PgPoolOptions::new()
                 .max_connections(config.max_connections)
                 .acquire_timeout(config.acquire_timeout())
+                .test_before_acquire(false)
+                .before_acquire(|conn, kept| Box::pin(is_alive(conn, kept.idle_for)))
                 .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
                 .connect_lazy_with(options);
             pools.insert(context, pool);
@@ -179,6 +190,17 @@ impl Db {
             .get(context)
             .expect("every registered context has a pool")
     }
+}
+
+/// A connection that was used a moment ago is taken to live; the answer about another costs a round
+/// trip, which a restarted database is worth.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+
+async fn is_alive(conn: &mut PgConnection, idle_for: Duration) -> sqlx::Result<bool> {
+    if idle_for > TRUSTED_IDLE {
+        conn.ping().await?;
+    }
+    Ok(true)
 }
 
 /// The database role that owns a context's schema.

@@ -22,10 +22,11 @@ pub(super) struct NewRow {
     schema_version: i32,
     feeds_venues: bool,
     pub(super) payload: Value,
+    cause: Cause,
 }
 
 impl NewRow {
-    pub(super) fn new<E: DomainEvent>(id: Uuid, version: i32, event: &E) -> Self {
+    pub(super) fn new<E: DomainEvent>(id: Uuid, version: i32, event: &E, cause: &Cause) -> Self {
         let route = routing::of(E::TYPE).expect("every event type stands in routing::ROUTES");
         Self {
             id,
@@ -36,6 +37,7 @@ impl NewRow {
             schema_version: E::SCHEMA_VERSION,
             feeds_venues: E::FEEDS_VENUES,
             payload: serde_json::to_value(event).expect("an event's keys are strings"),
+            cause: cause.clone(),
         }
     }
 }
@@ -83,44 +85,28 @@ impl Unpublished {
 
 /// One statement for all rows; `created_at` is the transaction's `now()`, because the watermark
 /// of the sync points relies on a row never being older than its transaction's start.
-pub(super) async fn insert(
-    conn: &mut PgConnection,
-    rows: &[NewRow],
-    cause: &Cause,
-) -> DbResult<()> {
+pub(super) async fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult<()> {
+    let texts = |of: fn(&NewRow) -> &str| rows.iter().map(of).collect::<Vec<_>>();
+    let ids = |of: fn(&NewRow) -> Uuid| rows.iter().map(of).collect::<Vec<_>>();
+    let numbers = |of: fn(&NewRow) -> i32| rows.iter().map(of).collect::<Vec<_>>();
+    let perhaps = |of: fn(&NewRow) -> Option<&str>| rows.iter().map(of).collect::<Vec<_>>();
     sqlx::query(
         "insert into outbox (message_id, kind, routing_key, aggregate_id, aggregate_version,
              schema_version, feeds_venues, payload, correlation_id, traceparent, tracestate)
-         select message_id, kind, routing_key, aggregate_id, aggregate_version,
-             schema_version, feeds_venues, payload, $9, $10, $11
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::int[],
-             $7::bool[], $8::jsonb[])
-             as row (message_id, kind, routing_key, aggregate_id, aggregate_version,
-             schema_version, feeds_venues, payload)",
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::int[],
+             $7::bool[], $8::jsonb[], $9::uuid[], $10::text[], $11::text[])",
     )
-    .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.routing_key).collect::<Vec<_>>())
-    .bind(rows.iter().map(|row| row.aggregate_id).collect::<Vec<_>>())
-    .bind(
-        rows.iter()
-            .map(|row| row.aggregate_version)
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        rows.iter()
-            .map(|row| row.schema_version)
-            .collect::<Vec<_>>(),
-    )
+    .bind(ids(|row| row.id))
+    .bind(texts(|row| row.kind))
+    .bind(texts(|row| row.routing_key))
+    .bind(ids(|row| row.aggregate_id))
+    .bind(numbers(|row| row.aggregate_version))
+    .bind(numbers(|row| row.schema_version))
     .bind(rows.iter().map(|row| row.feeds_venues).collect::<Vec<_>>())
-    .bind(
-        rows.iter()
-            .map(|row| row.payload.clone())
-            .collect::<Vec<_>>(),
-    )
-    .bind(cause.correlation.as_uuid())
-    .bind(&cause.traceparent)
-    .bind(&cause.tracestate)
+    .bind(rows.iter().map(|row| &row.payload).collect::<Vec<_>>())
+    .bind(ids(|row| row.cause.correlation.as_uuid()))
+    .bind(perhaps(|row| row.cause.traceparent.as_deref()))
+    .bind(perhaps(|row| row.cause.tracestate.as_deref()))
     .execute(conn)
     .await?;
     Ok(())

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{DbResult, inbox, outbox};
 use crate::bell::Bell;
 use crate::cause::Cause;
-use crate::event::DomainEvent;
+use crate::event::{DomainEvent, Envelope};
 use crate::schemas::Schemas;
 
 /// A transaction of one context. Dropped without [`Tx::commit`] it rolls back.
@@ -56,7 +56,22 @@ impl Tx {
     /// # Panics
     /// In debug builds, when the event doesn't fit its own schema or has no routing key.
     pub fn publish<E: DomainEvent>(&mut self, id: Uuid, version: i32, event: &E) {
-        let row = outbox::NewRow::new(id, version, event);
+        let cause = self.cause.clone();
+        self.publish_for(&cause, id, version, event);
+    }
+
+    /// The same for one of several pieces of work that share this transaction.
+    ///
+    /// # Panics
+    /// As [`Tx::publish`].
+    pub fn publish_for<E: DomainEvent>(
+        &mut self,
+        cause: &Cause,
+        id: Uuid,
+        version: i32,
+        event: &E,
+    ) {
+        let row = outbox::NewRow::new(id, version, event, cause);
         if cfg!(debug_assertions) {
             self.schemas
                 .check(E::TYPE, &row.payload)
@@ -71,13 +86,19 @@ impl Tx {
         self.wakes.push(wake);
     }
 
-    /// Notes a message in the inbox; false when it was there, and there is nothing to do.
+    /// Notes messages in the inbox, and answers those that were not there: for the others there is
+    /// nothing to do.
     ///
     /// # Errors
     /// The insert failed.
-    pub async fn first_time(&mut self, message_id: Uuid, source: &str) -> DbResult<bool> {
-        let correlation = self.cause.correlation.as_uuid();
-        inbox::first_time(&mut self.inner, message_id, source, correlation).await
+    pub async fn first_time<'a>(
+        &mut self,
+        messages: &'a [Envelope],
+    ) -> DbResult<Vec<&'a Envelope>> {
+        let mut new = inbox::first_time(&mut self.inner, messages).await?;
+        // One message can come twice in a group.
+        let first = messages.iter().filter(|message| new.remove(&message.id));
+        Ok(first.collect())
     }
 
     /// Writes the outbox and commits; then the relay's bell rings.
@@ -87,7 +108,7 @@ impl Tx {
     pub async fn commit(mut self) -> DbResult<()> {
         let has_events = !self.outbox.is_empty();
         if has_events {
-            outbox::insert(&mut self.inner, &self.outbox, &self.cause).await?;
+            outbox::insert(&mut self.inner, &self.outbox).await?;
         }
         self.inner.commit().await?;
         if has_events {

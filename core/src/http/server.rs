@@ -93,6 +93,10 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection broke off");
+            return;
+        }
         // HTTP/1 only: to tell the versions apart, the first bytes are waited for without a timeout.
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder

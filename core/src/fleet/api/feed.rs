@@ -1,7 +1,7 @@
 //! The feed's writer: what waits becomes entries, in one transaction; then the nodes are told and
 //! the publishing contexts' outboxes settled (ADMISSION 1.3, 5.1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::{Down, Epoch, FeedEntry, JournalAck, Position};
@@ -33,13 +33,13 @@ struct Share {
     recount: bool,
 }
 
-/// Writes up to [`MAX_BATCH_ENTRIES`] of what waits, and answers how many that were.
-pub(in crate::fleet) async fn write_batch(app: &App, cause: &Cause) -> DbResult<usize> {
+/// Writes up to [`MAX_BATCH_ENTRIES`] of what waits, and answers the messages that it came from.
+pub(in crate::fleet) async fn write_batch(app: &App, cause: &Cause) -> DbResult<BTreeSet<Uuid>> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let taken = pending::take(&mut tx, MAX_BATCH_ENTRIES).await?;
-    let count = taken.len();
-    if count == 0 {
-        return Ok(0);
+    let messages: BTreeSet<Uuid> = taken.iter().map(|pending| pending.message).collect();
+    if messages.is_empty() {
+        return Ok(messages);
     }
     let ids: Vec<i64> = taken.iter().map(|pending| pending.id).collect();
     // By venue, so that two writers would lock venues in the same order.
@@ -71,7 +71,7 @@ pub(in crate::fleet) async fn write_batch(app: &App, cause: &Cause) -> DbResult<
         );
     }
     tell(app, epoch, &listening, written).await;
-    Ok(count)
+    Ok(messages)
 }
 
 async fn write_share(
@@ -118,11 +118,11 @@ async fn tell(app: &App, epoch: Epoch, listening: &[(VenueId, NodeId)], written:
     }
 }
 
-/// Settles the outbox rows of all messages that the feed holds wholly. Safe to repeat: a crash
-/// after any statement only makes the next run do it again.
-pub(in crate::fleet) async fn settle(app: &App) -> DbResult<()> {
+/// Settles the outbox rows of those of these messages, or of all, that the feed holds wholly. Safe to
+/// repeat: a crash after any statement only makes the next run do it again.
+pub(in crate::fleet) async fn settle(app: &App, among: Option<&BTreeSet<Uuid>>) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
-    let done = pending::to_settle(&mut conn).await?;
+    let done = pending::to_settle(&mut conn, among).await?;
     for (source, messages) in done {
         if let Some(context) = FEEDING.into_iter().find(|context| *context == source) {
             let mut theirs = app.db.read(context).await?;

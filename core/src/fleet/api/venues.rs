@@ -125,7 +125,7 @@ pub(in crate::fleet) async fn state(
         message: app.clock.new_id(),
         source: NAME,
     };
-    pending::add(tx, origin, entries).await?;
+    pending::add(tx, &[(origin, entries.to_vec())]).await?;
     tx.wake(app.jobs.wake(NAME, consumers::WRITER));
     Ok(())
 }

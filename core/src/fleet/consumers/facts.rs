@@ -1,6 +1,8 @@
 //! What the other contexts' events say to the venues' feeds. Each is noted with its message; the
 //! writer writes the entries and settles the publisher's outbox.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_protocol::ids::VenueId;
@@ -15,7 +17,7 @@ use crate::event_management::events::{PerformanceCancelled, PerformanceScheduled
 use crate::failure::Failure;
 use crate::fleet::model::alarm::Alarm;
 use crate::fleet::model::facts;
-use crate::fleet::store::pending::{self, Origin};
+use crate::fleet::store::pending::{self, Origin, Said};
 use crate::fleet::store::{batches, comparisons, conflicts, feed, nodes, venues};
 use crate::fleet::{NAME, api};
 use crate::inventory::events::{VenueCreated, VenueFacts, VenueUpdated};
@@ -82,52 +84,54 @@ pub(super) async fn on_performance_cancelled(
     Ok(note(app, tx, origin, vec![(event.data.venue_id, entry)]).await?)
 }
 
-pub(super) async fn on_ticket_issued(
+pub(super) async fn on_tickets_issued(
     app: &App,
     tx: &mut Tx,
-    event: Received<TicketIssued>,
+    events: Vec<Received<TicketIssued>>,
 ) -> Result<(), Failure> {
-    let origin = Origin {
-        message: event.id,
-        source: TICKETING,
-    };
-    Ok(note(app, tx, origin, tickets(&event.data.tickets)).await?)
+    let said = said(&events, |issued| &issued.tickets);
+    Ok(note_all(app, tx, said).await?)
 }
 
-pub(super) async fn on_ticket_revoked(
+pub(super) async fn on_tickets_revoked(
     app: &App,
     tx: &mut Tx,
-    event: Received<TicketRevoked>,
+    events: Vec<Received<TicketRevoked>>,
 ) -> Result<(), Failure> {
-    let origin = Origin {
-        message: event.id,
-        source: TICKETING,
-    };
-    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+    let said = said(&events, |revoked| std::slice::from_ref(&revoked.ticket));
+    Ok(note_all(app, tx, said).await?)
 }
 
-pub(super) async fn on_ticket_checked_in(
+pub(super) async fn on_tickets_checked_in(
     app: &App,
     tx: &mut Tx,
-    event: Received<TicketCheckedIn>,
+    events: Vec<Received<TicketCheckedIn>>,
 ) -> Result<(), Failure> {
-    let origin = Origin {
-        message: event.id,
-        source: TICKETING,
-    };
-    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+    let said = said(&events, |checked_in| {
+        std::slice::from_ref(&checked_in.ticket)
+    });
+    Ok(note_all(app, tx, said).await?)
 }
 
-pub(super) async fn on_ticket_check_in_changed(
+pub(super) async fn on_check_ins_changed(
     app: &App,
     tx: &mut Tx,
-    event: Received<TicketCheckInChanged>,
+    events: Vec<Received<TicketCheckInChanged>>,
 ) -> Result<(), Failure> {
-    let origin = Origin {
-        message: event.id,
-        source: TICKETING,
-    };
-    Ok(note(app, tx, origin, tickets(&[event.data.ticket])).await?)
+    let said = said(&events, |changed| std::slice::from_ref(&changed.ticket));
+    Ok(note_all(app, tx, said).await?)
+}
+
+/// What messages of ticketing say of tickets.
+fn said<E>(events: &[Received<E>], tickets_of: fn(&E) -> &[TicketFacts]) -> Vec<Said> {
+    let said = events.iter().map(|event| {
+        let origin = Origin {
+            message: event.id,
+            source: TICKETING,
+        };
+        (origin, tickets(tickets_of(&event.data)))
+    });
+    said.collect()
 }
 
 /// The set goes to every venue. What it holds was signed by the root: fleet passes it on unread.
@@ -258,24 +262,23 @@ fn tickets(facts: &[TicketFacts]) -> Vec<(VenueId, FeedEntry)> {
         .collect()
 }
 
-/// Notes a message's statements, or that it made none, and wakes the writer.
 async fn note(
     app: &App,
     tx: &mut Tx,
     origin: Origin,
     entries: Vec<(VenueId, FeedEntry)>,
 ) -> DbResult<()> {
-    let mut venues: Vec<VenueId> = entries.iter().map(|(venue, _)| *venue).collect();
-    venues.sort_unstable();
-    venues.dedup();
+    note_all(app, tx, vec![(origin, entries)]).await
+}
+
+/// Notes messages' statements, or that they made none, and wakes the writer.
+async fn note_all(app: &App, tx: &mut Tx, said: Vec<Said>) -> DbResult<()> {
+    let entries = said.iter().flat_map(|(_, entries)| entries);
+    let venues: BTreeSet<VenueId> = entries.map(|(venue, _)| *venue).collect();
     for venue in venues {
         api::venues::ensure(app, tx, venue).await?;
     }
-    if entries.is_empty() {
-        pending::add_nothing(tx, origin).await?;
-    } else {
-        pending::add(tx, origin, &entries).await?;
-    }
+    pending::add(tx, &said).await?;
     tx.wake(app.jobs.wake(NAME, WRITER));
     Ok(())
 }

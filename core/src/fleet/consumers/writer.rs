@@ -1,5 +1,6 @@
 //! What time makes fleet do: write the feed, pass the key set on, compact.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -33,17 +34,22 @@ const TRUTH_MAY_STAND: Duration = Duration::from_secs(60);
 /// Writes everything that waits. One process at a time runs it.
 pub(super) async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut idle = 0;
-    // An earlier run may have left something.
-    let mut unsettled = true;
+    // The first settling is of all: an earlier run may have left something.
+    let mut all = true;
+    let mut unsettled = BTreeSet::new();
     let mut settled = app.clock.instant();
     while idle <= PATIENCE {
-        let busy = writing::write_batch(app, cause).await? > 0;
+        let written = writing::write_batch(app, cause).await?;
+        let busy = !written.is_empty();
+        unsettled.extend(written);
         if busy {
-            (idle, unsettled) = (0, true);
+            idle = 0;
         }
-        if unsettled && (!busy || settled.elapsed() >= SETTLE_EVERY) {
-            writing::settle(app).await?;
-            (settled, unsettled) = (app.clock.instant(), false);
+        let due = !busy || settled.elapsed() >= SETTLE_EVERY;
+        if due && (all || !unsettled.is_empty()) {
+            writing::settle(app, (!all).then_some(&unsettled)).await?;
+            all = false;
+            (settled, unsettled) = (app.clock.instant(), BTreeSet::new());
         }
         idle += 1;
         if idle <= PATIENCE {

@@ -1,6 +1,6 @@
 //! What the feed doesn't hold yet, and what has to be settled when it does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::FeedEntry;
@@ -21,6 +21,7 @@ pub(in crate::fleet) struct Origin {
 #[derive(Clone, Debug)]
 pub(in crate::fleet) struct Pending {
     pub(in crate::fleet) id: i64,
+    pub(in crate::fleet) message: Uuid,
     pub(in crate::fleet) what: Waiting,
     /// It repairs a row: the digest is counted anew from the rows.
     pub(in crate::fleet) recount: bool,
@@ -37,44 +38,62 @@ pub(in crate::fleet) enum Waiting {
     Nothing,
 }
 
-/// Notes statements of one message, in order.
-pub(in crate::fleet) async fn add(
-    conn: &mut PgConnection,
-    origin: Origin,
-    entries: &[(VenueId, FeedEntry)],
-) -> DbResult<()> {
-    let versions = entries.iter().map(|(_, entry)| signed(entry.version));
+/// A message and what it says to venues' feeds, in order.
+pub(in crate::fleet) type Said = (Origin, Vec<(VenueId, FeedEntry)>);
+
+/// Notes what messages say; of one that says nothing, only that it is to be settled.
+pub(in crate::fleet) async fn add(conn: &mut PgConnection, said: &[Said]) -> DbResult<()> {
+    let mut rows = Rows::default();
+    for (origin, entries) in said {
+        for (venue, entry) in entries {
+            rows.push(*origin, Some((*venue, entry)))?;
+        }
+        if entries.is_empty() {
+            rows.push(*origin, None)?;
+        }
+    }
     sqlx::query(
         "insert into feed_pending (message_id, source, venue_id, subject, version, entry)
-         select $1, $2, venue_id, subject, version, entry
-         from unnest($3::uuid[], $4::bytea[], $5::bigint[], $6::bytea[]) with ordinality
-             as row (venue_id, subject, version, entry, place)
+         select message_id, source, venue_id, subject, version, entry
+         from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bigint[], $6::bytea[])
+             with ordinality as row (message_id, source, venue_id, subject, version, entry, place)
          order by place",
     )
-    .bind(origin.message)
-    .bind(origin.source)
-    .bind(
-        entries
-            .iter()
-            .map(|(venue, _)| venue.as_uuid())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        entries
-            .iter()
-            .map(|(_, entry)| super::feed::key(&entry.subject))
-            .collect::<Vec<_>>(),
-    )
-    .bind(versions.collect::<DbResult<Vec<_>>>()?)
-    .bind(
-        entries
-            .iter()
-            .map(|(_, entry)| entry.to_bytes())
-            .collect::<Vec<_>>(),
-    )
+    .bind(rows.messages)
+    .bind(rows.sources)
+    .bind(rows.venues)
+    .bind(rows.subjects)
+    .bind(rows.versions)
+    .bind(rows.entries)
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Columns.
+#[derive(Default)]
+struct Rows {
+    messages: Vec<Uuid>,
+    sources: Vec<&'static str>,
+    venues: Vec<Option<Uuid>>,
+    subjects: Vec<Option<Vec<u8>>>,
+    versions: Vec<Option<i64>>,
+    entries: Vec<Option<Vec<u8>>>,
+}
+
+impl Rows {
+    fn push(&mut self, origin: Origin, entry: Option<(VenueId, &FeedEntry)>) -> DbResult<()> {
+        self.messages.push(origin.message);
+        self.sources.push(origin.source);
+        self.venues.push(entry.map(|(venue, _)| venue.as_uuid()));
+        let entry = entry.map(|(_, entry)| entry);
+        self.subjects
+            .push(entry.map(|entry| super::feed::key(&entry.subject)));
+        let version = entry.map(|entry| signed(entry.version)).transpose()?;
+        self.versions.push(version);
+        self.entries.push(entry.map(FeedEntry::to_bytes));
+        Ok(())
+    }
 }
 
 /// The statements of a message are repairs.
@@ -105,31 +124,21 @@ pub(in crate::fleet) async fn add_batch(
     Ok(())
 }
 
-/// Notes a message that says nothing to a venue.
-pub(in crate::fleet) async fn add_nothing(conn: &mut PgConnection, origin: Origin) -> DbResult<()> {
-    sqlx::query("insert into feed_pending (message_id, source) values ($1, $2)")
-        .bind(origin.message)
-        .bind(origin.source)
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 /// Takes the oldest that wait; they are locked to commit, and no other writer sees them.
 pub(in crate::fleet) async fn take(
     conn: &mut PgConnection,
     limit: usize,
 ) -> DbResult<Vec<Pending>> {
-    type Row = (i64, Option<Uuid>, Option<Vec<u8>>, Option<Uuid>, bool);
+    type Row = (i64, Uuid, Option<Uuid>, Option<Vec<u8>>, Option<Uuid>, bool);
     let rows: Vec<Row> = sqlx::query_as(
-        "select pending_id, venue_id, entry, batch_id, recount from feed_pending
+        "select pending_id, message_id, venue_id, entry, batch_id, recount from feed_pending
          where written_at is null order by pending_id limit $1 for update skip locked",
     )
     .bind(i64::try_from(limit).map_err(DbError::impossible_row)?)
     .fetch_all(conn)
     .await?;
     rows.into_iter()
-        .map(|(id, venue, entry, batch, recount)| {
+        .map(|(id, message, venue, entry, batch, recount)| {
             let what = match (venue, entry, batch) {
                 (Some(venue), Some(bytes), None) => Waiting::Entry {
                     venue: VenueId(venue),
@@ -142,7 +151,12 @@ pub(in crate::fleet) async fn take(
                 (None, None, None) => Waiting::Nothing,
                 _ => return Err(DbError::impossible_row("a pending row of no known kind")),
             };
-            Ok(Pending { id, what, recount })
+            Ok(Pending {
+                id,
+                message,
+                what,
+                recount,
+            })
         })
         .collect()
 }
@@ -156,16 +170,26 @@ pub(in crate::fleet) async fn written(conn: &mut PgConnection, ids: &[i64]) -> D
     Ok(())
 }
 
-/// Messages of which nothing waits any more, by the context whose outbox they came from.
+/// Which of these messages, or of all, have nothing that waits any more; by the context whose outbox
+/// they came from.
 pub(in crate::fleet) async fn to_settle(
     conn: &mut PgConnection,
+    among: Option<&BTreeSet<Uuid>>,
 ) -> DbResult<BTreeMap<String, Vec<Uuid>>> {
-    let rows: Vec<(String, Uuid)> = sqlx::query_as(
-        "select source, message_id from feed_pending group by source, message_id
-         having bool_and(written_at is not null)",
-    )
-    .fetch_all(conn)
-    .await?;
+    let select = "select source, message_id from feed_pending";
+    let whole = "group by source, message_id having bool_and(written_at is not null)";
+    let rows: Vec<(String, Uuid)> = match among {
+        Some(messages) => {
+            let messages: Vec<Uuid> = messages.iter().copied().collect();
+            let some = format!("{select} where message_id = any($1) {whole}");
+            let some = sqlx::query_as(sqlx::AssertSqlSafe(some)).bind(messages);
+            some.fetch_all(conn).await?
+        }
+        None => {
+            let all = sqlx::AssertSqlSafe(format!("{select} {whole}"));
+            sqlx::query_as(all).fetch_all(conn).await?
+        }
+    };
     let mut by_source = BTreeMap::<_, Vec<_>>::new();
     for (source, message) in rows {
         by_source.entry(source).or_default().push(message);

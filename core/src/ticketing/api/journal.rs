@@ -101,10 +101,7 @@ async fn write(app: &App, tx: &mut Tx, changes: &Changes) -> DbResult<()> {
     for known in &changes.conflicts {
         store::save_conflict(tx, known, app.clock.now()).await?;
     }
-    for scan in &changes.scans {
-        store::save_scan(tx, scan).await?;
-    }
-    Ok(())
+    store::save_scans(tx, &changes.scans).await
 }
 
 fn tell(

@@ -11,6 +11,8 @@ use eventify_protocol::ids::{NodeId, OrderId, TicketId};
 use eventify_protocol::sync::RowError;
 use eventify_sync::core::admission::ScanIdReused;
 
+pub use admission::Turnstile;
+
 use super::model::{IssueError, Refused};
 use crate::db::DbError;
 use crate::failure::Failure;
@@ -43,6 +45,16 @@ pub(super) enum Error {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Db(#[from] DbError),
+    #[error("the work on it broke off")]
+    Interrupted,
+}
+
+impl Error {
+    /// The database's failure, if that is what it is: others would meet it too.
+    fn lost_database(&self) -> Option<DbError> {
+        let Self::Db(error) = self else { return None };
+        error.is_transient().then(|| error.clone())
+    }
 }
 
 impl From<Error> for Failure {

@@ -28,6 +28,7 @@ impl From<Error> for ApiError {
             Error::ScanIdReused(_) => Self::unprocessable("scan_id_reused", text),
             Error::Row(error) => Self::internal(error),
             Error::Keys(error) => Self::internal(error),
+            Error::Interrupted => Self::internal(error),
             Error::Db(error) => error.into(),
         }
     }

@@ -1,4 +1,6 @@
-//! What an online scan reads and writes, in as few round trips as it can.
+//! What a group of scans reads and writes, in as few round trips as it can.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{CheckInId, GateId, NodeId, PerformanceId, ScanId, TicketId, VenueId};
@@ -10,34 +12,59 @@ use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::entries::{entry, evidence, kind};
+use super::entries::{entry, kind, put_check_ins};
 use super::scans::scan;
 use super::tickets::ticket;
 use super::unsigned;
 use crate::db::{DbError, DbResult, PgConnection, epoch};
 use crate::ticketing::model::{Gate, Node, Scan, Sight, Ticket};
 
-/// Locks a ticket. What was read before is worth nothing.
-pub(in crate::ticketing) async fn lock_ticket(
-    conn: &mut PgConnection,
-    id: TicketId,
-) -> DbResult<()> {
-    sqlx::query("select from tickets where ticket_id = $1 for update")
-        .bind(id.as_uuid())
-        .execute(conn)
-        .await?;
-    Ok(())
+/// What is asked of the tables for a scan.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::ticketing) struct Question {
+    pub(in crate::ticketing) scan: ScanId,
+    pub(in crate::ticketing) ticket: Option<TicketId>,
+    pub(in crate::ticketing) gate: GateId,
+    pub(in crate::ticketing) node: Option<NodeId>,
 }
 
-/// Reads all that a decision needs, and the clock after the lock.
+/// Tickets that a transaction has locked.
+#[derive(Debug)]
+pub(in crate::ticketing) struct Locked(pub(in crate::ticketing) BTreeSet<TicketId>);
+
+/// Locks tickets, in the order of their ids. What was read before is worth nothing. Without
+/// patience those that somebody has locked are left out.
+pub(in crate::ticketing) async fn lock_for_scans(
+    conn: &mut PgConnection,
+    tickets: &[TicketId],
+    patient: bool,
+) -> DbResult<Locked> {
+    let lock = if patient {
+        "select ticket_id from tickets where ticket_id = any($1) order by ticket_id for update"
+    } else {
+        "select ticket_id from tickets where ticket_id = any($1) order by ticket_id
+         for update skip locked"
+    };
+    let ids: Vec<_> = tickets.iter().map(|id| id.as_uuid()).collect();
+    let locked: Vec<Uuid> = sqlx::query_scalar(lock).bind(ids).fetch_all(conn).await?;
+    Ok(Locked(locked.into_iter().map(TicketId).collect()))
+}
+
+/// Reads all that decisions need, and the clock after the locks; in the order of the questions.
 pub(in crate::ticketing) async fn look(
     conn: &mut PgConnection,
-    scan_id: ScanId,
-    ticket_id: Option<TicketId>,
-    gate_id: GateId,
-    node_id: Option<NodeId>,
-) -> DbResult<Sight> {
-    let row = sqlx::query(AssertSqlSafe(format!(
+    questions: &[Question],
+) -> DbResult<Vec<Sight>> {
+    let column = |of: fn(&Question) -> Uuid| questions.iter().map(of).collect::<Vec<_>>();
+    let tickets: Vec<_> = questions
+        .iter()
+        .map(|question| question.ticket.map(TicketId::as_uuid))
+        .collect();
+    let nodes: Vec<_> = questions
+        .iter()
+        .map(|question| question.node.map(NodeId::as_uuid))
+        .collect();
+    let rows = sqlx::query(AssertSqlSafe(format!(
         "select clock_timestamp() as now, {epoch}, (select max(version) from key_sets) as keys,
              node.venue_id as n_venue_id, node.gates as n_gates, node.revoked as n_revoked,
              gate.venue_id as g_venue_id, gate.name as g_name,
@@ -57,25 +84,34 @@ pub(in crate::ticketing) async fn look(
              entry.scan_id, entry.gate_id, entry.node_id, entry.earliest, entry.latest,
              entry.evidence, entry.journal_incarnation, entry.journal_seq,
              coalesce(entry.order_unknown, false) as order_unknown, ticket.*
-         from (select 1) as one
-             left join nodes as node on node.node_id = $4
-             left join gates as gate on gate.gate_id = $3
-             left join scans as scan on scan.scan_id = $1
-             left join tickets as ticket on ticket.ticket_id = $2
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) with ordinality
+                 as asked (scan_id, ticket_id, gate_id, node_id, place)
+             left join nodes as node on node.node_id = asked.node_id
+             left join gates as gate on gate.gate_id = asked.gate_id
+             left join scans as scan on scan.scan_id = asked.scan_id
+             left join tickets as ticket on ticket.ticket_id = asked.ticket_id
              left join checkins as entry
                  on entry.ticket_id = ticket.ticket_id and entry.passage = ticket.passage
              left join checkin_conflicts as other on other.ticket_id = ticket.ticket_id
-                 and other.passage = ticket.passage and other.scan_id = $1",
+                 and other.passage = ticket.passage and other.scan_id = asked.scan_id
+         order by asked.place",
         epoch = epoch::COLUMNS,
     )))
-    .bind(scan_id.as_uuid())
-    .bind(ticket_id.map(TicketId::as_uuid))
-    .bind(gate_id.as_uuid())
-    .bind(node_id.map(NodeId::as_uuid))
-    .fetch_one(conn)
+    .bind(column(|question| question.scan.as_uuid()))
+    .bind(tickets)
+    .bind(column(|question| question.gate.as_uuid()))
+    .bind(nodes)
+    .fetch_all(conn)
     .await?;
+    if rows.len() != questions.len() {
+        return Err(DbError::impossible_row("a scan with two rows"));
+    }
+    rows.iter().map(sight).collect()
+}
+
+fn sight(row: &PgRow) -> DbResult<Sight> {
     let found = row.try_get::<Option<Uuid>, _>("ticket_id")?.is_some();
-    let conflict = match entry(&row, "o_")? {
+    let conflict = match entry(row, "o_")? {
         Some(entry) => Some(Conflict {
             entry,
             kind: kind(row.try_get("o_kind")?)?,
@@ -84,15 +120,15 @@ pub(in crate::ticketing) async fn look(
     };
     Ok(Sight {
         now: CoreTime::from(row.try_get::<DateTime<Utc>, _>("now")?),
-        epoch: epoch::read(&row)?,
+        epoch: epoch::read(row)?,
         keys: row
             .try_get::<Option<i64>, _>("keys")?
             .map(unsigned)
             .transpose()?,
-        node: node(&row)?,
-        gate: gate(&row)?,
-        scan: scan(&row, "s_")?,
-        ticket: if found { Some(ticket(&row)?) } else { None },
+        node: node(row)?,
+        gate: gate(row)?,
+        scan: scan(row, "s_")?,
+        ticket: if found { Some(ticket(row)?) } else { None },
         conflict,
     })
 }
@@ -129,86 +165,97 @@ fn gate(row: &PgRow) -> DbResult<Option<Gate>> {
     }))
 }
 
-/// Notes the core's own verdict of a scan; false if the id is in use for something else.
-pub(in crate::ticketing) async fn note_verdict(
+/// Notes the core's own verdicts of scans, with the check-ins and the tickets of those that admit.
+/// Answers which scans were noted: not one whose id is in use for something else.
+pub(in crate::ticketing) async fn note(
     conn: &mut PgConnection,
-    scan: &Scan,
-) -> DbResult<bool> {
-    let noted = sqlx::query(
+    scans: &[&Scan],
+    admissions: &[(CheckInId, &Ticket)],
+) -> DbResult<BTreeSet<ScanId>> {
+    let noted = note_verdicts(conn, scans).await?;
+    if !admissions.is_empty() {
+        note_admissions(conn, admissions).await?;
+    }
+    Ok(noted)
+}
+
+async fn note_verdicts(conn: &mut PgConnection, scans: &[&Scan]) -> DbResult<BTreeSet<ScanId>> {
+    let ids = |of: fn(&Scan) -> Uuid| scans.iter().map(|scan| of(scan)).collect::<Vec<_>>();
+    let perhaps = |of: fn(&Scan) -> Option<Uuid>| scans.iter().map(|scan| of(scan)).collect();
+    let (tickets, nodes): (Vec<_>, Vec<_>) = (
+        perhaps(|scan| scan.ticket.map(TicketId::as_uuid)),
+        perhaps(|scan| scan.node.map(NodeId::as_uuid)),
+    );
+    let hashes: Vec<_> = scans.iter().map(|scan| &scan.record.token.0[..]).collect();
+    let devices: Vec<_> = scans.iter().map(|scan| scan.device.as_deref()).collect();
+    let verdicts: Vec<_> = scans
+        .iter()
+        .map(|scan| scan.record.own.as_ref().map(Json))
+        .collect();
+    let times: Vec<_> = scans.iter().map(|scan| scan.own_at).collect();
+    let noted: Vec<Uuid> = sqlx::query_scalar(
         "insert into scans as held (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id,
              device_id, own_verdict, own_at, decided_by, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'core', $9)
+         select scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id, own_verdict,
+             own_at, 'core', own_at
+         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::uuid[],
+             $7::text[], $8::jsonb[], $9::timestamptz[])
+             as new (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id,
+             own_verdict, own_at)
+         order by scan_id
          on conflict (scan_id) do update set own_verdict = excluded.own_verdict,
              own_at = excluded.own_at, ticket_id = coalesce(held.ticket_id, excluded.ticket_id)
          where (held.scanner_id, held.gate_id, held.token_hash)
-             = (excluded.scanner_id, excluded.gate_id, excluded.token_hash)",
+             = (excluded.scanner_id, excluded.gate_id, excluded.token_hash)
+         returning scan_id",
     )
-    .bind(scan.id.as_uuid())
-    .bind(scan.record.scanner.as_uuid())
-    .bind(scan.record.gate.as_uuid())
-    .bind(scan.record.token.0.as_slice())
-    .bind(scan.ticket.map(TicketId::as_uuid))
-    .bind(scan.node.map(NodeId::as_uuid))
-    .bind(&scan.device)
-    .bind(scan.record.own.as_ref().map(Json))
-    .bind(scan.own_at)
-    .execute(conn)
+    .bind(ids(|scan| scan.id.as_uuid()))
+    .bind(ids(|scan| scan.record.scanner.as_uuid()))
+    .bind(ids(|scan| scan.record.gate.as_uuid()))
+    .bind(hashes)
+    .bind(tickets)
+    .bind(nodes)
+    .bind(devices)
+    .bind(verdicts)
+    .bind(times)
+    .fetch_all(conn)
     .await?;
-    Ok(noted.rows_affected() == 1)
+    Ok(noted.into_iter().map(ScanId).collect())
 }
 
-/// The same for an admission, with its check-in and the ticket, in one statement.
-pub(in crate::ticketing) async fn note_admission(
+async fn note_admissions(
     conn: &mut PgConnection,
-    scan: &Scan,
-    id: CheckInId,
-    ticket: &Ticket,
-) -> DbResult<bool> {
-    let Some(check_in) = &ticket.check_in else {
-        return Err(DbError::impossible_row("an admission without a check-in"));
-    };
-    let (evidence, _, _) = evidence(check_in)?;
-    let noted = sqlx::query_scalar::<_, i64>(
-        "with noted as (
-             insert into scans as held (scan_id, scanner_id, gate_id, token_hash, ticket_id,
-                 node_id, device_id, own_verdict, own_at, decided_by, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'core', $9)
-             on conflict (scan_id) do update set own_verdict = excluded.own_verdict,
-                 own_at = excluded.own_at, ticket_id = coalesce(held.ticket_id, excluded.ticket_id)
-             where (held.scanner_id, held.gate_id, held.token_hash)
-                 = (excluded.scanner_id, excluded.gate_id, excluded.token_hash)
-             returning 1),
-         entered as (
-             insert into checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id,
-                 earliest, latest, evidence)
-             values ($10, $5, $11, $1, $3, $6, $12, $13, $14)
-             on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
-                 gate_id = excluded.gate_id, node_id = excluded.node_id,
-                 earliest = excluded.earliest, latest = excluded.latest,
-                 evidence = excluded.evidence, journal_incarnation = null, journal_seq = null,
-                 order_unknown = excluded.order_unknown),
-         changed as (
-             update tickets set status = $15, version = $16, updated_at = $9
-             where ticket_id = $5)
-         select count(*) from noted",
+    admissions: &[(CheckInId, &Ticket)],
+) -> DbResult<()> {
+    let used = admissions
+        .iter()
+        .map(|(id, ticket)| Some((*id, *ticket, ticket.check_in.as_ref()?)))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| DbError::impossible_row("an admission without a check-in"))?;
+    put_check_ins(conn, &used).await?;
+    let tickets = admissions.iter().map(|(_, ticket)| *ticket);
+    sqlx::query(
+        "update tickets as held
+         set status = new.status, version = new.version, updated_at = new.updated_at
+         from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[])
+             as new (ticket_id, status, version, updated_at)
+         where held.ticket_id = new.ticket_id",
     )
-    .bind(scan.id.as_uuid())
-    .bind(scan.record.scanner.as_uuid())
-    .bind(scan.record.gate.as_uuid())
-    .bind(scan.record.token.0.as_slice())
-    .bind(ticket.id.as_uuid())
-    .bind(scan.node.map(NodeId::as_uuid))
-    .bind(&scan.device)
-    .bind(scan.record.own.as_ref().map(Json))
-    .bind(scan.own_at)
-    .bind(id.as_uuid())
-    .bind(ticket.passage)
-    .bind(check_in.at.earliest.0)
-    .bind(check_in.at.latest.0)
-    .bind(evidence)
-    .bind(ticket.status().name())
-    .bind(ticket.version)
-    .fetch_one(conn)
+    .bind(
+        tickets
+            .clone()
+            .map(|it| it.id.as_uuid())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        tickets
+            .clone()
+            .map(|it| it.status().name())
+            .collect::<Vec<_>>(),
+    )
+    .bind(tickets.clone().map(|it| it.version).collect::<Vec<_>>())
+    .bind(tickets.map(|it| it.updated_at).collect::<Vec<_>>())
+    .execute(conn)
     .await?;
-    Ok(noted == 1)
+    Ok(())
 }

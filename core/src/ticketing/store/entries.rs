@@ -80,50 +80,80 @@ pub(in crate::ticketing) async fn save_check_ins(
     tickets: &[Ticket],
     mut id: impl FnMut() -> CheckInId,
 ) -> DbResult<()> {
-    for ticket in tickets {
-        match &ticket.check_in {
-            None => {
-                sqlx::query("delete from checkins where ticket_id = $1 and passage = $2")
-                    .bind(ticket.id.as_uuid())
-                    .bind(ticket.passage)
-                    .execute(&mut *conn)
-                    .await?;
-            }
-            Some(check_in) => save_check_in(conn, id(), ticket, check_in).await?,
-        }
+    let (used, free): (Vec<&Ticket>, Vec<&Ticket>) =
+        tickets.iter().partition(|ticket| ticket.check_in.is_some());
+    if !free.is_empty() {
+        sqlx::query(
+            "delete from checkins
+             using unnest($1::uuid[], $2::int[]) as free (ticket_id, passage)
+             where checkins.ticket_id = free.ticket_id and checkins.passage = free.passage",
+        )
+        .bind(free.iter().map(|it| it.id.as_uuid()).collect::<Vec<_>>())
+        .bind(free.iter().map(|it| it.passage).collect::<Vec<_>>())
+        .execute(&mut *conn)
+        .await?;
     }
-    Ok(())
+    let used: Vec<(CheckInId, &Ticket, &CheckIn)> = used
+        .into_iter()
+        .filter_map(|ticket| Some((id(), ticket, ticket.check_in.as_ref()?)))
+        .collect();
+    if used.is_empty() {
+        return Ok(());
+    }
+    put_check_ins(conn, &used).await
 }
 
-async fn save_check_in(
+/// Puts check-ins in the place of those that the tickets had.
+pub(super) async fn put_check_ins(
     conn: &mut PgConnection,
-    id: CheckInId,
-    ticket: &Ticket,
-    check_in: &CheckIn,
+    used: &[(CheckInId, &Ticket, &CheckIn)],
 ) -> DbResult<()> {
-    let (evidence, incarnation, seq) = evidence(check_in)?;
+    let mut evidences = (Vec::new(), Vec::new(), Vec::new());
+    for (_, _, entry) in used {
+        let (evidence, incarnation, seq) = evidence(entry)?;
+        evidences.0.push(evidence);
+        evidences.1.push(incarnation);
+        evidences.2.push(seq);
+    }
+    let tickets = used.iter().map(|(_, ticket, _)| *ticket);
+    let key = |of: fn(&CheckIn) -> Uuid| used.iter().map(|it| of(it.2)).collect::<Vec<_>>();
+    let time = |of: fn(&CheckIn) -> i64| used.iter().map(|it| of(it.2)).collect::<Vec<_>>();
+    let nodes: Vec<_> = used
+        .iter()
+        .map(|(_, _, entry)| entry.node.map(NodeId::as_uuid))
+        .collect();
     sqlx::query(
         "insert into checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id, earliest,
              latest, evidence, journal_incarnation, journal_seq, order_unknown)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::uuid[],
+             $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::bigint[], $12::bool[])
          on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
              gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
              latest = excluded.latest, evidence = excluded.evidence,
              journal_incarnation = excluded.journal_incarnation,
              journal_seq = excluded.journal_seq, order_unknown = excluded.order_unknown",
     )
-    .bind(id.as_uuid())
-    .bind(ticket.id.as_uuid())
-    .bind(ticket.passage)
-    .bind(check_in.scan.as_uuid())
-    .bind(check_in.gate.as_uuid())
-    .bind(check_in.node.map(NodeId::as_uuid))
-    .bind(check_in.at.earliest.0)
-    .bind(check_in.at.latest.0)
-    .bind(evidence)
-    .bind(incarnation)
-    .bind(seq)
-    .bind(ticket.order_unknown)
+    .bind(
+        used.iter()
+            .map(|(id, _, _)| id.as_uuid())
+            .collect::<Vec<_>>(),
+    )
+    .bind(
+        tickets
+            .clone()
+            .map(|it| it.id.as_uuid())
+            .collect::<Vec<_>>(),
+    )
+    .bind(tickets.clone().map(|it| it.passage).collect::<Vec<_>>())
+    .bind(key(|entry| entry.scan.as_uuid()))
+    .bind(key(|entry| entry.gate.as_uuid()))
+    .bind(nodes)
+    .bind(time(|entry| entry.at.earliest.0))
+    .bind(time(|entry| entry.at.latest.0))
+    .bind(evidences.0)
+    .bind(evidences.1)
+    .bind(evidences.2)
+    .bind(tickets.map(|it| it.order_unknown).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())

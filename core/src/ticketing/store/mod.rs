@@ -11,14 +11,14 @@ mod scans;
 mod statements;
 mod tickets;
 
-pub(super) use admission::{lock_ticket, look, note_admission, note_verdict};
+pub(super) use admission::{Locked, Question, lock_for_scans, look, note};
 pub(super) use entries::{conflicts, drop_conflicts, save_check_ins, save_conflict};
 pub(super) use gates::{assign, assigned, is_assigned, note_gate, note_node, unassign};
 pub(super) use journals::{applied, keep_batch, lock_journal, take_batch};
 pub(super) use keys::{add_key_set, lock_key_sets, newest_key_set};
 pub(super) use orders::{Order, add_order, close_order, end_order, lock_order, overdue_orders};
 pub(super) use performances::{organiser_of_event, performances, schedule};
-pub(super) use scans::{save_scan, scans};
+pub(super) use scans::{save_scans, scans};
 pub(super) use statements::{Schedule, clock, note_statement, tickets_in, venues_due};
 pub(super) use tickets::{
     add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, tickets_of_order,

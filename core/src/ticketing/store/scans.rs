@@ -76,15 +76,37 @@ pub(super) fn scan(row: &PgRow, prefix: &str) -> DbResult<Option<Scan>> {
     }))
 }
 
-/// Writes what is known of a scan.
-pub(in crate::ticketing) async fn save_scan(conn: &mut PgConnection, scan: &Scan) -> DbResult<()> {
-    let shown = scan.record.shown.as_ref();
-    let seq = shown
-        .map(|shown| i64::try_from(shown.place.seq))
-        .transpose();
+/// Writes what is known of scans.
+pub(in crate::ticketing) async fn save_scans(
+    conn: &mut PgConnection,
+    scans: &[Scan],
+) -> DbResult<()> {
+    let ids = |of: fn(&Scan) -> Uuid| scans.iter().map(of).collect::<Vec<_>>();
+    let perhaps = |of: fn(&Scan) -> Option<Uuid>| scans.iter().map(of).collect::<Vec<_>>();
+    let verdicts = |of: for<'a> fn(&'a Scan) -> Option<&'a Verdict>| {
+        scans
+            .iter()
+            .map(|scan| of(scan).map(Json))
+            .collect::<Vec<_>>()
+    };
+    let hashes: Vec<_> = scans.iter().map(|scan| &scan.record.token.0[..]).collect();
+    let devices: Vec<_> = scans.iter().map(|scan| scan.device.as_deref()).collect();
+    let deciders: Vec<_> = scans.iter().map(|scan| decider(scan.decided_by)).collect();
+    let seqs = scans
+        .iter()
+        .map(|scan| scan.record.shown.as_ref().map(|shown| shown.place.seq))
+        .map(|seq| seq.map(i64::try_from).transpose())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(DbError::impossible_row)?;
+    let points = |of: fn(&(i64, CoreTime)) -> i64| {
+        let points = scans.iter().map(|scan| scan.point.as_ref().map(of));
+        points.collect::<Vec<_>>()
+    };
     sqlx::query(AssertSqlSafe(format!(
         "insert into scans ({COLUMNS})
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+         select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[],
+             $6::uuid[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::jsonb[], $11::uuid[],
+             $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::timestamptz[])
          on conflict (scan_id) do update set ticket_id = excluded.ticket_id,
              node_id = excluded.node_id, own_verdict = excluded.own_verdict,
              own_at = excluded.own_at, shown_verdict = excluded.shown_verdict,
@@ -92,28 +114,34 @@ pub(in crate::ticketing) async fn save_scan(conn: &mut PgConnection, scan: &Scan
              decided_by = excluded.decided_by, sync_position = excluded.sync_position,
              sync_truth = excluded.sync_truth"
     )))
-    .bind(scan.id.as_uuid())
-    .bind(scan.record.scanner.as_uuid())
-    .bind(scan.record.gate.as_uuid())
-    .bind(scan.record.token.0.as_slice())
-    .bind(scan.ticket.map(TicketId::as_uuid))
-    .bind(scan.node.map(NodeId::as_uuid))
-    .bind(&scan.device)
-    .bind(scan.record.own.as_ref().map(Json))
-    .bind(scan.own_at)
-    .bind(shown.map(|shown| Json(&shown.verdict)))
-    .bind(shown.map(|shown| shown.place.incarnation.as_uuid()))
-    .bind(seq.map_err(DbError::impossible_row)?)
-    .bind(match scan.decided_by {
-        DecidedBy::Core => "core",
-        DecidedBy::Edge => "edge",
-    })
-    .bind(scan.point.map(|(position, _)| position))
-    .bind(scan.point.map(|(_, truth)| truth.0))
-    .bind(scan.created_at)
+    .bind(ids(|scan| scan.id.as_uuid()))
+    .bind(ids(|scan| scan.record.scanner.as_uuid()))
+    .bind(ids(|scan| scan.record.gate.as_uuid()))
+    .bind(hashes)
+    .bind(perhaps(|scan| scan.ticket.map(TicketId::as_uuid)))
+    .bind(perhaps(|scan| scan.node.map(NodeId::as_uuid)))
+    .bind(devices)
+    .bind(verdicts(|scan| scan.record.own.as_ref()))
+    .bind(scans.iter().map(|scan| scan.own_at).collect::<Vec<_>>())
+    .bind(verdicts(|scan| Some(&scan.record.shown.as_ref()?.verdict)))
+    .bind(perhaps(|scan| {
+        Some(scan.record.shown.as_ref()?.place.incarnation.as_uuid())
+    }))
+    .bind(seqs)
+    .bind(deciders)
+    .bind(points(|(position, _)| *position))
+    .bind(points(|(_, truth)| truth.0))
+    .bind(scans.iter().map(|scan| scan.created_at).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn decider(by: DecidedBy) -> &'static str {
+    match by {
+        DecidedBy::Core => "core",
+        DecidedBy::Edge => "edge",
+    }
 }
 
 pub(in crate::ticketing) async fn scans(

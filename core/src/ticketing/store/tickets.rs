@@ -95,42 +95,62 @@ pub(in crate::ticketing) async fn add_tickets(
     conn: &mut PgConnection,
     tickets: &[Ticket],
 ) -> DbResult<()> {
-    for ticket in tickets {
-        sqlx::query(
-            "insert into tickets (ticket_id, order_id, line, unit, customer_id, performance_id,
-                 venue_id, seat_id, seat_label, bucket_id, zone, price_category, currency,
-                 unit_amount, hold_id, status, passage, revision, qr_payload, token_hash,
-                 not_before, expiry, created_at, updated_at, version)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                 $18, $19, $20, $21, $22, $23, $23, $24)",
-        )
-        .bind(ticket.id.as_uuid())
-        .bind(ticket.order_id.as_uuid())
-        .bind(ticket.line)
-        .bind(ticket.unit)
-        .bind(ticket.customer_id.as_uuid())
-        .bind(ticket.performance_id.as_uuid())
-        .bind(ticket.venue_id.as_uuid())
-        .bind(ticket.seat_id.map(SeatId::as_uuid))
-        .bind(&ticket.seat_label)
-        .bind(ticket.bucket_id.map(BucketId::as_uuid))
-        .bind(&ticket.zone)
-        .bind(ticket.category.as_str())
-        .bind(ticket.unit_price.currency().code())
-        .bind(ticket.unit_price.to_decimal())
-        .bind(ticket.hold_id.as_uuid())
-        .bind(ticket.status().name())
-        .bind(ticket.passage)
-        .bind(revision(ticket)?)
-        .bind(&ticket.token)
-        .bind(ticket.token_hash.as_bytes().as_slice())
-        .bind(ticket.not_before)
-        .bind(ticket.expiry)
-        .bind(ticket.created_at)
-        .bind(ticket.version)
-        .execute(&mut *conn)
-        .await?;
-    }
+    let id = |of: fn(&Ticket) -> Uuid| tickets.iter().map(of).collect::<Vec<_>>();
+    let number = |of: fn(&Ticket) -> i32| tickets.iter().map(of).collect::<Vec<_>>();
+    let text = |of: fn(&Ticket) -> &str| tickets.iter().map(of).collect::<Vec<_>>();
+    let perhaps = |of: fn(&Ticket) -> Option<&str>| tickets.iter().map(of).collect::<Vec<_>>();
+    let second = |of: fn(&Ticket) -> i64| tickets.iter().map(of).collect::<Vec<_>>();
+    let place = |of: fn(&Ticket) -> Option<Uuid>| tickets.iter().map(of).collect::<Vec<_>>();
+    let hashes: Vec<_> = tickets
+        .iter()
+        .map(|it| &it.token_hash.as_bytes()[..])
+        .collect();
+    let amounts: Vec<_> = tickets
+        .iter()
+        .map(|it| it.unit_price.to_decimal())
+        .collect();
+    sqlx::query(
+        "insert into tickets (ticket_id, order_id, line, unit, customer_id, performance_id,
+             venue_id, seat_id, seat_label, bucket_id, zone, price_category, currency,
+             unit_amount, hold_id, status, passage, revision, qr_payload, token_hash,
+             not_before, expiry, created_at, updated_at, version)
+         select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::uuid[], $6::uuid[],
+             $7::uuid[], $8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[],
+             $14::numeric[], $15::uuid[], $16::text[], $17::int[], $18::int[], $19::text[],
+             $20::bytea[], $21::bigint[], $22::bigint[], $23::timestamptz[], $23::timestamptz[],
+             $24::int[])",
+    )
+    .bind(id(|ticket| ticket.id.as_uuid()))
+    .bind(id(|ticket| ticket.order_id.as_uuid()))
+    .bind(number(|ticket| ticket.line))
+    .bind(number(|ticket| ticket.unit))
+    .bind(id(|ticket| ticket.customer_id.as_uuid()))
+    .bind(id(|ticket| ticket.performance_id.as_uuid()))
+    .bind(id(|ticket| ticket.venue_id.as_uuid()))
+    .bind(place(|ticket| ticket.seat_id.map(SeatId::as_uuid)))
+    .bind(perhaps(|ticket| ticket.seat_label.as_deref()))
+    .bind(place(|ticket| ticket.bucket_id.map(BucketId::as_uuid)))
+    .bind(perhaps(|ticket| ticket.zone.as_deref()))
+    .bind(text(|ticket| ticket.category.as_str()))
+    .bind(text(|ticket| ticket.unit_price.currency().code()))
+    .bind(amounts)
+    .bind(id(|ticket| ticket.hold_id.as_uuid()))
+    .bind(text(|ticket| ticket.status().name()))
+    .bind(number(|ticket| ticket.passage))
+    .bind(tickets.iter().map(revision).collect::<DbResult<Vec<_>>>()?)
+    .bind(text(|ticket| &ticket.token))
+    .bind(hashes)
+    .bind(second(|ticket| ticket.not_before))
+    .bind(second(|ticket| ticket.expiry))
+    .bind(
+        tickets
+            .iter()
+            .map(|ticket| ticket.created_at)
+            .collect::<Vec<_>>(),
+    )
+    .bind(number(|ticket| ticket.version))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

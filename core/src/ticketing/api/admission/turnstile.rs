@@ -1,0 +1,158 @@
+//! Scans that come while a transaction runs share the next one.
+//!
+//! No scan waits for another's ticket: one whose ticket is locked, and the scans of a group that
+//! failed, go apart, each in a transaction of its own.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use eventify_protocol::keys::KeySet;
+use tokio::sync::oneshot;
+
+use super::decide::{self, Fate};
+use super::{Answered, Checked};
+use crate::app::App;
+use crate::group::Line;
+use crate::ticketing::api::Error;
+
+/// Most scans that share a transaction.
+const MAX_GROUP: usize = 64;
+/// Groups at once: while one waits for the disk, the next is on its way.
+const MAX_GROUPS: usize = 2;
+/// Scans that are decided apart at once.
+const MAX_APART: usize = 4;
+
+/// What became of a scan.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Answered(Box<Answered>),
+    /// Its token is to be checked against the key set that is in force.
+    OtherKeys(Arc<KeySet>),
+}
+
+/// Scans that wait for a transaction.
+#[derive(Debug)]
+pub struct Turnstile {
+    together: Line<Waiting>,
+    apart: Line<Waiting>,
+}
+
+impl Default for Turnstile {
+    fn default() -> Self {
+        Self {
+            together: Line::new(MAX_GROUPS),
+            apart: Line::new(MAX_APART),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    scan: Checked,
+    answer: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Together,
+    Apart,
+}
+
+/// Has a scan decided.
+pub(super) async fn pass(app: &App, scan: Checked) -> Result<Outcome, Error> {
+    let (answer, answered) = oneshot::channel();
+    join(app, Kind::Together, Waiting { scan, answer });
+    answered.await.unwrap_or(Err(Error::Interrupted))
+}
+
+/// Appends to a line, and sees to it that somebody works on it. The work goes on when the one who
+/// brought the scan has gone: others may be in the same group.
+fn join(app: &App, kind: Kind, waiting: Waiting) {
+    let line = match kind {
+        Kind::Together => &app.turnstile.together,
+        Kind::Apart => &app.turnstile.apart,
+    };
+    if line.append(waiting) {
+        tokio::spawn(work(app.clone(), kind));
+    }
+}
+
+async fn work(app: App, kind: Kind) {
+    let next = || match kind {
+        Kind::Together => app.turnstile.together.next(gather),
+        Kind::Apart => app.turnstile.apart.next(one),
+    };
+    while let Some(group) = next() {
+        let deciding = tokio::spawn(decide_group(app.clone(), kind, group));
+        if let Err(error) = deciding.await {
+            tracing::error!(%error, "a group of scans broke off");
+        }
+    }
+}
+
+async fn decide_group(app: App, kind: Kind, group: Vec<Waiting>) {
+    let (scans, answers): (Vec<_>, Vec<_>) = group
+        .into_iter()
+        .map(|Waiting { scan, answer }| (scan, answer))
+        .unzip();
+    let decided = decide::decide(&app, &scans, kind == Kind::Apart).await;
+    let failed = decided.as_ref().err();
+    let database = failed.and_then(Error::lost_database);
+    match decided {
+        Ok(fates) => {
+            for ((scan, answer), fate) in scans.into_iter().zip(answers).zip(fates) {
+                match fate {
+                    // Nobody waits for it any more: what was decided stands.
+                    Fate::Decided(outcome) => drop(answer.send(outcome)),
+                    Fate::Apart => join(&app, Kind::Apart, Waiting { scan, answer }),
+                }
+            }
+        }
+        Err(error) if kind == Kind::Apart => {
+            let mut answers = answers.into_iter();
+            answers.next().map(|answer| answer.send(Err(error)));
+        }
+        Err(error) => match database {
+            // Asking again for each of them would only take as long each time.
+            Some(database) => {
+                for answer in answers {
+                    drop(answer.send(Err(database.clone().into())));
+                }
+            }
+            None => {
+                tracing::warn!(%error, scans = scans.len(), "a group of scans is decided apart");
+                for (scan, answer) in scans.into_iter().zip(answers) {
+                    join(&app, Kind::Apart, Waiting { scan, answer });
+                }
+            }
+        },
+    }
+}
+
+/// Takes the first that don't depend on each other: no ticket and no scan id twice. The others stay,
+/// in their order.
+fn gather(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+    let (mut tickets, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    let (mut group, mut left) = (Vec::new(), VecDeque::new());
+    while group.len() < MAX_GROUP
+        && let Some(next) = waiting.pop_front()
+    {
+        let ticket = next.scan.ticket();
+        let alone = ticket.is_none_or(|ticket| tickets.insert(ticket));
+        if alone && ids.insert(next.scan.asked.scan) {
+            group.push(next);
+        } else {
+            // Nobody overtakes it.
+            tickets.extend(ticket);
+            ids.insert(next.scan.asked.scan);
+            left.push_back(next);
+        }
+    }
+    left.append(waiting);
+    *waiting = left;
+    group
+}
+
+fn one(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {
+    waiting.pop_front().into_iter().collect()
+}
