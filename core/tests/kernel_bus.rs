@@ -38,13 +38,22 @@ const ORDERS: &[Migration] = &[Migration {
 const REFUSED: Uuid = Uuid::from_u128(0xdead);
 
 fn contexts() -> Vec<Context> {
+    hearing(Consumers::new().on::<PaymentCaptured, _>(on_payment_captured))
+}
+
+/// The same with an order that takes messages together.
+fn contexts_together() -> Vec<Context> {
+    hearing(Consumers::new().together::<PaymentCaptured, _>(on_payments_captured))
+}
+
+fn hearing(consumers: Consumers) -> Vec<Context> {
     vec![
         Context {
             events: schemas(),
             ..Context::new("payment", &[])
         },
         Context {
-            consumers: Consumers::new().on::<PaymentCaptured, _>(on_payment_captured),
+            consumers,
             ..Context::new("order", ORDERS)
         },
     ]
@@ -69,13 +78,60 @@ async fn on_payment_captured(
     Ok(())
 }
 
+async fn on_payments_captured(
+    app: &App,
+    tx: &mut Tx,
+    events: Vec<Received<PaymentCaptured>>,
+) -> Result<(), Failure> {
+    for event in events {
+        on_payment_captured(app, tx, event).await?;
+    }
+    Ok(())
+}
+
 async fn start(interference: Interference) -> TestApp {
+    start_with(contexts, interference).await
+}
+
+async fn start_together(interference: Interference) -> TestApp {
+    start_with(contexts_together, interference).await
+}
+
+async fn start_with(contexts: fn() -> Vec<Context>, interference: Interference) -> TestApp {
     TestApp::with(TestOptions {
         interference,
         contexts: Some(contexts),
         ..TestOptions::default()
     })
     .await
+}
+
+/// In how many transactions messages had their effect.
+async fn transactions(core: &TestApp) -> i64 {
+    let mut conn = core.app().db.read("order").await.expect("a connection");
+    let conn: &mut PgConnection = &mut conn;
+    sqlx::query_scalar("select count(distinct received_at) from inbox")
+        .fetch_one(conn)
+        .await
+        .expect("the count")
+}
+
+/// Many captures in one commit, so that they come at once.
+async fn capture_at_once(core: &TestApp, orders: impl IntoIterator<Item = Uuid>) {
+    let app = core.app();
+    let mut tx = app
+        .db
+        .begin("payment", &Cause::fresh(&app.clock))
+        .await
+        .expect("a transaction");
+    for order_id in orders {
+        let event = PaymentCaptured {
+            payment_id: app.clock.new_id(),
+            order_id,
+        };
+        tx.publish(app.clock.new_id(), 1, &event);
+    }
+    tx.commit().await.expect("a commit");
 }
 
 async fn capture(core: &TestApp, order_id: Uuid) {
@@ -110,6 +166,45 @@ async fn a_committed_event_has_its_effect_once() {
     }
     core.settle().await;
     assert_eq!(times_paid(&core).await, vec![1; 300]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_come_at_once_share_a_transaction() {
+    let core = start_together(Interference::default()).await;
+    let ids = (0..200).map(|_| core.clock.new_id());
+    capture_at_once(&core, ids).await;
+    core.settle().await;
+    assert_eq!(times_paid(&core).await, vec![1; 200]);
+    let transactions = transactions(&core).await;
+    assert!(transactions <= 100, "{transactions} for 200 messages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_message_spoils_nothing_for_those_that_came_with_it() {
+    let core = start_together(Interference::default()).await;
+    let good = (0..60).map(|_| core.clock.new_id());
+    let all = good.flat_map(|id| [id, REFUSED]);
+    capture_at_once(&core, all).await;
+    let app = core.app();
+    support::until("the bad ones are parked", async || {
+        dead_letters::count(&app.bus, "order").await.unwrap() == 60
+    })
+    .await;
+    assert_eq!(times_paid(&core).await, vec![1; 60]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_together_keep_the_laws_of_one() {
+    for interference in [
+        Interference::deliver_twice(),
+        Interference::fail_each_once(),
+    ] {
+        let core = start_together(interference).await;
+        let ids: Vec<_> = (0..100).map(|_| core.clock.new_id()).collect();
+        capture_at_once(&core, ids).await;
+        core.settle().await;
+        assert_eq!(times_paid(&core).await, vec![1; 100]);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

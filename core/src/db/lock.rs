@@ -25,9 +25,15 @@ impl Elected {
             .expect("the connection is held until the end")
     }
 
-    /// Gives the lock back by ending its session.
+    /// Gives the lock back. The session goes back to its pool: jobs run often, and a new one costs
+    /// more than what most of them do.
     pub async fn resign(mut self) {
-        if let Some(conn) = self.conn.take() {
+        let Some(mut conn) = self.conn.take() else {
+            return;
+        };
+        let unlocked = sqlx::query("select pg_advisory_unlock_all()");
+        if let Err(error) = unlocked.execute(&mut *conn).await {
+            tracing::debug!(%error, "a lock ends with its session");
             let _closed = conn.detach().close().await;
         }
     }

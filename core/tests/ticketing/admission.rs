@@ -77,6 +77,69 @@ async fn of_many_scans_at_two_gates_exactly_one_admits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_ticket_that_somebody_else_has_locked() {
+    let stage = Stage::open().await;
+    let seats = (1..=12).map(|n| stage.seat(&format!("A-{n}"))).collect();
+    let order = stage.pay(seats).await;
+    stage.core.settle().await;
+    let tickets = stage.tickets(order.order_id).await;
+    let mut pulls = Vec::new();
+    for ticket in &tickets {
+        pulls.push(stage.pull(0, &stage.token(*ticket).await));
+    }
+    let (locked, free) = tickets.split_at(4);
+    let db = &stage.core.app().db;
+    let mut other = db.read("ticketing").await.unwrap();
+    sqlx::raw_sql("begin").execute(&mut *other).await.unwrap();
+    sqlx::query("select from tickets where ticket_id = any($1) for update")
+        .bind(locked.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    let mut line = Line::connect(&stage).await;
+    for pull in &pulls {
+        line.send(pull).await;
+    }
+    for pull in &pulls[locked.len()..] {
+        assert_eq!(line.verdict(pull).await, Verdict::Admit);
+    }
+    sqlx::raw_sql("rollback")
+        .execute(&mut *other)
+        .await
+        .unwrap();
+    for pull in &pulls[..locked.len()] {
+        assert_eq!(line.verdict(pull).await, Verdict::Admit);
+    }
+    let told = stage.told("ticket.checked_in").await;
+    assert_eq!(told.len(), locked.len() + free.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_id_used_twice_at_once_spoils_nothing_for_the_others() {
+    let stage = Stage::open().await;
+    let seats = (1..=12).map(|n| stage.seat(&format!("A-{n}"))).collect();
+    let order = stage.pay(seats).await;
+    stage.core.settle().await;
+    let mut pulls = Vec::new();
+    for ticket in stage.tickets(order.order_id).await {
+        pulls.push(stage.pull(0, &stage.token(ticket).await));
+    }
+    let reused = pulls[0].scan;
+    pulls[1].scan = reused;
+    let mut line = Line::connect(&stage).await;
+    for pull in &pulls {
+        line.send(pull).await;
+    }
+    for pull in &pulls[2..] {
+        assert_eq!(line.verdict(pull).await, Verdict::Admit);
+    }
+    // One of the two that share an id; the other one is dropped.
+    assert_eq!(line.verdict(&pulls[0]).await, Verdict::Admit);
+    let told = stage.told("ticket.checked_in").await;
+    assert_eq!(told.len(), pulls.len() - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_that_waited_past_its_deadline_burns_nothing() {
     let stage = Stage::open().await;
     let (ticket, token) = stage.ticket().await;

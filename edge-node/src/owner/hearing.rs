@@ -60,6 +60,7 @@ impl Owner {
                 tickets,
                 reader,
             } => {
+                tracing::info!(code = "replica_ready", tickets, "a new replica serves");
                 self.cache.turn_to(reader, tickets);
                 if let Some(bytes) = replica.small.iter().find_map(store::key_set_of) {
                     self.take_key_set(bytes);

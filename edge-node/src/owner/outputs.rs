@@ -104,10 +104,18 @@ impl Owner {
                     hash,
                     digest_key,
                 };
+                let (position, chunks) = (position.0, chunks);
+                tracing::info!(
+                    code = "snapshot_begun",
+                    position,
+                    chunks,
+                    "a replica is fetched"
+                );
                 self.cache.replica.begin_snapshot(plan);
             }
             Output::StoreChunk(chunk) => self.cache.replica.store_chunk(chunk),
             Output::FinishSnapshot { snapshot } => {
+                tracing::info!(code = "snapshot_fetched", "the replica is built");
                 self.cache.expect_notice();
                 self.cache.replica.finish_snapshot(snapshot);
             }

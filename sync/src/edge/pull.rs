@@ -1,6 +1,6 @@
 //! Greeting the core, and pulling a snapshot chunk by chunk (`ADMISSION` 5.3, 5.4).
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -183,6 +183,8 @@ pub(super) struct Target {
 pub(super) struct Pulling {
     target: Target,
     next: u32,
+    /// Chunks that came before their turn: the core answers two questions at the same time.
+    early: BTreeMap<u32, Chunk>,
     /// All chunks below are asked for.
     asked: u32,
     /// How many may be asked for and not here: fewer where they come slowly.
@@ -220,6 +222,7 @@ impl Pulling {
         let mut pulling = Self {
             target,
             next,
+            early: BTreeMap::new(),
             asked: next,
             window: WINDOW,
             progress: now.boottime,
@@ -267,19 +270,24 @@ impl Pulling {
         self.ask(out);
     }
 
-    /// Takes a chunk if it is the next one.
+    /// Takes a chunk that was asked for and is not here.
     pub(super) fn chunk(&mut self, chunk: Chunk, now: Now, out: &mut Outbox) {
         let ours = chunk.snapshot == self.target.snapshot && chunk.of == self.target.chunks;
-        if !ours || chunk.index != self.next || self.is_whole() {
+        // Of those that were asked for before a pause, too, but never more than were ever on their way.
+        let awaited = self.next..self.target.chunks.min(self.next + WINDOW);
+        if !ours || !awaited.contains(&chunk.index) || self.early.contains_key(&chunk.index) {
             return;
         }
-        self.next += 1;
-        self.asked = self.asked.max(self.next);
         self.window = (self.window + 1).min(WINDOW);
         self.patience.rewarded(now.boottime.since(self.progress));
         (self.progress, self.waiting) = (now.boottime, now.boottime);
         self.stalls = 0;
-        out.push(Output::StoreChunk(chunk));
+        self.early.insert(chunk.index, chunk);
+        while let Some(chunk) = self.early.remove(&self.next) {
+            self.next += 1;
+            out.push(Output::StoreChunk(chunk));
+        }
+        self.asked = self.asked.max(self.next);
         if self.is_whole() || self.asked - self.next <= self.window / 2 {
             self.ask(out);
         }
@@ -294,6 +302,9 @@ impl Pulling {
             return;
         }
         let end = self.target.chunks.min(self.next + self.window);
+        // What came early is not asked for again.
+        let early = self.early.range(self.asked..).next();
+        let end = early.map_or(end, |(index, _)| end.min(*index));
         if end > self.asked && !self.interrupted {
             let (snapshot, from) = (self.target.snapshot, self.asked);
             out.send(Up::Pull(Pull {

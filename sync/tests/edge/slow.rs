@@ -177,6 +177,59 @@ fn chunks_slower_than_the_timer_are_not_asked_for_again_and_again() {
     assert!(asked <= 12, "{asked} times for 12 chunks");
 }
 
+/// The chunks that were handed to the store, by index.
+fn stored(venue: &Venue) -> Vec<u32> {
+    let chunks = venue.outputs.iter().filter_map(|output| {
+        if let Output::StoreChunk(chunk) = output {
+            Some(chunk.index)
+        } else {
+            None
+        }
+    });
+    chunks.collect()
+}
+
+#[test]
+fn chunks_in_any_order_are_stored_in_theirs_and_asked_for_once() {
+    // The core answers two questions at once, and so their chunks come mixed.
+    let mut venue = pulling(12);
+    for index in [4, 0, 5, 1, 6, 2, 7, 3, 3, 0, 9, 8, 11, 10] {
+        venue.hear(chunk(1, index, 12));
+    }
+    assert_eq!(stored(&venue), (0..12).collect::<Vec<_>>());
+    let mut asked = Vec::new();
+    while let Some(pull) = venue.sent(|_, message| {
+        if let Up::Pull(pull) = message {
+            Some(pull)
+        } else {
+            None
+        }
+    }) {
+        asked.extend(pull.from..pull.from + pull.count);
+    }
+    assert_eq!(asked, (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_lost_chunk_is_asked_for_again_without_those_that_came_after_it() {
+    let mut venue = pulling(4);
+    venue.hear(chunk(1, 0, 4));
+    venue.hear(chunk(1, 3, 4));
+    venue.count_sent(is_pull);
+    venue.wait(S(2));
+    let again = venue.sent(|_, message| {
+        if let Up::Pull(pull) = message {
+            Some((pull.from, pull.count))
+        } else {
+            None
+        }
+    });
+    assert_eq!(again, Some((1, 2)));
+    venue.hear(chunk(1, 1, 4));
+    venue.hear(chunk(1, 2, 4));
+    assert_eq!(stored(&venue), [0, 1, 2, 3]);
+}
+
 #[test]
 fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named() {
     let mut venue = pulling(4);

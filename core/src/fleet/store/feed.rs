@@ -105,15 +105,17 @@ pub(in crate::fleet) async fn lock(conn: &mut PgConnection, venue: VenueId) -> D
     feed(row)
 }
 
-/// The newest entries of these subjects; some may have none.
+/// The newest entries of these subjects; some may have none. A look into the index for each, whatever
+/// the planner thinks of a table that has just begun to grow.
 pub(in crate::fleet) async fn held(
     conn: &mut PgConnection,
     venue: VenueId,
     subjects: impl IntoIterator<Item = &Subject>,
 ) -> DbResult<BTreeMap<Subject, HeldRow>> {
     let rows: Vec<(Vec<u8>, i64, bool, Vec<u8>)> = sqlx::query_as(
-        "select subject, version, live, entry from feed_state
-         where venue_id = $1 and subject = any($2)",
+        "select held.subject, version, live, entry from unnest($2::bytea[]) as asked (subject)
+             join lateral (select * from feed_state
+                 where venue_id = $1 and subject = asked.subject limit 1) as held on true",
     )
     .bind(venue.as_uuid())
     .bind(subjects.into_iter().map(key).collect::<Vec<_>>())

@@ -51,6 +51,9 @@ pub(in crate::ticketing) async fn lock_for_scans(
 }
 
 /// Reads all that decisions need, and the clock after the locks; in the order of the questions.
+///
+/// `lateral` and `limit` make it a look into each index for each question. A join would be planned
+/// once, while the tables are small, and then read them whole as they grow.
 pub(in crate::ticketing) async fn look(
     conn: &mut PgConnection,
     questions: &[Question],
@@ -86,14 +89,20 @@ pub(in crate::ticketing) async fn look(
              coalesce(entry.order_unknown, false) as order_unknown, ticket.*
          from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) with ordinality
                  as asked (scan_id, ticket_id, gate_id, node_id, place)
-             left join nodes as node on node.node_id = asked.node_id
-             left join gates as gate on gate.gate_id = asked.gate_id
-             left join scans as scan on scan.scan_id = asked.scan_id
-             left join tickets as ticket on ticket.ticket_id = asked.ticket_id
-             left join checkins as entry
-                 on entry.ticket_id = ticket.ticket_id and entry.passage = ticket.passage
-             left join checkin_conflicts as other on other.ticket_id = ticket.ticket_id
-                 and other.passage = ticket.passage and other.scan_id = asked.scan_id
+             left join lateral (select * from nodes
+                 where node_id = asked.node_id limit 1) as node on true
+             left join lateral (select * from gates
+                 where gate_id = asked.gate_id limit 1) as gate on true
+             left join lateral (select * from scans
+                 where scan_id = asked.scan_id limit 1) as scan on true
+             left join lateral (select * from tickets
+                 where ticket_id = asked.ticket_id limit 1) as ticket on true
+             left join lateral (select * from checkins
+                 where ticket_id = ticket.ticket_id and passage = ticket.passage limit 1)
+                 as entry on true
+             left join lateral (select * from checkin_conflicts
+                 where ticket_id = ticket.ticket_id and passage = ticket.passage
+                     and scan_id = asked.scan_id limit 1) as other on true
          order by asked.place",
         epoch = epoch::COLUMNS,
     )))

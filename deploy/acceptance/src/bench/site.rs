@@ -73,6 +73,7 @@ impl Site {
         let limit = u64::try_from(MAX_CACHE_AGE.as_millis())?;
         office.allow_degraded(limit).await?;
         let tickets = seed::sold(&mut db, &stage, TICKETS).await?;
+        settle(&mut db, async || Ok(true)).await?;
         let node = Node::connect(&world, &stage, &office, "edge-1", u64::from(TICKETS)).await?;
         let mut site = Self {
             node,
@@ -95,28 +96,8 @@ impl Site {
     /// Waits until nothing is under way any more, at the core or between it and the node, so that
     /// one row's work is not measured as the next one's.
     pub(super) async fn settle(&mut self) -> Result<()> {
-        let outboxes: Vec<String> = sqlx::query_scalar(
-            "select format('select from %I.outbox where published_at is null \
-                 or feeds_venues and settled_at is null', table_schema)
-             from information_schema.tables where table_name = 'outbox'",
-        )
-        .fetch_all(&mut self.db)
-        .await?;
-        let busy = format!(
-            "select exists (select from fleet.feed_pending) or exists ({})",
-            outboxes.join(" union all ")
-        );
-        let begin = clock::instant();
-        loop {
-            let at_core = sqlx::query_scalar(AssertSqlSafe(busy.as_str()));
-            let at_core: bool = at_core.fetch_one(&mut self.db).await?;
-            if !at_core && is_settled(&self.node.edge.status().await?) {
-                return Ok(());
-            }
-            let waited = begin.elapsed();
-            anyhow::ensure!(waited < SETTLE_LIMIT, "still busy after {waited:?}");
-            tokio::time::sleep(wait::PAUSE).await;
-        }
+        let edge = &self.node.edge;
+        settle(&mut self.db, async || Ok(is_settled(&edge.status().await?))).await
     }
 
     /// The core's address.
@@ -138,6 +119,33 @@ impl Site {
     /// Stops the core as an operator would.
     pub(super) async fn stop(self) -> Result<()> {
         self.world.core.stop().await
+    }
+}
+
+/// Waits until the core has nothing under way any more, and neither have others by their own account.
+async fn settle(db: &mut PgConnection, others: impl AsyncFn() -> Result<bool>) -> Result<()> {
+    let outboxes: Vec<String> = sqlx::query_scalar(
+        "select format('select from %I.outbox where published_at is null \
+             or feeds_venues and settled_at is null', table_schema)
+         from information_schema.tables where table_name = 'outbox'",
+    )
+    .fetch_all(&mut *db)
+    .await?;
+    let busy = format!(
+        "select exists (select from fleet.feed_pending) or exists ({})",
+        outboxes.join(" union all ")
+    );
+    let begin = clock::instant();
+    loop {
+        let at_core: bool = sqlx::query_scalar(AssertSqlSafe(busy.as_str()))
+            .fetch_one(&mut *db)
+            .await?;
+        if !at_core && others().await? {
+            return Ok(());
+        }
+        let waited = begin.elapsed();
+        anyhow::ensure!(waited < SETTLE_LIMIT, "still busy after {waited:?}");
+        tokio::time::sleep(wait::PAUSE).await;
     }
 }
 
