@@ -29,8 +29,8 @@ const LONG_RETRIES: u32 = 2;
 /// to gain.
 const MAX_GROUP: usize = 64;
 const MAX_GROUP_BYTES: usize = 256 * 1024;
-/// Groups of one event type at once.
-const MAX_GROUPS: usize = 2;
+/// Groups of one event type at once: while it runs, the next one gathers.
+const MAX_GROUPS: usize = 1;
 
 /// Consumes until `stop`, then finishes what is in hand.
 pub(crate) async fn run(

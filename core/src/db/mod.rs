@@ -116,9 +116,6 @@ impl Db {
                 .options([
                     ("role", role_of(context)),
                     ("search_path", format!("\"{context}\",public")),
-                    // A plan that is kept was made for the table as it was then: before an on-sale it
-                    // is empty, and minutes later it is not.
-                    ("plan_cache_mode", "force_custom_plan".to_owned()),
                 ]);
             let pool = PgPoolOptions::new()
                 .max_connections(config.max_connections)

@@ -1,5 +1,6 @@
 //! Journal files, their rows, and the batches on their way through ticketing.
 
+use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{IncarnationId, NodeId};
 use eventify_protocol::sync::{
@@ -11,6 +12,9 @@ use uuid::Uuid;
 use super::{hash, signed, unsigned};
 use crate::db::{DbResult, PgConnection};
 use crate::fleet::model::health::mode_name;
+
+/// Rows of one statement: it has 21 parameters for each, and PostgreSQL counts them in 16 bits.
+const MAX_ROWS_A_STATEMENT: usize = 1_000;
 
 /// A file's two ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +168,8 @@ pub(in crate::fleet) async fn append(
     let Some(last) = rows.last() else {
         return Ok(());
     };
-    for row in rows {
-        insert(conn, node, row).await?;
+    for part in rows.chunks(MAX_ROWS_A_STATEMENT) {
+        insert(conn, node, part).await?;
     }
     sqlx::query("update journals set seq = $3, hash = $4 where node_id = $1 and incarnation = $2")
         .bind(node.as_uuid())
@@ -177,56 +181,90 @@ pub(in crate::fleet) async fn append(
     Ok(())
 }
 
-async fn insert(conn: &mut PgConnection, node: NodeId, sealed: &SealedRow) -> DbResult<()> {
-    let row = sealed.row();
-    let (kind, decision, voided) = match &row.entry {
-        JournalEntry::Opened { .. } => ("opened", None, None),
-        JournalEntry::Decision(decision) => ("decision", Some(decision), None),
-        JournalEntry::Voided { row, scan } => ("voided", None, Some((*row, *scan))),
-    };
-    let of = |read: fn(&Decision) -> Option<Uuid>| decision.and_then(read);
-    let scan = of(|it| Some(it.scan.into())).or(voided.map(|(_, scan)| scan.into()));
-    let point = decision.and_then(|it| it.point);
-    let decided_by = decision.map(|it| match it.decided_by {
-        DecidedBy::Core => "core",
-        DecidedBy::Edge => "edge",
-    });
-    sqlx::query(
+async fn insert(conn: &mut PgConnection, node: NodeId, rows: &[SealedRow]) -> DbResult<()> {
+    let columns = rows.iter().map(Columns::of).collect::<DbResult<Vec<_>>>()?;
+    let mut insert = sqlx::QueryBuilder::new(
         "insert into journal_rows (node_id, incarnation, seq, hash, bytes, kind, wall_at,
              core_earliest, core_latest, scan_id, scanner_id, gate_id, ticket_id, performance_id,
-             verdict, mode, decided_by, cache_age_ms, point_position, point_truth, voids_seq)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21)",
-    )
-    .bind(node.as_uuid())
-    .bind(row.incarnation.as_uuid())
-    .bind(signed(row.seq)?)
-    .bind(sealed.hash().0.as_slice())
-    .bind(sealed.bytes())
-    .bind(kind)
-    .bind(chrono::DateTime::from_timestamp_micros(row.at.wall.0))
-    .bind(row.at.core.map(|core| core.earliest.0))
-    .bind(row.at.core.map(|core| core.latest.0))
-    .bind(scan)
-    .bind(of(|it| Some(it.scanner.into())))
-    .bind(of(|it| Some(it.gate.into())))
-    .bind(of(|it| it.ticket.map(Into::into)))
-    .bind(of(|it| it.performance.map(Into::into)))
-    .bind(decision.map(|it| it.verdict.name()))
-    .bind(decision.map(|it| mode_name(it.mode)))
-    .bind(decided_by)
-    .bind(
-        decision
-            .and_then(|it| it.cache_age_ms)
-            .map(signed)
-            .transpose()?,
-    )
-    .bind(point.map(|point| signed(point.position.0)).transpose()?)
-    .bind(point.map(|point| point.truth.0))
-    .bind(voided.map(|(row, _)| signed(row)).transpose()?)
-    .execute(conn)
-    .await?;
+             verdict, mode, decided_by, cache_age_ms, point_position, point_truth, voids_seq) ",
+    );
+    insert.push_values(columns, |mut values, row| {
+        let core = row.sealed.row().at.core;
+        values
+            .push_bind(node.as_uuid())
+            .push_bind(row.sealed.row().incarnation.as_uuid())
+            .push_bind(row.seq)
+            .push_bind(row.sealed.hash().0.to_vec())
+            .push_bind(row.sealed.bytes())
+            .push_bind(row.kind)
+            .push_bind(row.wall_at)
+            .push_bind(core.map(|core| core.earliest.0))
+            .push_bind(core.map(|core| core.latest.0))
+            .push_bind(row.scan)
+            .push_bind(row.of_decision(|it| Some(it.scanner.into())))
+            .push_bind(row.of_decision(|it| Some(it.gate.into())))
+            .push_bind(row.of_decision(|it| it.ticket.map(Into::into)))
+            .push_bind(row.of_decision(|it| it.performance.map(Into::into)))
+            .push_bind(row.decision.map(|it| it.verdict.name()))
+            .push_bind(row.decision.map(|it| mode_name(it.mode)))
+            .push_bind(row.decided_by)
+            .push_bind(row.cache_age_ms)
+            .push_bind(row.position)
+            .push_bind(row.truth)
+            .push_bind(row.voids_seq);
+    });
+    // Each number of rows is a statement of its own: none is worth being kept.
+    insert.build().persistent(false).execute(conn).await?;
     Ok(())
+}
+
+/// A row as the table has it.
+struct Columns<'a> {
+    sealed: &'a SealedRow,
+    decision: Option<&'a Decision>,
+    seq: i64,
+    kind: &'static str,
+    wall_at: Option<DateTime<Utc>>,
+    scan: Option<Uuid>,
+    decided_by: Option<&'static str>,
+    cache_age_ms: Option<i64>,
+    position: Option<i64>,
+    truth: Option<i64>,
+    voids_seq: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(sealed: &'a SealedRow) -> DbResult<Self> {
+        let row = sealed.row();
+        let (kind, decision, voided) = match &row.entry {
+            JournalEntry::Opened { .. } => ("opened", None, None),
+            JournalEntry::Decision(decision) => ("decision", Some(decision), None),
+            JournalEntry::Voided { row, scan } => ("voided", None, Some((*row, *scan))),
+        };
+        let scan = decision.map(|it| it.scan).or(voided.map(|(_, scan)| scan));
+        let age = decision.and_then(|it| it.cache_age_ms);
+        let point = decision.and_then(|it| it.point);
+        Ok(Self {
+            sealed,
+            decision,
+            seq: signed(row.seq)?,
+            kind,
+            wall_at: DateTime::from_timestamp_micros(row.at.wall.0),
+            scan: scan.map(Into::into),
+            decided_by: decision.map(|it| match it.decided_by {
+                DecidedBy::Core => "core",
+                DecidedBy::Edge => "edge",
+            }),
+            cache_age_ms: age.map(signed).transpose()?,
+            position: point.map(|point| signed(point.position.0)).transpose()?,
+            truth: point.map(|point| point.truth.0),
+            voids_seq: voided.map(|(row, _)| signed(row)).transpose()?,
+        })
+    }
+
+    fn of_decision(&self, read: fn(&Decision) -> Option<Uuid>) -> Option<Uuid> {
+        self.decision.and_then(read)
+    }
 }
 
 /// Keeps bytes that contradict the chain; again changes nothing. True if they are news.

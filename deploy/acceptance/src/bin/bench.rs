@@ -38,7 +38,7 @@ async fn measure(wanted: &[Row]) -> Result<()> {
     let begin = clock::instant();
     let folder = Path::new("target/bench");
     let claim = Claim::take(folder)?;
-    let mut report = Report::told(Machine::look());
+    let mut report = Report::told(Machine::look(folder)?);
     let end = bench::run(Row::chosen(wanted), claim.clone(), &mut report).await;
     if wanted.is_empty() {
         for (_, what, why) in NOT_MEASURED {
