@@ -38,8 +38,10 @@ pub(super) type Place = (Epoch, Position);
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
     admissions: BTreeMap<TicketId, Admission>,
-    /// Rows of admissions that are not acknowledged.
+    /// Rows of admissions that are not acknowledged, and those of them that were decided without the
+    /// core: the oldest of these is asked for at every input.
     open: BTreeMap<u64, TicketId>,
+    alone: BTreeMap<u64, TicketId>,
     /// Where the replica stood last; none if something was acknowledged since. After an hour alone
     /// there are tens of thousands of admissions, and this is asked at every input.
     swept: Option<Place>,
@@ -87,9 +89,18 @@ impl Overlay {
             state: State::Open,
         };
         if let Some(earlier) = self.admissions.insert(ticket, admission) {
-            self.open.remove(&earlier.seq);
+            self.forget(earlier.seq);
         }
         self.open.insert(seq, ticket);
+        if alone {
+            self.alone.insert(seq, ticket);
+        }
+    }
+
+    /// A row is not open any more.
+    fn forget(&mut self, seq: u64) {
+        self.open.remove(&seq);
+        self.alone.remove(&seq);
     }
 
     /// A row says that it was not shown.
@@ -100,7 +111,7 @@ impl Overlay {
             .is_some_and(|held| held.scan == scan)
             && let Some(admission) = self.admissions.remove(&ticket)
         {
-            self.open.remove(&admission.seq);
+            self.forget(admission.seq);
         }
     }
 
@@ -137,6 +148,7 @@ impl Overlay {
 
     fn close(&mut self, seq: u64, place: Option<Place>) {
         self.swept = None;
+        self.alone = self.alone.split_off(&(seq + 1));
         let open = self.open.split_off(&(seq + 1));
         for ticket in std::mem::replace(&mut self.open, open).into_values() {
             if let Some(admission) = self.admissions.get_mut(&ticket) {
@@ -154,11 +166,15 @@ impl Overlay {
             if admission.seq > seq {
                 admission.state = State::Open;
                 self.open.insert(admission.seq, *ticket);
+                if admission.alone {
+                    self.alone.insert(admission.seq, *ticket);
+                }
             } else {
                 admission.state = State::Acknowledged(Some(place));
             }
         }
         self.open.retain(|row, _| *row > seq);
+        self.alone.retain(|row, _| *row > seq);
     }
 
     /// The replica has come to a place: what it shows by then need not be shown here.
@@ -177,16 +193,14 @@ impl Overlay {
 
     /// The oldest unacknowledged admission that was decided without the core.
     pub(super) fn oldest_alone(&self) -> Option<&Admission> {
-        self.open
-            .values()
-            .filter_map(|ticket| self.admissions.get(ticket))
-            .find(|admission| admission.alone)
+        self.admissions.get(self.alone.values().next()?)
     }
 
     /// A new journal file numbers its rows anew: what is not acknowledged is told again, what is
     /// acknowledged stays and belongs to no row.
     pub(super) fn renumber(&mut self) {
         self.open.clear();
+        self.alone.clear();
         self.admissions
             .retain(|_, admission| admission.is_acknowledged());
         for admission in self.admissions.values_mut() {
