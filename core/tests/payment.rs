@@ -152,6 +152,21 @@ async fn an_order_has_one_intent_and_its_own_amount() {
         (&again["paymentId"], &again["clientSecret"]),
         (&json!(checkout.payment), &json!(checkout.secret))
     );
+    let path = format!("/payments/{}", checkout.payment);
+    let hers = ada.get(&path).await.expect(200);
+    assert_eq!(hers["clientSecret"], json!(checkout.secret));
+    let admin = sale.core.user("root").role("ADMIN");
+    let seen = admin.get(&path).await.expect(200);
+    assert!(seen.get("clientSecret").is_none(), "{seen}");
+    let mut conn = sale.core.app().db.read("payment").await.unwrap();
+    let kept: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
+        "select body from idempotency_keys
+         where route = 'POST /payments/intents' and status = 201",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(kept, [None, None], "a secret lies in the table");
     let other = ada.post("/payments/intents", want("1.00")).await;
     assert_eq!((other.status, other.code()), (422, "price_mismatch"));
     assert_eq!(

@@ -25,8 +25,8 @@ pub struct Stored {
     pub status: u16,
     /// Headers that belong to the answer.
     pub headers: Vec<(String, String)>,
-    /// Body.
-    pub body: Vec<u8>,
+    /// Body; none was kept if it held a secret.
+    pub body: Option<Vec<u8>>,
 }
 
 /// What a claim met.
@@ -89,7 +89,7 @@ pub async fn claim(
     .await?;
     Ok(match row {
         Some((hash, ..)) if hash != request_hash => Claim::OtherRequest,
-        Some((_, Some(status), Some(Json(headers)), Some(body))) => Claim::Done(Stored {
+        Some((_, Some(status), Some(Json(headers)), body)) => Claim::Done(Stored {
             status: u16::try_from(status).map_err(DbError::impossible_row)?,
             headers,
             body,

@@ -17,6 +17,8 @@ pub struct Policy {
     pub key: KeyRule,
     /// Which bucket pays.
     pub rate: Rate,
+    /// What is kept of an answer for its replay.
+    pub kept: Kept,
 }
 
 /// Who may call a route.
@@ -43,6 +45,16 @@ pub enum KeyRule {
     Ignored,
 }
 
+/// What is kept of a success for the replay of its idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it.
+    Whole,
+    /// That it was given, and for which request: its body holds a secret, which would lie in the
+    /// table for days. A repeat runs the handler again, which must be idempotent by nature.
+    Fact,
+}
+
 /// Which token bucket a request draws from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rate {
@@ -62,6 +74,7 @@ impl Policy {
             owner: None,
             key: KeyRule::Accepted,
             rate: Rate::Normal,
+            kept: Kept::Whole,
         }
     }
 
@@ -119,6 +132,16 @@ impl Policy {
     pub const fn key_ignored(self) -> Self {
         Self {
             key: KeyRule::Ignored,
+            ..self
+        }
+    }
+
+    /// The answer holds a secret: it is made again for a repeat, never kept. Only for a handler
+    /// that is idempotent without a key.
+    #[must_use]
+    pub const fn secret_answer(self) -> Self {
+        Self {
+            kept: Kept::Fact,
             ..self
         }
     }

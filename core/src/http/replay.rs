@@ -1,4 +1,5 @@
-//! Idempotency keys over HTTP (CONTRACT 21): claim, run, remember; or replay.
+//! Idempotency keys over HTTP (CONTRACT 21): claim, run, remember; or replay. An answer that holds
+//! a secret is not kept: its repeat is answered anew, with what is true by then.
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::Request;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use super::caller::IdempotencyKey;
 use super::guard::Guarded;
+use super::policy::Kept;
 use super::{ApiError, error};
 use crate::cause::Cause;
 use crate::db::idempotency::{self, Claim, KeyOf, Stored};
@@ -81,7 +83,13 @@ async fn try_once(
     drop(conn);
     match claim {
         Claim::Ours => {}
-        Claim::Done(stored) => return Ok(replay(stored)),
+        Claim::Done(stored) => {
+            if let Some(response) = replay(stored) {
+                return Ok(response);
+            }
+            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+            return Ok(mark(error::finish(response, cause.correlation)));
+        }
         Claim::OtherRequest => {
             return Err(ApiError::unprocessable(
                 "idempotency_key_reused",
@@ -113,10 +121,11 @@ async fn remember(route: &Guarded, row: &KeyOf, response: Response) -> Result<Re
     let body = to_bytes(body, MAX_STORED_BYTES)
         .await
         .map_err(ApiError::internal)?;
+    let secret = parts.status.is_success() && route.info.policy.kept == Kept::Fact;
     let stored = Stored {
         status: parts.status.as_u16(),
         headers: kept(&parts.headers),
-        body: body.to_vec(),
+        body: (!secret).then(|| body.to_vec()),
     };
     idempotency::remember(&mut conn, row, &stored).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
@@ -132,8 +141,9 @@ fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn replay(stored: Stored) -> Response {
-    let mut response = Response::new(Body::from(Bytes::from(stored.body)));
+/// The answer as it was given; none if its body was not kept.
+fn replay(stored: Stored) -> Option<Response> {
+    let mut response = Response::new(Body::from(Bytes::from(stored.body?)));
     *response.status_mut() =
         StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in stored.headers {
@@ -141,6 +151,10 @@ fn replay(stored: Stored) -> Response {
             response.headers_mut().insert(name, value);
         }
     }
+    Some(mark(response))
+}
+
+fn mark(mut response: Response) -> Response {
     response
         .headers_mut()
         .insert("idempotency-replayed", HeaderValue::from_static("true"));

@@ -34,7 +34,7 @@ pub(super) fn routes() -> Routes {
         .strict();
     let read = Policy::roles(BUYERS).owner("payment.customer_id").strict();
     Routes::new()
-        .post("/payments/intents", write, intent)
+        .post("/payments/intents", write.secret_answer(), intent)
         .get("/payments/{payment_id}", read, show)
         .post("/payments/{payment_id}/capture", write, capture)
         .post(
@@ -67,6 +67,7 @@ struct View {
     status: &'static str,
     amount: Money,
     provider: &'static str,
+    /// Whose money it is, theirs alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +115,7 @@ async fn intent(
     Ok((
         StatusCode::CREATED,
         location,
-        Json(View::of(&app, &payment)),
+        Json(View::of(&app, &caller, &payment)?),
     ))
 }
 
@@ -150,7 +151,7 @@ async fn show(
         .map(RefundView::from);
     Ok(Json(View {
         refunds: Some(refunds.collect()),
-        ..View::of(&app, &payment)
+        ..View::of(&app, &caller, &payment)?
     }))
 }
 
@@ -170,7 +171,11 @@ async fn capture(
             }
             AskError::Db(error) => error.into(),
         })?;
-    Ok(Json(View::of(&app, &settled)))
+    Ok(Json(View {
+        // The customer's page pays with what the intent gave it.
+        client_secret: None,
+        ..View::of(&app, &caller, &settled)?
+    }))
 }
 
 /// The provider tells us something. Believed only with its signature over the raw body.
@@ -208,9 +213,12 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
 }
 
 impl View {
-    fn of(app: &App, payment: &Payment) -> Self {
+    fn of(app: &App, caller: &Caller, payment: &Payment) -> Answer<Self> {
+        let pays = caller.principal()?.user_id == payment.customer_id.as_uuid();
         let (client_secret, failure_reason) = match &payment.state {
-            model::State::AwaitingCustomer(intent) => (Some(intent.client_secret.clone()), None),
+            model::State::AwaitingCustomer(intent) => {
+                (pays.then(|| intent.client_secret.clone()), None)
+            }
             model::State::Ended {
                 end: model::End::Failed(reason),
                 ..
@@ -223,7 +231,7 @@ impl View {
                 ..
             } => (None, None),
         };
-        Self {
+        Ok(Self {
             payment_id: payment.id,
             order_id: payment.order_id,
             customer_id: payment.customer_id,
@@ -233,7 +241,7 @@ impl View {
             client_secret,
             failure_reason,
             refunds: None,
-        }
+        })
     }
 }
 

@@ -64,6 +64,37 @@ async fn assigned_staff_check_in_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_gate_sees_of_a_ticket_what_it_needs_at_the_events_of_its_own() {
+    let stage = Stage::open().await;
+    let (ticket, _) = stage.ticket().await;
+    let path = format!("/tickets/{ticket}");
+    for role in ["CHECKIN", "STEWARD"] {
+        let sam = stage.core.user(role).role(role);
+        let answer = sam.get(&path).await;
+        assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{role}");
+        let (event, user) = (stage.event, sam.id().await);
+        let assignment = format!("/events/{event}/check-in-assignments/{user}");
+        let olga = stage.core.user("olga").role("ORGANIZER");
+        assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
+        let seen = sam.get(&path).await.expect(200);
+        assert_eq!(
+            (&seen["seatLabel"], &seen["status"]),
+            (&json!("A-1"), &json!("valid"))
+        );
+        for hidden in [
+            "orderId",
+            "unitPrice",
+            "revokedReason",
+            "createdAt",
+            "customerId",
+        ] {
+            assert!(seen.get(hidden).is_none(), "{role} sees {hidden}");
+        }
+    }
+    assert!(stage.show(ticket).await.get("orderId").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_enter_is_said_in_words_of_http() {
     let stage = Stage::open().await;
     let (ticket, _) = stage.ticket().await;

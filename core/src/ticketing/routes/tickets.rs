@@ -7,14 +7,16 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, VenueId};
+use eventify_protocol::ids::{
+    BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
+};
 use eventify_protocol::money::Money;
 use eventify_protocol::qr;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::auth::Role;
+use crate::auth::{Principal, Role};
 use crate::http::{
     Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
 };
@@ -37,14 +39,15 @@ const REISSUERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Support, Rol
 const REVOKERS: &[Role] = &[Role::Organizer, Role::Admin];
 
 pub(super) fn routes(routes: Routes) -> Routes {
-    let read = Policy::roles(READERS).owner("ticket.customer_id or performance.owner_id");
+    let read =
+        Policy::roles(READERS).owner("ticket.customer_id or performance.owner_id or assignment");
     let show = Policy::roles(HOLDERS).owner("ticket.customer_id");
     let reissue = Policy::roles(REISSUERS).owner("ticket.customer_id");
     let revoke = Policy::roles(REVOKERS).owner("performance.owner_id");
     routes
         .post(
             "/tickets/issue",
-            Policy::roles(ISSUERS).key_required(),
+            Policy::roles(ISSUERS).key_required().secret_answer(),
             issue,
         )
         .get("/tickets", show, list)
@@ -92,15 +95,16 @@ struct IssuedTickets {
 #[serde(rename_all = "camelCase")]
 struct IssuedTicket {
     ticket_id: TicketId,
-    /// A data URL of the QR code as PNG.
-    qr: String,
+    /// A data URL of the QR code as PNG. Its holder's alone: staff see that the ticket is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<String>,
 }
 
+/// What a gate needs to know of a ticket: nothing that leads to its buyer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct View {
+struct GateView {
     ticket_id: TicketId,
-    order_id: OrderId,
     performance_id: PerformanceId,
     venue_id: VenueId,
     seat_id: Option<SeatId>,
@@ -108,9 +112,7 @@ struct View {
     bucket_id: Option<BucketId>,
     zone: Option<String>,
     price_category: CategoryCode,
-    unit_price: Money,
     status: &'static str,
-    revoked_reason: Option<String>,
     used_at: Option<DateTime<Utc>>,
     used_gate_id: Option<GateId>,
     /// Somebody else was let in with it too, and may have been before.
@@ -118,6 +120,16 @@ struct View {
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     revision: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    #[serde(flatten)]
+    gate: GateView,
+    order_id: OrderId,
+    unit_price: Money,
+    revoked_reason: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
@@ -140,15 +152,19 @@ async fn issue(
     let tickets = tickets
         .iter()
         .map(|ticket| {
-            let png = qr::png(&ticket.token, qr::Options::default()).map_err(ApiError::internal)?;
-            let qr = format!("data:image/png;base64,{}", BASE64.encode(png));
+            let qr = holds(&caller, ticket)?.then(|| qr_url(&ticket.token));
             Ok(IssuedTicket {
                 ticket_id: ticket.id,
-                qr,
+                qr: qr.transpose()?,
             })
         })
         .collect::<Answer<_>>()?;
     Ok((StatusCode::CREATED, Json(IssuedTickets { tickets })))
+}
+
+fn qr_url(token: &str) -> Answer<String> {
+    let png = qr::png(token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(format!("data:image/png;base64,{}", BASE64.encode(png)))
 }
 
 /// The caller's own tickets, newest first.
@@ -172,10 +188,17 @@ async fn find(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<TicketId>,
-) -> Answer<Json<View>> {
+) -> Answer<Response> {
     let (ticket, performance) = api::tickets::with_performance(&app, id).await?;
-    may_see(&caller, &ticket, performance.as_ref())?;
-    Ok(Json(View::of(ticket)))
+    let who = caller.principal()?;
+    if who.has_role(Role::Support)
+        || holds(&caller, &ticket)?
+        || organises(&caller, performance.as_ref())?
+    {
+        return Ok(Json(View::of(ticket)).into_response());
+    }
+    must_check_in(&app, who, id).await?;
+    Ok(Json(GateView::of(&ticket)).into_response())
 }
 
 /// The text that the QR code holds.
@@ -239,7 +262,7 @@ async fn reissue(
 /// Whoever has the token can use the ticket: its holder gets it, and nobody else, whatever the role.
 async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<String> {
     let ticket = api::tickets::find(app, id).await?;
-    if caller.principal()?.user_id != ticket.customer_id.as_uuid() {
+    if !holds(caller, &ticket)? {
         return Err(ApiError::forbidden("this ticket belongs to somebody else"));
     }
     match ticket.revoked {
@@ -256,17 +279,19 @@ fn secret(kind: &'static str, body: impl IntoResponse) -> Response {
     response
 }
 
-fn may_see(caller: &Caller, ticket: &Ticket, performance: Option<&Performance>) -> Answer<()> {
-    let helps = [Role::Support, Role::Checkin].iter().any(|role| {
-        caller
-            .principal
-            .as_ref()
-            .is_some_and(|who| who.has_role(*role))
-    });
-    if helps || organises(caller, performance)? {
-        return Ok(());
+fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
+    Ok(caller.principal()?.user_id == ticket.customer_id.as_uuid())
+}
+
+/// A gate's staff see the tickets of the events that they are assigned to.
+async fn must_check_in(app: &App, who: &Principal, id: TicketId) -> Answer<()> {
+    if who.has_role(Role::Checkin) {
+        let mut conn = app.db.read(NAME).await?;
+        if store::is_assigned(&mut conn, UserId(who.user_id), id).await? {
+            return Ok(());
+        }
     }
-    caller.must_own(ticket.customer_id.as_uuid())
+    Err(ApiError::forbidden("this ticket belongs to somebody else"))
 }
 
 /// Whether the caller runs this performance.
@@ -293,28 +318,35 @@ impl Reason {
     }
 }
 
-impl View {
-    fn of(ticket: Ticket) -> Self {
-        let status = ticket.status().name();
+impl GateView {
+    fn of(ticket: &Ticket) -> Self {
         Self {
             ticket_id: ticket.id,
-            order_id: ticket.order_id,
             performance_id: ticket.performance_id,
             venue_id: ticket.venue_id,
             seat_id: ticket.seat_id,
-            seat_label: ticket.seat_label,
+            seat_label: ticket.seat_label.clone(),
             bucket_id: ticket.bucket_id,
-            zone: ticket.zone,
+            zone: ticket.zone.clone(),
             price_category: ticket.category,
-            unit_price: ticket.unit_price,
-            status,
+            status: ticket.status().name(),
             used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
             used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
             order_unknown: ticket.order_unknown,
             valid_from: DateTime::from_timestamp(ticket.not_before, 0),
             valid_until: DateTime::from_timestamp(ticket.expiry, 0),
-            revoked_reason: ticket.revoked,
             revision: ticket.revision,
+        }
+    }
+}
+
+impl View {
+    fn of(ticket: Ticket) -> Self {
+        Self {
+            gate: GateView::of(&ticket),
+            order_id: ticket.order_id,
+            unit_price: ticket.unit_price,
+            revoked_reason: ticket.revoked,
             created_at: ticket.created_at,
             updated_at: ticket.updated_at,
             version: ticket.version,
