@@ -39,7 +39,7 @@ pub fn context() -> Context {
         jobs: consumers::jobs(),
         ..Context::new(
             NAME,
-            crate::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements"),
+            crate::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat"),
         )
     }
 }

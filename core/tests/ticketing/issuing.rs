@@ -3,6 +3,7 @@
 use chrono::Duration;
 use eventify_core::interference::Interference;
 use eventify_core::ticketing::events::TicketState;
+use eventify_protocol::ids::SeatId;
 use eventify_protocol::token::Parsed;
 use reqwest::Method;
 use serde_json::json;
@@ -56,13 +57,78 @@ async fn redelivery_and_repetition_make_the_same_tickets() {
     again.sort();
     known.sort();
     assert_eq!(again, known);
-    assert!(
-        answer["tickets"][0]["qr"]
-            .as_str()
-            .unwrap()
-            .starts_with("data:image/png;base64,")
-    );
     assert_eq!(stage.told("ticket.issued").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_that_tickets_are_there_and_the_holder_alone_their_codes() {
+    let stage = Stage::open().await;
+    let order = stage.pay(vec![stage.seat("A-1")]).await;
+    stage.core.settle().await;
+    let body = json!({ "orderId": order.order_id });
+    let route = "/tickets/issue";
+    for role in ["ADMIN", "SUPPORT"] {
+        let staff = stage.core.user("root").role(role);
+        let answer = staff.post(route, body.clone()).await.expect(201);
+        let ticket = answer["tickets"][0].as_object().unwrap();
+        let fields: Vec<_> = ticket.keys().collect();
+        assert_eq!(fields, ["ticketId"], "{role}");
+    }
+    let ada = stage.core.user("ada").role("SUPPORT");
+    let first = ada.post_with_key(route, "k1", body.clone()).await;
+    let qr = first.body["tickets"][0]["qr"].as_str().unwrap();
+    assert!(qr.starts_with("data:image/png;base64,"));
+
+    // The code is not kept for the repeat: it is made again.
+    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let kept: Vec<(Option<i16>, Option<Vec<u8>>)> = sqlx::query_as(
+        "select status, body from idempotency_keys where route = 'POST /tickets/issue'",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(
+        kept,
+        [(Some(201), None), (Some(201), None), (Some(201), None)]
+    );
+    let again = ada.post_with_key(route, "k1", body).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    let other = json!({ "orderId": stage.core.clock.new_id() });
+    let reused = ada.post_with_key(route, "k1", other).await;
+    assert_eq!(reused.code(), "idempotency_key_reused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_has_one_ticket_that_admits() {
+    let stage = Stage::open().await;
+    let seat = stage.seat("A-1");
+    let first = stage.pay(vec![seat.clone()]).await;
+    stage.core.settle().await;
+    let second = stage.pay(vec![seat.clone()]).await;
+    stage.core.settle().await;
+    let admin = stage.core.user("root").role("ADMIN");
+    let body = json!({ "orderId": second.order_id });
+    let answer = admin.post("/tickets/issue", body).await;
+    assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
+
+    // Whatever a program may do, the database holds it.
+    let other = stage.pay(vec![stage.seat("A-2")]).await;
+    stage.core.settle().await;
+    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let forged = sqlx::query("update tickets set seat_id = $1 where order_id = $2")
+        .bind(seat.seat_id.map(SeatId::as_uuid))
+        .bind(other.order_id.as_uuid())
+        .execute(&mut *conn)
+        .await;
+    let refused = forged.unwrap_err();
+    let constraint = refused.as_database_error().unwrap().constraint();
+    assert_eq!(constraint, Some("tickets_one_per_seat"));
+
+    let tickets = stage.tickets(first.order_id).await;
+    stage.refund(&first, tickets, false).await;
+    stage.core.run_job("ticketing", "issue_missing").await;
+    assert_eq!(stage.tickets(second.order_id).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

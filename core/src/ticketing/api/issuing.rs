@@ -76,14 +76,18 @@ async fn tickets_for(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<Ti
     {
         return Err(IssueError::KeyNotInForce.into());
     }
-    Ok(model::issue(
+    let tickets = model::issue(
         order,
         &performances,
         margins(&app.config.ticketing),
         app.clock.now(),
         || app.clock.new_id(),
         |claims| signer.sign(claims),
-    )?)
+    )?;
+    match store::taken_seat(tx, &tickets).await? {
+        Some(seat) => Err(IssueError::SeatTaken(seat).into()),
+        None => Ok(tickets),
+    }
 }
 
 fn margins(config: &config::Ticketing) -> Margins {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use eventify_protocol::ids::{EventId, OrderId, PerformanceId, TicketId, UserId, VenueId};
+use eventify_protocol::ids::{EventId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId};
 use eventify_protocol::token::{Claims, InvalidClaims, Token};
 use uuid::Uuid;
 
@@ -51,6 +51,8 @@ pub(in crate::ticketing) enum IssueError {
     KeyNotInForce,
     #[error("an item has more places than a ticket can count")]
     TooMany,
+    #[error("seat {0} has a ticket of another order")]
+    SeatTaken(SeatId),
     #[error(transparent)]
     Claims(#[from] InvalidClaims),
 }
@@ -62,6 +64,7 @@ impl IssueError {
             Self::UnknownPerformance(_) => "performance_unknown",
             Self::KeyNotInForce => "ticket_key_not_in_force",
             Self::TooMany => "too_many_places",
+            Self::SeatTaken(_) => "seat_taken",
             Self::Claims(InvalidClaims::OutsideKeyWindow) => "outside_key_window",
             Self::Claims(InvalidClaims::NeverValid | InvalidClaims::TimeOutOfRange) => {
                 "performance_times"

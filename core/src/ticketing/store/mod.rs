@@ -21,7 +21,8 @@ pub(super) use performances::{organiser_of_event, performances, schedule};
 pub(super) use scans::{save_scans, scans};
 pub(super) use statements::{Schedule, clock, note_statement, tickets_in, venues_due};
 pub(super) use tickets::{
-    add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, tickets_of_order,
+    add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, taken_seat,
+    tickets_of_order,
 };
 
 use eventify_protocol::hash::Hash32;

@@ -154,6 +154,31 @@ pub(in crate::ticketing) async fn add_tickets(
     Ok(())
 }
 
+/// A seat of these new tickets that another ticket admits to. The index `tickets_one_per_seat` is
+/// what holds also for two orders at once; this is for saying so.
+pub(in crate::ticketing) async fn taken_seat(
+    conn: &mut PgConnection,
+    tickets: &[Ticket],
+) -> DbResult<Option<SeatId>> {
+    let seats = tickets
+        .iter()
+        .filter_map(|it| Some((it.performance_id.as_uuid(), it.seat_id?.as_uuid())));
+    let (performances, seats): (Vec<_>, Vec<_>) = seats.unzip();
+    if seats.is_empty() {
+        return Ok(None);
+    }
+    let taken: Option<Uuid> = sqlx::query_scalar(
+        "select seat_id from tickets
+         where (performance_id, seat_id) in (select * from unnest($1::uuid[], $2::uuid[]))
+             and revoked_reason is null limit 1",
+    )
+    .bind(performances)
+    .bind(seats)
+    .fetch_optional(conn)
+    .await?;
+    Ok(taken.map(SeatId))
+}
+
 /// Writes what can change of tickets that this transaction has locked.
 pub(in crate::ticketing) async fn save_tickets(
     conn: &mut PgConnection,
