@@ -212,9 +212,9 @@ pub async fn start(
         running.address = Some(server.address);
         tracing::info!(address = %server.address, "listening");
         let (stop, grace) = (intake.clone(), roles.stop_grace());
-        let config = app.config.http.clone();
+        let limits = (app.config.http.clone(), app.clock.clone());
         running.serving.push(tokio::spawn(async move {
-            server.run(router, config, stop, grace).await;
+            server.run(router, limits, stop, grace).await;
         }));
     }
     Ok(running)

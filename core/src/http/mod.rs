@@ -33,7 +33,7 @@ pub use json::{Json, Path, Query};
 pub use paging::{Paged, Paging};
 pub use policy::Policy;
 pub use routes::{RouteInfo, Routes};
-pub use server::{Server, bind};
+pub use server::{Acceptors, Server, bind};
 
 /// What every handler answers.
 pub type Answer<T> = Result<T, ApiError>;

@@ -1,4 +1,5 @@
-//! The listener, how many connections it holds and how slow they may be, and its graceful end.
+//! A listener, plain or with TLS: how many connections it holds, how slow they may be, and its
+//! graceful end.
 //!
 //! There is no limit per address: the core stands behind a gateway, whose address is all that it
 //! sees of a connection. Who asks too often is limited by request, see [`super::rate_limit`].
@@ -12,23 +13,41 @@ use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 
+use crate::clock::Clock;
 use crate::config::Http;
+use crate::telemetry::Seldom;
 
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Longest TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the next connection is accepted with: certificates change while a listener serves.
+pub type Acceptors = Box<dyn FnMut() -> TlsAcceptor + Send>;
 
 /// A bound listener; port 0 has become a real one.
-#[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
+    tls: Option<Acceptors>,
     /// Where it listens.
     pub address: SocketAddr,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .field("tls", &self.tls.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Binds the address.
@@ -38,14 +57,32 @@ pub struct Server {
 pub async fn bind(address: SocketAddr) -> std::io::Result<Server> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    Ok(Server { listener, address })
+    Ok(Server {
+        listener,
+        tls: None,
+        address,
+    })
 }
 
 impl Server {
+    /// Speaks TLS, each connection with what this gives.
+    #[must_use]
+    pub fn with_tls(self, acceptors: Acceptors) -> Self {
+        let tls = Some(acceptors);
+        Self { tls, ..self }
+    }
+
     /// Serves until `stop`, then takes no new connection and lets requests finish for `grace`.
-    pub async fn run(self, router: Router, config: Http, stop: CancellationToken, grace: Duration) {
+    pub async fn run(
+        mut self,
+        router: Router,
+        (config, clock): (Http, Clock),
+        stop: CancellationToken,
+        grace: Duration,
+    ) {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let connections = TaskTracker::new();
+        let (mut refusals, mut failures) = (Seldom::default(), Seldom::default());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -54,7 +91,10 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        tracing::warn!(limit = config.max_connections, "a connection was refused");
+                        if let Some(unsaid) = refusals.say(clock.instant()) {
+                            let limit = config.max_connections;
+                            tracing::warn!(limit, unsaid, "a connection was refused");
+                        }
                         continue;
                     };
                     let connection = Connection {
@@ -64,10 +104,13 @@ impl Server {
                         stop: stop.clone(),
                         _place: place,
                     };
-                    connections.spawn(connection.serve(stream));
+                    let acceptor = self.tls.as_mut().map(|acceptors| acceptors());
+                    connections.spawn(connection.serve(stream, acceptor));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a connection was not taken");
+                    if let Some(unsaid) = failures.say(clock.instant()) {
+                        tracing::warn!(%error, unsaid, "a connection was not taken");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -92,11 +135,22 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream) {
+    async fn serve(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection broke off");
             return;
         }
+        let Some(acceptor) = acceptor else {
+            return self.speak(stream).await;
+        };
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         // HTTP/1 only: to tell the versions apart, the first bytes are waited for without a timeout.
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder

@@ -7,6 +7,10 @@ use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
 use eventify_protocol::sync::{Ask, Down, Nonce, Up};
 use reqwest::StatusCode;
 use serde_json::json;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 fn code_of(announced: &serde_json::Value) -> String {
     announced["code"].as_str().unwrap().to_owned()
@@ -41,6 +45,41 @@ async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
         .await;
     let secret = code.parse::<EnrolmentCode>().unwrap().secret;
     assert_eq!(stored, secret.hash().0, "the secret itself is kept nowhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knocks_too_often_or_says_nothing_leaves_room_for_a_node() {
+    let limits = [
+        ("http.max_connections", "4"),
+        ("http.header_timeout_ms", "300"),
+    ];
+    let venue = Venue::limited(&limits).await;
+    let address = venue.core.app().fleet.enrolment_address().unwrap();
+    let mut knocks = Vec::new();
+    for _ in 0..5 {
+        knocks.push(TcpStream::connect(address).await.unwrap());
+    }
+    // The fifth is refused at once, long before a handshake takes too long.
+    let mut end = [0];
+    let said = timeout(Duration::from_secs(5), knocks[4].read(&mut end)).await;
+    assert!(matches!(said, Ok(Ok(0) | Err(_))), "{said:?}");
+    drop(knocks);
+    let code = code_of(&venue.announce("North door").await);
+    let key = rcgen::KeyPair::generate().unwrap();
+    // The core hears of a closed connection in its own time.
+    let address = format!("https://{address}/fleet/enrolments");
+    let connecting = async { while !is_served(&address).await {} };
+    timeout(Duration::from_secs(20), connecting).await.unwrap();
+    crate::world::enrol_with(&venue, &code, &key).await.unwrap();
+}
+
+/// Whether there is a place for a connection.
+async fn is_served(address: &str) -> bool {
+    let client = reqwest::Client::builder()
+        .danger_accept_invalid_certs(true)
+        .build()
+        .unwrap();
+    client.get(address).send().await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,10 +70,20 @@ impl Venue {
         Self::among(contexts).await
     }
 
+    /// The same, with other limits.
+    pub(crate) async fn limited(limits: &[(&'static str, &str)]) -> Self {
+        Self::set_up(contexts, limits).await
+    }
+
     /// The same, its neighbours being others.
     pub(crate) async fn among(contexts: fn() -> Vec<Context>) -> Self {
+        Self::set_up(contexts, &[]).await
+    }
+
+    async fn set_up(contexts: fn() -> Vec<Context>, more: &[(&'static str, &str)]) -> Self {
+        let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
         let core = TestApp::with(TestOptions {
-            config: settings().await,
+            config: settings().await.into_iter().chain(more).collect(),
             contexts: Some(contexts),
             ..TestOptions::default()
         })

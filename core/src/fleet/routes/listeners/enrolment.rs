@@ -8,7 +8,6 @@ use chrono::TimeDelta;
 use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentRequest};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::ListenError;
@@ -20,6 +19,8 @@ use crate::http::{self, Answer, Caller, Json, Policy, Routes, StatusCode};
 
 /// The listener's certificate is made anew at each start, and well before this is over.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
+/// Connections at once: venues are enrolled now and then, and anybody may knock.
+const MAX_CONNECTIONS: usize = 256;
 
 fn routes() -> Routes {
     Routes::new().post(
@@ -45,13 +46,17 @@ pub(super) async fn open(
     stop: CancellationToken,
 ) -> Result<BoxFuture<'static, ()>, ListenError> {
     let failed = |error| ListenError::Bind("fleet.enrolment_listen", error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+    let server = http::bind(address).await.map_err(failed)?;
+    let address = server.address;
     let _set_once = app.fleet.enrolment_address.set(address);
     let router = http::router(app, [(NAME, routes())])?;
-    let identity = Identity::new(app.clone(), certify)?;
+    let mut identity = Identity::new(app.clone(), certify)?;
+    let server = server.with_tls(Box::new(move || identity.acceptor()));
     tracing::info!(%address, "taking enrolments");
-    Ok(tls::serve(listener, identity, router, stop).boxed())
+    let mut config = app.config.http.clone();
+    config.max_connections = config.max_connections.min(MAX_CONNECTIONS);
+    let (limits, grace) = ((config, app.clock.clone()), app.config.process.stop_grace());
+    Ok(async move { server.run(router, limits, stop, grace).await }.boxed())
 }
 
 /// A certificate for the host by which nodes reach the listener.

@@ -51,9 +51,9 @@ pub async fn listen(
         tracing::info!(address = %server.address, "answering the broker's questions");
         let (router, stop) = (broker::router(app), stop.clone());
         let grace = app.config.process.stop_grace();
-        let config = app.config.http.clone();
+        let limits = (app.config.http.clone(), app.clock.clone());
         let running = async move {
-            server.run(router, config, stop, grace).await;
+            server.run(router, limits, stop, grace).await;
         };
         serving.push(running.boxed());
     }
