@@ -46,6 +46,21 @@ async fn only_a_good_token_signs_in() {
             "{claim}"
         );
     }
+    let long = "x".repeat(256);
+    for (claim, value) in [
+        ("sub", json!("")),
+        ("sub", json!("a\0da")),
+        ("sub", json!(long)),
+        ("org_id", json!("\0")),
+        ("jti", json!("\0")),
+    ] {
+        let answer = core.user("ada").claim(claim, value).get("/me").await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "unauthenticated"),
+            "{claim}"
+        );
+    }
     for (claim, value) in [
         ("exp", json!(now - 30)),
         ("nbf", json!(now + 30)),

@@ -330,6 +330,39 @@ async fn a_caller_who_asks_too_often_is_told_to_wait() {
     ada.get("/me").await.expect(200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_tokens_are_paid_for_by_their_address() {
+    let config = vec![
+        ("http.rate_limits.normal_per_second", "1".to_owned()),
+        ("http.rate_limits.normal_burst", "3".to_owned()),
+    ];
+    let core = start(config).await;
+    let forged = core.user("ada").token().unwrap() + "x";
+    let ask = || {
+        core.anybody()
+            .request(Method::GET, "/me")
+            .bearer_auth(&forged)
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(send(ask()).await.status);
+    }
+    assert_eq!(statuses[..3], [401, 401, 401]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    core.user("ada").get("/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_one_authorization() {
+    let core = start(Vec::new()).await;
+    let twice = core.user("ada").request(Method::GET, "/me");
+    let twice = twice.bearer_auth(core.user("grace").token().unwrap());
+    let answer = send(twice).await;
+    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    let details = &answer.body["error"]["details"];
+    assert_eq!(details[0]["field"], "Authorization");
+}
+
 /// Long enough for anything that ends at all.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);
 

@@ -17,6 +17,8 @@ use crate::config;
 /// What we accept; symmetric algorithms and `none` never.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest text that names somebody or something; OpenID Connect allows a `sub` no more.
+const MAX_TEXT_BYTES: usize = 255;
 /// A token beyond this is not even parsed.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
@@ -160,6 +162,7 @@ impl Auth {
         };
         self.check_times(&claims, now)?;
         check_audience(&claims, issuer)?;
+        check_texts(&claims)?;
         Ok(verified(&claims, issuer))
     }
 
@@ -210,6 +213,25 @@ fn check_audience(claims: &Claims, issuer: &config::Issuer) -> Result<(), AuthEr
     }
 }
 
+/// What goes into rows and log lines: the database takes no NUL, and its index no long text.
+fn check_texts(claims: &Claims) -> Result<(), AuthError> {
+    let fits = |text: &String| text.len() <= MAX_TEXT_BYTES && !text.chars().any(char::is_control);
+    let Claims {
+        sub,
+        org_id,
+        client_id,
+        azp,
+        jti,
+        ..
+    } = claims;
+    let named = [org_id, client_id, azp, jti];
+    if !sub.is_empty() && fits(sub) && named.into_iter().flatten().all(fits) {
+        Ok(())
+    } else {
+        Err(AuthError::Refused("it names somebody in no usable text"))
+    }
+}
+
 fn verified(claims: &Claims, issuer: &config::Issuer) -> VerifiedClaims {
     let of_clients = claims
         .resource_access
@@ -233,7 +255,7 @@ fn verified(claims: &Claims, issuer: &config::Issuer) -> VerifiedClaims {
         sub: claims.sub.clone(),
         roles,
         scopes: scopes.map(canonical_scope).collect(),
-        org_id: claims.org_id.clone(),
+        org_id: claims.org_id.clone().filter(|id| !id.is_empty()),
         client_id: claims.client_id.clone().or_else(|| claims.azp.clone()),
         jti: claims.jti.clone(),
     }

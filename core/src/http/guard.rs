@@ -106,14 +106,16 @@ async fn admit(
 ) -> Result<Caller, ApiError> {
     let policy = &route.info.policy;
     let app = &route.app;
-    let principal = if policy.wants_token() {
-        authenticate(app, headers).await?
-    } else {
-        None
+    let principal = match policy.wants_token() {
+        true => authenticate(app, headers).await,
+        false => Ok(None),
     };
-    let payer = principal
-        .as_ref()
-        .map_or(Payer::Address(address), |who| Payer::User(who.user_id));
+    let payer = match &principal {
+        Ok(Some(who)) => Payer::User(who.user_id),
+        Err(fault) if fault.status().is_server_error() => return Err(fault.clone()),
+        // A bad token buys no more attempts than none.
+        Ok(None) | Err(_) => Payer::Address(address),
+    };
     app.rate_limiter
         .take(payer, policy.rate, app.clock.now())
         .map_err(|seconds| {
@@ -124,6 +126,7 @@ async fn admit(
             )
             .retry_after(seconds)
         })?;
+    let principal = principal?;
     policy.admit(principal.as_ref())?;
     let key = idempotency_key(headers, policy.key)?;
     let key = key.map(|text| IdempotencyKey {
@@ -140,9 +143,14 @@ async fn admit(
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        // A proxy in front of us may have believed the other one.
+        return Err(ApiError::invalid("Authorization", "must be sent once"));
+    }
     let token = value
         .to_str()
         .ok()
