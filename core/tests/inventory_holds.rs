@@ -197,13 +197,24 @@ async fn extending_is_all_or_nothing_and_names_what_is_gone() {
 async fn a_part_goes_back_once() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
-    let held = house.held(&["A-1", "A-2"], 5).await;
+    let request = house.request(&["A-1", "A-2"], 5);
+    let held = house.hold(&request).await.unwrap();
     let part = PartRelease {
         id: core.clock.new_id(),
         hold: held.hold,
+        owner: Some(request.owner),
         seats: vec![held.seats[0].seat],
         buckets: vec![(house.floor, 2)],
     };
+    let foreign = PartRelease {
+        id: core.clock.new_id(),
+        owner: Some(core.clock.new_id()),
+        ..part.clone()
+    };
+    api::release_part(core.app(), &house.cause(), &foreign)
+        .await
+        .unwrap();
+    assert_eq!(house.left().await, (18, 95), "it is somebody else's");
     for _ in 0..2 {
         api::release_part(core.app(), &house.cause(), &part)
             .await

@@ -4,6 +4,7 @@ mod house;
 mod support;
 
 use chrono::Duration;
+use eventify_core::bus::dead_letters;
 use eventify_core::event::DomainEvent;
 use eventify_core::interference::Interference;
 use eventify_core::inventory::api::{self, Held};
@@ -16,8 +17,8 @@ use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{OrderId, RefundId, ReservationId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
-use house::{House, contexts};
-use support::{TestApp, TestOptions};
+use house::{CUSTOMER, House, contexts};
+use support::{TestApp, TestOptions, until};
 use uuid::Uuid;
 
 async fn core(interference: Interference) -> TestApp {
@@ -79,24 +80,32 @@ impl<'house, 'core> Order<'house, 'core> {
         }
     }
 
-    /// Publishes as the other context would, and waits for every effect.
-    async fn tell<E: DomainEvent>(&self, context: &'static str, event: &E) {
+    /// Publishes as the other context would.
+    async fn publish<E: DomainEvent>(&self, context: &'static str, event: &E) {
         let app = self.house.core.app();
         let begun = app.db.begin(context, &self.house.cause()).await;
         let mut tx = begun.expect("the database answers");
         tx.publish(app.clock.new_id(), 1, event);
         tx.commit().await.expect("the database answers");
+    }
+
+    /// Publishes, and waits for every effect.
+    async fn tell<E: DomainEvent>(&self, context: &'static str, event: &E) {
+        self.publish(context, event).await;
         self.house.core.settle().await;
     }
 
     async fn paid(&self) {
-        let paid = OrderPaid {
+        self.tell("order", &self.paid_event(CUSTOMER)).await;
+    }
+
+    fn paid_event(&self, customer: UserId) -> OrderPaid {
+        OrderPaid {
             order_id: self.id,
-            customer_id: UserId(Uuid::from_u128(1)),
+            customer_id: customer,
             paid_at: self.house.core.clock.now(),
             items: self.items.clone(),
-        };
-        self.tell("order", &paid).await;
+        }
     }
 
     async fn cancelled(&self) {
@@ -167,6 +176,34 @@ async fn what_is_paid_is_sold_and_neither_time_nor_release_gives_it_back() {
     core.advance(Duration::hours(1));
     core.run_job("inventory", "expire_holds").await;
     assert_eq!(house.left().await, (19, 98));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_buys_what_somebody_else_holds_or_has_bought() {
+    let core = core(Interference::default()).await;
+    let house = House::open(&core).await;
+    let (held, bought) = (
+        Order::of(&house, &["A-1"], 2).await,
+        Order::of(&house, &["A-2"], 0).await,
+    );
+    bought.paid().await;
+    let stranger = UserId(Uuid::from_u128(666));
+    held.publish("order", &held.paid_event(stranger)).await;
+    let again = OrderPaid {
+        order_id: OrderId(core.clock.new_id()),
+        ..bought.paid_event(CUSTOMER)
+    };
+    bought.publish("order", &again).await;
+    // Both are put aside for a person to look at.
+    until("two parked messages", async || {
+        dead_letters::count(&core.app().bus, "inventory")
+            .await
+            .unwrap()
+            == 2
+    })
+    .await;
+    house.release(&[held.held.hold, bought.held.hold]).await;
+    assert_eq!(house.left().await, (19, 100), "only the first was not sold");
 }
 
 #[tokio::test(flavor = "multi_thread")]

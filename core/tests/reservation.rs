@@ -1,6 +1,7 @@
 //! Carts: places are held at once, at the core's prices, for as long as the cart lives.
 
 use chrono::Duration;
+use eventify_core::interference::Interference;
 use serde_json::json;
 
 mod sale;
@@ -108,6 +109,71 @@ async fn a_cart_holds_twenty_places() {
         "too_many_items"
     );
     assert_eq!(sale.free().await, (SEATS, FLOOR - 20));
+}
+
+#[tokio::test]
+async fn a_customer_keeps_so_many_places_from_others_and_no_more() {
+    let limits = vec![("reservation.max_places_per_customer", "3".to_owned())];
+    let sale = Sale::with(Interference::default(), limits).await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let (one, other) = (sale.cart(&ada).await, sale.cart(&ada).await);
+    let standing = |qty: u32| json!([{ "bucketId": sale.floor, "qty": qty }]);
+    // At the same moment from two carts: each alone would fit.
+    let (first, second) = tokio::join!(
+        sale.add(&ada, &one, standing(2)),
+        sale.add(&ada, &other, standing(2)),
+    );
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let refused = [first.code(), second.code()];
+    assert!(refused.contains(&"too_many_places_held"), "{refused:?}");
+    assert_eq!(sale.free().await.1, FLOOR - 2);
+    sale.add(&ada, &one, seat("A-1")).await.expect(201);
+    assert_eq!(
+        sale.add(&ada, &one, seat("A-2")).await.code(),
+        "too_many_places_held"
+    );
+    let bobs = sale.cart(&bob).await;
+    sale.add(&bob, &bobs, seat("A-2")).await.expect(201);
+}
+
+#[tokio::test]
+async fn what_is_paid_no_longer_counts_and_a_confirmed_cart_does() {
+    let limits = vec![("reservation.max_places_per_customer", "1".to_owned())];
+    let sale = Sale::with(Interference::default(), limits).await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    let next = sale.cart(&ada).await;
+    assert_eq!(
+        sale.add(&ada, &next, seat("A-2")).await.code(),
+        "too_many_places_held"
+    );
+    sale.pay(&checkout).await;
+    sale.add(&ada, &next, seat("A-2")).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_customer_has_so_many_open_carts_and_a_box_office_as_many_as_it_needs() {
+    let limits = vec![("reservation.max_open_per_customer", "2".to_owned())];
+    let sale = Sale::with(Interference::default(), limits).await;
+    let ada = sale.buyer("ada");
+    let open = || ada.post("/reservations", json!({}));
+    let all = futures_util::future::join_all((0..5).map(|_| open())).await;
+    let opened = all.iter().filter(|answer| answer.status == 201);
+    assert_eq!(opened.count(), 2);
+    let refused = open().await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (409, "too_many_reservations")
+    );
+    sale.core.advance(Duration::minutes(11));
+    open().await.expect(201);
+
+    let desk = sale.buyer("desk").role("BOX_OFFICE");
+    for _ in 0..3 {
+        sale.cart(&desk).await;
+    }
 }
 
 #[tokio::test]

@@ -13,6 +13,10 @@ use super::{Config, ConfigError};
 pub struct Reservation {
     pub(super) hold_seconds: u32,
     pub(super) pay_seconds: u32,
+    /// Carts that one customer may have open.
+    pub max_open_per_customer: u32,
+    /// Places of one performance that one customer may hold unpaid, all carts together.
+    pub max_places_per_customer: u32,
 }
 
 impl Reservation {
@@ -86,6 +90,16 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     at_least(
         "reservation.pay_seconds",
         u64::from(reservation.pay_seconds),
+        1,
+    )?;
+    at_least(
+        "reservation.max_open_per_customer",
+        u64::from(reservation.max_open_per_customer),
+        1,
+    )?;
+    at_least(
+        "reservation.max_places_per_customer",
+        u64::from(reservation.max_places_per_customer),
         1,
     )?;
     at_least(

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, HoldId, OrderId, PerformanceId};
+use eventify_protocol::ids::{BucketId, HoldId, OrderId, PerformanceId, UserId};
 use uuid::Uuid;
 
 use super::NAME;
@@ -22,7 +22,7 @@ use crate::cause::Cause;
 use crate::db::{DbError, DbResult, PgConnection, Tx};
 
 pub use super::model::hold::{
-    BucketShortage, BucketWanted, Held, HeldBucket, HeldSeat, HoldRefusal, HoldRequest,
+    BucketShortage, BucketWanted, Buyer, Held, HeldBucket, HeldSeat, HoldRefusal, HoldRequest,
     MAX_PLACES_PER_HOLD, OutOfStock, PartRelease, SeatRef, SeatWanted,
 };
 
@@ -186,8 +186,19 @@ async fn attempt(
     holder: Option<Uuid>,
     search: Search,
 ) -> Result<Attempt, HoldError> {
+    let now = app.clock.now();
     let mut tx = app.db.begin(NAME, cause).await?;
-    if !claim::add_hold(&mut tx, request, holder, app.clock.now()).await? {
+    if let Some(Buyer {
+        id,
+        most_held: Some(most),
+    }) = request.customer
+    {
+        let held = claim::held_by(&mut tx, id, request.performance, now).await?;
+        if held + request.places() > u64::from(most) {
+            return known_or(&mut tx, request, HoldRefusal::TooManyHeld(most)).await;
+        }
+    }
+    if !claim::add_hold(&mut tx, request, holder, now).await? {
         return Ok(Attempt::Known);
     }
     let seats = claim::take_seats(&mut tx, held).await?;
@@ -214,6 +225,18 @@ async fn attempt(
     tx.publish(app.clock.new_id(), 1, &reserved);
     tx.commit().await?;
     Ok(Attempt::Held)
+}
+
+/// A repeat that came at the same moment as its first is answered as that was.
+async fn known_or(
+    conn: &mut PgConnection,
+    request: &HoldRequest,
+    refusal: HoldRefusal,
+) -> Result<Attempt, HoldError> {
+    match stock::hold(conn, request.hold).await? {
+        Some(_) => Ok(Attempt::Known),
+        None => Err(refusal.into()),
+    }
 }
 
 /// `None`: search again in all slots, in a new transaction.
@@ -297,7 +320,12 @@ pub(super) async fn free_lapsed(app: &App, cause: &Cause, limit: usize) -> DbRes
 
 /// Frees a part of a hold in a transaction of the caller.
 pub(super) async fn free_part(app: &App, tx: &mut Tx, part: &PartRelease) -> DbResult<()> {
-    given_back::lock(tx, &[part.hold]).await?;
+    let locked = given_back::lock(tx, &[part.hold]).await?;
+    let foreign = |it: &LockedHold| part.owner.is_some() && it.owner != part.owner;
+    if locked.iter().any(foreign) {
+        tracing::error!(hold = %part.hold, "a part of somebody else's hold was to be released");
+        return Ok(());
+    }
     match given_back::free_part(tx, part, app.clock.now()).await? {
         Some(freed) => tell_freed(app, tx, freed).await,
         None => Ok(()),
@@ -338,6 +366,7 @@ pub(super) async fn free_ticket(
         &PartRelease {
             id: ticket,
             hold,
+            owner: None,
             seats,
             buckets,
         },
@@ -346,11 +375,12 @@ pub(super) async fn free_ticket(
     Ok(Returned::Done)
 }
 
-/// Marks the holds of a paid order as sold; answers those that are gone.
+/// Marks the holds of a customer's paid order as sold; answers those that are gone, or are not
+/// the customer's.
 pub(super) async fn sell(
     app: &App,
     tx: &mut Tx,
-    order: OrderId,
+    (order, customer): (OrderId, UserId),
     ids: &[HoldId],
 ) -> DbResult<Vec<HoldId>> {
     if given_back::note_order(tx, order, false).await? {
@@ -361,7 +391,7 @@ pub(super) async fn sell(
     let locked = given_back::lock(tx, ids).await?;
     let alive: Vec<_> = locked
         .iter()
-        .filter(|it| !it.is_released())
+        .filter(|it| !it.is_released() && it.may_be_sold_to(order, customer))
         .map(|it| it.id)
         .collect();
     given_back::sell(tx, &alive, order, app.clock.now()).await?;

@@ -156,15 +156,18 @@ async fn on_order_cancelled(
 
 async fn on_order_paid(app: &App, tx: &mut Tx, event: Received<OrderPaid>) -> Result<(), Failure> {
     let OrderPaid {
-        order_id, items, ..
+        order_id,
+        customer_id,
+        items,
+        ..
     } = event.data;
-    let gone = api::sell(app, tx, order_id, &holds_of(&items)).await?;
+    let gone = api::sell(app, tx, (order_id, customer_id), &holds_of(&items)).await?;
     if gone.is_empty() {
         return Ok(());
     }
     // Order decides between paid and cancelled under one lock, so this can't be; a person must look.
     Err(Failure::park(format!(
-        "order {order_id} is paid, but its holds {gone:?} were released"
+        "order {order_id} is paid, but its holds {gone:?} were released or are somebody else's"
     )))
 }
 

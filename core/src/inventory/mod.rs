@@ -38,7 +38,7 @@ pub fn context() -> Context {
         jobs: consumers::jobs(),
         ..Context::new(
             NAME,
-            crate::migrations!("inventory": "0001_venues_and_plans", "0002_stock"),
+            crate::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners"),
         )
     }
 }

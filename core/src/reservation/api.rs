@@ -20,7 +20,7 @@ use crate::breaker::{CallError, IsFault};
 use crate::cause::Cause;
 use crate::db::{DbError, Tx};
 use crate::inventory::api::{
-    self as inventory, ExtendError, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
+    self as inventory, Buyer, ExtendError, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
 };
 
 pub use crate::inventory::api::{BucketWanted, OutOfStock};
@@ -91,17 +91,23 @@ impl IsFault for DbError {
     }
 }
 
-/// Opens a cart.
+/// Opens a cart, if the customer has fewer than so many open.
 pub(super) async fn start(
     app: &App,
     cause: &Cause,
     customer: UserId,
     lifetime: Duration,
+    most_open: Option<u32>,
 ) -> Result<Reservation, Error> {
     let now = app.clock.now();
     let id = ReservationId(app.clock.new_id());
     let cart = Reservation::start(id, customer, lifetime, cause.correlation, now);
     let mut tx = app.db.begin(NAME, cause).await?;
+    if let Some(most) = most_open
+        && store::open_carts(&mut tx, customer, now).await? >= u64::from(most)
+    {
+        return Err(Refusal::TooManyOpen(most).into());
+    }
     store::insert(&mut tx, &cart).await?;
     let started = ReservationStarted {
         reservation_id: id,
@@ -124,7 +130,7 @@ pub(super) async fn find(app: &App, id: ReservationId) -> Result<Reservation, Er
 pub(super) async fn add_items(
     app: &App,
     cause: &Cause,
-    cart: &Reservation,
+    (cart, buyer): (&Reservation, Buyer),
     performance: PerformanceId,
     wanted: &[Wanted],
     hold: HoldId,
@@ -133,6 +139,7 @@ pub(super) async fn add_items(
     let request = HoldRequest {
         hold,
         owner: cart.id.as_uuid(),
+        customer: Some(buyer),
         performance,
         seats: wanted.iter().filter_map(Wanted::seat).collect(),
         buckets: wanted.iter().filter_map(Wanted::bucket).collect(),
@@ -279,7 +286,7 @@ pub(super) async fn remove_item(
     let (cart, item) = cart.remove(item_id, now)?.ok_or(Error::UnknownItem)?;
     store::save(&mut tx, &cart).await?;
     store::remove_item(&mut tx, item_id).await?;
-    if let Some(release) = Release::of_item(item_id, &item, cause.correlation) {
+    if let Some(release) = Release::of_item(item_id, &item, &cart, cause.correlation) {
         store::enqueue(&mut tx, &release, now).await?;
     }
     let removed = ReservationItemRemoved {

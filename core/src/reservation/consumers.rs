@@ -229,6 +229,7 @@ async fn release_one(app: &App, release: &Release) -> Result<(), CallError<DbErr
             let part = PartRelease {
                 id: release.id,
                 hold: release.hold,
+                owner: release.owner,
                 seats,
                 buckets,
             };

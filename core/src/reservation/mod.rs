@@ -35,6 +35,9 @@ pub fn context() -> Context {
         routes: routes::routes(),
         consumers: consumers::consumers(),
         jobs: consumers::jobs(),
-        ..Context::new(NAME, crate::migrations!("reservation": "0001_reservations"))
+        ..Context::new(
+            NAME,
+            crate::migrations!("reservation": "0001_reservations", "0002_release_owners"),
+        )
     }
 }

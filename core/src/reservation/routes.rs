@@ -15,7 +15,7 @@ use super::model::{self, Refusal, Reservation};
 use crate::app::App;
 use crate::auth::Role;
 use crate::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
-use crate::inventory::api::{HoldError, HoldRefusal};
+use crate::inventory::api::{Buyer, HoldError, HoldRefusal};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 
@@ -115,7 +115,9 @@ async fn start(
             asked
         }
     };
-    let cart = api::start(&app, &caller.cause, customer.into(), lifetime).await?;
+    let most_open = limit_of(&caller, app.config.reservation.max_open_per_customer)?;
+    let (cause, customer) = (&caller.cause, customer.into());
+    let cart = api::start(&app, cause, customer, lifetime, most_open).await?;
     let location = [(LOCATION, format!("/reservations/{}", cart.id))];
     Ok((StatusCode::CREATED, location, Json(View::of(&cart)?)))
 }
@@ -150,10 +152,14 @@ async fn add_items(
         .key
         .as_ref()
         .map_or_else(|| app.clock.new_id(), |key| key.inner("hold"));
+    let buyer = Buyer {
+        id: cart.customer_id,
+        most_held: limit_of(&caller, app.config.reservation.max_places_per_customer)?,
+    };
     let added = api::add_items(
         &app,
         &caller.cause,
-        &cart,
+        (&cart, buyer),
         body.performance_id,
         &wanted,
         hold.into(),
@@ -192,6 +198,12 @@ async fn give_up(
     owned(&app, &caller, id).await?;
     api::give_up(&app, &caller.cause, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A box office sells to everybody in its queue.
+fn limit_of(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
+    let sells = caller.principal()?.has_role(Role::BoxOffice);
+    Ok((!sells).then_some(limit))
 }
 
 async fn owned(app: &App, caller: &Caller, id: ReservationId) -> Answer<Reservation> {
@@ -289,6 +301,7 @@ fn refused(refusal: &Refusal) -> ApiError {
         Refusal::Changed => ApiError::conflict("reservation_changed", message),
         Refusal::Duplicate => ApiError::conflict("duplicate_item", message),
         Refusal::Empty => ApiError::unprocessable("reservation_empty", message),
+        Refusal::TooManyOpen(_) => ApiError::conflict("too_many_reservations", message),
         Refusal::TooManyItems => ApiError::unprocessable("too_many_items", message),
         Refusal::NotOnSale => ApiError::unprocessable("not_on_sale", message),
         Refusal::SalesNotOpen(_) => ApiError::unprocessable("sales_not_open", message),
@@ -325,6 +338,7 @@ fn not_held(error: HoldError) -> ApiError {
             ApiError::unprocessable("unknown_price_category", message)
         }
         HoldRefusal::OutOfStock(short) => out_of_stock(&short),
+        HoldRefusal::TooManyHeld(_) => ApiError::conflict("too_many_places_held", message),
         HoldRefusal::Ended => ApiError::gone("hold_expired", message),
         HoldRefusal::IdReused => ApiError::conflict("idempotency_key_reused", message),
     }

@@ -15,16 +15,20 @@ use eventify_core::db::Tx;
 use eventify_core::event::Received;
 use eventify_core::failure::Failure;
 use eventify_core::inventory::api::{
-    self, BucketWanted, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
+    self, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
 };
 use eventify_core::inventory::events::VenueCreated;
-use eventify_protocol::ids::{BucketId, HoldId, PerformanceId};
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, UserId};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Answer, TestApp, User};
 
 /// Units of the standing zone.
 pub const FLOOR: u32 = 100;
+
+/// Who has the places.
+pub const CUSTOMER: UserId = UserId(Uuid::from_u128(1));
 
 /// A performance on sale.
 #[derive(Debug)]
@@ -152,6 +156,10 @@ impl<'core> House<'core> {
         HoldRequest {
             hold: HoldId(self.core.clock.new_id()),
             owner: self.core.clock.new_id(),
+            customer: Some(Buyer {
+                id: CUSTOMER,
+                most_held: None,
+            }),
             performance: self.performance,
             seats: seats.iter().map(wanted).collect(),
             buckets: if units == 0 { vec![] } else { vec![bucket] },

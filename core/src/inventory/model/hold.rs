@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Duration, Utc};
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, VenueId};
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, UserId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use uuid::Uuid;
 
@@ -24,6 +24,8 @@ pub struct HoldRequest {
     pub hold: HoldId,
     /// Whose it is: a cart or a service account. Nobody else gets an answer to the same id.
     pub owner: Uuid,
+    /// Who is to have the places; none for a service account's hold.
+    pub customer: Option<Buyer>,
     /// Whose seats and zones.
     pub performance: PerformanceId,
     /// Numbered seats, each once.
@@ -32,6 +34,16 @@ pub struct HoldRequest {
     pub buckets: Vec<BucketWanted>,
     /// From then on the places are free again, unless the hold was extended or sold.
     pub expires_at: DateTime<Utc>,
+}
+
+/// A customer, and how much they may keep from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buyer {
+    /// Who. Only their order can become the owner of the places.
+    pub id: UserId,
+    /// Most places of one performance that they may have held and not paid, all carts together;
+    /// none for a box office, which sells to many.
+    pub most_held: Option<u32>,
 }
 
 /// A numbered seat, and the price category that it is wanted in.
@@ -133,6 +145,9 @@ pub struct PartRelease {
     pub id: uuid::Uuid,
     /// Out of which hold; places that another hold has are left alone.
     pub hold: HoldId,
+    /// Whose hold it must be: nothing happens to one of somebody else. None: the hold was found by
+    /// its own order.
+    pub owner: Option<Uuid>,
     /// Seats.
     pub seats: Vec<SeatId>,
     /// Zones and units.
@@ -196,6 +211,9 @@ pub enum HoldRefusal {
     /// Somebody else was faster; nothing was held.
     #[error("out of stock")]
     OutOfStock(OutOfStock),
+    /// The customer keeps too many places from others already.
+    #[error("a customer holds at most {0} places of a performance at a time; pay or release some")]
+    TooManyHeld(u32),
     /// This hold has expired or was released; it can't come back.
     #[error("the hold has ended")]
     Ended,
@@ -269,6 +287,12 @@ impl HoldRequest {
         Hash32::of(format!("{owner} {performance} {}", lines.join("\n")).as_bytes())
     }
 
+    /// All places, seats and units.
+    pub(in crate::inventory) fn places(&self) -> u64 {
+        let units: u64 = self.units().values().map(|units| u64::from(*units)).sum();
+        units + self.seats.len() as u64
+    }
+
     /// Units wanted of each zone, in the order in which they are locked.
     pub(in crate::inventory) fn units(&self) -> BTreeMap<BucketId, u32> {
         let mut units = BTreeMap::new();
@@ -333,6 +357,7 @@ mod tests {
         HoldRequest {
             hold: HoldId(Uuid::from_u128(1)),
             owner: Uuid::from_u128(3),
+            customer: None,
             performance: PerformanceId(Uuid::from_u128(2)),
             seats: seats
                 .iter()

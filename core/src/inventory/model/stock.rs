@@ -316,6 +316,7 @@ mod tests {
         HoldRequest {
             hold: HoldId(Uuid::from_u128(1)),
             owner: Uuid::from_u128(3),
+            customer: None,
             performance: PerformanceId(Uuid::from_u128(2)),
             seats: seats.iter().map(wanted).collect(),
             buckets: if units == 0 { vec![] } else { vec![bucket] },

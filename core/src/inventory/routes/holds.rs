@@ -128,6 +128,7 @@ impl HoldBody {
         HoldRequest {
             hold,
             owner,
+            customer: None,
             performance: self.performance_id,
             seats: seats.collect(),
             buckets: buckets.collect(),

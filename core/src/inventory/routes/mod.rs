@@ -99,6 +99,7 @@ impl From<HoldRefusal> for ApiError {
                 Self::unprocessable("category_not_allowed", message)
             }
             HoldRefusal::OutOfStock(missing) => missing.into(),
+            HoldRefusal::TooManyHeld(_) => Self::conflict("too_many_places_held", message),
             HoldRefusal::Ended => Self::gone("hold_ended", message),
             HoldRefusal::IdReused => Self::unprocessable("hold_id_reused", message),
         }

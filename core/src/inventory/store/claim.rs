@@ -3,13 +3,43 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, HoldId, PerformanceId};
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, UserId};
 use uuid::Uuid;
 
 use super::{count, int};
-use crate::db::{DbResult, PgConnection};
+use crate::db::{DbError, DbResult, PgConnection};
 use crate::inventory::model::hold::{BucketShortage, Held, HoldRequest};
 use crate::inventory::model::slots::{self, Slot, Taken};
+
+/// How many places of a performance a customer keeps from others: held or confirmed, not sold.
+/// Requests of the same customer for the same performance come one after another from here on to
+/// their transactions' ends, so that two at once don't both find room.
+pub(in crate::inventory) async fn held_by(
+    conn: &mut PgConnection,
+    customer: UserId,
+    performance: PerformanceId,
+    now: DateTime<Utc>,
+) -> DbResult<u64> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text || $2::text, 0))")
+        .bind(customer.as_uuid())
+        .bind(performance.as_uuid())
+        .execute(&mut *conn)
+        .await?;
+    let held: i64 = sqlx::query_scalar(
+        "with mine as (
+             select hold_id from holds where customer_id = $1 and performance_id = $2
+                 and (status = 'confirmed' or status = 'held' and expires_at > $3))
+         select (select count(*) from seat_allocations where hold_id in (select hold_id from mine))
+             + (select coalesce(sum(quantity), 0) from bucket_allocations
+                where hold_id in (select hold_id from mine))",
+    )
+    .bind(customer.as_uuid())
+    .bind(performance.as_uuid())
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    u64::try_from(held).map_err(DbError::impossible_row)
+}
 
 /// Enters a hold; false when its id is known.
 pub(in crate::inventory) async fn add_hold(
@@ -20,8 +50,8 @@ pub(in crate::inventory) async fn add_hold(
 ) -> DbResult<bool> {
     let done = sqlx::query(
         "insert into holds (hold_id, performance_id, status, request_hash, holder_id, expires_at,
-             created_at, updated_at, version)
-         values ($1, $2, 'held', $3, $4, $5, $6, $6, 1)
+             created_at, updated_at, version, owner_id, customer_id)
+         values ($1, $2, 'held', $3, $4, $5, $6, $6, 1, $7, $8)
          on conflict do nothing",
     )
     .bind(request.hold.as_uuid())
@@ -30,6 +60,8 @@ pub(in crate::inventory) async fn add_hold(
     .bind(holder)
     .bind(request.expires_at)
     .bind(now)
+    .bind(request.owner)
+    .bind(request.customer.map(|customer| customer.id.as_uuid()))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, HoldId, OrderId, PerformanceId, SeatId};
+use eventify_protocol::ids::{BucketId, HoldId, OrderId, PerformanceId, SeatId, UserId};
 use sqlx::Row;
 use uuid::Uuid;
 
@@ -18,6 +18,10 @@ use crate::inventory::model::stock::{HoldStatus, KnownHold};
 pub(in crate::inventory) struct LockedHold {
     pub(in crate::inventory) id: HoldId,
     pub(in crate::inventory) hold: KnownHold,
+    /// The cart or service account that took it.
+    pub(in crate::inventory) owner: Option<Uuid>,
+    customer: Option<Uuid>,
+    order: Option<Uuid>,
 }
 
 /// What became free of a hold.
@@ -54,7 +58,7 @@ pub(in crate::inventory) async fn lock(
     ids: &[HoldId],
 ) -> DbResult<Vec<LockedHold>> {
     let rows = sqlx::query(
-        "select hold_id, status, expires_at from holds
+        "select hold_id, status, expires_at, owner_id, customer_id, order_id from holds
          where hold_id = any($1) order by hold_id for update",
     )
     .bind(uuids(ids))
@@ -71,6 +75,9 @@ pub(in crate::inventory) async fn lock(
                     fingerprint: None,
                     expires_at,
                 },
+                owner: row.try_get("owner_id")?,
+                customer: row.try_get("customer_id")?,
+                order: row.try_get("order_id")?,
             })
         })
         .collect()
@@ -419,6 +426,12 @@ impl LockedHold {
     /// Whether its places are somebody's ticket.
     pub(in crate::inventory) fn is_sold(&self) -> bool {
         self.hold.status == HoldStatus::Sold
+    }
+
+    /// Whether its places can become this order's: it is the customer's, and no other order has it.
+    pub(in crate::inventory) fn may_be_sold_to(&self, order: OrderId, customer: UserId) -> bool {
+        self.customer == Some(customer.as_uuid())
+            && self.order.is_none_or(|has| has == order.as_uuid())
     }
 
     /// Whether it is over.

@@ -28,6 +28,8 @@ pub(in crate::reservation) enum Refusal {
     Empty,
     #[error("a reservation holds at most {MAX_ITEMS_PER_RESERVATION} places")]
     TooManyItems,
+    #[error("a customer has at most {0} open reservations; confirm or give up one")]
+    TooManyOpen(u32),
     #[error("the performance is not on sale")]
     NotOnSale,
     #[error("sales open at {0}")]

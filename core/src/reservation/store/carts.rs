@@ -1,7 +1,7 @@
 //! Reservations with their items.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, CorrelationId, ReservationId, SeatId};
+use eventify_protocol::ids::{BucketId, CorrelationId, ReservationId, SeatId, UserId};
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
 use sqlx::Row;
@@ -34,6 +34,28 @@ pub(in crate::reservation) async fn insert(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// How many carts a customer has open. Until the transaction's end nobody else opens one for them,
+/// so that two requests at once don't both find room.
+pub(in crate::reservation) async fn open_carts(
+    conn: &mut PgConnection,
+    customer: UserId,
+    now: DateTime<Utc>,
+) -> DbResult<u64> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+        .bind(customer.as_uuid())
+        .execute(&mut *conn)
+        .await?;
+    let open: i64 = sqlx::query_scalar(
+        "select count(*) from reservations
+         where customer_id = $1 and status = 'pending' and expires_at > $2",
+    )
+    .bind(customer.as_uuid())
+    .bind(now)
+    .fetch_one(conn)
+    .await?;
+    u64::try_from(open).map_err(DbError::impossible_row)
 }
 
 /// Writes state, deadline and version of a cart that this transaction has locked.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::db::{DbError, DbResult, PgConnection};
 use crate::reservation::events::Item;
+use crate::reservation::model::Reservation;
 
 /// A whole hold, or the places of one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub(in crate::reservation) struct Release {
     pub(in crate::reservation) id: Uuid,
     pub(in crate::reservation) hold: HoldId,
     pub(in crate::reservation) part: Option<Part>,
+    /// The cart that a part is taken out of.
+    pub(in crate::reservation) owner: Option<Uuid>,
     pub(in crate::reservation) correlation: CorrelationId,
 }
 
@@ -31,6 +34,7 @@ impl Release {
             id: hold.as_uuid(),
             hold,
             part: None,
+            owner: None,
             correlation,
         }
     }
@@ -39,6 +43,7 @@ impl Release {
     pub(in crate::reservation) fn of_item(
         item_id: Uuid,
         item: &Item,
+        cart: &Reservation,
         correlation: CorrelationId,
     ) -> Option<Self> {
         let part = match (item.seat_id, item.bucket_id) {
@@ -50,6 +55,7 @@ impl Release {
             id: item_id,
             hold: item.hold_id,
             part: Some(part),
+            owner: Some(cart.id.as_uuid()),
             correlation,
         })
     }
@@ -70,8 +76,8 @@ pub(in crate::reservation) async fn enqueue(
     };
     sqlx::query(
         "insert into releases (release_id, hold_id, seat_id, bucket_id, qty, due_at,
-             correlation_id)
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+             correlation_id, owner_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
     )
     .bind(release.id)
     .bind(release.hold.as_uuid())
@@ -80,6 +86,7 @@ pub(in crate::reservation) async fn enqueue(
     .bind(qty)
     .bind(now)
     .bind(release.correlation.as_uuid())
+    .bind(release.owner)
     .execute(conn)
     .await?;
     Ok(())
@@ -91,7 +98,8 @@ pub(in crate::reservation) async fn due(
     limit: u16,
 ) -> DbResult<Vec<Release>> {
     let rows = sqlx::query(
-        "select release_id, hold_id, seat_id, bucket_id, qty, correlation_id from releases
+        "select release_id, hold_id, seat_id, bucket_id, qty, correlation_id, owner_id
+         from releases
          where due_at <= $1 order by due_at limit $2",
     )
     .bind(now)
@@ -111,6 +119,7 @@ pub(in crate::reservation) async fn due(
                 id: row.try_get("release_id")?,
                 hold: row.try_get::<Uuid, _>("hold_id")?.into(),
                 part,
+                owner: row.try_get("owner_id")?,
                 correlation: CorrelationId(row.try_get("correlation_id")?),
             })
         })
