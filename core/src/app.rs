@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::bell::Bell;
 use crate::breaker::Breakers;
-use crate::bus::Bus;
+use crate::bus::{Bus, Line};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::context::Context;
@@ -182,7 +182,7 @@ pub async fn start(
     };
     if roles.has(Role::Work) || roles.has(Role::Relay) {
         // Queues exist before the first message does.
-        app.bus.channel().await?;
+        app.bus.channel(Line::Consume).await?;
     }
     if roles.has(Role::Relay) {
         for relay in relays_of(&app, &contexts, &relays) {

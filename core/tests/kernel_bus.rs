@@ -8,7 +8,7 @@ use eventify_core::bus::{Consumers, dead_letters};
 use eventify_core::cause::Cause;
 use eventify_core::context::Context;
 use eventify_core::db::migrate::Migration;
-use eventify_core::db::{PgConnection, Tx};
+use eventify_core::db::{PgConnection, Tx, outbox};
 use eventify_core::domain_events;
 use eventify_core::event::Received;
 use eventify_core::failure::Failure;
@@ -341,6 +341,70 @@ async fn two_processes_share_the_work_and_relay_each_row_once() {
     core.settle().await;
     assert_eq!(times_paid(&core).await, vec![1; 100]);
     other.stop().await;
+}
+
+/// An outbox row that no program of ours writes.
+async fn odd_row(core: &TestApp, routing_key: &str, tracestate: &str) -> Uuid {
+    let mut conn = core.app().db.read("payment").await.expect("a connection");
+    let id = core.clock.new_id();
+    let payload = serde_json::json!({ "paymentId": id, "orderId": id });
+    sqlx::query(
+        "insert into outbox (message_id, kind, routing_key, aggregate_id, aggregate_version,
+             schema_version, feeds_venues, payload, correlation_id, tracestate)
+         values ($1, 'payment.captured', $2, $1, 1, 1, true, $3, $1, $4)",
+    )
+    .bind(id)
+    .bind(routing_key)
+    .bind(payload)
+    .bind(tracestate)
+    .execute(&mut *conn)
+    .await
+    .expect("a row");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_broker_refuses_holds_up_nobody_and_is_tried_again() {
+    let core = start(Interference::default()).await;
+    // One that no queue takes, and one whose headers fit in no frame: it costs the connection.
+    let nowhere = odd_row(&core, "payment.nowhere", "").await;
+    let endless = odd_row(&core, "payment.captured", &"x".repeat(300_000)).await;
+    for _ in 0..20 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    support::until("the others are through", async || {
+        times_paid(&core).await == vec![1; 20]
+    })
+    .await;
+    let mut conn = core.app().db.read("payment").await.unwrap();
+    let conn: &mut PgConnection = &mut conn;
+    let unsettled = outbox::oldest_unsettled(conn).await.unwrap();
+    assert!(unsettled.is_some(), "the watermark stands");
+    support::until("both were refused again", async || {
+        let refusals: Vec<i32> = sqlx::query_scalar(
+            "select refusals from outbox where message_id in ($1, $2) and published_at is null",
+        )
+        .bind(nowhere)
+        .bind(endless)
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+        refusals.len() == 2 && refusals.iter().all(|refusals| *refusals > 1)
+    })
+    .await;
+
+    // Somebody has mended them.
+    sqlx::query(
+        "update outbox set routing_key = 'payment.captured', tracestate = null, retry_at = now()
+         where published_at is null",
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    support::until("all are through", async || {
+        times_paid(&core).await == vec![1; 22]
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use super::publisher::{Outgoing, Publisher};
 use super::registry::{Consumers, Handler};
-use super::{BusError, RECONNECT_PAUSE, headers, topology};
+use super::{BusError, Line, RECONNECT_PAUSE, headers, topology};
 use crate::app::App;
 use crate::event::Envelope;
 use crate::failure::Failure;
@@ -57,7 +57,7 @@ async fn session(
     stop: &CancellationToken,
 ) -> Result<(), BusError> {
     let config = app.bus.config();
-    let channel = app.bus.channel().await?;
+    let channel = app.bus.channel(Line::Consume).await?;
     channel
         .basic_qos(config.prefetch, BasicQosOptions::default())
         .await?;

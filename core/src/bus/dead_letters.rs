@@ -5,7 +5,7 @@ use lapin::types::FieldTable;
 use serde::Serialize;
 
 use super::publisher::Outgoing;
-use super::{Bus, BusError, headers, topology};
+use super::{Bus, BusError, Line, headers, topology};
 use crate::event::Envelope;
 
 /// A parked message, without its data: that can be personal.
@@ -31,7 +31,7 @@ pub struct DeadLetter {
 /// # Errors
 /// The broker doesn't answer.
 pub async fn count(bus: &Bus, context: &str) -> Result<u32, BusError> {
-    let channel = bus.channel().await?;
+    let channel = bus.channel(Line::Consume).await?;
     let options = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
@@ -52,7 +52,7 @@ pub async fn count(bus: &Bus, context: &str) -> Result<u32, BusError> {
 /// The broker doesn't answer.
 pub async fn read(bus: &Bus, context: &str, limit: u32) -> Result<Vec<DeadLetter>, BusError> {
     // Messages that were got and not acknowledged go back when the channel is closed.
-    let channel = bus.channel().await?;
+    let channel = bus.channel(Line::Consume).await?;
     let queue = topology::dead_letter_queue(context);
     let mut letters = Vec::new();
     for _ in 0..limit {
@@ -79,7 +79,7 @@ pub async fn read(bus: &Bus, context: &str, limit: u32) -> Result<Vec<DeadLetter
 /// # Errors
 /// The broker doesn't answer; messages not yet replayed stay parked.
 pub async fn replay(bus: &Bus, context: &str, limit: u32) -> Result<u32, BusError> {
-    let channel = bus.channel().await?;
+    let channel = bus.channel(Line::Consume).await?;
     let publisher = bus.publisher().await?;
     let dead = topology::dead_letter_queue(context);
     let mut replayed = 0;

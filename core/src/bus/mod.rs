@@ -1,6 +1,6 @@
 //! RabbitMQ: the only module that says `lapin`.
 //!
-//! A connection is disposable: whoever needs a channel gets one of a live connection, and a new
+//! Connections are disposable: whoever needs a channel gets one of a live connection, and a new
 //! connection declares the topology before anything else, so that no message meets a missing
 //! queue. The outbox is the memory; a publish that fails is tried again by the relay.
 
@@ -35,9 +35,12 @@ pub enum BusError {
     /// Connection, channel or protocol.
     #[error("broker: {0}")]
     Amqp(#[from] lapin::Error),
-    /// No confirm in time, a negative one, or a message that no queue took.
+    /// It did not say in time whether it took a message, or gave up what it was doing.
     #[error("broker did not take the message: {0}")]
     NotTaken(String),
+    /// It doesn't take this message: a negative confirm, or no queue for it.
+    #[error("broker refuses the message: {0}")]
+    Refused(String),
 }
 
 /// The broker. Cheap to clone.
@@ -49,8 +52,35 @@ struct Inner {
     config: config::Bus,
     /// Contexts whose queues are declared.
     contexts: Vec<&'static str>,
-    connection: Mutex<Option<Connection>>,
+    lines: [Mutex<Option<Connection>>; Line::ALL.len()],
     downlink: Mutex<Option<Channel>>,
+}
+
+/// A connection for each direction and each partner. A broker that runs out of memory stops reading
+/// from connections that publish: consumers must not wait behind those, nor gates behind events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Events to the broker.
+    Publish,
+    /// Events from the broker.
+    Consume,
+    /// Messages of edges.
+    FromEdges,
+    /// Messages to edges.
+    ToEdges,
+}
+
+impl Line {
+    const ALL: [Self; 4] = [Self::Publish, Self::Consume, Self::FromEdges, Self::ToEdges];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Consume => "consume",
+            Self::FromEdges => "from edges",
+            Self::ToEdges => "to edges",
+        }
+    }
 }
 
 /// Pause before a loop that lost the broker tries again.
@@ -63,18 +93,18 @@ impl Bus {
     /// Connects at first use.
     #[must_use]
     pub fn new(config: config::Bus, contexts: Vec<&'static str>) -> Self {
-        let (connection, downlink) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner {
             config,
             contexts,
-            connection,
-            downlink,
+            lines: Default::default(),
+            downlink: Mutex::default(),
         }))
     }
 
     /// Whether the broker can be reached now; connects if it isn't.
     pub async fn is_connected(&self) -> bool {
-        match self.channel().await {
+        // The line that a broker short of memory still serves: it is no use to stop serving then.
+        match self.channel(Line::Consume).await {
             Ok(channel) => channel.close(200, "probe".into()).await.is_ok(),
             Err(error) => {
                 tracing::warn!(%error, "broker not reachable");
@@ -95,7 +125,7 @@ impl Bus {
             .filter(|channel| channel.status().connected())
         {
             Some(channel) => channel,
-            None => self.channel().await?,
+            None => self.channel(Line::ToEdges).await?,
         };
         let sent = channel
             .basic_publish(
@@ -113,10 +143,12 @@ impl Bus {
         Ok(())
     }
 
-    /// Closes the connection.
+    /// Closes the connections.
     pub async fn close(&self) {
-        if let Some(connection) = self.0.connection.lock().await.take() {
-            let _already_gone = connection.close(200, "stopping".into()).await;
+        for line in &self.0.lines {
+            if let Some(connection) = line.lock().await.take() {
+                let _already_gone = connection.close(200, "stopping".into()).await;
+            }
         }
     }
 
@@ -125,13 +157,13 @@ impl Bus {
     }
 
     /// A new channel of a live connection.
-    pub(crate) async fn channel(&self) -> Result<Channel, BusError> {
-        let mut connection = self.0.connection.lock().await;
+    pub(crate) async fn channel(&self, line: Line) -> Result<Channel, BusError> {
+        let mut connection = self.0.lines[line as usize].lock().await;
         if let Some(live) = connection.as_ref().filter(|it| it.status().connected()) {
             return Ok(live.create_channel().await?);
         }
-        let properties = ConnectionProperties::default()
-            .with_connection_name(format!("eventify-core {}", std::process::id()).into());
+        let name = format!("eventify-core {} {}", std::process::id(), line.name());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
         let connecting = Connection::connect(&self.0.config.url, properties);
         let fresh = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
             .await
@@ -144,7 +176,7 @@ impl Bus {
 
     /// A channel with publisher confirms.
     pub(crate) async fn publisher(&self) -> Result<publisher::Publisher, BusError> {
-        let channel = self.channel().await?;
+        let channel = self.channel(Line::Publish).await?;
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await?;

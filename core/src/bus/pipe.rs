@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::registry::{PipeHandler, PipeMessage};
-use super::{BusError, RECONNECT_PAUSE};
+use super::{BusError, Line, RECONNECT_PAUSE};
 use crate::app::App;
 use crate::config;
 
@@ -83,7 +83,7 @@ async fn session(
 ) -> Result<(), BusError> {
     let name = handler.pipe.queue();
     let config = app.bus.config();
-    let channel = app.bus.channel().await?;
+    let channel = app.bus.channel(Line::FromEdges).await?;
     channel
         .basic_qos(config.prefetch, BasicQosOptions::default())
         .await?;

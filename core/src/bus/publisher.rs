@@ -70,11 +70,11 @@ impl Publisher {
 fn judge(message: &Outgoing, confirmation: &Confirmation) -> Result<(), BusError> {
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(_)) => Err(BusError::NotTaken(format!(
+        Confirmation::Ack(Some(_)) => Err(BusError::Refused(format!(
             "no queue takes '{}'",
             message.routing_key
         ))),
-        Confirmation::Nack(_) => Err(BusError::NotTaken("refused".to_owned())),
+        Confirmation::Nack(_) => Err(BusError::Refused("a negative confirm".to_owned())),
         Confirmation::NotRequested => {
             Err(BusError::NotTaken("the channel has no confirms".to_owned()))
         }

@@ -32,7 +32,7 @@ macro_rules! migrations {
     };
 }
 
-const SHARED: &[Migration] = crate::migrations!("shared": "0000_messaging");
+const SHARED: &[Migration] = crate::migrations!("shared": "0000_messaging", "0001_refused_rows");
 
 /// Everybody who migrates this database waits for this lock.
 const LOCK: i64 = 0x6576_656e_7469_6679;

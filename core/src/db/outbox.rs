@@ -112,7 +112,7 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult
     Ok(())
 }
 
-/// The oldest rows that wait for the broker.
+/// The oldest rows that wait for the broker and were never refused by it.
 ///
 /// # Errors
 /// The query failed.
@@ -120,12 +120,57 @@ pub async fn unpublished(conn: &mut PgConnection, limit: u16) -> DbResult<Vec<Un
     let rows = sqlx::query_as(
         "select position, routing_key, message_id, kind, aggregate_id, aggregate_version,
              schema_version, payload, correlation_id, traceparent, tracestate, created_at
-         from outbox where published_at is null order by position limit $1",
+         from outbox where published_at is null and retry_at is null order by position limit $1",
     )
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// A row that the broker refused, whose time to be tried again has come.
+///
+/// # Errors
+/// The query failed.
+pub async fn refused(conn: &mut PgConnection) -> DbResult<Option<Unpublished>> {
+    let row = sqlx::query_as(
+        "select position, routing_key, message_id, kind, aggregate_id, aggregate_version,
+             schema_version, payload, correlation_id, traceparent, tracestate, created_at
+         from outbox where published_at is null and retry_at <= now() order by retry_at limit 1",
+    )
+    .fetch_optional(conn)
+    .await?;
+    Ok(row)
+}
+
+/// A row that the broker refused.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Refusal {
+    /// Its message.
+    pub message_id: Uuid,
+    /// Type of the message.
+    pub kind: String,
+    /// How often by now.
+    pub refusals: i32,
+}
+
+/// Puts a row beside the others: it is tried again after a second, then after twice as long each
+/// time, at most ten minutes. Nothing else is forgotten of it; as long as it isn't settled it holds
+/// the watermark back.
+///
+/// # Errors
+/// The update failed; the row stays where it was.
+pub async fn refuse(conn: &mut PgConnection, position: i64, reason: &str) -> DbResult<Refusal> {
+    let row = sqlx::query_as(
+        "update outbox set refusals = refusals + 1, refused_because = $2,
+             retry_at = now() + least(interval '1 second' * power(2, refusals), '10 minutes')
+         where position = $1 returning message_id, kind, refusals",
+    )
+    .bind(position)
+    .bind(reason)
+    .fetch_one(conn)
+    .await?;
+    Ok(row)
 }
 
 /// The broker has confirmed these. The commit does not wait for the disk: rows whose mark is lost in
