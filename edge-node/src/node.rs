@@ -86,7 +86,7 @@ impl Node {
         let router = lan::router(Arc::clone(&lan));
         let limits = config.lan.clone();
         let serving = stop.clone();
-        tasks.spawn(async move { bound.serve(router, &limits, serving).await });
+        tasks.spawn(async move { bound.serve(router, &limits, clock, serving).await });
         tasks.close();
         tracing::info!(node = %identity.node_id, venue = %identity.venue_id, %address, "started");
         Ok(Self {

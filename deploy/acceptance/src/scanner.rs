@@ -11,8 +11,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, ScanId, ScannerId},
     lan::{
-        AccessToken, NodeStatus, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
-        ScanRequest,
+        AccessToken, NodeStatus, Nonce, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest, TokenRequest,
         signature::{self, Headers, Signed},
     },
 };
@@ -127,10 +127,11 @@ impl Scanner {
     /// # Errors
     /// The node does not answer, or does not know the scanner.
     pub async fn refresh(&mut self) -> Result<()> {
-        let answer = self
-            .request(Method::POST, "/v1/tokens", b"", "")
-            .send()
-            .await?;
+        let url = format!("{}/v1/nonce", self.base);
+        let Nonce { nonce, .. } = read(self.http.get(url).send().await?).await?;
+        let body = serde_json::to_vec(&TokenRequest { nonce })?;
+        let request = self.request(Method::POST, "/v1/tokens", &body, "");
+        let answer = request.send().await?;
         self.access = read(answer).await.context("refreshing the access token")?;
         Ok(())
     }

@@ -54,10 +54,10 @@ impl AccessTokens {
         }
     }
 
-    /// To whom a token was given, if it still counts. Looked up by its hash, so that the time it
-    /// takes tells nothing about other tokens.
-    pub(super) fn holder(&self, token: &str, now: BootTime) -> Option<ScannerId> {
-        let given = self.given.get(&Hash32::of(token.as_bytes()))?;
+    /// To whom the token with this hash was given, if it still counts. Looked up by its hash, so
+    /// that the time it takes tells nothing about other tokens.
+    pub(super) fn holder(&self, token: Hash32, now: BootTime) -> Option<ScannerId> {
+        let given = self.given.get(&token)?;
         (given.until > now).then_some(given.scanner)
     }
 }
@@ -68,19 +68,27 @@ mod tests {
 
     use super::*;
 
+    fn holder(tokens: &AccessTokens, token: &str, now: BootTime) -> Option<ScannerId> {
+        tokens.holder(Hash32::of(token.as_bytes()), now)
+    }
+
     #[test]
     fn a_token_is_its_scanners_until_its_time_is_over() {
         let mut tokens = AccessTokens::default();
         let scanner = ScannerId(Uuid::from_u128(1));
         let now = BootTime(5_000_000_000);
         let token = tokens.issue(scanner, now).token;
-        assert_eq!(tokens.holder(&token, now), Some(scanner));
+        assert_eq!(holder(&tokens, &token, now), Some(scanner));
         assert_eq!(
-            tokens.holder(&token, now.plus(LIFE).minus(Duration::from_nanos(1))),
+            holder(
+                &tokens,
+                &token,
+                now.plus(LIFE).minus(Duration::from_nanos(1))
+            ),
             Some(scanner)
         );
-        assert_eq!(tokens.holder(&token, now.plus(LIFE)), None);
-        assert_eq!(tokens.holder("guessed", now), None);
+        assert_eq!(holder(&tokens, &token, now.plus(LIFE)), None);
+        assert_eq!(holder(&tokens, "guessed", now), None);
     }
 
     #[test]
@@ -92,11 +100,11 @@ mod tests {
         let others: Vec<_> = (2..=4)
             .map(|second| tokens.issue(scanner, at(second)).token)
             .collect();
-        assert!(tokens.holder(&first, at(4)).is_some());
+        assert!(holder(&tokens, &first, at(4)).is_some());
         let newest = tokens.issue(scanner, at(5)).token;
-        assert_eq!(tokens.holder(&first, at(5)), None);
+        assert_eq!(holder(&tokens, &first, at(5)), None);
         for token in others.iter().chain([&newest]) {
-            assert!(tokens.holder(token, at(5)).is_some());
+            assert!(holder(&tokens, token, at(5)).is_some());
         }
     }
 }

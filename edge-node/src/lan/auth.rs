@@ -12,6 +12,7 @@ use axum::{
     response::Response,
 };
 use eventify_protocol::{
+    hash::Hash32,
     ids::{GateId, ScannerId},
     lan::signature::{self, Headers, Signed},
 };
@@ -27,6 +28,8 @@ pub(super) struct Caller {
     pub(super) scanner: ScannerId,
     /// The gates that it may scan for; all of the node if none are named.
     pub(super) gates: Option<Arc<[GateId]>>,
+    /// Hash of its access token; none on the one route without.
+    pub(super) access: Option<Hash32>,
 }
 
 /// Lets a request through with its [`Caller`], or not at all.
@@ -53,19 +56,24 @@ pub(super) async fn authenticate(
         body: &body,
     };
     let scanner = signature::verify(&signed, &headers, &paired.key)?;
-    stranger.is_known();
+    let mut access = None;
     if target != TOKENS {
         let token = authorization
             .strip_prefix("Bearer ")
+            .map(|token| Hash32::of(token.as_bytes()))
             .ok_or(ApiError::TokenExpired)?;
         let holder = locked(&lan.access).holder(token, lan.clock.boottime());
         if holder != Some(scanner) {
             return Err(ApiError::TokenExpired);
         }
+        // Not before: a signature alone may be a recorded one.
+        stranger.is_known();
+        access = Some(token);
     }
     parts.extensions.insert(Caller {
         scanner,
         gates: paired.gates,
+        access,
     });
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }

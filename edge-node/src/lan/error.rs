@@ -42,6 +42,8 @@ pub(super) enum ApiError {
     UnknownScanner,
     #[error("the access token is unknown or expired; get a new one from /v1/tokens")]
     TokenExpired,
+    #[error("the nonce is unknown, used or too old; get a new one from /v1/nonce")]
+    BadNonce,
     #[error("this scanner may not scan for this gate")]
     GateNotAllowed,
     #[error("the scan id was used before, for another scanner, gate or token")]
@@ -76,6 +78,7 @@ impl ApiError {
             Self::Signature(_) => (StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::UnknownScanner => (StatusCode::UNAUTHORIZED, "scanner_unknown"),
             Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
+            Self::BadNonce => (StatusCode::UNAUTHORIZED, "nonce_refused"),
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),

@@ -4,10 +4,11 @@
 //! |---|---|
 //! | `server` | TLS, connections and their limits |
 //! | `stranger`, `places` | connections that have proven nothing, and who may have how many |
+//! | `streams` | how many streams a scanner may have |
 //! | `auth` | who asks: signed requests, access tokens |
 //! | `pairings`, `tokens`, `scans`, `status` | the routes |
-//! | `scanners`, `access`, `codes` | what pairing and access are remembered by |
-//! | `error` | the one error body |
+//! | `scanners`, `access`, `nonces`, `codes` | what pairing and access are remembered by |
+//! | `error`, `seldom` | the one error body; lines that are not written too often |
 //!
 //! Deliberately not here: any decision to admit, and any logging of tokens or labels.
 
@@ -16,14 +17,17 @@ mod auth;
 mod certificate;
 mod codes;
 mod error;
+mod nonces;
 mod pairings;
 mod places;
 mod request;
 mod scanners;
 mod scans;
+mod seldom;
 mod server;
 mod status;
 mod stranger;
+mod streams;
 mod tokens;
 
 use std::sync::{Arc, Mutex};
@@ -50,6 +54,8 @@ pub use server::LanError;
 
 use access::AccessTokens;
 use codes::Codes;
+use nonces::Nonces;
+use streams::Streams;
 
 /// What every request can reach.
 #[derive(Debug)]
@@ -60,7 +66,9 @@ pub(crate) struct Lan {
     owner: Handle,
     scanners: Scanners,
     access: Mutex<AccessTokens>,
+    nonces: Mutex<Nonces>,
     codes: Mutex<Codes>,
+    streams: Streams,
     /// Where scanners reach this node, and by which key they know it.
     place: Place,
     /// Ends the streams.
@@ -90,7 +98,9 @@ impl Lan {
             owner,
             scanners,
             access: Mutex::default(),
+            nonces: Mutex::new(Nonces::new()),
             codes: Mutex::default(),
+            streams: Streams::default(),
             place,
             stop,
         }
@@ -125,6 +135,7 @@ pub(crate) fn router(lan: Arc<Lan>) -> Router {
         ));
     Router::new()
         .route("/v1/pairings", post(pairings::pair))
+        .route("/v1/nonce", get(tokens::nonce))
         .merge(signed)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

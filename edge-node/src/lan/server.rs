@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Extension, Router};
+use eventify_protocol::time::BootTime;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -15,15 +16,18 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Layer as _;
 
-use super::{certificate, places::Places, stranger::Stranger};
-use crate::{config::LanConfig, identity::Identity};
+use super::{
+    certificate,
+    seldom::Seldom,
+    stranger::{Connections, Refusal, Stranger},
+};
+use crate::{clock::Clock, config::LanConfig, identity::Identity};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request to the end of its headers, and between two requests.
@@ -72,10 +76,16 @@ impl Bound {
     }
 
     /// Serves until `stop`; then finishes what is under way.
-    pub(crate) async fn serve(self, router: Router, config: &LanConfig, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(config.max_connections));
-        let strangers = Places::new(config.max_strangers_per_address);
+    pub(crate) async fn serve(
+        self,
+        router: Router,
+        config: &LanConfig,
+        clock: Clock,
+        stop: CancellationToken,
+    ) {
+        let places = Connections::new(config.max_connections, config.max_strangers_per_address);
         let connections = TaskTracker::new();
+        let mut refusals = Refusals::default();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -83,20 +93,26 @@ impl Bound {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Some((stranger, place)) = admit(&strangers, &places, peer.ip()) else {
-                        continue;
+                    let stranger = match places.admit(peer.ip()) {
+                        Ok(stranger) => stranger,
+                        Err(refusal) => {
+                            refusals.tell(refusal, peer.ip(), clock.boottime());
+                            continue;
+                        }
                     };
                     let connection = Connection {
                         acceptor: self.acceptor.clone(),
                         router: router.clone(),
                         stop: stop.clone(),
                         stranger,
-                        _place: place,
                     };
                     connections.spawn(connection.serve(stream));
                 }
                 Err(error) => {
-                    tracing::warn!(code = "accept_failed", %error, "a connection was not taken");
+                    if let Some(unsaid) = refusals.not_taken.say(clock.boottime()) {
+                        let code = "accept_failed";
+                        tracing::warn!(code, unsaid, %error, "a connection was not taken");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -111,22 +127,24 @@ impl Bound {
     }
 }
 
-/// A connection's two places, or none: one of all, and one of its address.
-fn admit(
-    strangers: &Arc<Places<IpAddr>>,
-    places: &Arc<Semaphore>,
-    address: IpAddr,
-) -> Option<(Stranger, OwnedSemaphorePermit)> {
-    let Some(stranger) = Stranger::new(strangers, address) else {
-        // No line for each: who is refused here can come as often as it likes.
-        tracing::debug!(code = "too_many_strangers", %address, "a connection was refused");
-        return None;
-    };
-    let Ok(place) = Arc::clone(places).try_acquire_owned() else {
-        tracing::warn!(code = "too_many_connections", "a connection was refused");
-        return None;
-    };
-    Some((stranger, place))
+/// What is said of connections that came to nothing: who is refused can come as often as it likes.
+#[derive(Default)]
+struct Refusals {
+    full: Seldom,
+    strangers: Seldom,
+    not_taken: Seldom,
+}
+
+impl Refusals {
+    fn tell(&mut self, refusal: Refusal, address: IpAddr, now: BootTime) {
+        let (line, code) = match refusal {
+            Refusal::Full => (&mut self.full, "too_many_connections"),
+            Refusal::TooManyStrangers => (&mut self.strangers, "too_many_strangers"),
+        };
+        if let Some(unsaid) = line.say(now) {
+            tracing::warn!(code, unsaid, %address, "a connection was refused");
+        }
+    }
 }
 
 struct Connection {
@@ -134,14 +152,17 @@ struct Connection {
     router: Router,
     stop: CancellationToken,
     stranger: Stranger,
-    _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream) {
         // A verdict is one small packet: it must not wait for another one.
         let quick = stream.set_nodelay(true);
-        let tls = match timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await {
+        let handshake = tokio::select! {
+            handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)) => handshake,
+            () = self.stranger.is_told_to_go() => return,
+        };
+        let tls = match handshake {
             Ok(Ok(tls)) if quick.is_ok() => tls,
             Ok(Ok(_)) | Ok(Err(_)) | Err(_) => {
                 tracing::debug!(
@@ -162,7 +183,7 @@ impl Connection {
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,
-            () = self.stranger.overstays() => {
+            () = self.stranger.clone().overstays() => {
                 tracing::debug!(code = "stranger_cut", "a connection was not a scanner's");
                 return;
             }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use eventify_edge::{Node, clock::Clock};
 use eventify_protocol::{
     hash::Hash32,
-    lan::{PairingCode, StreamEvent, signature::Headers},
+    lan::{AccessToken, PairingCode, StreamEvent, signature::Headers},
     verdict::{Mode, Verdict},
 };
 use serde_json::json;
@@ -193,6 +193,30 @@ async fn only_a_paired_scanner_that_signs_is_answered() {
         read::<serde_json::Value>(unsigned).await,
         Err(refused(401, "not_signed"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_request_for_a_token_earns_nothing() {
+    let door = door(&[]).await;
+    let scanner = door.scanner(1).await;
+    let body = scanner.token_request().await;
+    let recorded = scanner.sign("POST", "/v1/tokens", "", &body);
+    let send = async || {
+        let sent = scanner.send_with("POST", "/v1/tokens", "", body.clone(), &recorded);
+        read::<AccessToken>(sent.await.unwrap()).await
+    };
+    assert!(send().await.is_ok());
+    for _ in 0..5 {
+        assert_eq!(send().await.unwrap_err(), refused(401, "nonce_refused"));
+    }
+    // Nor does it push out a token that the scanner has.
+    scanner.status().await.unwrap();
+    let bare = scanner
+        .send("POST", "/v1/tokens", "", vec![])
+        .await
+        .unwrap();
+    let bare = read::<AccessToken>(bare).await.unwrap_err();
+    assert_eq!(bare, refused(400, "malformed_json"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

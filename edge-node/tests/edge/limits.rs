@@ -61,7 +61,7 @@ async fn more_scans_than_places_come_again_and_nothing_is_lost() {
 async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
     let door = door(&[("lan.max_connections", "8")]).await;
     let mut scanner = door.scanner(1).await;
-    let streams = hold_all_connections(&scanner).await;
+    let streams = hold_all_connections(&[&scanner, &door.scanner(2).await]).await;
     let fresh = door.node.pairing_code(None).key;
     scanner.http = pinned_client(fresh);
     let refused = scanner
@@ -83,13 +83,64 @@ async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
     timeout(SOON, asking).await.unwrap();
 }
 
-/// As many streams as there may be connections; the pairing's own becomes the first of them.
-async fn hold_all_connections(scanner: &Scanner) -> Vec<reqwest::Response> {
+/// As many streams as there may be connections; the pairings' own become the first of them.
+async fn hold_all_connections(scanners: &[&Scanner]) -> Vec<reqwest::Response> {
     let mut streams = Vec::new();
-    for _ in 0..PLACES {
-        streams.push(scanner.stream().await);
+    for scanner in scanners {
+        for _ in 0..PLACES / scanners.len() {
+            streams.push(scanner.stream().await);
+        }
     }
     streams
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scanner_finds_a_place_among_strangers_from_many_addresses() {
+    let door = door(&[("lan.max_connections", "8")]).await;
+    let mut scanner = door.scanner(1).await;
+    let mut held = Vec::new();
+    for last in 2..2 + PLACES as u8 {
+        for _ in 0..2 {
+            let from = Ipv4Addr::new(127, 0, 0, last);
+            held.push(knock_from(from, &door).await.unwrap());
+        }
+        // On a connection of its own, as a scanner that was switched on just now.
+        scanner.http = pinned_client(door.node.pairing_code(None).key);
+        let token = &door.tickets[usize::from(last)].token;
+        let answer = scanner.scan(door.venue.north, scan_id(), token).await;
+        assert_eq!(answer.unwrap().verdict, Verdict::Admit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oldest_stream_of_a_scanner_ends_when_it_opens_too_many() {
+    let door = door(&[]).await;
+    let scanner = door.scanner(1).await;
+    let mut oldest = scanner.stream().await;
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(scanner.stream().await);
+    }
+    let ended = async { while oldest.chunk().await.unwrap().is_some() {} };
+    timeout(SOON, ended).await.unwrap();
+    for stream in &mut others {
+        let event = timeout(SOON, stream.chunk()).await.unwrap().unwrap();
+        assert!(event.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_access_token() {
+    let door = door(&[]).await;
+    let mut scanner = door.scanner(1).await;
+    let mut stream = scanner.stream().await;
+    // Tokens end by their time, and when their scanner has asked for a few more.
+    for _ in 0..4 {
+        scanner.refresh().await.unwrap();
+    }
+    let ended = async { while stream.chunk().await.unwrap().is_some() {} };
+    timeout(SOON, ended).await.unwrap();
+    scanner.status().await.unwrap();
 }
 
 /// Not the scanners' address; the whole of 127/8 is this machine.
@@ -152,10 +203,14 @@ async fn a_stranger_has_little_time_and_a_scanner_keeps_its_connection() {
 
 /// A connection from a stranger's address, up to the end of its handshake.
 async fn knock(door: &Door) -> std::io::Result<TlsStream<TcpStream>> {
+    knock_from(STRANGER, door).await
+}
+
+async fn knock_from(from: Ipv4Addr, door: &Door) -> std::io::Result<TlsStream<TcpStream>> {
     let code = door.node.pairing_code(None);
     let address: SocketAddr = code.node.trim_start_matches("https://").parse().unwrap();
     let socket = TcpSocket::new_v4()?;
-    socket.bind((STRANGER, 0).into())?;
+    socket.bind((from, 0).into())?;
     let stream = socket.connect(address).await?;
     let name = ServerName::from(address.ip());
     TlsConnector::from(Arc::new(pinned_config(code.key)))

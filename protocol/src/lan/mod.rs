@@ -3,12 +3,14 @@
 //! | method and path | request | answer |
 //! |---|---|---|
 //! | `POST /v1/pairings` | [`PairingRequest`] | [`PairingAnswer`] |
-//! | `POST /v1/tokens` | signed, no body | [`AccessToken`] |
+//! | `GET /v1/nonce` | | [`Nonce`] |
+//! | `POST /v1/tokens` | signed, [`TokenRequest`] | [`AccessToken`] |
 //! | `POST /v1/scans` | signed, [`ScanRequest`] | [`ScanAnswer`] |
 //! | `GET /v1/status` | signed | [`NodeStatus`] |
 //! | `GET /v1/stream` | signed | server-sent events, each a [`StreamEvent`] |
 //!
-//! "Signed" is [`signature`]. Errors have the body of [`crate::error`].
+//! A stream ends with the access token that it was opened with, and the oldest one of a scanner
+//! ends when it opens a few more. "Signed" is [`signature`]. Errors have the body of [`crate::error`].
 
 mod pairing;
 pub mod signature;
@@ -188,6 +190,24 @@ pub struct PairingAnswer {
     pub gates: Vec<GateId>,
     /// The first access token.
     pub access: AccessToken,
+}
+
+/// `GET /v1/nonce`: what a request for an access token is bound to, so that it can't be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Nonce {
+    /// Opaque; good for one request.
+    pub nonce: String,
+    /// Seconds until it ends, in the node's boottime.
+    pub expires_in: u64,
+}
+
+/// `POST /v1/tokens`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenRequest {
+    /// The nonce that the node gave a moment ago.
+    pub nonce: String,
 }
 
 /// A short-lived right to use the API, bound to the scanner's key.

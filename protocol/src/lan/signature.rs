@@ -3,7 +3,7 @@
 //!
 //! Signed are method, path, content digest and authorization. The scan id stands in the
 //! body and is thereby signed too; it also makes a replay harmless, for the same scan gets the same
-//! verdict. Only this set is accepted; parameters that the node does not know are refused.
+//! verdict. A request for an access token carries the node's nonce for the same purpose. Only this set is accepted; parameters that the node does not know are refused.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};

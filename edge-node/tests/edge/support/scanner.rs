@@ -9,8 +9,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, ScanId, ScannerId},
     lan::{
-        AccessToken, NodeStatus, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
-        ScanRequest,
+        AccessToken, NodeStatus, Nonce, PairingAnswer, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest, TokenRequest,
         signature::{self, Headers, Signed},
     },
 };
@@ -105,10 +105,20 @@ impl Scanner {
 
     /// Gets a new access token, as after a restart of the node.
     pub(crate) async fn refresh(&mut self) -> Result<(), Refusal> {
-        let response = self.send("POST", "/v1/tokens", "", vec![]).await.unwrap();
+        let body = self.token_request().await;
+        let response = self.send("POST", "/v1/tokens", "", body).await.unwrap();
         let access: AccessToken = read(response).await?;
         self.access = access.token;
         Ok(())
+    }
+
+    /// The body of a request for an access token, with a nonce of this moment.
+    pub(crate) async fn token_request(&self) -> Vec<u8> {
+        let url = format!("{}/v1/nonce", self.url);
+        let given: Nonce = read(self.http.get(url).send().await.unwrap())
+            .await
+            .unwrap();
+        serde_json::to_vec(&TokenRequest { nonce: given.nonce }).unwrap()
     }
 
     pub(crate) fn bearer(&self) -> String {
