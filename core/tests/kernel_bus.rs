@@ -407,6 +407,22 @@ async fn a_row_that_the_broker_refuses_holds_up_nobody_and_is_tried_again() {
     .await;
 }
 
+/// A broker short of memory stops reading from connections that publish, acknowledgements included.
+#[tokio::test(flavor = "multi_thread")]
+async fn publishing_and_consuming_have_a_connection_each() {
+    let core = TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        breakable_broker_line: true,
+        ..TestOptions::default()
+    })
+    .await;
+    for _ in 0..20 {
+        capture(&core, core.clock.new_id()).await;
+    }
+    core.settle().await;
+    assert_eq!(core.broker_line.as_ref().unwrap().connections(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_parse_is_parked_at_once_with_its_reason() {
     let core = start(Interference::default()).await;

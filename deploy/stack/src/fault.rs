@@ -69,6 +69,7 @@ pub struct Carried {
 struct Counters {
     up: AtomicU64,
     down: AtomicU64,
+    connections: AtomicU64,
 }
 
 impl Counters {
@@ -132,6 +133,12 @@ impl FaultProxy {
             up: count(Way::Up),
             down: count(Way::Down),
         }
+    }
+
+    /// Connections that clients have made since the proxy started.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.counters.connections.load(Ordering::Relaxed)
     }
 
     /// New connections go to another target from now on (a peer that restarted on another port).
@@ -216,6 +223,7 @@ async fn listen(listener: TcpListener, line: watch::Sender<Line>, counters: Arc<
         };
         match accepted {
             Ok((client, _)) => {
+                counters.connections.fetch_add(1, Ordering::Relaxed);
                 connections.spawn(carry(client, line.clone(), Arc::clone(&counters)))
             }
             Err(error) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use eventify_stack::{Card, Oidc, Stripe, User};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -108,7 +109,12 @@ impl Customer {
             .await;
         match added {
             Ok(_) => Ok(Some(id)),
-            Err(error) if refusal(&error).is_some_and(|why| why.code == "out_of_stock") => Ok(None),
+            Err(error) if refusal(&error).is_some_and(|why| why.code == "out_of_stock") => {
+                // An open cart counts: a customer has a few at most.
+                let path = format!("/reservations/{id}");
+                self.api.send(Method::DELETE, &path, None).await?;
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
