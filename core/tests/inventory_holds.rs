@@ -5,12 +5,12 @@ mod support;
 
 use chrono::Duration;
 use eventify_core::inventory::api::{
-    self, ExtendError, HoldError, HoldRefusal, PartRelease, SeatWanted,
+    self, Buyer, ExtendError, HoldError, HoldRefusal, HoldRequest, PartRelease, SeatWanted,
 };
 use eventify_protocol::ids::HoldId;
-use house::{House, organiser};
+use house::{CUSTOMER, House, organiser};
 use serde_json::json;
-use support::TestApp;
+use support::{TableGate, TestApp};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_account_holds_seats_by_label_or_id_and_units_of_a_zone() {
@@ -191,6 +191,32 @@ async fn extending_is_all_or_nothing_and_names_what_is_gone() {
         (20, 100),
         "the other one was not extended either"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn holds_of_a_customer_at_the_same_moment_find_room_once() {
+    let core = TestApp::start().await;
+    let house = House::open(&core).await;
+    let ada = Buyer {
+        id: CUSTOMER,
+        most_held: Some(3),
+    };
+    let requests = [(); 4].map(|()| HoldRequest {
+        customer: Some(ada),
+        ..house.request(&[], 2)
+    });
+    // Nobody gets further than to the row of their own until all have come that far.
+    let gate = TableGate::close(&core, "inventory", "holds").await;
+    let holding = futures_util::future::join_all(requests.iter().map(|it| house.hold(it)));
+    let (answers, ()) = tokio::join!(holding, gate.open_when_waiting(4));
+    let refused = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(HoldError::Refused(HoldRefusal::TooManyHeld(3)))));
+    assert_eq!(refused.count(), 3);
+    assert_eq!(house.left().await, (20, 98));
+    // A repeat is no more than the first was.
+    let first = answers.iter().position(Result::is_ok).unwrap();
+    house.hold(&requests[first]).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@
 )]
 
 mod client;
+mod gate;
 mod issuer;
 mod settle;
 
@@ -33,6 +34,7 @@ use eventify_stack::{FaultProxy, Scope, Stack};
 use tempfile::TempDir;
 
 pub use client::{Answer, User, send};
+pub use gate::TableGate;
 use issuer::TestIssuer;
 pub use settle::until;
 
