@@ -1,8 +1,8 @@
 //! RabbitMQ: the only module that says `lapin`.
 //!
-//! Connections are disposable: whoever needs a channel gets one of a live connection, and a new
-//! connection declares the topology before anything else, so that no message meets a missing
-//! queue. The outbox is the memory; a publish that fails is tried again by the relay.
+//! Connections are disposable: whoever needs a channel gets one of a live connection. The first one,
+//! and each that comes in place of a broken one, declares the topology before anything else, so that
+//! no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,8 @@ struct Inner {
     config: config::Bus,
     /// Contexts whose queues are declared.
     contexts: Vec<&'static str>,
+    /// Whether the topology stands, as far as this process knows.
+    declared: Mutex<bool>,
     lines: [Mutex<Option<Connection>>; Line::ALL.len()],
     downlink: Mutex<Option<Channel>>,
 }
@@ -96,6 +98,7 @@ impl Bus {
         Self(Arc::new(Inner {
             config,
             contexts,
+            declared: Mutex::default(),
             lines: Default::default(),
             downlink: Mutex::default(),
         }))
@@ -159,6 +162,7 @@ impl Bus {
     /// A new channel of a live connection.
     pub(crate) async fn channel(&self, line: Line) -> Result<Channel, BusError> {
         let mut connection = self.0.lines[line as usize].lock().await;
+        let broke = connection.is_some();
         if let Some(live) = connection.as_ref().filter(|it| it.status().connected()) {
             return Ok(live.create_channel().await?);
         }
@@ -169,7 +173,13 @@ impl Bus {
             .await
             .map_err(|_| BusError::NotTaken("no connection in time".to_owned()))??;
         let channel = fresh.create_channel().await?;
-        topology::declare(&channel, &self.0.config, &self.0.contexts).await?;
+        // Under the lock: whoever comes second finds the queues that it needs.
+        let mut declared = self.0.declared.lock().await;
+        if broke || !*declared {
+            *declared = false;
+            topology::declare(&channel, &self.0.config, &self.0.contexts).await?;
+            *declared = true;
+        }
         *connection = Some(fresh);
         Ok(channel)
     }
