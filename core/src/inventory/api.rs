@@ -100,6 +100,9 @@ pub async fn extend(
     };
     let ended: Vec<_> = ids.iter().filter(|id| !alive(id)).copied().collect();
     if !ended.is_empty() {
+        // Nothing was changed. A transaction that is only dropped ends a moment later, and a sweep
+        // meanwhile would leave these holds out.
+        tx.commit().await?;
         return Err(ExtendError::Ended(ended));
     }
     let unsold: Vec<_> = locked
