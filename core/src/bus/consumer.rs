@@ -19,7 +19,7 @@ use super::{BusError, Line, RECONNECT_PAUSE, headers, topology};
 use crate::app::App;
 use crate::event::Envelope;
 use crate::failure::Failure;
-use crate::group::Line;
+use crate::group;
 
 /// Failed attempts that go to the short and the long retry queue, in this order; then the DLQ.
 const SHORT_RETRIES: u32 = 2;
@@ -71,7 +71,7 @@ async fn session(
         )
         .await?;
     let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
-    let lines = Arc::new(Lines::of(consumers));
+    let together = Arc::new(Together::of(consumers));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {
@@ -92,9 +92,9 @@ async fn session(
             consumers: Arc::clone(consumers),
             publisher: Arc::clone(&publisher),
         };
-        if let Some((kind, line)) = lines.find(&delivery) {
+        if let Some((kind, line)) = together.find(&delivery) {
             if line.append(delivery) {
-                working.spawn(hand.work(Arc::clone(&lines), kind));
+                working.spawn(hand.work(Arc::clone(&together), kind));
             }
             continue;
         }
@@ -117,20 +117,20 @@ async fn session(
 }
 
 /// Messages that wait for the transaction that they share, by event type.
-struct Lines(BTreeMap<&'static str, Line<Delivery>>);
+struct Together(BTreeMap<&'static str, group::Line<Delivery>>);
 
-impl Lines {
+impl Together {
     fn of(consumers: &Consumers) -> Self {
         let together = consumers.handlers.iter().filter(|it| it.is_together());
         Self(
             together
-                .map(|handler| (handler.kind, Line::new(MAX_GROUPS)))
+                .map(|handler| (handler.kind, group::Line::new(MAX_GROUPS)))
                 .collect(),
         )
     }
 
     /// The line of a message, by the type that its publisher names.
-    fn find(&self, delivery: &Delivery) -> Option<(&'static str, &Line<Delivery>)> {
+    fn find(&self, delivery: &Delivery) -> Option<(&'static str, &group::Line<Delivery>)> {
         let kind = delivery.properties.kind().as_ref()?;
         let (kind, line) = self.0.get_key_value(kind.as_str())?;
         Some((kind, line))
@@ -160,8 +160,8 @@ struct Hand {
 
 impl Hand {
     /// Works on a line until nobody waits.
-    async fn work(self, lines: Arc<Lines>, kind: &'static str) {
-        let Some(line) = lines.0.get(kind) else {
+    async fn work(self, together: Arc<Together>, kind: &'static str) {
+        let Some(line) = together.0.get(kind) else {
             return;
         };
         while let Some(group) = line.next(gather) {
