@@ -372,6 +372,30 @@ fn a_replica_that_fails_takes_no_snapshot_with_it_and_the_other_way_round() {
 }
 
 #[test]
+fn a_snapshot_that_fails_with_the_replica_is_reported_all_the_same() {
+    let fixture = empty();
+    let snapshot = snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)]);
+    fixture.replica.begin_snapshot(snapshot.plan);
+    for chunk in &snapshot.chunks {
+        fixture.replica.store_chunk(chunk.clone());
+    }
+    let fixture = fixture.restart();
+    // It is whole, but the file of its chunks can't be removed.
+    let pull = fixture.folder.path().join("snapshot.pull");
+    std::fs::remove_file(&pull).unwrap();
+    std::fs::create_dir(&pull).unwrap();
+    fixture.replica.finish_snapshot(snapshot.plan.snapshot);
+    drop(fixture.replica);
+    let notices: Vec<_> = fixture.notices.iter().collect();
+    let failed = snapshot.plan.snapshot;
+    assert!(
+        matches!(&notices[..], [Notice::Failed(..), Notice::SnapshotFailed { snapshot }]
+            if *snapshot == failed),
+        "{notices:?}"
+    );
+}
+
+#[test]
 fn another_digest_key_counts_the_rows_anew() {
     let fixture = empty();
     fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)]));

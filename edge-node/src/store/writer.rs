@@ -93,11 +93,22 @@ impl Writer {
 
     pub(super) fn run(mut self, waiting: &Receiver<Command>, notify: &impl Fn(Notice)) {
         while let Ok(command) = waiting.recv() {
+            let finishing = if let Command::FinishSnapshot(snapshot) = &command {
+                Some(*snapshot)
+            } else {
+                None
+            };
             match self.carry_out(command) {
                 Ok(Some(notice)) => notify(notice),
                 Ok(None) => {}
                 Err(error) => match self.empty() {
-                    Ok(reader) => notify(Notice::Failed(error, reader)),
+                    Ok(reader) => {
+                        notify(Notice::Failed(error, reader));
+                        // Whoever had it finished waits for its own report.
+                        if let Some(snapshot) = finishing {
+                            notify(Notice::SnapshotFailed { snapshot });
+                        }
+                    }
                     Err(error) => {
                         notify(Notice::Lost(error));
                         return;
