@@ -156,7 +156,7 @@ impl Machine {
         {
             return pulling.resume(now, &mut self.out);
         }
-        if self.unwanted == Some(target.snapshot) {
+        if self.unwanted.is_some() {
             // The report of the one given up must not be taken for this one's.
             return self.greeting.plan(now.boottime.plus(PAUSE));
         }
@@ -236,10 +236,8 @@ impl Machine {
         replica: RestoredReplica,
         now: Now,
     ) {
-        if self.unwanted.take_if(|held| *held == snapshot).is_some() {
-            // It was thrown away meanwhile, by an output behind the one that finished it.
-            return;
-        }
+        self.unwanted.take_if(|held| *held == snapshot);
+        // One that was given up was thrown away by an output behind the one that finished it.
         let awaited = |pulling: &mut Pulling| pulling.snapshot() == snapshot && pulling.is_whole();
         if self.pulling.take_if(awaited).is_none() {
             return;
@@ -253,9 +251,7 @@ impl Machine {
 
     pub(super) fn snapshot_failed(&mut self, snapshot: SnapshotId, now: Now) {
         self.out.alarm(Alarm::SnapshotRefused);
-        if self.unwanted.take_if(|held| *held == snapshot).is_some() {
-            return;
-        }
+        self.unwanted.take_if(|held| *held == snapshot);
         self.pulling
             .take_if(|pulling| pulling.snapshot() == snapshot);
         self.greeting.plan(now.boottime.plus(PAUSE));

@@ -131,7 +131,8 @@ pub enum Input {
         /// The replica that it became.
         replica: RestoredReplica,
     },
-    /// Answer to [`Output::FinishSnapshot`]: hash or content was wrong; nothing is left of it.
+    /// Answer to [`Output::FinishSnapshot`]: hash or content was wrong; nothing is left of it. Also
+    /// unasked, when its chunks can't be kept.
     SnapshotFailed {
         /// Which one.
         snapshot: SnapshotId,
@@ -235,12 +236,12 @@ pub enum Output {
     /// Store the next chunk; they come in order.
     StoreChunk(Chunk),
     /// Check the hash, count the digest, swap → [`Input::SnapshotReady`] or
-    /// [`Input::SnapshotFailed`].
+    /// [`Input::SnapshotFailed`], whatever else fails: none is begun while a report is owed.
     FinishSnapshot {
         /// Which one.
         snapshot: SnapshotId,
     },
-    /// Throw the replica away, and any snapshot begun.
+    /// Throw the replica away; a snapshot on its way stays.
     DropReplica {
         /// For the log.
         why: &'static str,

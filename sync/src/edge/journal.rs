@@ -170,9 +170,11 @@ impl Journal {
         !matches!(self.fork, Fork::None)
     }
 
-    /// The overlay lacks rows that a failover has lost and that were not read again yet.
+    /// The overlay lacks rows that a failover has lost, or may have, and that were not read again
+    /// yet.
     pub(super) fn is_rereading(&self) -> bool {
-        self.upload.next <= self.reread_until
+        let behind = |end: &CoreEnd| end.ack.seq < self.acknowledged;
+        self.upload.next <= self.reread_until || self.verifying.as_ref().is_some_and(behind)
     }
 
     pub(super) fn append(&mut self, entry: JournalEntry, at: Moment, out: &mut Outbox) -> u64 {

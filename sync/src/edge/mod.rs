@@ -91,7 +91,8 @@ pub struct Machine {
     greeting: Greeting,
     pulling: Option<Pulling>,
     partial: Option<PartialSnapshot>,
-    /// A snapshot whose report the store still owes, though nobody wants it any more.
+    /// A snapshot whose report the store still owes, though nobody wants it any more. Until then no
+    /// other is begun.
     unwanted: Option<SnapshotId>,
     scans: Scans,
     out: Outbox,
@@ -259,8 +260,6 @@ impl Machine {
             }
             Input::ReplicaFailed => {
                 self.out.alarm(Alarm::ReplicaDamaged);
-                // Whatever the store was doing with it has ended.
-                self.unwanted = None;
                 self.drop_replica("its file can't be used", now);
             }
             Input::Disk { free_bytes } => self.free_bytes = free_bytes,

@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::venue::{EPOCH, Venue, scan_id, ticket_id, token};
+use super::venue::{EPOCH, Venue, digest_at, scan_id, ticket_id, token};
 use eventify_protocol::{
     hash::Hash32,
     ids::SnapshotId,
-    sync::{Chunk, Delta, Epoch, JournalHead, Plan, Position, TicketState, Up},
+    sync::{Chunk, Delta, Epoch, Plan, Position, TicketState, Up},
     time::CoreTime,
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
-    Alarm, Input, MAX_UNDECIDED, Output, Reason, Received, Reply, RestoredReplica,
+    Alarm, Input, MAX_UNDECIDED, Output, PartialSnapshot, Reason, Received, Reply, RestoredReplica,
 };
 use uuid::Uuid;
 
@@ -47,6 +47,15 @@ fn chunk(number: u128, index: u32, of: u32) -> Received {
 
 fn is_pull(message: &Up) -> bool {
     matches!(message, Up::Pull(_))
+}
+
+/// Which snapshot is asked for, and from which chunk on.
+fn pull_of(message: &Up) -> Option<(SnapshotId, u32)> {
+    if let Up::Pull(pull) = message {
+        Some((pull.snapshot, pull.from))
+    } else {
+        None
+    }
 }
 
 fn is_journal(message: &Up) -> bool {
@@ -240,14 +249,7 @@ fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named()
     venue.wait(S(60));
     venue.feed(Input::Connected);
     venue.welcome_from(PROMOTED, plan(2, 9), None);
-    let next = venue.sent(|_, message| {
-        if let Up::Pull(pull) = message {
-            Some(pull)
-        } else {
-            None
-        }
-    });
-    let next = next.map(|pull| (pull.snapshot, pull.from));
+    let next = venue.sent(|_, message| pull_of(&message));
     assert_eq!(next, Some((snapshot(1), 2)), "from where it was broken off");
     let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
     assert_eq!(venue.outputs.iter().filter(begun).count(), 1);
@@ -281,6 +283,7 @@ fn the_report_of_a_snapshot_that_was_thrown_away_is_not_taken_for_the_next_ones(
     venue.feed(Input::Recomputed { position, digest });
     venue.wait(S(3));
     venue.welcome_from(PROMOTED, plan(1, 1), None);
+    venue.hear(chunk(1, 0, 1));
     let replica = RestoredReplica {
         epoch: PROMOTED,
         ..venue.replica_at(60)
@@ -292,6 +295,65 @@ fn the_report_of_a_snapshot_that_was_thrown_away_is_not_taken_for_the_next_ones(
     venue.welcome_from(PROMOTED, plan(1, 1), None);
     let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
     assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
+}
+
+#[test]
+fn a_snapshot_that_fails_with_the_replica_is_begun_again() {
+    let mut venue = pulling(1);
+    venue.hear(chunk(1, 0, 1));
+    venue.feed(Input::ReplicaFailed);
+    let snapshot = snapshot(1);
+    venue.feed(Input::SnapshotFailed { snapshot });
+    venue.wait(S(1));
+    venue.welcome_from(PROMOTED, plan(1, 1), None);
+    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
+    assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
+}
+
+#[test]
+fn a_pull_goes_on_after_a_restart_if_the_same_snapshot_is_named() {
+    let begun = |output: &Output| matches!(output, Output::BeginSnapshot { .. });
+    let whole = |output: &Output| matches!(output, Output::FinishSnapshot { .. });
+    // What the disk has; what is named, in how many chunks; what is asked for then.
+    for (held, named, chunks, next) in [
+        ((1, 2), 1, 4, Some(2)),
+        ((1, 2), 2, 4, Some(0)),
+        ((1, 4), 1, 4, None),
+        ((1, 5), 1, 4, Some(0)),
+    ] {
+        let mut venue = Venue::closed();
+        venue.partial = Some(PartialSnapshot {
+            snapshot: snapshot(held.0),
+            next: held.1,
+        });
+        venue.restart(10);
+        venue.feed(Input::Connected);
+        venue.welcome_from(PROMOTED, plan(named, chunks), None);
+        let asked = venue.sent(|_, message| pull_of(&message));
+        assert_eq!(asked, next.map(|next| (snapshot(named), next)));
+        let outputs = &venue.outputs;
+        assert_eq!(outputs.iter().any(begun), next == Some(0), "{held:?}");
+        assert_eq!(outputs.iter().any(whole), next.is_none(), "{held:?}");
+    }
+}
+
+#[test]
+fn a_point_ahead_of_the_replica_counts_as_soon_as_that_has_caught_up() {
+    let mut venue = Venue::closed();
+    venue.feed(Input::Connected);
+    venue.welcome();
+    venue.answer_question_at(52, digest_at(52));
+    for (position, proven) in [(51, false), (52, true)] {
+        venue.publish(ticket_id(1), TicketState::Valid);
+        assert_eq!(venue.status().position, Position(position));
+        assert_eq!(venue.status().cache_age.is_some(), proven, "at {position}");
+    }
+    venue.feed(Input::Disconnected);
+    assert_eq!(
+        venue.status().reason,
+        Some(Reason::CoreSilent),
+        "not locked"
+    );
 }
 
 #[test]
@@ -357,14 +419,18 @@ fn deltas_on_their_way_are_not_asked_for_again() {
 
 #[test]
 fn a_core_that_has_forgotten_rows_which_are_retired_begins_a_new_file() {
-    let mut venue = Venue::cut_off();
-    venue.scan(scan_id(1), token(1));
-    venue.answer();
-    venue.scan(scan_id(2), token(2));
-    venue.answer();
-    venue.retired = 2;
-    venue.feed(Input::Connected);
-    venue.welcome_with(None::<JournalHead>);
-    let begun = |output: &Output| matches!(output, Output::NewJournal { .. });
-    assert!(venue.outputs.iter().any(begun));
+    // It holds nothing, or ends at a row whose hash can't be read any more.
+    for held in [None, Some(0)] {
+        let mut venue = Venue::cut_off();
+        venue.scan(scan_id(1), token(1));
+        venue.answer();
+        venue.scan(scan_id(2), token(2));
+        venue.answer();
+        venue.retired = 2;
+        venue.feed(Input::Connected);
+        let end = held.map(|row: usize| venue.rows()[row].head());
+        venue.welcome_with(end);
+        let begun = |output: &Output| matches!(output, Output::NewJournal { .. });
+        assert!(venue.outputs.iter().any(begun), "{end:?}");
+    }
 }

@@ -151,7 +151,7 @@ impl World {
             }
             AtNode::Replica(op) => {
                 self.note(|| format!("node {node} works: {}", op.name()));
-                if let Some(input) = self.nodes[node].work(*op) {
+                for input in self.nodes[node].work(*op) {
                     let ready = matches!(input, Input::SnapshotReady { .. });
                     self.coverage.snapshots += u64::from(ready);
                     self.feed(node, input);

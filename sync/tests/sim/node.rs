@@ -264,44 +264,56 @@ impl Node {
         Input::ReplicaFailed
     }
 
-    /// Carries out one piece of work on the replica.
-    pub(crate) fn work(&mut self, op: ReplicaOp) -> Option<Input> {
+    /// Carries out one piece of work on the replica. What is to be reported of it.
+    pub(crate) fn work(&mut self, op: ReplicaOp) -> Vec<Input> {
         let drops = matches!(&op, ReplicaOp::Other(output) if matches!(**output, Output::DropReplica { .. }));
         if self.breaks > 0 && !drops {
-            if let ReplicaOp::Other(output) = &op
-                && let Some(snapshot) = snapshot_of(output)
-            {
-                self.breaks -= 1;
-                self.lost_a_pull = true;
-                self.disk.lose_partial();
-                return Some(Input::SnapshotFailed { snapshot });
-            }
-            return Some(self.replica_failed());
+            return self.break_at(&op);
         }
         match op {
-            ReplicaOp::Apply(mut delta) => {
-                let joins = |store: &&mut Store| store.position == delta.from;
-                let Some(store) = self.disk.replica.as_mut().filter(joins) else {
-                    return Some(self.replica_failed());
-                };
-                if std::mem::take(&mut self.misapplies) {
-                    delta
-                        .entries
-                        .iter_mut()
-                        .for_each(|entry| entry.version += 1);
-                    self.was_damaged = true;
-                }
-                let digests = store.apply(&delta);
-                Some(Input::Applied {
-                    position: delta.to,
-                    digests,
-                })
-            }
+            ReplicaOp::Apply(delta) => vec![self.apply(delta)],
             ReplicaOp::Proof(proof) => {
                 self.disk.proof = Some(proof);
-                None
+                vec![]
             }
-            ReplicaOp::Other(output) => self.work_other(*output),
+            ReplicaOp::Other(output) => self.work_other(*output).into_iter().collect(),
+        }
+    }
+
+    /// The work fails. A snapshot that can't be collected is lost alone; one that can't be swapped in
+    /// takes the replica with it.
+    fn break_at(&mut self, op: &ReplicaOp) -> Vec<Input> {
+        let ReplicaOp::Other(output) = op else {
+            return vec![self.replica_failed()];
+        };
+        let Some(snapshot) = snapshot_of(output) else {
+            return vec![self.replica_failed()];
+        };
+        self.lost_a_pull = true;
+        self.disk.lose_partial();
+        let lost = Input::SnapshotFailed { snapshot };
+        if matches!(**output, Output::FinishSnapshot { .. }) {
+            return vec![self.replica_failed(), lost];
+        }
+        self.breaks -= 1;
+        vec![lost]
+    }
+
+    fn apply(&mut self, mut delta: Delta) -> Input {
+        let joins = |store: &&mut Store| store.position == delta.from;
+        let Some(store) = self.disk.replica.as_mut().filter(joins) else {
+            return self.replica_failed();
+        };
+        if std::mem::take(&mut self.misapplies) {
+            delta
+                .entries
+                .iter_mut()
+                .for_each(|entry| entry.version += 1);
+            self.was_damaged = true;
+        }
+        Input::Applied {
+            position: delta.to,
+            digests: store.apply(&delta),
         }
     }
 

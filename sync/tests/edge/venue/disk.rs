@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{BootId, ScanId, TicketId},
+    ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
         Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PolicyEntry, Position, SealedRow,
         Subject, TicketEntry, TicketState, Up, Value,
@@ -51,10 +51,19 @@ impl Venue {
         restored.replica.expect("there is one")
     }
 
+    /// The replica in use is one of this position, by which all tickets are valid.
+    pub(crate) fn replace_tickets(&mut self, position: u64) {
+        self.position = position;
+        for (_, state) in &mut self.tickets {
+            *state = TicketState::Valid;
+        }
+    }
+
     /// The process ends and starts again from its disk, in this boot or in another.
     pub(crate) fn restart(&mut self, boot: u128) {
         self.boot = BootId(Uuid::from_u128(boot));
-        let restored = restored(self.boot, &self.rows, self.acked, self.proof, self.position);
+        let mut restored = restored(self.boot, &self.rows, self.acked, self.proof, self.position);
+        restored.partial = self.partial;
         self.machine = Machine::new(restored, self.now);
         self.sent.clear();
         self.carry_out();
@@ -81,19 +90,7 @@ impl Venue {
                     from,
                     through,
                     ..
-                } => {
-                    let first = from.max(self.retired + 1);
-                    let wanted = |row: &&SealedRow| (first..=through).contains(&row.row().seq);
-                    let rows = self.rows.iter().filter(wanted).cloned().collect();
-                    self.machine.handle(
-                        Input::Rows {
-                            incarnation,
-                            from,
-                            rows,
-                        },
-                        self.now,
-                    );
-                }
+                } => self.read_rows(incarnation, (from, through)),
                 Output::Acknowledged(ack) => self.acked = ack.seq,
                 Output::SaveProof(proof) => self.proof = Some(proof),
                 Output::Apply(delta) => {
@@ -123,6 +120,23 @@ impl Venue {
         if !self.slow_disk {
             self.sync();
         }
+    }
+
+    fn read_rows(&mut self, incarnation: IncarnationId, (from, through): (u64, u64)) {
+        if from >= self.unread_from {
+            return;
+        }
+        let first = from.max(self.retired + 1);
+        let wanted = |row: &&SealedRow| (first..=through).contains(&row.row().seq);
+        let rows = self.rows.iter().filter(wanted).cloned().collect();
+        self.machine.handle(
+            Input::Rows {
+                incarnation,
+                from,
+                rows,
+            },
+            self.now,
+        );
     }
 
     fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {

@@ -21,8 +21,8 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     edge::{
-        Answer, Input, Machine, Now, Output, Received, Reply, RequestId, SavedProof, ScanRequest,
-        Status,
+        Answer, Input, Machine, Now, Output, PartialSnapshot, Received, Reply, RequestId,
+        SavedProof, ScanRequest, Status,
     },
     token::{SignedTicket, TokenCheck},
 };
@@ -47,7 +47,7 @@ const FIRST_FILE: IncarnationId = IncarnationId(Uuid::from_u128(8));
 const LIMIT_MS: u32 = 20_000;
 
 /// What the test's core says of the feed at a position.
-fn digest_at(position: u64) -> Digest {
+pub(crate) fn digest_at(position: u64) -> Digest {
     Digest(Hash32::of(&position.to_be_bytes()))
 }
 
@@ -98,6 +98,10 @@ pub(crate) struct Venue {
     pub(crate) lookups_lag: u64,
     /// Rows up to here were removed after their time.
     pub(crate) retired: u64,
+    /// Rows from here on are not read.
+    pub(crate) unread_from: u64,
+    /// A snapshot whose pull the end of the process breaks off.
+    pub(crate) partial: Option<PartialSnapshot>,
     unsynced: u64,
     requests: u64,
 }
@@ -148,6 +152,8 @@ impl Venue {
             mute_disk: false,
             lookups_lag: 0,
             retired: 0,
+            unread_from: u64::MAX,
+            partial: None,
             unsynced: 0,
             requests: 0,
         };
@@ -296,6 +302,11 @@ impl Venue {
     }
 
     pub(crate) fn answer_question_at(&mut self, position: u64, digest: Digest) {
+        self.answer_question_of(EPOCH, position, digest);
+    }
+
+    /// A core of this database answers.
+    pub(crate) fn answer_question_of(&mut self, epoch: Epoch, position: u64, digest: Digest) {
         let asked = |_, message| {
             if let Up::Ask(ask) = message {
                 Some(ask)
@@ -309,7 +320,7 @@ impl Venue {
             nonce: ask.nonce,
             node: NODE,
             venue: VENUE,
-            epoch: EPOCH,
+            epoch,
             position: Position(position),
             digest,
             truth: now,
@@ -413,13 +424,18 @@ impl Venue {
 
     /// Acknowledges all rows; their effects are in the feed by the next position.
     pub(crate) fn acknowledge(&mut self) {
+        self.acknowledge_of(EPOCH);
+    }
+
+    /// A core of this database does.
+    pub(crate) fn acknowledge_of(&mut self, epoch: Epoch) {
         let head = self.rows.last().map(SealedRow::head).expect("a row");
         self.hear(Received::JournalAck(JournalAck {
             incarnation: head.incarnation,
             seq: head.seq,
             hash: head.hash,
             position: Position(self.position + 1),
-            epoch: EPOCH,
+            epoch,
         }));
     }
 
