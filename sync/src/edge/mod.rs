@@ -347,7 +347,6 @@ impl Machine {
             revoked: self.is_revoked(),
             core_answers: self.link.core_answers()
                 && self.time.has_answer()
-                && self.welcomed_by.is_some()
                 && self.welcomed_by == self.answered_by,
             settled: self.journal.is_settled(),
             complete: self.replica.is_held() && !self.journal.is_rereading(),

@@ -304,7 +304,7 @@ fn a_snapshot_that_fails_with_the_replica_is_begun_again() {
     venue.feed(Input::ReplicaFailed);
     let snapshot = snapshot(1);
     venue.feed(Input::SnapshotFailed { snapshot });
-    venue.wait(S(1));
+    venue.wait(S(3));
     venue.welcome_from(PROMOTED, plan(1, 1), None);
     let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
     assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
@@ -417,20 +417,37 @@ fn deltas_on_their_way_are_not_asked_for_again() {
     assert_eq!(venue.status().position, Position(60));
 }
 
+/// Two guests were let in alone; rows up to `retired` were removed since, and the process has
+/// started again.
+fn with_retired_rows(retired: u64) -> Venue {
+    let mut venue = Venue::cut_off();
+    for number in [1, 2] {
+        venue.scan(scan_id(number.into()), token(number));
+        venue.answer();
+    }
+    venue.retired = retired;
+    venue.restart(10);
+    venue.feed(Input::Connected);
+    venue
+}
+
+fn begins_a_file(output: &Output) -> bool {
+    matches!(output, Output::NewJournal { .. })
+}
+
 #[test]
 fn a_core_that_has_forgotten_rows_which_are_retired_begins_a_new_file() {
-    // It holds nothing, or ends at a row whose hash can't be read any more.
-    for held in [None, Some(0)] {
-        let mut venue = Venue::cut_off();
-        venue.scan(scan_id(1), token(1));
-        venue.answer();
-        venue.scan(scan_id(2), token(2));
-        venue.answer();
-        venue.retired = 2;
-        venue.feed(Input::Connected);
-        let end = held.map(|row: usize| venue.rows()[row].head());
-        venue.welcome_with(end);
-        let begun = |output: &Output| matches!(output, Output::NewJournal { .. });
-        assert!(venue.outputs.iter().any(begun), "{end:?}");
+    let mut venue = with_retired_rows(2);
+    venue.welcome_with(None);
+    assert!(venue.outputs.iter().any(begins_a_file));
+}
+
+#[test]
+fn a_core_that_ends_at_a_retired_row_begins_a_new_file() {
+    for (retired, begins) in [(0, false), (1, true)] {
+        let mut venue = with_retired_rows(retired);
+        let end = venue.rows()[0].head();
+        venue.welcome_with(Some(end));
+        assert_eq!(venue.outputs.iter().any(begins_a_file), begins, "{retired}");
     }
 }

@@ -354,12 +354,11 @@ impl Venue {
         plan: Plan,
         journal: Option<JournalHead>,
     ) {
-        let asks = self.sent.clone();
-        let (id, _) = self.sent_hello().expect("a hello");
-        self.sent = asks;
-        self.sent
-            .retain(|(_, message)| !matches!(message, Up::Hello(_)));
-        self.welcome_to(id, epoch, head, plan, journal);
+        let is_hello = |message: &Up| matches!(message, Up::Hello(_));
+        let mut hellos = self.sent.iter().filter(|(_, message)| is_hello(message));
+        let newest = hellos.next_back().map(|(id, _)| *id).expect("a hello");
+        self.count_sent(is_hello);
+        self.welcome_to(newest, epoch, head, plan, journal);
     }
 
     pub(crate) fn welcome_to(
