@@ -64,6 +64,8 @@ impl Venue {
         self.boot = BootId(Uuid::from_u128(boot));
         let mut restored = restored(self.boot, &self.rows, self.acked, self.proof, self.position);
         restored.partial = self.partial;
+        restored.configured_limit = self.configured_limit;
+        restored.revoked = self.revoked;
         self.machine = Machine::new(restored, self.now);
         self.sent.clear();
         self.carry_out();
@@ -89,10 +91,11 @@ impl Venue {
                     incarnation,
                     from,
                     through,
-                    ..
-                } => self.read_rows(incarnation, (from, through)),
+                    max_bytes,
+                } => self.read_rows(incarnation, (from, through), max_bytes),
                 Output::Acknowledged(ack) => self.acked = ack.seq,
                 Output::SaveProof(proof) => self.proof = Some(proof),
+                Output::SaveRevoked(revoked) => self.revoked = revoked,
                 Output::Apply(delta) => {
                     let digests = (delta.from.0..delta.to.0)
                         .map(|at| digest_at(at + 1))
@@ -112,7 +115,6 @@ impl Venue {
                 | Output::StoreChunk(_)
                 | Output::FinishSnapshot { .. }
                 | Output::DropReplica { .. }
-                | Output::SaveRevoked(_)
                 | Output::Alarm(_)
                 | Output::Changed) => self.outputs.push(output),
             }
@@ -122,13 +124,25 @@ impl Venue {
         }
     }
 
-    fn read_rows(&mut self, incarnation: IncarnationId, (from, through): (u64, u64)) {
+    /// As many whole rows as fit, but one at least.
+    fn read_rows(
+        &mut self,
+        incarnation: IncarnationId,
+        (from, through): (u64, u64),
+        max_bytes: usize,
+    ) {
         if from >= self.unread_from {
             return;
         }
         let first = from.max(self.retired + 1);
         let wanted = |row: &&SealedRow| (first..=through).contains(&row.row().seq);
-        let rows = self.rows.iter().filter(wanted).cloned().collect();
+        let mut bytes = 0;
+        let fits = |row: &&SealedRow| {
+            bytes += row.bytes().len();
+            bytes <= max_bytes || bytes == row.bytes().len()
+        };
+        let rows = self.rows.iter().filter(wanted).take_while(fits);
+        let rows = rows.cloned().collect();
         self.machine.handle(
             Input::Rows {
                 incarnation,
