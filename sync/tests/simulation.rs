@@ -1,4 +1,4 @@
-//! The sync engine under everything that can go wrong, from seeds (`DESIGN` section 5).
+//! The sync engine under everything that can go wrong, from seeds: the rules of `ADMISSION` hold.
 //!
 //! `EVENTIFY_SIM_SEEDS` says how many seeds are played (default 2,000), `EVENTIFY_SIM_FROM` which
 //! is the first (default 1).

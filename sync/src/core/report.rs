@@ -1,7 +1,6 @@
 //! What an outage's rows add up to: scans = admitted + double entries + refused by reason, each
-//! scan in exactly one class, and every gap in the chain named (`DESIGN` section 3, `ADMISSION`
-//! 7.3). A repeat is no new scan. Overrides become a class of their own with the row that records
-//! them.
+//! scan in exactly one class, and every gap in the chain named (`ADMISSION` 7.3). A repeat is no new
+//! scan. Overrides become a class of their own with the row that records them.
 
 use std::collections::BTreeMap;
 
