@@ -192,13 +192,14 @@ impl Timekeeping {
 }
 
 /// The answer was read from a watermark that may be older than the question by
-/// [`MAX_WATERMARK_AGE`], and not younger than its arrival.
+/// [`MAX_WATERMARK_AGE`], and not younger than its arrival. A boottime that stood still shows in the
+/// wall clock alone, so the late end goes by the greater of both.
 fn bounds(answer: &Answered, now: Now) -> CoreInterval {
     CoreInterval {
         earliest: answer.core.plus(at_least(now.boottime.since(answer.at))),
         latest: answer
             .core
-            .plus(at_most(now.boottime.since(answer.asked.boottime)))
+            .plus(at_most(answer.elapsed(now)))
             .plus(MAX_WATERMARK_AGE),
     }
 }
@@ -400,6 +401,15 @@ mod tests {
             (bounds.earliest, bounds.latest.0 / 1_000),
             (core(22_000), 22_260)
         );
+    }
+
+    #[test]
+    fn a_boottime_that_stood_still_widens_the_bounds_of_the_cores_clock() {
+        let time = proven(at(10_000));
+        let resumed = now(11_000, 12_500);
+        let bounds = time.bounds(resumed).unwrap();
+        assert!(bounds.earliest <= core(10_900), "{bounds:?}");
+        assert!(bounds.latest >= core(12_500), "{bounds:?}");
     }
 
     #[test]
