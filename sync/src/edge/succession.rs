@@ -51,3 +51,101 @@ pub fn carry_over(
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::{
+        hash::Hash32,
+        ids::{BootId, GateId, IncarnationId, NodeId, ScanId, ScannerId},
+        sync::Decision,
+        time::{BootTime, WallTime},
+        verdict::{DecidedBy, Mode, Verdict},
+    };
+    use uuid::Uuid;
+
+    use super::*;
+
+    const NODE: NodeId = NodeId(Uuid::from_u128(1));
+
+    fn moment(nanos: u64) -> Moment {
+        Moment {
+            boot: BootId(Uuid::from_u128(2)),
+            boottime: BootTime(nanos),
+            wall: WallTime(0),
+            core: None,
+        }
+    }
+
+    fn admits(scan: u128) -> JournalEntry {
+        JournalEntry::Decision(Decision {
+            scan: ScanId(Uuid::from_u128(scan)),
+            scanner: ScannerId(Uuid::from_u128(3)),
+            gate: GateId(Uuid::from_u128(4)),
+            token: Hash32([5; 32]),
+            ticket: None,
+            performance: None,
+            verdict: Verdict::Admit,
+            mode: Mode::Degraded,
+            decided_by: DecidedBy::Edge,
+            cache_age_ms: None,
+            point: None,
+            replaces: vec![],
+        })
+    }
+
+    fn old(first: u64, entries: Vec<JournalEntry>) -> Vec<SealedRow> {
+        let incarnation = IncarnationId(Uuid::from_u128(6));
+        let seal = |(seq, entry)| {
+            SealedRow::seal(JournalRow {
+                incarnation,
+                seq,
+                previous: Hash32::ZERO,
+                at: moment(seq),
+                entry,
+            })
+        };
+        (first..).zip(entries).map(seal).collect()
+    }
+
+    #[test]
+    fn all_that_the_old_file_still_has_stands_in_the_new_one() {
+        // Rows 1 to 4 were removed after their time.
+        let void = |row, scan| JournalEntry::Voided {
+            row,
+            scan: ScanId(Uuid::from_u128(scan)),
+        };
+        let old = old(5, vec![admits(10), admits(11), void(6, 11), void(4, 9)]);
+        let core = JournalHead {
+            seq: 3,
+            ..old[0].head()
+        };
+        let incarnation = IncarnationId(Uuid::from_u128(7));
+        let new = carry_over(NODE, incarnation, core, moment(99), &old);
+        let entries: Vec<_> = new.iter().map(|row| row.row().entry.clone()).collect();
+        let opened = JournalEntry::Opened {
+            node: NODE,
+            succeeds: Some(core),
+        };
+        // A voided row that is gone has no number.
+        let carried = [opened, admits(10), admits(11), void(3, 11), void(0, 9)];
+        assert_eq!(entries, carried);
+        let times: Vec<_> = new.iter().map(|row| row.row().at.boottime.0).collect();
+        assert_eq!(times, [99, 5, 6, 7, 8], "each with its own moment");
+        for pair in new.windows(2) {
+            assert!(pair[0].head().is_followed_by(pair[1].row()));
+        }
+        assert_eq!(new[0].row().previous, Hash32::ZERO);
+    }
+
+    #[test]
+    fn a_file_is_opened_once() {
+        let opened = JournalEntry::Opened {
+            node: NODE,
+            succeeds: None,
+        };
+        let old = old(1, vec![opened, admits(10)]);
+        let head = old[1].head();
+        let new = carry_over(NODE, head.incarnation, head, moment(99), &old);
+        assert_eq!(new.len(), 2);
+    }
+}

@@ -374,6 +374,14 @@ fn a_core_end_outside_of_the_chain_begins_a_new_file_that_carries_everything() {
         |output| matches!(output, Output::NewJournal { succeeds, .. } if *succeeds == foreign),
     );
     assert!(begun);
+    let alarmed = Output::Alarm(Alarm::JournalFork { core: foreign, own });
+    let told = format!("{alarmed:?}");
+    assert!(
+        venue
+            .outputs
+            .iter()
+            .any(|output| format!("{output:?}") == told)
+    );
     venue.scan(scan_id(2), token(2));
     assert_eq!(
         (venue.reply(), venue.decisions().len()),

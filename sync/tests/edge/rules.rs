@@ -6,8 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{NodeId, VenueId},
     sync::{
-        Config, Digest, JournalBatch, NodeEntry, Nonce, PolicyEntry, Position, Subject, SyncPoint,
-        TicketState, Up, Value,
+        Config, DIGEST_ALGORITHM, Digest, DigestKey, JournalBatch, NodeEntry, Nonce, Plan,
+        PolicyEntry, Position, Subject, SyncPoint, TicketState, Up, Value, Welcome,
     },
     time::{CoreTime, MAX_CACHE_AGE},
     verdict::{Mode, Verdict},
@@ -226,6 +226,46 @@ fn rows_that_do_not_add_up_throw_the_replica_away() {
         assert_eq!(venue.outputs.iter().any(alarmed), !sound);
         assert_eq!(venue.outputs.iter().any(drops), !sound);
     }
+}
+
+#[test]
+fn a_digest_that_it_can_not_count_makes_no_replica() {
+    let mut venue = Venue::closed();
+    venue.feed(Input::Connected);
+    venue.answer_question();
+    let (hello, _) = venue.sent_hello().expect("a hello");
+    let from = Position(50);
+    venue.hear(Received::Welcome(Welcome {
+        answers: hello,
+        epoch: EPOCH,
+        head: from,
+        algorithm: DIGEST_ALGORITHM + 1,
+        digest_key: DigestKey(Hash32([6; 32])),
+        plan: Plan::Delta { from },
+        journal: None,
+    }));
+    let alarmed =
+        |output: &Output| matches!(output, Output::Alarm(Alarm::UnknownDigestAlgorithm(_)));
+    assert!(venue.outputs.iter().any(alarmed));
+    assert_ne!(venue.status().mode, Mode::Online, "no welcome to this node");
+}
+
+#[test]
+fn what_is_no_ticket_is_nobodys_question() {
+    let mut venue = Venue::online();
+    let hash = Hash32([1; 32]);
+    let forged = TokenCheck::Forged {
+        hash: hash.0.into(),
+    };
+    for (number, checked, verdict) in [
+        (1, TokenCheck::Unreadable { hash }, Verdict::Unreadable),
+        (2, forged, Verdict::Forged),
+    ] {
+        venue.scan(scan_id(number), checked);
+        let answer = venue.answer();
+        assert_eq!((answer.verdict, answer.mode), (verdict, Mode::Online));
+    }
+    assert!(venue.sent_scan().is_none());
 }
 
 #[test]
