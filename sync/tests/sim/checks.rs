@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::{ScanId, TicketId},
-    sync::{Decision, SyncPoint, TicketState},
+    sync::{Decision, SealedRow, SyncPoint, TicketState},
     time::{CoreTime, MAX_CACHE_AGE},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -14,10 +14,12 @@ use eventify_sync::{
 };
 
 use super::{
-    clock::core_time,
+    clock::{Nanos, core_time},
     model::{self, Shown},
     world::World,
 };
+
+const MICRO: Duration = Duration::from_micros(1);
 
 impl World {
     /// T is honest: everything committed before it is in the feed up to N.
@@ -62,7 +64,10 @@ impl World {
             return self.violated(format!("node {node} admits alone in {:?}", decision.mode));
         }
         self.check_age(node, "decides");
-        if self.nodes[node].watch.is_overdue(self.at) {
+        if self.nodes[node]
+            .watch
+            .is_overdue(self.at, self.nodes[node].paused)
+        {
             self.violated(format!(
                 "node {node} goes on admitting alone while nothing is acknowledged"
             ));
@@ -93,6 +98,18 @@ impl World {
                 "node {node} admits on {:?} at {now:?}",
                 decision.point
             ));
+        }
+    }
+
+    /// A row says between which core times it was made.
+    pub(crate) fn check_moment(&mut self, node: usize, row: &SealedRow) {
+        let now = core_time(self.at);
+        let Some(span) = row.row().at.core else {
+            return;
+        };
+        // A node's clocks tell whole microseconds.
+        if now.since(span.latest) > MICRO || span.earliest.since(now) > MICRO {
+            self.violated(format!("node {node} writes at {now:?} that it is {span:?}"));
         }
     }
 
@@ -160,6 +177,43 @@ impl World {
         self.model.admit(ticket, shown);
     }
 
+    /// A final verdict that was shown is said again; whatever else is said was decided since somebody
+    /// asked for it.
+    pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &Answer) {
+        let scan = answer.scan;
+        if answer.repeated {
+            return;
+        }
+        let held = &self.nodes[node];
+        let decided = held.decided.get(&scan).copied();
+        if decided.is_none_or(|decided| decided < asked) {
+            self.violated(format!(
+                "{scan:?} was asked at {asked} and is answered by what was decided at {decided:?}"
+            ));
+        }
+        let shown = self.model.shown_at.get(&scan).copied();
+        if shown.is_some_and(|shown| shown < asked) && !self.nodes[node].was_restored {
+            self.violated(format!("{scan:?} had its verdict and was decided again"));
+        }
+        if answer.verdict.is_final() {
+            self.model.shown_at.entry(scan).or_insert(self.at);
+        }
+    }
+
+    /// A scan that finds the core silent since less than two seconds does not wait for it.
+    pub(crate) fn check_moved(&mut self, node: usize, scan: ScanId) {
+        let now = self.nodes[node].now(self.at).boottime;
+        let held = &mut self.nodes[node];
+        if held.watch.holds(now) && !held.forking {
+            self.coverage.decided_at_once += 1;
+            if !held.moved.contains(&scan) {
+                self.violated(format!(
+                    "{scan:?} waits at node {node} though the core just failed"
+                ));
+            }
+        }
+    }
+
     /// A digest can only differ where somebody has damaged the replica.
     pub(crate) fn check_mismatch(&mut self, node: usize) {
         let held = &mut self.nodes[node];
@@ -221,11 +275,7 @@ impl World {
                 "at rest node {node} is {status:?}, the core at {head:?}"
             ));
         }
-        let file = held
-            .disk
-            .rows()
-            .last()
-            .map(eventify_protocol::sync::SealedRow::head);
+        let file = held.disk.rows().last().map(SealedRow::head);
         let core = self
             .core
             .journals

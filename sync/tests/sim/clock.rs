@@ -55,6 +55,18 @@ impl Clock {
         self.wall_offset += by;
     }
 
+    /// It stood still until now, and the wall clock has been put right. False if it had not run for
+    /// so long.
+    pub(crate) fn stood_still(&mut self, lasts: Nanos, at: Nanos) -> bool {
+        let ran = self.booted + lasts <= at;
+        if ran {
+            self.booted += lasts;
+            let micros = i64::try_from(lasts / 1_000).expect("a short run");
+            self.wall_offset += micros;
+        }
+        ran
+    }
+
     pub(crate) fn now(&self, at: Nanos) -> Now {
         let boottime = scale(at - self.booted, 1_000_000 + self.ppm, 1_000_000);
         let micros = i64::try_from(boottime / 1_000).expect("a short run");

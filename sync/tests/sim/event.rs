@@ -145,6 +145,7 @@ impl World {
                 self.coverage.forks += 1;
                 let held = &mut self.nodes[node];
                 if let Some(input) = held.open_journal(&output) {
+                    held.forking = false;
                     held.watch.opened(held.disk.rows());
                     self.feed(node, input);
                 }

@@ -57,6 +57,8 @@ struct Asked {
     node: usize,
     life: u32,
     at: Nanos,
+    /// When the first of those came that wait for this scan together.
+    since: Nanos,
 }
 
 pub(crate) struct Guest {
@@ -77,6 +79,22 @@ pub(crate) struct Attempt {
     round: u32,
     waits: bool,
     pub(crate) shown: Option<Verdict>,
+}
+
+impl Guests {
+    /// When the first request came that waits for the same scan in the same process.
+    fn first_waiting(&self, attempt: usize, life: u32) -> Option<Nanos> {
+        let scan = |attempt: usize| {
+            let held = &self.attempts[attempt];
+            (held.node, held.scan)
+        };
+        let same = |asked: &&Asked| asked.life == life && scan(asked.attempt) == scan(attempt);
+        self.requests
+            .values()
+            .filter(same)
+            .map(|asked| asked.since)
+            .min()
+    }
 }
 
 impl World {
@@ -190,11 +208,14 @@ impl World {
         self.coverage.scans += 1;
         self.steps += 1;
         let request = RequestId(self.steps);
+        let life = self.nodes[node].life;
+        let together = self.guests.first_waiting(attempt, life);
         let asked = Asked {
             attempt,
             node,
-            life: self.nodes[node].life,
+            life,
             at: self.at,
+            since: together.unwrap_or(self.at),
         };
         self.guests.requests.insert(request, asked);
         let overdue = Event::Guest(GuestEvent::Overdue { request });
@@ -210,7 +231,11 @@ impl World {
             previous: self.nodes[node].disk.previous(scan),
             token: text,
         };
+        self.nodes[node].moved.clear();
         self.feed(node, Input::Scan(Box::new(scan)));
+        if together.is_none() && self.guests.requests.contains_key(&request) {
+            self.check_moved(node, of.0);
+        }
     }
 
     /// An id is bound to its token for good, as far as the disk remembers.
@@ -271,7 +296,7 @@ impl World {
                 self.try_later(attempt);
             }
             Reply::Overloaded => self.violated("a few guests overloaded a node".to_owned()),
-            Reply::Verdict(answer) => self.shown(node, attempt, &answer),
+            Reply::Verdict(answer) => self.shown(node, &asked, &answer),
         }
     }
 
@@ -301,7 +326,8 @@ impl World {
         self.violated(format!("{scan:?} at node {} has no answer", asked.node));
     }
 
-    fn shown(&mut self, node: usize, attempt: usize, answer: &Answer) {
+    fn shown(&mut self, node: usize, asked: &Asked, answer: &Answer) {
+        let attempt = asked.attempt;
         let held = &mut self.guests.attempts[attempt];
         held.waits = false;
         let guest = held.guest;
@@ -310,6 +336,7 @@ impl World {
         self.note(|| format!("node {node} shows {answer:?}"));
         self.count_verdict(answer);
         self.check_answer(node, ticket, answer);
+        self.check_freshness(node, asked.since, answer);
         if !answer.verdict.is_final() {
             return self.try_later(attempt);
         }

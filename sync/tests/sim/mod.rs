@@ -9,6 +9,7 @@ mod core_journal;
 mod coverage;
 mod disk;
 mod event;
+mod faults;
 mod guests;
 mod model;
 mod network;

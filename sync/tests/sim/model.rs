@@ -15,7 +15,7 @@ use eventify_sync::{
 };
 use uuid::Uuid;
 
-use super::clock::{S, unix};
+use super::clock::{Nanos, S, unix};
 
 pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(0xE0E0));
 
@@ -128,6 +128,8 @@ pub(crate) struct Shown {
 pub(crate) struct Model {
     /// The first `Admit` of each scan, by ticket.
     pub(crate) admitted: BTreeMap<TicketId, Vec<Shown>>,
+    /// When a final verdict was first shown.
+    pub(crate) shown_at: BTreeMap<ScanId, Nanos>,
     /// Final verdicts.
     pub(crate) finals: BTreeMap<ScanId, Verdict>,
     /// Scans whose rows somebody threw away with a disk.

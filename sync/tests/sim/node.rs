@@ -1,7 +1,10 @@
 //! A node's shell: it carries out what the machine says, in time, on a disk that forgets what was
 //! not synced.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -59,6 +62,16 @@ pub(crate) struct Node {
     /// A snapshot on its way was lost with its file.
     pub(crate) lost_a_pull: bool,
     pub(crate) watch: Watch,
+    /// Scans that the machine has done something about since the last input.
+    pub(crate) moved: BTreeSet<ScanId>,
+    /// When a row about a scan was written last.
+    pub(crate) decided: BTreeMap<ScanId, Nanos>,
+    /// A journal file is being begun: nothing is decided.
+    pub(crate) forking: bool,
+    /// Somebody waits for a moment to set the wall clock.
+    pub(crate) ambush: Option<(super::chaos::Moment, i64)>,
+    /// For so long its clocks have stood still.
+    pub(crate) paused: Nanos,
     configured_limit: Duration,
     /// The shell loses its overlay at a restart, in a world where it does.
     pub(crate) forgets_overlay: bool,
@@ -136,6 +149,11 @@ impl Node {
             breaks: 0,
             lost_a_pull: false,
             watch: Watch::default(),
+            moved: BTreeSet::new(),
+            decided: BTreeMap::new(),
+            forking: false,
+            ambush: None,
+            paused: 0,
             configured_limit: Duration::from_secs([300, 3_600, 40][rng.index(3)]),
             forgets_overlay: false,
         }
@@ -148,6 +166,7 @@ impl Node {
     pub(crate) fn start(&mut self, at: Nanos, rng: &mut Rng) {
         self.life += 1;
         self.asked.clear();
+        self.forking = false;
         self.unsynced.clear();
         self.syncing = 0;
         self.replica_busy = at;

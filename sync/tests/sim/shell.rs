@@ -6,7 +6,9 @@ use eventify_protocol::{
 };
 use eventify_sync::edge::{Alarm, Input, Machine, Output, Reason};
 
-use super::{clock::MS, event::AtNode, model::Mutation, node::ReplicaOp, world::World};
+use super::{
+    chaos::Moment, clock::MS, event::AtNode, model::Mutation, node::ReplicaOp, world::World,
+};
 
 impl World {
     /// Takes all outputs of a machine, in order.
@@ -25,13 +27,20 @@ impl World {
         match output {
             Output::Send { id, message } => {
                 self.watch_sent(node, &message);
+                if let Up::Scan(scan) = &message {
+                    self.nodes[node].moved.insert(scan.scan);
+                }
                 self.send_up(node, id, &message);
+                if matches!(message, Up::Ask(_)) {
+                    self.spring(node, Moment::Asked);
+                }
             }
             Output::Lookup {
                 scan,
                 ticket,
                 generation,
             } => {
+                self.nodes[node].moved.insert(scan);
                 let what = AtNode::LookUp {
                     scan,
                     ticket,
@@ -111,6 +120,7 @@ impl World {
 
     fn append(&mut self, node: usize, row: SealedRow) {
         self.note(|| format!("node {node} row {}: {:?}", row.row().seq, row.row().entry));
+        self.moves(node, &row.row().entry);
         if let JournalEntry::Decision(decision) = &row.row().entry
             && decision.decided_by == DecidedBy::Edge
         {
@@ -120,8 +130,10 @@ impl World {
             }
             if decision.verdict == Verdict::Admit {
                 self.check_lonely_admission(node, decision);
+                self.spring(node, Moment::Decided);
             }
         }
+        self.check_moment(node, &row);
         let (incarnation, seq) = (row.row().incarnation, row.row().seq);
         self.nodes[node].watch.written(&row, self.at);
         self.nodes[node].unsynced.push(row);
@@ -137,6 +149,16 @@ impl World {
         self.sync(node);
     }
 
+    fn moves(&mut self, node: usize, entry: &JournalEntry) {
+        let scan = match entry {
+            JournalEntry::Opened { .. } => return,
+            JournalEntry::Decision(decision) => decision.scan,
+            JournalEntry::Voided { scan, .. } => *scan,
+        };
+        self.nodes[node].moved.insert(scan);
+        self.nodes[node].decided.insert(scan, self.at);
+    }
+
     fn alarm(&mut self, node: usize, alarm: &Alarm) {
         self.note(|| format!("node {node} alarm {alarm:?}"));
         match alarm {
@@ -148,7 +170,10 @@ impl World {
             Alarm::ClockNotTrusted => self.coverage.clocks_not_trusted += 1,
             Alarm::EpochChanged { .. } => self.coverage.epochs_changed += 1,
             Alarm::Voided(_) => self.coverage.voided += 1,
-            Alarm::JournalFork { .. } => self.check_fork(node),
+            Alarm::JournalFork { .. } => {
+                self.nodes[node].forking = true;
+                self.check_fork(node);
+            }
             Alarm::SnapshotRefused if self.nodes[node].lost_a_pull => {}
             Alarm::SnapshotRefused | Alarm::UnknownDigestAlgorithm(_) => {
                 self.violated(format!("node {node}: {alarm:?}"));

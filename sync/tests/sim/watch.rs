@@ -9,7 +9,7 @@ use eventify_protocol::{
     time::BootTime,
     verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::RESYNC_BUDGET;
+use eventify_sync::edge::{FAILED_ATTEMPT_HOLDS, RESYNC_BUDGET};
 
 use super::clock::{Nanos, S};
 
@@ -24,7 +24,8 @@ pub(crate) struct Watch {
     scans: BTreeMap<ScanId, BootTime>,
     /// Answered in time since the last failure.
     row: u32,
-    failed: bool,
+    /// When the core failed last, if it did.
+    failed: Option<BootTime>,
     file: Option<IncarnationId>,
     acknowledged: u64,
     /// Admissions without the core, by row: their scan and when they were made.
@@ -77,11 +78,11 @@ impl Watch {
     }
 
     /// Whether an admission made alone has gone unacknowledged for too long.
-    pub(crate) fn is_overdue(&self, at: Nanos) -> bool {
+    pub(crate) fn is_overdue(&self, at: Nanos, paused: Nanos) -> bool {
         let mut open = self.lonely.range(self.acknowledged + 1..);
-        // The node's clock may be slower by the drift bound.
+        // The node's clock may be slower by the drift bound, and may have stood still.
         open.next()
-            .is_some_and(|(_, (_, made))| *made > 0 && at - made > 301 * S)
+            .is_some_and(|(_, (_, made))| *made > 0 && at - made > 301 * S + paused)
     }
 
     pub(crate) fn asks(&mut self, nonce: Nonce, now: BootTime) {
@@ -106,29 +107,38 @@ impl Watch {
         self.scans.remove(&scan);
     }
 
-    pub(crate) fn loses_the_pipe(&mut self) {
-        self.fail();
+    pub(crate) fn loses_the_pipe(&mut self, now: BootTime) {
+        self.fail(now);
+    }
+
+    /// The core has failed so recently that no scan may wait for it now.
+    pub(crate) fn holds(&mut self, now: BootTime) -> bool {
+        self.pass(now);
+        self.row < NEEDED
+            && self
+                .failed
+                .is_some_and(|failed| now < failed.plus(FAILED_ATTEMPT_HOLDS))
     }
 
     /// Whether the core may be asked to decide now.
     pub(crate) fn may_be_online(&mut self, now: BootTime) -> bool {
         self.pass(now);
-        self.row >= if self.failed { NEEDED } else { 1 }
+        self.row >= if self.failed.is_some() { NEEDED } else { 1 }
     }
 
-    /// What was not answered by now has failed.
+    /// What was not answered by now has failed, when it was due.
     fn pass(&mut self, now: BootTime) {
-        let late = |at: &BootTime| now >= at.plus(RESYNC_BUDGET);
-        let lost = self.asked.keys().any(late) || self.scans.values().any(late);
-        if lost {
-            self.scans.retain(|_, at| !late(at));
-            self.fail();
+        let open = self.asked.keys().chain(self.scans.values());
+        let due = open.map(|at| at.plus(RESYNC_BUDGET));
+        if let Some(last) = due.filter(|due| now >= *due).max() {
+            self.scans.retain(|_, at| now < at.plus(RESYNC_BUDGET));
+            self.fail(last);
         }
     }
 
     /// Questions asked before a failure say nothing of what came after.
-    fn fail(&mut self) {
+    fn fail(&mut self, at: BootTime) {
         self.asked.clear();
-        (self.row, self.failed) = (0, true);
+        (self.row, self.failed) = (0, Some(at));
     }
 }

@@ -9,13 +9,14 @@ use eventify_protocol::{
 use eventify_sync::edge::{Input, Machine, Received};
 
 use super::{
+    chaos::Moment,
     clock::{MS, Nanos, S},
     core::Core,
     coverage::Coverage,
     event::{AtNode, Event},
     guests::Guests,
     model::{self, Model, Mutation},
-    network::Direction,
+    network::{Direction, size_down, size_up},
     node::Node,
     rng::Rng,
 };
@@ -126,6 +127,7 @@ impl World {
         self.core.flow(self.at);
         self.core.write_feed(self.at, &mut self.rng);
         for node in 0..self.nodes.len() {
+            self.coverage.narrow_lines += u64::from(self.nodes[node].line.is_narrow());
             self.start(node);
         }
     }
@@ -228,8 +230,10 @@ impl World {
         }
         held.connected = up;
         held.session += 1;
+        held.line.forget(self.at);
         if !up {
-            held.watch.loses_the_pipe();
+            let now = held.clock.now(self.at).boottime;
+            held.watch.loses_the_pipe(now);
         }
         self.note(|| format!("node {node} pipe {}", if up { "up" } else { "down" }));
         self.feed(
@@ -248,7 +252,9 @@ impl World {
     /// Sends to a node; what it misses is gone.
     pub(crate) fn send_down(&mut self, node: usize, message: &Received) {
         let session = self.nodes[node].session;
-        for delay in self.nodes[node].line.delays(Direction::Down, &mut self.rng) {
+        let size = size_down(message);
+        let line = &mut self.nodes[node].line;
+        for delay in line.delays((Direction::Down, self.at), size, &mut self.rng) {
             let message = Box::new(message.clone());
             let what = Event::Message {
                 node,
@@ -263,7 +269,9 @@ impl World {
         if !self.nodes[node].connected {
             return;
         }
-        for delay in self.nodes[node].line.delays(Direction::Up, &mut self.rng) {
+        let size = size_up(message);
+        let line = &mut self.nodes[node].line;
+        for delay in line.delays((Direction::Up, self.at), size, &mut self.rng) {
             let message = message.clone();
             self.schedule(self.at + delay, Event::Sent { node, id, message });
         }
@@ -290,10 +298,15 @@ impl World {
 
     pub(crate) fn arm(&mut self, node: usize) {
         let held = &mut self.nodes[node];
-        let Some((due, _)) = held.machine.as_ref().and_then(Machine::poll_timeout) else {
+        let Some((due, why)) = held.machine.as_ref().and_then(Machine::poll_timeout) else {
             return;
         };
         let due = held.clock.when(due).max(self.at + 1);
+        if why == "cache limit" && held.ambush.is_some() {
+            // Whatever is decided until then is decided by a cache that is almost too old.
+            self.spring(node, Moment::NearTheLimit);
+        }
+        let held = &mut self.nodes[node];
         if held.armed.is_none_or(|armed| armed > due) {
             held.armed = Some(due);
             self.at_node(node, due, AtNode::Timer);
