@@ -176,7 +176,7 @@ fn trouble(world: &mut World, end: Nanos) {
             reboots: true,
             restores: false,
         },
-        54..58 => {
+        54..57 => {
             let at = schedule(world, end, Fault::Image { node });
             let back = world.rng.between(at, end);
             let stays_down = world.rng.between(S, 20 * S);
@@ -188,7 +188,7 @@ fn trouble(world: &mut World, end: Nanos) {
             };
             return world.schedule(back, Event::Fault(fault));
         }
-        58..60 => return set_back_in_a_stall(world, node, end),
+        57..60 => return set_back_in_a_stall(world, node, end),
         60..64 => {
             let bound = if rng.percent(50) {
                 3_000_000

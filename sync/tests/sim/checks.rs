@@ -19,6 +19,8 @@ use super::{
     world::World,
 };
 
+/// Beyond it neither clock is believed; and a microsecond for rounding.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_micros(2_000_001);
 const MICRO: Duration = Duration::from_micros(1);
 
 impl World {
@@ -64,12 +66,17 @@ impl World {
             return self.violated(format!("node {node} admits alone in {:?}", decision.mode));
         }
         self.check_age(node, "decides");
-        if self.nodes[node]
-            .watch
-            .is_overdue(self.at, self.nodes[node].paused)
-        {
+        let held = &self.nodes[node];
+        let overdue = held.watch.is_overdue(self.at, held.paused);
+        let apart = held.watch.clocks_apart(held.now(self.at));
+        if overdue {
             self.violated(format!(
                 "node {node} goes on admitting alone while nothing is acknowledged"
+            ));
+        }
+        if apart.is_none_or(|apart| apart > MAX_CLOCK_DIFFERENCE) {
+            self.violated(format!(
+                "node {node} admits alone by clocks {apart:?} apart"
             ));
         }
         let held = self.nodes[node].disk.replica.as_ref();

@@ -48,6 +48,8 @@ pub(crate) struct Core {
     versions: BTreeMap<Subject, u64>,
     outbox: BTreeMap<u64, OutboxRow>,
     next_outbox: u64,
+    /// Until then nothing reaches the feed's writer.
+    stalled: Nanos,
     /// Position and digest after each entry, and the entry.
     pub(crate) feed: Vec<(FeedHead, FeedEntry)>,
     held: BTreeMap<Subject, HeldRow>,
@@ -101,6 +103,7 @@ impl Core {
             versions: BTreeMap::new(),
             outbox: BTreeMap::new(),
             next_outbox: 0,
+            stalled: 0,
             feed: vec![],
             held: BTreeMap::new(),
             oldest: Position(1),
@@ -137,7 +140,7 @@ impl Core {
         };
         // The transaction began a little before it commits.
         let created = core_time(at.saturating_sub(rng.between(0, 40 * MS)));
-        let ready = at + rng.between(MS, 120 * MS);
+        let ready = self.stalled.max(at) + rng.between(MS, 120 * MS);
         self.next_outbox += 1;
         self.outbox.insert(
             self.next_outbox,
@@ -155,8 +158,9 @@ impl Core {
         self.next_outbox
     }
 
-    /// What relay and broker do to the rows that wait: they stand still until then.
+    /// Relay and broker stand still until then: the rows that wait, and those to come.
     pub(crate) fn stall(&mut self, until: Nanos) {
+        self.stalled = self.stalled.max(until);
         for row in self.outbox.values_mut() {
             row.ready = row.ready.max(until);
         }
@@ -164,6 +168,7 @@ impl Core {
 
     /// Relay and broker work again.
     pub(crate) fn flow(&mut self, at: Nanos) {
+        self.stalled = 0;
         for row in self.outbox.values_mut() {
             row.ready = row.ready.min(at);
         }

@@ -176,7 +176,13 @@ impl Node {
         if self.forgets_overlay {
             journal.rows.clear();
         }
-        self.watch.started(self.disk.rows(), journal.acknowledged);
+        let proof = self
+            .disk
+            .proof
+            .filter(|proof| proof.boot == self.clock.boot);
+        let compared = proof.map(|proof| proof.asked);
+        self.watch
+            .started(self.disk.rows(), journal.acknowledged, compared);
         let restored = Restored {
             node: self.id,
             venue: model::VENUE,

@@ -95,9 +95,10 @@ impl World {
     fn watch_sent(&mut self, node: usize, message: &Up) {
         let at = self.at;
         let held = &mut self.nodes[node];
-        let now = held.now(at).boottime;
+        let clocks = held.now(at);
+        let now = clocks.boottime;
         match message {
-            Up::Ask(ask) => held.watch.asks(ask.nonce, now),
+            Up::Ask(ask) => held.watch.asks(ask.nonce, clocks),
             Up::Scan(scan) => {
                 held.asked.insert(scan.scan);
                 held.given_up.remove(&scan.scan);

@@ -1,7 +1,7 @@
 //! A second opinion on a node's link, from outside: which of its questions were answered in time,
 //! and which of its lonely admissions the core has acknowledged (`ADMISSION` 1.7 and 2).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
     ids::{IncarnationId, ScanId},
@@ -9,12 +9,15 @@ use eventify_protocol::{
     time::BootTime,
     verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::{FAILED_ATTEMPT_HOLDS, RESYNC_BUDGET};
+use eventify_sync::edge::{FAILED_ATTEMPT_HOLDS, Now, RESYNC_BUDGET};
 
 use super::clock::{Nanos, S};
 
 /// Answered in a row, after a failure.
 const NEEDED: u32 = 3;
+
+/// Questions that an answer can still come to.
+const MAX_OPEN: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Watch {
@@ -31,14 +34,19 @@ pub(crate) struct Watch {
     /// Admissions without the core, by row: their scan and when they were made.
     lonely: BTreeMap<u64, (ScanId, Nanos)>,
     made: BTreeMap<ScanId, Nanos>,
+    /// Both clocks at each question of this connection that an answer can still come to.
+    open: Vec<(Nonce, Now)>,
+    /// Both clocks at the question that was answered last.
+    compared: Option<Now>,
 }
 
 impl Watch {
     /// Another process: it begins without a failure.
-    pub(crate) fn started(&mut self, rows: &[SealedRow], acknowledged: u64) {
+    pub(crate) fn started(&mut self, rows: &[SealedRow], acknowledged: u64, compared: Option<Now>) {
         let made = std::mem::take(&mut self.made);
         *self = Self {
             made,
+            compared,
             ..Self::default()
         };
         self.opened(rows);
@@ -85,9 +93,12 @@ impl Watch {
             .is_some_and(|(_, (_, made))| *made > 0 && at - made > 301 * S + paused)
     }
 
-    pub(crate) fn asks(&mut self, nonce: Nonce, now: BootTime) {
-        self.pass(now);
-        self.asked.insert(now, nonce);
+    pub(crate) fn asks(&mut self, nonce: Nonce, now: Now) {
+        self.pass(now.boottime);
+        self.asked.insert(now.boottime, nonce);
+        self.open.push((nonce, now));
+        let forgotten = self.open.len().saturating_sub(MAX_OPEN);
+        self.open.drain(..forgotten);
     }
 
     pub(crate) fn scans(&mut self, scan: ScanId, now: BootTime) {
@@ -100,6 +111,21 @@ impl Watch {
         let before = self.asked.len();
         self.asked.retain(|_, held| *held != nonce);
         self.row += u32::from(self.asked.len() < before);
+        if let Some(index) = self.open.iter().position(|(held, _)| *held == nonce) {
+            self.compared = Some(self.open.remove(index).1);
+        }
+    }
+
+    /// How far the two clocks have gone apart since the question that was answered last; none if
+    /// none was.
+    pub(crate) fn clocks_apart(&self, now: Now) -> Option<Duration> {
+        let then = self.compared?;
+        let boottime = now.boottime.since(then.boottime);
+        let wall = i128::from(now.wall.0) - i128::from(then.wall.0);
+        let apart = wall.abs_diff(i128::try_from(boottime.as_micros()).expect("a short run"));
+        Some(Duration::from_micros(
+            u64::try_from(apart).expect("a short run"),
+        ))
     }
 
     pub(crate) fn hears_verdict(&mut self, scan: ScanId, now: BootTime) {
@@ -108,6 +134,7 @@ impl Watch {
     }
 
     pub(crate) fn loses_the_pipe(&mut self, now: BootTime) {
+        self.open.clear();
         self.fail(now);
     }
 
