@@ -46,8 +46,11 @@ pub(super) struct Link {
     connected: bool,
     questions: VecDeque<Question>,
     next_question: BootTime,
-    /// Answered in time without a failure between; counts to `needed`.
+    /// Answered in time without a failure between, each asked when the one before was answered;
+    /// counts to `needed`.
     in_a_row: u8,
+    /// When the last of them was answered.
+    counted: BootTime,
     needed: u8,
     attempt: Attempt,
 }
@@ -59,6 +62,7 @@ impl Link {
             questions: VecDeque::new(),
             next_question: now.boottime.plus(ASK_INTERVAL),
             in_a_row: 0,
+            counted: BootTime(0),
             needed: 1,
             attempt: Attempt::None,
         }
@@ -158,8 +162,9 @@ impl Link {
             if !question.overdue {
                 self.failed(now);
             }
-        } else if !question.outdated {
+        } else if !question.outdated && question.asked.boottime >= self.counted {
             self.in_a_row = self.in_a_row.saturating_add(1);
+            self.counted = now.boottime;
         }
         Some(question.asked)
     }
@@ -286,6 +291,22 @@ mod tests {
         link.failed(at(2_100));
         assert_eq!(link.answered(nonce(2), at(2_200)), Some(at(2_000)));
         assert!(!link.is_returning());
+    }
+
+    #[test]
+    fn two_questions_of_one_moment_are_one_of_the_three() {
+        let mut link = connected();
+        link.failed(at(100));
+        for (number, ms) in [(2, 1_000), (3, 1_000), (4, 1_500)] {
+            link.asked(nonce(number), at(ms));
+        }
+        for (number, ms) in [(2, 1_050), (3, 1_060), (4, 1_550)] {
+            link.answered(nonce(number), at(ms));
+        }
+        assert!(!link.core_answers());
+        link.asked(nonce(5), at(2_000));
+        link.answered(nonce(5), at(2_050));
+        assert!(link.core_answers());
     }
 
     #[test]

@@ -269,13 +269,11 @@ impl Machine {
     /// Everything that time alone brings about.
     fn tick(&mut self, now: Now) {
         self.out.wall = now.wall;
-        if self.time.observe(now) {
+        let lost_trust = self.time.observe(now);
+        if lost_trust {
             self.out.alarm(Alarm::ClockNotTrusted);
-            if self.link.is_connected() {
-                self.ask(now);
-            }
         }
-        if self.link.tick(now) {
+        if self.link.tick(now) || (lost_trust && self.link.is_connected()) {
             self.ask(now);
         }
         self.give_up_on_core(now);
