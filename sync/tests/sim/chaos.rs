@@ -50,9 +50,10 @@ pub(crate) enum Fault {
         node: usize,
         lasts: Nanos,
     },
-    /// It goes on.
+    /// It goes on, if its process still does.
     GoOn {
         node: usize,
+        life: u32,
         lasts: Nanos,
     },
     SlowDisk {
@@ -118,8 +119,9 @@ pub(crate) fn plan(world: &mut World) -> Nanos {
     for _ in 0..world.rng.between(1, 8) {
         schedule(world, end, Fault::RevokeTicket);
     }
+    let sets_clocks = world.rng.percent(60);
     for _ in 0..world.rng.between(3, 16) {
-        trouble(world, end);
+        trouble(world, end, sets_clocks);
     }
     if lasts > 400 * S {
         long_one_way_cut(world, end);
@@ -149,20 +151,12 @@ fn long_one_way_cut(world: &mut World, end: Nanos) {
     world.schedule(end - S, Event::Fault(Fault::Mend { node }));
 }
 
-fn trouble(world: &mut World, end: Nanos) {
+fn trouble(world: &mut World, end: Nanos, sets_clocks: bool) {
     let node = world.rng.index(world.nodes.len());
     let rng = &mut world.rng;
     let fault = match rng.between(0, 100) {
         0..24 => return cut(world, node, end),
-        24..27 => Fault::Pause {
-            node,
-            lasts: if rng.percent(70) {
-                rng.between(100 * MS, 2_500 * MS)
-            } else {
-                rng.between(S, 60 * S)
-            },
-        },
-        27..31 => ambush(node, rng),
+        24..31 => clock_trouble(node, sets_clocks, rng),
         31..35 => Fault::Lossy { node },
         35..47 => Fault::Crash {
             node,
@@ -189,17 +183,7 @@ fn trouble(world: &mut World, end: Nanos) {
             return world.schedule(back, Event::Fault(fault));
         }
         57..60 => return set_back_in_a_stall(world, node, end),
-        60..64 => {
-            let bound = if rng.percent(50) {
-                3_000_000
-            } else {
-                4_000_000_000
-            };
-            Fault::SetWall {
-                node,
-                by: rng.signed(bound),
-            }
-        }
+        60..64 => clock_trouble(node, sets_clocks, rng),
         64..69 => Fault::Suspend {
             node,
             lasts: rng.between(S, 60 * S),
@@ -232,16 +216,25 @@ fn trouble(world: &mut World, end: Nanos) {
     schedule(world, end, fault);
 }
 
-/// By little more or less than what is told from drift, or by much.
-fn ambush(node: usize, rng: &mut Rng) -> Fault {
-    let by = match rng.index(3) {
-        0 => rng.signed(1_900_000),
-        1 => rng.signed(4_000_000),
-        _ => rng.signed(600_000_000),
-    };
+/// A wall clock that is set, or a machine that stands still. Never both in one world: a clock set
+/// back hides a pause, as far as two clocks may differ.
+fn clock_trouble(node: usize, sets_clocks: bool, rng: &mut Rng) -> Fault {
+    if !sets_clocks {
+        let lasts = if rng.percent(70) {
+            rng.between(100 * MS, 2_500 * MS)
+        } else {
+            rng.between(S, 60 * S)
+        };
+        return Fault::Pause { node, lasts };
+    }
+    let bounds = [1_900_000, 3_000_000, 600_000_000, 4_000_000_000];
+    let bound = bounds[rng.index(bounds.len())];
+    let by = rng.signed(bound);
     let moments = [Moment::Asked, Moment::Decided, Moment::NearTheLimit];
-    let moment = moments[rng.index(moments.len())];
-    Fault::Ambush { node, moment, by }
+    match moments.get(rng.index(5)) {
+        Some(&moment) => Fault::Ambush { node, moment, by },
+        None => Fault::SetWall { node, by },
+    }
 }
 
 /// The disk is set back to a moment that the core has heard of, but not acknowledged.

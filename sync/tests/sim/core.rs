@@ -183,6 +183,13 @@ impl Core {
         self.outbox.contains_key(&row)
     }
 
+    /// States of a ticket that are not in the feed yet.
+    pub(crate) fn unsettled(&self, ticket: TicketId) -> Vec<u64> {
+        let of_ticket = |row: &OutboxRow| row.entry.subject == Subject::Ticket(ticket);
+        let rows = self.outbox.iter().filter(|(_, row)| of_ticket(row));
+        rows.map(|(id, _)| *id).collect()
+    }
+
     pub(crate) fn publish_ticket(&mut self, ticket: TicketId, at: Nanos, rng: &mut Rng) -> u64 {
         let held = &self.tickets[&ticket];
         let entry = TicketEntry {

@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 
 use eventify_protocol::{
-    ids::NodeId,
+    ids::{NodeId, TicketId},
     sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, SealedRow},
     verdict::Verdict,
 };
 use eventify_sync::core::{
     Place, ScanRecord, Shown,
     journal::{Refused, accept, answer, overlap},
-    reconcile::{self, Outcome, Row},
+    reconcile::{self, Row},
 };
 
 use super::{clock::Nanos, core::Core, coverage::Coverage, rng::Rng};
@@ -113,15 +113,18 @@ impl Core {
         let Some(last) = rows.last().map(SealedRow::head) else {
             return;
         };
-        let waits = rows
-            .iter()
-            .filter_map(|row| self.apply_row(node, row, at, rng, coverage));
-        let waits: Vec<u64> = waits.collect();
+        let mut waits = vec![];
+        for row in &rows {
+            let ticket = self.apply_row(node, row, at, rng, coverage);
+            waits.extend(ticket.into_iter().flat_map(|id| self.unsettled(id)));
+        }
         if let Some(journal) = self.journals.get_mut(&node) {
             journal.pending.push_back((last, waits));
         }
     }
 
+    /// The ticket that the row is about. Before the row is acknowledged the feed has to have the
+    /// ticket's state, whoever changed it: the node forgets then whom it let in.
     fn apply_row(
         &mut self,
         node: NodeId,
@@ -129,7 +132,7 @@ impl Core {
         at: Nanos,
         rng: &mut Rng,
         coverage: &mut Coverage,
-    ) -> Option<u64> {
+    ) -> Option<TicketId> {
         let place = Place {
             node,
             incarnation: row.row().incarnation,
@@ -168,23 +171,13 @@ impl Core {
                 (id, outcome)
             }
         };
-        self.carry_out(ticket, &outcome, at, rng, coverage)
-    }
-
-    fn carry_out(
-        &mut self,
-        ticket: Option<eventify_protocol::ids::TicketId>,
-        outcome: &Outcome,
-        at: Nanos,
-        rng: &mut Rng,
-        coverage: &mut Coverage,
-    ) -> Option<u64> {
-        coverage.count(outcome);
-        let ticket = ticket.filter(|_| !outcome.effects.is_empty())?;
-        let before = self.tickets.get(&ticket)?.standing.state();
-        self.change(ticket, &outcome.effects);
-        let after = self.tickets[&ticket].standing.state();
-        (before != after).then(|| self.publish_ticket(ticket, at, rng))
+        coverage.count(&outcome);
+        let before = self.tickets.get(&ticket?)?.standing.state();
+        self.change(ticket?, &outcome.effects);
+        if before != self.tickets[&ticket?].standing.state() {
+            self.publish_ticket(ticket?, at, rng);
+        }
+        ticket
     }
 
     fn shown(&mut self, decision: &Decision, place: Place) {

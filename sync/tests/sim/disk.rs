@@ -35,6 +35,8 @@ pub(crate) struct Store {
     pub(crate) digest: Digest,
     key: DigestKey,
     pub(crate) rows: BTreeMap<Subject, Vec<u8>>,
+    /// A row was written wrongly.
+    pub(crate) is_damaged: bool,
 }
 
 /// A snapshot that is being built.
@@ -222,6 +224,7 @@ impl Disk {
             digest: digest::of_rows(&partial.key, rows.values().map(Vec::as_slice)),
             key: partial.key,
             rows,
+            is_damaged: false,
         });
         self.replica.as_ref().map(Store::restored)
     }

@@ -44,7 +44,7 @@ impl World {
             }
             Fault::Ambush { node, moment, by } => self.nodes[node].ambush = Some((moment, by)),
             Fault::Pause { node, lasts } => self.pause(node, lasts),
-            Fault::GoOn { node, lasts } => self.go_on_after_pause(node, lasts),
+            Fault::GoOn { node, life, lasts } => self.go_on_after_pause(node, life, lasts),
             Fault::Suspend { node, lasts } => {
                 self.coverage.suspends += 1;
                 let held = &mut self.nodes[node];
@@ -81,15 +81,20 @@ impl World {
     }
 
     fn pause(&mut self, node: usize, lasts: Nanos) {
-        self.coverage.pauses += 1;
         let held = &mut self.nodes[node];
-        held.frozen_until = held.frozen_until.max(self.at + lasts);
-        self.schedule(self.at + lasts, Event::Fault(Fault::GoOn { node, lasts }));
+        if held.frozen_until > self.at {
+            return;
+        }
+        held.frozen_until = self.at + lasts;
+        let life = held.life;
+        self.coverage.pauses += 1;
+        let goes_on = Fault::GoOn { node, life, lasts };
+        self.schedule(self.at + lasts, Event::Fault(goes_on));
     }
 
-    fn go_on_after_pause(&mut self, node: usize, lasts: Nanos) {
+    fn go_on_after_pause(&mut self, node: usize, life: u32, lasts: Nanos) {
         let held = &mut self.nodes[node];
-        if held.clock.stood_still(lasts, self.at) {
+        if held.life == life && held.clock.stood_still(lasts, self.at) {
             held.paused += lasts;
             // Its timers are later than they were armed for.
             held.armed = None;

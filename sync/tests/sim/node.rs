@@ -51,8 +51,6 @@ pub(crate) struct Node {
     pub(crate) was_revoked: bool,
     /// The next row that is applied is written wrongly.
     pub(crate) misapplies: bool,
-    /// A row was written wrongly.
-    pub(crate) was_damaged: bool,
     /// Scans that this process has sent to the core.
     pub(crate) asked: BTreeSet<ScanId>,
     /// Scans that were decided without the core after it was asked.
@@ -143,7 +141,6 @@ impl Node {
             was_restored: false,
             was_revoked: false,
             misapplies: false,
-            was_damaged: false,
             asked: BTreeSet::new(),
             given_up: BTreeSet::new(),
             breaks: 0,
@@ -334,7 +331,7 @@ impl Node {
                 .entries
                 .iter_mut()
                 .for_each(|entry| entry.version += 1);
-            self.was_damaged = true;
+            store.is_damaged = true;
         }
         Input::Applied {
             position: delta.to,
