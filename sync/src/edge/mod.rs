@@ -269,11 +269,13 @@ impl Machine {
     /// Everything that time alone brings about.
     fn tick(&mut self, now: Now) {
         self.out.wall = now.wall;
-        let lost_trust = self.time.observe(now);
-        if lost_trust {
+        if self.time.observe(now) {
             self.out.alarm(Alarm::ClockNotTrusted);
+            if self.link.is_connected() {
+                self.ask(now);
+            }
         }
-        if self.link.tick(now) || (lost_trust && self.link.is_connected()) {
+        if self.link.tick(now) {
             self.ask(now);
         }
         self.give_up_on_core(now);

@@ -66,16 +66,6 @@ fn a_quiet_node_asks_every_two_seconds() {
 }
 
 #[test]
-fn a_clock_that_jumps_when_a_question_is_due_asks_once() {
-    let mut venue = asking();
-    venue.answer_question();
-    venue.wait(MS(1_999));
-    venue.set_wall(3);
-    venue.wait(MS(1));
-    assert_eq!(venue.count_sent(is_ask), 1);
-}
-
-#[test]
 fn a_point_of_another_node_or_venue_says_nothing() {
     let mut venue = asking();
     let nonce_of = |message| {
