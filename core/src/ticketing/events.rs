@@ -156,7 +156,7 @@ pub struct JournalApplied {
     pub through: u64,
     /// One outcome for each row that is a decision.
     pub outcomes: Vec<RowOutcome>,
-    /// Every ticket that was changed, as it is from now on.
+    /// Every ticket that was changed or let somebody in, as it is from now on.
     pub tickets: Vec<TicketFacts>,
 }
 

@@ -102,6 +102,10 @@ async fn an_admission_against_the_cores_unheard_refusal_is_a_double_entry() {
         applied[0]["outcomes"][0]["conflictId"],
         told[0]["conflictId"]
     );
+    // The feed has to have it as used before the node forgets whom it let in.
+    let stated = &applied[0]["tickets"][0];
+    assert_eq!(stated["ticketId"], serde_json::json!(ticket));
+    assert_eq!(stated["version"], 2, "as it was before");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -117,13 +117,14 @@ fn tell(
     for known in &changes.dissolved {
         tx.publish(app.clock.new_id(), known.version, &known.event(true));
     }
+    let tickets = changes.tickets.iter().chain(&changes.unchanged);
     let event = JournalApplied {
         node_id: batch.node,
         incarnation: batch.incarnation,
         from: batch.from,
         through: batch.through,
         outcomes,
-        tickets: changes.tickets.iter().map(Ticket::facts).collect(),
+        tickets: tickets.map(Ticket::facts).collect(),
     };
     let version = i32::try_from(batch.through).map_err(DbError::impossible_row)?;
     tx.publish(app.clock.new_id(), version, &event);

@@ -32,6 +32,8 @@ pub(in crate::ticketing) struct Ledger {
 struct Account {
     ticket: Ticket,
     standing: Standing,
+    /// A row says that somebody was let in with it.
+    admitted: bool,
     /// Conflicts as they were told before.
     told: Vec<KnownConflict>,
     /// Ids of all conflicts that there were, by scan.
@@ -43,6 +45,9 @@ struct Account {
 pub(in crate::ticketing) struct Changes {
     /// With another check-in than before, or none, or one of which more or less is known.
     pub(in crate::ticketing) tickets: Vec<Ticket>,
+    /// As before, though somebody was let in: they were used already. The feed may not have that
+    /// yet, and has to before the node forgets whom it let in (ADMISSION 4.3).
+    pub(in crate::ticketing) unchanged: Vec<Ticket>,
     pub(in crate::ticketing) scans: Vec<Scan>,
     /// New, or to be told otherwise than before.
     pub(in crate::ticketing) conflicts: Vec<KnownConflict>,
@@ -75,6 +80,7 @@ impl Ledger {
                 Account {
                     ticket,
                     standing,
+                    admitted: false,
                     told,
                     ids,
                 },
@@ -104,7 +110,10 @@ impl Ledger {
                 (*scan, self.scans.get(scan).and_then(|held| held.ticket))
             }
         };
-        let account = ticket.and_then(|ticket| self.accounts.get_mut(&ticket));
+        let mut account = ticket.and_then(|ticket| self.accounts.get_mut(&ticket));
+        if let (JournalEntry::Decision(decision), Some(account)) = (&row.entry, &mut account) {
+            account.admitted |= decision.verdict == Verdict::Admit;
+        }
         let standing = account.as_ref().map(|account| &account.standing);
         let place = Place {
             node: self.node,
@@ -242,6 +251,7 @@ impl Account {
         let Self {
             ticket,
             standing,
+            admitted,
             told,
             ids,
         } = self;
@@ -278,6 +288,8 @@ impl Account {
         changes.dissolved.extend(gone.map(KnownConflict::next));
         if ticket.differs_from(&standing) {
             changes.tickets.push(ticket.entered(&standing, now));
+        } else if admitted {
+            changes.unchanged.push(ticket);
         }
     }
 }
