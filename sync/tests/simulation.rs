@@ -100,7 +100,7 @@ fn an_answer_before_the_disk_is_caught() {
 fn a_node_that_forgets_its_overlay_is_caught() {
     is_caught(
         Mutation::ForgetsTheOverlay,
-        400,
+        1_500,
         "admitted twice, by one node",
     );
 }
