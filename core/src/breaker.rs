@@ -1,4 +1,4 @@
-//! Circuit breakers around the synchronous calls (blueprint, "Circuit Breakers"; CONTRACT 30):
+//! Circuit breakers around the synchronous calls (blueprint, "Circuit Breakers"; DECISIONS 30):
 //! reservation → inventory, order → payment, payment → PSP, ticketing → object store.
 //!
 //! A call runs in a task of its own: when the caller's timeout passes, the callee still finishes

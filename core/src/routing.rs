@@ -1,5 +1,5 @@
 //! The one table from event type to publisher and routing key on `domain.events`
-//! (blueprint, "Topologie Broker"; CONTRACT 15).
+//! (blueprint, "Topologie Broker"; DECISIONS 15).
 
 /// One event type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The issuer's keys: cached, rotated, fetched once for many, and stale ones serve while the issuer
-//! is down (CONTRACT 3).
+//! is down (DECISIONS 3).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -39,13 +39,20 @@ fn core_src() -> PathBuf {
 }
 
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    files_of(folder, "rs")
+}
+
+fn files_of(folder: &Path, wanted: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let name = entry.file_name();
         if path.is_dir() && name != "target" && name != "node_modules" {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.extend(files_of(&path, wanted));
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == wanted)
+        {
             files.push(path);
         }
     }
@@ -255,4 +262,39 @@ fn migrations_in_the_folder_are_listed() {
             .collect();
         assert_eq!(files, listed, "{}", context.name);
     }
+}
+
+/// Comments that refer to a decision find it in `core/DECISIONS.md`.
+#[test]
+fn decisions_that_comments_refer_to_are_written_down() {
+    let text = fs::read_to_string(root().join("core/DECISIONS.md")).expect("the decisions");
+    let written: BTreeSet<u32> = text
+        .lines()
+        .filter_map(|line| line.split_once(". ")?.0.parse().ok())
+        .collect();
+    assert_eq!(written.first(), Some(&1));
+    assert_eq!(written.len(), *written.last().expect("some") as usize);
+    let mut files: Vec<_> = CRATES
+        .iter()
+        .flat_map(|folder| files_of(&root().join(folder), "rs"))
+        .collect();
+    files.extend(files_of(&root().join("core/migrations"), "sql"));
+    let mut referred = 0;
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a readable file");
+        for number in text.split("DECISIONS ").skip(1).flat_map(numbers_at_start) {
+            assert!(written.contains(&number), "{}: {number}", file.display());
+            referred += 1;
+        }
+    }
+    assert!(referred > 20, "only {referred} references");
+}
+
+/// Of `10, 26–28). No card …` 10, 26 and 28.
+fn numbers_at_start(text: &str) -> Vec<u32> {
+    let listed = |c: char| c.is_ascii_digit() || [',', ' ', '–'].contains(&c);
+    let list: String = text.chars().take_while(|c| listed(*c)).collect();
+    list.split([',', ' ', '–'])
+        .filter_map(|number| number.parse().ok())
+        .collect()
 }

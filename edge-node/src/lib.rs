@@ -1,5 +1,5 @@
 //! The edge node: the appliance in the venue that decides who may enter, also while the line to the
-//! core is down (`DESIGN` sections 3 and 7, `ADMISSION`).
+//! core is down (`ARCHITECTURE.md`, `ADMISSION`).
 
 pub mod cli;
 pub mod clock;

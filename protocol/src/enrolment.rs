@@ -1,7 +1,7 @@
-//! How a node joins a venue: one code, one request, one certificate (`DESIGN` section 5,
-//! `ADMISSION` section 10).
+//! How a node joins a venue: one code, one request, one certificate (`ADMISSION`
+//! section 10).
 //!
-//! The console makes an [`EnrolmentCode`]. It carries the core's address and the fingerprint of the
+//! The core makes an [`EnrolmentCode`]. It carries the core's address and the fingerprint of the
 //! authority that its certificate must come from, so that the first contact is already safe. The
 //! node makes its keys, sends `POST /fleet/enrolments` ([`EnrolmentRequest`]) and gets its identity
 //! ([`EnrolmentAnswer`]).

@@ -1,4 +1,4 @@
-//! The answer to a scan: the same closed set of words on every hop and screen (`DESIGN` section 3).
+//! The answer to a scan: the same closed set of words on every hop and screen.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};

@@ -116,7 +116,7 @@ fn other_versions_trailing_bytes_and_giants_are_refused() {
     }
 }
 
-/// `DESIGN` section 8: at most 100 bytes a ticket on the wire.
+/// The budget: at most 100 bytes a ticket on the wire.
 #[test]
 fn a_ticket_takes_at_most_100_bytes() {
     let entry = FeedEntry {

@@ -1,4 +1,4 @@
--- Who runs a venue, its gates and its edge nodes (DESIGN 5, ADMISSION 4.4).
+-- Who runs a venue, its gates and its edge nodes (ADMISSION 4.4).
 
 -- One row a venue that fleet serves. It is locked to commit by whoever writes the venue's feed, so
 -- that commit order is feed order.
@@ -14,7 +14,7 @@ create table venues (
     digest bytea not null check (octet_length(digest) = 32),
     -- Entries at and before this position have been compacted away.
     compacted_to bigint not null default 0 check (compacted_to <= head),
-    -- Degraded check-in is off until the venue switches it on (CONTRACT 35).
+    -- Degraded check-in is off until the venue switches it on (DECISIONS 35).
     max_cache_age_ms int not null default 0 check (max_cache_age_ms between 0 and 300000),
     policy_version int not null default 1,
     created_at timestamptz not null default now()

@@ -1,4 +1,4 @@
--- The feed of each venue (DESIGN 5, ADMISSION 5).
+-- The feed of each venue (ADMISSION 5).
 
 -- What other contexts (and fleet itself) have said and the feed doesn't hold yet. A row is written
 -- by the consumer with its inbox entry, and deleted when the publishing context's outbox row has

@@ -1,4 +1,4 @@
--- Orders made from confirmed reservations (blueprint, "Order Service"; CONTRACT 10, 26–28).
+-- Orders made from confirmed reservations (blueprint, "Order Service"; DECISIONS 10, 26–28).
 
 create table orders (
     order_id uuid primary key,

@@ -1,5 +1,5 @@
 -- Payments, refunds, and what the payment service provider told us (blueprint, "Payment Service";
--- CONTRACT 10, 26–29). No card data reaches this system.
+-- DECISIONS 10, 26–29). No card data reaches this system.
 
 create table payments (
     payment_id uuid primary key,

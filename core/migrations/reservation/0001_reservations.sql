@@ -1,4 +1,4 @@
--- Carts with holds (blueprint, "Reservation Service"; CONTRACT 10, 23, 24).
+-- Carts with holds (blueprint, "Reservation Service"; DECISIONS 10, 23, 24).
 
 create table reservations (
     reservation_id uuid primary key,

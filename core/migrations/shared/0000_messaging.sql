@@ -1,4 +1,4 @@
--- The same in every context's schema: outbox, inbox, idempotency keys (CONTRACT 11, 21).
+-- The same in every context's schema: outbox, inbox, idempotency keys (DECISIONS 11, 21).
 
 create table outbox (
     position bigint generated always as identity primary key,

@@ -1,5 +1,5 @@
 -- Tickets, the orders that they were issued for, and the key sets that verify them (blueprint,
--- "Ticketing Service"; CONTRACT 10).
+-- "Ticketing Service"; DECISIONS 10).
 
 -- What event_management says about performances: when and where a ticket admits.
 create table performances (

@@ -1,4 +1,4 @@
--- Who may admit, scans, check-ins, conflicts, journals (ADMISSION 3, 4, 7; CONTRACT 4, 10).
+-- Who may admit, scans, check-ins, conflicts, journals (ADMISSION 3, 4, 7; DECISIONS 4, 10).
 
 -- What fleet says about gates and nodes.
 create table gates (

@@ -1,5 +1,5 @@
 //! The consumer loop of a context's queue: decode, check, dispatch, commit, acknowledge; or retry
-//! later, or park (CONTRACT 16, 17).
+//! later, or park (DECISIONS 16, 17).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Dead letter queues for operators: count, read without taking, replay (CONTRACT 16).
+//! Dead letter queues for operators: count, read without taking, replay (DECISIONS 16).
 
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;

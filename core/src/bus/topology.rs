@@ -1,4 +1,4 @@
-//! Exchanges, queues and bindings (blueprint, "Topologie Broker"; CONTRACT 16; ADMISSION 6).
+//! Exchanges, queues and bindings (blueprint, "Topologie Broker"; DECISIONS 16; ADMISSION 6).
 //!
 //! `amq.topic` is the broker's own, so its alternate exchange can't be declared over AMQP: the
 //! deployment sets the policy `{"alternate-exchange": "edge.unrouted"}` for `^amq\.topic$`

@@ -1,4 +1,4 @@
-//! Idempotency keys: a committed claim with a lease, then the response (CONTRACT 21).
+//! Idempotency keys: a committed claim with a lease, then the response (DECISIONS 21).
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;

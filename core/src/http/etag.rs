@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match`: nobody overwrites what they haven't seen (CONTRACT 22, RFC 9110).
+//! `ETag` and `If-Match`: nobody overwrites what they haven't seen (DECISIONS 22, RFC 9110).
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;

@@ -1,4 +1,4 @@
-//! Lists come in pages: `?page=1&size=20`, answered in one envelope (CONTRACT 19).
+//! Lists come in pages: `?page=1&size=20`, answered in one envelope (DECISIONS 19).
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;

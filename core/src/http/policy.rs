@@ -34,7 +34,7 @@ pub enum Access {
     Proof(&'static str),
 }
 
-/// What `Idempotency-Key` means on a route (CONTRACT 21).
+/// What `Idempotency-Key` means on a route (DECISIONS 21).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRule {
     /// 400 without.

@@ -1,4 +1,4 @@
-//! Idempotency keys over HTTP (CONTRACT 21): claim, run, remember; or replay. An answer that holds
+//! Idempotency keys over HTTP (DECISIONS 21): claim, run, remember; or replay. An answer that holds
 //! a secret is not kept: its repeat is answered anew, with what is true by then.
 
 use axum::body::{Body, Bytes, to_bytes};

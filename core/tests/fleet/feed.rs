@@ -407,7 +407,7 @@ async fn truth_that_stands_still_for_a_minute_is_an_alarm() {
     assert_eq!(alarms["items"][0]["code"], "truth_stands_still");
 }
 
-/// `DESIGN` section 8: at most 100 bytes a ticket on the wire, without names. The time is measured
+/// The budget: at most 100 bytes a ticket on the wire, without names. The time is measured
 /// by `make bench`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_sync_costs_at_most_100_bytes_a_ticket() {

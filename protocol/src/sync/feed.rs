@@ -126,7 +126,7 @@ pub enum Value {
 #[cbor(array)]
 pub struct PolicyEntry {
     /// Oldest cache that may decide, in milliseconds; at most `MAX_CACHE_AGE`. 0 switches degraded
-    /// check-in off, which is the default (`CONTRACT` 35).
+    /// check-in off, which is the default (`core/DECISIONS.md` 35).
     #[n(0)]
     pub max_cache_age_ms: u32,
 }
@@ -176,7 +176,7 @@ pub struct PerformanceEntry {
     pub starts_at: i64,
 }
 
-/// A signed ticket, as far as gates need it (`DESIGN` section 5). No names, no personal data.
+/// A signed ticket, as far as gates need it. No names, no personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct TicketEntry {

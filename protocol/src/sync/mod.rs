@@ -1,4 +1,4 @@
-//! The messages between core and edge node (`DESIGN` section 5, `ADMISSION`).
+//! The messages between core and edge node (`ADMISSION`).
 //!
 //! CBOR (RFC 8949), one versioned [`Envelope`], encoded with `minicbor` as arrays with fixed
 //! indexes: a field is only ever added at the end and optional, an index is never used again.

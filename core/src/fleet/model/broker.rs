@@ -1,4 +1,4 @@
-//! What RabbitMQ may let a node do (ADMISSION 6.3, STACK: identity is the client certificate).
+//! What RabbitMQ may let a node do (ADMISSION 6.3): its identity is its client certificate.
 //!
 //! RabbitMQ takes the user name from the certificate's common name and asks four questions about
 //! it. The names of the fields are RabbitMQ's (`rabbitmq_auth_backend_http`).

@@ -66,7 +66,7 @@ pub struct BucketWanted {
     pub category: Option<CategoryCode>,
 }
 
-/// How a client names a seat: by id or by label (CONTRACT 23).
+/// How a client names a seat: by id or by label (DECISIONS 23).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SeatRef {
     /// `0198…`

@@ -1,4 +1,4 @@
-//! A zone's capacity, split over slots, so that a hot zone is not one row lock (CONTRACT 2).
+//! A zone's capacity, split over slots, so that a hot zone is not one row lock (DECISIONS 2).
 //!
 //! A hold tries one slot, chosen by its id. When that one has too little left, it locks all slots
 //! of the zone in order and gathers: the last unit is found wherever it is.

@@ -88,7 +88,7 @@ impl Owner {
 }
 
 impl Venue {
-    /// A new venue; an administrator's is for everybody (CONTRACT 9).
+    /// A new venue; an administrator's is for everybody (DECISIONS 9).
     pub(in crate::inventory) fn new(
         id: VenueId,
         owner: &Principal,
