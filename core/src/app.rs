@@ -158,6 +158,8 @@ pub async fn start(
     interference: Interference,
     mut contexts: Vec<Context>,
 ) -> anyhow::Result<Running> {
+    let names: Vec<_> = contexts.iter().map(|context| context.name).collect();
+    config.database.must_know(&names)?;
     // The kernel's own jobs need a schema for their locks; any will do.
     if let Some(first) = contexts.first_mut() {
         first.jobs = std::mem::take(&mut first.jobs).and(housekeeping::jobs());

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 not done (the message says why), 2 wrong usage, 78 a setting is wrong.
 
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -171,7 +171,12 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
         ),
         None => None,
     };
-    Config::load(text.as_deref(), std::env::vars()).context("configuration")
+    // Text that is no Unicode can't be a good value: it is refused like other bad ones.
+    let variables = std::env::vars_os().map(|(name, value)| {
+        let text = |part: OsString| part.to_string_lossy().into_owned();
+        (text(name), text(value))
+    });
+    Config::load(text.as_deref(), variables).context("configuration")
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! A configuration mistake stops the start with the key, the value and what is allowed.
 
 use eventify_core::config::{Config, Role};
+use eventify_core::context;
 
 fn load(file: Option<&str>, env: &[(&str, &str)]) -> Result<Config, String> {
     let env = env
@@ -65,7 +66,7 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
         (
             "[bus]\nprefetch = 0",
             ("", ""),
-            vec!["bus.prefetch", "0", "1 or more"],
+            vec!["bus.prefetch", "0", "1 to 10000"],
         ),
         (
             "",
@@ -103,4 +104,18 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
         }
         assert!(!mistake.contains("secret"), "{mistake}");
     }
+}
+
+#[test]
+fn a_database_is_given_to_contexts_that_exist() {
+    let file = "[database.contexts.ticketting]\nurl = 'postgres://other/tickets'";
+    let config = load(Some(file), &[]).unwrap();
+    let names: Vec<_> = context::all().iter().map(|context| context.name).collect();
+    let mistake = config.database.must_know(&names).unwrap_err().to_string();
+    for word in ["database.contexts.ticketting", "allowed", "ticketing"] {
+        assert!(mistake.contains(word), "'{word}' is missing in: {mistake}");
+    }
+    let good = file.replace("ticketting", "ticketing");
+    let config = load(Some(&good), &[]).unwrap();
+    assert!(config.database.must_know(&names).is_ok());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::check::{at_least, require};
+use super::check::require;
 use super::{Config, ConfigError};
 
 /// Shortest secret in the path of the broker's questions.
@@ -101,8 +101,6 @@ fn given(path: &Path) -> Option<&Path> {
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let fleet = &config.fleet;
-    at_least("fleet.code_seconds", fleet.code_seconds.into(), 1)?;
-    at_least("fleet.certificate_days", fleet.certificate_days.into(), 1)?;
     address("fleet.enrolment_listen", &fleet.enrolment_listen)?;
     address("fleet.broker_auth_listen", &fleet.broker_auth_listen)?;
     let url = &fleet.enrolment_url;

@@ -2,9 +2,10 @@
 
 use toml::{Table, Value};
 
-use super::ENV_PREFIX;
+use super::variables;
 
-/// Tables whose keys are the operator's own (context names), so unknown keys are allowed there.
+/// Tables that `default.toml` leaves empty. Their keys are names of contexts, which the start checks
+/// ([`Database::must_know`](super::Database::must_know)).
 const OPEN_TABLES: [&str; 1] = ["database.contexts"];
 
 /// Why the configuration was refused.
@@ -20,6 +21,15 @@ pub enum ConfigError {
         key: String,
         /// Keys that exist at that place.
         allowed: String,
+    },
+    /// A variable that no program of Eventify reads.
+    #[error(
+        "environment variable {name}: nothing reads it; allowed are EVENTIFY_CORE__SECTION__KEY \
+         (upper case, two underscores) and EVENTIFY_CORE_CONFIG"
+    )]
+    UnknownVariable {
+        /// As it is set.
+        name: String,
     },
     /// A value that is not allowed.
     #[error("{key} = {value}: allowed is {allowed}")]
@@ -75,16 +85,8 @@ pub(super) fn merge(
     if let Some(text) = file {
         overlay(&mut merged, parse(text)?, "")?;
     }
-    let mut variables: Vec<_> = env
-        .into_iter()
-        .filter(|(name, _)| name.starts_with(ENV_PREFIX))
-        .collect();
-    variables.sort();
-    for (name, text) in variables {
-        let path: Vec<String> = name[ENV_PREFIX.len()..]
-            .split("__")
-            .map(str::to_lowercase)
-            .collect();
+    for (key, text) in variables::settings(env)? {
+        let path: Vec<String> = key.split("__").map(str::to_lowercase).collect();
         let value = environment_value(&merged, &path, &text);
         let nested = path.iter().rev().fold(value, |inner, key| {
             Value::Table(Table::from_iter([(key.clone(), inner)]))

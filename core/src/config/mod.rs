@@ -11,8 +11,10 @@ use serde::Deserialize;
 mod check;
 mod fleet;
 mod layers;
+mod limits;
 mod sales;
 mod ticketing;
+mod variables;
 
 pub use fleet::Fleet;
 pub use layers::ConfigError;
@@ -21,9 +23,6 @@ pub use ticketing::Ticketing;
 
 /// The embedded default, which is also the documentation.
 pub const DEFAULT: &str = include_str!("../default.toml");
-
-/// Prefix of the environment variables.
-pub const ENV_PREFIX: &str = "EVENTIFY_CORE__";
 
 /// Everything that can be configured. See `default.toml` for meaning and units.
 #[derive(Clone, Debug, Deserialize)]
@@ -245,6 +244,24 @@ impl Database {
         Duration::from_millis(self.acquire_timeout_ms)
     }
 
+    /// Every context that is given a database of its own exists.
+    ///
+    /// # Errors
+    /// [`ConfigError::UnknownKey`].
+    pub fn must_know(&self, contexts: &[&str]) -> Result<(), ConfigError> {
+        match self
+            .contexts
+            .keys()
+            .find(|name| !contexts.contains(&name.as_str()))
+        {
+            Some(unknown) => Err(ConfigError::UnknownKey {
+                key: format!("database.contexts.{unknown}"),
+                allowed: contexts.join(", "),
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Where a context's schema lives.
     #[must_use]
     pub fn url_of(&self, context: &str) -> &str {
@@ -351,6 +368,7 @@ impl Config {
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
         let merged = layers::merge(DEFAULT, file, env)?;
+        limits::check(&merged)?;
         let config: Self = layers::read(merged)?;
         check::check(&config)?;
         Ok(config)

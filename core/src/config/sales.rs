@@ -4,15 +4,15 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use super::check::{at_least, begins_with, require};
+use super::check::{begins_with, require};
 use super::{Config, ConfigError};
 
 /// `[reservation]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reservation {
-    pub(super) hold_seconds: u32,
-    pub(super) pay_seconds: u32,
+    hold_seconds: u32,
+    pay_seconds: u32,
     /// Carts that one customer may have open.
     pub max_open_per_customer: u32,
     /// Places of one performance that one customer may hold unpaid, all carts together.
@@ -37,7 +37,7 @@ impl Reservation {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Payment {
-    pub(super) reconcile_after_ms: u32,
+    reconcile_after_ms: u32,
     /// The provider.
     pub stripe: Stripe,
 }
@@ -60,7 +60,7 @@ pub struct Stripe {
     pub secret_key: String,
     /// With one of these a webhook is signed.
     pub webhook_secrets: Vec<String>,
-    pub(super) request_timeout_ms: u64,
+    request_timeout_ms: u64,
 }
 
 impl Stripe {
@@ -81,37 +81,7 @@ impl fmt::Debug for Stripe {
 }
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    let (reservation, payment) = (&config.reservation, &config.payment);
-    at_least(
-        "reservation.hold_seconds",
-        u64::from(reservation.hold_seconds),
-        1,
-    )?;
-    at_least(
-        "reservation.pay_seconds",
-        u64::from(reservation.pay_seconds),
-        1,
-    )?;
-    at_least(
-        "reservation.max_open_per_customer",
-        u64::from(reservation.max_open_per_customer),
-        1,
-    )?;
-    at_least(
-        "reservation.max_places_per_customer",
-        u64::from(reservation.max_places_per_customer),
-        1,
-    )?;
-    at_least(
-        "payment.reconcile_after_ms",
-        u64::from(payment.reconcile_after_ms),
-        1,
-    )?;
-    at_least(
-        "payment.stripe.request_timeout_ms",
-        payment.stripe.request_timeout_ms,
-        1,
-    )?;
+    let payment = &config.payment;
     begins_with(
         "payment.stripe.api_url",
         &payment.stripe.api_url,

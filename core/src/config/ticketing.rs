@@ -3,23 +3,14 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::check::require;
-use super::{Config, ConfigError};
-
-/// Longest margin that makes sense, in minutes: a day.
-pub(super) const MAX_MARGIN_MINUTES: u32 = 24 * 60;
-
-/// Longest time between two comparisons of a feed, in hours: a day (ADMISSION 5.2).
-pub(super) const MAX_COMPARE_HOURS: u32 = 24;
-
 /// `[ticketing]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticketing {
-    pub(super) before_doors_minutes: u32,
-    pub(super) after_start_minutes: u32,
-    pub(super) compare_every_hours: u32,
-    pub(super) compare_before_doors_minutes: u32,
+    before_doors_minutes: u32,
+    after_start_minutes: u32,
+    compare_every_hours: u32,
+    compare_before_doors_minutes: u32,
 }
 
 impl Ticketing {
@@ -46,32 +37,4 @@ impl Ticketing {
     pub fn after_start(&self) -> TimeDelta {
         TimeDelta::minutes(self.after_start_minutes.into())
     }
-}
-
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    let ticketing = &config.ticketing;
-    for (key, minutes) in [
-        (
-            "ticketing.before_doors_minutes",
-            ticketing.before_doors_minutes,
-        ),
-        (
-            "ticketing.after_start_minutes",
-            ticketing.after_start_minutes,
-        ),
-        (
-            "ticketing.compare_before_doors_minutes",
-            ticketing.compare_before_doors_minutes,
-        ),
-    ] {
-        let fits = minutes <= MAX_MARGIN_MINUTES;
-        require(key, minutes, fits, &format!("0 to {MAX_MARGIN_MINUTES}"))?;
-    }
-    let hours = ticketing.compare_every_hours;
-    require(
-        "ticketing.compare_every_hours",
-        hours,
-        (1..=MAX_COMPARE_HOURS).contains(&hours),
-        &format!("1 to {MAX_COMPARE_HOURS}"),
-    )
 }

@@ -21,7 +21,7 @@ async fn of_the_core(story: &mut Story) -> Result<()> {
         (
             "HTTP__MAX_BODY_BYTES",
             "12",
-            &["http.max_body_bytes", "12", "1024 or more"][..],
+            &["http.max_body_bytes", "12", "1024 to 16777216"][..],
         ),
         (
             "BUS__PREFETCH",
@@ -29,6 +29,11 @@ async fn of_the_core(story: &mut Story) -> Result<()> {
             &["bus.prefetch", "many", "integer"],
         ),
         ("HTTP__LISTNE", "127.0.0.1:0", &["http.listne", "listen"]),
+        (
+            "DATABASE__CONTEXTS__TICKETTING__URL",
+            "postgres://db/tickets",
+            &["database.contexts.ticketting", "ticketing"],
+        ),
         (
             "DATABASE__URL",
             "mysql://root:secret@db/eventify",

@@ -1,0 +1,138 @@
+//! The least and the most that each number may be: what parses but can't work, or was meant
+//! otherwise, is refused at the start and not met at night.
+//!
+//! The table is complete: a test compares it with `default.toml`.
+
+use std::ops::RangeInclusive;
+
+use toml::{Table, Value};
+
+use super::ConfigError;
+use super::check::require;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+const HOUR_SECONDS: i64 = 3_600;
+const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
+const DAY_MINUTES: i64 = 24 * 60;
+const YEAR_DAYS: i64 = 365;
+/// Requests a second that no process answers: a limit beyond is none.
+const MAX_RATE: i64 = 1_000_000;
+/// Certificates that live longer are refused by many clients.
+const MAX_CERTIFICATE_DAYS: i64 = 825;
+
+/// Key, least and most.
+#[rustfmt::skip]
+pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
+    ("process.stop_grace_ms", 0..=10 * MINUTE_MS),
+    ("http.max_body_bytes", 1_024..=16 << 20),
+    ("http.request_timeout_ms", 1..=10 * MINUTE_MS),
+    ("http.max_connections", 4..=65_536),
+    ("http.header_timeout_ms", 100..=5 * MINUTE_MS),
+    ("http.rate_limits.normal_per_second", 0..=MAX_RATE),
+    ("http.rate_limits.normal_burst", 0..=MAX_RATE),
+    ("http.rate_limits.strict_per_second", 0..=MAX_RATE),
+    ("http.rate_limits.strict_burst", 0..=MAX_RATE),
+    ("http.idempotency.lease_ms", 1..=HOUR_MS),
+    ("http.idempotency.keep_days", 1..=YEAR_DAYS),
+    ("auth.leeway_seconds", 0..=300),
+    ("auth.jwks_cache_seconds", 1..=DAY_SECONDS),
+    ("auth.jwks_refresh_seconds", 1..=HOUR_SECONDS),
+    ("ticketing.before_doors_minutes", 0..=DAY_MINUTES),
+    ("ticketing.after_start_minutes", 0..=DAY_MINUTES),
+    // ADMISSION 5.2
+    ("ticketing.compare_every_hours", 1..=24),
+    ("ticketing.compare_before_doors_minutes", 0..=DAY_MINUTES),
+    ("database.max_connections", 2..=1_000),
+    ("database.acquire_timeout_ms", 1..=5 * MINUTE_MS),
+    ("bus.prefetch", 1..=10_000),
+    ("bus.concurrency", 1..=1_000),
+    ("bus.retry_short_ms", 1..=HOUR_MS),
+    ("bus.retry_long_ms", 1..=DAY_MS),
+    ("bus.confirm_timeout_ms", 1..=5 * MINUTE_MS),
+    ("relay.batch", 1..=10_000),
+    ("relay.poll_ms", 1..=HOUR_MS),
+    ("fleet.code_seconds", 1..=DAY_SECONDS),
+    ("fleet.certificate_days", 1..=MAX_CERTIFICATE_DAYS),
+    ("fleet.mqtt_port", 1..=65_535),
+    ("reservation.hold_seconds", 1..=DAY_SECONDS),
+    ("reservation.pay_seconds", 1..=7 * DAY_SECONDS),
+    ("reservation.max_open_per_customer", 1..=1_000),
+    ("reservation.max_places_per_customer", 1..=100_000),
+    ("payment.reconcile_after_ms", 1..=DAY_MS),
+    ("payment.stripe.request_timeout_ms", 1..=5 * MINUTE_MS),
+];
+
+/// Before the numbers are read into their types, so that one that is too large for its type is
+/// told the same as the others.
+pub(super) fn check(merged: &Table) -> Result<(), ConfigError> {
+    for (key, allowed) in LIMITS {
+        let value = find(merged, key).and_then(Value::as_integer);
+        let (least, most) = (allowed.start(), allowed.end());
+        let value = value.expect("the default has a number here, and types are checked");
+        let fits = allowed.contains(&value);
+        require(key, value, fits, &format!("{least} to {most}"))?;
+    }
+    Ok(())
+}
+
+fn find<'a>(merged: &'a Table, key: &str) -> Option<&'a Value> {
+    let (parents, name) = key.rsplit_once('.')?;
+    let table = parents
+        .split('.')
+        .try_fold(merged, |table, part| table.get(part)?.as_table())?;
+    table.get(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::{Config, DEFAULT};
+
+    fn numbers(table: &Table, path: &str) -> BTreeSet<String> {
+        table
+            .iter()
+            .flat_map(|(key, value)| {
+                let full = format!("{path}{key}");
+                match value {
+                    Value::Table(inner) => numbers(inner, &format!("{full}.")),
+                    Value::Integer(_) => BTreeSet::from([full]),
+                    Value::String(_)
+                    | Value::Float(_)
+                    | Value::Boolean(_)
+                    | Value::Datetime(_)
+                    | Value::Array(_) => BTreeSet::new(),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_number_has_its_limits() {
+        let defaults = DEFAULT.parse::<Table>().unwrap();
+        let limited: BTreeSet<_> = LIMITS.iter().map(|(key, _)| (*key).to_owned()).collect();
+        assert_eq!(limited, numbers(&defaults, ""));
+    }
+
+    #[test]
+    fn a_number_is_taken_up_to_its_limits_and_refused_beyond() {
+        for (key, allowed) in LIMITS {
+            let load = |value: i64| {
+                let variable = format!("EVENTIFY_CORE__{}", key.to_uppercase().replace('.', "__"));
+                Config::load(None, [(variable, value.to_string())])
+            };
+            for good in [*allowed.start(), *allowed.end()] {
+                assert!(load(good).is_ok(), "{key} = {good}");
+            }
+            for bad in [allowed.start() - 1, allowed.end() + 1, i64::MIN, i64::MAX] {
+                let said = load(bad).unwrap_err().to_string();
+                let (least, most) = (allowed.start(), allowed.end());
+                let expected = format!("{key} = {bad}: allowed is {least} to {most}");
+                assert_eq!(said, expected);
+            }
+        }
+    }
+}
