@@ -147,6 +147,15 @@ pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()
     Ok(())
 }
 
+/// The routes of the HTTP API as text, with those of the enrolment listener.
+#[must_use]
+pub fn routes() -> String {
+    let contexts = crate::context::all();
+    let (health, enrolment) = (http::health::routes(), fleet::api::enrolment_routes());
+    let tables = contexts.iter().map(|context| &context.routes);
+    http::listing(tables.chain([&health, &enrolment]))
+}
+
 /// Starts the roles that the configuration names, with these contexts
 /// ([`context::all`](crate::context::all)).
 ///

@@ -32,6 +32,8 @@ enum Command {
     Run,
     /// Prints the built-in configuration with its explanations.
     DefaultConfig,
+    /// Prints the routes of the HTTP API: who may call each, and how.
+    Routes,
     /// Signing keys; see `keys.directory` in the default configuration.
     Keys {
         #[command(subcommand)]
@@ -124,6 +126,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if matches!(arguments.command, Some(Command::DefaultConfig)) {
         return print(eventify_core::config::DEFAULT);
     }
+    if matches!(arguments.command, Some(Command::Routes)) {
+        return print(&app::routes());
+    }
     if let Some(Command::Keys { act }) = arguments.command {
         return keys(act, &Clock::system());
     }
@@ -131,7 +136,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         None | Some(Command::Run) => serve(config).await,
         Some(Command::Dlq { act }) => dead_letter_queues(config, act).await,
-        Some(Command::DefaultConfig | Command::Keys { .. }) => Ok(()),
+        Some(Command::DefaultConfig | Command::Routes | Command::Keys { .. }) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Deliberately not here: sessions, cookies, passwords, and any header that claims an identity.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -54,6 +55,36 @@ impl Role {
             _ => return None,
         })
     }
+
+    /// The name in tokens, which [`Role::parse`] reads.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "CUSTOMER",
+            Self::Organizer => "ORGANIZER",
+            Self::Checkin => "CHECKIN",
+            Self::Admin => "ADMIN",
+            Self::BoxOffice => "BOX_OFFICE",
+            Self::Steward => "STEWARD",
+            Self::Supervisor => "SUPERVISOR",
+            Self::VenueIt => "VENUE_IT",
+            Self::Support => "SUPPORT",
+        }
+    }
+
+    /// Their names, for people.
+    #[must_use]
+    pub fn list(roles: &[Self]) -> String {
+        let names: Vec<_> = roles.iter().map(|role| role.name()).collect();
+        names.join(", ")
+    }
+}
+
+/// As in tokens.
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// A signed-in caller.
@@ -94,4 +125,27 @@ impl Principal {
 /// The blueprint spells scopes `order:write` and `order.write`; the first is canonical.
 fn canonical_scope(scope: &str) -> String {
     scope.replacen('.', ":", 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_read_by_its_name() {
+        for name in [
+            "CUSTOMER",
+            "ORGANIZER",
+            "CHECKIN",
+            "ADMIN",
+            "BOX_OFFICE",
+            "STEWARD",
+            "SUPERVISOR",
+            "VENUE_IT",
+            "SUPPORT",
+        ] {
+            assert_eq!(Role::parse(name).map(Role::name), Some(name));
+        }
+        assert_eq!(Role::parse("customer"), None);
+    }
 }

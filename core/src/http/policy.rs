@@ -185,13 +185,41 @@ impl Policy {
         if let Some(roles) = roles
             && !roles.iter().any(|role| principal.has_role(*role))
         {
+            let needed = Role::list(roles);
             return Err(ApiError::forbidden(format!(
-                "one of these roles is needed: {roles:?}"
+                "one of these roles is needed: {needed}"
             )));
         }
         match self.scopes.iter().find(|scope| !principal.has_scope(scope)) {
             Some(missing) => Err(ApiError::forbidden(format!("scope '{missing}' is missing"))),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_roles_as_tokens_do() {
+        let nobody = Principal {
+            user_id: uuid::Uuid::nil(),
+            iss: String::new(),
+            sub: String::new(),
+            roles: BTreeSet::new(),
+            scopes: BTreeSet::new(),
+            org_id: None,
+            client_id: None,
+            jti: None,
+        };
+        let policy = Policy::roles(&[Role::Organizer, Role::BoxOffice]);
+        let refusal = policy.admit(Some(&nobody)).unwrap_err();
+        assert_eq!(
+            refusal,
+            ApiError::forbidden("one of these roles is needed: ORGANIZER, BOX_OFFICE")
+        );
     }
 }

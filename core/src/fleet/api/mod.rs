@@ -16,6 +16,7 @@ pub(super) mod uplink;
 pub(super) mod venues;
 pub(super) mod welcome;
 
+pub use super::routes::listeners::enrolment::routes as enrolment_routes;
 pub use super::routes::listeners::listen;
 pub use desk::Desk;
 

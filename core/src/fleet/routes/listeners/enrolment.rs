@@ -22,7 +22,9 @@ const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
 /// Connections at once: venues are enrolled now and then, and anybody may knock.
 const MAX_CONNECTIONS: usize = 256;
 
-fn routes() -> Routes {
+/// Its one route.
+#[must_use]
+pub fn routes() -> Routes {
     Routes::new().post(
         "/fleet/enrolments",
         Policy::proof("the secret of an enrolment code").key_ignored(),

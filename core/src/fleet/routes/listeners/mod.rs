@@ -1,7 +1,7 @@
 //! Fleet's own listeners: nodes' first contact over TLS, and the broker's questions.
 
 mod broker;
-mod enrolment;
+pub(in crate::fleet) mod enrolment;
 mod tls;
 
 use futures_util::FutureExt;

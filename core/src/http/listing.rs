@@ -1,0 +1,144 @@
+//! The table of routes as text: `eventify-core routes`.
+
+use std::fmt::Write as _;
+
+use super::policy::{Access, KeyRule, Policy, Rate};
+use super::routes::Routes;
+use crate::auth::Role;
+
+const HEAD: [&str; 6] = [
+    "METHOD",
+    "PATH",
+    "WHO",
+    "SCOPES",
+    "IDEMPOTENCY-KEY",
+    "LIMIT",
+];
+const LEGEND: &str = "
+WHO, then the owner that the caller must be: \"anybody\" needs no token, \"signed in\" any good one;
+a proof is something else that the request carries. An administrator owns everything.
+IDEMPOTENCY-KEY: a header; required, accepted, or without a meaning (-).
+LIMIT: http.rate_limits.normal_* or strict_* of the configuration, per caller or address.";
+
+/// All routes by path, one a line, in columns.
+#[must_use]
+pub fn listing<'a>(tables: impl IntoIterator<Item = &'a Routes>) -> String {
+    let mut rows: Vec<[String; 6]> = tables
+        .into_iter()
+        .flat_map(Routes::table)
+        .map(|route| {
+            let policy = &route.policy;
+            [
+                route.method.to_string(),
+                route.path.to_owned(),
+                who(policy),
+                or_dash(policy.scopes.join(" ")),
+                key(policy.key).to_owned(),
+                limit(policy.rate).to_owned(),
+            ]
+        })
+        .collect();
+    rows.sort_by(|a, b| (&a[1], &a[0]).cmp(&(&b[1], &b[0])));
+    rows.insert(0, HEAD.map(str::to_owned));
+    let widths: Vec<usize> = (0..HEAD.len())
+        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _never_fails = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text + LEGEND
+}
+
+fn who(policy: &Policy) -> String {
+    let who = match policy.access {
+        Access::Public => "anybody".to_owned(),
+        Access::SignedIn => "signed in".to_owned(),
+        Access::Roles(roles) => Role::list(roles),
+        Access::Proof(what) => format!("proof: {what}"),
+    };
+    match policy.owner {
+        Some(owner) => format!("{who}; {owner}"),
+        None => who,
+    }
+}
+
+fn key(rule: KeyRule) -> &'static str {
+    match rule {
+        KeyRule::Required => "required",
+        KeyRule::Accepted => "accepted",
+        KeyRule::Ignored => "-",
+    }
+}
+
+fn limit(rate: Rate) -> &'static str {
+    match rate {
+        Rate::Normal => "normal",
+        Rate::Strict => "strict",
+        Rate::Unlimited => "-",
+    }
+}
+
+fn or_dash(text: String) -> String {
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{app, context};
+
+    #[test]
+    fn every_route_is_listed_with_who_may_call_it() {
+        let text = app::routes();
+        let (table, legend) = text.split_once("\n\n").unwrap();
+        let rows: Vec<Vec<_>> = table
+            .lines()
+            .skip(1)
+            .map(|line| {
+                line.split("  ")
+                    .filter(|cell| !cell.is_empty())
+                    .map(str::trim)
+                    .collect()
+            })
+            .collect();
+        let of_contexts: usize = context::all()
+            .iter()
+            .map(|context| context.routes.table().count())
+            .sum();
+        // Two probes, and the enrolment listener's.
+        assert_eq!(rows.len(), of_contexts + 3);
+        assert!(rows.is_sorted_by_key(|row| row[1]));
+        let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id";
+        for row in [
+            [
+                "POST",
+                "/orders",
+                buyers,
+                "order:write",
+                "required",
+                "normal",
+            ],
+            ["GET", "/catalog/events", "anybody", "-", "-", "normal"],
+            [
+                "POST",
+                "/webhooks/psp",
+                "proof: Stripe-Signature",
+                "-",
+                "-",
+                "-",
+            ],
+        ] {
+            assert!(rows.iter().any(|listed| *listed == row), "{row:?}\n{table}");
+        }
+        assert!(legend.contains("http.rate_limits"));
+    }
+}
