@@ -2,19 +2,20 @@
 
 use std::{
     fs::OpenOptions,
-    io::{BufWriter, Write},
+    io::{BufWriter, ErrorKind, Write},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
     process::ExitCode,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 
 use crate::{config::Config, journal};
 
 pub(super) fn export(
     config: &Config,
     out: Option<&Path>,
+    may_replace: bool,
     output: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
     let path = journal::path(&config.data_dir);
@@ -25,20 +26,21 @@ pub(super) fn export(
     };
     let file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create(may_replace)
+        .create_new(!may_replace)
+        .truncate(may_replace)
         .mode(0o600)
         .open(out)
+        .map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => anyhow!("there is a file already; --force replaces it"),
+            _ => error.into(),
+        })
         .with_context(|| out.display().to_string())?;
     let mut file = BufWriter::new(file);
     let exported = journal::export(&reader, &mut file)?;
     file.into_inner()
         .map_err(std::io::IntoInnerError::into_error)?
         .sync_all()?;
-    writeln!(
-        output,
-        "{} rows in {} chains, every hash checked",
-        exported.rows, exported.chains
-    )?;
+    writeln!(output, "{exported}")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,6 +10,7 @@ mod run;
 mod status;
 
 use std::{
+    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -40,7 +41,7 @@ pub struct Arguments {
 enum Command {
     /// Runs the node until it is told to stop.
     Run,
-    /// Joins a venue with the code that its console shows.
+    /// Joins a venue with the code that the core answers to `POST /fleet/nodes`.
     Enrol {
         /// The code, `evn1.…`.
         code: String,
@@ -53,9 +54,12 @@ enum Command {
     },
     /// Writes the journal as JSON lines, checking its chain.
     ExportJournal {
-        /// Into this file; else to standard output.
+        /// Into this file, which must not be there yet; else to standard output.
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Replaces the file if it is there.
+        #[arg(long, requires = "out")]
+        force: bool,
     },
     /// Checks everything that the node needs.
     Doctor,
@@ -83,6 +87,12 @@ pub fn main(arguments: Arguments) -> ExitCode {
     }
 }
 
+/// Text that is no Unicode can't be a good value: it is refused like other bad ones.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |part: OsString| part.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { config, command } = arguments;
     let mut output = io::stdout().lock();
@@ -90,7 +100,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         output.write_all(crate::config::DEFAULTS.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(config.as_deref(), std::env::vars())?;
+    let config = Config::load(config.as_deref(), environment())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -101,7 +111,9 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Enrol { code } => runtime.block_on(enrol::enrol(&config, &code, &mut output)),
         Command::Status { json } => runtime.block_on(status::status(&config, json, &mut output)),
-        Command::ExportJournal { out } => export::export(&config, out.as_deref(), &mut output),
+        Command::ExportJournal { out, force } => {
+            export::export(&config, out.as_deref(), force, &mut output)
+        }
         Command::Doctor => runtime.block_on(doctor::doctor(&config, &mut output)),
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, &mut output)),
         Command::Settings => Ok(ExitCode::SUCCESS),

@@ -133,7 +133,8 @@ impl Layers {
             .unwrap_or_else(|| panic!("`{key}` stands in the defaults"))
     }
 
-    fn refused(&self, key: &str, allowed: &str) -> ConfigError {
+    /// Says that a setting has a value that is not allowed.
+    pub(super) fn refused(&self, key: &str, allowed: &str) -> ConfigError {
         let Setting { value, origin } = self.get(key);
         ConfigError::Value {
             key: key.to_owned(),

@@ -5,6 +5,8 @@
 //! key, its value, where it came from and what is allowed.
 
 mod layers;
+mod texts;
+mod variables;
 
 use std::{
     net::SocketAddr,
@@ -19,8 +21,9 @@ use layers::Layers;
 /// The defaults, as TOML with comments.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
-/// Environment variables that begin so are settings.
-pub const ENVIRONMENT_PREFIX: &str = "EVENTIFY_EDGE__";
+/// What a filter for logs may be.
+const LOG_FILTER: &str =
+    "error, warn, info, debug, trace, off, or a list such as \"info,eventify_edge=debug\"";
 
 /// All settings of a node.
 #[derive(Clone, Debug)]
@@ -119,6 +122,15 @@ pub enum ConfigError {
         /// All keys there are.
         allowed: String,
     },
+    /// A variable that no program of Eventify reads.
+    #[error(
+        "environment variable {name}: nothing reads it; allowed are EVENTIFY_EDGE__SECTION__KEY \
+         (upper case, two underscores) and EVENTIFY_EDGE_CONFIG"
+    )]
+    UnknownVariable {
+        /// As it is set.
+        name: String,
+    },
     /// Not a value of this setting.
     #[error("`{key}` = {value} in {origin} is not allowed; allowed: {allowed}")]
     Value {
@@ -150,12 +162,8 @@ impl Config {
             })?;
             layers.overlay_file(&text, &path.display().to_string())?;
         }
-        let mut environment: Vec<_> = environment.collect();
-        environment.sort();
-        for (name, value) in environment {
-            if let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) {
-                layers.overlay_variable(&key.to_lowercase().replace("__", "."), &name, &value)?;
-            }
+        for (key, name, text) in variables::settings(environment)? {
+            layers.overlay_variable(&key, &name, &text)?;
         }
         Self::from_layers(&layers)
     }
@@ -173,7 +181,10 @@ impl Config {
                     "ADDRESS:PORT, such as 0.0.0.0:8443",
                     |text| text.parse().ok(),
                 )?,
-                advertise: layers.text("lan.advertise", "HOST:PORT, or empty", read_advertised)?,
+                advertise: layers.text("lan.advertise", "HOST:PORT, or empty", |text| {
+                    let read = texts::host_and_port_if_any(text)?;
+                    Some(read.map(|_| text.to_owned()))
+                })?,
                 max_connections: layers.count("lan.max_connections", 8..=4_096)?,
                 max_strangers_per_address: layers
                     .count("lan.max_strangers_per_address", 4..=4_096)?,
@@ -186,19 +197,14 @@ impl Config {
                 silence: millis("link.silence_ms", 3_000..=60_000)?,
                 max_backoff: millis("link.max_backoff_ms", 200..=60_000)?,
             },
-            broker: layers.text("link.broker", "HOST:PORT, or empty", |text| {
-                read_advertised(text).map(|told| told.as_deref().and_then(split_host_port))
-            })?,
-            journal: JournalConfig {
-                max_bytes: layers.number("journal.max_bytes", 1 << 20..=1 << 40)?,
-                reserve_bytes: layers.number("journal.reserve_bytes", 1 << 16..=1 << 30)?,
-            },
+            broker: layers.text(
+                "link.broker",
+                "HOST:PORT, or empty",
+                texts::host_and_port_if_any,
+            )?,
+            journal: journal(layers)?,
             log: LogConfig {
-                filter: layers.text("log.filter", "a level or a tracing filter", |text| {
-                    text.parse::<tracing_subscriber::EnvFilter>()
-                        .ok()
-                        .map(|_| text.to_owned())
-                })?,
+                filter: layers.text("log.filter", LOG_FILTER, texts::log_filter)?,
                 json: layers.text("log.format", "\"text\" or \"json\"", |text| match text {
                     "text" => Some(false),
                     "json" => Some(true),
@@ -209,22 +215,18 @@ impl Config {
     }
 }
 
-/// `HOST:PORT`, or nothing.
-#[expect(
-    clippy::option_option,
-    reason = "the outer one says whether the text is allowed"
-)]
-fn read_advertised(text: &str) -> Option<Option<String>> {
-    if text.is_empty() {
-        return Some(None);
+/// A journal of which the reserve is the whole would answer `NodeFault` to every scan.
+fn journal(layers: &Layers) -> Result<JournalConfig, ConfigError> {
+    let max_bytes = layers.number("journal.max_bytes", 1 << 20..=1 << 40)?;
+    let reserve_bytes = layers.number("journal.reserve_bytes", 1 << 16..=1 << 30)?;
+    if reserve_bytes >= max_bytes {
+        let allowed = format!("less than `journal.max_bytes` ({max_bytes})");
+        return Err(layers.refused("journal.reserve_bytes", &allowed));
     }
-    split_host_port(text).map(|_| Some(text.to_owned()))
-}
-
-fn split_host_port(text: &str) -> Option<(String, u16)> {
-    let (host, port) = text.rsplit_once(':')?;
-    let port: u16 = port.parse().ok()?;
-    (!host.is_empty() && port != 0).then(|| (host.to_owned(), port))
+    Ok(JournalConfig {
+        max_bytes,
+        reserve_bytes,
+    })
 }
 
 #[cfg(test)]
@@ -311,6 +313,66 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(format.contains("\"json\""), "{format}");
+    }
+
+    #[test]
+    fn what_can_not_have_been_meant_stops_the_start() {
+        for (name, value, parts) in [
+            (
+                "EVENTIFY_EDGE__JOURNAL__MAX_BYTES",
+                "1048576",
+                ["journal.reserve_bytes", "16777216", "less than"],
+            ),
+            (
+                "EVENTIFY_EDGE__LOG__FILTER",
+                "infoo",
+                ["log.filter", "infoo", "eventify_edge=debug"],
+            ),
+            (
+                "EVENTIFY_EDGE__LAN__ADVERTISE",
+                "https://gate:8443",
+                ["lan.advertise", "https://gate:8443", "HOST:PORT"],
+            ),
+            (
+                "EVENTIFY_EDGE_LAN__LISTEN",
+                "0.0.0.0:1",
+                [
+                    "EVENTIFY_EDGE_LAN__LISTEN",
+                    "nothing reads it",
+                    "EVENTIFY_EDGE__SECTION__KEY",
+                ],
+            ),
+            (
+                "EVENTIFY_EGDE__LAN__LISTEN",
+                "0.0.0.0:1",
+                [
+                    "EVENTIFY_EGDE__LAN__LISTEN",
+                    "nothing reads it",
+                    "EVENTIFY_EDGE_CONFIG",
+                ],
+            ),
+            (
+                "eventify_edge__lan__listen",
+                "0.0.0.0:1",
+                [
+                    "eventify_edge__lan__listen",
+                    "upper case",
+                    "two underscores",
+                ],
+            ),
+        ] {
+            let said = load(&[(name, value)]).unwrap_err().to_string();
+            for part in parts {
+                assert!(said.contains(part), "'{part}' is missing in: {said}");
+            }
+        }
+        for name in [
+            "EVENTIFY_EDGE_CONFIG",
+            "EVENTIFY_CORE__HTTP__LISTEN",
+            "EVENTIFY_STACK",
+        ] {
+            assert!(load(&[(name, "x")]).is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! The journal as JSON lines, the chain checked on the way out: for an administrator's evidence, and
 //! for a core that lost what a node still has (`ADMISSION` 4.4).
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -18,6 +21,15 @@ pub struct Exported {
     pub chains: u64,
     /// Rows.
     pub rows: u64,
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rows, chains } = self;
+        let row = if *rows == 1 { "row" } else { "rows" };
+        let chain = if *chains == 1 { "chain" } else { "chains" };
+        write!(f, "{rows} {row} in {chains} {chain}, every hash checked")
+    }
 }
 
 /// Why an export ended early. What was written until then is sound.

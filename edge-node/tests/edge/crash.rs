@@ -308,14 +308,21 @@ async fn the_tools_work_beside_a_running_node_and_without_it() {
     assert_eq!(rows[1]["previous"], rows[0]["hash"]);
     let file = folder.path().join("export.jsonl");
     let (_, text) = run(&["export-journal", "--out", file.to_str().unwrap()]).await;
-    assert_eq!(text, "2 rows in 1 chains, every hash checked\n");
+    assert_eq!(text, "2 rows in 1 chain, every hash checked\n");
+    std::fs::write(&file, "evidence").unwrap();
+    let again = run(&["export-journal", "--out", file.to_str().unwrap()]).await;
+    assert_eq!(again.0, 1, "what is there stays");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "evidence");
+    let forced = run(&["export-journal", "--force", "--out", file.to_str().unwrap()]).await;
+    assert_eq!(forced.0, 0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2);
 
     let (code, report) = run(&["doctor"]).await;
     assert_eq!(code, 1, "the broker doesn't answer");
     for line in [
         "ok    clock",
         "ok    fsync",
-        "ok    journal      2 rows",
+        "ok    journal      2 rows in 1 chain,",
         "ok    replica",
         "fail  broker",
     ] {

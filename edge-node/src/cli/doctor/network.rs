@@ -95,6 +95,12 @@ pub(super) async fn port(config: &Config) -> Finding {
     {
         return Finding::ok("port", format!("the node runs and listens on {address}"));
     }
+    if address.port() == 0 {
+        let text = format!(
+            "{address} takes another port at each start, which scanners can't know; set `lan.listen`"
+        );
+        return Finding::warn("port", text);
+    }
     match TcpListener::bind(address).await {
         Ok(_) => Finding::ok("port", format!("{address} is free; the node doesn't run")),
         Err(error) => Finding::fail("port", format!("{address}: {error}; set `lan.listen`")),
