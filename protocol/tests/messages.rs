@@ -203,3 +203,15 @@ proptest! {
         }
     }
 }
+
+/// Beyond 2^53, JavaScript and `jq` would round a number.
+#[test]
+fn an_epoch_is_text_in_json() {
+    let epoch = Epoch {
+        system: u64::MAX - 1,
+        timeline: 3,
+    };
+    let json = serde_json::json!({ "system": "18446744073709551614", "timeline": 3 });
+    assert_eq!(serde_json::to_value(epoch).unwrap(), json);
+    assert_eq!(serde_json::from_value::<Epoch>(json).unwrap(), epoch);
+}

@@ -33,13 +33,28 @@ pub const DIGEST_ALGORITHM: u8 = 1;
 #[serde(transparent)]
 pub struct Position(#[n(0)] pub u64);
 
+/// A number as decimal text.
+mod as_text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// Which database wrote the feed: PostgreSQL's system identifier and timeline. Positions of two
 /// epochs are never compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(array)]
 pub struct Epoch {
-    /// `pg_control_system().system_identifier`.
+    /// `pg_control_system().system_identifier`. Text in JSON: it is beyond what JavaScript and `jq`
+    /// can count exactly.
     #[n(0)]
+    #[serde(with = "as_text")]
     pub system: u64,
     /// `pg_control_checkpoint().timeline_id`.
     #[n(1)]
