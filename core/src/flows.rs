@@ -130,8 +130,9 @@ pub struct Deadline {
     pub context: &'static str,
     /// The state.
     pub state: &'static str,
-    /// Milliseconds after which the job acts.
-    pub after_ms: u64,
+    /// When the job acts: a setting (`section.key`), or a fact of the row in words. The numbers stand
+    /// where they are used, and nowhere twice.
+    pub after: &'static str,
     /// The job in that context's `consumers.rs`.
     pub job: &'static str,
     /// What it does.
@@ -141,15 +142,15 @@ pub struct Deadline {
 /// Every deadline there is.
 #[rustfmt::skip]
 pub const DEADLINES: &[Deadline] = &[
-    Deadline { context: "reservation", state: "pending", after_ms: 10 * 60_000, job: "expire_reservations", then: "expired, seats released" },
-    Deadline { context: "inventory", state: "held", after_ms: 10 * 60_000, job: "expire_holds", then: "released" },
-    Deadline { context: "order", state: "without an intent", after_ms: 1_000, job: "request_intents", then: "processing; payment is asked again" },
-    Deadline { context: "order", state: "unpaid", after_ms: 15 * 60_000, job: "cancel_unpaid", then: "cancelled, seats released" },
-    Deadline { context: "payment", state: "something to ask", after_ms: 1_000, job: "drive_payments", then: "asked of the PSP again, up to a minute apart" },
-    Deadline { context: "payment", state: "nothing heard", after_ms: 60_000, job: "reconcile_payments", then: "asked of the PSP" },
-    Deadline { context: "payment", state: "refund pending", after_ms: 60_000, job: "drive_refunds", then: "asked of the PSP again" },
-    Deadline { context: "ticketing", state: "paid, no tickets", after_ms: 10 * 60_000, job: "issue_missing", then: "issued, or ticket.issue.failed" },
-    Deadline { context: "ticketing", state: "not compared with the feed", after_ms: 24 * 3_600_000, job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
+    Deadline { context: "reservation", state: "pending", after: "reservation.hold_seconds", job: "expire_reservations", then: "expired, seats released" },
+    Deadline { context: "inventory", state: "held", after: "the hold's own end", job: "expire_holds", then: "released" },
+    Deadline { context: "order", state: "without an intent", after: "at once", job: "request_intents", then: "processing; payment is asked again" },
+    Deadline { context: "order", state: "unpaid", after: "reservation.pay_seconds", job: "cancel_unpaid", then: "cancelled, seats released" },
+    Deadline { context: "payment", state: "something to ask", after: "at once", job: "drive_payments", then: "asked of the PSP again, up to a minute apart" },
+    Deadline { context: "payment", state: "nothing heard", after: "payment.reconcile_after_ms", job: "reconcile_payments", then: "asked of the PSP" },
+    Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "asked of the PSP again" },
+    Deadline { context: "ticketing", state: "paid, no tickets", after: "at once", job: "issue_missing", then: "issued, or ticket.issue.failed" },
+    Deadline { context: "ticketing", state: "not compared with the feed", after: "ticketing.compare_every_hours", job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
 ];
 
 /// Routing keys that a context's queue is bound to: its steps' and the blueprint's.

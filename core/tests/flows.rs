@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use eventify_core::config::DEFAULT;
 use eventify_core::{context, flows, routing};
 
 /// Whether a context has been built; steps from and to the others wait for them.
@@ -52,6 +53,21 @@ fn every_deadline_has_its_job() {
             assert!(jobs.contains(deadline.job), "{deadline:?}, jobs: {jobs:?}");
         }
     }
+}
+
+#[test]
+fn deadlines_name_settings_that_exist() {
+    let defaults: toml::Table = DEFAULT.parse().unwrap();
+    let mut settings = 0;
+    for deadline in flows::DEADLINES {
+        let Some((section, key)) = deadline.after.split_once('.') else {
+            continue;
+        };
+        let setting = defaults.get(section).and_then(|section| section.get(key));
+        assert!(setting.is_some(), "{deadline:?}");
+        settings += 1;
+    }
+    assert_eq!(settings, 4);
 }
 
 #[test]
