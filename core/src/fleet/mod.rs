@@ -34,7 +34,7 @@ pub fn context() -> Context {
         jobs: consumers::jobs(),
         ..Context::new(
             NAME,
-            crate::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal", "0004_dissolved_conflicts", "0005_conflicts_by_first", "0006_comparisons"),
+            crate::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal", "0004_dissolved_conflicts", "0005_conflicts_by_first", "0006_comparisons", "0007_mode_changes"),
         )
     }
 }

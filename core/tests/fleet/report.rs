@@ -1,10 +1,12 @@
 //! The report of outages at the core: it adds up, and names double entries.
 
 use crate::journal::{Journal, stored};
+use crate::support::until;
 use crate::world::{Node, Venue, issue, ticket};
+use chrono::TimeDelta;
 use eventify_core::ticketing::events::{Admission, CheckInConflict};
 use eventify_protocol::ids::{GateId, ScanId};
-use eventify_protocol::sync::{JournalEntry, Up};
+use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
 use serde_json::json;
 use uuid::Uuid;
@@ -44,7 +46,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         order_unknown: false,
     };
     let conflict = CheckInConflict {
-        conflict_id: venue.new_id(),
+        conflict_id: Uuid::from_u128(1),
         ticket_id: ticket(venue.id, 1).ticket_id,
         order_unknown: false,
         first: admission(500),
@@ -54,7 +56,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     venue.publish("ticketing", 1, &conflict).await;
     // The other gate had no outage: it let the second in online.
     let elsewhere = CheckInConflict {
-        conflict_id: venue.new_id(),
+        conflict_id: Uuid::from_u128(2),
         first: admission(401),
         second: admission(501),
         ..conflict
@@ -155,4 +157,64 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
     let named = report["doubleEntries"].as_array().unwrap();
     assert_eq!(named.len(), 1, "{report:#}");
     assert_eq!(named[0]["conflictId"], json!(conflict.conflict_id));
+}
+
+/// Nobody is scanned after an outage that outlasts the evening.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_ends_when_its_node_says_that_it_is_online() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let gate = venue.gate("North gate").await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    node.say(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    let admission = |scan: u128, gate_id| Admission {
+        scan_id: ScanId(Uuid::from_u128(scan)),
+        gate_id,
+        node_id: Some(node.id),
+        scanner_id: None,
+        earliest: venue.core.clock.now(),
+        latest: venue.core.clock.now(),
+        decided_by: "edge".to_owned(),
+        sync_position: None,
+        sync_truth: None,
+        order_unknown: false,
+    };
+    let conflict = CheckInConflict {
+        conflict_id: venue.new_id(),
+        ticket_id: ticket(venue.id, 1).ticket_id,
+        order_unknown: false,
+        first: admission(400, GateId(Uuid::from_u128(77))),
+        second: admission(401, gate),
+        dissolved: false,
+    };
+    venue.publish("ticketing", 1, &conflict).await;
+    venue.core.settle().await;
+
+    let path = format!(
+        "/fleet/venues/{}/reconciliation?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
+        venue.id
+    );
+    let report = async || venue.owner().get(&path).await.expect(200);
+    let first = report().await;
+    assert_eq!(first["outages"][0]["ended"], json!(null), "{first:#}");
+    let double = &first["doubleEntries"][0];
+    assert_eq!(double["secondGateName"], "North gate");
+    assert_eq!(double["firstGateName"], json!(null), "another venue's gate");
+    // The rows of this file are dated in 2030.
+    venue.core.advance(TimeDelta::days(5 * 365));
+    node.say(Up::Health(Health {
+        mode: Mode::Online,
+        cache_age_ms: Some(1_500),
+        head: Position(3),
+        unacknowledged: 0,
+        free_bytes: 1 << 30,
+        software: "1.0".to_owned(),
+    }))
+    .await;
+    until("the outage has ended", async || {
+        report().await["outages"][0]["ended"]["latest"].is_string()
+    })
+    .await;
 }

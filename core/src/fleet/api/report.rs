@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{NodeId, ScanId, VenueId};
+use eventify_protocol::ids::{GateId, NodeId, ScanId, VenueId};
 use eventify_protocol::sync::{Moment, SealedRow};
+use eventify_protocol::time::CoreTime;
 use eventify_sync::core::ConflictKind;
 use eventify_sync::core::report::Report;
 
 use crate::app::App;
 use crate::db::{DbResult, PgConnection};
 use crate::fleet::NAME;
-use crate::fleet::model::report::{Span, outages};
-use crate::fleet::store::{conflicts, nodes, report};
+use crate::fleet::model::report::{End, Span, outages};
+use crate::fleet::store::{conflicts, gates, health, nodes, report};
 use crate::ticketing::events::CheckInConflict;
 
 /// One outage.
@@ -22,7 +23,7 @@ pub(in crate::fleet) struct OutageReport {
     pub(in crate::fleet) node: NodeId,
     pub(in crate::fleet) label: String,
     pub(in crate::fleet) began: Moment,
-    pub(in crate::fleet) ended: Option<Moment>,
+    pub(in crate::fleet) ended: Option<End>,
     pub(in crate::fleet) rows: Vec<Span>,
     pub(in crate::fleet) report: Report,
 }
@@ -34,6 +35,8 @@ pub(in crate::fleet) struct Reconciliation {
     pub(in crate::fleet) outages: Vec<OutageReport>,
     /// The conflicts in which a guest of one of them takes part, as first or as second.
     pub(in crate::fleet) double_entries: Vec<CheckInConflict>,
+    /// The names on the venue's doors.
+    pub(in crate::fleet) gates: BTreeMap<GateId, String>,
 }
 
 /// All outages of a venue whose rows came in a span of time.
@@ -50,11 +53,21 @@ pub(in crate::fleet) async fn reconcile(
         .into_iter()
         .map(|node| (node.node_id, node.label))
         .collect();
+    let gates = gates::of_venue(&mut conn, venue)
+        .await?
+        .into_iter()
+        .map(|gate| (gate.gate_id, gate.name))
+        .collect();
+    let mut online: BTreeMap<NodeId, Vec<CoreTime>> = BTreeMap::new();
+    for (node, heard) in health::online_since(&mut conn, venue, from).await? {
+        online.entry(node).or_default().push(heard.into());
+    }
     let double_entries = standing(&mut conn, &journals).await?;
     let kinds = kinds(&double_entries);
     let mut reports = Vec::new();
     for (node, rows) in &journals {
-        for outage in outages(*node, rows) {
+        let online = online.get(node).map_or(&[][..], Vec::as_slice);
+        for outage in outages(*node, rows, online) {
             reports.push(OutageReport {
                 node: outage.node,
                 label: labels.get(node).cloned().unwrap_or_default(),
@@ -68,6 +81,7 @@ pub(in crate::fleet) async fn reconcile(
     Ok(Reconciliation {
         outages: reports,
         double_entries,
+        gates,
     })
 }
 
@@ -79,7 +93,7 @@ async fn standing(
 ) -> DbResult<Vec<CheckInConflict>> {
     let scans: BTreeSet<ScanId> = journals
         .iter()
-        .flat_map(|(node, rows)| outages(*node, rows))
+        .flat_map(|(node, rows)| outages(*node, rows, &[]))
         .flat_map(|outage| outage.admitted().collect::<Vec<_>>())
         .collect();
     let scans: Vec<ScanId> = scans.into_iter().collect();

@@ -87,6 +87,7 @@ async fn note_health(app: &App, cause: &Cause, node: &Node, report: &Health) -> 
     let changes = before.as_ref().map_or(0, |(_, changes)| *changes) + i32::from(changed);
     health::note(&mut tx, node.node_id, &report, changes, now).await?;
     if changed {
+        health::note_change(&mut tx, node.node_id, changes, report.mode, now).await?;
         let event = NodeModeChanged {
             node_id: node.node_id,
             venue_id: node.venue_id,

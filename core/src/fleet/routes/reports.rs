@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::fleet::NAME;
 use crate::fleet::api::report::{self, OutageReport};
 use crate::fleet::api::{nodes, venues};
-use crate::fleet::model::report::Span;
+use crate::fleet::model::report::{End, Span};
 use crate::fleet::store::{self, alarms::Raised};
 use crate::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
 use crate::ticketing::events::CheckInConflict;
@@ -25,6 +25,7 @@ use crate::ticketing::events::CheckInConflict;
 const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Between {
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
@@ -37,7 +38,17 @@ pub(super) struct Reconciliation {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     outages: Vec<OutageView>,
-    double_entries: Vec<CheckInConflict>,
+    double_entries: Vec<DoubleEntry>,
+}
+
+/// A conflict with the names on both doors, as far as they are this venue's.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DoubleEntry {
+    #[serde(flatten)]
+    conflict: CheckInConflict,
+    first_gate_name: Option<String>,
+    second_gate_name: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -88,6 +99,19 @@ impl From<Moment> for MomentView {
             earliest: core(|core| core.earliest),
             latest: core(|core| core.latest),
             wall: DateTime::from_timestamp_micros(moment.wall.0),
+        }
+    }
+}
+
+impl From<End> for MomentView {
+    fn from(end: End) -> Self {
+        match end {
+            End::Decision(moment) => moment.into(),
+            End::Word(heard) => Self {
+                earliest: None,
+                latest: heard.to_datetime(),
+                wall: None,
+            },
         }
     }
 }
@@ -156,7 +180,15 @@ pub(super) async fn reconciliation(
         from,
         to,
         outages: reports.outages.iter().map(OutageView::from).collect(),
-        double_entries: reports.double_entries,
+        double_entries: reports
+            .double_entries
+            .into_iter()
+            .map(|conflict| DoubleEntry {
+                first_gate_name: reports.gates.get(&conflict.first.gate_id).cloned(),
+                second_gate_name: reports.gates.get(&conflict.second.gate_id).cloned(),
+                conflict,
+            })
+            .collect(),
     }))
 }
 

@@ -1,8 +1,9 @@
 //! What nodes last said of themselves.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::NodeId;
+use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::Health;
+use eventify_protocol::verdict::Mode;
 use uuid::Uuid;
 
 use super::{signed, uuids};
@@ -83,4 +84,45 @@ pub(in crate::fleet) async fn of_nodes(
     .fetch_all(conn)
     .await?;
     Ok(rows)
+}
+
+/// Notes that a node is in another mode than before. `change` counts its changes.
+pub(in crate::fleet) async fn note_change(
+    conn: &mut PgConnection,
+    node: NodeId,
+    change: i32,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into mode_changes (node_id, change, mode, heard_at) values ($1, $2, $3, $4)",
+    )
+    .bind(node.as_uuid())
+    .bind(change)
+    .bind(mode_name(mode))
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// When nodes of a venue became `Online`, since `from`, in their order.
+pub(in crate::fleet) async fn online_since(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    from: DateTime<Utc>,
+) -> DbResult<Vec<(NodeId, DateTime<Utc>)>> {
+    let rows: Vec<(Uuid, DateTime<Utc>)> = sqlx::query_as(
+        "select node_id, heard_at from mode_changes join nodes using (node_id)
+         where venue_id = $1 and mode = $2 and heard_at >= $3 order by node_id, change",
+    )
+    .bind(venue.as_uuid())
+    .bind(mode_name(Mode::Online))
+    .bind(from)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(node, at)| (NodeId(node), at))
+        .collect())
 }
