@@ -123,6 +123,7 @@ impl<'house, 'core> Order<'house, 'core> {
             order_id: self.id,
             refund_id: RefundId(Uuid::from_u128(3)),
             reason: RefundReason::UserRequest,
+            note: None,
             ticket_ids: vec![],
             partial,
             items: self.items.clone(),

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use eventify_core::cause::Cause;
 use eventify_core::ticketing::events::TicketIssueFailed;
-use serde_json::json;
+use serde_json::{Value, json};
 
 mod sale;
 mod support;
@@ -116,6 +116,17 @@ async fn a_mistyped_field_cancels_nothing() {
             "{path}"
         );
     }
+    for (path, field) in [
+        ("/orders?pge=2", "pge"),
+        ("/tickets?order=1", "order"),
+        ("/catalog/events?citty=Lyon", "citty"),
+        ("/venues?offset=20", "offset"),
+    ] {
+        let refused = organiser(&sale.core).role("CUSTOMER").get(path).await;
+        assert_eq!(refused.status, 400, "{path}");
+        let said = refused.body["error"]["message"].to_string();
+        assert!(said.contains(&format!("'{field}' is unknown")), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -137,8 +148,21 @@ async fn the_organiser_gives_back_at_any_time() {
         .await
         .expect(202);
     assert_eq!(started["amount"], euro("39.00"));
+    assert_eq!(started["note"], "force majeure");
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    let refund = sale.order(&ada, &checkout).await["refunds"][0].clone();
+    assert_eq!(refund["reason"], "organiser_decision");
+    assert_eq!(refund["note"], "force majeure");
+    for kind in ["order.refund.requested", "order.refunded"] {
+        let mut conn = sale.core.app().db.read("order").await.unwrap();
+        let told: Value = sqlx::query_scalar("select payload from outbox where kind = $1")
+            .bind(kind)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        assert_eq!(told["note"], "force majeure", "{kind}");
+    }
     assert_eq!(sale.free().await.0, SEATS);
     let ticket = ada
         .get(&format!("/tickets/{}", tickets[0]))

@@ -243,6 +243,56 @@ fn no_file_is_too_long() {
     );
 }
 
+/// A field that nobody reads is a client's mistake, and is told so.
+#[test]
+fn what_clients_send_denies_unknown_fields() {
+    let core = rust_files(&core_src()).into_iter().filter(|file| {
+        let path = file.strip_prefix(core_src()).expect("a path in core/src");
+        let top = path.iter().next().and_then(|name| name.to_str());
+        let context = top.filter(|top| folders_of_contexts().contains(*top));
+        context.map_or(top == Some("http"), |context| {
+            ["routes", "model"].contains(&layer(context, file).as_str())
+        })
+    });
+    // The broker is no client: RabbitMQ asks as its version asks.
+    let broker = core_src().join("fleet/model/broker.rs");
+    let mut seen = 0;
+    for file in core.filter(|file| *file != broker) {
+        for declared in declarations(&code(&file)) {
+            assert!(is_strict(&declared), "{}: {declared}", file.display());
+            seen += 1;
+        }
+    }
+    let protocol = root().join("protocol/src");
+    let mut of_nodes = files_of(&protocol.join("lan"), "rs");
+    of_nodes.push(protocol.join("enrolment.rs"));
+    for file in of_nodes {
+        for declared in declarations(&code(&file)) {
+            let is_request = declared.trim_end().ends_with("Request");
+            assert!(!is_request || is_strict(&declared), "{declared}");
+            seen += usize::from(is_request);
+        }
+    }
+    assert!(seen > 30, "only {seen} types");
+}
+
+/// What stands between a derive of `Deserialize` and the type's body.
+fn declarations(code: &str) -> Vec<String> {
+    code.split("#[derive(")
+        .skip(1)
+        .filter(|rest| {
+            let derives = rest.split(')').next().unwrap_or_default();
+            derives.contains("Deserialize")
+        })
+        .map(|rest| rest.split(['{', ';']).next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// Fields that don't exist are refused; an enum of words has none.
+fn is_strict(declared: &str) -> bool {
+    declared.contains("deny_unknown_fields") || declared.contains("enum ")
+}
+
 #[test]
 fn migrations_in_the_folder_are_listed() {
     for context in context::all() {

@@ -52,6 +52,8 @@ create table order_refunds (
     currency char(3) not null,
     amount numeric(15, 4) not null check (amount >= 0),
     reason text not null,
+    -- Why, in the organiser's own words.
+    note text,
     -- The user who asked; null when the saga itself did.
     requested_by uuid,
     created_at timestamptz not null,

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Filters {
     query: Option<String>,
     city: Option<String>,

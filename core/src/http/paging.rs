@@ -1,4 +1,8 @@
 //! Lists come in pages: `?page=1&size=20`, answered in one envelope (DECISIONS 19).
+//!
+//! A list without filters takes [`Paging`] as an extractor. One with filters names `page` and `size`
+//! among them and calls [`Paging::of`]: what a query may say stands in one type, which refuses the
+//! rest.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -34,6 +38,7 @@ pub struct Paged<T> {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wanted {
     page: Option<u32>,
     size: Option<u32>,

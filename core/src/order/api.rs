@@ -108,7 +108,7 @@ pub(super) async fn refund(
     app: &App,
     cause: &Cause,
     payment: PaymentId,
-    named: &[TicketId],
+    (named, note): (&[TicketId], Option<String>),
     by: &Organiser,
 ) -> Result<(Order, RefundId, RefundPlan), Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
@@ -131,6 +131,7 @@ pub(super) async fn refund(
         return Err(Error::Forbidden);
     }
     let plan = order.goodwill_refund(&tickets, named, RefundReason::OrganiserDecision)?;
+    let plan = RefundPlan { note, ..plan };
     let (order, id) = request_refund(app, &mut tx, order, &plan, Some(by.user_id)).await?;
     tx.commit().await?;
     Ok((order, id, plan))
@@ -188,7 +189,13 @@ pub(super) async fn request_refund(
     let id = RefundId(app.clock.new_id());
     store::begin_refund(tx, id, order.id, plan, by, app.clock.now()).await?;
     if plan.amount.minor() == 0 {
-        let order = refunded(app, tx, order, id, (plan.reason, plan.tickets.clone())).await?;
+        let told = Refunded {
+            refund_id: id,
+            reason: plan.reason,
+            note: plan.note.clone(),
+            ticket_ids: plan.tickets.clone(),
+        };
+        let order = refunded(app, tx, order, told).await?;
         return Ok((order, id));
     }
     let event = OrderRefundRequested {
@@ -197,9 +204,19 @@ pub(super) async fn request_refund(
         ticket_ids: plan.tickets.clone(),
         amount: plan.amount,
         reason: plan.reason,
+        note: plan.note.clone(),
     };
     tx.publish(app.clock.new_id(), order.version, &event);
     Ok((order, id))
+}
+
+/// A refund whose money has gone back.
+#[derive(Debug)]
+pub(super) struct Refunded {
+    pub(super) refund_id: RefundId,
+    pub(super) reason: RefundReason,
+    pub(super) note: Option<String>,
+    pub(super) ticket_ids: Vec<TicketId>,
 }
 
 /// Money went back: notes it and tells it.
@@ -207,9 +224,14 @@ pub(super) async fn refunded(
     app: &App,
     tx: &mut Tx,
     order: Order,
-    refund_id: RefundId,
-    (reason, ticket_ids): (RefundReason, Vec<TicketId>),
+    told: Refunded,
 ) -> DbResult<Order> {
+    let Refunded {
+        refund_id,
+        reason,
+        note,
+        ticket_ids,
+    } = told;
     let now = app.clock.now();
     store::end_refund(tx, refund_id, true, now).await?;
     let left = !ticket_ids.is_empty() && has_paid_tickets(tx, order.id).await?;
@@ -224,6 +246,7 @@ pub(super) async fn refunded(
         order_id: order.id,
         refund_id,
         reason,
+        note,
         ticket_ids,
         partial: left,
         items: order.items.clone(),

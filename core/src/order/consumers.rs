@@ -5,7 +5,7 @@ use std::time::Duration;
 use eventify_protocol::ids::OrderId;
 use futures_util::FutureExt;
 
-use super::api::{self, end_unpaid, first_order, paid, refunded, request_refund};
+use super::api::{self, Refunded, end_unpaid, first_order, paid, refunded, request_refund};
 use super::events::{CancelReason, OrderPlaced, RefundReason};
 use super::model::{Captured, Order, Performance, price_of};
 use super::{NAME, store};
@@ -152,14 +152,13 @@ async fn on_payment_refunded(
     let refund = store::refund_of(tx, told.refund_id)
         .await?
         .ok_or_else(|| Failure::park(format!("there is no refund {}", told.refund_id)))?;
-    refunded(
-        app,
-        tx,
-        order,
-        told.refund_id,
-        (refund.reason, told.ticket_ids),
-    )
-    .await?;
+    let told = Refunded {
+        refund_id: told.refund_id,
+        reason: refund.reason,
+        note: refund.note,
+        ticket_ids: told.ticket_ids,
+    };
+    refunded(app, tx, order, told).await?;
     Ok(())
 }
 

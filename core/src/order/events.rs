@@ -66,6 +66,9 @@ pub struct OrderRefundRequested {
     pub amount: Money,
     /// Why.
     pub reason: RefundReason,
+    /// Why, in the organiser's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// The money went back. The named tickets are to be revoked; without any, the items are free again.
@@ -78,6 +81,9 @@ pub struct OrderRefunded {
     pub refund_id: RefundId,
     /// Why.
     pub reason: RefundReason,
+    /// Why, in the organiser's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// The tickets that were refunded.
     pub ticket_ids: Vec<TicketId>,
     /// Whether some of the order stays paid.

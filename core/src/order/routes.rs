@@ -23,6 +23,8 @@ const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
 /// Most tickets in one refund.
 const MAX_TICKETS: usize = 100;
+/// Longest reason that an organiser gives.
+const MAX_NOTE_CHARS: usize = 500;
 
 pub(super) fn routes() -> Routes {
     let write = Policy::roles(BUYERS)
@@ -49,9 +51,11 @@ struct Place {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     reservation_id: Option<ReservationId>,
+    page: Option<u32>,
+    size: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -61,9 +65,11 @@ struct Cancel {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Refund {
     ticket_ids: Vec<TicketId>,
+    /// In the organiser's own words.
+    reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +107,9 @@ struct RefundView {
     status: String,
     amount: Money,
     reason: RefundReason,
+    /// The organiser's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -113,6 +122,8 @@ struct RefundStarted {
     amount: Money,
     ticket_ids: Vec<TicketId>,
     reason: RefundReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 /// The order of a confirmed reservation: the one that its confirmation made.
@@ -144,9 +155,9 @@ async fn place(
 async fn list(
     State(app): State<App>,
     caller: Caller,
-    paging: Paging,
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
     let customer = caller.principal()?.user_id.into();
     let mut conn = app.db.read(NAME).await?;
     let window = (paging.offset(), paging.limit());
@@ -220,13 +231,22 @@ async fn refund_tickets(
 ) -> Answer<impl IntoResponse> {
     let principal = caller.principal()?;
     must_name_few(&body.ticket_ids)?;
+    let note = body.reason.map(|text| text.trim().to_owned());
+    let note = note.filter(|text| !text.is_empty());
+    if note
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > MAX_NOTE_CHARS)
+    {
+        let issue = format!("at most {MAX_NOTE_CHARS} characters");
+        return Err(ApiError::invalid("reason", issue));
+    }
     let by = Organiser {
         user_id: principal.user_id.into(),
         org_id: principal.org_id.clone(),
         is_admin: principal.has_role(Role::Admin),
     };
     let (order, refund_id, plan) =
-        api::refund(&app, &caller.cause, id, &body.ticket_ids, &by).await?;
+        api::refund(&app, &caller.cause, id, (&body.ticket_ids, note), &by).await?;
     Ok((
         StatusCode::ACCEPTED,
         Json(RefundStarted::of(&order, refund_id, plan)),
@@ -284,6 +304,7 @@ impl From<RefundRow> for RefundView {
             status: row.status,
             amount: row.amount,
             reason: row.reason,
+            note: row.note,
             created_at: row.created_at,
         }
     }
@@ -298,6 +319,7 @@ impl RefundStarted {
             amount: plan.amount,
             ticket_ids: plan.tickets,
             reason: plan.reason,
+            note: plan.note,
         }
     }
 }

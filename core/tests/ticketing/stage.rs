@@ -280,6 +280,7 @@ impl Stage {
             order_id: order.order_id,
             refund_id: self.core.clock.new_id().into(),
             reason: RefundReason::UserRequest,
+            note: None,
             ticket_ids: tickets,
             partial,
             items: order.items.clone(),

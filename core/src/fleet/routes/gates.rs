@@ -51,7 +51,7 @@ pub(super) struct Gates {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OfVenue {
     pub(super) venue_id: VenueId,
 }

@@ -39,6 +39,8 @@ pub(in crate::order) struct RefundPlan {
     pub(in crate::order) tickets: Vec<TicketId>,
     pub(in crate::order) amount: Money,
     pub(in crate::order) reason: RefundReason,
+    /// Why, in the organiser's own words.
+    pub(in crate::order) note: Option<String>,
 }
 
 impl Order {
@@ -82,6 +84,7 @@ impl Order {
             tickets: Vec::new(),
             amount: self.amount,
             reason,
+            note: None,
         }
     }
 
@@ -142,6 +145,7 @@ impl Order {
             tickets: tickets.iter().map(|ticket| ticket.ticket_id).collect(),
             amount,
             reason,
+            note: None,
         })
     }
 }

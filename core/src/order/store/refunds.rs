@@ -19,6 +19,7 @@ pub(in crate::order) struct RefundRow {
     pub(in crate::order) status: String,
     pub(in crate::order) amount: Money,
     pub(in crate::order) reason: RefundReason,
+    pub(in crate::order) note: Option<String>,
     pub(in crate::order) created_at: DateTime<Utc>,
 }
 
@@ -77,14 +78,15 @@ pub(in crate::order) async fn begin_refund(
 ) -> DbResult<()> {
     sqlx::query(
         "insert into order_refunds (refund_id, order_id, status, currency, amount, reason,
-             requested_by, created_at, updated_at)
-         values ($1, $2, 'requested', $3, $4, $5, $6, $7, $7)",
+             note, requested_by, created_at, updated_at)
+         values ($1, $2, 'requested', $3, $4, $5, $6, $7, $8, $8)",
     )
     .bind(id.as_uuid())
     .bind(order.as_uuid())
     .bind(plan.amount.currency().code())
     .bind(plan.amount.to_decimal())
     .bind(plan.reason.name())
+    .bind(&plan.note)
     .bind(requested_by.map(UserId::as_uuid))
     .bind(now)
     .execute(&mut *conn)
@@ -116,7 +118,7 @@ pub(in crate::order) async fn refund_of(
     id: RefundId,
 ) -> DbResult<Option<RefundRow>> {
     let row = sqlx::query(
-        "select refund_id, status, currency, amount, reason, created_at from order_refunds
+        "select refund_id, status, currency, amount, reason, note, created_at from order_refunds
          where refund_id = $1",
     )
     .bind(id.as_uuid())
@@ -130,7 +132,7 @@ pub(in crate::order) async fn refunds(
     order: OrderId,
 ) -> DbResult<Vec<RefundRow>> {
     let rows = sqlx::query(
-        "select refund_id, status, currency, amount, reason, created_at from order_refunds
+        "select refund_id, status, currency, amount, reason, note, created_at from order_refunds
          where order_id = $1 order by created_at, refund_id",
     )
     .bind(order.as_uuid())
@@ -169,6 +171,7 @@ fn refund(row: &PgRow) -> DbResult<RefundRow> {
         amount: money(row, "amount")?,
         reason: RefundReason::parse(reason)
             .ok_or_else(|| DbError::impossible_row(format!("refund reason {reason}")))?,
+        note: row.try_get("note")?,
         created_at: row.try_get("created_at")?,
     })
 }

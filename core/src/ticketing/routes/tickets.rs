@@ -66,9 +66,11 @@ struct Issue {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     order_id: Option<OrderId>,
+    page: Option<u32>,
+    size: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -171,9 +173,9 @@ fn qr_url(token: &str) -> Answer<String> {
 async fn list(
     State(app): State<App>,
     caller: Caller,
-    paging: Paging,
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
     let customer = caller.principal()?.user_id.into();
     let mut conn = app.db.read(NAME).await?;
     let window = (paging.offset(), paging.limit());
