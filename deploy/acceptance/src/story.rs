@@ -84,7 +84,7 @@ impl Story {
 
     /// Compares what was seen with what must be.
     pub fn expect(&mut self, what: &str, expected: impl Display, observed: impl Display) -> bool {
-        self.record(what, expected.to_string(), observed.to_string(), None)
+        self.expect_taking(what, expected, observed, None)
     }
 
     /// The same, with how long the act took.
@@ -95,17 +95,25 @@ impl Story {
         observed: impl Display,
         took: Duration,
     ) -> bool {
-        self.record(what, expected.to_string(), observed.to_string(), Some(took))
+        self.expect_taking(what, expected, observed, Some(took))
     }
 
-    /// A fact that either holds or not; `observed` explains it.
+    fn expect_taking(
+        &mut self,
+        what: &str,
+        expected: impl Display,
+        observed: impl Display,
+        took: Option<Duration>,
+    ) -> bool {
+        let (expected, observed) = (expected.to_string(), observed.to_string());
+        let passed = expected == observed;
+        self.record(what, expected, (observed, passed), took)
+    }
+
+    /// A fact that either holds or not; `observed` is what was seen.
     pub fn holds(&mut self, what: &str, holds: bool, observed: impl Display) -> bool {
-        let expected = if holds {
-            observed.to_string()
-        } else {
-            "to hold".to_owned()
-        };
-        self.record(what, expected, observed.to_string(), None)
+        let expected = "that this holds".to_owned();
+        self.record(what, expected, (observed.to_string(), holds), None)
     }
 
     /// A figure worth knowing.
@@ -166,10 +174,9 @@ impl Story {
         &mut self,
         what: &str,
         expected: String,
-        observed: String,
+        (observed, passed): (String, bool),
         took: Option<Duration>,
     ) -> bool {
-        let passed = expected == observed;
         let mark = if passed { "ok  " } else { "FAIL" };
         let time = took.map(|took| format!(" ({:.1} ms)", took.as_secs_f64() * 1e3));
         let time = time.unwrap_or_default();
@@ -217,4 +224,33 @@ pub fn percentile(mut samples: Vec<Duration>, fraction: f64) -> f64 {
     samples
         .get(index)
         .map_or(f64::NAN, |sample| sample.as_secs_f64() * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_says_what_was_expected_and_what_was_seen() {
+        let mut story = Story::default();
+        assert!(story.holds("the countdown runs", true, "7 ms left"));
+        assert!(!story.holds("the countdown runs", false, "0 ms left"));
+        assert!(story.expect("mode", "Online", "Online"));
+        assert!(!story.expect("mode", "Online", "Locked"));
+        let written = story.to_json().expect("it is plain data");
+        let written: serde_json::Value = serde_json::from_slice(&written).expect("it is JSON");
+        let seen = |check: usize| {
+            let check = &written["checks"][check];
+            let text = |member: &str| check[member].as_str().expect("a text").to_owned();
+            (text("expected"), text("observed"), check["passed"] == true)
+        };
+        let check = |expected: &str, observed: &str, passed| {
+            (expected.to_owned(), observed.to_owned(), passed)
+        };
+        assert_eq!(seen(0), check("that this holds", "7 ms left", true));
+        assert_eq!(seen(1), check("that this holds", "0 ms left", false));
+        assert_eq!(seen(2), check("Online", "Online", true));
+        assert_eq!(seen(3), check("Online", "Locked", false));
+        assert_eq!(story.tally(), (2, 2));
+    }
 }

@@ -28,7 +28,11 @@ async fn between_edge_and_scanner(story: &mut Story, play: &mut Play) -> Result<
     line.hold_down();
     let scan = ScanId(clock::new_id());
     let lost = far.scan_as(scan, &ticket.token).await;
-    story.holds("the answer is lost", lost.is_err(), "no answer");
+    let seen = match &lost {
+        Ok(answer) => answer.verdict.name().to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    story.holds("the answer is lost", lost.is_err(), seen);
     let again = scanner.scan_as(scan, &ticket.token).await?;
     story.expect(
         "asked again, the same verdict",

@@ -61,9 +61,8 @@ async fn report(story: &mut Story, play: &Play) -> Result<()> {
     };
     story.expect("reported as", "double_entry", order);
     let gate = |side: &str| {
-        let id = &double[side]["gateId"];
-        let found = play.gates.iter().find(|gate| *id == gate.id);
-        found.map_or("another gate", |gate| gate.name)
+        let name = &double[format!("{side}GateName")];
+        name.as_str().unwrap_or("a gate without a name")
     };
     story.expect(
         "with both gates",

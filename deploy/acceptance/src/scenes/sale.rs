@@ -139,7 +139,7 @@ async fn freed(story: &mut Story, play: &Play, sold: usize) -> Result<()> {
     story.holds(
         "declined and expired seats can be held again",
         held.is_some(),
-        held.is_some(),
+        held.as_deref().unwrap_or("out of stock"),
     );
     Ok(())
 }
