@@ -31,9 +31,11 @@ pub(super) fn export(
         .truncate(may_replace)
         .mode(0o600)
         .open(out)
-        .map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => anyhow!("there is a file already; --force replaces it"),
-            _ => error.into(),
+        .map_err(|error| {
+            if error.kind() == ErrorKind::AlreadyExists {
+                return anyhow!("there is a file already; --force replaces it");
+            }
+            error.into()
         })
         .with_context(|| out.display().to_string())?;
     let mut file = BufWriter::new(file);

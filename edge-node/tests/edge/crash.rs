@@ -286,6 +286,10 @@ async fn the_tools_work_beside_a_running_node_and_without_it() {
         "{text}"
     );
 
+    let (_, report) = run(&["doctor"]).await;
+    let port = "warn  port         127.0.0.1:0 takes another port at each start";
+    assert!(report.contains(port), "{report}");
+
     let node = Process::start(folder.path()).await;
     let scanner = Scanner::pair(run(&["pair"]).await.1.lines().next().unwrap(), 1)
         .await
