@@ -9,16 +9,17 @@ use crate::auth::Role;
 const HEAD: [&str; 6] = [
     "METHOD",
     "PATH",
-    "WHO",
-    "SCOPES",
     "IDEMPOTENCY-KEY",
     "LIMIT",
+    "SCOPES",
+    "WHO",
 ];
 const LEGEND: &str = "
-WHO, then the owner that the caller must be: \"anybody\" needs no token, \"signed in\" any good one;
-a proof is something else that the request carries. An administrator owns everything.
 IDEMPOTENCY-KEY: a header; required, accepted, or without a meaning (-).
-LIMIT: http.rate_limits.normal_* or strict_* of the configuration, per caller or address.";
+LIMIT: http.rate_limits.normal_* or strict_* of the configuration, per caller or address.
+WHO, then the owner that the caller must be. \"anybody\" needs no token, \"signed in\" any good one; a
+proof is something else that the request carries. An administrator owns everything.
+POST /fleet/enrolments is answered at fleet.enrolment_listen, all others at http.listen.";
 
 /// All routes by path, one a line, in columns.
 #[must_use]
@@ -31,10 +32,10 @@ pub fn listing<'a>(tables: impl IntoIterator<Item = &'a Routes>) -> String {
             [
                 route.method.to_string(),
                 route.path.to_owned(),
-                who(policy),
-                or_dash(policy.scopes.join(" ")),
                 key(policy.key).to_owned(),
                 limit(policy.rate).to_owned(),
+                or_dash(policy.scopes.join(" ")),
+                who(policy),
             ]
         })
         .collect();
@@ -122,19 +123,19 @@ mod tests {
             [
                 "POST",
                 "/orders",
-                buyers,
-                "order:write",
                 "required",
                 "normal",
+                "order:write",
+                buyers,
             ],
-            ["GET", "/catalog/events", "anybody", "-", "-", "normal"],
+            ["GET", "/catalog/events", "-", "normal", "-", "anybody"],
             [
                 "POST",
                 "/webhooks/psp",
+                "-",
+                "-",
+                "-",
                 "proof: Stripe-Signature",
-                "-",
-                "-",
-                "-",
             ],
         ] {
             assert!(rows.iter().any(|listed| *listed == row), "{row:?}\n{table}");
