@@ -53,12 +53,15 @@ where
 
 type Handling<'a> = Result<BoxFuture<'a, Result<(), Failure>>, Malformed>;
 
+type HandleOne = dyn for<'a> Fn(&'a App, &'a mut Tx, &Envelope) -> Handling<'a> + Send + Sync;
+type HandleMany = dyn for<'a> Fn(&'a App, &'a mut Tx, &[&Envelope]) -> Handling<'a> + Send + Sync;
+
 #[derive(Clone)]
 pub(super) enum Handle {
     /// Each message has a transaction of its own.
-    Alone(Arc<dyn for<'a> Fn(&'a App, &'a mut Tx, &Envelope) -> Handling<'a> + Send + Sync>),
+    Alone(Arc<HandleOne>),
     /// Messages share one.
-    Together(Arc<dyn for<'a> Fn(&'a App, &'a mut Tx, &[&Envelope]) -> Handling<'a> + Send + Sync>),
+    Together(Arc<HandleMany>),
 }
 
 /// One handler of one event type.
