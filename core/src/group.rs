@@ -5,6 +5,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Where nobody waits for it, work that comes in a stream is begun this often at most: each time costs
+/// a commit, whatever it carries. What comes alone is begun at once.
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// What waits, and how many workers take from it.
 ///

@@ -165,7 +165,9 @@ impl Hand {
             return;
         };
         while let Some(group) = line.next(gather) {
+            let next = self.app.clock.instant() + group::PACE;
             self.take_together(group).await;
+            tokio::time::sleep_until(next.into()).await;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::db::lock::Elected;
 use crate::db::outbox::{self, Unpublished};
 use crate::db::{DbError, PgConnection};
-use crate::flows;
+use crate::{flows, group};
 
 /// How often a process that lost the election stands again.
 const ELECTION_PAUSE: Duration = Duration::from_secs(1);
@@ -77,6 +77,7 @@ async fn lead(
     let mut looked_at: Option<Instant> = None;
     loop {
         let stopping = stop.is_cancelled();
+        let begun = app.clock.instant();
         let limit = match *one_by_one {
             0 => app.config.relay.batch,
             _ => 1,
@@ -106,6 +107,10 @@ async fn lead(
             () = stop.cancelled() => {}
             () = app.bell.for_relay(context) => {}
             () = tokio::time::sleep(app.config.relay.poll()) => {}
+        }
+        if moved > 0 {
+            let pace = tokio::time::sleep_until((begun + group::PACE).into());
+            stop.run_until_cancelled(pace).await;
         }
     }
 }

@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{CheckInId, GateId, NodeId, PerformanceId, ScanId, TicketId, VenueId};
 use eventify_protocol::sync::GateEntry;
 use eventify_protocol::time::CoreTime;
-use eventify_sync::core::Conflict;
+use eventify_sync::core::{CheckIn, Conflict};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row};
 use uuid::Uuid;
 
-use super::entries::{entry, kind, put_check_ins};
+use super::entries::{entry, evidence, kind};
 use super::scans::scan;
 use super::tickets::ticket;
 use super::unsigned;
@@ -53,7 +53,9 @@ pub(in crate::ticketing) async fn lock_for_scans(
 /// Reads all that decisions need, and the clock after the locks; in the order of the questions.
 ///
 /// `lateral` and `limit` make it a look into each index for each question. A join would be planned
-/// once, while the tables are small, and then read them whole as they grow.
+/// once, while the tables are small, and then read them whole as they grow. `(select $1)` hides from
+/// the planner how many questions there are: it would plan anew for each number, which takes longer
+/// than the answer.
 pub(in crate::ticketing) async fn look(
     conn: &mut PgConnection,
     questions: &[Question],
@@ -87,8 +89,8 @@ pub(in crate::ticketing) async fn look(
              entry.scan_id, entry.gate_id, entry.node_id, entry.earliest, entry.latest,
              entry.evidence, entry.journal_incarnation, entry.journal_seq,
              coalesce(entry.order_unknown, false) as order_unknown, ticket.*
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[]) with ordinality
-                 as asked (scan_id, ticket_id, gate_id, node_id, place)
+         from unnest((select $1::uuid[]), (select $2::uuid[]), (select $3::uuid[]),
+                 (select $4::uuid[])) with ordinality as asked (scan_id, ticket_id, gate_id, node_id, place)
              left join lateral (select * from nodes
                  where node_id = asked.node_id limit 1) as node on true
              left join lateral (select * from gates
@@ -174,97 +176,103 @@ fn gate(row: &PgRow) -> DbResult<Option<Gate>> {
     }))
 }
 
-/// Notes the core's own verdicts of scans, with the check-ins and the tickets of those that admit.
-/// Answers which scans were noted: not one whose id is in use for something else.
+/// Notes the core's own verdicts of scans, with the check-ins and the tickets of those that admit, in
+/// one statement. Answers which scans were noted: not one whose id is in use for something else.
 pub(in crate::ticketing) async fn note(
     conn: &mut PgConnection,
     scans: &[&Scan],
     admissions: &[(CheckInId, &Ticket)],
 ) -> DbResult<BTreeSet<ScanId>> {
-    let noted = note_verdicts(conn, scans).await?;
-    if !admissions.is_empty() {
-        note_admissions(conn, admissions).await?;
-    }
-    Ok(noted)
-}
-
-async fn note_verdicts(conn: &mut PgConnection, scans: &[&Scan]) -> DbResult<BTreeSet<ScanId>> {
-    let ids = |of: fn(&Scan) -> Uuid| scans.iter().map(|scan| of(scan)).collect::<Vec<_>>();
-    let perhaps = |of: fn(&Scan) -> Option<Uuid>| scans.iter().map(|scan| of(scan)).collect();
-    let (tickets, nodes): (Vec<_>, Vec<_>) = (
-        perhaps(|scan| scan.ticket.map(TicketId::as_uuid)),
-        perhaps(|scan| scan.node.map(NodeId::as_uuid)),
-    );
-    let hashes: Vec<_> = scans.iter().map(|scan| &scan.record.token.0[..]).collect();
-    let devices: Vec<_> = scans.iter().map(|scan| scan.device.as_deref()).collect();
+    let entries = admissions
+        .iter()
+        .map(|(_, ticket)| ticket.check_in.as_ref())
+        .collect::<Option<Vec<&CheckIn>>>()
+        .ok_or_else(|| DbError::impossible_row("an admission without a check-in"))?;
+    let evidences = entries
+        .iter()
+        .map(|entry| Ok(evidence(entry)?.0))
+        .collect::<DbResult<Vec<_>>>()?;
+    let ids = |of: fn(&Scan) -> Uuid| scans.iter().map(|it| of(it)).collect::<Vec<_>>();
+    let perhaps = |of: fn(&Scan) -> Option<Uuid>| scans.iter().map(|it| of(it)).collect::<Vec<_>>();
+    let keys = |of: fn(&CheckIn) -> Uuid| entries.iter().map(|it| of(it)).collect::<Vec<_>>();
+    let times = |of: fn(&CheckIn) -> i64| entries.iter().map(|it| of(it)).collect::<Vec<_>>();
+    let hashes: Vec<_> = scans.iter().map(|it| &it.record.token.0[..]).collect();
     let verdicts: Vec<_> = scans
         .iter()
-        .map(|scan| scan.record.own.as_ref().map(Json))
+        .map(|it| it.record.own.as_ref().map(Json))
         .collect();
-    let times: Vec<_> = scans.iter().map(|scan| scan.own_at).collect();
-    let noted: Vec<Uuid> = sqlx::query_scalar(
-        "insert into scans as held (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id,
-             device_id, own_verdict, own_at, decided_by, created_at)
-         select scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id, own_verdict,
-             own_at, 'core', own_at
-         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::uuid[],
-             $7::text[], $8::jsonb[], $9::timestamptz[])
-             as new (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id,
-             own_verdict, own_at)
-         order by scan_id
-         on conflict (scan_id) do update set own_verdict = excluded.own_verdict,
-             own_at = excluded.own_at, ticket_id = coalesce(held.ticket_id, excluded.ticket_id)
-         where (held.scanner_id, held.gate_id, held.token_hash)
-             = (excluded.scanner_id, excluded.gate_id, excluded.token_hash)
-         returning scan_id",
-    )
-    .bind(ids(|scan| scan.id.as_uuid()))
-    .bind(ids(|scan| scan.record.scanner.as_uuid()))
-    .bind(ids(|scan| scan.record.gate.as_uuid()))
-    .bind(hashes)
-    .bind(tickets)
-    .bind(nodes)
-    .bind(devices)
-    .bind(verdicts)
-    .bind(times)
-    .fetch_all(conn)
-    .await?;
+    let nodes: Vec<_> = entries
+        .iter()
+        .map(|it| it.node.map(NodeId::as_uuid))
+        .collect();
+    let tickets = || admissions.iter().map(|(_, ticket)| *ticket);
+    let noted: Vec<Uuid> = sqlx::query_scalar(NOTE)
+        .bind(ids(|scan| scan.id.as_uuid()))
+        .bind(ids(|scan| scan.record.scanner.as_uuid()))
+        .bind(ids(|scan| scan.record.gate.as_uuid()))
+        .bind(hashes)
+        .bind(perhaps(|scan| scan.ticket.map(TicketId::as_uuid)))
+        .bind(perhaps(|scan| scan.node.map(NodeId::as_uuid)))
+        .bind(
+            scans
+                .iter()
+                .map(|it| it.device.as_deref())
+                .collect::<Vec<_>>(),
+        )
+        .bind(verdicts)
+        .bind(scans.iter().map(|it| it.own_at).collect::<Vec<_>>())
+        .bind(
+            admissions
+                .iter()
+                .map(|(id, _)| id.as_uuid())
+                .collect::<Vec<_>>(),
+        )
+        .bind(tickets().map(|it| it.id.as_uuid()).collect::<Vec<_>>())
+        .bind(tickets().map(|it| it.passage).collect::<Vec<_>>())
+        .bind(keys(|entry| entry.scan.as_uuid()))
+        .bind(keys(|entry| entry.gate.as_uuid()))
+        .bind(nodes)
+        .bind(times(|entry| entry.at.earliest.0))
+        .bind(times(|entry| entry.at.latest.0))
+        .bind(evidences)
+        .bind(tickets().map(|it| it.status().name()).collect::<Vec<_>>())
+        .bind(tickets().map(|it| it.version).collect::<Vec<_>>())
+        .bind(tickets().map(|it| it.updated_at).collect::<Vec<_>>())
+        .fetch_all(conn)
+        .await?;
     Ok(noted.into_iter().map(ScanId).collect())
 }
 
-async fn note_admissions(
-    conn: &mut PgConnection,
-    admissions: &[(CheckInId, &Ticket)],
-) -> DbResult<()> {
-    let used = admissions
-        .iter()
-        .map(|(id, ticket)| Some((*id, *ticket, ticket.check_in.as_ref()?)))
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| DbError::impossible_row("an admission without a check-in"))?;
-    put_check_ins(conn, &used).await?;
-    let tickets = admissions.iter().map(|(_, ticket)| *ticket);
-    sqlx::query(
-        "update tickets as held
-         set status = new.status, version = new.version, updated_at = new.updated_at
-         from unnest($1::uuid[], $2::text[], $3::int[], $4::timestamptz[])
-             as new (ticket_id, status, version, updated_at)
-         where held.ticket_id = new.ticket_id",
-    )
-    .bind(
-        tickets
-            .clone()
-            .map(|it| it.id.as_uuid())
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        tickets
-            .clone()
-            .map(|it| it.status().name())
-            .collect::<Vec<_>>(),
-    )
-    .bind(tickets.clone().map(|it| it.version).collect::<Vec<_>>())
-    .bind(tickets.map(|it| it.updated_at).collect::<Vec<_>>())
-    .execute(conn)
-    .await?;
-    Ok(())
-}
+/// Scans are $1 to $9, check-ins and their tickets the rest.
+const NOTE: &str = "
+    with noted as (
+        insert into scans as held (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id,
+            device_id, own_verdict, own_at, decided_by, created_at)
+        select scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id, own_verdict,
+            own_at, 'core', own_at
+        from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[], $6::uuid[],
+            $7::text[], $8::jsonb[], $9::timestamptz[])
+            as new (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id,
+            own_verdict, own_at)
+        order by scan_id
+        on conflict (scan_id) do update set own_verdict = excluded.own_verdict,
+            own_at = excluded.own_at, ticket_id = coalesce(held.ticket_id, excluded.ticket_id)
+        where (held.scanner_id, held.gate_id, held.token_hash)
+            = (excluded.scanner_id, excluded.gate_id, excluded.token_hash)
+        returning scan_id),
+    entered as (
+        insert into checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id, earliest,
+            latest, evidence)
+        select * from unnest($10::uuid[], $11::uuid[], $12::int[], $13::uuid[], $14::uuid[],
+            $15::uuid[], $16::bigint[], $17::bigint[], $18::text[])
+        on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
+            gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
+            latest = excluded.latest, evidence = excluded.evidence, journal_incarnation = null,
+            journal_seq = null, order_unknown = excluded.order_unknown),
+    changed as (
+        update tickets as held
+        set status = new.status, version = new.version, updated_at = new.updated_at
+        from unnest((select $11::uuid[]), $19::text[], $20::int[], $21::timestamptz[])
+            as new (ticket_id, status, version, updated_at)
+        where held.ticket_id = new.ticket_id)
+    select scan_id from noted";

@@ -104,7 +104,7 @@ pub(in crate::ticketing) async fn save_check_ins(
 }
 
 /// Puts check-ins in the place of those that the tickets had.
-pub(super) async fn put_check_ins(
+async fn put_check_ins(
     conn: &mut PgConnection,
     used: &[(CheckInId, &Ticket, &CheckIn)],
 ) -> DbResult<()> {
