@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::bell::Bell;
 use crate::breaker::Breakers;
-use crate::bus::{Bus, Line};
+use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::context::Context;
@@ -28,7 +28,7 @@ use crate::keys::Keys;
 use crate::psp::{PaymentGateway, Stripe};
 use crate::schemas::Schemas;
 use crate::ticketing::api::Turnstile;
-use crate::{bus, fleet, housekeeping, http, jobs};
+use crate::{bus, db, fleet, housekeeping, http, jobs};
 
 /// What all parts of the core share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -160,7 +160,8 @@ pub fn routes() -> String {
 /// ([`context::all`](crate::context::all)).
 ///
 /// # Errors
-/// A failed migration, a taken address, routes that clash, a broker that doesn't answer.
+/// A failed migration, a taken address, routes that clash, a database or broker that refuses the
+/// connection. One that is out of reach is waited for.
 pub async fn start(
     config: Config,
     clock: Clock,
@@ -169,6 +170,7 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let names: Vec<_> = contexts.iter().map(|context| context.name).collect();
     config.database.must_know(&names)?;
+    db::wait(&config.database, &names).await?;
     // The kernel's own jobs need a schema for their locks; any will do.
     if let Some(first) = contexts.first_mut() {
         first.jobs = std::mem::take(&mut first.jobs).and(housekeeping::jobs());
@@ -193,7 +195,7 @@ pub async fn start(
     };
     if roles.has(Role::Work) || roles.has(Role::Relay) {
         // Queues exist before the first message does.
-        app.bus.channel(Line::Consume).await?;
+        app.bus.wait().await?;
     }
     if roles.has(Role::Relay) {
         for relay in relays_of(&app, &contexts, &relays) {

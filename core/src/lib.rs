@@ -110,6 +110,7 @@ mod names;
 pub mod order;
 pub mod payment;
 pub mod psp;
+mod reach;
 pub mod reservation;
 pub mod routing;
 pub mod schemas;

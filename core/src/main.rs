@@ -188,13 +188,18 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let running = app::start(
+    let starting = app::start(
         config,
         Clock::system(),
         Interference::default(),
         context::all(),
-    )
-    .await?;
+    );
+    // It may have to wait for its servers.
+    let running = tokio::select! {
+        running = starting => running?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

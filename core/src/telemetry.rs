@@ -5,6 +5,10 @@
 use std::time::{Duration, Instant};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::ConfigError;
 
 /// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`.
 const DEFAULT_FILTER: &str = "warn,eventify_core=info";
@@ -12,11 +16,13 @@ const DEFAULT_FILTER: &str = "warn,eventify_core=info";
 /// Starts logging. `RUST_LOG` chooses levels.
 ///
 /// # Errors
-/// When a subscriber is installed already.
-pub fn start() -> Result<(), tracing_subscriber::util::TryInitError> {
-    use tracing_subscriber::util::SubscriberInitExt;
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+/// `RUST_LOG` is no filter, or a subscriber is installed already.
+pub fn start() -> anyhow::Result<()> {
+    let given = std::env::var_os("RUST_LOG").filter(|text| !text.is_empty());
+    let filter = match given {
+        Some(text) => filter(&text.to_string_lossy())?,
+        None => EnvFilter::new(DEFAULT_FILTER),
+    };
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -25,7 +31,24 @@ pub fn start() -> Result<(), tracing_subscriber::util::TryInitError> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .finish()
-        .try_init()
+        .try_init()?;
+    Ok(())
+}
+
+/// A filter that says what it seems to. `tracing` takes a misspelt level for the name of a module
+/// of which everything is wanted, and then logs nothing else: a module must come with its level.
+fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
+    let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
+    let says_level = |part: &str| is_level(part.rsplit_once('=').map_or(part, |(_, level)| level));
+    let read = text.parse::<EnvFilter>().ok();
+    read.filter(|_| text.split(',').all(says_level))
+        .ok_or_else(|| ConfigError::NotAllowed {
+            key: "RUST_LOG".to_owned(),
+            value: text.to_owned(),
+            allowed: "error, warn, info, debug, trace, off, or a list such as \
+                      warn,eventify_core=debug"
+                .to_owned(),
+        })
 }
 
 /// How often a line that a stranger can cause is written at most.
@@ -62,5 +85,29 @@ mod tests {
         let said = [0, 1, 999, 1_000, 1_001, 2_500]
             .map(|passed| line.say(start + Duration::from_millis(passed)));
         assert_eq!(said, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn a_filter_with_a_misspelt_word_is_refused() {
+        for good in [
+            "info",
+            "off",
+            DEFAULT_FILTER,
+            "warn,[request{method=GET}]=trace",
+        ] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "infoo",
+            "eventify_core",
+            "info,",
+            "warn,eventify_core=debgu",
+        ] {
+            let said = filter(bad).unwrap_err().to_string();
+            assert!(
+                said.starts_with(&format!("RUST_LOG = {bad}: allowed is error")),
+                "{said}"
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, RwLock};
 
 use crate::config;
+use crate::reach::Reach;
 
 #[derive(Debug)]
 pub(super) struct KeyCache {
@@ -14,6 +15,7 @@ pub(super) struct KeyCache {
     http: reqwest::Client,
     limits: Limits,
     keys: RwLock<Keys>,
+    reach: Reach,
     /// Held while fetching, so that a burst of tokens makes one fetch.
     fetching: Mutex<()>,
 }
@@ -45,7 +47,9 @@ impl KeyCache {
             max_age: auth.jwks_cache(),
             pause: auth.jwks_refresh(),
         };
+        let place = issuer.jwks_url.as_ref().unwrap_or(&issuer.issuer);
         Self {
+            reach: Reach::of("identity provider", place.clone(), "auth.issuers"),
             issuer,
             http,
             limits,
@@ -104,10 +108,15 @@ impl KeyCache {
             }
             keys.tried_at = Some(now);
         }
-        let set = self.fetch().await.map_err(|error| {
-            tracing::warn!(issuer = self.issuer.issuer, %error, "fetching keys failed");
-            self.no_keys(&error.to_string())
-        })?;
+        let set = match self.fetch().await {
+            Ok(set) => set,
+            Err(error) => {
+                let why = with_causes(&error);
+                self.reach.lost(&why);
+                return Err(self.no_keys(&why));
+            }
+        };
+        self.reach.found();
         let mut keys = self.keys.write().await;
         keys.set = Some(set);
         keys.fetched_at = Some(now);
@@ -146,4 +155,15 @@ impl KeyCache {
             reason: reason.to_owned(),
         }
     }
+}
+
+/// The library's first sentence names the address only; why stands in its causes.
+fn with_causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
 }

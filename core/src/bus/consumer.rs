@@ -15,11 +15,12 @@ use tracing::Instrument;
 
 use super::publisher::{Outgoing, Publisher};
 use super::registry::{Consumers, Handler};
-use super::{BusError, Line, RECONNECT_PAUSE, headers, topology};
+use super::{BusError, Line, headers, topology};
 use crate::app::App;
 use crate::event::Envelope;
 use crate::failure::Failure;
 use crate::group;
+use crate::reach::Pauses;
 
 /// Failed attempts that go to the short and the long retry queue, in this order; then the DLQ.
 const SHORT_RETRIES: u32 = 2;
@@ -40,11 +41,14 @@ pub(crate) async fn run(
     stop: CancellationToken,
 ) {
     let consumers = Arc::new(consumers);
+    let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, context, &consumers, &stop).await {
-            tracing::warn!(context, %error, "consumer interrupted");
-            stop.run_until_cancelled(tokio::time::sleep(RECONNECT_PAUSE))
-                .await;
+            let (pause, to_tell) = error.pause(&mut pauses);
+            if to_tell {
+                tracing::warn!(context, %error, "consumer interrupted");
+            }
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 }

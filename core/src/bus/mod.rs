@@ -4,14 +4,17 @@
 //! and each that comes in place of a broken one, declares the topology before anything else, so that
 //! no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::uri::AMQPUri;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind};
 use tokio::sync::Mutex;
 
 use crate::config;
+use crate::reach::{CONNECT_TIMEOUT, Pauses, Reach};
 
 pub(crate) mod consumer;
 pub mod dead_letters;
@@ -35,6 +38,22 @@ pub enum BusError {
     /// Connection, channel or protocol.
     #[error("broker: {0}")]
     Amqp(#[from] lapin::Error),
+    /// Nobody answers at its address.
+    #[error("the broker at {place} can't be reached: {why}")]
+    OutOfReach {
+        /// Host, port and virtual host.
+        place: String,
+        /// What was met there.
+        why: String,
+    },
+    /// It answers, and takes no connection from us.
+    #[error("the broker at {place} refuses the connection: {why}; check bus.url")]
+    ConnectionRefused {
+        /// Host, port and virtual host.
+        place: String,
+        /// What it says.
+        why: lapin::Error,
+    },
     /// It did not say in time whether it took a message, or gave up what it was doing.
     #[error("broker did not take the message: {0}")]
     NotTaken(String),
@@ -56,6 +75,7 @@ struct Inner {
     declared: Mutex<bool>,
     lines: [Mutex<Option<Connection>>; Line::ALL.len()],
     downlink: Mutex<Option<Channel>>,
+    reach: Reach,
 }
 
 /// A connection for each direction and each partner. A broker that runs out of memory stops reading
@@ -85,23 +105,57 @@ impl Line {
     }
 }
 
-/// Pause before a loop that lost the broker tries again.
-pub(crate) const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-
-/// A broker that doesn't answer within this is down.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+impl BusError {
+    /// The pause of a loop that met this, and whether the loop has to tell it. That the broker can't
+    /// be had, or the connection is lost, is told once for all of them ([`Bus::channel`]).
+    pub(crate) fn pause(&self, pauses: &mut Pauses) -> (Duration, bool) {
+        let to_tell = match self {
+            Self::OutOfReach { .. } | Self::ConnectionRefused { .. } => {
+                return (pauses.next(), false);
+            }
+            Self::Amqp(error) => !is_line(error),
+            Self::NotTaken(_) | Self::Refused(_) => true,
+        };
+        pauses.reset();
+        (pauses.next(), to_tell)
+    }
+}
 
 impl Bus {
     /// Connects at first use.
     #[must_use]
     pub fn new(config: config::Bus, contexts: Vec<&'static str>) -> Self {
+        let reach = Reach::of("broker", place(&config.url), "bus.url");
         Self(Arc::new(Inner {
             config,
             contexts,
             declared: Mutex::default(),
             lines: Default::default(),
             downlink: Mutex::default(),
+            reach,
         }))
+    }
+
+    /// Whether the broker was out of reach when it was last wanted.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.reach.is_lost()
+    }
+
+    /// Waits until the broker takes connections and the topology stands.
+    ///
+    /// # Errors
+    /// It takes none from us, or not this topology: that does not pass by itself.
+    pub async fn wait(&self) -> Result<(), BusError> {
+        let mut pauses = Pauses::default();
+        loop {
+            match self.open(Line::Consume).await {
+                Ok(_) => return Ok(()),
+                Err(BusError::OutOfReach { why, .. }) => self.0.reach.lost(why),
+                Err(error) => return Err(error),
+            };
+            tokio::time::sleep(pauses.next()).await;
+        }
     }
 
     /// Whether the broker can be reached now; connects if it isn't.
@@ -110,7 +164,7 @@ impl Bus {
         match self.channel(Line::Consume).await {
             Ok(channel) => channel.close(200, "probe".into()).await.is_ok(),
             Err(error) => {
-                tracing::warn!(%error, "broker not reachable");
+                tracing::debug!(%error, "not connected");
                 false
             }
         }
@@ -159,19 +213,39 @@ impl Bus {
         &self.0.config
     }
 
-    /// A new channel of a live connection.
+    /// A new channel of a live connection. Tells once that there is none, for all who want it.
     pub(crate) async fn channel(&self, line: Line) -> Result<Channel, BusError> {
+        let opened = self.open(line).await;
+        match &opened {
+            Err(BusError::OutOfReach { why, .. }) => self.0.reach.lost(why),
+            Err(BusError::ConnectionRefused { why, .. }) => self.0.reach.lost(why),
+            _ => false,
+        };
+        opened
+    }
+
+    async fn open(&self, line: Line) -> Result<Channel, BusError> {
         let mut connection = self.0.lines[line as usize].lock().await;
         let broke = connection.is_some();
         if let Some(live) = connection.as_ref().filter(|it| it.status().connected()) {
             return Ok(live.create_channel().await?);
         }
-        let name = format!("eventify-core {} {}", std::process::id(), line.name());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let connecting = Connection::connect(&self.0.config.url, properties);
-        let fresh = tokio::time::timeout(CONNECT_TIMEOUT, connecting)
-            .await
-            .map_err(|_| BusError::NotTaken("no connection in time".to_owned()))??;
+        if broke && !self.is_lost() {
+            let (at, line) = (self.0.reach.place(), line.name());
+            tracing::warn!(at, line, "the broker's connection is lost");
+        }
+        let fresh = self.connect(line).await?;
+        let channel = match self.prepare(&fresh, broke).await {
+            Err(BusError::Amqp(error)) if is_line(&error) => return Err(self.out_of_reach(&error)),
+            prepared => prepared?,
+        };
+        self.0.reach.found();
+        *connection = Some(fresh);
+        Ok(channel)
+    }
+
+    /// The first channel of a connection. `broke`: whether it comes in place of a broken one.
+    async fn prepare(&self, fresh: &Connection, broke: bool) -> Result<Channel, BusError> {
         let channel = fresh.create_channel().await?;
         // Under the lock: whoever comes second finds the queues that it needs.
         let mut declared = self.0.declared.lock().await;
@@ -180,8 +254,29 @@ impl Bus {
             topology::declare(&channel, &self.0.config, &self.0.contexts).await?;
             *declared = true;
         }
-        *connection = Some(fresh);
         Ok(channel)
+    }
+
+    async fn connect(&self, line: Line) -> Result<Connection, BusError> {
+        let name = format!("eventify-core {} {}", std::process::id(), line.name());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connecting = Connection::connect(&self.0.config.url, properties);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(fresh)) => Ok(fresh),
+            Ok(Err(error)) if is_line(&error) => Err(self.out_of_reach(error)),
+            Ok(Err(why)) => Err(BusError::ConnectionRefused {
+                place: self.0.reach.place().to_owned(),
+                why,
+            }),
+            Err(_) => Err(self.out_of_reach("no answer in time")),
+        }
+    }
+
+    fn out_of_reach(&self, why: impl Display) -> BusError {
+        BusError::OutOfReach {
+            place: self.0.reach.place().to_owned(),
+            why: why.to_string(),
+        }
     }
 
     /// A channel with publisher confirms.
@@ -194,5 +289,50 @@ impl Bus {
             channel,
             self.0.config.confirm_timeout(),
         ))
+    }
+}
+
+/// Whether it is the line, or a broker that is just starting, and not what was asked.
+fn is_line(error: &lapin::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::IOError(_)
+            | ErrorKind::MissingHeartbeatError
+            | ErrorKind::InvalidConnectionState(_)
+            | ErrorKind::InvalidChannelState(..)
+    )
+}
+
+/// Host, port and virtual host of a URL, without the login.
+fn place(url: &str) -> String {
+    url.parse::<AMQPUri>().map_or_else(
+        |error| error,
+        |uri| {
+            let AMQPUri {
+                authority, vhost, ..
+            } = uri;
+            format!(
+                "{}:{}, virtual host {vhost}",
+                authority.host, authority.port
+            )
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_broker_is_told_without_the_login() {
+        for (url, told) in [
+            (
+                "amqp://user:secret@mq:5673/venues",
+                "mq:5673, virtual host venues",
+            ),
+            ("amqp://mq", "mq:5672, virtual host /"),
+        ] {
+            assert_eq!(place(url), told);
+        }
     }
 }

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::registry::{PipeHandler, PipeMessage};
-use super::{BusError, Line, RECONNECT_PAUSE};
+use super::{BusError, Line};
 use crate::app::App;
 use crate::config;
+use crate::reach::Pauses;
 
 /// One kind of uplink traffic with its own queue, so that none waits behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +68,14 @@ impl Pipe {
 
 /// Consumes a pipe until `stop`.
 pub(crate) async fn consume(app: App, handler: PipeHandler, stop: CancellationToken) {
+    let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, &handler, &stop).await {
-            tracing::warn!(pipe = handler.pipe.queue(), %error, "pipe interrupted");
-            stop.run_until_cancelled(tokio::time::sleep(RECONNECT_PAUSE))
-                .await;
+            let (pause, to_tell) = error.pause(&mut pauses);
+            if to_tell {
+                tracing::warn!(pipe = handler.pipe.queue(), %error, "pipe interrupted");
+            }
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
     }
 }

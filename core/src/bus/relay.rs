@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::publisher::{Outgoing, Publisher};
-use super::{BusError, DOMAIN_EXCHANGE, RECONNECT_PAUSE, headers};
+use super::{BusError, DOMAIN_EXCHANGE, headers};
 use crate::app::App;
 use crate::db::lock::Elected;
 use crate::db::outbox::{self, Unpublished};
 use crate::db::{DbError, PgConnection};
+use crate::reach::Pauses;
 use crate::{flows, group};
 
 /// How often a process that lost the election stands again.
@@ -35,10 +36,24 @@ enum RelayError {
     Bus(#[from] BusError),
 }
 
+impl RelayError {
+    /// As [`BusError::pause`]. It is the database that elected the relay, so it answered just now.
+    fn pause(&self, pauses: &mut Pauses) -> (Duration, bool) {
+        match self {
+            Self::Bus(error) => error.pause(pauses),
+            Self::Db(_) => {
+                pauses.reset();
+                (pauses.next(), true)
+            }
+        }
+    }
+}
+
 /// Relays one context's outbox until `stop`; then once more, so that what was written before the
 /// stop is out.
 pub(crate) async fn run(app: App, context: &'static str, stop: CancellationToken) {
     let mut one_by_one = 0;
+    let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         let pause = match app.db.try_elect(context, "relay").await {
             Ok(Some(mut elected)) => {
@@ -49,15 +64,21 @@ pub(crate) async fn run(app: App, context: &'static str, stop: CancellationToken
                 match ended {
                     Ok(()) => return,
                     Err(error) => {
-                        tracing::warn!(context, %error, "relay interrupted");
-                        RECONNECT_PAUSE
+                        let (pause, to_tell) = error.pause(&mut pauses);
+                        if to_tell {
+                            tracing::warn!(context, %error, "relay interrupted");
+                        }
+                        pause
                     }
                 }
             }
-            Ok(None) => ELECTION_PAUSE,
+            Ok(None) => {
+                pauses.reset();
+                ELECTION_PAUSE
+            }
             Err(error) => {
                 tracing::warn!(context, %error, "relay has no database");
-                RECONNECT_PAUSE
+                pauses.next()
             }
         };
         stop.run_until_cancelled(tokio::time::sleep(pause)).await;

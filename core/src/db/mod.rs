@@ -10,7 +10,7 @@
 //! tx.commit().await?;                                  // rings the relay's bell
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use sqlx::{PgPool, Postgres};
 use crate::bell::Bell;
 use crate::cause::Cause;
 use crate::config;
+use crate::reach::{CONNECT_TIMEOUT, Pauses, Reach};
 use crate::schemas::Schemas;
 
 pub mod epoch;
@@ -203,8 +204,75 @@ async fn is_alive(conn: &mut PgConnection, idle_for: Duration) -> sqlx::Result<b
     Ok(true)
 }
 
+/// The database answers, and takes no connection from us.
+#[derive(Debug, thiserror::Error)]
+#[error("the database at {place} refuses the connection: {why}; check database.url")]
+pub struct Refused {
+    place: String,
+    why: sqlx::Error,
+}
+
+/// Waits until every context's database takes connections.
+///
+/// # Errors
+/// [`Refused`]: that does not pass by itself.
+pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Result<(), Refused> {
+    let urls: BTreeSet<_> = contexts.iter().map(|name| config.url_of(name)).collect();
+    for url in urls {
+        let refused = |place: &str, why| Refused {
+            place: place.to_owned(),
+            why,
+        };
+        let options: PgConnectOptions = url.parse().map_err(|why| refused("database.url", why))?;
+        let reach = Reach::of("database", place(&options), "database.url");
+        let mut pauses = Pauses::default();
+        loop {
+            let connecting = PgConnection::connect_with(&options);
+            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+                Ok(Ok(taken)) => {
+                    let _closed = taken.close().await;
+                    break;
+                }
+                Ok(Err(error)) if !is_line(&error) => return Err(refused(reach.place(), error)),
+                Ok(Err(error)) => reach.lost(error),
+                Err(_) => reach.lost("no answer in time"),
+            };
+            tokio::time::sleep(pauses.next()).await;
+        }
+        reach.found();
+    }
+    Ok(())
+}
+
+/// Whether it is the line, or a server that starts, stops or is full, and not what was asked.
+fn is_line(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(
+        error,
+        // Hanging up at once is a protocol error to the library.
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_)
+    ) || matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "53300"))
+}
+
+/// Host, port and name, without the login.
+fn place(options: &PgConnectOptions) -> String {
+    let name = options.get_database().unwrap_or_default();
+    format!("{}:{}/{name}", options.get_host(), options.get_port())
+}
+
 /// The database role that owns a context's schema.
 #[must_use]
 pub fn role_of(context: &str) -> String {
     format!("eventify_{context}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_database_is_told_without_the_login() {
+        let options = "postgres://user:secret@db:5433/eventify".parse().unwrap();
+        assert_eq!(place(&options), "db:5433/eventify");
+    }
 }

@@ -161,7 +161,7 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal
     match app.auth.verify(token, app.clock.now()).await {
         Ok(claims) => Ok(Some(crate::identity::api::principal(app, claims).await?)),
         Err(AuthError::KeysUnavailable(reason)) => {
-            tracing::error!(%reason, "no keys from the identity provider");
+            tracing::debug!(%reason, "no keys from the identity provider");
             Err(ApiError::unavailable(
                 "the identity provider doesn't answer; try again",
             ))

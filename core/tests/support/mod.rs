@@ -219,7 +219,7 @@ impl TestApp {
 }
 
 /// `amqp://user:password@host:port/vhost`, through a proxy.
-async fn proxied(url: &str) -> (Option<FaultProxy>, String) {
+pub async fn proxied(url: &str) -> (Option<FaultProxy>, String) {
     let address = url
         .rsplit('@')
         .next()
@@ -256,7 +256,7 @@ fn template_key(contexts: &[Context]) -> String {
     key
 }
 
-fn config(settings: &[(&'static str, String)]) -> Config {
+pub fn config(settings: &[(&'static str, String)]) -> Config {
     let defaults = TEST_CONFIG
         .iter()
         .map(|(key, value)| (*key, (*value).to_owned()));

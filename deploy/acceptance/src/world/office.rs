@@ -96,8 +96,6 @@ impl Office {
     /// # Errors
     /// The core refuses.
     pub async fn alarms(&self) -> Result<Value> {
-        self.api
-            .get(&format!("/fleet/alarms?venueId={}", self.venue))
-            .await
+        self.api.get("/fleet/alarms").await
     }
 }
