@@ -49,8 +49,10 @@ impl Default for Turnstile {
 #[derive(Debug)]
 struct Waiting {
     scan: Checked,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
+    answer: Answer,
 }
+
+type Answer = oneshot::Sender<Result<Outcome, Error>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -96,37 +98,47 @@ async fn decide_group(app: App, kind: Kind, group: Vec<Waiting>) {
         .map(|Waiting { scan, answer }| (scan, answer))
         .unzip();
     let decided = decide::decide(&app, &scans, kind == Kind::Apart).await;
-    let failed = decided.as_ref().err();
-    let database = failed.and_then(Error::lost_database);
+    let group = scans.into_iter().zip(answers);
     match decided {
         Ok(fates) => {
-            for ((scan, answer), fate) in scans.into_iter().zip(answers).zip(fates) {
+            for ((scan, answer), fate) in group.zip(fates) {
                 match fate {
-                    // Nobody waits for it any more: what was decided stands.
-                    Fate::Decided(outcome) => drop(answer.send(outcome)),
+                    Fate::Decided(outcome) => tell(answer, outcome),
                     Fate::Apart => join(&app, Kind::Apart, Waiting { scan, answer }),
                 }
             }
         }
-        Err(error) if kind == Kind::Apart => {
-            let mut answers = answers.into_iter();
-            answers.next().map(|answer| answer.send(Err(error)));
-        }
-        Err(error) => match database {
-            // Asking again for each of them would only take as long each time.
-            Some(database) => {
-                for answer in answers {
-                    drop(answer.send(Err(database.clone().into())));
-                }
-            }
-            None => {
-                tracing::warn!(%error, scans = scans.len(), "a group of scans is decided apart");
-                for (scan, answer) in scans.into_iter().zip(answers) {
-                    join(&app, Kind::Apart, Waiting { scan, answer });
-                }
-            }
-        },
+        Err(error) => give_up(&app, kind, group, error),
     }
+}
+
+/// Nothing was written of a group.
+fn give_up(
+    app: &App,
+    kind: Kind,
+    mut group: impl ExactSizeIterator<Item = (Checked, Answer)>,
+    error: Error,
+) {
+    if kind == Kind::Apart {
+        if let Some((_, answer)) = group.next() {
+            tell(answer, Err(error));
+        }
+    } else if let Some(database) = error.lost_database() {
+        // Asking again for each of them would only take as long each time.
+        for (_, answer) in group {
+            tell(answer, Err(database.clone().into()));
+        }
+    } else {
+        tracing::warn!(%error, scans = group.len(), "a group of scans is decided apart");
+        for (scan, answer) in group {
+            join(app, Kind::Apart, Waiting { scan, answer });
+        }
+    }
+}
+
+/// Should nobody wait for it any more, what was decided stands all the same.
+fn tell(answer: Answer, outcome: Result<Outcome, Error>) {
+    drop(answer.send(outcome));
 }
 
 /// Takes the first that don't depend on each other: no ticket and no scan id twice. The others stay,
