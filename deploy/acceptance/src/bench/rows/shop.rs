@@ -89,7 +89,7 @@ async fn orders(site: &Site) -> Result<Vec<Vec<u8>>> {
 fn catalogue(site: &Site) -> Vec<Vec<u8>> {
     let paths = [
         format!("/catalog/events/{}", site.stage.event),
-        "/catalog/events?q=nuit".to_owned(),
+        "/catalog/events?query=nuit".to_owned(),
         format!(
             "/catalog/performances/{}/availability",
             site.stage.performance
