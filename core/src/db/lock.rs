@@ -1,7 +1,7 @@
 //! Elections by PostgreSQL's advisory locks: held by a session, gone with it.
 
 use sqlx::pool::PoolConnection;
-use sqlx::{Connection, PgConnection, Postgres};
+use sqlx::{PgConnection, Postgres};
 
 use super::{Db, DbResult};
 
@@ -28,13 +28,11 @@ impl Elected {
     /// Gives the lock back. The session goes back to its pool: jobs run often, and a new one costs
     /// more than what most of them do.
     pub async fn resign(mut self) {
-        let Some(mut conn) = self.conn.take() else {
-            return;
-        };
         let unlocked = sqlx::query("select pg_advisory_unlock_all()");
-        if let Err(error) = unlocked.execute(&mut *conn).await {
-            tracing::debug!(%error, "a lock ends with its session");
-            let _closed = conn.detach().close().await;
+        match unlocked.execute(self.conn()).await {
+            Ok(_) => drop(self.conn.take()),
+            // Its session ends, and the lock with it, as when this is not awaited to its end.
+            Err(error) => tracing::debug!(%error, "a lock ends with its session"),
         }
     }
 }
