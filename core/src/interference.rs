@@ -1,12 +1,19 @@
-//! What tests do to messages: deliver each twice, fail one step once, fail every step once. In
-//! production it does nothing. The laws of `flows.rs` are tested with it.
+//! What tests do to messages: deliver each twice, fail one step once, fail every step once; and how
+//! they hear that one has come further. In production it does nothing. The laws of `flows.rs` are
+//! tested with it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 
-/// Injected into the consumer loop.
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
+/// Injected into consumers, relays and jobs.
 #[derive(Clone, Debug, Default)]
-pub struct Interference(Option<Arc<Plan>>);
+pub struct Interference {
+    plan: Option<Arc<Plan>>,
+    progress: Arc<Notify>,
+}
 
 #[derive(Debug)]
 struct Plan {
@@ -25,11 +32,34 @@ enum Failing {
 
 impl Interference {
     fn plan(twice: bool, failing: Failing) -> Self {
-        Self(Some(Arc::new(Plan {
-            twice,
-            failing,
-            failed: Mutex::default(),
-        })))
+        Self {
+            plan: Some(Arc::new(Plan {
+                twice,
+                failing,
+                failed: Mutex::default(),
+            })),
+            progress: Arc::default(),
+        }
+    }
+
+    /// Leaves messages alone, and is heard with this one: for a second process of the same core.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            plan: None,
+            progress: Arc::clone(&self.progress),
+        }
+    }
+
+    /// Something that is waited for may have come true: a message was published or taken, a job has
+    /// ended.
+    pub(crate) fn progressed(&self) {
+        self.progress.notify_waiters();
+    }
+
+    /// Waits for the next progress. What comes after this call counts once it has been enabled.
+    pub fn progress(&self) -> OwnedNotified {
+        Arc::clone(&self.progress).notified_owned()
     }
 
     /// Every message is delivered two times at the same moment.
@@ -53,7 +83,7 @@ impl Interference {
 
     /// How often a message is handled.
     pub(crate) fn deliveries(&self) -> usize {
-        if self.0.as_ref().is_some_and(|plan| plan.twice) {
+        if self.plan.as_ref().is_some_and(|plan| plan.twice) {
             2
         } else {
             1
@@ -62,7 +92,7 @@ impl Interference {
 
     /// Whether this attempt is to fail before its commit.
     pub(crate) fn breaks(&self, context: &str, handler: &str, message: uuid::Uuid) -> bool {
-        self.0.as_ref().is_some_and(|plan| {
+        self.plan.as_ref().is_some_and(|plan| {
             let hit = match &plan.failing {
                 Failing::Nothing => false,
                 Failing::Step(at, step) => at == context && step == handler,
@@ -92,7 +122,7 @@ impl Interference {
     }
 
     fn failed(&self) -> HashSet<(String, String, uuid::Uuid)> {
-        let failed = self.0.as_ref().and_then(|plan| plan.failed.lock().ok());
+        let failed = self.plan.as_ref().and_then(|plan| plan.failed.lock().ok());
         failed.map(|failed| failed.clone()).unwrap_or_default()
     }
 }

@@ -274,6 +274,7 @@ async fn keep_running(
             tracing::error!(context, job = job.name, %failure, "job failed");
         }
         bell.running.fetch_sub(1, Ordering::SeqCst);
+        app.interference.progressed();
     }
 }
 

@@ -268,10 +268,9 @@ impl Hand {
         );
         let deliveries = (0..self.app.interference.deliveries())
             .map(|_| self.effect(handler, &envelopes).instrument(span.clone()));
-        futures_util::future::join_all(deliveries)
-            .await
-            .into_iter()
-            .collect()
+        let done = futures_util::future::join_all(deliveries).await;
+        self.app.interference.progressed();
+        done.into_iter().collect()
     }
 
     /// Inbox and effect in one transaction.

@@ -111,12 +111,14 @@ async fn lead(
             }
             return Err(error);
         }
+        app.interference.progressed();
         *one_by_one = one_by_one.saturating_sub(1);
         let now = app.clock.instant();
         if looked_at.is_none_or(|last| now >= last + SECOND_CHANCES) {
             looked_at = Some(now);
             let row = outbox::refused(elected.conn()).await?;
             relay.publish(elected.conn(), Vec::from_iter(row)).await?;
+            app.interference.progressed();
         }
         if moved == usize::from(limit) {
             continue;

@@ -158,7 +158,7 @@ impl TestApp {
         contexts: fn() -> Vec<Context>,
     ) -> Running {
         let settings: Vec<_> = self.settings.iter().cloned().chain(settings).collect();
-        let none = Interference::default();
+        let none = self.interference.beside();
         app::start(config(&settings), self.clock.clone(), none, contexts())
             .await
             .expect("the second core starts")

@@ -2,10 +2,12 @@
 //! who hears its type, no woken job is left.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::time::Duration;
 
 use eventify_core::app::{App, Hears};
 use eventify_core::db::{inbox, outbox};
+use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 /// Far beyond any retry in tests; whoever waits so long waits for ever.
@@ -16,13 +18,15 @@ pub(super) async fn settle(app: &App, hears: &Hears) {
     let mut open = Vec::new();
     let settled = tokio::time::timeout(PATIENCE, async {
         loop {
+            let mut progress = pin!(app.interference.progress());
+            progress.as_mut().enable();
             open = unsettled(app, hears).await;
             // Jobs in between: a woken one may have written, and a consumer's commit wakes it
             // before the message shows in the inbox.
             if open.is_empty() && app.jobs.idle() && unsettled(app, hears).await.is_empty() {
                 return;
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            progress.await;
         }
     })
     .await;
@@ -33,11 +37,17 @@ pub(super) async fn settle(app: &App, hears: &Hears) {
     );
 }
 
-/// Waits for a fact that can be asked for; the test fails when it doesn't come true.
+/// Waits for a fact that can be asked for and that nobody tells: another server's, or the clock's.
+/// The test fails when it doesn't come true.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
-        while !is_so().await {
-            tokio::time::sleep(LOOK_AGAIN).await;
+        let mut looks = tokio::time::interval(LOOK_AGAIN);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            if is_so().await {
+                return;
+            }
         }
     };
     assert!(
