@@ -106,6 +106,15 @@ async fn start_with(contexts: fn() -> Vec<Context>, interference: Interference) 
     .await
 }
 
+async fn start_on_a_breakable_line() -> TestApp {
+    TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        breakable_broker_line: true,
+        ..TestOptions::default()
+    })
+    .await
+}
+
 /// In how many transactions messages had their effect.
 async fn transactions(core: &TestApp) -> i64 {
     let mut conn = core.app().db.read("order").await.expect("a connection");
@@ -135,18 +144,7 @@ async fn capture_at_once(core: &TestApp, orders: impl IntoIterator<Item = Uuid>)
 }
 
 async fn capture(core: &TestApp, order_id: Uuid) {
-    let app = core.app();
-    let mut tx = app
-        .db
-        .begin("payment", &Cause::fresh(&app.clock))
-        .await
-        .expect("a transaction");
-    let event = PaymentCaptured {
-        payment_id: app.clock.new_id(),
-        order_id,
-    };
-    tx.publish(app.clock.new_id(), 1, &event);
-    tx.commit().await.expect("a commit");
+    capture_at_once(core, [order_id]).await;
 }
 
 async fn times_paid(core: &TestApp) -> Vec<i32> {
@@ -288,12 +286,7 @@ async fn a_stop_publishes_what_was_committed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_line_to_the_broker_heals_and_nothing_is_lost() {
-    let core = TestApp::with(TestOptions {
-        contexts: Some(contexts),
-        breakable_broker_line: true,
-        ..TestOptions::default()
-    })
-    .await;
+    let core = start_on_a_breakable_line().await;
     let line = core.broker_line.as_ref().unwrap();
     for round in 0..60 {
         capture(&core, core.clock.new_id()).await;
@@ -410,12 +403,7 @@ async fn a_row_that_the_broker_refuses_holds_up_nobody_and_is_tried_again() {
 /// A broker short of memory stops reading from connections that publish, acknowledgements included.
 #[tokio::test(flavor = "multi_thread")]
 async fn publishing_and_consuming_have_a_connection_each() {
-    let core = TestApp::with(TestOptions {
-        contexts: Some(contexts),
-        breakable_broker_line: true,
-        ..TestOptions::default()
-    })
-    .await;
+    let core = start_on_a_breakable_line().await;
     for _ in 0..20 {
         capture(&core, core.clock.new_id()).await;
     }

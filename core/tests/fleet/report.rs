@@ -11,6 +11,23 @@ use eventify_protocol::verdict::{Mode, Verdict};
 use serde_json::json;
 use uuid::Uuid;
 
+/// A guest whom a node let in alone, at a gate that nobody has named.
+fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
+    let now = venue.core.clock.now();
+    Admission {
+        scan_id: ScanId(Uuid::from_u128(scan)),
+        gate_id: GateId(Uuid::from_u128(scan + 1_000)),
+        node_id: Some(node.id),
+        scanner_id: None,
+        earliest: now,
+        latest: now,
+        decided_by: "edge".to_owned(),
+        sync_position: None,
+        sync_truth: None,
+        order_unknown: false,
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     let venue = Venue::open().await;
@@ -33,17 +50,9 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     journal.scan(406, Verdict::Admit, Mode::Online);
     node.say(Up::Journal(journal.batch(1, 10))).await;
     stored(&venue, 10).await;
-    let admission = |scan: u128| Admission {
-        scan_id: ScanId(Uuid::from_u128(scan)),
-        gate_id: GateId(Uuid::from_u128(scan + 1_000)),
-        node_id: Some(node.id),
-        scanner_id: None,
-        earliest: venue.core.clock.now(),
-        latest: venue.core.clock.now(),
-        decided_by: "edge".to_owned(),
+    let admission = |scan| Admission {
         sync_position: Some(7),
-        sync_truth: None,
-        order_unknown: false,
+        ..admission(&venue, &node, scan)
     };
     let conflict = CheckInConflict {
         conflict_id: Uuid::from_u128(1),
@@ -121,16 +130,8 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
         venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
     }
     let admission = |(node, scan): (&Node, u128)| Admission {
-        scan_id: ScanId(Uuid::from_u128(scan)),
-        gate_id: GateId(Uuid::from_u128(scan + 1_000)),
-        node_id: Some(node.id),
-        scanner_id: None,
-        earliest: venue.core.clock.now(),
-        latest: venue.core.clock.now(),
-        decided_by: "edge".to_owned(),
-        sync_position: None,
-        sync_truth: None,
         order_unknown: true,
+        ..admission(&venue, node, scan)
     };
     let conflict = CheckInConflict {
         conflict_id: venue.new_id(),
@@ -169,17 +170,9 @@ async fn an_outage_ends_when_its_node_says_that_it_is_online() {
     journal.scan(401, Verdict::Admit, Mode::Degraded);
     node.say(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
-    let admission = |scan: u128, gate_id| Admission {
-        scan_id: ScanId(Uuid::from_u128(scan)),
+    let admission = |scan, gate_id| Admission {
         gate_id,
-        node_id: Some(node.id),
-        scanner_id: None,
-        earliest: venue.core.clock.now(),
-        latest: venue.core.clock.now(),
-        decided_by: "edge".to_owned(),
-        sync_position: None,
-        sync_truth: None,
-        order_unknown: false,
+        ..admission(&venue, &node, scan)
     };
     let conflict = CheckInConflict {
         conflict_id: venue.new_id(),
