@@ -1,5 +1,6 @@
 //! How a node gets in, and who doesn't.
 
+use crate::feed::ask;
 use crate::world::{Node, Venue};
 use chrono::TimeDelta;
 use eventify_protocol::enrolment::EnrolmentCode;
@@ -122,20 +123,7 @@ async fn the_answer_holds_all_that_a_node_needs_and_the_broker_takes_its_certifi
             .any(|entry| entry.key_use == KeyUse::Sync)
     );
 
-    node.say(Up::Ask(Ask {
-        nonce: Nonce([7; 16]),
-    }))
-    .await;
-    let point = node
-        .hear("a sync point", |message| {
-            if let Down::Point(bytes) = message {
-                Some(bytes)
-            } else {
-                None
-            }
-        })
-        .await;
-    let point = eventify_protocol::sync::SyncPoint::verify(&point, &keys).unwrap();
+    let point = ask(&mut node, &keys, 7).await;
     assert_eq!(
         (point.nonce, point.node, point.venue),
         (Nonce([7; 16]), node.id, venue.id)

@@ -19,6 +19,9 @@ use eventify_protocol::token::TokenHash;
 use eventify_sync::digest;
 use sha2::{Digest as _, Sha256};
 
+/// A node's question that has no answer is followed by the next one.
+const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// A replica as a node builds it.
 #[derive(Debug, Default)]
 pub(crate) struct Replica {
@@ -65,23 +68,25 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
     .await
 }
 
+/// What is true now, by the core's signed answer.
+///
+/// Asks again as a node does: a core that took too long to read what is true answers nobody.
 pub(crate) async fn ask(node: &mut Node, keys: &KeySet, nonce: u8) -> SyncPoint {
-    node.say(Up::Ask(Ask {
-        nonce: Nonce([nonce; 16]),
-    }))
-    .await;
-    let bytes = node
-        .hear("a sync point", |message| {
-            if let Down::Point(bytes) = message {
-                Some(bytes)
-            } else {
-                None
-            }
-        })
-        .await;
-    let point = SyncPoint::verify(&bytes, keys).unwrap();
-    assert_eq!(point.nonce, Nonce([nonce; 16]));
-    point
+    let nonce = Nonce([nonce; 16]);
+    loop {
+        node.say(Up::Ask(Ask { nonce })).await;
+        let answer = node.hear("a sync point", |message| {
+            let Down::Point(bytes) = message else {
+                return None;
+            };
+            let point = SyncPoint::verify(&bytes, keys).unwrap();
+            // The other one answers an earlier question that was asked twice.
+            (point.nonce == nonce).then_some(point)
+        });
+        if let Ok(point) = tokio::time::timeout(ASK_AGAIN, answer).await {
+            return point;
+        }
+    }
 }
 
 /// Pulls a snapshot whole.
