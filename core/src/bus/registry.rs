@@ -160,7 +160,7 @@ impl Consumers {
     /// function and commits; a second delivery never reaches the function. So the function makes no
     /// call that takes long: it writes down what is to be done and wakes a job.
     #[must_use]
-    pub fn on<E, F>(mut self, consumer: F) -> Self
+    pub fn on<E, F>(self, consumer: F) -> Self
     where
         E: DomainEvent,
         F: for<'a> ConsumerFn<'a, E> + Copy + 'static,
@@ -169,18 +169,13 @@ impl Consumers {
             let event = envelope.open::<E>()?;
             Ok(consumer.call(app, tx, event).boxed())
         }));
-        self.handlers.push(Handler {
-            kind: E::TYPE,
-            name: short_name::<F>(),
-            handle,
-        });
-        self
+        self.hear(E::TYPE, short_name::<F>(), handle)
     }
 
     /// Hears `E`, those messages together that come while a transaction runs. If it fails, each of
     /// them is tried alone. The function publishes nothing: the transaction has many causes.
     #[must_use]
-    pub fn together<E, F>(mut self, consumer: F) -> Self
+    pub fn together<E, F>(self, consumer: F) -> Self
     where
         E: DomainEvent,
         F: for<'a> GroupConsumerFn<'a, E> + Copy + 'static,
@@ -190,11 +185,11 @@ impl Consumers {
             let events = events.collect::<Result<_, _>>()?;
             Ok(consumer.call(app, tx, events).boxed())
         }));
-        self.handlers.push(Handler {
-            kind: E::TYPE,
-            name: short_name::<F>(),
-            handle,
-        });
+        self.hear(E::TYPE, short_name::<F>(), handle)
+    }
+
+    fn hear(mut self, kind: &'static str, name: &'static str, handle: Handle) -> Self {
+        self.handlers.push(Handler { kind, name, handle });
         self
     }
 

@@ -80,8 +80,7 @@ pub(in crate::ticketing) async fn save_check_ins(
     tickets: &[Ticket],
     mut id: impl FnMut() -> CheckInId,
 ) -> DbResult<()> {
-    let (used, free): (Vec<&Ticket>, Vec<&Ticket>) =
-        tickets.iter().partition(|ticket| ticket.check_in.is_some());
+    let free: Vec<_> = tickets.iter().filter(|it| it.check_in.is_none()).collect();
     if !free.is_empty() {
         sqlx::query(
             "delete from checkins
@@ -93,9 +92,10 @@ pub(in crate::ticketing) async fn save_check_ins(
         .execute(&mut *conn)
         .await?;
     }
-    let used: Vec<(CheckInId, &Ticket, &CheckIn)> = used
-        .into_iter()
-        .filter_map(|ticket| Some((id(), ticket, ticket.check_in.as_ref()?)))
+    let used: Vec<(CheckInId, &Ticket, &CheckIn)> = tickets
+        .iter()
+        .filter_map(|ticket| Some((ticket, ticket.check_in.as_ref()?)))
+        .map(|(ticket, check_in)| (id(), ticket, check_in))
         .collect();
     if used.is_empty() {
         return Ok(());
