@@ -6,13 +6,16 @@ use std::{ffi::OsString, io::Write as _, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use eventify_core::app;
-use eventify_core::bus::{Bus, dead_letters};
-use eventify_core::clock::Clock;
-use eventify_core::config::{Config, ConfigError};
-use eventify_core::interference::Interference;
-use eventify_core::keys::Lifetime;
-use eventify_core::{context, telemetry};
+use eventify_contracts::flows;
+use eventify_core::assembly;
+use eventify_core::config::{self, Config};
+use eventify_kernel::bus::{Bus, dead_letters};
+use eventify_kernel::clock::Clock;
+use eventify_kernel::config::ConfigError;
+use eventify_kernel::context::Context;
+use eventify_kernel::fault_injection::FaultInjection;
+use eventify_kernel::keys::{self, Lifetime};
+use eventify_kernel::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The central system of Eventify.
@@ -124,13 +127,14 @@ fn start() -> anyhow::Result<()> {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if matches!(arguments.command, Some(Command::DefaultConfig)) {
-        return print(eventify_core::config::DEFAULT);
+        return print(config::DEFAULT);
     }
     if matches!(arguments.command, Some(Command::Routes)) {
-        return print(&app::routes());
+        let defaults = Config::load(None, [])?;
+        return print(&assembly::routes(&contexts(&defaults)?));
     }
     if let Some(Command::Keys { act }) = arguments.command {
-        return keys(act, &Clock::system());
+        return signing_keys(act, &Clock::system());
     }
     let config = load(arguments.config)?;
     match arguments.command {
@@ -140,7 +144,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-fn keys(act: KeysAct, clock: &Clock) -> anyhow::Result<()> {
+fn signing_keys(act: KeysAct, clock: &Clock) -> anyhow::Result<()> {
     let lifetime = |days: u32| Lifetime {
         from: clock.now().timestamp(),
         seconds: i64::from(days) * 86_400,
@@ -148,18 +152,18 @@ fn keys(act: KeysAct, clock: &Clock) -> anyhow::Result<()> {
     let mut seed = || clock.random_bytes();
     match act {
         KeysAct::Init { directory, days } => {
-            let root = eventify_core::keys::init(&directory, lifetime(days), &mut seed)?;
+            let root = keys::init(&directory, lifetime(days), &mut seed)?;
             print(&format!(
                 "root key {root}, fingerprint {}",
                 root.fingerprint()
             ))
         }
         KeysAct::Rotate { directory, days } => {
-            let set = eventify_core::keys::rotate(&directory, lifetime(days), &mut seed)?;
+            let set = keys::rotate(&directory, lifetime(days), &mut seed)?;
             print(&format!("key set version {}", set.version()))
         }
         KeysAct::Withdraw { directory, kid } => {
-            let set = eventify_core::keys::withdraw(&directory, &kid)?;
+            let set = keys::withdraw(&directory, &kid)?;
             print(&format!(
                 "key set version {}: {kid} withdrawn",
                 set.version()
@@ -188,12 +192,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let starting = app::start(
-        config,
-        Clock::system(),
-        Interference::default(),
-        context::all(),
-    );
+    let contexts = contexts(&config)?;
+    let faults = FaultInjection::default();
+    let starting = assembly::start(config, Clock::system(), faults, contexts);
     // It may have to wait for its servers.
     let running = tokio::select! {
         running = starting => running?,
@@ -210,7 +211,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 async fn dead_letter_queues(config: Config, act: Dlq) -> anyhow::Result<()> {
-    let contexts = context::all();
+    let contexts = contexts(&config)?;
     let listening: Vec<_> = contexts
         .iter()
         .filter(|context| !context.consumers.is_empty())
@@ -224,7 +225,7 @@ async fn dead_letter_queues(config: Config, act: Dlq) -> anyhow::Result<()> {
         );
         Ok(())
     };
-    let bus = Bus::new(config.bus, listening.clone());
+    let bus = Bus::new(config.kernel.bus, listening.clone(), flows::routing());
     match act {
         Dlq::List => {
             for name in &listening {
@@ -246,6 +247,10 @@ async fn dead_letter_queues(config: Config, act: Dlq) -> anyhow::Result<()> {
     }
     bus.close().await;
     Ok(())
+}
+
+fn contexts(config: &Config) -> anyhow::Result<Vec<Context>> {
+    assembly::contexts(config, &Clock::system())
 }
 
 fn print(line: &str) -> anyhow::Result<()> {

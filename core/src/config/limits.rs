@@ -5,10 +5,9 @@
 
 use std::ops::RangeInclusive;
 
+use eventify_kernel::config::ConfigError;
+use eventify_kernel::config::check::require;
 use toml::{Table, Value};
-
-use super::ConfigError;
-use super::check::require;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;

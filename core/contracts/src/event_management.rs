@@ -1,0 +1,170 @@
+//! What event management publishes. Each payload says all that its consumers need.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::money::Money;
+use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// What an event is, after the change that is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventFacts {
+    /// Title.
+    pub title: String,
+    /// Description; empty if there is none.
+    pub description: String,
+    /// City, for search.
+    pub city: Option<String>,
+    /// Tags, for search.
+    pub tags: Vec<String>,
+    /// Organiser.
+    pub owner_id: Uuid,
+    /// Organisation.
+    pub org_id: Option<String>,
+    /// Since when it was published, if ever.
+    pub published_at: Option<DateTime<Utc>>,
+}
+
+/// `event.created`: a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventCreated {
+    /// Which.
+    pub event_id: EventId,
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: EventFacts,
+}
+
+/// `event.updated`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventUpdated {
+    /// Which.
+    pub event_id: EventId,
+    /// What it is now.
+    #[serde(flatten)]
+    pub facts: EventFacts,
+    /// Whether customers see it.
+    pub published: bool,
+}
+
+/// `event.published`: from now on its performances are on sale within their sales windows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPublished {
+    /// Which.
+    pub event_id: EventId,
+    /// What it is; `publishedAt` is set.
+    #[serde(flatten)]
+    pub facts: EventFacts,
+}
+
+/// `event.archived`: over, no longer shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventArchived {
+    /// Which.
+    pub event_id: EventId,
+    /// What it was.
+    #[serde(flatten)]
+    pub facts: EventFacts,
+}
+
+/// `event.cancelled`, beside a `performance.cancelled` for each of its performances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EventCancelled {
+    /// Which.
+    pub event_id: EventId,
+    /// What it was to be.
+    #[serde(flatten)]
+    pub facts: EventFacts,
+    /// The organiser's words.
+    pub reason: String,
+}
+
+/// A price category of a performance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PricedCategory {
+    /// `Standard`
+    pub name: String,
+    /// What seats, items and tickets carry.
+    pub code: CategoryCode,
+    /// Of one place.
+    pub price: Money,
+}
+
+/// `performance.scheduled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceScheduled {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// Of which event.
+    pub event_id: EventId,
+    /// The event's title.
+    pub event_title: String,
+    /// Organiser.
+    pub owner_id: Uuid,
+    /// Organisation.
+    pub org_id: Option<String>,
+    /// When it begins.
+    pub start_time: DateTime<Utc>,
+    /// From when guests are let in.
+    pub doors_at: DateTime<Utc>,
+    /// When it ends, if known.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Where.
+    pub venue_id: VenueId,
+    /// The venue's name.
+    pub venue_name: String,
+    /// Seats and zones.
+    pub seating_plan_id: SeatingPlanId,
+    /// Prices.
+    pub pricing_scheme_id: PricingSchemeId,
+    /// ISO 4217; of all its prices.
+    pub currency: String,
+    /// Prices, in the organiser's order.
+    pub categories: Vec<PricedCategory>,
+    /// Not sold before; absent: as soon as the event is published.
+    pub sales_opens_at: Option<DateTime<Utc>>,
+    /// Not sold from then on; absent: until it begins.
+    pub sales_closes_at: Option<DateTime<Utc>>,
+}
+
+/// `performance.cancelled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceCancelled {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// Of which event.
+    pub event_id: EventId,
+    /// The event's title.
+    pub event_title: String,
+    /// Organiser.
+    pub owner_id: Uuid,
+    /// Organisation.
+    pub org_id: Option<String>,
+    /// When it was to begin.
+    pub start_time: DateTime<Utc>,
+    /// Where.
+    pub venue_id: VenueId,
+    /// The organiser's words.
+    pub reason: String,
+}
+
+eventify_kernel::domain_events! { "event_management":
+    EventCreated: "event.created" as "event.event.created" of event_id;
+    EventUpdated: "event.updated" as "event.event.updated" of event_id;
+    EventPublished: "event.published" as "event.event.published" of event_id;
+    EventArchived: "event.archived" as "event.event.archived" of event_id;
+    EventCancelled: "event.cancelled" as "event.event.cancelled" of event_id;
+    PerformanceScheduled: "performance.scheduled" as "event.performance.scheduled" of performance_id, tracked;
+    PerformanceCancelled: "performance.cancelled" as "event.performance.cancelled" of performance_id, tracked;
+}

@@ -1,0 +1,406 @@
+//! What ticketing publishes. Whatever changes a ticket carries its [`TicketFacts`], from which the
+//! venues' feed is written.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{
+    BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, ScanId, ScannerId,
+    SeatId, TicketId, VenueId,
+};
+use eventify_protocol::sync::{self, FeedEntry, Subject, TicketEntry, UsedBy, Value};
+use eventify_protocol::time::CoreTime;
+use eventify_protocol::token::{CategoryCode, TokenHash};
+use eventify_sync::digest;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A ticket as gates need it, after the change that is told. No personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketFacts {
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// Raised by every change; an older one never overwrites a newer.
+    pub version: i32,
+    /// Where it admits.
+    pub venue_id: VenueId,
+    /// To what it admits.
+    pub performance_id: PerformanceId,
+    /// The seat, if it is a numbered one.
+    pub seat_id: Option<SeatId>,
+    /// Its label, `A-12`.
+    pub seat_label: Option<String>,
+    /// The zone, if it is a place in one.
+    pub bucket_id: Option<BucketId>,
+    /// Category or zone code, as in the token.
+    pub category: CategoryCode,
+    /// SHA-256 of the one token that admits, hexadecimal.
+    #[schemars(with = "String")]
+    pub token_hash: Hash32,
+    /// Admitted from, Unix seconds.
+    pub not_before: i64,
+    /// Admitted until, Unix seconds.
+    pub expiry: i64,
+    /// Whether it can still be used.
+    pub state: TicketState,
+}
+
+/// Whether a ticket can still be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum TicketState {
+    /// Not used yet, or its holder has left again.
+    Valid,
+    /// Refunded, cancelled or replaced.
+    Revoked,
+    /// Used, by the check-in of this scan.
+    Used {
+        /// The scan.
+        scan_id: ScanId,
+        /// Its gate.
+        gate_id: GateId,
+        /// Its time.
+        at: DateTime<Utc>,
+        /// Whether a journal has confirmed what was shown.
+        confirmed: bool,
+    },
+}
+
+/// `ticket.issued`: all tickets of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketIssued {
+    /// The order.
+    pub order_id: OrderId,
+    /// Whose tickets they are.
+    pub customer_id: Uuid,
+    /// The tickets.
+    pub tickets: Vec<TicketFacts>,
+}
+
+/// `ticket.issue.failed`: for good; the order is to be refunded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketIssueFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// Stable code.
+    pub reason: String,
+}
+
+/// `ticket.checked_in`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketCheckedIn {
+    /// The check-in.
+    pub check_in_id: CheckInId,
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// When.
+    pub checked_in_at: DateTime<Utc>,
+    /// The scanner, or the device that used the REST API.
+    pub device_id: String,
+    /// The ticket from now on.
+    pub ticket: TicketFacts,
+}
+
+/// `ticket.check_in.changed`: confirmed, freed again, moved to another scan, or replaced by one
+/// that was earlier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketCheckInChanged {
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// The ticket from now on.
+    pub ticket: TicketFacts,
+}
+
+/// `ticket.revoked`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketRevoked {
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// `refund`, `fraud`, `event_cancelled`, …
+    pub reason: String,
+    /// The ticket from now on.
+    pub ticket: TicketFacts,
+}
+
+/// `ticketing.keys.changed`: a new signed key set is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeysChanged {
+    /// One for the whole system.
+    pub key_set_id: Uuid,
+    /// Version of the set.
+    pub version: u64,
+    /// The set, signed by the root key: base64url without padding.
+    pub signed: String,
+}
+
+/// `ticketing.journal.applied`: what became of a batch of journal rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JournalApplied {
+    /// Whose journal.
+    pub node_id: NodeId,
+    /// Which file.
+    pub incarnation: IncarnationId,
+    /// First row of the batch.
+    pub from: u64,
+    /// Last row of the batch.
+    pub through: u64,
+    /// One outcome for each row that is a decision.
+    pub outcomes: Vec<RowOutcome>,
+    /// Every ticket that was changed or let somebody in, as it is from now on.
+    pub tickets: Vec<TicketFacts>,
+}
+
+/// What became of one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RowOutcome {
+    /// The row.
+    pub seq: u64,
+    /// The report's class, `eventify_sync::core::reconcile`.
+    pub class: String,
+    /// The conflict that it caused, if it did.
+    pub conflict_id: Option<Uuid>,
+}
+
+/// `checkin.conflict`: one ticket, one passage, two admissions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckInConflict {
+    /// This conflict.
+    pub conflict_id: Uuid,
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// Whether it can't be said which of both was first. Then it stands on both.
+    pub order_unknown: bool,
+    /// The admission that stands as the check-in.
+    pub first: Admission,
+    /// The other.
+    pub second: Admission,
+    /// It is none any more: one of both was never shown, or the other one stands as the check-in.
+    #[serde(default)]
+    pub dissolved: bool,
+}
+
+/// One admission, wherever it was decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Admission {
+    /// The scan.
+    pub scan_id: ScanId,
+    /// The gate.
+    pub gate_id: GateId,
+    /// The node; none for the REST API.
+    pub node_id: Option<NodeId>,
+    /// The scanner.
+    pub scanner_id: Option<ScannerId>,
+    /// Not before, in core time.
+    pub earliest: DateTime<Utc>,
+    /// Not after.
+    pub latest: DateTime<Utc>,
+    /// `core` or `edge`.
+    pub decided_by: String,
+    /// Feed position of the sync point that the node decided by.
+    pub sync_position: Option<u64>,
+    /// Time of truth of that sync point.
+    pub sync_truth: Option<DateTime<Utc>>,
+    /// It can't be said whether this was the first of its passage. Never on one admission alone.
+    #[serde(default)]
+    pub order_unknown: bool,
+}
+
+/// `ticketing.scan.suspected`: a scan that is not what it says, or at a gate that is not the node's.
+/// Nobody was let in by it; fleet raises the alarm (ADMISSION 6.3).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanSuspected {
+    /// This suspicion.
+    pub suspicion_id: Uuid,
+    /// The node that the broker let send it, as far as the routing key names one.
+    pub node_id: Option<NodeId>,
+    /// The gate that it named, where that is what was wrong.
+    pub gate_id: Option<GateId>,
+    /// Stable code, the alarm's.
+    pub code: String,
+}
+
+/// `ticketing.tickets.stated`: what ticketing holds of the venue's tickets in a range of ids, for
+/// fleet to compare the venue's feed with (ADMISSION 5.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsStated {
+    /// Whose tickets.
+    pub venue_id: VenueId,
+    /// The range.
+    pub range: TicketRange,
+    /// How many there are.
+    pub count: u64,
+    /// Sum modulo 2²⁵⁶ of their hashes, hexadecimal.
+    #[schemars(with = "String")]
+    pub digest: Hash32,
+    /// Each of them, if fleet has asked: what it holds has another sum.
+    pub tickets: Option<Vec<StatedTicket>>,
+    /// All that the statement knows was committed before, by ticketing's database.
+    pub as_of: DateTime<Utc>,
+}
+
+/// `ticketing.tickets.restated`: tickets of which the venue's feed said something else. Each has
+/// got a version above the one that the feed holds, so that it takes its place everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsRestated {
+    /// Whose feed.
+    pub venue_id: VenueId,
+    /// As they are.
+    pub tickets: Vec<TicketFacts>,
+    /// There are no such tickets; the versions that the feed holds.
+    pub unknown: Vec<UnknownTicket>,
+}
+
+/// Tickets of a venue that admit after a moment, within bounds of their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketRange {
+    /// Behind this one; none: from the first on.
+    pub after: Option<TicketId>,
+    /// This one included; none: to the last.
+    pub through: Option<TicketId>,
+    /// Those that expire later than this, Unix seconds.
+    pub expiring_after: i64,
+}
+
+/// One ticket of a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatedTicket {
+    /// Which.
+    pub ticket_id: TicketId,
+    /// Its version.
+    pub version: i32,
+    /// SHA-256 of its feed entry, hexadecimal.
+    #[schemars(with = "String")]
+    pub hash: Hash32,
+}
+
+/// A ticket that there is only in a feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnknownTicket {
+    /// Its id.
+    pub ticket_id: TicketId,
+    /// The version that the feed holds.
+    pub version: u64,
+}
+
+impl TicketFacts {
+    /// As an entry of the venue's feed.
+    #[must_use]
+    pub fn entry(&self) -> FeedEntry {
+        let state = match &self.state {
+            TicketState::Valid => sync::TicketState::Valid,
+            TicketState::Revoked => sync::TicketState::Revoked,
+            TicketState::Used {
+                scan_id,
+                gate_id,
+                at,
+                confirmed,
+            } => sync::TicketState::Used(UsedBy {
+                scan: *scan_id,
+                gate: *gate_id,
+                at: CoreTime::from(*at),
+                confirmed: *confirmed,
+            }),
+        };
+        let value = TicketEntry {
+            token: TokenHash(self.token_hash),
+            performance: self.performance_id,
+            category: self.category,
+            not_before: self.not_before,
+            expiry: self.expiry,
+            state,
+        };
+        FeedEntry {
+            subject: Subject::Ticket(self.ticket_id),
+            version: u64::try_from(self.version).unwrap_or_default(),
+            value: Some(Value::Ticket(value)),
+        }
+    }
+}
+
+/// What a range of tickets adds up to, from the bytes of their feed entries. Both sides count so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketSum {
+    /// How many.
+    pub count: u64,
+    /// Sum modulo 2²⁵⁶ of the hashes.
+    pub digest: Hash32,
+}
+
+impl TicketSum {
+    /// Of no tickets.
+    pub const NONE: Self = Self {
+        count: 0,
+        digest: Hash32::ZERO,
+    };
+
+    /// With one more, whose feed entry has this hash.
+    #[must_use]
+    pub fn with(self, hash: Hash32) -> Self {
+        Self {
+            count: self.count + 1,
+            digest: digest::add(sync::Digest(self.digest), hash).0,
+        }
+    }
+}
+
+eventify_kernel::domain_events! { "ticketing":
+    TicketIssued: "ticket.issued" as "ticket.issued" of order_id, tracked;
+    TicketIssueFailed: "ticket.issue.failed" as "ticket.issue.failed" of order_id;
+    TicketCheckedIn: "ticket.checked_in" as "ticket.checked_in" of ticket_id, tracked;
+    TicketCheckInChanged: "ticket.check_in.changed" as "ticket.check_in.changed" of ticket_id, tracked;
+    TicketRevoked: "ticket.revoked" as "ticket.revoked" of ticket_id, tracked;
+    KeysChanged: "ticketing.keys.changed" as "ticketing.keys.changed" of key_set_id, tracked;
+    JournalApplied: "ticketing.journal.applied" as "ticketing.journal.applied" of node_id, tracked;
+    CheckInConflict: "checkin.conflict" as "ticketing.checkin.conflict" of ticket_id;
+    ScanSuspected: "ticketing.scan.suspected" as "ticketing.scan.suspected" of suspicion_id;
+    TicketsStated: "ticketing.tickets.stated" as "ticketing.tickets.stated" of venue_id;
+    TicketsRestated: "ticketing.tickets.restated" as "ticketing.tickets.restated" of venue_id, tracked;
+}
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// With a category of up to 11 characters; the longest, 16, costs five more.
+    #[test]
+    fn a_ticket_costs_at_most_100_bytes_of_a_snapshot() {
+        let facts = TicketFacts {
+            ticket_id: TicketId(Uuid::from_u128(u128::MAX)),
+            version: 100,
+            venue_id: VenueId(Uuid::from_u128(u128::MAX)),
+            performance_id: PerformanceId(Uuid::from_u128(u128::MAX)),
+            seat_id: None,
+            seat_label: Some("Balcony left, row 12, seat 104".to_owned()),
+            bucket_id: None,
+            category: "STALLS-LEFT".parse().unwrap(),
+            token_hash: Hash32([0xff; 32]),
+            not_before: i64::from(u32::MAX),
+            expiry: i64::from(u32::MAX),
+            state: TicketState::Valid,
+        };
+        let bytes = facts.entry().to_bytes();
+        assert!(bytes.len() <= 100, "{} bytes", bytes.len());
+        let read: FeedEntry = minicbor::decode(&bytes).unwrap();
+        assert_eq!(read.version, 100);
+    }
+}

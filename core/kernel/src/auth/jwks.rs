@@ -1,0 +1,169 @@
+//! An issuer's keys: cached, fetched again on an unknown key id (one fetch at a time, at most every
+//! so often), stale ones serving while the issuer is down.
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::jwk::{Jwk, JwkSet};
+use serde::Deserialize;
+use tokio::sync::{Mutex, RwLock};
+
+use crate::config;
+use crate::connectivity::Connectivity;
+
+#[derive(Debug)]
+pub(super) struct KeyCache {
+    issuer: config::Issuer,
+    http: reqwest::Client,
+    limits: Limits,
+    keys: RwLock<Keys>,
+    connectivity: Connectivity,
+    /// Held while fetching, so that a burst of tokens makes one fetch.
+    fetching: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Limits {
+    max_age: chrono::Duration,
+    pause: chrono::Duration,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    set: Option<JwkSet>,
+    fetched_at: Option<DateTime<Utc>>,
+    tried_at: Option<DateTime<Utc>>,
+}
+
+/// The issuer's keys could not be had, and there are no old ones.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("keys of {issuer}: {reason}")]
+pub(super) struct NoKeys {
+    issuer: String,
+    reason: String,
+}
+
+impl KeyCache {
+    pub(super) fn new(issuer: config::Issuer, http: reqwest::Client, auth: &config::Auth) -> Self {
+        let limits = Limits {
+            max_age: auth.jwks_cache(),
+            pause: auth.jwks_refresh(),
+        };
+        let place = issuer.jwks_url.as_ref().unwrap_or(&issuer.issuer);
+        Self {
+            connectivity: Connectivity::of("identity provider", place.clone(), "auth.issuers"),
+            issuer,
+            http,
+            limits,
+            keys: RwLock::default(),
+            fetching: Mutex::default(),
+        }
+    }
+
+    /// The key with this id; `None` when the issuer doesn't have it.
+    pub(super) async fn find(
+        &self,
+        kid: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Jwk>, NoKeys> {
+        let (found, due) = self.look(kid, now).await;
+        if found.is_some() && !due {
+            return Ok(found);
+        }
+        let refreshed = self.refresh(kid, now).await;
+        let (found, _) = self.look(kid, now).await;
+        match refreshed {
+            Ok(()) => Ok(found),
+            Err(_) if found.is_some() => Ok(found),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the cache holds, and whether it has grown old.
+    async fn look(&self, kid: Option<&str>, now: DateTime<Utc>) -> (Option<Jwk>, bool) {
+        let keys = self.keys.read().await;
+        let due = keys
+            .fetched_at
+            .is_none_or(|at| now - at >= self.limits.max_age);
+        let found = keys.set.as_ref().and_then(|set| match kid {
+            Some(kid) => set.find(kid).cloned(),
+            // A token without a key id is fine as long as there is no choice.
+            None => (set.keys.len() == 1).then(|| set.keys[0].clone()),
+        });
+        (found, due)
+    }
+
+    async fn refresh(&self, kid: Option<&str>, now: DateTime<Utc>) -> Result<(), NoKeys> {
+        let _one_at_a_time = self.fetching.lock().await;
+        let (found, due) = self.look(kid, now).await;
+        if found.is_some() && !due {
+            return Ok(());
+        }
+        {
+            let mut keys = self.keys.write().await;
+            let too_soon = keys.tried_at.is_some_and(|at| now - at < self.limits.pause);
+            if too_soon {
+                return match keys.set {
+                    Some(_) => Ok(()),
+                    None => Err(self.no_keys("the last attempt failed a moment ago")),
+                };
+            }
+            keys.tried_at = Some(now);
+        }
+        let set = match self.fetch().await {
+            Ok(set) => set,
+            Err(error) => {
+                let why = with_causes(&error);
+                self.connectivity.lost(&why);
+                return Err(self.no_keys(&why));
+            }
+        };
+        self.connectivity.found();
+        let mut keys = self.keys.write().await;
+        keys.set = Some(set);
+        keys.fetched_at = Some(now);
+        Ok(())
+    }
+
+    async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {
+        #[derive(Deserialize)]
+        struct Discovery {
+            jwks_uri: String,
+        }
+        let url = match &self.issuer.jwks_url {
+            Some(url) => url.clone(),
+            None => {
+                let base = self.issuer.issuer.trim_end_matches('/');
+                let discovery = format!("{base}/.well-known/openid-configuration");
+                self.get::<Discovery>(&discovery).await?.jwks_uri
+            }
+        };
+        self.get(&url).await
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, url: &str) -> Result<T, reqwest::Error> {
+        self.http
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await
+    }
+
+    fn no_keys(&self, reason: &str) -> NoKeys {
+        NoKeys {
+            issuer: self.issuer.issuer.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+/// The library's first sentence names the address only; why stands in its causes.
+fn with_causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
+}

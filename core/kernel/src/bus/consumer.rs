@@ -1,0 +1,328 @@
+//! The consumer loop of a context's queue: decode, check, dispatch, commit, acknowledge; or retry
+//! later, or park (DECISIONS 16, 17).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::publisher::{Outgoing, Publisher};
+use super::registry::{Consumers, Handler};
+use super::{BusError, Purpose, headers, topology};
+use crate::app::App;
+use crate::connectivity::Pauses;
+use crate::event::Envelope;
+use crate::failure::Failure;
+use crate::group_commit;
+
+/// Failed attempts that go to the short and the long retry queue, in this order; then the DLQ.
+const SHORT_RETRIES: u32 = 2;
+const LONG_RETRIES: u32 = 2;
+
+/// Most messages that share a transaction, and of how many bytes: what is large already has nothing
+/// to gain.
+const MAX_GROUP: usize = 64;
+const MAX_GROUP_BYTES: usize = 256 * 1024;
+/// Groups of one event type at once: while it runs, the next one gathers.
+const MAX_GROUPS: usize = 1;
+
+/// Consumes until `stop`, then finishes what is in hand.
+pub async fn run(app: App, context: &'static str, consumers: Consumers, stop: CancellationToken) {
+    let consumers = Arc::new(consumers);
+    let mut pauses = Pauses::default();
+    while !stop.is_cancelled() {
+        if let Err(error) = session(&app, context, &consumers, &stop).await {
+            let (pause, to_tell) = error.pause(&mut pauses);
+            if to_tell {
+                tracing::warn!(context, %error, "consumer interrupted");
+            }
+            stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+    }
+}
+
+/// One channel's life.
+async fn session(
+    app: &App,
+    context: &'static str,
+    consumers: &Arc<Consumers>,
+    stop: &CancellationToken,
+) -> Result<(), BusError> {
+    let config = app.bus.config();
+    let channel = app.bus.channel(Purpose::Consume).await?;
+    channel
+        .basic_qos(config.prefetch, BasicQosOptions::default())
+        .await?;
+    let publisher = Arc::new(app.bus.publisher().await?);
+    let mut deliveries = channel
+        .basic_consume(
+            topology::queue(context).into(),
+            context.into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
+        .await?;
+    let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
+    let together = Arc::new(Together::of(consumers));
+    let mut working = JoinSet::new();
+    let ended = loop {
+        let delivery = tokio::select! {
+            () = stop.cancelled() => {
+                let options = BasicCancelOptions::default();
+                break channel.basic_cancel(context.into(), options).await;
+            }
+            Some(_) = working.join_next(), if !working.is_empty() => continue,
+            delivery = deliveries.next() => match delivery {
+                Some(Ok(delivery)) => delivery,
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            },
+        };
+        let hand = Hand {
+            app: app.clone(),
+            context,
+            consumers: Arc::clone(consumers),
+            publisher: Arc::clone(&publisher),
+        };
+        if let Some((kind, line)) = together.find(&delivery) {
+            if line.append(delivery) {
+                working.spawn(hand.work(Arc::clone(&together), kind));
+            }
+            continue;
+        }
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            break Ok(());
+        };
+        working.spawn(async move {
+            hand.take(delivery).await;
+            drop(permit);
+        });
+    };
+    while working.join_next().await.is_some() {}
+    ended?;
+    if stop.is_cancelled() {
+        return Ok(());
+    }
+    Err(BusError::NotTaken(
+        "the broker ended the consumer".to_owned(),
+    ))
+}
+
+/// Messages that wait for the transaction that they share, by event type.
+struct Together(BTreeMap<&'static str, group_commit::Queue<Delivery>>);
+
+impl Together {
+    fn of(consumers: &Consumers) -> Self {
+        let together = consumers.handlers.iter().filter(|it| it.is_grouped);
+        Self(
+            together
+                .map(|handler| (handler.kind, group_commit::Queue::new(MAX_GROUPS)))
+                .collect(),
+        )
+    }
+
+    /// The line of a message, by the type that its publisher names.
+    fn find(&self, delivery: &Delivery) -> Option<(&'static str, &group_commit::Queue<Delivery>)> {
+        let kind = delivery.properties.kind().as_ref()?;
+        let (kind, line) = self.0.get_key_value(kind.as_str())?;
+        Some((kind, line))
+    }
+}
+
+/// Takes what waits, as much as one transaction should hold.
+fn gather(waiting: &mut VecDeque<Delivery>) -> Vec<Delivery> {
+    let (mut group, mut bytes) = (Vec::new(), 0);
+    while group.len() < MAX_GROUP
+        && let Some(next) = waiting.front()
+        && (group.is_empty() || bytes + next.data.len() <= MAX_GROUP_BYTES)
+    {
+        bytes += next.data.len();
+        group.extend(waiting.pop_front());
+    }
+    group
+}
+
+/// All that is needed to take messages.
+struct Hand {
+    app: App,
+    context: &'static str,
+    consumers: Arc<Consumers>,
+    publisher: Arc<Publisher>,
+}
+
+impl Hand {
+    /// Works on a line until nobody waits.
+    async fn work(self, together: Arc<Together>, kind: &'static str) {
+        let Some(line) = together.0.get(kind) else {
+            return;
+        };
+        while let Some(group) = line.next(gather) {
+            let next = self.app.clock.instant() + group_commit::PACE;
+            self.take_together(group).await;
+            tokio::time::sleep_until(next.into()).await;
+        }
+    }
+
+    /// One transaction for all; if it fails, for whatever reason, one for each.
+    async fn take_together(&self, group: Vec<Delivery>) {
+        let bodies: Vec<&[u8]> = group.iter().map(|delivery| &delivery.data[..]).collect();
+        let done = group.len() > 1 && self.handle(&bodies).await.is_ok();
+        for delivery in group {
+            if done {
+                self.acknowledge(&delivery).await;
+            } else {
+                self.take(delivery).await;
+            }
+        }
+    }
+
+    /// One message, from delivery to acknowledgement.
+    async fn take(&self, delivery: Delivery) {
+        let taken = match self.handle(&[&delivery.data]).await {
+            Ok(()) => Ok(()),
+            Err(failure) => self.pass_on(&delivery, failure).await,
+        };
+        match taken {
+            Ok(()) => self.acknowledge(&delivery).await,
+            // Not acknowledged: the broker delivers it again.
+            Err(error) => {
+                tracing::warn!(context = self.context, %error, "message left to the broker");
+            }
+        }
+    }
+
+    async fn acknowledge(&self, delivery: &Delivery) {
+        if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+            tracing::warn!(context = self.context, %error, "message left to the broker");
+        }
+    }
+
+    /// To a retry queue, or to the dead letters.
+    async fn pass_on(&self, delivery: &Delivery, failure: Failure) -> Result<(), BusError> {
+        let context = self.context;
+        let attempt = headers::attempt(&delivery.properties) + 1;
+        let (target, reason) = match failure {
+            Failure::Retry(reason) => {
+                tracing::warn!(context, attempt, reason, "message failed");
+                (retry_target(context, attempt), reason)
+            }
+            Failure::Park(reason) => {
+                tracing::error!(
+                    context,
+                    attempt,
+                    reason,
+                    "message parked in the dead letter queue"
+                );
+                (topology::dead_letter_queue(context), reason)
+            }
+        };
+        // Confirmed before the original is acknowledged: twice is fine, lost is not.
+        self.publisher
+            .publish(Outgoing {
+                exchange: "",
+                routing_key: target,
+                body: delivery.data.clone(),
+                properties: headers::failed(&delivery.properties, attempt, &reason),
+                must_route: true,
+            })
+            .await
+    }
+
+    /// The effect of messages of one type.
+    async fn handle(&self, bodies: &[&[u8]]) -> Result<(), Failure> {
+        let envelopes = bodies.iter().map(|body| Envelope::parse(body));
+        let envelopes = envelopes.collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = envelopes.first() else {
+            return Ok(());
+        };
+        if envelopes.iter().any(|envelope| envelope.kind != first.kind) {
+            return Err(Failure::park("another type than its header says"));
+        }
+        let Some(handler) = self.consumers.find(&first.kind) else {
+            // A wider binding of the blueprint brought it; nobody here needs it.
+            return Ok(());
+        };
+        for envelope in &envelopes {
+            let schemas = self.app.db.schemas();
+            schemas.check(&envelope.kind, &envelope.data)?;
+        }
+        let span = tracing::info_span!(
+            "message",
+            correlationId = %first.correlationid,
+            context = self.context,
+            handler = handler.name,
+            messageId = %first.id,
+            messages = envelopes.len(),
+        );
+        let deliveries = (0..self.app.faults.deliveries())
+            .map(|_| self.effect(handler, &envelopes).instrument(span.clone()));
+        let done = futures_util::future::join_all(deliveries).await;
+        self.app.faults.progressed();
+        done.into_iter().collect()
+    }
+
+    /// Inbox and effect in one transaction.
+    async fn effect(&self, handler: &Handler, envelopes: &[Envelope]) -> Result<(), Failure> {
+        let (app, context) = (&self.app, self.context);
+        let Some(first) = envelopes.first() else {
+            return Ok(());
+        };
+        let mut tx = app.db.begin(context, &first.cause()).await?;
+        let new = tx.first_time(envelopes).await?;
+        if new.is_empty() {
+            return Ok(());
+        }
+        handler.call(app, &mut tx, &new).await?;
+        let breaks = |envelope: &&Envelope| {
+            let faults = &app.faults;
+            faults.breaks(context, handler.name, envelope.id)
+        };
+        if new.iter().any(breaks) {
+            return Err(Failure::retry("faults: died before the commit"));
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// Where a message goes after this many failed attempts.
+fn retry_target(context: &str, attempt: u32) -> String {
+    let [short, long] = topology::retry_queues(context);
+    if attempt <= SHORT_RETRIES {
+        short
+    } else if attempt <= SHORT_RETRIES + LONG_RETRIES {
+        long
+    } else {
+        topology::dead_letter_queue(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_short_retries_two_long_ones_then_the_dead_letter_queue() {
+        let targets: Vec<_> = (1..=6)
+            .map(|attempt| retry_target("order", attempt))
+            .collect();
+        assert_eq!(
+            targets,
+            [
+                "order.retry.30s.q",
+                "order.retry.30s.q",
+                "order.retry.2m.q",
+                "order.retry.2m.q",
+                "order.dlq",
+                "order.dlq"
+            ]
+        );
+    }
+}

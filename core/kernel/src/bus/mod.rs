@@ -1,0 +1,355 @@
+//! RabbitMQ: the only module that says `lapin`.
+//!
+//! Connections are disposable: whoever needs a channel gets one of a live connection. The first one,
+//! and each that comes in place of a broken one, declares the topology before anything else, so that
+//! no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::uri::AMQPUri;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind};
+use tokio::sync::Mutex;
+
+use crate::config;
+use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
+
+pub mod consumer;
+pub mod dead_letters;
+mod headers;
+mod publisher;
+mod registry;
+pub mod relay;
+mod topology;
+mod uplink;
+
+pub use registry::{ConsumerFn, Consumers, GroupConsumerFn, Handler, UplinkHandler, UplinkMessage};
+pub use topology::{
+    ALTERNATE_EXCHANGE, DOMAIN_EXCHANGE, MQTT_EXCHANGE, Routing, dead_letter_queue, queue,
+    retry_queues,
+};
+pub use uplink::{Uplink, consume as consume_uplink};
+
+/// The broker did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// Connection, channel or protocol.
+    #[error("broker: {0}")]
+    Amqp(#[from] lapin::Error),
+    /// Nobody answers at its address.
+    #[error("the broker at {place} can't be reached: {why}")]
+    OutOfReach {
+        /// Host, port and virtual host.
+        place: String,
+        /// What was met there.
+        why: String,
+    },
+    /// It answers, and takes no connection from us.
+    #[error("the broker at {place} refuses the connection: {why}; check bus.url")]
+    ConnectionRefused {
+        /// Host, port and virtual host.
+        place: String,
+        /// What it says.
+        why: lapin::Error,
+    },
+    /// It did not say in time whether it took a message, or gave up what it was doing.
+    #[error("broker did not take the message: {0}")]
+    NotTaken(String),
+    /// It doesn't take this message: a negative confirm, or no queue for it.
+    #[error("broker refuses the message: {0}")]
+    Refused(String),
+}
+
+/// The broker. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bus(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: config::Bus,
+    /// Contexts whose queues are declared.
+    contexts: Vec<&'static str>,
+    routing: Routing,
+    /// Whether the topology stands, as far as this process knows.
+    declared: Mutex<bool>,
+    connections: [Mutex<Option<Connection>>; Purpose::ALL.len()],
+    downlink: Mutex<Option<Channel>>,
+    connectivity: Connectivity,
+}
+
+/// A connection for each direction and each partner. A broker that runs out of memory stops reading
+/// from connections that publish: consumers must not wait behind those, nor gates behind events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Events to the broker.
+    Publish,
+    /// Events from the broker.
+    Consume,
+    /// Messages of edges.
+    Uplink,
+    /// Messages to edges.
+    Downlink,
+}
+
+impl Purpose {
+    const ALL: [Self; 4] = [Self::Publish, Self::Consume, Self::Uplink, Self::Downlink];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Consume => "consume",
+            Self::Uplink => "from edges",
+            Self::Downlink => "to edges",
+        }
+    }
+}
+
+impl BusError {
+    /// The pause of a loop that met this, and whether the loop has to tell it. That the broker can't
+    /// be had, or the connection is lost, is told once for all of them ([`Bus::channel`]).
+    pub(crate) fn pause(&self, pauses: &mut Pauses) -> (Duration, bool) {
+        let to_tell = match self {
+            Self::OutOfReach { .. } | Self::ConnectionRefused { .. } => {
+                return (pauses.next(), false);
+            }
+            Self::Amqp(error) => !is_line(error),
+            Self::NotTaken(_) | Self::Refused(_) => true,
+        };
+        pauses.reset();
+        (pauses.next(), to_tell)
+    }
+}
+
+impl Bus {
+    /// Connects at first use.
+    #[must_use]
+    pub fn new(config: config::Bus, contexts: Vec<&'static str>, routing: Routing) -> Self {
+        let connectivity = Connectivity::of("broker", place(&config.url), "bus.url");
+        Self(Arc::new(Inner {
+            config,
+            contexts,
+            routing,
+            declared: Mutex::default(),
+            connections: Default::default(),
+            downlink: Mutex::default(),
+            connectivity,
+        }))
+    }
+
+    /// Whether the broker was out of reach when it was last wanted.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.0.connectivity.is_lost()
+    }
+
+    /// Waits until the broker takes connections and the topology stands.
+    ///
+    /// # Errors
+    /// It takes none from us, or not this topology: that does not pass by itself.
+    pub async fn wait(&self) -> Result<(), BusError> {
+        let mut pauses = Pauses::default();
+        loop {
+            match self.open(Purpose::Consume).await {
+                Ok(_) => return Ok(()),
+                Err(BusError::OutOfReach { why, .. }) => self.0.connectivity.lost(why),
+                Err(error) => return Err(error),
+            };
+            tokio::time::sleep(pauses.next()).await;
+        }
+    }
+
+    /// Whether the broker can be reached now; connects if it isn't.
+    pub async fn is_connected(&self) -> bool {
+        // The line that a broker short of memory still serves: it is no use to stop serving then.
+        match self.channel(Purpose::Consume).await {
+            Ok(channel) => channel.close(200, "probe".into()).await.is_ok(),
+            Err(error) => {
+                tracing::debug!(%error, "not connected");
+                false
+            }
+        }
+    }
+
+    /// Sends bytes to an edge over `amq.topic`: `ev1.down.<node>.<kind>`. No confirm and nothing
+    /// kept: heads and acknowledgements of the sync protocol are the memory.
+    ///
+    /// # Errors
+    /// The connection is down; the edge will ask again.
+    pub async fn send_down(&self, routing_key: &str, body: &[u8]) -> Result<(), BusError> {
+        let mut downlink = self.0.downlink.lock().await;
+        let channel = match downlink
+            .take()
+            .filter(|channel| channel.status().connected())
+        {
+            Some(channel) => channel,
+            None => self.channel(Purpose::Downlink).await?,
+        };
+        let sent = channel
+            .basic_publish(
+                MQTT_EXCHANGE.into(),
+                routing_key.into(),
+                BasicPublishOptions::default(),
+                body,
+                BasicProperties::default(),
+            )
+            .await;
+        if sent.is_ok() {
+            *downlink = Some(channel);
+        }
+        sent?;
+        Ok(())
+    }
+
+    /// Closes the connections.
+    pub async fn close(&self) {
+        for connection in &self.0.connections {
+            if let Some(connection) = connection.lock().await.take() {
+                let _already_gone = connection.close(200, "stopping".into()).await;
+            }
+        }
+    }
+
+    /// Whether somebody has to take an event: then an unroutable message is a fault.
+    pub(crate) fn is_awaited(&self, kind: &str) -> bool {
+        self.0.routing.awaited.contains(kind)
+    }
+
+    pub(crate) fn config(&self) -> &config::Bus {
+        &self.0.config
+    }
+
+    /// A new channel of a live connection. Tells once that there is none, for all who want it.
+    pub(crate) async fn channel(&self, purpose: Purpose) -> Result<Channel, BusError> {
+        let opened = self.open(purpose).await;
+        match &opened {
+            Err(BusError::OutOfReach { why, .. }) => self.0.connectivity.lost(why),
+            Err(BusError::ConnectionRefused { why, .. }) => self.0.connectivity.lost(why),
+            _ => false,
+        };
+        opened
+    }
+
+    async fn open(&self, purpose: Purpose) -> Result<Channel, BusError> {
+        let mut connection = self.0.connections[purpose as usize].lock().await;
+        let broke = connection.is_some();
+        if let Some(live) = connection.as_ref().filter(|it| it.status().connected()) {
+            return Ok(live.create_channel().await?);
+        }
+        if broke && !self.is_lost() {
+            let (address, purpose_name) = (self.0.connectivity.place(), purpose.name());
+            tracing::warn!(
+                address,
+                purpose = purpose_name,
+                "the broker's connection is lost"
+            );
+        }
+        let fresh = self.connect(purpose).await?;
+        let channel = match self.prepare(&fresh, broke).await {
+            Err(BusError::Amqp(error)) if is_line(&error) => return Err(self.out_of_reach(&error)),
+            prepared => prepared?,
+        };
+        self.0.connectivity.found();
+        *connection = Some(fresh);
+        Ok(channel)
+    }
+
+    /// The first channel of a connection. `broke`: whether it comes in place of a broken one.
+    async fn prepare(&self, fresh: &Connection, broke: bool) -> Result<Channel, BusError> {
+        let channel = fresh.create_channel().await?;
+        // Under the lock: whoever comes second finds the queues that it needs.
+        let mut declared = self.0.declared.lock().await;
+        if broke || !*declared {
+            *declared = false;
+            let Inner {
+                config,
+                contexts,
+                routing,
+                ..
+            } = &*self.0;
+            topology::declare(&channel, config, contexts, routing).await?;
+            *declared = true;
+        }
+        Ok(channel)
+    }
+
+    async fn connect(&self, purpose: Purpose) -> Result<Connection, BusError> {
+        let name = format!("eventify-core {} {}", std::process::id(), purpose.name());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connecting = Connection::connect(&self.0.config.url, properties);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(fresh)) => Ok(fresh),
+            Ok(Err(error)) if is_line(&error) => Err(self.out_of_reach(error)),
+            Ok(Err(why)) => Err(BusError::ConnectionRefused {
+                place: self.0.connectivity.place().to_owned(),
+                why,
+            }),
+            Err(_) => Err(self.out_of_reach("no answer in time")),
+        }
+    }
+
+    fn out_of_reach(&self, why: impl Display) -> BusError {
+        BusError::OutOfReach {
+            place: self.0.connectivity.place().to_owned(),
+            why: why.to_string(),
+        }
+    }
+
+    /// A channel with publisher confirms.
+    pub(crate) async fn publisher(&self) -> Result<publisher::Publisher, BusError> {
+        let channel = self.channel(Purpose::Publish).await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
+        Ok(publisher::Publisher::new(
+            channel,
+            self.0.config.confirm_timeout(),
+        ))
+    }
+}
+
+/// Whether it is the line, or a broker that is just starting, and not what was asked.
+fn is_line(error: &lapin::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::IOError(_)
+            | ErrorKind::MissingHeartbeatError
+            | ErrorKind::InvalidConnectionState(_)
+            | ErrorKind::InvalidChannelState(..)
+    )
+}
+
+/// Host, port and virtual host of a URL, without the login.
+fn place(url: &str) -> String {
+    url.parse::<AMQPUri>().map_or_else(
+        |error| error,
+        |uri| {
+            let AMQPUri {
+                authority, vhost, ..
+            } = uri;
+            format!(
+                "{}:{}, virtual host {vhost}",
+                authority.host, authority.port
+            )
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_broker_is_told_without_the_login() {
+        for (url, told) in [
+            (
+                "amqp://user:secret@mq:5673/venues",
+                "mq:5673, virtual host venues",
+            ),
+            ("amqp://mq", "mq:5672, virtual host /"),
+        ] {
+            assert_eq!(place(url), told);
+        }
+    }
+}

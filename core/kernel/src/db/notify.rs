@@ -1,0 +1,66 @@
+//! Outbox notifications between processes: `NOTIFY` from those that commit, `LISTEN` by those that
+//! relay.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Db, DbResult};
+use crate::outbox_notifier::OutboxNotifier;
+
+const CHANNEL: &str = "eventify_outbox";
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Notifies relays elsewhere of commits here, once for many commits where they come fast.
+pub async fn send(
+    db: Db,
+    context: &'static str,
+    notifier: OutboxNotifier,
+    stop: CancellationToken,
+) {
+    while stop
+        .run_until_cancelled(notifier.remote(context))
+        .await
+        .is_some()
+    {
+        let sent = sqlx::query("select pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(context)
+            .execute(db.pool(context))
+            .await;
+        if let Err(error) = sent {
+            tracing::warn!(context, %error, "relays in other processes were not notified");
+        }
+    }
+}
+
+/// Receives notifications of commits elsewhere. The context's database may be shared: those of all
+/// contexts are passed on.
+pub async fn listen(
+    db: Db,
+    context: &'static str,
+    notifier: OutboxNotifier,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        if let Err(error) = session(&db, context, &notifier, &stop).await {
+            tracing::warn!(context, %error, "receiving outbox notifications was interrupted");
+            stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
+        }
+    }
+}
+
+async fn session(
+    db: &Db,
+    context: &'static str,
+    notifier: &OutboxNotifier,
+    stop: &CancellationToken,
+) -> DbResult<()> {
+    let mut listener = PgListener::connect_with(db.pool(context)).await?;
+    listener.listen(CHANNEL).await?;
+    while let Some(received) = stop.run_until_cancelled(listener.recv()).await {
+        notifier.committed_elsewhere(received?.payload());
+    }
+    Ok(())
+}

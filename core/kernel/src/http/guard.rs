@@ -1,0 +1,217 @@
+//! What happens before and around every handler: correlation id, rate limit, token, policy,
+//! idempotency key; and afterwards the error body.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use eventify_protocol::ids::CorrelationId;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::caller::{Caller, IdempotencyKey};
+use super::policy::KeyRule;
+use super::rate_limit::Payer;
+use super::routes::RouteInfo;
+use super::{ApiError, error, replay};
+use crate::app::App;
+use crate::auth::{AuthError, Principal};
+use crate::cause::Cause;
+
+const CORRELATION: &str = "x-correlation-id";
+const IDEMPOTENCY: &str = "idempotency-key";
+/// Longest `Idempotency-Key`.
+const MAX_KEY: usize = 255;
+
+/// A route with what its guard needs to know.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded {
+    pub(super) app: App,
+    pub(super) context: &'static str,
+    pub(super) info: Arc<RouteInfo>,
+}
+
+/// Outermost: gives the request its correlation id and span, and errors their body.
+pub(super) async fn correlate(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let given = header(request.headers(), CORRELATION).and_then(|text| text.parse().ok());
+    let correlation = given.unwrap_or_else(|| CorrelationId(app.clock.new_id()));
+    let cause = Cause::of(correlation).traced(
+        header(request.headers(), "traceparent"),
+        header(request.headers(), "tracestate"),
+    );
+    let span = tracing::info_span!(
+        "request",
+        correlationId = %correlation,
+        method = %request.method(),
+        path = request.uri().path(),
+    );
+    request.extensions_mut().insert(cause);
+    let began = app.clock.instant();
+    async move {
+        let mut response = error::finish(next.run(request).await, correlation);
+        if let Ok(value) = HeaderValue::from_str(&correlation.to_string()) {
+            response.headers_mut().insert(CORRELATION, value);
+        }
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            status = response.status().as_u16(),
+            milliseconds,
+            "answered"
+        );
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Around each route: rate limit, token, policy, idempotency.
+pub(super) async fn guard(
+    State(route): State<Guarded>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // The body can't be shared between threads, so only what is needed is taken along.
+    let headers = request.headers().clone();
+    let address = client_address(&route.app, &request);
+    let cause = request.extensions().get::<Cause>().cloned();
+    let cause = cause.unwrap_or_else(|| Cause::fresh(&route.app.clock));
+    let target = format!("{} {}", request.method(), request.uri().path());
+    let caller = match admit(&route, &headers, (address, target), cause).await {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal.into_response(),
+    };
+    request.extensions_mut().insert(caller.clone());
+    match (&caller.key, &caller.principal) {
+        (Some(key), Some(principal)) => {
+            let (user, key, cause) = (principal.user_id, key.clone(), caller.cause.clone());
+            replay::once(route, user, key, cause, request, next).await
+        }
+        (None, _) | (_, None) => next.run(request).await,
+    }
+}
+
+async fn admit(
+    route: &Guarded,
+    headers: &HeaderMap,
+    (address, target): (IpAddr, String),
+    cause: Cause,
+) -> Result<Caller, ApiError> {
+    let policy = &route.info.policy;
+    let app = &route.app;
+    let principal = match policy.wants_token() {
+        true => authenticate(app, headers).await,
+        false => Ok(None),
+    };
+    let payer = match &principal {
+        Ok(Some(who)) => Payer::User(who.user_id),
+        Err(fault) if fault.status().is_server_error() => return Err(fault.clone()),
+        // A bad token buys no more attempts than none.
+        Ok(None) | Err(_) => Payer::Address(address),
+    };
+    app.rate_limiter
+        .take(payer, policy.rate, app.clock.now())
+        .map_err(|seconds| {
+            ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "too many requests",
+            )
+            .retry_after(seconds)
+        })?;
+    let principal = principal?;
+    policy.admit(principal.as_ref())?;
+    let key = idempotency_key(headers, policy.key)?;
+    let key = key.map(|text| IdempotencyKey {
+        text,
+        user: principal.as_ref().map_or(Uuid::nil(), |who| who.user_id),
+        target,
+    });
+    Ok(Caller {
+        principal,
+        cause,
+        key,
+        address,
+    })
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal>, ApiError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        // A proxy in front of us may have believed the other one.
+        return Err(ApiError::invalid("Authorization", "must be sent once"));
+    }
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| ApiError::unauthenticated("Authorization must be 'Bearer <token>'"))?;
+    match app.auth.verify(token, app.clock.now()).await {
+        Ok(claims) => Ok(Some(app.users.principal(app, claims).await?)),
+        Err(AuthError::KeysUnavailable(reason)) => {
+            tracing::debug!(%reason, "no keys from the identity provider");
+            Err(ApiError::unavailable(
+                "the identity provider doesn't answer; try again",
+            ))
+        }
+        Err(refused @ AuthError::Refused(_)) => Err(ApiError::unauthenticated(refused.to_string())),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>, ApiError> {
+    match (header(headers, IDEMPOTENCY), rule) {
+        (_, KeyRule::Ignored) | (None, KeyRule::Accepted) => Ok(None),
+        (None, KeyRule::Required) => Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_required",
+            "send an Idempotency-Key header",
+        )
+        .field("Idempotency-Key", "required")),
+        (Some(key), KeyRule::Required | KeyRule::Accepted) => {
+            if key.is_empty() || key.len() > MAX_KEY {
+                return Err(ApiError::invalid(
+                    "Idempotency-Key",
+                    "must be 1 to 255 characters",
+                ));
+            }
+            Ok(Some(key.to_owned()))
+        }
+    }
+}
+
+/// The peer, or what the trusted proxies in front of us say: the last address in
+/// `X-Forwarded-For` that is no trusted proxy itself.
+fn client_address(app: &App, request: &Request) -> IpAddr {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
+            address.ip()
+        });
+    let trusted = &app.config.http.trusted_proxies;
+    if !trusted.contains(&peer) {
+        return peer;
+    }
+    header(request.headers(), "x-forwarded-for")
+        .into_iter()
+        .flat_map(|list| list.rsplit(','))
+        .filter_map(|text| text.trim().parse().ok())
+        .find(|address| !trusted.contains(address))
+        .unwrap_or(peer)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

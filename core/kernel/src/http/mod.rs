@@ -1,0 +1,97 @@
+//! The HTTP server: one table of routes with their policies, one error body, one way in.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::App;
+
+mod caller;
+mod error;
+mod etag;
+mod guard;
+pub mod health;
+mod json;
+mod listing;
+mod paging;
+pub mod policy;
+pub mod rate_limit;
+mod replay;
+mod routes;
+mod server;
+
+pub use axum::http::StatusCode;
+pub use caller::{Caller, IdempotencyKey};
+pub use error::ApiError;
+pub use etag::{IfMatch, etag};
+pub use json::{Json, Path, Query};
+pub use listing::listing;
+pub use paging::{Paged, Paging};
+pub use policy::Policy;
+pub use routes::{RouteInfo, Routes};
+pub use server::{Acceptors, Server, bind};
+
+/// What every handler answers.
+pub type Answer<T> = Result<T, ApiError>;
+
+/// Two routes with the same method and path.
+#[derive(Debug, thiserror::Error)]
+#[error("{method} {path} is registered twice")]
+pub struct DoubleRoute {
+    method: axum::http::Method,
+    path: &'static str,
+}
+
+/// Assembles the router from the contexts' tables.
+///
+/// # Errors
+/// [`DoubleRoute`].
+pub fn router(
+    app: &App,
+    tables: impl IntoIterator<Item = (&'static str, Routes)>,
+) -> Result<Router, DoubleRoute> {
+    let mut seen = HashSet::new();
+    let mut router = Router::new();
+    for (context, Routes(rows)) in tables {
+        for (info, bind) in rows {
+            if !seen.insert((info.method.clone(), info.path)) {
+                return Err(DoubleRoute {
+                    method: info.method,
+                    path: info.path,
+                });
+            }
+            let guarded = guard::Guarded {
+                app: app.clone(),
+                context,
+                info: Arc::new(info.clone()),
+            };
+            let handler = bind(app.clone());
+            let handler = handler.route_layer(from_fn_with_state(guarded, guard::guard));
+            router = router.route(info.path, handler);
+        }
+    }
+    let timeout = app.config.http.request_timeout();
+    Ok(router
+        .layer(DefaultBodyLimit::max(app.config.http.max_body_bytes))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            timeout,
+        ))
+        .layer(CatchPanicLayer::new())
+        .layer(map_response(no_sniffing))
+        .layer(from_fn_with_state(app.clone(), guard::correlate)))
+}
+
+async fn no_sniffing(mut response: Response) -> Response {
+    let nosniff = axum::http::HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert("x-content-type-options", nosniff);
+    response
+}

@@ -1,0 +1,291 @@
+//! The top floor: the list of contexts, what each is given, and how the core starts and stops.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use eventify_contracts::flows;
+use eventify_kernel::app::App;
+use eventify_kernel::clock::Clock;
+use eventify_kernel::config::Role;
+use eventify_kernel::context::Context;
+use eventify_kernel::db::{self, migrate, notify};
+use eventify_kernel::fault_injection::FaultInjection;
+use eventify_kernel::{bus, housekeeping, http, jobs};
+use futures_util::future::{BoxFuture, join_all};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::contexts::{
+    catalogue, event_management, fleet, identity, inventory, order, payment, reservation, ticketing,
+};
+
+/// Every context of the core, each with its own state.
+///
+/// # Errors
+/// Settings that can't be used: a file that can't be read, an address that doesn't parse.
+pub fn contexts(config: &Config, clock: &Clock) -> anyhow::Result<Vec<Context>> {
+    let settings = &config.contexts;
+    let payment = Arc::new(payment::State::new(&settings.payment, clock)?);
+    let order = order::State::new(&payment, clock)?;
+    let reservation = reservation::State::new(settings.reservation, clock)?;
+    Ok(vec![
+        catalogue::context(),
+        event_management::context(),
+        fleet::context(&Arc::new(fleet::State::open(&settings.fleet)?)),
+        identity::context(&Arc::default()),
+        inventory::context(),
+        order::context(&Arc::new(order)),
+        payment::context(&payment),
+        reservation::context(&Arc::new(reservation)),
+        ticketing::context(&Arc::new(ticketing::State::new(settings.ticketing))),
+    ])
+}
+
+/// Which context consumes which event types.
+pub type Consumed = Vec<(&'static str, Vec<&'static str>)>;
+
+/// A running core. [`Running::stop`] ends it gracefully.
+#[derive(Debug)]
+pub struct Running {
+    /// What its parts share.
+    pub app: App,
+    /// Where it answers HTTP, if this process does.
+    pub address: Option<SocketAddr>,
+    /// Where its contexts' own listeners are, by name.
+    pub listeners: BTreeMap<&'static str, SocketAddr>,
+    /// Who consumes what.
+    pub consumed: Consumed,
+    intake: CancellationToken,
+    relays: CancellationToken,
+    serving: Vec<JoinHandle<()>>,
+    relaying: Vec<JoinHandle<()>>,
+}
+
+/// Brings the schemas of these contexts up to date.
+///
+/// # Errors
+/// [`migrate::MigrateError`].
+pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()> {
+    let database = &config.kernel.database;
+    for context in contexts {
+        let applied = migrate::migrate(database, context.name, context.migrations).await?;
+        tracing::info!(context = context.name, applied, "schema is up to date");
+    }
+    Ok(())
+}
+
+/// The routes of the HTTP API as text, with those of the enrolment listener.
+#[must_use]
+pub fn routes(contexts: &[Context]) -> String {
+    let (health, enrolment) = (http::health::routes(), fleet::api::enrolment_routes());
+    let of_contexts = contexts.iter().flat_map(|context| context.routes.table());
+    http::listing(of_contexts.chain(health.table()).chain(enrolment.table()))
+}
+
+/// Starts the roles that the configuration names, with these contexts ([`contexts`]).
+///
+/// # Errors
+/// A failed migration, a taken address, routes that clash, a database or broker that refuses the
+/// connection. One that is out of reach is waited for.
+pub async fn start(
+    config: Config,
+    clock: Clock,
+    faults: FaultInjection,
+    mut contexts: Vec<Context>,
+) -> anyhow::Result<Running> {
+    let names: Vec<_> = contexts.iter().map(|context| context.name).collect();
+    let database = &config.kernel.database;
+    database.must_know(&names)?;
+    db::wait(database, &names).await?;
+    if let Some(first) = contexts.first_mut() {
+        first.jobs = std::mem::take(&mut first.jobs).and(housekeeping::jobs(first.name));
+    }
+    if config.kernel.process.has(Role::Migrate) {
+        migrate(&config, &contexts).await?;
+    }
+    let app = App::build(config.kernel, clock, faults, &contexts, flows::routing())?;
+    let roles = &app.config.process;
+    if roles.has(Role::Serve) || roles.has(Role::Work) {
+        app.keys.ring().context("keys.directory")?;
+    }
+    let mut running = Running::new(app.clone(), &contexts);
+    if roles.has(Role::Work) || roles.has(Role::Relay) {
+        // Queues exist before the first message does.
+        app.bus.wait().await?;
+    }
+    running.relay(&contexts);
+    if roles.has(Role::Work) {
+        running.work(&contexts);
+    }
+    if roles.has(Role::Serve) {
+        running.serve(contexts).await?;
+    }
+    Ok(running)
+}
+
+impl Running {
+    fn new(app: App, contexts: &[Context]) -> Self {
+        let consumed = |context: &Context| {
+            let kinds = context.consumers.list().map(|(kind, _)| kind);
+            (context.name, kinds.collect())
+        };
+        Self {
+            app,
+            address: None,
+            listeners: BTreeMap::new(),
+            consumed: contexts.iter().map(consumed).collect(),
+            intake: CancellationToken::new(),
+            relays: CancellationToken::new(),
+            serving: Vec::new(),
+            relaying: Vec::new(),
+        }
+    }
+
+    /// In a process that relays: a relay per context, and a listener per database for commits in
+    /// other processes. In every process: notifications of its own commits.
+    fn relay(&mut self, contexts: &[Context]) {
+        let relays = self.app.config.process.has(Role::Relay);
+        let mut databases = BTreeSet::new();
+        let mut work: Vec<BoxFuture<'static, ()>> = Vec::new();
+        for context in contexts {
+            let (app, name) = (self.app.clone(), context.name);
+            let (db, notifier) = (app.db.clone(), app.outbox.clone());
+            let stop = || self.relays.clone();
+            if relays {
+                let is_new = databases.insert(app.config.database.url_of(name).to_owned());
+                work.push(Box::pin(bus::relay::run(app, name, stop())));
+                if is_new {
+                    let listening = notify::listen(db.clone(), name, notifier.clone(), stop());
+                    work.push(Box::pin(listening));
+                }
+            }
+            work.push(Box::pin(notify::send(db, name, notifier, stop())));
+        }
+        self.relaying.extend(work.into_iter().map(tokio::spawn));
+    }
+
+    /// The contexts' consumers, jobs and services.
+    fn work(&mut self, contexts: &[Context]) {
+        let (app, stop) = (&self.app, &self.intake);
+        for context in contexts {
+            let mut work = jobs::start(app, context.name, &context.jobs, stop);
+            for uplink in context.consumers.uplinks() {
+                let consuming = bus::consume_uplink(app.clone(), uplink.clone(), stop.clone());
+                work.push(Box::pin(consuming));
+            }
+            if !context.consumers.is_empty() {
+                let consumers = context.consumers.clone();
+                let consuming =
+                    bus::consumer::run(app.clone(), context.name, consumers, stop.clone());
+                work.push(Box::pin(consuming));
+            }
+            self.serving.extend(work.into_iter().map(tokio::spawn));
+        }
+    }
+
+    /// The contexts' own listeners, and the HTTP server.
+    async fn serve(&mut self, contexts: Vec<Context>) -> anyhow::Result<()> {
+        let mut tables = vec![("health", http::health::routes())];
+        for context in contexts {
+            if let Some(open) = context.listeners {
+                for listening in open(self.app.clone(), self.intake.clone()).await? {
+                    self.listeners.insert(listening.name, listening.address);
+                    self.serving.push(tokio::spawn(listening.serving));
+                }
+            }
+            tables.push((context.name, context.routes));
+        }
+        let router = http::router(&self.app, tables)?;
+        let server = http::bind(self.app.config.http.listen).await?;
+        self.address = Some(server.address);
+        tracing::info!(address = %server.address, "listening");
+        let (stop, grace) = (self.intake.clone(), self.app.config.process.stop_grace());
+        let limits = (self.app.config.http.clone(), self.app.clock.clone());
+        self.serving.push(tokio::spawn(async move {
+            server.run(router, limits, stop, grace).await;
+        }));
+        Ok(())
+    }
+
+    /// Takes nothing new, finishes what is in hand, publishes what was written, closes.
+    pub async fn stop(self) {
+        let grace = self.app.config.process.stop_grace();
+        self.intake.cancel();
+        if tokio::time::timeout(grace, join_all(self.serving))
+            .await
+            .is_err()
+        {
+            tracing::warn!("work was still running when the grace period ended");
+        }
+        self.relays.cancel();
+        if tokio::time::timeout(grace, join_all(self.relaying))
+            .await
+            .is_err()
+        {
+            tracing::warn!("the outbox could not be emptied; the next start continues with it");
+        }
+        self.app.bus.close().await;
+        if tokio::time::timeout(grace, self.app.db.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("database connections were still in use when the grace period ended");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_listed_with_who_may_call_it() {
+        let config = Config::load(None, []).unwrap();
+        let contexts = contexts(&config, &Clock::system()).unwrap();
+        let text = routes(&contexts);
+        let (table, legend) = text.split_once("\n\n").unwrap();
+        let rows: Vec<Vec<_>> = table
+            .lines()
+            .skip(1)
+            .map(|line| {
+                line.split("  ")
+                    .filter(|cell| !cell.is_empty())
+                    .map(str::trim)
+                    .collect()
+            })
+            .collect();
+        let of_contexts: usize = contexts
+            .iter()
+            .map(|context| context.routes.table().count())
+            .sum();
+        // Two probes, and the enrolment listener's.
+        assert_eq!(rows.len(), of_contexts + 3);
+        assert!(rows.is_sorted_by_key(|row| row[1]));
+        let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id";
+        for row in [
+            [
+                "POST",
+                "/orders",
+                "required",
+                "normal",
+                "order:write",
+                buyers,
+            ],
+            ["GET", "/catalog/events", "-", "normal", "-", "anybody"],
+            [
+                "POST",
+                "/webhooks/psp",
+                "-",
+                "-",
+                "-",
+                "proof: Stripe-Signature",
+            ],
+        ] {
+            assert!(rows.iter().any(|listed| *listed == row), "{row:?}\n{table}");
+        }
+        assert!(legend.contains("http.rate_limits"));
+    }
+}

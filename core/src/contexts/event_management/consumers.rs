@@ -1,0 +1,31 @@
+//! What event management hears of inventory: where performances can be planned.
+
+use super::store::plans;
+use eventify_contracts::inventory::{SeatingPlanDefined, VenueUpdated};
+use eventify_kernel::app::App;
+use eventify_kernel::bus::Consumers;
+use eventify_kernel::db::Tx;
+use eventify_kernel::event::Received;
+use eventify_kernel::failure::Failure;
+
+pub(super) fn consumers() -> Consumers {
+    Consumers::new()
+        .on::<SeatingPlanDefined, _>(on_seating_plan_defined)
+        .on::<VenueUpdated, _>(on_venue_updated)
+}
+
+async fn on_seating_plan_defined(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<SeatingPlanDefined>,
+) -> Result<(), Failure> {
+    Ok(plans::add(tx, &event.data).await?)
+}
+
+async fn on_venue_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<VenueUpdated>,
+) -> Result<(), Failure> {
+    Ok(plans::rename(tx, event.data.venue_id, &event.data.facts).await?)
+}

@@ -1,0 +1,36 @@
+//! Event management: what organisers plan, price and publish.
+//!
+//! ```text
+//! draft ──publish──▶ published ──archive──▶ archived
+//!   │                    │
+//!   └──────cancel────────┴──▶ cancelled        performance: scheduled ──cancel──▶ cancelled
+//! ```
+//!
+//! A performance is planned in a venue that inventory has told of and that its organiser may use;
+//! inventory lays out its stock when it hears of it. Deliberately not here: seats, stock, search,
+//! and the refunds that follow a cancellation.
+
+pub mod api;
+mod consumers;
+mod model;
+mod routes;
+mod store;
+
+use eventify_kernel::context::Context;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "event_management";
+
+/// What this context registers.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        events: eventify_contracts::event_management::events(),
+        routes: routes::routes(),
+        consumers: consumers::consumers(),
+        ..Context::new(
+            NAME,
+            eventify_kernel::migrations!("event_management": "0001_events"),
+        )
+    }
+}

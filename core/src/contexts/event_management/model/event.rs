@@ -1,0 +1,440 @@
+//! An event and its states.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::EventId;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use eventify_contracts::event_management::EventFacts;
+use eventify_kernel::auth::{Principal, Role};
+
+/// Longest title, in characters.
+const MAX_TITLE: usize = 200;
+/// Longest description, in characters.
+const MAX_DESCRIPTION: usize = 10_000;
+/// Longest city, in characters.
+const MAX_CITY: usize = 100;
+/// Most tags.
+const MAX_TAGS: usize = 20;
+/// Longest tag, in characters.
+const MAX_TAG: usize = 40;
+/// Longest reason for a cancellation, in characters.
+pub(crate) const MAX_REASON: usize = 500;
+
+/// What the organiser writes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Details {
+    pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) description: String,
+    #[serde(default)]
+    pub(crate) city: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+}
+
+/// `draft → published → archived`, and `cancelled` from the first two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// Seen by its organiser only.
+    Draft,
+    /// On sale.
+    Published {
+        /// Since.
+        at: DateTime<Utc>,
+    },
+    /// Over.
+    Archived {
+        /// When it had been published, if ever.
+        published_at: Option<DateTime<Utc>>,
+    },
+    /// Does not take place.
+    Cancelled {
+        /// When it had been published, if ever.
+        published_at: Option<DateTime<Utc>>,
+    },
+}
+
+/// An event, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) id: EventId,
+    pub(crate) owner_id: Uuid,
+    pub(crate) org_id: Option<String>,
+    pub(crate) details: Details,
+    pub(crate) status: Status,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+/// Why an act on an event was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum EventError {
+    /// A field of the details.
+    #[error("'{field}' {issue}")]
+    Invalid {
+        /// JSON name.
+        field: &'static str,
+        /// What is wrong with it.
+        issue: String,
+    },
+    /// It is archived or cancelled.
+    #[error("the event is {0}; nothing about it changes any more")]
+    Closed(&'static str),
+    /// Publishing needs something to sell.
+    #[error("an event is published with at least one performance that lies ahead")]
+    NothingToSell,
+    /// Archiving needs everything to be over.
+    #[error("a performance still lies ahead; cancel it first, or wait")]
+    PerformancesAhead,
+}
+
+impl Details {
+    /// Trims, and lowers tags; the rest must fit.
+    pub(crate) fn check(self) -> Result<Self, EventError> {
+        let title = self.title.trim().to_owned();
+        let city = self
+            .city
+            .map(|city| city.trim().to_owned())
+            .filter(|city| !city.is_empty());
+        length("title", &title, 1..=MAX_TITLE)?;
+        length("description", &self.description, 0..=MAX_DESCRIPTION)?;
+        length("city", city.as_deref().unwrap_or_default(), 0..=MAX_CITY)?;
+        let mut tags: Vec<_> = self
+            .tags
+            .iter()
+            .map(|tag| tag.trim().to_lowercase())
+            .collect();
+        tags.sort_unstable();
+        tags.dedup();
+        if tags.len() > MAX_TAGS {
+            return invalid("tags", format!("must not be more than {MAX_TAGS}"));
+        }
+        tags.iter()
+            .try_for_each(|tag| length("tags", tag, 1..=MAX_TAG))?;
+        Ok(Self {
+            title,
+            description: self.description,
+            city,
+            tags,
+        })
+    }
+}
+
+impl Event {
+    /// A new draft.
+    pub(crate) fn draft(
+        id: EventId,
+        owner: &Principal,
+        details: Details,
+        now: DateTime<Utc>,
+    ) -> Result<Self, EventError> {
+        Ok(Self {
+            id,
+            owner_id: owner.user_id,
+            org_id: owner.org_id.clone(),
+            details: details.check()?,
+            status: Status::Draft,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        })
+    }
+
+    /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
+    pub(crate) fn is_run_by(&self, caller: &Principal) -> bool {
+        let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
+        caller.user_id == self.owner_id
+            || caller.has_role(Role::Admin)
+            || (same_org && caller.has_role(Role::Organizer))
+    }
+
+    /// Replaces the details.
+    pub(crate) fn edit(self, details: Details, now: DateTime<Utc>) -> Result<Self, EventError> {
+        self.must_be_open()?;
+        Ok(Self {
+            details: details.check()?,
+            ..self
+        }
+        .changed(now))
+    }
+
+    /// Puts its performances on sale. `ahead`: how many lie ahead. Publishing again changes
+    /// nothing.
+    pub(crate) fn publish(self, ahead: usize, now: DateTime<Utc>) -> Result<Self, EventError> {
+        self.must_be_open()?;
+        match self.status {
+            Status::Draft if ahead == 0 => Err(EventError::NothingToSell),
+            Status::Draft => Ok(Self {
+                status: Status::Published { at: now },
+                ..self
+            }
+            .changed(now)),
+            Status::Published { .. } | Status::Archived { .. } | Status::Cancelled { .. } => {
+                Ok(self)
+            }
+        }
+    }
+
+    /// Cancels it. Cancelling again changes nothing.
+    pub(crate) fn cancel(self, now: DateTime<Utc>) -> Result<Self, EventError> {
+        let published_at = self.published_at();
+        match self.status {
+            Status::Cancelled { .. } => Ok(self),
+            Status::Archived { .. } => Err(EventError::Closed(self.status.name())),
+            Status::Draft | Status::Published { .. } => Ok(Self {
+                status: Status::Cancelled { published_at },
+                ..self
+            }
+            .changed(now)),
+        }
+    }
+
+    /// Puts it away. Archiving again changes nothing.
+    pub(crate) fn archive(self, ahead: usize, now: DateTime<Utc>) -> Result<Self, EventError> {
+        let published_at = self.published_at();
+        match self.status {
+            Status::Archived { .. } => Ok(self),
+            Status::Cancelled { .. } => Err(EventError::Closed(self.status.name())),
+            Status::Draft | Status::Published { .. } if ahead > 0 => {
+                Err(EventError::PerformancesAhead)
+            }
+            Status::Draft | Status::Published { .. } => Ok(Self {
+                status: Status::Archived { published_at },
+                ..self
+            }
+            .changed(now)),
+        }
+    }
+
+    /// Whether performances and prices can still be added.
+    pub(crate) fn must_be_open(&self) -> Result<(), EventError> {
+        match self.status {
+            Status::Draft | Status::Published { .. } => Ok(()),
+            Status::Archived { .. } | Status::Cancelled { .. } => {
+                Err(EventError::Closed(self.status.name()))
+            }
+        }
+    }
+
+    /// Since when it was published, if ever.
+    pub(crate) fn published_at(&self) -> Option<DateTime<Utc>> {
+        match self.status {
+            Status::Draft => None,
+            Status::Published { at } => Some(at),
+            Status::Archived { published_at } | Status::Cancelled { published_at } => published_at,
+        }
+    }
+
+    /// What the events about it tell.
+    pub(crate) fn facts(&self) -> EventFacts {
+        EventFacts {
+            title: self.details.title.clone(),
+            description: self.details.description.clone(),
+            city: self.details.city.clone(),
+            tags: self.details.tags.clone(),
+            owner_id: self.owner_id,
+            org_id: self.org_id.clone(),
+            published_at: self.published_at(),
+        }
+    }
+
+    fn changed(self, now: DateTime<Utc>) -> Self {
+        Self {
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
+    }
+}
+
+impl Status {
+    /// As in the table and on the wire.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Published { .. } => "published",
+            Self::Archived { .. } => "archived",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// Reads a stored row; `None` for one that can't exist.
+    pub(crate) fn of(name: &str, published_at: Option<DateTime<Utc>>) -> Option<Self> {
+        match (name, published_at) {
+            ("draft", None) => Some(Self::Draft),
+            ("published", Some(at)) => Some(Self::Published { at }),
+            ("archived", published_at) => Some(Self::Archived { published_at }),
+            ("cancelled", published_at) => Some(Self::Cancelled { published_at }),
+            _ => None,
+        }
+    }
+}
+
+/// The words that go with a cancellation.
+pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
+    let reason = reason.trim();
+    length("reason", reason, 1..=MAX_REASON)?;
+    Ok(reason.to_owned())
+}
+
+fn length(
+    field: &'static str,
+    text: &str,
+    allowed: std::ops::RangeInclusive<usize>,
+) -> Result<(), EventError> {
+    if allowed.contains(&text.chars().count()) {
+        return Ok(());
+    }
+    invalid(
+        field,
+        format!(
+            "must be {} to {} characters",
+            allowed.start(),
+            allowed.end()
+        ),
+    )
+}
+
+fn invalid<T>(field: &'static str, issue: String) -> Result<T, EventError> {
+    Err(EventError::Invalid { field, issue })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chrono::Duration;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn caller(user: u128, org: Option<&str>, role: Role) -> Principal {
+        Principal {
+            user_id: Uuid::from_u128(user),
+            iss: "https://idp".to_owned(),
+            sub: user.to_string(),
+            roles: BTreeSet::from([role]),
+            scopes: BTreeSet::new(),
+            org_id: org.map(str::to_owned),
+            client_id: None,
+            jti: None,
+        }
+    }
+
+    fn details(title: &str, tags: &[&str]) -> Details {
+        Details {
+            title: title.to_owned(),
+            description: String::new(),
+            city: None,
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        }
+    }
+
+    fn draft() -> Event {
+        let owner = caller(1, Some("opera"), Role::Organizer);
+        Event::draft(
+            EventId(Uuid::from_u128(5)),
+            &owner,
+            details("Tosca", &[]),
+            now(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn an_event_lives_forwards() {
+        let later = now() + Duration::hours(1);
+        assert_eq!(draft().publish(0, later), Err(EventError::NothingToSell));
+        let published = draft().publish(1, later).unwrap();
+        assert_eq!(
+            (published.published_at(), published.version),
+            (Some(later), 2)
+        );
+        assert_eq!(published.clone().publish(1, later), Ok(published.clone()));
+        assert_eq!(
+            published.clone().archive(1, later),
+            Err(EventError::PerformancesAhead)
+        );
+        let archived = published.clone().archive(0, later).unwrap();
+        assert_eq!(archived.published_at(), Some(later));
+        assert_eq!(
+            archived.clone().cancel(later),
+            Err(EventError::Closed("archived"))
+        );
+        let cancelled = published.cancel(later).unwrap();
+        assert_eq!(cancelled.clone().cancel(later), Ok(cancelled.clone()));
+        assert_eq!(
+            cancelled.clone().publish(1, later),
+            Err(EventError::Closed("cancelled"))
+        );
+        assert_eq!(
+            cancelled.edit(details("Other", &[]), later),
+            Err(EventError::Closed("cancelled"))
+        );
+    }
+
+    #[test]
+    fn each_change_counts_one_version() {
+        let edited = draft().edit(details("Aida", &[]), now()).unwrap();
+        assert_eq!((edited.version, edited.details.title.as_str()), (2, "Aida"));
+    }
+
+    #[test]
+    fn owner_organisation_and_administrator_run_it() {
+        for (who, may) in [
+            (caller(1, None, Role::Organizer), true),
+            (caller(2, Some("opera"), Role::Organizer), true),
+            (caller(2, Some("opera"), Role::Customer), false),
+            (caller(2, Some("circus"), Role::Organizer), false),
+            (caller(2, None, Role::Organizer), false),
+            (caller(2, None, Role::Admin), true),
+        ] {
+            assert_eq!(draft().is_run_by(&who), may, "{who:?}");
+        }
+        let mut without_organisation = draft();
+        without_organisation.org_id = None;
+        assert!(!without_organisation.is_run_by(&caller(2, None, Role::Organizer)));
+    }
+
+    #[test]
+    fn tags_are_lower_case_and_each_once() {
+        let checked = details(" Tosca ", &["Opera", "opera ", "italian"])
+            .check()
+            .unwrap();
+        assert_eq!(
+            (checked.title.as_str(), checked.tags),
+            ("Tosca", vec!["italian".to_owned(), "opera".to_owned()])
+        );
+        for (details, field) in [
+            (details("  ", &[]), "title"),
+            (details(&"x".repeat(201), &[]), "title"),
+            (details("x", &[""]), "tags"),
+        ] {
+            match details.check() {
+                Err(EventError::Invalid { field: found, .. }) => assert_eq!(found, field),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn rows_that_cannot_exist_are_not_read() {
+        assert_eq!(Status::of("published", None), None);
+        assert_eq!(Status::of("draft", Some(now())), None);
+        assert_eq!(Status::of("sold", None), None);
+        for status in [Status::Draft, Status::Published { at: now() }] {
+            let at = if status == Status::Draft {
+                None
+            } else {
+                Some(now())
+            };
+            assert_eq!(Status::of(status.name(), at), Some(status));
+        }
+    }
+}

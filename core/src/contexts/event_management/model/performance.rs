@@ -1,0 +1,373 @@
+//! A performance: when, where, at which prices.
+
+use chrono::{DateTime, Duration, Utc};
+use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::token::CategoryCode;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::event::{Event, EventError};
+use super::pricing::PricingScheme;
+use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
+
+/// Doors open this long before the beginning, unless the organiser says otherwise.
+const DOORS_BEFORE_START: Duration = Duration::hours(1);
+/// A performance is planned at most this far ahead.
+const MAX_AHEAD: Duration = Duration::days(5 * 366);
+/// Most performances of one event.
+pub(crate) const MAX_PERFORMANCES: usize = 500;
+
+/// `POST /events/{eventId}/performances`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PerformanceSpec {
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) venue_id: VenueId,
+    /// Default: the event's newest scheme.
+    #[serde(default)]
+    pub(crate) pricing_id: Option<PricingSchemeId>,
+    /// Default: the venue's only plan.
+    #[serde(default)]
+    pub(crate) seating_plan_id: Option<SeatingPlanId>,
+    #[serde(default)]
+    doors_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    ends_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    sales_opens_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    sales_closes_at: Option<DateTime<Utc>>,
+}
+
+/// When a performance takes place and is sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) start: DateTime<Utc>,
+    pub(crate) doors: DateTime<Utc>,
+    pub(crate) end: Option<DateTime<Utc>>,
+    pub(crate) sales_open: Option<DateTime<Utc>>,
+    pub(crate) sales_close: Option<DateTime<Utc>>,
+}
+
+/// A performance, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Performance {
+    pub(crate) id: PerformanceId,
+    pub(crate) times: Times,
+    pub(crate) venue: VenueId,
+    pub(crate) plan: SeatingPlanId,
+    pub(crate) pricing: PricingSchemeId,
+    pub(crate) cancelled: bool,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+/// What inventory has told of a seating plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownPlan {
+    pub(crate) id: SeatingPlanId,
+    pub(crate) venue: VenueId,
+    pub(crate) venue_name: String,
+    pub(crate) owner_id: Uuid,
+    pub(crate) org_id: Option<String>,
+    pub(crate) shared: bool,
+    pub(crate) category_sets: Vec<Vec<CategoryCode>>,
+}
+
+/// Why a performance was not scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ScheduleError {
+    /// A field, or the state of the event.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// No plan of this venue is known.
+    #[error("the venue does not exist or has no seating plan")]
+    UnknownVenue,
+    /// The venue has no such plan.
+    #[error("the venue has no such seating plan")]
+    UnknownPlan,
+    /// The venue has several.
+    #[error("the venue has several seating plans: name one in 'seatingPlanId'")]
+    PlanNotNamed,
+    /// It belongs to somebody else.
+    #[error("the venue belongs to another organiser")]
+    ForeignVenue,
+    /// The event has no such scheme.
+    #[error("the event has no such prices")]
+    UnknownPricing,
+    /// The event is full.
+    #[error("an event has at most {MAX_PERFORMANCES} performances")]
+    TooMany,
+    /// No seat or zone would be on sale.
+    #[error("no place of the seating plan is sold in any of the price categories")]
+    NothingOnSale,
+}
+
+impl PerformanceSpec {
+    /// The times, with their defaults, if they go together.
+    pub(crate) fn times(&self, now: DateTime<Utc>) -> Result<Times, EventError> {
+        let times = Times {
+            start: self.start_time,
+            doors: self
+                .doors_at
+                .unwrap_or(self.start_time - DOORS_BEFORE_START),
+            end: self.ends_at,
+            sales_open: self.sales_opens_at,
+            sales_close: self.sales_closes_at,
+        };
+        let refuse = |field, issue: &str| {
+            Err(EventError::Invalid {
+                field,
+                issue: issue.to_owned(),
+            })
+        };
+        if times.start <= now {
+            return refuse("startTime", "lies in the past");
+        }
+        if times.start > now + MAX_AHEAD {
+            return refuse("startTime", "lies more than five years ahead");
+        }
+        if times.doors > times.start {
+            return refuse("doorsAt", "must not be after the beginning");
+        }
+        if times.end.is_some_and(|end| end <= times.start) {
+            return refuse("endsAt", "must be after the beginning");
+        }
+        if times
+            .sales_open
+            .is_some_and(|open| open >= times.sales_end())
+        {
+            return refuse("salesOpensAt", "must be before the end of the sale");
+        }
+        Ok(times)
+    }
+}
+
+impl Times {
+    fn sales_end(&self) -> DateTime<Utc> {
+        self.sales_close.unwrap_or(self.start)
+    }
+}
+
+/// The plan that is meant, if the event's organiser may use it and something would be sold.
+pub(crate) fn choose_plan<'a>(
+    known: &'a [KnownPlan],
+    wanted: Option<SeatingPlanId>,
+    event: &Event,
+    pricing: &PricingScheme,
+) -> Result<&'a KnownPlan, ScheduleError> {
+    let plan = match (known, wanted) {
+        ([], _) => return Err(ScheduleError::UnknownVenue),
+        (known, Some(id)) => known
+            .iter()
+            .find(|plan| plan.id == id)
+            .ok_or(ScheduleError::UnknownPlan)?,
+        ([only], None) => only,
+        (_, None) => return Err(ScheduleError::PlanNotNamed),
+    };
+    let same_org = plan.org_id.is_some() && plan.org_id == event.org_id;
+    if !plan.shared && plan.owner_id != event.owner_id && !same_org {
+        return Err(ScheduleError::ForeignVenue);
+    }
+    let on_sale =
+        |set: &Vec<CategoryCode>| set.is_empty() || pricing.codes().any(|code| set.contains(&code));
+    if plan.category_sets.iter().any(on_sale) {
+        Ok(plan)
+    } else {
+        Err(ScheduleError::NothingOnSale)
+    }
+}
+
+impl Performance {
+    /// Whether customers can still come to it.
+    pub(crate) fn lies_ahead(&self, now: DateTime<Utc>) -> bool {
+        !self.cancelled && self.times.end.unwrap_or(self.times.start) > now
+    }
+
+    /// Cancels it. Cancelling again changes nothing.
+    pub(crate) fn cancel(self, now: DateTime<Utc>) -> Self {
+        if self.cancelled {
+            return self;
+        }
+        Self {
+            cancelled: true,
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        }
+    }
+
+    /// What the others need to know when it is scheduled.
+    pub(crate) fn told_scheduled(
+        &self,
+        event: &Event,
+        pricing: &PricingScheme,
+        venue_name: &str,
+    ) -> PerformanceScheduled {
+        PerformanceScheduled {
+            performance_id: self.id,
+            event_id: event.id,
+            event_title: event.details.title.clone(),
+            owner_id: event.owner_id,
+            org_id: event.org_id.clone(),
+            start_time: self.times.start,
+            doors_at: self.times.doors,
+            ends_at: self.times.end,
+            venue_id: self.venue,
+            venue_name: venue_name.to_owned(),
+            seating_plan_id: self.plan,
+            pricing_scheme_id: self.pricing,
+            currency: pricing.currency.code().to_owned(),
+            categories: pricing.told(),
+            sales_opens_at: self.times.sales_open,
+            sales_closes_at: self.times.sales_close,
+        }
+    }
+
+    /// What the others need to know when it is cancelled.
+    pub(crate) fn told_cancelled(&self, event: &Event, reason: &str) -> PerformanceCancelled {
+        PerformanceCancelled {
+            performance_id: self.id,
+            event_id: event.id,
+            event_title: event.details.title.clone(),
+            owner_id: event.owner_id,
+            org_id: event.org_id.clone(),
+            start_time: self.times.start,
+            venue_id: self.venue,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::ids::EventId;
+    use serde_json::json;
+
+    use super::super::event::{Details, Status};
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-06-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn times(fields: &serde_json::Value) -> Result<Times, EventError> {
+        let mut spec = json!({ "startTime": "2026-06-01T20:00:00Z", "venueId": Uuid::nil() });
+        spec.as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        serde_json::from_value::<PerformanceSpec>(spec)
+            .unwrap()
+            .times(now())
+    }
+
+    #[test]
+    fn doors_open_an_hour_before_by_default() {
+        let times = times(&json!({})).unwrap();
+        assert_eq!(times.start - times.doors, Duration::hours(1));
+    }
+
+    #[test]
+    fn times_must_go_together() {
+        for (fields, field) in [
+            (json!({ "startTime": "2026-06-01T12:00:00Z" }), "startTime"),
+            (json!({ "startTime": "2036-06-01T12:00:00Z" }), "startTime"),
+            (json!({ "doorsAt": "2026-06-01T20:00:01Z" }), "doorsAt"),
+            (json!({ "endsAt": "2026-06-01T20:00:00Z" }), "endsAt"),
+            (
+                json!({ "salesOpensAt": "2026-06-01T20:00:00Z" }),
+                "salesOpensAt",
+            ),
+            (
+                json!({
+                    "salesOpensAt": "2026-06-01T13:00:00Z", "salesClosesAt": "2026-06-01T13:00:00Z"
+                }),
+                "salesOpensAt",
+            ),
+        ] {
+            match times(&fields) {
+                Err(EventError::Invalid { field: found, .. }) => assert_eq!(found, field),
+                other => panic!("{fields}: {other:?}"),
+            }
+        }
+    }
+
+    fn plan(id: u128, owner: u128, org: Option<&str>, shared: bool, set: &[&str]) -> KnownPlan {
+        KnownPlan {
+            id: SeatingPlanId(Uuid::from_u128(id)),
+            venue: VenueId(Uuid::from_u128(1)),
+            venue_name: "Hall".to_owned(),
+            owner_id: Uuid::from_u128(owner),
+            org_id: org.map(str::to_owned),
+            shared,
+            category_sets: vec![set.iter().map(|code| code.parse().unwrap()).collect()],
+        }
+    }
+
+    fn choose(known: &[KnownPlan], wanted: Option<u128>) -> Result<u128, ScheduleError> {
+        let event = Event {
+            id: EventId(Uuid::nil()),
+            owner_id: Uuid::from_u128(1),
+            org_id: Some("opera".to_owned()),
+            details: Details {
+                title: "Tosca".to_owned(),
+                description: String::new(),
+                city: None,
+                tags: vec![],
+            },
+            status: Status::Draft,
+            created_at: now(),
+            updated_at: now(),
+            version: 1,
+        };
+        let prices = json!({ "categories": [
+            { "name": "FULL", "price": { "currency": "EUR", "amount": "1.00" } }
+        ] });
+        let pricing = PricingScheme::define(
+            PricingSchemeId(Uuid::nil()),
+            serde_json::from_value(prices).unwrap(),
+        )
+        .unwrap();
+        let wanted = wanted.map(|id| SeatingPlanId(Uuid::from_u128(id)));
+        choose_plan(known, wanted, &event, &pricing).map(|plan| plan.id.as_uuid().as_u128())
+    }
+
+    #[test]
+    fn the_only_plan_need_not_be_named() {
+        let (first, second) = (plan(1, 1, None, false, &[]), plan(2, 1, None, false, &[]));
+        assert_eq!(choose(std::slice::from_ref(&first), None), Ok(1));
+        let both = [first, second];
+        assert_eq!(choose(&both, None), Err(ScheduleError::PlanNotNamed));
+        assert_eq!(choose(&both, Some(2)), Ok(2));
+        assert_eq!(choose(&both, Some(3)), Err(ScheduleError::UnknownPlan));
+        assert_eq!(choose(&[], Some(3)), Err(ScheduleError::UnknownVenue));
+    }
+
+    #[test]
+    fn a_venue_is_used_by_its_owner_its_organisation_or_everybody() {
+        for (plan, may) in [
+            (plan(1, 1, None, false, &[]), true),
+            (plan(1, 2, Some("opera"), false, &[]), true),
+            (plan(1, 2, Some("circus"), false, &[]), false),
+            (plan(1, 2, None, false, &[]), false),
+            (plan(1, 2, None, true, &[]), true),
+        ] {
+            assert_eq!(
+                choose(std::slice::from_ref(&plan), None).is_ok(),
+                may,
+                "{plan:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn something_must_be_on_sale() {
+        let unsold = [plan(1, 1, None, false, &["BOX"])];
+        assert_eq!(choose(&unsold, None), Err(ScheduleError::NothingOnSale));
+        assert_eq!(
+            choose(&[plan(1, 1, None, false, &["BOX", "FULL"])], None),
+            Ok(1)
+        );
+    }
+}

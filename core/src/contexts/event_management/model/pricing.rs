@@ -1,0 +1,179 @@
+//! Prices of an event.
+
+use std::collections::HashSet;
+
+use eventify_protocol::ids::PricingSchemeId;
+use eventify_protocol::money::{Currency, Money};
+use eventify_protocol::token::CategoryCode;
+use serde::Deserialize;
+
+use super::event::EventError;
+use eventify_contracts::event_management::PricedCategory;
+
+/// Most price categories of one scheme.
+const MAX_CATEGORIES: usize = 50;
+/// Longest category name, in characters.
+const MAX_NAME: usize = 64;
+
+/// `pricing` of `POST /events`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PricingSpec {
+    categories: Vec<CategorySpec>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CategorySpec {
+    name: String,
+    /// Default: made from the name.
+    #[serde(default)]
+    code: Option<CategoryCode>,
+    price: Money,
+}
+
+/// A checked scheme: one currency, names and codes each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PricingScheme {
+    pub(crate) id: PricingSchemeId,
+    pub(crate) currency: Currency,
+    pub(crate) categories: Vec<PriceCategory>,
+}
+
+/// A price with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PriceCategory {
+    pub(crate) name: String,
+    pub(crate) code: CategoryCode,
+    pub(crate) price: Money,
+}
+
+impl PricingScheme {
+    /// Checks a specification.
+    pub(crate) fn define(id: PricingSchemeId, spec: PricingSpec) -> Result<Self, EventError> {
+        let first = spec
+            .categories
+            .first()
+            .ok_or_else(|| invalid("must not be empty"))?;
+        let currency = first.price.currency();
+        if spec.categories.len() > MAX_CATEGORIES {
+            return Err(invalid(format!("must not be more than {MAX_CATEGORIES}")));
+        }
+        let (mut names, mut codes) = (HashSet::new(), HashSet::new());
+        let mut categories = Vec::new();
+        for CategorySpec { name, code, price } in spec.categories {
+            if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+                return Err(invalid(format!("have names of 1 to {MAX_NAME} characters")));
+            }
+            if price.currency() != currency {
+                return Err(invalid("must all be in one currency"));
+            }
+            let code = match code {
+                Some(code) => code,
+                None => code_of(&name).ok_or_else(|| {
+                    invalid(format!(
+                        "'{name}' needs a 'code': 1 to 16 of A-Z, 0-9, '.', '_', '-'"
+                    ))
+                })?,
+            };
+            if !names.insert(name.clone()) || !codes.insert(code) {
+                return Err(invalid(format!("name '{name}' or its code {code} twice")));
+            }
+            categories.push(PriceCategory { name, code, price });
+        }
+        Ok(Self {
+            id,
+            currency,
+            categories,
+        })
+    }
+
+    /// The codes, in the organiser's order.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = CategoryCode> + '_ {
+        self.categories.iter().map(|category| category.code)
+    }
+
+    /// As events tell it.
+    pub(crate) fn told(&self) -> Vec<PricedCategory> {
+        self.categories
+            .iter()
+            .map(|category| PricedCategory {
+                name: category.name.clone(),
+                code: category.code,
+                price: category.price,
+            })
+            .collect()
+    }
+}
+
+/// `Standard` → `STANDARD`, `Under 18` → `UNDER-18`.
+fn code_of(name: &str) -> Option<CategoryCode> {
+    let plain = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter
+        } else {
+            '-'
+        }
+    };
+    let code: String = name
+        .to_uppercase()
+        .chars()
+        .map(plain)
+        .take(CategoryCode::MAX_CHARS)
+        .collect();
+    code.trim_matches('-').parse().ok()
+}
+
+fn invalid(issue: impl Into<String>) -> EventError {
+    EventError::Invalid {
+        field: "pricing.categories",
+        issue: issue.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn define(categories: &Value) -> Result<PricingScheme, EventError> {
+        let spec = serde_json::from_value(json!({ "categories": categories })).unwrap();
+        PricingScheme::define(PricingSchemeId(Uuid::nil()), spec)
+    }
+
+    fn category(name: &str, code: Option<&str>, currency: &str) -> Value {
+        json!({ "name": name, "code": code, "price": { "currency": currency, "amount": "39.00" } })
+    }
+
+    #[test]
+    fn a_code_is_made_from_the_name() {
+        let scheme = define(&json!([
+            category("Standard", None, "EUR"),
+            category("Under 18", None, "EUR"),
+            category("Premium seats in front", None, "EUR"),
+            category("Loge", Some("BOX"), "EUR"),
+        ]));
+        let codes: Vec<_> = scheme
+            .unwrap()
+            .codes()
+            .map(|code| code.to_string())
+            .collect();
+        assert_eq!(codes, ["STANDARD", "UNDER-18", "PREMIUM-SEATS-IN", "BOX"]);
+        assert!(define(&json!([category("学生", None, "EUR")])).is_err());
+    }
+
+    #[test]
+    fn one_currency_and_each_name_and_code_once() {
+        for categories in [
+            json!([]),
+            json!([category("A", None, "EUR"), category("B", None, "USD")]),
+            json!([category("A", None, "EUR"), category("A", Some("X"), "EUR")]),
+            json!([category("A", None, "EUR"), category("B", Some("A"), "EUR")]),
+            json!([category(" ", Some("A"), "EUR")]),
+        ] {
+            assert!(define(&categories).is_err(), "{categories}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Fleet: the venues' side of the core. Edge nodes enrol here, follow their venue's feed, ask what
+//! is true, and bring their journals.
+//!
+//! ```text
+//! node      announced ──code used──▶ enrolled ──▶ revoked
+//!               └───────────────────────────────────▲
+//! feed      event ─▶ feed_pending ──writer──▶ feed_entries + feed_state ─▶ Delta ─▶ outbox settled
+//! journal   rows ─▶ stored ─▶ (held) sent ─▶ applied by ticketing ─▶ in the feed ─▶ JournalAck
+//! ```
+//!
+//! Deliberately not here: any decision about a ticket (ticketing's), what a node may decide alone
+//! (the edge machine's, in `eventify_sync`), and the pure halves of feed, welcome, journal and
+//! report, which the simulator runs too (`eventify_sync::core`).
+
+pub mod api;
+mod consumers;
+mod model;
+mod routes;
+mod store;
+
+use std::sync::Arc;
+
+use eventify_kernel::app::AppWith;
+use eventify_kernel::context::Context;
+
+pub use api::State;
+pub use model::settings::Settings;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "fleet";
+
+/// The kernel's parts with this context's state.
+pub type App = AppWith<State>;
+
+/// What this context registers.
+#[must_use]
+pub fn context(state: &Arc<State>) -> Context {
+    Context {
+        events: eventify_contracts::fleet::events(),
+        routes: routes::routes().capture(state),
+        consumers: consumers::consumers().capture(state),
+        jobs: consumers::jobs().capture(state),
+        listeners: Some(routes::listeners::open(state)),
+        ..Context::new(
+            NAME,
+            eventify_kernel::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal", "0004_dissolved_conflicts", "0005_conflicts_by_first", "0006_comparisons", "0007_mode_changes"),
+        )
+    }
+}

@@ -1,0 +1,35 @@
+//! What a node says of itself.
+
+use eventify_protocol::sync::{Health, Position};
+use eventify_protocol::verdict::Mode;
+
+/// Longest version text that is believed.
+pub(crate) const MAX_SOFTWARE_CHARS: usize = 64;
+
+/// The mode's word, as in JSON.
+pub(crate) fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Online => "Online",
+        Mode::Degraded => "Degraded",
+        Mode::Locked => "Locked",
+        Mode::Resyncing => "Resyncing",
+    }
+}
+
+/// A report with its numbers and texts within what a column holds: a node's fault is not ours.
+pub(crate) fn bounded(report: &Health) -> Health {
+    let most = i64::MAX.cast_unsigned();
+    Health {
+        cache_age_ms: report.cache_age_ms.map(|age| age.min(most)),
+        head: Position(report.head.0.min(most)),
+        unacknowledged: report.unacknowledged.min(most),
+        free_bytes: report.free_bytes.min(most),
+        software: report
+            .software
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_SOFTWARE_CHARS)
+            .collect(),
+        ..report.clone()
+    }
+}

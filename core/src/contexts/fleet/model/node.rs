@@ -1,0 +1,207 @@
+//! An edge node's life, as the core sees it.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{GateId, NodeId, VenueId};
+use eventify_protocol::sync::NodeEntry;
+
+/// Longest label of a node and name of a gate, in characters.
+pub(crate) const MAX_NAME_CHARS: usize = 80;
+
+/// Most gates that one node decides for.
+pub(crate) const MAX_GATES_PER_NODE: usize = 64;
+
+/// A node with where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) node_id: NodeId,
+    pub(crate) venue_id: VenueId,
+    pub(crate) label: String,
+    pub(crate) gates: Vec<GateId>,
+    pub(crate) version: i32,
+    pub(crate) code_expires_at: DateTime<Utc>,
+    pub(crate) standing: Standing,
+}
+
+/// Where a node stands. An id is never used again: nothing leads back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Its code waits to be used.
+    Announced,
+    /// It has its certificate.
+    Enrolled(Enrolment),
+    /// It decides nothing any more. Revoked before it enrolled: it has no enrolment.
+    Revoked {
+        at: DateTime<Utc>,
+        enrolment: Option<Enrolment>,
+    },
+}
+
+/// What an enrolment left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Enrolment {
+    /// SHA-256 over the SubjectPublicKeyInfo that used the code.
+    pub(crate) key_hash: Hash32,
+    /// PEM, leaf first.
+    pub(crate) certificate_chain: String,
+    pub(crate) certificate_expires_at: DateTime<Utc>,
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// What a used code comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claim<'a> {
+    /// The first use: sign a certificate.
+    Enrol,
+    /// The same key again, its first answer lost: the same certificate.
+    Repeat { certificate_chain: &'a str },
+}
+
+/// Why a code was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ClaimRefused {
+    #[error("this enrolment code has expired; make a new one in the console")]
+    Expired,
+    #[error("this enrolment code has been used; make a new one in the console")]
+    Used,
+    #[error("this node has been revoked; enrol it anew with a new code")]
+    Revoked,
+}
+
+impl Node {
+    /// Whether a key may use this node's code now.
+    pub(crate) fn claim(
+        &self,
+        key_hash: Hash32,
+        now: DateTime<Utc>,
+    ) -> Result<Claim<'_>, ClaimRefused> {
+        let in_time = now < self.code_expires_at;
+        match &self.standing {
+            Standing::Revoked { .. } => Err(ClaimRefused::Revoked),
+            Standing::Announced if in_time => Ok(Claim::Enrol),
+            Standing::Announced => Err(ClaimRefused::Expired),
+            Standing::Enrolled(first) if in_time && first.key_hash == key_hash => {
+                Ok(Claim::Repeat {
+                    certificate_chain: &first.certificate_chain,
+                })
+            }
+            Standing::Enrolled(_) => Err(ClaimRefused::Used),
+        }
+    }
+
+    /// Whether the broker lets it in and the core answers it.
+    pub(crate) fn is_enrolled(&self) -> bool {
+        matches!(self.standing, Standing::Enrolled(_))
+    }
+
+    pub(crate) fn is_revoked(&self) -> bool {
+        matches!(self.standing, Standing::Revoked { .. })
+    }
+
+    /// The word for people and JSON.
+    pub(crate) fn status(&self) -> &'static str {
+        match self.standing {
+            Standing::Announced => "announced",
+            Standing::Enrolled(_) => "enrolled",
+            Standing::Revoked { .. } => "revoked",
+        }
+    }
+
+    /// As the venue's feed lists it; an announced node is not listed yet.
+    pub(crate) fn entry(&self) -> Option<NodeEntry> {
+        match self.standing {
+            Standing::Announced => None,
+            Standing::Enrolled(_) | Standing::Revoked { .. } => Some(NodeEntry {
+                label: self.label.clone(),
+                gates: self.gates.clone(),
+                revoked: self.is_revoked(),
+            }),
+        }
+    }
+}
+
+/// Trims a label or name; `None` if nothing or too much is left, or it has control characters.
+pub(crate) fn clean_name(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fits = (1..=MAX_NAME_CHARS).contains(&text.chars().count());
+    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const KEY: Hash32 = Hash32([1; 32]);
+    const OTHER_KEY: Hash32 = Hash32([2; 32]);
+
+    fn node(standing: Standing) -> Node {
+        Node {
+            node_id: NodeId(Uuid::nil()),
+            venue_id: VenueId(Uuid::nil()),
+            label: "North door".to_owned(),
+            gates: Vec::new(),
+            version: 1,
+            code_expires_at: DateTime::UNIX_EPOCH + TimeDelta::minutes(15),
+            standing,
+        }
+    }
+
+    fn enrolled() -> Standing {
+        Standing::Enrolled(Enrolment {
+            key_hash: KEY,
+            certificate_chain: "PEM".to_owned(),
+            certificate_expires_at: DateTime::UNIX_EPOCH + TimeDelta::days(90),
+            at: DateTime::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn a_code_serves_one_key_and_that_key_again_while_it_lasts() {
+        let early = DateTime::UNIX_EPOCH + TimeDelta::minutes(14);
+        let late = DateTime::UNIX_EPOCH + TimeDelta::minutes(15);
+        assert_eq!(
+            node(Standing::Announced).claim(KEY, early),
+            Ok(Claim::Enrol)
+        );
+        assert_eq!(
+            node(Standing::Announced).claim(KEY, late),
+            Err(ClaimRefused::Expired)
+        );
+        let node = node(enrolled());
+        assert_eq!(
+            node.claim(KEY, early),
+            Ok(Claim::Repeat {
+                certificate_chain: "PEM"
+            })
+        );
+        assert_eq!(node.claim(OTHER_KEY, early), Err(ClaimRefused::Used));
+        assert_eq!(node.claim(KEY, late), Err(ClaimRefused::Used));
+    }
+
+    #[test]
+    fn a_revoked_node_gets_nothing_and_stays_listed_as_revoked() {
+        let revoked = |enrolment| {
+            node(Standing::Revoked {
+                at: DateTime::UNIX_EPOCH,
+                enrolment,
+            })
+        };
+        let node = revoked(None);
+        assert_eq!(
+            node.claim(KEY, DateTime::UNIX_EPOCH),
+            Err(ClaimRefused::Revoked)
+        );
+        assert!(node.entry().is_some_and(|entry| entry.revoked));
+    }
+
+    #[test]
+    fn names_are_trimmed_and_bounded() {
+        assert_eq!(clean_name("  Gate 1 ").as_deref(), Some("Gate 1"));
+        assert_eq!(clean_name(" \n "), None);
+        assert_eq!(clean_name("a\u{7}b"), None);
+        assert_eq!(clean_name(&"x".repeat(MAX_NAME_CHARS + 1)), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! `POST /fleet/enrolments`, on a TLS listener whose certificate the device authority has signed:
+//! an enrolment code names that authority, so a node knows from the first byte whom it talks to.
+
+use std::net::SocketAddr;
+
+use axum::extract::State;
+use chrono::TimeDelta;
+use eventify_kernel::context::Listening;
+use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentRequest};
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::ListenError;
+use super::tls::{self, Identity};
+use crate::contexts::fleet::App;
+use crate::contexts::fleet::NAME;
+use crate::contexts::fleet::api::{FleetError, enrolment};
+use eventify_kernel::http::{self, Answer, Caller, Json, Policy, Routes, StatusCode};
+
+/// The listener's certificate is made anew at each start, and well before this is over.
+const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
+/// Connections at once: venues are enrolled now and then, and anybody may knock.
+const MAX_CONNECTIONS: usize = 256;
+
+/// Its one route.
+#[must_use]
+pub fn routes() -> Routes<App> {
+    Routes::new().post(
+        "/fleet/enrolments",
+        Policy::proof("the secret of an enrolment code").key_ignored(),
+        enrol,
+    )
+}
+
+async fn enrol(
+    State(app): State<App>,
+    caller: Caller,
+    Json(request): Json<EnrolmentRequest>,
+) -> Answer<(StatusCode, Json<EnrolmentAnswer>)> {
+    let answer = enrolment::enrol(&app, &caller.cause, &request).await?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// Opens the listener.
+pub(super) async fn open(
+    app: &App,
+    address: SocketAddr,
+    stop: CancellationToken,
+) -> Result<Listening, ListenError> {
+    let failed = |error| ListenError::Bind("fleet.enrolment_listen", error);
+    let server = http::bind(address).await.map_err(failed)?;
+    let address = server.address;
+    let _set_once = app.state.enrolment_address.set(address);
+    let router = http::router(app, [(NAME, routes().capture(&app.state))])?;
+    let mut identity = Identity::new(app.clone(), certify)?;
+    let server = server.with_tls(Box::new(move || identity.acceptor()));
+    tracing::info!(%address, "taking enrolments");
+    let mut config = app.config.http.clone();
+    config.max_connections = config.max_connections.min(MAX_CONNECTIONS);
+    let (limits, grace) = ((config, app.clock.clone()), app.config.process.stop_grace());
+    let serving = async move { server.run(router, limits, stop, grace).await }.boxed();
+    Ok(Listening {
+        name: super::ENROLMENT,
+        address,
+        serving,
+    })
+}
+
+/// A certificate for the host by which nodes reach the listener.
+fn certify(app: &App) -> Result<tls::Certified, ListenError> {
+    let authority = app
+        .state
+        .authority
+        .as_ref()
+        .ok_or(FleetError::NotConfigured);
+    let authority = authority.map_err(|error| ListenError::Certificate(error.to_string()))?;
+    let now = app.clock.now();
+    let until = now + CERTIFICATE_LIFE;
+    let identity = authority.certify_listener(&host(app), app.clock.new_id(), now, until)?;
+    Ok(tls::Certified {
+        identity,
+        renew_at: now + CERTIFICATE_LIFE / 2,
+    })
+}
+
+/// The host of the configured URL, or of the listener's own address.
+fn host(app: &App) -> String {
+    let configured = app.state.settings.enrolment_url().and_then(|url| {
+        let authority = url.strip_prefix("https://")?.split('/').next()?;
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            Some(_) | None => authority,
+        };
+        Some(host.trim_matches(['[', ']']).to_owned())
+    });
+    let bound = || {
+        app.state
+            .enrolment_address
+            .get()
+            .map(|address| address.ip().to_string())
+    };
+    configured
+        .or_else(bound)
+        .unwrap_or_else(|| "localhost".to_owned())
+}

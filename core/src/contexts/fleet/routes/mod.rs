@@ -1,0 +1,106 @@
+//! Fleet's routes: for venue IT on the core's own server, for nodes and the broker on listeners of
+//! their own.
+
+mod gates;
+pub(super) mod listeners;
+mod nodes;
+mod reports;
+mod venues;
+
+use super::App;
+use super::api::FleetError;
+use super::model::node::ClaimRefused;
+use eventify_kernel::auth::Role;
+
+use eventify_kernel::http::{ApiError, Policy, Routes, StatusCode};
+
+/// Those who run a venue.
+const RUNS_VENUE: Policy =
+    Policy::roles(&[Role::VenueIt, Role::Admin]).owner("venue.owner_id or venue_operators");
+/// Those who appoint them.
+const OWNS_VENUE: Policy =
+    Policy::roles(&[Role::Organizer, Role::VenueIt, Role::Admin]).owner("venue.owner_id");
+const ADMIN: Policy = Policy::roles(&[Role::Admin]);
+
+pub(super) fn routes() -> Routes<App> {
+    Routes::new()
+        .post("/fleet/gates", RUNS_VENUE, gates::add)
+        .get("/fleet/gates", RUNS_VENUE, gates::list)
+        .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
+        // The answer holds a secret: no copy of it is kept for replay.
+        .post("/fleet/nodes", RUNS_VENUE.key_ignored(), nodes::announce)
+        .get("/fleet/nodes", RUNS_VENUE, nodes::list)
+        .put("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::edit)
+        .post("/fleet/nodes/{nodeId}/revoke", RUNS_VENUE, nodes::revoke)
+        .get(
+            "/fleet/nodes/{nodeId}/journal",
+            RUNS_VENUE,
+            reports::journal,
+        )
+        .post(
+            "/fleet/nodes/{nodeId}/journal/accept",
+            ADMIN,
+            nodes::accept_journal,
+        )
+        .post(
+            "/fleet/nodes/{nodeId}/journal/import",
+            ADMIN,
+            nodes::import_journal,
+        )
+        .get("/fleet/venues/{venueId}", RUNS_VENUE, venues::get)
+        .put(
+            "/fleet/venues/{venueId}/policy",
+            RUNS_VENUE,
+            venues::set_policy,
+        )
+        .get(
+            "/fleet/venues/{venueId}/operators",
+            OWNS_VENUE,
+            venues::operators,
+        )
+        .put(
+            "/fleet/venues/{venueId}/operators/{userId}",
+            OWNS_VENUE,
+            venues::appoint,
+        )
+        .delete(
+            "/fleet/venues/{venueId}/operators/{userId}",
+            OWNS_VENUE,
+            venues::dismiss,
+        )
+        .get(
+            "/fleet/venues/{venueId}/reconciliation",
+            RUNS_VENUE,
+            reports::reconciliation,
+        )
+        .get("/fleet/alarms", RUNS_VENUE, reports::alarms)
+}
+
+impl From<FleetError> for ApiError {
+    fn from(error: FleetError) -> Self {
+        let said = error.to_string();
+        match error {
+            FleetError::VenueNotFound => Self::not_found("venue_not_found", said),
+            FleetError::GateNotFound => Self::not_found("gate_not_found", said),
+            FleetError::NodeNotFound => Self::not_found("node_not_found", said),
+            FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", said),
+            FleetError::NotYourVenue => Self::forbidden(said),
+            FleetError::Invalid(field, issue) => Self::invalid(field, issue),
+            FleetError::NameTaken => Self::conflict("name_taken", said),
+            FleetError::NotJoined(..) => Self::conflict("journal_not_joined", said),
+            FleetError::Stale => {
+                Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", said)
+            }
+            FleetError::Claim(ClaimRefused::Expired) => Self::gone("enrolment_code_expired", said),
+            FleetError::Claim(ClaimRefused::Used) => Self::conflict("enrolment_code_used", said),
+            FleetError::Claim(ClaimRefused::Revoked) => Self::gone("node_revoked", said),
+            FleetError::NotConfigured => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "enrolment_not_configured",
+                said,
+            ),
+            FleetError::Authority(error) => Self::internal(error),
+            FleetError::Db(error) => error.into(),
+        }
+    }
+}

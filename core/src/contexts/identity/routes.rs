@@ -1,0 +1,41 @@
+//! `GET /me`.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::{NAME, store};
+use crate::contexts::identity::App;
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Policy, Routes};
+
+pub(super) fn routes() -> Routes<App> {
+    Routes::new().get("/me", Policy::signed_in(), me)
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Me {
+    user_id: Uuid,
+    roles: Vec<Role>,
+    scopes: Vec<String>,
+    org_id: Option<String>,
+    first_seen_at: DateTime<Utc>,
+}
+
+/// Who the caller is to us.
+async fn me(State(app): State<App>, caller: Caller) -> Answer<Json<Me>> {
+    let principal = caller.principal()?;
+    let mut conn = app.db.read(NAME).await?;
+    let user = store::find(&mut conn, &principal.iss, &principal.sub)
+        .await?
+        .ok_or_else(|| ApiError::not_found("user_not_found", "the user has been removed"))?;
+    Ok(Json(Me {
+        user_id: user.user_id,
+        roles: principal.roles.iter().copied().collect(),
+        scopes: principal.scopes.iter().cloned().collect(),
+        org_id: principal.org_id.clone(),
+        first_seen_at: user.first_seen_at,
+    }))
+}

@@ -1,0 +1,43 @@
+//! Inventory: venues, seating plans, and the stock of each performance.
+//!
+//! ```text
+//! plan ──performance.scheduled──▶ seats and slots of a performance ──event.published──▶ on sale
+//!
+//! hold:  held ──extend──▶ confirmed ──order.paid──▶ sold
+//!          │                  │                       │
+//!          ├─expiry, release  ├─order.cancelled, …    ├─order.refunded (all), ticket.revoked (one)
+//!          ▼                  ▼                       ▼
+//!        released ◀───────────┴───────────────────────┘
+//! ```
+//!
+//! A seat is taken by a row of `seat_allocations`, whose primary key makes a double sale
+//! impossible; a zone by units of its slots, each with its check. A confirmed hold never expires
+//! by itself: its payment may have been captured while the news is on its way.
+//!
+//! Deliberately not here: prices, sales windows and carts (reservation), who may buy what.
+
+pub mod api;
+mod consumers;
+mod model;
+mod routes;
+mod store;
+
+use eventify_kernel::context::Context;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "inventory";
+
+/// What this context registers.
+#[must_use]
+pub fn context() -> Context {
+    Context {
+        events: eventify_contracts::inventory::events(),
+        routes: routes::routes(),
+        consumers: consumers::consumers(),
+        jobs: consumers::jobs(),
+        ..Context::new(
+            NAME,
+            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners"),
+        )
+    }
+}

@@ -1,0 +1,472 @@
+//! Holds: what is asked for, what is given, and why not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Duration, Utc};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, UserId, VenueId};
+use eventify_protocol::token::CategoryCode;
+use uuid::Uuid;
+
+/// Most seats and zone entries of one hold.
+pub const MAX_PLACES_PER_HOLD: usize = 50;
+/// Most units of a zone in one entry of a hold.
+const MAX_UNITS_PER_BUCKET: u32 = 500;
+/// Shortest life of a hold that a service account takes.
+const MIN_TTL_SECONDS: u32 = 60;
+/// Longest life of a hold that a service account takes.
+const MAX_TTL_SECONDS: u32 = 900;
+
+/// A claim on places of one performance, all or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldRequest {
+    /// Made by the caller, and the idempotency key: the same request again answers the same.
+    pub hold: HoldId,
+    /// Whose it is: a cart or a service account. Nobody else gets an answer to the same id.
+    pub owner: Uuid,
+    /// Who is to have the places; none for a service account's hold.
+    pub customer: Option<Buyer>,
+    /// Whose seats and zones.
+    pub performance: PerformanceId,
+    /// Numbered seats, each once.
+    pub seats: Vec<SeatWanted>,
+    /// Units of zones. One zone can stand several times, with different categories.
+    pub buckets: Vec<BucketWanted>,
+    /// From then on the places are free again, unless the hold was extended or sold.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A customer, and how much they may keep from others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buyer {
+    /// Who. Only their order can become the owner of the places.
+    pub id: UserId,
+    /// Most places of one performance that they may have held and not paid, all carts together;
+    /// none for a box office, which sells to many.
+    pub most_held: Option<u32>,
+}
+
+/// A numbered seat, and the price category that it is wanted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeatWanted {
+    /// Which.
+    pub seat: SeatRef,
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the seat doesn't have it.
+    pub category: Option<CategoryCode>,
+}
+
+/// Units of a zone, and the price category that they are wanted in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketWanted {
+    /// Which.
+    pub bucket: BucketId,
+    /// How many, from 1.
+    pub quantity: u32,
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the zone doesn't have it.
+    pub category: Option<CategoryCode>,
+}
+
+/// How a client names a seat: by id or by label (DECISIONS 23).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SeatRef {
+    /// `0198…`
+    Id(SeatId),
+    /// `A-12`
+    Label(String),
+}
+
+impl SeatRef {
+    /// A UUID is an id, everything else a label.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        text.parse()
+            .map_or_else(|_| Self::Label(text.to_owned()), Self::Id)
+    }
+}
+
+impl std::fmt::Display for SeatRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Label(label) => f.write_str(label),
+        }
+    }
+}
+
+/// The places that a hold has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The hold.
+    pub hold: HoldId,
+    /// Whose places.
+    pub performance: PerformanceId,
+    /// Where.
+    pub venue: VenueId,
+    /// Until when.
+    pub expires_at: DateTime<Utc>,
+    /// In the order of the request.
+    pub seats: Vec<HeldSeat>,
+    /// In the order of the request.
+    pub buckets: Vec<HeldBucket>,
+}
+
+/// A seat that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldSeat {
+    /// Id.
+    pub seat: SeatId,
+    /// `A-12`
+    pub label: String,
+    /// The category asked for, or the only one allowed.
+    pub category: Option<CategoryCode>,
+    /// Price categories allowed on this seat at this performance.
+    pub allowed: Vec<CategoryCode>,
+}
+
+/// Units of a zone that are held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBucket {
+    /// Id.
+    pub bucket: BucketId,
+    /// The zone's name.
+    pub zone: String,
+    /// Units.
+    pub quantity: u32,
+    /// The category asked for, or the only one allowed.
+    pub category: Option<CategoryCode>,
+    /// Price categories allowed in this zone at this performance.
+    pub allowed: Vec<CategoryCode>,
+}
+
+/// A part of a hold that is given back: a removed cart item, a refunded ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRelease {
+    /// The idempotency key: the cart item's or the ticket's id.
+    pub id: uuid::Uuid,
+    /// Out of which hold; places that another hold has are left alone.
+    pub hold: HoldId,
+    /// Whose hold it must be: nothing happens to one of somebody else. None: the hold was found by
+    /// its own order.
+    pub owner: Option<Uuid>,
+    /// Seats.
+    pub seats: Vec<SeatId>,
+    /// Zones and units.
+    pub buckets: Vec<(BucketId, u32)>,
+}
+
+/// What is not to be had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutOfStock {
+    /// Labels of the seats that somebody else has.
+    pub seats: Vec<String>,
+    /// Zones with too few units.
+    pub buckets: Vec<BucketShortage>,
+}
+
+/// A zone with too few units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BucketShortage {
+    /// Which.
+    pub bucket: BucketId,
+    /// Units asked for.
+    pub wanted: u32,
+    /// Units left at the time.
+    pub remaining: u32,
+}
+
+/// Why a hold was not taken: an answer, not a fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HoldRefusal {
+    /// Nothing asked for, a seat twice, too much at once, an end in the past.
+    #[error("'{field}' {issue}")]
+    Invalid {
+        /// JSON name.
+        field: &'static str,
+        /// What is wrong with it.
+        issue: String,
+    },
+    /// No such performance, or its seats are not laid out yet.
+    #[error("the performance is not known")]
+    UnknownPerformance,
+    /// Its event is not published.
+    #[error("the performance is not on sale")]
+    NotOnSale,
+    /// It was cancelled.
+    #[error("the performance was cancelled")]
+    Cancelled,
+    /// The performance has no such seats.
+    #[error("the performance has no seat {}", .0.join(", "))]
+    UnknownSeats(Vec<String>),
+    /// The performance has no such zone.
+    #[error("the performance has no zone {0}")]
+    UnknownBucket(BucketId),
+    /// A seat or zone is not sold in this category.
+    #[error("{place} is not sold in category {category}")]
+    CategoryNotAllowed {
+        /// Label or zone.
+        place: String,
+        /// What was asked for.
+        category: CategoryCode,
+    },
+    /// Somebody else was faster; nothing was held.
+    #[error("out of stock")]
+    OutOfStock(OutOfStock),
+    /// The customer keeps too many places from others already.
+    #[error("a customer holds at most {0} places of a performance at a time; pay or release some")]
+    TooManyHeld(u32),
+    /// This hold has expired or was released; it can't come back.
+    #[error("the hold has ended")]
+    Ended,
+    /// This hold id was used for another request.
+    #[error("the hold id belongs to another request")]
+    IdReused,
+}
+
+impl HoldRequest {
+    /// The rules that need no stock.
+    ///
+    /// # Errors
+    /// [`HoldRefusal::Invalid`].
+    pub(crate) fn check(&self, now: DateTime<Utc>) -> Result<(), HoldRefusal> {
+        let invalid = |field, issue: &str| {
+            Err(HoldRefusal::Invalid {
+                field,
+                issue: issue.to_owned(),
+            })
+        };
+        let places = self.seats.len() + self.buckets.len();
+        if places == 0 {
+            return invalid("seats", "or 'buckets' must name at least one place");
+        }
+        if places > MAX_PLACES_PER_HOLD {
+            return invalid(
+                "seats",
+                &format!("and 'buckets' name more than {MAX_PLACES_PER_HOLD}"),
+            );
+        }
+        let distinct: BTreeSet<_> = self.seats.iter().map(|wanted| &wanted.seat).collect();
+        if distinct.len() != self.seats.len() {
+            return invalid("seats", "names a seat twice");
+        }
+        let units = 1..=MAX_UNITS_PER_BUCKET;
+        if self
+            .buckets
+            .iter()
+            .any(|wanted| !units.contains(&wanted.quantity))
+        {
+            return invalid(
+                "buckets",
+                &format!("takes 1 to {MAX_UNITS_PER_BUCKET} units"),
+            );
+        }
+        if self.expires_at <= now {
+            return invalid("expiresAt", "lies in the past");
+        }
+        Ok(())
+    }
+
+    /// What makes two requests under one id the same: owner and places, but not the expiry, which a
+    /// repeat may have computed anew.
+    pub(crate) fn fingerprint(&self) -> Hash32 {
+        let seats = self
+            .seats
+            .iter()
+            .map(|wanted| (wanted.seat.to_string(), wanted.category));
+        let buckets = self.buckets.iter().map(|wanted| {
+            (
+                format!("{} × {}", wanted.bucket, wanted.quantity),
+                wanted.category,
+            )
+        });
+        let mut lines: Vec<_> = seats
+            .chain(buckets)
+            .map(|(place, category)| format!("{place} {category:?}"))
+            .collect();
+        lines.sort_unstable();
+        let (owner, performance) = (self.owner, self.performance);
+        Hash32::of(format!("{owner} {performance} {}", lines.join("\n")).as_bytes())
+    }
+
+    /// All places, seats and units.
+    pub(crate) fn places(&self) -> u64 {
+        let units: u64 = self.units().values().map(|units| u64::from(*units)).sum();
+        units + self.seats.len() as u64
+    }
+
+    /// Units wanted of each zone, in the order in which they are locked.
+    pub(crate) fn units(&self) -> BTreeMap<BucketId, u32> {
+        let mut units = BTreeMap::new();
+        for wanted in &self.buckets {
+            *units.entry(wanted.bucket).or_default() += wanted.quantity;
+        }
+        units
+    }
+}
+
+/// The life that a service account asks for.
+///
+/// # Errors
+/// [`HoldRefusal::Invalid`] outside of [`MIN_TTL_SECONDS`] to [`MAX_TTL_SECONDS`].
+pub(crate) fn expiry_after(
+    ttl_seconds: u32,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, HoldRefusal> {
+    if !(MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(&ttl_seconds) {
+        return Err(HoldRefusal::Invalid {
+            field: "ttlSeconds",
+            issue: format!("must be {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS}"),
+        });
+    }
+    Ok(now + Duration::seconds(i64::from(ttl_seconds)))
+}
+
+/// The category that a place is held in: the one asked for, or the only one there is.
+///
+/// # Errors
+/// [`HoldRefusal::CategoryNotAllowed`].
+pub(crate) fn choose_category(
+    place: &str,
+    wanted: Option<CategoryCode>,
+    allowed: &[CategoryCode],
+) -> Result<Option<CategoryCode>, HoldRefusal> {
+    match (wanted, allowed) {
+        (Some(category), allowed) if !allowed.contains(&category) => {
+            Err(HoldRefusal::CategoryNotAllowed {
+                place: place.to_owned(),
+                category,
+            })
+        }
+        (Some(category), _) => Ok(Some(category)),
+        (None, [only]) => Ok(Some(*only)),
+        (None, _) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn request(seats: &[&str], quantities: &[u32]) -> HoldRequest {
+        let bucket = BucketId(Uuid::from_u128(9));
+        HoldRequest {
+            hold: HoldId(Uuid::from_u128(1)),
+            owner: Uuid::from_u128(3),
+            customer: None,
+            performance: PerformanceId(Uuid::from_u128(2)),
+            seats: seats
+                .iter()
+                .map(|seat| SeatWanted {
+                    seat: SeatRef::parse(seat),
+                    category: None,
+                })
+                .collect(),
+            buckets: quantities
+                .iter()
+                .map(|&quantity| BucketWanted {
+                    bucket,
+                    quantity,
+                    category: None,
+                })
+                .collect(),
+            expires_at: now() + Duration::minutes(10),
+        }
+    }
+
+    #[test]
+    fn refuses_what_needs_no_stock_to_refuse() {
+        assert!(request(&["A-1", "A-2"], &[2]).check(now()).is_ok());
+        let many: Vec<_> = (0..=MAX_PLACES_PER_HOLD)
+            .map(|seat| format!("A-{seat}"))
+            .collect();
+        let many: Vec<_> = many.iter().map(String::as_str).collect();
+        for (request, field) in [
+            (request(&[], &[]), "seats"),
+            (request(&many, &[]), "seats"),
+            (request(&["A-1", "A-1"], &[]), "seats"),
+            (request(&[], &[0]), "buckets"),
+            (request(&[], &[MAX_UNITS_PER_BUCKET + 1]), "buckets"),
+            (
+                HoldRequest {
+                    expires_at: now(),
+                    ..request(&["A-1"], &[])
+                },
+                "expiresAt",
+            ),
+        ] {
+            match request.check(now()) {
+                Err(HoldRefusal::Invalid { field: found, .. }) => assert_eq!(found, field),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeat_has_the_same_fingerprint_whenever_it_ends_and_however_it_is_sorted() {
+        let first = request(&["A-1", "A-2"], &[2]);
+        let later = HoldRequest {
+            expires_at: now() + Duration::hours(1),
+            ..first.clone()
+        };
+        assert_eq!(first.fingerprint(), later.fingerprint());
+        assert_eq!(
+            first.fingerprint(),
+            request(&["A-2", "A-1"], &[2]).fingerprint()
+        );
+        assert_ne!(first.fingerprint(), request(&["A-1"], &[2]).fingerprint());
+        let anothers = HoldRequest {
+            owner: Uuid::from_u128(4),
+            ..first.clone()
+        };
+        assert_ne!(first.fingerprint(), anothers.fingerprint());
+        assert_ne!(
+            first.fingerprint(),
+            request(&["A-1", "A-2"], &[3]).fingerprint()
+        );
+    }
+
+    #[test]
+    fn units_of_a_zone_are_added_up_over_categories() {
+        let units: Vec<_> = request(&[], &[2, 3]).units().into_values().collect();
+        assert_eq!(units, [5]);
+    }
+
+    #[test]
+    fn a_service_account_gets_one_to_fifteen_minutes() {
+        assert!(expiry_after(59, now()).is_err());
+        assert_eq!(
+            expiry_after(60, now()).unwrap(),
+            now() + Duration::seconds(60)
+        );
+        assert_eq!(
+            expiry_after(900, now()).unwrap(),
+            now() + Duration::seconds(900)
+        );
+        assert!(expiry_after(901, now()).is_err());
+    }
+
+    #[test]
+    fn the_only_category_needs_no_choice() {
+        let full: CategoryCode = "FULL".parse().unwrap();
+        let child: CategoryCode = "CHILD".parse().unwrap();
+        assert_eq!(choose_category("A-1", None, &[full]).unwrap(), Some(full));
+        assert_eq!(choose_category("A-1", None, &[full, child]).unwrap(), None);
+        assert_eq!(
+            choose_category("A-1", Some(child), &[full, child]).unwrap(),
+            Some(child)
+        );
+        assert!(choose_category("A-1", Some(child), &[full]).is_err());
+    }
+
+    #[test]
+    fn a_uuid_is_an_id_and_the_rest_are_labels() {
+        let id = Uuid::from_u128(7);
+        assert_eq!(SeatRef::parse(&id.to_string()), SeatRef::Id(SeatId(id)));
+        assert_eq!(SeatRef::parse("A-12"), SeatRef::Label("A-12".to_owned()));
+    }
+}

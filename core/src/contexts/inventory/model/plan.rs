@@ -1,0 +1,417 @@
+//! A seating plan as it is defined: sections of rows of seats, and zones without seats.
+
+use std::collections::{BTreeSet, HashSet};
+
+use eventify_protocol::ids::{BucketId, SeatId};
+use eventify_protocol::token::CategoryCode;
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// Most seats of one plan.
+pub(crate) const MAX_SEATS: usize = 50_000;
+/// Most sections of one plan.
+const MAX_SECTIONS: usize = 200;
+/// Most rows of one section.
+const MAX_ROWS: usize = 200;
+/// Most seats of one row.
+const MAX_SEATS_PER_ROW: usize = 500;
+/// Most zones of one plan.
+const MAX_ZONES: usize = 100;
+/// Most units of one zone.
+pub(crate) const MAX_ZONE_CAPACITY: u32 = 100_000;
+/// Longest name of a plan, section or zone, in characters.
+const MAX_NAME: usize = 64;
+/// Longest row or seat number, in characters.
+const MAX_NUMBER: usize = 8;
+/// Most price categories that a seat or zone can be meant for.
+const MAX_CATEGORIES: usize = 20;
+
+/// `POST /venues/{venueId}/seating-plans`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PlanSpec {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) sections: Vec<SectionSpec>,
+    #[serde(default)]
+    pub(crate) zones: Vec<ZoneSpec>,
+}
+
+/// Rows of seats. Its categories hold for rows that name none.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SectionSpec {
+    section: String,
+    rows: Vec<RowSpec>,
+    #[serde(default)]
+    categories: Vec<CategoryCode>,
+}
+
+/// A row: `seats` is a count (numbered from 1) or the list of its numbers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RowSpec {
+    row: String,
+    seats: SeatNumbers,
+    #[serde(default)]
+    categories: Vec<CategoryCode>,
+    /// Numbers of seats for wheelchair users.
+    #[serde(default)]
+    accessible: Vec<String>,
+    /// Numbers of seats that are not sold.
+    #[serde(default)]
+    blocked: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum SeatNumbers {
+    Count(usize),
+    Listed(Vec<String>),
+}
+
+/// A zone: so many units, no seats.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct ZoneSpec {
+    zone: String,
+    capacity: u32,
+    #[serde(default)]
+    categories: Vec<CategoryCode>,
+}
+
+/// A checked plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) name: String,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) zones: Vec<Zone>,
+}
+
+/// A numbered seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seat {
+    pub(crate) id: SeatId,
+    pub(crate) section: String,
+    pub(crate) row: String,
+    pub(crate) number: String,
+    pub(crate) label: String,
+    pub(crate) categories: Vec<CategoryCode>,
+    pub(crate) accessible: bool,
+    pub(crate) blocked: bool,
+}
+
+/// A capacity zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Zone {
+    pub(crate) id: BucketId,
+    pub(crate) zone: String,
+    pub(crate) capacity: u32,
+    pub(crate) categories: Vec<CategoryCode>,
+}
+
+/// Why a plan was refused: which field, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{field}' {issue}")]
+pub(crate) struct PlanError {
+    pub(crate) field: String,
+    pub(crate) issue: String,
+}
+
+impl Plan {
+    /// Checks a specification and gives every seat its number, label and id.
+    pub(crate) fn define(
+        spec: PlanSpec,
+        mut new_id: impl FnMut() -> Uuid,
+    ) -> Result<Self, PlanError> {
+        name("name", &spec.name)?;
+        at_most("sections", spec.sections.len(), MAX_SECTIONS)?;
+        at_most("zones", spec.zones.len(), MAX_ZONES)?;
+        let mut seats = Vec::new();
+        for (index, section) in spec.sections.into_iter().enumerate() {
+            add_section(
+                &mut seats,
+                &format!("sections[{index}]"),
+                section,
+                &mut new_id,
+            )?;
+            at_most("sections", seats.len(), MAX_SEATS)?;
+        }
+        label(&mut seats)?;
+        let zones = define_zones(spec.zones, &mut new_id)?;
+        if seats.is_empty() && zones.is_empty() {
+            return refuse("sections", "or 'zones' must name at least one place");
+        }
+        Ok(Self {
+            name: spec.name,
+            seats,
+            zones,
+        })
+    }
+
+    /// The distinct sets of categories that its places are meant for.
+    pub(crate) fn category_sets(&self) -> Vec<Vec<CategoryCode>> {
+        let of_seats = self.seats.iter().map(|seat| &seat.categories);
+        let of_zones = self.zones.iter().map(|zone| &zone.categories);
+        let sets: BTreeSet<_> = of_seats.chain(of_zones).cloned().collect();
+        sets.into_iter().collect()
+    }
+
+    /// Units of all zones.
+    pub(crate) fn zone_capacity(&self) -> u32 {
+        self.zones.iter().map(|zone| zone.capacity).sum()
+    }
+}
+
+fn add_section(
+    seats: &mut Vec<Seat>,
+    field: &str,
+    spec: SectionSpec,
+    new_id: &mut impl FnMut() -> Uuid,
+) -> Result<(), PlanError> {
+    name(&format!("{field}.section"), &spec.section)?;
+    at_most(&format!("{field}.rows"), spec.rows.len(), MAX_ROWS)?;
+    for (index, row) in spec.rows.into_iter().enumerate() {
+        let field = format!("{field}.rows[{index}]");
+        number(&format!("{field}.row"), &row.row)?;
+        let numbers = row.seats.numbers(&format!("{field}.seats"))?;
+        for (list, flagged) in [("accessible", &row.accessible), ("blocked", &row.blocked)] {
+            if let Some(unknown) = flagged.iter().find(|flagged| !numbers.contains(flagged)) {
+                return refuse(
+                    &format!("{field}.{list}"),
+                    format!("names no seat: {unknown}"),
+                );
+            }
+        }
+        let categories = if row.categories.is_empty() {
+            spec.categories.clone()
+        } else {
+            row.categories
+        };
+        let categories = distinct(&format!("{field}.categories"), categories)?;
+        seats.extend(numbers.into_iter().map(|number| Seat {
+            id: SeatId(new_id()),
+            section: spec.section.clone(),
+            row: row.row.clone(),
+            label: format!("{}-{number}", row.row),
+            accessible: row.accessible.contains(&number),
+            blocked: row.blocked.contains(&number),
+            categories: categories.clone(),
+            number,
+        }));
+    }
+    Ok(())
+}
+
+impl SeatNumbers {
+    fn numbers(self, field: &str) -> Result<Vec<String>, PlanError> {
+        let numbers = match self {
+            Self::Count(count) => {
+                at_most(field, count, MAX_SEATS_PER_ROW)?;
+                (1..=count).map(|number| number.to_string()).collect()
+            }
+            Self::Listed(numbers) => numbers,
+        };
+        at_most(field, numbers.len(), MAX_SEATS_PER_ROW)?;
+        if numbers.is_empty() {
+            return refuse(field, "must be at least one seat");
+        }
+        numbers.iter().try_for_each(|text| number(field, text))?;
+        Ok(numbers)
+    }
+}
+
+/// `A-12`, and with the section in front where two sections have the same row and number.
+fn label(seats: &mut [Seat]) -> Result<(), PlanError> {
+    let short: HashSet<_> = seats.iter().map(|seat| &seat.label).collect();
+    if short.len() == seats.len() {
+        return Ok(());
+    }
+    let mut long = HashSet::new();
+    for seat in seats {
+        seat.label = format!("{}-{}-{}", seat.section, seat.row, seat.number);
+        if !long.insert(seat.label.clone()) {
+            return refuse("sections", format!("name seat {} twice", seat.label));
+        }
+    }
+    Ok(())
+}
+
+fn define_zones(
+    specs: Vec<ZoneSpec>,
+    new_id: &mut impl FnMut() -> Uuid,
+) -> Result<Vec<Zone>, PlanError> {
+    let mut names = HashSet::new();
+    let mut zones = Vec::new();
+    for (index, spec) in specs.into_iter().enumerate() {
+        let field = format!("zones[{index}]");
+        name(&format!("{field}.zone"), &spec.zone)?;
+        if !names.insert(spec.zone.clone()) {
+            return refuse(&format!("{field}.zone"), "stands twice");
+        }
+        if !(1..=MAX_ZONE_CAPACITY).contains(&spec.capacity) {
+            return refuse(
+                &format!("{field}.capacity"),
+                format!("must be 1 to {MAX_ZONE_CAPACITY}"),
+            );
+        }
+        let categories = distinct(&format!("{field}.categories"), spec.categories)?;
+        let id = BucketId(new_id());
+        zones.push(Zone {
+            id,
+            zone: spec.zone,
+            capacity: spec.capacity,
+            categories,
+        });
+    }
+    Ok(zones)
+}
+
+/// Sorted, each once: two places meant for the same categories have equal sets.
+fn distinct(field: &str, categories: Vec<CategoryCode>) -> Result<Vec<CategoryCode>, PlanError> {
+    at_most(field, categories.len(), MAX_CATEGORIES)?;
+    Ok(categories
+        .into_iter()
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect())
+}
+
+fn name(field: &str, text: &str) -> Result<(), PlanError> {
+    let clean = text.trim() == text && !text.chars().any(char::is_control);
+    if text.is_empty() || text.chars().count() > MAX_NAME || !clean {
+        return refuse(
+            field,
+            format!("must be 1 to {MAX_NAME} printable characters"),
+        );
+    }
+    Ok(())
+}
+
+fn number(field: &str, text: &str) -> Result<(), PlanError> {
+    let plain = text.chars().all(char::is_alphanumeric);
+    if text.is_empty() || text.chars().count() > MAX_NUMBER || !plain {
+        return refuse(
+            field,
+            format!("must be 1 to {MAX_NUMBER} letters or digits"),
+        );
+    }
+    Ok(())
+}
+
+fn at_most(field: &str, count: usize, limit: usize) -> Result<(), PlanError> {
+    if count > limit {
+        return refuse(field, format!("must not be more than {limit}"));
+    }
+    Ok(())
+}
+
+fn refuse<T>(field: &str, issue: impl Into<String>) -> Result<T, PlanError> {
+    Err(PlanError {
+        field: field.to_owned(),
+        issue: issue.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn define(spec: Value) -> Result<Plan, PlanError> {
+        let mut last = 0;
+        Plan::define(serde_json::from_value(spec).unwrap(), || {
+            last += 1;
+            Uuid::from_u128(last)
+        })
+    }
+
+    fn labels(plan: &Plan) -> Vec<&str> {
+        plan.seats.iter().map(|seat| seat.label.as_str()).collect()
+    }
+
+    #[test]
+    fn a_hall_and_a_standing_zone_come_in_one_request() {
+        let rows: Vec<_> = ('A'..='T')
+            .map(|row| json!({ "row": row, "seats": 25 }))
+            .collect();
+        let plan = define(json!({
+            "name": "Hall",
+            "sections": [{ "section": "Stalls", "rows": rows, "categories": ["STALLS"] }],
+            "zones": [{ "zone": "Floor", "capacity": 1000, "categories": ["FLOOR"] }],
+        }))
+        .unwrap();
+        assert_eq!((plan.seats.len(), plan.zone_capacity()), (500, 1000));
+        assert_eq!((labels(&plan)[0], labels(&plan)[499]), ("A-1", "T-25"));
+        assert_eq!(plan.category_sets().len(), 2);
+    }
+
+    #[test]
+    fn labels_name_the_section_only_where_they_must() {
+        let section =
+            |name: &str| json!({ "section": name, "rows": [{ "row": "A", "seats": ["1"] }] });
+        let one = define(json!({ "name": "p", "sections": [section("Left")] })).unwrap();
+        assert_eq!(labels(&one), ["A-1"]);
+        let two = define(json!({ "name": "p", "sections": [section("Left"), section("Right")] }));
+        assert_eq!(labels(&two.unwrap()), ["Left-A-1", "Right-A-1"]);
+        let same = define(json!({ "name": "p", "sections": [section("Left"), section("Left")] }));
+        assert_eq!(same.unwrap_err().issue, "name seat Left-A-1 twice");
+    }
+
+    #[test]
+    fn flags_belong_to_seats_of_the_row() {
+        let row = json!({ "row": "A", "seats": 3, "accessible": ["1"], "blocked": ["3"] });
+        let spec = json!({ "name": "p", "sections": [{ "section": "S", "rows": [row] }] });
+        let plan = define(spec).unwrap();
+        let flags: Vec<_> = plan
+            .seats
+            .iter()
+            .map(|seat| (seat.accessible, seat.blocked))
+            .collect();
+        assert_eq!(flags, [(true, false), (false, false), (false, true)]);
+        let row = json!({ "row": "A", "seats": 3, "blocked": ["4"] });
+        let spec = json!({ "name": "p", "sections": [{ "section": "S", "rows": [row] }] });
+        assert_eq!(
+            define(spec).unwrap_err().field,
+            "sections[0].rows[0].blocked"
+        );
+    }
+
+    #[test]
+    fn limits_are_named_by_field() {
+        let with_row =
+            |row: Value| json!({ "name": "p", "sections": [{ "section": "S", "rows": [row] }] });
+        for (spec, field) in [
+            (json!({ "name": "p" }), "sections"),
+            (
+                json!({ "name": " p", "zones": [{ "zone": "Z", "capacity": 1 }] }),
+                "name",
+            ),
+            (
+                with_row(json!({ "row": "A", "seats": 501 })),
+                "sections[0].rows[0].seats",
+            ),
+            (
+                with_row(json!({ "row": "A", "seats": 0 })),
+                "sections[0].rows[0].seats",
+            ),
+            (
+                with_row(json!({ "row": "A-B", "seats": 1 })),
+                "sections[0].rows[0].row",
+            ),
+            (
+                json!({ "name": "p", "zones": [{ "zone": "Z", "capacity": 0 }] }),
+                "zones[0].capacity",
+            ),
+            (
+                json!({ "name": "p", "zones": [
+                    { "zone": "Z", "capacity": 1 }, { "zone": "Z", "capacity": 1 }
+                ] }),
+                "zones[1].zone",
+            ),
+        ] {
+            assert_eq!(define(spec.clone()).unwrap_err().field, field, "{spec}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! A venue, and who may do what with it.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::VenueId;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use eventify_contracts::inventory::VenueFacts;
+use eventify_kernel::auth::{Principal, Role};
+
+/// Longest name or city, in characters.
+const MAX_NAME: usize = 100;
+/// Longest address, as JSON text.
+const MAX_ADDRESS_BYTES: usize = 4_096;
+
+/// `POST /venues`, `PUT /venues/{venueId}`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct VenueDetails {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) city: Option<String>,
+    /// Whatever the country's addresses look like.
+    #[serde(default)]
+    pub(crate) address: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Whose something is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) user_id: Uuid,
+    pub(crate) org_id: Option<String>,
+}
+
+/// A venue, as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Venue {
+    pub(crate) id: VenueId,
+    pub(crate) owner: Owner,
+    pub(crate) shared: bool,
+    pub(crate) details: VenueDetails,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+/// A field of the details was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{field}' is empty or too long")]
+pub(crate) struct InvalidVenue {
+    pub(crate) field: &'static str,
+}
+
+impl VenueDetails {
+    fn check(self) -> Result<Self, InvalidVenue> {
+        let name = self.name.trim().to_owned();
+        let city = self
+            .city
+            .map(|city| city.trim().to_owned())
+            .filter(|city| !city.is_empty());
+        let too_long = |text: &str| text.chars().count() > MAX_NAME;
+        if name.is_empty() || too_long(&name) {
+            return Err(InvalidVenue { field: "name" });
+        }
+        if city.as_deref().is_some_and(too_long) {
+            return Err(InvalidVenue { field: "city" });
+        }
+        let address_bytes = serde_json::to_string(&self.address).map_or(0, |text| text.len());
+        if address_bytes > MAX_ADDRESS_BYTES {
+            return Err(InvalidVenue { field: "address" });
+        }
+        Ok(Self {
+            name,
+            city,
+            address: self.address,
+        })
+    }
+}
+
+impl Owner {
+    /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
+    pub(crate) fn is(&self, caller: &Principal) -> bool {
+        let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
+        caller.user_id == self.user_id
+            || caller.has_role(Role::Admin)
+            || (same_org && caller.has_role(Role::Organizer))
+    }
+}
+
+impl Venue {
+    /// A new venue; an administrator's is for everybody (DECISIONS 9).
+    pub(crate) fn new(
+        id: VenueId,
+        owner: &Principal,
+        details: VenueDetails,
+        now: DateTime<Utc>,
+    ) -> Result<Self, InvalidVenue> {
+        Ok(Self {
+            id,
+            owner: Owner {
+                user_id: owner.user_id,
+                org_id: owner.org_id.clone(),
+            },
+            shared: owner.has_role(Role::Admin),
+            details: details.check()?,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        })
+    }
+
+    /// Replaces the details.
+    pub(crate) fn edit(
+        self,
+        details: VenueDetails,
+        now: DateTime<Utc>,
+    ) -> Result<Self, InvalidVenue> {
+        let version = self.version + 1;
+        Ok(Self {
+            details: details.check()?,
+            updated_at: now,
+            version,
+            ..self
+        })
+    }
+
+    /// Who may plan performances there, and so see it.
+    pub(crate) fn is_open_to(&self, caller: &Principal) -> bool {
+        self.shared || self.owner.is(caller)
+    }
+
+    /// What the events about it tell.
+    pub(crate) fn facts(&self) -> VenueFacts {
+        VenueFacts {
+            name: self.details.name.clone(),
+            city: self.details.city.clone(),
+            owner_id: self.owner.user_id,
+            org_id: self.owner.org_id.clone(),
+            shared: self.shared,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn caller(user: u128, org: Option<&str>, role: Role) -> Principal {
+        Principal {
+            user_id: Uuid::from_u128(user),
+            iss: String::new(),
+            sub: String::new(),
+            roles: BTreeSet::from([role]),
+            scopes: BTreeSet::new(),
+            org_id: org.map(str::to_owned),
+            client_id: None,
+            jti: None,
+        }
+    }
+
+    fn venue(owner: &Principal) -> Venue {
+        let details = VenueDetails {
+            name: " Hall ".to_owned(),
+            city: None,
+            address: None,
+        };
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        Venue::new(VenueId(Uuid::nil()), owner, details, now).unwrap()
+    }
+
+    #[test]
+    fn an_administrators_venue_is_for_everybody_but_run_by_administrators() {
+        let stranger = caller(9, None, Role::Organizer);
+        let shared = venue(&caller(1, None, Role::Admin));
+        assert!(shared.is_open_to(&stranger) && !shared.owner.is(&stranger));
+        let own = venue(&caller(1, Some("opera"), Role::Organizer));
+        assert!(!own.is_open_to(&stranger));
+        assert!(own.owner.is(&caller(2, Some("opera"), Role::Organizer)));
+        assert!(!own.owner.is(&caller(2, Some("circus"), Role::Organizer)));
+        assert_eq!(own.details.name, "Hall");
+    }
+}

@@ -1,0 +1,90 @@
+//! Order: what was bought, whether it is paid, and what has been given back.
+//!
+//! ```text
+//! reservation.confirmed
+//!        │                 payment.captured
+//!        ▼                        │
+//!     pending ◀──▶ processing ────┴──▶ paid ──▶ partially_refunded ──▶ refunded
+//!        │             │                 └───────────────────────────────▲
+//!        └──────┬──────┘
+//!               ├── payment.failed, deadline, customer, performance.cancelled
+//!               ▼
+//!           cancelled ── money that comes nevertheless goes back at once
+//! ```
+//!
+//! `processing` says that payment hasn't answered in time; the work runs on. Refunds are decided
+//! here, because here is known what each ticket cost and whose performance it was for; so
+//! `POST /payments/{id}/refunds` is answered by this context. Payment sends the money.
+//!
+//! Deliberately not here: cards and the provider (payment), tickets (ticketing).
+
+pub mod api;
+mod consumers;
+mod model;
+mod routes;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventify_kernel::app::AppWith;
+use eventify_kernel::breaker::{Breaker, Limits};
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+
+use crate::contexts::payment;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "order";
+
+/// The kernel's parts with this context's state.
+pub type App = AppWith<State>;
+
+/// What order keeps in memory.
+#[derive(Debug)]
+pub struct State {
+    /// Payment's, which is called synchronously.
+    pub(crate) payment: Arc<payment::State>,
+    /// Around those calls.
+    pub(crate) payment_breaker: Breaker,
+}
+
+/// order → payment: no second attempt, the webhook brings the answer.
+const PAYMENT: Limits = Limits {
+    name: "ord_payment",
+    timeout: Duration::from_millis(1_000),
+    pauses: &[],
+    window: 50,
+    failure_rate: 0.3,
+    slow_after: Duration::from_millis(800),
+    slow_rate: 1.0,
+    open_for: Duration::from_millis(30_000),
+    half_open_calls: 10,
+    at_once: 32,
+    queue_for: Duration::from_millis(1_000),
+};
+
+impl State {
+    /// With a closed breaker.
+    ///
+    /// # Errors
+    /// Limits that the library refuses.
+    pub fn new(payment: &Arc<payment::State>, clock: &Clock) -> anyhow::Result<Self> {
+        Ok(Self {
+            payment: Arc::clone(payment),
+            payment_breaker: Breaker::new(PAYMENT, clock.clone())?,
+        })
+    }
+}
+
+/// What this context registers.
+#[must_use]
+pub fn context(state: &Arc<State>) -> Context {
+    Context {
+        events: eventify_contracts::order::events(),
+        routes: routes::routes().capture(state),
+        consumers: consumers::consumers().capture(state),
+        jobs: consumers::jobs().capture(state),
+        ..Context::new(NAME, eventify_kernel::migrations!("order": "0001_orders"))
+    }
+}

@@ -1,0 +1,27 @@
+//! Pure decisions about an order: what it becomes when payment speaks, and what may be refunded.
+
+use eventify_protocol::ids::TicketId;
+
+mod refund;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub(super) use refund::{PaidTicket, Performance, RefundPlan, price_of};
+pub(super) use state::{Captured, Order, State};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the order is {0} and can't be cancelled")]
+    WrongState(&'static str),
+    #[error("the tickets of this order are being issued; try again in a moment")]
+    NotIssuedYet,
+    #[error("ticket {0} does not belong to this order")]
+    ForeignTicket(TicketId),
+    #[error("ticket {0} is refunded already")]
+    AlreadyRefunded(TicketId),
+    #[error("there is nothing left to refund")]
+    NothingLeft,
+    #[error("tickets can be given back until 24 hours before the performance")]
+    WindowClosed,
+}

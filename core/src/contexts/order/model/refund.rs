@@ -1,0 +1,166 @@
+//! The refund policy, and what a refund is made of.
+
+use chrono::{DateTime, Duration, Utc};
+use eventify_protocol::ids::{PerformanceId, RefundId, TicketId, UserId};
+use eventify_protocol::money::{Money, MoneyError};
+
+use super::{Order, Refusal, State};
+use eventify_contracts::order::{Item, RefundReason};
+
+/// Until so long before the performance a customer gets all the money back; then none
+/// (blueprint, "Politique d'annulation/remboursement").
+pub(crate) fn customer_cancel_limit() -> Duration {
+    Duration::hours(24)
+}
+
+/// A ticket of an order, with what was paid for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PaidTicket {
+    pub(crate) ticket_id: TicketId,
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) price: Money,
+    /// The refund that has claimed it.
+    pub(crate) refund_id: Option<RefundId>,
+}
+
+/// What the refund policy needs of a performance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Performance {
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) owner_id: UserId,
+    pub(crate) org_id: Option<String>,
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) cancelled: bool,
+}
+
+/// What is to be refunded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefundPlan {
+    pub(crate) tickets: Vec<TicketId>,
+    pub(crate) amount: Money,
+    pub(crate) reason: RefundReason,
+    /// Why, in the organiser's own words.
+    pub(crate) note: Option<String>,
+}
+
+impl Order {
+    /// The customer gives tickets back: all of those that are in time, or exactly those named.
+    pub(crate) fn customer_refund(
+        &self,
+        tickets: &[PaidTicket],
+        performances: &[Performance],
+        named: Option<&[TicketId]>,
+        now: DateTime<Utc>,
+    ) -> Result<RefundPlan, Refusal> {
+        let in_time = |ticket: &PaidTicket| {
+            performances
+                .iter()
+                .find(|performance| performance.performance_id == ticket.performance_id)
+                .is_some_and(|performance| {
+                    performance.cancelled || now + customer_cancel_limit() <= performance.start_time
+                })
+        };
+        let chosen = self.choose(tickets, named)?;
+        let refundable: Vec<_> = chosen.iter().copied().filter(in_time).collect();
+        if refundable.is_empty() || (named.is_some() && refundable.len() < chosen.len()) {
+            return Err(Refusal::WindowClosed);
+        }
+        self.plan(&refundable, RefundReason::UserRequest)
+    }
+
+    /// The organiser or an administrator gives money back, at any time.
+    pub(crate) fn goodwill_refund(
+        &self,
+        tickets: &[PaidTicket],
+        named: &[TicketId],
+        reason: RefundReason,
+    ) -> Result<RefundPlan, Refusal> {
+        self.plan(&self.choose(tickets, Some(named))?, reason)
+    }
+
+    /// Everything: no ticket was issued, or the money came too late.
+    pub(crate) fn full_refund(&self, reason: RefundReason) -> RefundPlan {
+        RefundPlan {
+            tickets: Vec::new(),
+            amount: self.amount,
+            reason,
+            note: None,
+        }
+    }
+
+    fn choose(
+        &self,
+        tickets: &[PaidTicket],
+        named: Option<&[TicketId]>,
+    ) -> Result<Vec<PaidTicket>, Refusal> {
+        match self.state {
+            State::Paid { .. } | State::PartiallyRefunded { .. } => {}
+            State::Pending | State::Processing | State::Refunded { .. } | State::Cancelled(_) => {
+                return Err(Refusal::WrongState(self.state.name()));
+            }
+        }
+        if tickets.is_empty() {
+            return Err(Refusal::NotIssuedYet);
+        }
+        let Some(named) = named else {
+            let left: Vec<_> = tickets
+                .iter()
+                .filter(|ticket| ticket.refund_id.is_none())
+                .copied()
+                .collect();
+            return if left.is_empty() {
+                Err(Refusal::NothingLeft)
+            } else {
+                Ok(left)
+            };
+        };
+        let mut chosen: Vec<PaidTicket> = Vec::with_capacity(named.len());
+        for id in named {
+            let ticket = tickets
+                .iter()
+                .find(|ticket| ticket.ticket_id == *id)
+                .ok_or(Refusal::ForeignTicket(*id))?;
+            if ticket.refund_id.is_some() {
+                return Err(Refusal::AlreadyRefunded(*id));
+            }
+            if !chosen.contains(ticket) {
+                chosen.push(*ticket);
+            }
+        }
+        if chosen.is_empty() {
+            Err(Refusal::NothingLeft)
+        } else {
+            Ok(chosen)
+        }
+    }
+
+    fn plan(&self, tickets: &[PaidTicket], reason: RefundReason) -> Result<RefundPlan, Refusal> {
+        let amount = tickets
+            .iter()
+            .try_fold(Money::zero(self.amount.currency()), |sum, ticket| {
+                sum.plus(ticket.price)
+            })
+            .map_err(|_: MoneyError| Refusal::NothingLeft)?;
+        Ok(RefundPlan {
+            tickets: tickets.iter().map(|ticket| ticket.ticket_id).collect(),
+            amount,
+            reason,
+            note: None,
+        })
+    }
+}
+
+impl Performance {
+    /// Whether a user decides about refunds of this performance: owner, or same organisation.
+    pub(crate) fn is_run_by(&self, user: UserId, org: Option<&str>) -> bool {
+        self.owner_id == user || (org.is_some() && self.org_id.as_deref() == org)
+    }
+}
+
+/// What was paid for a ticket: the unit price of the line that it was issued for.
+pub(crate) fn price_of(items: &[Item], matches: impl Fn(&Item) -> bool) -> Option<Money> {
+    items
+        .iter()
+        .find(|item| matches(item))
+        .map(|item| item.unit_price)
+}

@@ -1,0 +1,175 @@
+//! The order and its states.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, ReservationId, UserId};
+use eventify_protocol::money::Money;
+
+use eventify_contracts::order::{CancelReason, Item};
+use eventify_contracts::reservation::ReservationConfirmed;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) reservation_id: ReservationId,
+    pub(crate) customer_id: UserId,
+    pub(crate) state: State,
+    pub(crate) amount: Money,
+    pub(crate) items: Vec<Item>,
+    /// Unpaid by then: cancelled.
+    pub(crate) pay_until: DateTime<Utc>,
+    /// Once payment has taken the request for an intent.
+    pub(crate) payment_id: Option<PaymentId>,
+    /// The request that began it.
+    pub(crate) correlation: CorrelationId,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Payment is being asked, or the customer pays.
+    Pending,
+    /// Payment didn't answer in time; the work runs on.
+    Processing,
+    Paid {
+        at: DateTime<Utc>,
+    },
+    PartiallyRefunded {
+        paid_at: DateTime<Utc>,
+    },
+    Refunded {
+        paid_at: DateTime<Utc>,
+    },
+    Cancelled(CancelReason),
+}
+
+/// What a capture means for an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Captured {
+    /// It is paid now.
+    Paid(Order),
+    /// It had ended: the money goes back.
+    TooLate,
+    /// It was known.
+    Known,
+}
+
+impl State {
+    /// As on the wire and in the store.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Paid { .. } => "paid",
+            Self::PartiallyRefunded { .. } => "partially_refunded",
+            Self::Refunded { .. } => "refunded",
+            Self::Cancelled(_) => "cancelled",
+        }
+    }
+
+    pub(crate) fn paid_at(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Paid { at } => Some(at),
+            Self::PartiallyRefunded { paid_at } | Self::Refunded { paid_at } => Some(paid_at),
+            Self::Pending | Self::Processing | Self::Cancelled(_) => None,
+        }
+    }
+}
+
+impl Order {
+    pub(crate) fn place(
+        id: OrderId,
+        confirmed: &ReservationConfirmed,
+        correlation: CorrelationId,
+        now: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            id,
+            reservation_id: confirmed.reservation_id,
+            customer_id: confirmed.customer_id,
+            state: State::Pending,
+            amount: confirmed.amount,
+            items: confirmed.items.clone(),
+            pay_until: confirmed.confirmed_until,
+            payment_id: None,
+            correlation,
+            created_at: now,
+            updated_at: now,
+            version: 1,
+        }
+    }
+
+    pub(crate) fn is_unpaid(&self) -> bool {
+        matches!(self.state, State::Pending | State::Processing)
+    }
+
+    /// Nothing to pay: no payment is asked for.
+    pub(crate) fn is_free(&self) -> bool {
+        self.amount.minor() == 0
+    }
+
+    /// Payment has taken the request.
+    pub(crate) fn with_payment(mut self, payment_id: PaymentId, now: DateTime<Utc>) -> Self {
+        self.payment_id = Some(payment_id);
+        if self.state == State::Processing {
+            self.state = State::Pending;
+        }
+        self.touched(now)
+    }
+
+    /// Payment hasn't answered in time. `None` when that is known or doesn't matter any more.
+    pub(crate) fn still_waiting(mut self, now: DateTime<Utc>) -> Option<Self> {
+        (self.state == State::Pending && self.payment_id.is_none()).then(|| {
+            self.state = State::Processing;
+            self.touched(now)
+        })
+    }
+
+    pub(crate) fn captured(mut self, payment: Option<PaymentId>, now: DateTime<Utc>) -> Captured {
+        match self.state {
+            State::Pending | State::Processing => {
+                self.state = State::Paid { at: now };
+                self.payment_id = payment.or(self.payment_id);
+                Captured::Paid(self.touched(now))
+            }
+            State::Cancelled(_) => Captured::TooLate,
+            State::Paid { .. } | State::PartiallyRefunded { .. } | State::Refunded { .. } => {
+                Captured::Known
+            }
+        }
+    }
+
+    /// Ends an unpaid order; `None` when it has ended, or is paid.
+    pub(crate) fn cancel_unpaid(
+        mut self,
+        reason: CancelReason,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        self.is_unpaid().then(|| {
+            self.state = State::Cancelled(reason);
+            self.touched(now)
+        })
+    }
+
+    /// Money went back; `left` says whether any ticket is still paid for. `None` when the state
+    /// says so already, or the order had never been paid.
+    pub(crate) fn refunded(mut self, left: bool, now: DateTime<Utc>) -> Option<Self> {
+        let paid_at = self.state.paid_at()?;
+        let state = if left {
+            State::PartiallyRefunded { paid_at }
+        } else {
+            State::Refunded { paid_at }
+        };
+        (self.state != state).then(|| {
+            self.state = state;
+            self.touched(now)
+        })
+    }
+
+    fn touched(mut self, now: DateTime<Utc>) -> Self {
+        self.updated_at = now;
+        self.version += 1;
+        self
+    }
+}

@@ -1,0 +1,346 @@
+//! `/orders`, and the refunds of `/payments/{id}`: this context decides about them.
+
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
+use eventify_protocol::money::Money;
+use serde::{Deserialize, Serialize};
+
+use super::api::{self, Cancelled, Error, Organiser};
+use super::model::{self, Order, RefundPlan, Refusal};
+use super::store::RefundRow;
+use super::{NAME, store};
+use crate::contexts::order::App;
+use eventify_contracts::order::{Item, RefundReason};
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
+};
+
+const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
+const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
+/// Most tickets in one refund.
+const MAX_TICKETS: usize = 100;
+/// Longest reason that an organiser gives.
+const MAX_NOTE_CHARS: usize = 500;
+
+pub(super) fn routes() -> Routes<App> {
+    let write = Policy::roles(BUYERS)
+        .scopes(&["order:write"])
+        .owner("order.customer_id");
+    let read = Policy::roles(BUYERS).owner("order.customer_id");
+    let refund = Policy::roles(REFUNDERS)
+        .owner("performance.owner_id")
+        .key_required()
+        .strict();
+    Routes::new()
+        .post("/orders", write.key_required(), place)
+        .get("/orders", read, list)
+        .get("/orders/{order_id}", read, show)
+        .post("/orders/{order_id}/cancel", write, cancel)
+        .post("/payments/{payment_id}/refunds", refund, refund_tickets)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Place {
+    reservation_id: ReservationId,
+    amount: Option<Money>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListQuery {
+    reservation_id: Option<ReservationId>,
+    page: Option<u32>,
+    size: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Cancel {
+    ticket_ids: Option<Vec<TicketId>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Refund {
+    ticket_ids: Vec<TicketId>,
+    /// In the organiser's own words.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    order_id: OrderId,
+    reservation_id: ReservationId,
+    customer_id: UserId,
+    status: &'static str,
+    amount: Money,
+    pay_until: DateTime<Utc>,
+    payment_id: Option<PaymentId>,
+    paid_at: Option<DateTime<Utc>>,
+    cancelled_reason: Option<&'static str>,
+    items: Vec<Item>,
+    created_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tickets: Option<Vec<TicketView>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunds: Option<Vec<RefundView>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TicketView {
+    ticket_id: TicketId,
+    price: Money,
+    refund_id: Option<RefundId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundView {
+    refund_id: RefundId,
+    status: String,
+    amount: Money,
+    reason: RefundReason,
+    /// The organiser's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundStarted {
+    order_id: OrderId,
+    status: &'static str,
+    refund_id: RefundId,
+    amount: Money,
+    ticket_ids: Vec<TicketId>,
+    reason: RefundReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// The order of a confirmed reservation: the one that its confirmation made.
+async fn place(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<Place>,
+) -> Answer<impl IntoResponse> {
+    let order = api::of_reservation(&app, body.reservation_id)
+        .await?
+        .ok_or_else(|| {
+            let message =
+                "the reservation has no order; one that was confirmed just now gets it soon";
+            ApiError::not_found("order_not_found", message).retry_after(1)
+        })?;
+    caller.must_own(order.customer_id.as_uuid())?;
+    if !api::matches_claim(&order, body.amount) {
+        let amount = order.amount;
+        return Err(
+            ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"))
+                .field("amount", format!("must be {amount}")),
+        );
+    }
+    let location = [(LOCATION, format!("/orders/{}", order.id))];
+    Ok((StatusCode::CREATED, location, Json(View::of(order))))
+}
+
+/// The caller's own orders, newest first.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
+    let customer = caller.principal()?.user_id.into();
+    let mut conn = app.db.read(NAME).await?;
+    let window = (paging.offset(), paging.limit());
+    let (orders, total) = store::list(&mut conn, customer, query.reservation_id, window).await?;
+    Ok(Json(
+        paging.answer(orders.into_iter().map(View::of).collect(), total),
+    ))
+}
+
+/// An order with its tickets and refunds.
+async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+) -> Answer<Json<View>> {
+    let order = owned(&app, &caller, id).await?;
+    let mut conn = app.db.read(NAME).await?;
+    let tickets = store::tickets(&mut conn, id)
+        .await?
+        .into_iter()
+        .map(|ticket| TicketView {
+            ticket_id: ticket.ticket_id,
+            price: ticket.price,
+            refund_id: ticket.refund_id,
+        });
+    let refunds = store::refunds(&mut conn, id)
+        .await?
+        .into_iter()
+        .map(RefundView::from);
+    let (tickets, refunds) = (Some(tickets.collect()), Some(refunds.collect()));
+    Ok(Json(View {
+        tickets,
+        refunds,
+        ..View::of(order)
+    }))
+}
+
+/// The customer cancels: 200 with the ended order, or 202 with the refund that was started.
+async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Json(body): Json<Cancel>,
+) -> Answer<Response> {
+    let order = owned(&app, &caller, id).await?;
+    must_name_few(body.ticket_ids.as_deref().unwrap_or_default())?;
+    let by = caller.principal()?.user_id.into();
+    let named = body.ticket_ids.as_deref();
+    Ok(
+        match api::cancel(&app, &caller.cause, order.id, named, by).await? {
+            Cancelled::Ended(order) => Json(View::of(order)).into_response(),
+            Cancelled::Refunding {
+                order,
+                refund_id,
+                plan,
+            } => (
+                StatusCode::ACCEPTED,
+                Json(RefundStarted::of(&order, refund_id, plan)),
+            )
+                .into_response(),
+        },
+    )
+}
+
+/// Organiser or administrator: named tickets are refunded, at any time.
+async fn refund_tickets(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<PaymentId>,
+    Json(body): Json<Refund>,
+) -> Answer<impl IntoResponse> {
+    let principal = caller.principal()?;
+    must_name_few(&body.ticket_ids)?;
+    let note = body.reason.map(|text| text.trim().to_owned());
+    let note = note.filter(|text| !text.is_empty());
+    if note
+        .as_ref()
+        .is_some_and(|text| text.chars().count() > MAX_NOTE_CHARS)
+    {
+        let issue = format!("at most {MAX_NOTE_CHARS} characters");
+        return Err(ApiError::invalid("reason", issue));
+    }
+    let by = Organiser {
+        user_id: principal.user_id.into(),
+        org_id: principal.org_id.clone(),
+        is_admin: principal.has_role(Role::Admin),
+    };
+    let (order, refund_id, plan) =
+        api::refund(&app, &caller.cause, id, (&body.ticket_ids, note), &by).await?;
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(RefundStarted::of(&order, refund_id, plan)),
+    ))
+}
+
+async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
+    let order = api::find(app, id).await?;
+    caller.must_own(order.customer_id.as_uuid())?;
+    Ok(order)
+}
+
+fn must_name_few(tickets: &[TicketId]) -> Answer<()> {
+    if tickets.len() > MAX_TICKETS {
+        return Err(ApiError::invalid(
+            "ticketIds",
+            format!("at most {MAX_TICKETS}"),
+        ));
+    }
+    Ok(())
+}
+
+impl View {
+    fn of(order: Order) -> Self {
+        let cancelled_reason = match order.state {
+            model::State::Cancelled(reason) => Some(reason.name()),
+            model::State::Pending
+            | model::State::Processing
+            | model::State::Paid { .. }
+            | model::State::PartiallyRefunded { .. }
+            | model::State::Refunded { .. } => None,
+        };
+        Self {
+            order_id: order.id,
+            reservation_id: order.reservation_id,
+            customer_id: order.customer_id,
+            status: order.state.name(),
+            amount: order.amount,
+            pay_until: order.pay_until,
+            payment_id: order.payment_id,
+            paid_at: order.state.paid_at(),
+            cancelled_reason,
+            items: order.items,
+            created_at: order.created_at,
+            tickets: None,
+            refunds: None,
+        }
+    }
+}
+
+impl From<RefundRow> for RefundView {
+    fn from(row: RefundRow) -> Self {
+        Self {
+            refund_id: row.refund_id,
+            status: row.status,
+            amount: row.amount,
+            reason: row.reason,
+            note: row.note,
+            created_at: row.created_at,
+        }
+    }
+}
+
+impl RefundStarted {
+    fn of(order: &Order, refund_id: RefundId, plan: RefundPlan) -> Self {
+        Self {
+            order_id: order.id,
+            status: order.state.name(),
+            refund_id,
+            amount: plan.amount,
+            ticket_ids: plan.tickets,
+            reason: plan.reason,
+            note: plan.note,
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Unknown => Self::not_found("order_not_found", message),
+            Error::Forbidden => Self::forbidden(message),
+            Error::Db(error) => error.into(),
+            Error::Refused(refusal) => match refusal {
+                Refusal::WrongState(_) => Self::conflict("order_state", message),
+                Refusal::NotIssuedYet => {
+                    Self::conflict("tickets_not_issued", message).retry_after(1)
+                }
+                Refusal::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
+                Refusal::AlreadyRefunded(_) => Self::conflict("already_refunded", message),
+                Refusal::NothingLeft => Self::conflict("nothing_to_refund", message),
+                Refusal::WindowClosed => Self::unprocessable("refund_window_closed", message),
+            },
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Reservation: carts whose places are held from the moment they are put in.
+//!
+//! ```text
+//!            add, remove items
+//!               ┌────┐
+//! start ──▶ pending ──┴── confirm ──▶ confirmed ──(order.paid: the order goes on from here)
+//!               │                        │
+//!               ├── 10 minutes ──▶ expired
+//!               └── customer ────▶ cancelled ◀── order.cancelled
+//! ```
+//!
+//! Places are held at inventory, synchronously, behind the breaker `rsv_inventory`; prices are the
+//! core's own, from `performance.scheduled`. Releasing is not waited for: what is to be given back
+//! is noted with the cart's end and done by a job.
+//!
+//! Deliberately not here: stock (inventory), money (order, payment), payment of a part of a cart.
+
+pub mod api;
+mod consumers;
+mod model;
+mod routes;
+mod store;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eventify_kernel::app::AppWith;
+use eventify_kernel::breaker::{Breaker, Limits};
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+
+pub use model::Settings;
+
+/// Folder, schema and queue.
+pub const NAME: &str = "reservation";
+
+/// The kernel's parts with this context's state.
+pub type App = AppWith<State>;
+
+/// What reservation keeps in memory.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) settings: Settings,
+    /// Around the synchronous calls to inventory.
+    pub(crate) inventory_breaker: Breaker,
+}
+
+/// reservation → inventory.
+const INVENTORY: Limits = Limits {
+    name: "rsv_inventory",
+    timeout: Duration::from_millis(300),
+    pauses: &[Duration::from_millis(50), Duration::from_millis(150)],
+    window: 20,
+    failure_rate: 0.5,
+    slow_after: Duration::from_millis(250),
+    slow_rate: 0.7,
+    open_for: Duration::from_millis(10_000),
+    half_open_calls: 5,
+    at_once: 4,
+    queue_for: Duration::from_millis(3_000),
+};
+
+impl State {
+    /// With a closed breaker.
+    ///
+    /// # Errors
+    /// Limits that the library refuses.
+    pub fn new(settings: Settings, clock: &Clock) -> anyhow::Result<Self> {
+        Ok(Self {
+            settings,
+            inventory_breaker: Breaker::new(INVENTORY, clock.clone())?,
+        })
+    }
+}
+
+/// What this context registers.
+#[must_use]
+pub fn context(state: &Arc<State>) -> Context {
+    Context {
+        events: eventify_contracts::reservation::events(),
+        routes: routes::routes().capture(state),
+        consumers: consumers::consumers().capture(state),
+        jobs: consumers::jobs().capture(state),
+        ..Context::new(
+            NAME,
+            eventify_kernel::migrations!("reservation": "0001_reservations", "0002_release_owners"),
+        )
+    }
+}

@@ -1,0 +1,55 @@
+//! Pure decisions about a cart: what may be put in, at which price, and when it ends.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::money::{Currency, Money};
+use eventify_protocol::token::CategoryCode;
+
+mod cart;
+mod sale;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(super) use cart::{CartItem, Reservation, State};
+pub(super) use sale::{HeldPlace, OnSale};
+pub use settings::Settings;
+
+/// Most places (seats, and places in zones) in one reservation.
+pub(super) const MAX_ITEMS_PER_RESERVATION: u32 = 20;
+
+/// Why something can't be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the reservation has expired")]
+    Expired,
+    #[error("the reservation was cancelled")]
+    Cancelled,
+    #[error("the reservation is confirmed and can't be changed any more")]
+    Confirmed,
+    #[error("the reservation is empty")]
+    Empty,
+    #[error("a reservation holds at most {MAX_ITEMS_PER_RESERVATION} places")]
+    TooManyItems,
+    #[error("a customer has at most {0} open reservations; confirm or give up one")]
+    TooManyOpen(u32),
+    #[error("the performance is not on sale")]
+    NotOnSale,
+    #[error("sales open at {0}")]
+    SalesNotOpen(DateTime<Utc>),
+    #[error("sales closed at {0}")]
+    SalesClosed(DateTime<Utc>),
+    #[error("the price category '{0}' does not exist here")]
+    UnknownCategory(CategoryCode),
+    #[error("choose a price category")]
+    CategoryNeeded(Vec<CategoryCode>),
+    #[error("the price is {0}")]
+    PriceMismatch(Money),
+    #[error("this reservation is in {0}; one order has one currency")]
+    OtherCurrency(Currency),
+    #[error("the same places are in the reservation already; take them out first")]
+    Duplicate,
+    #[error("the reservation was changed at the same moment; try again")]
+    Changed,
+    #[error("the sum is too large")]
+    TooExpensive,
+}

@@ -1,0 +1,36 @@
+//! HTTP of ticketing.
+
+mod check_in;
+mod keys;
+mod tickets;
+
+use super::App;
+use super::api::Error;
+use super::model::Refused;
+use eventify_kernel::http::{ApiError, Routes};
+
+pub(super) fn routes() -> Routes<App> {
+    check_in::routes(tickets::routes(keys::routes(Routes::new())))
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        match error {
+            Error::UnknownOrder(_) => Self::not_found("order_not_found", text),
+            Error::UnknownTicket(_) | Error::NoSuchTicket => {
+                Self::not_found("ticket_not_found", text)
+            }
+            Error::NotIssued(_) => Self::conflict("tickets_not_issued", text),
+            Error::Refused(Refused::Revoked) => Self::conflict("ticket_revoked", text),
+            Error::Refused(Refused::Used) => Self::conflict("ticket_used", text),
+            Error::Issue(_) => Self::conflict("tickets_not_issued", text).retry_after(5),
+            Error::UnknownNode(_) | Error::RevokedNode(_) => Self::forbidden(text),
+            Error::ScanIdReused(_) => Self::unprocessable("scan_id_reused", text),
+            Error::Row(error) => Self::internal(error),
+            Error::Keys(error) => Self::internal(error),
+            Error::Interrupted => Self::internal(error),
+            Error::Db(error) => error.into(),
+        }
+    }
+}

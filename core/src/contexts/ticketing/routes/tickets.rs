@@ -1,0 +1,357 @@
+//! `/tickets`: customers see and show theirs, organisers and support look after them.
+
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{
+    BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
+};
+use eventify_protocol::money::Money;
+use eventify_protocol::qr;
+use eventify_protocol::token::CategoryCode;
+use serde::{Deserialize, Serialize};
+
+use crate::contexts::ticketing::App;
+use crate::contexts::ticketing::api::issuing::Outcome;
+use crate::contexts::ticketing::api::{self, Error};
+use crate::contexts::ticketing::model::{Performance, Ticket, date};
+use crate::contexts::ticketing::{NAME, store};
+use eventify_kernel::auth::{Principal, Role};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
+};
+
+const ISSUERS: &[Role] = &[Role::Admin, Role::Support];
+const READERS: &[Role] = &[
+    Role::Customer,
+    Role::BoxOffice,
+    Role::Organizer,
+    Role::Checkin,
+    Role::Support,
+    Role::Admin,
+];
+const HOLDERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
+const REISSUERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Support, Role::Admin];
+const REVOKERS: &[Role] = &[Role::Organizer, Role::Admin];
+
+pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
+    let read =
+        Policy::roles(READERS).owner("ticket.customer_id or performance.owner_id or assignment");
+    let show = Policy::roles(HOLDERS).owner("ticket.customer_id");
+    let reissue = Policy::roles(REISSUERS).owner("ticket.customer_id");
+    let revoke = Policy::roles(REVOKERS).owner("performance.owner_id");
+    routes
+        .post(
+            "/tickets/issue",
+            Policy::roles(ISSUERS).key_required().secret_answer(),
+            issue,
+        )
+        .get("/tickets", show, list)
+        .get("/tickets/{ticket_id}", read, find)
+        .get("/tickets/{ticket_id}/token", show, token)
+        .get("/tickets/{ticket_id}/qr.png", show, qr_png)
+        .get("/tickets/{ticket_id}/qr.svg", show, qr_svg)
+        .post("/tickets/{ticket_id}/revoke", revoke, self::revoke)
+        .post("/tickets/{ticket_id}/reissue", reissue, self::reissue)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Issue {
+    order_id: OrderId,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListQuery {
+    order_id: Option<OrderId>,
+    page: Option<u32>,
+    size: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    Refund,
+    Fraud,
+    EventCancelled,
+    Replaced,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Revoke {
+    reason: Reason,
+}
+
+#[derive(Debug, Serialize)]
+struct IssuedTickets {
+    tickets: Vec<IssuedTicket>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct IssuedTicket {
+    ticket_id: TicketId,
+    /// A data URL of the QR code as PNG. Its holder's alone: staff see that the ticket is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<String>,
+}
+
+/// What a gate needs to know of a ticket: nothing that leads to its buyer.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GateView {
+    ticket_id: TicketId,
+    performance_id: PerformanceId,
+    venue_id: VenueId,
+    seat_id: Option<SeatId>,
+    seat_label: Option<String>,
+    bucket_id: Option<BucketId>,
+    zone: Option<String>,
+    price_category: CategoryCode,
+    status: &'static str,
+    used_at: Option<DateTime<Utc>>,
+    used_gate_id: Option<GateId>,
+    /// Somebody else was let in with it too, and may have been before.
+    order_unknown: bool,
+    valid_from: Option<DateTime<Utc>>,
+    valid_until: Option<DateTime<Utc>>,
+    revision: u32,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    #[serde(flatten)]
+    gate: GateView,
+    order_id: OrderId,
+    unit_price: Money,
+    revoked_reason: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+/// Issues what a paid order still lacks; an order that has its tickets keeps them.
+async fn issue(
+    State(app): State<App>,
+    caller: Caller,
+    Json(body): Json<Issue>,
+) -> Answer<impl IntoResponse> {
+    let mut tx = app.db.begin(NAME, &caller.cause).await?;
+    let outcome = api::issuing::issue(&app, &mut tx, body.order_id).await?;
+    tx.commit().await?;
+    let tickets = match outcome {
+        Outcome::Tickets(tickets) => tickets,
+        Outcome::Waiting(reason) => return Err(Error::Issue(reason).into()),
+        Outcome::Ended(reason) => return Err(Error::NotIssued(reason).into()),
+    };
+    let tickets = tickets
+        .iter()
+        .map(|ticket| {
+            let qr = holds(&caller, ticket)?.then(|| qr_url(&ticket.token));
+            Ok(IssuedTicket {
+                ticket_id: ticket.id,
+                qr: qr.transpose()?,
+            })
+        })
+        .collect::<Answer<_>>()?;
+    Ok((StatusCode::CREATED, Json(IssuedTickets { tickets })))
+}
+
+fn qr_url(token: &str) -> Answer<String> {
+    let png = qr::png(token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(format!("data:image/png;base64,{}", BASE64.encode(png)))
+}
+
+/// The caller's own tickets, newest first.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
+    let customer = caller.principal()?.user_id.into();
+    let mut conn = app.db.read(NAME).await?;
+    let window = (paging.offset(), paging.limit());
+    let (tickets, total) = store::list_tickets(&mut conn, customer, query.order_id, window).await?;
+    Ok(Json(paging.answer(
+        tickets.into_iter().map(View::of).collect(),
+        total,
+    )))
+}
+
+async fn find(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let (ticket, performance) = api::tickets::with_performance(&app, id).await?;
+    let who = caller.principal()?;
+    if who.has_role(Role::Support)
+        || holds(&caller, &ticket)?
+        || organises(&caller, performance.as_ref())?
+    {
+        return Ok(Json(View::of(ticket)).into_response());
+    }
+    must_check_in(&app, who, id).await?;
+    Ok(Json(GateView::of(&ticket)).into_response())
+}
+
+/// The text that the QR code holds.
+async fn token(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    Ok(secret("text/plain; charset=utf-8", token))
+}
+
+async fn qr_png(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    let png = qr::png(&token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(secret("image/png", png))
+}
+
+async fn qr_svg(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Response> {
+    let token = token_of_holder(&app, &caller, id).await?;
+    let svg = qr::svg(&token, qr::Options::default()).map_err(ApiError::internal)?;
+    Ok(secret("image/svg+xml", svg))
+}
+
+async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+    Json(body): Json<Revoke>,
+) -> Answer<Json<View>> {
+    let (_, performance) = api::tickets::with_performance(&app, id).await?;
+    if !organises(&caller, performance.as_ref())? {
+        return Err(ApiError::forbidden("this performance is somebody else's"));
+    }
+    let ticket = api::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
+    Ok(Json(View::of(ticket)))
+}
+
+/// A new token for a lost or stolen one.
+async fn reissue(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+) -> Answer<Json<View>> {
+    let ticket = api::tickets::find(&app, id).await?;
+    if !caller.principal()?.has_role(Role::Support) {
+        caller.must_own(ticket.customer_id.as_uuid())?;
+    }
+    let ticket = api::tickets::reissue(&app, &caller.cause, id).await?;
+    Ok(Json(View::of(ticket)))
+}
+
+/// Whoever has the token can use the ticket: its holder gets it, and nobody else, whatever the role.
+async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<String> {
+    let ticket = api::tickets::find(app, id).await?;
+    if !holds(caller, &ticket)? {
+        return Err(ApiError::forbidden("this ticket belongs to somebody else"));
+    }
+    match ticket.revoked {
+        Some(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
+        None => Ok(ticket.token),
+    }
+}
+
+fn secret(kind: &'static str, body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
+    Ok(caller.principal()?.user_id == ticket.customer_id.as_uuid())
+}
+
+/// A gate's staff see the tickets of the events that they are assigned to.
+async fn must_check_in(app: &App, who: &Principal, id: TicketId) -> Answer<()> {
+    if who.has_role(Role::Checkin) {
+        let mut conn = app.db.read(NAME).await?;
+        if store::is_assigned(&mut conn, UserId(who.user_id), id).await? {
+            return Ok(());
+        }
+    }
+    Err(ApiError::forbidden("this ticket belongs to somebody else"))
+}
+
+/// Whether the caller runs this performance.
+pub(super) fn organises(caller: &Caller, performance: Option<&Performance>) -> Answer<bool> {
+    let who = caller.principal()?;
+    if who.has_role(Role::Admin) {
+        return Ok(true);
+    }
+    Ok(who.has_role(Role::Organizer)
+        && performance.is_some_and(|performance| {
+            performance.owner_id.as_uuid() == who.user_id
+                || (who.org_id.is_some() && performance.org_id == who.org_id)
+        }))
+}
+
+impl Reason {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Fraud => "fraud",
+            Self::EventCancelled => "event_cancelled",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+impl GateView {
+    fn of(ticket: &Ticket) -> Self {
+        Self {
+            ticket_id: ticket.id,
+            performance_id: ticket.performance_id,
+            venue_id: ticket.venue_id,
+            seat_id: ticket.seat_id,
+            seat_label: ticket.seat_label.clone(),
+            bucket_id: ticket.bucket_id,
+            zone: ticket.zone.clone(),
+            price_category: ticket.category,
+            status: ticket.status().name(),
+            used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
+            used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
+            order_unknown: ticket.order_unknown,
+            valid_from: DateTime::from_timestamp(ticket.not_before, 0),
+            valid_until: DateTime::from_timestamp(ticket.expiry, 0),
+            revision: ticket.revision,
+        }
+    }
+}
+
+impl View {
+    fn of(ticket: Ticket) -> Self {
+        Self {
+            gate: GateView::of(&ticket),
+            order_id: ticket.order_id,
+            unit_price: ticket.unit_price,
+            revoked_reason: ticket.revoked,
+            created_at: ticket.created_at,
+            updated_at: ticket.updated_at,
+            version: ticket.version,
+        }
+    }
+}

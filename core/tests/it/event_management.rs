@@ -1,0 +1,234 @@
+//! Organisers plan, price, publish, edit, cancel and archive.
+
+use crate::world::house::{House, concert, hall, id, organiser};
+use crate::world::{Answer, TestApp, User, send};
+use chrono::Duration;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn put(user: &User<'_>, path: &str, tag: &str, body: &Value) -> Answer {
+    send(
+        user.request(Method::PUT, path)
+            .header("If-Match", tag)
+            .json(body),
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_goes_from_draft_to_archive() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let answer = organiser.post("/events", concert("Nova")).await;
+    let path = answer.header("location").to_owned();
+    let event = answer.expect(201);
+    assert_eq!(
+        (&event["status"], &event["tags"]),
+        (&json!("draft"), &json!(["rock"]))
+    );
+    let codes: Vec<_> = event["pricing"][0]["categories"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["code"])
+        .collect();
+    assert_eq!(codes, ["FULL", "CHILD", "FLOOR"]);
+
+    let early = organiser.post(&format!("{path}/publish"), json!({})).await;
+    assert_eq!((early.status, early.code()), (422, "nothing_to_sell"));
+    let venue = organiser
+        .post("/venues", json!({ "name": "Hall" }))
+        .await
+        .expect(201);
+    let venue = id(&venue, "venueId");
+    organiser
+        .post(&format!("/venues/{venue}/seating-plans"), hall())
+        .await
+        .expect(201);
+    let start = core.clock.now() + Duration::hours(1);
+    let doors = start - Duration::hours(1);
+    let performance = json!({ "venueId": venue, "startTime": start });
+    let performance = organiser
+        .post(&format!("{path}/performances"), performance)
+        .await
+        .expect(201);
+    assert_eq!(performance["doorsAt"], json!(doors));
+
+    for _ in 0..2 {
+        let published = organiser
+            .post(&format!("{path}/publish"), json!({}))
+            .await
+            .expect(200);
+        assert_eq!(
+            (&published["status"], &published["version"]),
+            (&json!("published"), &json!(2))
+        );
+    }
+    let ahead = organiser.post(&format!("{path}/archive"), json!({})).await;
+    assert_eq!((ahead.status, ahead.code()), (422, "performances_ahead"));
+    core.advance(Duration::hours(2));
+    let archived = organiser
+        .post(&format!("{path}/archive"), json!({}))
+        .await
+        .expect(200);
+    assert_eq!(archived["status"], "archived");
+    let closed = organiser
+        .post(&format!("{path}/cancel"), json!({ "reason": "rain" }))
+        .await;
+    assert_eq!((closed.status, closed.code()), (409, "event_closed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_overwrites_an_event_that_they_have_not_seen() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let created = organiser.post("/events", concert("Nova")).await;
+    let (path, tag) = (
+        created.header("location").to_owned(),
+        created.header("etag").to_owned(),
+    );
+    let body = json!({ "title": "Supernova", "tags": [] });
+    assert_eq!(organiser.put(&path, body.clone()).await.status, 428);
+    let edited = put(&organiser, &path, &tag, &body).await;
+    assert_eq!(
+        (edited.status, &edited.body["title"]),
+        (200, &json!("Supernova"))
+    );
+    assert_eq!(put(&organiser, &path, &tag, &body).await.status, 412);
+    let senseless = json!({ "title": " " });
+    let refused = put(&organiser, &path, edited.header("etag"), &senseless).await;
+    assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_run_by_its_owner_its_organisation_and_administrators() {
+    let core = TestApp::start().await;
+    let opera = |name| {
+        core.user(name)
+            .role("ORGANIZER")
+            .claim("org_id", json!("opera"))
+    };
+    let created = opera("owner").post("/events", concert("Tosca")).await;
+    let path = created.header("location").to_owned();
+    let rival = core
+        .user("rival")
+        .role("ORGANIZER")
+        .claim("org_id", json!("circus"));
+    for (user, status, listed) in [
+        (opera("owner"), 200, 1),
+        (opera("colleague"), 200, 1),
+        (core.user("admin").role("ADMIN"), 200, 1),
+        (rival, 403, 0),
+    ] {
+        assert_eq!(user.get(&path).await.status, status, "{user:?}");
+        let act = user
+            .post(&format!("{path}/pricing"), concert("x")["pricing"].clone())
+            .await;
+        assert_eq!(act.status == 201, status == 200, "{user:?}");
+        assert_eq!(user.get("/events").await.expect(200)["total"], listed);
+    }
+    let customer = core.user("customer").role("CUSTOMER");
+    assert_eq!(customer.post("/events", concert("Mine")).await.status, 403);
+    assert_eq!(core.anybody().get(&path).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_performance_is_planned_where_and_when_it_can_be() {
+    let core = TestApp::start().await;
+    let house = House::planned(&core).await;
+    let path = format!("/events/{}/performances", house.event);
+    let at = |hours| core.clock.now() + Duration::hours(hours);
+    let unknown = core.clock.new_id();
+    let foreign = core.user("rival").role("ORGANIZER");
+    let elsewhere = foreign
+        .post("/venues", json!({ "name": "Theirs" }))
+        .await
+        .expect(201);
+    let elsewhere = id(&elsewhere, "venueId");
+    foreign
+        .post(&format!("/venues/{elsewhere}/seating-plans"), hall())
+        .await
+        .expect(201);
+    core.settle().await;
+    let venue = &house.venue;
+    for (body, status, code) in [
+        (
+            json!({ "venueId": venue, "startTime": at(-1) }),
+            400,
+            "validation_error",
+        ),
+        (
+            json!({ "venueId": unknown, "startTime": at(1) }),
+            422,
+            "unknown_venue",
+        ),
+        (
+            json!({ "venueId": elsewhere, "startTime": at(1) }),
+            403,
+            "forbidden",
+        ),
+        (
+            json!({ "venueId": venue, "startTime": at(1), "seatingPlanId": unknown }),
+            422,
+            "unknown_seating_plan",
+        ),
+        (
+            json!({ "venueId": venue, "startTime": at(1), "pricingId": unknown }),
+            422,
+            "unknown_pricing",
+        ),
+    ] {
+        let answer = organiser(&core).post(&path, body).await;
+        assert_eq!((answer.status, answer.code()), (status, code));
+    }
+    let other = json!({ "name": "Other hall", "zones": [{ "zone": "All", "capacity": 5 }] });
+    organiser(&core)
+        .post(&format!("/venues/{venue}/seating-plans"), other)
+        .await
+        .expect(201);
+    core.settle().await;
+    let unnamed = json!({ "venueId": venue, "startTime": at(1) });
+    let answer = organiser(&core).post(&path, unnamed).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (422, "seating_plan_not_named")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_an_event_cancels_what_lies_ahead_once() {
+    let core = TestApp::start().await;
+    let house = House::open(&core).await;
+    let path = format!("/events/{}", house.event);
+    for _ in 0..2 {
+        let cancel = format!("{path}/cancel");
+        let answer = organiser(&core)
+            .post(&cancel, json!({ "reason": "rain" }))
+            .await;
+        assert_eq!(answer.expect(200)["status"], "cancelled");
+    }
+    core.settle().await;
+    let event = organiser(&core).get(&path).await.expect(200);
+    assert_eq!(event["performances"][0]["status"], "cancelled");
+    let shown = core
+        .anybody()
+        .get(&format!("/catalog{path}"))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&shown["status"], &shown["performances"][0]["cancelled"]),
+        (&json!("cancelled"), &json!(true))
+    );
+    let mut conn = core.app().db.read("event_management").await.unwrap();
+    let told: Vec<(String, i64)> = sqlx::query_as(
+        "select kind, count(*) from outbox where kind like '%.cancelled' group by kind order by kind",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    let once = |kind: &str| (kind.to_owned(), 1);
+    assert_eq!(
+        told,
+        [once("event.cancelled"), once("performance.cancelled")]
+    );
+}

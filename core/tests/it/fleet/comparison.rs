@@ -1,0 +1,321 @@
+//! The feed beside the tickets: what somebody has done to fleet's tables is found, named, and put
+//! right at every node; where nobody has done anything, nothing is said and nothing written.
+
+use eventify_contracts::order::{Item, OrderPaid};
+use eventify_core::config::Config;
+use eventify_core::contexts::{order, ticketing};
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+use eventify_protocol::ids::{HoldId, OrderId, PerformanceId, SeatId, TicketId};
+use eventify_protocol::sync::{DigestKey, FeedEntry, Subject};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+use std::sync::Arc;
+use uuid::Uuid;
+
+use crate::fleet::feed::{Replica, ask, replica_of, welcome};
+use crate::fleet::world::{Node, Venue, contexts, performance};
+
+const ALARM: &str = "feed_differs_from_ticketing";
+
+/// Fleet and ticketing as they are.
+fn both(config: &Config, clock: &Clock) -> Vec<Context> {
+    let others = contexts(config, clock)
+        .into_iter()
+        .filter(|context| context.name != ticketing::NAME);
+    let order = Context {
+        events: eventify_contracts::order::events(),
+        ..Context::new(order::NAME, &[])
+    };
+    others
+        .chain([
+            {
+                let state = ticketing::State::new(config.contexts.ticketing);
+                ticketing::context(&Arc::new(state))
+            },
+            order,
+        ])
+        .collect()
+}
+
+/// A venue with three tickets sold, and a node that holds them.
+struct Scene {
+    venue: Venue,
+    node: Node,
+    replica: Replica,
+    key: DigestKey,
+    asked: u8,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let venue = Venue::among(both).await;
+        let start = venue.core.clock.now() + chrono::Duration::minutes(30);
+        let scheduled = performance(venue.id, start);
+        venue.publish("event_management", 1, &scheduled).await;
+        venue.core.settle().await;
+        sell(&venue, 3).await;
+        venue.core.settle().await;
+        let mut node = venue.node("North door").await;
+        venue.core.settle().await;
+        let answer = welcome(&mut node, None).await;
+        let replica = replica_of(&mut node, &answer).await;
+        Self {
+            venue,
+            node,
+            replica,
+            key: answer.digest_key,
+            asked: 0,
+        }
+    }
+
+    fn tickets(&self) -> Vec<TicketId> {
+        let subjects = self.replica.rows.keys();
+        subjects
+            .filter_map(|subject| {
+                if let Subject::Ticket(id) = subject {
+                    Some(*id)
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    fn entry(&self, ticket: TicketId) -> Option<&FeedEntry> {
+        self.replica.rows.get(&Subject::Ticket(ticket))
+    }
+
+    /// What an intruder, or a fault, does to fleet's tables.
+    async fn tamper(&self, sql: &str, subject: TicketId) {
+        let mut conn = self.venue.core.app().db.read("fleet").await.unwrap();
+        let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
+            .bind(minicbor::to_vec(Subject::Ticket(subject)).unwrap())
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        assert_eq!(done.rows_affected(), 1, "{sql}");
+    }
+
+    /// The daily comparison, from the statement to the last entry.
+    async fn compare(&self) {
+        due(&self.venue).await;
+        self.venue.core.run_job("ticketing", "state_tickets").await;
+        self.venue.core.run_job("fleet", "compare_feed").await;
+    }
+
+    async fn head(&self) -> i64 {
+        let sql = "select head from venues where venue_id = $1";
+        self.venue.value(sql).await
+    }
+
+    /// The node takes the entries up to the head, and agrees with the core on them.
+    async fn follow(&mut self) {
+        let head = u64::try_from(self.head().await).unwrap();
+        while self.replica.position < head {
+            let delta = self.node.delta().await;
+            self.replica.join(delta);
+        }
+        self.asked += 1;
+        let keys = self.venue.core.app().keys.ring().unwrap().set.clone();
+        let point = ask(&mut self.node, &keys, self.asked).await;
+        assert_eq!(point.position.0, self.replica.position);
+        let own = self.replica.digest(&self.key);
+        assert_eq!(point.digest, own, "node and core agree");
+    }
+
+    async fn alarms(&self) -> Vec<Value> {
+        let alarms = self.venue.owner().get("/fleet/alarms").await.expect(200);
+        let items = alarms["items"].as_array().unwrap().iter();
+        items
+            .filter(|alarm| alarm["code"] == ALARM)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Ada has paid for so many seats.
+async fn sell(venue: &Venue, seats: usize) {
+    let price = serde_json::from_value(json!({ "currency": "EUR", "amount": "49.90" })).unwrap();
+    let item = |_| Item {
+        performance_id: PerformanceId(Uuid::from_u128(5)),
+        venue_id: venue.id,
+        seat_id: Some(SeatId(venue.new_id())),
+        seat_label: Some("A-1".to_owned()),
+        bucket_id: None,
+        zone: None,
+        qty: 1,
+        price_category: "STALLS".parse().unwrap(),
+        unit_price: price,
+        hold_id: HoldId(venue.new_id()),
+    };
+    let paid = OrderPaid {
+        order_id: OrderId(venue.new_id()),
+        customer_id: venue.new_id().into(),
+        paid_at: venue.core.clock.now(),
+        items: (0..seats).map(item).collect(),
+    };
+    venue.publish("order", 1, &paid).await;
+}
+
+/// A day has passed since the last statement.
+async fn due(venue: &Venue) {
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
+    sqlx::query("update feed_statements set stated_at = stated_at - interval '24 hours'")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_undisturbed_feed_is_compared_without_alarm_or_entry() {
+    let mut scene = Scene::open().await;
+    let before = scene.head().await;
+    scene.compare().await;
+    scene.compare().await;
+    assert_eq!(scene.head().await, before);
+    assert_eq!(scene.alarms().await, Vec::<Value>::new());
+    let questions = "select count(*) from outbox where kind = 'fleet.tickets.questioned'
+        and $1::uuid is not null";
+    assert_eq!(scene.venue.value::<i64>(questions).await, 0);
+    scene.follow().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_to_a_row_is_found_named_and_repaired_at_the_nodes() {
+    let mut scene = Scene::open().await;
+    for (round, tampering) in [
+        "delete from feed_state where subject = $1",
+        "update feed_state set live = false where subject = $1",
+        "update feed_state set version = version + 5 where subject = $1",
+        "update feed_state set version = 0 where subject = $1",
+        // Another token's hash: a ticket that admits somebody else.
+        "update feed_state set entry = set_byte(entry, 60, (get_byte(entry, 60) + 1) % 256)
+         where subject = $1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let ticket = scene.tickets()[1];
+        let before = scene.entry(ticket).cloned().unwrap();
+        let head = scene.head().await;
+        scene.tamper(tampering, ticket).await;
+        scene.compare().await;
+        assert_eq!(scene.head().await, head + 1, "one new entry: {tampering}");
+        scene.follow().await;
+        let after = scene.entry(ticket).unwrap();
+        assert!(after.version > before.version, "{tampering}");
+        assert_eq!(after.value, before.value);
+        let alarms = scene.alarms().await;
+        assert_eq!(alarms[0]["occurrences"], json!(round + 1), "{alarms:#?}");
+        let details = &alarms[0]["details"];
+        assert_eq!(details["restated"], 1);
+        assert_eq!(details["ticketIds"], json!([ticket]));
+        assert_eq!(alarms[0]["venueId"], json!(scene.venue.id));
+        // It is right from now on.
+        scene.compare().await;
+        assert_eq!(scene.head().await, head + 1);
+        assert_eq!(scene.alarms().await, alarms);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_digest_that_is_not_that_of_the_rows_is_put_right() {
+    let mut scene = Scene::open().await;
+    let head = scene.head().await;
+    let spoil = "update venues set digest = set_byte(digest, 0, (get_byte(digest, 0) + 1) % 256)";
+    let later = "update feed_comparisons set received_at = received_at - interval '1 minute'";
+    let mut conn = scene.venue.core.app().db.read("fleet").await.unwrap();
+    sqlx::query(spoil).execute(&mut *conn).await.unwrap();
+    scene.compare().await;
+    assert_eq!(scene.venue.alarms().await, Vec::<String>::new(), "not yet");
+    sqlx::query(later).execute(&mut *conn).await.unwrap();
+    scene.venue.core.run_job("fleet", "compare_feed").await;
+    assert_eq!(scene.venue.alarms().await, ["feed_digest_wrong"]);
+    assert_eq!(scene.head().await, head);
+    scene.follow().await;
+    // A digest that is right stays, and nothing is said.
+    scene.compare().await;
+    sqlx::query(later).execute(&mut *conn).await.unwrap();
+    scene.venue.core.run_job("fleet", "compare_feed").await;
+    let occurrences = "select occurrences from alarms where venue_id = $1";
+    assert_eq!(scene.venue.value::<i64>(occurrences).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_was_put_in_is_taken_out_everywhere() {
+    let mut scene = Scene::open().await;
+    let model = scene.tickets()[0];
+    let intruder = TicketId(Uuid::from_u128(model.as_uuid().as_u128() + 1));
+    let head = scene.head().await;
+    let mut conn = scene.venue.core.app().db.read("fleet").await.unwrap();
+    let subject = |ticket| minicbor::to_vec(Subject::Ticket(ticket)).unwrap();
+    sqlx::query(
+        "insert into feed_state (venue_id, subject, version, position, live, entry)
+         select venue_id, $2, version, position, live, entry from feed_state where subject = $1",
+    )
+    .bind(subject(model))
+    .bind(subject(intruder))
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    scene.compare().await;
+    assert_eq!(scene.head().await, head + 1);
+    scene.follow().await;
+    assert_eq!(scene.entry(intruder), None);
+    let live = "select count(*) from feed_state where venue_id = $1 and live
+        and substr(subject, 1, 2) = (select substr(subject, 1, 2) from feed_state
+            order by subject desc limit 1)";
+    assert_eq!(scene.venue.value::<i64>(live).await, 3);
+    let alarms = scene.alarms().await;
+    assert_eq!(alarms[0]["details"]["unknown"], 1);
+    assert_eq!(alarms[0]["details"]["ticketIds"], json!([intruder]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_that_change_meanwhile_raise_no_false_alarm() {
+    let scene = Scene::open().await;
+    let before = scene.head().await;
+    for _ in 0..6 {
+        let selling = async {
+            for _ in 0..5 {
+                sell(&scene.venue, 2).await;
+            }
+        };
+        let comparing = async {
+            due(&scene.venue).await;
+            scene.venue.core.run_job("ticketing", "state_tickets").await;
+            scene.venue.core.run_job("fleet", "compare_feed").await;
+        };
+        tokio::join!(selling, comparing);
+    }
+    scene.venue.core.settle().await;
+    scene.venue.core.run_job("fleet", "compare_feed").await;
+    assert_eq!(scene.head().await, before + 60, "each ticket once");
+    assert_eq!(scene.alarms().await, Vec::<Value>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_compared_daily_and_once_more_before_doors() {
+    let venue = Venue::among(both).await;
+    let start = venue.core.clock.now() + chrono::Duration::hours(30);
+    let scheduled = performance(venue.id, start);
+    venue.publish("event_management", 1, &scheduled).await;
+    venue.core.settle().await;
+    let stated = async || {
+        venue.core.run_job("ticketing", "state_tickets").await;
+        let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
+        let sql = "select count(*) from outbox where kind = 'ticketing.tickets.stated'";
+        sqlx::query_scalar::<_, i64>(sql)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    };
+    let mut counts = Vec::new();
+    // At once; a day later; not yet; an hour before the doors; once; and when it is over, never.
+    for hours in [0, 23, 1, 4, 1, 0, 30] {
+        venue.core.advance(chrono::Duration::hours(hours));
+        counts.push(stated().await);
+    }
+    assert_eq!(counts, [1, 1, 2, 2, 3, 3, 3]);
+}

@@ -1,0 +1,252 @@
+//! How a node gets in, and who doesn't.
+
+use crate::fleet::feed::ask;
+use crate::fleet::world::{Node, Venue};
+use chrono::TimeDelta;
+use eventify_protocol::enrolment::EnrolmentCode;
+use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
+use eventify_protocol::sync::{Ask, Down, Nonce, Up};
+use reqwest::StatusCode;
+use serde_json::json;
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+fn code_of(announced: &serde_json::Value) -> String {
+    announced["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
+    let venue = Venue::open().await;
+    let announced = venue.announce("North door").await;
+    let code = code_of(&announced);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let first = crate::fleet::world::enrol_with(&venue, &code, &key)
+        .await
+        .unwrap();
+    let again = crate::fleet::world::enrol_with(&venue, &code, &key)
+        .await
+        .unwrap();
+    assert_eq!(
+        first, again,
+        "the first answer was lost, the second is the same"
+    );
+    assert_eq!(first.label, "North door");
+
+    let (status, body) = Node::enrol(&venue, &code).await.map(drop).unwrap_err();
+    assert_eq!(status, StatusCode::CONFLICT, "another key");
+    assert_eq!(body["error"]["code"], "enrolment_code_used");
+
+    venue.core.advance(TimeDelta::minutes(16));
+    let (status, _) = crate::fleet::world::enrol_with(&venue, &code, &key)
+        .await
+        .unwrap_err();
+    assert_eq!(status, StatusCode::CONFLICT, "the code's time is over");
+
+    let stored: Vec<u8> = venue
+        .value("select code_hash from nodes where venue_id = $1")
+        .await;
+    let secret = code.parse::<EnrolmentCode>().unwrap().secret;
+    assert_eq!(stored, secret.hash().0, "the secret itself is kept nowhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knocks_too_often_or_says_nothing_leaves_room_for_a_node() {
+    let limits = [
+        ("http.max_connections", "4"),
+        ("http.header_timeout_ms", "300"),
+    ];
+    let venue = Venue::limited(&limits).await;
+    let address = venue.core.listener("enrolment");
+    let mut knocks = Vec::new();
+    for _ in 0..5 {
+        knocks.push(TcpStream::connect(address).await.unwrap());
+    }
+    // The fifth is refused at once, long before a handshake takes too long.
+    let mut end = [0];
+    let said = timeout(Duration::from_secs(5), knocks[4].read(&mut end)).await;
+    assert!(matches!(said, Ok(Ok(0) | Err(_))), "{said:?}");
+    drop(knocks);
+    let code = code_of(&venue.announce("North door").await);
+    let key = rcgen::KeyPair::generate().unwrap();
+    // The core hears of a closed connection in its own time.
+    let address = format!("https://{address}/fleet/enrolments");
+    let connecting = async { while !is_served(&address).await {} };
+    timeout(Duration::from_secs(20), connecting).await.unwrap();
+    crate::fleet::world::enrol_with(&venue, &code, &key)
+        .await
+        .unwrap();
+}
+
+/// Whether there is a place for a connection.
+async fn is_served(address: &str) -> bool {
+    let client = reqwest::Client::builder()
+        .danger_accept_invalid_certs(true)
+        .build()
+        .unwrap();
+    client.get(address).send().await.is_ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_expires_and_made_up_ones_are_unknown() {
+    let venue = Venue::open().await;
+    let code = code_of(&venue.announce("North door").await);
+    let mut made_up: EnrolmentCode = code.parse().unwrap();
+    made_up.secret.0[0] ^= 1;
+    let (status, body) = Node::enrol(&venue, &made_up.to_string())
+        .await
+        .map(drop)
+        .unwrap_err();
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert_eq!(body["error"]["code"], "enrolment_code_unknown");
+
+    venue.core.advance(TimeDelta::minutes(15));
+    let (status, body) = Node::enrol(&venue, &code).await.map(drop).unwrap_err();
+    assert_eq!(status, StatusCode::GONE);
+    assert_eq!(body["error"]["code"], "enrolment_code_expired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_holds_all_that_a_node_needs_and_the_broker_takes_its_certificate() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    let answer = &node.enrolled.answer;
+    let bytes = |text: &str| {
+        use base64::Engine as _;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(text)
+            .unwrap()
+    };
+    let root = RootPublicKey::from_bytes(&bytes(&answer.root_key)).unwrap();
+    let keys = SignedKeySet::from_bytes(bytes(&answer.key_set))
+        .verify(&root)
+        .unwrap();
+    assert!(
+        keys.keys()
+            .iter()
+            .any(|entry| entry.key_use == KeyUse::Sync)
+    );
+
+    let point = ask(&mut node, &keys, 7).await;
+    assert_eq!(
+        (point.nonce, point.node, point.venue),
+        (Nonce([7; 16]), node.id, venue.id)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_let_in_under_its_own_client_id_only_and_not_at_all_when_revoked() {
+    let venue = Venue::open().await;
+    let other = venue.node("South door").await;
+    let announced = venue.announce("North door").await;
+    let node = Node::enrol(&venue, &code_of(&announced)).await.unwrap();
+    let refused = node.try_connect(&other.id.to_string()).await;
+    assert!(refused.is_err(), "it would have thrown the other node off");
+    assert_eq!(venue.alarms().await, ["broker_refused"]);
+    assert!(
+        node.try_connect(&node.answer.node_id.to_string())
+            .await
+            .is_ok()
+    );
+
+    let path = format!("/fleet/nodes/{}/revoke", node.answer.node_id);
+    let revoked = venue.owner().post(&path, json!({})).await.expect(200);
+    assert_eq!(revoked["status"], "revoked");
+    assert!(
+        node.try_connect(&node.answer.node_id.to_string())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_node_is_told_so_and_the_broker_lets_it_speak_no_more() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    let path = format!("/fleet/nodes/{}/revoke", node.id);
+    venue.owner().post(&path, json!({})).await.expect(200);
+    let told = |message| {
+        if let Down::Config(config) = message {
+            Some(config.revoked)
+        } else {
+            None
+        }
+    };
+    assert!(node.hear("its revocation", told).await);
+    let ask = Up::Ask(Ask {
+        nonce: Nonce([1; 16]),
+    });
+    node.say(ask.clone()).await;
+    assert_eq!(node.rest().await, [], "the broker closes the line");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn venues_are_run_by_their_own_people() {
+    let venue = Venue::open().await;
+    let gate = json!({ "venueId": venue.id, "name": "North" });
+    let stranger = venue.core.user("stan").role("VENUE_IT");
+    assert_eq!(
+        stranger.post("/fleet/gates", gate.clone()).await.status,
+        403
+    );
+    let customer = venue.core.user("carl").role("CUSTOMER");
+    assert_eq!(
+        customer.post("/fleet/gates", gate.clone()).await.status,
+        403
+    );
+    assert_eq!(
+        venue
+            .core
+            .anybody()
+            .post("/fleet/gates", gate.clone())
+            .await
+            .status,
+        401
+    );
+
+    let path = format!(
+        "/fleet/venues/{}/operators/{}",
+        venue.id,
+        stranger.id().await
+    );
+    assert_eq!(
+        stranger.put(&path, json!({})).await.status,
+        403,
+        "nobody appoints himself"
+    );
+    assert_eq!(venue.owner().put(&path, json!({})).await.status, 204);
+    assert_eq!(
+        stranger.post("/fleet/gates", gate.clone()).await.status,
+        201
+    );
+    assert_eq!(venue.owner().delete(&path).await.status, 204);
+    let gates = format!("/fleet/gates?venueId={}", venue.id);
+    assert_eq!(stranger.get(&gates).await.status, 403);
+    assert_eq!(
+        venue.owner().get(&gates).await.expect(200)["items"][0]["name"],
+        "North"
+    );
+
+    let unknown = json!({ "venueId": venue.new_id(), "name": "North" });
+    let answer = venue.owner().post("/fleet/gates", unknown).await;
+    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+    let twice = venue.owner().post("/fleet/gates", gate).await;
+    assert_eq!((twice.status, twice.code()), (409, "name_taken"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_never_exceeds_the_limit_of_the_protocol() {
+    let venue = Venue::open().await;
+    let path = format!("/fleet/venues/{}/policy", venue.id);
+    let set = |millis: i64| {
+        let body = json!({ "maxCacheAgeMs": millis });
+        let (owner, path) = (venue.owner(), path.clone());
+        async move { owner.put(&path, body).await }
+    };
+    assert_eq!(set(300_001).await.code(), "validation_error");
+    assert_eq!(set(-1).await.status, 400);
+    assert_eq!(set(300_000).await.expect(200)["maxCacheAgeMs"], 300_000);
+    assert_eq!(set(0).await.expect(200)["maxCacheAgeMs"], 0);
+}

@@ -1,0 +1,10 @@
+//! The venues' side of the core on real servers: enrolment over HTTPS, nodes over MQTT with their
+//! own certificates, feed, sync points, journals, reports.
+mod alarms;
+mod comparison;
+mod enrolment;
+mod feed;
+mod import;
+mod journal;
+mod report;
+mod world;

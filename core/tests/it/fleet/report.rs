@@ -1,0 +1,213 @@
+//! The report of outages at the core: it adds up, and names double entries.
+
+use crate::fleet::journal::{Journal, stored};
+use crate::fleet::world::{Node, Venue, issue, ticket};
+use crate::world::until;
+use chrono::TimeDelta;
+use eventify_contracts::ticketing::{Admission, CheckInConflict};
+use eventify_protocol::ids::{GateId, ScanId};
+use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
+use eventify_protocol::verdict::{Mode, Verdict};
+use serde_json::json;
+use uuid::Uuid;
+
+/// A guest whom a node let in alone, at a gate that nobody has named.
+fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
+    let now = venue.core.clock.now();
+    Admission {
+        scan_id: ScanId(Uuid::from_u128(scan)),
+        gate_id: GateId(Uuid::from_u128(scan + 1_000)),
+        node_id: Some(node.id),
+        scanner_id: None,
+        earliest: now,
+        latest: now,
+        decided_by: "edge".to_owned(),
+        sync_position: None,
+        sync_truth: None,
+        order_unknown: false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    venue
+        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
+        .await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(400, Verdict::Admit, Mode::Online);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    journal.scan(402, Verdict::Admit, Mode::Degraded);
+    journal.scan(403, Verdict::UnknownOffline, Mode::Degraded);
+    journal.scan(404, Verdict::Admit, Mode::Degraded);
+    journal.push(JournalEntry::Voided {
+        row: 6,
+        scan: ScanId(Uuid::from_u128(404)),
+    });
+    journal.scan(405, Verdict::ResyncRequired, Mode::Locked);
+    journal.scan(405, Verdict::Expired { expiry: 1 }, Mode::Locked);
+    journal.scan(406, Verdict::Admit, Mode::Online);
+    node.say(Up::Journal(journal.batch(1, 10))).await;
+    stored(&venue, 10).await;
+    let admission = |scan| Admission {
+        sync_position: Some(7),
+        ..admission(&venue, &node, scan)
+    };
+    let conflict = CheckInConflict {
+        conflict_id: Uuid::from_u128(1),
+        ticket_id: ticket(venue.id, 1).ticket_id,
+        order_unknown: false,
+        first: admission(500),
+        second: admission(402),
+        dissolved: false,
+    };
+    venue.publish("ticketing", 1, &conflict).await;
+    // The other gate had no outage: it let the second in online.
+    let elsewhere = CheckInConflict {
+        conflict_id: Uuid::from_u128(2),
+        first: admission(401),
+        second: admission(501),
+        ..conflict
+    };
+    venue.publish("ticketing", 1, &elsewhere).await;
+    venue.publish("ticketing", 1, &journal.applied(1, 10)).await;
+    venue.core.settle().await;
+
+    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
+    let report = venue.owner().get(&path).await.expect(200);
+    assert_eq!(report["outages"].as_array().unwrap().len(), 1, "{report:#}");
+    let outage = &report["outages"][0];
+    assert_eq!(outage["label"], "North door");
+    assert_eq!(
+        outage["rows"],
+        json!([{ "incarnation": journal.file, "from": 3, "to": 9 }])
+    );
+    assert_eq!(outage["scans"], 5);
+    assert_eq!(
+        (&outage["admitted"], &outage["doubleEntries"]),
+        (&json!(1), &json!(1))
+    );
+    let refused = json!({ "Expired": 1, "ResyncRequired": 1, "UnknownOffline": 1 });
+    assert_eq!(outage["refused"], refused);
+    assert_eq!(outage["addsUp"], true);
+    assert_eq!(outage["gaps"], json!([]));
+    let doubles = report["doubleEntries"].as_array().unwrap();
+    let scans = |side: &str| {
+        doubles
+            .iter()
+            .map(|it| it[side]["scanId"].clone())
+            .collect()
+    };
+    let ids = |scans: [u128; 2]| scans.map(|scan| json!(Uuid::from_u128(scan))).to_vec();
+    let (first, second): (Vec<_>, Vec<_>) = (scans("first"), scans("second"));
+    assert_eq!((first, second), (ids([500, 401]), ids([402, 501])));
+    assert_ne!(
+        doubles[0]["first"]["gateId"],
+        doubles[0]["second"]["gateId"]
+    );
+    assert_eq!(doubles[0]["second"]["syncPosition"], 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
+    let venue = Venue::open().await;
+    let (north, south) = (
+        venue.node("North door").await,
+        venue.node("South door").await,
+    );
+    venue
+        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
+        .await;
+    let mut rows = 0;
+    let scans = [(&north, 501), (&south, 502)];
+    for (node, scan) in scans {
+        let mut journal = Journal::open(node.id, scan);
+        journal.scan(scan, Verdict::Admit, Mode::Degraded);
+        node.say(Up::Journal(journal.batch(1, 2))).await;
+        rows += 2;
+        stored(&venue, rows).await;
+        venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
+    }
+    let admission = |(node, scan): (&Node, u128)| Admission {
+        order_unknown: true,
+        ..admission(&venue, node, scan)
+    };
+    let conflict = CheckInConflict {
+        conflict_id: venue.new_id(),
+        ticket_id: ticket(venue.id, 1).ticket_id,
+        order_unknown: true,
+        first: admission(scans[0]),
+        second: admission(scans[1]),
+        dissolved: false,
+    };
+    venue.publish("ticketing", 1, &conflict).await;
+    venue.core.settle().await;
+
+    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
+    let report = venue.owner().get(&path).await.expect(200);
+    let outages = report["outages"].as_array().unwrap();
+    assert_eq!(outages.len(), 2, "{report:#}");
+    for outage in outages {
+        assert_eq!(
+            (&outage["admitted"], &outage["orderUnknown"]),
+            (&json!(0), &json!(1))
+        );
+        assert_eq!(outage["addsUp"], true);
+    }
+    let named = report["doubleEntries"].as_array().unwrap();
+    assert_eq!(named.len(), 1, "{report:#}");
+    assert_eq!(named[0]["conflictId"], json!(conflict.conflict_id));
+}
+
+/// Nobody is scanned after an outage that outlasts the evening.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_ends_when_its_node_says_that_it_is_online() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let gate = venue.gate("North gate").await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    node.say(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    let admission = |scan, gate_id| Admission {
+        gate_id,
+        ..admission(&venue, &node, scan)
+    };
+    let conflict = CheckInConflict {
+        conflict_id: venue.new_id(),
+        ticket_id: ticket(venue.id, 1).ticket_id,
+        order_unknown: false,
+        first: admission(400, GateId(Uuid::from_u128(77))),
+        second: admission(401, gate),
+        dissolved: false,
+    };
+    venue.publish("ticketing", 1, &conflict).await;
+    venue.core.settle().await;
+
+    let path = format!(
+        "/fleet/venues/{}/reconciliation?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
+        venue.id
+    );
+    let report = async || venue.owner().get(&path).await.expect(200);
+    let first = report().await;
+    assert_eq!(first["outages"][0]["ended"], json!(null), "{first:#}");
+    let double = &first["doubleEntries"][0];
+    assert_eq!(double["secondGateName"], "North gate");
+    assert_eq!(double["firstGateName"], json!(null), "another venue's gate");
+    // The rows of this file are dated in 2030.
+    venue.core.advance(TimeDelta::days(5 * 365));
+    node.say(Up::Health(Health {
+        mode: Mode::Online,
+        cache_age_ms: Some(1_500),
+        head: Position(3),
+        unacknowledged: 0,
+        free_bytes: 1 << 30,
+        software: "1.0".to_owned(),
+    }))
+    .await;
+    until("the outage has ended", async || {
+        report().await["outages"][0]["ended"]["latest"].is_string()
+    })
+    .await;
+}

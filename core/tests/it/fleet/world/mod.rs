@@ -1,0 +1,214 @@
+//! A venue with its core: the other contexts are stand-ins that publish what the test says, the
+//! nodes are doubles that speak real MQTT with the certificate that the core gave them.
+
+mod node;
+mod tickets;
+
+use eventify_contracts::fleet::JournalAccepted;
+use eventify_contracts::inventory::{VenueCreated, VenueFacts};
+use eventify_contracts::{event_management, inventory, ticketing};
+use eventify_core::config::Config;
+use eventify_core::contexts::{fleet, identity};
+use eventify_kernel::app::App;
+use eventify_kernel::bus::Consumers;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+use eventify_kernel::db::Tx;
+use eventify_kernel::event::{DomainEvent, Received};
+use eventify_kernel::failure::Failure;
+use eventify_protocol::ids::{GateId, VenueId};
+use eventify_stack::Stack;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+pub(crate) use node::{Node, enrol_with, hello};
+pub(crate) use tickets::{issue, performance, ticket};
+
+use crate::world::{ContextsOf, TestApp, TestOptions, User};
+
+/// In the path of the broker's questions.
+const SECRET: &str = "between-broker-and-core";
+
+/// Fleet as it is, its neighbours as far as their events.
+pub(crate) fn contexts(config: &Config, _: &Clock) -> Vec<Context> {
+    let state = fleet::State::open(&config.contexts.fleet).expect("the settings are good");
+    vec![
+        identity::context(&Arc::default()),
+        fleet::context(&Arc::new(state)),
+        Context {
+            events: event_management::events(),
+            ..Context::new("event_management", &[])
+        },
+        Context {
+            events: inventory::events(),
+            ..Context::new("inventory", &[])
+        },
+        Context {
+            events: ticketing::events(),
+            consumers: Consumers::new().on::<JournalAccepted, _>(on_journal_accepted),
+            ..Context::new("ticketing", &[])
+        },
+    ]
+}
+
+/// Ticketing takes the rows; what becomes of them, the test says.
+async fn on_journal_accepted(
+    _: &App,
+    _: &mut Tx,
+    event: Received<JournalAccepted>,
+) -> Result<(), Failure> {
+    event.data.decode().map(drop).map_err(Failure::park)
+}
+
+/// One venue of one owner.
+#[derive(Debug)]
+pub(crate) struct Venue {
+    pub(crate) core: TestApp,
+    pub(crate) id: VenueId,
+}
+
+impl Venue {
+    /// A venue that the core knows, with nodes that the broker lets in.
+    pub(crate) async fn open() -> Self {
+        Self::among(contexts).await
+    }
+
+    /// The same, with other limits.
+    pub(crate) async fn limited(limits: &[(&'static str, &str)]) -> Self {
+        Self::set_up(contexts, limits).await
+    }
+
+    /// The same, its neighbours being others.
+    pub(crate) async fn among(contexts: ContextsOf) -> Self {
+        Self::set_up(contexts, &[]).await
+    }
+
+    async fn set_up(contexts: ContextsOf, more: &[(&'static str, &str)]) -> Self {
+        let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
+        let core = TestApp::with(TestOptions {
+            config: settings().await.into_iter().chain(more).collect(),
+            contexts: Some(contexts),
+            ..TestOptions::default()
+        })
+        .await;
+        let asked = core.listener("broker_auth");
+        core.scope
+            .register_broker_auth(&format!("http://{asked}/{SECRET}"))
+            .await
+            .unwrap();
+        let id = VenueId(core.clock.new_id());
+        let venue = Self { core, id };
+        let facts = VenueFacts {
+            name: "Town hall".to_owned(),
+            city: None,
+            owner_id: venue.owner().id().await,
+            org_id: None,
+            shared: false,
+        };
+        let created = VenueCreated {
+            venue_id: id,
+            facts,
+        };
+        venue.publish("inventory", 1, &created).await;
+        venue.core.settle().await;
+        venue.core.run_job("fleet", "publish_key_set").await;
+        venue
+    }
+
+    /// Who owns the venue and runs it.
+    pub(crate) fn owner(&self) -> User<'_> {
+        self.core.user("olga").role("VENUE_IT")
+    }
+
+    /// Commits an event as its context would.
+    pub(crate) async fn publish<E: DomainEvent>(
+        &self,
+        context: &'static str,
+        version: i32,
+        event: &E,
+    ) {
+        let app = self.core.app();
+        let cause = Cause::fresh(&app.clock);
+        let mut tx = app.db.begin(context, &cause).await.unwrap();
+        tx.publish(app.clock.new_id(), version, event);
+        tx.commit().await.unwrap();
+    }
+
+    /// Makes a gate.
+    pub(crate) async fn gate(&self, name: &str) -> GateId {
+        let plan = json!({ "venueId": self.id, "name": name });
+        let gate = self.owner().post("/fleet/gates", plan).await.expect(201);
+        serde_json::from_value(gate["gateId"].clone()).unwrap()
+    }
+
+    /// Announces a node; the answer has its id and code.
+    pub(crate) async fn announce(&self, label: &str) -> Value {
+        let plan = json!({ "venueId": self.id, "label": label, "gates": [] });
+        self.owner().post("/fleet/nodes", plan).await.expect(201)
+    }
+
+    /// A node that is enrolled and connected.
+    pub(crate) async fn node(&self, label: &str) -> Node {
+        let announced = self.announce(label).await;
+        Node::enrol(self, announced["code"].as_str().unwrap())
+            .await
+            .unwrap()
+            .connect(self)
+            .await
+    }
+
+    /// The alarms, newest first.
+    pub(crate) async fn alarms(&self) -> Vec<String> {
+        let alarms = self.owner().get("/fleet/alarms").await.expect(200);
+        let codes = alarms["items"].as_array().unwrap().iter();
+        codes
+            .map(|alarm| alarm["code"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// One value out of fleet's tables.
+    pub(crate) async fn value<T>(&self, sql: &'static str) -> T
+    where
+        T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
+    {
+        let mut conn = self.core.app().db.read("fleet").await.unwrap();
+        sqlx::query_scalar(sql)
+            .bind(self.id.as_uuid())
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    }
+
+    /// Whether every outbox row that a feed waits for is settled.
+    pub(crate) async fn unsettled(&self, context: &'static str) -> i64 {
+        let mut conn = self.core.app().db.read(context).await.unwrap();
+        sqlx::query_scalar("select count(*) from outbox where feeds_venues and settled_at is null")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn new_id(&self) -> Uuid {
+        self.core.clock.new_id()
+    }
+}
+
+async fn settings() -> Vec<(&'static str, String)> {
+    let stack = Stack::shared().await.unwrap();
+    let path = |path: &std::path::Path| path.display().to_string();
+    vec![
+        (
+            "fleet.device_authority_certificate",
+            path(&stack.device_ca().certificate),
+        ),
+        ("fleet.device_authority_key", path(&stack.device_ca().key)),
+        ("fleet.enrolment_listen", "127.0.0.1:0".to_owned()),
+        ("fleet.mqtt_host", "localhost".to_owned()),
+        ("fleet.mqtt_port", stack.rabbitmq().mqtt_port().to_string()),
+        ("fleet.mqtt_authority", path(stack.rabbitmq().broker_ca())),
+        ("fleet.broker_auth_listen", "127.0.0.1:0".to_owned()),
+        ("fleet.broker_auth_secret", SECRET.to_owned()),
+    ]
+}

@@ -1,0 +1,260 @@
+//! A node's double: enrols over HTTPS, speaks MQTT over mutual TLS, keeps what it hears.
+
+use std::time::Duration;
+
+use eventify_kernel::clock::Clock;
+use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{BootId, IncarnationId, MessageId, NodeId};
+use eventify_protocol::sync::{
+    DIGEST_ALGORITHM, Delta, Digest, Down, Envelope, Epoch, Hello, JournalHead, Position, Sender,
+    Up, topic,
+};
+use reqwest::StatusCode;
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, Incoming, MqttOptions, QoS, TlsConfiguration, Transport,
+};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::Venue;
+
+/// Far beyond any answer in tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Chunks are larger than the client library's own limit.
+const MAX_PACKET: usize = 256 * 1024;
+
+/// A node as it is enrolled.
+pub(crate) struct Enrolled {
+    pub(crate) answer: EnrolmentAnswer,
+    pub(crate) key: rcgen::KeyPair,
+}
+
+/// A connected node.
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) enrolled: Enrolled,
+    client: AsyncClient,
+    heard: mpsc::UnboundedReceiver<Down>,
+    polling: tokio::task::JoinHandle<()>,
+}
+
+/// An empty-handed `Hello`.
+pub(crate) fn hello(held: Option<(Epoch, Position, Digest)>) -> Hello {
+    Hello {
+        boot: BootId(Uuid::nil()),
+        epoch: held.map(|(epoch, ..)| epoch),
+        head: held.map_or(Position(0), |(_, position, _)| position),
+        digest: held.map(|(.., digest)| digest),
+        algorithms: vec![DIGEST_ALGORITHM],
+        journal: JournalHead::empty(IncarnationId(Uuid::nil())),
+        software: "test".to_owned(),
+    }
+}
+
+impl Node {
+    /// Uses a code with a new key.
+    pub(crate) async fn enrol(venue: &Venue, code: &str) -> Result<Enrolled, (StatusCode, Value)> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let answer = enrol_with(venue, code, &key).await?;
+        Ok(Enrolled { answer, key })
+    }
+
+    /// Says something.
+    pub(crate) async fn say(&self, message: Up) -> MessageId {
+        let id = MessageId(Clock::system().new_id());
+        let topic = topic::up(self.id, &message);
+        let envelope = Envelope::new(id, Sender::Node(self.id), message);
+        self.raw(&topic, envelope.to_bytes()).await;
+        id
+    }
+
+    /// Says any bytes on any topic.
+    pub(crate) async fn raw(&self, topic: &str, bytes: Vec<u8>) {
+        self.client
+            .publish(topic, QoS::AtLeastOnce, false, bytes)
+            .await
+            .unwrap();
+    }
+
+    /// The next message that `pick` takes; others are passed over.
+    pub(crate) async fn hear<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(Down) -> Option<T>,
+    ) -> T {
+        let listening = async {
+            loop {
+                let message = self.heard.recv().await.expect("the line holds");
+                if let Some(picked) = pick(message) {
+                    return picked;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, listening)
+            .await
+            .unwrap_or_else(|_| panic!("never heard {what}"))
+    }
+
+    /// The next delta.
+    pub(crate) async fn delta(&mut self) -> Delta {
+        self.hear("a delta", |message| {
+            if let Down::Delta(delta) = message {
+                Some(delta)
+            } else {
+                None
+            }
+        })
+        .await
+    }
+
+    /// Something that it said a moment ago and that was waiting in the broker.
+    pub(crate) async fn say_late(&self, venue: &Venue, message: Up) {
+        let id = MessageId(Clock::system().new_id());
+        let key = topic::up(self.id, &message).replace('/', ".");
+        let envelope = Envelope::new(id, Sender::Node(self.id), message);
+        venue
+            .core
+            .app()
+            .bus
+            .send_down(&key, &envelope.to_bytes())
+            .await
+            .unwrap();
+    }
+
+    /// What comes in until the line is closed.
+    pub(crate) async fn rest(&mut self) -> Vec<Down> {
+        let mut rest = Vec::new();
+        let closing = async {
+            while let Some(message) = self.heard.recv().await {
+                rest.push(message);
+            }
+        };
+        tokio::time::timeout(PATIENCE, closing)
+            .await
+            .expect("the line is closed");
+        rest
+    }
+
+    /// What has come in until now.
+    pub(crate) fn heard(&mut self) -> Vec<Down> {
+        std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.polling.abort();
+    }
+}
+
+/// `POST /fleet/enrolments`, trusting nobody but the authority that the code names.
+pub(crate) async fn enrol_with(
+    venue: &Venue,
+    code: &str,
+    key: &rcgen::KeyPair,
+) -> Result<EnrolmentAnswer, (StatusCode, Value)> {
+    let code: EnrolmentCode = code.parse().unwrap();
+    let pem = std::fs::read(&venue.core.scope.device_ca.certificate).unwrap();
+    let der = CertificateDer::from_pem_slice(&pem).unwrap();
+    assert_eq!(
+        code.authority,
+        Hash32::of(&der),
+        "the code names the authority"
+    );
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
+        .build()
+        .unwrap();
+    let csr = rcgen::CertificateParams::default()
+        .serialize_request(key)
+        .unwrap()
+        .pem()
+        .unwrap();
+    let answer = client
+        .post(format!("{}/fleet/enrolments", code.core))
+        .json(&json!({ "secret": code.secret.to_text(), "csr": csr, "software": "test" }))
+        .send()
+        .await
+        .expect("the listener shows a certificate of the authority");
+    let status = answer.status();
+    if status == StatusCode::CREATED {
+        Ok(answer.json().await.unwrap())
+    } else {
+        Err((status, answer.json().await.unwrap()))
+    }
+}
+
+impl Enrolled {
+    fn options(&self, client_id: &str) -> MqttOptions {
+        let broker = &self.answer.broker;
+        let mut options = MqttOptions::new(client_id, broker.host.as_str(), broker.port);
+        options
+            .set_clean_session(true)
+            .set_max_packet_size(MAX_PACKET, MAX_PACKET);
+        options.set_transport(Transport::Tls(TlsConfiguration::Simple {
+            ca: broker.authority.clone().into_bytes(),
+            alpn: None,
+            client_auth: Some((
+                self.answer.certificate_chain.clone().into_bytes(),
+                self.key.serialize_pem().into_bytes(),
+            )),
+        }));
+        options
+    }
+
+    /// Tries to connect under a client id.
+    pub(crate) async fn try_connect(
+        &self,
+        client_id: &str,
+    ) -> Result<(AsyncClient, rumqttc::EventLoop), ConnectionError> {
+        let (client, mut events) = AsyncClient::new(self.options(client_id), 64);
+        let connecting = async {
+            loop {
+                if let Event::Incoming(Incoming::ConnAck(_)) = events.poll().await? {
+                    return Ok(());
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, connecting)
+            .await
+            .expect("the broker answers")
+            .map(|()| (client, events))
+    }
+
+    /// Connects and subscribes to its own topics.
+    pub(crate) async fn connect(self, _: &Venue) -> Node {
+        let id = self.answer.node_id;
+        let (client, mut events) = self.try_connect(&id.to_string()).await.unwrap();
+        client
+            .subscribe(topic::down_filter(id), QoS::AtMostOnce)
+            .await
+            .unwrap();
+        while !matches!(
+            events.poll().await,
+            Ok(Event::Incoming(Incoming::SubAck(_)))
+        ) {}
+        let (tell, heard) = mpsc::unbounded_channel();
+        let polling = tokio::spawn(async move {
+            while let Ok(event) = events.poll().await {
+                if let Event::Incoming(Incoming::Publish(publish)) = event {
+                    let envelope = Envelope::<Down>::from_bytes(&publish.payload).unwrap();
+                    assert_eq!(envelope.sender, Sender::Core);
+                    if tell.send(envelope.body).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Node {
+            id,
+            enrolled: self,
+            client,
+            heard,
+            polling,
+        }
+    }
+}

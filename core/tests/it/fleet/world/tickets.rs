@@ -1,0 +1,60 @@
+//! Events of the neighbours, made up.
+
+use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_contracts::ticketing::{TicketFacts, TicketIssued, TicketState};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{
+    EventId, OrderId, PerformanceId, PricingSchemeId, SeatingPlanId, TicketId, VenueId,
+};
+use uuid::Uuid;
+
+/// A valid ticket of one performance; its version is 1.
+pub(crate) fn ticket(venue_id: VenueId, number: u128) -> TicketFacts {
+    let id = Uuid::from_u128((7 << 100) + number);
+    TicketFacts {
+        ticket_id: TicketId(id),
+        version: 1,
+        venue_id,
+        performance_id: PerformanceId(Uuid::from_u128(5)),
+        seat_id: None,
+        seat_label: None,
+        bucket_id: None,
+        category: "STALLS".parse().unwrap(),
+        token_hash: Hash32::of(id.as_bytes()),
+        not_before: 1_900_000_000,
+        expiry: 1_900_010_000,
+        state: TicketState::Valid,
+    }
+}
+
+/// An order's tickets.
+pub(crate) fn issue(tickets: Vec<TicketFacts>) -> TicketIssued {
+    TicketIssued {
+        order_id: OrderId(tickets[0].ticket_id.as_uuid()),
+        customer_id: Uuid::nil(),
+        tickets,
+    }
+}
+
+/// A performance in the venue.
+pub(crate) fn performance(venue_id: VenueId, start_time: DateTime<Utc>) -> PerformanceScheduled {
+    PerformanceScheduled {
+        performance_id: PerformanceId(Uuid::from_u128(5)),
+        event_id: EventId(Uuid::from_u128(6)),
+        event_title: "Evening concert".to_owned(),
+        owner_id: Uuid::nil(),
+        org_id: None,
+        start_time,
+        doors_at: start_time,
+        ends_at: None,
+        venue_id,
+        venue_name: "Town hall".to_owned(),
+        seating_plan_id: SeatingPlanId(Uuid::nil()),
+        pricing_scheme_id: PricingSchemeId(Uuid::nil()),
+        currency: "EUR".to_owned(),
+        categories: Vec::new(),
+        sales_opens_at: None,
+        sales_closes_at: None,
+    }
+}

@@ -1,0 +1,84 @@
+//! `flows.rs` and the contexts say the same: every step has its function, every function its step,
+//! every event its route and schema.
+
+use std::collections::BTreeSet;
+
+use eventify_contracts::flows;
+use eventify_core::config::DEFAULT;
+
+use crate::world::{made, product};
+
+#[test]
+fn every_step_has_its_function_and_every_function_its_step() {
+    let contexts = made(product);
+    let registered: BTreeSet<_> = contexts
+        .iter()
+        .flat_map(|context| {
+            let handlers = context.consumers.list();
+            handlers.map(|(kind, name)| (context.name, kind, name))
+        })
+        .collect();
+    let drawn: BTreeSet<_> = flows::STEPS
+        .iter()
+        .map(|step| (step.consumer, step.event, step.handler))
+        .collect();
+    let missing: Vec<_> = drawn.difference(&registered).collect();
+    let undrawn: Vec<_> = registered.difference(&drawn).collect();
+    assert!(missing.is_empty(), "steps without a function: {missing:#?}");
+    assert!(undrawn.is_empty(), "functions without a step: {undrawn:#?}");
+}
+
+#[test]
+fn every_deadline_has_its_job() {
+    for context in made(product) {
+        let jobs: BTreeSet<_> = context.jobs.list().map(|job| job.name).collect();
+        for deadline in flows::DEADLINES
+            .iter()
+            .filter(|it| it.context == context.name)
+        {
+            assert!(jobs.contains(deadline.job), "{deadline:?}, jobs: {jobs:?}");
+        }
+    }
+}
+
+#[test]
+fn deadlines_name_settings_that_exist() {
+    let defaults: toml::Table = DEFAULT.parse().unwrap();
+    let mut settings = 0;
+    for deadline in flows::DEADLINES {
+        let Some((section, key)) = deadline.after.split_once('.') else {
+            continue;
+        };
+        let setting = defaults.get(section).and_then(|section| section.get(key));
+        assert!(setting.is_some(), "{deadline:?}");
+        settings += 1;
+    }
+    assert_eq!(settings, 4);
+}
+
+#[test]
+fn contexts_publish_their_own_events_only() {
+    for context in made(product) {
+        for event in &context.events {
+            assert_eq!(event.publisher, context.name, "{}", event.kind);
+        }
+    }
+}
+
+#[test]
+fn what_is_heard_is_published_by_somebody() {
+    let contexts = made(product);
+    let published: BTreeSet<_> = contexts
+        .iter()
+        .flat_map(|context| context.events.iter().map(|event| event.kind))
+        .collect();
+    for context in &contexts {
+        for (kind, name) in context.consumers.list() {
+            assert!(
+                published.contains(kind),
+                "{} hears {kind} with {name}",
+                context.name
+            );
+        }
+    }
+}

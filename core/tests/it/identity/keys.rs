@@ -1,0 +1,222 @@
+//! The issuer's keys: cached, rotated, fetched once for many, and stale ones serve while the issuer
+//! is down (DECISIONS 3).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use eventify_core::config::Config;
+use eventify_kernel::auth::{Auth, AuthError};
+use eventify_kernel::clock::Clock;
+use futures_util::future::join_all;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+/// An issuer whose keys can be exchanged, that can be down, and that counts.
+#[derive(Clone, Default)]
+struct Issuer {
+    /// How many keys it has had; key `n` has the id `key-n`.
+    keys: Arc<AtomicUsize>,
+    down: Arc<AtomicBool>,
+    fetches: Arc<AtomicUsize>,
+}
+
+fn signing_key(number: usize) -> SigningKey {
+    SigningKey::from_bytes(&[u8::try_from(number).expect("few keys") + 1; 32])
+}
+
+impl Issuer {
+    async fn start(&self) -> String {
+        let issuer = self.clone();
+        let jwks = async move || {
+            issuer.fetches.fetch_add(1, Ordering::SeqCst);
+            if issuer.down.load(Ordering::SeqCst) {
+                return Err(StatusCode::BAD_GATEWAY);
+            }
+            let number = issuer.keys.load(Ordering::SeqCst);
+            let x = URL_SAFE_NO_PAD.encode(signing_key(number).verifying_key().as_bytes());
+            Ok(Json(json!({"keys": [
+                {"kty": "OKP", "crv": "Ed25519", "kid": format!("key-{number}"), "x": x},
+            ]})))
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = axum::Router::new().route("/jwks", get(jwks));
+        tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
+        url
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    fn rotate(&self) {
+        self.keys.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn token(url: &str, key: usize, header: &Header, now: DateTime<Utc>) -> String {
+    let claims: Value = json!({
+        "iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 86_400,
+    });
+    let der = signing_key(key).to_pkcs8_der().expect("a key encodes");
+    jsonwebtoken::encode(header, &claims, &EncodingKey::from_ed_der(der.as_bytes()))
+        .expect("claims encode")
+}
+
+fn signed_by(key: usize) -> Header {
+    Header {
+        kid: Some(format!("key-{key}")),
+        ..Header::new(Algorithm::EdDSA)
+    }
+}
+
+fn trusting(url: &str) -> Auth {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let issuers = format!("[{{ issuer = \"{url}\", jwks_url = \"{url}/jwks\" }}]");
+    let env = [("EVENTIFY_CORE__AUTH__ISSUERS".to_owned(), issuers)];
+    let config = Config::load(None, env).expect("a good configuration");
+    Auth::new(&config.kernel.auth).expect("an HTTP client")
+}
+
+#[tokio::test]
+async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let good = token(&url, 0, &signed_by(0), now);
+    let verdicts = join_all((0..50).map(|_| auth.verify(&good, now))).await;
+    assert!(verdicts.iter().all(Result::is_ok));
+    assert_eq!(issuer.fetches(), 1);
+    auth.verify(&good, now + Duration::seconds(599))
+        .await
+        .unwrap();
+    assert_eq!(issuer.fetches(), 1);
+    auth.verify(&good, now + Duration::seconds(601))
+        .await
+        .unwrap();
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_key_is_fetched_at_most_every_thirty_seconds() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    auth.verify(&token(&url, 0, &signed_by(0), now), now)
+        .await
+        .unwrap();
+    issuer.rotate();
+    let rotated = token(&url, 1, &signed_by(1), now);
+    let soon = now + Duration::seconds(29);
+    assert!(matches!(
+        auth.verify(&rotated, soon).await,
+        Err(AuthError::Refused(_))
+    ));
+    assert_eq!(
+        issuer.fetches(),
+        1,
+        "whoever sends made-up key ids can't make us ask on and on"
+    );
+    auth.verify(&rotated, now + Duration::seconds(31))
+        .await
+        .unwrap();
+    assert_eq!(issuer.fetches(), 2);
+}
+
+#[tokio::test]
+async fn stale_keys_serve_while_the_issuer_is_down() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let good = token(&url, 0, &signed_by(0), now);
+    auth.verify(&good, now).await.unwrap();
+    issuer.down.store(true, Ordering::SeqCst);
+    let later = now + Duration::hours(5);
+    auth.verify(&good, later).await.unwrap();
+    assert_eq!(issuer.fetches(), 2, "it was asked");
+    auth.verify(&good, later).await.unwrap();
+    assert_eq!(issuer.fetches(), 2, "but not for each token");
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_is_refused_when_it_has_expired_or_its_key_is_gone() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let named = token(&url, 0, &signed_by(0), now);
+    // Without a key id whatever single key the issuer has is meant.
+    let nameless = token(&url, 0, &Header::new(Algorithm::EdDSA), now);
+    for good in [&named, &nameless] {
+        auth.verify(good, now).await.unwrap();
+        auth.verify(good, now).await.unwrap();
+        let expired = auth.verify(good, now + Duration::hours(25)).await;
+        assert!(matches!(expired, Err(AuthError::Refused(_))), "{expired:?}");
+    }
+    issuer.rotate();
+    for orphan in [&named, &nameless] {
+        let verdict = auth.verify(orphan, now + Duration::hours(26)).await;
+        assert!(matches!(verdict, Err(AuthError::Refused(_))), "{verdict:?}");
+        let back = auth.verify(orphan, now + Duration::hours(1)).await;
+        assert!(matches!(back, Err(AuthError::Refused(_))), "{back:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_any_keys_nobody_can_tell() {
+    let issuer = Issuer::default();
+    issuer.down.store(true, Ordering::SeqCst);
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let verdict = auth.verify(&token(&url, 0, &signed_by(0), now), now).await;
+    assert!(
+        matches!(verdict, Err(AuthError::KeysUnavailable(_))),
+        "{verdict:?}"
+    );
+}
+
+#[tokio::test]
+async fn symmetric_and_missing_algorithms_are_refused() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let claims =
+        json!({"iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 60});
+    // The public key as the secret of an HMAC: the classic confusion.
+    let secret = EncodingKey::from_secret(signing_key(0).verifying_key().as_bytes());
+    let header = Header {
+        kid: Some("key-0".to_owned()),
+        ..Header::new(Algorithm::HS256)
+    };
+    let confused = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
+    let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let unsigned = format!(
+        "{}.{}.",
+        encode(json!({"alg": "none", "typ": "JWT"})),
+        encode(claims)
+    );
+    for bad in [
+        confused,
+        unsigned,
+        "no.token".to_owned(),
+        "x".repeat(20_000),
+    ] {
+        let verdict = auth.verify(&bad, now).await;
+        assert!(matches!(verdict, Err(AuthError::Refused(_))), "{verdict:?}");
+    }
+}

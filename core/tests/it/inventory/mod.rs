@@ -1,0 +1,6 @@
+//! Inventory: plans, holds, the rush for one seat, its part in the sagas.
+
+mod holds;
+mod plans;
+mod race;
+mod saga;

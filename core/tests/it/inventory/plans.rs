@@ -1,0 +1,162 @@
+//! Venues and seating plans over HTTP.
+
+use crate::world::house::{hall, id, organiser};
+use crate::world::{TestApp, User, send};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn venue(owner: &User<'_>) -> String {
+    id(
+        &owner
+            .post("/venues", json!({ "name": "Hall" }))
+            .await
+            .expect(201),
+        "venueId",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let rows: Vec<_> = ('A'..='T')
+        .map(|row| json!({ "row": row, "seats": 25 }))
+        .collect();
+    let plan = json!({
+        "name": "Hall",
+        "sections": [{ "section": "Stalls", "rows": rows, "categories": ["STALLS"] }],
+        "zones": [{ "zone": "Floor", "capacity": 1000, "categories": ["FLOOR"] }],
+    });
+    let path = format!("/venues/{}/seating-plans", venue(&organiser).await);
+    let answer = organiser.post(&path, plan.clone()).await;
+    let location = answer.header("location").to_owned();
+    let defined = answer.expect(201);
+    assert_eq!(defined["seats"], 500);
+    let read = organiser.get(&location).await.expect(200);
+    let seats = read["seats"].as_array().unwrap();
+    assert_eq!(
+        (seats.len(), &seats[0]["label"], &seats[499]["label"]),
+        (500, &json!("A-1"), &json!("T-25"))
+    );
+    assert_eq!(
+        read["zones"][0]["bucketId"],
+        defined["zones"][0]["bucketId"]
+    );
+    assert_eq!(read["zones"][0]["capacity"], 1000);
+
+    let heads = organiser.get(&path).await.expect(200);
+    assert_eq!(
+        (&heads["total"], &heads["items"][0]["zoneCapacity"]),
+        (&json!(1), &json!(1000))
+    );
+    let again = organiser.post(&path, plan).await;
+    assert_eq!((again.status, again.code()), (409, "plan_exists"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_is_too_large_or_senseless_names_its_field() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let path = format!("/venues/{}/seating-plans", venue(&organiser).await);
+    let row = |row: Value| json!({ "name": "P", "sections": [{ "section": "S", "rows": [row] }] });
+    for (plan, field) in [
+        (
+            row(json!({ "row": "A", "seats": 501 })),
+            "sections[0].rows[0].seats",
+        ),
+        (row(json!({ "row": "A", "seats": ["1", "1"] })), "sections"),
+        (
+            json!({ "name": "P", "zones": [{ "zone": "Z", "capacity": 100_001 }] }),
+            "zones[0].capacity",
+        ),
+        (json!({ "name": "P" }), "sections"),
+        (json!({ "name": "P", "rows": [] }), "rows"),
+    ] {
+        let answer = organiser.post(&path, plan).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (400, "validation_error"),
+            "{field}"
+        );
+        assert_eq!(answer.body["error"]["details"][0]["field"], field);
+    }
+    let unknown = format!("/venues/{}/seating-plans", core.clock.new_id());
+    let answer = organiser.post(&unknown, hall()).await;
+    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_venue_is_its_owners_its_organisations_or_everybodys() {
+    let core = TestApp::start().await;
+    let opera = |name| {
+        core.user(name)
+            .role("ORGANIZER")
+            .claim("org_id", json!("opera"))
+    };
+    let (owner, colleague) = (opera("owner"), opera("colleague"));
+    let rival = core
+        .user("rival")
+        .role("ORGANIZER")
+        .claim("org_id", json!("circus"));
+    let admin = core.user("admin").role("ADMIN");
+    let own = venue(&owner).await;
+    let shared = venue(&admin).await;
+    for (user, venue, reads, defines) in [
+        (&owner, &own, 200, 201),
+        (&colleague, &own, 200, 409),
+        (&admin, &own, 200, 409),
+        (&rival, &own, 403, 403),
+        (&rival, &shared, 200, 403),
+        (&admin, &shared, 200, 201),
+    ] {
+        let path = format!("/venues/{venue}");
+        assert_eq!(
+            user.get(&path).await.status,
+            reads,
+            "{user:?} reads {venue}"
+        );
+        let defined = user.post(&format!("{path}/seating-plans"), hall()).await;
+        assert_eq!(
+            defined.status, defines,
+            "{user:?} defines a plan of {venue}"
+        );
+    }
+    let customer = core.user("customer").role("CUSTOMER");
+    assert_eq!(
+        customer
+            .post("/venues", json!({ "name": "Mine" }))
+            .await
+            .status,
+        403
+    );
+    assert_eq!(core.anybody().get("/venues").await.status, 401);
+    let seen = rival.get("/venues").await.expect(200);
+    assert_eq!(
+        (&seen["total"], &seen["items"][0]["venueId"]),
+        (&json!(1), &json!(shared))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_overwrites_a_venue_that_they_have_not_seen() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let path = format!("/venues/{}", venue(&organiser).await);
+    let seen = organiser.get(&path).await.header("etag").to_owned();
+    let body = json!({ "name": "Great Hall", "city": "Lyon" });
+    let put = |tag: Option<String>| {
+        let request = organiser.request(Method::PUT, &path).json(&body);
+        send(match tag {
+            Some(tag) => request.header("If-Match", tag),
+            None => request,
+        })
+    };
+    assert_eq!(put(None).await.status, 428);
+    let edited = put(Some(seen.clone())).await;
+    assert_eq!((edited.status, &edited.body["city"]), (200, &json!("Lyon")));
+    assert_eq!(put(Some(seen)).await.status, 412);
+    assert_eq!(
+        organiser.get(&path).await.header("etag"),
+        edited.header("etag")
+    );
+}

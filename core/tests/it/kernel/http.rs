@@ -1,0 +1,431 @@
+//! What every route has without doing anything for it: idempotency keys, validation errors, limits,
+//! policies.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use crate::world::{TestApp, TestOptions, send};
+use axum::extract::State;
+use chrono::Duration;
+use eventify_core::config::Config;
+use eventify_core::contexts::identity;
+use eventify_kernel::app::App;
+use eventify_kernel::auth::Role;
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
+
+const BUY: Policy = Policy::roles(&[Role::Customer])
+    .scopes(&["order:write"])
+    .key_required()
+    .strict();
+
+fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
+    let routes = Routes::new()
+        .post("/purchases", BUY, buy)
+        .post("/purchases/{key}/slow", Policy::signed_in(), slow)
+        .post("/faults", Policy::signed_in(), fault)
+        .get("/panics", Policy::public(), panics)
+        .get(
+            "/purchases/of/{owner}",
+            Policy::signed_in().owner("purchase.customer_id"),
+            of,
+        );
+    vec![
+        identity::context(&Arc::default()),
+        Context {
+            routes,
+            ..Context::new("order", &[])
+        },
+    ]
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Purchase {
+    seat: String,
+    quantity: u32,
+}
+
+/// Answers a new id each time it really runs.
+async fn buy(
+    State(app): State<App>,
+    caller: Caller,
+    Json(purchase): Json<Purchase>,
+) -> Answer<(StatusCode, Json<serde_json::Value>)> {
+    if purchase.quantity == 0 {
+        return Err(ApiError::conflict("out_of_stock", "nothing left"));
+    }
+    let inner = caller.key.as_ref().map(|key| key.inner("payment"));
+    let body = json!({"purchaseId": app.clock.new_id(), "inner": inner});
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
+async fn fault() -> Answer<()> {
+    FAULTS.fetch_add(1, Ordering::SeqCst);
+    Err(ApiError::internal("the test asked for it"))
+}
+
+static FAULTS: AtomicUsize = AtomicUsize::new(0);
+
+async fn panics() -> Answer<()> {
+    panic!("a bug with personal data in its message");
+}
+
+async fn of(caller: Caller, Path(owner): Path<Uuid>) -> Answer<Json<Uuid>> {
+    caller.must_own(owner)?;
+    Ok(Json(owner))
+}
+
+type Gates = Mutex<std::collections::HashMap<String, (Arc<Notify>, Arc<Semaphore>)>>;
+static GATES: LazyLock<Gates> = LazyLock::new(Gates::default);
+
+/// Says that it runs, then waits until the test lets it go on.
+async fn slow(Path(name): Path<String>) -> Answer<Json<&'static str>> {
+    let (began, go_on) = gate(&name);
+    began.notify_one();
+    go_on.acquire().await.expect("the gate stays").forget();
+    Ok(Json("done"))
+}
+
+fn gate(name: &str) -> (Arc<Notify>, Arc<Semaphore>) {
+    let closed = || (Arc::default(), Arc::new(Semaphore::new(0)));
+    let mut gates = GATES.lock().expect("nobody panicked");
+    gates.entry(name.to_owned()).or_insert_with(closed).clone()
+}
+
+async fn start(config: Vec<(&'static str, String)>) -> TestApp {
+    TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        config,
+        ..TestOptions::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_again_gets_the_first_response() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada").role("CUSTOMER").scope("order:write");
+    let body = json!({"seat": "A-12", "quantity": 1});
+    let first = ada.post_with_key("/purchases", "k1", body.clone()).await;
+    let again = ada.post_with_key("/purchases", "k1", body.clone()).await;
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(first.body, again.body);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+
+    let other = ada.post_with_key("/purchases", "k2", body.clone()).await;
+    assert_ne!(other.body["purchaseId"], first.body["purchaseId"]);
+    assert_ne!(other.body["inner"], first.body["inner"]);
+
+    let changed = json!({"seat": "A-13", "quantity": 1});
+    let reused = ada.post_with_key("/purchases", "k1", changed).await;
+    assert_eq!(
+        (reused.status, reused.code()),
+        (422, "idempotency_key_reused")
+    );
+
+    let grace = core.user("grace").role("CUSTOMER").scope("order:write");
+    let hers = grace.post_with_key("/purchases", "k1", body).await;
+    assert_ne!(
+        hers.body["purchaseId"], first.body["purchaseId"],
+        "keys belong to their caller"
+    );
+
+    let refused = json!({"seat": "A-12", "quantity": 0});
+    let first = ada.post_with_key("/purchases", "k3", refused.clone()).await;
+    let again = ada.post_with_key("/purchases", "k3", refused).await;
+    assert_eq!((first.status, first.code()), (409, "out_of_stock"));
+    assert_eq!(first.body, again.body, "4xx are answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_are_not_remembered() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada");
+    for _ in 0..2 {
+        let answer = ada.post_with_key("/faults", "k1", json!({})).await;
+        assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+    }
+    assert_eq!(FAULTS.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_request_answers_its_repeat_with_409_until_its_lease_ends() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada");
+    let name = core.clock.new_id().to_string();
+    let path = format!("/purchases/{name}/slow");
+    let (began, go_on) = gate(&name);
+    let first = ada.post_with_key(&path, "k1", json!({}));
+    let meanwhile = async {
+        began.notified().await;
+        let repeat = ada.post_with_key(&path, "k1", json!({})).await;
+        assert_eq!(
+            (repeat.status, repeat.code()),
+            (409, "idempotency_in_progress")
+        );
+        assert_eq!(repeat.header("retry-after"), "1");
+        core.advance(Duration::seconds(61));
+        let taken_over = ada.post_with_key(&path, "k1", json!({}));
+        let let_go = async {
+            began.notified().await;
+            go_on.add_permits(2);
+        };
+        tokio::join!(taken_over, let_go).0.expect(200);
+    };
+    tokio::join!(first, meanwhile).0.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_forgotten_after_seven_days() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada").role("CUSTOMER").scope("order:write");
+    let body = json!({"seat": "A-12", "quantity": 1});
+    let first = ada
+        .post_with_key("/purchases", "k1", body.clone())
+        .await
+        .expect(201);
+    core.advance(Duration::days(6));
+    core.run_job("identity", "sweep_idempotency_keys").await;
+    assert_eq!(
+        ada.post_with_key("/purchases", "k1", body.clone())
+            .await
+            .expect(201),
+        first
+    );
+    core.advance(Duration::days(2));
+    core.run_job("identity", "sweep_idempotency_keys").await;
+    assert_ne!(
+        ada.post_with_key("/purchases", "k1", body)
+            .await
+            .expect(201),
+        first
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_named() {
+    let core = start(vec![("http.max_body_bytes", "2048".to_owned())]).await;
+    let ada = core.user("ada").role("CUSTOMER").scope("order:write");
+    for (body, status, code, field, issue) in [
+        (
+            r#"{"quantity": 1}"#,
+            400,
+            "validation_error",
+            "seat",
+            "required",
+        ),
+        (
+            r#"{"seat": "A", "quantity": 1, "x": 2}"#,
+            400,
+            "validation_error",
+            "x",
+            "unknown",
+        ),
+        (
+            r#"{"seat": "A", "quantity": "no"}"#,
+            400,
+            "validation_error",
+            "quantity",
+            "invalid",
+        ),
+        (r#"{"seat": "#, 400, "validation_error", "body", "malformed"),
+    ] {
+        let request = ada
+            .request(Method::POST, "/purchases")
+            .header("Idempotency-Key", core.clock.new_id().to_string())
+            .header("Content-Type", "application/json")
+            .body(body);
+        let answer = send(request).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{body}");
+        let details = &answer.body["error"]["details"];
+        assert_eq!(
+            details,
+            &json!([{"field": field, "issue": issue}]),
+            "{body}"
+        );
+    }
+    let request = || {
+        ada.request(Method::POST, "/purchases")
+            .header("Idempotency-Key", "media")
+    };
+    let answer = send(request().body("seat=A")).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (415, "unsupported_media_type")
+    );
+    let answer = ada
+        .post(
+            "/purchases",
+            json!({"seat": "A".repeat(4096), "quantity": 1}),
+        )
+        .await;
+    assert_eq!((answer.status, answer.code()), (413, "payload_too_large"));
+    let answer = send(ada.request(Method::POST, "/purchases").json(&json!({}))).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (400, "idempotency_key_required")
+    );
+    let answer = ada.get("/purchases/of/not-a-uuid").await;
+    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_an_internal_error_and_the_core_stays_up() {
+    let core = start(Vec::new()).await;
+    let answer = core.anybody().get("/panics").await;
+    assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+    assert!(!answer.body.to_string().contains("personal"));
+    core.anybody().get("/health/live").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_scopes_and_owners_are_held() {
+    let core = start(Vec::new()).await;
+    let body = json!({"seat": "A-12", "quantity": 1});
+    let ada = core.user("ada");
+    for (caller, status) in [
+        (core.anybody(), 401),
+        (ada.clone(), 403),
+        (ada.clone().role("CUSTOMER"), 403),
+        (ada.clone().scope("order:write"), 403),
+        (ada.clone().role("CUSTOMER").scope("order:write"), 201),
+    ] {
+        let answer = caller.post("/purchases", body.clone()).await;
+        assert_eq!(answer.status, status, "{caller:?}");
+    }
+    let hers = format!("/purchases/of/{}", ada.id().await);
+    ada.get(&hers).await.expect(200);
+    core.user("root").role("ADMIN").get(&hers).await.expect(200);
+    assert_eq!(
+        core.user("grace").role("CUSTOMER").get(&hers).await.code(),
+        "forbidden"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_asks_too_often_is_told_to_wait() {
+    let config = vec![
+        ("http.rate_limits.normal_per_second", "1".to_owned()),
+        ("http.rate_limits.normal_burst", "3".to_owned()),
+    ];
+    let core = start(config).await;
+    let (ada, grace) = (core.user("ada"), core.user("grace"));
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(ada.get("/me").await.status);
+    }
+    assert_eq!(statuses[..3], [200, 200, 200]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    grace.get("/me").await.expect(200);
+    core.advance(Duration::seconds(10));
+    ada.get("/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_tokens_are_paid_for_by_their_address() {
+    let config = vec![
+        ("http.rate_limits.normal_per_second", "1".to_owned()),
+        ("http.rate_limits.normal_burst", "3".to_owned()),
+    ];
+    let core = start(config).await;
+    let forged = core.user("ada").token().unwrap() + "x";
+    let ask = || {
+        core.anybody()
+            .request(Method::GET, "/me")
+            .bearer_auth(&forged)
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(send(ask()).await.status);
+    }
+    assert_eq!(statuses[..3], [401, 401, 401]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    core.user("ada").get("/me").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_has_one_authorization() {
+    let core = start(Vec::new()).await;
+    let twice = core.user("ada").request(Method::GET, "/me");
+    let twice = twice.bearer_auth(core.user("grace").token().unwrap());
+    let answer = send(twice).await;
+    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    let details = &answer.body["error"]["details"];
+    assert_eq!(details[0]["field"], "Authorization");
+}
+
+/// Long enough for anything that ends at all.
+const SOON: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A connection of the test's own, on which this much was said.
+async fn connect(core: &TestApp, said: &str) -> TcpStream {
+    let address = core.url().trim_start_matches("http://").to_owned();
+    let mut connection = TcpStream::connect(address).await.expect("the core listens");
+    // Who is refused may hear of it while speaking.
+    let _refused = connection.write_all(said.as_bytes()).await;
+    connection
+}
+
+/// What the core says until it closes the connection.
+async fn until_closed(mut connection: TcpStream) -> String {
+    let mut answer = Vec::new();
+    // Closed or reset is the same to who waits.
+    let _end = tokio::time::timeout(SOON, connection.read_to_end(&mut answer))
+        .await
+        .expect("the connection is closed");
+    String::from_utf8(answer).expect("an answer in text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_nothing_for_too_long_is_hung_up_on() {
+    let core = start(vec![("http.header_timeout_ms", "200".to_owned())]).await;
+    for said in ["", "GET /me HTT", "GET /me HTTP/1.1\r\nhost: core\r\n\r\n"] {
+        let told = until_closed(connect(&core, said).await).await;
+        assert_eq!(told.contains(" 401 "), said.ends_with("\r\n\r\n"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
+    let config = vec![
+        ("http.max_connections", "4".to_owned()),
+        ("http.header_timeout_ms", "300000".to_owned()),
+    ];
+    let core = start(config).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(connect(&core, "").await);
+    }
+    assert_eq!(until_closed(connect(&core, "").await).await, "");
+    held.pop();
+    // The core hears of a closed connection in its own time.
+    let ask = "GET /me HTTP/1.1\r\nhost: core\r\nconnection: close\r\n\r\n";
+    let answered = async {
+        while !until_closed(connect(&core, ask).await)
+            .await
+            .contains(" 401 ")
+        {}
+    };
+    tokio::time::timeout(SOON, answered).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_comes_is_given_up_with_its_connection() {
+    let core = start(vec![("http.request_timeout_ms", "1000".to_owned())]).await;
+    let token = core.user("ada").role("CUSTOMER").token().unwrap();
+    let said = format!(
+        "POST /faults HTTP/1.1\r\nhost: core\r\nauthorization: Bearer {token}\r\n\
+         idempotency-key: k1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
+    );
+    let told = until_closed(connect(&core, &said).await).await;
+    assert!(told.contains(" 503 "), "{told}");
+}

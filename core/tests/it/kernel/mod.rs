@@ -1,0 +1,6 @@
+//! The kernel on real servers, with small contexts of its own.
+
+mod bus;
+mod http;
+mod servers;
+mod uplink;

@@ -1,0 +1,25 @@
+//! The core on real PostgreSQL and RabbitMQ: each test has a database and a virtual host of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    clippy::allow_attributes,
+    unreachable_pub,
+    reason = "a test that can't go on fails; helpers count as no tests"
+)]
+
+mod catalogue;
+mod configuration;
+mod event_management;
+mod fleet;
+mod flows;
+mod identity;
+mod inventory;
+mod kernel;
+mod order;
+mod payment;
+mod reservation;
+mod saga;
+mod schemas;
+mod ticketing;
+mod tidy;
+mod world;

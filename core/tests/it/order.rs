@@ -1,0 +1,252 @@
+//! Orders: who may see them, and who may have the money back.
+
+use chrono::Duration;
+use eventify_contracts::ticketing::TicketIssueFailed;
+use eventify_kernel::cause::Cause;
+use serde_json::{Value, json};
+
+use crate::world::sale::{FLOOR, SEATS, Sale, euro, organiser, seat};
+
+#[tokio::test]
+async fn an_order_is_its_customers_own() {
+    let sale = Sale::open().await;
+    let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    let path = format!("/orders/{}", checkout.order);
+    assert_eq!(eve.get(&path).await.status, 403);
+    assert_eq!(
+        eve.post(&format!("{path}/cancel"), json!({})).await.status,
+        403
+    );
+    let body = json!({ "reservationId": checkout.reservation });
+    assert_eq!(eve.post("/orders", body.clone()).await.status, 403);
+    assert_eq!(eve.get("/orders").await.expect(200)["total"], 0);
+    assert_eq!(
+        ada.get("/orders").await.expect(200)["items"][0]["orderId"],
+        json!(checkout.order)
+    );
+    let again = ada.post("/orders", body).await.expect(201);
+    assert_eq!(
+        again["orderId"],
+        json!(checkout.order),
+        "one reservation, one order"
+    );
+    let wrong = json!({ "reservationId": checkout.reservation, "amount": euro("1.00") });
+    assert_eq!(ada.post("/orders", wrong).await.code(), "price_mismatch");
+    let nowhere = json!({ "reservationId": sale.core.clock.new_id() });
+    assert_eq!(ada.post("/orders", nowhere).await.code(), "order_not_found");
+}
+
+#[tokio::test]
+async fn an_unpaid_order_can_be_given_up() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    let path = format!("/orders/{}/cancel", checkout.order);
+    let ended = ada.post(&path, json!({})).await.expect(200);
+    assert_eq!(
+        (&ended["status"], &ended["cancelledReason"]),
+        (&json!("cancelled"), &json!("user_request"))
+    );
+    sale.deliver_all().await;
+    assert_eq!(sale.free().await, (SEATS, FLOOR));
+    assert_eq!(sale.stripe.count("canceled"), 1);
+    assert_eq!(ada.post(&path, json!({})).await.code(), "order_state");
+}
+
+#[tokio::test]
+async fn a_customer_gives_back_tickets_until_a_day_before() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let two = json!([{ "bucketId": sale.floor, "qty": 2 }]);
+    let (checkout, tickets) = sale.bought(&ada, two).await;
+    let path = format!("/orders/{}/cancel", checkout.order);
+    let started = ada
+        .post(&path, json!({ "ticketIds": [tickets[0]] }))
+        .await
+        .expect(202);
+    assert_eq!(started["amount"], euro("25.00"));
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "partially_refunded");
+    assert_eq!(
+        sale.free().await.1,
+        FLOOR - 1,
+        "exactly the refunded place is free"
+    );
+    let again = ada.post(&path, json!({ "ticketIds": [tickets[0]] })).await;
+    assert_eq!((again.status, again.code()), (409, "already_refunded"));
+
+    sale.core.advance(Duration::hours(49));
+    let late = ada.post(&path, json!({})).await;
+    assert_eq!((late.status, late.code()), (422, "refund_window_closed"));
+    assert_eq!(sale.stripe.refunded(), 2500);
+}
+
+#[tokio::test]
+async fn a_mistyped_field_cancels_nothing() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let two = json!([{ "bucketId": sale.floor, "qty": 2 }]);
+    let (checkout, tickets) = sale.bought(&ada, two).await;
+    let path = format!("/orders/{}/cancel", checkout.order);
+    // Read as a cancel without tickets, it would be one of the whole order.
+    let mistyped = json!({ "ticketId": [tickets[0]] });
+    let refused = ada.post(&path, mistyped).await;
+    assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+    for (path, body) in [
+        ("/reservations", json!({ "expiresIn": 60 })),
+        (
+            "/orders",
+            json!({ "reservationId": checkout.reservation, "total": "1" }),
+        ),
+        (
+            "/payments/intents",
+            json!({ "orderId": checkout.order, "price": "1" }),
+        ),
+    ] {
+        let refused = ada.post(path, body).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "validation_error"),
+            "{path}"
+        );
+    }
+    for (path, field) in [
+        ("/orders?pge=2", "pge"),
+        ("/tickets?order=1", "order"),
+        ("/catalog/events?citty=Lyon", "citty"),
+        ("/venues?offset=20", "offset"),
+    ] {
+        let refused = organiser(&sale.core).role("CUSTOMER").get(path).await;
+        assert_eq!(refused.status, 400, "{path}");
+        let said = refused.body["error"]["message"].to_string();
+        assert!(said.contains(&format!("'{field}' is unknown")), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_organiser_gives_back_at_any_time() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, tickets) = sale.bought(&ada, seat("A-1")).await;
+    sale.core.advance(Duration::hours(71));
+    let path = format!("/payments/{}/refunds", checkout.payment);
+    let body = json!({ "ticketIds": tickets, "reason": "force majeure" });
+    let rival = sale.core.user("rival").role("ORGANIZER");
+    assert_eq!(rival.post(&path, body.clone()).await.status, 403);
+    assert_eq!(ada.post(&path, body.clone()).await.status, 403);
+    let foreign = json!({ "ticketIds": [sale.core.clock.new_id()], "reason": "force majeure" });
+    let admin = sale.core.user("root").role("ADMIN");
+    assert_eq!(admin.post(&path, foreign).await.code(), "foreign_ticket");
+    let started = organiser(&sale.core)
+        .post(&path, body.clone())
+        .await
+        .expect(202);
+    assert_eq!(started["amount"], euro("39.00"));
+    assert_eq!(started["note"], "force majeure");
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    let refund = sale.order(&ada, &checkout).await["refunds"][0].clone();
+    assert_eq!(refund["reason"], "organiser_decision");
+    assert_eq!(refund["note"], "force majeure");
+    for kind in ["order.refund.requested", "order.refunded"] {
+        let mut conn = sale.core.app().db.read("order").await.unwrap();
+        let told: Value = sqlx::query_scalar("select payload from outbox where kind = $1")
+            .bind(kind)
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        assert_eq!(told["note"], "force majeure", "{kind}");
+    }
+    assert_eq!(sale.free().await.0, SEATS);
+    let ticket = ada
+        .get(&format!("/tickets/{}", tickets[0]))
+        .await
+        .expect(200);
+    assert_eq!(ticket["status"], "revoked", "{ticket}");
+    assert_eq!(admin.post(&path, body).await.code(), "order_state");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test]
+async fn a_cancelled_performance_pays_everybody_back() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let (paid, _) = sale.bought(&ada, seat("A-1")).await;
+    let unpaid = sale.check_out(&bob, seat("A-2")).await;
+    let path = format!(
+        "/events/{}/performances/{}/cancel",
+        sale.event, sale.performance
+    );
+    organiser(&sale.core)
+        .post(&path, json!({ "reason": "flood" }))
+        .await
+        .expect(200);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &paid).await, "refunded");
+    assert_eq!(
+        sale.order(&bob, &unpaid).await["cancelledReason"],
+        "event_cancelled"
+    );
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test]
+async fn a_refund_that_is_refused_is_not_asked_for_without_end() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (paid, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.refuse_refunds();
+    let path = format!(
+        "/events/{}/performances/{}/cancel",
+        sale.event, sale.performance
+    );
+    organiser(&sale.core)
+        .post(&path, json!({ "reason": "flood" }))
+        .await
+        .expect(200);
+    sale.deliver_all().await;
+    for _ in 0..3 {
+        sale.tick().await;
+    }
+    let refunds = async || sale.order(&ada, &paid).await["refunds"].clone();
+    assert_eq!(refunds().await.as_array().unwrap().len(), 1);
+    // Somebody has put it right at the provider; the money goes back without them.
+    sale.stripe.make_refunds();
+    sale.core.advance(chrono::Duration::minutes(61));
+    sale.tick().await;
+    sale.deliver_all().await;
+    assert_eq!(refunds().await.as_array().unwrap().len(), 2);
+    assert_eq!(sale.status(&ada, &paid).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test]
+async fn an_order_without_tickets_is_paid_back() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    let app = sale.core.app();
+    let failed = TicketIssueFailed {
+        order_id: checkout.order.parse().unwrap(),
+        reason: "key_missing".to_owned(),
+    };
+    for _ in 0..2 {
+        let mut tx = app
+            .db
+            .begin("ticketing", &Cause::fresh(&sale.core.clock))
+            .await
+            .unwrap();
+        tx.publish(sale.core.clock.new_id(), 1, &failed);
+        tx.commit().await.unwrap();
+    }
+    sale.deliver_all().await;
+    let order = sale.order(&ada, &checkout).await;
+    assert_eq!(order["status"], "refunded");
+    assert_eq!(order["refunds"][0]["reason"], "ticket_issue_failed");
+    assert_eq!(order["refunds"].as_array().unwrap().len(), 1);
+    assert_eq!(sale.stripe.refunded(), 3900);
+    assert_eq!(sale.free().await.0, SEATS);
+}

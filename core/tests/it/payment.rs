@@ -1,0 +1,267 @@
+//! The provider's word: webhooks before, twice, late, forged and never; answers that are lost.
+
+use chrono::Duration;
+use serde_json::json;
+
+use crate::world::sale::stripe::{Card, WEBHOOK_SECRET, sign};
+use crate::world::sale::{Sale, euro, seat};
+
+#[tokio::test]
+async fn a_webhook_counts_once_and_only_with_its_signature() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    sale.stripe.pay(&checkout.secret, Card::Good);
+    let event = sale.stripe.take_events().remove(0);
+    let (body, now) = (event.to_string(), sale.core.clock.now());
+    for (signature, why) in [
+        (String::new(), "missing"),
+        (sign("whsec_other", body.as_bytes(), now), "forged"),
+        (sign(WEBHOOK_SECRET, b"{}", now), "of another body"),
+        (
+            sign(
+                WEBHOOK_SECRET,
+                body.as_bytes(),
+                now - Duration::seconds(301),
+            ),
+            "too old",
+        ),
+    ] {
+        let refused = sale.post_webhook(body.clone(), &signature).await;
+        assert_eq!(
+            (refused.status, refused.code()),
+            (400, "invalid_webhook"),
+            "{why}"
+        );
+    }
+    let nonsense = sale.deliver(&json!({ "id": "evt_0" })).await;
+    assert_eq!(nonsense.status, 400);
+    sale.core.settle().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "pending");
+
+    let (one, two) = tokio::join!(sale.deliver(&event), sale.deliver(&event));
+    assert_eq!((one.status, two.status), (200, 200));
+    sale.deliver_all().await;
+    sale.deliver(&event).await.expect(200);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+    assert_eq!(sale.stripe.count("succeeded"), 1);
+    let order = sale.order(&ada, &checkout).await;
+    assert_eq!(order["tickets"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_webhook_may_overtake_the_answer() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    // Every answer to the request for an intent is lost.
+    sale.stripe.lose_answers(3);
+    let cart = sale.cart(&ada).await;
+    sale.add(&ada, &cart, seat("A-1")).await.expect(201);
+    ada.post(&format!("/reservations/{cart}/confirm"), json!({}))
+        .await
+        .expect(200);
+    sale.core.settle().await;
+    let secret = sale.stripe.secrets().remove(0);
+    sale.stripe.pay(&secret, Card::Good);
+    sale.deliver_all().await;
+    let orders = ada
+        .get(&format!("/orders?reservationId={cart}"))
+        .await
+        .expect(200);
+    assert_eq!(orders["items"][0]["status"], "paid", "{orders}");
+    assert_eq!(
+        (sale.stripe.intents(), orders["total"].as_i64()),
+        (1, Some(1))
+    );
+}
+
+#[tokio::test]
+async fn webhooks_that_never_come_are_asked_for() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let good = sale.check_out(&ada, seat("A-1")).await;
+    let bad = sale.check_out(&bob, seat("A-2")).await;
+    sale.stripe.pay(&good.secret, Card::Good);
+    sale.stripe.pay(&bad.secret, Card::Declined);
+    sale.stripe.take_events();
+    sale.tick().await;
+    assert_eq!(
+        sale.status(&ada, &good).await,
+        "pending",
+        "not asked before its time"
+    );
+    sale.core.advance(Duration::seconds(61));
+    sale.tick().await;
+    sale.stripe.take_events();
+    assert_eq!(sale.status(&ada, &good).await, "paid");
+    assert_eq!(sale.status(&bob, &bad).await, "cancelled");
+}
+
+#[tokio::test]
+async fn captures_beside_each_other_all_tell_how_it_ended() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    sale.stripe.pay(&checkout.secret, Card::Good);
+    let capture = format!("/payments/{}/capture", checkout.payment);
+    let captures = (0..4).map(|_| ada.post(&capture, json!({})));
+    for answer in futures_util::future::join_all(captures).await {
+        assert_eq!(answer.expect(200)["status"], "captured");
+    }
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+}
+
+#[tokio::test]
+async fn the_customers_page_need_not_wait_for_a_webhook() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    let capture = format!("/payments/{}/capture", checkout.payment);
+    let early = ada.post(&capture, json!({})).await.expect(200);
+    assert_eq!(
+        early["status"], "requires_action",
+        "nothing is authorised yet"
+    );
+    sale.stripe.pay(&checkout.secret, Card::Good);
+    let captured = ada.post(&capture, json!({})).await.expect(200);
+    assert_eq!(captured["status"], "captured");
+    let again = ada.post(&capture, json!({})).await.expect(200);
+    assert_eq!(again["status"], "captured");
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+    let eve = sale.buyer("eve");
+    assert_eq!(eve.post(&capture, json!({})).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_order_has_one_intent_and_its_own_amount() {
+    let sale = Sale::open().await;
+    let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    let want = |amount: &str| json!({ "orderId": checkout.order, "amount": euro(amount), "method": "card" });
+    let again = ada
+        .post("/payments/intents", want("39.00"))
+        .await
+        .expect(201);
+    assert_eq!(
+        (&again["paymentId"], &again["clientSecret"]),
+        (&json!(checkout.payment), &json!(checkout.secret))
+    );
+    let path = format!("/payments/{}", checkout.payment);
+    let hers = ada.get(&path).await.expect(200);
+    assert_eq!(hers["clientSecret"], json!(checkout.secret));
+    let admin = sale.core.user("root").role("ADMIN");
+    let seen = admin.get(&path).await.expect(200);
+    assert!(seen.get("clientSecret").is_none(), "{seen}");
+    let mut conn = sale.core.app().db.read("payment").await.unwrap();
+    let kept: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
+        "select body from idempotency_keys
+         where route = 'POST /payments/intents' and status = 201",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(kept, [None, None], "a secret lies in the table");
+    let other = ada.post("/payments/intents", want("1.00")).await;
+    assert_eq!((other.status, other.code()), (422, "price_mismatch"));
+    assert_eq!(
+        eve.post("/payments/intents", want("39.00")).await.status,
+        403
+    );
+    let keyless = ada
+        .request(reqwest::Method::POST, "/payments/intents")
+        .json(&want("39.00"));
+    assert_eq!(crate::world::send(keyless).await.status, 400);
+    assert_eq!(sale.stripe.intents(), 1);
+    let nowhere = json!({ "orderId": sale.core.clock.new_id() });
+    assert_eq!(
+        ada.post("/payments/intents", nowhere).await.code(),
+        "payment_not_found"
+    );
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_made_once() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.lose_answers(3);
+    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
+        .await
+        .expect(202);
+    sale.core.settle().await;
+    assert_eq!(
+        sale.status(&ada, &checkout).await,
+        "paid",
+        "the answer is still open"
+    );
+    sale.core.advance(Duration::minutes(2));
+    sale.tick().await;
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test]
+async fn a_refund_on_its_way_is_done_when_the_provider_says_so() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.hold_refunds();
+    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
+        .await
+        .expect(202);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+    sale.stripe.finish_refunds();
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    let payment = ada
+        .get(&format!("/payments/{}", checkout.payment))
+        .await
+        .expect(200);
+    assert_eq!(payment["status"], "refunded");
+    assert_eq!(payment["refunds"][0]["status"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_refused_refund_leaves_the_ticket_its_value() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.refuse_refunds();
+    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
+        .await
+        .expect(202);
+    sale.deliver_all().await;
+    let order = sale.order(&ada, &checkout).await;
+    assert_eq!(
+        (&order["status"], &order["refunds"][0]["status"]),
+        (&json!("paid"), &json!("failed"))
+    );
+    assert_eq!(order["tickets"][0]["refundId"], json!(null));
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_left_alone() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    sale.stripe.go_down(true);
+    let capture = format!("/payments/{}/capture", checkout.payment);
+    let asked = |_| ada.post(&capture, json!({}));
+    // 50 calls are judged; each request is up to three.
+    for answer in futures_util::future::join_all((0..20).map(asked)).await {
+        assert_eq!((answer.status, answer.code()), (503, "unavailable"));
+    }
+    let before = sale.stripe.requests();
+    assert_eq!(ada.post(&capture, json!({})).await.status, 503);
+    assert_eq!(
+        sale.stripe.requests(),
+        before,
+        "the breaker is open: nobody is asked"
+    );
+    assert_eq!(sale.status(&ada, &checkout).await, "pending");
+}

@@ -1,0 +1,100 @@
+//! Who was first (ADMISSION 7.2).
+
+use eventify_protocol::ids::TicketId;
+use eventify_protocol::verdict::Verdict;
+
+use crate::ticketing::journal::{Journal, classes, refused_by, stands};
+use crate::ticketing::line::Line;
+use crate::ticketing::stage::{FLEET, Stage};
+
+/// `order_unknown` as it stands on the check-in, and on each admission of the newest news.
+async fn doubts(stage: &Stage, ticket: TicketId) -> (bool, bool, bool) {
+    let told = stage.told("checkin.conflict").await;
+    let news = told.last().unwrap();
+    let of = |side: &str| news[side]["orderUnknown"].as_bool().unwrap();
+    let shown = stage.show(ticket).await["orderUnknown"].as_bool().unwrap();
+    assert_eq!(news["orderUnknown"], of("second"));
+    (shown, of("first"), of("second"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_order_stands_on_both_entries_until_it_is_known() {
+    let stage = Stage::open().await;
+    let (ticket, token) = stage.ticket().await;
+    let (s1, s2) = (stage.pull(0, &token), stage.pull(1, &token));
+    let start = stage.core.clock.now();
+    let at = |seconds| start + chrono::Duration::seconds(seconds);
+    let mut north = Journal::of(&stage, 0);
+    north.shown_between(&s1, at(0), at(10));
+    north.upload().await;
+    assert_eq!(stage.show(ticket).await["orderUnknown"], false);
+    let mut south = Journal::of(&stage, 1);
+    south.shown_between(&s2, at(5), at(15));
+    south.upload().await;
+    let unknown = vec![(s2.scan, "order_unknown".to_owned())];
+    assert_eq!(
+        stands(&stage, ticket).await,
+        (Some((s1.scan, true)), unknown)
+    );
+    assert_eq!(doubts(&stage, ticket).await, (true, true, true));
+    assert_eq!(classes(&stage).await, ["admitted", "order_unknown"]);
+
+    // The south gate takes its admission back: nobody else was let in.
+    south.voided(&s2);
+    south.upload().await;
+    assert_eq!(
+        stands(&stage, ticket).await,
+        (Some((s1.scan, true)), vec![])
+    );
+    assert_eq!(stage.show(ticket).await["orderUnknown"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_before_both_takes_the_place_and_ends_the_doubt() {
+    let stage = Stage::open().await;
+    let (ticket, token) = stage.ticket().await;
+    let (s1, s2, s0) = (
+        stage.pull(0, &token),
+        stage.pull(1, &token),
+        stage.pull(1, &token),
+    );
+    let start = stage.core.clock.now();
+    let at = |seconds| start + chrono::Duration::seconds(seconds);
+    let (mut north, mut south) = (Journal::of(&stage, 0), Journal::of(&stage, 1));
+    north.shown_between(&s1, at(10), at(20));
+    south.shown_between(&s0, at(0), at(5));
+    let first = south.batch();
+    south.shown_between(&s2, at(15), at(25));
+    stage.publish(FLEET, 1, &south.batch()).await;
+    north.upload().await;
+    stage.publish(FLEET, 1, &first).await;
+    stage.core.settle().await;
+    let double = |scan| (scan, "double_entry".to_owned());
+    let (check_in, mut others) = stands(&stage, ticket).await;
+    others.sort();
+    let mut expected = vec![double(s1.scan), double(s2.scan)];
+    expected.sort();
+    assert_eq!((check_in, others), (Some((s0.scan, true)), expected));
+    assert_eq!(doubts(&stage, ticket).await, (false, false, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_let_in_since_is_not_forgotten_for_one_who_tries_again() {
+    let stage = Stage::open().await;
+    let (ticket, token) = stage.ticket().await;
+    let mut line = Line::connect(&stage).await;
+    let (s1, s2) = (stage.pull(0, &token), stage.pull(1, &token));
+    assert_eq!(line.scan(&s1).await, Verdict::Admit);
+    let mut south = Journal::of(&stage, 1);
+    south.shown(&s2, Verdict::Admit);
+    south.upload().await;
+    let again = stage.pull(0, &token).replacing(&s1);
+    assert_eq!(refused_by(&line.scan(&again).await), (stage.gates[1], true));
+    let mut north = Journal::of(&stage, 0);
+    north.shown(&s1, Verdict::TryAgain);
+    north.upload().await;
+    assert_eq!(
+        stands(&stage, ticket).await,
+        (Some((s2.scan, true)), vec![])
+    );
+}

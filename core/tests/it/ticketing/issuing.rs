@@ -1,0 +1,302 @@
+//! Paid orders get their tickets, once; what becomes of tickets afterwards.
+
+use chrono::Duration;
+use eventify_contracts::ticketing::TicketState;
+use eventify_kernel::fault_injection::FaultInjection;
+use eventify_protocol::ids::SeatId;
+use eventify_protocol::token::Parsed;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::ticketing::stage::{ORDER, Stage};
+use crate::world::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_gets_one_ticket_for_each_seat_and_each_place_in_a_zone() {
+    let stage = Stage::open().await;
+    let order = stage
+        .pay(vec![
+            stage.seat("A-1"),
+            stage.standing(3),
+            stage.seat("A-2"),
+        ])
+        .await;
+    stage.core.settle().await;
+    let tickets = stage.tickets(order.order_id).await;
+    assert_eq!(tickets.len(), 5);
+    let shown = stage.show(tickets[0]).await;
+    assert_eq!(shown["seatLabel"], "A-1");
+    assert_eq!(
+        shown["unitPrice"],
+        json!({ "currency": "EUR", "amount": "49.90" })
+    );
+    assert_eq!(shown["status"], "valid");
+    let issued = stage.told("ticket.issued").await;
+    assert_eq!(issued.len(), 1);
+    assert_eq!(issued[0]["tickets"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redelivery_and_repetition_make_the_same_tickets() {
+    let stage = Stage::interfered(FaultInjection::deliver_twice()).await;
+    let order = stage.pay(vec![stage.standing(2)]).await;
+    stage.publish(ORDER, 1, &order).await; // the same news in a message of its own
+    stage.core.settle().await;
+    let before = stage.tickets(order.order_id).await;
+    assert_eq!(before.len(), 2);
+    let admin = stage.core.user("root").role("ADMIN");
+    let body = json!({ "orderId": order.order_id });
+    let answer = admin.post("/tickets/issue", body).await.expect(201);
+    let mut again: Vec<_> = answer["tickets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["ticketId"].as_str().unwrap().to_owned())
+        .collect();
+    let mut known: Vec<_> = before.iter().map(ToString::to_string).collect();
+    again.sort();
+    known.sort();
+    assert_eq!(again, known);
+    assert_eq!(stage.told("ticket.issued").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_see_that_tickets_are_there_and_the_holder_alone_their_codes() {
+    let stage = Stage::open().await;
+    let order = stage.pay(vec![stage.seat("A-1")]).await;
+    stage.core.settle().await;
+    let body = json!({ "orderId": order.order_id });
+    let route = "/tickets/issue";
+    for role in ["ADMIN", "SUPPORT"] {
+        let staff = stage.core.user("root").role(role);
+        let answer = staff.post(route, body.clone()).await.expect(201);
+        let ticket = answer["tickets"][0].as_object().unwrap();
+        let fields: Vec<_> = ticket.keys().collect();
+        assert_eq!(fields, ["ticketId"], "{role}");
+    }
+    let ada = stage.core.user("ada").role("SUPPORT");
+    let first = ada.post_with_key(route, "k1", body.clone()).await;
+    let qr = first.body["tickets"][0]["qr"].as_str().unwrap();
+    assert!(qr.starts_with("data:image/png;base64,"));
+
+    // The code is not kept for the repeat: it is made again.
+    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let kept: Vec<(Option<i16>, Option<Vec<u8>>)> = sqlx::query_as(
+        "select status, body from idempotency_keys where route = 'POST /tickets/issue'",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .unwrap();
+    assert_eq!(
+        kept,
+        [(Some(201), None), (Some(201), None), (Some(201), None)]
+    );
+    let again = ada.post_with_key(route, "k1", body).await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    let other = json!({ "orderId": stage.core.clock.new_id() });
+    let reused = ada.post_with_key(route, "k1", other).await;
+    assert_eq!(reused.code(), "idempotency_key_reused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seat_has_one_ticket_that_admits() {
+    let stage = Stage::open().await;
+    let seat = stage.seat("A-1");
+    let first = stage.pay(vec![seat.clone()]).await;
+    stage.core.settle().await;
+    let second = stage.pay(vec![seat.clone()]).await;
+    stage.core.settle().await;
+    let admin = stage.core.user("root").role("ADMIN");
+    let body = json!({ "orderId": second.order_id });
+    let answer = admin.post("/tickets/issue", body).await;
+    assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
+
+    // Whatever a program may do, the database holds it.
+    let other = stage.pay(vec![stage.seat("A-2")]).await;
+    stage.core.settle().await;
+    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let forged = sqlx::query("update tickets set seat_id = $1 where order_id = $2")
+        .bind(seat.seat_id.map(SeatId::as_uuid))
+        .bind(other.order_id.as_uuid())
+        .execute(&mut *conn)
+        .await;
+    let refused = forged.unwrap_err();
+    let constraint = refused.as_database_error().unwrap().constraint();
+    assert_eq!(constraint, Some("tickets_one_per_seat"));
+
+    let tickets = stage.tickets(first.order_id).await;
+    stage.refund(&first, tickets, false).await;
+    stage.core.run_job("ticketing", "issue_missing").await;
+    assert_eq!(stage.tickets(second.order_id).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_wait_for_the_news_of_their_performance() {
+    let stage = Stage::empty(FaultInjection::default()).await;
+    let order = stage.pay(vec![stage.seat("A-1")]).await;
+    stage.core.settle().await;
+    assert!(stage.tickets(order.order_id).await.is_empty());
+    let admin = stage.core.user("root").role("ADMIN");
+    let body = json!({ "orderId": order.order_id });
+    let answer = admin.post("/tickets/issue", body).await;
+    assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
+    stage
+        .schedule(
+            stage.performance,
+            stage.core.clock.now() + Duration::hours(1),
+        )
+        .await;
+    stage.core.settle().await;
+    assert_eq!(stage.tickets(order.order_id).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_issued_is_given_up_and_said() {
+    let stage = Stage::empty(FaultInjection::default()).await;
+    let order = stage.pay(vec![stage.seat("A-1")]).await;
+    stage.core.settle().await;
+    stage.core.advance(Duration::minutes(9));
+    stage.core.run_job("ticketing", "issue_missing").await;
+    assert!(stage.told("ticket.issue.failed").await.is_empty());
+    stage.core.advance(Duration::minutes(2));
+    stage.core.run_job("ticketing", "issue_missing").await;
+    let failed = stage.told("ticket.issue.failed").await;
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0]["orderId"], json!(order.order_id));
+    assert_eq!(failed[0]["reason"], "performance_unknown");
+    // Its money is on the way back: tickets that come now would be worth both.
+    stage
+        .schedule(
+            stage.performance,
+            stage.core.clock.now() + Duration::hours(1),
+        )
+        .await;
+    stage.core.settle().await;
+    assert!(stage.tickets(order.order_id).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_refunded_before_its_payment_is_heard_of_gets_no_tickets() {
+    let stage = Stage::open().await;
+    let order = stage.pay(vec![]).await;
+    stage.core.settle().await;
+    let late = eventify_contracts::order::OrderPaid {
+        order_id: stage.core.clock.new_id().into(),
+        items: vec![stage.seat("A-1")],
+        ..order
+    };
+    stage.refund(&late, vec![], false).await;
+    stage.publish(ORDER, 1, &late).await;
+    stage.core.settle().await;
+    assert!(stage.tickets(late.order_id).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_revokes_exactly_the_tickets_that_it_names() {
+    let stage = Stage::open().await;
+    let order = stage.pay(vec![stage.standing(3)]).await;
+    stage.core.settle().await;
+    let tickets = stage.tickets(order.order_id).await;
+    stage.refund(&order, vec![tickets[1]], true).await;
+    stage.refund(&order, vec![tickets[1]], true).await;
+    assert_eq!(stage.show(tickets[1]).await["status"], "revoked");
+    assert_eq!(stage.show(tickets[1]).await["revokedReason"], "refund");
+    for kept in [tickets[0], tickets[2]] {
+        assert_eq!(stage.show(kept).await["status"], "valid");
+    }
+    assert_eq!(stage.told("ticket.revoked").await.len(), 1);
+    assert_eq!(
+        stage.told_facts(tickets[1]).await.state,
+        TicketState::Revoked
+    );
+    let ada = stage.core.user("ada").role("CUSTOMER");
+    let answer = ada.get(&format!("/tickets/{}/token", tickets[1])).await;
+    assert_eq!((answer.status, answer.code()), (410, "ticket_revoked"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_is_the_holders_alone() {
+    let stage = Stage::open().await;
+    let (ticket, token) = stage.ticket().await;
+    let claims = *Parsed::read(&token).unwrap().unverified_claims();
+    assert_eq!(
+        (claims.ticket, claims.performance),
+        (ticket, stage.performance)
+    );
+    let ada = stage.core.user("ada").role("CUSTOMER");
+    for (path, kind, begin) in [
+        ("qr.png", "image/png", b"\x89PNG".as_slice()),
+        ("qr.svg", "image/svg+xml", b"<svg".as_slice()),
+    ] {
+        let request = ada.request(Method::GET, &format!("/tickets/{ticket}/{path}"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["content-type"], kind);
+        assert_eq!(response.headers()["cache-control"], "private, no-store");
+        assert!(response.bytes().await.unwrap().starts_with(begin));
+    }
+    for role in ["CUSTOMER", "ADMIN"] {
+        let other = stage.core.user("eve").role(role);
+        for path in ["token", "qr.png", "qr.svg"] {
+            let answer = other.get(&format!("/tickets/{ticket}/{path}")).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (403, "forbidden"),
+                "{role} {path}"
+            );
+        }
+    }
+    let eve = stage.core.user("eve").role("CUSTOMER");
+    assert_eq!(eve.get(&format!("/tickets/{ticket}")).await.status, 403);
+    let none = eve.get("/tickets").await.expect(200);
+    assert_eq!(none["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn organisers_revoke_for_their_own_performances() {
+    let stage = Stage::open().await;
+    let (ticket, _) = stage.ticket().await;
+    let path = format!("/tickets/{ticket}/revoke");
+    let fraud = json!({ "reason": "fraud" });
+    let other = stage.core.user("oscar").role("ORGANIZER");
+    assert_eq!(other.post(&path, fraud.clone()).await.status, 403);
+    let olga = stage.core.user("olga").role("ORGANIZER");
+    let revoked = olga.post(&path, fraud.clone()).await.expect(200);
+    assert_eq!(
+        (&revoked["status"], &revoked["version"]),
+        (&json!("revoked"), &json!(2))
+    );
+    let answer = olga.post(&path, fraud).await;
+    assert_eq!((answer.status, answer.code()), (409, "ticket_revoked"));
+    let told = stage.told("ticket.revoked").await;
+    assert_eq!((told.len(), &told[0]["reason"]), (1, &json!("fraud")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reissued_ticket_has_another_token() {
+    let stage = Stage::open().await;
+    let (ticket, old) = stage.ticket().await;
+    let ada = stage.core.user("ada").role("CUSTOMER");
+    let path = format!("/tickets/{ticket}/reissue");
+    assert_eq!(ada.post(&path, json!({})).await.expect(200)["revision"], 2);
+    let new = stage.token(ticket).await;
+    assert_ne!(old, new);
+    let parsed = Parsed::read(&new).unwrap();
+    assert_eq!(parsed.unverified_claims().revision, 2);
+    assert_eq!(stage.told_facts(ticket).await.token_hash, parsed.hash().0);
+    let eve = stage.core.user("eve").role("CUSTOMER");
+    assert_eq!(eve.post(&path, json!({})).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_dies_once_issues_once() {
+    let stage = Stage::interfered(FaultInjection::fail_once("ticketing", "on_order_paid")).await;
+    let order = stage.pay(vec![stage.seat("A-1")]).await;
+    stage.core.settle().await;
+    until("tickets", async || {
+        !stage.tickets(order.order_id).await.is_empty()
+    })
+    .await;
+    assert_eq!(stage.tickets(order.order_id).await.len(), 1);
+    assert_eq!(stage.core.faults.broken(), 1);
+}

@@ -1,0 +1,106 @@
+//! The published key set.
+
+use eventify_kernel::keys;
+use eventify_protocol::keys::SignedKeySet;
+use eventify_protocol::token::Parsed;
+use eventify_protocol::verdict::Verdict;
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+
+use crate::ticketing::line::Line;
+use crate::ticketing::stage::Stage;
+use crate::world::until;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_verifies_with_the_published_keys_alone() {
+    use coset::{CborSerializable as _, CoseKeySet, CoseSign1, TaggedCborSerializable as _};
+    use ed25519_dalek::{Signature, VerifyingKey};
+
+    let stage = Stage::open().await;
+    let (_, token) = stage.ticket().await;
+    let request = stage
+        .core
+        .anybody()
+        .request(Method::GET, "/.well-known/eventify/keys");
+    let response = request
+        .header(ACCEPT, "application/cose-key-set")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/cose-key-set"
+    );
+    let keys = CoseKeySet::from_slice(&response.bytes().await.unwrap()).unwrap();
+    let jwks = stage.core.anybody().get("/.well-known/eventify/keys").await;
+    assert_eq!(jwks.header("content-type"), "application/jwk-set+json");
+    assert_eq!(jwks.body["keys"].as_array().unwrap().len(), keys.0.len());
+
+    let cose = base45::decode(token.strip_prefix("EV1:").unwrap()).unwrap();
+    let signed = CoseSign1::from_tagged_slice(&cose).unwrap();
+    let key = keys
+        .0
+        .iter()
+        .find(|key| key.key_id == signed.protected.header.key_id)
+        .unwrap();
+    let x = key
+        .params
+        .iter()
+        .find_map(|(_, value)| value.as_bytes())
+        .unwrap();
+    let key = VerifyingKey::from_bytes(x.as_slice().try_into().unwrap()).unwrap();
+    signed
+        .verify_signature(&[], |signature, data| {
+            key.verify_strict(data, &Signature::from_slice(signature).unwrap())
+        })
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_a_starting_process_are_told_to_the_venues() {
+    let stage = Stage::open().await;
+    until("told", async || {
+        !stage.told("ticketing.keys.changed").await.is_empty()
+    })
+    .await;
+    let told = stage.told("ticketing.keys.changed").await.remove(0);
+    assert_eq!(told["version"], 1);
+    let held = std::fs::read(stage.core.keys.path().join("key-set.cose")).unwrap();
+    let signed = base64::Engine::decode(
+        &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+        told["signed"].as_str().unwrap(),
+    );
+    assert_eq!(signed.unwrap(), held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
+    let stage = Stage::open().await;
+    let (ticket, token) = stage.ticket().await;
+    let kid = Parsed::read(&token).unwrap().kid().to_string();
+    let set = keys::withdraw(stage.core.keys.path(), &kid).unwrap();
+    let signed = std::fs::read(stage.core.keys.path().join("key-set.cose")).unwrap();
+    let app = stage.core.app();
+    let mut conn = app.db.read("ticketing").await.unwrap();
+    sqlx::query("insert into key_sets (version, signed, published_at) values ($1, $2, now())")
+        .bind(i64::try_from(set.version()).unwrap())
+        .bind(SignedKeySet::from_bytes(signed).as_bytes())
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    let mut line = Line::connect(&stage).await;
+    let pull = stage.pull(0, &token);
+    assert_eq!(line.scan(&pull).await, Verdict::Forged);
+    assert_eq!(stage.show(ticket).await["status"], "valid");
+    let jwks = stage
+        .core
+        .anybody()
+        .get("/.well-known/eventify/keys")
+        .await
+        .expect(200);
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 0);
+    // Nothing is signed with a withdrawn key: the order waits for another.
+    let order = stage.pay(vec![stage.seat("A-2")]).await;
+    stage.core.settle().await;
+    assert!(stage.tickets(order.order_id).await.is_empty());
+}

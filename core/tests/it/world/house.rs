@@ -1,0 +1,206 @@
+//! An organiser with a hall of 20 numbered seats and a standing zone, and a performance in it.
+
+use std::sync::Arc;
+
+use chrono::Duration;
+use eventify_contracts::inventory::VenueCreated;
+use eventify_core::config::Config;
+use eventify_core::contexts::inventory::api::{
+    self, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
+};
+use eventify_kernel::app::App;
+use eventify_kernel::bus::Consumers;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::clock::Clock;
+use eventify_kernel::context::Context;
+use eventify_kernel::db::Tx;
+use eventify_kernel::event::Received;
+use eventify_kernel::failure::Failure;
+use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, UserId};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::world::{Answer, TestApp, User};
+
+/// Units of the standing zone.
+pub const FLOOR: u32 = 100;
+
+/// Who has the places.
+pub const CUSTOMER: UserId = UserId(Uuid::from_u128(1));
+
+/// A performance on sale.
+#[derive(Debug)]
+pub struct House<'core> {
+    pub core: &'core TestApp,
+    pub venue: String,
+    pub event: String,
+    pub performance: PerformanceId,
+    pub floor: BucketId,
+}
+
+/// The contexts that make stock and show it, and bare ones in the place of those that sell: the
+/// test itself tells their events.
+pub fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
+    let bare = |name, events| Context {
+        events,
+        ..Context::new(name, &[])
+    };
+    vec![
+        eventify_core::contexts::catalogue::context(),
+        eventify_core::contexts::event_management::context(),
+        eventify_core::contexts::identity::context(&Arc::default()),
+        eventify_core::contexts::inventory::context(),
+        // The relay insists that somebody takes a new venue.
+        Context {
+            consumers: Consumers::new().on::<VenueCreated, _>(on_venue_created),
+            ..Context::new("fleet", &[])
+        },
+        bare("order", eventify_contracts::order::events()),
+        bare("reservation", eventify_contracts::reservation::events()),
+        bare("ticketing", eventify_contracts::ticketing::events()),
+    ]
+}
+
+async fn on_venue_created(_: &App, _: &mut Tx, _: Received<VenueCreated>) -> Result<(), Failure> {
+    Ok(())
+}
+
+pub fn organiser(core: &TestApp) -> User<'_> {
+    core.user("organiser").role("ORGANIZER")
+}
+
+pub fn id(value: &Value, field: &str) -> String {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {field} in {value}"))
+        .to_owned()
+}
+
+/// Rows A and B of ten seats in the stalls, and the floor.
+pub fn hall() -> Value {
+    json!({
+        "name": "Hall",
+        "sections": [{
+            "section": "Stalls",
+            "categories": ["FULL", "CHILD"],
+            "rows": [{ "row": "A", "seats": 10 }, { "row": "B", "seats": 10 }],
+        }],
+        "zones": [{ "zone": "Floor", "capacity": FLOOR, "categories": ["FLOOR"] }],
+    })
+}
+
+pub fn concert(title: &str) -> Value {
+    let price = |amount: &str| json!({ "currency": "EUR", "amount": amount });
+    json!({
+        "title": title,
+        "city": "Lyon",
+        "tags": ["Rock"],
+        "pricing": { "categories": [
+            { "name": "Full", "price": price("39.00") },
+            { "name": "Child", "price": price("12.00") },
+            { "name": "Floor", "price": price("25.00") },
+        ] },
+    })
+}
+
+impl<'core> House<'core> {
+    /// Venue, plan, event, performance in eight hours; published, and everybody has heard of it.
+    pub async fn open(core: &'core TestApp) -> Self {
+        let house = Self::planned(core).await;
+        let path = format!("/events/{}/publish", house.event);
+        organiser(core).post(&path, json!({})).await.expect(200);
+        core.settle().await;
+        house
+    }
+
+    /// The same, not published.
+    pub async fn planned(core: &'core TestApp) -> Self {
+        let organiser = organiser(core);
+        let venue = organiser
+            .post("/venues", json!({ "name": "Hall" }))
+            .await
+            .expect(201);
+        let venue = id(&venue, "venueId");
+        let plans = format!("/venues/{venue}/seating-plans");
+        let plan = organiser.post(&plans, hall()).await.expect(201);
+        let event = organiser.post("/events", concert("Nova")).await.expect(201);
+        let event = id(&event, "eventId");
+        let performance = json!({
+            "venueId": venue, "startTime": core.clock.now() + Duration::hours(8),
+        });
+        let path = format!("/events/{event}/performances");
+        let performance = organiser.post(&path, performance).await.expect(201);
+        core.settle().await;
+        Self {
+            core,
+            venue,
+            event,
+            performance: id(&performance, "performanceId").parse().expect("an id"),
+            floor: id(&plan["zones"][0], "bucketId").parse().expect("an id"),
+        }
+    }
+
+    /// Seats by label, and units of the floor, for ten minutes.
+    pub fn request(&self, seats: &[&str], units: u32) -> HoldRequest {
+        let wanted = |seat: &&str| SeatWanted {
+            seat: SeatRef::parse(seat),
+            category: None,
+        };
+        let bucket = BucketWanted {
+            bucket: self.floor,
+            quantity: units,
+            category: None,
+        };
+        HoldRequest {
+            hold: HoldId(self.core.clock.new_id()),
+            owner: self.core.clock.new_id(),
+            customer: Some(Buyer {
+                id: CUSTOMER,
+                most_held: None,
+            }),
+            performance: self.performance,
+            seats: seats.iter().map(wanted).collect(),
+            buckets: if units == 0 { vec![] } else { vec![bucket] },
+            expires_at: self.core.clock.now() + Duration::minutes(10),
+        }
+    }
+
+    pub fn cause(&self) -> Cause {
+        Cause::fresh(&self.core.clock)
+    }
+
+    pub async fn hold(&self, request: &HoldRequest) -> Result<Held, HoldError> {
+        api::hold(self.core.app(), &self.cause(), request).await
+    }
+
+    /// The hold that this takes.
+    #[track_caller]
+    pub fn held(
+        &self,
+        seats: &[&str],
+        units: u32,
+    ) -> impl Future<Output = Held> + Send + use<'_, 'core> {
+        let request = self.request(seats, units);
+        async move { self.hold(&request).await.expect("the places are free") }
+    }
+
+    pub async fn release(&self, holds: &[HoldId]) {
+        api::release(self.core.app(), &self.cause(), holds)
+            .await
+            .expect("the database answers");
+    }
+
+    /// What is left of the seats and of the floor, as inventory counts it.
+    pub async fn left(&self) -> (u64, u64) {
+        let path = format!("/inventory/performances/{}", self.performance);
+        let left = organiser(self.core).get(&path).await.expect(200);
+        let number = |value: &Value| value["remaining"].as_u64().expect("a number");
+        (number(&left["bySection"][0]), number(&left["byBucket"][0]))
+    }
+
+    /// `POST /inventory/holds` as a service account.
+    pub async fn post_hold(&self, account: &str, key: &str, body: Value) -> Answer {
+        let account = self.core.user(account).scope("inventory:hold");
+        account.post_with_key("/inventory/holds", key, body).await
+    }
+}

@@ -1,0 +1,85 @@
+//! An identity provider in this process: discovery, one Ed25519 key, tokens shaped like Keycloak's.
+//! The acceptance tests use a real provider.
+
+use axum::Json;
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use eventify_kernel::clock::Clock;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+const KEY_ID: &str = "test-key";
+const TOKEN_SECONDS: i64 = 600;
+
+pub(super) struct TestIssuer {
+    pub(super) url: String,
+    key: EncodingKey,
+    clock: Clock,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl TestIssuer {
+    pub(super) async fn start(clock: Clock) -> Self {
+        let signing = SigningKey::from_bytes(&clock.random_bytes());
+        let der = signing.to_pkcs8_der().expect("a fresh key encodes");
+        let x = URL_SAFE_NO_PAD.encode(signing.verifying_key().as_bytes());
+        let jwks = json!({"keys": [{
+            "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KEY_ID, "x": x,
+        }]});
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/jwks")});
+        let router = axum::Router::new()
+            .route("/jwks", get(async move || Json(jwks)))
+            .route(
+                "/.well-known/openid-configuration",
+                get(async move || Json(discovery)),
+            );
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .await
+                .expect("the issuer serves");
+        });
+        Self {
+            url,
+            key: EncodingKey::from_ed_der(der.as_bytes()),
+            clock,
+            serving,
+        }
+    }
+
+    /// A token of now; `claims` go over the usual ones.
+    pub(super) fn token(&self, sub: &str, claims: &Value) -> String {
+        let now = self.clock.now().timestamp();
+        let mut all = json!({
+            "iss": self.url, "sub": sub, "aud": "eventify-core", "azp": "tests",
+            "iat": now, "nbf": now, "exp": now + TOKEN_SECONDS,
+            "jti": self.clock.new_id(),
+        });
+        for (name, value) in claims.as_object().expect("claims are an object") {
+            all[name] = value.clone();
+        }
+        let header = Header {
+            kid: Some(KEY_ID.to_owned()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        jsonwebtoken::encode(&header, &all, &self.key).expect("claims encode")
+    }
+}
+
+impl std::fmt::Debug for TestIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TestIssuer({})", self.url)
+    }
+}
+
+impl Drop for TestIssuer {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
