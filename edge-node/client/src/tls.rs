@@ -1,31 +1,34 @@
-//! TLS to a node whose LAN key is pinned: what a scanner trusts is the key, not a certificate.
-
 use std::sync::Arc;
 
-use anyhow::Result;
 use eventify_protocol::hash::Hash32;
 use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
 
-/// A client that speaks to the holder of one key only.
+/// What the handshake ends with if the node has another key.
+pub(crate) const WRONG_KEY: Error =
+    Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
+
+/// TLS that trusts the holder of one key. `key` is the SHA-256 of its `SubjectPublicKeyInfo`, as in
+/// the pairing code. The certificate around the key is not looked at: a node makes a new one at each
+/// start, and its clock may be wrong.
 ///
 /// # Errors
-/// The TLS library refuses to start.
-pub fn client(key: Hash32) -> Result<ClientConfig> {
+/// The TLS library refuses its own settings.
+pub fn pinned_tls(key: Hash32) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(PinnedKey {
+    let verifier = PinnedKey {
         key,
         provider: Arc::clone(&provider),
-    });
+    };
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 
@@ -45,13 +48,10 @@ impl ServerCertVerifier for PinnedKey {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let key = Hash32::of(&certificate.subject_public_key_info());
-        if key == self.key {
+        if Hash32::of(&certificate.subject_public_key_info()) == self.key {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General(
-                "the node's key is not the one that was paired".to_owned(),
-            ))
+            Err(WRONG_KEY)
         }
     }
 
