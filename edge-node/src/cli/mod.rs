@@ -10,7 +10,6 @@ mod run;
 mod status;
 
 use std::{
-    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -87,12 +86,6 @@ pub fn main(arguments: Arguments) -> ExitCode {
     }
 }
 
-/// Text that is no Unicode can't be a good value: it is refused like other bad ones.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    let text = |part: OsString| part.to_string_lossy().into_owned();
-    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
-}
-
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { config, command } = arguments;
     let mut output = io::stdout().lock();
@@ -100,7 +93,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         output.write_all(crate::config::DEFAULTS.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(config.as_deref(), environment())?;
+    let config = Config::load(config.as_deref(), eventify_settings::environment())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -12,7 +12,7 @@ use super::EXIT_DISK;
 use crate::{
     Node,
     clock::Clock,
-    config::{Config, LogConfig},
+    config::{Config, LogConfig, LogFormat},
     owner::Fatal,
 };
 
@@ -51,10 +51,9 @@ fn log_to_stderr(config: &LogConfig) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    let installed = if config.json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_ansi(false).try_init()
+    let installed = match config.format {
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     installed.map_err(|error| anyhow::anyhow!("logging: {error}"))
 }

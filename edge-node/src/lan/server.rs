@@ -83,7 +83,10 @@ impl Bound {
         clock: Clock,
         stop: CancellationToken,
     ) {
-        let places = Connections::new(config.max_connections, config.max_strangers_per_address);
+        let places = Connections::new(
+            config.max_connections,
+            config.max_unauthenticated_per_address,
+        );
         let connections = TaskTracker::new();
         let mut refusals = Refusals::default();
         loop {
