@@ -1,5 +1,11 @@
-//! Who asks: every request is signed by a paired scanner's key and, but for the one that asks for
-//! it, carries an access token that this node gave to that scanner (`ADMISSION` section 10).
+//! Who sends a request: each is signed by the key of a paired scanner and carries an access token
+//! that this node gave to that scanner, except the request for an access token (`ADMISSION`
+//! section 10).
+
+mod access_tokens;
+mod nonces;
+mod pairing_codes;
+mod scanners;
 
 use std::sync::Arc;
 
@@ -17,25 +23,32 @@ use eventify_protocol::{
     lan::signature::{self, Headers, Signed},
 };
 
-use super::{Lan, error::ApiError, locked, request, stranger::Stranger};
+pub(crate) use access_tokens::AccessTokens;
+pub(crate) use nonces::Nonces;
+pub use pairing_codes::CODE_LIFE;
+pub(crate) use pairing_codes::PairingCodes;
+pub use scanners::ScannerError;
+pub(crate) use scanners::{Scanners, read_key};
 
-/// The one route that a scanner without an access token may ask.
+use super::{Lan, error::ApiError, locked, request, unauthenticated::ConnectionHandle};
+
+/// The one signed route that needs no access token.
 const TOKENS: &str = "/v1/tokens";
 
-/// The scanner behind a request.
+/// The scanner that sent a request.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
-    pub(super) scanner: ScannerId,
-    /// The gates that it may scan for; all of the node if none are named.
-    pub(super) gates: Option<Arc<[GateId]>>,
-    /// Hash of its access token; none on the one route without.
-    pub(super) access: Option<Hash32>,
+pub(crate) struct Caller {
+    pub(crate) scanner: ScannerId,
+    /// The gates that it may scan for; none means all gates of the node.
+    pub(crate) gates: Option<Arc<[GateId]>>,
+    /// Hash of its access token; none on [`TOKENS`].
+    pub(crate) access: Option<Hash32>,
 }
 
-/// Lets a request through with its [`Caller`], or not at all.
-pub(super) async fn authenticate(
+/// Adds the [`Caller`] to a request, or refuses it.
+pub(crate) async fn authenticate(
     State(lan): State<Arc<Lan>>,
-    Extension(stranger): Extension<Stranger>,
+    Extension(connection): Extension<ConnectionHandle>,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -62,12 +75,12 @@ pub(super) async fn authenticate(
             .strip_prefix("Bearer ")
             .map(|token| Hash32::of(token.as_bytes()))
             .ok_or(ApiError::TokenExpired)?;
-        let holder = locked(&lan.access).holder(token, lan.clock.boottime());
+        let holder = locked(&lan.access_tokens).holder(token, lan.clock.boottime());
         if holder != Some(scanner) {
             return Err(ApiError::TokenExpired);
         }
         // Not before: a signature alone may be a recorded one.
-        stranger.is_known();
+        connection.mark_authenticated();
         access = Some(token);
     }
     parts.extensions.insert(Caller {
@@ -91,7 +104,7 @@ fn signature_headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     })
 }
 
-/// A header that is there once, as text.
+/// A header as text, if it is there exactly once.
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;

@@ -1,4 +1,4 @@
-//! Open streams of each scanner: a few, and the newest are the ones that are listened to.
+//! The open streams of each scanner, of which it may have a few.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,19 +8,19 @@ use std::{
 use eventify_protocol::ids::ScannerId;
 use tokio_util::sync::CancellationToken;
 
-use super::locked;
+use crate::lan::locked;
 
-/// Streams of one scanner at once. One is in use; others may be of connections that broke and don't
-/// know it yet, which is why the oldest ends and not the newest is refused.
+/// Streams of one scanner at once. One is in use. Others may be on connections that broke without the
+/// node noticing, which is why the oldest ends instead of the newest being refused.
 const MAX_PER_SCANNER: usize = 4;
 
 #[derive(Debug, Default)]
-pub(super) struct Streams(Mutex<HashMap<ScannerId, VecDeque<CancellationToken>>>);
+pub(crate) struct OpenStreams(Mutex<HashMap<ScannerId, VecDeque<CancellationToken>>>);
 
-impl Streams {
-    /// A new stream's end: cancelled when there are newer ones enough. Cancel it when the stream
-    /// ends by itself.
-    pub(super) fn open(&self, scanner: ScannerId) -> CancellationToken {
+impl OpenStreams {
+    /// Adds a stream. The token is cancelled when the scanner has opened too many newer ones; cancel
+    /// it when the stream ends by itself.
+    pub(crate) fn open(&self, scanner: ScannerId) -> CancellationToken {
         let mut all = locked(&self.0);
         all.retain(|_, open| {
             open.retain(|end| !end.is_cancelled());
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn the_oldest_stream_of_a_scanner_ends_when_it_opens_too_many() {
-        let streams = Streams::default();
+        let streams = OpenStreams::default();
         let [ada, bob] = [1, 2].map(|id| ScannerId(Uuid::from_u128(id)));
         let others = streams.open(bob);
         let open: Vec<_> = (0..=MAX_PER_SCANNER).map(|_| streams.open(ada)).collect();

@@ -1,4 +1,4 @@
-//! `POST /v1/scans`: what the product is for.
+//! `POST /v1/scans`: a scan and its verdict.
 
 use std::sync::Arc;
 
@@ -8,38 +8,40 @@ use eventify_protocol::{
     lan::{ScanAnswer, ScanRequest},
 };
 
-use super::{Lan, auth::Caller, error::ApiError, request};
-use crate::owner::Scan;
+use crate::{
+    lan::{Lan, auth::Caller, error::ApiError, request},
+    owner::Scan,
+};
 
 pub(super) async fn scan(
     State(lan): State<Arc<Lan>>,
     Extension(caller): Extension<Caller>,
     body: Bytes,
 ) -> Result<Json<ScanAnswer>, ApiError> {
-    let asked: ScanRequest = request::json(&body)?;
-    if !may_scan(&lan, &caller, asked.gate_id) {
+    let request: ScanRequest = request::json(&body)?;
+    if !may_scan(&lan, &caller, request.gate_id) {
         return Err(ApiError::GateNotAllowed);
     }
     let scan = Scan {
-        scan: asked.scan_id,
+        scan: request.scan_id,
         scanner: caller.scanner,
-        gate: asked.gate_id,
-        token: asked.token,
+        gate: request.gate_id,
+        token: request.token,
     };
     let answer = lan.owner.scan(scan).await?;
     tracing::debug!(
-        scan = %answer.scan_id,
-        gate = %asked.gate_id,
+        scan_id = %answer.scan_id,
+        gate_id = %request.gate_id,
         verdict = answer.verdict.name(),
         mode = ?answer.mode,
         repeated = answer.repeated,
-        "decided"
+        "scan decided"
     );
     Ok(Json(answer))
 }
 
-/// The scanner's own gates, of those that the node decides for. While the node has no replica it
-/// knows no gates, and the core has the say.
+/// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows
+/// no gates of its own, and the core decides.
 fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
     let of_scanner = caller
         .gates

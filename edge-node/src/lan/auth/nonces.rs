@@ -1,5 +1,5 @@
-//! Nonces: what binds a request for an access token to this moment. Whoever recorded such a request
-//! and sends it again gets nothing. In memory only, like the tokens: a restart ends them all.
+//! Nonces: they bind a request for an access token to this moment, so that a recorded request is
+//! refused when it is sent again. In memory only, like the tokens: a restart ends them all.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,55 +10,55 @@ use sha2::Sha256;
 
 use crate::clock;
 
-/// How long a nonce can be used.
+/// In the node's boottime.
 const LIFE: Duration = Duration::from_secs(30);
 const TIME_BYTES: usize = 8;
 
-/// Nothing is kept of a nonce that was given out, for anybody may ask for one: it is its time, and
-/// this node's word for that.
+/// Issued nonces are not stored, for anybody may request one: a nonce is the time of its issue and
+/// this node's MAC over it.
 #[derive(Debug)]
-pub(super) struct Nonces {
+pub(crate) struct Nonces {
     key: [u8; 32],
-    /// Of each scanner the time of the newest nonce that it has used; older ones are worth nothing.
+    /// Issue time of the newest nonce that each scanner has used; older ones are refused.
     spent: HashMap<ScannerId, BootTime>,
 }
 
 impl Nonces {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             key: clock::entropy(),
             spent: HashMap::new(),
         }
     }
 
-    pub(super) fn issue(&self, now: BootTime) -> Nonce {
+    pub(crate) fn issue(&self, now: BootTime) -> Nonce {
         let time = now.0.to_be_bytes();
-        let word = self.mac(&time).finalize().into_bytes();
+        let mac = self.mac(&time).finalize().into_bytes();
         Nonce {
-            nonce: URL_SAFE_NO_PAD.encode([time.as_slice(), &word].concat()),
+            nonce: URL_SAFE_NO_PAD.encode([time.as_slice(), &mac].concat()),
             expires_in: LIFE.as_secs(),
         }
     }
 
-    /// Whether a scanner may use this nonce; it can't again.
-    pub(super) fn spend(&mut self, scanner: ScannerId, nonce: &str, now: BootTime) -> bool {
-        let Some(given) = self.read(nonce) else {
+    /// Whether a scanner may use this nonce. It can't use it again.
+    pub(crate) fn spend(&mut self, scanner: ScannerId, nonce: &str, now: BootTime) -> bool {
+        let Some(issued) = self.read(nonce) else {
             return false;
         };
         self.spent.retain(|_, spent| now.since(*spent) <= LIFE);
-        let is_newer = self.spent.get(&scanner).is_none_or(|spent| given > *spent);
-        if given > now || now.since(given) > LIFE || !is_newer {
+        let is_newer = self.spent.get(&scanner).is_none_or(|spent| issued > *spent);
+        if issued > now || now.since(issued) > LIFE || !is_newer {
             return false;
         }
-        self.spent.insert(scanner, given);
+        self.spent.insert(scanner, issued);
         true
     }
 
-    /// When this node gave it out, if it did.
+    /// When this process issued it, if it did.
     fn read(&self, nonce: &str) -> Option<BootTime> {
         let bytes = URL_SAFE_NO_PAD.decode(nonce).ok()?;
-        let (time, word) = bytes.split_at_checked(TIME_BYTES)?;
-        self.mac(time).verify_slice(word).ok()?;
+        let (time, mac) = bytes.split_at_checked(TIME_BYTES)?;
+        self.mac(time).verify_slice(mac).ok()?;
         Some(BootTime(u64::from_be_bytes(time.try_into().ok()?)))
     }
 
@@ -87,7 +87,10 @@ mod tests {
         let nonce = nonces.issue(at(100)).nonce;
         assert!(nonces.spend(ada, &nonce, at(110)));
         assert!(!nonces.spend(ada, &nonce, at(110)));
-        assert!(nonces.spend(bob, &nonce, at(130)), "it is nobody's own");
+        assert!(
+            nonces.spend(bob, &nonce, at(130)),
+            "it is not bound to a scanner"
+        );
         let early = nonces.issue(at(140)).nonce;
         let late = nonces.issue(at(141)).nonce;
         assert!(nonces.spend(ada, &late, at(142)));

@@ -1,5 +1,5 @@
-//! The scanners paired with this node: who they are and what they may scan for. A small file, read
-//! at the start, written at each pairing.
+//! The scanners paired with this node and the gates that they may scan for. A small file, read at
+//! the start, written at each pairing.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::{clock, durable_file};
 
 const FILE: &str = "scanners.json";
-/// Scanners of one node.
 const MAX_SCANNERS: usize = 256;
 
 /// Why scanners can't be read or written.
@@ -25,21 +24,21 @@ pub enum ScannerError {
     /// The file can't be read or written.
     #[error("{}: {error}", path.display())]
     File {
-        /// Which.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// From the system.
         error: io::Error,
     },
     /// The file is damaged.
-    #[error("{} is damaged: {what}; remove it and pair the scanners anew", path.display())]
+    #[error("{} is damaged: {what}; remove it and pair the scanners again", path.display())]
     Damaged {
-        /// Which.
+        /// The file.
         path: PathBuf,
         /// What is wrong.
         what: String,
     },
-    /// As many as a node takes.
-    #[error("{MAX_SCANNERS} scanners are paired already")]
+    /// The node has as many as it may.
+    #[error("{MAX_SCANNERS} scanners are already paired")]
     TooMany,
 }
 
@@ -50,15 +49,15 @@ pub(crate) struct Scanners {
     paired: RwLock<HashMap<ScannerId, Paired>>,
 }
 
-/// One scanner, as requests need it.
+/// One scanner, for checking its requests.
 #[derive(Clone, Debug)]
-pub(super) struct Paired {
-    pub(super) key: VerifyingKey,
-    pub(super) gates: Option<Arc<[GateId]>>,
+pub(crate) struct Paired {
+    pub(crate) key: VerifyingKey,
+    pub(crate) gates: Option<Arc<[GateId]>>,
     label: Arc<str>,
 }
 
-/// One scanner, as it lies in the file.
+/// One scanner in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Record {
@@ -100,7 +99,7 @@ impl Scanners {
         })
     }
 
-    pub(super) fn find(&self, scanner: ScannerId) -> Option<Paired> {
+    pub(crate) fn find(&self, scanner: ScannerId) -> Option<Paired> {
         self.paired
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -108,27 +107,27 @@ impl Scanners {
             .cloned()
     }
 
-    /// Adds a scanner, durably. A key that is paired already keeps its id: its pairing was answered,
-    /// but the answer got lost.
-    pub(super) fn add(
+    /// Inserts a scanner, durably. A key that is already paired keeps its id: the answer to its
+    /// pairing got lost.
+    pub(crate) fn insert(
         &self,
         key: VerifyingKey,
         label: &str,
         gates: Option<Vec<GateId>>,
     ) -> Result<ScannerId, ScannerError> {
-        let mut held = self
+        let mut paired = self
             .paired
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known = held
+        let known = paired
             .iter()
-            .find(|(_, paired)| paired.key == key)
+            .find(|(_, scanner)| scanner.key == key)
             .map(|(id, _)| *id);
-        if known.is_none() && held.len() >= MAX_SCANNERS {
+        if known.is_none() && paired.len() >= MAX_SCANNERS {
             return Err(ScannerError::TooMany);
         }
         let scanner = known.unwrap_or_else(clock::new_id);
-        let mut next = held.clone();
+        let mut next = paired.clone();
         next.insert(
             scanner,
             Paired {
@@ -142,7 +141,7 @@ impl Scanners {
             path: self.path.clone(),
             error,
         })?;
-        *held = next;
+        *paired = next;
         Ok(scanner)
     }
 }
@@ -161,8 +160,8 @@ fn records(paired: &HashMap<ScannerId, Paired>) -> Vec<Record> {
     records
 }
 
-/// An Ed25519 key that can prove something: points of small order are refused.
-pub(super) fn read_key(text: &str) -> Option<VerifyingKey> {
+/// An Ed25519 key. Points of small order are refused: everybody can sign for them.
+pub(crate) fn read_key(text: &str) -> Option<VerifyingKey> {
     let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     VerifyingKey::from_bytes(&bytes)
         .ok()
@@ -182,17 +181,17 @@ mod tests {
         let gate = GateId(Uuid::from_u128(3));
         let key = SigningKey::from_bytes(&[1; 32]).verifying_key();
         let scanners = Scanners::load(folder.path()).unwrap();
-        let id = scanners.add(key, "Door 1", Some(vec![gate])).unwrap();
-        assert_eq!(scanners.add(key, "Door 1", None).unwrap(), id);
+        let id = scanners.insert(key, "Door 1", Some(vec![gate])).unwrap();
+        assert_eq!(scanners.insert(key, "Door 1", None).unwrap(), id);
         let again = Scanners::load(folder.path()).unwrap().find(id).unwrap();
         assert_eq!((again.key, again.gates), (key, None));
     }
 
     #[test]
-    fn a_damaged_file_is_told() {
+    fn a_damaged_file_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(FILE), b"[{}]").unwrap();
         let error = Scanners::load(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("pair the scanners anew"), "{error}");
+        assert!(error.contains("pair the scanners again"), "{error}");
     }
 }

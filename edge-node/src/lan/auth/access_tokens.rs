@@ -1,5 +1,5 @@
-//! Access tokens: short, opaque, bound to a scanner, in memory only. After a restart every scanner
-//! asks for a new one, which its key entitles it to.
+//! Access tokens: short-lived, opaque, bound to a scanner, in memory only. After a restart every
+//! scanner requests a new one with its key.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,33 +8,33 @@ use eventify_protocol::{hash::Hash32, ids::ScannerId, lan::AccessToken, time::Bo
 
 use crate::clock;
 
-/// How long a token lasts, in the node's boottime.
+/// In the node's boottime.
 const LIFE: Duration = Duration::from_secs(600);
-/// Tokens of one scanner at once: one in use, one being fetched, and some lost on the way.
+/// Tokens of one scanner at once: one in use, one on its way, and some whose answer got lost.
 const MAX_PER_SCANNER: usize = 4;
 
-/// The tokens given out, by their hash.
+/// The valid tokens, by their hash.
 #[derive(Debug, Default)]
-pub(super) struct AccessTokens {
-    given: HashMap<Hash32, Given>,
+pub(crate) struct AccessTokens {
+    valid: HashMap<Hash32, Grant>,
 }
 
 #[derive(Debug)]
-struct Given {
+struct Grant {
     scanner: ScannerId,
     until: BootTime,
 }
 
 impl AccessTokens {
     /// A new token for a scanner; its oldest one ends if it has too many.
-    pub(super) fn issue(&mut self, scanner: ScannerId, now: BootTime) -> AccessToken {
-        self.given.retain(|_, given| given.until > now);
+    pub(crate) fn issue(&mut self, scanner: ScannerId, now: BootTime) -> AccessToken {
+        self.valid.retain(|_, grant| grant.until > now);
         let mut of_scanner: Vec<_> = self
-            .given
+            .valid
             .iter()
-            .filter(|(_, given)| given.scanner == scanner)
+            .filter(|(_, grant)| grant.scanner == scanner)
             .collect();
-        of_scanner.sort_by_key(|(_, given)| given.until);
+        of_scanner.sort_by_key(|(_, grant)| grant.until);
         let surplus = (of_scanner.len() + 1).saturating_sub(MAX_PER_SCANNER);
         let oldest: Vec<Hash32> = of_scanner
             .iter()
@@ -42,23 +42,23 @@ impl AccessTokens {
             .map(|(hash, _)| **hash)
             .collect();
         for hash in oldest {
-            self.given.remove(&hash);
+            self.valid.remove(&hash);
         }
         let token = URL_SAFE_NO_PAD.encode(clock::entropy::<32>());
         let until = now.plus(LIFE);
-        self.given
-            .insert(Hash32::of(token.as_bytes()), Given { scanner, until });
+        self.valid
+            .insert(Hash32::of(token.as_bytes()), Grant { scanner, until });
         AccessToken {
             token,
             expires_in: LIFE.as_secs(),
         }
     }
 
-    /// To whom the token with this hash was given, if it still counts. Looked up by its hash, so
-    /// that the time it takes tells nothing about other tokens.
-    pub(super) fn holder(&self, token: Hash32, now: BootTime) -> Option<ScannerId> {
-        let given = self.given.get(&token)?;
-        (given.until > now).then_some(given.scanner)
+    /// The scanner that the token with this hash was issued to, if it is still valid. The lookup by
+    /// hash keeps its duration from revealing anything about other tokens.
+    pub(crate) fn holder(&self, token: Hash32, now: BootTime) -> Option<ScannerId> {
+        let grant = self.valid.get(&token)?;
+        (grant.until > now).then_some(grant.scanner)
     }
 }
 

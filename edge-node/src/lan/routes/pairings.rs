@@ -1,11 +1,16 @@
-//! `POST /v1/pairings`: a scanner joins the node with the code on its screen.
+//! `POST /v1/pairings`: a scanner pairs with the code that the node shows.
 
 use std::sync::Arc;
 
 use axum::{Json, body::Body, extract::State, http::StatusCode};
 use eventify_protocol::lan::{PairingAnswer, PairingRequest};
 
-use super::{Lan, ScannerError, error::ApiError, locked, request, scanners::read_key};
+use crate::lan::{
+    Lan,
+    auth::{ScannerError, read_key},
+    error::ApiError,
+    locked, request,
+};
 
 const MAX_LABEL_CHARS: usize = 64;
 
@@ -13,29 +18,30 @@ pub(super) async fn pair(
     State(lan): State<Arc<Lan>>,
     body: Body,
 ) -> Result<(StatusCode, Json<PairingAnswer>), ApiError> {
-    let asked: PairingRequest = request::json(&request::body(body).await?)?;
-    let key = read_key(&asked.public_key).ok_or(ApiError::BadPublicKey)?;
-    if !(1..=MAX_LABEL_CHARS).contains(&asked.label.trim().chars().count()) {
+    let request: PairingRequest = request::json(&request::body(body).await?)?;
+    let label = request.label.trim();
+    let key = read_key(&request.public_key).ok_or(ApiError::BadPublicKey)?;
+    if !(1..=MAX_LABEL_CHARS).contains(&label.chars().count()) {
         return Err(ApiError::BadLabel);
     }
     let now = lan.clock.boottime();
-    let gates = locked(&lan.codes)
-        .redeem(&asked.code, now)
+    let gates = locked(&lan.pairing_codes)
+        .redeem(&request.code, now)
         .ok_or(ApiError::UnknownCode)?;
     let scanner_id = lan
         .scanners
-        .add(key, asked.label.trim(), gates.clone())
+        .insert(key, label, gates.clone())
         .map_err(|error| match error {
             ScannerError::TooMany => ApiError::TooManyScanners,
             ScannerError::File { .. } | ScannerError::Damaged { .. } => {
-                tracing::error!(code = "not_stored", %error, "scanner not paired");
+                tracing::error!(code = "lan.scanner_not_stored", %error, "a scanner could not be paired");
                 ApiError::NotStored
             }
         })?;
-    tracing::info!(scanner = %scanner_id, "scanner paired");
+    tracing::info!(code = "lan.scanner_paired", %scanner_id, "a scanner was paired");
     let gates = match gates {
         Some(gates) => gates,
-        // As they are now, not as they were last shown: the first snapshot may just have come.
+        // The current ones, not the latest shown: the first snapshot may have arrived just now.
         None => {
             let status = lan.status().await?;
             status.gates.iter().map(|gate| gate.gate_id).collect()
@@ -46,7 +52,7 @@ pub(super) async fn pair(
         node_id: lan.node,
         venue_id: lan.venue,
         gates,
-        access: locked(&lan.access).issue(scanner_id, now),
+        access: locked(&lan.access_tokens).issue(scanner_id, now),
     };
     Ok((StatusCode::CREATED, Json(answer)))
 }

@@ -7,14 +7,14 @@ use eventify_protocol::{hash::Hash32, ids::GateId, time::BootTime};
 
 use crate::clock;
 
-/// How long a code can be used.
+/// How long a pairing code can be used.
 pub const CODE_LIFE: Duration = Duration::from_secs(600);
-/// Codes open at once; the oldest one ends when there are more.
+/// Unused codes at once; the oldest one ends when there are more.
 const MAX_OPEN: usize = 16;
 
-/// The codes that nobody has used yet, by the hash of their secret.
+/// The unused codes, by the hash of their secret.
 #[derive(Debug, Default)]
-pub(super) struct Codes {
+pub(crate) struct PairingCodes {
     open: HashMap<Hash32, Code>,
 }
 
@@ -24,9 +24,9 @@ struct Code {
     gates: Option<Vec<GateId>>,
 }
 
-impl Codes {
-    /// A new code's secret: 128 random bits, which nobody guesses in its few minutes.
-    pub(super) fn issue(&mut self, gates: Option<Vec<GateId>>, now: BootTime) -> String {
+impl PairingCodes {
+    /// A new code's secret: 128 random bits, which can't be guessed in its few minutes.
+    pub(crate) fn issue(&mut self, gates: Option<Vec<GateId>>, now: BootTime) -> String {
         self.open.retain(|_, code| code.until > now);
         if self.open.len() >= MAX_OPEN
             && let Some(oldest) = self.open.iter().min_by_key(|(_, code)| code.until)
@@ -43,12 +43,12 @@ impl Codes {
         secret
     }
 
-    /// Uses a code up; tells for which gates it was.
+    /// Uses a code up and returns the gates that it is for.
     #[expect(
         clippy::option_option,
         reason = "no code, a code for all gates, a code for some"
     )]
-    pub(super) fn redeem(&mut self, secret: &str, now: BootTime) -> Option<Option<Vec<GateId>>> {
+    pub(crate) fn redeem(&mut self, secret: &str, now: BootTime) -> Option<Option<Vec<GateId>>> {
         let code = self.open.remove(&Hash32::of(secret.as_bytes()))?;
         (code.until > now).then_some(code.gates)
     }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_code_pairs_once_and_not_after_its_time() {
-        let mut codes = Codes::default();
+        let mut codes = PairingCodes::default();
         let now = BootTime(1);
         let secret = codes.issue(None, now);
         assert_eq!(codes.redeem("another", now), None);
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn there_are_never_more_than_so_many_open() {
-        let mut codes = Codes::default();
+        let mut codes = PairingCodes::default();
         let first = codes.issue(None, BootTime(0));
         for second in 1..=MAX_OPEN as u64 {
             codes.issue(None, BootTime(second));
