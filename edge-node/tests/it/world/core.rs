@@ -1,10 +1,9 @@
-//! The core's end of the line, scripted: one venue's feed in memory, real RabbitMQ between it and the
-//! node, the product's own pure decisions behind it.
+//! A scripted core: one venue's feed in memory, the product's own pure decisions, and real RabbitMQ
+//! between it and the node.
 
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use axum::{Router, extract::Path as UrlPath, routing::post};
@@ -29,8 +28,8 @@ use super::{
 
 /// A core at the real broker, and the node's line to it.
 pub(crate) struct Core {
-    pub(crate) venue: Arc<Venue>,
     pub(crate) line: FaultProxy,
+    venue: Arc<Venue>,
     scope: Scope,
     channel: Channel,
     state: Arc<Mutex<Ledger>>,
@@ -40,7 +39,7 @@ pub(crate) struct Core {
 
 impl Core {
     /// A core with some tickets, and a node's line to it that can be cut.
-    pub(crate) async fn start(tickets: &[Ticket], venue: Venue) -> Self {
+    pub(crate) async fn start(tickets: &[Ticket], venue: Arc<Venue>) -> Self {
         let scope = Stack::shared().await.unwrap().scope().await.unwrap();
         scope
             .register_broker_auth(&allow_everything().await)
@@ -52,7 +51,6 @@ impl Core {
             .await
             .unwrap();
         let channel = connection.create_channel().await.unwrap();
-        let venue = Arc::new(venue);
         let state = Arc::new(Mutex::new(Ledger::new(&venue, tickets)));
         let listening = listen(&channel, Arc::clone(&venue), Arc::clone(&state)).await;
         Self {
@@ -82,21 +80,21 @@ impl Core {
     /// Adds entries to the feed and sends them to the node.
     pub(crate) async fn publish(&self, entries: Vec<FeedEntry>) {
         let delta = self.state.lock().unwrap().append(entries);
-        self.say(Down::Delta(delta)).await;
+        self.send(Down::Delta(delta)).await;
     }
 
     pub(crate) async fn revoke(&self, revoked: bool) {
         self.state.lock().unwrap().revoked = revoked;
-        self.say(Down::Config(Config { revoked })).await;
+        self.send(Down::Config(Config { revoked })).await;
     }
 
     /// Sends something to the node that is no message.
-    pub(crate) async fn say_garbage(&self, kind: &str) {
+    pub(crate) async fn send_garbage(&self, kind: &str) {
         let key = format!("ev1.down.{}.{kind}", self.venue.node);
         publish(&self.channel, &key, b"this is no CBOR").await;
     }
 
-    async fn say(&self, message: Down) {
+    async fn send(&self, message: Down) {
         let key = topic::down_key(self.venue.node, &message);
         publish(&self.channel, &key, &envelope(message)).await;
     }
@@ -163,7 +161,7 @@ async fn listen(channel: &Channel, venue: Arc<Venue>, state: Arc<Mutex<Ledger>>)
             let answers = state
                 .lock()
                 .unwrap()
-                .hear(&venue, envelope.id, envelope.body);
+                .receive(&venue, envelope.id, envelope.body);
             for answer in answers {
                 let key = topic::down_key(venue.node, &answer);
                 publish(&channel, &key, &self::envelope(answer)).await;
@@ -184,10 +182,10 @@ async fn publish(channel: &Channel, key: &str, bytes: &[u8]) {
         .unwrap();
 }
 
-/// The broker's questions about clients; the certificate is the check here.
+/// Answers the broker's requests about clients. The certificate is the check here.
 async fn allow_everything() -> String {
     let router = Router::new().route(
-        "/broker/{question}",
+        "/broker/{resource}",
         post(|_: UrlPath<String>| async { "allow" }),
     );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -195,6 +193,3 @@ async fn allow_everything() -> String {
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     url
 }
-
-/// Longest wait for something that has to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(30);

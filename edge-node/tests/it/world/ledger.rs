@@ -1,4 +1,4 @@
-//! What the scripted core knows: one venue's feed, journal and tickets in memory, decided with the
+//! The state of the scripted core: one venue's feed, journal and tickets in memory, decided by the
 //! product's own pure functions.
 
 use std::collections::BTreeMap;
@@ -101,9 +101,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn hear(&mut self, venue: &Venue, id: MessageId, message: Up) -> Vec<Down> {
+    pub(super) fn receive(&mut self, venue: &Venue, id: MessageId, message: Up) -> Vec<Down> {
         match message {
-            Up::Hello(hello) => self.greet(id, &hello),
+            Up::Hello(hello) => self.welcome(id, &hello),
             Up::Ask(ask) => {
                 let now = self.now();
                 let point = SyncPoint {
@@ -137,7 +137,7 @@ impl Ledger {
         }
     }
 
-    fn greet(&mut self, id: MessageId, hello: &Hello) -> Vec<Down> {
+    fn welcome(&mut self, id: MessageId, hello: &Hello) -> Vec<Down> {
         let rows: Vec<_> = self.rows.values().cloned().collect();
         let (plan, chunks) = snapshot(&rows);
         let stored = StoredSnapshot {
@@ -209,7 +209,7 @@ impl Ledger {
             .collect()
     }
 
-    /// One entry a ticket: the first scan that asks.
+    /// The first scan of a ticket enters.
     fn enter(&mut self, ticket: TicketId, by: UsedBy) -> (Verdict, Option<Delta>) {
         let subject = Subject::Ticket(ticket);
         let Some(entry) = self.rows.get(&subject).cloned() else {

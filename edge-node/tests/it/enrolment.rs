@@ -24,11 +24,11 @@ use rustls::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::support::{Venue, use_ring};
+use crate::world::{Venue, use_ring};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -38,10 +38,10 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A fleet listener that answers every enrolment, and counts what reaches it.
+/// A fleet listener that answers every enrolment and counts the bytes that it receives.
 struct FleetListener {
     address: SocketAddr,
-    heard_bytes: Arc<AtomicUsize>,
+    received_bytes: Arc<AtomicUsize>,
 }
 
 impl FleetListener {
@@ -64,29 +64,16 @@ impl FleetListener {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let heard_bytes = Arc::new(AtomicUsize::new(0));
-        let heard = Arc::clone(&heard_bytes);
+        let received_bytes = Arc::new(AtomicUsize::new(0));
+        let received = Arc::clone(&received_bytes);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let Ok(mut tls) = acceptor.accept(stream).await else {
                     continue;
                 };
-                let mut request = Vec::new();
-                let body = loop {
-                    let mut part = [0; 4_096];
-                    let Ok(count) = tls.read(&mut part).await else {
-                        break None;
-                    };
-                    heard.fetch_add(count, Ordering::Relaxed);
-                    request.extend_from_slice(&part[..count]);
-                    if let Some(body) = complete_body(&request) {
-                        break Some(body);
-                    }
-                    if count == 0 {
-                        break None;
-                    }
+                let Some(body) = receive(&mut tls, &received).await else {
+                    continue;
                 };
-                let Some(body) = body else { continue };
                 let answer = answer(&venue, &body);
                 let head = format!(
                     "HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n\
@@ -100,7 +87,7 @@ impl FleetListener {
         });
         Self {
             address,
-            heard_bytes,
+            received_bytes,
         }
     }
 
@@ -113,7 +100,23 @@ impl FleetListener {
     }
 }
 
-/// The body of a request that has come whole.
+/// The body of the next request, if it arrives whole.
+async fn receive(
+    tls: &mut TlsStream<TcpStream>,
+    received_bytes: &AtomicUsize,
+) -> Option<serde_json::Value> {
+    let mut request = Vec::new();
+    loop {
+        let count = tls.read_buf(&mut request).await.ok()?;
+        received_bytes.fetch_add(count, Ordering::Relaxed);
+        let body = complete_body(&request);
+        if body.is_some() || count == 0 {
+            return body;
+        }
+    }
+}
+
+/// The body of a complete request.
 fn complete_body(request: &[u8]) -> Option<serde_json::Value> {
     let text = std::str::from_utf8(request).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
@@ -168,16 +171,16 @@ async fn the_right_core_gives_an_identity_once() {
         (0o700, 0o600)
     );
 
-    let heard = core.heard_bytes.load(Ordering::Relaxed);
+    let received = core.received_bytes.load(Ordering::Relaxed);
     let second = enrol::enrol(&core.code(&authority), &folder)
         .await
         .unwrap_err();
     assert!(second.to_string().contains("enrolled already"), "{second}");
-    assert_eq!(core.heard_bytes.load(Ordering::Relaxed), heard);
+    assert_eq!(core.received_bytes.load(Ordering::Relaxed), received);
 }
 
 #[tokio::test]
-async fn a_wrong_authority_or_name_hears_nothing() {
+async fn a_wrong_authority_or_name_receives_nothing() {
     use_ring();
     let (right, wrong, venue) = (authority(), authority(), Arc::new(Venue::new()));
     let folder = tempfile::tempdir().unwrap();
@@ -191,7 +194,7 @@ async fn a_wrong_authority_or_name_hears_nothing() {
     let error = refused(&misnamed.code(&right), folder.path()).await;
     assert!(error.contains("not valid for name"), "{error}");
     for server in [impostor, misnamed] {
-        assert_eq!(server.heard_bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(server.received_bytes.load(Ordering::Relaxed), 0);
     }
 }
 

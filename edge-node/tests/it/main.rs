@@ -1,4 +1,4 @@
-//! The edge node as others meet it: over TLS, at a real broker, as a process.
+//! The edge node from outside: over TLS, at a real broker, as a process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod crash;
@@ -6,4 +6,5 @@ mod enrolment;
 mod lan;
 mod limits;
 mod node;
-mod support;
+mod tools;
+mod world;
