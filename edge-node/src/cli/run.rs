@@ -32,15 +32,19 @@ pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode
     })?;
     Ok(match ended {
         Ok(()) => {
-            tracing::info!("stopped");
+            tracing::info!(code = "node.stopped", "the node has stopped");
             ExitCode::SUCCESS
         }
         Err(error @ (Fatal::Journal(_) | Fatal::Replica(_))) => {
-            tracing::error!(code = "disk_failed", %error, "the node ends; no verdict has left");
+            tracing::error!(
+                code = "node.disk_failed",
+                %error,
+                "the node ends: the disk could not be written; verdicts not on it were not sent"
+            );
             ExitCode::from(EXIT_DISK)
         }
         Err(error @ Fatal::Gone(_)) => {
-            tracing::error!(code = "node_failed", %error, "the node ends");
+            tracing::error!(code = "node.failed", %error, "the node ends: a part of it has stopped");
             ExitCode::FAILURE
         }
     })
@@ -55,5 +59,5 @@ fn log_to_stderr(config: &LogConfig) -> anyhow::Result<()> {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    installed.map_err(|error| anyhow::anyhow!("logging: {error}"))
+    installed.map_err(|error| anyhow::anyhow!("setting up the log: {error}"))
 }
