@@ -1,4 +1,4 @@
-//! The control socket: how tools on the same machine talk to the running node.
+//! The control socket: how tools on the same machine reach the running node.
 //!
 //! A Unix socket in the data directory, which only the owner of that folder (and root) can reach. A
 //! connection is one line of JSON in each direction: [`Request`], [`Response`].

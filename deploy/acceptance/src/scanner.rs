@@ -109,7 +109,7 @@ impl Scanner {
         self.lan.credentials().sign(method, path, body.to_vec())
     }
 
-    /// The headers that a request needs, for whoever sends it by other means.
+    /// The headers that a request needs, for sending it by other means.
     #[must_use]
     pub fn headers(&self, method: &Method, path: &str, body: &[u8]) -> Vec<(&'static str, String)> {
         self.request(method.clone(), path, body).headers()

@@ -39,7 +39,7 @@ pub struct Refusal {
     pub status: u16,
     /// Code for programs, message for people, and the id of the request in the node's log.
     pub error: ErrorDetail,
-    /// When the node wants to be asked again.
+    /// When to send the request again, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
 

@@ -32,7 +32,7 @@
 //!     match scan.next(scanner.scan(scan.request()).await, now) {
 //!         Step::Show { answer, light } => break println!("{light:?} {}", answer.verdict.name()),
 //!         Step::RenewAccess => scanner.renew_access().await?,
-//!         Step::AskAgain { pause, .. } => tokio::time::sleep(pause).await,
+//!         Step::Retry { pause, .. } => tokio::time::sleep(pause).await,
 //!         Step::GiveUp(error) => return Err(error),
 //!     }
 //! }

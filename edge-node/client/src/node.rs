@@ -46,7 +46,7 @@ pub struct Reply {
     pub status: u16,
     /// The id of the request in the node's log.
     pub correlation_id: Option<CorrelationId>,
-    /// When the node wants to be asked again.
+    /// When to send the request again, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
     /// JSON.
     pub body: Vec<u8>,

@@ -14,8 +14,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 /// One scan from its trigger until a final verdict was shown (`ADMISSION` 3.1 and 3.9).
 ///
 /// Make its id (UUID version 7) and this value at the trigger, send [`OpenScan::request`] as it is,
-/// as often as [`OpenScan::next`] says, and keep it until the verdict on the screen is final. Whoever
-/// scans the same ticket at the same gate before that continues this scan.
+/// as often as [`OpenScan::next`] returns [`Step::Retry`], and keep it until the verdict on the screen
+/// is final. If the same ticket is scanned at the same gate before that, continue this scan.
 ///
 /// Times are readings of the scanner's own clock, one that counts suspend and can't be set.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ pub enum Step {
         light: Light,
     },
     /// Send the same request again after the pause.
-    AskAgain {
+    Retry {
         /// How long to wait.
         pause: Duration,
         /// Why there is no answer yet.
@@ -57,7 +57,7 @@ pub enum Light {
     Green,
     /// Do not let the guest in. The verdict is final.
     Red,
-    /// Nobody has decided. Keep the scan: the same ticket is asked again under the same id.
+    /// Not decided. Keep the scan, and use it when the same ticket is scanned again.
     Undecided,
     /// Admitted, but the data behind it was too old when the answer came: do not show green.
     Late,
@@ -109,11 +109,11 @@ impl OpenScan {
                 self.renewed = true;
                 Step::RenewAccess
             }
-            Err(ClientError::Refused(refusal)) if is_temporary(&refusal) => Step::AskAgain {
+            Err(ClientError::Refused(refusal)) if is_temporary(&refusal) => Step::Retry {
                 pause: refusal.retry_after.unwrap_or(backoff),
                 error: ClientError::Refused(refusal),
             },
-            Err(error @ ClientError::NoAnswer(_)) => Step::AskAgain {
+            Err(error @ ClientError::NoAnswer(_)) => Step::Retry {
                 pause: backoff,
                 error,
             },
@@ -243,11 +243,11 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_node_is_asked_again_when_it_says_and_else_with_growing_pauses() {
+    fn a_busy_node_gets_retries_when_it_says_and_else_with_growing_pauses() {
         let mut scan = open_scan();
         let mut pause = |retry_after| {
             let step = scan.next(Err(refused(503, "busy", retry_after)), TRIGGER);
-            let Step::AskAgain { pause, .. } = step else {
+            let Step::Retry { pause, .. } = step else {
                 panic!("{step:?}")
             };
             pause.as_millis()

@@ -84,7 +84,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match execute(arguments) {
         Ok(code) => code,
         Err(error) => {
-            // If standard error is closed, nobody can be told.
+            // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "eventify-edge: {error:#}"));
             let is_config = error.downcast_ref::<ConfigError>().is_some();
             ExitCode::from(if is_config { EXIT_CONFIG } else { 1 })

@@ -21,7 +21,7 @@ fn the_defaults_are_allowed_values() {
     assert_eq!(config.admission.max_cache_age, MAX_CACHE_AGE);
     assert_eq!(config.lan.listen.port(), 8443);
     let limited = LIMITS.iter().map(|(key, _)| (*key).to_owned());
-    assert_eq!(PROGRAM.numbers(), limited.collect());
+    assert_eq!(PROGRAM.number_keys(), limited.collect());
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn assert_used(answer: &ScanAnswer, first_gate: Option<GateId>) {
     );
 }
 
-/// What the feed says of a ticket that was taken back.
+/// The feed entry of a ticket that was taken back.
 fn revoked(ticket: &Ticket) -> FeedEntry {
     FeedEntry {
         subject: Subject::Ticket(ticket.id),

@@ -119,7 +119,7 @@ impl Program {
     /// # Panics
     /// If the defaults are not TOML.
     #[must_use]
-    pub fn numbers(&self) -> BTreeSet<String> {
+    pub fn number_keys(&self) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         collect_numbers(&self.table(), "", &mut found);
         found

@@ -207,7 +207,7 @@ impl Venue {
         }
     }
 
-    /// Where nobody answers.
+    /// No broker is there.
     pub(crate) fn nowhere() -> BrokerAddress {
         let key = KeyPair::generate().unwrap();
         let authority = CertificateParams::new(vec![])
@@ -258,7 +258,7 @@ impl Venue {
 }
 
 impl Ticket {
-    /// What the feed says of it, to begin with.
+    /// Its first entry in the feed.
     pub(crate) fn feed_entry(&self) -> FeedEntry {
         FeedEntry {
             subject: Subject::Ticket(self.id),

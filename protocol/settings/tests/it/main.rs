@@ -114,7 +114,7 @@ fn the_defaults_are_complete() {
     assert_eq!(config.payment.webhook_secrets, Vec::<String>::new());
     assert!(config.database.contexts.is_empty());
     let limited = PROGRAM.limits.iter().map(|(key, _)| (*key).to_owned());
-    assert_eq!(PROGRAM.numbers(), limited.collect());
+    assert_eq!(PROGRAM.number_keys(), limited.collect());
 }
 
 #[test]
