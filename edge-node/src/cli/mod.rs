@@ -26,7 +26,12 @@ const EXIT_DISK: u8 = 74;
 
 /// The Eventify edge node: decides who may enter a venue, also without a connection to the core.
 #[derive(Debug, Parser)]
-#[command(name = "eventify-edge", version)]
+#[command(
+    name = "eventify-edge",
+    version,
+    after_help = "Exit codes: 0 success; 1 failure, the message gives the reason; 2 wrong usage; \
+                  74 journal or replica could not be written; 78 a setting is wrong"
+)]
 pub struct Arguments {
     /// File with settings (TOML). `eventify-edge settings` prints all of them with their defaults.
     #[arg(

@@ -1,7 +1,7 @@
 //! The LAN API over real TLS, on a node that was connected a moment ago and decides alone.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use eventify_lan_client::{ClientError, Credentials, Method, NodeClient, Request, Timeouts};
+use eventify_lan_client::{ClientError, Credentials, Method, NodeClient, Request};
 use eventify_protocol::{
     hash::Hash32,
     lan::{AccessToken, PairingRequest, StreamEvent, signature::Headers},
@@ -10,7 +10,7 @@ use eventify_protocol::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::world::{SOON, Scanner, Venue, World, refusal, scan_id};
+use crate::world::{Scanner, TIMEOUTS, Venue, World, refusal, scan_id};
 
 const SCANS: &str = "/v1/scans";
 
@@ -225,15 +225,26 @@ async fn a_code_pairs_one_scanner_and_only_a_real_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_scanner_goes_on_with_its_stored_pairing_after_a_restart() {
+    let world = World::alone(&[]).await;
+    let stored = serde_json::to_string(world.scanner(1).await.lan.pairing()).unwrap();
+    let pairing = serde_json::from_str(&stored).unwrap();
+    let lan = eventify_lan_client::Scanner::resume(pairing, TIMEOUTS).unwrap();
+    let mut scanner = Scanner { lan };
+    let without_access = scanner.lan.status().await;
+    assert_eq!(refusal(without_access), "401 token_expired");
+    scanner.renew_access().await;
+    let answer = scanner
+        .scan(world.venue.north, &world.tickets[0].token)
+        .await;
+    assert_eq!(answer.verdict, Verdict::Admit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sent_to_a_node_with_another_key() {
     let world = World::alone(&[]).await;
     let url = world.node().pairing_code(None).node;
-    let timeouts = Timeouts {
-        connect: SOON,
-        request: SOON,
-        silence: SOON,
-    };
-    let node = NodeClient::new(&url, Hash32([1; 32]), timeouts).unwrap();
+    let node = NodeClient::new(&url, Hash32([1; 32]), TIMEOUTS).unwrap();
     let error = node.nonce().await.unwrap_err();
     assert!(matches!(error, ClientError::WrongKey), "{error:?}");
 }

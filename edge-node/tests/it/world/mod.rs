@@ -18,7 +18,7 @@ pub(crate) use self::{
     core::Core,
     ledger::admitted,
     process::{PROGRAM, Process, pair},
-    scanner::{Scanner, refusal},
+    scanner::{Scanner, TIMEOUTS, refusal},
     venue::{Ticket, Venue, scan_id},
 };
 

@@ -8,7 +8,7 @@ use eventify_protocol::{
 
 use super::{SOON, scan_id};
 
-const TIMEOUTS: Timeouts = Timeouts {
+pub(crate) const TIMEOUTS: Timeouts = Timeouts {
     connect: SOON,
     request: SOON,
     silence: SOON,
