@@ -13,7 +13,7 @@ use crate::{
     control, durable_file,
     identity::Identity,
     instance_lock::InstanceLock,
-    lan::{self, Bound, Lan, Place, Scanners},
+    lan::{self, Bound, Endpoint, Lan, Scanners},
     link,
     owner::{self, Fatal, Handle, Parts, StartError},
 };
@@ -52,7 +52,7 @@ impl Node {
         let scanners = Scanners::load(folder)?;
         let bound = Bound::new(&identity, config.lan.listen).await?;
         let address = bound.address;
-        let place = place(config, &identity, address).map_err(StartError::Unusable)?;
+        let endpoint = endpoint(config, &identity, address).map_err(StartError::Unusable)?;
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -72,7 +72,7 @@ impl Node {
             clock,
             handle.clone(),
             scanners,
-            place,
+            endpoint,
             stop.clone(),
         ));
         let control = control::listen(folder, Arc::clone(&lan), stop.clone()).map_err(|error| {
@@ -147,7 +147,7 @@ impl Drop for Node {
 }
 
 /// What scanners are told to connect to.
-fn place(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Place, String> {
+fn endpoint(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Endpoint, String> {
     let key: Hash32 = identity.lan_fingerprint()?;
     let host = config.lan.advertise.clone().unwrap_or_else(|| {
         if bound.ip().is_unspecified() {
@@ -156,7 +156,7 @@ fn place(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Plac
             bound.to_string()
         }
     });
-    Ok(Place {
+    Ok(Endpoint {
         url: format!("https://{host}"),
         key,
     })

@@ -86,6 +86,7 @@ fn read(setting: &str, path: &Path) -> Result<String, ConfigError> {
 
 fn not_allowed(key: &str, value: String, allowed: &str) -> ConfigError {
     ConfigError::NotAllowed {
+        origin: "the configuration".to_owned(),
         key: key.to_owned(),
         value,
         allowed: allowed.to_owned(),

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use eventify_kernel::config::check::require;
 use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
@@ -38,12 +37,16 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError::NotAllowed`].
-    pub fn check(&self, bus: &config::Bus) -> Result<(), ConfigError> {
-        address("fleet.enrolment_listen", &self.enrolment_listen)?;
-        address("fleet.broker_auth_listen", &self.broker_auth_listen)?;
+    pub fn check(&self, bus: &config::Bus, settings: &config::Settings) -> Result<(), ConfigError> {
+        address(settings, "fleet.enrolment_listen", &self.enrolment_listen)?;
+        address(
+            settings,
+            "fleet.broker_auth_listen",
+            &self.broker_auth_listen,
+        )?;
         let url = &self.enrolment_url;
         let fits = url.is_empty() || url.starts_with("https://");
-        require(
+        settings.require(
             "fleet.enrolment_url",
             url,
             fits,
@@ -53,14 +56,14 @@ impl Settings {
         let both = given(&self.device_authority_certificate).is_some()
             == given(&self.device_authority_key).is_some();
         let certificate = self.device_authority_certificate.display();
-        require(
+        settings.require(
             "fleet.device_authority_certificate",
             certificate,
             both,
             "a PEM file together with fleet.device_authority_key, or both empty",
         )?;
         let enrols = self.enrolment_listen().is_some();
-        require(
+        settings.require(
             "fleet.enrolment_listen",
             &self.enrolment_listen,
             !enrols || (authority.is_some() && self.mqtt_authority().is_some()),
@@ -73,7 +76,7 @@ impl Settings {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let allowed = format!("{MIN_SECRET_CHARS} or more of a-z, A-Z, 0-9, '-' and '_'");
-        require(
+        settings.require(
             "fleet.broker_auth_secret",
             "(hidden)",
             !asked || strong,
@@ -82,7 +85,7 @@ impl Settings {
         let vhost = bus.vhost();
         let short = vhost == "/" || vhost.chars().count() <= MAX_VHOST_CHARS;
         let allowed = format!("a virtual host of at most {MAX_VHOST_CHARS} characters");
-        require("bus.url", vhost, authority.is_none() || short, &allowed)
+        settings.require("bus.url", vhost, authority.is_none() || short, &allowed)
     }
 
     /// Certificate and key of the device authority, if nodes can be enrolled here.
@@ -149,9 +152,9 @@ fn given(path: &Path) -> Option<&Path> {
     (!path.as_os_str().is_empty()).then_some(path)
 }
 
-fn address(key: &str, value: &str) -> Result<(), ConfigError> {
+fn address(settings: &config::Settings, key: &str, value: &str) -> Result<(), ConfigError> {
     let fits = value.is_empty() || value.parse::<SocketAddr>().is_ok();
-    require(key, value, fits, "empty or an address like 0.0.0.0:8443")
+    settings.require(key, value, fits, "empty or an address like 0.0.0.0:8443")
 }
 
 #[cfg(test)]
