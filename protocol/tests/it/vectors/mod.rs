@@ -3,10 +3,8 @@
 //!
 //! The files in `tests/vectors/` are made by the code beside this one. To make them anew after a
 //! deliberate change of the format:
-//! `EVENTIFY_WRITE_VECTORS=1 cargo test -p eventify-protocol --test token_vectors`.
+//! `EVENTIFY_WRITE_VECTORS=1 cargo test -p eventify-protocol --test it vectors`.
 //! That run writes, fails and says so; the difference is to be read before it is committed.
-
-#![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test")]
 
 mod bad;
 mod bad_claims;

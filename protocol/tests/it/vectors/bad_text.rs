@@ -1,6 +1,6 @@
 //! Texts that are no tokens.
 
-use crate::bad::Case;
+use super::bad::Case;
 
 /// What stands before the Base45.
 pub(crate) fn prefix_cases(text: &str) -> Vec<Case<String>> {

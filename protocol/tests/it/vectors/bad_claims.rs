@@ -1,6 +1,6 @@
 //! Well-enveloped, well-signed tokens with wrong sets of claims.
 
-use crate::{
+use super::{
     bad::Case,
     forge::{Entry, Forge, bytes, head, int, map, text},
 };

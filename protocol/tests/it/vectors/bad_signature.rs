@@ -3,7 +3,7 @@
 use ed25519_dalek::{Signer as _, SigningKey};
 use eventify_protocol::token::Claims;
 
-use crate::{
+use super::{
     bad::{Case, good_claims, ticket_by},
     forge::Forge,
     good::hand_written_claims,

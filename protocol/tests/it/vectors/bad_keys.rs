@@ -2,7 +2,7 @@
 
 use eventify_protocol::keys::{KeyEntry, PrivateKey, RootKey};
 
-use crate::{
+use super::{
     bad::{Case, ticket_by},
     forge::{Forge, bytes, head, int, map, protected, text},
     good::{SYNC_AAD, SYNC_PAYLOAD},

@@ -8,7 +8,7 @@ use eventify_protocol::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
+use super::{
     bad_claims, bad_envelope, bad_headers, bad_keys, bad_signature, bad_text, bad_values,
     forge::{self, Forge},
     good::hand_written_claims,

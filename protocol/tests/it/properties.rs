@@ -1,7 +1,5 @@
 //! What holds for every ticket, every scan and every byte.
 
-#![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test")]
-
 use eventify_protocol::{
     ids::{PerformanceId, TicketId},
     keys::{

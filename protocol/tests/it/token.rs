@@ -1,7 +1,5 @@
 //! The life of a ticket token, from the core's key to the gate's belief.
 
-#![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test")]
-
 use ed25519_dalek::pkcs8::{
     EncodePrivateKey as _, KeypairBytes, PublicKeyBytes, spki::der::pem::LineEnding,
 };

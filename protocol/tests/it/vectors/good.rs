@@ -8,7 +8,7 @@ use eventify_protocol::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
+use super::{
     forge, independent,
     world::{self, ACTIVE, IN_THE_SET, RETIRED, STRANGER, SYNC, TestKey, WIDE},
 };

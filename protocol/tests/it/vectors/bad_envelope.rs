@@ -1,6 +1,6 @@
 //! Tokens whose `COSE_Sign1` breaks one rule outside of its protected header.
 
-use crate::{
+use super::{
     bad::{Case, good_claims},
     forge::{Forge, bytes, int, map, text},
     good::hand_written_claims,

@@ -1,6 +1,6 @@
 //! Tokens whose protected header breaks one rule.
 
-use crate::{
+use super::{
     bad::Case,
     forge::{Entry, Forge, bytes, head, int, map, protected, text},
     world::ACTIVE,

@@ -1,7 +1,5 @@
 //! Messages, points and rows on the wire: what is written is read, and nothing else is.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
-
 use eventify_protocol::{
     hash::Hash32,
     ids::{BootId, IncarnationId, MessageId, NodeId, PerformanceId, TicketId},

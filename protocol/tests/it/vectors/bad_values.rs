@@ -1,6 +1,6 @@
 //! Well-enveloped, well-signed tokens with one wrong value among the claims.
 
-use crate::{
+use super::{
     bad::Case,
     bad_claims::{CATEGORY, CTI, EXP, NBF, PERFORMANCE, REVISION, entries},
     forge::{Forge, bytes, int, map, text},

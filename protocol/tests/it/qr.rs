@@ -1,7 +1,5 @@
 //! The codes that customers show: their size, their margin, and that both pictures are the same.
 
-#![expect(clippy::unwrap_used, reason = "a failure in a helper is a failed test")]
-
 use eventify_protocol::{
     ids::{PerformanceId, TicketId},
     keys::{PrivateKey, Window},
