@@ -1,8 +1,6 @@
 //! The table of `ADMISSION` section 7, row by row, and what stands around it.
 
-mod counter;
-
-use counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3};
+use super::counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3};
 use eventify_protocol::{time::CoreInterval, time::CoreTime, verdict::Verdict};
 use eventify_sync::core::{ConflictKind, reconcile::Class};
 
