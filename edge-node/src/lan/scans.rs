@@ -26,7 +26,7 @@ pub(super) async fn scan(
         gate: asked.gate_id,
         token: asked.token,
     };
-    let answer = lan.owner.scan(scan).await?;
+    let answer = lan.owner.submit(scan).await?;
     tracing::debug!(
         scan = %answer.scan_id,
         gate = %asked.gate_id,

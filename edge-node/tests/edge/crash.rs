@@ -55,7 +55,7 @@ impl Process {
                 .unwrap()
                 .expect("the node says that it has started");
             let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-            if line["message"] == "started" {
+            if line["code"] == "node.started" {
                 break format!("https://{}", line["address"].as_str().unwrap());
             }
         };
@@ -127,7 +127,7 @@ fn journalled(path: &Path) -> BTreeMap<ScanId, Verdict> {
     journal::export(&reader, &mut std::io::sink()).unwrap();
     let mut decisions = BTreeMap::new();
     for chain in reader.chains().unwrap() {
-        for row in reader.rows_after(&chain, 0).unwrap() {
+        for row in reader.list_rows_after(&chain, 0).unwrap() {
             match &row.row().entry {
                 JournalEntry::Decision(decision) => {
                     decisions.insert(decision.scan, decision.verdict.clone());
@@ -240,7 +240,7 @@ async fn a_journal_that_can_not_be_written_ends_the_process() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     while let Some(line) = lines.next_line().await.unwrap() {
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if line["message"] == "started" {
+        if line["code"] == "node.started" {
             break;
         }
     }

@@ -10,7 +10,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::report::Report,
-    edge::{Answer, Status},
+    edge::{ScanOutcome, Status},
 };
 
 use super::{
@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    pub(crate) fn check_answer(&mut self, node: usize, ticket: TicketId, answer: &Answer) {
+    pub(crate) fn check_answer(&mut self, node: usize, ticket: TicketId, answer: &ScanOutcome) {
         let scan = answer.scan;
         if answer.verdict.is_final() {
             let first = self
@@ -186,7 +186,7 @@ impl World {
 
     /// A final verdict that was shown is said again; whatever else is said was decided since somebody
     /// asked for it.
-    pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &Answer) {
+    pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &ScanOutcome) {
         let scan = answer.scan;
         if answer.repeated {
             return;

@@ -12,7 +12,10 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     digest,
-    edge::{PartialSnapshot, Previous, RestoredJournal, RestoredReplica, RestoredRow, SavedProof},
+    edge::{
+        PartialSnapshot, Previous, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
+        SnapshotPlan,
+    },
 };
 
 #[derive(Clone)]
@@ -42,21 +45,8 @@ pub(crate) struct Store {
 /// A snapshot that is being built.
 #[derive(Clone)]
 struct Partial {
-    snapshot: SnapshotId,
-    epoch: Epoch,
-    position: Position,
-    hash: Hash32,
-    key: DigestKey,
+    plan: SnapshotPlan,
     chunks: Vec<Chunk>,
-}
-
-/// What a snapshot is begun with.
-pub(crate) struct Begin {
-    pub(crate) snapshot: SnapshotId,
-    pub(crate) epoch: Epoch,
-    pub(crate) position: Position,
-    pub(crate) hash: Hash32,
-    pub(crate) key: DigestKey,
 }
 
 impl Disk {
@@ -96,7 +86,7 @@ impl Disk {
         self.acks.clear();
     }
 
-    pub(crate) fn acknowledged(&mut self, ack: JournalAck) {
+    pub(crate) fn mark_acknowledged(&mut self, ack: JournalAck) {
         if ack.incarnation == self.incarnation() {
             self.acks.split_off(&ack.seq);
             self.acks.insert(ack.seq, ack);
@@ -161,24 +151,18 @@ impl Disk {
 
     pub(crate) fn partial(&self) -> Option<PartialSnapshot> {
         self.partial.as_ref().map(|partial| PartialSnapshot {
-            snapshot: partial.snapshot,
+            snapshot: partial.plan.snapshot,
             next: u32::try_from(partial.chunks.len()).expect("few chunks"),
         })
     }
 
-    pub(crate) fn begin(&mut self, begin: &Begin) {
-        self.partial = Some(Partial {
-            snapshot: begin.snapshot,
-            epoch: begin.epoch,
-            position: begin.position,
-            hash: begin.hash,
-            key: begin.key,
-            chunks: vec![],
-        });
+    pub(crate) fn begin(&mut self, plan: SnapshotPlan) {
+        let chunks = vec![];
+        self.partial = Some(Partial { plan, chunks });
     }
 
     pub(crate) fn store_chunk(&mut self, chunk: Chunk) {
-        let ours = |partial: &&mut Partial| partial.snapshot == chunk.snapshot;
+        let ours = |partial: &&mut Partial| partial.plan.snapshot == chunk.snapshot;
         if let Some(partial) = self.partial.as_mut().filter(ours) {
             assert_eq!(
                 partial.chunks.len(),
@@ -189,8 +173,8 @@ impl Disk {
         }
     }
 
-    /// A snapshot on its way lies in a file of its own.
-    pub(crate) fn drop_replica(&mut self) {
+    /// A snapshot under way has a file of its own.
+    pub(crate) fn delete_replica(&mut self) {
         self.replica = None;
     }
 
@@ -200,17 +184,14 @@ impl Disk {
 
     /// Checks and swaps the snapshot in.
     pub(crate) fn finish(&mut self, snapshot: SnapshotId) -> Option<RestoredReplica> {
-        let partial = self.partial.take_if(|held| held.snapshot == snapshot)?;
-        let bytes: Vec<u8> = partial
-            .chunks
-            .iter()
-            .flat_map(|chunk| chunk.bytes.to_vec())
-            .collect();
-        if Hash32::of(&bytes) != partial.hash {
+        let is_this = |partial: &mut Partial| partial.plan.snapshot == snapshot;
+        let Partial { plan, chunks } = self.partial.take_if(is_this)?;
+        let bytes = chunks.iter().flat_map(|chunk| chunk.bytes.to_vec());
+        if Hash32::of(&bytes.collect::<Vec<u8>>()) != plan.hash {
             return None;
         }
         let mut rows = BTreeMap::new();
-        for chunk in &partial.chunks {
+        for chunk in &chunks {
             let entries: Vec<FeedEntry> = minicbor::decode(&chunk.bytes).ok()?;
             rows.extend(
                 entries
@@ -219,10 +200,10 @@ impl Disk {
             );
         }
         self.replica = Some(Store {
-            epoch: partial.epoch,
-            position: partial.position,
-            digest: digest::of_rows(&partial.key, rows.values().map(Vec::as_slice)),
-            key: partial.key,
+            epoch: plan.epoch,
+            position: plan.position,
+            digest: digest::of_rows(&plan.digest_key, rows.values().map(Vec::as_slice)),
+            key: plan.digest_key,
             rows,
             is_damaged: false,
         });

@@ -1,12 +1,12 @@
 //! What can happen, and what it does.
 
 use eventify_protocol::{
-    ids::{MessageId, ScanId, TicketId},
-    sync::{Epoch, Up},
+    ids::{IncarnationId, MessageId, ScanId, TicketId},
+    sync::{Epoch, JournalHead, Moment, Up},
 };
-use eventify_sync::edge::{Input, Output, Received};
+use eventify_sync::edge::{CoreMessage, Input, ReplicaOutput};
 
-use super::{chaos::Fault, clock::Nanos, guests::GuestEvent, node::ReplicaOp, world::World};
+use super::{chaos::Fault, clock::Nanos, guests::GuestEvent, world::World};
 
 pub(crate) enum Event {
     /// A message reaches the core.
@@ -19,7 +19,7 @@ pub(crate) enum Event {
     Message {
         node: usize,
         session: u32,
-        message: Box<Received>,
+        message: Box<CoreMessage>,
     },
     /// Something of a process; nothing if that has died meanwhile.
     Process {
@@ -47,7 +47,7 @@ pub(crate) enum AtNode {
     },
     Timer,
     Synced,
-    LookUp {
+    ReadTicket {
         scan: ScanId,
         ticket: TicketId,
         generation: u32,
@@ -56,8 +56,12 @@ pub(crate) enum AtNode {
         from: u64,
         through: u64,
     },
-    NewJournal(Box<Output>),
-    Replica(Box<ReplicaOp>),
+    BeginFile {
+        incarnation: IncarnationId,
+        succeeds: JournalHead,
+        at: Moment,
+    },
+    Replica(Box<ReplicaOutput>),
 }
 
 impl World {
@@ -81,7 +85,7 @@ impl World {
                 }
                 if self.nodes[node].connected && self.nodes[node].session == session {
                     self.watch_heard(node, &message);
-                    self.feed(node, Input::Message(*message));
+                    self.step_node(node, Input::Message(*message));
                 }
             }
             Event::Process { node, life, what } => {
@@ -100,13 +104,13 @@ impl World {
         }
     }
 
-    fn watch_heard(&mut self, node: usize, message: &Received) {
+    fn watch_heard(&mut self, node: usize, message: &CoreMessage) {
         let at = self.at;
         let held = &mut self.nodes[node];
         let now = held.now(at).boottime;
-        if let Received::Point(point) = message {
+        if let CoreMessage::Point(point) = message {
             held.watch.hears_point(point.nonce, now);
-        } else if let Received::Verdict(verdict) = message {
+        } else if let CoreMessage::Verdict(verdict) = message {
             held.watch.hears_verdict(verdict.scan, now);
         }
     }
@@ -122,40 +126,47 @@ impl World {
             AtNode::Timer => self.timer(node),
             AtNode::Synced => {
                 let input = self.nodes[node].synced();
-                self.feed(node, input);
+                self.step_node(node, input);
                 self.sync(node);
             }
-            AtNode::LookUp {
+            AtNode::ReadTicket {
                 scan,
                 ticket,
                 generation,
             } => {
                 let held = &mut self.nodes[node];
                 let input = held
-                    .look_up(scan, ticket, generation)
+                    .read_ticket(scan, ticket, generation)
                     .unwrap_or_else(|| held.replica_failed());
-                self.feed(node, input);
+                self.step_node(node, input);
             }
             AtNode::ReadRows { from, through } => {
                 let most = self.rng.index(40) + 1;
                 let input = self.nodes[node].read_rows(from, through, most);
-                self.feed(node, input);
+                self.step_node(node, input);
             }
-            AtNode::NewJournal(output) => {
+            AtNode::BeginFile {
+                incarnation,
+                succeeds,
+                at,
+            } => {
                 self.coverage.forks += 1;
                 let held = &mut self.nodes[node];
-                if let Some(input) = held.open_journal(&output) {
+                if let Some(input) = held.begin_file(incarnation, succeeds, at) {
                     held.forking = false;
                     held.watch.opened(held.disk.rows());
-                    self.feed(node, input);
+                    self.step_node(node, input);
                 }
             }
-            AtNode::Replica(op) => {
-                self.note(|| format!("node {node} works: {}", op.name()));
-                for input in self.nodes[node].work(*op) {
+            AtNode::Replica(output) => {
+                self.note(|| {
+                    let text = format!("node {node} works: {output:?}");
+                    text.chars().take(80).collect()
+                });
+                for input in self.nodes[node].use_replica(*output) {
                     let ready = matches!(input, Input::SnapshotReady { .. });
                     self.coverage.snapshots += u64::from(ready);
-                    self.feed(node, input);
+                    self.step_node(node, input);
                 }
             }
         }
@@ -175,7 +186,7 @@ impl World {
     }
 
     /// Gives the machine a fact and carries out what it says.
-    pub(crate) fn feed(&mut self, node: usize, input: Input) {
+    pub(crate) fn step_node(&mut self, node: usize, input: Input) {
         let now = self.nodes[node].now(self.at);
         if let Some(machine) = &mut self.nodes[node].machine {
             machine.handle(input, now);

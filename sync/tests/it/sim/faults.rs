@@ -182,9 +182,9 @@ impl World {
         let (position, digest) = (store.position, store.recomputed());
         if damage {
             // The row is not to be read any more: the shell throws the file away on the spot.
-            held.disk.drop_replica();
+            held.disk.delete_replica();
         }
-        self.feed(node, Input::Recomputed { position, digest });
+        self.step_node(node, Input::DigestRecomputed { position, digest });
     }
 
     fn revoke_node(&mut self, node: usize) {

@@ -7,7 +7,7 @@ use eventify_protocol::{
     ids::{GateId, ScanId, TicketId},
     verdict::Verdict,
 };
-use eventify_sync::edge::{Answer, Input, Reply, RequestId, ScanRequest};
+use eventify_sync::edge::{Input, Reply, RequestId, ScanOutcome, ScanRequest};
 
 use super::{
     clock::{MS, Nanos, S},
@@ -232,7 +232,7 @@ impl World {
             token: text,
         };
         self.nodes[node].moved.clear();
-        self.feed(node, Input::Scan(Box::new(scan)));
+        self.step_node(node, Input::Scan(Box::new(scan)));
         if together.is_none() && self.guests.requests.contains_key(&request) {
             self.check_moved(node, of.0);
         }
@@ -275,7 +275,7 @@ impl World {
         }
     }
 
-    pub(crate) fn answered(&mut self, node: usize, request: RequestId, reply: Reply) {
+    pub(crate) fn replied(&mut self, node: usize, request: RequestId, reply: Reply) {
         let Some(asked) = self.guests.requests.remove(&request) else {
             return self.violated(format!("{request:?} was answered twice"));
         };
@@ -326,7 +326,7 @@ impl World {
         self.violated(format!("{scan:?} at node {} has no answer", asked.node));
     }
 
-    fn shown(&mut self, node: usize, asked: &Asked, answer: &Answer) {
+    fn shown(&mut self, node: usize, asked: &Asked, answer: &ScanOutcome) {
         let attempt = asked.attempt;
         let held = &mut self.guests.attempts[attempt];
         held.waits = false;
@@ -366,7 +366,7 @@ impl World {
         }
     }
 
-    fn count_verdict(&mut self, answer: &Answer) {
+    fn count_verdict(&mut self, answer: &ScanOutcome) {
         let coverage = &mut self.coverage;
         let count = match &answer.verdict {
             Verdict::Admit if answer.repeated => return,

@@ -2,7 +2,7 @@
 //! direction, and may be so narrow that messages wait for each other.
 
 use eventify_protocol::sync::Up;
-use eventify_sync::edge::Received;
+use eventify_sync::edge::CoreMessage;
 
 use super::{
     clock::{MS, Nanos, S},
@@ -145,15 +145,15 @@ pub(crate) fn size_up(message: &Up) -> usize {
         }
 }
 
-pub(crate) fn size_down(message: &Received) -> usize {
+pub(crate) fn size_down(message: &CoreMessage) -> usize {
     ENVELOPE
         + match message {
-            Received::Delta(delta) => ENTRY * delta.entries.len(),
-            Received::Chunk(chunk) => chunk.bytes.len(),
-            Received::Welcome(_)
-            | Received::Point(_)
-            | Received::Verdict(_)
-            | Received::JournalAck(_)
-            | Received::Config(_) => 0,
+            CoreMessage::Delta(delta) => ENTRY * delta.entries.len(),
+            CoreMessage::Chunk(chunk) => chunk.bytes.len(),
+            CoreMessage::Welcome(_)
+            | CoreMessage::Point(_)
+            | CoreMessage::Verdict(_)
+            | CoreMessage::JournalAck(_)
+            | CoreMessage::Config(_) => 0,
         }
 }

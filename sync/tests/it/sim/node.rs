@@ -1,5 +1,5 @@
-//! A node's shell: it carries out what the machine says, in time, on a disk that forgets what was
-//! not synced.
+//! A node's shell: it carries out the machine's outputs, in time, on a disk that loses what was not
+//! synced.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,14 +8,14 @@ use std::{
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, NodeId, ScanId, ScannerId, SnapshotId, TicketId},
-    sync::{Delta, JournalEntry, JournalRow, Moment, SealedRow, TicketEntry},
+    ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId, SnapshotId, TicketId},
+    sync::{Delta, JournalEntry, JournalHead, JournalRow, Moment, SealedRow, TicketEntry},
 };
-use eventify_sync::edge::{Input, Machine, Now, Output, Restored, SavedProof, carry_over};
+use eventify_sync::edge::{Input, Machine, Now, ReplicaOutput, Restored, carry_over};
 
 use super::{
     clock::{Clock, MS, Nanos, S},
-    disk::{Begin, Disk, Store},
+    disk::{Disk, Store},
     model,
     network::Line,
     rng::Rng,
@@ -75,23 +75,6 @@ pub(crate) struct Node {
     pub(crate) forgets_overlay: bool,
 }
 
-/// What one thread of the shell does to the replica, in order.
-pub(crate) enum ReplicaOp {
-    Apply(Delta),
-    Other(Box<Output>),
-    Proof(SavedProof),
-}
-
-impl ReplicaOp {
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Self::Apply(delta) => format!("delta {:?} to {:?}", delta.from, delta.to),
-            Self::Proof(proof) => format!("proof at {:?}", proof.position),
-            Self::Other(output) => format!("{output:?}").chars().take(60).collect(),
-        }
-    }
-}
-
 impl Node {
     pub(crate) fn new(at: Nanos, gates: Vec<GateId>, rng: &mut Rng) -> Self {
         let id = NodeId(rng.uuid());
@@ -103,7 +86,7 @@ impl Node {
             rng.signed(500_000)
         };
         let clock = Clock::new(boot, at, ppm, wall_error);
-        let incarnation = eventify_protocol::ids::IncarnationId(rng.uuid());
+        let incarnation = IncarnationId(rng.uuid());
         let now = clock.now(at);
         let opened = SealedRow::seal(JournalRow {
             incarnation,
@@ -227,7 +210,7 @@ impl Node {
         self.syncing = 0;
         let last = rows.last().map_or(0, |row| row.row().seq);
         self.disk.append(rows);
-        Input::Persisted {
+        Input::RowsWritten {
             incarnation: self.disk.incarnation(),
             through: last,
         }
@@ -243,7 +226,7 @@ impl Node {
             .take(most)
             .cloned()
             .collect();
-        Input::Rows {
+        Input::RowsRead {
             incarnation: self.disk.incarnation(),
             from,
             rows,
@@ -251,10 +234,15 @@ impl Node {
     }
 
     /// None: the file can't be read.
-    pub(crate) fn look_up(&self, scan: ScanId, ticket: TicketId, generation: u32) -> Option<Input> {
+    pub(crate) fn read_ticket(
+        &self,
+        scan: ScanId,
+        ticket: TicketId,
+        generation: u32,
+    ) -> Option<Input> {
         let store = self.disk.replica.as_ref().filter(|_| self.breaks == 0)?;
         let ticket: Option<TicketEntry> = store.ticket(ticket);
-        Some(Input::Found {
+        Some(Input::TicketRead {
             scan,
             generation,
             position: store.position,
@@ -262,59 +250,45 @@ impl Node {
         })
     }
 
-    pub(crate) fn open_journal(&mut self, output: &Output) -> Option<Input> {
-        let Output::NewJournal {
-            incarnation,
-            succeeds,
-            at,
-        } = output
-        else {
-            return None;
-        };
+    pub(crate) fn begin_file(
+        &mut self,
+        incarnation: IncarnationId,
+        succeeds: JournalHead,
+        at: Moment,
+    ) -> Option<Input> {
         assert!(self.unsynced.is_empty(), "the old file is finished");
-        let old = self.disk.rows();
-        let rows = carry_over(self.id, *incarnation, *succeeds, *at, old);
-        self.disk.open(*incarnation, rows.clone());
+        let rows = carry_over(self.id, incarnation, succeeds, at, self.disk.rows());
+        self.disk.open(incarnation, rows.clone());
         let head = rows.last().map(SealedRow::head)?;
         Some(Input::JournalOpened { head, rows })
     }
 
-    /// The file can't be used: it is thrown away.
+    /// The file can't be used: it is deleted.
     pub(crate) fn replica_failed(&mut self) -> Input {
         self.breaks = self.breaks.saturating_sub(1);
         self.disk.replica = None;
         Input::ReplicaFailed
     }
 
-    /// Carries out one piece of work on the replica. What is to be reported of it.
-    pub(crate) fn work(&mut self, op: ReplicaOp) -> Vec<Input> {
-        let drops = matches!(&op, ReplicaOp::Other(output) if matches!(**output, Output::DropReplica { .. }));
-        if self.breaks > 0 && !drops {
-            return self.break_at(&op);
+    /// Does what the machine wants of the replica. What is to be reported of it.
+    pub(crate) fn use_replica(&mut self, output: ReplicaOutput) -> Vec<Input> {
+        let discards = matches!(output, ReplicaOutput::Discard { .. });
+        if self.breaks > 0 && !discards {
+            return self.break_at(&output);
         }
-        match op {
-            ReplicaOp::Apply(delta) => vec![self.apply(delta)],
-            ReplicaOp::Proof(proof) => {
-                self.disk.proof = Some(proof);
-                vec![]
-            }
-            ReplicaOp::Other(output) => self.work_other(*output).into_iter().collect(),
-        }
+        self.perform(output).into_iter().collect()
     }
 
-    /// The work fails. A snapshot that can't be collected is lost alone; one that can't be swapped in
-    /// takes the replica with it.
-    fn break_at(&mut self, op: &ReplicaOp) -> Vec<Input> {
-        let ReplicaOp::Other(output) = op else {
-            return vec![self.replica_failed()];
-        };
+    /// It fails. A snapshot that can't be stored is lost alone; one that can't be swapped in takes the
+    /// replica with it.
+    fn break_at(&mut self, output: &ReplicaOutput) -> Vec<Input> {
         let Some(snapshot) = snapshot_of(output) else {
             return vec![self.replica_failed()];
         };
         self.lost_a_pull = true;
         self.disk.lose_partial();
         let lost = Input::SnapshotFailed { snapshot };
-        if matches!(**output, Output::FinishSnapshot { .. }) {
+        if matches!(output, ReplicaOutput::FinishSnapshot { .. }) {
             return vec![self.replica_failed(), lost];
         }
         self.breaks -= 1;
@@ -333,70 +307,43 @@ impl Node {
                 .for_each(|entry| entry.version += 1);
             store.is_damaged = true;
         }
-        Input::Applied {
+        Input::DeltaApplied {
             position: delta.to,
             digests: store.apply(&delta),
         }
     }
 
-    fn work_other(&mut self, output: Output) -> Option<Input> {
+    fn perform(&mut self, output: ReplicaOutput) -> Option<Input> {
         match output {
-            Output::Adopt { epoch, digest_key } => {
+            ReplicaOutput::Apply(delta) => return Some(self.apply(delta)),
+            ReplicaOutput::Adopt { epoch, digest_key } => {
                 self.disk.replica.as_mut()?.adopt(epoch, digest_key);
-                None
             }
-            Output::BeginSnapshot {
-                snapshot,
-                epoch,
-                position,
-                hash,
-                digest_key,
-                ..
-            } => {
-                self.disk.begin(&Begin {
-                    snapshot,
-                    epoch,
-                    position,
-                    hash,
-                    key: digest_key,
+            ReplicaOutput::BeginSnapshot(plan) => self.disk.begin(plan),
+            ReplicaOutput::StoreChunk(chunk) => self.disk.store_chunk(chunk),
+            ReplicaOutput::FinishSnapshot { snapshot } => {
+                return Some(match self.disk.finish(snapshot) {
+                    Some(replica) => Input::SnapshotReady { snapshot, replica },
+                    None => Input::SnapshotFailed { snapshot },
                 });
-                None
             }
-            Output::StoreChunk(chunk) => {
-                self.disk.store_chunk(chunk);
-                None
+            ReplicaOutput::Discard { .. } => self.disk.delete_replica(),
+            ReplicaOutput::UpdateProof(proof) => self.disk.proof = Some(proof),
+            ReplicaOutput::UpdateRevoked(_) | ReplicaOutput::ReadTicket { .. } => {
+                panic!("carried out at once")
             }
-            Output::FinishSnapshot { snapshot } => Some(match self.disk.finish(snapshot) {
-                Some(replica) => Input::SnapshotReady { snapshot, replica },
-                None => Input::SnapshotFailed { snapshot },
-            }),
-            Output::DropReplica { .. } => {
-                self.disk.drop_replica();
-                None
-            }
-            Output::Send { .. }
-            | Output::Lookup { .. }
-            | Output::Append(_)
-            | Output::Answer { .. }
-            | Output::ReadRows { .. }
-            | Output::Acknowledged(_)
-            | Output::NewJournal { .. }
-            | Output::Apply(_)
-            | Output::SaveProof(_)
-            | Output::SaveRevoked(_)
-            | Output::Alarm(_)
-            | Output::Changed => panic!("that is no work on the replica"),
         }
+        None
     }
 }
 
-/// The snapshot that a piece of work is about.
-fn snapshot_of(output: &Output) -> Option<SnapshotId> {
-    if let Output::StoreChunk(chunk) = output {
+/// The snapshot that an output is about.
+fn snapshot_of(output: &ReplicaOutput) -> Option<SnapshotId> {
+    if let ReplicaOutput::StoreChunk(chunk) = output {
         Some(chunk.snapshot)
-    } else if let Output::BeginSnapshot { snapshot, .. } | Output::FinishSnapshot { snapshot } =
-        output
-    {
+    } else if let ReplicaOutput::BeginSnapshot(plan) = output {
+        Some(plan.snapshot)
+    } else if let ReplicaOutput::FinishSnapshot { snapshot } = output {
         Some(*snapshot)
     } else {
         None

@@ -6,7 +6,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::welcome::{self, NoPlan},
-    edge::Received,
+    edge::CoreMessage,
 };
 
 use super::{
@@ -27,7 +27,7 @@ impl World {
                 let question = (self.nodes[node].id, ask.nonce);
                 let point = self.core.answer(self.at, question, &mut self.rng);
                 self.check_truth(&point);
-                self.send_down(node, &Received::Point(point));
+                self.send_down(node, &CoreMessage::Point(point));
             }
             Up::Scan(scan) => {
                 if self.nodes[node].was_revoked {
@@ -44,7 +44,7 @@ impl World {
                     self.check_in_time(node, scan.scan);
                 }
                 if let Some(verdict) = verdict {
-                    self.send_down(node, &Received::Verdict(verdict));
+                    self.send_down(node, &CoreMessage::Verdict(verdict));
                 }
                 self.watch_feed();
             }
@@ -56,7 +56,7 @@ impl World {
                     format!("core: {rows} rows of node {node} from {from}: {ack:?}")
                 });
                 if let Some(ack) = ack {
-                    self.send_down(node, &Received::JournalAck(ack));
+                    self.send_down(node, &CoreMessage::JournalAck(ack));
                 }
                 if self.core.has_unapplied(from) {
                     let epoch = self.core.epoch;

@@ -1,14 +1,12 @@
-//! Carrying out what the machines say.
+//! Carries out the machines' outputs.
 
 use eventify_protocol::{
     sync::{JournalEntry, SealedRow, Up},
     verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::{Alarm, Input, Machine, Output, Reason};
+use eventify_sync::edge::{Alarm, Input, JournalOutput, Machine, Output, Reason, ReplicaOutput};
 
-use super::{
-    chaos::Moment, clock::MS, event::AtNode, model::Mutation, node::ReplicaOp, world::World,
-};
+use super::{chaos::Moment, clock::MS, event::AtNode, model::Mutation, world::World};
 
 impl World {
     /// Takes all outputs of a machine, in order.
@@ -35,22 +33,18 @@ impl World {
                     self.spring(node, Moment::Asked);
                 }
             }
-            Output::Lookup {
-                scan,
-                ticket,
-                generation,
-            } => {
-                self.nodes[node].moved.insert(scan);
-                let what = AtNode::LookUp {
-                    scan,
-                    ticket,
-                    generation,
-                };
-                self.at_node_after(node, MS / 10, 2 * MS, what);
-            }
-            Output::Append(row) => self.append(node, row),
-            Output::Answer { request, reply } => self.answered(node, request, reply),
-            Output::ReadRows {
+            Output::Reply { request, reply } => self.replied(node, request, reply),
+            Output::Journal(output) => self.use_journal(node, output),
+            Output::Replica(output) => self.use_replica(node, output),
+            Output::Alarm(alarm) => self.alarm(node, &alarm),
+            Output::StatusChanged => self.status_changed(node),
+        }
+    }
+
+    fn use_journal(&mut self, node: usize, output: JournalOutput) {
+        match output {
+            JournalOutput::Append(row) => self.append(node, *row),
+            JournalOutput::ReadRows {
                 incarnation,
                 from,
                 through,
@@ -61,34 +55,57 @@ impl World {
                     self.at_node_after(node, MS / 10, 2 * MS, what);
                 }
             }
-            Output::Acknowledged(ack) => {
+            JournalOutput::MarkAcknowledged(ack) => {
                 self.nodes[node].watch.acknowledged(&ack);
-                // Marked in its own time: now and then a crash comes first.
+                // Without fsync: now and then a crash comes first.
                 if !self.rng.percent(10) {
-                    self.nodes[node].disk.acknowledged(ack);
+                    self.nodes[node].disk.mark_acknowledged(ack);
                 }
             }
-            output @ Output::NewJournal { .. } => {
-                let what = AtNode::NewJournal(Box::new(output));
+            JournalOutput::BeginFile {
+                incarnation,
+                succeeds,
+                at,
+            } => {
+                let what = AtNode::BeginFile {
+                    incarnation,
+                    succeeds,
+                    at,
+                };
                 self.at_node_after(node, MS, 8 * MS, what);
             }
-            Output::Apply(delta) => {
-                self.coverage.deltas += 1;
-                self.replica(node, ReplicaOp::Apply(delta));
-            }
-            Output::SaveProof(proof) => self.replica(node, ReplicaOp::Proof(proof)),
-            Output::SaveRevoked(revoked) => self.nodes[node].disk.revoked = revoked,
-            Output::Alarm(alarm) => self.alarm(node, &alarm),
-            Output::Changed => self.changed(node),
-            output @ (Output::Adopt { .. }
-            | Output::BeginSnapshot { .. }
-            | Output::StoreChunk(_)
-            | Output::FinishSnapshot { .. }
-            | Output::DropReplica { .. }) => {
-                self.coverage.adoptions += u64::from(matches!(output, Output::Adopt { .. }));
-                self.replica(node, ReplicaOp::Other(Box::new(output)));
-            }
         }
+    }
+
+    fn use_replica(&mut self, node: usize, output: ReplicaOutput) {
+        match output {
+            ReplicaOutput::ReadTicket {
+                scan,
+                ticket,
+                generation,
+            } => {
+                self.nodes[node].moved.insert(scan);
+                let what = AtNode::ReadTicket {
+                    scan,
+                    ticket,
+                    generation,
+                };
+                return self.at_node_after(node, MS / 10, 2 * MS, what);
+            }
+            ReplicaOutput::UpdateRevoked(revoked) => {
+                self.nodes[node].disk.revoked = revoked;
+                return;
+            }
+            ReplicaOutput::Apply(_) => self.coverage.deltas += 1,
+            ReplicaOutput::Adopt { .. } => self.coverage.adoptions += 1,
+            ReplicaOutput::BeginSnapshot(_)
+            | ReplicaOutput::StoreChunk(_)
+            | ReplicaOutput::FinishSnapshot { .. }
+            | ReplicaOutput::Discard { .. }
+            | ReplicaOutput::UpdateProof(_) => {}
+        }
+        let done = self.nodes[node].replica_done(self.at, &mut self.rng);
+        self.at_node(node, done, AtNode::Replica(Box::new(output)));
     }
 
     /// What goes to the core, as far as the checks have to know of it.
@@ -114,11 +131,6 @@ impl World {
         }
     }
 
-    fn replica(&mut self, node: usize, op: ReplicaOp) {
-        let done = self.nodes[node].replica_done(self.at, &mut self.rng);
-        self.at_node(node, done, AtNode::Replica(Box::new(op)));
-    }
-
     fn append(&mut self, node: usize, row: SealedRow) {
         self.note(|| format!("node {node} row {}: {:?}", row.row().seq, row.row().entry));
         self.moves(node, &row.row().entry);
@@ -139,9 +151,9 @@ impl World {
         self.nodes[node].watch.written(&row, self.at);
         self.nodes[node].unsynced.push(row);
         if self.mutation == Some(Mutation::AnswersBeforeTheDisk) {
-            self.feed(
+            self.step_node(
                 node,
-                Input::Persisted {
+                Input::RowsWritten {
                     incarnation,
                     through: seq,
                 },
@@ -183,7 +195,7 @@ impl World {
         }
     }
 
-    fn changed(&mut self, node: usize) {
+    fn status_changed(&mut self, node: usize) {
         let now = self.nodes[node].now(self.at);
         let status = self.nodes[node]
             .machine

@@ -6,7 +6,7 @@ use eventify_protocol::{
     ids::{GateId, MessageId},
     sync::{Down, GateEntry, NodeEntry, PerformanceEntry, PolicyEntry, Subject, Up, Value},
 };
-use eventify_sync::edge::{Input, Machine, Received};
+use eventify_sync::edge::{CoreMessage, Input, Machine};
 
 use super::{
     chaos::Moment,
@@ -236,7 +236,7 @@ impl World {
             held.watch.loses_the_pipe(now);
         }
         self.note(|| format!("node {node} pipe {}", if up { "up" } else { "down" }));
-        self.feed(
+        self.step_node(
             node,
             if up {
                 Input::Connected
@@ -250,7 +250,7 @@ impl World {
     }
 
     /// Sends to a node; what it misses is gone.
-    pub(crate) fn send_down(&mut self, node: usize, message: &Received) {
+    pub(crate) fn send_down(&mut self, node: usize, message: &CoreMessage) {
         let session = self.nodes[node].session;
         let size = size_down(message);
         let line = &mut self.nodes[node].line;
@@ -318,14 +318,14 @@ impl World {
     }
 
     /// Only for messages that need no signature.
-    pub(crate) fn unsigned(message: Down) -> Received {
+    pub(crate) fn unsigned(message: Down) -> CoreMessage {
         match message {
-            Down::Welcome(welcome) => Received::Welcome(welcome),
-            Down::Verdict(verdict) => Received::Verdict(verdict),
-            Down::Delta(delta) => Received::Delta(delta),
-            Down::Chunk(chunk) => Received::Chunk(chunk),
-            Down::JournalAck(ack) => Received::JournalAck(ack),
-            Down::Config(config) => Received::Config(config),
+            Down::Welcome(welcome) => CoreMessage::Welcome(welcome),
+            Down::Verdict(verdict) => CoreMessage::Verdict(verdict),
+            Down::Delta(delta) => CoreMessage::Delta(delta),
+            Down::Chunk(chunk) => CoreMessage::Chunk(chunk),
+            Down::JournalAck(ack) => CoreMessage::JournalAck(ack),
+            Down::Config(config) => CoreMessage::Config(config),
             Down::Point(_) => panic!("points go as what they say"),
         }
     }

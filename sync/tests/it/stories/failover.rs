@@ -10,7 +10,7 @@ use eventify_protocol::{
     time::CoreTime,
     verdict::{Mode, Verdict},
 };
-use eventify_sync::edge::{Input, Reason, Received, RestoredReplica};
+use eventify_sync::edge::{CoreMessage, Input, Reason, RestoredReplica};
 use uuid::Uuid;
 
 use super::{
@@ -73,9 +73,9 @@ fn a_core_that_has_not_said_what_it_holds_decides_nothing() {
 #[test]
 fn a_core_that_has_lost_its_own_decisions_decides_when_it_has_them_again() {
     let mut venue = admitted();
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     venue.count_sent(|_| true);
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     let (from, held) = (Position(51), lost(&venue));
     venue.welcome_from(PROMOTED, Plan::Delta { from }, held);
     let again =
@@ -90,9 +90,9 @@ fn a_core_that_has_lost_its_own_decisions_decides_when_it_has_them_again() {
 #[test]
 fn whom_it_let_in_it_knows_though_core_and_replica_have_lost_it() {
     let mut venue = admitted();
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     venue.unread_from = 1;
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     let plan = Plan::Snapshot {
         id: SNAPSHOT,
         position: Position(60),
@@ -101,7 +101,7 @@ fn whom_it_let_in_it_knows_though_core_and_replica_have_lost_it() {
     };
     let held = lost(&venue);
     venue.welcome_from(PROMOTED, plan, held);
-    venue.hear(Received::Chunk(Chunk {
+    venue.receive(CoreMessage::Chunk(Chunk {
         snapshot: SNAPSHOT,
         index: 0,
         of: 1,
@@ -112,13 +112,13 @@ fn whom_it_let_in_it_knows_though_core_and_replica_have_lost_it() {
         ..venue.replica_at(60)
     };
     let snapshot = SNAPSHOT;
-    venue.feed(Input::SnapshotReady { snapshot, replica });
+    venue.step(Input::SnapshotReady { snapshot, replica });
     venue.replace_tickets(60);
     let mut verdict_of_another_scan = |unread_from| {
         venue.unread_from = unread_from;
-        venue.feed(Input::Disconnected);
+        venue.step(Input::Disconnected);
         venue.count_sent(|_| true);
-        venue.feed(Input::Connected);
+        venue.step(Input::Connected);
         let from = Position(60);
         venue.welcome_from(PROMOTED, Plan::Delta { from }, held);
         venue.answer_question_of(PROMOTED, 60, digest_at(60));

@@ -16,7 +16,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, Mode, Verdict},
 };
 use eventify_sync::{
-    edge::{Alarm, Input, Output, Reason, Received, Reply},
+    edge::{Alarm, CoreMessage, Input, JournalOutput, Output, Reason, ReplicaOutput, Reply},
     token::TokenCheck,
 };
 use venue::{ANOTHERS_GATE, EPOCH, GATE, Venue, scan_id, ticket_id, token};
@@ -77,7 +77,7 @@ fn without_an_answer_in_time_the_node_decides_alone_and_a_late_verdict_changes_n
 fn a_scan_in_flight_waits_for_its_deadline_even_when_the_pipe_is_gone() {
     let mut venue = Venue::online();
     venue.scan(scan_id(1), token(1));
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     assert_eq!(venue.reply(), None, "the core may still execute it");
     venue.wait(MS(300));
     assert_eq!(venue.answer().verdict, Verdict::Admit);
@@ -114,7 +114,7 @@ fn three_questions_in_a_row_bring_it_back_and_only_when_its_decisions_are_acknow
     let mut venue = Venue::cut_off();
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.answer().verdict, Verdict::Admit);
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome();
     for _ in 0..3 {
         assert_ne!(venue.status().mode, Mode::Online);
@@ -322,7 +322,7 @@ fn a_restart_in_the_same_boot_keeps_age_and_admissions_a_reboot_locks() {
 fn a_wall_clock_that_jumps_locks_until_the_core_answers() {
     let mut venue = Venue::cut_off();
     venue.set_wall(3);
-    venue.feed(Input::Disk { free_bytes: 1 });
+    venue.step(Input::FreeSpace { bytes: 1 });
     assert_eq!(venue.status().reason, Some(Reason::ClockNotTrusted));
     assert!(
         venue
@@ -330,7 +330,7 @@ fn a_wall_clock_that_jumps_locks_until_the_core_answers() {
             .iter()
             .any(|o| matches!(o, Output::Alarm(Alarm::ClockNotTrusted)))
     );
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.answer_question();
     assert_eq!(
         venue.status().reason,
@@ -346,7 +346,7 @@ fn an_admission_leaves_the_overlay_when_the_replica_has_passed_its_acknowledgeme
     venue.verdict(scan_id(1), Verdict::Admit);
     venue.answer();
     venue.acknowledge();
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     venue.scan(scan_id(2), token(1));
     assert!(
         is_used(&venue.answer().verdict, true),
@@ -363,7 +363,7 @@ fn a_core_end_outside_of_the_chain_begins_a_new_file_that_carries_everything() {
     let mut venue = Venue::cut_off();
     venue.scan(scan_id(1), token(1));
     venue.answer();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     let own = venue.rows().last().expect("a row").head();
     let foreign = JournalHead {
         hash: Hash32([5; 32]),
@@ -371,7 +371,7 @@ fn a_core_end_outside_of_the_chain_begins_a_new_file_that_carries_everything() {
     };
     venue.welcome_with(Some(foreign));
     let begun = venue.outputs.iter().any(
-        |output| matches!(output, Output::NewJournal { succeeds, .. } if *succeeds == foreign),
+        |output| matches!(output, Output::Journal(JournalOutput::BeginFile { succeeds, .. }) if *succeeds == foreign),
     );
     assert!(begun);
     let alarmed = Output::Alarm(Alarm::JournalFork { core: foreign, own });
@@ -398,9 +398,9 @@ fn a_digest_that_differs_throws_the_replica_away() {
     let dropped = venue
         .outputs
         .iter()
-        .any(|o| matches!(o, Output::DropReplica { .. }));
+        .any(|o| matches!(o, Output::Replica(ReplicaOutput::Discard { .. })));
     assert!(dropped);
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     assert_eq!(venue.status().reason, Some(Reason::NoReplica));
 }
 
@@ -410,7 +410,7 @@ fn a_point_that_nobody_asked_for_makes_no_cache_younger() {
     venue.wait(MS(1_900));
     let before = venue.status().cache_age.expect("known");
     let now = CoreTime(i64::MAX / 4);
-    venue.hear(Received::Point(SyncPoint {
+    venue.receive(CoreMessage::Point(SyncPoint {
         nonce: Nonce([0; 16]),
         node: venue::NODE,
         venue: venue::VENUE,

@@ -13,7 +13,7 @@ use eventify_protocol::{
     verdict::{Mode, Verdict},
 };
 use eventify_sync::{
-    edge::{Alarm, Input, MAX_BATCH_BYTES, Output, Reason, Received, Reply},
+    edge::{Alarm, CoreMessage, Input, MAX_BATCH_BYTES, Output, Reason, ReplicaOutput, Reply},
     token::TokenCheck,
 };
 use uuid::Uuid;
@@ -32,7 +32,7 @@ fn is_hello(message: &Up) -> bool {
 }
 
 fn drops(output: &Output) -> bool {
-    matches!(output, Output::DropReplica { .. })
+    matches!(output, Output::Replica(ReplicaOutput::Discard { .. }))
 }
 
 fn batches(venue: &mut Venue) -> Vec<JournalBatch> {
@@ -84,7 +84,7 @@ fn a_point_of_another_node_or_venue_says_nothing() {
         (NODE, VenueId(other), false),
         (NODE, VENUE, true),
     ] {
-        venue.hear(Received::Point(SyncPoint {
+        venue.receive(CoreMessage::Point(SyncPoint {
             nonce,
             node,
             venue: of,
@@ -128,12 +128,12 @@ fn a_row_says_between_which_core_times_it_was_made() {
 #[test]
 fn a_revoked_node_locks_and_knows_it_after_a_restart() {
     let mut venue = Venue::online();
-    venue.hear(Received::Config(Config { revoked: true }));
+    venue.receive(CoreMessage::Config(Config { revoked: true }));
     venue.restart(10);
     assert_eq!(venue.status().reason, Some(Reason::Revoked));
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
-    venue.hear(Received::Config(Config { revoked: false }));
+    venue.receive(CoreMessage::Config(Config { revoked: false }));
     assert_ne!(venue.status().reason, Some(Reason::Revoked));
     let entry = NodeEntry {
         label: "edge".to_owned(),
@@ -170,7 +170,7 @@ fn what_the_core_decided_is_measured_by_the_constant_limit() {
         (answer.cache_age, answer.limit),
         (Some(Duration::ZERO), MAX_CACHE_AGE)
     );
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     venue.wait(S(21));
     venue.scan(scan_id(1), token(1));
     let again = venue.answer();
@@ -221,7 +221,7 @@ fn rows_that_do_not_add_up_throw_the_replica_away() {
     for (digest, sound) in [(digest_at(50), true), (Digest(Hash32([1; 32])), false)] {
         let mut venue = Venue::cut_off();
         let position = Position(50);
-        venue.feed(Input::Recomputed { position, digest });
+        venue.step(Input::DigestRecomputed { position, digest });
         let alarmed = |output: &Output| matches!(output, Output::Alarm(Alarm::ReplicaDamaged));
         assert_eq!(venue.outputs.iter().any(alarmed), !sound);
         assert_eq!(venue.outputs.iter().any(drops), !sound);
@@ -231,11 +231,11 @@ fn rows_that_do_not_add_up_throw_the_replica_away() {
 #[test]
 fn a_digest_that_it_can_not_count_makes_no_replica() {
     let mut venue = Venue::closed();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.answer_question();
     let (hello, _) = venue.sent_hello().expect("a hello");
     let from = Position(50);
-    venue.hear(Received::Welcome(Welcome {
+    venue.receive(CoreMessage::Welcome(Welcome {
         answers: hello,
         epoch: EPOCH,
         head: from,
@@ -277,7 +277,7 @@ fn two_batches_are_on_the_way_and_no_more() {
         let hash = Hash32(hash);
         venue.scan(scan_id(number.into()), TokenCheck::Unreadable { hash });
     }
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome();
     let open = batches(&mut venue);
     assert_eq!(open.len(), 2);

@@ -12,7 +12,8 @@ use eventify_protocol::{
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
-    Alarm, Input, MAX_UNDECIDED, Output, PartialSnapshot, Reason, Received, Reply, RestoredReplica,
+    Alarm, CoreMessage, Input, JournalOutput, MAX_UNDECIDED, Output, PartialSnapshot, Reason,
+    ReplicaOutput, Reply, RestoredReplica,
 };
 use uuid::Uuid;
 
@@ -36,8 +37,8 @@ fn plan(number: u128, chunks: u32) -> Plan {
     }
 }
 
-fn chunk(number: u128, index: u32, of: u32) -> Received {
-    Received::Chunk(Chunk {
+fn chunk(number: u128, index: u32, of: u32) -> CoreMessage {
+    CoreMessage::Chunk(Chunk {
         snapshot: snapshot(number),
         index,
         of,
@@ -66,10 +67,23 @@ fn is_hello(message: &Up) -> bool {
     matches!(message, Up::Hello(_))
 }
 
-/// A node whose core has failed over and has it begin anew; its old replica is still there.
+fn snapshots_begun(venue: &Venue) -> usize {
+    let begins =
+        |output: &&Output| matches!(output, Output::Replica(ReplicaOutput::BeginSnapshot(_)));
+    venue.outputs.iter().filter(begins).count()
+}
+
+fn finishes_snapshot(output: &Output) -> bool {
+    matches!(
+        output,
+        Output::Replica(ReplicaOutput::FinishSnapshot { .. })
+    )
+}
+
+/// A node whose core has failed over and makes it start again; its old replica is still there.
 fn pulling(chunks: u32) -> Venue {
     let mut venue = Venue::closed();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome_from(PROMOTED, plan(1, chunks), None);
     venue
 }
@@ -120,14 +134,14 @@ fn an_own_admission_stays_while_the_replica_is_of_another_database() {
     venue.verdict(scan_id(1), Verdict::Admit);
     venue.answer();
     // The core fails over; it holds the row, and says by when its own feed shows it.
-    venue.feed(Input::Disconnected);
-    venue.feed(Input::Connected);
+    venue.step(Input::Disconnected);
+    venue.step(Input::Connected);
     let head = venue
         .rows()
         .last()
         .map(eventify_protocol::sync::SealedRow::head);
     venue.welcome_at(PROMOTED, Position(10), plan(1, 3), head);
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     venue.scan(scan_id(2), token(1));
     let verdict = venue.answer().verdict;
     assert!(
@@ -142,7 +156,7 @@ fn a_scan_does_not_wait_for_a_replica_that_has_failed() {
     venue.mute_disk = true;
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.reply(), None, "it is looked up");
-    venue.feed(Input::ReplicaFailed);
+    venue.step(Input::ReplicaFailed);
     assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
     assert_eq!(venue.status().reason, Some(Reason::NoReplica));
 }
@@ -166,7 +180,7 @@ fn a_scan_that_nothing_decides_ends_all_the_same() {
 #[test]
 fn a_file_that_lacks_what_was_applied_is_not_asked_for_ever() {
     let mut venue = Venue::cut_off();
-    venue.lookups_lag = 1;
+    venue.replica_lag = 1;
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
     let alarmed = |output: &Output| matches!(output, Output::Alarm(Alarm::ReplicaDamaged));
@@ -178,10 +192,9 @@ fn chunks_slower_than_the_timer_are_not_asked_for_again_and_again() {
     let mut venue = pulling(12);
     for index in 0..12 {
         venue.wait(S(4));
-        venue.hear(chunk(1, index, 12));
+        venue.receive(chunk(1, index, 12));
     }
-    let finished = |output: &Output| matches!(output, Output::FinishSnapshot { .. });
-    assert!(venue.outputs.iter().any(finished));
+    assert!(venue.outputs.iter().any(finishes_snapshot));
     let asked = venue.count_sent(is_pull);
     assert!(asked <= 12, "{asked} times for 12 chunks");
 }
@@ -189,7 +202,7 @@ fn chunks_slower_than_the_timer_are_not_asked_for_again_and_again() {
 /// The chunks that were handed to the store, by index.
 fn stored(venue: &Venue) -> Vec<u32> {
     let chunks = venue.outputs.iter().filter_map(|output| {
-        if let Output::StoreChunk(chunk) = output {
+        if let Output::Replica(ReplicaOutput::StoreChunk(chunk)) = output {
             Some(chunk.index)
         } else {
             None
@@ -203,7 +216,7 @@ fn chunks_in_any_order_are_stored_in_theirs_and_asked_for_once() {
     // The core answers two questions at once, and so their chunks come mixed.
     let mut venue = pulling(12);
     for index in [4, 0, 5, 1, 6, 2, 7, 3, 3, 0, 9, 8, 11, 10] {
-        venue.hear(chunk(1, index, 12));
+        venue.receive(chunk(1, index, 12));
     }
     assert_eq!(stored(&venue), (0..12).collect::<Vec<_>>());
     let mut asked = Vec::new();
@@ -222,8 +235,8 @@ fn chunks_in_any_order_are_stored_in_theirs_and_asked_for_once() {
 #[test]
 fn a_lost_chunk_is_asked_for_again_without_those_that_came_after_it() {
     let mut venue = pulling(4);
-    venue.hear(chunk(1, 0, 4));
-    venue.hear(chunk(1, 3, 4));
+    venue.receive(chunk(1, 0, 4));
+    venue.receive(chunk(1, 3, 4));
     venue.count_sent(is_pull);
     venue.wait(S(2));
     let again = venue.sent(|_, message| {
@@ -234,86 +247,81 @@ fn a_lost_chunk_is_asked_for_again_without_those_that_came_after_it() {
         }
     });
     assert_eq!(again, Some((1, 2)));
-    venue.hear(chunk(1, 1, 4));
-    venue.hear(chunk(1, 2, 4));
+    venue.receive(chunk(1, 1, 4));
+    venue.receive(chunk(1, 2, 4));
     assert_eq!(stored(&venue), [0, 1, 2, 3]);
 }
 
 #[test]
 fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named() {
     let mut venue = pulling(4);
-    venue.hear(chunk(1, 0, 4));
-    venue.hear(chunk(1, 1, 4));
-    venue.feed(Input::Disconnected);
+    venue.receive(chunk(1, 0, 4));
+    venue.receive(chunk(1, 1, 4));
+    venue.step(Input::Disconnected);
     venue.count_sent(is_pull);
     venue.wait(S(60));
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome_from(PROMOTED, plan(2, 9), None);
     let next = venue.sent(|_, message| pull_of(&message));
     assert_eq!(next, Some((snapshot(1), 2)), "from where it was broken off");
-    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
-    assert_eq!(venue.outputs.iter().filter(begun).count(), 1);
+    assert_eq!(snapshots_begun(&venue), 1);
 }
 
 #[test]
 fn a_replica_that_fails_leaves_the_pull_of_the_next_one_alone() {
     let mut venue = pulling(3);
-    venue.hear(chunk(1, 0, 3));
-    venue.feed(Input::ReplicaFailed);
-    venue.hear(chunk(1, 1, 3));
-    venue.hear(chunk(1, 2, 3));
+    venue.receive(chunk(1, 0, 3));
+    venue.step(Input::ReplicaFailed);
+    venue.receive(chunk(1, 1, 3));
+    venue.receive(chunk(1, 2, 3));
     let replica = RestoredReplica {
         epoch: PROMOTED,
         ..venue.replica_at(60)
     };
     let snapshot = snapshot(1);
-    venue.feed(Input::SnapshotReady { snapshot, replica });
+    venue.step(Input::SnapshotReady { snapshot, replica });
     assert_eq!(venue.status().position, Position(60));
 }
 
 #[test]
 fn the_report_of_a_snapshot_that_was_thrown_away_is_not_taken_for_the_next_ones() {
     let mut venue = pulling(1);
-    venue.hear(chunk(1, 0, 1));
+    venue.receive(chunk(1, 0, 1));
     // While it is swapped in, the replica is found to be damaged: both go.
     let (position, digest) = (
         Position(50),
         eventify_protocol::sync::Digest(Hash32([9; 32])),
     );
-    venue.feed(Input::Recomputed { position, digest });
+    venue.step(Input::DigestRecomputed { position, digest });
     venue.wait(S(3));
     venue.welcome_from(PROMOTED, plan(1, 1), None);
-    venue.hear(chunk(1, 0, 1));
+    venue.receive(chunk(1, 0, 1));
     let replica = RestoredReplica {
         epoch: PROMOTED,
         ..venue.replica_at(60)
     };
     let snapshot = snapshot(1);
-    venue.feed(Input::SnapshotReady { snapshot, replica });
+    venue.step(Input::SnapshotReady { snapshot, replica });
     assert_eq!(venue.status().position, Position(0), "that file is gone");
     venue.wait(S(3));
     venue.welcome_from(PROMOTED, plan(1, 1), None);
-    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
-    assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
+    assert_eq!(snapshots_begun(&venue), 2);
 }
 
 #[test]
 fn a_snapshot_that_fails_with_the_replica_is_begun_again() {
     let mut venue = pulling(1);
-    venue.hear(chunk(1, 0, 1));
-    venue.feed(Input::ReplicaFailed);
+    venue.receive(chunk(1, 0, 1));
+    venue.step(Input::ReplicaFailed);
     let snapshot = snapshot(1);
-    venue.feed(Input::SnapshotFailed { snapshot });
+    venue.step(Input::SnapshotFailed { snapshot });
     venue.wait(S(3));
     venue.welcome_from(PROMOTED, plan(1, 1), None);
-    let begun = |output: &&Output| matches!(output, Output::BeginSnapshot { .. });
-    assert_eq!(venue.outputs.iter().filter(begun).count(), 2);
+    assert_eq!(snapshots_begun(&venue), 2);
 }
 
 #[test]
 fn a_pull_goes_on_after_a_restart_if_the_same_snapshot_is_named() {
-    let begun = |output: &Output| matches!(output, Output::BeginSnapshot { .. });
-    let whole = |output: &Output| matches!(output, Output::FinishSnapshot { .. });
     // What the disk has; what is named, in how many chunks; what is asked for then.
     for (held, named, chunks, next) in [
         ((1, 2), 1, 4, Some(2)),
@@ -327,20 +335,21 @@ fn a_pull_goes_on_after_a_restart_if_the_same_snapshot_is_named() {
             next: held.1,
         });
         venue.restart(10);
-        venue.feed(Input::Connected);
+        venue.step(Input::Connected);
         venue.welcome_from(PROMOTED, plan(named, chunks), None);
         let asked = venue.sent(|_, message| pull_of(&message));
         assert_eq!(asked, next.map(|next| (snapshot(named), next)));
-        let outputs = &venue.outputs;
-        assert_eq!(outputs.iter().any(begun), next == Some(0), "{held:?}");
-        assert_eq!(outputs.iter().any(whole), next.is_none(), "{held:?}");
+        let begun = snapshots_begun(&venue);
+        assert_eq!(begun, usize::from(next == Some(0)), "{held:?}");
+        let finishes = venue.outputs.iter().any(finishes_snapshot);
+        assert_eq!(finishes, next.is_none(), "{held:?}");
     }
 }
 
 #[test]
 fn a_point_ahead_of_the_replica_counts_as_soon_as_that_has_caught_up() {
     let mut venue = Venue::closed();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome();
     venue.answer_question_at(52, digest_at(52));
     for (position, proven) in [(51, false), (52, true)] {
@@ -348,7 +357,7 @@ fn a_point_ahead_of_the_replica_counts_as_soon_as_that_has_caught_up() {
         assert_eq!(venue.status().position, Position(position));
         assert_eq!(venue.status().cache_age.is_some(), proven, "at {position}");
     }
-    venue.feed(Input::Disconnected);
+    venue.step(Input::Disconnected);
     assert_eq!(
         venue.status().reason,
         Some(Reason::CoreSilent),
@@ -361,7 +370,7 @@ fn a_journal_that_nobody_acknowledges_is_sent_less_and_less_often() {
     let mut venue = Venue::cut_off();
     venue.scan(scan_id(1), token(1));
     venue.answer();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue.welcome();
     venue.wait(S(60));
     let sent = venue.count_sent(is_journal);
@@ -373,7 +382,7 @@ fn a_journal_that_nobody_acknowledges_is_sent_less_and_less_often() {
 #[test]
 fn a_welcome_slower_than_the_timer_is_heard_in_the_end() {
     let mut venue = Venue::closed();
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     let (mut newest, _) = venue.sent_hello().expect("a hello");
     let mut hellos = 1;
     // Each Welcome takes three seconds; only the one to the newest Hello counts.
@@ -394,16 +403,16 @@ fn a_welcome_slower_than_the_timer_is_heard_in_the_end() {
 #[test]
 fn deltas_on_their_way_are_not_asked_for_again() {
     let mut venue = Venue::online();
-    venue.feed(Input::Disconnected);
-    venue.feed(Input::Connected);
+    venue.step(Input::Disconnected);
+    venue.step(Input::Connected);
     venue.count_sent(is_hello);
     let from = Position(50);
-    venue.feed(Input::Disconnected);
-    venue.feed(Input::Connected);
+    venue.step(Input::Disconnected);
+    venue.step(Input::Connected);
     venue.welcome_at(EPOCH, Position(60), Plan::Delta { from }, None);
     venue.count_sent(is_hello);
     // The newest entry overtakes those that were asked for, and they are slow.
-    venue.hear(Received::Delta(Delta {
+    venue.receive(CoreMessage::Delta(Delta {
         epoch: EPOCH,
         from: Position(60),
         to: Position(61),
@@ -427,12 +436,12 @@ fn with_retired_rows(retired: u64) -> Venue {
     }
     venue.retired = retired;
     venue.restart(10);
-    venue.feed(Input::Connected);
+    venue.step(Input::Connected);
     venue
 }
 
 fn begins_a_file(output: &Output) -> bool {
-    matches!(output, Output::NewJournal { .. })
+    matches!(output, Output::Journal(JournalOutput::BeginFile { .. }))
 }
 
 #[test]

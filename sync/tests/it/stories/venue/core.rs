@@ -10,7 +10,7 @@ use eventify_protocol::{
     time::CoreTime,
     verdict::Verdict,
 };
-use eventify_sync::edge::Received;
+use eventify_sync::edge::CoreMessage;
 
 use super::{EPOCH, KEY, NODE, VENUE, Venue, digest_at, disk::entry};
 
@@ -66,7 +66,7 @@ impl Venue {
         };
         let ask = self.sent(asked).expect("a question");
         let now = self.core_time();
-        self.hear(Received::Point(SyncPoint {
+        self.receive(CoreMessage::Point(SyncPoint {
             nonce: ask.nonce,
             node: NODE,
             venue: VENUE,
@@ -119,7 +119,7 @@ impl Venue {
         plan: Plan,
         journal: Option<JournalHead>,
     ) {
-        self.hear(Received::Welcome(Welcome {
+        self.receive(CoreMessage::Welcome(Welcome {
             answers,
             epoch,
             head,
@@ -156,7 +156,7 @@ impl Venue {
         scan: ScanId,
         verdict: Verdict,
     ) {
-        self.hear(Received::Verdict(ScanVerdict {
+        self.receive(CoreMessage::Verdict(ScanVerdict {
             scan,
             verdict,
             at,
@@ -183,7 +183,7 @@ impl Venue {
     }
 
     pub(crate) fn acknowledge_end(&mut self, end: JournalHead, epoch: Epoch) {
-        self.hear(Received::JournalAck(JournalAck {
+        self.receive(CoreMessage::JournalAck(JournalAck {
             incarnation: end.incarnation,
             seq: end.seq,
             hash: end.hash,
@@ -207,7 +207,7 @@ impl Venue {
             version: 2,
             value: Some(value),
         };
-        self.hear(Received::Delta(Delta {
+        self.receive(CoreMessage::Delta(Delta {
             epoch: EPOCH,
             from,
             to: from.next(),

@@ -12,7 +12,8 @@ use eventify_protocol::{
     token::TokenHash,
 };
 use eventify_sync::edge::{
-    Input, Machine, Output, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
+    Input, JournalOutput, Machine, Output, ReplicaOutput, Restored, RestoredJournal,
+    RestoredReplica, RestoredRow, SavedProof,
 };
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ impl Venue {
         if through > self.unsynced {
             self.unsynced = through;
             let incarnation = self.rows[0].row().incarnation;
-            self.feed(Input::Persisted {
+            self.step(Input::RowsWritten {
                 incarnation,
                 through,
             });
@@ -80,47 +81,54 @@ impl Venue {
                     }
                     self.sent.push_back((id, message));
                 }
-                Output::Append(row) => self.rows.push(row),
-                Output::Answer { reply, .. } => self.answers.push(reply),
-                Output::Lookup {
-                    scan,
-                    ticket,
-                    generation,
-                } => self.look_up(scan, ticket, generation),
-                Output::ReadRows {
-                    incarnation,
-                    from,
-                    through,
-                    max_bytes,
-                } => self.read_rows(incarnation, (from, through), max_bytes),
-                Output::Acknowledged(ack) => self.acked = ack.seq,
-                Output::SaveProof(proof) => self.proof = Some(proof),
-                Output::SaveRevoked(revoked) => self.revoked = revoked,
-                Output::Apply(delta) => {
-                    let digests = (delta.from.0..delta.to.0)
-                        .map(|at| digest_at(at + 1))
-                        .collect();
-                    self.position = delta.to.0;
-                    self.machine.handle(
-                        Input::Applied {
-                            position: delta.to,
-                            digests,
-                        },
-                        self.now,
-                    );
-                }
-                output @ (Output::NewJournal { .. }
-                | Output::Adopt { .. }
-                | Output::BeginSnapshot { .. }
-                | Output::StoreChunk(_)
-                | Output::FinishSnapshot { .. }
-                | Output::DropReplica { .. }
-                | Output::Alarm(_)
-                | Output::Changed) => self.outputs.push(output),
+                Output::Reply { reply, .. } => self.replies.push(reply),
+                Output::Journal(output) => self.use_journal(output),
+                Output::Replica(output) => self.use_replica(output),
+                Output::Alarm(_) | Output::StatusChanged => self.outputs.push(output),
             }
         }
         if !self.slow_disk {
             self.sync();
+        }
+    }
+
+    fn use_journal(&mut self, output: JournalOutput) {
+        match output {
+            JournalOutput::Append(row) => self.rows.push(*row),
+            JournalOutput::ReadRows {
+                incarnation,
+                from,
+                through,
+                max_bytes,
+            } => self.read_rows(incarnation, (from, through), max_bytes),
+            JournalOutput::MarkAcknowledged(ack) => self.acked = ack.seq,
+            JournalOutput::BeginFile { .. } => self.outputs.push(output.into()),
+        }
+    }
+
+    fn use_replica(&mut self, output: ReplicaOutput) {
+        match output {
+            ReplicaOutput::ReadTicket {
+                scan,
+                ticket,
+                generation,
+            } => self.read_ticket(scan, ticket, generation),
+            ReplicaOutput::UpdateProof(proof) => self.proof = Some(proof),
+            ReplicaOutput::UpdateRevoked(revoked) => self.revoked = revoked,
+            ReplicaOutput::Apply(delta) => {
+                let positions = delta.from.0 + 1..=delta.to.0;
+                self.position = delta.to.0;
+                let applied = Input::DeltaApplied {
+                    position: delta.to,
+                    digests: positions.map(digest_at).collect(),
+                };
+                self.machine.handle(applied, self.now);
+            }
+            ReplicaOutput::Adopt { .. }
+            | ReplicaOutput::BeginSnapshot(_)
+            | ReplicaOutput::StoreChunk(_)
+            | ReplicaOutput::FinishSnapshot { .. }
+            | ReplicaOutput::Discard { .. } => self.outputs.push(output.into()),
         }
     }
 
@@ -144,7 +152,7 @@ impl Venue {
         let rows = self.rows.iter().filter(wanted).take_while(fits);
         let rows = rows.cloned().collect();
         self.machine.handle(
-            Input::Rows {
+            Input::RowsRead {
                 incarnation,
                 from,
                 rows,
@@ -153,15 +161,15 @@ impl Venue {
         );
     }
 
-    fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
+    fn read_ticket(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
         if self.mute_disk {
             return;
         }
         let held = self.tickets.iter().find(|(held, _)| *held == ticket);
         let ticket = held.map(|(ticket, state)| entry(*ticket, *state));
-        let position = Position(self.position - self.lookups_lag);
+        let position = Position(self.position - self.replica_lag);
         self.machine.handle(
-            Input::Found {
+            Input::TicketRead {
                 scan,
                 generation,
                 position,

@@ -19,8 +19,8 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     edge::{
-        Answer, Input, Machine, Now, Output, PartialSnapshot, Received, Reply, RequestId,
-        SavedProof, ScanRequest, Status,
+        CoreMessage, Input, Machine, Now, Output, PartialSnapshot, Reply, RequestId, SavedProof,
+        ScanOutcome, ScanRequest, Status,
     },
     token::{SignedTicket, TokenCheck},
 };
@@ -87,13 +87,13 @@ pub(crate) struct Venue {
     /// Every message that asked the core about a scan.
     questions: Vec<(ScanId, MessageId)>,
     pub(crate) outputs: Vec<Output>,
-    answers: Vec<Reply>,
+    replies: Vec<Reply>,
     /// Rows are not synced while the disk is slow.
     pub(crate) slow_disk: bool,
-    /// Look-ups are not answered.
+    /// Tickets that are read are not reported.
     pub(crate) mute_disk: bool,
-    /// By so many positions the file lacks what was applied.
-    pub(crate) lookups_lag: u64,
+    /// The replica's file lacks so many of the positions that were applied.
+    pub(crate) replica_lag: u64,
     /// Rows up to here were removed after their time.
     pub(crate) retired: u64,
     /// Rows from here on are not read.
@@ -149,10 +149,10 @@ impl Venue {
             sent: VecDeque::new(),
             questions: vec![],
             outputs: vec![],
-            answers: vec![],
+            replies: vec![],
             slow_disk: false,
             mute_disk: false,
-            lookups_lag: 0,
+            replica_lag: 0,
             retired: 0,
             unread_from: u64::MAX,
             configured_limit: Duration::from_secs(300),
@@ -168,7 +168,7 @@ impl Venue {
     /// The same, and the core decides.
     pub(crate) fn online() -> Self {
         let mut venue = Self::closed();
-        venue.feed(Input::Connected);
+        venue.step(Input::Connected);
         venue.welcome();
         venue.answer_question();
         venue.acknowledge();
@@ -178,19 +178,19 @@ impl Venue {
     /// The same, and the line has just been cut: the node decides alone.
     pub(crate) fn cut_off() -> Self {
         let mut venue = Self::online();
-        venue.feed(Input::Disconnected);
+        venue.step(Input::Disconnected);
         venue.sent.clear();
         venue
     }
 
-    pub(crate) fn feed(&mut self, input: Input) {
+    pub(crate) fn step(&mut self, input: Input) {
         self.machine.handle(input, self.now);
         self.carry_out();
         self.wait(Duration::ZERO);
     }
 
-    pub(crate) fn hear(&mut self, message: Received) {
-        self.feed(Input::Message(message));
+    pub(crate) fn receive(&mut self, message: CoreMessage) {
+        self.step(Input::Message(message));
     }
 
     /// Lets time pass, timer by timer.
@@ -251,16 +251,16 @@ impl Venue {
             checked,
             previous: None,
         };
-        self.feed(Input::Scan(Box::new(request)));
+        self.step(Input::Scan(Box::new(request)));
     }
 
     /// The next reply that left.
     pub(crate) fn reply(&mut self) -> Option<Reply> {
-        (!self.answers.is_empty()).then(|| self.answers.remove(0))
+        (!self.replies.is_empty()).then(|| self.replies.remove(0))
     }
 
     /// The next reply, which has to be a verdict.
-    pub(crate) fn answer(&mut self) -> Answer {
+    pub(crate) fn answer(&mut self) -> ScanOutcome {
         match self.reply() {
             Some(Reply::Verdict(answer)) => answer,
             other => panic!("no verdict but {other:?}"),

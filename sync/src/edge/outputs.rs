@@ -1,20 +1,20 @@
-//! What the machine wants done, in order.
+//! The queue of outputs, and the randomness and wall time that messages need.
 
 use std::collections::VecDeque;
 
 use eventify_protocol::{ids::MessageId, sync::Up, time::WallTime};
 
-use super::{Alarm, Output, SavedProof, random::Random};
+use super::{Alarm, Output, random::Random};
 
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub(super) struct Outputs {
     queue: VecDeque<Output>,
     pub(super) random: Random,
     /// For message ids.
     pub(super) wall: WallTime,
 }
 
-impl Outbox {
+impl Outputs {
     pub(super) fn new(entropy: [u8; 32], wall: WallTime) -> Self {
         Self {
             queue: VecDeque::new(),
@@ -23,8 +23,8 @@ impl Outbox {
         }
     }
 
-    pub(super) fn push(&mut self, output: Output) {
-        self.queue.push_back(output);
+    pub(super) fn push(&mut self, output: impl Into<Output>) {
+        self.queue.push_back(output.into());
     }
 
     pub(super) fn pop(&mut self) -> Option<Output> {
@@ -33,10 +33,6 @@ impl Outbox {
 
     pub(super) fn alarm(&mut self, alarm: Alarm) {
         self.push(Output::Alarm(alarm));
-    }
-
-    pub(super) fn queue_proof(&mut self, proof: Option<SavedProof>) {
-        self.queue.extend(proof.map(Output::SaveProof));
     }
 
     pub(super) fn send(&mut self, message: Up) -> MessageId {

@@ -1,5 +1,5 @@
-//! Whether the core answers: questions, their answers in time, and the one shared attempt that
-//! scans wait for before a node decides alone (`ADMISSION` 1.1 and 2).
+//! Whether the core answers: questions, their answers in time, and the one shared attempt to reach
+//! it that scans wait for before a node decides alone (`ADMISSION` 1.1 and 2).
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -9,16 +9,16 @@ use super::Now;
 
 /// How often the core is asked.
 pub const ASK_INTERVAL: Duration = Duration::from_secs(2);
-/// How often after a failure, so that a node is `Online` again soon after the line is.
+/// How often after a failure, so that a node is `Online` again soon after the line is back.
 pub const RECOVERY_ASK_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a question, a scan or the attempt of a scan waits for the core.
+/// How long a question, a scan or the shared attempt waits for the core.
 pub const RESYNC_BUDGET: Duration = Duration::from_millis(300);
-/// How long a failed attempt holds: scans within it don't wait.
+/// How long a failed attempt holds: scans within that time don't wait.
 pub const FAILED_ATTEMPT_HOLDS: Duration = Duration::from_secs(2);
 /// Questions to be answered in a row, in time, after a failure.
 const QUESTIONS_IN_A_ROW: u8 = 3;
-/// Questions that an answer can still come to: half a minute of them, so that a slow line makes the
-/// cache younger as well.
+/// Questions that can still be answered: those of half a minute, so that a slow line makes the cache
+/// younger as well.
 const MAX_OPEN_QUESTIONS: usize = 64;
 
 #[derive(Debug)]
@@ -30,24 +30,24 @@ struct Question {
     outdated: bool,
 }
 
-/// What became of the shared attempt.
+/// The shared attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     /// None runs, and none has failed lately.
     None,
     /// Scans wait for it until then.
     Running(BootTime),
-    /// Failed: until then scans don't wait.
+    /// Scans don't wait until then.
     Failed(BootTime),
 }
 
 #[derive(Debug)]
-pub(super) struct Link {
+pub(super) struct Connectivity {
     connected: bool,
     questions: VecDeque<Question>,
     next_question: BootTime,
-    /// Answered in time without a failure between, each asked when the one before was answered;
-    /// counts to `needed`.
+    /// Questions answered in time without a failure between, each asked after the answer to the one
+    /// before; counts to `needed`.
     in_a_row: u8,
     /// When the last of them was answered.
     counted: BootTime,
@@ -55,7 +55,7 @@ pub(super) struct Link {
     attempt: Attempt,
 }
 
-impl Link {
+impl Connectivity {
     pub(super) fn new(now: Now) -> Self {
         Self {
             connected: false,
@@ -72,12 +72,12 @@ impl Link {
         self.connected
     }
 
-    /// The core answers scans, as far as one can know before asking.
+    /// The core answers scans, as far as is known before asking.
     pub(super) fn core_answers(&self) -> bool {
         self.connected && self.in_a_row >= self.needed
     }
 
-    /// The core has answered since the last failure: it is on its way back.
+    /// The core has answered since the last failure.
     pub(super) fn is_returning(&self) -> bool {
         self.connected && self.in_a_row > 0
     }
@@ -111,7 +111,7 @@ impl Link {
             .min(now.boottime.plus(RECOVERY_ASK_INTERVAL));
     }
 
-    /// The attempt is over without the core deciding again.
+    /// The attempt has ended, and the core does not decide again yet.
     pub(super) fn hold(&mut self, now: Now) {
         self.attempt = Attempt::Failed(now.boottime.plus(FAILED_ATTEMPT_HOLDS));
     }
@@ -121,8 +121,8 @@ impl Link {
         self.attempt = Attempt::None;
     }
 
-    /// A scan met a doubtful link: it shares the running attempt or starts one. True if a question
-    /// has to be asked for it.
+    /// A scan does not know whether the core answers: it shares the running attempt or starts one.
+    /// True if a question has to be asked for it.
     pub(super) fn join_attempt(&mut self, now: Now) -> bool {
         if matches!(self.attempt, Attempt::Running(_)) {
             return false;
@@ -131,8 +131,7 @@ impl Link {
         self.connected && !self.questions.iter().any(|question| !question.overdue)
     }
 
-    /// A question was sent.
-    pub(super) fn asked(&mut self, nonce: Nonce, now: Now) {
+    pub(super) fn insert_question(&mut self, nonce: Nonce, now: Now) {
         self.questions.push_back(Question {
             nonce,
             asked: now,
@@ -152,7 +151,7 @@ impl Link {
 
     /// When the question of this answer was sent; none if it is not an open question of this
     /// connection. Each question takes one answer.
-    pub(super) fn answered(&mut self, nonce: Nonce, now: Now) -> Option<Now> {
+    pub(super) fn close_question(&mut self, nonce: Nonce, now: Now) -> Option<Now> {
         let index = self
             .questions
             .iter()
@@ -169,8 +168,8 @@ impl Link {
         Some(question.asked)
     }
 
-    /// Lets time pass; true if a question has to be asked now.
-    pub(super) fn tick(&mut self, now: Now) -> bool {
+    /// Lets time pass; true if a question is due.
+    pub(super) fn poll_question(&mut self, now: Now) -> bool {
         let mut failed = false;
         for question in &mut self.questions {
             failed |= !question.overdue && question.is_due(now);
@@ -186,7 +185,7 @@ impl Link {
             return false;
         }
         if !self.connected {
-            // Without a pipe the attempt that runs behind has failed before it began.
+            // Without a connection the next attempt has failed before it begins.
             self.next_question = now.boottime.plus(ASK_INTERVAL);
             if !matches!(self.attempt, Attempt::Running(_)) {
                 self.attempt = Attempt::Failed(self.next_question.plus(RESYNC_BUDGET));
@@ -239,97 +238,113 @@ mod tests {
         Nonce([number; 16])
     }
 
-    fn connected() -> Link {
-        let mut link = Link::new(at(0));
-        link.connected(at(0));
-        assert!(link.tick(at(0)), "asks at once");
-        link.asked(nonce(1), at(0));
-        link
+    fn connected() -> Connectivity {
+        let mut connectivity = Connectivity::new(at(0));
+        connectivity.connected(at(0));
+        assert!(connectivity.poll_question(at(0)), "asks at once");
+        connectivity.insert_question(nonce(1), at(0));
+        connectivity
     }
 
     #[test]
     fn at_the_start_one_answer_is_enough() {
-        let mut link = connected();
-        assert!(!link.core_answers());
-        assert_eq!(link.answered(nonce(1), at(299)), Some(at(0)));
-        assert!(link.core_answers());
+        let mut connectivity = connected();
+        assert!(!connectivity.core_answers());
+        assert_eq!(connectivity.close_question(nonce(1), at(299)), Some(at(0)));
+        assert!(connectivity.core_answers());
         assert_eq!(
-            link.answered(nonce(1), at(299)),
+            connectivity.close_question(nonce(1), at(299)),
             None,
             "one answer a question"
         );
-        assert_eq!(link.answered(nonce(9), at(299)), None, "never asked");
+        assert_eq!(
+            connectivity.close_question(nonce(9), at(299)),
+            None,
+            "never asked"
+        );
     }
 
     #[test]
     fn after_a_failure_three_in_a_row_are_needed() {
-        let mut link = connected();
-        link.answered(nonce(1), at(100));
-        link.asked(nonce(2), at(2_000));
-        link.tick(at(2_300));
-        assert!(!link.core_answers(), "not answered in time");
+        let mut connectivity = connected();
+        connectivity.close_question(nonce(1), at(100));
+        connectivity.insert_question(nonce(2), at(2_000));
+        connectivity.poll_question(at(2_300));
+        assert!(!connectivity.core_answers(), "not answered in time");
         assert_eq!(
-            link.answered(nonce(2), at(2_400)),
+            connectivity.close_question(nonce(2), at(2_400)),
             Some(at(2_000)),
             "still a sync point"
         );
-        assert!(!link.is_returning(), "but not in time");
+        assert!(!connectivity.is_returning(), "but not in time");
         for (number, ms) in [(3, 2_800), (4, 3_300), (5, 3_800)] {
-            assert!(!link.core_answers());
-            assert!(link.tick(at(ms)), "asks sooner while it recovers");
-            link.asked(nonce(number), at(ms));
-            link.answered(nonce(number), at(ms + 50));
+            assert!(!connectivity.core_answers());
+            assert!(
+                connectivity.poll_question(at(ms)),
+                "asks sooner while it recovers"
+            );
+            connectivity.insert_question(nonce(number), at(ms));
+            connectivity.close_question(nonce(number), at(ms + 50));
         }
-        assert!(link.core_answers());
+        assert!(connectivity.core_answers());
     }
 
     #[test]
     fn a_question_asked_before_the_failure_does_not_count_among_the_three() {
-        let mut link = connected();
-        link.answered(nonce(1), at(100));
-        link.asked(nonce(2), at(2_000));
-        link.failed(at(2_100));
-        assert_eq!(link.answered(nonce(2), at(2_200)), Some(at(2_000)));
-        assert!(!link.is_returning());
+        let mut connectivity = connected();
+        connectivity.close_question(nonce(1), at(100));
+        connectivity.insert_question(nonce(2), at(2_000));
+        connectivity.failed(at(2_100));
+        assert_eq!(
+            connectivity.close_question(nonce(2), at(2_200)),
+            Some(at(2_000))
+        );
+        assert!(!connectivity.is_returning());
     }
 
     #[test]
     fn two_questions_of_one_moment_are_one_of_the_three() {
-        let mut link = connected();
-        link.failed(at(100));
+        let mut connectivity = connected();
+        connectivity.failed(at(100));
         for (number, ms) in [(2, 1_000), (3, 1_000), (4, 1_500)] {
-            link.asked(nonce(number), at(ms));
+            connectivity.insert_question(nonce(number), at(ms));
         }
         for (number, ms) in [(2, 1_050), (3, 1_060), (4, 1_550)] {
-            link.answered(nonce(number), at(ms));
+            connectivity.close_question(nonce(number), at(ms));
         }
-        assert!(!link.core_answers());
-        link.asked(nonce(5), at(2_000));
-        link.answered(nonce(5), at(2_050));
-        assert!(link.core_answers());
+        assert!(!connectivity.core_answers());
+        connectivity.insert_question(nonce(5), at(2_000));
+        connectivity.close_question(nonce(5), at(2_050));
+        assert!(connectivity.core_answers());
     }
 
     #[test]
     fn scans_share_one_attempt_and_a_failed_one_holds_for_two_seconds() {
-        let mut link = connected();
-        link.tick(at(300));
-        assert_eq!(link.attempt(), Attempt::Failed(at(2_300).boottime));
-        link.tick(at(2_300));
-        assert_eq!(link.attempt(), Attempt::None);
-        assert!(link.join_attempt(at(2_300)), "a question for the attempt");
-        link.asked(nonce(7), at(2_300));
-        assert!(!link.join_attempt(at(2_400)), "shared");
-        assert_eq!(link.attempt(), Attempt::Running(at(2_600).boottime));
+        let mut connectivity = connected();
+        connectivity.poll_question(at(300));
+        assert_eq!(connectivity.attempt(), Attempt::Failed(at(2_300).boottime));
+        connectivity.poll_question(at(2_300));
+        assert_eq!(connectivity.attempt(), Attempt::None);
+        assert!(
+            connectivity.join_attempt(at(2_300)),
+            "a question for the attempt"
+        );
+        connectivity.insert_question(nonce(7), at(2_300));
+        assert!(!connectivity.join_attempt(at(2_400)), "shared");
+        assert_eq!(connectivity.attempt(), Attempt::Running(at(2_600).boottime));
     }
 
     #[test]
-    fn without_a_pipe_scans_wait_once_and_not_again_while_it_stays_away() {
-        let mut link = connected();
-        link.answered(nonce(1), at(50));
-        link.disconnected(at(1_000));
+    fn without_a_connection_scans_wait_once_and_not_again_while_it_stays_away() {
+        let mut connectivity = connected();
+        connectivity.close_question(nonce(1), at(50));
+        connectivity.disconnected(at(1_000));
         for ms in (1_000..20_000).step_by(100) {
-            link.tick(at(ms));
-            assert!(matches!(link.attempt(), Attempt::Failed(_)), "at {ms}");
+            connectivity.poll_question(at(ms));
+            assert!(
+                matches!(connectivity.attempt(), Attempt::Failed(_)),
+                "at {ms}"
+            );
         }
     }
 }
