@@ -12,8 +12,8 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        CheckIn, ConflictKind, Effect, Place, ScanRecord, Shown, Standing,
-        admission::{self, Held, Request, ScanIdReused},
+        AdmissionState, CheckIn, ConflictKind, Effect, JournalRef, ScanRecord, Shown,
+        admission::{self, LockedState, Request, ScanIdReused},
         reconcile::{self, Class, Row},
     },
     rules::Entitlement,
@@ -52,7 +52,7 @@ impl Pull {
 }
 
 pub(crate) struct Counter {
-    pub(crate) standing: Standing,
+    pub(crate) standing: AdmissionState,
     /// A failover has lost the ticket.
     pub(crate) lost: bool,
     records: BTreeMap<ScanId, ScanRecord>,
@@ -63,7 +63,7 @@ pub(crate) struct Counter {
 impl Counter {
     pub(crate) fn new() -> Self {
         Self {
-            standing: Standing::default(),
+            standing: AdmissionState::default(),
             lost: false,
             records: BTreeMap::new(),
             seqs: BTreeMap::new(),
@@ -121,7 +121,7 @@ impl Counter {
             deadline: pull.deadline.map(CoreTime),
             replaces: &pull.replaces,
         };
-        let held = Held {
+        let held = LockedState {
             scan: self.records.get(&pull.scan),
             ticket: (!self.lost).then_some((&entitlement, &self.standing)),
             gate: Some(&gate),
@@ -138,7 +138,7 @@ impl Counter {
     pub(crate) fn journal(&mut self, pull: &Pull, verdict: Verdict, at: CoreInterval) -> Class {
         let seq = self.seqs.entry(pull.node).or_default();
         *seq += 1;
-        let place = Place {
+        let source = JournalRef {
             node: pull.node,
             incarnation: incarnation(pull.node),
             seq: *seq,
@@ -158,13 +158,14 @@ impl Counter {
             replaces: pull.replaces.clone(),
         };
         let row = Row {
-            place,
+            source,
             at: Some(at),
             decision: &decision,
         };
-        let outcome = reconcile::decide(&row, self.records.get(&pull.scan), Some(&self.standing));
+        let outcome =
+            reconcile::reconcile(&row, self.records.get(&pull.scan), Some(&self.standing));
         self.apply(&outcome.effects);
-        self.record(pull).shown = Some(Shown { verdict, place });
+        self.record(pull).shown = Some(Shown { verdict, source });
         outcome.class
     }
 

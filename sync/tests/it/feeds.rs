@@ -12,7 +12,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        feed::{FeedHead, HeldRow, append},
+        feed::{FeedHead, NewestRow, append},
         welcome::{Known, NoPlan, StoredSnapshot, answer},
     },
     digest,
@@ -42,7 +42,7 @@ fn entry(gate: u8, version: u64, deleted: bool) -> FeedEntry {
 /// A feed as the core keeps it.
 #[derive(Default)]
 struct Store {
-    rows: BTreeMap<Subject, HeldRow>,
+    rows: BTreeMap<Subject, NewestRow>,
 }
 
 impl Store {
@@ -52,7 +52,7 @@ impl Store {
             let row = entry.value.is_some().then(|| entry.to_bytes());
             self.rows.insert(
                 entry.subject,
-                HeldRow {
+                NewestRow {
                     version: entry.version,
                     row,
                 },

@@ -17,9 +17,9 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        Effect, ScanRecord, Standing,
-        admission::{self, Held, Request},
-        feed::{self, FeedHead, HeldRow},
+        AdmissionState, Effect, ScanRecord,
+        admission::{self, LockedState, Request},
+        feed::{self, FeedHead, NewestRow},
         watermark::{self, Watermark},
         welcome::{Known, StoredSnapshot},
     },
@@ -52,7 +52,7 @@ pub(crate) struct Core {
     stalled: Nanos,
     /// Position and digest after each entry, and the entry.
     pub(crate) feed: Vec<(FeedHead, FeedEntry)>,
-    held: BTreeMap<Subject, HeldRow>,
+    held: BTreeMap<Subject, NewestRow>,
     oldest: Position,
     /// Stored ones, the newest last: pulls of the others go on.
     snapshots: Vec<Snapshot>,
@@ -66,7 +66,7 @@ pub(crate) struct Core {
 #[derive(Clone)]
 pub(crate) struct Ticket {
     pub(crate) entitlement: Entitlement,
-    pub(crate) standing: Standing,
+    pub(crate) standing: AdmissionState,
 }
 
 #[derive(Clone)]
@@ -227,7 +227,7 @@ impl Core {
             let row = entry.value.is_some().then(|| entry.to_bytes());
             self.held.insert(
                 entry.subject,
-                HeldRow {
+                NewestRow {
                     version: entry.version,
                     row,
                 },
@@ -359,7 +359,7 @@ impl Core {
             deadline: Some(scan.deadline).filter(|_| !ignores),
             replaces: &scan.replaces,
         };
-        let held = Held {
+        let held = LockedState {
             scan: self.scans.get(&scan.scan),
             ticket: ticket.map(|ticket| (&ticket.entitlement, &ticket.standing)),
             gate: gate.map(|(_, entry)| entry),

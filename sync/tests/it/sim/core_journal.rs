@@ -9,7 +9,7 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 use eventify_sync::core::{
-    Place, ScanRecord, Shown,
+    JournalRef, ScanRecord, Shown,
     journal::{Refused, accept, answer, overlap},
     reconcile::{self, Row},
 };
@@ -133,7 +133,7 @@ impl Core {
         rng: &mut Rng,
         coverage: &mut Coverage,
     ) -> Option<TicketId> {
-        let place = Place {
+        let source = JournalRef {
             node,
             incarnation: row.row().incarnation,
             seq: row.row().seq,
@@ -142,14 +142,14 @@ impl Core {
             JournalEntry::Opened { .. } => return None,
             JournalEntry::Decision(decision) => {
                 let row = Row {
-                    place,
+                    source,
                     at: row.row().at.core,
                     decision,
                 };
                 let standing = decision.ticket.and_then(|id| self.tickets.get(&id));
                 let standing = standing.map(|ticket| &ticket.standing);
-                let outcome = reconcile::decide(&row, self.scans.get(&decision.scan), standing);
-                self.shown(decision, place);
+                let outcome = reconcile::reconcile(&row, self.scans.get(&decision.scan), standing);
+                self.shown(decision, source);
                 (decision.ticket, outcome)
             }
             JournalEntry::Voided { scan, .. } => {
@@ -180,7 +180,7 @@ impl Core {
         ticket
     }
 
-    fn shown(&mut self, decision: &Decision, place: Place) {
+    fn shown(&mut self, decision: &Decision, source: JournalRef) {
         let record = self
             .scans
             .entry(decision.scan)
@@ -193,7 +193,7 @@ impl Core {
             });
         record.shown = Some(Shown {
             verdict: decision.verdict.clone(),
-            place,
+            source,
         });
     }
 

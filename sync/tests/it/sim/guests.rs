@@ -142,7 +142,7 @@ impl World {
         if model::check(&text, Reader::Core).signed().is_some() {
             let entitlement = model::entitlement(number, &text);
             let ticket = model::ticket_id(number);
-            let standing = eventify_sync::core::Standing::default();
+            let standing = eventify_sync::core::AdmissionState::default();
             self.core.tickets.insert(
                 ticket,
                 Ticket {

@@ -1,4 +1,4 @@
-//! What the core holds of a ticket's entries, and the changes that decisions ask for.
+//! What the core stores of a ticket's entries, and the changes that decisions want.
 
 use eventify_protocol::{
     hash::Hash32,
@@ -8,9 +8,9 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 
-/// The entries of a ticket in its present passage: at most one check-in, and what contradicts it.
+/// The entries of a ticket in its present passage: at most one check-in, and its conflicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct AdmissionState {
     /// The ticket was refunded, cancelled or replaced.
     pub revoked: bool,
     /// The entry that counts.
@@ -22,60 +22,52 @@ pub struct Standing {
 /// One entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckIn {
-    /// Its scan.
     pub scan: ScanId,
-    /// Where.
     pub gate: GateId,
     /// The node that asked or decided; none for a check-in over REST.
     pub node: Option<NodeId>,
-    /// When; exact if the core decided it itself.
+    /// Exact if the core decided it.
     pub at: CoreInterval,
-    /// Who says that `Admit` was shown.
     pub evidence: Evidence,
 }
 
-/// Who says that `Admit` was shown (`ADMISSION` 3.4).
+/// What shows that `Admit` was shown (`ADMISSION` 3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Nobody yet: the core answered a `Scan`.
+    /// Nothing yet: the core answered a `Scan`.
     Unconfirmed,
     /// This journal row.
-    Journal(Place),
+    Journal(JournalRef),
     /// The caller of the REST API, who has the answer.
     Api,
 }
 
 /// A row in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// Whose.
+pub struct JournalRef {
     pub node: NodeId,
-    /// Which file.
     pub incarnation: IncarnationId,
-    /// Which row.
     pub seq: u64,
 }
 
 /// An entry beside the check-in of the same passage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The entry.
     pub entry: CheckIn,
-    /// How it stands to the check-in.
     pub kind: ConflictKind,
 }
 
-/// How a conflicting entry stands to the check-in.
+/// How a conflicting entry relates to the check-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictKind {
     /// It was later.
     DoubleEntry,
-    /// Their times overlap: it is unknown which of both was first. The same then stands on the
-    /// check-in ([`Standing::order_unknown`]).
+    /// Their times overlap: it is unknown which was first. The check-in is marked the same way then
+    /// ([`AdmissionState::order_unknown`]).
     OrderUnknown,
 }
 
-/// What can be said of two entries (`ADMISSION` 7.2).
+/// The order of two entries (`ADMISSION` 7.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     First,
@@ -83,95 +75,81 @@ pub(super) enum Order {
     Unknown,
 }
 
-/// What the core holds of one scan id.
+/// What the core stores of one scan id, which is bound to scanner, gate and token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScanRecord {
-    /// Who scanned. An id is bound to scanner, gate and token.
     pub scanner: ScannerId,
-    /// Where.
     pub gate: GateId,
-    /// What.
     pub token: Hash32,
     /// The core's own final verdict, if it gave one.
     pub own: Option<Verdict>,
-    /// What was shown, by the newest journal row.
+    /// By the newest journal row.
     pub shown: Option<Shown>,
 }
 
-/// What a journal said was shown for a scan.
+/// The verdict that a node has shown for a scan, by its journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// The verdict; `ResyncRequired` if a `Voided` row followed.
+    /// `ResyncRequired` if a `Voided` row followed.
     pub verdict: Verdict,
     /// The row of the decision.
-    pub place: Place,
+    pub source: JournalRef,
 }
 
-/// One change to a ticket's entries. Several are carried out in order and in one transaction;
-/// never are there two check-ins in a passage in between.
+/// One change to a ticket's entries. Several are applied in order in one transaction; between them a
+/// passage never has two check-ins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Add the check-in.
     Insert(CheckIn),
-    /// A journal row says that the check-in of this scan was shown.
+    /// A journal row says that this scan's check-in was shown.
     Confirm {
-        /// The check-in's scan.
         scan: ScanId,
-        /// The row.
-        place: Place,
+        source: JournalRef,
     },
-    /// The check-in of another scan, which nobody was shown, becomes this one.
+    /// The check-in of scan `from`, which was not shown, becomes this one.
     Move {
-        /// The check-in's scan before.
         from: ScanId,
-        /// The check-in from now on.
         to: CheckIn,
     },
-    /// Take the check-in of this scan away: the ticket is free.
+    /// Remove this scan's check-in: the ticket is free.
     Free {
-        /// The check-in's scan.
         scan: ScanId,
     },
-    /// The check-in of this scan becomes a conflict: another was first.
+    /// This scan's check-in becomes a conflict: another was first.
     Demote {
-        /// The check-in's scan.
         scan: ScanId,
     },
-    /// The conflict of this scan becomes the check-in: the other has gone.
+    /// This scan's conflict becomes the check-in: the other one was removed.
     Promote {
-        /// The conflict's scan.
         scan: ScanId,
     },
-    /// Add a conflict.
     AddConflict(Conflict),
-    /// A journal row says that the conflicting entry of this scan was shown.
+    /// A journal row says that this scan's conflicting entry was shown.
     ConfirmConflict {
-        /// The conflict's scan.
         scan: ScanId,
-        /// The row.
-        place: Place,
+        source: JournalRef,
     },
-    /// The conflicting entry of this scan was never shown: take it away.
+    /// This scan's conflicting entry was not shown: remove it.
     DropConflict {
-        /// The conflict's scan.
         scan: ScanId,
     },
 }
 
 impl CheckIn {
-    /// Whether somebody has said that `Admit` was shown.
+    /// Whether there is evidence that `Admit` was shown.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.evidence != Evidence::Unconfirmed
     }
 
-    /// An answer of the core to this node that nobody has confirmed.
+    /// An answer of the core to this node that was not confirmed.
     #[must_use]
     pub fn is_unconfirmed_of(&self, node: NodeId) -> bool {
         !self.is_confirmed() && self.node == Some(node)
     }
 
-    /// Who was first: by row within one journal, else by the intervals of core time.
+    /// By row within one journal, otherwise by the intervals of core time.
     pub(super) fn order(&self, other: &Self) -> Order {
         if let (Evidence::Journal(a), Evidence::Journal(b)) = (self.evidence, other.evidence)
             && (a.node, a.incarnation) == (b.node, b.incarnation)
@@ -191,7 +169,7 @@ impl CheckIn {
         }
     }
 
-    /// As it stands in the feed.
+    /// As in the feed.
     #[must_use]
     pub fn used_by(&self) -> UsedBy {
         UsedBy {
@@ -203,7 +181,7 @@ impl CheckIn {
     }
 }
 
-impl Standing {
+impl AdmissionState {
     /// The ticket's state for the feed.
     #[must_use]
     pub fn state(&self) -> TicketState {
@@ -214,7 +192,6 @@ impl Standing {
         }
     }
 
-    /// The conflict of a scan.
     #[must_use]
     pub fn conflict(&self, scan: ScanId) -> Option<&Conflict> {
         self.conflicts
@@ -222,8 +199,8 @@ impl Standing {
             .find(|conflict| conflict.entry.scan == scan)
     }
 
-    /// Whether it can't be said that the check-in was the first entry of its passage: then
-    /// `order_unknown` stands on it as on the entries that may have been (`ADMISSION` 7.2).
+    /// Whether it is unknown that the check-in was the first entry of its passage: it is then marked
+    /// `order_unknown`, like the entries that may have been first (`ADMISSION` 7.2).
     #[must_use]
     pub fn order_unknown(&self) -> bool {
         self.conflicts
@@ -231,8 +208,7 @@ impl Standing {
             .any(|conflict| conflict.kind == ConflictKind::OrderUnknown)
     }
 
-    /// The conflicting entry that was certainly before the check-in, if one was; of several the
-    /// first.
+    /// The conflicting entry that was certainly before the check-in; the first of several.
     pub(super) fn earlier_than_check_in(&self) -> Option<&CheckIn> {
         let check_in = self.check_in.as_ref()?;
         first_of(
@@ -243,10 +219,10 @@ impl Standing {
         )
     }
 
-    /// Carries out one change; one that names what is not there changes nothing. How the conflicts
-    /// stand to the check-in is found anew: either may be another now, or be better known.
+    /// Applies one change; one that names a missing entry changes nothing. The kinds of the conflicts
+    /// are derived again: check-in or conflict may be another now, or be better known.
     pub fn apply(&mut self, effect: &Effect) {
-        self.carry_out(effect);
+        self.apply_to_entries(effect);
         let Some(check_in) = self.check_in else {
             return;
         };
@@ -258,15 +234,15 @@ impl Standing {
         }
     }
 
-    fn carry_out(&mut self, effect: &Effect) {
+    fn apply_to_entries(&mut self, effect: &Effect) {
         match *effect {
             Effect::Insert(check_in) => {
                 debug_assert!(self.check_in.is_none(), "two check-ins in one passage");
                 self.check_in = Some(check_in);
             }
-            Effect::Confirm { scan, place } => {
+            Effect::Confirm { scan, source } => {
                 if let Some(check_in) = self.check_in.as_mut().filter(|held| held.scan == scan) {
-                    check_in.evidence = Evidence::Journal(place);
+                    check_in.evidence = Evidence::Journal(source);
                 }
             }
             Effect::Move { from, to } => {
@@ -295,13 +271,13 @@ impl Standing {
                 }
             }
             Effect::AddConflict(conflict) => self.conflicts.push(conflict),
-            Effect::ConfirmConflict { scan, place } => {
+            Effect::ConfirmConflict { scan, source } => {
                 let held = self
                     .conflicts
                     .iter_mut()
                     .find(|held| held.entry.scan == scan);
                 if let Some(conflict) = held {
-                    conflict.entry.evidence = Evidence::Journal(place);
+                    conflict.entry.evidence = Evidence::Journal(source);
                 }
             }
             Effect::DropConflict { scan } => {
@@ -312,7 +288,7 @@ impl Standing {
     }
 }
 
-/// The first of some entries, as far as that can be said.
+/// The first of some entries, as far as that is known.
 pub(super) fn first_of<'e>(entries: impl Iterator<Item = &'e CheckIn>) -> Option<&'e CheckIn> {
     entries.reduce(|a, b| match b.order(a) {
         Order::First => b,
