@@ -1,4 +1,4 @@
-//! Which batches of a journal the core takes, and what its rows add up to.
+//! Which batches of a journal the core accepts, and the totals of its rows.
 
 use eventify_protocol::{
     hash::Hash32,
@@ -100,7 +100,7 @@ fn ten() -> Vec<SealedRow> {
 }
 
 #[test]
-fn rows_are_taken_once_and_in_order() {
+fn rows_are_accepted_once_and_in_order() {
     let rows = ten();
     let first = offer(&[], &rows[..4]).expect("the beginning");
     assert_eq!((first.rows.len(), first.head), (4, rows[3].head()));
@@ -150,12 +150,15 @@ fn another_row_in_the_same_place_is_a_fork() {
 fn only_a_node_with_another_chain_is_shown_what_is_stored() {
     let rows = ten();
     let (stored, acknowledged) = (Some(rows[7].head()), Some(rows[3].head()));
-    let told = |refused| answer(&refused, stored, acknowledged, FIRST);
-    // One that has the chain goes on from what was acknowledged: the rest comes again.
-    assert_eq!(told(Refused::Future { from: 9, held: 8 }), rows[3].head());
-    assert_eq!(told(Refused::BrokenChain { seq: 2 }), rows[3].head());
-    assert_eq!(told(Refused::Fork { seq: 8 }), rows[7].head());
-    assert_eq!(told(Refused::UnknownIncarnation), rows[7].head());
+    let answer_to = |refused| answer(&refused, stored, acknowledged, FIRST);
+    // One that has the chain continues from what was acknowledged: the rest is sent again.
+    assert_eq!(
+        answer_to(Refused::Future { from: 9, held: 8 }),
+        rows[3].head()
+    );
+    assert_eq!(answer_to(Refused::BrokenChain { seq: 2 }), rows[3].head());
+    assert_eq!(answer_to(Refused::Fork { seq: 8 }), rows[7].head());
+    assert_eq!(answer_to(Refused::UnknownIncarnation), rows[7].head());
     let of_another = answer(
         &Refused::BrokenChain { seq: 1 },
         stored,

@@ -1,4 +1,4 @@
-//! The table of `ADMISSION` section 7, row by row, and what stands around it.
+//! The table of `ADMISSION` section 7, row by row, and the cases around it.
 
 use super::counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3};
 use eventify_protocol::{time::CoreInterval, time::CoreTime, verdict::Verdict};

@@ -44,13 +44,13 @@ pub(crate) enum Fault {
         node: usize,
         lasts: Nanos,
     },
-    /// The machine stands still and its boottime with it, as under a hypervisor; the wall clock is
-    /// right again when it goes on.
+    /// The machine and its boottime stop, as under a hypervisor; the wall clock is right again when it
+    /// continues.
     Pause {
         node: usize,
         lasts: Nanos,
     },
-    /// It goes on, if its process still does.
+    /// It continues, if its process still exists.
     GoOn {
         node: usize,
         life: u32,
@@ -216,7 +216,7 @@ fn trouble(world: &mut World, end: Nanos, sets_clocks: bool) {
     schedule(world, end, fault);
 }
 
-/// A wall clock that is set, or a machine that stands still. Never both in one world: a clock set
+/// A wall clock that is set, or a machine that stops. Never both in one world: a clock set
 /// back hides a pause, as far as two clocks may differ.
 fn clock_trouble(node: usize, sets_clocks: bool, rng: &mut Rng) -> Fault {
     if !sets_clocks {
@@ -237,7 +237,7 @@ fn clock_trouble(node: usize, sets_clocks: bool, rng: &mut Rng) -> Fault {
     }
 }
 
-/// The disk is set back to a moment that the core has heard of, but not acknowledged.
+/// The disk is restored to a moment whose rows the core has, but has not acknowledged.
 fn set_back_in_a_stall(world: &mut World, node: usize, end: Nanos) {
     let at = schedule(world, end, Fault::StallFeed { lasts: 60 * S });
     let mut later = |low, high, fault| {

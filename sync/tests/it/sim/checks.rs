@@ -19,7 +19,7 @@ use super::{
     world::World,
 };
 
-/// Beyond it neither clock is believed; and a microsecond for rounding.
+/// Beyond it neither clock is trusted; and a microsecond for rounding.
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_micros(2_000_001);
 const MICRO: Duration = Duration::from_micros(1);
 
@@ -108,13 +108,13 @@ impl World {
         }
     }
 
-    /// A row says between which core times it was made.
+    /// A row holds the bounds of the core time when it was made.
     pub(crate) fn check_moment(&mut self, node: usize, row: &SealedRow) {
         let now = core_time(self.at);
         let Some(span) = row.row().at.core else {
             return;
         };
-        // A node's clocks tell whole microseconds.
+        // A node's clocks have whole microseconds.
         if now.since(span.latest) > MICRO || span.earliest.since(now) > MICRO {
             self.violated(format!("node {node} writes at {now:?} that it is {span:?}"));
         }
@@ -146,7 +146,7 @@ impl World {
                 .finals
                 .entry(scan)
                 .or_insert_with(|| answer.verdict.clone());
-            // A node whose disk was put back has forgotten what it said.
+            // A node whose disk was restored has lost its own verdicts.
             if *first != answer.verdict && !self.nodes[node].was_restored {
                 let first = first.clone();
                 self.violated(format!(
@@ -157,7 +157,7 @@ impl World {
         }
         if answer.repeated && !answer.verdict.is_final() {
             self.violated(format!(
-                "{scan:?} is told again what is not final: {answer:?}"
+                "{scan:?} is repeated though it is not final: {answer:?}"
             ));
         }
         let on_disk = self.nodes[node].disk.previous(scan);
@@ -184,8 +184,7 @@ impl World {
         self.model.admit(ticket, shown);
     }
 
-    /// A final verdict that was shown is said again; whatever else is said was decided since somebody
-    /// asked for it.
+    /// A final verdict that was shown is repeated; every other answer was decided after the request.
     pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &ScanOutcome) {
         let scan = answer.scan;
         if answer.repeated {
@@ -221,7 +220,7 @@ impl World {
         }
     }
 
-    /// A digest can only differ where somebody has damaged the replica.
+    /// A digest can only differ where the replica was damaged.
     pub(crate) fn check_mismatch(&mut self, node: usize) {
         let store = self.nodes[node].disk.replica.as_ref();
         if !store.is_some_and(|store| store.is_damaged) {
@@ -229,7 +228,7 @@ impl World {
         }
     }
 
-    /// A journal can only fork where somebody has put an old disk back.
+    /// A journal can only fork where an old disk was restored.
     pub(crate) fn check_fork(&mut self, node: usize) {
         if !self.nodes[node].was_restored {
             self.violated(format!("node {node}: a fork for no reason"));
@@ -342,7 +341,7 @@ impl World {
         (!known_risk).then_some("both online")
     }
 
-    /// Whoever has a good ticket and keeps to one gate was let in.
+    /// Every guest with a good ticket who stays at one gate was admitted.
     fn check_guests(&mut self) {
         let mut problems = vec![];
         for attempt in &self.guests.attempts {

@@ -54,7 +54,7 @@ pub(crate) struct Core {
     pub(crate) feed: Vec<(FeedHead, FeedEntry)>,
     held: BTreeMap<Subject, NewestRow>,
     oldest: Position,
-    /// Stored ones, the newest last: pulls of the others go on.
+    /// Stored ones, the newest last: pulls of the others continue.
     snapshots: Vec<Snapshot>,
     watermark: Option<(Nanos, Watermark)>,
     /// Every commit that concerns the venue, and where the feed has it.
@@ -290,7 +290,7 @@ impl Core {
         }
     }
 
-    /// Stores a snapshot of the head, and throws away what came before if `compact`.
+    /// Stores a snapshot of the head, and deletes older entries if `compact`.
     pub(crate) fn make_snapshot(&mut self, compact: bool, rng: &mut Rng) {
         let position = self.head().position;
         let rows: Vec<FeedEntry> = self
@@ -312,7 +312,7 @@ impl Core {
             chunks: count,
             hash,
         };
-        // Now and then an old one is swept away although somebody still pulls it.
+        // Now and then an old one is deleted although a node still pulls it.
         let kept = if rng.percent(20) { 0 } else { 2 };
         let swept = self.snapshots.len().saturating_sub(kept);
         self.snapshots.drain(..swept);
@@ -399,7 +399,7 @@ impl Core {
         }
     }
 
-    /// An entry of somebody is forgotten, in a world where that happens.
+    /// One entry is lost, in a world where that happens.
     pub(crate) fn lose_an_entry(&mut self, rng: &mut Rng) {
         let held = self
             .tickets

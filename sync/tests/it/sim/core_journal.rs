@@ -124,7 +124,7 @@ impl Core {
     }
 
     /// The ticket that the row is about. Before the row is acknowledged the feed has to have the
-    /// ticket's state, whoever changed it: the node forgets then whom it let in.
+    /// ticket's state, whatever changed it: the node deletes its admissions then.
     fn apply_row(
         &mut self,
         node: NodeId,

@@ -1,4 +1,4 @@
-//! What can happen, and what it does.
+//! The events of the world, and what they do.
 
 use eventify_protocol::{
     ids::{IncarnationId, MessageId, ScanId, TicketId},
@@ -84,7 +84,7 @@ impl World {
                     );
                 }
                 if self.nodes[node].connected && self.nodes[node].session == session {
-                    self.watch_heard(node, &message);
+                    self.watch_received(node, &message);
                     self.step_node(node, Input::Message(*message));
                 }
             }
@@ -104,14 +104,14 @@ impl World {
         }
     }
 
-    fn watch_heard(&mut self, node: usize, message: &CoreMessage) {
+    fn watch_received(&mut self, node: usize, message: &CoreMessage) {
         let at = self.at;
         let held = &mut self.nodes[node];
         let now = held.now(at).boottime;
         if let CoreMessage::Point(point) = message {
-            held.watch.hears_point(point.nonce, now);
+            held.watch.receives_point(point.nonce, now);
         } else if let CoreMessage::Verdict(verdict) = message {
-            held.watch.hears_verdict(verdict.scan, now);
+            held.watch.receives_verdict(verdict.scan, now);
         }
     }
 
@@ -159,7 +159,7 @@ impl World {
                 }
             }
             AtNode::Replica(output) => {
-                self.note(|| {
+                self.trace_line(|| {
                     let text = format!("node {node} works: {output:?}");
                     text.chars().take(80).collect()
                 });
@@ -185,7 +185,7 @@ impl World {
         self.carry_out(node);
     }
 
-    /// Gives the machine a fact and carries out what it says.
+    /// Gives the machine an input and carries out its outputs.
     pub(crate) fn step_node(&mut self, node: usize, input: Input) {
         let now = self.nodes[node].now(self.at);
         if let Some(machine) = &mut self.nodes[node].machine {

@@ -21,7 +21,7 @@ impl World {
         if self.calm && !ends_trouble {
             return;
         }
-        self.note(|| format!("fault {fault:?}"));
+        self.trace_line(|| format!("fault {fault:?}"));
         match fault {
             Fault::Cut { node, up, down } => self.cut(node, up, down),
             Fault::Mend { node } => {
@@ -102,10 +102,10 @@ impl World {
         }
     }
 
-    /// The moment has come that somebody waited for.
+    /// The moment of an ambush has come.
     pub(crate) fn spring(&mut self, node: usize, moment: Moment) {
         if let Some((_, by)) = self.nodes[node].ambush.take_if(|held| held.0 == moment) {
-            self.note(|| format!("node {node} wall clock set by {by} µs: {moment:?}"));
+            self.trace_line(|| format!("node {node} wall clock set by {by} µs: {moment:?}"));
             self.coverage.ambushes += 1;
             self.nodes[node].clock.set_wall(by);
         }
@@ -181,7 +181,7 @@ impl World {
         }
         let (position, digest) = (store.position, store.recomputed());
         if damage {
-            // The row is not to be read any more: the shell throws the file away on the spot.
+            // The row can no longer be read: the shell deletes the file at once.
             held.disk.delete_replica();
         }
         self.step_node(node, Input::DigestRecomputed { position, digest });

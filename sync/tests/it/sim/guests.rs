@@ -22,7 +22,7 @@ const LONGEST: Nanos = 6 * S;
 /// How long a slow disk's last sync may take.
 const SYNC_OVERHANG: Nanos = 14 * S;
 /// How long a scanner waits for an answer.
-const PATIENCE: (Nanos, Nanos) = (1_500 * MS, 2_500 * MS);
+const SCANNER_TIMEOUT: (Nanos, Nanos) = (1_500 * MS, 2_500 * MS);
 
 pub(crate) enum GuestEvent {
     /// A ticket is sold; its guest will come.
@@ -33,7 +33,7 @@ pub(crate) enum GuestEvent {
     Copy { guest: usize, node: usize },
     /// The trigger is pulled, or pulled again.
     Pull { attempt: usize },
-    /// Somebody uses the id of an old scan for another ticket.
+    /// The id of an old scan is used for another ticket.
     Misuse { attempt: usize },
     /// No answer came to a pull.
     Impatient { attempt: usize, round: u32 },
@@ -105,7 +105,7 @@ impl World {
                 let node = self.rng.index(self.nodes.len());
                 self.try_at(guest, node);
                 if self.rng.percent(3) {
-                    // Somebody else has a copy, and stands at another gate.
+                    // Another guest with a copy comes to another gate.
                     self.after(MS, 150 * MS, Event::Guest(GuestEvent::Copy { guest, node }));
                 }
             }
@@ -198,8 +198,8 @@ impl World {
         let (scan, gate) = (held.scan, held.gate);
         self.request(attempt, node, (scan, gate), text);
         self.after(
-            PATIENCE.0,
-            PATIENCE.1,
+            SCANNER_TIMEOUT.0,
+            SCANNER_TIMEOUT.1,
             Event::Guest(GuestEvent::Impatient { attempt, round }),
         );
     }
@@ -221,7 +221,7 @@ impl World {
         let overdue = Event::Guest(GuestEvent::Overdue { request });
         self.schedule(self.at + LONGEST, overdue);
         let (scan, gate) = of;
-        self.note(|| format!("{scan:?} '{text}' at node {node}"));
+        self.trace_line(|| format!("{scan:?} '{text}' at node {node}"));
         let scan = ScanRequest {
             request,
             scan,
@@ -255,7 +255,7 @@ impl World {
         let held = &self.guests.attempts[attempt];
         let (guest, round, node) = (held.guest, held.round, held.node);
         if !self.calm && round > 2 && self.rng.percent(15) {
-            // Enough: to another gate, whatever becomes of this.
+            // The guest gives up and goes to another gate.
             let node = self.rng.index(self.nodes.len());
             return self.try_at(guest, node);
         }
@@ -281,7 +281,7 @@ impl World {
         };
         let attempt = asked.attempt;
         let scan = self.guests.attempts[attempt].scan;
-        self.note(|| format!("node {node} replies to {scan:?}: {reply:?}"));
+        self.trace_line(|| format!("node {node} replies to {scan:?}: {reply:?}"));
         if self.guests.misuses.remove(&request) {
             self.coverage.id_reused += 1;
             if reply != Reply::ScanIdReused {
@@ -333,7 +333,7 @@ impl World {
         let guest = held.guest;
         let number = self.guests.all[guest].number;
         let ticket: TicketId = model::ticket_id(number);
-        self.note(|| format!("node {node} shows {answer:?}"));
+        self.trace_line(|| format!("node {node} shows {answer:?}"));
         self.count_verdict(answer);
         self.check_answer(node, ticket, answer);
         self.check_freshness(node, asked.since, answer);

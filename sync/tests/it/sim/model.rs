@@ -26,9 +26,9 @@ pub(crate) const ELSEWHERE: PerformanceId = PerformanceId(Uuid::from_u128(0xA2))
 /// Rules that a world can break, to see that the checks bite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mutation {
-    /// T is the core's present time, whatever waits in the outbox.
+    /// T is the core's present time, even while rows wait in the outbox.
     TruthIgnoresTheOutbox,
-    /// A scan that waited in a queue is executed all the same.
+    /// A scan that waited in a queue past its deadline is executed.
     CoreIgnoresDeadlines,
     /// Nodes' clocks run slower than the drift bound allows for.
     ClocksDriftBeyondTheBound,
@@ -132,7 +132,7 @@ pub(crate) struct Model {
     pub(crate) shown_at: BTreeMap<ScanId, Nanos>,
     /// Final verdicts.
     pub(crate) finals: BTreeMap<ScanId, Verdict>,
-    /// Scans whose rows somebody threw away with a disk.
+    /// Scans whose rows were lost with a disk.
     pub(crate) lost: Vec<ScanId>,
     pub(crate) failovers: u32,
 }

@@ -9,7 +9,7 @@ use super::{
     rng::Rng,
 };
 
-/// What waits longer than this before a narrow line is thrown away by whoever keeps it.
+/// Messages that wait longer than this for a narrow line are dropped.
 const LONGEST_WAIT: Nanos = 30 * S;
 /// Bytes a second that are enough to be `Online` while a journal goes up.
 const AT_REST: u64 = 100_000;

@@ -39,7 +39,7 @@ impl World {
                 let verdict =
                     self.core
                         .scan((from, id, scan), self.at, &mut self.rng, &mut self.coverage);
-                self.note(|| format!("core: {:?} of node {node}: {verdict:?}", scan.scan));
+                self.trace_line(|| format!("core: {:?} of node {node}: {verdict:?}", scan.scan));
                 if self.core.commits.len() > commits {
                     self.check_in_time(node, scan.scan);
                 }
@@ -51,7 +51,7 @@ impl World {
             Up::Journal(batch) => {
                 let from = self.nodes[node].id;
                 let ack = self.core.journal(from, batch, &mut self.coverage);
-                self.note(|| {
+                self.trace_line(|| {
                     let (rows, from) = (batch.rows.len(), batch.from);
                     format!("core: {rows} rows of node {node} from {from}: {ack:?}")
                 });
@@ -85,7 +85,7 @@ impl World {
             }
             Err(NoPlan::NoAlgorithm) => panic!("nodes speak algorithm 1"),
         };
-        self.note(|| {
+        self.trace_line(|| {
             format!(
                 "core: hello of node {node} at {:?}: {:?}",
                 hello.head, welcome.plan
@@ -188,7 +188,7 @@ impl World {
         self.model.failovers += 1;
         self.coverage.failovers += 1;
         let now = core_time(self.at);
-        self.note(|| format!("failover at {now:?}"));
+        self.trace_line(|| format!("failover at {now:?}"));
         for node in 0..self.nodes.len() {
             if self.core.has_unapplied(self.nodes[node].id) {
                 let epoch = self.core.epoch;

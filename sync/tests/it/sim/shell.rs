@@ -108,7 +108,7 @@ impl World {
         self.at_node(node, done, AtNode::Replica(Box::new(output)));
     }
 
-    /// What goes to the core, as far as the checks have to know of it.
+    /// Tells the checks what is sent to the core.
     fn watch_sent(&mut self, node: usize, message: &Up) {
         let at = self.at;
         let held = &mut self.nodes[node];
@@ -132,7 +132,7 @@ impl World {
     }
 
     fn append(&mut self, node: usize, row: SealedRow) {
-        self.note(|| format!("node {node} row {}: {:?}", row.row().seq, row.row().entry));
+        self.trace_line(|| format!("node {node} row {}: {:?}", row.row().seq, row.row().entry));
         self.moves(node, &row.row().entry);
         if let JournalEntry::Decision(decision) = &row.row().entry
             && decision.decided_by == DecidedBy::Edge
@@ -173,7 +173,7 @@ impl World {
     }
 
     fn alarm(&mut self, node: usize, alarm: &Alarm) {
-        self.note(|| format!("node {node} alarm {alarm:?}"));
+        self.trace_line(|| format!("node {node} alarm {alarm:?}"));
         match alarm {
             Alarm::DigestMismatch { .. } => {
                 self.coverage.digest_mismatches += 1;
@@ -202,7 +202,7 @@ impl World {
             .as_ref()
             .map(|machine| machine.status(now));
         let Some(status) = status else { return };
-        self.note(|| format!("node {node} {:?} {:?}", status.mode, status.reason));
+        self.trace_line(|| format!("node {node} {:?} {:?}", status.mode, status.reason));
         let coverage = &mut self.coverage;
         match status.reason {
             Some(Reason::CacheTooOld) => coverage.locked_too_old += 1,

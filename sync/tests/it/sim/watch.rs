@@ -106,7 +106,7 @@ impl Watch {
         self.scans.insert(scan, now);
     }
 
-    pub(crate) fn hears_point(&mut self, nonce: Nonce, now: BootTime) {
+    pub(crate) fn receives_point(&mut self, nonce: Nonce, now: BootTime) {
         self.pass(now);
         let before = self.asked.len();
         self.asked.retain(|_, held| *held != nonce);
@@ -128,7 +128,7 @@ impl Watch {
         ))
     }
 
-    pub(crate) fn hears_verdict(&mut self, scan: ScanId, now: BootTime) {
+    pub(crate) fn receives_verdict(&mut self, scan: ScanId, now: BootTime) {
         self.pass(now);
         self.scans.remove(&scan);
     }
@@ -163,7 +163,7 @@ impl Watch {
         }
     }
 
-    /// Questions asked before a failure say nothing of what came after.
+    /// Questions asked before a failure prove nothing about the time after it.
     fn fail(&mut self, at: BootTime) {
         self.asked.clear();
         (self.row, self.failed) = (0, Some(at));

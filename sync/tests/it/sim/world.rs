@@ -177,7 +177,7 @@ impl World {
         self.at = self.at.max(end);
     }
 
-    pub(crate) fn note(&mut self, what: impl FnOnce() -> String) {
+    pub(crate) fn trace_line(&mut self, what: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             let seconds = self.at / S;
             let micros = self.at % S / 1_000;
@@ -214,7 +214,7 @@ impl World {
         let resumes = self.nodes[node].disk.partial().is_some();
         self.coverage.snapshots_resumed += u64::from(resumes);
         self.nodes[node].start(self.at, &mut self.rng);
-        self.note(|| format!("node {node} starts"));
+        self.trace_line(|| format!("node {node} starts"));
         self.at_node_after(node, 50 * MS, S, AtNode::Pipe { up: true });
         self.carry_out(node);
     }
@@ -235,7 +235,7 @@ impl World {
             let now = held.clock.now(self.at).boottime;
             held.watch.loses_the_pipe(now);
         }
-        self.note(|| format!("node {node} pipe {}", if up { "up" } else { "down" }));
+        self.trace_line(|| format!("node {node} pipe {}", if up { "up" } else { "down" }));
         self.step_node(
             node,
             if up {

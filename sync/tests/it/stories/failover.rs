@@ -1,5 +1,5 @@
 //! Another database takes over, and has lost what had not reached it: until it knows what this node
-//! knows, it decides nothing here, and no guest is let in twice (`ADMISSION` 2, 4.2 and 5.3).
+//! knows, it decides nothing here, and no guest is admitted twice (`ADMISSION` 2, 4.2 and 5.3).
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ fn answers(venue: &mut Venue, position: u64) {
 }
 
 #[test]
-fn a_core_that_has_not_said_what_it_holds_decides_nothing() {
+fn a_core_that_has_not_named_what_it_holds_decides_nothing() {
     let mut venue = Venue::online();
     venue.wait(MS(500));
     venue.answer_question_of(PROMOTED, 50, digest_at(50));
@@ -88,7 +88,7 @@ fn a_core_that_has_lost_its_own_decisions_decides_when_it_has_them_again() {
 }
 
 #[test]
-fn whom_it_let_in_it_knows_though_core_and_replica_have_lost_it() {
+fn it_knows_its_admissions_though_core_and_replica_have_lost_them() {
     let mut venue = admitted();
     venue.step(Input::Disconnected);
     venue.unread_from = 1;

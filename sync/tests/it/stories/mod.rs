@@ -131,7 +131,7 @@ fn three_questions_in_a_row_bring_it_back_and_only_when_its_decisions_are_acknow
 }
 
 #[test]
-fn alone_it_admits_nobody_whom_the_cache_does_not_know_as_valid() {
+fn alone_it_admits_no_ticket_that_the_cache_does_not_have_as_valid() {
     let mut venue = Venue::cut_off();
     venue.tickets.retain(|(ticket, _)| *ticket != ticket_id(2));
     let other = UsedBy {
@@ -218,7 +218,7 @@ fn the_cores_admit_does_not_stand_beside_an_own_one_that_it_did_not_know() {
 }
 
 #[test]
-fn a_verdict_of_another_database_is_not_believed() {
+fn a_verdict_of_another_database_does_not_count() {
     let mut venue = Venue::online();
     venue.scan(scan_id(1), token(1));
     venue.verdict_of(
@@ -232,12 +232,12 @@ fn a_verdict_of_another_database_is_not_believed() {
     assert_eq!(venue.reply(), None);
     assert!(
         venue.sent_hello().is_some(),
-        "it has to say first what it holds"
+        "it has to name first what it holds"
     );
 }
 
 #[test]
-fn past_the_limit_nobody_decides_but_what_was_said_stands() {
+fn past_the_limit_nobody_decides_but_a_final_verdict_stands() {
     let mut venue = Venue::cut_off();
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.answer().verdict, Verdict::Admit);
@@ -312,7 +312,7 @@ fn a_restart_in_the_same_boot_keeps_age_and_admissions_a_reboot_locks() {
     venue.wait(MS(300));
     assert!(
         is_used(&venue.answer().verdict, true),
-        "whom it let in it still knows"
+        "it still knows its admission"
     );
     venue.restart(11);
     assert_eq!(venue.status().reason, Some(Reason::NoProof));
@@ -375,12 +375,12 @@ fn a_core_end_outside_of_the_chain_begins_a_new_file_that_carries_everything() {
     );
     assert!(begun);
     let alarmed = Output::Alarm(Alarm::JournalFork { core: foreign, own });
-    let told = format!("{alarmed:?}");
+    let expected = format!("{alarmed:?}");
     assert!(
         venue
             .outputs
             .iter()
-            .any(|output| format!("{output:?}") == told)
+            .any(|output| format!("{output:?}") == expected)
     );
     venue.scan(scan_id(2), token(2));
     assert_eq!(
@@ -391,7 +391,7 @@ fn a_core_end_outside_of_the_chain_begins_a_new_file_that_carries_everything() {
 }
 
 #[test]
-fn a_digest_that_differs_throws_the_replica_away() {
+fn a_digest_that_differs_discards_the_replica() {
     let mut venue = Venue::online();
     venue.wait(MS(2_000));
     venue.answer_question_at(50, Digest(Hash32([1; 32])));
@@ -456,7 +456,7 @@ fn online_the_next_scan_names_the_one_that_was_never_shown() {
 }
 
 #[test]
-fn alone_an_entry_of_a_scan_that_was_never_shown_bars_nobody() {
+fn alone_an_entry_of_a_scan_that_was_never_shown_refuses_nobody() {
     let mut venue = unanswered();
     let entry = |confirmed| {
         TicketState::Used(UsedBy {
@@ -470,7 +470,7 @@ fn alone_an_entry_of_a_scan_that_was_never_shown_bars_nobody() {
     venue.scan(scan_id(2), token(10));
     assert!(
         is_used(&venue.answer().verdict, true),
-        "somebody has shown it after all"
+        "it was shown after all"
     );
     venue.tickets.pop();
     venue.tickets.push((ticket_id(10), entry(false)));

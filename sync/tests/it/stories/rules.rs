@@ -1,4 +1,4 @@
-//! Rules that no longer story tells, one by one (`ADMISSION` 1 to 6).
+//! Rules that no longer story covers, one by one (`ADMISSION` 1 to 6).
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn a_quiet_node_asks_every_two_seconds() {
 }
 
 #[test]
-fn a_point_of_another_node_or_venue_says_nothing() {
+fn a_point_of_another_node_or_venue_proves_nothing() {
     let mut venue = asking();
     let nonce_of = |message| {
         if let Up::Ask(ask) = message {
@@ -203,21 +203,21 @@ fn a_point_behind_the_replica_is_compared_where_it_was_taken() {
 }
 
 #[test]
-fn a_replica_that_was_thrown_away_is_fetched_a_little_later() {
+fn a_replica_that_was_discarded_is_fetched_a_little_later() {
     let mut venue = asking();
     venue.answer_question_at(50, Digest(Hash32([1; 32])));
     assert!(venue.outputs.iter().any(drops));
     assert_eq!(
         venue.count_sent(is_hello),
         0,
-        "others have the same trouble"
+        "others have the same problem"
     );
     venue.wait(S(2));
     assert!(venue.count_sent(is_hello) > 0);
 }
 
 #[test]
-fn rows_that_do_not_add_up_throw_the_replica_away() {
+fn rows_that_do_not_add_up_discard_the_replica() {
     for (digest, sound) in [(digest_at(50), true), (Digest(Hash32([1; 32])), false)] {
         let mut venue = Venue::cut_off();
         let position = Position(50);
@@ -247,11 +247,15 @@ fn a_digest_that_it_can_not_count_makes_no_replica() {
     let alarmed =
         |output: &Output| matches!(output, Output::Alarm(Alarm::UnknownDigestAlgorithm(_)));
     assert!(venue.outputs.iter().any(alarmed));
-    assert_ne!(venue.status().mode, Mode::Online, "no welcome to this node");
+    assert_ne!(
+        venue.status().mode,
+        Mode::Online,
+        "this node can't use the welcome"
+    );
 }
 
 #[test]
-fn what_is_no_ticket_is_nobodys_question() {
+fn the_core_is_not_asked_about_what_is_no_ticket() {
     let mut venue = Venue::online();
     let hash = Hash32([1; 32]);
     let forged = TokenCheck::Forged {

@@ -1,5 +1,5 @@
-//! A node on a line that is slower than its timers, or that comes and goes: it makes progress, and
-//! asks for nothing twice that is on its way (`ADMISSION` 4 to 6).
+//! A node on a line that is slower than its timers, or that is interrupted: it makes progress, and
+//! asks for nothing twice that is under way (`ADMISSION` 4 to 6).
 
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ fn an_own_admission_stays_while_the_replica_is_of_another_database() {
     venue.scan(scan_id(1), token(1));
     venue.verdict(scan_id(1), Verdict::Admit);
     venue.answer();
-    // The core fails over; it holds the row, and says by when its own feed shows it.
+    // The core fails over; it holds the row, and names the position of its own feed that shows it.
     venue.step(Input::Disconnected);
     venue.step(Input::Connected);
     let head = venue
@@ -162,7 +162,7 @@ fn a_scan_does_not_wait_for_a_replica_that_has_failed() {
 }
 
 #[test]
-fn a_scan_that_nothing_decides_ends_all_the_same() {
+fn a_scan_that_nothing_decides_ends_in_time() {
     let mut venue = Venue::cut_off();
     venue.mute_disk = true;
     venue.scan(scan_id(1), token(1));
@@ -173,12 +173,12 @@ fn a_scan_that_nothing_decides_ends_all_the_same() {
     assert_eq!(
         venue.answer().verdict,
         Verdict::Admit,
-        "nothing was said of it"
+        "nothing was decided before"
     );
 }
 
 #[test]
-fn a_file_that_lacks_what_was_applied_is_not_asked_for_ever() {
+fn a_file_that_lacks_what_was_applied_is_not_read_for_ever() {
     let mut venue = Venue::cut_off();
     venue.replica_lag = 1;
     venue.scan(scan_id(1), token(1));
@@ -199,7 +199,7 @@ fn chunks_slower_than_the_timer_are_not_asked_for_again_and_again() {
     assert!(asked <= 12, "{asked} times for 12 chunks");
 }
 
-/// The chunks that were handed to the store, by index.
+/// The chunks that the store was given, by index.
 fn stored(venue: &Venue) -> Vec<u32> {
     let chunks = venue.outputs.iter().filter_map(|output| {
         if let Output::Replica(ReplicaOutput::StoreChunk(chunk)) = output {
@@ -253,7 +253,7 @@ fn a_lost_chunk_is_asked_for_again_without_those_that_came_after_it() {
 }
 
 #[test]
-fn a_pull_goes_on_after_the_line_was_gone_and_though_a_newer_snapshot_is_named() {
+fn a_pull_continues_after_the_line_was_cut_and_though_a_newer_snapshot_is_named() {
     let mut venue = pulling(4);
     venue.receive(chunk(1, 0, 4));
     venue.receive(chunk(1, 1, 4));
@@ -284,7 +284,7 @@ fn a_replica_that_fails_leaves_the_pull_of_the_next_one_alone() {
 }
 
 #[test]
-fn the_report_of_a_snapshot_that_was_thrown_away_is_not_taken_for_the_next_ones() {
+fn the_report_of_a_snapshot_that_was_discarded_is_not_taken_for_the_next_ones() {
     let mut venue = pulling(1);
     venue.receive(chunk(1, 0, 1));
     // While it is swapped in, the replica is found to be damaged: both go.
@@ -321,7 +321,7 @@ fn a_snapshot_that_fails_with_the_replica_is_begun_again() {
 }
 
 #[test]
-fn a_pull_goes_on_after_a_restart_if_the_same_snapshot_is_named() {
+fn a_pull_continues_after_a_restart_if_the_same_snapshot_is_named() {
     // What the disk has; what is named, in how many chunks; what is asked for then.
     for (held, named, chunks, next) in [
         ((1, 2), 1, 4, Some(2)),
@@ -380,7 +380,7 @@ fn a_journal_that_nobody_acknowledges_is_sent_less_and_less_often() {
 }
 
 #[test]
-fn a_welcome_slower_than_the_timer_is_heard_in_the_end() {
+fn a_welcome_slower_than_the_timer_counts_in_the_end() {
     let mut venue = Venue::closed();
     venue.step(Input::Connected);
     let (mut newest, _) = venue.sent_hello().expect("a hello");
@@ -397,7 +397,7 @@ fn a_welcome_slower_than_the_timer_is_heard_in_the_end() {
     venue.welcome_to(newest, EPOCH, from, Plan::Delta { from }, None);
     venue.wait(S(20));
     assert!((2..5).contains(&hellos), "{hellos}");
-    assert!(venue.sent_hello().is_none(), "heard");
+    assert!(venue.sent_hello().is_none(), "it counted");
 }
 
 #[test]
@@ -426,7 +426,7 @@ fn deltas_on_their_way_are_not_asked_for_again() {
     assert_eq!(venue.status().position, Position(60));
 }
 
-/// Two guests were let in alone; rows up to `retired` were removed since, and the process has
+/// Two guests were admitted alone; rows up to `retired` were removed since, and the process has
 /// started again.
 fn with_retired_rows(retired: u64) -> Venue {
     let mut venue = Venue::cut_off();

@@ -1,4 +1,4 @@
-//! What the core says, as a test wants it.
+//! What the core sends, as a test wants it.
 
 use eventify_protocol::{
     ids::{MessageId, ScanId, TicketId},
@@ -86,13 +86,13 @@ impl Venue {
         self.welcome_with(head.map(SealedRow::head));
     }
 
-    /// The core says what it holds of the journal.
+    /// The core names what it holds of the journal.
     pub(crate) fn welcome_with(&mut self, journal: Option<JournalHead>) {
         let from = Position(self.position);
         self.welcome_at(EPOCH, from, Plan::Delta { from }, journal);
     }
 
-    /// A core of this database says how to get on.
+    /// A core of this database names a plan.
     pub(crate) fn welcome_from(&mut self, epoch: Epoch, plan: Plan, journal: Option<JournalHead>) {
         self.welcome_at(epoch, Position(self.position), plan, journal);
     }

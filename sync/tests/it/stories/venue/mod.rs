@@ -1,4 +1,4 @@
-//! One node with a disk that never fails, and a core that says what a test wants.
+//! One node with a disk that never fails, and a core that sends what a test wants.
 
 mod core;
 mod disk;
@@ -44,7 +44,7 @@ const KEY: DigestKey = DigestKey(Hash32([6; 32]));
 const FIRST_FILE: IncarnationId = IncarnationId(Uuid::from_u128(8));
 const LIMIT_MS: u32 = 20_000;
 
-/// What the test's core says of the feed at a position.
+/// The digest of the test's core at a position.
 pub(crate) fn digest_at(position: u64) -> Digest {
     Digest(Hash32::of(&position.to_be_bytes()))
 }
@@ -82,7 +82,7 @@ pub(crate) struct Venue {
     /// The replica's tickets and its position.
     pub(crate) tickets: Vec<(TicketId, TicketState)>,
     position: u64,
-    /// What was sent and not looked at.
+    /// Sent and not examined by the test yet.
     sent: VecDeque<(MessageId, Up)>,
     /// Every message that asked the core about a scan.
     questions: Vec<(ScanId, MessageId)>,
@@ -98,18 +98,17 @@ pub(crate) struct Venue {
     pub(crate) retired: u64,
     /// Rows from here on are not read.
     pub(crate) unread_from: u64,
-    /// What the configuration says.
     pub(crate) configured_limit: Duration,
-    /// Kept of what the core said.
+    /// As stored for a restart.
     revoked: bool,
-    /// A snapshot whose pull the end of the process breaks off.
+    /// A snapshot whose pull the end of the process interrupts.
     pub(crate) partial: Option<PartialSnapshot>,
     unsynced: u64,
     requests: u64,
 }
 
 impl Venue {
-    /// A node with a complete replica of tickets 1 to 9, that has never heard of the core.
+    /// A node with a complete replica of tickets 1 to 9, that was never connected to the core.
     pub(crate) fn closed() -> Self {
         let now = Now {
             boottime: BootTime(1_000_000_000),
