@@ -241,20 +241,20 @@ impl AdmissionState {
                 self.check_in = Some(check_in);
             }
             Effect::Confirm { scan, source } => {
-                if let Some(check_in) = self.check_in.as_mut().filter(|held| held.scan == scan) {
+                if let Some(check_in) = self.check_in.as_mut().filter(|entry| entry.scan == scan) {
                     check_in.evidence = Evidence::Journal(source);
                 }
             }
             Effect::Move { from, to } => {
-                if self.check_in.is_some_and(|held| held.scan == from) {
+                if self.check_in.is_some_and(|entry| entry.scan == from) {
                     self.check_in = Some(to);
                 }
             }
             Effect::Free { scan } => {
-                self.check_in = self.check_in.filter(|held| held.scan != scan);
+                self.check_in = self.check_in.filter(|entry| entry.scan != scan);
             }
             Effect::Demote { scan } => {
-                if let Some(entry) = self.check_in.take_if(|held| held.scan == scan) {
+                if let Some(entry) = self.check_in.take_if(|entry| entry.scan == scan) {
                     self.conflicts.push(Conflict {
                         entry,
                         kind: ConflictKind::DoubleEntry,
@@ -262,21 +262,15 @@ impl AdmissionState {
                 }
             }
             Effect::Promote { scan } => {
-                let held = self
-                    .conflicts
-                    .iter()
-                    .position(|held| held.entry.scan == scan);
-                if let Some(index) = held {
+                let of_scan = |conflict: &Conflict| conflict.entry.scan == scan;
+                if let Some(index) = self.conflicts.iter().position(of_scan) {
                     self.check_in = Some(self.conflicts.remove(index).entry);
                 }
             }
             Effect::AddConflict(conflict) => self.conflicts.push(conflict),
             Effect::ConfirmConflict { scan, source } => {
-                let held = self
-                    .conflicts
-                    .iter_mut()
-                    .find(|held| held.entry.scan == scan);
-                if let Some(conflict) = held {
+                let mut conflicts = self.conflicts.iter_mut();
+                if let Some(conflict) = conflicts.find(|conflict| conflict.entry.scan == scan) {
                     conflict.entry.evidence = Evidence::Journal(source);
                 }
             }

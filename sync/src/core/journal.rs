@@ -21,8 +21,8 @@ pub struct Accepted {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Rows between the stored end and the batch are missing: it overtook another batch.
-    #[error("the batch begins at row {from}, but only rows up to {held} are stored")]
-    Future { from: u64, held: u64 },
+    #[error("the batch begins at row {from}, but only rows up to {stored} are stored")]
+    Future { from: u64, stored: u64 },
     /// A stored row differs from the one in the batch or from the one that the batch continues: the
     /// node's disk is not the one that wrote what is stored. Alarm.
     #[error("row {seq} of the node's chain differs from the stored one")]
@@ -42,24 +42,24 @@ pub enum Refused {
 /// The row that both sides have and whose stored hash [`accept`] needs: the last of the batch that
 /// is not beyond the stored end.
 #[must_use]
-pub fn overlap(held: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
-    let held = held.filter(|held| held.incarnation == batch.incarnation)?;
+pub fn overlap(stored: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
+    let stored = stored.filter(|stored| stored.incarnation == batch.incarnation)?;
     let end = (batch.from + batch.rows.len() as u64).checked_sub(1)?;
-    (batch.from >= 1 && batch.from <= held.seq).then_some(end.min(held.seq))
+    (batch.from >= 1 && batch.from <= stored.seq).then_some(end.min(stored.seq))
 }
 
-/// Verifies a batch against the stored end. `stored` is the hash of row [`overlap`].
+/// Verifies a batch against the stored end. `stored_hash` is the hash of row [`overlap`].
 ///
 /// # Errors
 /// [`Refused`].
 pub fn accept(
     node: NodeId,
-    held: Option<&JournalHead>,
-    stored: Option<Hash32>,
+    stored: Option<&JournalHead>,
+    stored_hash: Option<Hash32>,
     batch: &JournalBatch,
 ) -> Result<Accepted, Refused> {
     let rows = decode(node, batch)?;
-    let Some(held) = held else {
+    let Some(stored) = stored else {
         let head = JournalHead::empty(batch.incarnation);
         return if batch.from == 1 {
             Ok(all(rows, head, None))
@@ -67,33 +67,35 @@ pub fn accept(
             Err(future(batch, 0))
         };
     };
-    if held.incarnation != batch.incarnation {
+    if stored.incarnation != batch.incarnation {
         let succeeds = rows.first().and_then(|first| predecessor(first)).copied();
-        let ours = succeeds.filter(|head| head.incarnation == held.incarnation);
+        let ours = succeeds.filter(|head| head.incarnation == stored.incarnation);
         let head = JournalHead::empty(batch.incarnation);
         return ours.map_or(Err(Refused::UnknownIncarnation), |old| {
             Ok(all(rows, head, Some(old)))
         });
     }
-    if batch.from > held.seq + 1 {
-        return Err(future(batch, held.seq));
+    if batch.from > stored.seq + 1 {
+        return Err(future(batch, stored.seq));
     }
-    if let Some(seq) = overlap(Some(held), batch) {
+    if let Some(seq) = overlap(Some(stored), batch) {
         let ours = rows
             .iter()
             .find(|row| row.row().seq == seq)
             .map(SealedRow::hash);
-        if ours != stored || stored.is_none() {
+        if ours != stored_hash || stored_hash.is_none() {
             return Err(Refused::Fork { seq });
         }
     }
     let new: Vec<_> = rows
         .into_iter()
-        .filter(|row| row.row().seq > held.seq)
+        .filter(|row| row.row().seq > stored.seq)
         .collect();
     match new.first() {
-        Some(first) if !held.is_followed_by(first.row()) => Err(Refused::Fork { seq: held.seq }),
-        _ => Ok(all(new, *held, None)),
+        Some(first) if !stored.is_followed_by(first.row()) => {
+            Err(Refused::Fork { seq: stored.seq })
+        }
+        _ => Ok(all(new, *stored, None)),
     }
 }
 
@@ -102,13 +104,13 @@ pub fn accept(
 #[must_use]
 pub fn answer(
     refused: &Refused,
-    held: Option<JournalHead>,
+    stored: Option<JournalHead>,
     acknowledged: Option<JournalHead>,
     incarnation: IncarnationId,
 ) -> JournalHead {
     let nothing = JournalHead::empty(incarnation);
     match refused {
-        Refused::Fork { .. } | Refused::UnknownIncarnation => held.unwrap_or(nothing),
+        Refused::Fork { .. } | Refused::UnknownIncarnation => stored.unwrap_or(nothing),
         Refused::Future { .. } | Refused::Malformed(_) | Refused::BrokenChain { .. } => {
             acknowledged
                 .filter(|head| head.incarnation == incarnation)
@@ -117,8 +119,8 @@ pub fn answer(
     }
 }
 
-fn all(rows: Vec<SealedRow>, held: JournalHead, succeeds: Option<JournalHead>) -> Accepted {
-    let head = rows.last().map_or(held, SealedRow::head);
+fn all(rows: Vec<SealedRow>, stored: JournalHead, succeeds: Option<JournalHead>) -> Accepted {
+    let head = rows.last().map_or(stored, SealedRow::head);
     Accepted {
         rows,
         head,
@@ -126,10 +128,10 @@ fn all(rows: Vec<SealedRow>, held: JournalHead, succeeds: Option<JournalHead>) -
     }
 }
 
-fn future(batch: &JournalBatch, held: u64) -> Refused {
+fn future(batch: &JournalBatch, stored: u64) -> Refused {
     Refused::Future {
         from: batch.from,
-        held,
+        stored,
     }
 }
 

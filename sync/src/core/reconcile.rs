@@ -116,17 +116,17 @@ fn admit(row: &Row<'_>, record: Option<&ScanRecord>, state: &AdmissionState) -> 
     let entry = row.entry();
     effects.push(match &state.check_in {
         None => Effect::Insert(entry),
-        Some(held) if held.scan == scan && same => Effect::Confirm { scan, source },
-        Some(held) if row.replaces(held) => Effect::Move {
-            from: held.scan,
+        Some(check_in) if check_in.scan == scan && same => Effect::Confirm { scan, source },
+        Some(check_in) if row.replaces(check_in) => Effect::Move {
+            from: check_in.scan,
             to: entry,
         },
         Some(_) if same && state.conflict(scan).is_some() => {
             Effect::ConfirmConflict { scan, source }
         }
-        Some(held) => Effect::AddConflict(Conflict {
+        Some(check_in) => Effect::AddConflict(Conflict {
             entry,
-            kind: match held.order(&entry) {
+            kind: match check_in.order(&entry) {
                 Order::First => ConflictKind::DoubleEntry,
                 Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
             },

@@ -98,7 +98,7 @@ impl Timekeeping {
             self.samples.clear();
         }
         let agrees = match (self.bounds(now), bounds(&sample, now)) {
-            (Some(held), new) => held.earliest <= new.latest && new.earliest <= held.latest,
+            (Some(old), new) => old.earliest <= new.latest && new.earliest <= old.latest,
             (None, _) => true,
         };
         if !agrees {
@@ -114,7 +114,7 @@ impl Timekeeping {
 
     /// Takes a proof that is younger than the present one; returns it in its stored form.
     pub(super) fn insert_proof(&mut self, proof: Proof) -> Option<SavedProof> {
-        let is_younger = |held: &Proof| held.sample.asked.boottime < proof.sample.asked.boottime;
+        let is_younger = |old: &Proof| old.sample.asked.boottime < proof.sample.asked.boottime;
         if !self.trusted || !self.proof.as_ref().is_none_or(is_younger) {
             return None;
         }

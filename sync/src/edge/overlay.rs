@@ -101,7 +101,7 @@ impl Overlay {
 
     /// A row says that this scan's admission was not shown.
     pub(super) fn delete(&mut self, ticket: TicketId, scan: ScanId) {
-        let of_scan = |held: &Admission| held.scan == scan;
+        let of_scan = |admission: &Admission| admission.scan == scan;
         if self.find(ticket).is_some_and(of_scan)
             && let Some(admission) = self.admissions.remove(&ticket)
         {
@@ -111,8 +111,8 @@ impl Overlay {
 
     pub(super) fn delete_by_scan(&mut self, scan: ScanId) {
         let mut admissions = self.admissions.iter();
-        let held = admissions.find(|(_, admission)| admission.scan == scan);
-        if let Some((&ticket, _)) = held {
+        let found = admissions.find(|(_, admission)| admission.scan == scan);
+        if let Some((&ticket, _)) = found {
             self.delete(ticket, scan);
         }
     }
@@ -124,7 +124,8 @@ impl Overlay {
         if self.epoch.replace(position.0) == Some(position.0) {
             return;
         }
-        for admission in self.admissions.values_mut().filter(|held| held.seq <= seq) {
+        let covered = |admission: &&mut Admission| admission.seq <= seq;
+        for admission in self.admissions.values_mut().filter(covered) {
             if !matches!(admission.state, State::Acknowledged(Some((epoch, _))) if epoch == position.0)
             {
                 admission.state = State::Acknowledged(Some(position));
@@ -250,7 +251,7 @@ mod tests {
         overlay
     }
 
-    fn held(overlay: &Overlay) -> Vec<u128> {
+    fn tickets(overlay: &Overlay) -> Vec<u128> {
         (1..=3)
             .filter(|number| overlay.find(ticket(*number)).is_some())
             .collect()
@@ -260,20 +261,20 @@ mod tests {
     fn a_row_leaves_only_when_the_replica_has_passed_its_acknowledgement() {
         let mut overlay = overlay();
         overlay.delete_passed(at(1_000));
-        assert_eq!(held(&overlay), [1, 2, 3], "nothing is acknowledged");
+        assert_eq!(tickets(&overlay), [1, 2, 3], "nothing is acknowledged");
         overlay.mark_acknowledged(6, at(40));
         overlay.delete_passed(at(39));
-        assert_eq!(held(&overlay), [1, 2, 3]);
+        assert_eq!(tickets(&overlay), [1, 2, 3]);
         overlay.delete_passed(at(40));
-        assert_eq!(held(&overlay), [3]);
+        assert_eq!(tickets(&overlay), [3]);
     }
 
     #[test]
     fn the_oldest_unacknowledged_admission_made_alone_is_known() {
         let mut overlay = overlay();
-        assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(6));
+        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(6));
         overlay.mark_acknowledged(7, at(1));
-        assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(8));
+        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(8));
         overlay.delete(ticket(3), ScanId(Uuid::from_u128(3)));
         assert!(overlay.oldest_alone().is_none());
     }
@@ -283,18 +284,18 @@ mod tests {
         let mut overlay = overlay();
         overlay.mark_acknowledged(8, at(40));
         overlay.rewind(5, at(12));
-        assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(6));
+        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(6));
         overlay.delete_passed(at(100));
-        assert_eq!(held(&overlay), [2, 3]);
+        assert_eq!(tickets(&overlay), [2, 3]);
     }
 
     #[test]
     fn voiding_names_the_scan() {
         let mut overlay = overlay();
         overlay.delete(ticket(2), ScanId(Uuid::from_u128(1)));
-        assert_eq!(held(&overlay), [1, 2, 3], "another scan's admission");
+        assert_eq!(tickets(&overlay), [1, 2, 3], "another scan's admission");
         overlay.delete(ticket(2), ScanId(Uuid::from_u128(2)));
-        assert_eq!(held(&overlay), [1, 3]);
+        assert_eq!(tickets(&overlay), [1, 3]);
     }
 
     #[test]
@@ -302,9 +303,9 @@ mod tests {
         let mut overlay = overlay();
         overlay.mark_acknowledged(6, (PROMOTED, Position(12)));
         overlay.delete_passed(at(1_000));
-        assert_eq!(held(&overlay), [1, 2, 3], "that feed has none of them");
+        assert_eq!(tickets(&overlay), [1, 2, 3], "that feed has none of them");
         overlay.delete_passed((PROMOTED, Position(12)));
-        assert_eq!(held(&overlay), [3]);
+        assert_eq!(tickets(&overlay), [3]);
     }
 
     #[test]
@@ -313,9 +314,9 @@ mod tests {
         overlay.mark_acknowledged(6, at(40));
         overlay.mark_acknowledged(6, (PROMOTED, Position(50)));
         overlay.delete_passed(at(45));
-        assert_eq!(held(&overlay), [1, 2, 3]);
+        assert_eq!(tickets(&overlay), [1, 2, 3]);
         overlay.delete_passed((PROMOTED, Position(50)));
-        assert_eq!(held(&overlay), [3]);
+        assert_eq!(tickets(&overlay), [3]);
     }
 
     #[test]
@@ -323,7 +324,7 @@ mod tests {
         let mut overlay = overlay();
         overlay.mark_acknowledged_elsewhere(6);
         overlay.delete_passed(at(1_000));
-        assert_eq!(held(&overlay), [1, 2, 3]);
-        assert_eq!(overlay.oldest_alone().map(|held| held.seq), Some(8));
+        assert_eq!(tickets(&overlay), [1, 2, 3]);
+        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(8));
     }
 }

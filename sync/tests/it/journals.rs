@@ -120,11 +120,11 @@ fn a_batch_from_the_future_is_answered_with_the_present_end() {
     let rows = ten();
     assert!(matches!(
         offer(&[], &rows[1..3]),
-        Err(Refused::Future { from: 2, held: 0 })
+        Err(Refused::Future { from: 2, stored: 0 })
     ));
     assert!(matches!(
         offer(&rows[..4], &rows[5..]),
-        Err(Refused::Future { from: 6, held: 4 })
+        Err(Refused::Future { from: 6, stored: 4 })
     ));
 }
 
@@ -153,7 +153,7 @@ fn only_a_node_with_another_chain_is_shown_what_is_stored() {
     let answer_to = |refused| answer(&refused, stored, acknowledged, FIRST);
     // One that has the chain continues from what was acknowledged: the rest is sent again.
     assert_eq!(
-        answer_to(Refused::Future { from: 9, held: 8 }),
+        answer_to(Refused::Future { from: 9, stored: 8 }),
         rows[3].head()
     );
     assert_eq!(answer_to(Refused::BrokenChain { seq: 2 }), rows[3].head());

@@ -227,7 +227,7 @@ impl Scans {
     /// `Admit` is shown for the ticket: nothing is left to replace.
     fn delete_unshown(&mut self, ticket: TicketId) {
         if self.unshown.remove(&ticket).is_some() {
-            self.unshown_order.retain(|held| *held != ticket);
+            self.unshown_order.retain(|other| *other != ticket);
         }
     }
 
