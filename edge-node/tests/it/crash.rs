@@ -65,7 +65,7 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
     journal::export(&reader, &mut std::io::sink()).unwrap();
     let mut decisions = BTreeMap::new();
     for chain in reader.chains().unwrap() {
-        for row in reader.rows_after(&chain, 0).unwrap() {
+        for row in reader.list_rows_after(&chain, 0).unwrap() {
             match &row.row().entry {
                 JournalEntry::Decision(decision) => {
                     decisions.insert(decision.scan, decision.verdict.clone());

@@ -28,7 +28,7 @@ pub(super) async fn scan(
         gate: request.gate_id,
         token: request.token,
     };
-    let answer = lan.owner.scan(scan).await?;
+    let answer = lan.owner.submit(scan).await?;
     tracing::debug!(
         scan_id = %answer.scan_id,
         gate_id = %request.gate_id,

@@ -17,7 +17,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        feed::{self, FeedHead, HeldRow},
+        feed::{self, FeedHead, NewestRow},
         journal,
         welcome::{self, Known, StoredSnapshot},
     },
@@ -72,7 +72,7 @@ impl Ledger {
         let held = self.rows.iter().map(|(subject, entry)| {
             (
                 *subject,
-                HeldRow {
+                NewestRow {
                     version: entry.version,
                     row: Some(entry.to_bytes()),
                 },

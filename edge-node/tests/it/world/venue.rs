@@ -226,9 +226,7 @@ impl Venue {
     pub(crate) fn furnish(&self, data_dir: &Path, tickets: &[Ticket], clock: Clock) {
         self.identity(Self::nowhere()).save(data_dir).unwrap();
         let (say, notices) = mpsc::channel();
-        let (replica, found) =
-            Replica::open(data_dir, move |notice| drop(say.send(notice))).unwrap();
-        drop(found);
+        let (replica, ..) = Replica::open(data_dir, move |notice| drop(say.send(notice))).unwrap();
         let (plan, chunks) = snapshot(&entries(self, tickets));
         replica.begin_snapshot(plan);
         for chunk in chunks {
@@ -244,7 +242,7 @@ impl Venue {
             wall: clock.wall(),
         };
         let core = CoreTime(asked.wall.0);
-        replica.save_proof(SavedProof {
+        replica.update_proof(SavedProof {
             boot: clock.boot(),
             asked,
             answered: asked.boottime,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::{Digest, DigestKey, FeedEntry, Position, Subject};
-use eventify_sync::core::feed::{FeedHead, HeldRow, Written};
+use eventify_sync::core::feed::{FeedHead, NewestRow, Written};
 use eventify_sync::digest;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
@@ -108,7 +108,7 @@ pub(crate) async fn held(
     conn: &mut PgConnection,
     venue: VenueId,
     subjects: impl IntoIterator<Item = &Subject>,
-) -> DbResult<BTreeMap<Subject, HeldRow>> {
+) -> DbResult<BTreeMap<Subject, NewestRow>> {
     let rows: Vec<(Vec<u8>, i64, bool, Vec<u8>)> = sqlx::query_as(
         "select held.subject, version, live, entry from unnest($2::bytea[]) as asked (subject)
              join lateral (select * from feed_state
@@ -123,7 +123,7 @@ pub(crate) async fn held(
             let subject = minicbor::decode(&subject).map_err(DbError::impossible_row)?;
             Ok((
                 subject,
-                HeldRow {
+                NewestRow {
                     version: unsigned(version)?,
                     row: live.then_some(entry),
                 },

@@ -10,7 +10,9 @@ use eventify_protocol::ids::{NodeId, ScanId, TicketId, VenueId};
 use eventify_protocol::sync::{Decision, JournalEntry, SealedRow};
 use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::reconcile::{self, Class, Outcome, Row};
-use eventify_sync::core::{CheckIn, Conflict, ConflictKind, Place, ScanRecord, Shown, Standing};
+use eventify_sync::core::{
+    AdmissionState, CheckIn, Conflict, ConflictKind, JournalRef, ScanRecord, Shown,
+};
 use uuid::Uuid;
 
 use super::scan::{KnownConflict, Scan, admission};
@@ -31,7 +33,7 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 struct Account {
     ticket: Ticket,
-    standing: Standing,
+    standing: AdmissionState,
     /// A row says that somebody was let in with it.
     admitted: bool,
     /// Conflicts as they were told before.
@@ -115,15 +117,15 @@ impl Ledger {
             account.admitted |= decision.verdict == Verdict::Admit;
         }
         let standing = account.as_ref().map(|account| &account.standing);
-        let place = Place {
+        let source = JournalRef {
             node: self.node,
             incarnation: row.incarnation,
             seq: row.seq,
         };
         let outcome = match &row.entry {
-            JournalEntry::Decision(decision) => reconcile::decide(
+            JournalEntry::Decision(decision) => reconcile::reconcile(
                 &Row {
-                    place,
+                    source,
                     at: row.at.core,
                     decision,
                 },
@@ -136,8 +138,14 @@ impl Ledger {
         };
         let conflict_id = account.and_then(|account| account.carry_out(&outcome, scan, id));
         match &row.entry {
-            JournalEntry::Decision(decision) => self.show(decision, place),
-            JournalEntry::Voided { row, .. } => self.void(scan, Place { seq: *row, ..place }),
+            JournalEntry::Decision(decision) => self.show(decision, source),
+            JournalEntry::Voided { row, .. } => self.void(
+                scan,
+                JournalRef {
+                    seq: *row,
+                    ..source
+                },
+            ),
             JournalEntry::Opened { .. } => {}
         }
         Some(RowOutcome {
@@ -148,7 +156,7 @@ impl Ledger {
     }
 
     /// Notes what was shown for a scan; an id that stands for another scan keeps its meaning.
-    fn show(&mut self, decision: &Decision, place: Place) {
+    fn show(&mut self, decision: &Decision, source: JournalRef) {
         let (node, now) = (self.node, self.now);
         let held = self.scans.entry(decision.scan).or_insert_with(|| Scan {
             id: decision.scan,
@@ -174,7 +182,7 @@ impl Ledger {
         }
         held.record.shown = Some(Shown {
             verdict: decision.verdict.clone(),
-            place,
+            source,
         });
         held.decided_by = decision.decided_by;
         held.point = decision
@@ -186,7 +194,7 @@ impl Ledger {
     }
 
     /// Notes that what was decided for a scan was never shown.
-    fn void(&mut self, scan: ScanId, place: Place) {
+    fn void(&mut self, scan: ScanId, source: JournalRef) {
         let node = self.node;
         let Some(held) = self
             .scans
@@ -197,7 +205,7 @@ impl Ledger {
         };
         held.record.shown = Some(Shown {
             verdict: Verdict::ResyncRequired,
-            place,
+            source,
         });
         self.touched.insert(scan);
     }

@@ -7,7 +7,7 @@ use eventify_protocol::ids::{
 use eventify_protocol::money::Money;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
-use eventify_sync::core::{CheckIn, Conflict, Standing};
+use eventify_sync::core::{AdmissionState, CheckIn, Conflict};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
@@ -118,8 +118,8 @@ impl Ticket {
     }
 
     /// Its entries, with those beside the check-in.
-    pub(crate) fn standing(&self, conflicts: Vec<Conflict>) -> Standing {
-        Standing {
+    pub(crate) fn standing(&self, conflicts: Vec<Conflict>) -> AdmissionState {
+        AdmissionState {
             revoked: self.revoked.is_some(),
             check_in: self.check_in,
             conflicts,
@@ -148,12 +148,12 @@ impl Ticket {
     }
 
     /// Whether its entries are others than these.
-    pub(crate) fn differs_from(&self, standing: &Standing) -> bool {
+    pub(crate) fn differs_from(&self, standing: &AdmissionState) -> bool {
         (self.check_in, self.order_unknown) != (standing.check_in, standing.order_unknown())
     }
 
     /// The ticket after its entries have changed.
-    pub(crate) fn entered(self, standing: &Standing, at: DateTime<Utc>) -> Self {
+    pub(crate) fn entered(self, standing: &AdmissionState, at: DateTime<Utc>) -> Self {
         Self {
             check_in: standing.check_in,
             order_unknown: standing.order_unknown(),

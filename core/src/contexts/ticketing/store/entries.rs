@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{CheckInId, GateId, IncarnationId, NodeId, ScanId, TicketId};
 use eventify_protocol::time::{CoreInterval, CoreTime};
-use eventify_sync::core::{CheckIn, Conflict, ConflictKind, Evidence, Place};
+use eventify_sync::core::{CheckIn, Conflict, ConflictKind, Evidence, JournalRef};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -32,7 +32,7 @@ pub(super) fn entry(row: &PgRow, prefix: &str) -> DbResult<Option<CheckIn>> {
     let evidence = match (evidence.as_str(), node, incarnation, seq) {
         ("unconfirmed", _, None, None) => Evidence::Unconfirmed,
         ("api", _, None, None) => Evidence::Api,
-        ("journal", Some(node), Some(incarnation), Some(seq)) => Evidence::Journal(Place {
+        ("journal", Some(node), Some(incarnation), Some(seq)) => Evidence::Journal(JournalRef {
             node,
             incarnation: IncarnationId(incarnation),
             seq: unsigned(seq)?,
@@ -56,10 +56,10 @@ pub(super) fn evidence(entry: &CheckIn) -> DbResult<(&'static str, Option<Uuid>,
     Ok(match entry.evidence {
         Evidence::Unconfirmed => ("unconfirmed", None, None),
         Evidence::Api => ("api", None, None),
-        Evidence::Journal(place) => (
+        Evidence::Journal(source) => (
             "journal",
-            Some(place.incarnation.as_uuid()),
-            Some(i64::try_from(place.seq).map_err(DbError::impossible_row)?),
+            Some(source.incarnation.as_uuid()),
+            Some(i64::try_from(source.seq).map_err(DbError::impossible_row)?),
         ),
     })
 }

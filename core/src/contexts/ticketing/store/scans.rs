@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId, TicketId};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
-use eventify_sync::core::{Place, ScanRecord, Shown};
+use eventify_sync::core::{JournalRef, ScanRecord, Shown};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, Row};
@@ -37,7 +37,7 @@ pub(super) fn scan(row: &PgRow, prefix: &str) -> DbResult<Option<Scan>> {
     let shown = match (shown, node, incarnation, seq) {
         (Some(Json(verdict)), Some(node), Some(incarnation), Some(seq)) => Some(Shown {
             verdict,
-            place: Place {
+            source: JournalRef {
                 node,
                 incarnation: IncarnationId(incarnation),
                 seq: unsigned(seq)?,
@@ -91,7 +91,7 @@ pub(crate) async fn save_scans(conn: &mut PgConnection, scans: &[Scan]) -> DbRes
     let deciders: Vec<_> = scans.iter().map(|scan| decider(scan.decided_by)).collect();
     let seqs = scans
         .iter()
-        .map(|scan| scan.record.shown.as_ref().map(|shown| shown.place.seq))
+        .map(|scan| scan.record.shown.as_ref().map(|shown| shown.source.seq))
         .map(|seq| seq.map(i64::try_from).transpose())
         .collect::<Result<Vec<_>, _>>()
         .map_err(DbError::impossible_row)?;
@@ -122,7 +122,7 @@ pub(crate) async fn save_scans(conn: &mut PgConnection, scans: &[Scan]) -> DbRes
     .bind(scans.iter().map(|scan| scan.own_at).collect::<Vec<_>>())
     .bind(verdicts(|scan| Some(&scan.record.shown.as_ref()?.verdict)))
     .bind(perhaps(|scan| {
-        Some(scan.record.shown.as_ref()?.place.incarnation.as_uuid())
+        Some(scan.record.shown.as_ref()?.source.incarnation.as_uuid())
     }))
     .bind(seqs)
     .bind(deciders)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::ids::{CheckInId, TicketId};
 use eventify_protocol::verdict::{DecidedBy, Verdict};
-use eventify_sync::core::admission::{self, Held, Request, ScanIdReused};
+use eventify_sync::core::admission::{self, LockedState, Request, ScanIdReused};
 use eventify_sync::core::{Conflict, Effect, ScanRecord};
 use eventify_sync::token::TokenCheck;
 
@@ -163,7 +163,7 @@ impl Checked {
         let entitlement = sight.ticket.as_ref().map(Ticket::entitlement);
         let decided = admission::decide(
             &asked.request(&token),
-            &Held {
+            &LockedState {
                 scan: sight.scan.as_ref().map(|scan| &scan.record),
                 ticket: entitlement.as_ref().zip(standing.as_ref()),
                 gate,
