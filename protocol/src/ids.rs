@@ -1,7 +1,8 @@
 //! Typed identifiers.
 //!
 //! Every identifier is a UUID; those made by Eventify are version 7 (RFC 9562), any version is
-//! accepted. On JSON wires they are hyphenated strings, on CBOR wires 16-byte strings.
+//! accepted. On JSON wires they are hyphenated strings, on CBOR wires 16-byte strings, with the
+//! feature `postgres` values of the database's `uuid`.
 
 use std::{fmt, str::FromStr};
 
@@ -17,6 +18,7 @@ macro_rules! typed_ids {
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
         )]
         #[serde(transparent)]
+        #[cfg_attr(feature = "postgres", derive(sqlx::Type), sqlx(transparent))]
         pub struct $name(pub Uuid);
 
         impl $name {
