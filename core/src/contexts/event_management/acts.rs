@@ -96,22 +96,20 @@ pub(super) async fn read(
     complete(&mut conn, caller, event).await
 }
 
-/// Replaces an event's details, if `check` accepts its current version.
-pub(super) async fn edit<E: From<ActError>>(
+/// A locked event that the caller manages, in a transaction for [`edit`].
+pub(super) async fn begin_edit(
     app: &App,
     cause: &Cause,
     caller: &Principal,
     id: EventId,
-    details: Details,
-    check: impl FnOnce(i32) -> Result<(), E>,
-) -> Result<FullEvent, E> {
-    let mut tx = app.db.begin(NAME, cause).await.map_err(ActError::from)?;
+) -> Result<(Tx, FullEvent), ActError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
     let full = lock(&mut tx, caller, id).await?;
-    check(full.event.version)?;
-    Ok(write_edit(app, tx, full, details).await?)
+    Ok((tx, full))
 }
 
-async fn write_edit(
+/// Replaces an event's details.
+pub(super) async fn edit(
     app: &App,
     mut tx: Tx,
     full: FullEvent,

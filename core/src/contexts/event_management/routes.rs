@@ -176,8 +176,10 @@ async fn edit(
     seen: IfMatch,
     Json(details): Json<Details>,
 ) -> Answer<Tagged<EventBody>> {
-    let check = |version| seen.must_match(version);
-    let full = acts::edit(&app, &caller.cause, caller.principal()?, id, details, check).await?;
+    let principal = caller.principal()?;
+    let (tx, full) = acts::begin_edit(&app, &caller.cause, principal, id).await?;
+    seen.must_match(full.event.version)?;
+    let full = acts::edit(&app, tx, full, details).await?;
     Ok(([etag(full.event.version)], Json(full.into())))
 }
 
