@@ -14,7 +14,7 @@ use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPla
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::acts::{self, ActError, FullEvent};
+use super::acts::{self, ActError, FullEvent, performances};
 use super::model::event::{Details, Event, EventError};
 use super::model::performance::{Performance, PerformanceSpec, ScheduleError};
 use super::model::pricing::{PricingScheme, PricingSpec};
@@ -118,27 +118,16 @@ async fn create(
     caller: Caller,
     Json(body): Json<NewEvent>,
 ) -> Answer<Created<EventBody>> {
-    let NewEvent {
-        title,
-        description,
-        city,
-        tags,
-        pricing,
-        performances,
-    } = body;
     let details = Details {
-        title,
-        description,
-        city,
-        tags,
+        title: body.title,
+        description: body.description,
+        city: body.city,
+        tags: body.tags,
     };
-    let owner = caller.principal()?;
-    let full = acts::create(&app, &caller.cause, owner, details, pricing, &performances).await?;
-    Ok(created(
-        format!("/events/{}", full.event.id),
-        full.event.version,
-        full.into(),
-    ))
+    let (owner, pricing, specs) = (caller.principal()?, body.pricing, body.performances);
+    let full = acts::create(&app, &caller.cause, owner, details, pricing, &specs).await?;
+    let path = format!("/events/{}", full.event.id);
+    Ok(created(path, full.event.version, full.into()))
 }
 
 async fn list(
@@ -147,17 +136,11 @@ async fn list(
     paging: Paging,
 ) -> Answer<Json<Paged<EventHead>>> {
     let mut conn = app.db.read(NAME).await?;
-    let (events, total) = store::events::list_managed_by(
-        &mut conn,
-        caller.principal()?,
-        paging.limit(),
-        paging.offset(),
-    )
-    .await?;
-    Ok(Json(paging.answer(
-        events.into_iter().map(EventHead::from).collect(),
-        total,
-    )))
+    let (limit, offset) = (paging.limit(), paging.offset());
+    let (events, total) =
+        store::events::list_managed_by(&mut conn, caller.principal()?, limit, offset).await?;
+    let heads = events.into_iter().map(EventHead::from);
+    Ok(Json(paging.answer(heads.collect(), total)))
 }
 
 async fn read(
@@ -227,7 +210,8 @@ async fn schedule(
     Path(id): Path<EventId>,
     Json(spec): Json<PerformanceSpec>,
 ) -> Answer<Created<PerformanceBody>> {
-    let performance = acts::schedule(&app, &caller.cause, caller.principal()?, id, &spec).await?;
+    let performance =
+        performances::schedule(&app, &caller.cause, caller.principal()?, id, &spec).await?;
     let path = format!("/events/{id}/performances/{}", performance.id);
     Ok(created(path, performance.version, performance.into()))
 }
@@ -239,7 +223,7 @@ async fn cancel_performance(
     Json(Reason { reason }): Json<Reason>,
 ) -> Answer<Tagged<PerformanceBody>> {
     let cancelled =
-        acts::cancel_performance(&app, &caller.cause, caller.principal()?, which, &reason).await?;
+        performances::cancel(&app, &caller.cause, caller.principal()?, which, &reason).await?;
     Ok(([etag(cancelled.version)], Json(cancelled.into())))
 }
 
