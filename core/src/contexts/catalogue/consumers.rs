@@ -1,9 +1,5 @@
-//! What the catalogue hears: everything about events and stock.
+//! Everything about events and stock goes into the read model.
 
-use std::time::Duration;
-
-use super::NAME;
-use super::store::hear;
 use eventify_contracts::event_management::{
     EventArchived, EventCancelled, EventCreated, EventPublished, EventUpdated,
     PerformanceCancelled, PerformanceScheduled,
@@ -14,17 +10,11 @@ use eventify_contracts::inventory::{
 };
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
-use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
-use eventify_kernel::jobs::{Job, Jobs};
 
-/// The end of a claim is remembered this long: far beyond any delay of the message of its
-/// beginning.
-const KEEP_ENDED: chrono::Duration = chrono::Duration::days(30);
-/// How often ended claims are forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(3600);
+use super::store::projections;
 
 pub(super) fn consumers() -> Consumers {
     Consumers::new()
@@ -42,44 +32,37 @@ pub(super) fn consumers() -> Consumers {
         .on::<AvailabilityUpdated, _>(on_availability_updated)
 }
 
-pub(super) const FORGET_ENDED_CLAIMS: Job = Job::of(NAME, "forget_ended_claims");
-
-pub(super) fn jobs() -> Jobs {
-    Jobs::new().every(FORGET_EVERY, FORGET_ENDED_CLAIMS, forget_ended_claims)
-}
-
 type Done = Result<(), Failure>;
 
 async fn on_event_created(_: &App, tx: &mut Tx, event: Received<EventCreated>) -> Done {
     let EventCreated { event_id, facts } = event.data;
-    Ok(hear::event(tx, event_id, &facts, "draft", event.aggregate_version).await?)
+    let version = event.aggregate_version;
+    Ok(projections::upsert_event(tx, event_id, &facts, "draft", version).await?)
 }
 
 async fn on_event_updated(_: &App, tx: &mut Tx, event: Received<EventUpdated>) -> Done {
-    let EventUpdated {
-        event_id,
-        facts,
-        published,
-    } = event.data;
-    let status = if published { "published" } else { "draft" };
-    Ok(hear::event(tx, event_id, &facts, status, event.aggregate_version).await?)
+    let data = event.data;
+    let status = if data.published { "published" } else { "draft" };
+    let version = event.aggregate_version;
+    Ok(projections::upsert_event(tx, data.event_id, &data.facts, status, version).await?)
 }
 
 async fn on_event_published(_: &App, tx: &mut Tx, event: Received<EventPublished>) -> Done {
     let EventPublished { event_id, facts } = event.data;
-    Ok(hear::event(tx, event_id, &facts, "published", event.aggregate_version).await?)
+    let version = event.aggregate_version;
+    Ok(projections::upsert_event(tx, event_id, &facts, "published", version).await?)
 }
 
 async fn on_event_archived(_: &App, tx: &mut Tx, event: Received<EventArchived>) -> Done {
     let EventArchived { event_id, facts } = event.data;
-    Ok(hear::event(tx, event_id, &facts, "archived", event.aggregate_version).await?)
+    let version = event.aggregate_version;
+    Ok(projections::upsert_event(tx, event_id, &facts, "archived", version).await?)
 }
 
 async fn on_event_cancelled(_: &App, tx: &mut Tx, event: Received<EventCancelled>) -> Done {
-    let EventCancelled {
-        event_id, facts, ..
-    } = event.data;
-    Ok(hear::event(tx, event_id, &facts, "cancelled", event.aggregate_version).await?)
+    let data = event.data;
+    let version = event.aggregate_version;
+    Ok(projections::upsert_event(tx, data.event_id, &data.facts, "cancelled", version).await?)
 }
 
 async fn on_performance_scheduled(
@@ -87,7 +70,7 @@ async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Done {
-    Ok(hear::scheduled(tx, &event.data, event.aggregate_version).await?)
+    Ok(projections::upsert_performance(tx, &event.data, event.aggregate_version).await?)
 }
 
 async fn on_performance_cancelled(
@@ -95,34 +78,30 @@ async fn on_performance_cancelled(
     tx: &mut Tx,
     event: Received<PerformanceCancelled>,
 ) -> Done {
-    Ok(hear::cancelled(tx, &event.data, event.aggregate_version).await?)
+    Ok(projections::cancel_performance(tx, &event.data, event.aggregate_version).await?)
 }
 
 async fn on_seating_laid_out(_: &App, tx: &mut Tx, event: Received<SeatingLaidOut>) -> Done {
-    Ok(hear::laid_out(tx, &event.data).await?)
+    Ok(projections::insert_seating(tx, &event.data).await?)
 }
 
 async fn on_seats_reserved(_: &App, tx: &mut Tx, event: Received<SeatsReserved>) -> Done {
-    Ok(hear::reserved(tx, &event.data).await?)
+    Ok(projections::insert_claims(tx, &event.data).await?)
 }
 
 async fn on_seats_released(app: &App, tx: &mut Tx, event: Received<SeatsReleased>) -> Done {
-    Ok(hear::released(tx, &event.data, app.clock.now()).await?)
+    Ok(projections::end_claims(tx, &event.data, app.clock.now()).await?)
 }
 
 async fn on_capacity_adjusted(_: &App, tx: &mut Tx, event: Received<CapacityAdjusted>) -> Done {
-    let CapacityAdjusted {
-        performance_id,
-        bucket_id,
-        remaining,
-        capacity,
-    } = event.data;
+    let data = event.data;
     let level = BucketLevel {
-        bucket_id,
-        remaining,
-        capacity,
+        bucket_id: data.bucket_id,
+        remaining: data.remaining,
+        capacity: data.capacity,
     };
-    Ok(hear::level(tx, performance_id, &level, event.aggregate_version).await?)
+    let version = event.aggregate_version;
+    Ok(projections::upsert_level(tx, data.performance_id, &level, version).await?)
 }
 
 async fn on_availability_updated(
@@ -130,20 +109,9 @@ async fn on_availability_updated(
     tx: &mut Tx,
     event: Received<AvailabilityUpdated>,
 ) -> Done {
+    let (id, version) = (event.data.performance_id, event.aggregate_version);
     for level in &event.data.by_bucket {
-        hear::level(
-            tx,
-            event.data.performance_id,
-            level,
-            event.aggregate_version,
-        )
-        .await?;
+        projections::upsert_level(tx, id, level, version).await?;
     }
     Ok(())
-}
-
-/// The table of claims holds what is taken, not what once was.
-async fn forget_ended_claims(app: &App, _: &Cause) -> Done {
-    let before = app.clock.now() - KEEP_ENDED;
-    Ok(hear::forget_ended(&mut *app.db.read(NAME).await?, before).await?)
 }

@@ -1,13 +1,13 @@
-//! Catalogue: what customers see before they choose. A read model, fed by events alone, that could
-//! be thrown away and built again.
+//! Catalogue: what customers see before they choose. A read model, written by events alone, that
+//! could be deleted and built again.
 //!
-//! Messages come in any order and more than once: each row keeps the newest version that it has
-//! heard of, and a seat is taken as long as a claim on it has not ended.
+//! Messages come in any order and more than once: each row keeps the newest version that arrived,
+//! and a seat is taken as long as a claim on it has not ended.
 //!
-//! Deliberately not here: any decision. Whether a seat is really free, inventory says when it is
-//! held.
+//! Deliberately not here: any decision. Inventory decides whether a seat is free, when it is held.
 
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -23,7 +23,7 @@ pub fn context() -> Context {
     Context {
         routes: routes::routes(),
         consumers: consumers::consumers(),
-        jobs: consumers::jobs(),
+        jobs: jobs::jobs(),
         ..Context::new(
             NAME,
             eventify_kernel::migrations!("catalogue": "0001_read_model"),

@@ -1,14 +1,13 @@
-//! The seat map and levels of a performance, put together from what has been heard.
+//! The seat map and levels of a performance, put together from the read model.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::PricedCategory;
+use eventify_contracts::inventory::LaidOutSeat;
 use eventify_protocol::ids::{BucketId, EventId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
-
-use eventify_contracts::event_management::PricedCategory;
-use eventify_contracts::inventory::LaidOutSeat;
 
 /// A performance as customers see it.
 #[derive(Clone, Debug, Serialize)]
@@ -94,7 +93,7 @@ enum SeatState {
 
 impl Performance {
     /// Whether it can be bought now, if its event is published.
-    fn sells(&self, now: DateTime<Utc>) -> bool {
+    fn is_on_sale(&self, now: DateTime<Utc>) -> bool {
         let opened = self.sales_opens_at.is_none_or(|opens| opens <= now);
         let closes = self.sales_closes_at.unwrap_or(self.start_time);
         !self.cancelled && opened && now < closes
@@ -111,7 +110,7 @@ impl Availability {
         zones: Vec<Zone>,
         now: DateTime<Utc>,
     ) -> Self {
-        let on_sale = published && performance.sells(now);
+        let on_sale = published && performance.is_on_sale(now);
         let mut sections = Vec::new();
         for seat in seats {
             let state = match (seat.blocked, taken.contains(&seat.seat_id)) {
@@ -142,33 +141,25 @@ impl Availability {
     }
 }
 
-/// Seats of one row stand together in the plan's order; so do rows of one section.
+/// Seats of one row follow each other in the plan's order; so do rows of one section.
 fn add_seat(sections: &mut Vec<Section>, seat: LaidOutSeat, state: SeatState) {
-    if sections
-        .last()
-        .is_none_or(|last| last.section != seat.section)
-    {
-        let (remaining, capacity, rows) = (0, 0, Vec::new());
-        sections.push(Section {
+    let section = match sections.last_mut() {
+        Some(last) if last.section == seat.section => last,
+        _ => sections.push_mut(Section {
             section: seat.section,
-            remaining,
-            capacity,
-            rows,
-        });
-    }
-    let Some(section) = sections.last_mut() else {
-        return;
+            remaining: 0,
+            capacity: 0,
+            rows: Vec::new(),
+        }),
     };
     section.capacity += u32::from(state != SeatState::Blocked);
     section.remaining += u32::from(state == SeatState::Available);
-    if section.rows.last().is_none_or(|last| last.row != seat.row) {
-        section.rows.push(Row {
+    let row = match section.rows.last_mut() {
+        Some(last) if last.row == seat.row => last,
+        _ => section.rows.push_mut(Row {
             row: seat.row,
             seats: Vec::new(),
-        });
-    }
-    let Some(row) = section.rows.last_mut() else {
-        return;
+        }),
     };
     row.seats.push(Seat {
         seat_id: seat.seat_id,
@@ -180,8 +171,8 @@ fn add_seat(sections: &mut Vec<Section>, seat: LaidOutSeat, state: SeatState) {
     });
 }
 
-/// A text for `like` that stands for itself, anywhere.
-pub(super) fn anywhere(text: &str) -> String {
+/// A pattern for `like` that finds this text anywhere.
+pub(super) fn contains(text: &str) -> String {
     let escaped = text
         .replace('\\', r"\\")
         .replace('%', r"\%")
@@ -312,6 +303,6 @@ mod tests {
 
     #[test]
     fn a_search_text_stands_for_itself() {
-        assert_eq!(anywhere(r"100%_a\b"), r"%100\%\_a\\b%");
+        assert_eq!(contains(r"100%_a\b"), r"%100\%\_a\\b%");
     }
 }

@@ -2,14 +2,14 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use eventify_kernel::app::App;
+use eventify_kernel::http::{Answer, ApiError, Json, Paged, Paging, Path, Policy, Query, Routes};
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde::{Deserialize, Serialize};
 
 use super::NAME;
-use super::model::{Availability, Performance, anywhere};
-use super::store::read::{self, EventLine, Wanted};
-use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, ApiError, Json, Paged, Paging, Path, Policy, Query, Routes};
+use super::model::{Availability, Performance, contains};
+use super::store::read::{self, Event, EventItem, Filter};
 
 /// Longest search text, in characters.
 const MAX_QUERY: usize = 100;
@@ -39,25 +39,9 @@ struct Filters {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EventItem {
-    event_id: EventId,
-    title: String,
-    city: Option<String>,
-    tags: Vec<String>,
-    next_performance: DateTime<Utc>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct EventBody {
-    event_id: EventId,
-    title: String,
-    description: String,
-    city: Option<String>,
-    tags: Vec<String>,
-    status: String,
-    published_at: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    event: Event,
     performances: Vec<Performance>,
 }
 
@@ -66,29 +50,22 @@ async fn events(
     Query(filters): Query<Filters>,
 ) -> Answer<Json<Paged<EventItem>>> {
     let paging = Paging::of(filters.page, filters.size)?;
-    let wanted = filters.wanted(app.clock.now())?;
+    let filter = filters.check(app.clock.now())?;
     let mut conn = app.db.read(NAME).await?;
-    let (lines, total) = read::events(&mut conn, &wanted, paging.limit(), paging.offset()).await?;
-    Ok(Json(paging.answer(
-        lines.into_iter().map(EventItem::from).collect(),
-        total,
-    )))
+    let (items, total) =
+        read::list_events(&mut conn, &filter, paging.limit(), paging.offset()).await?;
+    Ok(Json(paging.answer(items, total)))
 }
 
 async fn event(State(app): State<App>, Path(id): Path<EventId>) -> Answer<Json<EventBody>> {
     let mut conn = app.db.read(NAME).await?;
-    let event = read::event(&mut conn, id)
+    let event = read::find_event(&mut conn, id)
         .await?
         .ok_or_else(|| ApiError::not_found("event_not_found", "there is no such event"))?;
+    let performances = read::list_performances(&mut conn, id).await?;
     Ok(Json(EventBody {
-        event_id: id,
-        title: event.title,
-        description: event.description,
-        city: event.city,
-        tags: event.tags,
-        status: event.status,
-        published_at: event.published_at,
-        performances: read::performances(&mut conn, id).await?,
+        event,
+        performances,
     }))
 }
 
@@ -98,16 +75,13 @@ async fn availability(
 ) -> Answer<Json<Availability>> {
     let unknown = || ApiError::not_found("performance_not_found", "there is no such performance");
     let mut conn = app.db.read(NAME).await?;
-    let performance = read::performance(&mut conn, id)
-        .await?
-        .ok_or_else(unknown)?;
-    let event = read::event(&mut conn, performance.event_id)
-        .await?
-        .ok_or_else(unknown)?;
-    let seats = read::seats(&mut conn, id).await?;
-    let taken = read::taken(&mut conn, id).await?;
-    let zones = read::zones(&mut conn, id).await?;
-    let published = event.status == "published";
+    let performance = read::find_performance(&mut conn, id).await?;
+    let performance = performance.ok_or_else(unknown)?;
+    let event = read::find_event(&mut conn, performance.event_id).await?;
+    let published = event.ok_or_else(unknown)?.status == "published";
+    let seats = read::list_seats(&mut conn, id).await?;
+    let taken = read::list_taken_seats(&mut conn, id).await?;
+    let zones = read::list_zones(&mut conn, id).await?;
     let now = app.clock.now();
     Ok(Json(Availability::of(
         performance,
@@ -120,44 +94,26 @@ async fn availability(
 }
 
 impl Filters {
-    fn wanted(self, now: DateTime<Utc>) -> Answer<Wanted> {
+    fn check(self, now: DateTime<Utc>) -> Answer<Filter> {
         for (name, text) in [
             ("query", &self.query),
             ("city", &self.city),
             ("tag", &self.tag),
         ] {
-            if text
-                .as_ref()
-                .is_some_and(|text| text.chars().count() > MAX_QUERY)
-            {
-                return Err(ApiError::invalid(
-                    name,
-                    format!("is longer than {MAX_QUERY}"),
-                ));
+            let chars = text.as_ref().map_or(0, |text| text.chars().count());
+            if chars > MAX_QUERY {
+                let issue = format!("is longer than {MAX_QUERY} characters");
+                return Err(ApiError::invalid(name, issue));
             }
         }
-        Ok(Wanted {
-            title: self
-                .query
-                .filter(|text| !text.is_empty())
-                .map(|text| anywhere(&text)),
+        let query = self.query.filter(|text| !text.is_empty());
+        Ok(Filter {
+            title: query.map(|text| contains(&text)),
             city: self.city,
             tag: self.tag,
-            // What has begun is no longer found, whatever is asked for.
+            // A performance that has begun is never listed, whatever the client asks for.
             from: self.from.map_or(now, |from| from.max(now)),
             to: self.to,
         })
-    }
-}
-
-impl From<EventLine> for EventItem {
-    fn from(line: EventLine) -> Self {
-        Self {
-            event_id: EventId(line.event_id),
-            title: line.title,
-            city: line.city,
-            tags: line.tags,
-            next_performance: line.next_performance,
-        }
     }
 }

@@ -1,12 +1,13 @@
-//! What event management hears of inventory: where performances can be planned.
+//! Inventory publishes where performances can be planned.
 
-use super::store::plans;
 use eventify_contracts::inventory::{SeatingPlanDefined, VenueUpdated};
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
+
+use super::store::plans;
 
 pub(super) fn consumers() -> Consumers {
     Consumers::new()
@@ -19,7 +20,7 @@ async fn on_seating_plan_defined(
     tx: &mut Tx,
     event: Received<SeatingPlanDefined>,
 ) -> Result<(), Failure> {
-    Ok(plans::add(tx, &event.data).await?)
+    Ok(plans::insert(tx, &event.data).await?)
 }
 
 async fn on_venue_updated(
@@ -27,5 +28,5 @@ async fn on_venue_updated(
     tx: &mut Tx,
     event: Received<VenueUpdated>,
 ) -> Result<(), Failure> {
-    Ok(plans::rename(tx, event.data.venue_id, &event.data.facts).await?)
+    Ok(plans::update_venue_name(tx, event.data.venue_id, &event.data.facts.name).await?)
 }

@@ -6,11 +6,11 @@
 //!   └──────cancel────────┴──▶ cancelled        performance: scheduled ──cancel──▶ cancelled
 //! ```
 //!
-//! A performance is planned in a venue that inventory has told of and that its organiser may use;
-//! inventory lays out its stock when it hears of it. Deliberately not here: seats, stock, search,
-//! and the refunds that follow a cancellation.
+//! A performance is planned in a venue that inventory has published and that its organiser may use;
+//! inventory creates its stock on `performance.scheduled`. Deliberately not here: seats, stock,
+//! search, and the refunds that follow a cancellation.
 
-pub mod api;
+mod acts;
 mod consumers;
 mod model;
 mod routes;

@@ -4,21 +4,21 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use super::api::{self, ActError, Whole};
-use super::model::event::{Details, Event, EventError};
-use super::model::performance::{Performance, PerformanceSpec, ScheduleError};
-use super::model::pricing::{PricingScheme, PricingSpec};
-use super::{NAME, store};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_kernel::app::App;
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
     Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, Policy, Routes, etag,
 };
+use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::acts::{self, ActError, FullEvent, performances};
+use super::model::event::{Details, Event, EventError};
+use super::model::performance::{Performance, PerformanceSpec, ScheduleError};
+use super::model::pricing::{PricingScheme, PricingSpec};
+use super::{NAME, store};
 
 #[rustfmt::skip]
 pub(super) fn routes() -> Routes {
@@ -111,34 +111,23 @@ struct PerformanceBody {
 }
 
 type Tagged<T> = ([(HeaderName, String); 1], Json<T>);
-type Made<T> = (StatusCode, [(HeaderName, String); 2], Json<T>);
+type Created<T> = (StatusCode, [(HeaderName, String); 2], Json<T>);
 
 async fn create(
     State(app): State<App>,
     caller: Caller,
     Json(body): Json<NewEvent>,
-) -> Answer<Made<EventBody>> {
-    let NewEvent {
-        title,
-        description,
-        city,
-        tags,
-        pricing,
-        performances,
-    } = body;
+) -> Answer<Created<EventBody>> {
     let details = Details {
-        title,
-        description,
-        city,
-        tags,
+        title: body.title,
+        description: body.description,
+        city: body.city,
+        tags: body.tags,
     };
-    let owner = caller.principal()?;
-    let whole = api::create(&app, &caller.cause, owner, details, pricing, &performances).await?;
-    Ok(made(
-        format!("/events/{}", whole.event.id),
-        whole.event.version,
-        whole.into(),
-    ))
+    let (owner, pricing, specs) = (caller.principal()?, body.pricing, body.performances);
+    let full = acts::create(&app, &caller.cause, owner, details, pricing, &specs).await?;
+    let path = format!("/events/{}", full.event.id);
+    Ok(created(path, full.event.version, full.into()))
 }
 
 async fn list(
@@ -147,17 +136,11 @@ async fn list(
     paging: Paging,
 ) -> Answer<Json<Paged<EventHead>>> {
     let mut conn = app.db.read(NAME).await?;
-    let (events, total) = store::events::run_by(
-        &mut conn,
-        caller.principal()?,
-        paging.limit(),
-        paging.offset(),
-    )
-    .await?;
-    Ok(Json(paging.answer(
-        events.into_iter().map(EventHead::from).collect(),
-        total,
-    )))
+    let (limit, offset) = (paging.limit(), paging.offset());
+    let (events, total) =
+        store::events::list_managed_by(&mut conn, caller.principal()?, limit, offset).await?;
+    let heads = events.into_iter().map(EventHead::from);
+    Ok(Json(paging.answer(heads.collect(), total)))
 }
 
 async fn read(
@@ -165,8 +148,8 @@ async fn read(
     caller: Caller,
     Path(id): Path<EventId>,
 ) -> Answer<Tagged<EventBody>> {
-    let whole = api::read(&app, caller.principal()?, id).await?;
-    Ok(([etag(whole.event.version)], Json(whole.into())))
+    let full = acts::read(&app, caller.principal()?, id).await?;
+    Ok(([etag(full.event.version)], Json(full.into())))
 }
 
 async fn edit(
@@ -176,9 +159,11 @@ async fn edit(
     seen: IfMatch,
     Json(details): Json<Details>,
 ) -> Answer<Tagged<EventBody>> {
-    let check = |version| seen.must_match(version);
-    let whole = api::edit(&app, &caller.cause, caller.principal()?, id, details, check).await?;
-    Ok(([etag(whole.event.version)], Json(whole.into())))
+    let principal = caller.principal()?;
+    let (tx, full) = acts::begin_edit(&app, &caller.cause, principal, id).await?;
+    seen.must_match(full.event.version)?;
+    let full = acts::edit(&app, tx, full, details).await?;
+    Ok(([etag(full.event.version)], Json(full.into())))
 }
 
 async fn publish(
@@ -186,7 +171,7 @@ async fn publish(
     caller: Caller,
     Path(id): Path<EventId>,
 ) -> Answer<Tagged<EventHead>> {
-    let event = api::publish(&app, &caller.cause, caller.principal()?, id).await?;
+    let event = acts::publish(&app, &caller.cause, caller.principal()?, id).await?;
     Ok(([etag(event.version)], Json(event.into())))
 }
 
@@ -196,7 +181,7 @@ async fn cancel(
     Path(id): Path<EventId>,
     Json(Reason { reason }): Json<Reason>,
 ) -> Answer<Tagged<EventHead>> {
-    let event = api::cancel(&app, &caller.cause, caller.principal()?, id, &reason).await?;
+    let event = acts::cancel(&app, &caller.cause, caller.principal()?, id, &reason).await?;
     Ok(([etag(event.version)], Json(event.into())))
 }
 
@@ -205,7 +190,7 @@ async fn archive(
     caller: Caller,
     Path(id): Path<EventId>,
 ) -> Answer<Tagged<EventHead>> {
-    let event = api::archive(&app, &caller.cause, caller.principal()?, id).await?;
+    let event = acts::archive(&app, &caller.cause, caller.principal()?, id).await?;
     Ok(([etag(event.version)], Json(event.into())))
 }
 
@@ -215,7 +200,7 @@ async fn price(
     Path(id): Path<EventId>,
     Json(spec): Json<PricingSpec>,
 ) -> Answer<(StatusCode, Json<PricingBody>)> {
-    let scheme = api::price(&app, &caller.cause, caller.principal()?, id, spec).await?;
+    let scheme = acts::price(&app, &caller.cause, caller.principal()?, id, spec).await?;
     Ok((StatusCode::CREATED, Json(scheme.into())))
 }
 
@@ -224,10 +209,11 @@ async fn schedule(
     caller: Caller,
     Path(id): Path<EventId>,
     Json(spec): Json<PerformanceSpec>,
-) -> Answer<Made<PerformanceBody>> {
-    let performance = api::schedule(&app, &caller.cause, caller.principal()?, id, &spec).await?;
+) -> Answer<Created<PerformanceBody>> {
+    let performance =
+        performances::schedule(&app, &caller.cause, caller.principal()?, id, &spec).await?;
     let path = format!("/events/{id}/performances/{}", performance.id);
-    Ok(made(path, performance.version, performance.into()))
+    Ok(created(path, performance.version, performance.into()))
 }
 
 async fn cancel_performance(
@@ -237,11 +223,11 @@ async fn cancel_performance(
     Json(Reason { reason }): Json<Reason>,
 ) -> Answer<Tagged<PerformanceBody>> {
     let cancelled =
-        api::cancel_performance(&app, &caller.cause, caller.principal()?, which, &reason).await?;
+        performances::cancel(&app, &caller.cause, caller.principal()?, which, &reason).await?;
     Ok(([etag(cancelled.version)], Json(cancelled.into())))
 }
 
-fn made<T>(path: String, version: i32, body: T) -> Made<T> {
+fn created<T>(path: String, version: i32, body: T) -> Created<T> {
     (
         StatusCode::CREATED,
         [(LOCATION, path), etag(version)],
@@ -268,13 +254,13 @@ impl From<Event> for EventHead {
     }
 }
 
-impl From<Whole> for EventBody {
-    fn from(whole: Whole) -> Self {
+impl From<FullEvent> for EventBody {
+    fn from(full: FullEvent) -> Self {
         Self {
-            head: whole.event.into(),
-            pricing_id: whole.schemes.last().map(|scheme| scheme.id),
-            pricing: whole.schemes.into_iter().map(PricingBody::from).collect(),
-            performances: whole
+            head: full.event.into(),
+            pricing_id: full.schemes.last().map(|scheme| scheme.id),
+            pricing: full.schemes.into_iter().map(PricingBody::from).collect(),
+            performances: full
                 .performances
                 .into_iter()
                 .map(PerformanceBody::from)
@@ -287,7 +273,7 @@ impl From<PricingScheme> for PricingBody {
     fn from(scheme: PricingScheme) -> Self {
         Self {
             pricing_id: scheme.id,
-            categories: scheme.told(),
+            categories: scheme.priced_categories(),
         }
     }
 }

@@ -1,15 +1,15 @@
-//! Identity: who a caller is to us.
+//! Identity: the internal id of a caller.
 //!
-//! Every (`iss`, `sub`) of a trusted issuer gets an internal id at first sight; that id is what
-//! ownership compares, so two issuers can't collide and `sub` need not be a UUID.
+//! Every (`iss`, `sub`) of a trusted issuer gets an internal id with its first request. Ownership
+//! compares that id, so two issuers can't collide and `sub` need not be a UUID.
 //!
 //! ```text
 //! unknown ──first verified token──▶ known
 //! ```
 //!
-//! Deliberately not here: passwords, sessions, roles (the token says them each time).
+//! Deliberately not here: passwords, sessions, roles (each token carries its own).
 
-pub mod api;
+mod acts;
 mod model;
 mod routes;
 mod store;
@@ -18,8 +18,6 @@ use std::sync::Arc;
 
 use eventify_kernel::app::AppWith;
 use eventify_kernel::context::Context;
-
-use api::KnownUsers;
 
 /// Folder, schema and queue.
 pub const NAME: &str = "identity";
@@ -30,7 +28,7 @@ pub type App = AppWith<State>;
 /// What identity keeps in memory.
 #[derive(Debug, Default)]
 pub struct State {
-    pub(crate) known_users: KnownUsers,
+    pub(crate) known_users: acts::KnownUsers,
 }
 
 /// What this context registers.
@@ -38,7 +36,7 @@ pub struct State {
 pub fn context(state: &Arc<State>) -> Context {
     Context {
         routes: routes::routes().capture(state),
-        resolve_user: Some(api::resolve_user(state)),
+        resolve_user: Some(acts::resolve_user(state)),
         ..Context::new(NAME, eventify_kernel::migrations!("identity": "0001_users"))
     }
 }

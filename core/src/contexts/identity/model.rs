@@ -1,9 +1,9 @@
-//! Pure facts of a user.
+//! A user as we know them.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// A user as we know them: no name, no address; those stay with the identity provider.
+/// No name, no address: those stay with the identity provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) user_id: Uuid,

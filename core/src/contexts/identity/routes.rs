@@ -2,13 +2,12 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Policy, Routes};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{NAME, store};
-use crate::contexts::identity::App;
-use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Policy, Routes};
+use super::{App, NAME, store};
 
 pub(super) fn routes() -> Routes<App> {
     Routes::new().get("/me", Policy::signed_in(), me)
@@ -24,7 +23,6 @@ struct Me {
     first_seen_at: DateTime<Utc>,
 }
 
-/// Who the caller is to us.
 async fn me(State(app): State<App>, caller: Caller) -> Answer<Json<Me>> {
     let principal = caller.principal()?;
     let mut conn = app.db.read(NAME).await?;

@@ -1,35 +1,33 @@
-//! The users table.
+//! The table of users.
 
-use sqlx::Row;
+use eventify_kernel::db::{DbResult, PgConnection};
 use uuid::Uuid;
 
 use super::model::User;
-use eventify_kernel::db::{DbResult, PgConnection};
 
 pub(super) async fn find(conn: &mut PgConnection, iss: &str, sub: &str) -> DbResult<Option<User>> {
-    let row = sqlx::query("select user_id, first_seen_at from users where iss = $1 and sub = $2")
-        .bind(iss)
-        .bind(sub)
-        .fetch_optional(conn)
-        .await?;
-    let user = row.map(|row| -> Result<User, sqlx::Error> {
-        Ok(User {
-            user_id: row.try_get(0)?,
-            first_seen_at: row.try_get(1)?,
-        })
-    });
-    Ok(user.transpose()?)
+    let row = sqlx::query_as(
+        "select user_id, first_seen_at from identity.users where iss = $1 and sub = $2",
+    )
+    .bind(iss)
+    .bind(sub)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|(user_id, first_seen_at)| User {
+        user_id,
+        first_seen_at,
+    }))
 }
 
-/// Two first requests at the same moment: one row is written, both find it.
-pub(super) async fn add(
+/// Two first requests at the same time: one row is inserted, both return its id.
+pub(super) async fn insert(
     conn: &mut PgConnection,
     user: &User,
     iss: &str,
     sub: &str,
 ) -> DbResult<Uuid> {
     sqlx::query(
-        "insert into users (user_id, iss, sub, first_seen_at) values ($1, $2, $3, $4)
+        "insert into identity.users (user_id, iss, sub, first_seen_at) values ($1, $2, $3, $4)
          on conflict (iss, sub) do nothing",
     )
     .bind(user.user_id)
@@ -38,10 +36,11 @@ pub(super) async fn add(
     .bind(user.first_seen_at)
     .execute(&mut *conn)
     .await?;
-    let user_id = sqlx::query_scalar("select user_id from users where iss = $1 and sub = $2")
-        .bind(iss)
-        .bind(sub)
-        .fetch_one(conn)
-        .await?;
+    let user_id =
+        sqlx::query_scalar("select user_id from identity.users where iss = $1 and sub = $2")
+            .bind(iss)
+            .bind(sub)
+            .fetch_one(conn)
+            .await?;
     Ok(user_id)
 }

@@ -11,13 +11,15 @@
 //! ```
 //!
 //! A seat is taken by a row of `seat_allocations`, whose primary key makes a double sale
-//! impossible; a zone by units of its slots, each with its check. A confirmed hold never expires
-//! by itself: its payment may have been captured while the news is on its way.
+//! impossible; a zone by units of its slots, each with a check constraint. A confirmed hold never
+//! expires by itself: its payment may have been captured while the message is on its way.
 //!
 //! Deliberately not here: prices, sales windows and carts (reservation), who may buy what.
 
+mod acts;
 pub mod api;
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -34,7 +36,7 @@ pub fn context() -> Context {
         events: eventify_contracts::inventory::events(),
         routes: routes::routes(),
         consumers: consumers::consumers(),
-        jobs: consumers::jobs(),
+        jobs: jobs::jobs(),
         ..Context::new(
             NAME,
             eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners"),

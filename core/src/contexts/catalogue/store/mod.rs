@@ -1,4 +1,4 @@
-//! The tables of the catalogue: what is heard goes in, what is asked for comes out.
+//! The tables of the catalogue: events write them, customers' requests read them.
 
-pub(super) mod hear;
+pub(super) mod projections;
 pub(super) mod read;

@@ -1,27 +1,21 @@
 //! An event and its states.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::EventFacts;
+use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::EventId;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use eventify_contracts::event_management::EventFacts;
-use eventify_kernel::auth::{Principal, Role};
-
-/// Longest title, in characters.
+// Lengths are counted in characters.
 const MAX_TITLE: usize = 200;
-/// Longest description, in characters.
 const MAX_DESCRIPTION: usize = 10_000;
-/// Longest city, in characters.
 const MAX_CITY: usize = 100;
-/// Most tags.
 const MAX_TAGS: usize = 20;
-/// Longest tag, in characters.
 const MAX_TAG: usize = 40;
-/// Longest reason for a cancellation, in characters.
-pub(crate) const MAX_REASON: usize = 500;
+const MAX_REASON: usize = 500;
 
-/// What the organiser writes.
+/// What the organiser can edit.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Details {
@@ -34,29 +28,19 @@ pub(crate) struct Details {
     pub(crate) tags: Vec<String>,
 }
 
-/// `draft → published → archived`, and `cancelled` from the first two.
+/// `draft → published → archived`, or `cancelled` from the first two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     /// Seen by its organiser only.
     Draft,
     /// On sale.
-    Published {
-        /// Since.
-        at: DateTime<Utc>,
-    },
+    Published { at: DateTime<Utc> },
     /// Over.
-    Archived {
-        /// When it had been published, if ever.
-        published_at: Option<DateTime<Utc>>,
-    },
+    Archived { published_at: Option<DateTime<Utc>> },
     /// Does not take place.
-    Cancelled {
-        /// When it had been published, if ever.
-        published_at: Option<DateTime<Utc>>,
-    },
+    Cancelled { published_at: Option<DateTime<Utc>> },
 }
 
-/// An event, as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) id: EventId,
@@ -72,27 +56,22 @@ pub(crate) struct Event {
 /// Why an act on an event was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum EventError {
-    /// A field of the details.
     #[error("'{field}' {issue}")]
     Invalid {
         /// JSON name.
         field: &'static str,
-        /// What is wrong with it.
         issue: String,
     },
-    /// It is archived or cancelled.
-    #[error("the event is {0}; nothing about it changes any more")]
+    #[error("the event is {0} and can't be changed")]
     Closed(&'static str),
-    /// Publishing needs something to sell.
-    #[error("an event is published with at least one performance that lies ahead")]
+    #[error("an event needs at least one future performance before it is published")]
     NothingToSell,
-    /// Archiving needs everything to be over.
-    #[error("a performance still lies ahead; cancel it first, or wait")]
+    #[error("a performance is still to come: cancel it first, or wait until it is over")]
     PerformancesAhead,
 }
 
 impl Details {
-    /// Trims, and lowers tags; the rest must fit.
+    /// Trims, makes tags lower case, and checks the lengths.
     pub(crate) fn check(self) -> Result<Self, EventError> {
         let title = self.title.trim().to_owned();
         let city = self
@@ -124,7 +103,6 @@ impl Details {
 }
 
 impl Event {
-    /// A new draft.
     pub(crate) fn draft(
         id: EventId,
         owner: &Principal,
@@ -144,14 +122,13 @@ impl Event {
     }
 
     /// The ownership rule: the owner, an organiser of the same organisation, an administrator.
-    pub(crate) fn is_run_by(&self, caller: &Principal) -> bool {
+    pub(crate) fn is_managed_by(&self, caller: &Principal) -> bool {
         let same_org = self.org_id.is_some() && self.org_id == caller.org_id;
         caller.user_id == self.owner_id
             || caller.has_role(Role::Admin)
             || (same_org && caller.has_role(Role::Organizer))
     }
 
-    /// Replaces the details.
     pub(crate) fn edit(self, details: Details, now: DateTime<Utc>) -> Result<Self, EventError> {
         self.must_be_open()?;
         Ok(Self {
@@ -161,7 +138,7 @@ impl Event {
         .changed(now))
     }
 
-    /// Puts its performances on sale. `ahead`: how many lie ahead. Publishing again changes
+    /// Puts its performances on sale. `ahead`: how many are still to come. Publishing again changes
     /// nothing.
     pub(crate) fn publish(self, ahead: usize, now: DateTime<Utc>) -> Result<Self, EventError> {
         self.must_be_open()?;
@@ -178,7 +155,7 @@ impl Event {
         }
     }
 
-    /// Cancels it. Cancelling again changes nothing.
+    /// Cancelling again changes nothing.
     pub(crate) fn cancel(self, now: DateTime<Utc>) -> Result<Self, EventError> {
         let published_at = self.published_at();
         match self.status {
@@ -192,7 +169,7 @@ impl Event {
         }
     }
 
-    /// Puts it away. Archiving again changes nothing.
+    /// Archiving again changes nothing.
     pub(crate) fn archive(self, ahead: usize, now: DateTime<Utc>) -> Result<Self, EventError> {
         let published_at = self.published_at();
         match self.status {
@@ -228,7 +205,6 @@ impl Event {
         }
     }
 
-    /// What the events about it tell.
     pub(crate) fn facts(&self) -> EventFacts {
         EventFacts {
             title: self.details.title.clone(),
@@ -251,7 +227,7 @@ impl Event {
 }
 
 impl Status {
-    /// As in the table and on the wire.
+    /// As in the table and in JSON.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Draft => "draft",
@@ -261,7 +237,7 @@ impl Status {
         }
     }
 
-    /// Reads a stored row; `None` for one that can't exist.
+    /// From a row; `None` for one that can't exist.
     pub(crate) fn of(name: &str, published_at: Option<DateTime<Utc>>) -> Option<Self> {
         match (name, published_at) {
             ("draft", None) => Some(Self::Draft),
@@ -273,7 +249,6 @@ impl Status {
     }
 }
 
-/// The words that go with a cancellation.
 pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
     let reason = reason.trim();
     length("reason", reason, 1..=MAX_REASON)?;
@@ -348,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_lives_forwards() {
+    fn an_event_only_moves_forward() {
         let later = now() + Duration::hours(1);
         assert_eq!(draft().publish(0, later), Err(EventError::NothingToSell));
         let published = draft().publish(1, later).unwrap();
@@ -380,13 +355,13 @@ mod tests {
     }
 
     #[test]
-    fn each_change_counts_one_version() {
+    fn each_change_raises_the_version_by_one() {
         let edited = draft().edit(details("Aida", &[]), now()).unwrap();
         assert_eq!((edited.version, edited.details.title.as_str()), (2, "Aida"));
     }
 
     #[test]
-    fn owner_organisation_and_administrator_run_it() {
+    fn owner_organisation_and_administrator_manage_it() {
         for (who, may) in [
             (caller(1, None, Role::Organizer), true),
             (caller(2, Some("opera"), Role::Organizer), true),
@@ -395,11 +370,11 @@ mod tests {
             (caller(2, None, Role::Organizer), false),
             (caller(2, None, Role::Admin), true),
         ] {
-            assert_eq!(draft().is_run_by(&who), may, "{who:?}");
+            assert_eq!(draft().is_managed_by(&who), may, "{who:?}");
         }
         let mut without_organisation = draft();
         without_organisation.org_id = None;
-        assert!(!without_organisation.is_run_by(&caller(2, None, Role::Organizer)));
+        assert!(!without_organisation.is_managed_by(&caller(2, None, Role::Organizer)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Pure decisions: an event's life, its performances, its prices.
+//! Pure decisions: an event's states, its performances, its prices.
 
 pub(super) mod event;
 pub(super) mod performance;

@@ -1,6 +1,7 @@
 //! A performance: when, where, at which prices.
 
 use chrono::{DateTime, Duration, Utc};
+use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
 use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
@@ -8,13 +9,11 @@ use uuid::Uuid;
 
 use super::event::{Event, EventError};
 use super::pricing::PricingScheme;
-use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
 
-/// Doors open this long before the beginning, unless the organiser says otherwise.
+/// Doors open this long before the beginning, unless the organiser sets another time.
 const DOORS_BEFORE_START: Duration = Duration::hours(1);
-/// A performance is planned at most this far ahead.
 const MAX_AHEAD: Duration = Duration::days(5 * 366);
-/// Most performances of one event.
+/// Of one event.
 pub(crate) const MAX_PERFORMANCES: usize = 500;
 
 /// `POST /events/{eventId}/performances`
@@ -49,7 +48,6 @@ pub(crate) struct Times {
     pub(crate) sales_close: Option<DateTime<Utc>>,
 }
 
-/// A performance, as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Performance {
     pub(crate) id: PerformanceId,
@@ -63,7 +61,7 @@ pub(crate) struct Performance {
     pub(crate) version: i32,
 }
 
-/// What inventory has told of a seating plan.
+/// A seating plan that inventory has published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KnownPlan {
     pub(crate) id: SeatingPlanId,
@@ -78,34 +76,26 @@ pub(crate) struct KnownPlan {
 /// Why a performance was not scheduled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ScheduleError {
-    /// A field, or the state of the event.
     #[error(transparent)]
     Event(#[from] EventError),
-    /// No plan of this venue is known.
     #[error("the venue does not exist or has no seating plan")]
     UnknownVenue,
-    /// The venue has no such plan.
     #[error("the venue has no such seating plan")]
     UnknownPlan,
-    /// The venue has several.
-    #[error("the venue has several seating plans: name one in 'seatingPlanId'")]
+    #[error("the venue has several seating plans: choose one with 'seatingPlanId'")]
     PlanNotNamed,
-    /// It belongs to somebody else.
     #[error("the venue belongs to another organiser")]
     ForeignVenue,
-    /// The event has no such scheme.
-    #[error("the event has no such prices")]
+    #[error("the event has no such pricing scheme")]
     UnknownPricing,
-    /// The event is full.
     #[error("an event has at most {MAX_PERFORMANCES} performances")]
     TooMany,
-    /// No seat or zone would be on sale.
-    #[error("no place of the seating plan is sold in any of the price categories")]
+    #[error("no seat or zone of the seating plan is sold in any of the price categories")]
     NothingOnSale,
 }
 
 impl PerformanceSpec {
-    /// The times, with their defaults, if they go together.
+    /// The times, with their defaults, if they are in order.
     pub(crate) fn times(&self, now: DateTime<Utc>) -> Result<Times, EventError> {
         let times = Times {
             start: self.start_time,
@@ -123,22 +113,22 @@ impl PerformanceSpec {
             })
         };
         if times.start <= now {
-            return refuse("startTime", "lies in the past");
+            return refuse("startTime", "is in the past");
         }
         if times.start > now + MAX_AHEAD {
-            return refuse("startTime", "lies more than five years ahead");
+            return refuse("startTime", "is more than five years ahead");
         }
         if times.doors > times.start {
-            return refuse("doorsAt", "must not be after the beginning");
+            return refuse("doorsAt", "must not be after startTime");
         }
         if times.end.is_some_and(|end| end <= times.start) {
-            return refuse("endsAt", "must be after the beginning");
+            return refuse("endsAt", "must be after startTime");
         }
         if times
             .sales_open
             .is_some_and(|open| open >= times.sales_end())
         {
-            return refuse("salesOpensAt", "must be before the end of the sale");
+            return refuse("salesOpensAt", "must be before the sale ends");
         }
         Ok(times)
     }
@@ -150,7 +140,7 @@ impl Times {
     }
 }
 
-/// The plan that is meant, if the event's organiser may use it and something would be sold.
+/// The plan to use, if the event's organiser may use it and something would be on sale.
 pub(crate) fn choose_plan<'a>(
     known: &'a [KnownPlan],
     wanted: Option<SeatingPlanId>,
@@ -180,12 +170,12 @@ pub(crate) fn choose_plan<'a>(
 }
 
 impl Performance {
-    /// Whether customers can still come to it.
+    /// Whether it is still to come, or has not ended.
     pub(crate) fn lies_ahead(&self, now: DateTime<Utc>) -> bool {
         !self.cancelled && self.times.end.unwrap_or(self.times.start) > now
     }
 
-    /// Cancels it. Cancelling again changes nothing.
+    /// Cancelling again changes nothing.
     pub(crate) fn cancel(self, now: DateTime<Utc>) -> Self {
         if self.cancelled {
             return self;
@@ -198,8 +188,7 @@ impl Performance {
         }
     }
 
-    /// What the others need to know when it is scheduled.
-    pub(crate) fn told_scheduled(
+    pub(crate) fn as_scheduled(
         &self,
         event: &Event,
         pricing: &PricingScheme,
@@ -219,14 +208,13 @@ impl Performance {
             seating_plan_id: self.plan,
             pricing_scheme_id: self.pricing,
             currency: pricing.currency.code().to_owned(),
-            categories: pricing.told(),
+            categories: pricing.priced_categories(),
             sales_opens_at: self.times.sales_open,
             sales_closes_at: self.times.sales_close,
         }
     }
 
-    /// What the others need to know when it is cancelled.
-    pub(crate) fn told_cancelled(&self, event: &Event, reason: &str) -> PerformanceCancelled {
+    pub(crate) fn as_cancelled(&self, event: &Event, reason: &str) -> PerformanceCancelled {
         PerformanceCancelled {
             performance_id: self.id,
             event_id: event.id,
@@ -269,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn times_must_go_together() {
+    fn times_must_be_in_order() {
         for (fields, field) in [
             (json!({ "startTime": "2026-06-01T12:00:00Z" }), "startTime"),
             (json!({ "startTime": "2036-06-01T12:00:00Z" }), "startTime"),

@@ -2,17 +2,17 @@
 
 use std::collections::HashSet;
 
+use eventify_contracts::event_management::PricedCategory;
 use eventify_protocol::ids::PricingSchemeId;
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
 
 use super::event::EventError;
-use eventify_contracts::event_management::PricedCategory;
 
-/// Most price categories of one scheme.
+/// Of one scheme.
 const MAX_CATEGORIES: usize = 50;
-/// Longest category name, in characters.
+/// Of a category, in characters.
 const MAX_NAME: usize = 64;
 
 /// `pricing` of `POST /events`.
@@ -26,13 +26,13 @@ pub(crate) struct PricingSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CategorySpec {
     name: String,
-    /// Default: made from the name.
+    /// Default: derived from the name.
     #[serde(default)]
     code: Option<CategoryCode>,
     price: Money,
 }
 
-/// A checked scheme: one currency, names and codes each once.
+/// A checked scheme: one currency, no name and no code twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PricingScheme {
     pub(crate) id: PricingSchemeId,
@@ -40,7 +40,6 @@ pub(crate) struct PricingScheme {
     pub(crate) categories: Vec<PriceCategory>,
 }
 
-/// A price with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PriceCategory {
     pub(crate) name: String,
@@ -49,7 +48,6 @@ pub(crate) struct PriceCategory {
 }
 
 impl PricingScheme {
-    /// Checks a specification.
     pub(crate) fn define(id: PricingSchemeId, spec: PricingSpec) -> Result<Self, EventError> {
         let first = spec
             .categories
@@ -63,7 +61,9 @@ impl PricingScheme {
         let mut categories = Vec::new();
         for CategorySpec { name, code, price } in spec.categories {
             if name.trim().is_empty() || name.chars().count() > MAX_NAME {
-                return Err(invalid(format!("have names of 1 to {MAX_NAME} characters")));
+                return Err(invalid(format!(
+                    "must have names of 1 to {MAX_NAME} characters"
+                )));
             }
             if price.currency() != currency {
                 return Err(invalid("must all be in one currency"));
@@ -77,7 +77,9 @@ impl PricingScheme {
                 })?,
             };
             if !names.insert(name.clone()) || !codes.insert(code) {
-                return Err(invalid(format!("name '{name}' or its code {code} twice")));
+                return Err(invalid(format!(
+                    "must not have name '{name}' or code {code} twice"
+                )));
             }
             categories.push(PriceCategory { name, code, price });
         }
@@ -93,8 +95,8 @@ impl PricingScheme {
         self.categories.iter().map(|category| category.code)
     }
 
-    /// As events tell it.
-    pub(crate) fn told(&self) -> Vec<PricedCategory> {
+    /// As in published events.
+    pub(crate) fn priced_categories(&self) -> Vec<PricedCategory> {
         self.categories
             .iter()
             .map(|category| PricedCategory {
@@ -148,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_made_from_the_name() {
+    fn a_code_is_derived_from_the_name() {
         let scheme = define(&json!([
             category("Standard", None, "EUR"),
             category("Under 18", None, "EUR"),

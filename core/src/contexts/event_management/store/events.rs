@@ -1,68 +1,97 @@
 //! Events.
 
-use eventify_protocol::ids::EventId;
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
-
-use crate::contexts::event_management::model::event::{Details, Event, Status};
+use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::EventId;
+use serde_json::json;
+use sqlx::FromRow;
+use uuid::Uuid;
 
-const EVENT: &str = "event_id, owner_id, org_id, title, description, city, tags, status, \
-                     published_at, created_at, updated_at, version";
+use crate::contexts::event_management::model::event::{Details, Event, Status};
 
-pub(crate) async fn add(conn: &mut PgConnection, event: &Event) -> DbResult<()> {
+#[derive(FromRow)]
+struct EventRow {
+    event_id: EventId,
+    owner_id: Uuid,
+    org_id: Option<String>,
+    title: String,
+    description: String,
+    city: Option<String>,
+    tags: Vec<String>,
+    status: String,
+    published_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+macro_rules! select_events {
+    ($condition:expr) => {
+        concat!(
+            "select event_id, owner_id, org_id, title, description, city, tags, status,
+                 published_at, created_at, updated_at, version
+             from event_management.events where ",
+            $condition
+        )
+    };
+}
+
+macro_rules! managed {
+    () => {
+        "($1 or owner_id = $2 or org_id = $3)"
+    };
+}
+
+pub(crate) async fn insert(conn: &mut PgConnection, event: &Event) -> DbResult<()> {
     sqlx::query(
-        "insert into events (event_id, owner_id, org_id, title, description, city, tags, status,
-             published_at, created_at, updated_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        "insert into event_management.events
+         select * from jsonb_populate_record(null::event_management.events, $1)",
     )
-    .bind(event.id.as_uuid())
-    .bind(event.owner_id)
-    .bind(&event.org_id)
-    .bind(&event.details.title)
-    .bind(&event.details.description)
-    .bind(&event.details.city)
-    .bind(&event.details.tags)
-    .bind(event.status.name())
-    .bind(event.published_at())
-    .bind(event.created_at)
-    .bind(event.updated_at)
-    .bind(event.version)
+    .bind(json!({
+        "event_id": event.id,
+        "owner_id": event.owner_id,
+        "org_id": event.org_id,
+        "title": event.details.title,
+        "description": event.details.description,
+        "city": event.details.city,
+        "tags": event.details.tags,
+        "status": event.status.name(),
+        "published_at": event.published_at(),
+        "created_at": event.created_at,
+        "updated_at": event.updated_at,
+        "version": event.version,
+    }))
     .execute(conn)
     .await?;
     Ok(())
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: EventId) -> DbResult<Option<Event>> {
-    let row = sqlx::query(AssertSqlSafe(format!(
-        "select {EVENT} from events where event_id = $1"
-    )))
-    .bind(id.as_uuid())
-    .fetch_optional(conn)
-    .await?;
-    row.as_ref().map(event).transpose()
+    let row: Option<EventRow> = sqlx::query_as(select_events!("event_id = $1"))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    row.map(Event::try_from).transpose()
 }
 
 /// An event, its performances and prices are changed under this lock only.
 pub(crate) async fn lock(conn: &mut PgConnection, id: EventId) -> DbResult<Option<Event>> {
-    let row = sqlx::query(AssertSqlSafe(format!(
-        "select {EVENT} from events where event_id = $1 for update"
-    )))
-    .bind(id.as_uuid())
-    .fetch_optional(conn)
-    .await?;
-    row.as_ref().map(event).transpose()
+    let row: Option<EventRow> = sqlx::query_as(select_events!("event_id = $1 for update"))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    row.map(Event::try_from).transpose()
 }
 
 /// Writes a changed event; its row is locked.
-pub(crate) async fn save(conn: &mut PgConnection, event: &Event) -> DbResult<()> {
+pub(crate) async fn update(conn: &mut PgConnection, event: &Event) -> DbResult<()> {
     sqlx::query(
-        "update events set title = $2, description = $3, city = $4, tags = $5, status = $6,
-             published_at = $7, updated_at = $8, version = $9
+        "update event_management.events set title = $2, description = $3, city = $4, tags = $5,
+             status = $6, published_at = $7, updated_at = $8, version = $9
          where event_id = $1",
     )
-    .bind(event.id.as_uuid())
+    .bind(event.id)
     .bind(&event.details.title)
     .bind(&event.details.description)
     .bind(&event.details.city)
@@ -76,17 +105,16 @@ pub(crate) async fn save(conn: &mut PgConnection, event: &Event) -> DbResult<()>
     Ok(())
 }
 
-/// The events that a caller runs, newest first, and how many there are.
-pub(crate) async fn run_by(
+/// The events that a caller manages, newest first, and how many there are.
+pub(crate) async fn list_managed_by(
     conn: &mut PgConnection,
     caller: &Principal,
     limit: i64,
     offset: i64,
 ) -> DbResult<(Vec<Event>, i64)> {
-    const MINE: &str = "($1 or owner_id = $2 or org_id = $3)";
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "select {EVENT} from events where {MINE}
-         order by created_at desc, event_id limit $4 offset $5"
+    let rows: Vec<EventRow> = sqlx::query_as(select_events!(concat!(
+        managed!(),
+        " order by created_at desc, event_id limit $4 offset $5"
     )))
     .bind(caller.has_role(Role::Admin))
     .bind(caller.user_id)
@@ -95,34 +123,41 @@ pub(crate) async fn run_by(
     .bind(offset)
     .fetch_all(&mut *conn)
     .await?;
-    let total = sqlx::query_scalar(AssertSqlSafe(format!(
-        "select count(*) from events where {MINE}"
-    )))
+    let total = sqlx::query_scalar(concat!(
+        "select count(*) from event_management.events where ",
+        managed!()
+    ))
     .bind(caller.has_role(Role::Admin))
     .bind(caller.user_id)
     .bind(&caller.org_id)
     .fetch_one(conn)
     .await?;
-    Ok((rows.iter().map(event).collect::<DbResult<_>>()?, total))
+    let events = rows.into_iter().map(Event::try_from);
+    Ok((events.collect::<DbResult<_>>()?, total))
 }
 
-fn event(row: &PgRow) -> DbResult<Event> {
-    let status: String = row.try_get("status")?;
-    let status = Status::of(&status, row.try_get("published_at")?)
-        .ok_or_else(|| DbError::impossible_row(format!("event {status} by its publication")))?;
-    Ok(Event {
-        id: EventId(row.try_get("event_id")?),
-        owner_id: row.try_get("owner_id")?,
-        org_id: row.try_get("org_id")?,
-        details: Details {
-            title: row.try_get("title")?,
-            description: row.try_get("description")?,
-            city: row.try_get("city")?,
-            tags: row.try_get("tags")?,
-        },
-        status,
-        created_at: row.try_get("created_at")?,
-        updated_at: row.try_get("updated_at")?,
-        version: row.try_get("version")?,
-    })
+impl TryFrom<EventRow> for Event {
+    type Error = DbError;
+
+    fn try_from(row: EventRow) -> DbResult<Self> {
+        let status = Status::of(&row.status, row.published_at).ok_or_else(|| {
+            let (status, at) = (row.status, row.published_at);
+            DbError::impossible_row(format!("event is {status}, published at {at:?}"))
+        })?;
+        Ok(Self {
+            id: row.event_id,
+            owner_id: row.owner_id,
+            org_id: row.org_id,
+            details: Details {
+                title: row.title,
+                description: row.description,
+                city: row.city,
+                tags: row.tags,
+            },
+            status,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        })
+    }
 }

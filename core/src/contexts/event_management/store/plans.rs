@@ -1,66 +1,82 @@
-//! What inventory has told of seating plans.
+//! The seating plans that inventory has published.
 
+use eventify_contracts::inventory::SeatingPlanDefined;
+use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
-use sqlx::Row;
-use sqlx::types::Json;
+use serde_json::json;
+use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::contexts::event_management::model::performance::KnownPlan;
-use eventify_contracts::inventory::{SeatingPlanDefined, VenueFacts};
-use eventify_kernel::db::{DbResult, PgConnection};
 
-pub(crate) async fn add(conn: &mut PgConnection, told: &SeatingPlanDefined) -> DbResult<()> {
+#[derive(FromRow)]
+struct PlanRow {
+    seating_plan_id: SeatingPlanId,
+    venue_id: VenueId,
+    venue_name: String,
+    owner_id: Uuid,
+    org_id: Option<String>,
+    shared: bool,
+    #[sqlx(json)]
+    category_sets: Vec<Vec<CategoryCode>>,
+}
+
+pub(crate) async fn insert(conn: &mut PgConnection, plan: &SeatingPlanDefined) -> DbResult<()> {
     sqlx::query(
-        "insert into known_plans (seating_plan_id, venue_id, venue_name, owner_id, org_id, shared,
-             category_sets)
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        "insert into event_management.known_plans
+         select * from jsonb_populate_record(null::event_management.known_plans, $1)
+         on conflict do nothing",
     )
-    .bind(told.seating_plan_id.as_uuid())
-    .bind(told.venue_id.as_uuid())
-    .bind(&told.venue.name)
-    .bind(told.venue.owner_id)
-    .bind(&told.venue.org_id)
-    .bind(told.venue.shared)
-    .bind(Json(&told.category_sets))
+    .bind(json!({
+        "seating_plan_id": plan.seating_plan_id,
+        "venue_id": plan.venue_id,
+        "venue_name": plan.venue.name,
+        "owner_id": plan.venue.owner_id,
+        "org_id": plan.venue.org_id,
+        "shared": plan.venue.shared,
+        "category_sets": plan.category_sets,
+    }))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-pub(crate) async fn rename(
+pub(crate) async fn update_venue_name(
     conn: &mut PgConnection,
     venue: VenueId,
-    facts: &VenueFacts,
+    name: &str,
 ) -> DbResult<()> {
-    sqlx::query("update known_plans set venue_name = $2 where venue_id = $1")
-        .bind(venue.as_uuid())
-        .bind(&facts.name)
+    sqlx::query("update event_management.known_plans set venue_name = $2 where venue_id = $1")
+        .bind(venue)
+        .bind(name)
         .execute(conn)
         .await?;
     Ok(())
 }
 
 /// The plans of a venue.
-pub(crate) async fn of_venue(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
-    let rows = sqlx::query(
-        "select seating_plan_id, venue_name, owner_id, org_id, shared, category_sets
-         from known_plans where venue_id = $1 order by seating_plan_id",
+pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
+    let rows: Vec<PlanRow> = sqlx::query_as(
+        "select seating_plan_id, venue_id, venue_name, owner_id, org_id, shared, category_sets
+         from event_management.known_plans where venue_id = $1 order by seating_plan_id",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let Json(category_sets): Json<Vec<Vec<CategoryCode>>> = row.try_get("category_sets")?;
-            Ok(KnownPlan {
-                id: SeatingPlanId(row.try_get("seating_plan_id")?),
-                venue,
-                venue_name: row.try_get("venue_name")?,
-                owner_id: row.try_get("owner_id")?,
-                org_id: row.try_get("org_id")?,
-                shared: row.try_get("shared")?,
-                category_sets,
-            })
-        })
-        .collect()
+    Ok(rows.into_iter().map(KnownPlan::from).collect())
+}
+
+impl From<PlanRow> for KnownPlan {
+    fn from(row: PlanRow) -> Self {
+        Self {
+            id: row.seating_plan_id,
+            venue: row.venue_id,
+            venue_name: row.venue_name,
+            owner_id: row.owner_id,
+            org_id: row.org_id,
+            shared: row.shared,
+            category_sets: row.category_sets,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Holds: what is asked for, what is given, and why not.
+//! Holds: the request, the places that it gets, and why it is refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,47 +22,44 @@ const MAX_TTL_SECONDS: u32 = 900;
 pub struct HoldRequest {
     /// Made by the caller, and the idempotency key: the same request again answers the same.
     pub hold: HoldId,
-    /// Whose it is: a cart or a service account. Nobody else gets an answer to the same id.
+    /// A cart or a service account. A request of another owner under the same id is refused.
     pub owner: Uuid,
-    /// Who is to have the places; none for a service account's hold.
+    /// Who will buy the places; none for a service account's hold.
     pub customer: Option<Buyer>,
-    /// Whose seats and zones.
     pub performance: PerformanceId,
-    /// Numbered seats, each once.
+    /// Numbered seats, none twice.
     pub seats: Vec<SeatWanted>,
-    /// Units of zones. One zone can stand several times, with different categories.
+    /// Units of zones. The same zone can come several times, with different categories.
     pub buckets: Vec<BucketWanted>,
     /// From then on the places are free again, unless the hold was extended or sold.
     pub expires_at: DateTime<Utc>,
 }
 
-/// A customer, and how much they may keep from others.
+/// A customer, and how much they may hold at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Buyer {
-    /// Who. Only their order can become the owner of the places.
+    /// Only their order can buy the places.
     pub id: UserId,
-    /// Most places of one performance that they may have held and not paid, all carts together;
+    /// Most places of one performance that they may hold and not have paid, all carts together;
     /// none for a box office, which sells to many.
     pub most_held: Option<u32>,
 }
 
-/// A numbered seat, and the price category that it is wanted in.
+/// A numbered seat and its price category.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeatWanted {
-    /// Which.
     pub seat: SeatRef,
-    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the seat doesn't have it.
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] if the seat doesn't allow it.
     pub category: Option<CategoryCode>,
 }
 
-/// Units of a zone, and the price category that they are wanted in.
+/// Units of a zone and their price category.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketWanted {
-    /// Which.
     pub bucket: BucketId,
     /// How many, from 1.
     pub quantity: u32,
-    /// Refused with [`HoldRefusal::CategoryNotAllowed`] where the zone doesn't have it.
+    /// Refused with [`HoldRefusal::CategoryNotAllowed`] if the zone doesn't allow it.
     pub category: Option<CategoryCode>,
 }
 
@@ -96,13 +93,9 @@ impl std::fmt::Display for SeatRef {
 /// The places that a hold has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// The hold.
     pub hold: HoldId,
-    /// Whose places.
     pub performance: PerformanceId,
-    /// Where.
     pub venue: VenueId,
-    /// Until when.
     pub expires_at: DateTime<Utc>,
     /// In the order of the request.
     pub seats: Vec<HeldSeat>,
@@ -110,54 +103,54 @@ pub struct Held {
     pub buckets: Vec<HeldBucket>,
 }
 
-/// A seat that is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldSeat {
-    /// Id.
     pub seat: SeatId,
     /// `A-12`
     pub label: String,
-    /// The category asked for, or the only one allowed.
+    /// The requested category, or the only one that is allowed.
     pub category: Option<CategoryCode>,
-    /// Price categories allowed on this seat at this performance.
+    /// Price categories of this seat at this performance.
     pub allowed: Vec<CategoryCode>,
 }
 
-/// Units of a zone that are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldBucket {
-    /// Id.
     pub bucket: BucketId,
-    /// The zone's name.
     pub zone: String,
-    /// Units.
     pub quantity: u32,
-    /// The category asked for, or the only one allowed.
+    /// The requested category, or the only one that is allowed.
     pub category: Option<CategoryCode>,
-    /// Price categories allowed in this zone at this performance.
+    /// Price categories of this zone at this performance.
     pub allowed: Vec<CategoryCode>,
 }
 
-/// A part of a hold that is given back: a removed cart item, a refunded ticket.
+/// A part of a hold to give back: a removed cart item, a refunded ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartRelease {
     /// The idempotency key: the cart item's or the ticket's id.
-    pub id: uuid::Uuid,
-    /// Out of which hold; places that another hold has are left alone.
+    pub id: Uuid,
+    /// Places that another hold has are not touched.
     pub hold: HoldId,
-    /// Whose hold it must be: nothing happens to one of somebody else. None: the hold was found by
-    /// its own order.
+    /// The owner that the hold must have; otherwise nothing happens. None: the hold was found by its
+    /// own order.
     pub owner: Option<Uuid>,
-    /// Seats.
     pub seats: Vec<SeatId>,
     /// Zones and units.
     pub buckets: Vec<(BucketId, u32)>,
 }
 
-/// What is not to be had.
+/// A seat, or one unit of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Seat(SeatId),
+    Unit(BucketId),
+}
+
+/// What is missing for a hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutOfStock {
-    /// Labels of the seats that somebody else has.
+    /// Labels of the seats that another hold has.
     pub seats: Vec<String>,
     /// Zones with too few units.
     pub buckets: Vec<BucketShortage>,
@@ -166,58 +159,48 @@ pub struct OutOfStock {
 /// A zone with too few units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BucketShortage {
-    /// Which.
     pub bucket: BucketId,
-    /// Units asked for.
     pub wanted: u32,
-    /// Units left at the time.
     pub remaining: u32,
 }
 
 /// Why a hold was not taken: an answer, not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HoldRefusal {
-    /// Nothing asked for, a seat twice, too much at once, an end in the past.
+    /// No places, a seat twice, too much at once, an end in the past.
     #[error("'{field}' {issue}")]
     Invalid {
         /// JSON name.
         field: &'static str,
-        /// What is wrong with it.
         issue: String,
     },
     /// No such performance, or its seats are not laid out yet.
-    #[error("the performance is not known")]
+    #[error("there is no such performance, or it is not ready for sale yet")]
     UnknownPerformance,
-    /// Its event is not published.
     #[error("the performance is not on sale")]
     NotOnSale,
-    /// It was cancelled.
     #[error("the performance was cancelled")]
     Cancelled,
-    /// The performance has no such seats.
     #[error("the performance has no seat {}", .0.join(", "))]
     UnknownSeats(Vec<String>),
-    /// The performance has no such zone.
     #[error("the performance has no zone {0}")]
     UnknownBucket(BucketId),
-    /// A seat or zone is not sold in this category.
     #[error("{place} is not sold in category {category}")]
     CategoryNotAllowed {
-        /// Label or zone.
+        /// Label of the seat, or name of the zone.
         place: String,
-        /// What was asked for.
         category: CategoryCode,
     },
-    /// Somebody else was faster; nothing was held.
+    /// Another hold has some of the places; nothing was held.
     #[error("out of stock")]
     OutOfStock(OutOfStock),
-    /// The customer keeps too many places from others already.
-    #[error("a customer holds at most {0} places of a performance at a time; pay or release some")]
+    #[error(
+        "a customer can hold at most {0} places of a performance at a time: pay or release some"
+    )]
     TooManyHeld(u32),
     /// This hold has expired or was released; it can't come back.
     #[error("the hold has ended")]
     Ended,
-    /// This hold id was used for another request.
     #[error("the hold id belongs to another request")]
     IdReused,
 }
@@ -236,17 +219,17 @@ impl HoldRequest {
         };
         let places = self.seats.len() + self.buckets.len();
         if places == 0 {
-            return invalid("seats", "or 'buckets' must name at least one place");
+            return invalid("seats", "or 'buckets' must have at least one place");
         }
         if places > MAX_PLACES_PER_HOLD {
             return invalid(
                 "seats",
-                &format!("and 'buckets' name more than {MAX_PLACES_PER_HOLD}"),
+                &format!("and 'buckets' must not have more than {MAX_PLACES_PER_HOLD} entries"),
             );
         }
         let distinct: BTreeSet<_> = self.seats.iter().map(|wanted| &wanted.seat).collect();
         if distinct.len() != self.seats.len() {
-            return invalid("seats", "names a seat twice");
+            return invalid("seats", "must not have a seat twice");
         }
         let units = 1..=MAX_UNITS_PER_BUCKET;
         if self
@@ -256,17 +239,17 @@ impl HoldRequest {
         {
             return invalid(
                 "buckets",
-                &format!("takes 1 to {MAX_UNITS_PER_BUCKET} units"),
+                &format!("must have 1 to {MAX_UNITS_PER_BUCKET} units each"),
             );
         }
         if self.expires_at <= now {
-            return invalid("expiresAt", "lies in the past");
+            return invalid("expiresAt", "is in the past");
         }
         Ok(())
     }
 
-    /// What makes two requests under one id the same: owner and places, but not the expiry, which a
-    /// repeat may have computed anew.
+    /// Two requests under one id are the same if owner and places are. The expiry doesn't count: a
+    /// repeat may have computed it again.
     pub(crate) fn fingerprint(&self) -> Hash32 {
         let seats = self
             .seats
@@ -293,7 +276,7 @@ impl HoldRequest {
         units + self.seats.len() as u64
     }
 
-    /// Units wanted of each zone, in the order in which they are locked.
+    /// Units of each zone, in the order in which zones are locked.
     pub(crate) fn units(&self) -> BTreeMap<BucketId, u32> {
         let mut units = BTreeMap::new();
         for wanted in &self.buckets {
@@ -303,7 +286,7 @@ impl HoldRequest {
     }
 }
 
-/// The life that a service account asks for.
+/// When a service account's hold expires.
 ///
 /// # Errors
 /// [`HoldRefusal::Invalid`] outside of [`MIN_TTL_SECONDS`] to [`MAX_TTL_SECONDS`].
@@ -320,7 +303,7 @@ pub(crate) fn expiry_after(
     Ok(now + Duration::seconds(i64::from(ttl_seconds)))
 }
 
-/// The category that a place is held in: the one asked for, or the only one there is.
+/// The category that a place is held in: the requested one, or the only one that is allowed.
 ///
 /// # Errors
 /// [`HoldRefusal::CategoryNotAllowed`].

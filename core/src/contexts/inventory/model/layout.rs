@@ -1,18 +1,18 @@
-//! What a performance sells of its seating plan: each place in the categories that are both meant
+//! What a performance sells of its seating plan: each place in the categories that are both allowed
 //! for it and priced.
 
+use eventify_contracts::inventory::{LaidOutSeat, LaidOutZone, SeatingLaidOut};
 use eventify_protocol::ids::PerformanceId;
 use eventify_protocol::token::CategoryCode;
 
 use super::plan::{Seat, Zone};
-use eventify_contracts::inventory::{LaidOutSeat, LaidOutZone, SeatingLaidOut};
 
-/// Seats told in one message: about 100 KiB of JSON.
+/// Seats in one message: about 100 KiB of JSON.
 const SEATS_PER_PART: usize = 500;
 
-/// The categories in which a place is sold: all that are priced where it is meant for any.
-pub(crate) fn sold_in(meant_for: &[CategoryCode], priced: &[CategoryCode]) -> Vec<CategoryCode> {
-    let fits = |code: &&CategoryCode| meant_for.is_empty() || meant_for.contains(code);
+/// The categories in which a place is sold; a place that names none takes all that are priced.
+pub(crate) fn sold_in(allowed: &[CategoryCode], priced: &[CategoryCode]) -> Vec<CategoryCode> {
+    let fits = |code: &&CategoryCode| allowed.is_empty() || allowed.contains(code);
     priced.iter().filter(fits).copied().collect()
 }
 
@@ -52,7 +52,7 @@ impl Layout {
         Self { seats, zones }
     }
 
-    /// The messages that tell the others, each of bounded size.
+    /// The messages to publish, each of bounded size.
     pub(crate) fn parts(&self, performance: PerformanceId) -> Vec<SeatingLaidOut> {
         let mut chunks: Vec<&[Seat]> = self.seats.chunks(SEATS_PER_PART).collect();
         if chunks.is_empty() {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_sold_in_what_is_meant_and_priced() {
+    fn a_place_is_sold_in_categories_that_are_allowed_and_priced() {
         let priced = codes(&["FULL", "CHILD", "VIP"]);
         assert_eq!(sold_in(&[], &priced), priced);
         assert_eq!(sold_in(&codes(&["VIP", "BOX"]), &priced), codes(&["VIP"]));
@@ -151,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn a_large_hall_is_told_in_parts_and_a_field_in_one() {
+    fn a_large_hall_is_published_in_parts_and_a_field_in_one() {
         let seats: Vec<_> = (0..1001).map(|number| seat(number, &[])).collect();
         let parts = Layout::price(seats, vec![], &[]).parts(PerformanceId(Uuid::nil()));
-        let told: Vec<_> = parts
+        let sizes: Vec<_> = parts
             .iter()
             .map(|part| (part.part, part.seats.len()))
             .collect();
-        assert_eq!(told, [(0, 500), (1, 500), (2, 1)]);
+        assert_eq!(sizes, [(0, 500), (1, 500), (2, 1)]);
         assert!(parts.iter().all(|part| part.parts == 3));
         let field = Layout::price(vec![], vec![], &[]).parts(PerformanceId(Uuid::nil()));
         assert_eq!(field.len(), 1);

@@ -4,5 +4,6 @@ pub(super) mod hold;
 pub(super) mod layout;
 pub(super) mod plan;
 pub(super) mod slots;
+pub(super) mod state;
 pub(super) mod stock;
 pub(super) mod venue;

@@ -4,26 +4,22 @@ use std::collections::{BTreeSet, HashSet};
 
 use eventify_protocol::ids::{BucketId, SeatId};
 use eventify_protocol::token::CategoryCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Most seats of one plan.
-pub(crate) const MAX_SEATS: usize = 50_000;
-/// Most sections of one plan.
+// Of one plan.
+const MAX_SEATS: usize = 50_000;
 const MAX_SECTIONS: usize = 200;
-/// Most rows of one section.
-const MAX_ROWS: usize = 200;
-/// Most seats of one row.
-const MAX_SEATS_PER_ROW: usize = 500;
-/// Most zones of one plan.
 const MAX_ZONES: usize = 100;
-/// Most units of one zone.
+/// Of one section.
+const MAX_ROWS: usize = 200;
+const MAX_SEATS_PER_ROW: usize = 500;
 pub(crate) const MAX_ZONE_CAPACITY: u32 = 100_000;
-/// Longest name of a plan, section or zone, in characters.
+/// Of a plan, section or zone, in characters.
 const MAX_NAME: usize = 64;
-/// Longest row or seat number, in characters.
+/// Of a row or seat, in characters.
 const MAX_NUMBER: usize = 8;
-/// Most price categories that a seat or zone can be meant for.
+/// Of one seat or zone.
 const MAX_CATEGORIES: usize = 20;
 
 /// `POST /venues/{venueId}/seating-plans`
@@ -37,7 +33,7 @@ pub(crate) struct PlanSpec {
     pub(crate) zones: Vec<ZoneSpec>,
 }
 
-/// Rows of seats. Its categories hold for rows that name none.
+/// Rows of seats. Its categories are the default of its rows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SectionSpec {
@@ -70,7 +66,7 @@ enum SeatNumbers {
     Listed(Vec<String>),
 }
 
-/// A zone: so many units, no seats.
+/// Units without seats.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ZoneSpec {
@@ -89,21 +85,23 @@ pub(crate) struct Plan {
 }
 
 /// A numbered seat.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Seat {
+    #[serde(rename = "seatId")]
     pub(crate) id: SeatId,
+    pub(crate) label: String,
     pub(crate) section: String,
     pub(crate) row: String,
     pub(crate) number: String,
-    pub(crate) label: String,
     pub(crate) categories: Vec<CategoryCode>,
     pub(crate) accessible: bool,
     pub(crate) blocked: bool,
 }
 
 /// A capacity zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Zone {
+    #[serde(rename = "bucketId")]
     pub(crate) id: BucketId,
     pub(crate) zone: String,
     pub(crate) capacity: u32,
@@ -149,7 +147,7 @@ impl Plan {
         })
     }
 
-    /// The distinct sets of categories that its places are meant for.
+    /// The distinct sets of categories that its places allow.
     pub(crate) fn category_sets(&self) -> Vec<Vec<CategoryCode>> {
         let of_seats = self.seats.iter().map(|seat| &seat.categories);
         let of_zones = self.zones.iter().map(|zone| &zone.categories);
@@ -179,7 +177,7 @@ fn add_section(
             if let Some(unknown) = flagged.iter().find(|flagged| !numbers.contains(flagged)) {
                 return refuse(
                     &format!("{field}.{list}"),
-                    format!("names no seat: {unknown}"),
+                    format!("has no seat {unknown} in its row"),
                 );
             }
         }
@@ -231,7 +229,10 @@ fn label(seats: &mut [Seat]) -> Result<(), PlanError> {
     for seat in seats {
         seat.label = format!("{}-{}-{}", seat.section, seat.row, seat.number);
         if !long.insert(seat.label.clone()) {
-            return refuse("sections", format!("name seat {} twice", seat.label));
+            return refuse(
+                "sections",
+                format!("must not have seat {} twice", seat.label),
+            );
         }
     }
     Ok(())
@@ -247,7 +248,7 @@ fn define_zones(
         let field = format!("zones[{index}]");
         name(&format!("{field}.zone"), &spec.zone)?;
         if !names.insert(spec.zone.clone()) {
-            return refuse(&format!("{field}.zone"), "stands twice");
+            return refuse(&format!("{field}.zone"), "must not be used twice");
         }
         if !(1..=MAX_ZONE_CAPACITY).contains(&spec.capacity) {
             return refuse(
@@ -267,7 +268,7 @@ fn define_zones(
     Ok(zones)
 }
 
-/// Sorted, each once: two places meant for the same categories have equal sets.
+/// Sorted, none twice: two places that allow the same categories have equal sets.
 fn distinct(field: &str, categories: Vec<CategoryCode>) -> Result<Vec<CategoryCode>, PlanError> {
     at_most(field, categories.len(), MAX_CATEGORIES)?;
     Ok(categories
@@ -356,7 +357,7 @@ mod tests {
         let two = define(json!({ "name": "p", "sections": [section("Left"), section("Right")] }));
         assert_eq!(labels(&two.unwrap()), ["Left-A-1", "Right-A-1"]);
         let same = define(json!({ "name": "p", "sections": [section("Left"), section("Left")] }));
-        assert_eq!(same.unwrap_err().issue, "name seat Left-A-1 twice");
+        assert_eq!(same.unwrap_err().issue, "must not have seat Left-A-1 twice");
     }
 
     #[test]

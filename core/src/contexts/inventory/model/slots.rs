@@ -1,13 +1,13 @@
-//! A zone's capacity, split over slots, so that a hot zone is not one row lock (DECISIONS 2).
+//! A zone's capacity is split over slots, so that a popular zone is not one row lock (DECISIONS 2).
 //!
 //! A hold tries one slot, chosen by its id. When that one has too little left, it locks all slots
-//! of the zone in order and gathers: the last unit is found wherever it is.
+//! of the zone in order and gathers: the last unit is found in whichever slot it is.
 
 use eventify_protocol::ids::HoldId;
 
 /// Most slots of one zone: about as many transactions as can run at once.
 const MAX_SLOTS: u32 = 16;
-/// A slot smaller than this would be searched past too often.
+/// A smaller slot would be too small for too many holds.
 const MIN_UNITS_PER_SLOT: u32 = 32;
 
 /// One row of `bucket_slots`.
@@ -50,7 +50,7 @@ pub(crate) fn first_choice(hold: HoldId, slots: u32) -> i16 {
     i16::try_from(random % u128::from(slots.max(1))).unwrap_or(0)
 }
 
-/// Takes units from wherever there are some; `None` when all slots together have too few.
+/// Takes units from the first slots that have some; `None` when all slots together have too few.
 pub(crate) fn gather(slots: &[Slot], wanted: u32) -> Option<Vec<Taken>> {
     let mut missing = wanted;
     let mut taken = Vec::new();
@@ -67,7 +67,7 @@ pub(crate) fn gather(slots: &[Slot], wanted: u32) -> Option<Vec<Taken>> {
     (missing == 0).then_some(taken)
 }
 
-/// Spreads another capacity over existing slots; nothing that is reserved moves.
+/// Spreads a new capacity over existing slots; reserved units stay where they are.
 pub(crate) fn resize(slots: &[Slot], capacity: u32) -> Result<Vec<Slot>, BelowReserved> {
     let reserved = slots.iter().map(|slot| slot.reserved).sum();
     let Some(mut free) = capacity.checked_sub(reserved) else {
@@ -86,7 +86,7 @@ pub(crate) fn resize(slots: &[Slot], capacity: u32) -> Result<Vec<Slot>, BelowRe
 }
 
 impl Slot {
-    fn free(self) -> u32 {
+    pub(crate) fn free(self) -> u32 {
         self.capacity.saturating_sub(self.reserved)
     }
 }

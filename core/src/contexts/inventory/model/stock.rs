@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
-use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BucketId, HoldId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 
@@ -12,7 +10,7 @@ use super::hold::{
     choose_category,
 };
 
-/// A performance, as far as holds depend on it.
+/// What holds need to know of a performance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OnSale {
     pub(crate) venue: VenueId,
@@ -21,7 +19,6 @@ pub(crate) struct OnSale {
     pub(crate) cancelled: bool,
 }
 
-/// A seat of the performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SeatStock {
     pub(crate) id: SeatId,
@@ -30,7 +27,6 @@ pub(crate) struct SeatStock {
     pub(crate) state: SeatState,
 }
 
-/// Whether a seat is to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SeatState {
     Free,
@@ -38,11 +34,10 @@ pub(crate) enum SeatState {
     Blocked,
     /// Held or sold.
     Taken,
-    /// Its hold is over, but not swept up yet.
-    Lapsed(HoldId),
+    /// Its hold has expired, but was not released yet.
+    Expired(HoldId),
 }
 
-/// A zone of the performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BucketStock {
     pub(crate) id: BucketId,
@@ -57,27 +52,6 @@ pub(crate) struct BucketStock {
 pub(crate) struct Stock {
     pub(crate) seats: Vec<SeatStock>,
     pub(crate) buckets: Vec<BucketStock>,
-}
-
-/// A hold that exists already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct KnownHold {
-    pub(crate) status: HoldStatus,
-    pub(crate) fingerprint: Option<Hash32>,
-    pub(crate) expires_at: Option<DateTime<Utc>>,
-}
-
-/// `held → confirmed → sold`, and `released` from each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HoldStatus {
-    /// Expires by itself.
-    Held,
-    /// Waits for its payment.
-    Confirmed,
-    /// Paid.
-    Sold,
-    /// Over. Also of a hold that was released before it came.
-    Released,
 }
 
 impl OnSale {
@@ -95,7 +69,7 @@ impl OnSale {
 }
 
 impl Stock {
-    /// What the hold gets, if everything is free: each place once, in an allowed category.
+    /// What the hold gets if everything is free: no place twice, each in an allowed category.
     pub(crate) fn places(
         &self,
         request: &HoldRequest,
@@ -124,7 +98,7 @@ impl Stock {
         }
         let distinct: BTreeSet<_> = seats.iter().map(|seat| seat.seat).collect();
         if distinct.len() < seats.len() {
-            let issue = "names a seat twice, by id and by label".to_owned();
+            let issue = "must not have a seat twice, by id and by label".to_owned();
             return Err(HoldRefusal::Invalid {
                 field: "seats",
                 issue,
@@ -142,7 +116,7 @@ impl Stock {
         })
     }
 
-    /// What is missing, as far as reading without locks can tell.
+    /// What is missing, read without locks.
     pub(crate) fn shortage(&self, request: &HoldRequest) -> Option<OutOfStock> {
         let seats = self
             .seats
@@ -165,13 +139,13 @@ impl Stock {
         OutOfStock { seats, buckets }.or_none()
     }
 
-    /// Holds that are over and in the way.
-    pub(crate) fn lapsed(&self) -> Vec<HoldId> {
+    /// Expired holds that still have one of the seats.
+    pub(crate) fn expired(&self) -> Vec<HoldId> {
         let holds: BTreeSet<_> = self
             .seats
             .iter()
             .filter_map(|seat| match seat.state {
-                SeatState::Lapsed(hold) => Some(hold),
+                SeatState::Expired(hold) => Some(hold),
                 SeatState::Free | SeatState::Blocked | SeatState::Taken => None,
             })
             .collect();
@@ -218,57 +192,9 @@ impl OutOfStock {
     }
 }
 
-impl KnownHold {
-    /// The answer to the same request again: what it got, if it still has it.
-    pub(crate) fn answer(
-        &self,
-        fingerprint: Hash32,
-        held: Held,
-        now: DateTime<Utc>,
-    ) -> Result<Held, HoldRefusal> {
-        if self.fingerprint.is_some_and(|first| first != fingerprint) {
-            return Err(HoldRefusal::IdReused);
-        }
-        match (self.status, self.expires_at) {
-            (HoldStatus::Released, _) | (_, None) => Err(HoldRefusal::Ended),
-            (HoldStatus::Held, Some(expires_at)) if expires_at <= now => Err(HoldRefusal::Ended),
-            (HoldStatus::Held | HoldStatus::Confirmed | HoldStatus::Sold, Some(expires_at)) => {
-                Ok(Held { expires_at, ..held })
-            }
-        }
-    }
-
-    /// Whether it has expired by itself.
-    pub(crate) fn has_lapsed(&self, now: DateTime<Utc>) -> bool {
-        self.status == HoldStatus::Held && !self.is_alive(now)
-    }
-
-    /// Whether it can still be bound to a confirmed reservation.
-    pub(crate) fn is_alive(&self, now: DateTime<Utc>) -> bool {
-        match self.status {
-            HoldStatus::Held => self.expires_at.is_some_and(|expires_at| expires_at > now),
-            HoldStatus::Confirmed | HoldStatus::Sold => true,
-            HoldStatus::Released => false,
-        }
-    }
-}
-
-impl HoldStatus {
-    /// Reads a stored status.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        match name {
-            "held" => Some(Self::Held),
-            "confirmed" => Some(Self::Confirmed),
-            "sold" => Some(Self::Sold),
-            "released" => Some(Self::Released),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::Duration;
+    use chrono::{DateTime, Duration, Utc};
     use eventify_protocol::ids::PerformanceId;
     use uuid::Uuid;
 
@@ -364,49 +290,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lapsed_hold_is_in_the_way_only_until_it_is_swept_up() {
+    fn an_expired_hold_is_in_the_way_only_until_it_is_swept_up() {
         let over = HoldId(Uuid::from_u128(7));
-        let stock = stock(&[SeatState::Lapsed(over), SeatState::Lapsed(over)], 0);
+        let stock = stock(&[SeatState::Expired(over), SeatState::Expired(over)], 0);
         assert_eq!(stock.shortage(&request(&["A-1", "A-2"], 0)), None);
-        assert_eq!(stock.lapsed(), [over]);
-    }
-
-    #[test]
-    fn a_repeat_gets_its_first_answer_and_a_hold_never_comes_back() {
-        let request = request(&["A-1"], 0);
-        let held = places(&stock(&[SeatState::Taken], 0), &request).unwrap();
-        let until = now() + Duration::minutes(3);
-        let known = |status, expires_at| KnownHold {
-            status,
-            fingerprint: Some(request.fingerprint()),
-            expires_at: Some(expires_at),
-        };
-        let answer = |known: KnownHold| {
-            known
-                .answer(request.fingerprint(), held.clone(), now())
-                .map(|held| held.expires_at)
-        };
-        assert_eq!(answer(known(HoldStatus::Held, until)).unwrap(), until);
-        assert_eq!(answer(known(HoldStatus::Confirmed, now())).unwrap(), now());
-        for ended in [
-            known(HoldStatus::Held, now()),
-            known(HoldStatus::Released, until),
-        ] {
-            assert!(
-                matches!(answer(ended), Err(HoldRefusal::Ended)),
-                "{ended:?}"
-            );
-        }
-        let other = KnownHold {
-            fingerprint: Some(Hash32::ZERO),
-            ..known(HoldStatus::Held, until)
-        };
-        assert!(matches!(answer(other), Err(HoldRefusal::IdReused)));
-        let early = KnownHold {
-            status: HoldStatus::Released,
-            fingerprint: None,
-            expires_at: None,
-        };
-        assert!(matches!(answer(early), Err(HoldRefusal::Ended)));
+        assert_eq!(stock.expired(), [over]);
     }
 }

@@ -1,16 +1,14 @@
 //! A venue, and who may do what with it.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::inventory::VenueFacts;
+use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::VenueId;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use eventify_contracts::inventory::VenueFacts;
-use eventify_kernel::auth::{Principal, Role};
-
-/// Longest name or city, in characters.
+/// Of name and city, in characters.
 const MAX_NAME: usize = 100;
-/// Longest address, as JSON text.
 const MAX_ADDRESS_BYTES: usize = 4_096;
 
 /// `POST /venues`, `PUT /venues/{venueId}`
@@ -20,19 +18,18 @@ pub(crate) struct VenueDetails {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) city: Option<String>,
-    /// Whatever the country's addresses look like.
+    /// Its form depends on the country.
     #[serde(default)]
     pub(crate) address: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Whose something is.
+/// Who manages a venue or an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) user_id: Uuid,
     pub(crate) org_id: Option<String>,
 }
 
-/// A venue, as the store holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Venue {
     pub(crate) id: VenueId,
@@ -88,7 +85,7 @@ impl Owner {
 }
 
 impl Venue {
-    /// A new venue; an administrator's is for everybody (DECISIONS 9).
+    /// An administrator's venue is shared: every organiser may use it (DECISIONS 9).
     pub(crate) fn new(
         id: VenueId,
         owner: &Principal,
@@ -109,7 +106,6 @@ impl Venue {
         })
     }
 
-    /// Replaces the details.
     pub(crate) fn edit(
         self,
         details: VenueDetails,
@@ -124,12 +120,11 @@ impl Venue {
         })
     }
 
-    /// Who may plan performances there, and so see it.
-    pub(crate) fn is_open_to(&self, caller: &Principal) -> bool {
+    /// Whether the caller may plan performances there, and so see it.
+    pub(crate) fn is_visible_to(&self, caller: &Principal) -> bool {
         self.shared || self.owner.is(caller)
     }
 
-    /// What the events about it tell.
     pub(crate) fn facts(&self) -> VenueFacts {
         VenueFacts {
             name: self.details.name.clone(),
@@ -171,12 +166,12 @@ mod tests {
     }
 
     #[test]
-    fn an_administrators_venue_is_for_everybody_but_run_by_administrators() {
+    fn an_administrators_venue_is_for_everybody_but_managed_by_administrators() {
         let stranger = caller(9, None, Role::Organizer);
         let shared = venue(&caller(1, None, Role::Admin));
-        assert!(shared.is_open_to(&stranger) && !shared.owner.is(&stranger));
+        assert!(shared.is_visible_to(&stranger) && !shared.owner.is(&stranger));
         let own = venue(&caller(1, Some("opera"), Role::Organizer));
-        assert!(!own.is_open_to(&stranger));
+        assert!(!own.is_visible_to(&stranger));
         assert!(own.owner.is(&caller(2, Some("opera"), Role::Organizer)));
         assert!(!own.owner.is(&caller(2, Some("circus"), Role::Organizer)));
         assert_eq!(own.details.name, "Hall");

@@ -1,22 +1,22 @@
 //! `/inventory/holds`: for service accounts. Customers hold through their reservation.
 
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderName, LOCATION};
 use chrono::{DateTime, Utc};
+use eventify_kernel::app::App;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::location;
-use crate::contexts::inventory::NAME;
-use crate::contexts::inventory::api;
+use crate::contexts::inventory::acts::hold::{HoldError, hold};
 use crate::contexts::inventory::model::hold::{
-    BucketWanted, Held, HoldRequest, SeatRef, SeatWanted, expiry_after,
+    BucketWanted, Held, HoldRefusal, HoldRequest, OutOfStock, SeatRef, SeatWanted, expiry_after,
 };
-use crate::contexts::inventory::store::stock;
-use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
+use crate::contexts::inventory::store::holds;
+use crate::contexts::inventory::{NAME, api};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -89,11 +89,11 @@ pub(super) async fn take(
     let expires_at = expiry_after(body.ttl_seconds, app.clock.now())?;
     let repeated = caller.key.as_ref().map(|key| key.inner("hold"));
     let holder = caller.principal()?.user_id;
-    let hold = HoldId(repeated.unwrap_or_else(|| app.clock.new_id()));
-    let request = body.request((hold, holder), expires_at);
-    let held = api::hold_for(&app, &caller.cause, &request, Some(holder)).await?;
-    let header = location(format!("/inventory/holds/{}", held.hold));
-    Ok((StatusCode::CREATED, [header], Json(held.into())))
+    let id = HoldId(repeated.unwrap_or_else(|| app.clock.new_id()));
+    let request = body.request((id, holder), expires_at);
+    let held = hold(&app, &caller.cause, &request, Some(holder)).await?;
+    let location = (LOCATION, format!("/inventory/holds/{}", held.hold));
+    Ok((StatusCode::CREATED, [location], Json(held.into())))
 }
 
 pub(super) async fn release(
@@ -102,11 +102,11 @@ pub(super) async fn release(
     Path(hold_id): Path<HoldId>,
 ) -> Answer<Json<ReleasedBody>> {
     let mut conn = app.db.read(NAME).await?;
-    let holder = stock::holder(&mut conn, hold_id).await?.ok_or_else(|| {
-        ApiError::not_found("hold_not_found", "no service account took such a hold")
-    })?;
+    let holder = holds::find_holder(&mut conn, hold_id).await?;
     drop(conn);
-    caller.must_own(holder)?;
+    caller.must_own(holder.ok_or_else(|| {
+        ApiError::not_found("hold_not_found", "no service account has such a hold")
+    })?)?;
     api::release(&app, &caller.cause, &[hold_id]).await?;
     Ok(Json(ReleasedBody {
         hold_id,
@@ -157,5 +157,56 @@ impl From<Held> for HeldBody {
             seats: seats.collect(),
             buckets: buckets.collect(),
         }
+    }
+}
+
+impl From<HoldError> for ApiError {
+    fn from(error: HoldError) -> Self {
+        match error {
+            HoldError::Refused(refusal) => refusal.into(),
+            HoldError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<HoldRefusal> for ApiError {
+    fn from(error: HoldRefusal) -> Self {
+        let message = error.to_string();
+        match error {
+            HoldRefusal::Invalid { field, issue } => Self::invalid(field, issue),
+            HoldRefusal::UnknownPerformance => Self::not_found("performance_not_found", message),
+            HoldRefusal::NotOnSale => Self::unprocessable("not_on_sale", message),
+            HoldRefusal::Cancelled => Self::unprocessable("performance_cancelled", message),
+            HoldRefusal::UnknownSeats(_) => {
+                Self::unprocessable("unknown_seat", message).field("seats", "unknown")
+            }
+            HoldRefusal::UnknownBucket(_) => {
+                Self::unprocessable("unknown_bucket", message).field("buckets", "unknown")
+            }
+            HoldRefusal::CategoryNotAllowed { .. } => {
+                Self::unprocessable("category_not_allowed", message)
+            }
+            HoldRefusal::OutOfStock(missing) => missing.into(),
+            HoldRefusal::TooManyHeld(_) => Self::conflict("too_many_places_held", message),
+            HoldRefusal::Ended => Self::gone("hold_ended", message),
+            HoldRefusal::IdReused => Self::unprocessable("hold_id_reused", message),
+        }
+    }
+}
+
+impl From<OutOfStock> for ApiError {
+    fn from(missing: OutOfStock) -> Self {
+        let error = Self::conflict("out_of_stock", "places are held or sold already");
+        let error = missing
+            .seats
+            .iter()
+            .fold(error, |error, label| error.field("seats", label));
+        missing.buckets.iter().fold(error, |error, short| {
+            let issue = format!(
+                "{}: {} of {} left",
+                short.bucket, short.remaining, short.wanted
+            );
+            error.field("buckets", issue)
+        })
     }
 }

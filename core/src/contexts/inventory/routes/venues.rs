@@ -1,23 +1,21 @@
 //! `/venues`
 
 use axum::extract::State;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::{HeaderName, LOCATION};
 use chrono::{DateTime, Utc};
+use eventify_kernel::app::App;
+use eventify_kernel::http::{Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, etag};
 use eventify_protocol::ids::VenueId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::location;
 use crate::contexts::inventory::NAME;
+use crate::contexts::inventory::acts::venues::{self, VenueError};
 use crate::contexts::inventory::model::venue::{Venue, VenueDetails};
-use crate::contexts::inventory::store::venues;
-use eventify_contracts::inventory::{VenueCreated, VenueUpdated};
-use eventify_kernel::app::App;
-use eventify_kernel::db::PgConnection;
-use eventify_kernel::http::{Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, etag};
+use crate::contexts::inventory::store;
 
-/// A venue as its users see it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct VenueBody {
@@ -50,24 +48,16 @@ impl From<Venue> for VenueBody {
     }
 }
 
-type Made = (StatusCode, [(HeaderName, String); 2], Json<VenueBody>);
+type Tagged = ([(HeaderName, String); 1], Json<VenueBody>);
 
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     Json(details): Json<VenueDetails>,
-) -> Answer<Made> {
-    let id = VenueId(app.clock.new_id());
-    let venue = Venue::new(id, caller.principal()?, details, app.clock.now())?;
-    let mut tx = app.db.begin(NAME, &caller.cause).await?;
-    venues::add(&mut tx, &venue).await?;
-    let created = VenueCreated {
-        venue_id: id,
-        facts: venue.facts(),
-    };
-    tx.publish(app.clock.new_id(), venue.version, &created);
-    tx.commit().await?;
-    let headers = [location(format!("/venues/{id}")), etag(venue.version)];
+) -> Answer<(StatusCode, [(HeaderName, String); 2], Json<VenueBody>)> {
+    let venue = venues::create(&app, &caller.cause, caller.principal()?, details).await?;
+    let location = (LOCATION, format!("/venues/{}", venue.id));
+    let headers = [location, etag(venue.version)];
     Ok((StatusCode::CREATED, headers, Json(venue.into())))
 }
 
@@ -77,21 +67,20 @@ pub(super) async fn list(
     paging: Paging,
 ) -> Answer<Json<Paged<VenueBody>>> {
     let mut conn = app.db.read(NAME).await?;
-    let principal = caller.principal()?;
+    let (limit, offset) = (paging.limit(), paging.offset());
     let (found, total) =
-        venues::open_to(&mut conn, principal, paging.limit(), paging.offset()).await?;
-    Ok(Json(paging.answer(
-        found.into_iter().map(VenueBody::from).collect(),
-        total,
-    )))
+        store::venues::list_visible_to(&mut conn, caller.principal()?, limit, offset).await?;
+    let bodies = found.into_iter().map(VenueBody::from);
+    Ok(Json(paging.answer(bodies.collect(), total)))
 }
 
 pub(super) async fn read(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<VenueId>,
-) -> Answer<([(HeaderName, String); 1], Json<VenueBody>)> {
-    let venue = visible(&mut *app.db.read(NAME).await?, &caller, id).await?;
+) -> Answer<Tagged> {
+    let mut conn = app.db.read(NAME).await?;
+    let venue = venues::find_visible(&mut conn, caller.principal()?, id).await?;
     Ok(([etag(venue.version)], Json(venue.into())))
 }
 
@@ -101,52 +90,26 @@ pub(super) async fn edit(
     Path(id): Path<VenueId>,
     seen: IfMatch,
     Json(details): Json<VenueDetails>,
-) -> Answer<([(HeaderName, String); 1], Json<VenueBody>)> {
-    let mut tx = app.db.begin(NAME, &caller.cause).await?;
-    let venue = own(&mut tx, &caller, id).await?;
+) -> Answer<Tagged> {
+    let principal = caller.principal()?;
+    let (tx, venue) = venues::begin_edit(&app, &caller.cause, principal, id).await?;
     seen.must_match(venue.version)?;
-    let venue = venue.edit(details, app.clock.now())?;
-    if !venues::save(&mut tx, &venue).await? {
-        return Err(IfMatch::stale());
-    }
-    let updated = VenueUpdated {
-        venue_id: id,
-        facts: venue.facts(),
-    };
-    tx.publish(app.clock.new_id(), venue.version, &updated);
-    tx.commit().await?;
+    let venue = venues::edit(&app, tx, venue, details).await?;
     Ok(([etag(venue.version)], Json(venue.into())))
 }
 
-/// A venue that the caller may use.
-pub(super) async fn visible(
-    conn: &mut PgConnection,
-    caller: &Caller,
-    id: VenueId,
-) -> Answer<Venue> {
-    let venue = found(conn, id).await?;
-    if venue.is_open_to(caller.principal()?) {
-        Ok(venue)
-    } else {
-        Err(foreign())
+impl From<VenueError> for ApiError {
+    fn from(error: VenueError) -> Self {
+        let message = error.to_string();
+        match error {
+            VenueError::UnknownVenue => Self::not_found("venue_not_found", message),
+            VenueError::UnknownPlan => Self::not_found("seating_plan_not_found", message),
+            VenueError::Foreign => Self::forbidden(message),
+            VenueError::Stale => IfMatch::stale(),
+            VenueError::PlanExists => Self::conflict("plan_exists", message),
+            VenueError::Invalid(error) => Self::invalid(error.field, "is empty or too long"),
+            VenueError::Plan(error) => Self::invalid(error.field, error.issue),
+            VenueError::Db(error) => error.into(),
+        }
     }
-}
-
-/// A venue that the caller runs.
-pub(super) async fn own(conn: &mut PgConnection, caller: &Caller, id: VenueId) -> Answer<Venue> {
-    let venue = found(conn, id).await?;
-    if venue.owner.is(caller.principal()?) {
-        Ok(venue)
-    } else {
-        Err(foreign())
-    }
-}
-
-async fn found(conn: &mut PgConnection, id: VenueId) -> Answer<Venue> {
-    let venue = venues::find(conn, id).await?;
-    venue.ok_or_else(|| ApiError::not_found("venue_not_found", "there is no such venue"))
-}
-
-fn foreign() -> ApiError {
-    ApiError::forbidden("the venue belongs to another organiser")
 }

@@ -2,35 +2,35 @@
 //!
 //! Locks are always taken in this order, so that no two transactions wait for each other: holds
 //! by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
-//! zone takes a slot out of turn; where it fails, its transaction is given up.
-
-use eventify_protocol::token::CategoryCode;
+//! zone takes a slot out of turn; where it fails, its transaction is rolled back.
 
 use eventify_kernel::db::{DbError, DbResult};
+use eventify_protocol::token::CategoryCode;
 
 pub(super) mod availability;
 pub(super) mod claim;
+pub(super) mod holds;
 pub(super) mod layout;
+pub(super) mod orders;
+pub(super) mod plans;
 pub(super) mod release;
 pub(super) mod stock;
 pub(super) mod venues;
 
-fn codes(texts: &[String]) -> DbResult<Vec<CategoryCode>> {
-    texts
-        .iter()
-        .map(|text| text.parse().map_err(DbError::impossible_row))
-        .collect()
+/// One column of many rows, for `unnest`.
+fn column<'a, Row: 'a, Value>(
+    rows: impl IntoIterator<Item = &'a Row>,
+    value: impl FnMut(&'a Row) -> Value,
+) -> Vec<Value> {
+    rows.into_iter().map(value).collect()
 }
 
-fn texts(codes: &[CategoryCode]) -> Vec<String> {
-    codes.iter().map(ToString::to_string).collect()
+/// For `string_to_array(…, ',')`: `unnest` would flatten an array of arrays.
+fn joined(codes: &[CategoryCode]) -> String {
+    column(codes, ToString::to_string).join(",")
 }
 
 /// PostgreSQL has no unsigned numbers; what is counted here is never negative.
-fn count(number: i64) -> DbResult<u32> {
-    u32::try_from(number).map_err(DbError::impossible_row)
-}
-
 fn int(number: u32) -> DbResult<i32> {
     i32::try_from(number).map_err(DbError::impossible_row)
 }

@@ -1,29 +1,28 @@
-//! What the rest of the core asks of identity.
+//! From a verified token to the internal user id.
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
+use eventify_kernel::auth::ResolveUser;
+use eventify_kernel::db::DbResult;
 use uuid::Uuid;
 
 use super::model::User;
-use super::{NAME, State, store};
-use crate::contexts::identity::App;
-use eventify_kernel::auth::ResolveUser;
-use eventify_kernel::db::DbResult;
+use super::{App, NAME, State, store};
 
-/// Mappings kept in memory; they never change, so the cache is never wrong.
+/// Ids kept in memory. An id never changes, so the cache is never wrong.
 const MAX_CACHED_USERS: usize = 100_000;
 
-/// (`iss`, `sub`) → internal id, as far as this process has seen them. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub struct KnownUsers(Arc<RwLock<HashMap<(String, String), Uuid>>>);
+/// (`iss`, `sub`) → internal id, of the users that this process has met.
+#[derive(Debug, Default)]
+pub(crate) struct KnownUsers(RwLock<HashMap<(String, String), Uuid>>);
 
 impl KnownUsers {
     fn get(&self, key: &(String, String)) -> Option<Uuid> {
         self.0.read().ok()?.get(key).copied()
     }
 
-    fn put(&self, key: (String, String), user_id: Uuid) {
+    fn insert(&self, key: (String, String), user_id: Uuid) {
         if let Ok(mut known) = self.0.write() {
             if known.len() >= MAX_CACHED_USERS {
                 known.clear();
@@ -33,9 +32,8 @@ impl KnownUsers {
     }
 }
 
-/// From issuer and subject to the internal id; a new user is inserted.
-#[must_use]
-pub fn resolve_user(state: &Arc<State>) -> ResolveUser {
+/// What the kernel calls for each verified token; a new user is inserted.
+pub(super) fn resolve_user(state: &Arc<State>) -> ResolveUser {
     let state = Arc::clone(state);
     ResolveUser::new(move |app, iss, sub| {
         let app = app.with(&state);
@@ -45,7 +43,7 @@ pub fn resolve_user(state: &Arc<State>) -> ResolveUser {
                 return Ok(user_id);
             }
             let user_id = find_or_insert(&app, iss, sub).await?;
-            app.state.known_users.put(key, user_id);
+            app.state.known_users.insert(key, user_id);
             Ok(user_id)
         })
     })
@@ -60,5 +58,5 @@ async fn find_or_insert(app: &App, iss: &str, sub: &str) -> DbResult<Uuid> {
         user_id: app.clock.new_id(),
         first_seen_at: app.clock.now(),
     };
-    store::add(&mut conn, &user, iss, sub).await
+    store::insert(&mut conn, &user, iss, sub).await
 }

@@ -1,0 +1,217 @@
+//! Applies events to the read model. Each function can be repeated, and called in any order.
+
+use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::{
+    EventFacts, PerformanceCancelled, PerformanceScheduled,
+};
+use eventify_contracts::inventory::{BucketLevel, SeatingLaidOut, SeatsReleased, SeatsReserved};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{EventId, PerformanceId};
+use serde_json::{Value, json};
+use sqlx::types::Json;
+
+/// An event as of a version; an older one changes nothing.
+pub(crate) async fn upsert_event(
+    conn: &mut PgConnection,
+    id: EventId,
+    facts: &EventFacts,
+    status: &str,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.events as known
+         select * from jsonb_populate_record(null::catalogue.events, $1)
+         on conflict (event_id) do update set title = excluded.title,
+             description = excluded.description, city = excluded.city, tags = excluded.tags,
+             status = excluded.status, published_at = excluded.published_at,
+             version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(json!({
+        "event_id": id,
+        "title": facts.title,
+        "description": facts.description,
+        "city": facts.city,
+        "tags": facts.tags,
+        "status": status,
+        "published_at": facts.published_at,
+        "version": version,
+    }))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn upsert_performance(
+    conn: &mut PgConnection,
+    scheduled: &PerformanceScheduled,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.performances as known
+         select * from jsonb_populate_record(null::catalogue.performances, $1)
+         on conflict (performance_id) do update set venue_name = excluded.venue_name,
+             start_time = excluded.start_time, doors_at = excluded.doors_at,
+             ends_at = excluded.ends_at, sales_opens_at = excluded.sales_opens_at,
+             sales_closes_at = excluded.sales_closes_at, categories = excluded.categories,
+             version = greatest(known.version, excluded.version)
+         where known.version < excluded.version or known.venue_name is null",
+    )
+    .bind(json!({
+        "performance_id": scheduled.performance_id,
+        "event_id": scheduled.event_id,
+        "venue_id": scheduled.venue_id,
+        "venue_name": scheduled.venue_name,
+        "start_time": scheduled.start_time,
+        "doors_at": scheduled.doors_at,
+        "ends_at": scheduled.ends_at,
+        "sales_opens_at": scheduled.sales_opens_at,
+        "sales_closes_at": scheduled.sales_closes_at,
+        "categories": scheduled.categories,
+        "cancelled": false,
+        "version": version,
+    }))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Also of a performance that is not known yet: `performance.scheduled` completes the row later.
+pub(crate) async fn cancel_performance(
+    conn: &mut PgConnection,
+    cancelled: &PerformanceCancelled,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.performances as known
+             (performance_id, event_id, venue_id, start_time, categories, cancelled, version)
+         values ($1, $2, $3, $4, '[]', true, $5)
+         on conflict (performance_id) do update set cancelled = true,
+             version = greatest(known.version, excluded.version)",
+    )
+    .bind(cancelled.performance_id)
+    .bind(cancelled.event_id)
+    .bind(cancelled.venue_id)
+    .bind(cancelled.start_time)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A part of a performance's seats, and its zones.
+pub(crate) async fn insert_seating(
+    conn: &mut PgConnection,
+    seating: &SeatingLaidOut,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.seating (performance_id, part, seats) values ($1, $2, $3)
+         on conflict do nothing",
+    )
+    .bind(seating.performance_id)
+    .bind(i32::try_from(seating.part).map_err(DbError::impossible_row)?)
+    .bind(Json(&seating.seats))
+    .execute(&mut *conn)
+    .await?;
+    let zones = (0..).zip(&seating.zones).map(|(position, zone): (u32, _)| {
+        json!({
+            "performance_id": seating.performance_id,
+            "bucket_id": zone.bucket_id,
+            "zone": zone.zone,
+            "categories": zone.categories,
+            "position": position,
+        })
+    });
+    sqlx::query(
+        "insert into catalogue.zones
+         select * from jsonb_populate_recordset(null::catalogue.zones, $1)
+         on conflict do nothing",
+    )
+    .bind(zones.collect::<Value>())
+    .execute(&mut *conn)
+    .await?;
+    for zone in &seating.zones {
+        let full = BucketLevel {
+            bucket_id: zone.bucket_id,
+            remaining: zone.capacity,
+            capacity: zone.capacity,
+        };
+        upsert_level(conn, seating.performance_id, &full, 0).await?;
+    }
+    Ok(())
+}
+
+/// What is left of a zone as of a version; an older one changes nothing.
+pub(crate) async fn upsert_level(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    level: &BucketLevel,
+    version: i32,
+) -> DbResult<()> {
+    let int = |units: u32| i32::try_from(units).map_err(DbError::impossible_row);
+    sqlx::query(
+        "insert into catalogue.zone_levels as known
+             (performance_id, bucket_id, remaining, capacity, version)
+         values ($1, $2, $3, $4, $5)
+         on conflict (performance_id, bucket_id) do update set remaining = excluded.remaining,
+             capacity = excluded.capacity, version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(performance)
+    .bind(level.bucket_id)
+    .bind(int(level.remaining)?)
+    .bind(int(level.capacity)?)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The seats are taken, unless their release arrived first.
+pub(crate) async fn insert_claims(
+    conn: &mut PgConnection,
+    reserved: &SeatsReserved,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id)
+         select $1, seat_id, $2 from unnest($3::uuid[]) as taken (seat_id) order by seat_id
+         on conflict do nothing",
+    )
+    .bind(reserved.performance_id)
+    .bind(reserved.hold_id)
+    .bind(&reserved.seat_ids)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The claims of a hold on these seats have ended for good.
+pub(crate) async fn end_claims(
+    conn: &mut PgConnection,
+    released: &SeatsReleased,
+    at: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id, ended_at)
+         select $1, seat_id, $2, $4 from unnest($3::uuid[]) as freed (seat_id) order by seat_id
+         on conflict (performance_id, seat_id, hold_id) do update set ended_at = excluded.ended_at",
+    )
+    .bind(released.performance_id)
+    .bind(released.hold_id)
+    .bind(&released.seat_ids)
+    .bind(at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn delete_claims_ended_before(
+    conn: &mut PgConnection,
+    time: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query("delete from catalogue.seat_claims where ended_at < $1")
+        .bind(time)
+        .execute(conn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The stock of a performance: its layout, its capacity, and what is left of it.
+
+use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_contracts::inventory::{AvailabilityUpdated, BucketLevel, CapacityAdjusted};
+use eventify_kernel::app::App;
+use eventify_kernel::auth::Principal;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::{DbError, DbResult, PgConnection, Tx};
+use eventify_protocol::ids::{BucketId, PerformanceId};
+
+use crate::contexts::inventory::NAME;
+use crate::contexts::inventory::model::layout::Layout;
+use crate::contexts::inventory::model::plan::Plan;
+use crate::contexts::inventory::model::slots::BelowReserved;
+use crate::contexts::inventory::store::{availability, claim, layout};
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StockError {
+    #[error("there is no such performance")]
+    UnknownPerformance,
+    #[error("there is no such zone")]
+    UnknownBucket,
+    #[error("the event belongs to another organiser")]
+    Foreign,
+    #[error(transparent)]
+    BelowReserved(#[from] BelowReserved),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Creates the performance's own seats and slots, once.
+pub(crate) async fn lay_out(
+    app: &App,
+    tx: &mut Tx,
+    scheduled: &PerformanceScheduled,
+    plan: Plan,
+) -> DbResult<()> {
+    let id = scheduled.performance_id;
+    if !layout::insert_performance(tx, scheduled).await? {
+        return Ok(());
+    }
+    let priced: Vec<_> = scheduled.categories.iter().map(|it| it.code).collect();
+    let laid_out = Layout::price(plan.seats, plan.zones, &priced);
+    layout::insert(tx, id, &laid_out).await?;
+    for part in laid_out.parts(id) {
+        tx.publish(app.clock.new_id(), 1, &part);
+    }
+    let version = availability::next_version(tx, id).await?;
+    for level in availability::count_left(tx, id).await?.by_bucket {
+        tx.publish(app.clock.new_id(), version, &adjusted(id, level));
+    }
+    availability::insert_change(tx, id).await
+}
+
+/// What is left, counted now.
+pub(crate) async fn count_left(
+    app: &App,
+    caller: &Principal,
+    id: PerformanceId,
+) -> Result<AvailabilityUpdated, StockError> {
+    let mut conn = app.db.read(NAME).await?;
+    must_manage(&mut conn, caller, id).await?;
+    Ok(availability::count_left(&mut conn, id).await?)
+}
+
+/// Gives a zone a new capacity, at least what is held and sold.
+pub(crate) async fn adjust_capacity(
+    app: &App,
+    cause: &Cause,
+    caller: &Principal,
+    id: PerformanceId,
+    (bucket_id, capacity): (BucketId, u32),
+) -> Result<CapacityAdjusted, StockError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    must_manage(&mut tx, caller, id).await?;
+    let remaining = claim::resize_zone(&mut tx, id, bucket_id, capacity).await?;
+    let level = BucketLevel {
+        bucket_id,
+        remaining: remaining.ok_or(StockError::UnknownBucket)??,
+        capacity,
+    };
+    let adjusted = adjusted(id, level);
+    let version = availability::next_version(&mut tx, id).await?;
+    tx.publish(app.clock.new_id(), version, &adjusted);
+    availability::insert_change(&mut tx, id).await?;
+    tx.commit().await?;
+    Ok(adjusted)
+}
+
+/// Publishes what is left of each performance whose stock changed: once, however much was sold.
+pub(crate) async fn publish_availability(app: &App, cause: &Cause) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    for performance in availability::take_changes(&mut tx).await? {
+        let version = availability::next_version(&mut tx, performance).await?;
+        let left = availability::count_left(&mut tx, performance).await?;
+        tx.publish(app.clock.new_id(), version, &left);
+    }
+    tx.commit().await
+}
+
+async fn must_manage(
+    conn: &mut PgConnection,
+    caller: &Principal,
+    id: PerformanceId,
+) -> Result<(), StockError> {
+    let owner = layout::find_owner(conn, id).await?;
+    if owner.ok_or(StockError::UnknownPerformance)?.is(caller) {
+        return Ok(());
+    }
+    Err(StockError::Foreign)
+}
+
+fn adjusted(performance_id: PerformanceId, level: BucketLevel) -> CapacityAdjusted {
+    CapacityAdjusted {
+        performance_id,
+        bucket_id: level.bucket_id,
+        remaining: level.remaining,
+        capacity: level.capacity,
+    }
+}
