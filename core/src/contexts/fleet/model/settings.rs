@@ -1,4 +1,4 @@
-//! `[fleet]`: enrolment of edge nodes and the broker's questions about them.
+//! `[fleet]`: enrolment of edge nodes and the broker's authorization requests.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
-/// Shortest secret in the path of the broker's questions.
+/// Shortest secret in the path of the broker's requests.
 const MIN_SECRET_CHARS: usize = 16;
 
 /// A certificate's common name holds the virtual host, a colon and the node's id.
@@ -25,7 +25,6 @@ pub struct Settings {
     certificate_days: u32,
     /// Host name of the MQTT listener, as in its certificate.
     pub mqtt_host: String,
-    /// Its port.
     pub mqtt_port: u16,
     mqtt_authority: PathBuf,
     broker_auth_listen: String,
@@ -33,7 +32,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the texts that parse but can't work.
+    /// Checks the values that parse but can't work.
     ///
     /// # Errors
     /// [`ConfigError::NotAllowed`].
@@ -69,7 +68,7 @@ impl Settings {
             !enrols || (authority.is_some() && self.mqtt_authority().is_some()),
             "empty, unless fleet.device_authority_* and fleet.mqtt_authority are set",
         )?;
-        let asked = self.broker_auth_listen().is_some();
+        let authorises = self.broker_auth_listen().is_some();
         let secret = &self.broker_auth_secret;
         let strong = secret.len() >= MIN_SECRET_CHARS
             && secret
@@ -79,7 +78,7 @@ impl Settings {
         settings.require(
             "fleet.broker_auth_secret",
             "(hidden)",
-            !asked || strong,
+            !authorises || strong,
             &allowed,
         )?;
         let vhost = bus.vhost();
@@ -94,25 +93,25 @@ impl Settings {
         given(&self.device_authority_certificate).zip(given(&self.device_authority_key))
     }
 
-    /// Where nodes make their first contact.
+    /// Address of the enrolment listener.
     #[must_use]
     pub fn enrolment_listen(&self) -> Option<SocketAddr> {
         self.enrolment_listen.parse().ok()
     }
 
-    /// The listener's URL in enrolment codes, if configured.
+    /// The enrolment listener's URL in enrolment codes, if configured.
     #[must_use]
     pub fn enrolment_url(&self) -> Option<&str> {
         Some(self.enrolment_url.trim_end_matches('/')).filter(|url| !url.is_empty())
     }
 
-    /// How long a code lives.
+    /// Validity of an enrolment code.
     #[must_use]
     pub fn code_life(&self) -> Duration {
         Duration::from_secs(self.code_seconds.into())
     }
 
-    /// How long a node's certificate lives.
+    /// Validity of a node's certificate.
     #[must_use]
     pub fn certificate_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.certificate_days) * 86_400)
@@ -124,13 +123,13 @@ impl Settings {
         given(&self.mqtt_authority)
     }
 
-    /// Where the broker asks about clients.
+    /// Address of the listener for the broker's authorization requests.
     #[must_use]
     pub fn broker_auth_listen(&self) -> Option<SocketAddr> {
         self.broker_auth_listen.parse().ok()
     }
 
-    /// The secret in the path of its questions.
+    /// The secret in the path of those requests.
     #[must_use]
     pub fn broker_auth_secret(&self) -> &str {
         &self.broker_auth_secret
@@ -192,8 +191,8 @@ mod tests {
                 "fleet.broker_auth_secret = (hidden): allowed is 16",
             ),
         ] {
-            let said = refused(file);
-            assert!(said.contains(key), "{file}: {said}");
+            let message = refused(file);
+            assert!(message.contains(key), "{file}: {message}");
         }
         assert_eq!(refused(""), "");
     }

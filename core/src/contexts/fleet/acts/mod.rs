@@ -1,29 +1,29 @@
-//! Fleet's acts.
+//! Fleet's acts: load → decide → one transaction.
 
+pub(super) mod alarms;
 pub(super) mod comparison;
 pub(super) mod enrolment;
 pub(super) mod feed;
 pub(super) mod gates;
+pub(super) mod health;
 pub(super) mod import;
 pub(super) mod journal;
+pub(super) mod messages;
 pub(super) mod nodes;
 pub(super) mod points;
-pub(super) mod report;
-pub(super) mod signing;
+pub(super) mod reconciliation;
 pub(super) mod snapshots;
 mod state;
-pub(super) mod uplink;
 pub(super) mod venues;
 pub(super) mod welcome;
 
-pub use super::routes::listeners::enrolment::routes as enrolment_routes;
-pub use state::State;
-
+use eventify_kernel::db::DbError;
 use eventify_protocol::ids::IncarnationId;
 
 use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
-use eventify_kernel::db::DbError;
+
+pub use state::State;
 
 /// Why an act was refused.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub(crate) enum FleetError {
     NotYourVenue,
     #[error("'{0}': {1}")]
     Invalid(&'static str, String),
-    #[error("the venue has another one of this name")]
+    #[error("the venue already has a gate or node of this name")]
     NameTaken,
     #[error("somebody else has changed it meanwhile; read it again")]
     Stale,
@@ -50,7 +50,7 @@ pub(crate) enum FleetError {
     NotConfigured,
     #[error("certificates: {0}")]
     Authority(#[from] AuthorityError),
-    #[error("the rows from {1} on don't join on to what is held of journal file {0}")]
+    #[error("the rows from {1} on do not continue what the core has of journal file {0}")]
     NotJoined(IncarnationId, u64),
     #[error(transparent)]
     Db(#[from] DbError),

@@ -6,25 +6,26 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use eventify_kernel::config::ConfigError;
 use eventify_protocol::ids::VenueId;
 use eventify_sync::core::watermark::Watermark;
 
+use super::FleetError;
 use crate::contexts::fleet::model::authority::DeviceAuthority;
 use crate::contexts::fleet::model::settings::Settings;
-use eventify_kernel::config::ConfigError;
 
-/// A venue's last watermark with the moment before it was read. Whoever reads it anew holds the
-/// lock, so that a burst of questions makes one read.
+/// A venue's last watermark, with the time before it was read. The task that reads it anew holds the
+/// lock, so that many requests at once cause one read.
 pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Watermark)>>>;
 
-/// Files that were read at the start, addresses that were bound, watermarks that are fresh.
+/// Files that were read at the start, the address that was bound, watermarks that are fresh.
 #[derive(Debug)]
 pub struct State {
     pub(crate) settings: Settings,
-    pub(crate) authority: Option<DeviceAuthority>,
+    authority: Option<DeviceAuthority>,
     /// PEM; empty where no nodes are enrolled.
     pub(crate) mqtt_authority: String,
-    /// Where this process takes enrolments, if it does.
+    /// Of this process's enrolment listener, if it has one.
     pub(crate) enrolment_address: OnceLock<SocketAddr>,
     watermarks: Mutex<HashMap<VenueId, Slot>>,
 }
@@ -33,7 +34,7 @@ impl State {
     /// Reads the files that the configuration names.
     ///
     /// # Errors
-    /// [`ConfigError::NotAllowed`] for one that can't be read or doesn't hold what it should.
+    /// [`ConfigError::NotAllowed`] for one that can't be read or has the wrong content.
     pub fn open(settings: &Settings) -> Result<Self, ConfigError> {
         let authority = match settings.device_authority() {
             Some((certificate, key)) => Some(authority(certificate, key)?),
@@ -52,6 +53,18 @@ impl State {
         })
     }
 
+    /// The device authority, where nodes can be enrolled.
+    pub(crate) fn authority(&self) -> Result<&DeviceAuthority, FleetError> {
+        self.authority.as_ref().ok_or(FleetError::NotConfigured)
+    }
+
+    /// The configured URL of the enrolment listener, or the one of its address.
+    pub(crate) fn enrolment_url(&self) -> Option<String> {
+        let configured = self.settings.enrolment_url().map(str::to_owned);
+        let bound = self.enrolment_address.get();
+        configured.or_else(|| bound.map(|address| format!("https://{address}")))
+    }
+
     pub(crate) fn watermark_slot(&self, venue: VenueId) -> Slot {
         let mut slots = match self.watermarks.lock() {
             Ok(slots) => slots,
@@ -62,33 +75,23 @@ impl State {
 }
 
 fn authority(certificate: &Path, key: &Path) -> Result<DeviceAuthority, ConfigError> {
-    let certificate_text = read("fleet.device_authority_certificate", certificate)?;
-    let key_text = read("fleet.device_authority_key", key)?;
-    DeviceAuthority::from_pem(&certificate_text, &key_text).map_err(|error| {
-        let path = certificate.display().to_string();
-        not_allowed(
-            "fleet.device_authority_certificate",
-            path,
-            &format!("an authority ({error})"),
-        )
-    })
+    let setting = "fleet.device_authority_certificate";
+    let certificate_pem = read(setting, certificate)?;
+    let key_pem = read("fleet.device_authority_key", key)?;
+    DeviceAuthority::from_pem(&certificate_pem, &key_pem)
+        .map_err(|error| not_allowed(setting, certificate, &format!("an authority ({error})")))
 }
 
 fn read(setting: &str, path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| {
-        not_allowed(
-            setting,
-            path.display().to_string(),
-            &format!("a readable PEM file ({error})"),
-        )
-    })
+    std::fs::read_to_string(path)
+        .map_err(|error| not_allowed(setting, path, &format!("a readable PEM file ({error})")))
 }
 
-fn not_allowed(key: &str, value: String, allowed: &str) -> ConfigError {
+fn not_allowed(key: &str, path: &Path, allowed: &str) -> ConfigError {
     ConfigError::NotAllowed {
         origin: "the configuration".to_owned(),
         key: key.to_owned(),
-        value,
+        value: path.display().to_string(),
         allowed: allowed.to_owned(),
     }
 }

@@ -1,25 +1,24 @@
 //! Nodes: announced with a code, edited, revoked.
 
-use eventify_protocol::enrolment::{EnrolmentCode, EnrolmentSecret};
-use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::{GateId, NodeId, VenueId};
-use eventify_protocol::sync::{Config, Down};
-
-use super::{FleetError, uplink, venues};
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::model::facts;
-use crate::contexts::fleet::model::node::{
-    MAX_GATES_PER_NODE, MAX_NAME_CHARS, Node, Standing, clean_name,
-};
-use crate::contexts::fleet::store::{gates, nodes};
 use eventify_contracts::fleet::{NodeFacts, NodeRevoked, NodeUpdated};
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, PgConnection, Tx};
 use eventify_kernel::event::DomainEvent;
+use eventify_protocol::enrolment::{EnrolmentCode, EnrolmentSecret};
+use eventify_protocol::ids::{GateId, NodeId, VenueId};
+use eventify_protocol::sync::{Config, Down};
+use serde::Deserialize;
 
-/// A new node with the one text that enrols it. The text is shown once and kept nowhere.
+use super::{FleetError, feed, messages, venues};
+use crate::contexts::fleet::model::entries;
+use crate::contexts::fleet::model::node::{
+    MAX_GATES_PER_NODE, MAX_NAME_CHARS, Node, NodeState, clean_name,
+};
+use crate::contexts::fleet::store::{gates, nodes};
+use crate::contexts::fleet::{App, NAME};
+
+/// A new node with its enrolment code, which is shown once and not stored.
 #[derive(Debug)]
 pub(crate) struct Announced {
     pub(crate) node: Node,
@@ -32,37 +31,31 @@ pub(crate) async fn announce(
     cause: &Cause,
     principal: &Principal,
     venue_id: VenueId,
-    label: &str,
-    wanted: Vec<GateId>,
+    plan: NodePlan,
 ) -> Result<Announced, FleetError> {
-    let label = check_label(label)?;
-    let authority = app
-        .state
-        .authority
-        .as_ref()
-        .ok_or(FleetError::NotConfigured)?;
+    let label = check_label(&plan.label)?;
+    let authority = app.state.authority()?;
     let now = app.clock.now();
     let mut secret = [0; 20];
     secret.copy_from_slice(&app.clock.random_bytes()[..20]);
     let secret = EnrolmentSecret(secret);
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
-    let gates = check_gates(&mut tx, venue_id, wanted).await?;
     let node = Node {
         node_id: NodeId(app.clock.new_id()),
         venue_id,
         label,
-        gates,
+        gates: check_gates(&mut tx, venue_id, plan.gates).await?,
         version: 1,
         code_expires_at: now + app.state.settings.code_life(),
-        standing: Standing::Announced,
+        state: NodeState::Announced,
     };
-    nodes::announce(&mut tx, &node, secret.hash(), principal.user_id, now)
+    nodes::insert(&mut tx, &node, secret.hash(), principal.user_id, now)
         .await
         .map_err(label_taken)?;
     tx.commit().await?;
     let code = EnrolmentCode {
-        core: enrolment_url(app)?,
+        core: app.state.enrolment_url().ok_or(FleetError::NotConfigured)?,
         authority: authority.fingerprint(),
         secret,
     };
@@ -72,67 +65,51 @@ pub(crate) async fn announce(
     })
 }
 
-/// The configured address, or the listener's own.
-fn enrolment_url(app: &App) -> Result<String, FleetError> {
-    let bound = || {
-        app.state
-            .enrolment_address
-            .get()
-            .map(|at| format!("https://{at}"))
-    };
-    app.state
-        .settings
-        .enrolment_url()
-        .map(str::to_owned)
-        .or_else(bound)
-        .ok_or(FleetError::NotConfigured)
-}
-
-/// What somebody wants a node to be, who has seen this version of it.
-#[derive(Debug)]
+/// The wanted properties of a node.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NodePlan {
     pub(crate) label: String,
     pub(crate) gates: Vec<GateId>,
-    pub(crate) seen: i32,
 }
 
-/// Changes a node's label and gates.
+/// Edits a node of which the caller has read this version.
 pub(crate) async fn edit(
     app: &App,
     cause: &Cause,
     principal: &Principal,
-    node: NodeId,
+    (node, version): (NodeId, i32),
     plan: NodePlan,
 ) -> Result<Node, FleetError> {
     let label = check_label(&plan.label)?;
     let mut tx = app.db.begin(NAME, cause).await?;
     let node = own(&mut tx, principal, node).await?;
-    if node.version != plan.seen {
+    if node.version != version {
         return Err(FleetError::Stale);
     }
     let gates = check_gates(&mut tx, node.venue_id, plan.gates).await?;
     let node = Node {
         label,
         gates,
-        version: node.version + 1,
+        version: version + 1,
         ..node
     };
-    nodes::save(&mut tx, &node, None)
+    nodes::update(&mut tx, &node, None)
         .await
         .map_err(label_taken)?;
     if node.is_enrolled() {
         let event = NodeUpdated {
             node_id: node.node_id,
-            node: facts_of(&node),
+            node: node_facts(&node),
         };
-        tell(app, &mut tx, &node, &event).await?;
+        publish(app, &mut tx, &node, &event).await?;
     }
     tx.commit().await?;
     Ok(node)
 }
 
-/// Takes a node out of service for good. It learns of it at once if it can be reached, and by the
-/// feed and the broker's refusal else.
+/// Takes a node out of service for good. It gets a message at once if it can be reached; otherwise
+/// it learns of it from the feed, or because the broker refuses it.
 pub(crate) async fn revoke(
     app: &App,
     cause: &Cause,
@@ -141,32 +118,29 @@ pub(crate) async fn revoke(
 ) -> Result<Node, FleetError> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let node = own(&mut tx, principal, node).await?;
-    let enrolment = match node.standing {
-        Standing::Revoked { .. } => return Ok(node),
-        Standing::Announced => None,
-        Standing::Enrolled(enrolment) => Some(enrolment),
+    let enrolment = match node.state {
+        NodeState::Revoked { .. } => return Ok(node),
+        NodeState::Announced => None,
+        NodeState::Enrolled(enrolment) => Some(enrolment),
     };
-    let standing = Standing::Revoked {
-        at: app.clock.now(),
-        enrolment,
-    };
+    let at = app.clock.now();
     let node = Node {
-        standing,
+        state: NodeState::Revoked { at, enrolment },
         version: node.version + 1,
         ..node
     };
-    nodes::save(&mut tx, &node, Some(principal.user_id)).await?;
+    nodes::update(&mut tx, &node, Some(principal.user_id)).await?;
     let event = NodeRevoked {
         node_id: node.node_id,
-        node: facts_of(&node),
+        node: node_facts(&node),
     };
-    tell(app, &mut tx, &node, &event).await?;
+    publish(app, &mut tx, &node, &event).await?;
     tx.commit().await?;
-    uplink::send(app, node.node_id, Down::Config(Config { revoked: true })).await;
+    messages::send(app, node.node_id, Down::Config(Config { revoked: true })).await;
     Ok(node)
 }
 
-/// The caller's node, its row locked.
+/// A node of a venue that the caller may run, its row locked.
 pub(crate) async fn own(
     conn: &mut PgConnection,
     principal: &Principal,
@@ -179,21 +153,21 @@ pub(crate) async fn own(
     Ok(node)
 }
 
-/// Tells the feed and the other contexts what a node is now.
-pub(super) async fn tell<E: DomainEvent>(
+/// Publishes a node to the feed and to the other contexts.
+pub(super) async fn publish<E: DomainEvent>(
     app: &App,
     tx: &mut Tx,
     node: &Node,
     event: &E,
 ) -> Result<(), FleetError> {
-    if let Some(entry) = facts::of_node(node) {
-        venues::state(app, tx, &[(node.venue_id, entry)]).await?;
+    if let Some(entry) = entries::node(node) {
+        feed::enqueue_own(app, tx, vec![(node.venue_id, entry)]).await?;
     }
     tx.publish(app.clock.new_id(), node.version, event);
     Ok(())
 }
 
-pub(super) fn facts_of(node: &Node) -> NodeFacts {
+pub(super) fn node_facts(node: &Node) -> NodeFacts {
     NodeFacts {
         node_id: node.node_id,
         venue_id: node.venue_id,
@@ -209,7 +183,7 @@ fn check_label(label: &str) -> Result<String, FleetError> {
     clean_name(label).ok_or(FleetError::Invalid("label", wanted))
 }
 
-/// The venue's own gates, each once.
+/// Gates of the venue, each once.
 async fn check_gates(
     conn: &mut PgConnection,
     venue: VenueId,
@@ -221,11 +195,9 @@ async fn check_gates(
         let most = format!("at most {MAX_GATES_PER_NODE}");
         return Err(FleetError::Invalid("gates", most));
     }
-    let known = gates::of_venue(conn, venue).await?;
-    let all = wanted
-        .iter()
-        .all(|wanted| known.iter().any(|gate| gate.gate_id == *wanted));
-    if all {
+    let gates = gates::list(conn, venue).await?;
+    let is_known = |id: &GateId| gates.iter().any(|gate| gate.gate_id == *id);
+    if wanted.iter().all(is_known) {
         Ok(wanted)
     } else {
         Err(FleetError::GateNotFound)
@@ -238,12 +210,4 @@ fn label_taken(error: DbError) -> FleetError {
     } else {
         error.into()
     }
-}
-
-/// What the core keeps of a code.
-pub(super) fn code_hash(secret: &str) -> Option<Hash32> {
-    secret
-        .parse::<EnrolmentSecret>()
-        .ok()
-        .map(|secret| secret.hash())
 }

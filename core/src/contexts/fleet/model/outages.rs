@@ -1,5 +1,4 @@
-//! The reconciliation: what each outage came to. An outage is a span in which a node decided by
-//! itself, or could not.
+//! Outages: the spans of a journal in which a node decided alone, or could not decide.
 
 use std::ops::Range;
 
@@ -17,17 +16,17 @@ pub(crate) struct Outage<'r> {
     pub(crate) rows: &'r [SealedRow],
     /// The first decision made in another mode than `Online`.
     pub(crate) began: Moment,
-    /// None while it lasts, as far as anybody has told.
-    pub(crate) ended: Option<End>,
+    /// None while it lasts, as far as the core knows.
+    pub(crate) ended: Option<OutageEnd>,
 }
 
-/// What tells that a node is `Online` again.
+/// How the core knows that a node is `Online` again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// A decision in that mode.
+pub(crate) enum OutageEnd {
+    /// By a decision in that mode.
     Decision(Moment),
-    /// The node's word, which the core heard then.
-    Word(CoreTime),
+    /// By the node's health report, received at this time.
+    Reported(CoreTime),
 }
 
 /// Which rows an outage has.
@@ -51,8 +50,8 @@ fn not_before(row: &SealedRow) -> CoreTime {
     at.core.map_or(CoreTime(at.wall.0), |core| core.earliest)
 }
 
-/// Cuts a node's rows, in their order, into outages. What lies between is not part of any. `online`
-/// are the moments, in their order, at which the core heard that the node is `Online`.
+/// Cuts a node's rows, in their order, into outages; rows between outages belong to none. `online`
+/// are the times, in order, at which the core received the report that the node is `Online`.
 pub(crate) fn outages<'r>(
     node: NodeId,
     rows: &'r [SealedRow],
@@ -67,20 +66,20 @@ pub(crate) fn outages<'r>(
         ended,
     };
     // Online again after this row, and before the next one if there is one.
-    let word_after = |row: &SealedRow, next: Option<&SealedRow>| {
-        let heard = online.iter().find(|heard| **heard > not_before(row));
-        heard
-            .filter(|heard| next.is_none_or(|next| **heard <= not_before(next)))
-            .map(|heard| End::Word(*heard))
+    let reported_after = |row: &SealedRow, next: Option<&SealedRow>| {
+        let reported = online.iter().find(|at| **at > not_before(row));
+        reported
+            .filter(|at| next.is_none_or(|next| **at <= not_before(next)))
+            .map(|at| OutageEnd::Reported(*at))
     };
     for (index, row) in rows.iter().enumerate() {
         let Some(mode) = mode(row) else { continue };
         if let Some(range) = open.take() {
-            let word = word_after(&rows[index - 1], Some(row));
-            match (word, mode) {
-                (Some(word), _) => outages.push(close(range.start..index, Some(word))),
+            let reported = reported_after(&rows[index - 1], Some(row));
+            match (reported, mode) {
+                (Some(end), _) => outages.push(close(range.start..index, Some(end))),
                 (None, Mode::Online) => {
-                    let decision = End::Decision(row.row().at);
+                    let decision = OutageEnd::Decision(row.row().at);
                     outages.push(close(range.start..index, Some(decision)));
                 }
                 (None, Mode::Degraded | Mode::Locked | Mode::Resyncing) => open = Some(range),
@@ -91,14 +90,14 @@ pub(crate) fn outages<'r>(
         }
     }
     if let Some(range) = open {
-        let ended = rows.last().and_then(|last| word_after(last, None));
+        let ended = rows.last().and_then(|last| reported_after(last, None));
         outages.push(close(range, ended));
     }
     outages
 }
 
 impl Outage<'_> {
-    /// What the scans add up to. `conflict` says how an admitted scan stands now.
+    /// Counts the scans by class. `conflict` gives the present conflict of an admitted scan.
     pub(crate) fn report(&self, conflict: impl Fn(ScanId) -> Option<ConflictKind>) -> Report {
         Report::of(self.rows, conflict)
     }
@@ -120,7 +119,7 @@ impl Outage<'_> {
         spans
     }
 
-    /// The guests that were let in.
+    /// The scans that admitted a guest.
     pub(crate) fn admitted(&self) -> impl Iterator<Item = ScanId> {
         self.rows.iter().filter_map(|row| match &row.row().entry {
             JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
@@ -180,7 +179,7 @@ mod tests {
     }
 
     /// Rows of each outage, and its end.
-    fn cut(modes: &[Mode], online: &[i64]) -> Vec<(usize, Option<End>)> {
+    fn cut(modes: &[Mode], online: &[i64]) -> Vec<(usize, Option<OutageEnd>)> {
         let online: Vec<_> = online.iter().copied().map(CoreTime).collect();
         outages(NODE, &rows(modes), &online)
             .iter()
@@ -192,25 +191,25 @@ mod tests {
     fn an_outage_ends_with_the_first_decision_online() {
         use Mode::{Degraded, Locked, Online};
         let modes = [Online, Degraded, Locked, Online, Online];
-        let end = End::Decision(rows(&modes)[3].row().at);
+        let end = OutageEnd::Decision(rows(&modes)[3].row().at);
         assert_eq!(cut(&modes, &[]), [(2, Some(end))]);
     }
 
     #[test]
-    fn a_node_that_says_it_is_online_needs_no_scan_to_end_its_outage() {
+    fn a_node_that_reports_online_needs_no_scan_to_end_its_outage() {
         use Mode::{Degraded, Online};
-        let word = |at| Some(End::Word(CoreTime(at)));
+        let reported = |at| Some(OutageEnd::Reported(CoreTime(at)));
         assert_eq!(cut(&[Degraded, Degraded], &[]), [(2, None)]);
         assert_eq!(cut(&[Degraded, Degraded], &[5]), [(2, None)]);
-        assert_eq!(cut(&[Degraded, Degraded], &[5, 25]), [(2, word(25))]);
-        // Two outages, though nobody came between them.
+        assert_eq!(cut(&[Degraded, Degraded], &[5, 25]), [(2, reported(25))]);
+        // Two outages, though no scan lies between them.
         assert_eq!(
             cut(&[Degraded, Degraded], &[15, 90]),
-            [(1, word(15)), (1, word(90))]
+            [(1, reported(15)), (1, reported(90))]
         );
         assert_eq!(
             cut(&[Degraded, Online, Degraded], &[15]),
-            [(1, word(15)), (1, None)]
+            [(1, reported(15)), (1, None)]
         );
     }
 }

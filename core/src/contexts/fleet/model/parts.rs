@@ -1,13 +1,13 @@
-//! How entries travel: whole, in messages and chunks that the wire can take.
+//! Encoded entries cut into messages and chunks of a size that the wire can take.
 
 /// Largest sum of entries in a `Delta` or `Chunk`, in bytes; the envelope's limit is well above.
 pub(crate) const MAX_PART_BYTES: usize = 48 * 1024;
 
-/// Entries beyond which a replica is better fetched anew than caught up.
+/// A replica that is further behind than this gets a snapshot instead of the entries.
 pub(crate) const MAX_CATCH_UP: u64 = 10_000;
 
-/// Cuts encoded entries into parts of at most `limit` bytes, each entry whole; one that is larger
-/// alone stands alone.
+/// Cuts a sequence of encoded entries into parts of at most `limit` bytes. Entries stay whole; one
+/// that is larger than the limit is a part of its own.
 pub(crate) fn parts<E: AsRef<[u8]>>(
     entries: impl IntoIterator<Item = E>,
     limit: usize,

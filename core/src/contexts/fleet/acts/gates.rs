@@ -1,30 +1,31 @@
-//! Gates: made and edited by the venue, told to its nodes and to ticketing.
+//! Gates: created and edited by the venue; its nodes and ticketing follow.
 
-use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
-use eventify_protocol::token::CategoryCode;
-
-use super::{FleetError, venues};
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::model::facts;
-use crate::contexts::fleet::model::gate::{Gate, MAX_ADMITTED};
-use crate::contexts::fleet::model::node::{MAX_NAME_CHARS, clean_name};
-use crate::contexts::fleet::store::gates;
 use eventify_contracts::fleet::GateUpdated;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, Tx};
+use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
+use eventify_protocol::token::CategoryCode;
+use serde::Deserialize;
 
-/// What somebody wants a gate to be.
-#[derive(Debug)]
+use super::{FleetError, feed, venues};
+use crate::contexts::fleet::model::entries;
+use crate::contexts::fleet::model::gate::{Gate, MAX_ADMITTED};
+use crate::contexts::fleet::model::node::{MAX_NAME_CHARS, clean_name};
+use crate::contexts::fleet::store::gates;
+use crate::contexts::fleet::{App, NAME};
+
+/// The wanted properties of a gate.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct GatePlan {
     pub(crate) name: String,
     pub(crate) performances: Vec<PerformanceId>,
     pub(crate) categories: Vec<CategoryCode>,
 }
 
-/// Makes a gate.
-pub(crate) async fn add(
+/// Creates a gate.
+pub(crate) async fn create(
     app: &App,
     cause: &Cause,
     principal: &Principal,
@@ -38,23 +39,22 @@ pub(crate) async fn add(
     } = check(plan)?;
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
-    let gate_id = GateId(app.clock.new_id());
     let gate = Gate {
-        gate_id,
+        gate_id: GateId(app.clock.new_id()),
         venue_id,
         name,
         performances,
         categories,
         version: 1,
     };
-    gates::add(&mut tx, &gate, app.clock.now())
+    gates::insert(&mut tx, &gate, app.clock.now())
         .await
         .map_err(name_taken)?;
-    tell(app, tx, &gate).await?;
+    publish(app, tx, &gate).await?;
     Ok(gate)
 }
 
-/// Changes a gate from the state that the caller has seen.
+/// Edits a gate of which the caller has read this version.
 pub(crate) async fn edit(
     app: &App,
     cause: &Cause,
@@ -70,18 +70,20 @@ pub(crate) async fn edit(
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, gate.venue_id).await?;
     let gate = gate.edited(name, performances, categories);
-    if !gates::update(&mut tx, &gate, app.clock.now())
+    let is_next = gates::update(&mut tx, &gate, app.clock.now())
         .await
-        .map_err(name_taken)?
-    {
+        .map_err(name_taken)?;
+    if !is_next {
         return Err(FleetError::Stale);
     }
-    tell(app, tx, &gate).await?;
+    publish(app, tx, &gate).await?;
     Ok(gate)
 }
 
-async fn tell(app: &App, mut tx: Tx, gate: &Gate) -> Result<(), FleetError> {
-    venues::state(app, &mut tx, &[(gate.venue_id, facts::of_gate(gate))]).await?;
+/// Publishes a gate to the feed and to the other contexts, and commits.
+async fn publish(app: &App, mut tx: Tx, gate: &Gate) -> Result<(), FleetError> {
+    let entry = (gate.venue_id, entries::gate(gate));
+    feed::enqueue_own(app, &mut tx, vec![entry]).await?;
     let event = GateUpdated {
         gate_id: gate.gate_id,
         venue_id: gate.venue_id,

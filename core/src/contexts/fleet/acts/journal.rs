@@ -1,27 +1,26 @@
-//! Journals: stored, handed to ticketing, acknowledged when their effects are in the feed
+//! Journals: stored, sent on to ticketing, acknowledged when their effects are in the feed
 //! (ADMISSION 4, 7).
 
-use eventify_protocol::ids::{IncarnationId, NodeId};
-use eventify_protocol::sync::{JournalAck, JournalBatch, SealedRow};
-use eventify_sync::core::journal::{Accepted, Refused, accept as judge, overlap};
-use serde_json::{Value, json};
-
-use super::{FleetError, nodes as node_acts, uplink};
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::model::alarm::Alarm;
-use crate::contexts::fleet::model::node::Node;
-use crate::contexts::fleet::store::batches::{self, Batch};
-use crate::contexts::fleet::store::journal::{self, Ends};
-use crate::contexts::fleet::store::{nodes, watermark};
 use eventify_contracts::fleet::JournalAccepted;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
+use eventify_protocol::ids::{IncarnationId, NodeId};
+use eventify_protocol::sync::{JournalAck, JournalBatch, SealedRow};
+use eventify_sync::core::journal::{Accepted, Refused, accept, overlap};
+use serde_json::json;
 
-/// Takes a batch of rows. Answers what the node is to be told now: nothing while the rows are on
-/// their way through ticketing, their acknowledgement follows from the feed's writer.
-pub(crate) async fn take(
+use super::{FleetError, alarms, nodes as node_acts};
+use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::node::Node;
+use crate::contexts::fleet::store::batches::{self, Batch};
+use crate::contexts::fleet::store::journals::{self, Ends};
+use crate::contexts::fleet::store::{journal_rows, nodes, watermark};
+use crate::contexts::fleet::{App, NAME};
+
+/// Stores a batch of rows. Returns an acknowledgement if the node is to get one now; while the rows
+/// are on their way through ticketing there is none: the feed's writer will send it.
+pub(crate) async fn receive(
     app: &App,
     cause: &Cause,
     node: NodeId,
@@ -31,13 +30,13 @@ pub(crate) async fn take(
     let Some(node) = nodes::lock(&mut tx, node).await? else {
         return Ok(None);
     };
-    let ends = journal::current(&mut tx, node.node_id).await?;
-    let held = ends.map(|ends| ends.stored);
-    let stored = match overlap(held.as_ref(), batch) {
-        Some(seq) => journal::hash_at(&mut tx, node.node_id, batch.incarnation, seq).await?,
+    let ends = journals::find_current(&mut tx, node.node_id).await?;
+    let head = ends.map(|ends| ends.stored);
+    let stored = match overlap(head.as_ref(), batch) {
+        Some(seq) => journal_rows::hash_at(&mut tx, node.node_id, batch.incarnation, seq).await?,
         None => None,
     };
-    match judge(node.node_id, held.as_ref(), stored, batch) {
+    match accept(node.node_id, head.as_ref(), stored, batch) {
         Ok(accepted) if accepted.rows.is_empty() => {
             let epoch = watermark::epoch(&mut tx).await?;
             let done = ends.filter(|ends| ends.acked.seq >= last_row(batch));
@@ -66,29 +65,23 @@ async fn store(
         return Ok(());
     };
     if first.row().seq == 1 {
-        journal::open(&mut tx, node.node_id, incarnation, accepted.succeeds).await?;
+        journals::insert(&mut tx, node.node_id, incarnation, accepted.succeeds).await?;
     }
-    journal::append(&mut tx, node.node_id, &accepted.rows).await?;
-    let id = app.clock.new_id();
-    let (from, to) = (first.row().seq, last.row().seq);
+    journal_rows::insert(&mut tx, node.node_id, &accepted.rows).await?;
+    journals::update_end(&mut tx, node.node_id, last).await?;
     let batch = Batch {
-        id,
-        node: node.node_id,
+        batch_id: app.clock.new_id(),
+        node_id: node.node_id,
         incarnation,
-        from,
-        to,
+        from_seq: first.row().seq,
+        to_seq: last.row().seq,
     };
-    // What a revoked node says is evidence; an administrator decides (ADMISSION 4.4).
-    let held = node.is_revoked();
-    batches::add(&mut tx, &batch, held).await?;
-    if !held {
-        publish(
-            app,
-            &mut tx,
-            node,
-            &batch,
-            accepted.rows.iter().map(SealedRow::bytes),
-        );
+    // Rows of a revoked node are evidence; an administrator decides (ADMISSION 4.4).
+    let is_held = node.is_revoked();
+    batches::insert(&mut tx, &batch, is_held).await?;
+    if !is_held {
+        let rows = accepted.rows.iter().map(SealedRow::bytes);
+        publish(app, &mut tx, node, &batch, rows);
     }
     tx.commit().await
 }
@@ -101,19 +94,19 @@ fn publish<'a>(
     rows: impl IntoIterator<Item = &'a [u8]>,
 ) {
     let event = JournalAccepted {
-        batch_id: batch.id,
+        batch_id: batch.batch_id,
         node_id: node.node_id,
         venue_id: node.venue_id,
         incarnation: batch.incarnation,
-        from: batch.from,
-        to: batch.to,
+        from: batch.from_seq,
+        to: batch.to_seq,
         rows: JournalAccepted::encode(rows),
     };
     tx.publish(app.clock.new_id(), 1, &event);
 }
 
-/// Nothing is taken. A node that is only ahead goes on from the acknowledged end; one with another
-/// chain is shown the stored end, which that chain doesn't have, and begins a new file.
+/// Stores nothing in the journal. A node that is only ahead continues from the acknowledged end. One
+/// with another chain gets the stored end, which its chain doesn't have, and begins a new file.
 async fn refuse(
     app: &App,
     mut tx: Tx,
@@ -124,59 +117,55 @@ async fn refuse(
 ) -> DbResult<Option<JournalAck>> {
     let incarnation = batch.incarnation;
     let epoch = watermark::epoch(&mut tx).await?;
-    let nothing = journal::nothing_of(incarnation, epoch);
-    let acked = ends.map_or(nothing, |ends| ends.acknowledgement(epoch));
+    let empty = journals::acknowledge_nothing(incarnation, epoch);
+    let acked = ends.map_or(empty, |ends| ends.acknowledgement(epoch));
     let (code, answer) = match refused {
         Refused::Future { .. } => return Ok(Some(acked)),
         Refused::UnknownIncarnation
-            if journal::is_known(&mut tx, node.node_id, incarnation).await? =>
+            if journals::exists(&mut tx, node.node_id, incarnation).await? =>
         {
-            // A late batch of a file that another has succeeded.
+            // A late batch of a file that has a successor.
             return Ok(Some(acked));
         }
         Refused::Fork { .. } | Refused::UnknownIncarnation => {
-            let stored = ends.map_or(nothing, |ends| ends.contradiction(epoch));
+            let stored = ends.map_or(empty, |ends| ends.contradiction(epoch));
             ("journal_fork", stored)
         }
-        // Only an end whose effects are in the feed may be told to a node that has it.
+        // A node that has the stored end must not get it before its effects are in the feed.
         Refused::Malformed(_) => ("journal_row_malformed", acked),
         Refused::BrokenChain { .. } => ("journal_chain_broken", acked),
     };
-    let news = keep_evidence(&mut tx, node.node_id, batch).await?;
+    let is_new = insert_evidence(&mut tx, node.node_id, batch).await?;
     tx.commit().await?;
-    if news {
-        let details = details(ends, batch, refused);
+    if is_new {
+        let details = json!({
+            "reason": refused.to_string(),
+            "batch": { "incarnation": incarnation, "from": batch.from, "rows": batch.rows.len() },
+            "held": ends.map(|ends| ends.stored),
+        });
         let alarm = Alarm::new(code)
-            .of(node.venue_id, node.node_id)
+            .of_node(node.venue_id, node.node_id)
             .with(details);
-        uplink::raise(app, &alarm).await?;
+        alarms::raise(app, &alarm).await?;
     }
     Ok(Some(answer))
 }
 
-fn details(ends: Option<Ends>, batch: &JournalBatch, refused: &Refused) -> Value {
-    json!({
-        "reason": refused.to_string(),
-        "batch": { "incarnation": batch.incarnation, "from": batch.from, "rows": batch.rows.len() },
-        "held": ends.map(|ends| ends.stored),
-    })
-}
-
-/// Both sides of a fork are kept; true if any of it is news.
-async fn keep_evidence(
+/// Stores the rows of a refused batch beside the journal; true if any of them is new.
+async fn insert_evidence(
     conn: &mut PgConnection,
     node: NodeId,
     batch: &JournalBatch,
 ) -> DbResult<bool> {
-    let mut news = false;
+    let mut is_new = false;
     for (seq, bytes) in (batch.from..).zip(&batch.rows) {
-        news |= journal::keep_fork(conn, node, batch.incarnation, seq, bytes).await?;
+        is_new |= journal_rows::insert_fork(conn, node, batch.incarnation, seq, bytes).await?;
     }
-    Ok(news)
+    Ok(is_new)
 }
 
-/// An administrator takes a revoked node's rows as they are; answers how many batches went on.
-pub(crate) async fn accept(
+/// An administrator accepts the held rows of a revoked node. Returns how many batches were sent on.
+pub(crate) async fn accept_held(
     app: &App,
     cause: &Cause,
     principal: &Principal,
@@ -186,7 +175,7 @@ pub(crate) async fn accept(
     let node = node_acts::own(&mut tx, principal, node).await?;
     let released = batches::release(&mut tx, node.node_id, principal.user_id).await?;
     for batch in &released {
-        let rows = batches::rows(&mut tx, batch).await?;
+        let rows = batches::list_rows(&mut tx, batch).await?;
         publish(app, &mut tx, &node, batch, rows.iter().map(Vec::as_slice));
     }
     tx.commit().await?;
