@@ -202,6 +202,8 @@ async fn nobody_buys_what_somebody_else_holds_or_has_bought() {
     .await;
     house.release(&[held.held.hold, bought.held.hold]).await;
     assert_eq!(house.left().await, (19, 100), "only the first was not sold");
+    // Parked messages stay parked.
+    core.leave_unsettled();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,7 @@ pub type ContextsOf = fn(&Config, &Clock) -> Vec<Context>;
 
 /// The product's.
 pub fn product(config: &Config, clock: &Clock) -> Vec<Context> {
+    drop(rustls::crypto::ring::default_provider().install_default());
     assembly::contexts(config, clock).expect("the settings are good")
 }
 
