@@ -1,4 +1,8 @@
-//! A venue with two gates and a node at each, a performance, and orders that others have paid.
+//! A venue with two gates and a node at each, a performance, and paid orders. The test publishes the
+//! events of the other contexts.
+
+pub(crate) mod connection;
+pub(crate) mod journal;
 
 use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::event_management::{PerformanceScheduled, PricedCategory};
@@ -30,10 +34,10 @@ pub(crate) const SCHEDULED: &str = "event_management";
 pub(crate) const FLEET: &str = "fleet";
 pub(crate) const ORDER: &str = "order";
 
-/// A core with ticketing alone at work, and what it needs to have heard.
-pub(crate) struct Stage {
+/// A core in which only ticketing works.
+pub(crate) struct Venue {
     pub(crate) core: TestApp,
-    pub(crate) venue: VenueId,
+    pub(crate) id: VenueId,
     pub(crate) event: EventId,
     pub(crate) performance: PerformanceId,
     pub(crate) organiser: Uuid,
@@ -41,12 +45,12 @@ pub(crate) struct Stage {
     pub(crate) nodes: [NodeId; 2],
 }
 
-/// The contexts of the product; all but ticketing publish what the test says, and do nothing.
+/// The contexts of the product; all but ticketing do nothing.
 fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
     let quiet = |context: Context| Context {
         consumers: match context.name {
-            FLEET => Consumers::new().on::<TicketIssued, _>(hear_issued),
-            ORDER => Consumers::new().on::<TicketIssueFailed, _>(hear_failed),
+            FLEET => Consumers::new().on::<TicketIssued, _>(on_ticket_issued),
+            ORDER => Consumers::new().on::<TicketIssueFailed, _>(on_ticket_issue_failed),
             _ => Consumers::new(),
         },
         routes: if context.name == "identity" {
@@ -69,37 +73,41 @@ fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
         .collect()
 }
 
-async fn hear_issued(_: &App, _: &mut Tx, _: Received<TicketIssued>) -> Result<(), Failure> {
+async fn on_ticket_issued(_: &App, _: &mut Tx, _: Received<TicketIssued>) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn hear_failed(_: &App, _: &mut Tx, _: Received<TicketIssueFailed>) -> Result<(), Failure> {
+async fn on_ticket_issue_failed(
+    _: &App,
+    _: &mut Tx,
+    _: Received<TicketIssueFailed>,
+) -> Result<(), Failure> {
     Ok(())
 }
 
-impl Stage {
+impl Venue {
     /// Doors are open, both nodes are enrolled, each for its own gate.
     pub(crate) async fn open() -> Self {
-        Self::interfered(FaultInjection::default()).await
+        Self::with_faults(FaultInjection::default()).await
     }
 
-    pub(crate) async fn interfered(faults: FaultInjection) -> Self {
-        let stage = Self::empty(faults).await;
-        stage
+    pub(crate) async fn with_faults(faults: FaultInjection) -> Self {
+        let venue = Self::empty(faults).await;
+        venue
             .schedule(
-                stage.performance,
-                stage.core.clock.now() + Duration::minutes(30),
+                venue.performance,
+                venue.core.clock.now() + Duration::minutes(30),
             )
             .await;
-        for (gate, node) in stage.gates.into_iter().zip(stage.nodes) {
-            stage.gate(gate, &[], 1).await;
-            stage.enrol(node, gate).await;
+        for (gate, node) in venue.gates.into_iter().zip(venue.nodes) {
+            venue.gate(gate, &[], 1).await;
+            venue.enrol(node, gate).await;
         }
-        stage.core.settle().await;
-        stage
+        venue.core.settle().await;
+        venue
     }
 
-    /// Nothing has been heard yet.
+    /// No event has been published yet.
     pub(crate) async fn empty(faults: FaultInjection) -> Self {
         let core = TestApp::with(TestOptions {
             faults,
@@ -110,7 +118,7 @@ impl Stage {
         let organiser = core.user("olga").id().await;
         let id = || core.clock.new_id();
         Self {
-            venue: VenueId(id()),
+            id: VenueId(id()),
             event: EventId(id()),
             performance: PerformanceId(id()),
             organiser,
@@ -147,7 +155,7 @@ impl Stage {
             start_time: start,
             doors_at: start - Duration::minutes(60),
             ends_at: None,
-            venue_id: self.venue,
+            venue_id: self.id,
             venue_name: "Grand Hall".to_owned(),
             seating_plan_id: self.core.clock.new_id().into(),
             pricing_scheme_id: self.core.clock.new_id().into(),
@@ -166,7 +174,7 @@ impl Stage {
     pub(crate) async fn gate(&self, gate: GateId, performances: &[PerformanceId], version: i32) {
         let event = GateUpdated {
             gate_id: gate,
-            venue_id: self.venue,
+            venue_id: self.id,
             name: "North".to_owned(),
             performances: performances.to_vec(),
             categories: Vec::new(),
@@ -196,7 +204,7 @@ impl Stage {
     fn facts(&self, node: NodeId, gate: GateId, revoked: bool, version: i32) -> NodeFacts {
         NodeFacts {
             node_id: node,
-            venue_id: self.venue,
+            venue_id: self.id,
             label: "box".to_owned(),
             gates: vec![gate],
             revoked,
@@ -208,7 +216,7 @@ impl Stage {
     pub(crate) fn seat(&self, label: &str) -> Item {
         Item {
             performance_id: self.performance,
-            venue_id: self.venue,
+            venue_id: self.id,
             seat_id: Some(SeatId(self.core.clock.new_id())),
             seat_label: Some(label.to_owned()),
             bucket_id: None,
@@ -292,8 +300,8 @@ impl Stage {
         self.core.settle().await;
     }
 
-    /// What ticketing has told of a type, in order.
-    pub(crate) async fn told(&self, kind: &str) -> Vec<Value> {
+    /// The events of a type that ticketing has published, in order.
+    pub(crate) async fn published(&self, kind: &str) -> Vec<Value> {
         let mut conn = self.core.app().db.read(ticketing::NAME).await.unwrap();
         sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
             .bind(kind)
@@ -302,8 +310,8 @@ impl Stage {
             .unwrap()
     }
 
-    /// The newest facts that gates have been told of a ticket.
-    pub(crate) async fn told_facts(&self, ticket: TicketId) -> TicketFacts {
+    /// The newest facts of a ticket that were published to the gates.
+    pub(crate) async fn published_facts(&self, ticket: TicketId) -> TicketFacts {
         let mut conn = self.core.app().db.read(ticketing::NAME).await.unwrap();
         let payloads: Vec<Value> =
             sqlx::query_scalar("select payload from outbox where feeds_venues order by position")
@@ -323,7 +331,7 @@ impl Stage {
             .filter_map(|facts| serde_json::from_value::<TicketFacts>(facts).ok())
             .filter(|facts| facts.ticket_id == ticket)
             .max_by_key(|facts| facts.version)
-            .expect("gates have been told")
+            .expect("facts were published")
     }
 }
 
@@ -331,9 +339,9 @@ fn price() -> eventify_protocol::money::Money {
     serde_json::from_value(serde_json::json!({ "currency": "EUR", "amount": "49.90" })).unwrap()
 }
 
-/// The contexts that the stage speaks for are the ones that publish these events.
+/// The test publishes in the name of the contexts that publish these events.
 #[test]
-fn the_stage_speaks_for_the_right_contexts() {
+fn the_test_publishes_in_the_name_of_the_right_contexts() {
     assert_eq!(
         [event_management::NAME, fleet::NAME, order::NAME],
         [SCHEDULED, FLEET, ORDER]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use eventify_contracts::order::Item;
 use eventify_protocol::ids::{EventId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId};
 use eventify_protocol::token::{Claims, InvalidClaims, Token};
 use uuid::Uuid;
 
-use super::ticket::Ticket;
-use eventify_contracts::order::Item;
+use super::tickets::Ticket;
 
 /// When and where a performance admits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,20 @@ pub(crate) struct PaidOrder {
     pub(crate) customer_id: UserId,
     pub(crate) items: Vec<Item>,
     pub(crate) received_at: DateTime<Utc>,
+}
+
+/// What ticketing has done for an order.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    /// Its tickets are due.
+    Paid(PaidOrder),
+    Issued,
+    /// Its tickets could not be issued in time.
+    Failed {
+        reason: String,
+    },
+    /// Refunded before tickets were issued.
+    Closed,
 }
 
 /// Why tickets can't be issued, at least not now.

@@ -1,4 +1,4 @@
-//! A node's journal as a test writes it, and what became of it.
+//! A node's journal as a test writes it, and its effects.
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::fleet::JournalAccepted;
@@ -12,30 +12,30 @@ use eventify_protocol::time::{BootTime, CoreInterval, CoreTime, WallTime};
 use eventify_protocol::token::Parsed;
 use eventify_protocol::verdict::{DecidedBy, Mode, Verdict};
 
-use crate::ticketing::line::Pull;
-use crate::ticketing::stage::{FLEET, Stage};
+use crate::ticketing::world::connection::TestScan;
+use crate::ticketing::world::{FLEET, Venue};
 
 /// A node's journal file, from its first row on.
-pub(crate) struct Journal<'stage> {
-    stage: &'stage Stage,
+pub(crate) struct Journal<'venue> {
+    venue: &'venue Venue,
     index: usize,
     incarnation: IncarnationId,
     rows: Vec<SealedRow>,
     sent: usize,
 }
 
-impl<'stage> Journal<'stage> {
-    pub(crate) fn of(stage: &'stage Stage, index: usize) -> Self {
-        let incarnation = IncarnationId(stage.core.clock.new_id());
+impl<'venue> Journal<'venue> {
+    pub(crate) fn of(venue: &'venue Venue, index: usize) -> Self {
+        let incarnation = IncarnationId(venue.core.clock.new_id());
         let mut journal = Self {
-            stage,
+            venue,
             index,
             incarnation,
             rows: vec![],
             sent: 0,
         };
         let opened = JournalEntry::Opened {
-            node: stage.nodes[index],
+            node: venue.nodes[index],
             succeeds: None,
         };
         journal.add(opened, None);
@@ -63,24 +63,29 @@ impl<'stage> Journal<'stage> {
         self.rows.push(SealedRow::seal(row));
     }
 
-    /// The node has shown this for a pull, now.
-    pub(crate) fn shown(&mut self, pull: &Pull, verdict: Verdict) {
-        self.shown_at(pull, verdict, Some(self.stage.core.clock.now()));
+    /// The node has shown this for a scan, now.
+    pub(crate) fn shown(&mut self, scan: &TestScan, verdict: Verdict) {
+        self.shown_at(scan, verdict, Some(self.venue.core.clock.now()));
     }
 
-    pub(crate) fn shown_at(&mut self, pull: &Pull, verdict: Verdict, at: Option<DateTime<Utc>>) {
-        let decision = self.decision(pull, verdict);
+    pub(crate) fn shown_at(
+        &mut self,
+        scan: &TestScan,
+        verdict: Verdict,
+        at: Option<DateTime<Utc>>,
+    ) {
+        let decision = self.decision(scan, verdict);
         self.add(JournalEntry::Decision(decision), at);
     }
 
     /// Somewhere between two moments, as far as the node could prove.
     pub(crate) fn shown_between(
         &mut self,
-        pull: &Pull,
+        scan: &TestScan,
         earliest: DateTime<Utc>,
         latest: DateTime<Utc>,
     ) {
-        let decision = self.decision(pull, Verdict::Admit);
+        let decision = self.decision(scan, Verdict::Admit);
         let span = CoreInterval {
             earliest: CoreTime::from(earliest),
             latest: CoreTime::from(latest),
@@ -88,15 +93,15 @@ impl<'stage> Journal<'stage> {
         self.add_within(JournalEntry::Decision(decision), Some(span));
     }
 
-    pub(crate) fn decision(&self, pull: &Pull, verdict: Verdict) -> Decision {
-        let token = Parsed::read(&pull.token).unwrap();
+    pub(crate) fn decision(&self, scan: &TestScan, verdict: Verdict) -> Decision {
+        let token = Parsed::read(&scan.token).unwrap();
         Decision {
-            scan: pull.scan,
-            scanner: pull.scanner,
-            gate: pull.gate,
+            scan: scan.scan,
+            scanner: scan.scanner,
+            gate: scan.gate,
             token: token.hash().0,
             ticket: Some(token.unverified_claims().ticket),
-            performance: Some(self.stage.performance),
+            performance: Some(self.venue.performance),
             verdict,
             mode: Mode::Degraded,
             decided_by: DecidedBy::Edge,
@@ -107,30 +112,30 @@ impl<'stage> Journal<'stage> {
                     timeline: 1,
                 },
                 position: Position(42),
-                truth: CoreTime::from(self.stage.core.clock.now()),
+                truth: CoreTime::from(self.venue.core.clock.now()),
             }),
-            replaces: pull.replaces.clone(),
+            replaces: scan.replaces.clone(),
         }
     }
 
-    pub(crate) fn voided(&mut self, pull: &Pull) {
+    pub(crate) fn voided(&mut self, scan: &TestScan) {
         let row = self.rows.len() as u64;
         self.add(
             JournalEntry::Voided {
                 row,
-                scan: pull.scan,
+                scan: scan.scan,
             },
-            Some(self.stage.core.clock.now()),
+            Some(self.venue.core.clock.now()),
         );
     }
 
-    /// The rows that fleet has not handed on yet, as one batch.
+    /// The rows that fleet has not forwarded yet, as one batch.
     pub(crate) fn batch(&mut self) -> JournalAccepted {
         let rows = &self.rows[self.sent..];
         let batch = JournalAccepted {
-            batch_id: self.stage.core.clock.new_id(),
-            node_id: self.stage.nodes[self.index],
-            venue_id: self.stage.venue,
+            batch_id: self.venue.core.clock.new_id(),
+            node_id: self.venue.nodes[self.index],
+            venue_id: self.venue.id,
             incarnation: self.incarnation,
             from: self.sent as u64 + 1,
             to: self.rows.len() as u64,
@@ -142,16 +147,16 @@ impl<'stage> Journal<'stage> {
 
     pub(crate) async fn upload(&mut self) {
         let batch = self.batch();
-        self.stage.publish(FLEET, 1, &batch).await;
-        self.stage.core.settle().await;
+        self.venue.publish(FLEET, 1, &batch).await;
+        self.venue.core.settle().await;
     }
 }
 
-/// How a ticket stands: the check-in's scan and whether it is confirmed, and the conflicting scans.
-pub(crate) type Stands = (Option<(ScanId, bool)>, Vec<(ScanId, String)>);
+/// A ticket's entries: the check-in's scan and whether it is confirmed, and the conflicting scans.
+pub(crate) type Entries = (Option<(ScanId, bool)>, Vec<(ScanId, String)>);
 
-pub(crate) async fn stands(stage: &Stage, ticket: TicketId) -> Stands {
-    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+pub(crate) async fn entries(venue: &Venue, ticket: TicketId) -> Entries {
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
     let check_ins: Vec<(uuid::Uuid, String)> =
         sqlx::query_as("select scan_id, evidence from checkins where ticket_id = $1")
             .bind(ticket.as_uuid())
@@ -167,14 +172,14 @@ pub(crate) async fn stands(stage: &Stage, ticket: TicketId) -> Stands {
     assert!(check_ins.len() <= 1);
     let check_in = check_ins.into_iter().next();
     let check_in = check_in.map(|(scan, evidence)| (ScanId(scan), evidence != "unconfirmed"));
-    // What gates were told is what the rows say.
-    let told = match stage.told_facts(ticket).await.state {
+    // The published facts are those of the rows.
+    let published = match venue.published_facts(ticket).await.state {
         TicketState::Used {
             scan_id, confirmed, ..
         } => Some((scan_id, confirmed)),
         TicketState::Valid | TicketState::Revoked => None,
     };
-    assert_eq!(told, check_in);
+    assert_eq!(published, check_in);
     (
         check_in,
         conflicts
@@ -184,8 +189,8 @@ pub(crate) async fn stands(stage: &Stage, ticket: TicketId) -> Stands {
     )
 }
 
-pub(crate) async fn classes(stage: &Stage) -> Vec<String> {
-    let applied = stage.told("ticketing.journal.applied").await;
+pub(crate) async fn classes(venue: &Venue) -> Vec<String> {
+    let applied = venue.published("ticketing.journal.applied").await;
     let outcomes = applied
         .iter()
         .flat_map(|it| it["outcomes"].as_array().unwrap().clone());

@@ -1,22 +1,20 @@
-//! The acts of ticketing: load → decide → one transaction.
+//! What ticketing does: load, decide, one transaction.
 
-pub(super) mod admission;
 pub(super) mod issuing;
-pub(super) mod journal;
+pub(super) mod journals;
 pub(super) mod keys;
+pub(super) mod scans;
 pub(super) mod statements;
 pub(super) mod tickets;
 
-use eventify_protocol::ids::{NodeId, OrderId, TicketId};
-use eventify_protocol::sync::RowError;
-use eventify_sync::core::admission::ScanIdReused;
-
-pub use admission::ScanBatches;
-
-use super::model::{IssueError, Refused};
 use eventify_kernel::db::DbError;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::keys::KeysError;
+use eventify_protocol::ids::{OrderId, TicketId};
+use eventify_protocol::sync::RowError;
+use eventify_sync::core::admission::ScanIdReused;
+
+use super::model::{IssueError, Refused, ScanError};
 
 /// Why an act was not done.
 #[derive(Debug, thiserror::Error)]
@@ -27,14 +25,8 @@ pub(super) enum Error {
     NotIssued(String),
     #[error("there is no ticket {0}")]
     UnknownTicket(TicketId),
-    #[error("there is no such ticket")]
-    NoSuchTicket,
-    #[error("node {0} is not known")]
-    UnknownNode(NodeId),
-    #[error("node {0} is revoked")]
-    RevokedNode(NodeId),
     #[error(transparent)]
-    ScanIdReused(#[from] ScanIdReused),
+    Scan(#[from] ScanError),
     #[error(transparent)]
     Refused(#[from] Refused),
     #[error("tickets can't be issued now: {0}")]
@@ -45,15 +37,13 @@ pub(super) enum Error {
     Keys(#[from] KeysError),
     #[error(transparent)]
     Db(#[from] DbError),
-    #[error("the work on it broke off")]
+    #[error("the transaction was interrupted")]
     Interrupted,
 }
 
-impl Error {
-    /// The database's failure, if that is what it is: others would meet it too.
-    fn lost_database(&self) -> Option<DbError> {
-        let Self::Db(error) = self else { return None };
-        error.is_transient().then(|| error.clone())
+impl From<ScanIdReused> for Error {
+    fn from(error: ScanIdReused) -> Self {
+        Self::Scan(error.into())
     }
 }
 

@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use crate::ticketing::stage::Stage;
+use crate::ticketing::world::Venue;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn assigned_staff_check_in_once() {
-    let stage = Stage::open().await;
-    let (ticket, token) = stage.ticket().await;
+    let venue = Venue::open().await;
+    let (ticket, token) = venue.ticket().await;
     let path = format!("/tickets/{ticket}/check-in");
-    let sam = stage
+    let sam = venue
         .core
         .user("sam")
         .role("STEWARD")
         .scope("ticket:checkin");
-    let body = json!({ "gateId": stage.gates[0], "deviceId": "door-1", "token": token });
+    let body = json!({ "gateId": venue.gates[0], "deviceId": "door-1", "token": token });
     let answer = sam.post(&path, body.clone()).await;
     assert_eq!(
         (answer.status, answer.code()),
@@ -22,11 +22,11 @@ async fn assigned_staff_check_in_once() {
         "not assigned yet"
     );
 
-    let (event, user) = (stage.event, sam.id().await);
+    let (event, user) = (venue.event, sam.id().await);
     let assignment = format!("/events/{event}/check-in-assignments/{user}");
-    let other = stage.core.user("oscar").role("ORGANIZER");
+    let other = venue.core.user("oscar").role("ORGANIZER");
     assert_eq!(other.put(&assignment, json!({})).await.status, 403);
-    let olga = stage.core.user("olga").role("ORGANIZER");
+    let olga = venue.core.user("olga").role("ORGANIZER");
     assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
     let list = olga
         .get(&format!("/events/{event}/check-in-assignments"))
@@ -34,24 +34,24 @@ async fn assigned_staff_check_in_once() {
         .expect(200);
     assert_eq!(list["items"][0]["userId"], json!(user));
 
-    let unscoped = stage.core.user("sam").role("STEWARD");
+    let unscoped = venue.core.user("sam").role("STEWARD");
     assert_eq!(unscoped.post(&path, body.clone()).await.status, 403);
     let checked_in = sam.post(&path, body.clone()).await.expect(200);
     assert_eq!(checked_in["status"], "checked_in");
-    assert_eq!(stage.show(ticket).await["status"], "used");
+    assert_eq!(venue.show(ticket).await["status"], "used");
     assert_eq!(
-        stage.told("ticket.checked_in").await[0]["deviceId"],
+        venue.published("ticket.checked_in").await[0]["deviceId"],
         "door-1"
     );
 
-    let again = json!({ "gateId": stage.gates[1] });
+    let again = json!({ "gateId": venue.gates[1] });
     let answer = sam.post(&path, again).await;
     assert_eq!((answer.status, answer.code()), (409, "already_used"));
     let details = &answer.body["error"]["details"];
     assert_eq!(details[0]["field"], "first.at");
-    assert_eq!(details[1]["issue"], json!(stage.gates[0]));
+    assert_eq!(details[1]["issue"], json!(venue.gates[0]));
     let repeat = json!({
-        "gateId": stage.gates[0], "deviceId": "door-1", "token": token,
+        "gateId": venue.gates[0], "deviceId": "door-1", "token": token,
         "scanId": checked_in["scanId"],
     });
     assert_eq!(
@@ -65,16 +65,16 @@ async fn assigned_staff_check_in_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gate_sees_of_a_ticket_what_it_needs_at_the_events_of_its_own() {
-    let stage = Stage::open().await;
-    let (ticket, _) = stage.ticket().await;
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
     let path = format!("/tickets/{ticket}");
     for role in ["CHECKIN", "STEWARD"] {
-        let sam = stage.core.user(role).role(role);
+        let sam = venue.core.user(role).role(role);
         let answer = sam.get(&path).await;
         assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{role}");
-        let (event, user) = (stage.event, sam.id().await);
+        let (event, user) = (venue.event, sam.id().await);
         let assignment = format!("/events/{event}/check-in-assignments/{user}");
-        let olga = stage.core.user("olga").role("ORGANIZER");
+        let olga = venue.core.user("olga").role("ORGANIZER");
         assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
         let seen = sam.get(&path).await.expect(200);
         assert_eq!(
@@ -91,22 +91,22 @@ async fn a_gate_sees_of_a_ticket_what_it_needs_at_the_events_of_its_own() {
             assert!(seen.get(hidden).is_none(), "{role} sees {hidden}");
         }
     }
-    assert!(stage.show(ticket).await.get("orderId").is_some());
+    assert!(venue.show(ticket).await.get("orderId").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_may_not_enter_is_said_in_words_of_http() {
-    let stage = Stage::open().await;
-    let (ticket, _) = stage.ticket().await;
-    let (_, other) = stage.ticket().await;
-    let root = stage
+async fn refusals_are_http_errors() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let (_, other) = venue.ticket().await;
+    let root = venue
         .core
         .user("root")
         .role("ADMIN")
         .scope("ticket:checkin");
     let path = format!("/tickets/{ticket}/check-in");
-    let gate = stage.gates[0];
-    let nowhere = stage.core.clock.new_id();
+    let gate = venue.gates[0];
+    let nowhere = venue.core.clock.new_id();
     for (body, status, code) in [
         (json!({}), 400, "validation_error"),
         (json!({ "gateId": nowhere }), 422, "not_valid_here"),

@@ -1,9 +1,5 @@
-//! What the other contexts' events mean for tickets.
+//! The other contexts' events.
 
-use super::ISSUE_MISSING;
-use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::model::{Batch, PaidOrder, Performance};
-use crate::contexts::ticketing::{api, store};
 use eventify_contracts::event_management::PerformanceScheduled;
 use eventify_contracts::fleet::{
     GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, TicketsDoubted,
@@ -14,29 +10,21 @@ use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 
+use crate::contexts::ticketing::jobs::ISSUE_MISSING;
+use crate::contexts::ticketing::model::{Batch, PaidOrder};
+use crate::contexts::ticketing::{App, acts, store};
+
 pub(super) async fn on_performance_scheduled(
     app: &App,
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Result<(), Failure> {
-    let told = event.data;
-    let performance = Performance {
-        id: told.performance_id,
-        event_id: told.event_id,
-        event_title: told.event_title,
-        owner_id: told.owner_id.into(),
-        org_id: told.org_id,
-        venue_id: told.venue_id,
-        doors_at: told.doors_at,
-        start_time: told.start_time,
-        ends_at: told.ends_at,
-    };
-    store::schedule(tx, &performance, event.aggregate_version).await?;
+    store::upsert_performance(tx, event.data, event.aggregate_version).await?;
     tx.wake(app.jobs.wake(ISSUE_MISSING));
     Ok(())
 }
 
-/// Tickets are issued at once; what is missing for them is waited for by the job.
+/// Issues the tickets at once. If something is missing, the job tries again.
 pub(super) async fn on_order_paid(
     app: &App,
     tx: &mut Tx,
@@ -48,13 +36,13 @@ pub(super) async fn on_order_paid(
         items: event.data.items,
         received_at: app.clock.now(),
     };
-    store::add_order(tx, &order).await?;
-    api::issuing::issue(app, tx, order.id).await?;
+    store::insert_order(tx, &order).await?;
+    acts::issuing::issue(app, tx, order.id).await?;
     Ok(())
 }
 
-/// Exactly the tickets that are named lose their value. An order that was refunded as a whole
-/// before it had any gets none.
+/// Revokes exactly the tickets that are named. An order that was refunded as a whole before it had
+/// any gets none.
 pub(super) async fn on_order_refunded(
     app: &App,
     tx: &mut Tx,
@@ -72,7 +60,7 @@ pub(super) async fn on_order_refunded(
         | RefundReason::TicketIssueFailed
         | RefundReason::LatePayment => "refund",
     };
-    api::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    acts::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
     Ok(())
 }
 
@@ -81,7 +69,7 @@ pub(super) async fn on_gate_updated(
     tx: &mut Tx,
     event: Received<GateUpdated>,
 ) -> Result<(), Failure> {
-    Ok(store::note_gate(tx, &event.data).await?)
+    Ok(store::upsert_gate(tx, &event.data).await?)
 }
 
 pub(super) async fn on_node_enrolled(
@@ -89,7 +77,7 @@ pub(super) async fn on_node_enrolled(
     tx: &mut Tx,
     event: Received<NodeEnrolled>,
 ) -> Result<(), Failure> {
-    Ok(store::note_node(tx, &event.data.node).await?)
+    Ok(store::upsert_node(tx, &event.data.node).await?)
 }
 
 pub(super) async fn on_node_updated(
@@ -97,19 +85,18 @@ pub(super) async fn on_node_updated(
     tx: &mut Tx,
     event: Received<NodeUpdated>,
 ) -> Result<(), Failure> {
-    Ok(store::note_node(tx, &event.data.node).await?)
+    Ok(store::upsert_node(tx, &event.data.node).await?)
 }
 
-/// From now on its scans are dropped.
+/// From then on its scans are dropped.
 pub(super) async fn on_node_revoked(
     _: &App,
     tx: &mut Tx,
     event: Received<NodeRevoked>,
 ) -> Result<(), Failure> {
-    Ok(store::note_node(tx, &event.data.node).await?)
+    Ok(store::upsert_node(tx, &event.data.node).await?)
 }
 
-/// What was shown is what happened.
 pub(super) async fn on_journal_accepted(
     app: &App,
     tx: &mut Tx,
@@ -124,7 +111,7 @@ pub(super) async fn on_journal_accepted(
         through: event.data.to,
         rows: rows.iter().map(|row| row.bytes().to_vec()).collect(),
     };
-    api::journal::accept(app, tx, &batch).await?;
+    acts::journals::accept(app, tx, &batch).await?;
     Ok(())
 }
 
@@ -133,7 +120,7 @@ pub(super) async fn on_tickets_questioned(
     tx: &mut Tx,
     event: Received<TicketsQuestioned>,
 ) -> Result<(), Failure> {
-    Ok(api::statements::answer(app, tx, &event.data).await?)
+    Ok(acts::statements::state_each(app, tx, &event.data).await?)
 }
 
 pub(super) async fn on_tickets_doubted(
@@ -141,5 +128,5 @@ pub(super) async fn on_tickets_doubted(
     tx: &mut Tx,
     event: Received<TicketsDoubted>,
 ) -> Result<(), Failure> {
-    Ok(api::statements::restate(app, tx, &event.data).await?)
+    Ok(acts::statements::restate(app, tx, &event.data).await?)
 }

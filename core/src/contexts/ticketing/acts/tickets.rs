@@ -1,16 +1,15 @@
-//! What is done with a ticket after it was issued.
+//! What happens to a ticket after it was issued.
 
+use eventify_contracts::ticketing::{TicketIssued, TicketRevoked};
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::Tx;
 use eventify_protocol::ids::{OrderId, TicketId};
 
 use super::Error;
 use crate::contexts::ticketing::App;
 use crate::contexts::ticketing::model::{IssueError, Performance, Refused, Ticket};
 use crate::contexts::ticketing::{NAME, store};
-use eventify_contracts::ticketing::{TicketIssued, TicketRevoked};
-use eventify_kernel::cause::Cause;
-use eventify_kernel::db::Tx;
 
-/// Reads a ticket.
 pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
     let mut conn = app.db.read(NAME).await?;
     store::find_ticket(&mut conn, id)
@@ -18,8 +17,7 @@ pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
         .ok_or(Error::UnknownTicket(id))
 }
 
-/// Reads a ticket with its performance.
-pub(crate) async fn with_performance(
+pub(crate) async fn find_with_performance(
     app: &App,
     id: TicketId,
 ) -> Result<(Ticket, Option<Performance>), Error> {
@@ -27,12 +25,11 @@ pub(crate) async fn with_performance(
     let ticket = store::find_ticket(&mut conn, id)
         .await?
         .ok_or(Error::UnknownTicket(id))?;
-    let mut known = store::performances(&mut conn, &[ticket.performance_id]).await?;
-    let performance = known.remove(&ticket.performance_id);
+    let mut performances = store::list_performances(&mut conn, &[ticket.performance_id]).await?;
+    let performance = performances.remove(&ticket.performance_id);
     Ok((ticket, performance))
 }
 
-/// Takes one ticket back.
 pub(crate) async fn revoke(
     app: &App,
     cause: &Cause,
@@ -41,14 +38,13 @@ pub(crate) async fn revoke(
 ) -> Result<Ticket, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let ticket = lock(&mut tx, id).await?.revoke(reason, app.clock.now())?;
-    store::save_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;
-    tell_revoked(app, &mut tx, &ticket, reason);
+    store::update_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;
+    publish_revoked(app, &mut tx, &ticket, reason);
     tx.commit().await?;
     Ok(ticket)
 }
 
-/// Takes exactly these tickets of an order back. Those that were taken back before stay as they
-/// are.
+/// Revokes exactly these tickets of an order. Those that were revoked before stay as they are.
 pub(crate) async fn revoke_of_order(
     app: &App,
     tx: &mut Tx,
@@ -59,7 +55,8 @@ pub(crate) async fn revoke_of_order(
     let mut revoked = Vec::new();
     for ticket in store::lock_tickets(tx, ids).await? {
         if ticket.order_id != order {
-            tracing::error!(ticketId = %ticket.id, orderId = %order, "refund of a foreign ticket");
+            tracing::error!(code = "ticketing.refund_of_foreign_ticket", ticket_id = %ticket.id,
+                order_id = %order, "a refund names a ticket of another order");
             continue;
         }
         match ticket.revoke(reason, app.clock.now()) {
@@ -67,9 +64,9 @@ pub(crate) async fn revoke_of_order(
             Err(Refused::Revoked | Refused::Used) => {}
         }
     }
-    store::save_tickets(tx, &revoked).await?;
+    store::update_tickets(tx, &revoked).await?;
     for ticket in &revoked {
-        tell_revoked(app, tx, ticket, reason);
+        publish_revoked(app, tx, ticket, reason);
     }
     Ok(())
 }
@@ -89,7 +86,7 @@ pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ti
         token_hash: token.hash(),
         ..ticket
     };
-    store::save_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;
+    store::update_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;
     let event = TicketIssued {
         order_id: ticket.order_id,
         customer_id: ticket.customer_id.as_uuid(),
@@ -105,7 +102,7 @@ async fn lock(tx: &mut Tx, id: TicketId) -> Result<Ticket, Error> {
     tickets.pop().ok_or(Error::UnknownTicket(id))
 }
 
-fn tell_revoked(app: &App, tx: &mut Tx, ticket: &Ticket, reason: &str) {
+fn publish_revoked(app: &App, tx: &mut Tx, ticket: &Ticket, reason: &str) {
     let event = TicketRevoked {
         ticket_id: ticket.id,
         order_id: ticket.order_id,

@@ -1,4 +1,5 @@
-//! The nodes' end of the broker: scans go up as the MQTT plugin would put them, verdicts come down.
+//! The nodes' end of the broker: scans go up as the MQTT plugin would publish them, verdicts come
+//! down.
 
 use std::collections::HashMap;
 
@@ -12,22 +13,22 @@ use lapin::options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions}
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, Consumer};
 
-use crate::ticketing::stage::Stage;
+use crate::ticketing::world::Venue;
 
 /// Far beyond any answer.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
-/// Both nodes' lines.
-pub(crate) struct Line<'stage> {
-    stage: &'stage Stage,
+/// The broker connection of both nodes.
+pub(crate) struct NodeConnection<'venue> {
+    venue: &'venue Venue,
     _connection: Connection,
     down: Consumer,
     early: HashMap<ScanId, Verdict>,
 }
 
-/// One pull of a trigger.
+/// One scan at a gate.
 #[derive(Clone)]
-pub(crate) struct Pull {
+pub(crate) struct TestScan {
     pub(crate) scan: ScanId,
     pub(crate) scanner: ScannerId,
     pub(crate) node: NodeId,
@@ -37,18 +38,18 @@ pub(crate) struct Pull {
     pub(crate) replaces: Vec<ScanId>,
 }
 
-impl Pull {
+impl TestScan {
     pub(crate) fn replacing(mut self, earlier: &Self) -> Self {
         self.replaces.push(earlier.scan);
         self
     }
 }
 
-impl Stage {
-    /// A guest shows a token at the gate of a node.
-    pub(crate) fn pull(&self, index: usize, token: &str) -> Pull {
+impl Venue {
+    /// A guest presents a token at the gate of a node.
+    pub(crate) fn scan(&self, index: usize, token: &str) -> TestScan {
         let clock = &self.core.clock;
-        Pull {
+        TestScan {
             scan: ScanId(clock.new_id()),
             scanner: ScannerId(clock.new_id()),
             node: self.nodes[index],
@@ -60,9 +61,9 @@ impl Stage {
     }
 }
 
-impl<'stage> Line<'stage> {
-    pub(crate) async fn connect(stage: &'stage Stage) -> Self {
-        let url = &stage.core.scope.amqp_url;
+impl<'venue> NodeConnection<'venue> {
+    pub(crate) async fn connect(venue: &'venue Venue) -> Self {
+        let url = &venue.core.scope.amqp_url;
         let connection = Connection::connect(url, ConnectionProperties::default())
             .await
             .unwrap();
@@ -96,44 +97,44 @@ impl<'stage> Line<'stage> {
             .await
             .unwrap();
         Self {
-            stage,
+            venue,
             _connection: connection,
             down,
             early: HashMap::new(),
         }
     }
 
-    pub(crate) async fn send(&self, pull: &Pull) {
-        self.send_on_topic_of(pull.node, pull).await;
+    pub(crate) async fn send(&self, scan: &TestScan) {
+        self.send_on_topic_of(scan.node, scan).await;
     }
 
-    /// With the topic rights of one node, in the name of the pull's.
-    pub(crate) async fn send_on_topic_of(&self, node: NodeId, pull: &Pull) {
-        let scan = Up::Scan(Scan {
-            scan: pull.scan,
-            scanner: pull.scanner,
-            gate: pull.gate,
-            token: pull.token.clone(),
-            deadline: pull.deadline,
-            replaces: pull.replaces.clone(),
+    /// With the topic rights of one node, in the name of the scan's.
+    pub(crate) async fn send_on_topic_of(&self, node: NodeId, scan: &TestScan) {
+        let message = Up::Scan(Scan {
+            scan: scan.scan,
+            scanner: scan.scanner,
+            gate: scan.gate,
+            token: scan.token.clone(),
+            deadline: scan.deadline,
+            replaces: scan.replaces.clone(),
         });
-        let key = topic::up(node, &scan).replace('/', ".");
-        let id = MessageId(self.stage.core.clock.new_id());
-        let envelope = Envelope::new(id, Sender::Node(pull.node), scan);
+        let key = topic::up(node, &message).replace('/', ".");
+        let id = MessageId(self.venue.core.clock.new_id());
+        let envelope = Envelope::new(id, Sender::Node(scan.node), message);
         self.send_bytes(&key, &envelope.to_bytes()).await;
     }
 
     /// Anything at all, as a node with these topic rights could send it.
     pub(crate) async fn send_bytes(&self, key: &str, bytes: &[u8]) {
-        let app: &App = self.stage.core.app();
+        let app: &App = self.venue.core.app();
         // The exchange of the edges is one for both directions.
         app.bus.send_down(key, bytes).await.unwrap();
     }
 
-    pub(crate) async fn verdict(&mut self, pull: &Pull) -> Verdict {
+    pub(crate) async fn verdict(&mut self, scan: &TestScan) -> Verdict {
         let waiting = async {
             loop {
-                if let Some(verdict) = self.early.remove(&pull.scan) {
+                if let Some(verdict) = self.early.remove(&scan.scan) {
                     return verdict;
                 }
                 let delivery = self.down.next().await.unwrap().unwrap();
@@ -144,14 +145,14 @@ impl<'stage> Line<'stage> {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, waiting)
+        tokio::time::timeout(ANSWER_TIMEOUT, waiting)
             .await
             .expect("an answer")
     }
 
     /// Scans and waits for the verdict.
-    pub(crate) async fn scan(&mut self, pull: &Pull) -> Verdict {
-        self.send(pull).await;
-        self.verdict(pull).await
+    pub(crate) async fn scan(&mut self, scan: &TestScan) -> Verdict {
+        self.send(scan).await;
+        self.verdict(scan).await
     }
 }

@@ -1,19 +1,19 @@
-//! Check-in over REST, and who is assigned to it.
+//! Check-in over REST, and who is assigned to which event.
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId};
+use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::Parsed;
 use eventify_protocol::verdict::{FirstEntry, Verdict};
 use serde::{Deserialize, Serialize};
 
 use super::tickets::organises;
-use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::api::admission::{self, Answered, Asked, Presented};
-use crate::contexts::ticketing::model::date;
-use crate::contexts::ticketing::{NAME, api, store};
-use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use crate::contexts::ticketing::acts::{self, Error};
+use crate::contexts::ticketing::model::{Presented, ScanAnswer, ScanRequest, date};
+use crate::contexts::ticketing::{App, NAME, store};
 
 const CHECKERS: &[Role] = &[
     Role::Checkin,
@@ -85,25 +85,29 @@ async fn check_in(
     Json(body): Json<CheckIn>,
 ) -> Answer<Json<CheckedIn>> {
     may_check_in(&app, &caller, id).await?;
-    let asked = asked(&app, &caller, id, body)?;
-    let answered = admission::decide(&app, &caller.cause, &asked).await?;
-    match checked_in(id, &asked, &answered) {
-        Some(checked_in) => Ok(Json(checked_in)),
-        None => Err(refusal(&answered.verdict)),
+    let request = scan_request(&app, &caller, id, body)?;
+    let (gate_id, scan_id) = (request.gate, request.scan);
+    let answer = acts::scans::submit(&app, &caller.cause, request).await?;
+    if answer.verdict != Verdict::Admit {
+        return Err(refusal(&answer.verdict));
     }
+    Ok(Json(CheckedIn {
+        status: "checked_in",
+        at: date(entered_at(&answer)),
+        ticket_id: id,
+        gate_id,
+        scan_id,
+    }))
 }
 
-fn asked(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answer<Asked> {
-    let user = caller.principal()?.user_id;
-    if body
-        .device_id
+fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answer<ScanRequest> {
+    let device = body.device_id;
+    if device
         .as_ref()
         .is_some_and(|device| device.chars().count() > MAX_DEVICE_CHARS)
     {
-        return Err(ApiError::invalid(
-            "deviceId",
-            format!("at most {MAX_DEVICE_CHARS} characters"),
-        ));
+        let limit = format!("at most {MAX_DEVICE_CHARS} characters");
+        return Err(ApiError::invalid("deviceId", limit));
     }
     if let Some(text) = &body.token
         && Parsed::read(text).is_ok_and(|token| token.unverified_claims().ticket != id)
@@ -114,36 +118,32 @@ fn asked(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answer<Aske
         ));
     }
     let of_key = || caller.key.as_ref().map(|key| ScanId(key.inner("scan")));
-    Ok(Asked {
+    let keys = app.keys.in_force().map_err(Error::from)?;
+    Ok(ScanRequest {
         scan: body
             .scan_id
             .or_else(of_key)
             .unwrap_or_else(|| ScanId(app.clock.new_id())),
-        scanner: ScannerId(user),
+        scanner: ScannerId(caller.principal()?.user_id),
         gate: body.gate_id,
         node: None,
-        device: body.device_id,
-        presented: body.token.map_or(Presented::Ticket(id), Presented::Text),
+        device,
+        presented: match body.token {
+            Some(text) => Presented::token(text, &keys),
+            None => Presented::Ticket(id),
+        },
         deadline: None,
         replaces: Vec::new(),
     })
 }
 
-fn checked_in(id: TicketId, asked: &Asked, answered: &Answered) -> Option<CheckedIn> {
-    if answered.verdict != Verdict::Admit {
-        return None;
-    }
-    let entry = answered.ticket.as_ref().and_then(|ticket| ticket.check_in);
-    Some(CheckedIn {
-        status: "checked_in",
-        at: date(entry.map_or(answered.at, |entry| entry.at.earliest)),
-        ticket_id: id,
-        gate_id: asked.gate,
-        scan_id: asked.scan,
-    })
+/// The same for each repeat.
+fn entered_at(answer: &ScanAnswer) -> CoreTime {
+    let check_in = answer.ticket.as_ref().and_then(|ticket| ticket.check_in);
+    check_in.map_or(answer.at, |check_in| check_in.at.earliest)
 }
 
-/// Why a guest is not let in, in the words of HTTP.
+/// Why a guest is not admitted.
 fn refusal(verdict: &Verdict) -> ApiError {
     match verdict {
         Verdict::AlreadyUsed { first } => already_used(first),
@@ -153,8 +153,12 @@ fn refusal(verdict: &Verdict) -> ApiError {
         }
         Verdict::NotYet { .. } => ApiError::unprocessable("not_yet", "the doors are not open yet"),
         Verdict::Expired { .. } => ApiError::gone("ticket_expired", "the performance is over"),
-        Verdict::Unreadable => ApiError::unprocessable("token_unreadable", "this is no ticket"),
-        Verdict::Forged => ApiError::unprocessable("token_forged", "nobody of us signed this"),
+        Verdict::Unreadable => {
+            ApiError::unprocessable("token_unreadable", "the text is not a ticket token")
+        }
+        Verdict::Forged => {
+            ApiError::unprocessable("token_forged", "the token is not signed by a valid key")
+        }
         Verdict::Admit
         | Verdict::UnknownOffline
         | Verdict::ResyncRequired
@@ -162,7 +166,7 @@ fn refusal(verdict: &Verdict) -> ApiError {
         | Verdict::NodeFault => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "try_again",
-            "not decided; scan again",
+            "the scan was not decided; scan again",
         )
         .retry_after(1),
     }
@@ -179,9 +183,9 @@ fn already_used(first: &FirstEntry) -> ApiError {
     .field("first.confirmed", first.confirmed.to_string())
 }
 
-/// Those assigned to the event, its organiser, administrators.
+/// Allowed are those assigned to the event, its organiser and administrators.
 async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<()> {
-    let (_, performance) = api::tickets::with_performance(app, id).await?;
+    let (_, performance) = acts::tickets::find_with_performance(app, id).await?;
     if organises(caller, performance.as_ref())? {
         return Ok(());
     }
@@ -200,8 +204,8 @@ async fn list(
 ) -> Answer<Json<Assignments>> {
     must_organise(&app, &caller, event).await?;
     let mut conn = app.db.read(NAME).await?;
-    let assigned = store::assigned(&mut conn, event).await?;
-    let items = assigned
+    let assignments = store::list_assignments(&mut conn, event).await?;
+    let items = assignments
         .into_iter()
         .map(|(user_id, assigned_at)| Assignment {
             user_id,
@@ -218,7 +222,7 @@ async fn assign(
 ) -> Answer<StatusCode> {
     let by = must_organise(&app, &caller, event).await?;
     let mut conn = app.db.read(NAME).await?;
-    store::assign(&mut conn, event, user, by, app.clock.now()).await?;
+    store::insert_assignment(&mut conn, event, user, by, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -229,19 +233,19 @@ async fn unassign(
 ) -> Answer<StatusCode> {
     must_organise(&app, &caller, event).await?;
     let mut conn = app.db.read(NAME).await?;
-    store::unassign(&mut conn, event, user).await?;
+    store::delete_assignment(&mut conn, event, user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn must_organise(app: &App, caller: &Caller, event: EventId) -> Answer<UserId> {
     let who = caller.principal()?;
     let mut conn = app.db.read(NAME).await?;
-    let (owner, org) = store::organiser_of_event(&mut conn, event)
+    let (owner, org) = store::find_organiser(&mut conn, event)
         .await?
-        .ok_or_else(|| ApiError::not_found("event_not_found", "no performance of it is known"))?;
+        .ok_or_else(|| ApiError::not_found("event_not_found", "the event has no performance"))?;
     let is_theirs = owner.as_uuid() == who.user_id || (org.is_some() && org == who.org_id);
     if is_theirs || who.has_role(Role::Admin) {
         return Ok(UserId(who.user_id));
     }
-    Err(ApiError::forbidden("this event is somebody else's"))
+    Err(ApiError::forbidden("another organiser runs this event"))
 }

@@ -1,17 +1,16 @@
-//! A ticket and what it says to gates.
+//! A ticket and what gates need of it.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::ticketing::{TicketFacts, TicketState};
 use eventify_protocol::ids::{
     BucketId, HoldId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
-use eventify_sync::core::{AdmissionState, CheckIn, Conflict};
+use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
-
-use eventify_contracts::ticketing::{TicketFacts, TicketState};
 
 /// One place at one performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub(crate) struct Ticket {
     pub(crate) category: CategoryCode,
     pub(crate) unit_price: Money,
     pub(crate) hold_id: HoldId,
-    /// Why it was taken back, if it was.
+    /// Why it was revoked, if it was.
     pub(crate) revoked: Option<String>,
     /// The entry that counts in the present passage.
     pub(crate) check_in: Option<CheckIn>,
@@ -58,7 +57,7 @@ pub(crate) enum Status {
     Used,
 }
 
-/// What can't be done with a ticket in its state.
+/// Why a ticket can't be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("the ticket has been revoked")]
@@ -117,8 +116,8 @@ impl Ticket {
         }
     }
 
-    /// Its entries, with those beside the check-in.
-    pub(crate) fn standing(&self, conflicts: Vec<Conflict>) -> AdmissionState {
+    /// Its entries: the check-in, and these conflicts.
+    pub(crate) fn admission_state(&self, conflicts: Vec<Conflict>) -> AdmissionState {
         AdmissionState {
             revoked: self.revoked.is_some(),
             check_in: self.check_in,
@@ -126,7 +125,6 @@ impl Ticket {
         }
     }
 
-    /// Takes it back.
     pub(crate) fn revoke(self, reason: &str, at: DateTime<Utc>) -> Result<Self, Refused> {
         if self.revoked.is_some() {
             return Err(Refused::Revoked);
@@ -147,26 +145,32 @@ impl Ticket {
         }
     }
 
-    /// Whether its entries are others than these.
-    pub(crate) fn differs_from(&self, standing: &AdmissionState) -> bool {
-        (self.check_in, self.order_unknown) != (standing.check_in, standing.order_unknown())
+    /// Whether its check-in is another than this, or its order is less or better known.
+    pub(crate) fn differs_from(&self, state: &AdmissionState) -> bool {
+        (self.check_in, self.order_unknown) != (state.check_in, state.order_unknown())
     }
 
-    /// The ticket after its entries have changed.
-    pub(crate) fn entered(self, standing: &AdmissionState, at: DateTime<Utc>) -> Self {
+    /// The ticket after one change of its entries, if it has no conflicts.
+    pub(crate) fn changed_by(self, effect: &Effect, at: DateTime<Utc>) -> Self {
+        let mut state = self.admission_state(Vec::new());
+        state.apply(effect);
+        self.with_entries(&state, at)
+    }
+
+    /// The ticket with other entries.
+    pub(crate) fn with_entries(self, state: &AdmissionState, at: DateTime<Utc>) -> Self {
         Self {
-            check_in: standing.check_in,
-            order_unknown: standing.order_unknown(),
+            check_in: state.check_in,
+            order_unknown: state.order_unknown(),
             ..self
         }
         .changed(at)
     }
 
-    /// The same again, with a version above one that somebody holds; none if there is no such
-    /// version.
-    pub(crate) fn restated(self, held: u64, at: DateTime<Utc>) -> Option<Self> {
-        let held = i32::try_from(held).ok()?;
-        let version = self.version.max(held);
+    /// The same with a version above one that the feed has; none if there is no such version.
+    pub(crate) fn restated(self, in_feed: u64, at: DateTime<Utc>) -> Option<Self> {
+        let in_feed = i32::try_from(in_feed).ok()?;
+        let version = self.version.max(in_feed);
         version.checked_add(1)?;
         Some(Self { version, ..self }.changed(at))
     }
@@ -207,7 +211,8 @@ impl Ticket {
     }
 }
 
-/// For people and events. What a node claims can lie beyond any calendar: then its nearer end.
+/// A time for people and events. A node can claim one beyond any calendar: then the calendar's
+/// nearer end.
 pub(crate) fn date(time: CoreTime) -> DateTime<Utc> {
     const LAST: i64 = 253_402_300_799_000_000;
     CoreTime(time.0.clamp(0, LAST))
