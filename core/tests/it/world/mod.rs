@@ -34,6 +34,7 @@ use tempfile::TempDir;
 pub use client::{Answer, User, send};
 pub use gate::TableGate;
 use issuer::TestIssuer;
+pub use issuer::jwt;
 pub use settle::until;
 
 /// A running core and what the test does to it.
