@@ -1,4 +1,4 @@
-//! A core that answers RabbitMQ's questions by a rule and remembers them.
+//! Answers RabbitMQ's questions by a rule, as a core would, and records them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use axum::Router;
 use axum::extract::{Form, Path, State};
 use axum::routing::post;
 
-/// One question of RabbitMQ: its path's last part and its form.
+/// A question of RabbitMQ: the last part of the path, and the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) about: String,
@@ -19,23 +19,23 @@ type Rule = fn(&Question) -> bool;
 #[derive(Debug, Clone)]
 pub(crate) struct AuthDouble {
     pub(crate) url: String,
-    heard: Arc<Mutex<Vec<Question>>>,
+    questions: Arc<Mutex<Vec<Question>>>,
 }
 
 impl AuthDouble {
     pub(crate) async fn start(rule: Rule) -> Self {
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let questions = Arc::new(Mutex::new(Vec::new()));
         let router = Router::new().route("/broker/{about}", post(answer));
-        let router = router.with_state((heard.clone(), rule));
+        let router = router.with_state((questions.clone(), rule));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, heard }
+        Self { url, questions }
     }
 
-    pub(crate) fn heard(&self, about: &str) -> Vec<BTreeMap<String, String>> {
-        let heard = self.heard.lock().unwrap();
-        heard
+    pub(crate) fn questions(&self, about: &str) -> Vec<BTreeMap<String, String>> {
+        let questions = self.questions.lock().unwrap();
+        questions
             .iter()
             .filter(|q| q.about == about)
             .map(|q| q.form.clone())
@@ -44,12 +44,12 @@ impl AuthDouble {
 }
 
 async fn answer(
-    State((heard, rule)): State<(Arc<Mutex<Vec<Question>>>, Rule)>,
+    State((questions, rule)): State<(Arc<Mutex<Vec<Question>>>, Rule)>,
     Path(about): Path<String>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> &'static str {
     let question = Question { about, form };
     let allowed = rule(&question);
-    heard.lock().unwrap().push(question);
+    questions.lock().unwrap().push(question);
     if allowed { "allow" } else { "deny" }
 }

@@ -1,17 +1,16 @@
-//! As much of MQTT 3.1.1 as is needed to tell messages apart.
+//! The parts of MQTT 3.1.1 that tell messages apart.
 
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 const PUBLISH: u8 = 3;
-/// Beyond what either side of the product sends.
+/// More than either side of the product sends.
 const MAX_PACKET_BYTES: usize = 1024 * 1024;
 /// Bytes of the remaining length (section 2.2.3).
 const MAX_LENGTH_BYTES: u32 = 4;
 const CONTINUES: u8 = 0x80;
 
-/// What a `PUBLISH` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Published<'p> {
     /// The last level of its topic.
@@ -19,7 +18,7 @@ pub(super) struct Published<'p> {
     pub(super) payload: &'p [u8],
 }
 
-/// The next whole packet; none at the end of the stream.
+/// Reads one packet; `None` at the end of the stream.
 pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     let Ok(first) = from.read_u8().await else {
         return Ok(None);
@@ -35,7 +34,7 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
         }
     }
     if length > MAX_PACKET_BYTES {
-        return Err(io::Error::other("a packet beyond all limits"));
+        return Err(io::Error::other("the packet is too large"));
     }
     let header = packet.len();
     packet.resize(header + length, 0);
@@ -43,8 +42,8 @@ pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Opti
     Ok(Some(packet))
 }
 
-/// What the packet says, if it is a `PUBLISH`.
-pub(super) fn published(packet: &[u8]) -> Option<Published<'_>> {
+/// `None` for any other packet than a `PUBLISH`.
+pub(super) fn decode_publish(packet: &[u8]) -> Option<Published<'_>> {
     let (&first, rest) = packet.split_first()?;
     if first >> 4 != PUBLISH {
         return None;
@@ -59,7 +58,7 @@ pub(super) fn published(packet: &[u8]) -> Option<Published<'_>> {
 }
 
 /// A `PUBLISH` at QoS 0.
-pub(super) fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
+pub(super) fn encode_publish(topic: &str, payload: &[u8]) -> Vec<u8> {
     let topic_bytes = u16::try_from(topic.len()).unwrap_or(u16::MAX);
     let mut packet = vec![PUBLISH << 4];
     let mut length = 2 + topic.len() + payload.len();
@@ -82,25 +81,28 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_packet_is_read_whole_and_says_what_was_published() {
+    async fn a_whole_packet_is_read_and_a_publish_is_decoded() {
         for size in [0, 1, 127, 128, 20_000] {
             let payload = vec![7; size];
-            let mut bytes = publish("ev1/up/node/scan", &payload);
+            let mut bytes = encode_publish("ev1/up/node/scan", &payload);
             bytes.extend([0xc0, 0]);
             let mut stream = bytes.as_slice();
             let packet = read(&mut stream).await.expect("whole").expect("a packet");
-            let said = published(&packet).expect("a PUBLISH");
-            assert_eq!((said.kind, said.payload), ("scan", payload.as_slice()));
+            let decoded = decode_publish(&packet).expect("a PUBLISH");
+            assert_eq!(
+                (decoded.kind, decoded.payload),
+                ("scan", payload.as_slice())
+            );
             let ping = read(&mut stream).await.expect("whole").expect("a packet");
-            assert_eq!(published(&ping), None);
+            assert_eq!(decode_publish(&ping), None);
             assert_eq!(read(&mut stream).await.expect("the end"), None);
         }
     }
 
     #[test]
-    fn a_packet_id_is_no_part_of_the_payload() {
+    fn the_packet_id_is_not_part_of_the_payload() {
         let at_least_once = [0x32, 7, 0, 1, b'k', 0, 9, b'!', b'!'];
-        let said = published(&at_least_once).expect("a PUBLISH");
-        assert_eq!((said.kind, said.payload), ("k", &b"!!"[..]));
+        let decoded = decode_publish(&at_least_once).expect("a PUBLISH");
+        assert_eq!((decoded.kind, decoded.payload), ("k", &b"!!"[..]));
     }
 }

@@ -1,27 +1,25 @@
-//! The message line holds what it is told to, and nothing else.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! The message proxy holds the messages that it should, and no others.
 
 use std::time::Duration;
 
-use eventify_stack::{ClientIdentity, MessageLine, Scope, Stack, Way};
+use crate::auth_double::AuthDouble;
+use eventify_stack::{ClientIdentity, Direction, MessageProxy, Scope, Stack};
 use rumqttc::{
     AsyncClient, Event, EventLoop, Incoming, MqttOptions, QoS, TlsConfiguration, Transport,
 };
-use support::AuthDouble;
 
-/// Each test's own: the broker closes a connection whose client id comes again, on any virtual host.
+/// One for each test: the broker closes a connection when its client id connects again, even on
+/// another virtual host.
 fn node_id(test: u8) -> String {
     format!("0192f0c0-0000-7000-8000-0000000010{test:02}")
 }
 
-/// Nothing on loopback takes as long.
+/// More than anything on loopback takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
 struct Node {
     id: String,
-    line: MessageLine,
+    proxy: MessageProxy,
     client: AsyncClient,
     events: EventLoop,
     _scope: Scope,
@@ -29,7 +27,7 @@ struct Node {
 }
 
 impl Node {
-    /// Connected through a line, and subscribed to what it says itself.
+    /// Connects through a proxy and subscribes to its own messages.
     async fn connect(test: u8) -> Self {
         let id = node_id(test);
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -37,11 +35,11 @@ impl Node {
         let core = AuthDouble::start(|_| true).await;
         scope.register_broker_auth(&core.url).await.unwrap();
         let identity = scope.device_ca.issue(&scope.common_name(&id)).unwrap();
-        let line = scope.message_line(&identity).await.unwrap();
-        let (client, events) = AsyncClient::new(options(&id, &scope, &line, &identity), 10);
+        let proxy = scope.message_proxy(&identity).await.unwrap();
+        let (client, events) = AsyncClient::new(options(&id, &scope, &proxy, &identity), 10);
         let mut node = Self {
             id,
-            line,
+            proxy,
             client,
             events,
             _scope: scope,
@@ -54,17 +52,17 @@ impl Node {
         node
     }
 
-    async fn say(&self, kind: &str, text: &str, qos: QoS) {
+    async fn publish(&self, kind: &str, text: &str, qos: QoS) {
         let topic = format!("ev1/up/{}/{kind}", self.id);
         self.client.publish(topic, qos, false, text).await.unwrap();
     }
 
-    async fn hears(&mut self) -> String {
+    async fn received(&mut self) -> String {
         self.next(|packet| {
-            let Incoming::Publish(said) = packet else {
+            let Incoming::Publish(message) = packet else {
                 return None;
             };
-            Some(String::from_utf8(said.payload.to_vec()).unwrap())
+            Some(String::from_utf8(message.payload.to_vec()).unwrap())
         })
         .await
     }
@@ -82,10 +80,10 @@ impl Node {
         tokio::time::timeout(LIMIT, waiting).await.unwrap()
     }
 
-    /// Polls the client until a message of this text is held.
-    async fn holds(&mut self, way: Way, kind: &str, text: &str) {
-        let Self { line, events, .. } = self;
-        let held = line.held(way, kind, |payload| {
+    /// Polls the client until a message with this text is held.
+    async fn until_held(&mut self, direction: Direction, kind: &str, text: &str) {
+        let Self { proxy, events, .. } = self;
+        let held = proxy.held(direction, kind, |payload| {
             (payload == text.as_bytes()).then_some(())
         });
         let polling = async {
@@ -103,8 +101,13 @@ impl Node {
     }
 }
 
-fn options(id: &str, scope: &Scope, line: &MessageLine, identity: &ClientIdentity) -> MqttOptions {
-    let address = line.address();
+fn options(
+    id: &str,
+    scope: &Scope,
+    proxy: &MessageProxy,
+    identity: &ClientIdentity,
+) -> MqttOptions {
+    let address = proxy.address();
     let mut options = MqttOptions::new(id, address.ip().to_string(), address.port());
     options
         .set_clean_session(true)
@@ -120,46 +123,43 @@ fn options(id: &str, scope: &Scope, line: &MessageLine, identity: &ClientIdentit
 }
 
 #[tokio::test]
-async fn what_is_held_is_overtaken_and_goes_on_when_released() {
-    for (test, way) in [(1, Way::Up), (2, Way::Down)] {
+async fn held_messages_are_overtaken_and_delivered_when_released() {
+    for (test, direction) in [(1, Direction::Up), (2, Direction::Down)] {
         let mut node = Node::connect(test).await;
-        node.line.hold(way, "scan");
-        node.say("scan", "first", QoS::AtMostOnce).await;
-        node.say("scan", "second", QoS::AtMostOnce).await;
-        node.say("journal", "overtakes", QoS::AtLeastOnce).await;
-        node.holds(way, "scan", "second").await;
-        node.say("journal", "again", QoS::AtLeastOnce).await;
-        while node.hears().await != "again" {}
-        node.line.release(way, "scan");
-        assert_eq!(node.hears().await, "first");
-        assert_eq!(node.hears().await, "second");
-        node.say("scan", "passes", QoS::AtMostOnce).await;
-        assert_eq!(node.hears().await, "passes");
+        node.proxy.hold(direction, "scan");
+        node.publish("scan", "first", QoS::AtMostOnce).await;
+        node.publish("scan", "second", QoS::AtMostOnce).await;
+        node.publish("journal", "overtakes", QoS::AtLeastOnce).await;
+        node.until_held(direction, "scan", "second").await;
+        node.publish("journal", "again", QoS::AtLeastOnce).await;
+        while node.received().await != "again" {}
+        node.proxy.release(direction, "scan");
+        assert_eq!(node.received().await, "first");
+        assert_eq!(node.received().await, "second");
+        node.publish("scan", "passes", QoS::AtMostOnce).await;
+        assert_eq!(node.received().await, "passes");
     }
 }
 
 #[tokio::test]
-async fn what_is_forgotten_never_arrives() {
+async fn discarded_messages_never_arrive() {
     let mut node = Node::connect(3).await;
-    node.line.hold(Way::Down, "verdict");
-    node.say("verdict", "lost", QoS::AtMostOnce).await;
-    node.holds(Way::Down, "verdict", "lost").await;
-    node.line.forget(Way::Down, "verdict");
-    node.say("verdict", "passes", QoS::AtMostOnce).await;
-    assert_eq!(node.hears().await, "passes");
+    node.proxy.hold(Direction::Down, "verdict");
+    node.publish("verdict", "lost", QoS::AtMostOnce).await;
+    node.until_held(Direction::Down, "verdict", "lost").await;
+    node.proxy.discard(Direction::Down, "verdict");
+    node.publish("verdict", "passes", QoS::AtMostOnce).await;
+    assert_eq!(node.received().await, "passes");
 }
 
 #[tokio::test]
-async fn the_broker_takes_the_line_for_the_node() {
+async fn to_the_broker_the_proxy_is_the_node() {
     let mut node = Node::connect(4).await;
-    let entered = node.core.heard("vhost");
-    let users: Vec<_> = entered
-        .iter()
-        .map(|question| &question["username"])
-        .collect();
-    assert!(!users.is_empty(), "nobody asked");
+    let asked = node.core.questions("vhost");
+    let users: Vec<_> = asked.iter().map(|question| &question["username"]).collect();
+    assert!(!users.is_empty(), "the broker did not ask");
     assert!(users.iter().all(|user| **user == node.id), "{users:?}");
     let topic = format!("ev1/up/{}/scan", node.id);
-    assert!(node.line.say(&topic, b"not of the node's making"));
-    assert_eq!(node.hears().await, "not of the node's making");
+    assert!(node.proxy.publish(&topic, b"not from the node"));
+    assert_eq!(node.received().await, "not of the node's making");
 }

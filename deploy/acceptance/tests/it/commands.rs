@@ -1,4 +1,4 @@
-//! `demo` and `up` as commands: what they refuse before any server is started.
+//! `demo` and `up` as commands: what they refuse before they start a server.
 
 use std::{
     path::Path,
@@ -23,37 +23,43 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn a_second_demo_leaves_the_story_of_the_first() {
+fn a_second_demo_does_not_touch_the_first_ones_story() {
     let place = tempfile::tempdir().expect("a folder");
     let folder = place.path().join("target/demo");
-    let _first = Claim::take(&folder).expect("nobody has it");
+    let _first = Claim::take(&folder).expect("the folder is free");
     let story = folder.join("story.json");
     std::fs::write(&story, "the first run's").expect("it is there");
     let second = run(DEMO, place.path(), &[]);
     assert!(!second.status.success());
-    let said = text(&second.stdout);
-    assert!(said.contains("another run writes to target/demo"), "{said}");
-    assert_eq!(said.lines().last(), Some("demo: 0 checks passed, 1 failed"));
-    let left = std::fs::read_to_string(&story).expect("it is still there");
-    assert_eq!(left, "the first run's");
+    let output = text(&second.stdout);
+    assert!(
+        output.contains("another run writes to target/demo"),
+        "{output}"
+    );
+    assert_eq!(
+        output.lines().last(),
+        Some("demo: 0 checks passed, 1 failed")
+    );
+    let kept = std::fs::read_to_string(&story).expect("it is still there");
+    assert_eq!(kept, "the first run's");
 }
 
 #[test]
 fn a_second_up_is_refused_before_anything_starts() {
     let place = tempfile::tempdir().expect("a folder");
-    let _first = Claim::take(&place.path().join("target/up")).expect("nobody has it");
+    let _first = Claim::take(&place.path().join("target/up")).expect("the folder is free");
     let second = run(UP, place.path(), &[]);
     assert!(!second.status.success());
     assert_eq!(text(&second.stdout), "");
-    let said = text(&second.stderr);
+    let output = text(&second.stderr);
     assert!(
-        said.starts_with("up: another run writes to target/up"),
-        "{said}"
+        output.starts_with("up: another run writes to target/up"),
+        "{output}"
     );
 }
 
 #[test]
-fn help_is_printed_and_what_is_unknown_is_refused() {
+fn help_is_printed_and_unknown_arguments_are_refused() {
     let place = tempfile::tempdir().expect("a folder");
     for (program, what) in [(DEMO, "Plays an evening"), (UP, "Starts servers")] {
         let help = run(program, place.path(), &["--help"]);
@@ -64,6 +70,6 @@ fn help_is_printed_and_what_is_unknown_is_refused() {
             assert_eq!(refused.status.code(), Some(2), "{program} {unknown}");
         }
     }
-    let left = std::fs::read_dir(place.path()).expect("a folder").count();
-    assert_eq!(left, 0, "nothing was started");
+    let files = std::fs::read_dir(place.path()).expect("a folder").count();
+    assert_eq!(files, 0, "nothing was started");
 }

@@ -1,5 +1,4 @@
 //! Each test has its own database and virtual host on the run's servers.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +25,7 @@ async fn seats(url: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_template_is_migrated_once_and_its_clones_are_apart() {
+async fn a_template_is_migrated_once_and_its_clones_are_separate() {
     let stack = Stack::shared().await.unwrap();
     let clone = || stack.database("isolation-test", migrate);
     let (one, two, three) = tokio::try_join!(clone(), clone(), clone()).unwrap();

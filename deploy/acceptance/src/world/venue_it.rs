@@ -1,4 +1,4 @@
-//! Venue IT: gates, nodes, policy, reports.
+//! Venue IT: sets up gates and nodes, reads reports.
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
@@ -10,30 +10,29 @@ use crate::api::Api;
 /// An enrolment code.
 #[derive(Clone, Debug)]
 pub struct Code {
-    /// Its text.
     pub code: String,
-    /// From then on nobody can join with it.
+    /// It is refused after this.
     pub expires_at: DateTime<Utc>,
 }
 
 /// A signed-in member of venue IT.
 #[derive(Clone, Debug)]
-pub struct Office {
+pub struct VenueIt {
     api: Api,
     venue: String,
 }
 
-impl Office {
-    /// At work for a venue.
+impl VenueIt {
+    /// Venue IT of one venue.
     #[must_use]
-    pub fn of(api: Api, venue: &str) -> Self {
+    pub fn new(api: Api, venue: &str) -> Self {
         Self {
             api,
             venue: venue.to_owned(),
         }
     }
 
-    /// Lets the venue's nodes decide by themselves, within a limit.
+    /// Lets the venue's nodes decide without the core while their cache is younger than this.
     ///
     /// # Errors
     /// The core refuses.
@@ -46,19 +45,19 @@ impl Office {
         Ok(())
     }
 
-    /// Lets somebody else run the venue's nodes too.
+    /// Lets another user manage the venue's nodes.
     ///
     /// # Errors
     /// The core refuses.
-    pub async fn appoint(&self, somebody: &Api) -> Result<()> {
-        let me: Value = somebody.get("/me").await?;
-        let user = text(&me, "userId")?;
-        let path = format!("/fleet/venues/{}/operators/{user}", self.venue);
+    pub async fn add_operator(&self, user: &Api) -> Result<()> {
+        let me: Value = user.get("/me").await?;
+        let user_id = text(&me, "userId")?;
+        let path = format!("/fleet/venues/{}/operators/{user_id}", self.venue);
         let _: Value = self.api.put(&path, json!({})).await?;
         Ok(())
     }
 
-    /// A new gate for some performances; gives its id.
+    /// Adds a gate for some performances; returns its id.
     ///
     /// # Errors
     /// The core refuses.
@@ -68,7 +67,7 @@ impl Office {
         text(&gate, "gateId")
     }
 
-    /// Announces a node for a gate; gives its enrolment code.
+    /// Announces a node for a gate; returns its enrolment code.
     ///
     /// # Errors
     /// The core refuses.
@@ -81,7 +80,7 @@ impl Office {
         })
     }
 
-    /// What the outages of the venue came to.
+    /// The venue's reconciliation report.
     ///
     /// # Errors
     /// The core refuses.
@@ -91,7 +90,7 @@ impl Office {
             .await
     }
 
-    /// What needs somebody's attention.
+    /// Open alarms.
     ///
     /// # Errors
     /// The core refuses.

@@ -1,17 +1,14 @@
-//! What RabbitMQ asks about MQTT clients, and whom it lets in: facts that the core builds on.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! What RabbitMQ asks about MQTT clients, and which it accepts: the core relies on it.
 
 use std::time::Duration;
 
-use eventify_stack::pki::{ClientIdentity, stranger};
+use crate::auth_double::{AuthDouble, Question};
+use eventify_stack::pki::{ClientIdentity, untrusted_client};
 use eventify_stack::{Scope, Stack};
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, QoS, TlsConfiguration,
     Transport,
 };
-use support::{AuthDouble, Question};
 
 const NODE: &str = "0192f0c0-0000-7000-8000-000000000001";
 const OTHER: &str = "0192f0c0-0000-7000-8000-000000000002";
@@ -29,7 +26,7 @@ fn options(scope: &Scope, client_id: &str, identity: Option<&ClientIdentity>) ->
     options
 }
 
-/// Connects and runs the event loop until `wanted` happens.
+/// Runs the event loop until `wanted` happens.
 async fn until(events: &mut EventLoop, wanted: fn(&Event) -> bool) -> Result<(), ConnectionError> {
     let waiting = async {
         loop {
@@ -40,7 +37,7 @@ async fn until(events: &mut EventLoop, wanted: fn(&Event) -> bool) -> Result<(),
     };
     tokio::time::timeout(Duration::from_secs(20), waiting)
         .await
-        .expect("nothing happened")
+        .expect("the event did not come")
 }
 
 fn connected(event: &Event) -> bool {
@@ -54,7 +51,7 @@ async fn connect(options: MqttOptions) -> Result<(AsyncClient, EventLoop), Conne
 }
 
 /// A core's rule: no passwords, the client id is the user's own, and only its own topics and queues.
-fn own_things_only(question: &Question) -> bool {
+fn only_its_own(question: &Question) -> bool {
     let field = |name: &str| {
         question
             .form
@@ -82,17 +79,17 @@ fn own_things_only(question: &Question) -> bool {
     }
 }
 
-async fn prepared() -> (Scope, AuthDouble) {
+async fn scope_with_core() -> (Scope, AuthDouble) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let scope = Stack::shared().await.unwrap().scope().await.unwrap();
-    let core = AuthDouble::start(own_things_only).await;
+    let core = AuthDouble::start(only_its_own).await;
     scope.register_broker_auth(&core.url).await.unwrap();
     (scope, core)
 }
 
 #[tokio::test]
 async fn a_node_with_its_certificate_connects_and_reaches_its_own_topics_only() {
-    let (scope, core) = prepared().await;
+    let (scope, core) = scope_with_core().await;
     let identity = scope.device_ca.issue(&scope.common_name(NODE)).unwrap();
     let (client, mut events) = connect(options(&scope, NODE, Some(&identity)))
         .await
@@ -117,16 +114,16 @@ async fn a_node_with_its_certificate_connects_and_reaches_its_own_topics_only() 
     .await
     .unwrap();
 
-    let users = core.heard("user");
+    let users = core.questions("user");
     assert!(!users.is_empty());
-    // A certificate's login names the user and nothing else.
+    // A login by certificate gives only the user name.
     assert!(
         users
             .iter()
             .all(|call| call.len() == 1 && call["username"] == NODE),
         "{users:?}"
     );
-    let vhosts = core.heard("vhost");
+    let vhosts = core.questions("vhost");
     assert!(!vhosts.is_empty());
     assert!(
         vhosts
@@ -134,7 +131,7 @@ async fn a_node_with_its_certificate_connects_and_reaches_its_own_topics_only() 
             .all(|c| c["client_id"] == NODE && c["vhost"] == scope.vhost),
         "{vhosts:?}"
     );
-    let topics = core.heard("topic");
+    let topics = core.questions("topic");
     let keys: Vec<_> = topics
         .iter()
         .map(|c| (c["permission"].as_str(), c["routing_key"].as_str()))
@@ -144,7 +141,7 @@ async fn a_node_with_its_certificate_connects_and_reaches_its_own_topics_only() 
     let listened = format!("ev1.down.{NODE}.#");
     assert!(keys.contains(&("read", &listened)), "{keys:?}");
 
-    // Another node's topic: the broker closes the connection instead of passing the message on.
+    // Another node's topic: the broker closes the connection and drops the message.
     client
         .publish(format!("ev1/up/{OTHER}/ask"), QoS::AtLeastOnce, false, "?")
         .await
@@ -158,18 +155,25 @@ async fn a_node_with_its_certificate_connects_and_reaches_its_own_topics_only() 
 
 #[tokio::test]
 async fn a_client_without_a_certificate_of_the_device_authority_is_refused() {
-    let (scope, core) = prepared().await;
-    let nobody = connect(options(&scope, NODE, None)).await;
-    assert!(nobody.is_err(), "connected without a certificate");
-    let stranger = stranger(&scope.common_name(NODE)).unwrap();
-    let stranger = connect(options(&scope, NODE, Some(&stranger))).await;
-    assert!(stranger.is_err(), "connected with a stranger's certificate");
-    assert_eq!(core.heard("vhost"), [], "refused before anybody was asked");
+    let (scope, core) = scope_with_core().await;
+    let without = connect(options(&scope, NODE, None)).await;
+    assert!(without.is_err(), "connected without a certificate");
+    let untrusted = untrusted_client(&scope.common_name(NODE)).unwrap();
+    let untrusted = connect(options(&scope, NODE, Some(&untrusted))).await;
+    assert!(
+        untrusted.is_err(),
+        "connected with an untrusted certificate"
+    );
+    assert_eq!(
+        core.questions("vhost"),
+        [],
+        "refused before the core was asked"
+    );
 }
 
 #[tokio::test]
 async fn another_nodes_client_id_is_refused_and_the_other_node_stays_connected() {
-    let (scope, core) = prepared().await;
+    let (scope, core) = scope_with_core().await;
     let own = scope.device_ca.issue(&scope.common_name(NODE)).unwrap();
     let other = scope.device_ca.issue(&scope.common_name(OTHER)).unwrap();
     let (client, mut events) = connect(options(&scope, NODE, Some(&own))).await.unwrap();
@@ -179,7 +183,7 @@ async fn another_nodes_client_id_is_refused_and_the_other_node_stays_connected()
         taken_over.is_err(),
         "connected with another node's client id"
     );
-    let vhosts = core.heard("vhost");
+    let vhosts = core.questions("vhost");
     assert!(
         vhosts
             .iter()
@@ -200,7 +204,7 @@ async fn another_nodes_client_id_is_refused_and_the_other_node_stays_connected()
 
 #[tokio::test]
 async fn a_password_beside_the_certificate_reaches_the_core_which_must_refuse_it() {
-    let (scope, core) = prepared().await;
+    let (scope, core) = scope_with_core().await;
     let own = scope.device_ca.issue(&scope.common_name(NODE)).unwrap();
     let mut options = options(&scope, OTHER, Some(&own));
     options.set_credentials(scope.common_name(OTHER), "guess");
@@ -208,7 +212,7 @@ async fn a_password_beside_the_certificate_reaches_the_core_which_must_refuse_it
         connect(options).await.is_err(),
         "logged in as another node by name"
     );
-    let users = core.heard("user");
+    let users = core.questions("user");
     assert!(
         users
             .iter()
@@ -218,8 +222,8 @@ async fn a_password_beside_the_certificate_reaches_the_core_which_must_refuse_it
 }
 
 #[tokio::test]
-async fn a_virtual_host_without_a_core_admits_nobody() {
-    let (busy, _core) = prepared().await;
+async fn a_virtual_host_without_a_core_accepts_no_client() {
+    let (busy, _core) = scope_with_core().await;
     let silent = Stack::shared().await.unwrap().scope().await.unwrap();
     let identity = busy.device_ca.issue(&silent.common_name(NODE)).unwrap();
     let connected = connect(options(&silent, NODE, Some(&identity))).await;

@@ -1,10 +1,10 @@
-//! What an organiser sets up, and venue IT beside it: a hall, a standing zone, a performance, gates.
+//! What an organiser sets up: a venue with seats and a standing zone, and a performance.
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::customer::{Wish, text};
+use super::customer::{Places, text};
 use crate::{api::Api, wait};
 
 /// Rows of the hall, `A` to `T`.
@@ -17,9 +17,9 @@ pub const STANDING: u32 = 1_000;
 /// All places of the venue.
 pub const PLACES: u64 = ROWS as u64 * SEATS_PER_ROW as u64 + STANDING as u64;
 
-/// A performance on sale.
+/// A performance and its venue.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub struct Fixture {
     /// Its venue.
     pub venue: String,
     /// Its event.
@@ -29,12 +29,12 @@ pub struct Stage {
     standing_zone: String,
 }
 
-impl Stage {
+impl Fixture {
     /// Sets up a venue with its plan, an event and a performance, and publishes it.
     ///
     /// # Errors
     /// The core refuses.
-    pub async fn set_up(organiser: &Api, starts_at: DateTime<Utc>) -> Result<Self> {
+    pub async fn create(organiser: &Api, starts_at: DateTime<Utc>) -> Result<Self> {
         let venue = json!({ "name": "Halle am Fluss", "city": "Lyon" });
         let venue: Value = organiser.post("/venues", venue).await?;
         let venue = text(&venue, "venueId")?;
@@ -42,15 +42,19 @@ impl Stage {
             .post(&format!("/venues/{venue}/seating-plans"), seating_plan())
             .await?;
         let zone = text(&plan["zones"][0], "bucketId")?;
-        Self::perform(organiser, &venue, zone, starts_at).await
+        Self::create_performance(organiser, &venue, zone, starts_at).await
     }
 
-    /// Another event and performance in the same venue.
+    /// Publishes another event with a performance in the same venue.
     ///
     /// # Errors
     /// The core refuses.
-    pub async fn another(&self, organiser: &Api, starts_at: DateTime<Utc>) -> Result<Self> {
-        Self::perform(
+    pub async fn another_performance(
+        &self,
+        organiser: &Api,
+        starts_at: DateTime<Utc>,
+    ) -> Result<Self> {
+        Self::create_performance(
             organiser,
             &self.venue,
             self.standing_zone.clone(),
@@ -59,7 +63,7 @@ impl Stage {
         .await
     }
 
-    async fn perform(
+    async fn create_performance(
         organiser: &Api,
         venue: &str,
         standing_zone: String,
@@ -104,27 +108,27 @@ impl Stage {
         &self.standing_zone
     }
 
-    /// Waits until customers can see and buy all of it: the catalogue hears of seats and zones one
-    /// after the other. Gives the number of places.
+    /// Waits until all places are in the catalogue, which receives seats and zones separately. Returns
+    /// their number.
     ///
     /// # Errors
-    /// It does not come on sale.
-    pub async fn on_sale(&self, anybody: &Api) -> Result<u64> {
+    /// They do not go on sale.
+    pub async fn wait_until_on_sale(&self, api: &Api) -> Result<u64> {
         let what = format!("{PLACES} places to be on sale");
         wait::until(&what, wait::START, || async {
-            let places = self.availability(anybody).await?;
+            let places = self.availability(api).await?;
             Ok((places == PLACES).then_some(places))
         })
         .await
     }
 
-    /// Places that can be bought now, as the catalogue says.
+    /// Places for sale now, according to the catalogue.
     ///
     /// # Errors
     /// The catalogue does not answer.
-    pub async fn availability(&self, anybody: &Api) -> Result<u64> {
+    pub async fn availability(&self, api: &Api) -> Result<u64> {
         let path = format!("/catalog/performances/{}/availability", self.performance);
-        let reply = anybody.send(reqwest::Method::GET, &path, None).await?;
+        let reply = api.send(reqwest::Method::GET, &path, None).await?;
         if reply.status == reqwest::StatusCode::NOT_FOUND {
             return Ok(0);
         }
@@ -135,16 +139,16 @@ impl Stage {
 
     /// The items of a cart.
     #[must_use]
-    pub fn items(&self, wish: &Wish) -> Vec<Value> {
-        match wish {
-            Wish::Seats(labels) => labels
+    pub fn items(&self, places: &Places) -> Vec<Value> {
+        match places {
+            Places::Seats(labels) => labels
                 .iter()
                 .map(|label| {
                     json!({ "seatId": label, "priceCategory": "SEAT",
                             "unitPrice": { "currency": "EUR", "amount": "49.00" } })
                 })
                 .collect(),
-            Wish::Standing(qty) => vec![json!({
+            Places::Standing(qty) => vec![json!({
                 "bucketId": self.standing_zone, "qty": qty, "priceCategory": "STAND",
                 "unitPrice": { "currency": "EUR", "amount": "29.00" } })],
         }

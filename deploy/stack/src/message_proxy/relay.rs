@@ -1,4 +1,4 @@
-//! Carrying packets from end to end.
+//! Relays packets between the node and the broker.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::{Ends, Held, State, Way, packet};
+use super::{Direction, HeldMessage, Senders, State, packet};
 
-/// How both ends are spoken to.
+/// TLS towards both sides, and the broker's address.
 #[derive(Clone)]
 pub(super) struct Peers {
     pub(super) server: Arc<ServerConfig>,
@@ -32,20 +32,20 @@ pub(super) async fn listen(listener: TcpListener, peers: Peers, state: watch::Se
         let (peers, state) = (peers.clone(), state.clone());
         match accepted {
             Ok((node, _)) => connections.spawn(async move {
-                if let Err(error) = carry(node, &peers, &state).await {
-                    tracing::debug!(%error, "a message line's connection has ended");
+                if let Err(error) = relay(node, &peers, &state).await {
+                    tracing::debug!(%error, "A connection through the message proxy ended.");
                 }
             }),
             Err(error) => {
-                tracing::warn!(%error, "the message line could not accept a connection");
+                tracing::warn!(code = "stack.message_proxy_accept_failed", %error, "The message proxy could not accept a connection.");
                 continue;
             }
         };
     }
 }
 
-/// Carries one connection until an end closes it.
-async fn carry(node: TcpStream, peers: &Peers, state: &watch::Sender<State>) -> io::Result<()> {
+/// Relays one connection until one end closes it.
+async fn relay(node: TcpStream, peers: &Peers, state: &watch::Sender<State>) -> io::Result<()> {
     node.set_nodelay(true)?;
     let node = TlsAcceptor::from(Arc::clone(&peers.server))
         .accept(node)
@@ -58,49 +58,49 @@ async fn carry(node: TcpStream, peers: &Peers, state: &watch::Sender<State>) -> 
         .await?;
     let (from_node, to_node) = tokio::io::split(node);
     let (from_broker, to_broker) = tokio::io::split(broker);
-    let (up, said) = mpsc::unbounded_channel();
-    let (down, answered) = mpsc::unbounded_channel();
+    let (up, to_send_up) = mpsc::unbounded_channel();
+    let (down, to_send_down) = mpsc::unbounded_channel();
     state.send_modify(|state| {
         state.held.clear();
-        state.ends = Some(Ends { up, down });
+        state.senders = Some(Senders { up, down });
     });
-    // Whichever end is the first to close takes the whole connection with it.
+    // The first end that closes ends the whole connection.
     tokio::select! {
-        ended = hear(from_node, Way::Up, state) => ended,
-        ended = hear(from_broker, Way::Down, state) => ended,
-        ended = write(said, to_broker) => ended,
-        ended = write(answered, to_node) => ended,
+        ended = read(from_node, Direction::Up, state) => ended,
+        ended = read(from_broker, Direction::Down, state) => ended,
+        ended = write(to_send_up, to_broker) => ended,
+        ended = write(to_send_down, to_node) => ended,
     }
 }
 
-async fn hear(
+async fn read(
     mut from: impl AsyncRead + Unpin,
-    way: Way,
+    direction: Direction,
     state: &watch::Sender<State>,
 ) -> io::Result<()> {
     while let Some(packet) = packet::read(&mut from).await? {
-        state.send_if_modified(|state| pass(state, way, packet));
+        state.send_if_modified(|state| hold_or_send(state, direction, packet));
     }
     Ok(())
 }
 
-/// Sends a packet on, or keeps it; true if it is kept.
-fn pass(state: &mut State, way: Way, packet: Vec<u8>) -> bool {
-    let Some(published) = packet::published(&packet) else {
-        state.send(way, packet);
+/// True if the packet is held.
+fn hold_or_send(state: &mut State, direction: Direction, packet: Vec<u8>) -> bool {
+    let Some(published) = packet::decode_publish(&packet) else {
+        state.send(direction, packet);
         return false;
     };
     let (kind, payload) = (published.kind.to_owned(), published.payload.to_vec());
-    let holds = state.holding.contains(&(way, kind.clone()));
+    let holds = state.holding.contains(&(direction, kind.clone()));
     if holds {
-        state.held.push(Held {
-            way,
+        state.held.push(HeldMessage {
+            direction,
             kind,
             payload,
             packet,
         });
     } else {
-        state.send(way, packet);
+        state.send(direction, packet);
     }
     holds
 }

@@ -1,17 +1,17 @@
-//! A line that understands what it carries: it stands in the broker's place, for one node, and holds,
-//! lets go or forgets single messages by their kind.
+//! An MQTT proxy between one node and the broker that holds, releases or discards single messages by
+//! their kind.
 //!
 //! ```text
-//! node ── TLS, MQTT ──▶ line ── TLS with the node's certificate, MQTT ──▶ broker
+//! node ── TLS, MQTT ──▶ proxy ── TLS with the node's certificate, MQTT ──▶ broker
 //! ```
 //!
-//! [`crate::FaultProxy`] breaks a line as cables do and sees nothing of what goes over it. This one is
-//! for orders of arrival that a cable can't be asked for, such as a journal that overtakes a scan. A
-//! message's kind is the last level of its topic; whatever is no `PUBLISH` always passes. Messages
-//! that are held when their connection ends are lost, as they would be on any line.
+//! [`crate::FaultProxy`] breaks connections and does not look at their bytes. This proxy is for orders of
+//! arrival that a broken connection can't produce, such as a journal that overtakes a scan. A message's
+//! kind is the last level of its topic; packets other than `PUBLISH` always pass. Messages that are
+//! held when their connection ends are lost, as on any connection.
 
-mod carry;
 mod packet;
+mod relay;
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,63 +29,62 @@ use crate::error::{During, Result, StackError};
 use crate::pki::ClientIdentity;
 use crate::rabbitmq::RabbitMq;
 
-/// Which way a message goes.
+/// Where data goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    /// From the node.
+pub enum Direction {
+    /// From the client to the server.
     Up,
-    /// To the node.
+    /// From the server to the client.
     Down,
 }
 
-/// A message that was held.
 #[derive(Debug)]
-struct Held {
-    way: Way,
+struct HeldMessage {
+    direction: Direction,
     kind: String,
     payload: Vec<u8>,
     packet: Vec<u8>,
 }
 
-/// The sending ends of the connection that stands.
+/// Write to the two ends of the current connection.
 #[derive(Debug)]
-struct Ends {
+struct Senders {
     up: mpsc::UnboundedSender<Vec<u8>>,
     down: mpsc::UnboundedSender<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    holding: BTreeSet<(Way, String)>,
-    held: Vec<Held>,
-    ends: Option<Ends>,
+    holding: BTreeSet<(Direction, String)>,
+    held: Vec<HeldMessage>,
+    senders: Option<Senders>,
 }
 
-/// The line. Dropping it ends its connections and frees its port.
+/// A running proxy. Dropping it ends its connections and frees its port.
 #[derive(Debug)]
-pub struct MessageLine {
+pub struct MessageProxy {
     address: SocketAddr,
     state: watch::Sender<State>,
     listening: JoinHandle<()>,
 }
 
-impl MessageLine {
-    /// Listens on a free loopback port with the broker's own certificate, and goes on to the broker
-    /// with the node's.
+impl MessageProxy {
+    /// Listens on a free loopback port with the broker's certificate, and connects to the broker with
+    /// the node's.
     pub(crate) async fn start(broker: &RabbitMq, node: &ClientIdentity) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
-            .during(|| "binding a message line".to_owned())?;
+            .during(|| "binding a message proxy".to_owned())?;
         let address = listener
             .local_addr()
             .during(|| "reading its address".to_owned())?;
-        let ends = carry::Peers {
+        let peers = relay::Peers {
             server: Arc::new(server(broker)?),
             client: Arc::new(client(broker, node)?),
             broker: SocketAddr::from((Ipv4Addr::LOCALHOST, broker.mqtt_port())),
         };
         let state = watch::Sender::new(State::default());
-        let listening = tokio::spawn(carry::listen(listener, ends, state.clone()));
+        let listening = tokio::spawn(relay::listen(listener, peers, state.clone()));
         Ok(Self {
             address,
             state,
@@ -99,89 +98,93 @@ impl MessageLine {
         self.address
     }
 
-    /// Messages of this kind are held from now on.
-    pub fn hold(&self, way: Way, kind: &str) {
+    /// Holds messages of this kind from now on.
+    pub fn hold(&self, direction: Direction, kind: &str) {
         self.state.send_modify(|state| {
-            state.holding.insert((way, kind.to_owned()));
+            state.holding.insert((direction, kind.to_owned()));
         });
     }
 
-    /// Messages of this kind that were held go on, in their order, and later ones pass.
-    pub fn release(&self, way: Way, kind: &str) {
+    /// Sends the held messages of this kind on, in order, and lets later ones pass.
+    pub fn release(&self, direction: Direction, kind: &str) {
         self.state.send_modify(|state| {
-            state.holding.remove(&(way, kind.to_owned()));
-            for held in state.take(way, kind) {
-                state.send(way, held.packet);
+            state.holding.remove(&(direction, kind.to_owned()));
+            for held in state.take(direction, kind) {
+                state.send(direction, held.packet);
             }
         });
     }
 
-    /// Messages of this kind that were held are lost, and later ones pass.
-    pub fn forget(&self, way: Way, kind: &str) {
+    /// Drops the held messages of this kind, and lets later ones pass.
+    pub fn discard(&self, direction: Direction, kind: &str) {
         self.state.send_modify(|state| {
-            state.holding.remove(&(way, kind.to_owned()));
-            state.take(way, kind);
+            state.holding.remove(&(direction, kind.to_owned()));
+            state.take(direction, kind);
         });
     }
 
-    /// Waits until a message is held that `find` takes by its payload.
-    pub async fn held<T>(&self, way: Way, kind: &str, find: impl Fn(&[u8]) -> Option<T>) -> T {
+    /// Waits for a held message in whose payload `find` finds something, and returns that.
+    pub async fn held<T>(
+        &self,
+        direction: Direction,
+        kind: &str,
+        find: impl Fn(&[u8]) -> Option<T>,
+    ) -> T {
         let found = |state: &State| {
-            let of_kind = state.held.iter().filter(|held| held.is(way, kind));
-            of_kind.map(|held| find(&held.payload)).find_map(|it| it)
+            let of_kind = state.held.iter().filter(|held| held.is(direction, kind));
+            of_kind.filter_map(|held| find(&held.payload)).next()
         };
         let mut watched = self.state.subscribe();
         loop {
-            if let Some(it) = found(&watched.borrow_and_update()) {
-                return it;
+            if let Some(found) = found(&watched.borrow_and_update()) {
+                return found;
             }
-            // The sender is ours, so the wait can't end for lack of one.
+            // The wait can't fail: we hold the sender.
             let _ = watched.changed().await;
         }
     }
 
-    /// Says something to the broker as the node, on the node's own connection, at QoS 0. False if
-    /// none stands.
+    /// Publishes to the broker on the node's own connection, at QoS 0. False if there is none.
     #[must_use]
-    pub fn say(&self, topic: &str, payload: &[u8]) -> bool {
-        let packet = packet::publish(topic, payload);
+    pub fn publish(&self, topic: &str, payload: &[u8]) -> bool {
+        let packet = packet::encode_publish(topic, payload);
         let state = self.state.borrow();
         state
-            .ends
+            .senders
             .as_ref()
-            .is_some_and(|ends| ends.up.send(packet).is_ok())
+            .is_some_and(|senders| senders.up.send(packet).is_ok())
     }
 }
 
-impl Drop for MessageLine {
+impl Drop for MessageProxy {
     fn drop(&mut self) {
         self.listening.abort();
     }
 }
 
-impl Held {
-    fn is(&self, way: Way, kind: &str) -> bool {
-        self.way == way && self.kind == kind
+impl HeldMessage {
+    fn is(&self, direction: Direction, kind: &str) -> bool {
+        self.direction == direction && self.kind == kind
     }
 }
 
 impl State {
-    fn take(&mut self, way: Way, kind: &str) -> Vec<Held> {
+    fn take(&mut self, direction: Direction, kind: &str) -> Vec<HeldMessage> {
         let (taken, kept) = std::mem::take(&mut self.held)
             .into_iter()
-            .partition(|held| held.is(way, kind));
+            .partition(|held| held.is(direction, kind));
         self.held = kept;
         taken
     }
 
-    /// A packet of a connection that has just ended goes nowhere.
-    fn send(&self, way: Way, packet: Vec<u8>) {
-        if let Some(ends) = &self.ends {
-            let end = match way {
-                Way::Up => &ends.up,
-                Way::Down => &ends.down,
+    /// Does nothing if the connection has just ended.
+    fn send(&self, direction: Direction, packet: Vec<u8>) {
+        if let Some(senders) = &self.senders {
+            let sender = match direction {
+                Direction::Up => &senders.up,
+                Direction::Down => &senders.down,
             };
-            let _ = end.send(packet);
+            let _ = sender.send(packet);
         }
     }
 }

@@ -1,19 +1,18 @@
-//! The fault proxy does what it says.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Each fault of the fault proxy.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use eventify_stack::{Carried, FaultProxy};
+use eventify_stack::{FaultProxy, Traffic};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// Long enough for a loopback answer, short enough for a test that expects none.
+/// Longer than a response on loopback takes; how long a test waits that expects none.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// Answers each byte with the next one.
+/// A server that answers each byte with the next number.
 async fn counter() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -31,7 +30,7 @@ async fn counter() -> SocketAddr {
     address
 }
 
-async fn line() -> (FaultProxy, TcpStream) {
+async fn connected() -> (FaultProxy, TcpStream) {
     let proxy = FaultProxy::start(counter().await).await.unwrap();
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(ask(&mut client, 1).await.unwrap(), 2);
@@ -44,8 +43,8 @@ async fn ask(client: &mut TcpStream, byte: u8) -> std::io::Result<u8> {
 }
 
 #[tokio::test]
-async fn a_cut_line_resets_old_and_new_connections_and_can_be_healed() {
-    let (proxy, mut client) = line().await;
+async fn a_cut_link_resets_old_and_new_connections_and_can_be_healed() {
+    let (proxy, mut client) = connected().await;
     proxy.cut();
     assert_eq!(
         client.read_u8().await.unwrap_err().kind(),
@@ -60,7 +59,7 @@ async fn a_cut_line_resets_old_and_new_connections_and_can_be_healed() {
 
 #[tokio::test]
 async fn a_black_hole_is_silent_for_old_and_new_connections_and_keeps_what_was_sent() {
-    let (proxy, mut client) = line().await;
+    let (proxy, mut client) = connected().await;
     proxy.black_hole();
     let mut newcomer = TcpStream::connect(proxy.address()).await.unwrap();
     client.write_u8(7).await.unwrap();
@@ -73,8 +72,8 @@ async fn a_black_hole_is_silent_for_old_and_new_connections_and_keeps_what_was_s
 }
 
 #[tokio::test]
-async fn a_connection_held_when_the_line_is_cut_stays_dead() {
-    let (proxy, mut client) = line().await;
+async fn a_connection_that_is_held_when_the_link_is_cut_stays_closed() {
+    let (proxy, mut client) = connected().await;
     proxy.black_hole();
     client.write_u8(7).await.unwrap();
     proxy.cut();
@@ -84,13 +83,13 @@ async fn a_connection_held_when_the_line_is_cut_stays_dead() {
 
 #[tokio::test]
 async fn each_direction_can_be_held_alone() {
-    let (proxy, mut client) = line().await;
-    proxy.hold_down();
+    let (proxy, mut client) = connected().await;
+    proxy.hold_responses();
     client.write_u8(7).await.unwrap();
     assert!(timeout(SILENCE, client.read_u8()).await.is_err());
-    // The question has arrived meanwhile: with only the way up held its answer still comes.
+    // The request has arrived, so its response comes even while requests are held.
     proxy.heal();
-    proxy.hold_up();
+    proxy.hold_requests();
     assert_eq!(client.read_u8().await.unwrap(), 8);
     client.write_u8(9).await.unwrap();
     assert!(timeout(SILENCE, client.read_u8()).await.is_err());
@@ -100,7 +99,7 @@ async fn each_direction_can_be_held_alone() {
 
 #[tokio::test]
 async fn a_delay_holds_each_direction_and_keeps_the_order() {
-    let (proxy, mut client) = line().await;
+    let (proxy, mut client) = connected().await;
     proxy.delay(SILENCE);
     for byte in 1..=10 {
         client.write_u8(byte).await.unwrap();
@@ -112,18 +111,18 @@ async fn a_delay_holds_each_direction_and_keeps_the_order() {
 }
 
 #[tokio::test]
-async fn a_swallowed_answer_is_lost_after_the_question_was_heard() {
-    let (proxy, mut client) = line().await;
-    proxy.swallow_answers(1);
+async fn a_dropped_response_is_lost_after_its_request_arrived() {
+    let (proxy, mut client) = connected().await;
+    proxy.drop_responses(1);
     assert!(ask(&mut client, 7).await.is_err());
-    proxy.swallowed(1).await;
+    proxy.responses_dropped(1).await;
     let mut again = TcpStream::connect(proxy.address()).await.unwrap();
     assert_eq!(ask(&mut again, 7).await.unwrap(), 8);
 }
 
 #[tokio::test]
 async fn a_restarted_target_is_found_at_its_new_address() {
-    let (proxy, mut client) = line().await;
+    let (proxy, mut client) = connected().await;
     proxy.retarget(counter().await);
     proxy.reset_connections();
     assert!(client.read_u8().await.is_err());
@@ -132,15 +131,15 @@ async fn a_restarted_target_is_found_at_its_new_address() {
 }
 
 #[tokio::test]
-async fn what_was_carried_is_counted_each_way() {
-    let (proxy, mut client) = line().await;
+async fn delivered_bytes_are_counted_in_each_direction() {
+    let (proxy, mut client) = connected().await;
     assert_eq!(ask(&mut client, 7).await.unwrap(), 8);
-    proxy.hold_down();
+    proxy.hold_responses();
     client.write_u8(1).await.unwrap();
     timeout(SILENCE, client.read_u8()).await.unwrap_err();
     assert_eq!(
-        proxy.carried(),
-        Carried { up: 3, down: 2 },
-        "an answer that is held has not arrived"
+        proxy.traffic(),
+        Traffic { up: 3, down: 2 },
+        "a held response is not delivered"
     );
 }

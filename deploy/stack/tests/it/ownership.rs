@@ -1,5 +1,4 @@
-//! Servers end with their owner, however it ends, and two stacks side by side don't meet.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! Servers end with their owner, even after SIGKILL, and two stacks do not disturb each other.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,13 +9,13 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{interval, timeout};
 
-/// Two stacks start at once on a machine that may be busy.
+/// Two stacks start at once, and the machine may be busy.
 const START_LIMIT: Duration = Duration::from_secs(150);
 const END_LIMIT: Duration = Duration::from_secs(30);
 /// PostgreSQL, RabbitMQ, its port mapper, the OIDC provider, the Stripe-compatible server, the mail sink.
 const SERVERS: usize = 6;
 
-/// Says where its stack is described, ends with 7 when asked to end, else waits.
+/// Prints the path of its stack's description, exits with 7 on SIGTERM, else waits.
 const COMMAND: &str = r#"trap 'exit 7' TERM; echo "$EVENTIFY_STACK"; while read -r _; do :; done"#;
 
 struct Owner {
@@ -66,7 +65,7 @@ fn servers_in(scratch: &Path) -> Vec<PathBuf> {
     processes.filter(writes_there).collect()
 }
 
-async fn gone(scratch: &Path) {
+async fn removed(scratch: &Path) {
     let mut look = interval(Duration::from_millis(50));
     let all_gone = async {
         while scratch.exists() || !servers_in(scratch).is_empty() {
@@ -102,14 +101,14 @@ async fn servers_end_with_their_owner_by_sigkill_and_by_sigterm_and_never_with_a
     let others_before = servers_in(&second);
 
     killed.signal(Signal::KILL);
-    gone(&first).await;
+    removed(&first).await;
     assert_eq!(
         servers_in(&second),
         others_before,
         "a stack ended another's servers"
     );
 
-    // Waiting closes the input, and a command that reads its end would end by itself.
+    // `wait` closes the input, and the command would end when its input ends.
     let input = asked.process.stdin.take();
     asked.signal(Signal::TERM);
     let status = timeout(END_LIMIT, asked.process.wait())
