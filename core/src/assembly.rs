@@ -72,7 +72,12 @@ pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()
     let database = &config.kernel.database;
     for context in contexts {
         let applied = migrate::migrate(database, context.name, context.migrations).await?;
-        tracing::info!(context = context.name, applied, "schema is up to date");
+        tracing::info!(
+            code = "db.migrated",
+            context = context.name,
+            applied,
+            "the schema is up to date"
+        );
     }
     Ok(())
 }
@@ -201,7 +206,7 @@ impl Running {
         let router = http::router(&self.app, tables)?;
         let server = http::bind(self.app.config.http.listen).await?;
         self.address = Some(server.address);
-        tracing::info!(address = %server.address, "listening");
+        tracing::info!(code = "http.listening", address = %server.address, "the API is served");
         let (stop, grace) = (self.intake.clone(), self.app.config.process.stop_grace());
         let limits = (self.app.config.http.clone(), self.app.clock.clone());
         self.serving.push(tokio::spawn(async move {
@@ -218,21 +223,30 @@ impl Running {
             .await
             .is_err()
         {
-            tracing::warn!("work was still running when the grace period ended");
+            tracing::warn!(
+                code = "stop.work_left",
+                "work was still running when the grace period ended"
+            );
         }
         self.relays.cancel();
         if tokio::time::timeout(grace, join_all(self.relaying))
             .await
             .is_err()
         {
-            tracing::warn!("the outbox could not be emptied; the next start continues with it");
+            tracing::warn!(
+                code = "stop.outbox_left",
+                "the outbox could not be emptied; the next start continues with it"
+            );
         }
         self.app.bus.close().await;
         if tokio::time::timeout(grace, self.app.db.close())
             .await
             .is_err()
         {
-            tracing::warn!("database connections were still in use when the grace period ended");
+            tracing::warn!(
+                code = "stop.connections_left",
+                "database connections were still in use when the grace period ended"
+            );
         }
     }
 }

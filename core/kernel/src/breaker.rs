@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::clock::Clock;
 use crate::db::DbError;
 
-/// A call on its way, which tells whether it counts as failed.
+/// A running call; its result says whether it counts as failed.
 type Call = BoxFuture<'static, Result<(), Counted>>;
 type Guard = tower::util::BoxCloneSyncService<Call, (), CircuitBreakerError<Counted>>;
 
@@ -57,7 +57,7 @@ pub struct Limits {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E> {
-    /// The breaker is open, or too many calls wait for their turn: nobody was asked.
+    /// The breaker is open, or too many calls wait for their turn: the call was not made.
     #[error("not asked: the breaker is open, or the queue too long")]
     Open,
     /// No answer in time; the call may still have its effect.
@@ -116,7 +116,13 @@ impl Breaker {
             .wait_duration_in_open(limits.open_for)
             .permitted_calls_in_half_open(limits.half_open_calls)
             .on_state_transition(move |from, to| {
-                tracing::warn!(breaker = name, ?from, ?to, "breaker changed");
+                tracing::warn!(
+                    code = "breaker.changed",
+                    breaker = name,
+                    ?from,
+                    ?to,
+                    "a circuit breaker changed its state"
+                );
             })
             .build()?;
         let service = tower::Layer::layer(&layer, service_fn(|call: Call| call));
@@ -291,7 +297,7 @@ mod tests {
         assert_eq!(
             asked.load(Ordering::SeqCst),
             6,
-            "an open breaker asks nobody"
+            "an open breaker makes no call"
         );
     }
 

@@ -33,9 +33,9 @@ impl Cause {
         }
     }
 
-    /// The same with what a stranger says of a trace, as far as it is one (W3C Trace Context). It
-    /// goes into rows and message headers, so nothing else may: what is not of this form is left
-    /// out, as the standard asks.
+    /// The same with the trace headers of a request, if they are valid (W3C Trace Context). They
+    /// are copied into rows and message headers, so values of another form are left out, as the
+    /// standard asks.
     #[must_use]
     pub fn traced(self, parent: Option<&str>, state: Option<&str>) -> Self {
         let traceparent = parent.filter(|text| is_traceparent(text));
@@ -50,7 +50,7 @@ impl Cause {
     /// A tracing span that carries the correlation id into the logs.
     #[must_use]
     pub fn span(&self, what: &str) -> tracing::Span {
-        tracing::info_span!("work", what, correlationId = %self.correlation)
+        tracing::info_span!("work", what, correlation_id = %self.correlation)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Servers that the core can't do without: told once when one is out of reach and once when it is
-//! back, and asked again after pauses that grow. What a hundred loops meet is one line in the log.
+//! Connectivity of the servers that the core needs: one log line when a server is lost and one when
+//! it is back, however many loops notice it; attempts after pauses that grow.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ pub(crate) struct Connectivity {
 }
 
 impl Connectivity {
-    /// `place` is shown: without a password. `setting` says where it is configured.
+    /// `place` is logged, so it holds no password. `setting` is where it is configured.
     pub(crate) fn of(what: &'static str, place: String, setting: &'static str) -> Self {
         Self {
             what,
@@ -30,24 +30,30 @@ impl Connectivity {
         }
     }
 
-    /// It is out of reach. Says so, unless that has been said.
+    /// It can't be reached. Logged once until it is found; answers whether it was.
     pub(crate) fn lost(&self, why: impl Display) -> bool {
         let is_news = !self.lost.swap(true, Ordering::SeqCst);
         if is_news {
-            let next = format!(
+            let act = format!(
                 "start it or correct {}; the core tries again until it answers",
                 self.setting
             );
-            tracing::error!(server = self.what, at = self.place, %why, next, "out of reach");
+            tracing::error!(code = "server.unreachable", server = self.what, address = self.place,
+                error = %why, act, "a server can not be reached");
         }
         is_news
     }
 
-    /// It answers. Says so, if it was lost.
+    /// It answers. Logged if it was lost; answers whether it was.
     pub(crate) fn found(&self) -> bool {
         let is_news = self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::SeqCst);
         if is_news {
-            tracing::info!(server = self.what, at = self.place, "answers again");
+            tracing::info!(
+                code = "server.reachable",
+                server = self.what,
+                address = self.place,
+                "a server can be reached again"
+            );
         }
         is_news
     }

@@ -1,4 +1,4 @@
-//! Domain events: what a context tells the others, and the CloudEvents 1.0 envelope around it.
+//! Domain events, by which contexts inform each other, and their CloudEvents 1.0 envelope.
 //!
 //! An event is a plain struct; one line of [`domain_events!`](crate::domain_events) gives it its type,
 //! publisher, routing key and aggregate.

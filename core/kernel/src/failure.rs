@@ -1,4 +1,4 @@
-//! How a consumer or job says that it could not do its work.
+//! Why a consumer, job or task could not do its work, and whether trying again can help.
 
 use crate::db::DbError;
 use crate::event::Malformed;

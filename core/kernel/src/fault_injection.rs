@@ -1,6 +1,6 @@
-//! What tests do to messages: deliver each twice, fail one step once, fail every step once; and how
-//! they hear that one has come further. In production it does nothing. The laws of `flows.rs` are
-//! tested with it.
+//! Faults that tests inject: deliver each message twice, fail one step once, fail every step once;
+//! and the notification of progress that they wait for. In production it does nothing. The laws of
+//! `flows.rs` are tested with it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ pub struct FaultInjection {
 
 #[derive(Debug)]
 struct Plan {
-    twice: bool,
+    deliver_twice: bool,
     failing: Failing,
     /// Context, handler, message.
     failed: Mutex<HashSet<(String, String, uuid::Uuid)>>,
@@ -31,10 +31,10 @@ enum Failing {
 }
 
 impl FaultInjection {
-    fn plan(twice: bool, failing: Failing) -> Self {
+    fn plan(deliver_twice: bool, failing: Failing) -> Self {
         Self {
             plan: Some(Arc::new(Plan {
-                twice,
+                deliver_twice,
                 failing,
                 failed: Mutex::default(),
             })),
@@ -42,7 +42,7 @@ impl FaultInjection {
         }
     }
 
-    /// Leaves messages alone, and is heard with this one: for a second process of the same core.
+    /// Injects no faults and shares the progress: for a second process of the same core.
     #[must_use]
     pub fn beside(&self) -> Self {
         Self {
@@ -51,8 +51,7 @@ impl FaultInjection {
         }
     }
 
-    /// Something that is waited for may have come true: a message was published or taken, a job has
-    /// ended.
+    /// A message was published or consumed, or a job has ended: tests look again.
     pub(crate) fn progressed(&self) {
         self.progress.notify_waiters();
     }
@@ -83,7 +82,7 @@ impl FaultInjection {
 
     /// How often a message is handled.
     pub(crate) fn deliveries(&self) -> usize {
-        if self.plan.as_ref().is_some_and(|plan| plan.twice) {
+        if self.plan.as_ref().is_some_and(|plan| plan.deliver_twice) {
             2
         } else {
             1

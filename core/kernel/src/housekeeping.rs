@@ -17,7 +17,7 @@ pub fn jobs(context: &'static str) -> Jobs {
     Jobs::new().every(Duration::from_secs(3600), sweep, sweep_idempotency_keys)
 }
 
-/// Forgets keys that nobody may rely on any more.
+/// Deletes keys that are older than their promise.
 async fn sweep_idempotency_keys(app: &App, _: &Cause) -> Result<(), Failure> {
     let keep = app.config.http.idempotency.keep();
     let keep = TimeDelta::from_std(keep).map_err(Failure::park)?;

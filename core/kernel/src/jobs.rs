@@ -210,7 +210,7 @@ impl std::fmt::Debug for JobWaker {
     }
 }
 
-/// A wake that will be delivered after the commit. Dropped undelivered, it wakes nobody.
+/// A wake that will be delivered after the commit. Dropped undelivered, it has no effect.
 #[derive(Debug)]
 pub struct Wake {
     wakers: JobWakers,
@@ -298,7 +298,12 @@ pub fn start(
                 while !stop.is_cancelled() {
                     serve(app.clone(), stop.clone()).await;
                     if !stop.is_cancelled() {
-                        tracing::warn!(context, service = name, "service ended; starting it again");
+                        tracing::warn!(
+                            code = "jobs.service_ended",
+                            context,
+                            service = name,
+                            "a service ended and is started again"
+                        );
                         stop.run_until_cancelled(tokio::time::sleep(SERVICE_RESTART))
                             .await;
                     }
@@ -330,7 +335,8 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
         }
         if let Err(failure) = run_elected(&app, &waker.scheduled, woken).await {
             let Job { context, name } = job;
-            tracing::error!(context, job = name, %failure, "job failed");
+            tracing::error!(code = "jobs.failed", context, job = name, error = %failure,
+                "a job failed; it runs again at its next interval");
         }
         waker.running.fetch_sub(1, Ordering::SeqCst);
         app.faults.progressed();

@@ -1,4 +1,4 @@
-//! Handlers and jobs are known by their function's own name; nobody has to repeat it in a string.
+//! Handlers and services are known by the name of their function, which is not repeated in a string.
 
 /// `eventify_core::order::consumers::on_payment_captured` → `on_payment_captured`.
 #[must_use]

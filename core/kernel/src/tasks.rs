@@ -82,7 +82,7 @@ where
     }
 }
 
-/// What an attempt came to, where it did not fail.
+/// The result of an attempt that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The task goes, unless it was requested anew meanwhile.

@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::ConfigError;
 
 /// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`.
-const DEFAULT_FILTER: &str = "warn,eventify_core=info";
+const DEFAULT_FILTER: &str = "warn,eventify_core=info,eventify_kernel=info";
 
 /// Starts logging. `RUST_LOG` chooses levels.
 ///
@@ -35,7 +35,7 @@ pub fn start() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A filter that says what it seems to. `tracing` takes a misspelt level for the name of a module
+/// A filter without a misspelt level. `tracing` takes a misspelt level for the name of a module
 /// of which everything is wanted, and then logs nothing else: a module must come with its level.
 fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let is_level = |text: &str| !text.is_empty() && text.parse::<LevelFilter>().is_ok();
@@ -51,25 +51,25 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
         })
 }
 
-/// How often a line that a stranger can cause is written at most.
-const SELDOM: Duration = Duration::from_secs(1);
+/// Shortest time between two lines of one kind that a stranger can cause.
+const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keeps one kind of line from filling the log.
 #[derive(Debug, Default)]
-pub struct Seldom {
+pub struct LogThrottle {
     last: Option<Instant>,
-    unsaid: u64,
+    suppressed: u64,
 }
 
-impl Seldom {
-    /// Whether the line may be written now, and then how many were not since the one before.
-    pub fn say(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now < last + SELDOM) {
-            self.unsaid += 1;
+impl LogThrottle {
+    /// Whether the line may be written now, and then how many were suppressed since the last one.
+    pub fn permit(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now < last + INTERVAL) {
+            self.suppressed += 1;
             return None;
         }
         self.last = Some(now);
-        Some(std::mem::take(&mut self.unsaid))
+        Some(std::mem::take(&mut self.suppressed))
     }
 }
 
@@ -81,10 +81,10 @@ mod tests {
     #[test]
     fn a_line_is_written_once_a_second_and_counts_those_that_were_not() {
         let start = Clock::system().instant();
-        let mut line = Seldom::default();
-        let said = [0, 1, 999, 1_000, 1_001, 2_500]
-            .map(|passed| line.say(start + Duration::from_millis(passed)));
-        assert_eq!(said, [Some(0), None, None, Some(2), None, Some(1)]);
+        let mut line = LogThrottle::default();
+        let permitted = [0, 1, 999, 1_000, 1_001, 2_500]
+            .map(|passed| line.permit(start + Duration::from_millis(passed)));
+        assert_eq!(permitted, [Some(0), None, None, Some(2), None, Some(1)]);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl KeyCache {
     }
 }
 
-/// The library's first sentence names the address only; why stands in its causes.
+/// The library's message names only the address; the reason is in its sources.
 fn with_causes(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);

@@ -1,4 +1,4 @@
-//! Bearer tokens of any trusted OIDC provider: verification, and what they say (DECISIONS 3, 4).
+//! Bearer tokens of any trusted OIDC provider: verification and claims (DECISIONS 3, 4).
 //!
 //! Deliberately not here: sessions, cookies, passwords, and any header that claims an identity.
 

@@ -17,7 +17,7 @@ use crate::config;
 /// What we accept; symmetric algorithms and `none` never.
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest text that names somebody or something; OpenID Connect allows a `sub` no more.
+/// Longest identifier in a token; OpenID Connect allows a `sub` no more.
 const MAX_TEXT_BYTES: usize = 255;
 /// A token beyond this is not even parsed.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -39,12 +39,12 @@ pub enum AuthError {
     /// The token is not good.
     #[error("the token is not accepted: {0}")]
     Refused(&'static str),
-    /// Nobody can tell: the issuer's keys can't be had.
+    /// Not decided: the issuer's keys can't be fetched.
     #[error("{0}")]
     KeysUnavailable(String),
 }
 
-/// What a verified token says.
+/// The claims of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedClaims {
     /// Issuer.
@@ -228,7 +228,7 @@ fn check_texts(claims: &Claims) -> Result<(), AuthError> {
     if !sub.is_empty() && fits(sub) && named.into_iter().flatten().all(fits) {
         Ok(())
     } else {
-        Err(AuthError::Refused("it names somebody in no usable text"))
+        Err(AuthError::Refused("it names the user by an unusable text"))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::db::{DbError, DbResult};
 pub type UserIdOf =
     dyn for<'a> Fn(&'a App, &'a str, &'a str) -> BoxFuture<'a, DbResult<Uuid>> + Send + Sync;
 
-/// What the context that knows users registers. Without one nobody is let in.
+/// What the context that knows users registers. Without one every token is refused.
 #[derive(Clone)]
 pub struct ResolveUser(Arc<UserIdOf>);
 
@@ -29,7 +29,7 @@ impl ResolveUser {
         Self(Arc::new(user_id_of))
     }
 
-    /// The caller that a verified token stands for.
+    /// The caller that a verified token identifies.
     ///
     /// # Errors
     /// The database doesn't answer.

@@ -39,9 +39,10 @@ pub async fn run(app: App, context: &'static str, consumers: Consumers, stop: Ca
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, context, &consumers, &stop).await {
-            let (pause, to_tell) = error.pause(&mut pauses);
-            if to_tell {
-                tracing::warn!(context, %error, "consumer interrupted");
+            let (pause, is_news) = error.pause(&mut pauses);
+            if is_news {
+                tracing::warn!(code = "bus.consumer_interrupted", context, %error,
+                    "the consumer was interrupted and starts again");
             }
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
@@ -193,14 +194,16 @@ impl Hand {
             Ok(()) => self.acknowledge(&delivery).await,
             // Not acknowledged: the broker delivers it again.
             Err(error) => {
-                tracing::warn!(context = self.context, %error, "message left to the broker");
+                tracing::warn!(code = "bus.not_acknowledged", context = self.context, %error,
+                    "a message was not acknowledged; the broker delivers it again");
             }
         }
     }
 
     async fn acknowledge(&self, delivery: &Delivery) {
         if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
-            tracing::warn!(context = self.context, %error, "message left to the broker");
+            tracing::warn!(code = "bus.not_acknowledged", context = self.context, %error,
+                    "a message was not acknowledged; the broker delivers it again");
         }
     }
 
@@ -210,15 +213,22 @@ impl Hand {
         let attempt = headers::attempt(&delivery.properties) + 1;
         let (target, reason) = match failure {
             Failure::Retry(reason) => {
-                tracing::warn!(context, attempt, reason, "message failed");
+                tracing::warn!(
+                    code = "bus.message_failed",
+                    context,
+                    attempt,
+                    error = reason,
+                    "a message failed and is tried again"
+                );
                 (retry_target(context, attempt), reason)
             }
             Failure::Park(reason) => {
                 tracing::error!(
+                    code = "bus.message_parked",
                     context,
                     attempt,
-                    reason,
-                    "message parked in the dead letter queue"
+                    error = reason,
+                    "a message was parked in the dead letter queue"
                 );
                 (topology::dead_letter_queue(context), reason)
             }
@@ -243,10 +253,10 @@ impl Hand {
             return Ok(());
         };
         if envelopes.iter().any(|envelope| envelope.kind != first.kind) {
-            return Err(Failure::park("another type than its header says"));
+            return Err(Failure::park("the type differs from the message header"));
         }
         let Some(handler) = self.consumers.find(&first.kind) else {
-            // A wider binding of the blueprint brought it; nobody here needs it.
+            // One of the blueprint's wider bindings matched it; no handler here needs it.
             return Ok(());
         };
         for envelope in &envelopes {
@@ -255,10 +265,10 @@ impl Hand {
         }
         let span = tracing::info_span!(
             "message",
-            correlationId = %first.correlationid,
+            correlation_id = %first.correlationid,
             context = self.context,
             handler = handler.name,
-            messageId = %first.id,
+            message_id = %first.id,
             messages = envelopes.len(),
         );
         let deliveries = (0..self.app.faults.deliveries())

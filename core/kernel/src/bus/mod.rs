@@ -1,8 +1,8 @@
-//! RabbitMQ: the only module that says `lapin`.
+//! RabbitMQ: the only module that uses `lapin`.
 //!
-//! Connections are disposable: whoever needs a channel gets one of a live connection. The first one,
-//! and each that comes in place of a broken one, declares the topology before anything else, so that
-//! no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
+//! Connections are disposable: a channel is opened on a live connection, which is made if there is
+//! none. The first connection, and each that replaces a broken one, declares the topology before
+//! anything else, so that no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ pub enum BusError {
     /// Connection, channel or protocol.
     #[error("broker: {0}")]
     Amqp(#[from] lapin::Error),
-    /// Nobody answers at its address.
+    /// No answer at its address.
     #[error("the broker at {place} can't be reached: {why}")]
     OutOfReach {
         /// Host, port and virtual host.
@@ -51,10 +51,10 @@ pub enum BusError {
     ConnectionRefused {
         /// Host, port and virtual host.
         place: String,
-        /// What it says.
+        /// Its reason.
         why: lapin::Error,
     },
-    /// It did not say in time whether it took a message, or gave up what it was doing.
+    /// It did not confirm a message in time, or ended the operation.
     #[error("broker did not take the message: {0}")]
     NotTaken(String),
     /// It doesn't take this message: a negative confirm, or no queue for it.
@@ -72,7 +72,7 @@ struct Inner {
     /// Contexts whose queues are declared.
     contexts: Vec<&'static str>,
     routing: Routing,
-    /// Whether the topology stands, as far as this process knows.
+    /// Whether the topology is declared, as far as this process knows.
     declared: Mutex<bool>,
     connections: [Mutex<Option<Connection>>; Purpose::ALL.len()],
     downlink: Mutex<Option<Channel>>,
@@ -107,10 +107,10 @@ impl Purpose {
 }
 
 impl BusError {
-    /// The pause of a loop that met this, and whether the loop has to tell it. That the broker can't
-    /// be had, or the connection is lost, is told once for all of them ([`Bus::channel`]).
+    /// The pause before the next attempt of a loop, and whether the loop logs the error. A broker that
+    /// can't be reached is logged once for all loops ([`Bus::channel`]).
     pub(crate) fn pause(&self, pauses: &mut Pauses) -> (Duration, bool) {
-        let to_tell = match self {
+        let is_news = match self {
             Self::OutOfReach { .. } | Self::ConnectionRefused { .. } => {
                 return (pauses.next(), false);
             }
@@ -118,7 +118,7 @@ impl BusError {
             Self::NotTaken(_) | Self::Refused(_) => true,
         };
         pauses.reset();
-        (pauses.next(), to_tell)
+        (pauses.next(), is_news)
     }
 }
 
@@ -144,7 +144,7 @@ impl Bus {
         self.0.connectivity.is_lost()
     }
 
-    /// Waits until the broker takes connections and the topology stands.
+    /// Waits until the broker accepts connections and the topology is declared.
     ///
     /// # Errors
     /// It takes none from us, or not this topology: that does not pass by itself.
@@ -211,7 +211,7 @@ impl Bus {
         }
     }
 
-    /// Whether somebody has to take an event: then an unroutable message is a fault.
+    /// Whether a queue must receive this event: then an unroutable message is a fault.
     pub(crate) fn is_awaited(&self, kind: &str) -> bool {
         self.0.routing.awaited.contains(kind)
     }
@@ -220,7 +220,7 @@ impl Bus {
         &self.0.config
     }
 
-    /// A new channel of a live connection. Tells once that there is none, for all who want it.
+    /// A new channel of a live connection. That there is none is logged once for all callers.
     pub(crate) async fn channel(&self, purpose: Purpose) -> Result<Channel, BusError> {
         let opened = self.open(purpose).await;
         match &opened {
@@ -240,9 +240,10 @@ impl Bus {
         if broke && !self.is_lost() {
             let (address, purpose_name) = (self.0.connectivity.place(), purpose.name());
             tracing::warn!(
+                code = "bus.connection_lost",
                 address,
                 purpose = purpose_name,
-                "the broker's connection is lost"
+                "the connection to the broker is lost"
             );
         }
         let fresh = self.connect(purpose).await?;
@@ -258,7 +259,7 @@ impl Bus {
     /// The first channel of a connection. `broke`: whether it comes in place of a broken one.
     async fn prepare(&self, fresh: &Connection, broke: bool) -> Result<Channel, BusError> {
         let channel = fresh.create_channel().await?;
-        // Under the lock: whoever comes second finds the queues that it needs.
+        // Under the lock, so that the second caller finds the queues.
         let mut declared = self.0.declared.lock().await;
         if broke || !*declared {
             *declared = false;
@@ -341,15 +342,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_of_a_broker_is_told_without_the_login() {
-        for (url, told) in [
+    fn the_address_of_a_broker_is_shown_without_the_login() {
+        for (url, shown) in [
             (
                 "amqp://user:secret@mq:5673/venues",
                 "mq:5673, virtual host venues",
             ),
             ("amqp://mq", "mq:5672, virtual host /"),
         ] {
-            assert_eq!(place(url), told);
+            assert_eq!(place(url), shown);
         }
     }
 }

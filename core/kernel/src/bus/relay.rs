@@ -3,10 +3,9 @@
 //! It works on the very session that holds its lock, so a relay that lost its election can't mark
 //! rows. A crash between confirm and mark publishes again; inboxes take care of that.
 //!
-//! A row that the broker refuses stands in nobody's way: it is put beside the others and tried again
-//! by itself, later and later. Some messages make the broker close the channel or the connection
-//! instead of saying no, and take their whole batch along: after such an end rows go out one by one,
-//! until the one at fault is known.
+//! A row that the broker refuses does not block the others: it is retried alone, with growing pauses.
+//! Some messages make the broker close the channel or the connection instead of refusing them, and
+//! their whole batch fails: after that, rows are published one by one until the one at fault is found.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ use crate::db::outbox::{self, Unpublished};
 use crate::db::{DbError, PgConnection};
 use crate::group_commit;
 
-/// How often a process that lost the election stands again.
+/// How often a process that is not elected tries again.
 const ELECTION_PAUSE: Duration = Duration::from_secs(1);
 /// How often refused rows are looked for.
 const SECOND_CHANCES: Duration = Duration::from_secs(1);
@@ -64,9 +63,10 @@ pub async fn run(app: App, context: &'static str, stop: CancellationToken) {
                 match ended {
                     Ok(()) => return,
                     Err(error) => {
-                        let (pause, to_tell) = error.pause(&mut pauses);
-                        if to_tell {
-                            tracing::warn!(context, %error, "relay interrupted");
+                        let (pause, is_news) = error.pause(&mut pauses);
+                        if is_news {
+                            tracing::warn!(code = "relay.interrupted", context, %error,
+                                "the relay was interrupted and starts again");
                         }
                         pause
                     }
@@ -77,7 +77,8 @@ pub async fn run(app: App, context: &'static str, stop: CancellationToken) {
                 ELECTION_PAUSE
             }
             Err(error) => {
-                tracing::warn!(context, %error, "relay has no database");
+                tracing::warn!(code = "relay.no_database", context, %error,
+                    "the relay has no connection to the database");
                 pauses.next()
             }
         };
@@ -168,7 +169,7 @@ impl Relay {
                 Ok(()) => taken.push(position),
                 Err(BusError::Refused(reason)) => self.put_aside(conn, position, &reason).await?,
                 Err(error) => {
-                    // Nobody else can have been the reason for the end of the channel.
+                    // It was alone, so it is the reason why the channel was closed.
                     if alone && matches!(error, BusError::Amqp(_)) {
                         self.put_aside(conn, position, &error.to_string()).await?;
                     }
@@ -206,10 +207,11 @@ impl Relay {
         let (context, message) = (self.context, refused.message_id);
         let (kind, refusals) = (refused.kind, refused.refusals);
         if refusals >= MAX_REFUSALS {
-            let alarm = "outbox_row_refused";
-            tracing::error!(alarm, context, %message, kind, refusals, reason, "alarm");
+            tracing::error!(code = "relay.row_keeps_being_refused", context, message_id = %message,
+                kind, refusals, error = reason, "the broker keeps refusing an outbox row");
         } else {
-            tracing::warn!(context, %message, kind, refusals, reason, "a row was put aside");
+            tracing::warn!(code = "relay.row_refused", context, message_id = %message, kind, refusals,
+                error = reason, "the broker refused an outbox row; it is tried again by itself");
         }
         Ok(())
     }

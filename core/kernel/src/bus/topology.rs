@@ -14,12 +14,12 @@ use lapin::{Channel, ExchangeKind};
 use super::{BusError, Uplink};
 use crate::config;
 
-/// Which messages go where, as the contracts say.
+/// Which messages go where, as the contracts define.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
     /// Context and routing key: what each context's queue is bound to.
     pub bindings: BTreeSet<(&'static str, &'static str)>,
-    /// Event types that somebody has to take.
+    /// Event types that at least one queue must receive.
     pub awaited: BTreeSet<&'static str>,
     pub uplinks: Vec<Uplink>,
 }
@@ -44,7 +44,7 @@ pub fn queue(context: &str) -> String {
     format!("{context}.q")
 }
 
-/// `<context>.retry.30s.q` and `<context>.retry.2m.q`. The names say the default delays.
+/// `<context>.retry.30s.q` and `<context>.retry.2m.q`. The names give the default delays.
 #[must_use]
 pub fn retry_queues(context: &str) -> [String; 2] {
     [

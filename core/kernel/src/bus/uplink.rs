@@ -45,9 +45,11 @@ pub async fn consume(app: App, handler: UplinkHandler, stop: CancellationToken) 
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, &handler, &stop).await {
-            let (pause, to_tell) = error.pause(&mut pauses);
-            if to_tell {
-                tracing::warn!(queue = handler.uplink.queue, %error, "uplink consumer interrupted");
+            let (pause, is_news) = error.pause(&mut pauses);
+            if is_news {
+                let queue = handler.uplink.queue;
+                tracing::warn!(code = "bus.uplink_interrupted", queue, %error,
+                    "the uplink consumer was interrupted and starts again");
             }
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
@@ -97,10 +99,12 @@ async fn session(
                 body: delivery.data,
             };
             if let Err(failure) = (handler.handle)(app, message).await {
-                tracing::warn!(queue = name, handler = handler.name, %failure, "message refused");
+                tracing::warn!(code = "bus.uplink_message_failed", queue = name, handler = handler.name,
+                    error = %failure, "an uplink message could not be handled; the node asks again");
             }
             if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
-                tracing::warn!(queue = name, %error, "message left to the broker");
+                tracing::warn!(code = "bus.not_acknowledged", queue = name, %error,
+                    "a message was not acknowledged; the broker delivers it again");
             }
             drop(permit);
         });

@@ -67,14 +67,14 @@ pub fn read<T: serde::de::DeserializeOwned>(merged: &Table) -> Result<T, ConfigE
 }
 
 /// What the parser would have taken: of its sentence "unknown variant `x`, expected one of …" the
-/// end; of "invalid socket address syntax" nothing, so it is told here.
-fn expected(said: &str) -> &str {
-    match said {
+/// end; of "invalid socket address syntax" nothing, so the form is given here.
+fn expected(message: &str) -> &str {
+    match message {
         "invalid socket address syntax" => "ADDRESS:PORT, such as 0.0.0.0:8080",
         "invalid IP address syntax" => "an IP address",
-        _ => said
+        _ => message
             .rsplit_once("expected ")
-            .map_or(said, |(_, expected)| expected),
+            .map_or(message, |(_, expected)| expected),
     }
 }
 

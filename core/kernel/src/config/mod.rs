@@ -325,7 +325,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Safety net behind the bell.
+    /// Safety net behind the notifications.
     #[must_use]
     pub fn poll(&self) -> Duration {
         Duration::from_millis(self.poll_ms)

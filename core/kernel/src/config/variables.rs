@@ -25,7 +25,7 @@ pub(super) fn settings(
     Ok(settings)
 }
 
-/// A misspelt setting would else be a default that nobody wanted.
+/// Without this check a misspelt setting would silently keep its default.
 fn is_mistaken(name: &str, value: &str) -> bool {
     let shouted = name.to_ascii_uppercase();
     if name == FILE || name.starts_with(EDGES) || is_service_link(name, value) {
@@ -35,7 +35,7 @@ fn is_mistaken(name: &str, value: &str) -> bool {
         || (shouted.starts_with("EVENTIFY") && shouted.contains("__"))
 }
 
-/// What Kubernetes tells each container of a service named `eventify-core`.
+/// What Kubernetes sets in each container of a service named `eventify-core`.
 fn is_service_link(name: &str, value: &str) -> bool {
     let numbered = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
     name.ends_with("_SERVICE_HOST")

@@ -55,7 +55,7 @@ impl From<sqlx::Error> for DbError {
 pub type DbResult<T> = Result<T, DbError>;
 
 impl DbError {
-    /// A row that can't exist was read: the code or the data is wrong, and this says which.
+    /// A row that can't exist was read: the code or the data is wrong.
     #[must_use]
     pub fn impossible_row(what: impl std::fmt::Display) -> Self {
         sqlx::Error::Decode(what.to_string().into()).into()
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_of_a_database_is_told_without_the_login() {
+    fn the_address_of_a_database_is_shown_without_the_login() {
         let options = "postgres://user:secret@db:5433/eventify".parse().unwrap();
         assert_eq!(place(&options), "db:5433/eventify");
     }

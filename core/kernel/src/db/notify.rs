@@ -30,7 +30,8 @@ pub async fn send(
             .execute(db.pool(context))
             .await;
         if let Err(error) = sent {
-            tracing::warn!(context, %error, "relays in other processes were not notified");
+            tracing::warn!(code = "outbox.notify_failed", context, %error,
+                "relays in other processes were not notified");
         }
     }
 }
@@ -45,7 +46,8 @@ pub async fn listen(
 ) {
     while !stop.is_cancelled() {
         if let Err(error) = session(&db, context, &notifier, &stop).await {
-            tracing::warn!(context, %error, "receiving outbox notifications was interrupted");
+            tracing::warn!(code = "outbox.listen_interrupted", context, %error,
+                "receiving outbox notifications was interrupted and starts again");
             stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
         }
     }

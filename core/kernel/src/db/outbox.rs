@@ -1,4 +1,5 @@
-//! The outbox: events that wait for the relay, in the transaction of the rows that they tell of.
+//! The outbox: events that wait for the relay, written in the transaction of the rows that they
+//! describe.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_protocol::ids::CorrelationId;
@@ -188,7 +189,7 @@ pub async fn mark_published(conn: &mut PgConnection, positions: &[i64]) -> DbRes
     Ok(())
 }
 
-/// The projection holds what these tracked messages say. Marking again changes nothing.
+/// The projection holds the effect of these tracked messages. Marking again changes nothing.
 ///
 /// # Errors
 /// The update failed; the oldest open row stays until it is tried again.

@@ -61,7 +61,7 @@ pub(super) async fn request(
     Ok(())
 }
 
-/// Removes a task that nobody wants done any more.
+/// Removes a task whose work is not wanted any more.
 pub(super) async fn withdraw(conn: &mut PgConnection, kind: &str, key: Uuid) -> DbResult<()> {
     sqlx::query("delete from tasks where kind = $1 and key = $2")
         .bind(kind)

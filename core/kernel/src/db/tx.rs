@@ -53,7 +53,7 @@ impl Tx {
         &self.cause
     }
 
-    /// Tells the other contexts, if and when this transaction commits. `version` is the
+    /// Publishes an event if and when this transaction commits. `version` is the
     /// aggregate's version after the change; `id` is the message's id (`app.clock.new_id()`).
     ///
     /// # Panics
@@ -115,7 +115,7 @@ impl Tx {
         tasks::request(&mut self.inner, which, &payload, times, &self.cause).await
     }
 
-    /// Nobody wants this task done any more.
+    /// Removes a task whose work is not wanted any more.
     ///
     /// # Errors
     /// The row can't be deleted.

@@ -44,7 +44,7 @@ impl Caller {
         if principal.user_id == owner || principal.has_role(Role::Admin) {
             return Ok(());
         }
-        Err(ApiError::forbidden("this belongs to somebody else"))
+        Err(ApiError::forbidden("this belongs to another user"))
     }
 }
 

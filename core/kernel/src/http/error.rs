@@ -84,7 +84,7 @@ impl ApiError {
 
     /// 500 `internal_error`; the reason is logged, not shown.
     pub fn internal(reason: impl std::fmt::Display) -> Self {
-        tracing::error!(%reason, "internal error");
+        tracing::error!(code = "http.internal_error", error = %reason, "a request failed inside");
         Self::of_status(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
@@ -174,7 +174,7 @@ impl IntoResponse for ApiError {
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         if error.is_transient() {
-            tracing::warn!(%error, "database not available");
+            tracing::warn!(code = "http.no_database", %error, "a request found no database");
             return Self::unavailable("the database doesn't answer; try again");
         }
         Self::internal(error)

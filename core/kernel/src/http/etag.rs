@@ -1,4 +1,4 @@
-//! `ETag` and `If-Match`: nobody overwrites what they haven't seen (DECISIONS 22, RFC 9110).
+//! `ETag` and `If-Match`: an edit needs the version that its author has read (DECISIONS 22, RFC 9110).
 
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -45,7 +45,7 @@ impl IfMatch {
         Err(Self::stale())
     }
 
-    /// 412: somebody else's edit was committed between reading and writing.
+    /// 412: another edit was committed between reading and writing.
     #[must_use]
     pub fn stale() -> ApiError {
         ApiError::new(

@@ -49,7 +49,7 @@ pub(super) async fn correlate(
     );
     let span = tracing::info_span!(
         "request",
-        correlationId = %correlation,
+        correlation_id = %correlation,
         method = %request.method(),
         path = request.uri().path(),
     );
@@ -60,11 +60,12 @@ pub(super) async fn correlate(
         if let Ok(value) = HeaderValue::from_str(&correlation.to_string()) {
             response.headers_mut().insert(CORRELATION, value);
         }
-        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
+            code = "http.answered",
             status = response.status().as_u16(),
-            milliseconds,
-            "answered"
+            duration_ms,
+            "a request was answered"
         );
         response
     }
@@ -161,7 +162,7 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal
     match app.auth.verify(token, app.clock.now()).await {
         Ok(claims) => Ok(Some(app.users.principal(app, claims).await?)),
         Err(AuthError::KeysUnavailable(reason)) => {
-            tracing::debug!(%reason, "no keys from the identity provider");
+            tracing::debug!(error = %reason, "the identity provider gave no keys");
             Err(ApiError::unavailable(
                 "the identity provider doesn't answer; try again",
             ))
@@ -191,7 +192,7 @@ fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>,
     }
 }
 
-/// The peer, or what the trusted proxies in front of us say: the last address in
+/// The peer, or behind trusted proxies the address that they forward: the last one in
 /// `X-Forwarded-For` that is no trusted proxy itself.
 fn client_address(app: &App, request: &Request) -> IpAddr {
     let peer = request

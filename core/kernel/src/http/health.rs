@@ -29,7 +29,7 @@ async fn ready(
     axum::extract::State(app): axum::extract::State<App>,
 ) -> Result<Json<Health>, ApiError> {
     app.db.ping().await.map_err(|error| {
-        tracing::warn!(%error, "not ready");
+        tracing::warn!(code = "http.not_ready", %error, "the database does not answer");
         ApiError::unavailable("the database doesn't answer")
     })?;
     if !app.bus.is_connected().await {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Query};
 
-/// Items of a page, unless the caller says otherwise.
+/// Items of a page, unless the caller asks for another number.
 const DEFAULT_SIZE: u32 = 20;
 /// Most items of a page.
 const MAX_SIZE: u32 = 100;

@@ -63,7 +63,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
         self.insert(method, path, policy.key_ignored(), handler)
     }
 
-    /// An act. `Idempotency-Key` is accepted unless the policy says more or less.
+    /// An act. `Idempotency-Key` is accepted unless the policy requires or ignores it.
     #[must_use]
     pub fn post<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where

@@ -23,7 +23,7 @@ use tower::Layer as _;
 
 use crate::clock::Clock;
 use crate::config::Http;
-use crate::telemetry::Seldom;
+use crate::telemetry::LogThrottle;
 
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<Server> {
 }
 
 impl Server {
-    /// Speaks TLS, each connection with what this gives.
+    /// Serves TLS; each connection gets its acceptor from here.
     #[must_use]
     pub fn with_tls(self, acceptors: Acceptors) -> Self {
         let tls = Some(acceptors);
@@ -82,7 +82,7 @@ impl Server {
     ) {
         let places = Arc::new(Semaphore::new(config.max_connections));
         let connections = TaskTracker::new();
-        let (mut refusals, mut failures) = (Seldom::default(), Seldom::default());
+        let (mut refusals, mut failures) = (LogThrottle::default(), LogThrottle::default());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -91,9 +91,14 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        if let Some(unsaid) = refusals.say(clock.instant()) {
+                        if let Some(suppressed) = refusals.permit(clock.instant()) {
                             let limit = config.max_connections;
-                            tracing::warn!(limit, unsaid, "a connection was refused");
+                            tracing::warn!(
+                                code = "http.too_many_connections",
+                                limit,
+                                suppressed,
+                                "a connection was refused: too many are open"
+                            );
                         }
                         continue;
                     };
@@ -108,8 +113,9 @@ impl Server {
                     connections.spawn(connection.serve(stream, acceptor));
                 }
                 Err(error) => {
-                    if let Some(unsaid) = failures.say(clock.instant()) {
-                        tracing::warn!(%error, unsaid, "a connection was not taken");
+                    if let Some(suppressed) = failures.permit(clock.instant()) {
+                        tracing::warn!(code = "http.accept_failed", %error, suppressed,
+                            "a connection could not be accepted");
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -121,7 +127,10 @@ impl Server {
             .await
             .is_err()
         {
-            tracing::warn!("requests were still running when the grace period ended");
+            tracing::warn!(
+                code = "http.stopped_early",
+                "requests were still running when the grace period ended"
+            );
         }
     }
 }
@@ -141,16 +150,16 @@ impl Connection {
             return;
         }
         let Some(acceptor) = acceptor else {
-            return self.speak(stream).await;
+            return self.serve_http(stream).await;
         };
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => self.speak(stream).await,
+            Ok(Ok(stream)) => self.serve_http(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         }
     }
 
-    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    async fn serve_http(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         // HTTP/1 only: to tell the versions apart, the first bytes are waited for without a timeout.
         let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
         builder

@@ -1,6 +1,9 @@
 //! The rules of the house that a compiler doesn't hold: file names are the layers, few say the
 //! names of the great libraries, no file grows too long.
 
+mod documents;
+mod logging;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
