@@ -1,10 +1,12 @@
-//! Stripe's JSON, as far as it is read, and what it means in our words.
+//! Stripe's JSON objects, as far as they are used, and their conversion to the gateway's types.
 
 use eventify_protocol::ids::{PaymentId, RefundId};
 use eventify_protocol::money::{Currency, Money};
 use serde::Deserialize;
 
-use super::{About, Decline, Intent, IntentSeen, IntentStatus, PspEvent, RefundSeen, RefundStatus};
+use super::{
+    Decline, Intent, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate, Subject, WebhookEvent,
+};
 
 /// Keys of the `metadata` that intents and refunds carry.
 pub(super) const PAYMENT_ID: &str = "payment_id";
@@ -32,7 +34,7 @@ struct PaymentProblem {
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
     id: String,
-    /// Older answers have none: done at once.
+    /// Absent in older answers: the refund is done.
     status: Option<String>,
     failure_reason: Option<String>,
     #[serde(default)]
@@ -82,7 +84,7 @@ struct EventData {
 }
 
 impl ErrorAnswer {
-    /// The most telling code; never the message, which can quote what a person typed.
+    /// The most specific code; never the message, which can contain personal data.
     pub(super) fn code(self) -> String {
         let Problem {
             kind,
@@ -97,8 +99,8 @@ impl ErrorAnswer {
 }
 
 impl PaymentIntent {
-    /// In our words; an unknown status is Stripe at work.
-    pub(super) fn seen(self) -> IntentSeen {
+    /// An unknown status counts as processing.
+    pub(super) fn update(self) -> IntentUpdate {
         let status = match self.status.as_str() {
             "requires_payment_method" | "requires_confirmation" | "requires_action" => {
                 IntentStatus::AwaitingCustomer
@@ -108,25 +110,25 @@ impl PaymentIntent {
             "canceled" => IntentStatus::Canceled,
             _ => IntentStatus::Processing,
         };
-        // Only without a usable card is the last problem the present one.
+        // With another card, the last problem is no longer the current one.
         let problem = self
             .last_payment_error
             .filter(|_| self.status == "requires_payment_method");
-        let received = self
+        let captured = self
             .amount_received
             .filter(|amount| *amount > 0)
             .and_then(|amount| {
                 let currency = Currency::parse(&self.currency.to_ascii_uppercase()).ok()?;
                 Money::from_minor(currency, amount).ok()
             });
-        IntentSeen {
+        IntentUpdate {
             intent: Intent {
                 reference: self.id,
                 client_secret: self.client_secret,
             },
             status,
             declined: problem.map(PaymentProblem::decline),
-            received,
+            captured,
             payment_id: self.metadata.payment_id,
         }
     }
@@ -142,7 +144,7 @@ impl PaymentProblem {
 }
 
 impl Refund {
-    pub(super) fn seen(self) -> RefundSeen {
+    pub(super) fn update(self) -> RefundUpdate {
         let status = match self.status.as_deref() {
             Some("succeeded") | None => RefundStatus::Succeeded,
             Some(end @ ("failed" | "canceled")) => {
@@ -150,7 +152,7 @@ impl Refund {
             }
             Some(_) => RefundStatus::Pending,
         };
-        RefundSeen {
+        RefundUpdate {
             reference: self.id,
             status,
             refund_id: self.metadata.refund_id,
@@ -158,32 +160,32 @@ impl Refund {
     }
 }
 
-/// Reads an event; `None` when it has not the form of one.
-pub(super) fn event(body: &[u8]) -> Option<PspEvent> {
+/// `None` when the body is not an event.
+pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
     let Event { id, kind, data } = serde_json::from_slice(body).ok()?;
-    let about = match kind.as_str() {
+    let subject = match kind.as_str() {
         "payment_intent.amount_capturable_updated"
         | "payment_intent.succeeded"
         | "payment_intent.payment_failed"
         | "payment_intent.canceled"
         | "payment_intent.processing"
-        | "payment_intent.requires_action" => About::Intent(
+        | "payment_intent.requires_action" => Subject::Intent(
             serde_json::from_value::<PaymentIntent>(data.object)
                 .ok()?
-                .seen(),
+                .update(),
         ),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            About::Refund(serde_json::from_value::<Refund>(data.object).ok()?.seen())
+            Subject::Refund(serde_json::from_value::<Refund>(data.object).ok()?.update())
         }
         "charge.refunded" => {
             let charge: Charge = serde_json::from_value(data.object).ok()?;
             charge
                 .payment_intent
-                .map_or(About::Nothing, About::RefundsOf)
+                .map_or(Subject::Ignored, Subject::RefundsOf)
         }
-        _ => About::Nothing,
+        _ => Subject::Ignored,
     };
-    Some(PspEvent { id, kind, about })
+    Some(WebhookEvent { id, kind, subject })
 }
 
 #[cfg(test)]
@@ -192,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    fn intent(status: &str, more: &serde_json::Value) -> IntentSeen {
+    fn intent(status: &str, more: &serde_json::Value) -> IntentUpdate {
         let mut object = json!({
             "id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_2",
             "status": status, "amount": 3900, "currency": "eur",
@@ -203,11 +205,11 @@ mod tests {
         }
         serde_json::from_value::<PaymentIntent>(object)
             .unwrap()
-            .seen()
+            .update()
     }
 
     #[test]
-    fn statuses_mean_what_they_mean_to_us() {
+    fn statuses_are_translated() {
         for (status, meaning) in [
             ("requires_payment_method", IntentStatus::AwaitingCustomer),
             ("requires_confirmation", IntentStatus::AwaitingCustomer),
@@ -241,22 +243,22 @@ mod tests {
     }
 
     #[test]
-    fn the_received_amount_is_money() {
-        let received = intent("succeeded", &json!({"amount_received": 3900})).received;
-        assert_eq!(received.unwrap().to_string(), "39.00 EUR");
+    fn the_captured_amount_is_money() {
+        let captured = intent("succeeded", &json!({"amount_received": 3900})).captured;
+        assert_eq!(captured.unwrap().to_string(), "39.00 EUR");
         assert_eq!(
-            intent("requires_capture", &json!({"amount_received": 0})).received,
+            intent("requires_capture", &json!({"amount_received": 0})).captured,
             None
         );
     }
 
     #[test]
-    fn events_that_dont_matter_pass_and_misshapen_ones_dont() {
+    fn other_events_are_ignored_and_malformed_ones_rejected() {
         let body = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}});
         let event_1 = event(body.to_string().as_bytes()).unwrap();
         assert_eq!(
-            (event_1.id.as_str(), event_1.about),
-            ("evt_1", About::Nothing)
+            (event_1.id.as_str(), event_1.subject),
+            ("evt_1", Subject::Ignored)
         );
         let body =
             json!({"id": "evt_2", "type": "payment_intent.succeeded", "data": {"object": {}}});
@@ -265,6 +267,6 @@ mod tests {
         let body = json!({"id": "evt_3", "type": "charge.refunded",
             "data": {"object": {"payment_intent": "pi_1"}}});
         let event_3 = event(body.to_string().as_bytes()).unwrap();
-        assert_eq!(event_3.about, About::RefundsOf("pi_1".to_owned()));
+        assert_eq!(event_3.subject, Subject::RefundsOf("pi_1".to_owned()));
     }
 }

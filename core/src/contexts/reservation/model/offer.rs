@@ -1,16 +1,16 @@
 //! What is sold, when, and at which price.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::reservation::Item;
 use eventify_protocol::ids::{BucketId, EventId, HoldId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
 
 use super::Refusal;
-use eventify_contracts::reservation::Item;
 
-/// What event_management says about a performance, as far as sales need it.
+/// The terms on which a performance is sold, as event_management published them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OnSale {
+pub(crate) struct Offer {
     pub(crate) performance_id: PerformanceId,
     pub(crate) event_id: EventId,
     pub(crate) venue_id: VenueId,
@@ -22,21 +22,21 @@ pub(crate) struct OnSale {
     pub(crate) prices: Vec<(CategoryCode, Money)>,
 }
 
-/// A place as inventory has held it.
+/// A place that inventory holds for the cart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HeldPlace {
     pub(crate) hold_id: HoldId,
     pub(crate) seat: Option<(SeatId, String)>,
     pub(crate) bucket: Option<(BucketId, String)>,
     pub(crate) qty: u32,
-    /// The price category asked for, or the only one that the place is sold in.
+    /// The requested price category, or the only one in which the place is sold.
     pub(crate) category: Option<CategoryCode>,
-    /// The price categories that the place is sold in.
+    /// The price categories in which the place is sold.
     pub(crate) allowed: Vec<CategoryCode>,
 }
 
-impl OnSale {
-    /// Whether it can be bought now. Without an end of its own, the sale ends with the start.
+impl Offer {
+    /// Without a closing time of its own, the sale closes when the performance starts.
     pub(crate) fn must_be_on_sale(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         if !self.published || self.cancelled {
             return Err(Refusal::NotOnSale);
@@ -52,7 +52,7 @@ impl OnSale {
         }
     }
 
-    /// The core's price of a category, equal to what the client thinks it is, if it says.
+    /// The core's price of a category. A client that sends a price must send this one.
     pub(crate) fn price(
         &self,
         category: CategoryCode,
@@ -70,8 +70,7 @@ impl OnSale {
         }
     }
 
-    /// A held place with the core's price on it. Where it is sold in several categories, the one
-    /// with the claimed price is not guessed.
+    /// A held place with the core's price. The category is never guessed from the claimed price.
     pub(crate) fn priced(&self, held: HeldPlace, claimed: Option<Money>) -> Result<Item, Refusal> {
         let price_category = held.category.ok_or(Refusal::CategoryNeeded(held.allowed))?;
         let unit_price = self.price(price_category, claimed)?;
