@@ -1,66 +1,69 @@
-//! Group commit: what comes while a transaction runs waits for the next one and shares it.
+//! Group commit: work that arrives while a transaction runs shares the next one.
 //!
-//! What comes alone starts at once. Under load a transaction takes about as long for sixty pieces of
-//! work as for one, and so each of them costs a sixtieth.
+//! Work that arrives alone starts at once. Under load a transaction takes about as long for sixty
+//! pieces of work as for one, so each of them costs a sixtieth.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Where nobody waits for it, work that comes in a stream is begun this often at most: each time costs
-/// a commit, whatever it carries. What comes alone is begun at once.
+/// Where no caller waits, a stream of work starts at most one transaction in this time: each costs a
+/// commit, whatever its size. Work that arrives alone starts at once.
 pub const PACE: Duration = Duration::from_millis(20);
 
-/// What waits, and how many workers take from it.
+/// Waiting work, and how many workers take from it.
 ///
-/// There is no bound here: whoever appends has a request or a message in hand, and those are counted
-/// where they are let in.
+/// It has no bound: each item is a request or a message, and those are limited where they come in.
 #[derive(Debug)]
 pub struct Queue<T> {
     state: Mutex<State<T>>,
-    workers: usize,
+    max_workers: usize,
 }
 
 #[derive(Debug)]
 struct State<T> {
     waiting: VecDeque<T>,
-    working: usize,
+    workers: usize,
 }
 
 impl<T> Queue<T> {
-    /// So many workers at most.
-    pub fn new(workers: usize) -> Self {
+    #[must_use]
+    pub fn new(max_workers: usize) -> Self {
         let state = State {
             waiting: VecDeque::new(),
-            working: 0,
+            workers: 0,
         };
         Self {
             state: Mutex::new(state),
-            workers,
+            max_workers,
         }
     }
 
-    /// Appends. True if the caller has to start a worker, which calls [`Queue::next`] until there is
-    /// none.
+    /// Appends an item. If true, the caller has to start a worker, which calls [`Queue::next`] until
+    /// it returns none.
     #[must_use]
     pub fn append(&self, item: T) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         state.waiting.push_back(item);
-        let more = state.working < self.workers;
-        state.working += usize::from(more);
-        more
+        let needs_worker = state.workers < self.max_workers;
+        state.workers += usize::from(needs_worker);
+        needs_worker
     }
 
-    /// The next group, as `gather` takes it from what waits. None ends the worker: it is counted out
-    /// under the same lock, so that whoever appends now starts another.
-    pub fn next(&self, gather: impl FnOnce(&mut VecDeque<T>) -> Vec<T>) -> Option<Vec<T>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let group = gather(&mut state.waiting);
+    /// The next group, as `take` removes it from the waiting items. None ends the worker. It is
+    /// counted out under the same lock, so that the next append starts another.
+    pub fn next(&self, take: impl FnOnce(&mut VecDeque<T>) -> Vec<T>) -> Option<Vec<T>> {
+        let mut state = self.lock();
+        let group = take(&mut state.waiting);
         if group.is_empty() {
-            state.working -= 1;
+            state.workers -= 1;
             return None;
         }
         Some(group)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,15 +76,15 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_while_all_work_waits_for_the_next_of_them() {
+    fn work_that_arrives_meanwhile_shares_the_next_transaction() {
         let queue = Queue::new(2);
-        assert!(queue.append(1) && queue.append(2), "two may work");
-        assert!(!queue.append(3), "and no third");
+        assert!(queue.append(1) && queue.append(2), "two workers may start");
+        assert!(!queue.append(3), "but no third");
         assert_eq!(queue.next(all), Some(vec![1, 2, 3]));
         assert!(!queue.append(4));
         assert_eq!(queue.next(all), Some(vec![4]));
         assert_eq!(queue.next(all), None);
-        assert!(queue.append(5), "one has gone");
+        assert!(queue.append(5), "one has ended");
         assert!(!queue.append(6));
     }
 }

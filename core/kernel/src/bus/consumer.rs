@@ -26,11 +26,10 @@ use crate::group_commit;
 const SHORT_RETRIES: u32 = 2;
 const LONG_RETRIES: u32 = 2;
 
-/// Most messages that share a transaction, and of how many bytes: what is large already has nothing
-/// to gain.
+/// Most messages that share a transaction, and of how many bytes: large messages gain nothing.
 const MAX_GROUP: usize = 64;
 const MAX_GROUP_BYTES: usize = 256 * 1024;
-/// Groups of one event type at once: while it runs, the next one gathers.
+/// Transactions of one event type at once; messages that arrive meanwhile share the next one.
 const MAX_GROUPS: usize = 1;
 
 /// Consumes until `stop`, then finishes what is in hand.
@@ -71,7 +70,7 @@ async fn session(
         )
         .await?;
     let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
-    let together = Arc::new(Together::of(consumers));
+    let grouped = Arc::new(Grouped::of(consumers));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {
@@ -92,9 +91,9 @@ async fn session(
             consumers: Arc::clone(consumers),
             publisher: Arc::clone(&publisher),
         };
-        if let Some((kind, line)) = together.find(&delivery) {
-            if line.append(delivery) {
-                working.spawn(hand.work(Arc::clone(&together), kind));
+        if let Some((kind, queue)) = grouped.find(&delivery) {
+            if queue.append(delivery) {
+                working.spawn(hand.work(Arc::clone(&grouped), kind));
             }
             continue;
         }
@@ -116,29 +115,26 @@ async fn session(
     ))
 }
 
-/// Messages that wait for the transaction that they share, by event type.
-struct Together(BTreeMap<&'static str, group_commit::Queue<Delivery>>);
+/// Messages that wait for a shared transaction, by event type.
+struct Grouped(BTreeMap<&'static str, group_commit::Queue<Delivery>>);
 
-impl Together {
+impl Grouped {
     fn of(consumers: &Consumers) -> Self {
-        let together = consumers.handlers.iter().filter(|it| it.is_grouped);
-        Self(
-            together
-                .map(|handler| (handler.kind, group_commit::Queue::new(MAX_GROUPS)))
-                .collect(),
-        )
+        let handlers = consumers.handlers.iter().filter(|it| it.is_grouped);
+        let queues = handlers.map(|it| (it.kind, group_commit::Queue::new(MAX_GROUPS)));
+        Self(queues.collect())
     }
 
-    /// The line of a message, by the type that its publisher names.
+    /// The queue of a message, by the type that its header names.
     fn find(&self, delivery: &Delivery) -> Option<(&'static str, &group_commit::Queue<Delivery>)> {
         let kind = delivery.properties.kind().as_ref()?;
-        let (kind, line) = self.0.get_key_value(kind.as_str())?;
-        Some((kind, line))
+        let (kind, queue) = self.0.get_key_value(kind.as_str())?;
+        Some((kind, queue))
     }
 }
 
-/// Takes what waits, as much as one transaction should hold.
-fn gather(waiting: &mut VecDeque<Delivery>) -> Vec<Delivery> {
+/// Takes as many messages as one transaction should have.
+fn take_group(waiting: &mut VecDeque<Delivery>) -> Vec<Delivery> {
     let (mut group, mut bytes) = (Vec::new(), 0);
     while group.len() < MAX_GROUP
         && let Some(next) = waiting.front()
@@ -159,20 +155,20 @@ struct Hand {
 }
 
 impl Hand {
-    /// Works on a line until nobody waits.
-    async fn work(self, together: Arc<Together>, kind: &'static str) {
-        let Some(line) = together.0.get(kind) else {
+    /// Works on a queue until it is empty.
+    async fn work(self, grouped: Arc<Grouped>, kind: &'static str) {
+        let Some(queue) = grouped.0.get(kind) else {
             return;
         };
-        while let Some(group) = line.next(gather) {
+        while let Some(group) = queue.next(take_group) {
             let next = self.app.clock.instant() + group_commit::PACE;
-            self.take_together(group).await;
+            self.take_all(group).await;
             tokio::time::sleep_until(next.into()).await;
         }
     }
 
     /// One transaction for all; if it fails, for whatever reason, one for each.
-    async fn take_together(&self, group: Vec<Delivery>) {
+    async fn take_all(&self, group: Vec<Delivery>) {
         let bodies: Vec<&[u8]> = group.iter().map(|delivery| &delivery.data[..]).collect();
         let done = group.len() > 1 && self.handle(&bodies).await.is_ok();
         for delivery in group {

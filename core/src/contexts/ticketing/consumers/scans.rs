@@ -102,7 +102,6 @@ async fn suspect(
 
 fn log_dropped(reason: &'static str, node: Option<NodeId>) {
     tracing::warn!(
-        monotonic_counter.scans_dropped = 1_u64,
         code = "ticketing.scan_dropped",
         reason,
         node_id = node.map(tracing::field::display),

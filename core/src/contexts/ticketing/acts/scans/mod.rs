@@ -115,24 +115,22 @@ async fn run_group(app: App, kind: Kind, group: Vec<Queued>) {
 
 /// The transaction was rolled back.
 fn fail_group(app: &App, kind: Kind, mut group: Vec<Queued>, error: Error) {
-    match error {
+    if let Error::Db(error) = &error
+        && error.is_transient()
+    {
         // Single transactions would meet it too, one after the other.
-        Error::Db(error) if error.is_transient() => {
-            for queued in group {
-                reply(queued, Err(error.clone().into()));
-            }
+        for queued in group {
+            reply(queued, Err(error.clone().into()));
         }
-        error if kind == Kind::Single => {
-            if let Some(queued) = group.pop() {
-                reply(queued, Err(error));
-            }
+    } else if kind == Kind::Single {
+        if let Some(queued) = group.pop() {
+            reply(queued, Err(error));
         }
-        error => {
-            tracing::warn!(code = "ticketing.scan_group_split", %error, scans = group.len(),
-                "a shared transaction failed; each of its scans gets its own");
-            for queued in group {
-                enqueue(app, Kind::Single, queued);
-            }
+    } else {
+        tracing::warn!(code = "ticketing.scan_group_split", %error, scans = group.len(),
+            "a shared transaction failed; each of its scans gets its own");
+        for queued in group {
+            enqueue(app, Kind::Single, queued);
         }
     }
 }
