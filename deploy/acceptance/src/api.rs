@@ -1,4 +1,4 @@
-//! A client of the core's HTTP API, as any integrator would write one.
+//! A client of the core's HTTP API.
 
 use std::{fmt, time::Duration};
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// A core that says `Retry-After` is asked so often.
+/// Attempts for a request that the core answers with `Retry-After`.
 const ATTEMPTS: u32 = 10;
-/// No call of the story takes longer.
+/// The longest time that a request takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// One caller: an address and a bearer token, or none.
+/// A client with a bearer token, or without.
 #[derive(Clone, Debug)]
 pub struct Api {
     http: reqwest::Client,
@@ -23,23 +23,23 @@ pub struct Api {
     token: Option<String>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     /// HTTP status.
     pub status: StatusCode,
-    /// The body, `null` if it was empty or no JSON.
+    /// The body; `null` if it was empty or not JSON.
     pub body: Value,
-    /// When to ask again, if that helps (RFC 9110 section 10.2.3, in seconds).
+    /// When to try again (RFC 9110 section 10.2.3).
     pub retry_after: Option<Duration>,
 }
 
-/// A status that was not expected, with the error body's words.
+/// An error response.
 #[derive(Debug)]
 pub struct Refused {
     /// HTTP status.
     pub status: StatusCode,
-    /// The error body's code, empty if there was none.
+    /// The error body's code, or an empty text.
     pub code: String,
     /// The error body's message.
     pub message: String,
@@ -60,7 +60,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Api {
-    /// A caller without a token.
+    /// A client without a token.
     ///
     /// # Errors
     /// The TLS library refuses to start.
@@ -73,7 +73,7 @@ impl Api {
         })
     }
 
-    /// The same address, with a token.
+    /// The same client with a token.
     #[must_use]
     pub fn signed_in(&self, token: String) -> Self {
         Self {
@@ -82,11 +82,11 @@ impl Api {
         }
     }
 
-    /// Sends a request and gives whatever comes back; again, under the same idempotency key, as
-    /// long as the core asks for that by `Retry-After`.
+    /// Sends a request and returns any response. Repeats it with the same idempotency key while the
+    /// core answers `Retry-After`.
     ///
     /// # Errors
-    /// No answer came.
+    /// No response came.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply> {
         let key = clock::new_id().to_string();
         let mut attempt = 1;
@@ -120,19 +120,19 @@ impl Api {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = request
+        let response = request
             .send()
             .await
             .with_context(|| format!("{method} {path}"))?;
-        Reply::of(answer)
+        Reply::of(response)
             .await
             .with_context(|| format!("{method} {path}"))
     }
 
-    /// Sends any bytes with any headers, once: for bad input.
+    /// Sends any bytes with any headers once: for bad input.
     ///
     /// # Errors
-    /// No answer came.
+    /// No response came.
     pub async fn send_raw(
         &self,
         method: Method,
@@ -143,7 +143,7 @@ impl Api {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.base))
-            // Who is refused before the body was read loses the connection.
+            // A refusal before the body was read closes the connection.
             .header("connection", "close")
             .body(body);
         if let Some(token) = &self.token {
@@ -155,10 +155,10 @@ impl Api {
         Reply::of(request.send().await?).await
     }
 
-    /// `GET`, read as `T`.
+    /// `GET`, decoded as `T`.
     ///
     /// # Errors
-    /// No answer, a [`Refused`], or another shape.
+    /// No response, a [`Refused`], or a body that is not a `T`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.send(Method::GET, path, None).await?.read(path)
     }
@@ -166,7 +166,7 @@ impl Api {
     /// `GET`, as bytes.
     ///
     /// # Errors
-    /// No answer, or another status than 200.
+    /// No response, or an error status.
     pub async fn get_bytes(&self, path: &str) -> Result<Vec<u8>> {
         self.get_bytes_as(path, "*/*").await
     }
@@ -174,7 +174,7 @@ impl Api {
     /// `GET` in one media type, as bytes.
     ///
     /// # Errors
-    /// No answer, or another status than 200.
+    /// No response, or an error status.
     pub async fn get_bytes_as(&self, path: &str, media_type: &str) -> Result<Vec<u8>> {
         let mut request = self
             .http
@@ -183,23 +183,23 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        let answer = request.send().await?.error_for_status()?;
-        Ok(answer.bytes().await?.to_vec())
+        let response = request.send().await?.error_for_status()?;
+        Ok(response.bytes().await?.to_vec())
     }
 
-    /// `POST`, read as `T`.
+    /// `POST`, decoded as `T`.
     ///
     /// # Errors
-    /// No answer, a [`Refused`], or another shape.
+    /// No response, a [`Refused`], or a body that is not a `T`.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
         let body = serde_json::to_value(body)?;
         self.send(Method::POST, path, Some(&body)).await?.read(path)
     }
 
-    /// `PUT`, read as `T`.
+    /// `PUT`, decoded as `T`.
     ///
     /// # Errors
-    /// No answer, a [`Refused`], or another shape.
+    /// No response, a [`Refused`], or a body that is not a `T`.
     pub async fn put<T: DeserializeOwned>(&self, path: &str, body: impl Serialize) -> Result<T> {
         let body = serde_json::to_value(body)?;
         self.send(Method::PUT, path, Some(&body)).await?.read(path)
@@ -218,18 +218,18 @@ impl From<eventify_lan_client::Reply> for Reply {
 }
 
 impl Reply {
-    /// Reads an answer to its end.
+    /// Reads a whole response.
     ///
     /// # Errors
-    /// It breaks off.
-    pub async fn of(answer: reqwest::Response) -> Result<Self> {
-        let status = answer.status();
-        let retry_after = answer
+    /// It ends too early.
+    pub async fn of(response: reqwest::Response) -> Result<Self> {
+        let status = response.status();
+        let retry_after = response
             .headers()
             .get(RETRY_AFTER)
             .and_then(|seconds| seconds.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let bytes = answer.bytes().await?;
+        let bytes = response.bytes().await?;
         Ok(Self {
             status,
             retry_after,
@@ -237,7 +237,7 @@ impl Reply {
         })
     }
 
-    /// Status and code, if the body is the one error body; else what it is instead.
+    /// Status and error code, or what is wrong with the error body.
     #[must_use]
     pub fn refusal(&self) -> String {
         let status = self.status.as_u16();
@@ -250,14 +250,14 @@ impl Reply {
         }
     }
 
-    /// The correlation id of the error body, empty if there is none.
+    /// The error body's correlation id, or an empty text.
     #[must_use]
     pub fn correlation(&self) -> String {
         let id = &self.body["error"]["correlationId"];
         id.as_str().unwrap_or_default().to_owned()
     }
 
-    /// The code of the error body, empty if there is none.
+    /// The error body's code, or an empty text.
     #[must_use]
     pub fn code(&self) -> String {
         self.body["error"]["code"]
@@ -288,7 +288,7 @@ impl Reply {
     }
 }
 
-/// The refusal inside an error, if it is one.
+/// The [`Refused`] in an error, if there is one.
 #[must_use]
 pub fn refusal(error: &anyhow::Error) -> Option<&Refused> {
     error.downcast_ref::<Refused>()

@@ -26,7 +26,7 @@ pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Awaits and measures.
+/// Awaits a future and measures how long it takes.
 pub async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
     let begin = instant();
     let value = work.await;

@@ -1,6 +1,6 @@
-//! Drives Eventify from outside, as its users do: the demo's story, which is the end-to-end test
-//! too, and the benchmarks. Everything here speaks HTTP, MQTT or a command line to real processes;
-//! no crate of the product's servers is linked.
+//! Uses Eventify from outside, as its users do: the demo's story, which is also the end-to-end test,
+//! and the benchmarks. Everything here talks to real processes over HTTP, MQTT or a command line; the
+//! product's servers are not linked.
 
 pub mod api;
 pub mod bench;

@@ -1,4 +1,4 @@
-//! The prompt of `make up`: buy, scan, cut a line and look at what happens, without writing a client.
+//! The prompt of `make up`: buy, scan and cut network links without writing a client.
 
 use std::str::FromStr;
 
@@ -9,25 +9,25 @@ use tokio::sync::mpsc;
 
 use crate::world::{
     Gate, World,
-    customer::{Outcome, Ticket, Wish},
-    office::Office,
-    stage::Stage,
+    customer::{Outcome, Places, Ticket},
+    fixture::Fixture,
+    venue_it::VenueIt,
 };
 
 /// What can be typed.
 pub const HELP: &str = "\
-buy [SEAT …]       a new customer buys these seats (A-1 … T-25), or one standing place
-scan GATE TICKET   shows a ticket at gate 1 or 2: its number from `buy`, or any text
-cut GATE           cuts the line between a gate's node and the core (1, 2 or both)
-heal GATE          mends it
-status             how both nodes are
-report             what the outages came to, as JSON
-help               this list
-quit               stops everything";
+buy [SEAT …]       buy these seats (A-1 … T-25), or one standing place, as a new customer
+scan GATE TICKET   scan a ticket at gate 1 or 2: its number from `buy`, or any text
+cut GATE           cut the link between a gate's node and the core (GATE is 1, 2 or both)
+heal GATE          repair the link
+status             show the state of both nodes
+report             show the reconciliation report of the outages, as JSON
+help               show this list
+quit               stop everything";
 
-/// A typed line.
+/// A typed command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Typed {
+enum Command {
     Nothing,
     Help,
     Buy(Vec<String>),
@@ -39,13 +39,12 @@ enum Typed {
     Quit,
 }
 
-/// Why nobody types any more.
+/// Why the prompt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// `quit` was typed.
     Quit,
-    /// Standard input is at its end.
-    NobodyTypes,
+    /// Standard input ended.
+    NoInput,
 }
 
 /// One gate, from 0, or both.
@@ -55,70 +54,64 @@ enum Gates {
     Both,
 }
 
-/// What the prompt acts on.
 #[derive(Debug)]
 pub struct Prompt {
-    /// The running servers and core.
     pub world: World,
-    /// The performance on sale.
-    pub stage: Stage,
-    /// Venue IT.
-    pub office: Office,
-    /// Both gates.
+    pub fixture: Fixture,
+    pub venue_it: VenueIt,
     pub gates: [Gate; 2],
     tickets: Vec<Ticket>,
     customers: usize,
 }
 
 impl Prompt {
-    /// A prompt without tickets yet.
     #[must_use]
-    pub fn new(world: World, stage: Stage, office: Office, gates: [Gate; 2]) -> Self {
+    pub fn new(world: World, fixture: Fixture, venue_it: VenueIt, gates: [Gate; 2]) -> Self {
         Self {
             world,
-            stage,
-            office,
+            fixture,
+            venue_it,
             gates,
             tickets: Vec::new(),
             customers: 0,
         }
     }
 
-    /// Carries out what is typed, until `quit` or until there is nobody to type.
-    pub async fn listen(&mut self) -> End {
+    /// Runs typed commands until `quit` or the end of the input.
+    pub async fn run(&mut self) -> End {
         let mut lines = typed_lines();
         while let Some(line) = lines.recv().await {
-            let said = match line.parse() {
-                Ok(Typed::Quit) => return End::Quit,
-                Ok(typed) => self.obey(typed).await,
+            let reply = match line.parse() {
+                Ok(Command::Quit) => return End::Quit,
+                Ok(command) => self.execute(command).await,
                 Err(error) => Err(error),
             };
-            match said {
-                Ok(said) if said.is_empty() => {}
-                Ok(said) => say(&said),
-                Err(error) => say(&format!("{error:#}")),
+            match reply {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => print(&text),
+                Err(error) => print(&format!("{error:#}")),
             }
         }
-        End::NobodyTypes
+        End::NoInput
     }
 
-    async fn obey(&mut self, typed: Typed) -> Result<String> {
-        match typed {
-            Typed::Nothing | Typed::Quit => Ok(String::new()),
-            Typed::Help => Ok(HELP.to_owned()),
-            Typed::Buy(seats) => self.buy(seats).await,
-            Typed::Scan { gate, ticket } => self.scan(gate, &ticket).await,
-            Typed::Cut(gates) => {
-                self.each(gates, |gate| gate.edge.line.cut());
+    async fn execute(&mut self, command: Command) -> Result<String> {
+        match command {
+            Command::Nothing | Command::Quit => Ok(String::new()),
+            Command::Help => Ok(HELP.to_owned()),
+            Command::Buy(seats) => self.buy(seats).await,
+            Command::Scan { gate, ticket } => self.scan(gate, &ticket).await,
+            Command::Cut(gates) => {
+                self.each(gates, |gate| gate.edge.link.cut());
                 Ok("cut".to_owned())
             }
-            Typed::Heal(gates) => {
-                self.each(gates, |gate| gate.edge.line.heal());
-                Ok("mended".to_owned())
+            Command::Heal(gates) => {
+                self.each(gates, |gate| gate.edge.link.heal());
+                Ok("repaired".to_owned())
             }
-            Typed::Status => self.status().await,
-            Typed::Report => Ok(serde_json::to_string_pretty(
-                &self.office.reconciliation().await?,
+            Command::Status => self.status().await,
+            Command::Report => Ok(serde_json::to_string_pretty(
+                &self.venue_it.reconciliation().await?,
             )?),
         }
     }
@@ -132,14 +125,14 @@ impl Prompt {
     }
 
     async fn buy(&mut self, seats: Vec<String>) -> Result<String> {
-        let wish = if seats.is_empty() {
-            Wish::Standing(1)
+        let places = if seats.is_empty() {
+            Places::Standing(1)
         } else {
-            Wish::Seats(seats)
+            Places::Seats(seats)
         };
         self.customers += 1;
         let customer = self.world.customer(self.customers).await?;
-        match customer.buy(&self.stage, &wish, Card::Good).await? {
+        match customer.buy(&self.fixture, &places, Card::Good).await? {
             Outcome::Tickets(tickets) => {
                 let first = self.tickets.len() + 1;
                 self.tickets.extend(tickets);
@@ -151,8 +144,8 @@ impl Prompt {
                     });
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
-            Outcome::OutOfStock => Ok("somebody has that place".to_owned()),
-            Outcome::Declined | Outcome::LeftToExpire => Ok("not sold".to_owned()),
+            Outcome::OutOfStock => Ok("not sold: another customer has this place".to_owned()),
+            Outcome::Declined | Outcome::Expired => Ok("not sold".to_owned()),
         }
     }
 
@@ -167,20 +160,20 @@ impl Prompt {
             Err(_) => ticket,
         };
         let scanner = &mut self.gates[gate].scanner;
-        // It lives for minutes, and people type slowly.
+        // The token lives for minutes, and people type slowly.
         scanner.refresh().await?;
         let answer = scanner.scan(token).await?;
-        let mut said = format!("{} ({:?}", answer.verdict.name(), answer.mode);
+        let mut text = format!("{} ({:?}", answer.verdict.name(), answer.mode);
         if let Some(age) = answer.cache_age_ms {
-            said += &format!(", cache {:.1} s old", age as f64 / 1_000.0);
+            text += &format!(", cache {:.1} s old", age as f64 / 1_000.0);
         }
-        said += ")";
+        text += ")";
         if let Verdict::AlreadyUsed { first } = &answer.verdict {
             let gate = answer.first_gate_name.as_deref().unwrap_or("another gate");
             let sure = if first.confirmed { "" } else { ", unconfirmed" };
-            said += &format!(": first at {gate}{sure}");
+            text += &format!(": first at {gate}{sure}");
         }
-        Ok(said)
+        Ok(text)
     }
 
     async fn status(&self) -> Result<String> {
@@ -201,7 +194,7 @@ impl Prompt {
     }
 }
 
-impl FromStr for Typed {
+impl FromStr for Command {
     type Err = anyhow::Error;
 
     fn from_str(line: &str) -> Result<Self> {
@@ -220,7 +213,7 @@ impl FromStr for Typed {
             ),
             ["scan", gate, _, ..] => Self::Scan {
                 gate: gate_number(gate)?,
-                // The text as typed: a token may have blanks.
+                // As typed, because a token may contain spaces.
                 ticket: line
                     .trim()
                     .splitn(3, char::is_whitespace)
@@ -251,7 +244,7 @@ impl FromStr for Gates {
     }
 }
 
-/// `1` and `2` on screen, 0 and 1 inside.
+/// An index from 0 for the gate numbers 1 and 2.
 fn gate_number(word: &str) -> Result<usize> {
     match word {
         "1" => Ok(0),
@@ -260,7 +253,7 @@ fn gate_number(word: &str) -> Result<usize> {
     }
 }
 
-/// Standard input, line by line. The thread waits for a line as long as the process lives.
+/// The lines of standard input. Its thread lives as long as the process.
 fn typed_lines() -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel(1);
     std::thread::spawn(move || {
@@ -274,8 +267,8 @@ fn typed_lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-#[expect(clippy::print_stdout, reason = "a prompt talks to its user")]
-fn say(text: &str) {
+#[expect(clippy::print_stdout, reason = "a prompt prints for its user")]
+fn print(text: &str) {
     println!("{text}");
 }
 
@@ -283,45 +276,45 @@ fn say(text: &str) {
 mod tests {
     use super::*;
 
-    fn typed(line: &str) -> Typed {
-        line.parse().expect("it is understood")
+    fn parsed(line: &str) -> Command {
+        line.parse().expect("a valid command")
     }
 
     #[test]
-    fn what_is_typed_is_understood() {
-        assert_eq!(typed("  "), Typed::Nothing);
-        assert_eq!(typed("buy"), Typed::Buy(vec![]));
+    fn commands_are_parsed() {
+        assert_eq!(parsed("  "), Command::Nothing);
+        assert_eq!(parsed("buy"), Command::Buy(vec![]));
         assert_eq!(
-            typed("buy a-1 B-2"),
-            Typed::Buy(vec!["A-1".to_owned(), "B-2".to_owned()])
+            parsed("buy a-1 B-2"),
+            Command::Buy(vec!["A-1".to_owned(), "B-2".to_owned()])
         );
         for commas in ["buy a-1, B-2", "buy A-1,B-2", "BUY a-1 , b-2,"] {
-            assert_eq!(typed(commas), typed("buy A-1 B-2"), "{commas}");
+            assert_eq!(parsed(commas), parsed("buy A-1 B-2"), "{commas}");
         }
-        let scan = |gate, ticket: &str| Typed::Scan {
+        let scan = |gate, ticket: &str| Command::Scan {
             gate,
             ticket: ticket.to_owned(),
         };
-        assert_eq!(typed("scan 2 1"), scan(1, "1"));
-        assert_eq!(typed("scan 1 EV1:A B  C"), scan(0, "EV1:A B  C"));
-        assert_eq!(typed("SCAN 1 EV1:a B  C"), scan(0, "EV1:a B  C"));
-        assert_eq!(typed("Quit"), Typed::Quit);
-        assert_eq!(typed("exit"), Typed::Quit);
-        assert_eq!(typed("Cut BOTH"), Typed::Cut(Gates::Both));
-        assert_eq!(typed("cut both"), Typed::Cut(Gates::Both));
-        assert_eq!(typed("heal 1"), Typed::Heal(Gates::One(0)));
+        assert_eq!(parsed("scan 2 1"), scan(1, "1"));
+        assert_eq!(parsed("scan 1 EV1:A B  C"), scan(0, "EV1:A B  C"));
+        assert_eq!(parsed("SCAN 1 EV1:a B  C"), scan(0, "EV1:a B  C"));
+        assert_eq!(parsed("Quit"), Command::Quit);
+        assert_eq!(parsed("exit"), Command::Quit);
+        assert_eq!(parsed("Cut BOTH"), Command::Cut(Gates::Both));
+        assert_eq!(parsed("cut both"), Command::Cut(Gates::Both));
+        assert_eq!(parsed("heal 1"), Command::Heal(Gates::One(0)));
     }
 
     #[test]
-    fn what_is_not_understood_is_explained() {
-        for (line, said) in [
+    fn an_unknown_command_is_explained() {
+        for (line, expected) in [
             ("scan 3 1", "there are gates 1 and 2, not \"3\""),
             ("scan 1", "type one of:"),
             ("cut", "type one of:"),
             ("sell", "type one of:"),
         ] {
-            let error = line.parse::<Typed>().expect_err("not understood");
-            assert!(error.to_string().starts_with(said), "{line}: {error}");
+            let error = line.parse::<Command>().expect_err("an invalid command");
+            assert!(error.to_string().starts_with(expected), "{line}: {error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the demo prints and leaves behind: each check with what was expected and what was seen.
+//! The demo's report: each check with what was expected and what was observed.
 
 use std::{fmt::Display, time::Duration};
 
@@ -7,24 +7,21 @@ use serde::Serialize;
 /// One check of the story, as in `story.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// The scene that it belongs to.
+    /// Its scene.
     pub step: String,
-    /// The part of the scene, if it has parts.
+    /// Its part of the scene, if the scene has parts.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub part: String,
-    /// What is checked, in words.
+    /// What is checked.
     pub what: String,
-    /// What must be.
     pub expected: String,
-    /// What was.
     pub observed: String,
-    /// How long the act took, from outside.
+    /// How long the checked action took.
     pub milliseconds: Option<f64>,
-    /// Whether they agree.
     pub passed: bool,
 }
 
-/// The story so far. Prints as it goes, if it has somebody to print for.
+/// The checks so far.
 #[derive(Debug, Default)]
 pub struct Story {
     step: String,
@@ -34,18 +31,18 @@ pub struct Story {
     print: bool,
 }
 
-/// A measured figure that nothing is expected of, as in `story.json`.
+/// A measured value without an expectation, as in `story.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// The scene that it belongs to.
+    /// Its scene.
     pub step: String,
     /// What was measured.
     pub what: String,
-    /// The value with its unit.
+    /// With its unit.
     pub value: String,
 }
 
-/// The form of `story.json`.
+/// The content of `story.json`.
 #[derive(Debug, Serialize)]
 struct Written<'a> {
     checks: &'a [Check],
@@ -55,9 +52,9 @@ struct Written<'a> {
 }
 
 impl Story {
-    /// A story that is told to standard output.
+    /// A story that prints each check as it comes.
     #[must_use]
-    pub fn told() -> Self {
+    pub fn printed() -> Self {
         Self {
             print: true,
             ..Self::default()
@@ -71,7 +68,7 @@ impl Story {
         self.line(&format!("\n{title}"));
     }
 
-    /// Tells what a newcomer has to know.
+    /// Prints an explanation.
     pub fn note(&self, text: &str) {
         self.line(&format!("     {text}"));
     }
@@ -82,12 +79,12 @@ impl Story {
         self.line(&format!("   · {title}"));
     }
 
-    /// Compares what was seen with what must be.
+    /// Records whether a value is as expected.
     pub fn expect(&mut self, what: &str, expected: impl Display, observed: impl Display) -> bool {
         self.expect_taking(what, expected, observed, None)
     }
 
-    /// The same, with how long the act took.
+    /// Records whether a value is as expected, and how long the action took.
     pub fn expect_in(
         &mut self,
         what: &str,
@@ -110,13 +107,13 @@ impl Story {
         self.record(what, expected, (observed, passed), took)
     }
 
-    /// A fact that either holds or not; `observed` is what was seen.
+    /// Records whether a condition holds; `observed` is for the reader.
     pub fn holds(&mut self, what: &str, holds: bool, observed: impl Display) -> bool {
         let expected = "that this holds".to_owned();
         self.record(what, expected, (observed.to_string(), holds), None)
     }
 
-    /// A figure worth knowing.
+    /// Records a measured value.
     pub fn figure(&mut self, what: &str, value: impl Display) {
         let value = value.to_string();
         self.line(&format!("     {what}: {value}"));
@@ -127,17 +124,17 @@ impl Story {
         });
     }
 
-    /// Number of checks that agree, and that don't.
+    /// Numbers of passed and of failed checks.
     #[must_use]
     pub fn tally(&self) -> (usize, usize) {
         let passed = self.checks.iter().filter(|check| check.passed).count();
         (passed, self.checks.len() - passed)
     }
 
-    /// The checks that don't agree, one a line.
+    /// The failed checks, one on each line.
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
-        let wrong = |check: &Check| {
+        let failure = |check: &Check| {
             let Check {
                 step,
                 part,
@@ -151,7 +148,7 @@ impl Story {
         self.checks
             .iter()
             .filter(|check| !check.passed)
-            .map(wrong)
+            .map(failure)
             .collect()
     }
 
@@ -201,7 +198,7 @@ impl Story {
 
     #[expect(
         clippy::print_stdout,
-        reason = "telling the story is what the demo is for"
+        reason = "printing the checks is the demo's purpose"
     )]
     fn line(&self, text: &str) {
         if self.print {
@@ -210,7 +207,7 @@ impl Story {
     }
 }
 
-/// The value at a fraction of sorted durations, in milliseconds: `0.5` is the median.
+/// The value at a fraction of the durations, in milliseconds: `0.5` is the median.
 #[must_use]
 pub fn percentile(mut samples: Vec<Duration>, fraction: f64) -> f64 {
     samples.sort_unstable();
@@ -231,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_check_says_what_was_expected_and_what_was_seen() {
+    fn a_check_has_the_expected_and_the_observed_value() {
         let mut story = Story::default();
         assert!(story.holds("the countdown runs", true, "7 ms left"));
         assert!(!story.holds("the countdown runs", false, "0 ms left"));

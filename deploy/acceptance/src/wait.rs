@@ -1,4 +1,4 @@
-//! Waiting for a fact, with a limit.
+//! Waiting for a condition, with a timeout.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use anyhow::{Result, bail};
 
 use crate::clock;
 
-/// Servers are up within this.
+/// The longest time that a program of the product takes to start.
 pub const START: Duration = Duration::from_secs(60);
 
-/// Looks again this often.
+/// Between two checks of a condition.
 pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks until there is an answer. After `limit` it gives up and says what it waited for.
+/// Calls `check` until it returns something.
 ///
 /// # Errors
-/// Nothing within the limit, or `look` failed.
-pub async fn until<T, F>(what: &str, limit: Duration, mut look: impl FnMut() -> F) -> Result<T>
+/// `check` failed, or returned nothing within the limit.
+pub async fn until<T, F>(what: &str, limit: Duration, mut check: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {
     let begin = clock::instant();
     loop {
-        if let Some(found) = look().await? {
+        if let Some(found) = check().await? {
             return Ok(found);
         }
         if begin.elapsed() > limit {
-            bail!("waited {limit:?} in vain for: {what}");
+            bail!("waited {limit:?} without success for: {what}");
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -1,4 +1,4 @@
-"""Takes every mail and appends it to a file, one JSON object a line: from, to, data (the raw mail)."""
+"""Accepts every mail and appends it to a file, one JSON object a line: from, to, data (the raw mail)."""
 
 import argparse
 import asyncio
@@ -17,7 +17,7 @@ class Sink:
             "to": envelope.rcpt_tos,
             "data": envelope.content.decode("utf-8", errors="replace"),
         }
-        # Written before the answer: a mail that was accepted is there.
+        # Written before the reply, so that an accepted mail is in the file.
         self.file.write(json.dumps(mail) + "\n")
         self.file.flush()
         return "250 Message accepted for delivery"
@@ -33,7 +33,7 @@ sink = UnthreadedController(
     hostname="127.0.0.1",
     port=options.port,
     loop=loop,
-    # Its name in the greeting; without one it would ask the network's name server, and wait.
+    # The name in the greeting; without it the library would wait for a name server.
     server_hostname="localhost",
 )
 sink.begin()

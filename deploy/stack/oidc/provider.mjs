@@ -1,6 +1,6 @@
 // An OIDC provider for development and tests: real discovery, keys, signatures and grants, with
-// claims shaped like Keycloak's. Never for production: anyone who knows the client's secret can have
-// a token for any user with any role, through the grant below.
+// Keycloak's claims. Never for production: with the client's secret, the grant below gives a token
+// for any user with any role.
 //
 // Environment: PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET.
 
@@ -11,9 +11,9 @@ const { PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET } = process.env;
 const ISSUER = `http://127.0.0.1:${PORT}`;
 const TOKEN_SECONDS = 3600;
 
-// Grant: a token for a named user. Parameters, beside `scope`: `sub`; `user_claims`, a JSON object
-// that is merged into the token; `audience`; `lifetime`, in seconds, negative for a token that has
-// expired already; `alg`, RS256 or ES256.
+// Grant: a token for a named user. Parameters besides `scope`: `sub`; `user_claims`, a JSON object
+// that is merged into the token; `audience`; `lifetime` in seconds, negative for an expired token;
+// `alg`, RS256 or ES256.
 const USER_GRANT = 'urn:eventify:development:user';
 const USER_PARAMETERS = ['scope', 'sub', 'user_claims', 'audience', 'lifetime', 'alg'];
 
@@ -60,7 +60,7 @@ const provider = new Provider(ISSUER, {
     devInteractions: { enabled: false },
     resourceIndicators: {
       enabled: true,
-      // The name must be a URI (RFC 8707); the audience in the token need not be.
+      // The name must be a URI (RFC 8707), the audience in the token not.
       defaultResource: () => `urn:${AUDIENCE}`,
       getResourceServerInfo: () => resourceServer(AUDIENCE, SCOPES.join(' ')),
     },

@@ -1,7 +1,5 @@
-//! A runtime of the crate's own.
-//!
-//! What serves a whole run (the auth dispatcher) or cleans up after a test must outlive the runtime of
-//! the test that happened to start it, so it runs here. It ends with the process.
+//! The crate's own runtime, which ends with the process: for tasks that serve a whole run or clean up
+//! after a test, and so must outlive the runtime of the test that started them.
 
 use std::sync::OnceLock;
 

@@ -1,13 +1,13 @@
 //! Sends RabbitMQ's questions about an MQTT client to the core that owns the client's virtual host.
 //!
-//! RabbitMQ's HTTP auth backend knows one URL a node, while a run has one node and a core for each
-//! test. In production the questions go to the core directly; here they pass through this dispatcher,
-//! which changes nothing in them and answers `deny` where no core is registered for the vhost, or
-//! where that core fails. A question that names no vhost goes to every core, and one `allow` is enough:
-//! node ids are unique, and the vhost's own core decides in the question that follows.
+//! RabbitMQ's HTTP auth backend has one URL, but a run has one RabbitMQ node and a core for each test.
+//! In production the questions go to the core directly; here they pass unchanged through this
+//! dispatcher, which answers `deny` if no core is registered for the vhost or that core fails. A
+//! question without a vhost goes to every core, and one `allow` is enough: node ids are unique, and the
+//! vhost's own core decides the question that follows.
 //!
 //! The questions are `POST <core>/broker/<about>` with a form; the answer is 200 with `allow` or
-//! `deny`. For a client whose certificate has the common name `t1:n7` (`tests/broker.rs` holds these):
+//! `deny`. For a client whose certificate has the common name `t1:n7` (`tests/it/broker.rs` checks it):
 //!
 //! | about | form | when |
 //! |---|---|---|
@@ -18,10 +18,10 @@
 //! | `resource` | …, `resource=exchange` `name=amq.topic` `permission=read` (`write`) | SUBSCRIBE (PUBLISH) |
 //! | `topic` | …, `resource=topic` `name=amq.topic` `permission=read` (`write`) `routing_key=ev1.down.n7.#` `variable_map.client_id=…` | SUBSCRIBE (PUBLISH) |
 //!
-//! What a core must refuse, because RabbitMQ does not:
-//! - a `user` question with a `password`: a client with any good certificate may claim any name so;
-//! - a `vhost` question whose `client_id` is not the node's own: it would throw the other node off;
-//! - a queue that isn't named after the node's own client id;
+//! A core must refuse, because RabbitMQ does not:
+//! - a `user` question with a `password`: any valid certificate could then claim any name;
+//! - a `vhost` question whose `client_id` is not the node's own: it would disconnect the other node;
+//! - a queue that is not named after the node's own client id;
 //! - a `routing_key` outside the node's own topics; wildcards arrive as `*` and `#`.
 //!
 //! A refused PUBLISH or SUBSCRIBE closes the connection. A name without a password is refused by
@@ -44,7 +44,7 @@ use crate::background;
 use crate::error::{During, Result, StackError};
 use crate::http;
 
-/// RabbitMQ's words; the answer to `user` may carry tags after a space.
+/// RabbitMQ's answers; `allow` to a `user` question may be followed by a space and tags.
 const ALLOW: &str = "allow";
 const DENY: &str = "deny";
 
@@ -72,11 +72,11 @@ impl Dispatcher {
         });
         let router = Router::new()
             .route("/broker/{question}", post(ask))
-            .route("/cores/{vhost}", put(register).delete(forget))
+            .route("/cores/{vhost}", put(register).delete(unregister))
             .with_state(state);
         background::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the auth dispatcher stopped");
+                tracing::error!(code = "stack.broker_auth_stopped", %error, "The broker auth dispatcher stopped.");
             }
         });
         Ok(Self {
@@ -95,8 +95,12 @@ impl Dispatcher {
         expect_success("registering a core", request).await
     }
 
-    pub(crate) async fn forget(&self, vhost: &str) -> Result<()> {
-        expect_success("forgetting a core", http::client().delete(self.core(vhost))).await
+    pub(crate) async fn unregister(&self, vhost: &str) -> Result<()> {
+        expect_success(
+            "unregistering a core",
+            http::client().delete(self.core(vhost)),
+        )
+        .await
     }
 
     fn core(&self, vhost: &str) -> String {
@@ -126,7 +130,7 @@ struct Cores {
 
 impl Cores {
     /// The vhost's core; for a question that names no vhost, all of them.
-    fn responsible_for(&self, vhost: Option<&str>) -> Vec<String> {
+    fn for_vhost(&self, vhost: Option<&str>) -> Vec<String> {
         let cores = self.by_vhost.read().unwrap_or_else(PoisonError::into_inner);
         match vhost {
             Some(vhost) => cores.get(vhost).cloned().into_iter().collect(),
@@ -153,7 +157,7 @@ async fn ask(
 ) -> &'static str {
     let vhost = vhost_of(&body);
     let mut asked = JoinSet::new();
-    for core in cores.responsible_for(vhost.as_deref()) {
+    for core in cores.for_vhost(vhost.as_deref()) {
         asked.spawn(forward(
             cores.client.clone(),
             core,
@@ -165,8 +169,10 @@ async fn ask(
         match answer {
             Ok(Ok(answer)) if answer.starts_with(ALLOW) => return ALLOW,
             Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(question, %error, "a core gave no answer"),
-            Err(error) => tracing::warn!(question, %error, "asking a core failed"),
+            Ok(Err(error)) => tracing::debug!(question, %error, "A core did not answer."),
+            Err(error) => {
+                tracing::warn!(code = "stack.broker_auth_failed", question, %error, "Asking a core failed.")
+            }
         }
     }
     DENY
@@ -198,7 +204,7 @@ async fn register(
     StatusCode::NO_CONTENT
 }
 
-async fn forget(State(cores): State<Arc<Cores>>, Path(vhost): Path<String>) -> StatusCode {
+async fn unregister(State(cores): State<Arc<Cores>>, Path(vhost): Path<String>) -> StatusCode {
     cores.set(vhost, None);
     StatusCode::NO_CONTENT
 }

@@ -10,12 +10,12 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// A name that no other run and no other test will draw: `bytes` random bytes in hexadecimal.
+/// `BYTES` random bytes in hexadecimal: a name that no other run or test has.
 pub(crate) fn random_name<const BYTES: usize>() -> String {
     hex::encode(rand::random::<[u8; BYTES]>())
 }
 
-/// A port below Linux's ephemeral range (32768…), where no outgoing connection can sit by chance.
+/// A port below Linux's ephemeral range (32768…), so that no outgoing connection uses it.
 pub(crate) fn random_port() -> u16 {
     rand::random_range(10_240..32_768)
 }

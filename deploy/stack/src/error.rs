@@ -1,4 +1,4 @@
-//! What can go wrong while the servers are started or used.
+//! Errors of starting and using the servers.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -30,15 +30,15 @@ pub enum StackError {
         action: String,
         source: std::io::Error,
     },
-    #[error("{action} answered {status}: {body}")]
+    #[error("{action} failed with status {status}: {body}")]
     Refused {
         action: String,
         status: u16,
         body: String,
     },
-    #[error("the description of the running stack is unreadable: {0}")]
+    #[error("cannot read the running stack's description: {0}")]
     Description(#[from] serde_json::Error),
-    #[error("the template database's migration failed: {0}")]
+    #[error("cannot migrate the template database: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Sql(#[from] sqlx::Error),
@@ -46,7 +46,7 @@ pub enum StackError {
     Http(#[from] reqwest::Error),
     #[error(transparent)]
     Certificate(#[from] rcgen::Error),
-    #[error("a certificate or key can't be read: {0}")]
+    #[error("cannot read a certificate or key: {0}")]
     Pem(rustls::pki_types::pem::Error),
     #[error(transparent)]
     Tls(#[from] rustls::Error),
@@ -54,7 +54,7 @@ pub enum StackError {
 
 pub(crate) type Result<T> = std::result::Result<T, StackError>;
 
-/// Gives an IO error the sentence that says what was being done.
+/// Adds what was being done to an IO error.
 pub(crate) trait During<T> {
     fn during(self, action: impl FnOnce() -> String) -> Result<T>;
 }

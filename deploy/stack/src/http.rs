@@ -1,30 +1,29 @@
-//! HTTP clients for peers on loopback: short limits, no proxies, no trust in anybody's TLS.
+//! HTTP clients for servers on loopback: short timeouts, no proxies, no trusted certificates.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// For use from any runtime: it keeps no connection, because one kept by a test that has ended is dead.
+/// For use from any runtime: it keeps no connections, because they would die with the test's runtime.
 pub(crate) fn client() -> &'static reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     CLIENT.get_or_init(|| build(0))
 }
 
-/// For use from one runtime alone; it keeps its connections.
+/// For use from one runtime; it keeps its connections.
 pub(crate) fn pooled() -> reqwest::Client {
     build(usize::MAX)
 }
 
 fn build(idle_connections: usize) -> reqwest::Client {
-    // The client asks for a process-wide TLS provider even where it never speaks TLS. One that is
-    // installed already is as good.
+    // The client needs a TLS provider even for plain HTTP; an installed one is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
-        .timeout(LIMIT)
+        .timeout(TIMEOUT)
         .no_proxy()
         .tls_certs_only([])
         .pool_max_idle_per_host(idle_connections)
         .build()
-        .expect("a client without files or proxies has nothing that can fail")
+        .expect("nothing in this client can fail")
 }

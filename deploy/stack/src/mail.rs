@@ -1,4 +1,4 @@
-//! A mail sink: an SMTP server that takes everything and sends nothing on.
+//! A mail sink: an SMTP server that accepts every mail and forwards none.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,23 +10,22 @@ use tokio::net::TcpStream;
 
 use crate::error::{During, Result};
 use crate::ports;
-use crate::process::{Ending, Program, Server};
+use crate::process::{Program, Server, StopSignal};
 use crate::scratch::Scratch;
 use crate::tools;
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
 const HOST: &str = "127.0.0.1";
 
-/// How to reach the run's mail sink. It is shared: tests use addresses of their own.
+/// How to reach the run's mail sink. All tests share it, so each uses its own mail addresses.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mail {
     port: u16,
     file: PathBuf,
 }
 
-/// A mail as it was received.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Received {
+pub struct ReceivedMail {
     /// The envelope's sender.
     pub from: String,
     /// The envelope's recipients.
@@ -42,17 +41,17 @@ impl Mail {
         format!("{HOST}:{}", self.port)
     }
 
-    /// All mails to `recipient` so far, oldest first. A mail whose sending has been answered is here.
-    pub fn received_by(&self, recipient: &str) -> Result<Vec<Received>> {
+    /// All mails to `recipient` so far, oldest first; includes every mail that the server has accepted.
+    pub fn received_by(&self, recipient: &str) -> Result<Vec<ReceivedMail>> {
         let text = std::fs::read_to_string(&self.file)
             .during(|| format!("reading {}", self.file.display()))?;
         let mut mails = Vec::new();
-        // A last line without its end is a mail that is being written, so not yet received.
+        // A last line without its end is a mail that is still being written.
         for line in text
             .split_inclusive('\n')
             .filter(|line| line.ends_with('\n'))
         {
-            let mail: Received = serde_json::from_str(line)?;
+            let mail: ReceivedMail = serde_json::from_str(line)?;
             if mail.to.iter().any(|to| to == recipient) {
                 mails.push(mail);
             }
@@ -63,7 +62,7 @@ impl Mail {
 
 pub(crate) async fn start(scratch: &Scratch) -> Result<(Mail, Server)> {
     let file = scratch.private_file("mails.jsonl", "")?;
-    let reach = Mail {
+    let mail = Mail {
         port: ports::free()?,
         file,
     };
@@ -74,29 +73,30 @@ pub(crate) async fn start(scratch: &Scratch) -> Result<(Mail, Server)> {
         arguments: vec![
             script.display().to_string(),
             "--port".into(),
-            reach.port.to_string(),
+            mail.port.to_string(),
             "--file".into(),
-            reach.file.display().to_string(),
+            mail.file.display().to_string(),
         ],
         environment: Vec::new(),
-        stop: Ending::Kill,
+        stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("mail.log"),
     })?;
     server
         .ready(READY_LIMIT, || async {
-            let address = (Ipv4Addr::LOCALHOST, reach.port);
-            let mut line = TcpStream::connect(address)
+            let address = (Ipv4Addr::LOCALHOST, mail.port);
+            let mut stream = TcpStream::connect(address)
                 .await
                 .map_err(|e| e.to_string())?;
             let mut greeting = [0; 4];
-            line.read_exact(&mut greeting)
+            stream
+                .read_exact(&mut greeting)
                 .await
                 .map_err(|e| e.to_string())?;
             (&greeting == b"220 ")
                 .then_some(())
-                .ok_or_else(|| format!("greeted by {greeting:?}"))
+                .ok_or_else(|| format!("unexpected greeting {greeting:?}"))
         })
         .await?;
-    Ok((reach, server))
+    Ok((mail, server))
 }

@@ -1,5 +1,5 @@
-//! `eventify-stack run -- CMD…` gives a command a running stack; `eventify-stack up` keeps one up for
-//! hand use. Ctrl-C, SIGTERM and SIGHUP end both in order; after SIGKILL the kernel ends the servers.
+//! `eventify-stack run -- COMMAND…` runs a command beside a stack; `eventify-stack up` keeps a stack
+//! running. Ctrl-C, SIGTERM and SIGHUP stop both in order; after SIGKILL the kernel stops the servers.
 #![expect(clippy::print_stdout, reason = "a command line tool talks to its user")]
 
 use std::ffi::OsString;
@@ -15,21 +15,21 @@ use tracing_subscriber::EnvFilter;
 /// Starts private PostgreSQL, RabbitMQ, OIDC, Stripe-compatible and mail servers.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// PostgreSQL waits for the disk as in production (benchmarks).
+    /// Make PostgreSQL write to disk at each commit, as in production (for benchmarks).
     #[arg(long, global = true)]
     durable: bool,
     #[command(subcommand)]
-    act: Act,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum Act {
-    /// Run a command beside a stack, named to it by EVENTIFY_STACK; exit with its code.
+enum Action {
+    /// Start the servers, run a command with their addresses in EVENTIFY_STACK, exit with its code.
     Run {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<OsString>,
     },
-    /// Keep a stack up until Ctrl-C and print its addresses and logins.
+    /// Start the servers, print their addresses and logins, and keep them running until Ctrl-C.
     Up,
 }
 
@@ -40,32 +40,32 @@ async fn main() -> anyhow::Result<ExitCode> {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    let Arguments { durable, act } = Arguments::parse();
-    // Listened to from before the start, so that a Ctrl-C while starting stops what has started.
+    let Arguments { durable, action } = Arguments::parse();
+    // Before the start: a Ctrl-C during it stops the servers that run already.
     let end = end_requested()?;
     tokio::pin!(end);
     let stack = tokio::select! {
         started = Stack::start(Options { durable }) => started?,
         () = &mut end => return Ok(ExitCode::FAILURE),
     };
-    match act {
-        Act::Up => {
+    match action {
+        Action::Up => {
             println!("{}", stack.addresses());
             println!(
-                "ready in {:.1?}; Ctrl-C stops everything",
+                "The servers started in {:.1?}. Ctrl-C stops them.",
                 stack.started_in()
             );
             end.await;
             Ok(ExitCode::SUCCESS)
         }
-        Act::Run { command } => {
+        Action::Run { command } => {
             let mut running = Command::start(&stack, &command)
                 .with_context(|| format!("starting {}", command[0].display()))?;
             let status = tokio::select! {
-                status = running.end() => status?,
+                status = running.wait() => status?,
                 () = &mut end => {
-                    running.ask_to_end();
-                    running.end().await?
+                    running.terminate();
+                    running.wait().await?
                 }
             };
             Ok(code(status))
@@ -87,7 +87,7 @@ fn end_requested() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The command's code; 128 + the signal's number if one ended it, as shells have it.
+/// The command's exit code, or 128 + the number of the signal that ended it, as in a shell.
 fn code(status: ExitStatus) -> ExitCode {
     let code = status
         .code()

@@ -1,8 +1,8 @@
-//! An OIDC provider with its own keys, made at its start, and tokens for any user that a test wants.
+//! An OIDC provider that makes its keys when it starts, and gives tokens for any user.
 //!
-//! The tokens are RFC 9068 access tokens (`typ: at+jwt`) with claims in Keycloak's shape. Discovery,
-//! key set, signatures and the client-credentials grant are `oidc-provider`'s own; the grant that
-//! gives a token for a named user without a browser is for development only.
+//! The tokens are RFC 9068 access tokens (`typ: at+jwt`) with Keycloak's claims. Discovery, key set,
+//! signatures and the client-credentials grant are `oidc-provider`'s own; the grant that gives a token
+//! for a named user without a browser is ours, for development only.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::clock;
 use crate::error::{Result, StackError};
 use crate::http;
 use crate::ports;
-use crate::process::{Ending, Program, Server};
+use crate::process::{Program, Server, StopSignal};
 use crate::scratch::Scratch;
 use crate::tools;
 
@@ -34,10 +34,10 @@ pub struct Oidc {
     pub client_secret: String,
 }
 
-/// Whom a token is for.
+/// The user of a token.
 #[derive(Debug, Clone, Default)]
 pub struct User {
-    /// Any string: the core maps (`iss`, `sub`) to an id of its own.
+    /// Any string: the core maps (`iss`, `sub`) to its own user id.
     pub sub: String,
     /// `realm_access.roles`, for example `ORGANIZER`.
     pub roles: Vec<String>,
@@ -75,19 +75,19 @@ impl User {
     }
 }
 
-/// How a token differs from a good one.
+/// How a token differs from a valid one.
 #[derive(Debug, Clone, Default)]
 pub struct TokenOptions {
-    /// Seconds from now to its expiry; negative for one that has expired. Default: an hour.
+    /// Seconds until it expires; negative for an expired one. Default: one hour.
     pub lifetime_seconds: Option<i64>,
-    /// `aud`, in place of the core's.
+    /// `aud` instead of the core's.
     pub audience: Option<String>,
-    /// Signed with ES256 in place of RS256.
+    /// Sign with ES256 instead of RS256.
     pub es256: bool,
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct TokenResponse {
     access_token: String,
 }
 
@@ -98,12 +98,12 @@ impl Oidc {
         format!("{}/jwks", self.issuer)
     }
 
-    /// A good access token for a user.
+    /// A valid access token for a user.
     pub async fn token(&self, user: &User) -> Result<String> {
         self.token_with(user, &TokenOptions::default()).await
     }
 
-    /// An access token that may be a bad one.
+    /// An access token that may be invalid.
     pub async fn token_with(&self, user: &User, options: &TokenOptions) -> Result<String> {
         let email = user
             .email
@@ -133,38 +133,38 @@ impl Oidc {
         if let Some(audience) = &options.audience {
             form.push(("audience", audience.clone()));
         }
-        self.ask(&form).await
+        self.request_token(&form).await
     }
 
-    /// A service's own token (`client_credentials`), without a user.
+    /// A token of a service (`client_credentials`), without a user.
     pub async fn service_token(&self, scopes: &[&str]) -> Result<String> {
         let grant = "client_credentials".to_owned();
-        self.ask(&[("grant_type", grant), ("scope", scopes.join(" "))])
+        self.request_token(&[("grant_type", grant), ("scope", scopes.join(" "))])
             .await
     }
 
-    async fn ask(&self, form: &[(&str, String)]) -> Result<String> {
+    async fn request_token(&self, form: &[(&str, String)]) -> Result<String> {
         let request = http::client().post(format!("{}/token", self.issuer));
         let request = request
             .basic_auth(&self.client_id, Some(&self.client_secret))
             .form(form);
-        let answer = request.send().await?;
-        let status = answer.status();
+        let response = request.send().await?;
+        let status = response.status();
         if status.is_success() {
-            return Ok(answer.json::<TokenAnswer>().await?.access_token);
+            return Ok(response.json::<TokenResponse>().await?.access_token);
         }
-        let action = "asking the OIDC provider for a token".to_owned();
+        let action = "requesting a token from the OIDC provider".to_owned();
         Err(StackError::Refused {
             action,
             status: status.as_u16(),
-            body: answer.text().await?,
+            body: response.text().await?,
         })
     }
 }
 
 pub(crate) async fn start(scratch: &Scratch) -> Result<(Oidc, Server)> {
     let port = ports::free()?;
-    let reach = Oidc {
+    let oidc = Oidc {
         issuer: format!("http://127.0.0.1:{port}"),
         audience: AUDIENCE.to_owned(),
         client_id: CLIENT_ID.to_owned(),
@@ -177,20 +177,20 @@ pub(crate) async fn start(scratch: &Scratch) -> Result<(Oidc, Server)> {
         arguments: vec![script.display().to_string()],
         environment: vec![
             ("PORT", port.to_string()),
-            ("AUDIENCE", reach.audience.clone()),
-            ("CLIENT_ID", reach.client_id.clone()),
-            ("CLIENT_SECRET", reach.client_secret.clone()),
+            ("AUDIENCE", oidc.audience.clone()),
+            ("CLIENT_ID", oidc.client_id.clone()),
+            ("CLIENT_SECRET", oidc.client_secret.clone()),
         ],
-        stop: Ending::Kill,
+        stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("oidc.log"),
     })?;
-    // A token proves that it is up and ours: only ours knows the secret.
-    let nobody = User::new("readiness");
+    // A token proves that it is ours: no other provider knows the secret.
+    let user = User::new("readiness");
     server
         .ready(READY_LIMIT, || async {
-            reach.token(&nobody).await.map_err(|e| e.to_string())
+            oidc.token(&user).await.map_err(|e| e.to_string())
         })
         .await?;
-    Ok((reach, server))
+    Ok((oidc, server))
 }

@@ -1,8 +1,8 @@
 //! The run's two certificate authorities.
 //!
-//! The *broker CA* signs RabbitMQ's own certificate; edges trust it. The *device CA* signs client
-//! certificates; RabbitMQ trusts it alone. RabbitMQ has one `cacertfile`, so there is one device CA a
-//! run and every core of that run signs with it; vhosts keep them apart (the common name carries it).
+//! The *broker CA* signs RabbitMQ's own certificate; edge nodes trust it. The *device CA* signs client
+//! certificates; RabbitMQ trusts only it. RabbitMQ has one `cacertfile`, so a run has one device CA,
+//! with which all its cores sign; the virtual host in the common name separates them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::{During, Result};
 use crate::scratch::Scratch;
 
-/// Where the run's device authority lies; a core is configured with these two paths.
+/// The files of the run's device authority, for a core's settings.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeviceCa {
-    /// PEM; also what RabbitMQ trusts.
+    /// PEM; RabbitMQ trusts it too.
     pub certificate: PathBuf,
     /// PEM, PKCS#8, ECDSA P-256.
     pub key: PathBuf,
@@ -33,13 +33,13 @@ pub struct ClientIdentity {
 }
 
 impl DeviceCa {
-    /// Signs a client certificate for tests that run without a core. `common_name` is what the broker
-    /// takes for the user: `vhost:node`, at most 64 characters (X.520).
+    /// Signs a client certificate for tests without a core. `common_name` is the broker's user name:
+    /// `vhost:node`, at most 64 characters (X.520).
     pub fn issue(&self, common_name: &str) -> Result<ClientIdentity> {
         client_certificate(common_name, &self.issuer()?, None)
     }
 
-    /// The same, but it was good until the end of 2020.
+    /// Signs a client certificate that expired at the end of 2020.
     pub fn issue_expired(&self, common_name: &str) -> Result<ClientIdentity> {
         client_certificate(common_name, &self.issuer()?, Some(2020))
     }
@@ -54,8 +54,8 @@ impl DeviceCa {
 }
 
 /// A client certificate from an authority that nobody trusts.
-pub fn stranger(common_name: &str) -> Result<ClientIdentity> {
-    client_certificate(common_name, &*authority("Somebody else's CA")?, None)
+pub fn untrusted_client(common_name: &str) -> Result<ClientIdentity> {
+    client_certificate(common_name, &*authority("Untrusted CA")?, None)
 }
 
 /// The files that RabbitMQ and the edges need.

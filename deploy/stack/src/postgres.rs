@@ -1,8 +1,8 @@
 //! A private PostgreSQL, and databases for tests cloned from a template.
 //!
-//! Migrations run once a run and template; `CREATE DATABASE … TEMPLATE` then copies the result, which
-//! takes tens of milliseconds. Roles belong to the whole server, so a migration that creates roles
-//! must tolerate that they exist already.
+//! Migrations run once for each template of a run; `CREATE DATABASE … TEMPLATE` then copies the result
+//! in tens of milliseconds. Roles belong to the whole server, so a migration that creates roles must
+//! accept existing ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::background;
 use crate::clock;
 use crate::error::{During, Result, StackError};
 use crate::ports;
-use crate::process::{Ending, Program, Server, run_to_end, tied_to_us};
+use crate::process::{Program, Server, StopSignal, bound_to_parent, run_to_end};
 use crate::scratch::Scratch;
 
 const SUPERUSER: &str = "eventify";
@@ -45,9 +45,9 @@ impl Postgres {
         self.create("template0").await
     }
 
-    /// A clone of the template `key`. The first caller of the whole run makes the template: `migrate`
-    /// gets its URL and must have closed all its connections when it returns. Whoever else asks for
-    /// the same key meanwhile, in this process or another, waits for it.
+    /// A clone of the template `key`. The first caller in the run makes the template: `migrate` gets its
+    /// URL, and must close all its connections before it returns. Other callers with the same key, in
+    /// any process, wait for that.
     pub async fn database<F, Fut, E>(&self, key: &str, migrate: F) -> Result<Database>
     where
         F: FnOnce(String) -> Fut,
@@ -60,7 +60,7 @@ impl Postgres {
             .fetch_one(&mut admin)
             .await?;
         let template = format!("template_{hash:016x}");
-        // Held by the session: a caller that dies in the middle lets go of it.
+        // The session holds the lock, so it is released if the caller dies.
         sqlx::query("SELECT pg_advisory_lock($1)")
             .bind(hash)
             .execute(&mut admin)
@@ -105,8 +105,8 @@ impl Postgres {
     }
 }
 
-/// A database of its own; dropped, with whoever is still connected, when this value is (best effort:
-/// the run's end removes everything).
+/// A database that is dropped with this value, with all its connections; if that fails, at the end
+/// of the run.
 #[derive(Debug)]
 pub struct Database {
     url: String,
@@ -134,30 +134,30 @@ impl Drop for Database {
                 Ok::<_, StackError>(())
             };
             if let Err(error) = dropped.await {
-                tracing::debug!(database = name, %error, "left to the end of the run");
+                tracing::debug!(database = name, %error, "The database stays until the run ends.");
             }
         });
     }
 }
 
-/// Makes the cluster and starts it. `durable` keeps `fsync` as in production (benchmarks need it to
-/// be honest); without it a test run is faster and loses its data only with the machine.
+/// Makes the cluster and starts it. `durable` keeps `fsync` as in production, which benchmarks need;
+/// without it tests are faster, and data is lost only if the machine stops.
 pub(crate) async fn start(scratch: &Scratch, durable: bool) -> Result<(Postgres, Server)> {
     let programs = newest_version()?;
     // PostgreSQL refuses to run as root.
     let user = geteuid().is_root().then_some("postgres");
     let data = scratch.path().join("postgres");
-    let reach = Postgres {
+    let postgres = Postgres {
         port: ports::free()?,
         password: clock::random_name::<16>(),
     };
-    initialise(&programs, scratch, &data, user, &reach.password).await?;
+    initialise(&programs, scratch, &data, user, &postgres.password).await?;
 
     let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
     let mut set =
         |name: &str, value: &str| arguments.extend(["-c".into(), format!("{name}={value}")]);
     set("listen_addresses", "127.0.0.1");
-    set("port", &reach.port.to_string());
+    set("port", &postgres.port.to_string());
     set("unix_socket_directories", "");
     set("max_connections", &MAX_CONNECTIONS.to_string());
     set("shared_buffers", "256MB");
@@ -171,18 +171,18 @@ pub(crate) async fn start(scratch: &Scratch, durable: bool) -> Result<(Postgres,
         executable: &programs.join("postgres"),
         arguments,
         environment: Vec::new(),
-        stop: Ending::Quit,
+        stop: StopSignal::Quit,
         user,
         log: scratch.path().join("postgres.log"),
     })?;
     server
         .ready(READY_LIMIT, || async {
-            let mut admin = reach.admin().await.map_err(|e| e.to_string())?;
+            let mut admin = postgres.admin().await.map_err(|e| e.to_string())?;
             admin.execute("SELECT 1").await.map_err(|e| e.to_string())?;
             admin.close().await.map_err(|e| e.to_string())
         })
         .await?;
-    Ok((reach, server))
+    Ok((postgres, server))
 }
 
 async fn initialise(
@@ -197,9 +197,9 @@ async fn initialise(
     if let Some(user) = user {
         let mut give = std::process::Command::new("chown");
         give.arg(user).args([data, &password_file]);
-        run_to_end(give, "giving PostgreSQL its folder").await?;
+        run_to_end(give, "making PostgreSQL the owner of its folder").await?;
     }
-    let mut initdb = tied_to_us(&programs.join("initdb"), Ending::Kill, user);
+    let mut initdb = bound_to_parent(&programs.join("initdb"), StopSignal::Kill, user);
     initdb
         .current_dir(scratch.path())
         .env("LANG", "C.UTF-8")
@@ -207,14 +207,10 @@ async fn initialise(
         .arg(data)
         .arg("--pwfile")
         .arg(&password_file)
-        .args([
-            "--username",
-            SUPERUSER,
-            "--auth",
-            "scram-sha-256",
-            "--encoding",
-            "UTF8",
-        ])
+        .args(["--username", SUPERUSER])
+        // Not SCRAM: its 4,096 hashes for each connection took half of the core tests' processor time.
+        .args(["--auth", "md5"])
+        .args(["--encoding", "UTF8"])
         .args(["--locale", "C.UTF-8", "--no-sync"]);
     run_to_end(initdb, "initdb").await
 }
@@ -228,7 +224,7 @@ fn newest_version() -> Result<PathBuf> {
         .max();
     let missing = || StackError::Missing {
         missing: format!("PostgreSQL (in {DEBIAN_ROOT})"),
-        remedy: "run `make deps`, or install Debian's package `postgresql`",
+        remedy: "run `make deps`, or install the Debian package `postgresql`",
     };
     let version = newest.ok_or_else(missing)?;
     Ok(PathBuf::from(format!("{DEBIAN_ROOT}/{version}/bin")))

@@ -1,11 +1,10 @@
-//! Child processes that can't outlive us.
+//! Child processes that end with their parent.
 //!
-//! Each server is started through `setpriv --pdeathsig`, so the kernel itself ends it when we die,
-//! however we die: return, panic, Ctrl-C or SIGKILL. Linux ties that signal to the *thread* that
-//! started the child, so all children are started by one thread that lives as long as the process
-//! (a test's own thread ends with the test, a runtime's idle threads after ten seconds). Each server
-//! leads its own process group: a Ctrl-C at the terminal reaches the owner first, which then stops
-//! its servers in order.
+//! Each server is started through `setpriv --pdeathsig`, so that the kernel ends it when we end, even
+//! by a panic or SIGKILL. Linux binds that signal to the *thread* that started the child, so one
+//! thread that lives as long as the process starts all of them (a test's thread ends with the test, a
+//! runtime's idle threads after ten seconds). Each server leads its own process group: a Ctrl-C at the
+//! terminal reaches only the owner, which then stops its servers in order.
 
 use std::fs::File;
 use std::io;
@@ -20,25 +19,25 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::clock;
 use crate::error::{During, Result, StackError};
 
-/// How often a starting server is asked whether it is ready.
+/// Pause between two checks whether a server is ready.
 const READY_POLL: Duration = Duration::from_millis(50);
-/// A server that takes a question and doesn't answer it is asked again.
+/// A check without an answer after this is tried again.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
-/// How much of a failed server's log goes into the error.
+/// The end of a failed server's log that the error shows.
 const LOG_TAIL_BYTES: usize = 3_000;
 
-/// How a program is ended.
+/// The signal that ends a program.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Ending {
-    /// At once: its data is scratch and needs no goodbye.
+pub(crate) enum StopSignal {
+    /// Ends at once: its data is temporary.
     Kill,
-    /// PostgreSQL's immediate shutdown, which also ends its children.
+    /// PostgreSQL's immediate shutdown, which ends its children too.
     Quit,
-    /// A request, for a user's own command.
+    /// Lets the user's command end in order.
     Terminate,
 }
 
-impl Ending {
+impl StopSignal {
     fn name(self) -> &'static str {
         match self {
             Self::Kill => "KILL",
@@ -56,24 +55,24 @@ impl Ending {
     }
 }
 
-/// What to start and how it is ended.
+/// What to start, and how to end it.
 pub(crate) struct Program<'a> {
     pub(crate) name: &'static str,
     pub(crate) executable: &'a Path,
     pub(crate) arguments: Vec<String>,
     pub(crate) environment: Vec<(&'static str, String)>,
-    pub(crate) stop: Ending,
+    pub(crate) stop: StopSignal,
     /// The system user to run as, for servers that refuse to run as root.
     pub(crate) user: Option<&'static str>,
     pub(crate) log: PathBuf,
 }
 
-/// A running server; dropping it stops it and waits until it is gone.
+/// A running server. Dropping it stops it and waits for its end.
 #[derive(Debug)]
 pub(crate) struct Server {
     name: &'static str,
     child: Child,
-    stop: Ending,
+    stop: StopSignal,
     log: PathBuf,
 }
 
@@ -92,7 +91,7 @@ impl Server {
         let errors = output
             .try_clone()
             .during(|| format!("opening {}", log.display()))?;
-        let mut command = tied_to_us(executable, stop, user);
+        let mut command = bound_to_parent(executable, stop, user);
         command
             .args(arguments)
             .env_clear()
@@ -115,7 +114,7 @@ impl Server {
         })
     }
 
-    /// Asks `probe` until it answers `Ok`, the server ends, or `limit` has passed.
+    /// Repeats `probe` until it succeeds, the server ends, or `limit` passes.
     pub(crate) async fn ready<T, F, Fut>(&mut self, limit: Duration, mut probe: F) -> Result<T>
     where
         F: FnMut() -> Fut,
@@ -125,7 +124,7 @@ impl Server {
         loop {
             let last = match tokio::time::timeout(PROBE_LIMIT, probe()).await {
                 Ok(Ok(value)) => {
-                    tracing::debug!(server = self.name, after = ?started.elapsed(), "ready");
+                    tracing::debug!(server = self.name, after = ?started.elapsed(), "The server is ready.");
                     return Ok(value);
                 }
                 Ok(Err(last)) => last,
@@ -166,19 +165,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         signal(Pid::from_child(&self.child), self.stop);
         if let Err(error) = self.child.wait() {
-            tracing::warn!(server = self.name, %error, "could not wait for its end");
+            tracing::warn!(code = "stack.server_wait_failed", server = self.name, %error, "Cannot wait for the server's end.");
         }
     }
 }
 
-/// Asks a child to end; one that has ended already is left alone.
-pub(crate) fn signal(pid: Pid, ending: Ending) {
-    if let Err(error) = kill_process(pid, ending.signal()) {
-        tracing::debug!(?pid, %error, "the process has ended already");
+/// Ends a child; does nothing if it has ended already.
+pub(crate) fn signal(pid: Pid, stop: StopSignal) {
+    if let Err(error) = kill_process(pid, stop.signal()) {
+        tracing::debug!(?pid, %error, "The process has ended already.");
     }
 }
 
-/// Runs a helper program to its end and fails with its output if it fails.
+/// Runs a helper program to its end; the error has its output.
 pub(crate) async fn run_to_end(mut command: Command, action: &str) -> Result<()> {
     let label = action.to_owned();
     let finished = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output())
@@ -199,10 +198,10 @@ pub(crate) async fn run_to_end(mut command: Command, action: &str) -> Result<()>
     })
 }
 
-/// A command that the kernel ends when the thread that spawned it dies.
-pub(crate) fn tied_to_us(executable: &Path, ending: Ending, user: Option<&str>) -> Command {
+/// A command that the kernel ends when the thread that started it ends.
+pub(crate) fn bound_to_parent(executable: &Path, stop: StopSignal, user: Option<&str>) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", ending.name()]);
+    command.args(["--pdeathsig", stop.name()]);
     if let Some(user) = user {
         command
             .arg("--reuid")
@@ -215,15 +214,15 @@ pub(crate) fn tied_to_us(executable: &Path, ending: Ending, user: Option<&str>) 
     command
 }
 
-/// Starts a child from the thread that lives as long as this process.
+/// Starts a child from a thread that lives as long as this process.
 pub(crate) fn spawn(command: Command) -> io::Result<Child> {
-    static NURSERY: OnceLock<mpsc::Sender<Birth>> = OnceLock::new();
-    let nursery = NURSERY.get_or_init(|| {
-        let (sender, births) = mpsc::channel::<Birth>();
+    static SPAWNER: OnceLock<mpsc::Sender<SpawnRequest>> = OnceLock::new();
+    let spawner = SPAWNER.get_or_init(|| {
+        let (sender, requests) = mpsc::channel::<SpawnRequest>();
         std::thread::Builder::new()
-            .name("eventify-stack-nursery".to_owned())
+            .name("eventify-stack-spawner".to_owned())
             .spawn(move || {
-                for Birth { mut command, reply } in births {
+                for SpawnRequest { mut command, reply } in requests {
                     // The asker waits for the answer, so a failed send can't lose a child.
                     let _ = reply.send(command.spawn());
                 }
@@ -232,13 +231,13 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
         sender
     });
     let (reply, answer) = mpsc::sync_channel(1);
-    nursery
-        .send(Birth { command, reply })
-        .map_err(|_| io::Error::other("no nursery thread"))?;
+    spawner
+        .send(SpawnRequest { command, reply })
+        .map_err(|_| io::Error::other("the thread that starts processes has ended"))?;
     answer.recv().map_err(io::Error::other)?
 }
 
-struct Birth {
+struct SpawnRequest {
     command: Command,
     reply: mpsc::SyncSender<io::Result<Child>>,
 }

@@ -4,11 +4,11 @@
 //! API (about 12 ms; `rabbitmqctl` starts an Erlang VM for each call and takes over a second).
 //!
 //! - AMQP and the management API listen on loopback; their one user is RabbitMQ's internal one.
-//! - MQTT listens on TLS only. A client without a certificate of the device CA doesn't get past the
-//!   handshake. The certificate's common name, `vhost:user`, is the identity; who that user is and what
-//!   it may do is asked over HTTP (see [`crate::broker_auth`]).
-//! - The Erlang distribution and its port mapper (`epmd`) are bound to loopback on ports of our own,
-//!   and the mapper is a child of ours, so that neither meets another node nor stays behind.
+//! - MQTT listens on TLS only. The handshake fails without a certificate of the device CA. Its common
+//!   name, `vhost:user`, is the identity; RabbitMQ asks over HTTP what that user may do (see
+//!   [`crate::broker_auth`]).
+//! - The Erlang distribution and its port mapper (`epmd`) listen on loopback, on our own ports, and the
+//!   mapper is our child: they never meet another node, and end with us.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use crate::clock;
 use crate::error::{During, Result, StackError};
 use crate::pki::BrokerFiles;
 use crate::ports;
-use crate::process::{Ending, Program, Server};
+use crate::process::{Program, Server, StopSignal};
 use crate::scratch::Scratch;
 
 const USER: &str = "eventify";
@@ -35,7 +35,7 @@ const PLUGINS: &str = "[rabbitmq_management,rabbitmq_mqtt,rabbitmq_auth_backend_
 
 const CONFIGURATION_FILE: &str = "rabbitmq.conf";
 const PLUGINS_FILE: &str = "enabled_plugins";
-/// Distribution on loopback; and idle schedulers don't spin, because the tests need the processor.
+/// Distribution on loopback; idle schedulers don't spin, because the tests need the processor.
 const ERLANG_ARGUMENTS: &str = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
                                 +sbwt none +sbwtdcpu none +sbwtdio none";
 
@@ -69,13 +69,13 @@ impl RabbitMq {
         self.mqtt_port
     }
 
-    /// PEM of the authority that signed the broker's certificate: what an edge must trust.
+    /// PEM file of the authority that signed the broker's certificate; edge nodes trust it.
     #[must_use]
     pub fn broker_ca(&self) -> &Path {
         &self.broker_ca
     }
 
-    /// PEM files of the broker's own certificate and key, for a line that stands in its place.
+    /// PEM files of the broker's own certificate and key, for a proxy in front of it.
     pub(crate) fn server_identity(&self) -> (&Path, &Path) {
         (&self.server_certificate, &self.server_key)
     }
@@ -91,7 +91,7 @@ impl RabbitMq {
         format!("http://{USER}:{password}@127.0.0.1:{management_port}")
     }
 
-    /// Makes a virtual host on which the AMQP user may do everything.
+    /// Makes a virtual host on which the AMQP user has all permissions.
     pub(crate) async fn create_vhost(&self, vhost: &str) -> Result<()> {
         self.management(reqwest::Method::PUT, &format!("vhosts/{vhost}"))
             .await?;
@@ -106,7 +106,7 @@ impl RabbitMq {
         self.manage(reqwest::Method::PUT, &path, Some(policy)).await
     }
 
-    /// Removes a virtual host with all that is in it; its connections are closed.
+    /// Removes a virtual host and its content, and closes its connections.
     pub(crate) async fn delete_vhost(&self, vhost: &str) -> Result<()> {
         self.management(reqwest::Method::DELETE, &format!("vhosts/{vhost}"))
             .await
@@ -149,7 +149,7 @@ impl RabbitMq {
     }
 }
 
-/// The node and its port mapper, in the order in which they are stopped.
+/// The node and its port mapper, in the order in which they stop.
 #[derive(Debug)]
 pub(crate) struct Node {
     _broker: Server,
@@ -162,7 +162,7 @@ pub(crate) async fn start(
     dispatcher: &Dispatcher,
 ) -> Result<(RabbitMq, Node)> {
     let home = scratch.directory("rabbitmq")?;
-    let reach = RabbitMq {
+    let rabbitmq = RabbitMq {
         amqp_port: ports::free()?,
         management_port: ports::free()?,
         mqtt_port: ports::free()?,
@@ -177,23 +177,25 @@ pub(crate) async fn start(
         let path = home.join(name);
         std::fs::write(&path, content).during(|| format!("writing {}", path.display()))
     };
-    write(CONFIGURATION_FILE, &configure(&reach, files, dispatcher))?;
+    write(CONFIGURATION_FILE, &configure(&rabbitmq, files, dispatcher))?;
     write(PLUGINS_FILE, PLUGINS)?;
     let mut broker = Server::start(Program {
         name: "RabbitMQ",
         executable: &server_script()?,
         arguments: Vec::new(),
-        environment: environment(&home, &reach, epmd_port, ports::free()?),
-        stop: Ending::Kill,
+        environment: environment(&home, &rabbitmq, epmd_port, ports::free()?),
+        stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("rabbitmq.log"),
     })?;
     broker
         .ready(READY_LIMIT, || async {
-            // The MQTT listener opens with its plugin, the AMQP listener last of all; and only our
-            // own node knows the management API's password.
-            reach.has_mqtt_listener().await.map_err(|e| e.to_string())?;
-            amqp_handshake(reach.amqp_port)
+            // The AMQP listener opens last. Only our own node knows the management API's password.
+            rabbitmq
+                .has_mqtt_listener()
+                .await
+                .map_err(|e| e.to_string())?;
+            amqp_handshake(rabbitmq.amqp_port)
                 .await
                 .map_err(|e| e.to_string())
         })
@@ -202,7 +204,7 @@ pub(crate) async fn start(
         _broker: broker,
         _port_mapper: port_mapper,
     };
-    Ok((reach, node))
+    Ok((rabbitmq, node))
 }
 
 fn start_port_mapper(scratch: &Scratch, port: u16) -> Result<Server> {
@@ -214,7 +216,7 @@ fn start_port_mapper(scratch: &Scratch, port: u16) -> Result<Server> {
             .map(str::to_owned)
             .to_vec(),
         environment: Vec::new(),
-        stop: Ending::Kill,
+        stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("epmd.log"),
     })
@@ -222,21 +224,21 @@ fn start_port_mapper(scratch: &Scratch, port: u16) -> Result<Server> {
 
 fn environment(
     home: &Path,
-    reach: &RabbitMq,
+    rabbitmq: &RabbitMq,
     epmd_port: u16,
     distribution_port: u16,
 ) -> Vec<(&'static str, String)> {
     let in_home = |name: &str| home.join(name).display().to_string();
     vec![
         ("HOME", home.display().to_string()),
-        // The script then becomes the Erlang VM instead of starting it below a shell.
+        // Makes the script become the Erlang VM instead of starting it below a shell.
         ("detached", "1".to_owned()),
         ("ERL_EPMD_PORT", epmd_port.to_string()),
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-        // The host's own settings (/etc/rabbitmq) are none of ours.
+        // Ignores the host's own settings (/etc/rabbitmq).
         ("RABBITMQ_CONF_ENV_FILE", in_home("no-rabbitmq-env.conf")),
         ("RABBITMQ_NODENAME", "eventify@localhost".to_owned()),
-        ("RABBITMQ_NODE_PORT", reach.amqp_port.to_string()),
+        ("RABBITMQ_NODE_PORT", rabbitmq.amqp_port.to_string()),
         ("RABBITMQ_DIST_PORT", distribution_port.to_string()),
         ("RABBITMQ_MNESIA_BASE", in_home("mnesia")),
         ("RABBITMQ_LOG_BASE", in_home("log")),
@@ -249,27 +251,27 @@ fn environment(
     ]
 }
 
-/// Says AMQP 0-9-1's greeting and waits for the first frame, `Connection.Start` (type 1, channel 0).
+/// Sends AMQP 0-9-1's header and waits for the first frame, `Connection.Start` (type 1, channel 0).
 async fn amqp_handshake(port: u16) -> std::io::Result<()> {
-    let mut line = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-    line.write_all(b"AMQP\x00\x00\x09\x01").await?;
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    stream.write_all(b"AMQP\x00\x00\x09\x01").await?;
     let mut frame = [0; 3];
-    line.read_exact(&mut frame).await?;
+    stream.read_exact(&mut frame).await?;
     if frame == [1, 0, 0] {
         Ok(())
     } else {
-        Err(std::io::Error::other("this is no AMQP broker"))
+        Err(std::io::Error::other("the peer is not an AMQP broker"))
     }
 }
 
-fn configure(reach: &RabbitMq, files: &BrokerFiles, dispatcher: &Dispatcher) -> String {
+fn configure(rabbitmq: &RabbitMq, files: &BrokerFiles, dispatcher: &Dispatcher) -> String {
     let RabbitMq {
         amqp_port,
         management_port,
         mqtt_port,
         password,
         ..
-    } = reach;
+    } = rabbitmq;
     let device_ca = files.device_ca.certificate.display();
     let certificate = files.server_certificate.display();
     let key = files.server_key.display();
@@ -282,7 +284,7 @@ management_agent.disable_metrics_collector = true
 default_user = {USER}
 default_pass = {password}
 
-# An AMQP user is internal; whoever is not known inside is asked for over HTTP.
+# The AMQP user is internal; RabbitMQ asks for all others over HTTP.
 auth_backends.1 = internal
 auth_backends.2 = http
 auth_http.http_method = post
@@ -312,7 +314,7 @@ log.file = false
     )
 }
 
-/// The server's script in its own `sbin`.
+/// The server's script in its own `sbin` folder.
 fn server_script() -> Result<PathBuf> {
     let installed = std::fs::read_dir(DEBIAN_ROOT)
         .into_iter()
@@ -323,6 +325,6 @@ fn server_script() -> Result<PathBuf> {
         .find(|p| p.exists());
     script.ok_or_else(|| StackError::Missing {
         missing: format!("RabbitMQ (in {DEBIAN_ROOT})"),
-        remedy: "run `make deps`, or install Debian's package `rabbitmq-server`",
+        remedy: "run `make deps`, or install the Debian package `rabbitmq-server`",
     })
 }

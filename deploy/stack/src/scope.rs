@@ -1,37 +1,36 @@
-//! What one test has for itself on the shared servers.
+//! What a test has for itself on the shared servers.
 
 use std::path::PathBuf;
 
 use crate::background;
 use crate::clock;
 use crate::error::{Result, StackError};
-use crate::message_line::MessageLine;
+use crate::message_proxy::MessageProxy;
 use crate::oidc::Oidc;
 use crate::pki::{ClientIdentity, DeviceCa};
 use crate::postgres::Database;
 use crate::stack::Description;
 use crate::stripe::Stripe;
 
-/// A test's own database and virtual host, with every address that a core and its edges are
-/// configured with. Dropping it removes both (best effort: the run's end removes everything).
+/// A test's own database and virtual host, with every address that a core and its edge nodes need.
+/// Dropping it removes both; what can't be removed then goes when the run ends.
 #[derive(Debug)]
 pub struct Scope {
-    /// Dropped with the scope.
     pub database: Database,
     /// The virtual host's name; a node's certificate has the common name `vhost:node`.
     pub vhost: String,
     /// The core's AMQP URL, with login and virtual host.
     pub amqp_url: String,
-    /// Where edges connect to: `localhost`, in the broker's certificate beside `127.0.0.1`.
+    /// Where edge nodes connect to: `localhost`, which is in the broker's certificate.
     pub mqtt_host: &'static str,
     pub mqtt_port: u16,
-    /// PEM file: what edges trust the broker by.
+    /// PEM file: the authority of the broker's certificate.
     pub broker_ca: PathBuf,
-    /// PEM files: what the core signs client certificates with.
+    /// PEM files: the authority with which the core signs client certificates.
     pub device_ca: DeviceCa,
     /// Shared by all tests of the run.
     pub oidc: Oidc,
-    /// An account of this test's own.
+    /// This test's own account.
     pub stripe: Stripe,
     /// `host:port` of the run's mail sink (plain SMTP, no login).
     pub smtp_address: String,
@@ -58,8 +57,8 @@ impl Scope {
         })
     }
 
-    /// From now on RabbitMQ's questions about MQTT clients of this virtual host go to
-    /// `<core_url>/broker/{user,vhost,resource,topic}`; before, all are answered `deny`.
+    /// Sends RabbitMQ's questions about MQTT clients of this virtual host to
+    /// `<core_url>/broker/{user,vhost,resource,topic}`; until then all are answered `deny`.
     pub async fn register_broker_auth(&self, core_url: &str) -> Result<()> {
         self.description
             .dispatcher
@@ -67,12 +66,12 @@ impl Scope {
             .await
     }
 
-    /// A line to the broker for one node, by its certificate, on which single messages can be held.
-    pub async fn message_line(&self, node: &ClientIdentity) -> Result<MessageLine> {
-        MessageLine::start(&self.description.rabbitmq, node).await
+    /// A proxy between one node and the broker that can hold single messages.
+    pub async fn message_proxy(&self, node: &ClientIdentity) -> Result<MessageProxy> {
+        MessageProxy::start(&self.description.rabbitmq, node).await
     }
 
-    /// The common name that makes RabbitMQ take a client for `user` on this virtual host.
+    /// The certificate's common name of `user` on this virtual host.
     #[must_use]
     pub fn common_name(&self, user: &str) -> String {
         format!("{}:{user}", self.vhost)
@@ -84,12 +83,12 @@ impl Drop for Scope {
         let (vhost, description) = (std::mem::take(&mut self.vhost), self.description.clone());
         background::spawn(async move {
             let removed = async {
-                description.dispatcher.forget(&vhost).await?;
+                description.dispatcher.unregister(&vhost).await?;
                 description.rabbitmq.delete_vhost(&vhost).await?;
                 Ok::<_, StackError>(())
             };
             if let Err(error) = removed.await {
-                tracing::debug!(vhost, %error, "left to the end of the run");
+                tracing::debug!(vhost, %error, "The virtual host stays until the run ends.");
             }
         });
     }

@@ -1,7 +1,7 @@
-//! The folder that a run's servers live in, and the janitor that removes it even after a SIGKILL.
+//! The temporary folder of a run's servers, and a child process that removes it even after a SIGKILL.
 //!
-//! The folder is in the system's temporary directory (`TMPDIR` is honoured), not in `target/`:
-//! PostgreSQL runs as another user when we are root, and that user can't pass through a home folder.
+//! The folder is in the system's temporary directory (`TMPDIR`), not in `target/`: when we are root,
+//! PostgreSQL runs as another user, who can't enter a home folder.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,9 +13,9 @@ use crate::clock;
 use crate::error::{During, Result};
 use crate::process;
 
-/// Waits for the end of its standard input, which the kernel closes when the owner dies, then removes
-/// the folder. The servers get their own signal at the same moment, so a few tries may be needed.
-const JANITOR: &str = r#"
+/// Waits for the end of its standard input, which the kernel closes when the owner ends, then removes
+/// the folder. The servers are ending at the same moment, so it may take a few attempts.
+const CLEANER: &str = r#"
 cat >/dev/null
 tries=0
 until rm -rf -- "$1" 2>/dev/null || [ $tries -ge 50 ]; do tries=$((tries + 1)); sleep 0.2; done
@@ -24,26 +24,26 @@ until rm -rf -- "$1" 2>/dev/null || [ $tries -ge 50 ]; do tries=$((tries + 1)); 
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
-    janitor: Child,
+    cleaner: Child,
 }
 
 impl Scratch {
     pub(crate) fn create() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("eventify-{}", clock::random_name::<6>()));
         fs::create_dir(&path).during(|| format!("creating {}", path.display()))?;
-        // Others may pass through to their own folder (PostgreSQL's user), but not look around.
+        // PostgreSQL's user may enter its own folder below it, but list nothing.
         fs::set_permissions(&path, Permissions::from_mode(0o711))
             .during(|| format!("protecting {}", path.display()))?;
         let mut command = Command::new("sh");
         command
-            .args(["-c", JANITOR, "janitor"])
+            .args(["-c", CLEANER, "cleaner"])
             .arg(&path)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .process_group(0);
-        let janitor = process::spawn(command).during(|| "starting the janitor".to_owned())?;
-        Ok(Self { path, janitor })
+        let cleaner = process::spawn(command).during(|| "starting the cleaner".to_owned())?;
+        Ok(Self { path, cleaner })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -68,9 +68,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(self.janitor.stdin.take());
-        if let Err(error) = self.janitor.wait() {
-            tracing::warn!(%error, "the janitor's end was not seen");
+        drop(self.cleaner.stdin.take());
+        if let Err(error) = self.cleaner.wait() {
+            tracing::warn!(code = "stack.cleaner_wait_failed", %error, "Cannot wait for the cleaner's end.");
         }
     }
 }

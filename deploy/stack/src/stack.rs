@@ -1,4 +1,4 @@
-//! The stack as a whole: started by its owner, described in a file, used by everybody else.
+//! The stack as a whole: its owner starts it and describes it in a file, other processes read that.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::scratch::Scratch;
 use crate::stripe::{self, Stripe, StripeServer};
 use crate::tools;
 
-/// Names the file with the running stack's description.
+/// The environment variable with the path of the running stack's description.
 pub(crate) const DESCRIPTION_VARIABLE: &str = "EVENTIFY_STACK";
 
 /// How to start a stack.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// PostgreSQL waits for the disk as in production: for benchmarks and kill -9 tests of the core.
+    /// PostgreSQL writes to disk at each commit as in production: for benchmarks and kill -9 tests.
     pub durable: bool,
 }
 
-/// The addresses and logins of a running stack; the owner writes them down, others read them.
+/// The addresses and logins of a running stack: the content of the description file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Description {
     pub(crate) postgres: Postgres,
@@ -42,7 +42,7 @@ pub(crate) struct Description {
     pub(crate) mail: Mail,
 }
 
-/// The servers, in the order in which they are stopped; the scratch folder goes last.
+/// The servers in the order in which they stop; the scratch folder is removed last.
 #[derive(Debug)]
 struct Servers {
     _rabbitmq: rabbitmq::Node,
@@ -50,7 +50,7 @@ struct Servers {
     scratch: Scratch,
 }
 
-/// A running stack. The owner's value stops the servers when dropped; others only point at them.
+/// A running stack. Dropping the owner's value stops the servers.
 #[derive(Debug)]
 pub struct Stack {
     description: Description,
@@ -59,21 +59,20 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// The stack of this run: the one that `EVENTIFY_STACK` names, else one of this process's own,
-    /// which the kernel ends with the process.
+    /// The stack that `EVENTIFY_STACK` names, else a new one that ends with this process.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<Stack> = OnceCell::const_new();
         SHARED
             .get_or_try_init(|| async {
                 match std::env::var_os(DESCRIPTION_VARIABLE) {
-                    Some(path) => Self::described(Path::new(&path)),
+                    Some(path) => Self::from_description(Path::new(&path)),
                     None => Self::start(Options::default()).await,
                 }
             })
             .await
     }
 
-    /// Starts all servers, side by side, and returns when each has answered.
+    /// Starts all servers in parallel and waits until each has answered.
     pub async fn start(options: Options) -> Result<Self> {
         let started = clock::now();
         let scratch = Scratch::create()?;
@@ -112,7 +111,7 @@ impl Stack {
             scratch,
         };
         let started_in = started.elapsed();
-        tracing::info!(?started_in, "the stack is up");
+        tracing::info!(code = "stack.ready", ?started_in, "The servers are ready.");
         Ok(Self {
             description,
             servers: Some(servers),
@@ -120,7 +119,7 @@ impl Stack {
         })
     }
 
-    fn described(path: &Path) -> Result<Self> {
+    fn from_description(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .during(|| format!("reading {DESCRIPTION_VARIABLE}={}", path.display()))?;
         let description = serde_json::from_str(&text)?;
@@ -171,7 +170,7 @@ impl Stack {
             .join("\n")
     }
 
-    /// How long the start took; zero for whoever did not start it.
+    /// How long the start took; zero if another process started it.
     #[must_use]
     pub fn started_in(&self) -> Duration {
         self.started_in
@@ -187,7 +186,7 @@ impl Stack {
         &self.description.rabbitmq
     }
 
-    /// The authority that signs client certificates for the run's broker.
+    /// The authority of client certificates for the run's broker.
     #[must_use]
     pub fn device_ca(&self) -> &DeviceCa {
         &self.description.device_ca
@@ -198,7 +197,7 @@ impl Stack {
         &self.description.oidc
     }
 
-    /// A new account at the Stripe-compatible server; a [`Scope`] has one already.
+    /// A new account at the Stripe-compatible server; each [`Scope`] has its own.
     #[must_use]
     pub fn stripe(&self) -> Stripe {
         self.description.stripe.account()
@@ -209,13 +208,13 @@ impl Stack {
         &self.description.mail
     }
 
-    /// Everything a test needs of its own, with an empty database.
+    /// A new scope with an empty database.
     pub async fn scope(&self) -> Result<Scope> {
         let database = self.postgres().empty_database().await?;
         Scope::around(database, &self.description).await
     }
 
-    /// The same with a clone of the template database `key`; see [`Postgres::database`].
+    /// A new scope with a clone of the template database `key`; see [`Postgres::database`].
     pub async fn scope_with<F, Fut, E>(&self, key: &str, migrate: F) -> Result<Scope>
     where
         F: FnOnce(String) -> Fut,
@@ -226,7 +225,7 @@ impl Stack {
         Scope::around(database, &self.description).await
     }
 
-    /// A clone of the template database `key` alone; see [`Postgres::database`].
+    /// Only a clone of the template database `key`; see [`Postgres::database`].
     pub async fn database<F, Fut, E>(&self, key: &str, migrate: F) -> Result<Database>
     where
         F: FnOnce(String) -> Fut,

@@ -1,20 +1,20 @@
-//! A Stripe-compatible server (`localstripe`, which we did not write), and the customer's browser.
+//! A Stripe-compatible server (`localstripe`, which is not ours), and the customer's browser.
 //!
-//! One server serves a whole run; each test is an *account*: its secret key. Objects of all accounts
-//! lie in one store (their ids are random), but webhooks go to the account whose request caused the
-//! event, as Stripe has it. One server a test would isolate as well and cost half a second each.
+//! One server serves a whole run; each test has its own *account*, which is a secret key. Objects of all
+//! accounts are in one store (their ids are random), but webhooks go to the account whose request
+//! caused the event, as at Stripe.
 //!
-//! What the core must know of this peer, found by running it:
-//! - It refuses parameters that it doesn't know (400 `Unexpected …`): among others `description`,
+//! Differences from Stripe that matter to the core, found by running it:
+//! - It refuses unknown parameters (400 `Unexpected …`), among others `description`,
 //!   `automatic_payment_methods`, `receipt_email` on intents; `confirm` takes no `payment_method`.
-//! - Answers lack `amount_capturable` and `amount_received`: read `status` and `amount`.
-//! - `/v1/payment_intents/{id}/confirm` with a declined card answers 402 `card_declined` and sends
+//! - Responses lack `amount_capturable` and `amount_received`: read `status` and `amount`.
+//! - `/v1/payment_intents/{id}/confirm` with a declined card returns 402 `card_declined` and sends
 //!   `payment_intent.payment_failed`; the intent is then `requires_payment_method` and can't be
 //!   confirmed again.
-//! - A webhook is sent once and never again, and `4000 0000 0000 0002`, Stripe's best-known declined
-//!   card, is charged without complaint: use [`Card::Declined`].
+//! - A webhook is sent once, without retries. `4000 0000 0000 0002`, Stripe's best-known declined card,
+//!   is charged: use [`Card::Declined`].
 //!
-//! What `stripe/serve.py` adds (accounts, idempotency keys, missing events) stands there.
+//! `stripe/serve.py` adds accounts, idempotency keys and missing events.
 
 use std::time::Duration;
 
@@ -24,20 +24,20 @@ use crate::clock;
 use crate::error::{Result, StackError};
 use crate::http;
 use crate::ports;
-use crate::process::{Ending, Program, Server};
+use crate::process::{Program, Server, StopSignal};
 use crate::scratch::Scratch;
 use crate::tools;
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
 
-/// The cards that a customer may try.
+/// Test cards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
     /// 4242 4242 4242 4242.
     Good,
     /// 4000 0000 0000 0341: the charge is declined.
     Declined,
-    /// 4000 0025 0000 3155: asks for 3-D Secure, then is good.
+    /// 4000 0025 0000 3155: asks for 3-D Secure, then is accepted.
     ThreeDSecure,
     /// 4000 0082 6000 3178: asks for 3-D Secure, then is declined.
     ThreeDSecureThenDeclined,
@@ -54,7 +54,7 @@ impl Card {
     }
 }
 
-/// What the customer sees of a payment.
+/// A payment as the customer sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payment {
     /// The intent's status, for example `requires_capture` (authorised) or `requires_action`.
@@ -70,25 +70,24 @@ impl Payment {
         matches!(self, Self::Status(status) if status == "requires_capture" || status == "succeeded")
     }
 
-    /// Waits for the customer's 3-D Secure step.
+    /// The customer's 3-D Secure step is missing.
     #[must_use]
     pub fn needs_authentication(&self) -> bool {
         matches!(self, Self::Status(status) if status == "requires_action")
     }
 }
 
-/// An account of its own at the run's Stripe-compatible server.
+/// An account at the run's Stripe-compatible server.
 #[derive(Debug, Clone)]
 pub struct Stripe {
-    /// In place of `https://api.stripe.com`.
+    /// Replaces `https://api.stripe.com`.
     pub base_url: String,
     /// `sk_test_…`; it is the account.
     pub secret_key: String,
-    /// `whsec_…`; what webhooks are signed with.
+    /// `whsec_…`; signs webhooks.
     pub webhook_secret: String,
 }
 
-/// Where the server is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StripeServer {
     base_url: String,
@@ -110,18 +109,18 @@ struct Identified {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct IntentResponse {
     status: Option<String>,
-    error: Option<Complaint>,
+    error: Option<ErrorObject>,
 }
 
 #[derive(Deserialize)]
-struct Complaint {
+struct ErrorObject {
     code: Option<String>,
 }
 
 impl Stripe {
-    /// Sends this account's events to `url` from now on (one address an account).
+    /// Sends this account's events to `url` from now on; an account has one URL.
     pub async fn register_webhook(&self, url: &str) -> Result<()> {
         let form = [("url", url), ("secret", &self.webhook_secret)];
         let path = format!("/_config/webhooks/{}", self.secret_key);
@@ -129,8 +128,8 @@ impl Stripe {
         Ok(())
     }
 
-    /// The customer enters a card at the payment form and confirms. `client_secret` is what the core's
-    /// `POST /payments/intents` answered; it begins with the intent's id.
+    /// The customer enters a card in the payment form and confirms. `client_secret` is from the core's
+    /// response to `POST /payments/intents`; it begins with the intent's id.
     pub async fn pay(&self, client_secret: &str, card: Card) -> Result<Payment> {
         let intent = intent_of(client_secret)?;
         let form = [
@@ -166,15 +165,15 @@ impl Stripe {
     }
 
     async fn outcome(&self, path: &str, form: &[(&str, &str)]) -> Result<Payment> {
-        let answer = self.post(path, form).await?;
-        let (status, body) = (answer.status().as_u16(), answer.text().await?);
+        let response = self.post(path, form).await?;
+        let (status, body) = (response.status().as_u16(), response.text().await?);
         match serde_json::from_str(&body) {
-            Ok(Answer {
+            Ok(IntentResponse {
                 status: Some(status),
                 error: None,
             }) => Ok(Payment::Status(status)),
-            Ok(Answer {
-                error: Some(Complaint { code: Some(code) }),
+            Ok(IntentResponse {
+                error: Some(ErrorObject { code: Some(code) }),
                 ..
             }) if status == 402 => Ok(Payment::Refused { code }),
             Ok(_) | Err(_) => Err(StackError::Refused {
@@ -202,13 +201,13 @@ fn intent_of(client_secret: &str) -> Result<&str> {
         .map(|(intent, _)| intent);
     intent.ok_or_else(|| StackError::Missing {
         missing: format!("a payment intent in the client secret {client_secret:?}"),
-        remedy: "pass the `clientSecret` that the core answered, as it is",
+        remedy: "pass the `clientSecret` from the core's response unchanged",
     })
 }
 
 pub(crate) async fn start(scratch: &Scratch) -> Result<(StripeServer, Server)> {
     let port = ports::free()?;
-    let reach = StripeServer {
+    let server_address = StripeServer {
         base_url: format!("http://127.0.0.1:{port}"),
     };
     let script = tools::home().join("stripe/serve.py");
@@ -221,19 +220,19 @@ pub(crate) async fn start(scratch: &Scratch) -> Result<(StripeServer, Server)> {
             port.to_string(),
         ],
         environment: Vec::new(),
-        stop: Ending::Kill,
+        stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("stripe.log"),
     })?;
-    let account = reach.account();
+    let account = server_address.account();
     server
         .ready(READY_LIMIT, || async {
             let request = http::client().get(format!("{}/v1/balance", account.base_url));
-            let answer = request.bearer_auth(&account.secret_key).send().await;
-            answer
+            let response = request.bearer_auth(&account.secret_key).send().await;
+            response
                 .and_then(reqwest::Response::error_for_status)
                 .map_err(|e| e.to_string())
         })
         .await?;
-    Ok((reach, server))
+    Ok((server_address, server))
 }

@@ -1,4 +1,4 @@
-//! The programs that Debian doesn't carry, in folders of the project's own (see `install.sh`).
+//! The servers that Debian doesn't have, installed into this crate's folder by `install.sh`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use crate::error::Result;
 use crate::process::run_to_end;
 
-/// This crate's folder, where it was compiled.
+/// This crate's folder when it was compiled.
 const HOME: &str = env!("CARGO_MANIFEST_DIR");
 
-/// Installs what is missing; at once if nothing is.
+/// Installs what is missing.
 pub(crate) async fn install() -> Result<()> {
     let script = home().join("install.sh");
     run_to_end(

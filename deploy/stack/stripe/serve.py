@@ -1,18 +1,17 @@
-"""Serves localstripe, a Stripe-compatible server that we did not write, to many tests at once.
+"""Serves localstripe, a Stripe-compatible server that is not ours, to many tests at once.
 
-What this file changes, each because Stripe does it and localstripe does not:
+This file adds what Stripe does and localstripe does not:
 
-* An API key is an account: webhooks go to the account whose request caused the event. (localstripe
-  sends every event to every webhook.) Register one with `POST /_config/webhooks/<secret key>`.
-* Events for what the core waits for: `payment_intent.amount_capturable_updated`,
+* An API key is an account: webhooks go to the account whose request caused the event (localstripe
+  sends every event to every webhook). Register a webhook with `POST /_config/webhooks/<secret key>`.
+* Events that the core waits for: `payment_intent.amount_capturable_updated`,
   `payment_intent.requires_action`, `payment_intent.canceled`, `payment_intent.payment_failed` after a
   failed authentication, `charge.refunded`, `refund.created`.
-* `Idempotency-Key`: the same key gives the first answer again, 4xx included; the same key with
-  another body is a 400 `idempotency_error`.
+* `Idempotency-Key`: the same key gives the first response again, even a 4xx; the same key with another
+  body is a 400 `idempotency_error`.
 
-And because it runs beside others: it listens on loopback only, keeps nothing on disk (localstripe
-writes its whole store to one file in /tmp at every change) and sends webhooks after a few
-milliseconds instead of a second.
+It also listens on loopback only, keeps nothing on disk (localstripe writes its whole store to one file
+in /tmp at every change) and sends webhooks after a few milliseconds instead of a second.
 """
 
 import argparse
@@ -31,17 +30,17 @@ account = contextvars.ContextVar("account", default=None)
 
 
 class WebhooksOfTheAccount(dict):
-    """An event is sent by a task that inherited the context of the request that caused it."""
+    """The task that sends an event has the context of the request that caused it."""
 
     def values(self):
         return [hook for key, hook in self.items() if key == account.get()]
 
 
 @web.middleware
-async def know_the_account(request, handler):
+async def set_account(request, handler):
     key = server.get_api_key(request) if "Authorization" in request.headers else None
     if key is None and request.method == "POST":
-        # Browsers have the public key only; it belongs to the secret one of the same name.
+        # A browser has only the public key, which has the same name as the secret one.
         data = await server.get_post_data(request, remove_auth=False) or {}
         key = str(data.get("key", "")).replace("pk_", "sk_", 1)
     account.set(key)
@@ -75,7 +74,7 @@ class IdempotencyKeys:
 
 
 class MissingEvents:
-    """Compares each payment intent that is answered with what it was, and tells what happened."""
+    """Compares each payment intent in a response with its last state, and sends the event."""
 
     BY_STATUS = {
         "requires_action": "payment_intent.requires_action",
@@ -90,10 +89,10 @@ class MissingEvents:
     async def __call__(self, request, handler):
         answer = await handler(request)
         if request.method == "POST" and answer.status == 200 and answer.text:
-            self.tell(json.loads(answer.text))
+            self.compare(json.loads(answer.text))
         return answer
 
-    def tell(self, answered):
+    def compare(self, answered):
         kind, id = answered.get("object"), answered.get("id")
         if kind == "payment_intent":
             before, now = self.seen.get(id), answered["status"]
@@ -120,8 +119,8 @@ def main():
     webhooks.asyncio = types.SimpleNamespace(
         sleep=lambda _: asyncio.sleep(WEBHOOK_DELAY_SECONDS), ensure_future=asyncio.ensure_future
     )
-    # From the outside in: the first two see the answers that localstripe's own make of errors.
-    server.app.middlewares[0:0] = [know_the_account, IdempotencyKeys().__call__, MissingEvents().__call__]
+    # The first is the outermost: all three see the responses that localstripe makes of errors.
+    server.app.middlewares[0:0] = [set_account, IdempotencyKeys().__call__, MissingEvents().__call__]
     web.run_app(server.app, host="127.0.0.1", port=port, print=None)
 
 

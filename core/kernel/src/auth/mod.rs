@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 mod jwks;
+mod signatures;
 mod signed;
 mod token;
 mod users;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::jwks::KeyCache;
 use super::signed::Signed;
-use super::{Role, canonical_scope};
+use super::{Role, canonical_scope, signatures};
 use crate::config;
 
 /// What we accept; symmetric algorithms and `none` never.
@@ -113,6 +113,7 @@ impl Auth {
     /// # Errors
     /// The HTTP client could not be built.
     pub fn new(config: &config::Auth) -> Result<Self, reqwest::Error> {
+        signatures::install();
         let http = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build()?;
         let issuers = config.issuers.iter().map(|issuer| {
             let cache = KeyCache::new(issuer.clone(), http.clone(), config);

@@ -9,17 +9,18 @@
 //!        └──────┬──────┘
 //!               ├── payment.failed, deadline, customer, performance.cancelled
 //!               ▼
-//!           cancelled ── money that comes nevertheless goes back at once
+//!           cancelled ── money that arrives later is refunded at once
 //! ```
 //!
-//! `processing` says that payment hasn't answered in time; the work runs on. Refunds are decided
-//! here, because here is known what each ticket cost and whose performance it was for; so
-//! `POST /payments/{id}/refunds` is answered by this context. Payment sends the money.
+//! `processing` means that payment hasn't answered in time; the request continues as a task.
+//! Refunds are decided here, because order knows the price of each ticket and who runs its
+//! performance; so this context serves `POST /payments/{id}/refunds`. Payment sends the money.
 //!
 //! Deliberately not here: cards and the provider (payment), tickets (ticketing).
 
-pub mod api;
+mod acts;
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -34,22 +35,22 @@ use eventify_kernel::context::Context;
 
 use crate::contexts::payment;
 
-/// Folder, schema and queue.
+/// Names the folder, the schema and the queue.
 pub const NAME: &str = "order";
 
 /// The kernel's parts with this context's state.
 pub type App = AppWith<State>;
 
-/// What order keeps in memory.
+/// What order holds in memory.
 #[derive(Debug)]
 pub struct State {
-    /// Payment's, which is called synchronously.
+    /// Payment is called synchronously with its own state.
     pub(crate) payment: Arc<payment::State>,
-    /// Around those calls.
+    /// For those calls.
     pub(crate) payment_breaker: Breaker,
 }
 
-/// order → payment: no second attempt, the webhook brings the answer.
+/// order → payment: no second attempt, the task tries again.
 const PAYMENT: Limits = Limits {
     name: "ord_payment",
     timeout: Duration::from_millis(1_000),
@@ -65,10 +66,8 @@ const PAYMENT: Limits = Limits {
 };
 
 impl State {
-    /// With a closed breaker.
-    ///
     /// # Errors
-    /// Limits that the library refuses.
+    /// The breaker's limits are refused.
     pub fn new(payment: &Arc<payment::State>, clock: &Clock) -> anyhow::Result<Self> {
         Ok(Self {
             payment: Arc::clone(payment),
@@ -77,14 +76,16 @@ impl State {
     }
 }
 
-/// What this context registers.
 #[must_use]
 pub fn context(state: &Arc<State>) -> Context {
     Context {
         events: eventify_contracts::order::events(),
         routes: routes::routes().capture(state),
         consumers: consumers::consumers().capture(state),
-        jobs: consumers::jobs().capture(state),
-        ..Context::new(NAME, eventify_kernel::migrations!("order": "0001_orders"))
+        jobs: jobs::jobs().capture(state),
+        ..Context::new(
+            NAME,
+            eventify_kernel::migrations!("order": "0001_orders", "0002_tasks"),
+        )
     }
 }

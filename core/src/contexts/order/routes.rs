@@ -4,26 +4,22 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
-use eventify_protocol::money::Money;
-use serde::{Deserialize, Serialize};
-
-use super::api::{self, Cancelled, Error, Organiser};
-use super::model::{self, Order, RefundPlan, Refusal};
-use super::store::RefundRow;
-use super::{NAME, store};
-use crate::contexts::order::App;
-use eventify_contracts::order::{Item, RefundReason};
+use eventify_contracts::order::{CancelReason, Item, RefundReason};
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
     Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
 };
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
+use eventify_protocol::money::Money;
+use serde::{Deserialize, Serialize};
+
+use super::acts::{self, Cancelled, Error, Organiser, RequestedRefund};
+use super::model::{Order, Refusal};
+use super::{App, NAME, store};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
-/// Most tickets in one refund.
-const MAX_TICKETS: usize = 100;
-/// Longest reason that an organiser gives.
+const MAX_TICKETS_PER_REFUND: usize = 100;
 const MAX_NOTE_CHARS: usize = 500;
 
 pub(super) fn routes() -> Routes<App> {
@@ -68,7 +64,7 @@ struct Cancel {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Refund {
     ticket_ids: Vec<TicketId>,
-    /// In the organiser's own words.
+    /// The organiser's explanation.
     reason: Option<String>,
 }
 
@@ -107,7 +103,7 @@ struct RefundView {
     status: String,
     amount: Money,
     reason: RefundReason,
-    /// The organiser's own words.
+    /// The organiser's explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
     created_at: DateTime<Utc>,
@@ -126,26 +122,22 @@ struct RefundStarted {
     note: Option<String>,
 }
 
-/// The order of a confirmed reservation: the one that its confirmation made.
+/// The order of a confirmed reservation; the confirmation has created it.
 async fn place(
     State(app): State<App>,
     caller: Caller,
     Json(body): Json<Place>,
 ) -> Answer<impl IntoResponse> {
-    let order = api::of_reservation(&app, body.reservation_id)
-        .await?
-        .ok_or_else(|| {
-            let message =
-                "the reservation has no order; one that was confirmed just now gets it soon";
-            ApiError::not_found("order_not_found", message).retry_after(1)
-        })?;
+    let order = acts::wait_for_order(&app, body.reservation_id).await?;
+    let order = order.ok_or_else(|| {
+        let message = "the reservation has no order yet; try again if it was confirmed just now";
+        ApiError::not_found("order_not_found", message).retry_after(1)
+    })?;
     caller.must_own(order.customer_id.as_uuid())?;
-    if !api::matches_claim(&order, body.amount) {
-        let amount = order.amount;
-        return Err(
-            ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"))
-                .field("amount", format!("must be {amount}")),
-        );
+    let amount = order.amount;
+    if body.amount.is_some_and(|claimed| claimed != amount) {
+        let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
+        return Err(refused.field("amount", format!("must be {amount}")));
     }
     let location = [(LOCATION, format!("/orders/{}", order.id))];
     Ok((StatusCode::CREATED, location, Json(View::of(order))))
@@ -175,27 +167,29 @@ async fn show(
 ) -> Answer<Json<View>> {
     let order = owned(&app, &caller, id).await?;
     let mut conn = app.db.read(NAME).await?;
-    let tickets = store::tickets(&mut conn, id)
-        .await?
-        .into_iter()
-        .map(|ticket| TicketView {
-            ticket_id: ticket.ticket_id,
-            price: ticket.price,
-            refund_id: ticket.refund_id,
-        });
-    let refunds = store::refunds(&mut conn, id)
-        .await?
-        .into_iter()
-        .map(RefundView::from);
-    let (tickets, refunds) = (Some(tickets.collect()), Some(refunds.collect()));
+    let tickets = store::list_tickets(&mut conn, id).await?.into_iter();
+    let tickets = tickets.map(|ticket| TicketView {
+        ticket_id: ticket.ticket_id,
+        price: ticket.price,
+        refund_id: ticket.refund_id,
+    });
+    let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
+    let refunds = refunds.map(|refund| RefundView {
+        refund_id: refund.refund_id,
+        status: refund.status,
+        amount: refund.amount,
+        reason: refund.reason,
+        note: refund.note,
+        created_at: refund.created_at,
+    });
     Ok(Json(View {
-        tickets,
-        refunds,
+        tickets: Some(tickets.collect()),
+        refunds: Some(refunds.collect()),
         ..View::of(order)
     }))
 }
 
-/// The customer cancels: 200 with the ended order, or 202 with the refund that was started.
+/// 200 with the cancelled order, or 202 with the refund of a paid one.
 async fn cancel(
     State(app): State<App>,
     caller: Caller,
@@ -203,26 +197,17 @@ async fn cancel(
     Json(body): Json<Cancel>,
 ) -> Answer<Response> {
     let order = owned(&app, &caller, id).await?;
-    must_name_few(body.ticket_ids.as_deref().unwrap_or_default())?;
+    check_count(body.ticket_ids.as_deref().unwrap_or_default())?;
     let by = caller.principal()?.user_id.into();
     let named = body.ticket_ids.as_deref();
-    Ok(
-        match api::cancel(&app, &caller.cause, order.id, named, by).await? {
-            Cancelled::Ended(order) => Json(View::of(order)).into_response(),
-            Cancelled::Refunding {
-                order,
-                refund_id,
-                plan,
-            } => (
-                StatusCode::ACCEPTED,
-                Json(RefundStarted::of(&order, refund_id, plan)),
-            )
-                .into_response(),
-        },
-    )
+    let cancelled = acts::cancel(&app, &caller.cause, order.id, named, by).await?;
+    Ok(match cancelled {
+        Cancelled::Unpaid(order) => Json(View::of(order)).into_response(),
+        Cancelled::Refunding(refund) => accepted(refund).into_response(),
+    })
 }
 
-/// Organiser or administrator: named tickets are refunded, at any time.
+/// An organiser or administrator refunds named tickets, at any time.
 async fn refund_tickets(
     State(app): State<App>,
     caller: Caller,
@@ -230,7 +215,7 @@ async fn refund_tickets(
     Json(body): Json<Refund>,
 ) -> Answer<impl IntoResponse> {
     let principal = caller.principal()?;
-    must_name_few(&body.ticket_ids)?;
+    check_count(&body.ticket_ids)?;
     let note = body.reason.map(|text| text.trim().to_owned());
     let note = note.filter(|text| !text.is_empty());
     if note
@@ -245,25 +230,40 @@ async fn refund_tickets(
         org_id: principal.org_id.clone(),
         is_admin: principal.has_role(Role::Admin),
     };
-    let (order, refund_id, plan) =
-        api::refund(&app, &caller.cause, id, (&body.ticket_ids, note), &by).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(RefundStarted::of(&order, refund_id, plan)),
-    ))
+    let named = (body.ticket_ids.as_slice(), note);
+    let refund = acts::refund(&app, &caller.cause, id, named, &by).await?;
+    Ok(accepted(refund))
+}
+
+fn accepted(refund: RequestedRefund) -> impl IntoResponse {
+    let RequestedRefund {
+        order,
+        refund_id,
+        plan,
+    } = refund;
+    let view = RefundStarted {
+        order_id: order.id,
+        status: order.state.name(),
+        refund_id,
+        amount: plan.amount,
+        ticket_ids: plan.tickets,
+        reason: plan.reason,
+        note: plan.note,
+    };
+    (StatusCode::ACCEPTED, Json(view))
 }
 
 async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
-    let order = api::find(app, id).await?;
+    let order = acts::find(app, id).await?;
     caller.must_own(order.customer_id.as_uuid())?;
     Ok(order)
 }
 
-fn must_name_few(tickets: &[TicketId]) -> Answer<()> {
-    if tickets.len() > MAX_TICKETS {
+fn check_count(tickets: &[TicketId]) -> Answer<()> {
+    if tickets.len() > MAX_TICKETS_PER_REFUND {
         return Err(ApiError::invalid(
             "ticketIds",
-            format!("at most {MAX_TICKETS}"),
+            format!("at most {MAX_TICKETS_PER_REFUND}"),
         ));
     }
     Ok(())
@@ -271,14 +271,6 @@ fn must_name_few(tickets: &[TicketId]) -> Answer<()> {
 
 impl View {
     fn of(order: Order) -> Self {
-        let cancelled_reason = match order.state {
-            model::State::Cancelled(reason) => Some(reason.name()),
-            model::State::Pending
-            | model::State::Processing
-            | model::State::Paid { .. }
-            | model::State::PartiallyRefunded { .. }
-            | model::State::Refunded { .. } => None,
-        };
         Self {
             order_id: order.id,
             reservation_id: order.reservation_id,
@@ -288,38 +280,11 @@ impl View {
             pay_until: order.pay_until,
             payment_id: order.payment_id,
             paid_at: order.state.paid_at(),
-            cancelled_reason,
+            cancelled_reason: order.state.cancel_reason().map(CancelReason::name),
             items: order.items,
             created_at: order.created_at,
             tickets: None,
             refunds: None,
-        }
-    }
-}
-
-impl From<RefundRow> for RefundView {
-    fn from(row: RefundRow) -> Self {
-        Self {
-            refund_id: row.refund_id,
-            status: row.status,
-            amount: row.amount,
-            reason: row.reason,
-            note: row.note,
-            created_at: row.created_at,
-        }
-    }
-}
-
-impl RefundStarted {
-    fn of(order: &Order, refund_id: RefundId, plan: RefundPlan) -> Self {
-        Self {
-            order_id: order.id,
-            status: order.state.name(),
-            refund_id,
-            amount: plan.amount,
-            ticket_ids: plan.tickets,
-            reason: plan.reason,
-            note: plan.note,
         }
     }
 }

@@ -1,24 +1,33 @@
 //! Payment: intents at the payment service provider, captures, refunds, webhooks.
 //!
 //! ```text
-//! order asks ──▶ processing ──▶ requires_action ──▶ processing ──▶ captured ──▶ partially_refunded
+//! order calls ─▶ processing ──▶ requires_action ──▶ processing ──▶ captured ──▶ partially_refunded
 //!               (the provider      (the customer      (capture)        │               │
-//!                makes an intent)   pays, 3-D Secure)                  └───────────────┴─▶ refunded
+//!                creates an intent) pays, 3-D Secure)                  └───────────────┴─▶ refunded
 //!                    │                    │
 //!                    └────────────────────┴──▶ failed (declined) │ cancelled (the order ended)
 //! ```
 //!
-//! What is to be asked of the provider is written down with the state that wants it, and a job
-//! asks; so a crash loses nothing. What the provider says comes as webhooks and as answers, in any
-//! order, and both are read as the same facts. A webhook's id is stored in the transaction of its
-//! effect. Where no webhook comes, the reconciliation asks.
+//! The next request to the provider is stored with the state, as a task, so a crash loses nothing.
+//! The provider's data come as webhooks and as answers, in any order, and both become the same
+//! updates. Where no webhook comes, the reconciliation looks the payment up.
 //!
-//! Deliberately not here: card data (the customer's browser gives it to the provider), and the
+//! The way of a webhook, in at one place and out at one place:
+//! 1. `routes::webhook` receives the raw body; `gateway` verifies its signature and reads the event.
+//! 2. `acts::receive_webhook` opens the transaction and stores the event's id: a repeat stops here.
+//! 3. It locks the payment; `model` applies the update and returns the new state and its result.
+//! 4. `acts::record` writes the state, requests or withdraws the task `drive_payments`, and
+//!    publishes `payment.captured` or `payment.failed`; then the transaction commits.
+//! 5. The job does what the new state needs, such as the capture, and calls `acts::record` again.
+//!
+//! Deliberately not here: card data (the customer's browser sends it to the provider), and the
 //! decision to refund (order's).
 
+mod acts;
 pub mod api;
 mod consumers;
-pub(crate) mod gateway;
+mod gateway;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -34,19 +43,18 @@ use eventify_kernel::context::Context;
 use gateway::{PaymentGateway, Stripe};
 pub use model::Settings;
 
-/// Folder, schema and queue.
+/// Names the folder, the schema and the queue.
 pub const NAME: &str = "payment";
 
 /// The kernel's parts with this context's state.
 pub type App = AppWith<State>;
 
-/// What payment keeps in memory.
+/// What payment holds in memory.
 #[derive(Debug)]
 pub struct State {
     pub(crate) settings: Settings,
-    /// The payment service provider.
     pub(crate) gateway: Box<dyn PaymentGateway>,
-    /// Around the calls to it.
+    /// For the calls to the provider.
     pub(crate) breaker: Breaker,
 }
 
@@ -66,8 +74,6 @@ const PROVIDER: Limits = Limits {
 };
 
 impl State {
-    /// With a closed breaker.
-    ///
     /// # Errors
     /// An address that the HTTP client refuses, or limits that the breaker refuses.
     pub fn new(settings: &Settings, clock: &Clock) -> anyhow::Result<Self> {
@@ -79,17 +85,16 @@ impl State {
     }
 }
 
-/// What this context registers.
 #[must_use]
 pub fn context(state: &Arc<State>) -> Context {
     Context {
         events: eventify_contracts::payment::events(),
         routes: routes::routes().capture(state),
         consumers: consumers::consumers().capture(state),
-        jobs: consumers::jobs().capture(state),
+        jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_tasks"),
         )
     }
 }

@@ -1,4 +1,4 @@
-//! `/payments` and the provider's webhooks.
+//! `/payments`, and the webhooks of the provider.
 
 use std::time::Duration;
 
@@ -7,23 +7,21 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
+use eventify_contracts::payment::FailureReason;
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::api::{self, AskError};
-use super::consumers::on_psp_event;
-use super::model::{self, Payment, Refund, RefundState};
-use super::{NAME, store};
-use crate::contexts::payment::App;
-use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use super::acts::{self, AdvanceError};
+use super::model::{Payment, Refund, State as PaymentState};
+use super::{App, NAME, store};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 /// How long `POST /payments/intents` waits for the order's intent.
 const INTENT_WAIT: Duration = Duration::from_secs(2);
-/// How often it looks.
 const INTENT_POLL: Duration = Duration::from_millis(10);
 
 pub(super) fn routes() -> Routes<App> {
@@ -46,7 +44,7 @@ pub(super) fn routes() -> Routes<App> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct WantIntent {
+struct GetIntent {
     order_id: OrderId,
     amount: Option<Money>,
     method: Option<Method>,
@@ -67,7 +65,7 @@ struct View {
     status: &'static str,
     amount: Money,
     provider: &'static str,
-    /// Whose money it is, theirs alone.
+    /// For the customer only.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,27 +84,25 @@ struct RefundView {
     ticket_ids: Vec<TicketId>,
 }
 
-/// The intent of an order, with the secret that the customer's browser pays with.
+/// The intent of an order, with the secret with which the customer's browser pays.
 async fn intent(
     State(app): State<App>,
     caller: Caller,
-    Json(body): Json<WantIntent>,
+    Json(body): Json<GetIntent>,
 ) -> Answer<impl IntoResponse> {
     let Method::Card = body.method.unwrap_or(Method::Card);
     let payment = wait_for_intent(&app, body.order_id).await?;
     let payment = payment.ok_or_else(|| {
-        let message = "the order has no payment; one that was placed just now gets it soon";
+        let message = "the order has no payment yet; try again if it was placed just now";
         ApiError::not_found("payment_not_found", message).retry_after(1)
     })?;
     caller.must_own(payment.customer_id.as_uuid())?;
-    if body.amount.is_some_and(|claimed| claimed != payment.amount) {
-        let amount = payment.amount;
-        return Err(
-            ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"))
-                .field("amount", format!("must be {amount}")),
-        );
+    let amount = payment.amount;
+    if body.amount.is_some_and(|claimed| claimed != amount) {
+        let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
+        return Err(refused.field("amount", format!("must be {amount}")));
     }
-    if payment.state == model::State::Creating {
+    if payment.state == PaymentState::Creating {
         return Err(ApiError::unavailable(
             "the payment provider doesn't answer; try again",
         ));
@@ -119,8 +115,7 @@ async fn intent(
     ))
 }
 
-/// The payment of an order that may have been placed just now, once it is ready; after a while as
-/// it is.
+/// Waits until the payment of an order is ready; afterwards its current state.
 async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Option<Payment>> {
     let started = app.clock.instant();
     loop {
@@ -129,7 +124,7 @@ async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Option<Payment>> {
         drop(conn);
         let ready = payment
             .as_ref()
-            .is_some_and(|it| it.state != model::State::Creating);
+            .is_some_and(|it| it.state != PaymentState::Creating);
         if ready || started.elapsed() >= INTENT_WAIT {
             return Ok(payment);
         }
@@ -145,40 +140,38 @@ async fn show(
 ) -> Answer<Json<View>> {
     let payment = owned(&app, &caller, id).await?;
     let mut conn = app.db.read(NAME).await?;
-    let refunds = store::refunds_of(&mut conn, id)
-        .await?
-        .into_iter()
-        .map(RefundView::from);
+    let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
+    let refunds = refunds.map(RefundView::from);
     Ok(Json(View {
         refunds: Some(refunds.collect()),
         ..View::of(&app, &caller, &payment)?
     }))
 }
 
-/// Captures what the provider says is authorised. Without it the webhook does the same.
+/// Captures what is authorised. Without this request the webhook does the same.
 async fn capture(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<PaymentId>,
 ) -> Answer<Json<View>> {
     let payment = owned(&app, &caller, id).await?;
-    let settled = api::settle(&app, payment)
-        .await
-        .map_err(|error| match error {
-            AskError::Psp(error) => {
-                tracing::warn!(payment = %id, %error, "capture is left to the jobs");
-                ApiError::unavailable("the payment provider doesn't answer; try again")
-            }
-            AskError::Db(error) => error.into(),
-        })?;
+    let refreshed = acts::refresh(&app, payment).await;
+    let refreshed = refreshed.map_err(|error| match error {
+        AdvanceError::Provider(error) => {
+            tracing::warn!(code = "payment.capture_delayed", payment_id = %id, %error,
+                "the provider could not be called; webhook, task or reconciliation will capture");
+            ApiError::unavailable("the payment provider doesn't answer; try again")
+        }
+        AdvanceError::Db(error) => error.into(),
+    })?;
     Ok(Json(View {
-        // The customer's page pays with what the intent gave it.
+        // The customer's page has it from the intent.
         client_secret: None,
-        ..View::of(&app, &caller, &settled)?
+        ..View::of(&app, &caller, &refreshed)?
     }))
 }
 
-/// The provider tells us something. Believed only with its signature over the raw body.
+/// Accepted only with the provider's signature over the raw body.
 async fn webhook(
     State(app): State<App>,
     caller: Caller,
@@ -193,14 +186,15 @@ async fn webhook(
         .gateway
         .read_webhook(&body, signature.unwrap_or_default(), app.clock.now())
         .map_err(|error| {
-            tracing::warn!(%error, "webhook refused");
+            tracing::warn!(code = "payment.webhook_rejected", %error,
+                "a webhook was rejected");
             ApiError::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_webhook",
                 error.to_string(),
             )
         })?;
-    on_psp_event(&app, &caller.cause, event).await?;
+    acts::receive_webhook(&app, &caller.cause, event).await?;
     Ok(Json(json!({ "received": true })))
 }
 
@@ -215,22 +209,16 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
 
 impl View {
     fn of(app: &App, caller: &Caller, payment: &Payment) -> Answer<Self> {
-        let pays = caller.principal()?.user_id == payment.customer_id.as_uuid();
-        let (client_secret, failure_reason) = match &payment.state {
-            model::State::AwaitingCustomer(intent) => {
-                (pays.then(|| intent.client_secret.clone()), None)
+        let is_payer = caller.principal()?.user_id == payment.customer_id.as_uuid();
+        let client_secret = match &payment.state {
+            PaymentState::AwaitingCustomer(intent) if is_payer => {
+                Some(intent.client_secret.clone())
             }
-            model::State::Ended {
-                end: model::End::Failed(reason),
-                ..
-            } => (None, Some(reason.name())),
-            model::State::Creating
-            | model::State::Capturing(_)
-            | model::State::Captured { .. }
-            | model::State::Ended {
-                end: model::End::OrderEnded,
-                ..
-            } => (None, None),
+            PaymentState::AwaitingCustomer(_)
+            | PaymentState::Creating
+            | PaymentState::Capturing(_)
+            | PaymentState::Captured { .. }
+            | PaymentState::Ended { .. } => None,
         };
         Ok(Self {
             payment_id: payment.id,
@@ -240,7 +228,7 @@ impl View {
             amount: payment.amount,
             provider: app.state.gateway.name(),
             client_secret,
-            failure_reason,
+            failure_reason: payment.state.failure_reason().map(FailureReason::name),
             refunds: None,
         })
     }
@@ -248,14 +236,9 @@ impl View {
 
 impl From<Refund> for RefundView {
     fn from(refund: Refund) -> Self {
-        let status = match refund.state {
-            RefundState::Pending => "pending",
-            RefundState::Succeeded => "succeeded",
-            RefundState::Failed(_) => "failed",
-        };
         Self {
             refund_id: refund.id,
-            status,
+            status: refund.state.name_and_failure().0,
             amount: refund.amount,
             reason: refund.reason,
             ticket_ids: refund.ticket_ids,

@@ -1,4 +1,4 @@
-//! Reservation: carts whose places are held from the moment they are put in.
+//! Reservation: carts whose places are held from the moment they are added.
 //!
 //! ```text
 //!            add, remove items
@@ -10,13 +10,14 @@
 //! ```
 //!
 //! Places are held at inventory, synchronously, behind the breaker `rsv_inventory`; prices are the
-//! core's own, from `performance.scheduled`. Releasing is not waited for: what is to be given back
-//! is noted with the cart's end and done by a job.
+//! core's own, from `performance.scheduled`. Nobody waits for a release: it is a task, requested
+//! with the cart's end.
 //!
 //! Deliberately not here: stock (inventory), money (order, payment), payment of a part of a cart.
 
-pub mod api;
+mod acts;
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -31,17 +32,17 @@ use eventify_kernel::context::Context;
 
 pub use model::Settings;
 
-/// Folder, schema and queue.
+/// Names the folder, the schema and the queue.
 pub const NAME: &str = "reservation";
 
 /// The kernel's parts with this context's state.
 pub type App = AppWith<State>;
 
-/// What reservation keeps in memory.
+/// What reservation holds in memory.
 #[derive(Debug)]
 pub struct State {
     pub(crate) settings: Settings,
-    /// Around the synchronous calls to inventory.
+    /// For the synchronous calls to inventory.
     pub(crate) inventory_breaker: Breaker,
 }
 
@@ -61,10 +62,8 @@ const INVENTORY: Limits = Limits {
 };
 
 impl State {
-    /// With a closed breaker.
-    ///
     /// # Errors
-    /// Limits that the library refuses.
+    /// The breaker's limits are refused.
     pub fn new(settings: Settings, clock: &Clock) -> anyhow::Result<Self> {
         Ok(Self {
             settings,
@@ -73,17 +72,18 @@ impl State {
     }
 }
 
-/// What this context registers.
 #[must_use]
 pub fn context(state: &Arc<State>) -> Context {
     Context {
         events: eventify_contracts::reservation::events(),
         routes: routes::routes().capture(state),
         consumers: consumers::consumers().capture(state),
-        jobs: consumers::jobs().capture(state),
+        jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("reservation": "0001_reservations", "0002_release_owners"),
+            eventify_kernel::migrations!(
+                "reservation": "0001_reservations", "0002_release_owners", "0003_tasks"
+            ),
         )
     }
 }

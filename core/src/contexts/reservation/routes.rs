@@ -4,18 +4,20 @@ use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Duration, Utc};
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, ReservationId, SeatId, UserId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::api::{self, BucketWanted, Error, OutOfStock, Wanted};
+use super::acts::{self, Error, RequestedPlace};
 use super::model::{self, Refusal, Reservation};
-use crate::contexts::inventory::api::{Buyer, HoldError, HoldRefusal};
+use crate::contexts::inventory::api::{
+    BucketWanted, Buyer, HoldError, HoldRefusal, OutOfStock, SeatRef, SeatWanted,
+};
 use crate::contexts::reservation::App;
-use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 
@@ -38,7 +40,7 @@ pub(super) fn routes() -> Routes<App> {
             remove_item,
         )
         .post("/reservations/{reservation_id}/confirm", write, confirm)
-        .delete("/reservations/{reservation_id}", write, give_up)
+        .delete("/reservations/{reservation_id}", write, cancel)
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,7 +94,6 @@ struct ItemView {
     hold_id: HoldId,
 }
 
-/// Opens a cart.
 async fn start(
     State(app): State<App>,
     caller: Caller,
@@ -107,22 +108,21 @@ async fn start(
     let lifetime = match body.expires_in_seconds {
         None => longest,
         Some(seconds) => {
-            let asked = Duration::seconds(i64::from(seconds));
-            if seconds == 0 || asked > longest {
+            let requested = Duration::seconds(i64::from(seconds));
+            if seconds == 0 || requested > longest {
                 let issue = format!("must be 1 to {}", longest.num_seconds());
                 return Err(ApiError::invalid("expiresInSeconds", issue));
             }
-            asked
+            requested
         }
     };
-    let most_open = limit_of(&caller, app.state.settings.max_open_per_customer)?;
+    let max_open = limit_of(&caller, app.state.settings.max_open_per_customer)?;
     let (cause, customer) = (&caller.cause, customer.into());
-    let cart = api::start(&app, cause, customer, lifetime, most_open).await?;
+    let cart = acts::start(&app, cause, customer, lifetime, max_open).await?;
     let location = [(LOCATION, format!("/reservations/{}", cart.id))];
     Ok((StatusCode::CREATED, location, Json(View::of(&cart)?)))
 }
 
-/// Shows a cart.
 async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -131,7 +131,6 @@ async fn show(
     Ok(Json(View::of(&owned(&app, &caller, id).await?)?))
 }
 
-/// Holds places and puts them in.
 async fn add_items(
     State(app): State<App>,
     caller: Caller,
@@ -142,11 +141,9 @@ async fn add_items(
     if body.items.is_empty() {
         return Err(ApiError::invalid("items", "must name at least one place"));
     }
-    let wanted = body
-        .items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| item.wanted(index))
+    let items = body.items.into_iter().enumerate();
+    let places = items
+        .map(|(index, item)| item.requested(index))
         .collect::<Answer<Vec<_>>>()?;
     let hold = caller
         .key
@@ -156,92 +153,84 @@ async fn add_items(
         id: cart.customer_id,
         most_held: limit_of(&caller, app.state.settings.max_places_per_customer)?,
     };
-    let added = api::add_items(
+    let added = acts::add_items(
         &app,
         &caller.cause,
         (&cart, buyer),
         body.performance_id,
-        &wanted,
+        &places,
         hold.into(),
     );
     Ok((StatusCode::CREATED, Json(View::of(&added.await?)?)))
 }
 
-/// Takes a place out.
 async fn remove_item(
     State(app): State<App>,
     caller: Caller,
     Path((id, item_id)): Path<(ReservationId, Uuid)>,
 ) -> Answer<StatusCode> {
     owned(&app, &caller, id).await?;
-    api::remove_item(&app, &caller.cause, id, item_id).await?;
+    acts::remove_item(&app, &caller.cause, id, item_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Confirms; the order follows.
 async fn confirm(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<ReservationId>,
 ) -> Answer<Json<View>> {
     let cart = owned(&app, &caller, id).await?;
-    let confirmed = api::confirm(&app, &caller.cause, cart).await?;
+    let confirmed = acts::confirm(&app, &caller.cause, cart).await?;
     Ok(Json(View::of(&confirmed)?))
 }
 
-/// Gives the cart up.
-async fn give_up(
+async fn cancel(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<ReservationId>,
 ) -> Answer<StatusCode> {
     owned(&app, &caller, id).await?;
-    api::give_up(&app, &caller.cause, id).await?;
+    acts::cancel(&app, &caller.cause, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A box office sells to everybody in its queue.
+/// A box office has no limit: it sells to everybody in its queue.
 fn limit_of(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
     let sells = caller.principal()?.has_role(Role::BoxOffice);
     Ok((!sells).then_some(limit))
 }
 
 async fn owned(app: &App, caller: &Caller, id: ReservationId) -> Answer<Reservation> {
-    let cart = api::find(app, id).await?;
+    let cart = acts::find(app, id).await?;
     caller.must_own(cart.customer_id.as_uuid())?;
     Ok(cart)
 }
 
 impl NewItem {
     /// Exactly one of seat and zone.
-    fn wanted(self, index: usize) -> Answer<Wanted> {
-        let field = |name: &str| format!("items[{index}].{name}");
-        let unit_price = self.unit_price;
+    fn requested(self, index: usize) -> Answer<RequestedPlace> {
+        let invalid =
+            |name: &str, issue| Err(ApiError::invalid(format!("items[{index}].{name}"), issue));
+        let (category, unit_price) = (self.price_category, self.unit_price);
         match (self.seat_id, self.bucket_id, self.qty) {
             (Some(seat), None, None | Some(1)) => {
-                let seat = api::seat_wanted(&seat, self.price_category);
-                Ok(Wanted::Seat { seat, unit_price })
+                let seat = SeatRef::parse(&seat);
+                let seat = SeatWanted { seat, category };
+                Ok(RequestedPlace::Seat { seat, unit_price })
             }
-            (Some(_), None, Some(_)) => {
-                Err(ApiError::invalid(field("qty"), "a seat has one place"))
-            }
-            (None, Some(_), Some(0)) => Err(ApiError::invalid(field("qty"), "must be at least 1")),
+            (Some(_), None, Some(_)) => invalid("qty", "a seat has one place"),
+            (None, Some(_), Some(0)) => invalid("qty", "must be at least 1"),
             (None, Some(bucket), qty) => {
-                let quantity = qty.unwrap_or(1);
-                let category = self.price_category;
-                Ok(Wanted::Bucket {
-                    bucket: BucketWanted {
-                        bucket,
-                        quantity,
-                        category,
-                    },
-                    unit_price,
-                })
+                let bucket = BucketWanted {
+                    bucket,
+                    quantity: qty.unwrap_or(1),
+                    category,
+                };
+                Ok(RequestedPlace::Bucket { bucket, unit_price })
             }
-            (None, None, _) | (Some(_), Some(_), _) => Err(ApiError::invalid(
-                field("seatId"),
-                "give either 'seatId' or 'bucketId'",
-            )),
+            (None, None, _) | (Some(_), Some(_), _) => {
+                invalid("seatId", "give either 'seatId' or 'bucketId'")
+            }
         }
     }
 }
@@ -345,7 +334,7 @@ fn not_held(error: HoldError) -> ApiError {
 }
 
 fn out_of_stock(short: &OutOfStock) -> ApiError {
-    let refused = ApiError::conflict("out_of_stock", "somebody else has these places");
+    let refused = ApiError::conflict("out_of_stock", "these places are not available");
     let refused = short
         .seats
         .iter()

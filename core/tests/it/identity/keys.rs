@@ -10,14 +10,17 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::{Signer, SigningKey};
 use eventify_core::config::Config;
 use eventify_kernel::auth::{Auth, AuthError};
 use eventify_kernel::clock::Clock;
 use futures_util::future::join_all;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use hmac::{Hmac, KeyInit, Mac};
+use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::world::jwt;
 
 /// An issuer whose keys can be exchanged, that can be down, and that counts.
 #[derive(Clone, Default)]
@@ -68,9 +71,9 @@ fn token(url: &str, key: usize, header: &Header, now: DateTime<Utc>) -> String {
     let claims: Value = json!({
         "iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 86_400,
     });
-    let der = signing_key(key).to_pkcs8_der().expect("a key encodes");
-    jsonwebtoken::encode(header, &claims, &EncodingKey::from_ed_der(der.as_bytes()))
-        .expect("claims encode")
+    jwt(header, &claims, |message| {
+        signing_key(key).sign(message).to_vec()
+    })
 }
 
 fn signed_by(key: usize) -> Header {
@@ -198,12 +201,16 @@ async fn symmetric_and_missing_algorithms_are_refused() {
     let claims =
         json!({"iss": url, "sub": "ada", "aud": "eventify-core", "exp": now.timestamp() + 60});
     // The public key as the secret of an HMAC: the classic confusion.
-    let secret = EncodingKey::from_secret(signing_key(0).verifying_key().as_bytes());
+    let secret = signing_key(0).verifying_key();
+    let sign = |message: &[u8]| {
+        let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
+        mac.chain_update(message).finalize().into_bytes().to_vec()
+    };
     let header = Header {
         kid: Some("key-0".to_owned()),
         ..Header::new(Algorithm::HS256)
     };
-    let confused = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
+    let confused = jwt(&header, &claims, sign);
     let encode = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!(
         "{}.{}.",

@@ -5,10 +5,9 @@ use axum::Json;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::{Signer, SigningKey};
 use eventify_kernel::clock::Clock;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 
 const KEY_ID: &str = "test-key";
@@ -16,7 +15,7 @@ const TOKEN_SECONDS: i64 = 600;
 
 pub(super) struct TestIssuer {
     pub(super) url: String,
-    key: EncodingKey,
+    key: SigningKey,
     clock: Clock,
     serving: tokio::task::JoinHandle<()>,
 }
@@ -24,7 +23,6 @@ pub(super) struct TestIssuer {
 impl TestIssuer {
     pub(super) async fn start(clock: Clock) -> Self {
         let signing = SigningKey::from_bytes(&clock.random_bytes());
-        let der = signing.to_pkcs8_der().expect("a fresh key encodes");
         let x = URL_SAFE_NO_PAD.encode(signing.verifying_key().as_bytes());
         let jwks = json!({"keys": [{
             "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KEY_ID, "x": x,
@@ -47,7 +45,7 @@ impl TestIssuer {
         });
         Self {
             url,
-            key: EncodingKey::from_ed_der(der.as_bytes()),
+            key: signing,
             clock,
             serving,
         }
@@ -68,8 +66,17 @@ impl TestIssuer {
             kid: Some(KEY_ID.to_owned()),
             ..Header::new(Algorithm::EdDSA)
         };
-        jsonwebtoken::encode(&header, &all, &self.key).expect("claims encode")
+        jwt(&header, &all, |message| self.key.sign(message).to_vec())
     }
+}
+
+/// A token of these claims, signed in any way.
+pub fn jwt(header: &Header, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let header = serde_json::to_value(header).expect("a header encodes");
+    let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let message = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(sign(message.as_bytes()));
+    format!("{message}.{signature}")
 }
 
 impl std::fmt::Debug for TestIssuer {

@@ -37,6 +37,7 @@ use tokio::task::block_in_place;
 pub use client::{Answer, User, send};
 pub use gate::TableGate;
 use issuer::TestIssuer;
+pub use issuer::jwt;
 pub use settle::until;
 
 /// A running core and what the test does to it.

@@ -1,60 +1,53 @@
-//! A budget, what was measured, and whether it is kept.
+//! A budget, a measurement, and whether it meets the budget.
 
 use serde::Serialize;
 
-/// What a figure counts.
+/// The unit of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Unit {
-    /// So many a second.
+    /// Events in a second.
     PerSecond,
-    /// A duration.
     Milliseconds,
-    /// A longer one.
     Seconds,
-    /// A size.
     Bytes,
-    /// A larger one.
     Mebibytes,
-    /// A pure number.
+    /// A number without a unit.
     Times,
 }
 
-/// The limit of a ratio, measured in the same run.
+/// A limit of the machine, measured in the same run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Peer {
     /// What was measured.
     pub what: String,
-    /// In the unit of the line.
+    /// In the unit of the measurement.
     pub value: f64,
 }
 
-/// What a figure is held against.
+/// The budget of a measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Budget {
-    /// Not more than this.
     AtMost {
-        /// In the unit of the line.
+        /// In the unit of the measurement.
         bound: f64,
     },
-    /// Not less than this.
     AtLeast {
-        /// In the unit of the line.
+        /// In the unit of the measurement.
         bound: f64,
     },
-    /// Not less than a share of what the machine can do.
+    /// At least this share of a limit of the machine.
     Share {
         /// From 0 to 1.
         share: f64,
-        /// What the machine can do.
         of: Peer,
     },
 }
 
 impl Budget {
-    /// The bound in the unit of the line.
+    /// The bound in the unit of the measurement.
     #[must_use]
     pub fn bound(&self) -> f64 {
         match self {
@@ -63,7 +56,7 @@ impl Budget {
         }
     }
 
-    /// Whether a figure keeps it. What was never measured (`NaN`) does not.
+    /// Whether a value meets it; `NaN` does not.
     #[must_use]
     pub fn is_met_by(&self, measured: f64) -> bool {
         match self {
@@ -73,30 +66,28 @@ impl Budget {
     }
 }
 
-/// One figure with its budget.
+/// A measured value with its budget.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Line {
-    /// What was measured, in words.
+pub struct Measurement {
+    /// What was measured.
     pub what: String,
-    /// What it is held against.
     pub budget: Budget,
-    /// The figure.
     pub measured: f64,
-    /// Of all numbers of this line.
+    /// Of the value and its budget.
     pub unit: Unit,
-    /// How it was measured, and what else was seen.
+    /// How it was measured, and other values of the run.
     pub note: String,
 }
 
-impl Line {
-    /// The figure as a multiple of its budget.
+impl Measurement {
+    /// The value as a multiple of its bound.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.measured / self.budget.bound()
     }
 
-    /// Whether the budget is kept.
+    /// Whether the budget is met.
     #[must_use]
     pub fn is_met(&self) -> bool {
         self.budget.is_met_by(self.measured)
@@ -104,7 +95,7 @@ impl Line {
 }
 
 impl Unit {
-    /// A number of this unit as people read it.
+    /// A value with its unit, for people.
     #[must_use]
     pub fn write(self, value: f64) -> String {
         match self {
@@ -122,8 +113,8 @@ impl Unit {
 mod tests {
     use super::*;
 
-    fn line(budget: Budget, measured: f64) -> Line {
-        Line {
+    fn measurement(budget: Budget, measured: f64) -> Measurement {
+        Measurement {
             what: "scans".to_owned(),
             budget,
             measured,
@@ -133,28 +124,28 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_itself_is_still_kept() {
+    fn the_bound_itself_meets_the_budget() {
         for (budget, inside, outside) in [
             (Budget::AtMost { bound: 10.0 }, 10.0, 10.01),
             (Budget::AtLeast { bound: 10.0 }, 10.0, 9.99),
         ] {
-            assert!(line(budget.clone(), inside).is_met(), "{budget:?}");
-            assert!(!line(budget.clone(), outside).is_met(), "{budget:?}");
-            assert!(!line(budget, f64::NAN).is_met());
+            assert!(measurement(budget.clone(), inside).is_met(), "{budget:?}");
+            assert!(!measurement(budget.clone(), outside).is_met(), "{budget:?}");
+            assert!(!measurement(budget, f64::NAN).is_met());
         }
     }
 
     #[test]
-    fn a_share_is_of_what_the_machine_can_do() {
+    fn a_share_is_of_the_machines_limit() {
         let of = Peer {
             what: "verify_strict".to_owned(),
             value: 20_000.0,
         };
         let budget = Budget::Share { share: 0.6, of };
         assert!((budget.bound() - 12_000.0).abs() < 1e-6);
-        let missed = line(budget.clone(), 6_000.0);
+        let missed = measurement(budget.clone(), 6_000.0);
         assert!(!missed.is_met());
         assert!((missed.ratio() - 0.5).abs() < 1e-9, "half of its budget");
-        assert!(line(budget, 12_000.0).is_met());
+        assert!(measurement(budget, 12_000.0).is_met());
     }
 }

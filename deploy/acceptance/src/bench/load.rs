@@ -1,9 +1,8 @@
 //! Open and closed loops of requests.
 //!
-//! In an open loop the guests come when they come: each request has its time, and its latency counts
-//! from that time, also if the connections were still busy with the ones before. A stall is thus felt
-//! by all who came during it. In a closed loop each connection asks again as soon as it was answered,
-//! which says how much can be done at all.
+//! In an open loop each request has a due time, and its latency counts from then, even if all
+//! connections were still busy: so a stall counts for every request that was due during it. In a closed
+//! loop each connection sends the next request after the response, which gives the maximum rate.
 
 use std::{
     sync::{
@@ -16,19 +15,19 @@ use std::{
 use anyhow::Result;
 use tokio::task::JoinSet;
 
-use super::wire::{Answer, Connection};
+use super::wire::{Connection, Response};
 use crate::{clock, story::percentile};
 
 /// When requests are sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Pace {
-    /// So many a second, whatever becomes of them.
+    /// An open loop with this rate.
     PerSecond(u32),
-    /// Each connection as soon as it is free, for at most so long.
+    /// A closed loop, for at most this long.
     AsAnswered(Duration),
 }
 
-/// What became of the requests, in no order.
+/// The results of the requests, in any order.
 #[derive(Debug)]
 pub(super) struct Driven<T> {
     pub(super) answers: Vec<T>,
@@ -37,12 +36,12 @@ pub(super) struct Driven<T> {
 }
 
 impl<T> Driven<T> {
-    /// The latency that this share of the requests kept, in milliseconds.
+    /// The latency within which this share of the requests was answered, in milliseconds.
     pub(super) fn latency_ms(&self, share: f64) -> f64 {
         percentile(self.latencies.clone(), share)
     }
 
-    /// Answers a second, those that `count` takes.
+    /// Results a second that `count` accepts.
     pub(super) fn rate(&self, count: impl Fn(&T) -> bool) -> f64 {
         rate(
             self.answers.iter().filter(|answer| count(answer)).count(),
@@ -50,12 +49,12 @@ impl<T> Driven<T> {
         )
     }
 
-    /// Answers for each of these seconds of somebody's work.
+    /// Results for each of these seconds, such as a program's processor time.
     pub(super) fn per_second_of(&self, seconds: f64) -> f64 {
         rate(self.answers.len(), Duration::from_secs_f64(seconds))
     }
 
-    /// Median, tail and number, for a note.
+    /// Median, tail and number, as text.
     pub(super) fn spread(&self) -> String {
         format!(
             "p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms of {}",
@@ -67,7 +66,7 @@ impl<T> Driven<T> {
     }
 }
 
-/// So many in that time, a second.
+/// Events a second.
 #[expect(
     clippy::cast_precision_loss,
     reason = "counts of a run are far below 2^52"
@@ -76,20 +75,20 @@ pub(super) fn rate(count: usize, took: Duration) -> f64 {
     count as f64 / took.as_secs_f64()
 }
 
-/// After which time a request is due.
+/// When a request is due, after the start.
 fn due(number: usize, per_second: u32) -> Duration {
     let nanoseconds = u128::try_from(number).unwrap_or(u128::MAX) * 1_000_000_000;
     let after = nanoseconds / u128::from(per_second.max(1));
     Duration::from_nanos(u64::try_from(after).unwrap_or(u64::MAX))
 }
 
-/// Sends the requests over the connections and reads each answer with `read`, which fails the run
-/// for one that must not be. Gives the connections back.
+/// Sends the requests over the connections and decodes each response with `read`, which fails the run
+/// if the response is wrong.
 pub(super) async fn drive<T: Send + 'static>(
     connections: &mut Vec<Connection>,
     requests: Vec<Vec<u8>>,
     pace: Pace,
-    read: fn(&Answer) -> Result<T>,
+    read: fn(&Response) -> Result<T>,
 ) -> Result<Driven<T>> {
     let shared = Arc::new(Shared {
         requests,
@@ -151,7 +150,7 @@ type Done<T> = Vec<(T, Duration)>;
 async fn lane<T>(
     mut connection: Connection,
     shared: Arc<Shared>,
-    read: fn(&Answer) -> Result<T>,
+    read: fn(&Response) -> Result<T>,
 ) -> Result<(Connection, Done<T>)> {
     let mut done = Vec::new();
     while let Some((request, from)) = shared.take().await {
@@ -212,7 +211,7 @@ mod tests {
         });
         let mut connections = vec![Connection::plain(address).await.unwrap()];
         let requests = vec![b"ask\n".to_vec(); 100];
-        let read = |answer: &Answer| Ok(answer.status);
+        let read = |answer: &Response| Ok(answer.status);
         let driven = drive(&mut connections, requests, Pace::PerSecond(1_000), read)
             .await
             .unwrap();

@@ -1,4 +1,4 @@
-//! Where the figures were taken: none is worth anything without it.
+//! The machine of a run: without it the measurements mean nothing.
 
 use std::{io, os::unix::fs::FileExt as _, path::Path};
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use crate::{clock, story::percentile};
 
-/// Writes that are waited for, to know how long the disk takes for one.
+/// Synced writes, to measure the disk.
 const SYNCS: usize = 200;
 const PAGE_BYTES: usize = 4096;
 
-/// Facts of the machine, as they were before the run.
+/// The machine before the run.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Machine {
@@ -20,17 +20,17 @@ pub struct Machine {
     /// Load averages of 1, 5 and 15 minutes before the start.
     load: String,
     profile: &'static str,
-    /// How long the disk takes until a page is safe, p50 and p95 in milliseconds. An online scan waits
-    /// for it twice, at the core and at the node.
+    /// How long a synced write of a page takes, p50 and p95 in milliseconds. An online scan waits for
+    /// two: at the core and at the node.
     disk_sync_ms: [f64; 2],
 }
 
 impl Machine {
-    /// This machine, now; its disk is the one of this folder.
+    /// This machine, with the disk of this folder.
     ///
     /// # Errors
-    /// Nothing can be written there.
-    pub fn look(folder: &Path) -> io::Result<Self> {
+    /// The folder is not writable.
+    pub fn inspect(folder: &Path) -> io::Result<Self> {
         let read = |path| std::fs::read_to_string(path).unwrap_or_default();
         Ok(Self {
             cores: std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -58,9 +58,8 @@ impl Machine {
         }
     }
 
-    /// One line of it.
     #[must_use]
-    pub fn head(&self) -> String {
+    pub fn description(&self) -> String {
         let Self {
             cores,
             cpu,
@@ -71,13 +70,13 @@ impl Machine {
         } = self;
         format!(
             "{cores} cores ({cpu}), {memory_mib} MiB, load before the start {load}, {profile} \
-             build\nPostgreSQL and SQLite wait for the disk, which takes {p50:.1} ms for a page \
-             (p95 {p95:.1} ms)"
+             build\nPostgreSQL and SQLite write to disk at each commit, which takes {p50:.1} ms for a \
+             page (p95 {p95:.1} ms)"
         )
     }
 }
 
-/// The file is written once before, so that its growth is not measured.
+/// Writes the file once before, so that its growth is not measured.
 fn disk_sync_ms(folder: &Path) -> io::Result<[f64; 2]> {
     let file = tempfile::tempfile_in(folder)?;
     let page = [0x5a; PAGE_BYTES];
@@ -95,7 +94,7 @@ fn disk_sync_ms(folder: &Path) -> io::Result<[f64; 2]> {
     Ok([0.5, 0.95].map(|share| percentile(took.clone(), share)))
 }
 
-/// `model name` of the first processor; ARM names none.
+/// `model name` of the first processor; ARM has none.
 fn cpu_model(cpuinfo: &str) -> String {
     let named = cpuinfo.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -118,7 +117,7 @@ pub(super) fn kib_of(text: &str, name: &str) -> Option<u64> {
 }
 
 /// Seconds of processor time in a line of `/proc/<id>/stat`: fields 14 and 15, in ticks. The name in
-/// field 2 may hold anything, spaces and brackets too.
+/// field 2 may have any characters, even spaces and brackets.
 pub(super) fn processor_seconds(stat: &str) -> Option<f64> {
     /// `USER_HZ`, the same on every Linux.
     const TICKS_PER_SECOND: f64 = 100.0;
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_are_read_as_the_kernel_writes_them() {
+    fn the_kernels_files_are_parsed() {
         let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC 7R13\n\nmodel name\t: other\n";
         assert_eq!(cpu_model(cpuinfo), "AMD EPYC 7R13");
         assert!(cpu_model("processor\t: 0\n").starts_with("unnamed"));
@@ -146,8 +145,9 @@ mod tests {
         assert_eq!(kib_of(status, "VmRSS"), Some(51_200));
         assert_eq!(kib_of(status, "VmHWM"), None);
     }
+
     #[test]
-    fn processor_time_is_that_of_the_program_and_the_kernel_for_it() {
+    fn processor_time_is_user_plus_system_time() {
         let stat = "4242 (a (b) c) S 1 2 3 0 -1 4194560 10 0 5 0 150 75 9 9 20 0 12 0 99 1 2\n";
         assert_eq!(processor_seconds(stat), Some(2.25));
         assert_eq!(processor_seconds("4242 (x) S 1"), None);

@@ -2,16 +2,15 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `rows/` | one row of the budgets a file: what is asked, for how long, what it is held against |
+//! | `rows/` | a file for each row: the requests, their number, the budget |
 //! | `site` | what all rows share: servers, a venue with its tickets, a node, a scanner |
-//! | `seed` | tickets in numbers that no customers could buy in the time |
-//! | `load`, `wire` | open and closed loops of requests over kept connections |
-//! | `pgbench`, `machine` | what the figures are held against, and where they were taken |
-//! | `budget`, `report` | what a figure is worth; the table and `bench.json` |
+//! | `seed` | more tickets than customers could buy in the time of a run |
+//! | `load`, `wire` | open and closed loops of requests over open connections |
+//! | `pgbench`, `machine` | the limits of the machine, and its description |
+//! | `budget`, `report` | the comparison with the budget; the table and `bench.json` |
 //!
-//! A missed budget is a finding, not an error: the run ends well. What fails a run is a wrong answer.
-//! The load is made on the same processors as everything else, so the requests are made and signed
-//! before the clock runs.
+//! A missed budget does not fail the run; a wrong response does. The load runs on the same processors as
+//! everything else, so requests are made and signed before the measurement.
 
 mod budget;
 mod load;
@@ -33,16 +32,16 @@ pub use self::{
 };
 use crate::world::claim::Claim;
 
-/// Measures these rows; the claimed folder keeps what the programs have logged.
+/// Measures these rows; the programs' logs are in the claimed folder.
 ///
 /// # Errors
-/// Something does not start, or gives a wrong answer.
+/// Something does not start, or a response is wrong.
 pub async fn run(rows: &[Row], claim: Claim, report: &mut Report) -> Result<()> {
     let mut site = Site::prepare(claim).await.context("preparing the site")?;
     for row in Row::ALL.into_iter().filter(|row| rows.contains(row)) {
         let measured = row.measure(&mut site).await;
-        for line in measured.with_context(|| format!("measuring {}", row.name()))? {
-            report.add(row.name(), line);
+        for measurement in measured.with_context(|| format!("measuring {}", row.name()))? {
+            report.add(row.name(), measurement);
         }
     }
     site.stop().await

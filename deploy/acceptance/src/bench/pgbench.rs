@@ -1,5 +1,5 @@
-//! What the database server itself can do with the two rows of a check-in: PostgreSQL's own
-//! benchmark, on the same server, in the same run.
+//! The database server's limit for the two rows of a check-in: PostgreSQL's own benchmark on the same
+//! server, in the same run.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,12 +11,12 @@ use sqlx::{Executor as _, PgConnection};
 
 use crate::world::process;
 
-/// Where Debian keeps each major version's programs.
+/// Debian's folder with the programs of each major version.
 const DEBIAN_ROOT: &str = "/usr/lib/postgresql";
-/// Rows that are drawn from, as many as the product's own table has.
+/// Number of rows: as many as the product's own table has.
 const TICKETS: u32 = 100_000;
 
-/// Tables of the same shape and the same keys as the product's, in a schema of their own.
+/// Tables like the product's, with the same keys, in another schema.
 const TABLES: &str = "
     create schema bench;
     create table bench.tickets (
@@ -37,7 +37,7 @@ const TABLES: &str = "
         unique (ticket_id, passage)
     );";
 
-/// The ticket under its row lock, and its check-in.
+/// Locks and updates the ticket, and inserts its check-in.
 const TRANSACTION: &str = "\\set id random(1, :tickets)
 begin;
 update bench.tickets set status = 'used', version = version + 1, updated_at = now()
@@ -47,7 +47,6 @@ insert into bench.checkins values (gen_random_uuid(), :id, :version, gen_random_
 commit;
 ";
 
-/// Makes the tables.
 pub(super) async fn prepare(db: &mut PgConnection) -> Result<()> {
     db.execute(TABLES).await?;
     sqlx::query(
@@ -61,7 +60,7 @@ pub(super) async fn prepare(db: &mut PgConnection) -> Result<()> {
     Ok(())
 }
 
-/// Transactions a second of so many clients.
+/// Transactions a second with this number of clients.
 pub(super) async fn measure(
     url: &str,
     folder: &Path,
@@ -87,21 +86,21 @@ pub(super) async fn measure(
         &script,
         url,
     ];
-    let said = process::run(&program()?, &arguments, &[]).await?;
-    transactions_per_second(&said).with_context(|| format!("pgbench said: {said}"))
+    let output = process::run(&program()?, &arguments, &[]).await?;
+    transactions_per_second(&output).with_context(|| format!("output of pgbench: {output}"))
 }
 
-/// The newest version's.
+/// Of the newest version.
 fn program() -> Result<PathBuf> {
     let versions = std::fs::read_dir(DEBIAN_ROOT)?.flatten();
     let programs = versions.map(|version| version.path().join("bin/pgbench"));
     programs
         .filter(|program| program.exists())
         .max()
-        .context("pgbench is not there; `make deps` installs Debian's package `postgresql`")
+        .context("pgbench is missing; `make deps` installs it with the Debian package `postgresql`")
 }
 
-/// The figure in pgbench's report.
+/// From pgbench's report.
 fn transactions_per_second(report: &str) -> Option<f64> {
     report.lines().find_map(|line| {
         let figure = line.strip_prefix("tps = ")?;
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figure_is_found_in_the_report() {
+    fn the_rate_is_found_in_the_report() {
         let report = "pgbench (15.14 (Debian 15.14-0+deb12u1))\n\
             transaction type: two-rows.pgbench\nscaling factor: 1\nquery mode: prepared\n\
             number of clients: 8\nnumber of threads: 2\nmaximum number of tries: 1\n\

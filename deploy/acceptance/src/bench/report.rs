@@ -1,11 +1,11 @@
-//! The table that people read, and `bench.json`.
+//! The table for people, and `bench.json`.
 
 use serde::Serialize;
 
-use super::budget::{Budget, Line};
+use super::budget::{Budget, Measurement};
 use super::machine::Machine;
 
-/// All that a run has measured, and where.
+/// All measurements of a run, and the machine.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
@@ -14,7 +14,7 @@ pub struct Report {
     not_measured: Vec<(String, String)>,
     seconds: Option<f64>,
     #[serde(skip)]
-    print: bool,
+    printed: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -22,7 +22,7 @@ pub struct Report {
 struct Written {
     row: String,
     #[serde(flatten)]
-    line: Line,
+    measurement: Measurement,
     bound: f64,
     ratio: f64,
     meets: bool,
@@ -32,19 +32,19 @@ struct Written {
 const WIDTHS: [usize; 6] = [52, 18, 12, 30, 8, 6];
 
 impl Report {
-    /// Prints its head, and each line as it comes.
+    /// A report that prints each measurement as it comes.
     #[must_use]
-    pub fn told(machine: Machine) -> Self {
+    pub fn printed(machine: Machine) -> Self {
         let report = Self {
             machine,
             lines: Vec::new(),
             not_measured: Vec::new(),
             seconds: None,
-            print: true,
+            printed: true,
         };
-        report.say(&report.machine.head());
-        report.say("the load is made on the same processors as everything else\n");
-        report.say(&row([
+        report.print(&report.machine.description());
+        report.print("the load runs on the same processors as everything else\n");
+        report.print(&row([
             "what",
             "budget",
             "measured",
@@ -55,34 +55,33 @@ impl Report {
         report
     }
 
-    /// A figure.
-    pub fn add(&mut self, row: &str, line: Line) {
-        self.say(&self::line(&line));
-        if !line.note.is_empty() {
-            self.say(&format!("    {}", line.note));
+    pub fn add(&mut self, row: &str, measurement: Measurement) {
+        self.print(&table_row(&measurement));
+        if !measurement.note.is_empty() {
+            self.print(&format!("    {}", measurement.note));
         }
         self.lines.push(Written {
             row: row.to_owned(),
-            bound: line.budget.bound(),
-            ratio: line.ratio(),
-            meets: line.is_met(),
-            line,
+            bound: measurement.budget.bound(),
+            ratio: measurement.ratio(),
+            meets: measurement.is_met(),
+            measurement,
         });
     }
 
-    /// A row that has no figure.
+    /// Records a row that was not measured.
     pub fn leave_out(&mut self, what: &str, why: &str) {
-        self.say(&format!("{what}: not measured, {why}"));
+        self.print(&format!("{what}: not measured, {why}"));
         self.not_measured.push((what.to_owned(), why.to_owned()));
     }
 
-    /// The end, in one line; gives it.
+    /// Ends the report; returns its last line.
     pub fn end(&mut self, seconds: f64) -> String {
         self.seconds = Some(seconds);
         let met = self.lines.iter().filter(|line| line.meets).count();
         let missed = self.lines.len() - met;
         let line = format!("bench: {met} budgets met, {missed} missed, in {seconds:.0} s");
-        self.say(&format!("\n{line}"));
+        self.print(&format!("\n{line}"));
         line
     }
 
@@ -96,19 +95,18 @@ impl Report {
 
     #[expect(
         clippy::print_stdout,
-        reason = "the table is what the bench is started for"
+        reason = "printing the table is the bench's purpose"
     )]
-    fn say(&self, text: &str) {
-        if self.print {
+    fn print(&self, text: &str) {
+        if self.printed {
             println!("{text}");
         }
     }
 }
 
-/// A figure as a line of the table.
-fn line(line: &Line) -> String {
-    let write = |value| line.unit.write(value);
-    let (budget, limit) = match &line.budget {
+fn table_row(measurement: &Measurement) -> String {
+    let write = |value| measurement.unit.write(value);
+    let (budget, limit) = match &measurement.budget {
         Budget::AtMost { bound } => (format!("≤ {}", write(*bound)), String::new()),
         Budget::AtLeast { bound } => (format!("≥ {}", write(*bound)), String::new()),
         Budget::Share { share, of } => (
@@ -117,12 +115,16 @@ fn line(line: &Line) -> String {
         ),
     };
     row([
-        &line.what,
+        &measurement.what,
         &budget,
-        &write(line.measured),
+        &write(measurement.measured),
         &limit,
-        &format!("{:.2}", line.ratio()),
-        if line.is_met() { "meets" } else { "misses" },
+        &format!("{:.2}", measurement.ratio()),
+        if measurement.is_met() {
+            "meets"
+        } else {
+            "misses"
+        },
     ])
 }
 
@@ -140,8 +142,8 @@ mod tests {
     use super::super::budget::{Peer, Unit};
     use super::*;
 
-    fn share(measured: f64) -> Line {
-        Line {
+    fn share(measured: f64) -> Measurement {
+        Measurement {
             what: "degraded scan, durable".to_owned(),
             budget: Budget::Share {
                 share: 0.6,
@@ -161,12 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_budget_figure_limit_ratio_and_verdict() {
-        let missed = line(&share(6_000.0));
+    fn a_row_has_budget_value_limit_ratio_and_result() {
+        let missed = table_row(&share(6_000.0));
         let expected = "degraded scan, durable ≥ 60 % of limit 6000/s verify_strict 20000/s 0.50 \
                         misses";
         assert_eq!(words(&missed), words(expected));
-        let latency = Line {
+        let latency = Measurement {
             what: "p99 at 1,000/s".to_owned(),
             budget: Budget::AtMost { bound: 10.0 },
             measured: 2.5,
@@ -174,14 +176,14 @@ mod tests {
             note: String::new(),
         };
         let expected = "p99 at 1,000/s ≤ 10.0 ms 2.5 ms 0.25 meets";
-        assert_eq!(words(&line(&latency)), words(expected));
+        assert_eq!(words(&table_row(&latency)), words(expected));
     }
 
     #[test]
-    fn the_json_says_where_what_and_how_it_ended() {
+    fn the_json_has_machine_measurements_and_results() {
         let mut report = Report {
-            print: false,
-            ..Report::told(Machine::unknown())
+            printed: false,
+            ..Report::printed(Machine::unknown())
         };
         report.add("degraded", share(6_000.0));
         report.add("degraded", share(13_000.0));

@@ -1,9 +1,8 @@
-//! Tickets in numbers that no customers could buy in the time of a run.
+//! More tickets than customers could buy in the time of a run.
 //!
-//! What is put into the database is that orders were paid, where `order` and `ticketing` keep it.
-//! Everything after that is the product's own doing: `ticketing`'s job finds orders without tickets,
-//! signs and stores them, tells the venue, and `fleet` writes the feed. Only the million of the row on
-//! the cache's size is put into the feed itself.
+//! This module inserts paid orders into the tables of `order` and `ticketing`. The product does the
+//! rest: `ticketing`'s job finds orders without tickets, signs and stores tickets, publishes them, and
+//! `fleet` writes the feed. Only the million tickets of the row `cache-size` go into the feed directly.
 
 use std::time::Duration;
 
@@ -18,42 +17,45 @@ use eventify_sync::digest;
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::{clock, wait, world::stage::Stage};
+use crate::{clock, wait, world::fixture::Fixture};
 
-/// The job runs every 5 s and takes 200 orders at once.
+/// The job runs every 5 s and takes 200 orders each time.
 const ORDERS: u32 = 200;
-/// Tickets are signed and in the feed within this.
+/// The longest time until all tickets are in the feed.
 const ISSUE_LIMIT: Duration = Duration::from_secs(180);
-/// Rows of a statement.
+/// Rows of one statement.
 const ROWS_AT_ONCE: usize = 20_000;
 
-/// A ticket as a guest holds it.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
     pub(super) id: TicketId,
     pub(super) token: String,
 }
 
-/// Notes paid orders for so many places, waits until they are tickets in the venue's feed, and reads
-/// the tickets.
-pub(super) async fn sold(db: &mut PgConnection, stage: &Stage, places: u32) -> Result<Vec<Ticket>> {
+/// Inserts paid orders for this number of places, waits until their tickets are in the venue's feed, and
+/// returns them.
+pub(super) async fn sold(
+    db: &mut PgConnection,
+    fixture: &Fixture,
+    places: u32,
+) -> Result<Vec<Ticket>> {
     let each = places.div_ceil(ORDERS);
     for statement in [ORDER_ROWS, ORDER_ITEMS, ORDERS_TO_TICKET] {
         sqlx::query(statement)
             .bind(i32::try_from(ORDERS)?)
             .bind(i32::try_from(each)?)
-            .bind(stage.performance.parse::<Uuid>()?)
-            .bind(stage.venue.parse::<Uuid>()?)
-            .bind(stage.standing_zone().parse::<Uuid>()?)
+            .bind(fixture.performance.parse::<Uuid>()?)
+            .bind(fixture.venue.parse::<Uuid>()?)
+            .bind(fixture.standing_zone().parse::<Uuid>()?)
             .execute(&mut *db)
             .await?;
     }
-    in_feed(db, stage, i64::from(each * ORDERS)).await?;
-    read(db, stage).await
+    in_feed(db, fixture, i64::from(each * ORDERS)).await?;
+    read(db, fixture).await
 }
 
-// The ids of the seeded orders are made of their numbers within the performance, so that the three
-// statements speak of the same ones.
+// An order's id is derived from the performance and its number, so that the three statements use the
+// same ids.
 const ORDER_ROWS: &str = "
     insert into \"order\".orders (order_id, reservation_id, customer_id, status, currency,
         total_amount, pay_until, paid_at, correlation_id, created_at, updated_at, version)
@@ -77,11 +79,11 @@ const ORDERS_TO_TICKET: &str = "
         'paid', now(), now(), 1
     from generate_series(1, $1) as number";
 
-async fn read(db: &mut PgConnection, stage: &Stage) -> Result<Vec<Ticket>> {
+async fn read(db: &mut PgConnection, fixture: &Fixture) -> Result<Vec<Ticket>> {
     let rows: Vec<(Uuid, String)> = sqlx::query_as(
         "select ticket_id, qr_payload from ticketing.tickets where performance_id = $1",
     )
-    .bind(stage.performance.parse::<Uuid>()?)
+    .bind(fixture.performance.parse::<Uuid>()?)
     .fetch_all(db)
     .await?;
     let ticket = |(id, token)| Ticket {
@@ -91,12 +93,11 @@ async fn read(db: &mut PgConnection, stage: &Stage) -> Result<Vec<Ticket>> {
     Ok(rows.into_iter().map(ticket).collect())
 }
 
-/// Fills the venue's feed with so many tickets of nobody, as if it had been compacted since: they
-/// fill caches and admit no one. Where only the size of a cache matters, a million signatures and a
-/// million entries of the feed's writer would take longer than the whole run may.
-pub(super) async fn fillers(db: &mut PgConnection, stage: &Stage, count: usize) -> Result<()> {
-    let venue: Uuid = stage.venue.parse()?;
-    let performance = stage.performance.parse()?;
+/// Fills the venue's feed with tickets that exist nowhere else, as if the feed had been compacted. They
+/// only fill caches: a million real tickets would take longer than the whole run.
+pub(super) async fn fillers(db: &mut PgConnection, fixture: &Fixture, count: usize) -> Result<()> {
+    let venue: Uuid = fixture.venue.parse()?;
+    let performance = fixture.performance.parse()?;
     let now = clock::now().timestamp();
     let mut tx = db.begin().await?;
     let (mut head, sum, key): (i64, Vec<u8>, Vec<u8>) = sqlx::query_as(
@@ -117,7 +118,7 @@ pub(super) async fn fillers(db: &mut PgConnection, stage: &Stage, count: usize) 
         for row in &rows {
             sum = digest::add(sum, digest::row_hash(&key, row));
         }
-        hold(&mut tx, venue, head, &entries, &rows).await?;
+        insert_entries(&mut tx, venue, head, &entries, &rows).await?;
         head += i64::try_from(part)?;
         left -= part;
     }
@@ -151,8 +152,8 @@ fn filler(id: TicketId, performance: PerformanceId, now: i64) -> Result<FeedEntr
     })
 }
 
-/// New subjects after a position of the feed.
-async fn hold(
+/// Inserts new subjects after a position of the feed.
+async fn insert_entries(
     db: &mut PgConnection,
     venue: Uuid,
     after: i64,
@@ -174,13 +175,13 @@ async fn hold(
     Ok(())
 }
 
-/// A subject as fleet's columns hold it.
+/// A subject as in fleet's columns.
 pub(super) fn key(subject: &Subject) -> Vec<u8> {
     minicbor::to_vec(subject).expect("writing to a Vec can't fail")
 }
 
-async fn in_feed(db: &mut PgConnection, stage: &Stage, entries: i64) -> Result<()> {
-    let venue: Uuid = stage.venue.parse()?;
+async fn in_feed(db: &mut PgConnection, fixture: &Fixture, entries: i64) -> Result<()> {
+    let venue: Uuid = fixture.venue.parse()?;
     let begin = clock::instant();
     while head(db, venue).await? < entries {
         anyhow::ensure!(

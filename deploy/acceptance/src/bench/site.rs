@@ -1,5 +1,5 @@
-//! What all rows share: a core on durable servers, a venue with its tickets, a node that has fetched
-//! them, a scanner.
+//! What all rows share: a core on durable servers, a venue with its tickets, a node that has them, and a
+//! scanner.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -23,61 +23,60 @@ use crate::{
     clock,
     scanner::Scanner,
     wait,
-    world::{World, claim::Claim, edge::Edge, office::Office, stage::Stage},
+    world::{World, claim::Claim, edge::Edge, fixture::Fixture, venue_it::VenueIt},
 };
 
 /// Tickets of the venue.
 pub(super) const TICKETS: u32 = 100_000;
-/// What was set off is done within this.
+/// The longest time until all work is done.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// See the module. The servers are stopped last.
+/// The servers stop last.
 pub(super) struct Site {
     pub(super) node: Node,
-    pub(super) stage: Stage,
+    pub(super) fixture: Fixture,
     pub(super) world: World,
     pub(super) db: PgConnection,
-    /// Those that nobody has used yet.
+    /// Unused tickets.
     tickets: Vec<Ticket>,
     _stack: Stack,
 }
 
-/// A node that has just fetched its replica for the first time, and its scanner.
+/// A node after its first sync, and its scanner.
 pub(super) struct Node {
     pub(super) edge: Edge,
     pub(super) scanner: Scanner,
     pub(super) first_sync: FirstSync,
 }
 
-/// How a node's first replica came to it.
+/// A node's first sync.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FirstSync {
-    /// From the start of its program, the making of the snapshot included.
+    /// From the start of its program; includes the making of the snapshot.
     pub(super) took: Duration,
-    /// Towards the node, with TLS and MQTT.
+    /// To the node, with TLS and MQTT.
     pub(super) bytes: u64,
     pub(super) tickets: u64,
-    /// Of the node, when it was done.
+    /// Of the node after the sync.
     pub(super) resident_mib: f64,
 }
 
 impl Site {
-    /// Starts everything.
     pub(super) async fn prepare(claim: Claim) -> Result<Self> {
         let stack = Stack::start(Options { durable: true }).await?;
         let world = World::start_on(&stack, claim, &[]).await?;
         let mut db = PgConnection::connect(world.database_url()).await?;
-        let stage = world.stage().await?;
-        stage.on_sale(&world.core.api).await?;
-        let office = world.office(&stage).await?;
+        let fixture = world.fixture().await?;
+        fixture.wait_until_on_sale(&world.core.api).await?;
+        let venue_it = world.venue_it(&fixture).await?;
         let limit = u64::try_from(MAX_CACHE_AGE.as_millis())?;
-        office.allow_degraded(limit).await?;
-        let tickets = seed::sold(&mut db, &stage, TICKETS).await?;
+        venue_it.allow_degraded(limit).await?;
+        let tickets = seed::sold(&mut db, &fixture, TICKETS).await?;
         settle(&mut db, async || Ok(true)).await?;
-        let node = Node::connect(&world, &stage, &office, "edge-1", u64::from(TICKETS)).await?;
+        let node = Node::connect(&world, &fixture, &venue_it, "edge-1", u64::from(TICKETS)).await?;
         let mut site = Self {
             node,
-            stage,
+            fixture,
             world,
             db,
             tickets,
@@ -87,14 +86,14 @@ impl Site {
         Ok(site)
     }
 
-    /// Tickets that were never scanned.
+    /// Takes unused tickets.
     pub(super) fn fresh(&mut self, count: usize) -> Result<Vec<Ticket>> {
         let left = self.tickets.len().checked_sub(count);
         Ok(self.tickets.split_off(left.context("no tickets are left")?))
     }
 
-    /// Waits until nothing is under way any more, at the core or between it and the node, so that
-    /// one row's work is not measured as the next one's.
+    /// Waits until the core and the node have no work left, so that a row does not measure the work of
+    /// the row before.
     pub(super) async fn settle(&mut self) -> Result<()> {
         let edge = &self.node.edge;
         settle(&mut self.db, async || Ok(is_settled(&edge.status().await?))).await
@@ -116,13 +115,13 @@ impl Site {
         Ok(connections)
     }
 
-    /// Stops the core as an operator would.
+    /// Stops the core.
     pub(super) async fn stop(self) -> Result<()> {
         self.world.core.stop().await
     }
 }
 
-/// Waits until the core has nothing under way any more, and neither have others by their own account.
+/// Waits until the core has no work left and `others` returns true.
 async fn settle(db: &mut PgConnection, others: impl AsyncFn() -> Result<bool>) -> Result<()> {
     let outboxes: Vec<String> = sqlx::query_scalar(
         "select format('select from %I.outbox where published_at is null \
@@ -156,16 +155,16 @@ fn is_settled(status: &NodeStatus) -> bool {
 }
 
 impl Node {
-    /// Enrols a node for a new gate, starts it, and watches it fetch so many tickets.
+    /// Enrols a node for a new gate, starts it, and waits until it has this number of tickets.
     pub(super) async fn connect(
         world: &World,
-        stage: &Stage,
-        office: &Office,
+        fixture: &Fixture,
+        venue_it: &VenueIt,
         label: &str,
         tickets: u64,
     ) -> Result<Self> {
-        let gate = office.add_gate(label, &[&stage.performance]).await?;
-        let code = office.announce_node(label, &gate).await?;
+        let gate = venue_it.add_gate(label, &[&fixture.performance]).await?;
+        let code = venue_it.announce_node(label, &gate).await?;
         let broker = world.broker();
         let mut edge =
             Edge::enrolled(label, &code.code, &world.folder, broker, MAX_CACHE_AGE).await?;
@@ -177,17 +176,17 @@ impl Node {
         })
         .await?;
         let took = begin.elapsed();
-        let bytes = edge.line.carried().down;
+        let bytes = edge.link.traffic().down;
         let first_sync = FirstSync {
             took,
             bytes,
             tickets: status.replica.tickets,
             resident_mib: resident_mib(&edge, "VmRSS")?,
         };
-        edge.becomes("its gate", wait::START, |status| !status.gates.is_empty())
+        edge.wait_until("its gate", wait::START, |status| !status.gates.is_empty())
             .await?;
         let scanner = edge.pair(&format!("scanner of {label}"), [7; 32]).await?;
-        edge.reaches(Mode::Online, wait::START).await?;
+        edge.wait_for_mode(Mode::Online, wait::START).await?;
         Ok(Self {
             edge,
             scanner,
@@ -195,7 +194,7 @@ impl Node {
         })
     }
 
-    /// Connections to its LAN API, each known as a scanner's: strangers have few, and not for long.
+    /// Connections to its LAN API, each authenticated by a request: others are few and short-lived.
     pub(super) async fn connections(&mut self, count: usize) -> Result<Vec<Connection>> {
         const PATH: &str = "/v1/status";
         self.scanner.refresh().await?;
@@ -233,15 +232,15 @@ impl Node {
 
     /// Cuts its line and waits until it decides alone.
     pub(super) async fn cut_off(&self) -> Result<()> {
-        self.edge.line.cut();
-        self.edge.reaches(Mode::Degraded, wait::START).await?;
+        self.edge.link.cut();
+        self.edge.wait_for_mode(Mode::Degraded, wait::START).await?;
         Ok(())
     }
 
     /// Heals its line and waits until the core decides again and knows all.
     pub(super) async fn reconnect(&self) -> Result<()> {
-        self.edge.line.heal();
-        self.edge.reaches(Mode::Online, SETTLE_LIMIT).await?;
+        self.edge.link.heal();
+        self.edge.wait_for_mode(Mode::Online, SETTLE_LIMIT).await?;
         Ok(())
     }
 

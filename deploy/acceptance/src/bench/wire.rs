@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-/// An answer larger than this is none of ours.
+/// The largest response of the product.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -28,7 +28,7 @@ pub(super) struct Connection {
 
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Response {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
 }
@@ -78,7 +78,7 @@ impl Connection {
     }
 
     /// Sends a request and waits for its answer.
-    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Answer> {
+    pub(super) async fn ask(&mut self, request: &[u8]) -> Result<Response> {
         self.stream.write_all(request).await?;
         self.stream.flush().await?;
         self.read.clear();
@@ -88,7 +88,7 @@ impl Connection {
             {
                 let body = self.read[head.body_at..head.body_at + head.body_bytes].to_vec();
                 let status = head.status;
-                return Ok(Answer { status, body });
+                return Ok(Response { status, body });
             }
             ensure!(self.read.len() < MAX_ANSWER_BYTES, "an answer without end");
             let read = self.stream.read_buf(&mut self.read).await?;
@@ -108,7 +108,7 @@ fn head(read: &[u8]) -> Result<Option<Head>> {
     let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&read[..end]).context("a head that is no text")?;
+    let text = std::str::from_utf8(&read[..end]).context("the response's head is not text")?;
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1));
     let status = status.and_then(|word| word.parse().ok());
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    async fn answered(pieces: &[&'static str]) -> Result<Answer> {
+    async fn answered(pieces: &[&'static str]) -> Result<Response> {
         let (ours, mut theirs) = duplex(1024);
         let pieces = pieces.to_vec();
         tokio::spawn(async move {
@@ -158,7 +158,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_read_however_it_is_cut() {
-        let expected = Answer {
+        let expected = Response {
             status: 200,
             body: b"hello".to_vec(),
         };

@@ -1,4 +1,4 @@
-//! `make bench`: measures the budgets and leaves them in `target/bench/bench.json`.
+//! `make bench`: measures the budgets and writes them to `target/bench/bench.json`.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use eventify_acceptance::{
     world::claim::Claim,
 };
 
-/// The budgets, each beside the limit that was measured in the same run.
+/// Measures the budgets, each beside the machine's limit in the same run.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Only this row; can be given again. Without: all but `cache-size`, which takes minutes.
+    /// Measure only this row (repeatable). Default: all but `cache-size`, which takes minutes.
     #[arg(long, value_enum)]
     row: Vec<Row>,
 }
@@ -38,7 +38,7 @@ async fn measure(wanted: &[Row]) -> Result<()> {
     let begin = clock::instant();
     let folder = Path::new("target/bench");
     let claim = Claim::take(folder)?;
-    let mut report = Report::told(Machine::look(folder)?);
+    let mut report = Report::printed(Machine::inspect(folder)?);
     let end = bench::run(Row::chosen(wanted), claim.clone(), &mut report).await;
     if wanted.is_empty() {
         for (_, what, why) in NOT_MEASURED {
@@ -46,7 +46,7 @@ async fn measure(wanted: &[Row]) -> Result<()> {
         }
     }
     report.end(begin.elapsed().as_secs_f64());
-    // What was measured before a failure is worth keeping.
+    // Keeps what was measured before a failure.
     std::fs::write(folder.join("bench.json"), report.to_json()?)?;
     end
 }

@@ -1,4 +1,4 @@
-//! `make demo`: tells the story and leaves its evidence in `target/demo/`.
+//! `make demo`: plays the story and writes its results to `target/demo/`.
 
 use std::{io, path::Path, process::ExitCode};
 
@@ -7,10 +7,10 @@ use clap::Parser;
 use eventify_acceptance::{scenes, story::Story, world::claim::Claim};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Plays an evening on real servers and processes: a sale, scans at two gates, an outage, its end.
+/// Plays an evening on real servers and processes: a sale, scans at two gates, an outage, recovery.
 ///
-/// It prints each check with what was expected and what was seen, leaves the evidence in
-/// `target/demo/` and ends well if no check failed. It takes some minutes and no arguments.
+/// It takes about 90 seconds, prints each check with its result, and writes results and logs to
+/// `target/demo/`. The exit code is 0 if all checks passed. There are no options.
 #[derive(Debug, Parser)]
 #[command(name = "demo")]
 struct Arguments {}
@@ -23,29 +23,29 @@ fn main() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(tell())
+    runtime.block_on(demo())
 }
 
 #[expect(
     clippy::print_stdout,
-    reason = "the last line is what scripts look for"
+    reason = "it prints for its user, and scripts read the last line"
 )]
-async fn tell() -> Result<ExitCode> {
-    let mut story = Story::told();
+async fn demo() -> Result<ExitCode> {
+    let mut story = Story::printed();
     let claim = Claim::take(Path::new("target/demo"));
     let end = match &claim {
-        Ok(claim) => play(&mut story, claim.clone()).await,
+        Ok(claim) => run_scenes(&mut story, claim.clone()).await,
         Err(refused) => Err(anyhow!("{refused:#}")),
     };
     if let Err(error) = &end {
-        story.expect("the story goes on", "to its end", format!("{error:#}"));
+        story.expect("the demo runs", "to its end", format!("{error:#}"));
     }
-    // Without a claim what lies there is another run's.
+    // Without a claim the folder belongs to another run.
     if let Ok(claim) = &claim {
         let folder = claim.folder();
         std::fs::write(folder.join("story.json"), story.to_json()?)?;
-        let left = files(folder)?.join(", ");
-        println!("\nevidence: {}/: {left}", folder.display());
+        let files = files(folder)?.join(", ");
+        println!("\nresults in {}/: {files}", folder.display());
     }
     let (passed, failed) = story.tally();
     println!("\ndemo: {passed} checks passed, {failed} failed");
@@ -56,16 +56,16 @@ async fn tell() -> Result<ExitCode> {
     })
 }
 
-async fn play(story: &mut Story, claim: Claim) -> Result<()> {
+async fn run_scenes(story: &mut Story, claim: Claim) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        end = scenes::play(story, claim) => end,
+        end = scenes::run(story, claim) => end,
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
         _ = terminate.recv() => Err(anyhow!("terminated")),
     }
 }
 
-/// Names of the files that lie in a folder, the story first.
+/// Names of the files in a folder, the story first.
 fn files(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder)? {

@@ -1,4 +1,4 @@
-//! `make up`: servers, core and two edge nodes for hand use, until Ctrl-C.
+//! `make up`: servers, a core and two edge nodes for use by hand.
 
 use std::{
     fmt::Write as _, fs::OpenOptions, io::Write as _, os::unix::fs::OpenOptionsExt as _,
@@ -9,12 +9,12 @@ use anyhow::Result;
 use clap::Parser;
 use eventify_acceptance::{
     prompt::{End, HELP, Prompt},
-    world::{Gate, World, claim::Claim, stage::Stage},
+    world::{Gate, World, claim::Claim, fixture::Fixture},
 };
 use eventify_protocol::time::MAX_CACHE_AGE;
 use eventify_stack::Stack;
 
-/// Somebody whom a token is printed for: shell variable, name, role, scopes.
+/// A user who gets a token: shell variable, name, role, scopes.
 type Person = (
     &'static str,
     &'static str,
@@ -22,7 +22,7 @@ type Person = (
     &'static [&'static str],
 );
 
-/// The organiser and the administrator are those who set the stage up, so that it is theirs.
+/// The organiser and the administrator are those who made the fixture, so that they own it.
 const PEOPLE: [Person; 4] = [
     (
         "CUSTOMER",
@@ -35,18 +35,21 @@ const PEOPLE: [Person; 4] = [
     ("VENUE_IT", VENUE_IT, "VENUE_IT", &[]),
 ];
 
-/// Runs the venue's nodes: the administrator appoints them.
+/// Manages the venue's nodes; the administrator gives that right.
 const VENUE_IT: &str = "venue-it";
 
-/// Starts servers, the core and two edge nodes for hand use, until `quit` or Ctrl-C.
+/// Starts servers, the core and two edge nodes for use by hand, until `quit` or Ctrl-C.
 ///
-/// It prints where everything is, writes addresses, ids and access tokens into `target/up/env`, and
-/// takes commands: buy, scan, cut a line, look. It takes no arguments.
+/// It prints all addresses, writes addresses, ids and access tokens to `target/up/env`, and accepts
+/// commands: buy, scan, cut a link. There are no options.
 #[derive(Debug, Parser)]
 #[command(name = "up")]
 struct Arguments {}
 
-#[expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line tool prints for its user"
+)]
 fn main() -> ExitCode {
     let Arguments {} = Arguments::parse();
     match run() {
@@ -75,28 +78,28 @@ fn run() -> Result<()> {
 
 #[expect(
     clippy::print_stdout,
-    reason = "addresses and logins are what it is started for"
+    reason = "a command line tool prints for its user"
 )]
 async fn up() -> Result<()> {
     let claim = Claim::take(Path::new("target/up"))?;
-    println!("starting servers, the core and two edge nodes …");
+    println!("Starting servers, the core and two edge nodes (about 30 seconds) …");
     let world = World::start(claim).await?;
-    let stage = world.stage().await?;
-    let office = world.office(&stage).await?;
-    office
+    let fixture = world.fixture().await?;
+    let venue_it = world.venue_it(&fixture).await?;
+    venue_it
         .allow_degraded(u64::try_from(MAX_CACHE_AGE.as_millis())?)
         .await?;
-    let venue_it = world.signed_in(VENUE_IT, &["VENUE_IT"], &[]).await?;
-    office.appoint(&venue_it).await?;
+    let operator = world.signed_in(VENUE_IT, &["VENUE_IT"], &[]).await?;
+    venue_it.add_operator(&operator).await?;
     let gates = [
-        world.gate(&stage, 1, "North gate", MAX_CACHE_AGE).await?,
-        world.gate(&stage, 2, "South gate", MAX_CACHE_AGE).await?,
+        world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?,
+        world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?,
     ];
-    stage.on_sale(&world.core.api).await?;
+    fixture.wait_until_on_sale(&world.core.api).await?;
     println!("\n{}\n", Stack::shared().await?.addresses());
     println!("core                         {}", world.core.url);
     println!("  its database               {}", world.database_url());
-    println!("performance on sale          {}", stage.performance);
+    println!("performance on sale          {}", fixture.performance);
     for gate in &gates {
         let (label, address, config) = (&gate.edge.label, gate.scanner.base(), gate.edge.config());
         println!("{label:<28} {address} ({})", gate.name);
@@ -105,32 +108,32 @@ async fn up() -> Result<()> {
         println!("  a code for a scanner       {code}");
     }
     let file = world.folder.join("env");
-    private_file(&file, &variables(&world, &stage, &gates).await?)?;
+    private_file(&file, &variables(&world, &fixture, &gates).await?)?;
     println!(
         "\nAddresses, ids, and access tokens of a customer, an organiser, an administrator and venue IT\n\
-         (good for an hour) are in {file}:\n\n  . {file}\n  curl -H \"Authorization: Bearer $CUSTOMER\" \
-         $CORE/me\n\nHere you can type:\n{HELP}\n\nCtrl-C stops everything too.",
+         (valid for an hour) are in {file}:\n\n  . {file}\n  curl -H \"Authorization: Bearer $CUSTOMER\" \
+         $CORE/me\n\nCommands:\n{HELP}\n\nCtrl-C also stops everything.",
         file = file.display()
     );
-    let mut prompt = Prompt::new(world, stage, office, gates);
-    match prompt.listen().await {
+    let mut prompt = Prompt::new(world, fixture, venue_it, gates);
+    match prompt.run().await {
         End::Quit => Ok(()),
-        // It stays up all the same.
-        End::NobodyTypes => std::future::pending().await,
+        // It stays up without commands.
+        End::NoInput => std::future::pending().await,
     }
 }
 
-/// What a shell needs to talk to all of it.
-async fn variables(world: &World, stage: &Stage, gates: &[Gate]) -> Result<String> {
+/// The shell variables of `target/up/env`.
+async fn variables(world: &World, fixture: &Fixture, gates: &[Gate]) -> Result<String> {
     let stripe = &world.scope.stripe;
     let mut variables = String::new();
     for (variable, value) in [
         ("CORE", &world.core.url),
         ("STRIPE", &stripe.base_url),
         ("STRIPE_KEY", &stripe.secret_key),
-        ("VENUE", &stage.venue),
-        ("EVENT", &stage.event),
-        ("PERFORMANCE", &stage.performance),
+        ("VENUE", &fixture.venue),
+        ("EVENT", &fixture.event),
+        ("PERFORMANCE", &fixture.performance),
     ] {
         writeln!(variables, "{variable}={value}")?;
     }
@@ -145,7 +148,7 @@ async fn variables(world: &World, stage: &Stage, gates: &[Gate]) -> Result<Strin
     Ok(variables)
 }
 
-/// Tokens are for whoever started this, and nobody else on the machine.
+/// Only this user may read it, because it has access tokens.
 fn private_file(path: &Path, text: &str) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);

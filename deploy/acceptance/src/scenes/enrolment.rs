@@ -3,34 +3,34 @@
 use anyhow::Result;
 use eventify_protocol::verdict::Mode;
 
-use super::{MAX_CACHE_AGE, Play, SOON};
+use super::{Demo, MAX_CACHE_AGE, SOON};
 use crate::{
     clock::timed,
     story::Story,
-    world::{World, stage::PLACES},
+    world::{World, fixture::PLACES},
 };
 
-pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Play> {
+pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Demo> {
     story.step("1. An organiser sets up a venue and publishes a performance in 30 minutes");
-    let (stage, took) = timed(world.stage()).await;
-    let stage = stage?;
-    let on_sale = stage.on_sale(&world.core.api).await?;
+    let (fixture, took) = timed(world.fixture()).await;
+    let fixture = fixture?;
+    let on_sale = fixture.wait_until_on_sale(&world.core.api).await?;
     story.expect_in("places on sale", PLACES, on_sale, took);
 
-    story.step("2. Two edge nodes enrol and fetch their first snapshot");
-    let office = world.office(&stage).await?;
-    office
+    story.step("2. Two edge nodes enrol and download their first snapshot");
+    let venue_it = world.venue_it(&fixture).await?;
+    venue_it
         .allow_degraded(u64::try_from(MAX_CACHE_AGE.as_millis())?)
         .await?;
     let (gates, took) = timed(async {
-        let north = world.gate(&stage, 1, "North gate", MAX_CACHE_AGE).await?;
-        let south = world.gate(&stage, 2, "South gate", MAX_CACHE_AGE).await?;
+        let north = world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?;
+        let south = world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?;
         anyhow::Ok([north, south])
     })
     .await;
     let gates = gates?;
     for gate in &gates {
-        let status = gate.edge.reaches(Mode::Online, SOON).await?;
+        let status = gate.edge.wait_for_mode(Mode::Online, SOON).await?;
         story.expect_in(
             &format!("{} is", gate.edge.label),
             "Online",
@@ -39,12 +39,12 @@ pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Play> 
         );
     }
     let synced = same_position(&gates).await?;
-    story.holds("both nodes hold the same digest", synced.0, synced.1);
-    let left_code = office.announce_node("edge-3", &gates[0].id).await?;
-    Ok(Play {
+    story.holds("both nodes have the same digest", synced.0, synced.1);
+    let left_code = venue_it.announce_node("edge-3", &gates[0].id).await?;
+    Ok(Demo {
         world,
-        stage,
-        office,
+        fixture,
+        venue_it,
         gates,
         unused: Vec::new(),
         twice: None,
@@ -61,7 +61,7 @@ pub(super) fn name(mode: Mode) -> &'static str {
     }
 }
 
-/// Waits until both nodes stand at the head that the other one has heard of, and compares digests.
+/// Waits until both nodes are at the feed's head, and compares their digests.
 pub(super) async fn same_position(gates: &[crate::world::Gate; 2]) -> Result<(bool, String)> {
     crate::wait::until("both nodes at the feed's head", SOON, || async {
         let [one, two] = [gates[0].edge.status().await?, gates[1].edge.status().await?];

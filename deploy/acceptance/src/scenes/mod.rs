@@ -1,19 +1,19 @@
-//! The story, scene by scene: an evening from the first event to the last reconciliation.
+//! The demo's story, one module for each scene.
 
+mod arrival_orders;
 mod bad_input;
 mod delivery;
 mod enrolment;
 mod lost_answer;
 mod online;
 mod outage;
-mod reunion;
+mod reconciliation;
 mod sale;
-mod table;
 
 use std::time::Duration;
 
 use anyhow::Result;
-use eventify_stack::MessageLine;
+use eventify_stack::MessageProxy;
 
 use crate::{
     story::Story,
@@ -21,79 +21,79 @@ use crate::{
         Gate, World,
         claim::Claim,
         customer::Ticket,
-        office::{Code, Office},
-        stage::Stage,
+        fixture::Fixture,
+        venue_it::{Code, VenueIt},
     },
 };
 
-/// The limit of the demo's caches, lowered from 300 s so that nobody has to wait.
+/// The nodes' maximum cache age in the demo: lower than 300 s, to keep the demo short.
 pub const MAX_CACHE_AGE: Duration = Duration::from_secs(20);
 
-/// So that an enrolment code that nobody used has expired before the story ends.
+/// An unused enrolment code must expire before the story ends.
 const SETTINGS: [(&str, &str); 1] = [("FLEET__CODE_SECONDS", "60")];
 
-/// Modes, deltas and acknowledgements arrive within this, or something is wrong.
+/// The longest time that modes, deltas and acknowledgements take.
 const SOON: Duration = Duration::from_secs(30);
 
-/// Everything that one scene leaves to the next.
+/// What the scenes share.
 #[derive(Debug)]
-pub struct Play {
+pub struct Demo {
     world: World,
-    stage: Stage,
-    office: Office,
+    fixture: Fixture,
+    venue_it: VenueIt,
     gates: [Gate; 2],
-    /// Tickets that nobody has used yet.
+    /// Tickets that were not used yet.
     unused: Vec<Ticket>,
-    /// Id of the ticket with which both gates let somebody in during the outage.
+    /// Id of the ticket that was admitted at both gates during the outage.
     twice: Option<String>,
-    /// An enrolment code that nobody uses.
+    /// An enrolment code that is never used.
     left_code: Code,
 }
 
-impl Play {
-    /// Puts a line between a gate's node and the broker on which single messages can be held.
+impl Demo {
+    /// Inserts a proxy that can hold single messages between a gate's node and the broker.
     ///
     /// # Errors
     /// It does not start.
-    async fn lend_line(&self, gate: usize) -> Result<MessageLine> {
+    async fn insert_message_proxy(&self, gate: usize) -> Result<MessageProxy> {
         let edge = &self.gates[gate].edge;
-        let line = self.world.message_line(&edge.identity()?).await?;
-        edge.line.retarget(line.address());
-        edge.line.reset_connections();
-        table::settled(self).await?;
-        Ok(line)
+        let proxy = self.world.message_proxy(&edge.identity()?).await?;
+        edge.link.retarget(proxy.address());
+        edge.link.reset_connections();
+        arrival_orders::settled(self).await?;
+        Ok(proxy)
     }
 
-    /// From the next connection on the node is on its own line again.
-    fn take_line_back(&self, gate: usize) {
-        self.gates[gate].edge.line.retarget(self.world.broker());
+    /// The node's next connection goes to the broker directly again.
+    fn remove_message_proxy(&self, gate: usize) {
+        self.gates[gate].edge.link.retarget(self.world.broker());
     }
 
-    /// The next ticket that nobody has used.
+    /// Takes an unused ticket.
     ///
     /// # Errors
     /// All are used.
     fn next_ticket(&mut self) -> Result<Ticket> {
         self.unused
             .pop()
-            .ok_or_else(|| anyhow::anyhow!("the story has run out of tickets"))
+            .ok_or_else(|| anyhow::anyhow!("no unused tickets are left"))
     }
 }
 
-/// Plays the whole story; what it leaves behind lies in the claimed folder.
+/// Plays the whole story; its files are in the claimed folder.
 ///
 /// # Errors
-/// The story can't go on. Checks that fail are no error: they stand in the story.
-pub async fn play(story: &mut Story, claim: Claim) -> Result<()> {
+/// The story can't go on. A failed check is not an error: it is in the story.
+pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     let world = World::start_with(claim, &SETTINGS).await?;
-    let mut play = enrolment::open_doors(story, world).await?;
-    sale::sell(story, &mut play).await?;
-    delivery::deliver(story, &mut play).await?;
-    online::scan(story, &mut play).await?;
-    lost_answer::lose(story, &mut play).await?;
-    outage::cut(story, &mut play).await?;
-    outage::lock(story, &mut play).await?;
-    reunion::heal(story, &mut play).await?;
-    bad_input::send(story, &mut play).await?;
-    play.world.core.stop().await
+    let mut demo = enrolment::open_doors(story, world).await?;
+    sale::sell(story, &mut demo).await?;
+    delivery::deliver(story, &mut demo).await?;
+    online::scan(story, &mut demo).await?;
+    lost_answer::run(story, &mut demo).await?;
+    outage::cut(story, &mut demo).await?;
+    outage::lock(story, &mut demo).await?;
+    reconciliation::reconnect(story, &mut demo).await?;
+    bad_input::send(story, &mut demo).await?;
+    demo.world.core.stop().await
 }

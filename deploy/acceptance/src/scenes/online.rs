@@ -1,4 +1,4 @@
-//! Scene 5: scans while the core decides.
+//! Scene 5: scans that the core decides.
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
@@ -10,61 +10,65 @@ use eventify_protocol::{
 use eventify_stack::Card;
 use serde_json::{Value, json};
 
-use super::Play;
+use super::Demo;
 use crate::{
     clock::{self, timed},
     story::Story,
     wait,
-    world::customer::{Outcome, Ticket, Wish, text},
+    world::customer::{Outcome, Places, Ticket, text},
 };
 
-pub(super) async fn scan(story: &mut Story, play: &mut Play) -> Result<()> {
+pub(super) async fn scan(story: &mut Story, demo: &mut Demo) -> Result<()> {
     story.step("5. Online: the core decides");
-    let ticket = play.next_ticket()?;
-    let (first, took) = timed(play.gates[0].scanner.scan(&ticket.token)).await;
-    story.expect_in("a good ticket", "Admit", first?.verdict.name(), took);
+    let ticket = demo.next_ticket()?;
+    let (first, took) = timed(demo.gates[0].scanner.scan(&ticket.token)).await;
+    story.expect_in("a valid ticket", "Admit", first?.verdict.name(), took);
 
-    let (second, took) = timed(play.gates[1].scanner.scan(&ticket.token)).await;
+    let (second, took) = timed(demo.gates[1].scanner.scan(&ticket.token)).await;
     let second = second?;
     story.expect_in(
-        "the same at the other gate",
+        "the same ticket at the other gate",
         "AlreadyUsed",
         second.verdict.name(),
         took,
     );
     let first_gate = if let Verdict::AlreadyUsed { first } = second.verdict {
-        let is_it = first.gate.to_string() == play.gates[0].id;
+        let is_it = first.gate.to_string() == demo.gates[0].id;
         second.first_gate_name.filter(|_| is_it)
     } else {
         None
     };
     story.expect(
-        "and it names the first gate",
-        play.gates[0].name,
+        "with the name of the first gate",
+        demo.gates[0].name,
         first_gate.unwrap_or_default(),
     );
 
-    let token = forged(&play.next_ticket()?)?;
-    let answer = play.gates[0].scanner.scan(&token).await?;
+    let token = forged(&demo.next_ticket()?)?;
+    let answer = demo.gates[0].scanner.scan(&token).await?;
     story.expect("a forged token", "Forged", answer.verdict.name());
-    let answer = play.gates[0].scanner.scan("EV1:NOT A TICKET").await?;
-    story.expect("a token of nonsense", "Unreadable", answer.verdict.name());
+    let answer = demo.gates[0].scanner.scan("EV1:NOT A TICKET").await?;
+    story.expect(
+        "a token that is not a ticket",
+        "Unreadable",
+        answer.verdict.name(),
+    );
 
-    let elsewhere = for_another_performance(play).await?;
-    let answer = play.gates[0].scanner.scan(&elsewhere.token).await?;
+    let elsewhere = for_another_performance(demo).await?;
+    let answer = demo.gates[0].scanner.scan(&elsewhere.token).await?;
     story.expect(
         "a ticket for another performance",
         "NotValidHere",
         answer.verdict.name(),
     );
 
-    let refunded = refunded(play).await?;
-    let answer = play.gates[0].scanner.scan(&refunded.token).await?;
+    let refunded = refunded(demo).await?;
+    let answer = demo.gates[0].scanner.scan(&refunded.token).await?;
     story.expect("a refunded ticket", "Revoked", answer.verdict.name());
     Ok(())
 }
 
-/// The claims of a true ticket, signed by a key that is not ours.
+/// The claims of a real ticket, signed with another key.
 fn forged(ticket: &Ticket) -> Result<String> {
     let claims = *Parsed::read(&ticket.token)?.unverified_claims();
     let window = Window {
@@ -75,30 +79,34 @@ fn forged(ticket: &Ticket) -> Result<String> {
     Ok(forger.sign(&claims)?.as_str().to_owned())
 }
 
-async fn for_another_performance(play: &Play) -> Result<Ticket> {
-    let organiser = play.world.organiser().await?;
-    let other = play
-        .stage
-        .another(&organiser, clock::now() + TimeDelta::days(2))
+async fn for_another_performance(demo: &Demo) -> Result<Ticket> {
+    let organiser = demo.world.organiser().await?;
+    let other = demo
+        .fixture
+        .another_performance(&organiser, clock::now() + TimeDelta::days(2))
         .await?;
-    other.on_sale(&play.world.core.api).await?;
-    let customer = play.world.customer(200).await?;
-    one_ticket(customer.buy(&other, &Wish::Standing(1), Card::Good).await?)
+    other.wait_until_on_sale(&demo.world.core.api).await?;
+    let customer = demo.world.customer(200).await?;
+    one_ticket(
+        customer
+            .buy(&other, &Places::Standing(1), Card::Good)
+            .await?,
+    )
 }
 
-/// Bought, then given back: the organiser refunds it.
-async fn refunded(play: &Play) -> Result<Ticket> {
-    let customer = play.world.customer(201).await?;
+/// A ticket that was bought and then refunded by the organiser.
+async fn refunded(demo: &Demo) -> Result<Ticket> {
+    let customer = demo.world.customer(201).await?;
     let ticket = one_ticket(
         customer
-            .buy(&play.stage, &Wish::Standing(1), Card::Good)
+            .buy(&demo.fixture, &Places::Standing(1), Card::Good)
             .await?,
     )?;
     let order: Value = customer
         .api
         .get(&format!("/orders/{}", ticket.order))
         .await?;
-    let organiser = play.world.organiser().await?;
+    let organiser = demo.world.organiser().await?;
     let refunds = format!("/payments/{}/refunds", text(&order, "paymentId")?);
     let refund = json!({ "ticketIds": [ticket.id], "reason": "force_majeure" });
     let _: Value = organiser.post(&refunds, refund).await?;
@@ -116,7 +124,7 @@ fn one_ticket(outcome: Outcome) -> Result<Ticket> {
             .into_iter()
             .next()
             .context("an order without tickets"),
-        Outcome::OutOfStock | Outcome::Declined | Outcome::LeftToExpire => {
+        Outcome::OutOfStock | Outcome::Declined | Outcome::Expired => {
             anyhow::bail!("no ticket: {outcome:?}")
         }
     }

@@ -1,4 +1,4 @@
-//! One run at a time for each folder of evidence: a second one would empty it under the first.
+//! Only one run at a time writes to an output folder, because a run empties it first.
 
 use std::{
     fs::{File, TryLockError},
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-/// Held until its last copy is dropped; the kernel gives it back whatever happens to the process.
+/// The right to write to a folder. It ends with its last copy, or with the process.
 #[derive(Clone, Debug)]
 pub struct Claim {
     folder: PathBuf,
@@ -16,7 +16,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Takes a folder for this run and empties it. The lock lies beside it.
+    /// Claims a folder for this run and empties it. The lock file is beside the folder.
     ///
     /// # Errors
     /// Another run has it, or it can't be made.
@@ -29,7 +29,7 @@ impl Claim {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => bail!(
-                "another run writes to {}: wait for its end or stop it",
+                "another run writes to {}: wait for its end, or stop it",
                 folder.display()
             ),
             Err(TryLockError::Error(error)) => {
@@ -47,7 +47,6 @@ impl Claim {
         })
     }
 
-    /// What is claimed.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -59,10 +58,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_taken_once_at_a_time_and_emptied() {
+    fn a_folder_has_one_claim_at_a_time_and_is_emptied() {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = parent.path().join("evidence");
-        let first = Claim::take(&folder).expect("nobody has it");
+        let first = Claim::take(&folder).expect("the folder is free");
         std::fs::write(folder.join("story.json"), "{}").expect("it is there");
         let refused = Claim::take(&folder).expect_err("the first run has it");
         assert!(refused.to_string().contains("another run writes to"));

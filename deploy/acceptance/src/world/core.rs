@@ -32,17 +32,17 @@ impl Core {
     pub async fn start(scope: &Scope, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let executable = process::program("eventify-core")?;
         let keys = folder.join("keys");
-        let keys = keys.to_str().context("a path that is no text")?;
+        let keys = keys.to_str().context("the path is not text")?;
         process::run(&executable, &["keys", "init", keys], &[]).await?;
         let mut environment = environment(scope, keys);
         environment.extend(settings.iter().map(|(key, value)| variable(key, *value)));
         let log = folder.join("core.log");
         let mut core = Process::start("eventify-core", &executable, &[], &environment, &log)?;
         let url = core
-            .logged("the core's address", |line| bound(line, "http.listening"))
+            .wait_for_log("the core's address", |line| bound(line, "http.listening"))
             .await?;
         let broker = core
-            .logged("its broker listener", |line| {
+            .wait_for_log("its broker listener", |line| {
                 bound(line, "fleet.broker_auth_listening")
             })
             .await?;
@@ -70,20 +70,20 @@ impl Core {
         })
     }
 
-    /// Stops it as an orchestrator would.
+    /// Stops it with `SIGTERM`.
     ///
     /// # Errors
-    /// It does not end by itself, with success.
+    /// It does not end in time, or with an error.
     pub async fn stop(self) -> Result<()> {
         self.process.stop().await
     }
 
-    /// How many lines of its log say something.
+    /// Number of lines of its log with this text.
     ///
     /// # Errors
     /// The log can't be read.
-    pub fn logged(&self, what: &str) -> Result<usize> {
-        process::logged(&self.log, what)
+    pub fn count_in_log(&self, what: &str) -> Result<usize> {
+        process::count_in_log(&self.log, what)
     }
 
     /// Its process id, while it runs.

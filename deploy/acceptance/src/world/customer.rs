@@ -7,21 +7,21 @@ use eventify_stack::{Card, Oidc, Stripe, User};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use super::fixture::Fixture;
 use crate::{
     api::{Api, refusal},
     wait,
 };
 
-/// A saga is done within this, or something is wrong.
+/// The longest time that a saga takes.
 const SAGA_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a customer wants.
+/// What a customer wants to buy.
 #[derive(Clone, Debug)]
-pub enum Wish {
+pub enum Places {
     /// These seats, by label.
     Seats(Vec<String>),
-    /// So many places in the standing zone.
+    /// This number of places in the standing zone.
     Standing(u32),
 }
 
@@ -30,15 +30,15 @@ pub enum Wish {
 pub enum Outcome {
     /// With tickets.
     Tickets(Vec<Ticket>),
-    /// Somebody else was quicker.
+    /// Another customer has the places.
     OutOfStock,
-    /// The card was declined, and the order has ended.
+    /// The card was declined and the order cancelled.
     Declined,
-    /// The cart was left to expire.
-    LeftToExpire,
+    /// The cart expired.
+    Expired,
 }
 
-/// A ticket in a customer's hands.
+/// A customer's ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ticket {
     /// Its id.
@@ -47,14 +47,13 @@ pub struct Ticket {
     pub order: String,
     /// Its seat, if it has one.
     pub seat: Option<String>,
-    /// What its QR code says.
+    /// The content of its QR code.
     pub token: String,
 }
 
 /// A signed-in customer.
 #[derive(Clone, Debug)]
 pub struct Customer {
-    /// Their calls.
     pub api: Api,
     stripe: Stripe,
 }
@@ -77,32 +76,32 @@ impl Customer {
         })
     }
 
-    /// Holds, confirms, pays, and waits for tickets.
+    /// Holds places, confirms, pays, and waits for the tickets.
     ///
     /// # Errors
-    /// Anything that is not one of the outcomes.
-    pub async fn buy(&self, stage: &Stage, wish: &Wish, card: Card) -> Result<Outcome> {
-        let Some(reservation) = self.hold(stage, wish, None).await? else {
+    /// Something that is not an [`Outcome`].
+    pub async fn buy(&self, fixture: &Fixture, places: &Places, card: Card) -> Result<Outcome> {
+        let Some(reservation) = self.hold(fixture, places, None).await? else {
             return Ok(Outcome::OutOfStock);
         };
         self.pay(&reservation, card).await
     }
 
-    /// Puts places into a cart and leaves it at that.
+    /// Puts places into a cart; `None` if they are out of stock.
     ///
     /// # Errors
     /// The core refuses for another reason than stock.
     pub async fn hold(
         &self,
-        stage: &Stage,
-        wish: &Wish,
+        fixture: &Fixture,
+        places: &Places,
         seconds: Option<u32>,
     ) -> Result<Option<String>> {
         let me: Value = self.api.get("/me").await?;
         let start = json!({ "customerId": me["userId"], "expiresInSeconds": seconds });
         let cart: Value = self.api.post("/reservations", start).await?;
         let id = text(&cart, "reservationId")?;
-        let items = json!({ "performanceId": stage.performance, "items": stage.items(wish) });
+        let items = json!({ "performanceId": fixture.performance, "items": fixture.items(places) });
         let added: Result<Value> = self
             .api
             .post(&format!("/reservations/{id}/items"), items)
@@ -122,13 +121,13 @@ impl Customer {
     /// Confirms a cart, pays by card, waits for the end of the saga.
     ///
     /// # Errors
-    /// Anything that is not one of the outcomes.
+    /// Something that is not an [`Outcome`].
     pub async fn pay(&self, reservation: &str, card: Card) -> Result<Outcome> {
         let (order, secret) = self.check_out(reservation).await?;
         self.pay_order(&order, &secret, card).await
     }
 
-    /// Confirms a cart; gives the order and what the payment form needs.
+    /// Confirms a cart; returns the order and the payment's client secret.
     ///
     /// # Errors
     /// The core refuses.
@@ -147,7 +146,7 @@ impl Customer {
     /// Pays an order by card and waits for the end of the saga.
     ///
     /// # Errors
-    /// Anything that is not one of the outcomes.
+    /// Something that is not an [`Outcome`].
     pub async fn pay_order(&self, order: &str, secret: &str, card: Card) -> Result<Outcome> {
         let payment = self.stripe.pay(secret, card).await?;
         if payment.needs_authentication() {

@@ -1,4 +1,4 @@
-//! An edge node as a process of its own, behind a line that can be cut.
+//! An edge node as a process, with a link to the broker that can fail.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{
     customer::text,
-    process::{self, Ending, Process},
+    process::{self, Exit, Process},
 };
 use crate::{scanner::Scanner, wait};
 
@@ -26,8 +26,8 @@ use crate::{scanner::Scanner, wait};
 pub struct Edge {
     /// The venue's name for it.
     pub label: String,
-    /// Its line to the broker.
-    pub line: FaultProxy,
+    /// Its link to the broker.
+    pub link: FaultProxy,
     code: String,
     folder: PathBuf,
     config: PathBuf,
@@ -38,14 +38,14 @@ pub struct Edge {
 
 #[derive(Clone, Debug)]
 struct Settings {
-    /// Chosen by the system at the first start, kept at the next.
+    /// The system chooses the port at the first start; later starts keep it.
     listen: String,
     broker: String,
     max_cache_age: Duration,
 }
 
 impl Edge {
-    /// Enrols a new node with the code of the console, and starts it.
+    /// Enrols a new node with a code, and starts it.
     ///
     /// # Errors
     /// It can't be enrolled or does not start.
@@ -61,7 +61,7 @@ impl Edge {
         Ok(edge)
     }
 
-    /// A new node that has never run.
+    /// Enrols a new node and does not start it.
     ///
     /// # Errors
     /// It can't be enrolled.
@@ -72,17 +72,17 @@ impl Edge {
         broker: SocketAddr,
         max_cache_age: Duration,
     ) -> Result<Self> {
-        let line = FaultProxy::start(broker).await?;
+        let link = FaultProxy::start(broker).await?;
         let settings = Settings {
             listen: "127.0.0.1:0".to_owned(),
-            broker: line.address().to_string(),
+            broker: link.address().to_string(),
             max_cache_age,
         };
         let folder = folder.join(label);
         std::fs::create_dir_all(&folder)?;
         let edge = Self {
             label: label.to_owned(),
-            line,
+            link,
             code: code.to_owned(),
             config: folder.join("edge.toml"),
             folder,
@@ -95,7 +95,7 @@ impl Edge {
         Ok(edge)
     }
 
-    /// Starts it, again after [`Edge::kill`], and waits until it answers.
+    /// Starts it and waits until it answers.
     ///
     /// # Errors
     /// It does not start.
@@ -108,12 +108,12 @@ impl Edge {
         Ok(())
     }
 
-    /// Starts it and does not wait.
+    /// Starts it without waiting.
     ///
     /// # Errors
     /// The program can't be started.
     pub fn spawn(&mut self) -> Result<()> {
-        let config = self.config.to_str().context("a path that is no text")?;
+        let config = self.config.to_str().context("the path is not text")?;
         let log = self.log();
         let arguments = ["--config", config, "run"];
         let process = Process::start(&self.label, &self.executable, &arguments, &[], &log)?;
@@ -121,7 +121,7 @@ impl Edge {
         Ok(())
     }
 
-    /// `SIGKILL`: power is gone.
+    /// Sends `SIGKILL`, like a power failure.
     ///
     /// # Errors
     /// It is not running.
@@ -135,18 +135,18 @@ impl Edge {
     /// `eventify-edge pair`: a code for one scanner.
     ///
     /// # Errors
-    /// The node does not give one.
+    /// The node gives none.
     pub async fn pairing_code(&self) -> Result<String> {
-        let said = self.command(&["pair"]).await?;
-        let code = said
+        let output = self.command(&["pair"]).await?;
+        let code = output
             .split_whitespace()
             .find(|word| word.starts_with("evp1."));
         Ok(code
-            .with_context(|| format!("no pairing code in: {said}"))?
+            .with_context(|| format!("no pairing code in: {output}"))?
             .to_owned())
     }
 
-    /// Pairs a scanner. From then on the node keeps its port.
+    /// Pairs a scanner; the node keeps its port from now on.
     ///
     /// # Errors
     /// The node does not give a code, or refuses the scanner.
@@ -161,18 +161,18 @@ impl Edge {
         Scanner::pair(&code, scanner, seed).await
     }
 
-    /// The code that it has enrolled with.
+    /// The code that it enrolled with.
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// How many lines of its log say something.
+    /// Number of lines of its log with this text.
     ///
     /// # Errors
     /// The log can't be read.
-    pub fn logged(&self, what: &str) -> Result<usize> {
-        process::logged(&self.log(), what)
+    pub fn count_in_log(&self, what: &str) -> Result<usize> {
+        process::count_in_log(&self.log(), what)
     }
 
     /// Its log.
@@ -187,7 +187,7 @@ impl Edge {
         &self.config
     }
 
-    /// Its certificate and key, from its data folder: with them anybody is this node to the broker.
+    /// Its certificate and key, from its data folder; with them a client is this node to the broker.
     ///
     /// # Errors
     /// It is not enrolled.
@@ -205,8 +205,8 @@ impl Edge {
     /// # Errors
     /// The node does not run.
     pub async fn status(&self) -> Result<NodeStatus> {
-        let said = self.command(&["status", "--json"]).await?;
-        serde_json::from_str(&said).with_context(|| format!("status: {said}"))
+        let output = self.command(&["status", "--json"]).await?;
+        serde_json::from_str(&output).with_context(|| format!("status: {output}"))
     }
 
     /// Its id.
@@ -220,18 +220,18 @@ impl Edge {
     /// Waits for a mode.
     ///
     /// # Errors
-    /// It is not reached in time.
-    pub async fn reaches(&self, mode: Mode, limit: Duration) -> Result<NodeStatus> {
+    /// It does not come in time.
+    pub async fn wait_for_mode(&self, mode: Mode, limit: Duration) -> Result<NodeStatus> {
         let what = format!("{} to be {mode:?}", self.label);
-        self.becomes(&what, limit, |status| status.mode == mode)
+        self.wait_until(&what, limit, |status| status.mode == mode)
             .await
     }
 
-    /// Waits for anything that its status tells.
+    /// Waits for a condition on its status.
     ///
     /// # Errors
     /// It does not come in time.
-    pub async fn becomes(
+    pub async fn wait_until(
         &self,
         what: &str,
         limit: Duration,
@@ -249,7 +249,7 @@ impl Edge {
     /// # Errors
     /// The chain is broken.
     pub async fn export_journal(&self, to: &Path) -> Result<()> {
-        let to = to.to_str().context("a path that is no text")?;
+        let to = to.to_str().context("the path is not text")?;
         self.command(&["export-journal", "--out", to])
             .await
             .map(|_| ())
@@ -262,7 +262,7 @@ impl Edge {
     }
 
     async fn command(&self, arguments: &[&str]) -> Result<String> {
-        let config = self.config.to_str().context("a path that is no text")?;
+        let config = self.config.to_str().context("the path is not text")?;
         let arguments = [&["--config", config], arguments].concat();
         process::run(&self.executable, &arguments, &[]).await
     }
@@ -284,15 +284,15 @@ impl Edge {
     }
 }
 
-/// How `eventify-edge enrol` ends on a machine of its own, which is then forgotten.
+/// Runs `eventify-edge enrol` with a data folder that is then removed.
 ///
 /// # Errors
 /// It can't be started.
-pub async fn try_to_enrol(folder: &Path, code: &str) -> Result<Ending> {
+pub async fn try_to_enrol(folder: &Path, code: &str) -> Result<Exit> {
     let machine = tempfile::tempdir_in(folder)?;
     let data = machine.path().join("data").display().to_string();
     let settings = [("EVENTIFY_EDGE__NODE__DATA_DIR".to_owned(), data)];
-    process::ending(
+    process::run_to_exit(
         &process::program("eventify-edge")?,
         &["enrol", code],
         &settings,

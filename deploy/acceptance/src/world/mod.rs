@@ -1,21 +1,21 @@
-//! The world of the story: real processes, and the people who use them.
+//! The processes of the story and the people who use them.
 
 pub mod claim;
 pub mod core;
 pub mod customer;
 pub mod edge;
-pub mod office;
+pub mod fixture;
 pub mod process;
-pub mod stage;
+pub mod venue_it;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use chrono::TimeDelta;
-use eventify_stack::{ClientIdentity, MessageLine, Scope, Stack, User};
+use eventify_stack::{ClientIdentity, MessageProxy, Scope, Stack, User};
 
 use self::{
-    claim::Claim, core::Core, customer::Customer, edge::Edge, office::Office, stage::Stage,
+    claim::Claim, core::Core, customer::Customer, edge::Edge, fixture::Fixture, venue_it::VenueIt,
 };
 use crate::{api::Api, clock, scanner::Scanner, wait};
 
@@ -24,29 +24,29 @@ use crate::{api::Api, clock, scanner::Scanner, wait};
 pub struct Gate {
     /// Its id.
     pub id: String,
-    /// The name on the door.
+    /// Its name for people.
     pub name: &'static str,
-    /// The node that decides for it.
+    /// Its node.
     pub edge: Edge,
-    /// The scanner in front of it.
+    /// Its scanner.
     pub scanner: Scanner,
 }
 
-/// Servers and core, before anything is set up.
+/// The servers and a core.
 #[derive(Debug)]
 pub struct World {
     /// The core.
     pub core: Core,
-    /// Where everything is left.
+    /// The run's output folder.
     pub folder: PathBuf,
-    /// The servers behind it.
+    /// The core's servers.
     pub scope: Scope,
     _claim: Claim,
 }
 
 impl World {
-    /// Starts a core on a scope of the run's stack. Who runs it has claimed its folder before: a
-    /// run that is refused starts no servers.
+    /// Starts a core on the run's stack. The claim comes first, so that a refused run starts no
+    /// servers.
     ///
     /// # Errors
     /// Something does not start.
@@ -54,7 +54,7 @@ impl World {
         Self::start_with(claim, &[]).await
     }
 
-    /// The same with a core whose settings differ: `("FLEET__CODE_SECONDS", "60")`.
+    /// Starts a core with other settings, such as `("FLEET__CODE_SECONDS", "60")`.
     ///
     /// # Errors
     /// Something does not start.
@@ -62,7 +62,7 @@ impl World {
         Self::start_on(Stack::shared().await?, claim, settings).await
     }
 
-    /// The same on a stack of the caller's.
+    /// Starts a core on the caller's stack.
     ///
     /// # Errors
     /// Something does not start.
@@ -84,7 +84,7 @@ impl World {
         self.scope.database.url()
     }
 
-    /// An access token for somebody with these roles.
+    /// An access token for a user with these roles.
     ///
     /// # Errors
     /// The identity provider does not answer.
@@ -96,7 +96,7 @@ impl World {
         Ok(self.scope.oidc.token(&user).await?)
     }
 
-    /// Somebody with these roles, signed in.
+    /// A signed-in user with these roles.
     ///
     /// # Errors
     /// The identity provider does not answer.
@@ -116,27 +116,27 @@ impl World {
             .await
     }
 
-    /// Somebody who looks tickets up and checks guests in over the core's API.
+    /// Staff who look up tickets and check guests in with the core's API.
     ///
     /// # Errors
     /// The identity provider does not answer.
-    pub async fn desk(&self) -> Result<Api> {
-        self.signed_in("desk-1", &["ADMIN"], &["ticket:checkin"])
+    pub async fn check_in_staff(&self) -> Result<Api> {
+        self.signed_in("check-in-staff-1", &["ADMIN"], &["ticket:checkin"])
             .await
     }
 
-    /// Where the broker takes nodes' connections.
+    /// The broker's address for nodes.
     #[must_use]
     pub fn broker(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.scope.mqtt_port))
     }
 
-    /// A line to the broker for one node, on which single messages can be held.
+    /// A proxy between one node and the broker that can hold single messages.
     ///
     /// # Errors
     /// It does not start.
-    pub async fn message_line(&self, node: &ClientIdentity) -> Result<MessageLine> {
-        Ok(self.scope.message_line(node).await?)
+    pub async fn message_proxy(&self, node: &ClientIdentity) -> Result<MessageProxy> {
+        Ok(self.scope.message_proxy(node).await?)
     }
 
     /// A customer.
@@ -147,7 +147,7 @@ impl World {
         self.customer_named(&format!("customer-{number}")).await
     }
 
-    /// A customer of this name.
+    /// A customer with this name.
     ///
     /// # Errors
     /// The identity provider does not answer.
@@ -159,17 +159,17 @@ impl World {
     ///
     /// # Errors
     /// The identity provider does not answer.
-    pub async fn office(&self, stage: &Stage) -> Result<Office> {
+    pub async fn venue_it(&self, fixture: &Fixture) -> Result<VenueIt> {
         let admin = self.signed_in("admin-1", &["ADMIN"], &[]).await?;
-        Ok(Office::of(admin, &stage.venue))
+        Ok(VenueIt::new(admin, &fixture.venue))
     }
 
     /// A venue with a performance that starts in half an hour.
     ///
     /// # Errors
     /// The core refuses.
-    pub async fn stage(&self) -> Result<Stage> {
-        Stage::set_up(
+    pub async fn fixture(&self) -> Result<Fixture> {
+        Fixture::create(
             &self.organiser().await?,
             clock::now() + TimeDelta::minutes(30),
         )
@@ -182,18 +182,18 @@ impl World {
     /// Something refuses or does not start.
     pub async fn gate(
         &self,
-        stage: &Stage,
+        fixture: &Fixture,
         number: u8,
         name: &'static str,
         max_cache_age: Duration,
     ) -> Result<Gate> {
-        let office = self.office(stage).await?;
-        let id = office.add_gate(name, &[&stage.performance]).await?;
+        let venue_it = self.venue_it(fixture).await?;
+        let id = venue_it.add_gate(name, &[&fixture.performance]).await?;
         let label = format!("edge-{number}");
-        let code = office.announce_node(&label, &id).await?.code;
+        let code = venue_it.announce_node(&label, &id).await?.code;
         let mut edge =
             Edge::enrol(&label, &code, &self.folder, self.broker(), max_cache_age).await?;
-        edge.becomes("its first snapshot, with its gate", wait::START, |status| {
+        edge.wait_until("its first snapshot, with its gate", wait::START, |status| {
             !status.gates.is_empty()
         })
         .await?;

@@ -1,4 +1,4 @@
-//! A program of the product, started as an operator would start it.
+//! A program of the product, started as an operator starts it.
 
 use std::{
     fs::File,
@@ -13,12 +13,12 @@ use tokio::process::{Child, Command};
 
 use crate::wait;
 
-/// A program that has not said where it listens by then will not.
+/// The longest time for a start or a stop.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// How much of a log an error shows.
+/// Lines of a log that an error shows.
 const TAIL_LINES: usize = 12;
 
-/// A running program with its log. Dropped, it is killed; killed with us if we are.
+/// A running program with its log. It is killed when dropped, or when we are killed.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -26,13 +26,13 @@ pub struct Process {
     log: PathBuf,
 }
 
-/// The folder with the product's programs: that of our own.
+/// The path of a program of the product, which is in the folder of our own program.
 ///
 /// # Errors
 /// The program is not there.
 pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    // A test lies one folder deeper, in `deps`.
+    // A test is one folder deeper, in `deps`.
     let folders = own.ancestors().skip(1).take(2);
     let found = folders
         .map(|folder| folder.join(name))
@@ -41,7 +41,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
 }
 
 impl Process {
-    /// Starts a program; what it says goes to `log`, after what is there.
+    /// Starts a program that appends its output to `log`.
     ///
     /// # Errors
     /// The program or the log can't be opened.
@@ -77,11 +77,15 @@ impl Process {
         self.child.id()
     }
 
-    /// Waits for a JSON log line that `find` takes.
+    /// Waits for a JSON log line in which `find` finds something.
     ///
     /// # Errors
-    /// The program ends, or does not say so in time.
-    pub async fn logged<T>(&mut self, what: &str, find: impl Fn(&Value) -> Option<T>) -> Result<T> {
+    /// The program ends, or writes no such line in time.
+    pub async fn wait_for_log<T>(
+        &mut self,
+        what: &str,
+        find: impl Fn(&Value) -> Option<T>,
+    ) -> Result<T> {
         let log = self.log.clone();
         let (child, name) = (&mut self.child, &self.name);
         wait::until(what, START_LIMIT, || {
@@ -103,10 +107,10 @@ impl Process {
         .await
     }
 
-    /// `SIGKILL`, and waits until it is gone.
+    /// Sends `SIGKILL` and waits for its end.
     ///
     /// # Errors
-    /// It was gone already.
+    /// It has ended already.
     pub async fn kill(mut self) -> Result<()> {
         self.child
             .kill()
@@ -114,10 +118,10 @@ impl Process {
             .with_context(|| format!("killing {}", self.name))
     }
 
-    /// `SIGTERM`, and waits until it has ended by itself.
+    /// Sends `SIGTERM` and waits for its end.
     ///
     /// # Errors
-    /// It does not end in time, or not with success.
+    /// It does not end in time, or with an error.
     pub async fn stop(mut self) -> Result<()> {
         if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok())
             && let Some(id) = rustix::process::Pid::from_raw(id)
@@ -125,7 +129,7 @@ impl Process {
             rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
         }
         let ended = tokio::time::timeout(START_LIMIT, self.child.wait()).await;
-        let status = ended.with_context(|| format!("{} does not stop", self.name))??;
+        let status = ended.with_context(|| format!("{} did not stop in time", self.name))??;
         if status.success() {
             Ok(())
         } else {
@@ -134,29 +138,29 @@ impl Process {
     }
 }
 
-/// Runs a program to its end.
+/// Runs a program and returns its output.
 ///
 /// # Errors
-/// It can't be started, or fails: the error has what it said.
+/// It can't be started, or fails: the error has its output.
 pub async fn run(
     executable: &Path,
     arguments: &[&str],
     environment: &[(String, String)],
 ) -> Result<String> {
     let output = output(executable, arguments, environment).await?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() {
-        return Ok(said);
+        return Ok(text);
     }
     let error = String::from_utf8_lossy(&output.stderr);
     bail!(
-        "{} {}: {said}{error}",
+        "{} {}: {text}{error}",
         executable.display(),
         arguments.join(" ")
     )
 }
 
-/// Runs a program to its end, whatever that is.
+/// Runs a program, whether it fails or not.
 ///
 /// # Errors
 /// It can't be started.
@@ -177,40 +181,40 @@ pub async fn output(
 
 /// How a program ended.
 #[derive(Clone, Debug)]
-pub struct Ending {
-    /// Its exit code; none if it was killed.
+pub struct Exit {
+    /// Its exit code; `None` if it was killed.
     pub code: Option<i32>,
-    /// What it said, errors last.
-    pub said: String,
+    /// Standard output, then standard error.
+    pub output: String,
 }
 
-/// Runs a program that is expected to end by itself, soon.
+/// Runs a program that should end soon.
 ///
 /// # Errors
-/// It can't be started, or goes on.
-pub async fn ending(
+/// It can't be started, or does not end in time.
+pub async fn run_to_exit(
     executable: &Path,
     arguments: &[&str],
     environment: &[(String, String)],
-) -> Result<Ending> {
-    // What an operator sees who has asked for no traces.
-    let quiet = ("RUST_BACKTRACE".to_owned(), "0".to_owned());
-    let environment = [environment, &[quiet]].concat();
-    let ending = output(executable, arguments, &environment);
-    let ended = tokio::time::timeout(START_LIMIT, ending).await;
-    let output = ended.with_context(|| format!("{} goes on", executable.display()))??;
-    let said = [output.stdout, output.stderr].concat();
-    Ok(Ending {
+) -> Result<Exit> {
+    // As an operator runs it.
+    let no_backtrace = ("RUST_BACKTRACE".to_owned(), "0".to_owned());
+    let environment = [environment, &[no_backtrace]].concat();
+    let running = output(executable, arguments, &environment);
+    let ended = tokio::time::timeout(START_LIMIT, running).await;
+    let output = ended.with_context(|| format!("{} did not end", executable.display()))??;
+    let text = [output.stdout, output.stderr].concat();
+    Ok(Exit {
         code: output.status.code(),
-        said: String::from_utf8_lossy(&said).into_owned(),
+        output: String::from_utf8_lossy(&text).into_owned(),
     })
 }
 
-/// How many lines of a log say something.
+/// Number of lines of a log with this text.
 ///
 /// # Errors
 /// The log can't be read.
-pub fn logged(log: &Path, what: &str) -> Result<usize> {
+pub fn count_in_log(log: &Path, what: &str) -> Result<usize> {
     let text = std::fs::read_to_string(log)?;
     Ok(text.lines().filter(|line| line.contains(what)).count())
 }

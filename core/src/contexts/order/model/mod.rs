@@ -1,4 +1,4 @@
-//! Pure decisions about an order: what it becomes when payment speaks, and what may be refunded.
+//! Pure decisions about an order: what payment events change, and what can be refunded.
 
 use eventify_protocol::ids::TicketId;
 
@@ -7,7 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(super) use refund::{PaidTicket, Performance, RefundPlan, price_of};
+pub(super) use refund::{PaidTicket, Performance, RefundPlan};
 pub(super) use state::{Captured, Order, State};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,13 +1,14 @@
 //! The refund policy, and what a refund is made of.
 
 use chrono::{DateTime, Duration, Utc};
+use eventify_contracts::order::{Item, RefundReason};
+use eventify_contracts::ticketing::TicketFacts;
 use eventify_protocol::ids::{PerformanceId, RefundId, TicketId, UserId};
 use eventify_protocol::money::{Money, MoneyError};
 
 use super::{Order, Refusal, State};
-use eventify_contracts::order::{Item, RefundReason};
 
-/// Until so long before the performance a customer gets all the money back; then none
+/// A customer gets all money back until this long before the performance, and nothing afterwards
 /// (blueprint, "Politique d'annulation/remboursement").
 pub(crate) fn customer_cancel_limit() -> Duration {
     Duration::hours(24)
@@ -19,11 +20,11 @@ pub(crate) struct PaidTicket {
     pub(crate) ticket_id: TicketId,
     pub(crate) performance_id: PerformanceId,
     pub(crate) price: Money,
-    /// The refund that has claimed it.
+    /// The refund that includes it.
     pub(crate) refund_id: Option<RefundId>,
 }
 
-/// What the refund policy needs of a performance.
+/// What the refund policy needs to know about a performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Performance {
     pub(crate) performance_id: PerformanceId,
@@ -39,12 +40,12 @@ pub(crate) struct RefundPlan {
     pub(crate) tickets: Vec<TicketId>,
     pub(crate) amount: Money,
     pub(crate) reason: RefundReason,
-    /// Why, in the organiser's own words.
+    /// The organiser's explanation.
     pub(crate) note: Option<String>,
 }
 
 impl Order {
-    /// The customer gives tickets back: all of those that are in time, or exactly those named.
+    /// The customer returns tickets: exactly the named ones, or all for which it is not too late.
     pub(crate) fn customer_refund(
         &self,
         tickets: &[PaidTicket],
@@ -68,7 +69,7 @@ impl Order {
         self.plan(&refundable, RefundReason::UserRequest)
     }
 
-    /// The organiser or an administrator gives money back, at any time.
+    /// The organiser or an administrator refunds tickets, at any time.
     pub(crate) fn goodwill_refund(
         &self,
         tickets: &[PaidTicket],
@@ -78,7 +79,7 @@ impl Order {
         self.plan(&self.choose(tickets, Some(named))?, reason)
     }
 
-    /// Everything: no ticket was issued, or the money came too late.
+    /// The whole order: no ticket was issued, or the money came too late.
     pub(crate) fn full_refund(&self, reason: RefundReason) -> RefundPlan {
         RefundPlan {
             tickets: Vec::new(),
@@ -86,6 +87,21 @@ impl Order {
             reason,
             note: None,
         }
+    }
+
+    /// What was paid for a ticket: the unit price of its line. A zone can be sold in several
+    /// categories, so a line of the ticket's category comes first.
+    pub(crate) fn price_of(&self, ticket: &TicketFacts) -> Option<Money> {
+        let is_place = |item: &&Item| {
+            item.performance_id == ticket.performance_id
+                && item.seat_id == ticket.seat_id
+                && item.bucket_id == ticket.bucket_id
+        };
+        let mut lines = self.items.iter().filter(is_place);
+        let same_category = lines
+            .clone()
+            .find(|it| it.price_category == ticket.category);
+        Some(same_category.or_else(|| lines.next())?.unit_price)
     }
 
     fn choose(
@@ -151,16 +167,8 @@ impl Order {
 }
 
 impl Performance {
-    /// Whether a user decides about refunds of this performance: owner, or same organisation.
+    /// Whether a user decides about its refunds: the owner, or a member of the organisation.
     pub(crate) fn is_run_by(&self, user: UserId, org: Option<&str>) -> bool {
         self.owner_id == user || (org.is_some() && self.org_id.as_deref() == org)
     }
-}
-
-/// What was paid for a ticket: the unit price of the line that it was issued for.
-pub(crate) fn price_of(items: &[Item], matches: impl Fn(&Item) -> bool) -> Option<Money> {
-    items
-        .iter()
-        .find(|item| matches(item))
-        .map(|item| item.unit_price)
 }

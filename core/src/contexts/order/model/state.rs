@@ -1,11 +1,10 @@
 //! The order and its states.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, ReservationId, UserId};
-use eventify_protocol::money::Money;
-
 use eventify_contracts::order::{CancelReason, Item};
 use eventify_contracts::reservation::ReservationConfirmed;
+use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, ReservationId, UserId};
+use eventify_protocol::money::Money;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -15,11 +14,11 @@ pub(crate) struct Order {
     pub(crate) state: State,
     pub(crate) amount: Money,
     pub(crate) items: Vec<Item>,
-    /// Unpaid by then: cancelled.
+    /// An order that is unpaid by then is cancelled.
     pub(crate) pay_until: DateTime<Utc>,
-    /// Once payment has taken the request for an intent.
+    /// Set when the payment intent exists.
     pub(crate) payment_id: Option<PaymentId>,
-    /// The request that began it.
+    /// Of the request that started the reservation.
     pub(crate) correlation: CorrelationId,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -28,9 +27,9 @@ pub(crate) struct Order {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// Payment is being asked, or the customer pays.
+    /// The payment intent is requested, or the customer pays.
     Pending,
-    /// Payment didn't answer in time; the work runs on.
+    /// Payment didn't answer in time; the request continues in the background.
     Processing,
     Paid {
         at: DateTime<Utc>,
@@ -44,15 +43,13 @@ pub(crate) enum State {
     Cancelled(CancelReason),
 }
 
-/// What a capture means for an order.
+/// The effect of a capture on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Captured {
-    /// It is paid now.
     Paid(Order),
-    /// It had ended: the money goes back.
+    /// The order had been cancelled: the money is refunded.
     TooLate,
-    /// It was known.
-    Known,
+    AlreadyPaid,
 }
 
 impl State {
@@ -73,6 +70,17 @@ impl State {
             Self::Paid { at } => Some(at),
             Self::PartiallyRefunded { paid_at } | Self::Refunded { paid_at } => Some(paid_at),
             Self::Pending | Self::Processing | Self::Cancelled(_) => None,
+        }
+    }
+
+    pub(crate) fn cancel_reason(self) -> Option<CancelReason> {
+        match self {
+            Self::Cancelled(reason) => Some(reason),
+            Self::Pending
+            | Self::Processing
+            | Self::Paid { .. }
+            | Self::PartiallyRefunded { .. }
+            | Self::Refunded { .. } => None,
         }
     }
 }
@@ -104,12 +112,12 @@ impl Order {
         matches!(self.state, State::Pending | State::Processing)
     }
 
-    /// Nothing to pay: no payment is asked for.
+    /// Nothing to pay: there is no payment intent.
     pub(crate) fn is_free(&self) -> bool {
         self.amount.minor() == 0
     }
 
-    /// Payment has taken the request.
+    /// The payment intent exists.
     pub(crate) fn with_payment(mut self, payment_id: PaymentId, now: DateTime<Utc>) -> Self {
         self.payment_id = Some(payment_id);
         if self.state == State::Processing {
@@ -118,8 +126,9 @@ impl Order {
         self.touched(now)
     }
 
-    /// Payment hasn't answered in time. `None` when that is known or doesn't matter any more.
-    pub(crate) fn still_waiting(mut self, now: DateTime<Utc>) -> Option<Self> {
+    /// Payment hasn't answered in time. `None` when the state shows it already, or it is no longer
+    /// relevant.
+    pub(crate) fn payment_delayed(mut self, now: DateTime<Utc>) -> Option<Self> {
         (self.state == State::Pending && self.payment_id.is_none()).then(|| {
             self.state = State::Processing;
             self.touched(now)
@@ -135,12 +144,12 @@ impl Order {
             }
             State::Cancelled(_) => Captured::TooLate,
             State::Paid { .. } | State::PartiallyRefunded { .. } | State::Refunded { .. } => {
-                Captured::Known
+                Captured::AlreadyPaid
             }
         }
     }
 
-    /// Ends an unpaid order; `None` when it has ended, or is paid.
+    /// Cancels an unpaid order; `None` when it has ended or is paid.
     pub(crate) fn cancel_unpaid(
         mut self,
         reason: CancelReason,
@@ -152,8 +161,8 @@ impl Order {
         })
     }
 
-    /// Money went back; `left` says whether any ticket is still paid for. `None` when the state
-    /// says so already, or the order had never been paid.
+    /// Money was refunded; `left` says whether any ticket is still paid for. `None` when the state
+    /// shows it already, or the order had never been paid.
     pub(crate) fn refunded(mut self, left: bool, now: DateTime<Utc>) -> Option<Self> {
         let paid_at = self.state.paid_at()?;
         let state = if left {

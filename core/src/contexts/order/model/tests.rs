@@ -1,12 +1,12 @@
 //! The rules of orders and refunds.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::order::{CancelReason, RefundReason};
+use eventify_contracts::reservation::ReservationConfirmed;
 use eventify_protocol::money::{Currency, Money};
 use uuid::Uuid;
 
 use super::*;
-use eventify_contracts::order::{CancelReason, RefundReason};
-use eventify_contracts::reservation::ReservationConfirmed;
 
 fn at(hour: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_000 + hour * 3600, 0).unwrap()
@@ -62,7 +62,7 @@ fn performance(number: u128, start: i64) -> Performance {
 fn a_capture_pays_once_and_comes_too_late_for_a_cancelled_order() {
     let paid = paid();
     assert_eq!(paid.state, State::Paid { at: at(0) });
-    assert_eq!(paid.clone().captured(None, at(1)), Captured::Known);
+    assert_eq!(paid.clone().captured(None, at(1)), Captured::AlreadyPaid);
     assert_eq!(paid.cancel_unpaid(CancelReason::PaymentFailed, at(1)), None);
     let cancelled = order()
         .cancel_unpaid(CancelReason::PaymentTimeout, at(1))
@@ -78,17 +78,17 @@ fn a_capture_pays_once_and_comes_too_late_for_a_cancelled_order() {
 }
 
 #[test]
-fn waiting_for_payment_shows_and_passes() {
-    let waiting = order().still_waiting(at(0)).unwrap();
+fn a_delayed_payment_shows_until_the_intent_exists() {
+    let waiting = order().payment_delayed(at(0)).unwrap();
     assert_eq!(waiting.state, State::Processing);
-    assert_eq!(waiting.clone().still_waiting(at(0)), None);
+    assert_eq!(waiting.clone().payment_delayed(at(0)), None);
     let answered = waiting.with_payment(Uuid::nil().into(), at(0));
     assert_eq!(answered.state, State::Pending);
-    assert_eq!(answered.still_waiting(at(0)), None);
+    assert_eq!(answered.payment_delayed(at(0)), None);
 }
 
 #[test]
-fn a_customer_gives_back_until_24_hours_before() {
+fn a_customer_returns_tickets_until_24_hours_before() {
     let (order, tickets) = (paid(), [ticket(1, 10), ticket(2, 20)]);
     let performances = [performance(10, 24), performance(20, 23)];
     let plan = order
@@ -119,7 +119,7 @@ fn a_customer_gives_back_until_24_hours_before() {
 }
 
 #[test]
-fn an_organiser_gives_back_at_any_time_but_each_ticket_once() {
+fn an_organiser_refunds_at_any_time_but_each_ticket_once() {
     let (order, mut tickets) = (paid(), [ticket(1, 10), ticket(2, 10)]);
     let reason = RefundReason::OrganiserDecision;
     let twice = [tickets[0].ticket_id, tickets[0].ticket_id];
@@ -146,7 +146,7 @@ fn an_organiser_gives_back_at_any_time_but_each_ticket_once() {
 }
 
 #[test]
-fn refunds_end_in_refunded() {
+fn refunds_of_all_tickets_end_in_refunded() {
     let part = paid().refunded(true, at(1)).unwrap();
     assert_eq!(part.state.name(), "partially_refunded");
     let all = part.refunded(false, at(2)).unwrap();
@@ -157,7 +157,7 @@ fn refunds_end_in_refunded() {
 }
 
 #[test]
-fn organisers_decide_about_their_own() {
+fn organisers_decide_about_their_own_performances() {
     let performance = performance(10, 24);
     assert!(performance.is_run_by(Uuid::from_u128(9).into(), None));
     assert!(performance.is_run_by(Uuid::nil().into(), Some("hall")));

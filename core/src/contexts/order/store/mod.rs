@@ -4,11 +4,25 @@ mod orders;
 mod performances;
 mod refunds;
 
+use eventify_kernel::db::{DbError, DbResult};
+use eventify_protocol::money::{Currency, Money};
+use rust_decimal::Decimal;
+
 pub(super) use orders::{
-    find, find_by_payment, find_by_reservation, insert, list, lock, save, unpaid_past_deadline,
-    without_intent,
+    find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
+    update,
 };
-pub(super) use performances::{cancel_performance, performances, refundable_orders, schedule};
+pub(super) use performances::{
+    PerformanceRow, insert_cancelled_performance, list_performances, list_refundable_orders,
+    upsert_performance,
+};
 pub(super) use refunds::{
-    RefundRow, add_tickets, begin_refund, end_refund, refund_of, refunds, tickets,
+    find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds,
+    list_tickets, update_refund,
 };
+
+fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
+    Currency::parse(currency)
+        .and_then(|currency| Money::from_decimal(currency, amount))
+        .map_err(DbError::impossible_row)
+}

@@ -1,102 +1,94 @@
 //! Orders with their items.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{
-    BucketId, CorrelationId, OrderId, PaymentId, ReservationId, SeatId, UserId,
-};
-use eventify_protocol::money::{Currency, Money};
-use rust_decimal::Decimal;
-use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Row};
-use uuid::Uuid;
-
-use crate::contexts::order::model::{Order, State};
 use eventify_contracts::order::{CancelReason, Item};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{
+    BucketId, CorrelationId, HoldId, OrderId, PaymentId, PerformanceId, ReservationId, SeatId,
+    UserId, VenueId,
+};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
 
-const COLUMNS: &str = "select order_id, reservation_id, customer_id, status, currency, \
-    total_amount, pay_until, payment_id, paid_at, cancelled_reason, correlation_id, created_at, \
-    updated_at, version from orders";
+use super::money;
+use crate::contexts::order::model::{Order, State};
 
-/// Writes a new order; false when its reservation has one already.
+#[derive(Debug, FromRow, Serialize)]
+struct OrderRow {
+    order_id: OrderId,
+    reservation_id: ReservationId,
+    customer_id: UserId,
+    status: String,
+    currency: String,
+    total_amount: Decimal,
+    pay_until: DateTime<Utc>,
+    payment_id: Option<PaymentId>,
+    paid_at: Option<DateTime<Utc>>,
+    cancelled_reason: Option<String>,
+    correlation_id: CorrelationId,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+#[derive(Debug, FromRow, Serialize)]
+struct ItemRow {
+    order_id: OrderId,
+    line: i32,
+    performance_id: PerformanceId,
+    venue_id: VenueId,
+    seat_id: Option<SeatId>,
+    seat_label: Option<String>,
+    bucket_id: Option<BucketId>,
+    zone: Option<String>,
+    #[sqlx(try_from = "i32")]
+    qty: u32,
+    price_category: String,
+    currency: String,
+    unit_amount: Decimal,
+    hold_id: HoldId,
+}
+
+/// Inserts a new order; false when its reservation has one already.
 pub(crate) async fn insert(conn: &mut PgConnection, order: &Order) -> DbResult<bool> {
     let inserted = sqlx::query(
-        "insert into orders (order_id, reservation_id, customer_id, status, currency,
-             total_amount, pay_until, paid_at, correlation_id, created_at, updated_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-         on conflict (reservation_id) do nothing",
+        r#"insert into "order".orders
+         select * from jsonb_populate_record(null::"order".orders, $1)
+         on conflict (reservation_id) do nothing"#,
     )
-    .bind(order.id.as_uuid())
-    .bind(order.reservation_id.as_uuid())
-    .bind(order.customer_id.as_uuid())
-    .bind(order.state.name())
-    .bind(order.amount.currency().code())
-    .bind(order.amount.to_decimal())
-    .bind(order.pay_until)
-    .bind(order.state.paid_at())
-    .bind(order.correlation.as_uuid())
-    .bind(order.created_at)
-    .bind(order.updated_at)
-    .bind(order.version)
+    .bind(Json(OrderRow::from(order)))
     .execute(&mut *conn)
     .await?;
     if inserted.rows_affected() == 0 {
         return Ok(false);
     }
-    for (line, item) in (0_i32..).zip(&order.items) {
-        insert_item(conn, order.id, line, item).await?;
-    }
+    let lines = (0..).zip(&order.items);
+    let items: Vec<_> = lines
+        .map(|(line, item)| ItemRow::new(order.id, line, item))
+        .collect();
+    sqlx::query(
+        r#"insert into "order".order_items
+         select * from jsonb_populate_recordset(null::"order".order_items, $1)"#,
+    )
+    .bind(Json(items))
+    .execute(conn)
+    .await?;
     Ok(true)
 }
 
-async fn insert_item(
-    conn: &mut PgConnection,
-    order: OrderId,
-    line: i32,
-    item: &Item,
-) -> DbResult<()> {
-    sqlx::query(
-        "insert into order_items (order_id, line, performance_id, venue_id, seat_id, seat_label,
-             bucket_id, zone, qty, price_category, currency, unit_amount, hold_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-    )
-    .bind(order.as_uuid())
-    .bind(line)
-    .bind(item.performance_id.as_uuid())
-    .bind(item.venue_id.as_uuid())
-    .bind(item.seat_id.map(SeatId::as_uuid))
-    .bind(&item.seat_label)
-    .bind(item.bucket_id.map(BucketId::as_uuid))
-    .bind(&item.zone)
-    .bind(i32::try_from(item.qty).map_err(DbError::impossible_row)?)
-    .bind(item.price_category.as_str())
-    .bind(item.unit_price.currency().code())
-    .bind(item.unit_price.to_decimal())
-    .bind(item.hold_id.as_uuid())
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 /// Writes state, payment and version of an order that this transaction has locked.
-pub(crate) async fn save(conn: &mut PgConnection, order: &Order) -> DbResult<()> {
-    let reason = match order.state {
-        State::Cancelled(reason) => Some(reason.name()),
-        State::Pending
-        | State::Processing
-        | State::Paid { .. }
-        | State::PartiallyRefunded { .. }
-        | State::Refunded { .. } => None,
-    };
+pub(crate) async fn update(conn: &mut PgConnection, order: &Order) -> DbResult<()> {
     sqlx::query(
-        "update orders set status = $2, payment_id = $3, paid_at = $4, cancelled_reason = $5,
-             updated_at = $6, version = $7 where order_id = $1",
+        r#"update "order".orders set status = $2, payment_id = $3, paid_at = $4,
+             cancelled_reason = $5, updated_at = $6, version = $7 where order_id = $1"#,
     )
-    .bind(order.id.as_uuid())
+    .bind(order.id)
     .bind(order.state.name())
-    .bind(order.payment_id.map(PaymentId::as_uuid))
+    .bind(order.payment_id)
     .bind(order.state.paid_at())
-    .bind(reason)
+    .bind(order.state.cancel_reason().map(CancelReason::name))
     .bind(order.updated_at)
     .bind(order.version)
     .execute(conn)
@@ -105,37 +97,42 @@ pub(crate) async fn save(conn: &mut PgConnection, order: &Order) -> DbResult<()>
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: OrderId) -> DbResult<Option<Order>> {
-    one(conn, "where order_id = $1", id.as_uuid()).await
+    let order = sqlx::query_as(r#"select * from "order".orders where order_id = $1"#)
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    with_items(conn, order).await
 }
 
-/// Reads it and keeps everybody else from changing it until the transaction ends.
+/// Finds an order; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(conn: &mut PgConnection, id: OrderId) -> DbResult<Option<Order>> {
-    one(conn, "where order_id = $1 for update", id.as_uuid()).await
+    let order = sqlx::query_as(r#"select * from "order".orders where order_id = $1 for update"#)
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    with_items(conn, order).await
+}
+
+pub(crate) async fn lock_by_payment(
+    conn: &mut PgConnection,
+    id: PaymentId,
+) -> DbResult<Option<Order>> {
+    let order = sqlx::query_as(r#"select * from "order".orders where payment_id = $1 for update"#)
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    with_items(conn, order).await
 }
 
 pub(crate) async fn find_by_reservation(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Order>> {
-    one(conn, "where reservation_id = $1", id.as_uuid()).await
-}
-
-pub(crate) async fn find_by_payment(
-    conn: &mut PgConnection,
-    id: PaymentId,
-) -> DbResult<Option<Order>> {
-    one(conn, "where payment_id = $1", id.as_uuid()).await
-}
-
-async fn one(conn: &mut PgConnection, which: &str, id: Uuid) -> DbResult<Option<Order>> {
-    let row = sqlx::query(AssertSqlSafe(format!("{COLUMNS} {which}")))
+    let order = sqlx::query_as(r#"select * from "order".orders where reservation_id = $1"#)
         .bind(id)
         .fetch_optional(&mut *conn)
         .await?;
-    match row {
-        Some(row) => Ok(Some(with_items(conn, &row).await?)),
-        None => Ok(None),
-    }
+    with_items(conn, order).await
 }
 
 /// A customer's orders, newest first, and how many there are.
@@ -145,148 +142,161 @@ pub(crate) async fn list(
     reservation: Option<ReservationId>,
     (offset, limit): (i64, i64),
 ) -> DbResult<(Vec<Order>, i64)> {
-    let reservation = reservation.map(ReservationId::as_uuid);
     let total = sqlx::query_scalar(
-        "select count(*) from orders
-         where customer_id = $1 and ($2::uuid is null or reservation_id = $2)",
+        r#"select count(*) from "order".orders
+         where customer_id = $1 and ($2::uuid is null or reservation_id = $2)"#,
     )
-    .bind(customer.as_uuid())
+    .bind(customer)
     .bind(reservation)
     .fetch_one(&mut *conn)
     .await?;
-    let query = format!(
-        "{COLUMNS} where customer_id = $1 and ($2::uuid is null or reservation_id = $2)
-         order by created_at desc, order_id limit $3 offset $4"
-    );
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .bind(customer.as_uuid())
-        .bind(reservation)
-        .bind(limit)
-        .bind(offset)
-        .fetch_all(&mut *conn)
-        .await?;
+    let rows: Vec<OrderRow> = sqlx::query_as(
+        r#"select * from "order".orders
+         where customer_id = $1 and ($2::uuid is null or reservation_id = $2)
+         order by created_at desc, order_id limit $3 offset $4"#,
+    )
+    .bind(customer)
+    .bind(reservation)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(&mut *conn)
+    .await?;
     let mut orders = Vec::with_capacity(rows.len());
-    for row in &rows {
-        orders.push(with_items(conn, row).await?);
+    for row in rows {
+        orders.extend(with_items(conn, Some(row)).await?);
     }
     Ok((orders, total))
 }
 
-/// Unpaid orders for which payment is still to be asked, in the order of their ids.
-pub(crate) async fn without_intent(
-    conn: &mut PgConnection,
-    after: OrderId,
-    limit: u16,
-) -> DbResult<Vec<Order>> {
-    let query = format!(
-        "{COLUMNS} where payment_id is null and status in ('pending', 'processing')
-             and order_id > $1 order by order_id limit $2"
-    );
-    let rows = sqlx::query(AssertSqlSafe(query))
-        .bind(after.as_uuid())
-        .bind(i64::from(limit))
-        .fetch_all(conn)
-        .await?;
-    rows.iter().map(|row| order(row, Vec::new())).collect()
-}
-
-/// Unpaid orders whose deadline has passed or whose performance was cancelled, and why they end.
-pub(crate) async fn unpaid_past_deadline(
+/// Unpaid orders whose deadline has passed or whose performance was cancelled, with the reason for
+/// which they are cancelled.
+pub(crate) async fn list_unpaid_past_deadline(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
     limit: u16,
 ) -> DbResult<Vec<(OrderId, CancelReason)>> {
-    let rows: Vec<(Uuid, bool)> = sqlx::query_as(
-        "select order_id, pay_until <= $1 from orders
+    let orders: Vec<(OrderId, bool)> = sqlx::query_as(
+        r#"select order_id, pay_until <= $1 from "order".orders
          where status in ('pending', 'processing') and (pay_until <= $1 or exists (
-             select from order_items join cancelled_performances using (performance_id)
+             select from "order".order_items
+             join "order".cancelled_performances using (performance_id)
              where order_items.order_id = orders.order_id))
-         order by pay_until limit $2",
+         order by pay_until limit $2"#,
     )
     .bind(now)
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
-    let reason = |late| {
-        if late {
-            CancelReason::PaymentTimeout
-        } else {
-            CancelReason::EventCancelled
-        }
+    let with_reason = |(id, is_late)| match is_late {
+        true => (id, CancelReason::PaymentTimeout),
+        false => (id, CancelReason::EventCancelled),
     };
-    Ok(rows
-        .into_iter()
-        .map(|(id, late)| (OrderId(id), reason(late)))
-        .collect())
+    Ok(orders.into_iter().map(with_reason).collect())
 }
 
-async fn with_items(conn: &mut PgConnection, row: &PgRow) -> DbResult<Order> {
-    let items = sqlx::query(
-        "select performance_id, venue_id, seat_id, seat_label, bucket_id, zone, qty,
-             price_category, currency, unit_amount, hold_id
-         from order_items where order_id = $1 order by line",
-    )
-    .bind(row.try_get::<Uuid, _>("order_id")?)
-    .fetch_all(conn)
-    .await?;
-    order(row, items.iter().map(item).collect::<DbResult<_>>()?)
+async fn with_items(conn: &mut PgConnection, row: Option<OrderRow>) -> DbResult<Option<Order>> {
+    let Some(row) = row else { return Ok(None) };
+    let items: Vec<ItemRow> =
+        sqlx::query_as(r#"select * from "order".order_items where order_id = $1 order by line"#)
+            .bind(row.order_id)
+            .fetch_all(conn)
+            .await?;
+    let items = items.into_iter().map(Item::try_from);
+    Ok(Some(Order {
+        state: row.state()?,
+        id: row.order_id,
+        reservation_id: row.reservation_id,
+        customer_id: row.customer_id,
+        amount: money(&row.currency, row.total_amount)?,
+        items: items.collect::<DbResult<_>>()?,
+        pay_until: row.pay_until,
+        payment_id: row.payment_id,
+        correlation: row.correlation_id,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    }))
 }
 
-fn order(row: &PgRow, items: Vec<Item>) -> DbResult<Order> {
-    Ok(Order {
-        id: OrderId(row.try_get("order_id")?),
-        reservation_id: ReservationId(row.try_get("reservation_id")?),
-        customer_id: UserId(row.try_get("customer_id")?),
-        state: state(row)?,
-        amount: money(row, "total_amount")?,
-        items,
-        pay_until: row.try_get("pay_until")?,
-        payment_id: row.try_get::<Option<Uuid>, _>("payment_id")?.map(PaymentId),
-        correlation: CorrelationId(row.try_get("correlation_id")?),
-        created_at: row.try_get("created_at")?,
-        updated_at: row.try_get("updated_at")?,
-        version: row.try_get("version")?,
-    })
-}
-
-fn state(row: &PgRow) -> DbResult<State> {
-    let status: &str = row.try_get("status")?;
-    let paid_at: Option<DateTime<Utc>> = row.try_get("paid_at")?;
-    let reason: Option<&str> = row.try_get("cancelled_reason")?;
-    match (status, paid_at, reason.and_then(CancelReason::parse)) {
-        ("pending", None, None) => Ok(State::Pending),
-        ("processing", None, None) => Ok(State::Processing),
-        ("paid", Some(at), None) => Ok(State::Paid { at }),
-        ("partially_refunded", Some(paid_at), None) => Ok(State::PartiallyRefunded { paid_at }),
-        ("refunded", Some(paid_at), None) => Ok(State::Refunded { paid_at }),
-        ("cancelled", None, Some(reason)) => Ok(State::Cancelled(reason)),
-        (status, _, _) => Err(DbError::impossible_row(format!(
-            "order {status} {reason:?}"
-        ))),
+impl From<&Order> for OrderRow {
+    fn from(order: &Order) -> Self {
+        let reason = order.state.cancel_reason();
+        Self {
+            order_id: order.id,
+            reservation_id: order.reservation_id,
+            customer_id: order.customer_id,
+            status: order.state.name().to_owned(),
+            currency: order.amount.currency().code().to_owned(),
+            total_amount: order.amount.to_decimal(),
+            pay_until: order.pay_until,
+            payment_id: order.payment_id,
+            paid_at: order.state.paid_at(),
+            cancelled_reason: reason.map(|reason| reason.name().to_owned()),
+            correlation_id: order.correlation,
+            created_at: order.created_at,
+            updated_at: order.updated_at,
+            version: order.version,
+        }
     }
 }
 
-fn item(row: &PgRow) -> DbResult<Item> {
-    let qty: i32 = row.try_get("qty")?;
-    let category: &str = row.try_get("price_category")?;
-    Ok(Item {
-        performance_id: row.try_get::<Uuid, _>("performance_id")?.into(),
-        venue_id: row.try_get::<Uuid, _>("venue_id")?.into(),
-        seat_id: row.try_get::<Option<Uuid>, _>("seat_id")?.map(Into::into),
-        seat_label: row.try_get("seat_label")?,
-        bucket_id: row.try_get::<Option<Uuid>, _>("bucket_id")?.map(Into::into),
-        zone: row.try_get("zone")?,
-        qty: u32::try_from(qty).map_err(DbError::impossible_row)?,
-        price_category: category.parse().map_err(DbError::impossible_row)?,
-        unit_price: money(row, "unit_amount")?,
-        hold_id: row.try_get::<Uuid, _>("hold_id")?.into(),
-    })
+impl OrderRow {
+    fn state(&self) -> DbResult<State> {
+        let reason = self.cancelled_reason.as_deref();
+        match (
+            self.status.as_str(),
+            self.paid_at,
+            reason.and_then(CancelReason::parse),
+        ) {
+            ("pending", None, None) => Ok(State::Pending),
+            ("processing", None, None) => Ok(State::Processing),
+            ("paid", Some(at), None) => Ok(State::Paid { at }),
+            ("partially_refunded", Some(paid_at), None) => Ok(State::PartiallyRefunded { paid_at }),
+            ("refunded", Some(paid_at), None) => Ok(State::Refunded { paid_at }),
+            ("cancelled", None, Some(reason)) => Ok(State::Cancelled(reason)),
+            (status, _, _) => Err(DbError::impossible_row(format!(
+                "order {status} {reason:?}"
+            ))),
+        }
+    }
 }
 
-/// A `numeric` column with the row's `currency`.
-pub(super) fn money(row: &PgRow, column: &str) -> DbResult<Money> {
-    let currency: &str = row.try_get("currency")?;
-    let currency = Currency::parse(currency).map_err(DbError::impossible_row)?;
-    let amount: Decimal = row.try_get(column)?;
-    Money::from_decimal(currency, amount).map_err(DbError::impossible_row)
+impl ItemRow {
+    fn new(order_id: OrderId, line: i32, item: &Item) -> Self {
+        Self {
+            order_id,
+            line,
+            performance_id: item.performance_id,
+            venue_id: item.venue_id,
+            seat_id: item.seat_id,
+            seat_label: item.seat_label.clone(),
+            bucket_id: item.bucket_id,
+            zone: item.zone.clone(),
+            qty: item.qty,
+            price_category: item.price_category.to_string(),
+            currency: item.unit_price.currency().code().to_owned(),
+            unit_amount: item.unit_price.to_decimal(),
+            hold_id: item.hold_id,
+        }
+    }
+}
+
+impl TryFrom<ItemRow> for Item {
+    type Error = DbError;
+
+    fn try_from(row: ItemRow) -> DbResult<Self> {
+        let category = row.price_category.parse();
+        Ok(Self {
+            performance_id: row.performance_id,
+            venue_id: row.venue_id,
+            seat_id: row.seat_id,
+            seat_label: row.seat_label,
+            bucket_id: row.bucket_id,
+            zone: row.zone,
+            qty: row.qty,
+            price_category: category.map_err(DbError::impossible_row)?,
+            unit_price: money(&row.currency, row.unit_amount)?,
+            hold_id: row.hold_id,
+        })
+    }
 }

@@ -1,100 +1,112 @@
-//! What event management has told about performances.
+//! Performances, as event_management published them.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{EventId, OrderId, PerformanceId};
-use sqlx::Row;
-use uuid::Uuid;
-
-use crate::contexts::order::model::Performance;
 use eventify_contracts::order::RefundReason;
 use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::ids::{EventId, OrderId, PerformanceId, UserId};
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
 
-/// Takes the newest statement; an older one that comes later changes nothing.
-pub(crate) async fn schedule(
+use crate::contexts::order::model::Performance;
+
+/// One `performance.scheduled`.
+#[derive(Debug, Serialize)]
+pub(crate) struct PerformanceRow {
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) event_id: EventId,
+    pub(crate) owner_id: UserId,
+    pub(crate) org_id: Option<String>,
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+#[derive(Debug, FromRow)]
+struct ScheduledRow {
+    performance_id: PerformanceId,
+    owner_id: UserId,
+    org_id: Option<String>,
+    start_time: DateTime<Utc>,
+    cancelled: bool,
+}
+
+/// Replaces a performance, unless the stored version is as new.
+pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
-    performance: &Performance,
-    event: EventId,
-    version: i32,
+    performance: &PerformanceRow,
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into performances (performance_id, event_id, owner_id, org_id, start_time, version)
-         values ($1, $2, $3, $4, $5, $6)
+        r#"insert into "order".performances as stored
+         select * from jsonb_populate_record(null::"order".performances, $1)
          on conflict (performance_id) do update set owner_id = excluded.owner_id,
              org_id = excluded.org_id, start_time = excluded.start_time,
              version = excluded.version
-         where performances.version < excluded.version",
+         where stored.version < excluded.version"#,
     )
-    .bind(performance.performance_id.as_uuid())
-    .bind(event.as_uuid())
-    .bind(performance.owner_id.as_uuid())
-    .bind(&performance.org_id)
-    .bind(performance.start_time)
-    .bind(version)
+    .bind(Json(performance))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-pub(crate) async fn cancel_performance(
+pub(crate) async fn insert_cancelled_performance(
     conn: &mut PgConnection,
     performance: PerformanceId,
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into cancelled_performances (performance_id) values ($1) on conflict do nothing",
+        r#"insert into "order".cancelled_performances (performance_id) values ($1)
+         on conflict do nothing"#,
     )
-    .bind(performance.as_uuid())
+    .bind(performance)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-pub(crate) async fn performances(
+pub(crate) async fn list_performances(
     conn: &mut PgConnection,
     ids: &[PerformanceId],
 ) -> DbResult<Vec<Performance>> {
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
-    let rows = sqlx::query(
-        "select performance_id, owner_id, org_id, start_time,
-             exists (select from cancelled_performances
-                 where performance_id = performances.performance_id) as cancelled
-         from performances where performance_id = any($1)",
+    let rows: Vec<ScheduledRow> = sqlx::query_as(
+        r#"select performance_id, owner_id, org_id, start_time,
+             exists (select from "order".cancelled_performances as cancelled
+                 where cancelled.performance_id = performances.performance_id) as cancelled
+         from "order".performances where performance_id = any($1)"#,
     )
     .bind(ids)
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Performance {
-                performance_id: row.try_get::<Uuid, _>("performance_id")?.into(),
-                owner_id: row.try_get::<Uuid, _>("owner_id")?.into(),
-                org_id: row.try_get("org_id")?,
-                start_time: row.try_get::<DateTime<Utc>, _>("start_time")?,
-                cancelled: row.try_get("cancelled")?,
-            })
-        })
-        .collect()
+    let performance = |row: ScheduledRow| Performance {
+        performance_id: row.performance_id,
+        owner_id: row.owner_id,
+        org_id: row.org_id,
+        start_time: row.start_time,
+        cancelled: row.cancelled,
+    };
+    Ok(rows.into_iter().map(performance).collect())
 }
 
-/// Paid orders with tickets for cancelled performances that nobody refunds yet, and whose refund was
-/// not refused since a time.
-pub(crate) async fn refundable_orders(
+/// Paid orders with tickets for cancelled performances that have no refund, and whose last such
+/// refund was not refused since a time.
+pub(crate) async fn list_refundable_orders(
     conn: &mut PgConnection,
     refused_since: DateTime<Utc>,
     limit: u16,
 ) -> DbResult<Vec<OrderId>> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select distinct order_id from order_tickets
-         join cancelled_performances using (performance_id) join orders using (order_id)
+    let ids = sqlx::query_scalar(
+        r#"select distinct order_id from "order".order_tickets
+         join "order".cancelled_performances using (performance_id)
+         join "order".orders using (order_id)
          where refund_id is null and status in ('paid', 'partially_refunded') and not exists (
-             select from order_refunds as refused where refused.order_id = orders.order_id
+             select from "order".order_refunds as refused where refused.order_id = orders.order_id
                  and refused.status = 'failed' and refused.reason = $3
                  and refused.updated_at > $2)
-         limit $1",
+         limit $1"#,
     )
     .bind(i64::from(limit))
     .bind(refused_since)
     .bind(RefundReason::EventCancelled.name())
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().map(OrderId).collect())
+    Ok(ids)
 }

@@ -1,20 +1,21 @@
 //! Tickets with what was paid for them, and refunds.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
-use eventify_protocol::money::Money;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-use uuid::Uuid;
-
-use super::orders::money;
-use crate::contexts::order::model::{PaidTicket, RefundPlan};
 use eventify_contracts::order::RefundReason;
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
+use eventify_protocol::money::Money;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
 
-/// A refund as it is stored.
+use super::money;
+use crate::contexts::order::model::{PaidTicket, RefundPlan};
+
+/// A stored refund.
 #[derive(Clone, Debug)]
-pub(crate) struct RefundRow {
+pub(crate) struct Refund {
     pub(crate) refund_id: RefundId,
     pub(crate) status: String,
     pub(crate) amount: Money,
@@ -23,85 +24,126 @@ pub(crate) struct RefundRow {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-pub(crate) async fn add_tickets(
+#[derive(Debug, FromRow, Serialize)]
+struct RefundRow {
+    refund_id: RefundId,
+    order_id: OrderId,
+    status: String,
+    currency: String,
+    amount: Decimal,
+    reason: String,
+    note: Option<String>,
+    requested_by: Option<UserId>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+#[derive(Debug, FromRow, Serialize)]
+struct TicketRow {
+    ticket_id: TicketId,
+    order_id: OrderId,
+    performance_id: PerformanceId,
+    currency: String,
+    amount: Decimal,
+    refund_id: Option<RefundId>,
+}
+
+/// Inserts tickets; those that are known stay as they are.
+pub(crate) async fn insert_tickets(
     conn: &mut PgConnection,
-    order: OrderId,
-    tickets: &[(TicketId, PerformanceId, Money)],
+    order_id: OrderId,
+    tickets: &[PaidTicket],
 ) -> DbResult<()> {
-    for (ticket, performance, price) in tickets {
-        sqlx::query(
-            "insert into order_tickets (ticket_id, order_id, performance_id, currency, amount)
-             values ($1, $2, $3, $4, $5) on conflict do nothing",
-        )
-        .bind(ticket.as_uuid())
-        .bind(order.as_uuid())
-        .bind(performance.as_uuid())
-        .bind(price.currency().code())
-        .bind(price.to_decimal())
-        .execute(&mut *conn)
-        .await?;
-    }
+    let row = |ticket: &PaidTicket| TicketRow {
+        ticket_id: ticket.ticket_id,
+        order_id,
+        performance_id: ticket.performance_id,
+        currency: ticket.price.currency().code().to_owned(),
+        amount: ticket.price.to_decimal(),
+        refund_id: ticket.refund_id,
+    };
+    sqlx::query(
+        r#"insert into "order".order_tickets
+         select * from jsonb_populate_recordset(null::"order".order_tickets, $1)
+         on conflict do nothing"#,
+    )
+    .bind(Json(tickets.iter().map(row).collect::<Vec<_>>()))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-pub(crate) async fn tickets(conn: &mut PgConnection, order: OrderId) -> DbResult<Vec<PaidTicket>> {
-    let rows = sqlx::query(
-        "select ticket_id, performance_id, currency, amount, refund_id
-         from order_tickets where order_id = $1 order by ticket_id",
+pub(crate) async fn list_tickets(
+    conn: &mut PgConnection,
+    order: OrderId,
+) -> DbResult<Vec<PaidTicket>> {
+    let rows: Vec<TicketRow> = sqlx::query_as(
+        r#"select * from "order".order_tickets where order_id = $1 order by ticket_id"#,
     )
-    .bind(order.as_uuid())
+    .bind(order)
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(PaidTicket {
-                ticket_id: row.try_get::<Uuid, _>("ticket_id")?.into(),
-                performance_id: row.try_get::<Uuid, _>("performance_id")?.into(),
-                price: money(row, "amount")?,
-                refund_id: row.try_get::<Option<Uuid>, _>("refund_id")?.map(RefundId),
-            })
+    let ticket = |row: TicketRow| {
+        Ok(PaidTicket {
+            ticket_id: row.ticket_id,
+            performance_id: row.performance_id,
+            price: money(&row.currency, row.amount)?,
+            refund_id: row.refund_id,
         })
-        .collect()
+    };
+    rows.into_iter().map(ticket).collect()
 }
 
-/// Writes a refund and claims its tickets, in the transaction that holds the order's lock.
-pub(crate) async fn begin_refund(
+/// Whether a ticket is left that no finished refund includes.
+pub(crate) async fn has_paid_tickets(conn: &mut PgConnection, order: OrderId) -> DbResult<bool> {
+    let left = sqlx::query_scalar(
+        r#"select exists (select from "order".order_tickets
+             left join "order".order_refunds using (refund_id)
+             where order_tickets.order_id = $1 and status is distinct from 'succeeded')"#,
+    )
+    .bind(order)
+    .fetch_one(conn)
+    .await?;
+    Ok(left)
+}
+
+/// Inserts a refund with its tickets, in the transaction that holds the order's lock.
+pub(crate) async fn insert_refund(
     conn: &mut PgConnection,
     id: RefundId,
-    order: OrderId,
+    order_id: OrderId,
     plan: &RefundPlan,
     requested_by: Option<UserId>,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
+    let row = RefundRow {
+        refund_id: id,
+        order_id,
+        status: "requested".to_owned(),
+        currency: plan.amount.currency().code().to_owned(),
+        amount: plan.amount.to_decimal(),
+        reason: plan.reason.name().to_owned(),
+        note: plan.note.clone(),
+        requested_by,
+        created_at: now,
+        updated_at: now,
+    };
     sqlx::query(
-        "insert into order_refunds (refund_id, order_id, status, currency, amount, reason,
-             note, requested_by, created_at, updated_at)
-         values ($1, $2, 'requested', $3, $4, $5, $6, $7, $8, $8)",
+        r#"insert into "order".order_refunds
+         select * from jsonb_populate_record(null::"order".order_refunds, $1)"#,
     )
-    .bind(id.as_uuid())
-    .bind(order.as_uuid())
-    .bind(plan.amount.currency().code())
-    .bind(plan.amount.to_decimal())
-    .bind(plan.reason.name())
-    .bind(&plan.note)
-    .bind(requested_by.map(UserId::as_uuid))
-    .bind(now)
+    .bind(Json(row))
     .execute(&mut *conn)
     .await?;
-    let tickets: Vec<Uuid> = plan
-        .tickets
-        .iter()
-        .copied()
-        .map(TicketId::as_uuid)
-        .collect();
-    let claimed = sqlx::query(
-        "update order_tickets set refund_id = $1 where ticket_id = any($2) and refund_id is null",
+    let updated = sqlx::query(
+        r#"update "order".order_tickets set refund_id = $1
+         where ticket_id = any($2) and refund_id is null"#,
     )
-    .bind(id.as_uuid())
-    .bind(&tickets)
+    .bind(id)
+    .bind(&plan.tickets)
     .execute(conn)
     .await?;
-    if usize::try_from(claimed.rows_affected()).ok() == Some(tickets.len()) {
+    if usize::try_from(updated.rows_affected()).ok() == Some(plan.tickets.len()) {
         return Ok(());
     }
     Err(DbError::impossible_row(
@@ -109,63 +151,63 @@ pub(crate) async fn begin_refund(
     ))
 }
 
-/// The refund of an order with this reason, if there was ever one.
-pub(crate) async fn refund_of(
-    conn: &mut PgConnection,
-    id: RefundId,
-) -> DbResult<Option<RefundRow>> {
-    let row = sqlx::query(
-        "select refund_id, status, currency, amount, reason, note, created_at from order_refunds
-         where refund_id = $1",
-    )
-    .bind(id.as_uuid())
-    .fetch_optional(conn)
-    .await?;
-    row.as_ref().map(refund).transpose()
+pub(crate) async fn find_refund(conn: &mut PgConnection, id: RefundId) -> DbResult<Option<Refund>> {
+    let row: Option<RefundRow> =
+        sqlx::query_as(r#"select * from "order".order_refunds where refund_id = $1"#)
+            .bind(id)
+            .fetch_optional(conn)
+            .await?;
+    row.map(Refund::try_from).transpose()
 }
 
-pub(crate) async fn refunds(conn: &mut PgConnection, order: OrderId) -> DbResult<Vec<RefundRow>> {
-    let rows = sqlx::query(
-        "select refund_id, status, currency, amount, reason, note, created_at from order_refunds
-         where order_id = $1 order by created_at, refund_id",
+pub(crate) async fn list_refunds(conn: &mut PgConnection, order: OrderId) -> DbResult<Vec<Refund>> {
+    let rows: Vec<RefundRow> = sqlx::query_as(
+        r#"select * from "order".order_refunds where order_id = $1
+         order by created_at, refund_id"#,
     )
-    .bind(order.as_uuid())
+    .bind(order)
     .fetch_all(conn)
     .await?;
-    rows.iter().map(refund).collect()
+    rows.into_iter().map(Refund::try_from).collect()
 }
 
-/// The refund came to its end; after a failure its tickets can be refunded again.
-pub(crate) async fn end_refund(
+/// Writes the end of a refund; after a failure its tickets can be refunded again.
+pub(crate) async fn update_refund(
     conn: &mut PgConnection,
     id: RefundId,
-    succeeded: bool,
+    status: &str,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    sqlx::query("update order_refunds set status = $2, updated_at = $3 where refund_id = $1")
-        .bind(id.as_uuid())
-        .bind(if succeeded { "succeeded" } else { "failed" })
-        .bind(now)
-        .execute(&mut *conn)
-        .await?;
-    if !succeeded {
-        sqlx::query("update order_tickets set refund_id = null where refund_id = $1")
-            .bind(id.as_uuid())
+    sqlx::query(
+        r#"update "order".order_refunds set status = $2, updated_at = $3 where refund_id = $1"#,
+    )
+    .bind(id)
+    .bind(status)
+    .bind(now)
+    .execute(&mut *conn)
+    .await?;
+    if status == "failed" {
+        sqlx::query(r#"update "order".order_tickets set refund_id = null where refund_id = $1"#)
+            .bind(id)
             .execute(conn)
             .await?;
     }
     Ok(())
 }
 
-fn refund(row: &PgRow) -> DbResult<RefundRow> {
-    let reason: &str = row.try_get("reason")?;
-    Ok(RefundRow {
-        refund_id: row.try_get::<Uuid, _>("refund_id")?.into(),
-        status: row.try_get("status")?,
-        amount: money(row, "amount")?,
-        reason: RefundReason::parse(reason)
-            .ok_or_else(|| DbError::impossible_row(format!("refund reason {reason}")))?,
-        note: row.try_get("note")?,
-        created_at: row.try_get("created_at")?,
-    })
+impl TryFrom<RefundRow> for Refund {
+    type Error = DbError;
+
+    fn try_from(row: RefundRow) -> DbResult<Self> {
+        let reason = RefundReason::parse(&row.reason);
+        let unknown = || DbError::impossible_row(format!("refund reason {}", row.reason));
+        Ok(Self {
+            refund_id: row.refund_id,
+            status: row.status,
+            amount: money(&row.currency, row.amount)?,
+            reason: reason.ok_or_else(unknown)?,
+            note: row.note,
+            created_at: row.created_at,
+        })
+    }
 }

@@ -1,8 +1,8 @@
-//! The payment service provider: what the core asks of it and what it says, in our words.
+//! The payment service provider: calls and webhooks, independent of a particular provider.
 //!
-//! [`PaymentGateway`] is replaced where the provider is another; everything that knows Stripe's
-//! words stands in `stripe`. Deliberately not here: card data. The customer's browser gives it to
-//! the provider, with the client secret of the intent.
+//! [`PaymentGateway`] is replaced for another provider; only `stripe` knows Stripe's API.
+//! Deliberately not here: card data. The customer's browser sends it to the provider, with the
+//! client secret of the intent.
 
 use std::fmt;
 
@@ -13,192 +13,167 @@ use futures_util::future::BoxFuture;
 
 mod signature;
 mod stripe;
-mod stripe_words;
+mod stripe_objects;
 
 pub(crate) use stripe::Stripe;
 
-/// A provider. Calls are made once; timeouts, retries and the breaker are around them.
+/// A provider. Each method is one call; the caller adds timeouts, retries and the breaker.
 pub(crate) trait PaymentGateway: fmt::Debug + Send + Sync {
-    /// `stripe`; stored with each payment.
+    /// Stored with each payment.
     fn name(&self) -> &'static str;
 
-    /// Opens an intent that is captured by hand. The payment's id is the idempotency key.
-    fn create_intent(&self, new: NewIntent) -> Asked<IntentSeen>;
+    /// Creates an intent with manual capture. The payment's id is the idempotency key.
+    fn create_intent(&self, new: NewIntent) -> GatewayCall<IntentUpdate>;
 
-    /// How an intent stands.
-    fn intent(&self, reference: String) -> Asked<IntentSeen>;
+    fn retrieve_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
 
-    /// Takes the whole authorised amount.
-    fn capture(&self, reference: String) -> Asked<IntentSeen>;
+    /// Captures the whole authorised amount.
+    fn capture_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
 
-    /// Closes an intent and lets go of what was authorised.
-    fn cancel(&self, reference: String) -> Asked<IntentSeen>;
+    /// Cancels an intent and releases what was authorised.
+    fn cancel_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
 
-    /// Sends money back. The refund's id is the idempotency key.
-    fn refund(&self, new: NewRefund) -> Asked<RefundSeen>;
+    /// The refund's id is the idempotency key.
+    fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate>;
 
-    /// How a refund stands.
-    fn refund_state(&self, reference: String) -> Asked<RefundSeen>;
+    fn retrieve_refund(&self, reference: String) -> GatewayCall<RefundUpdate>;
 
-    /// Looks for a refund whose answer was lost, among those of its intent.
-    fn find_refund(&self, new: NewRefund) -> Asked<Option<RefundSeen>>;
+    /// Searches the refunds of an intent for one whose answer was lost.
+    fn find_refund(&self, new: NewRefund) -> GatewayCall<Option<RefundUpdate>>;
 
     /// Reads a webhook, after checking its signature over the raw body.
     ///
     /// # Errors
-    /// [`WebhookError`]; nothing in the body may be believed then.
+    /// [`WebhookError`]; the body must not be used then.
     fn read_webhook(
         &self,
         body: &[u8],
         signature: &str,
         now: DateTime<Utc>,
-    ) -> Result<PspEvent, WebhookError>;
+    ) -> Result<WebhookEvent, WebhookError>;
 }
 
-/// A call to the provider.
-pub(crate) type Asked<T> = BoxFuture<'static, Result<T, PspError>>;
+pub(crate) type GatewayCall<T> = BoxFuture<'static, Result<T, GatewayError>>;
 
-/// What is to be paid.
 #[derive(Clone, Debug)]
 pub(crate) struct NewIntent {
-    /// Idempotency key, and how webhooks are recognised that overtake the answer.
+    /// Idempotency key; it also identifies webhooks that arrive before the call's answer.
     pub(crate) payment_id: PaymentId,
-    /// For people who look at the provider's dashboard.
+    /// Shown in the provider's dashboard.
     pub(crate) order_id: OrderId,
-    /// How much.
     pub(crate) amount: Money,
 }
 
-/// What is to go back.
 #[derive(Clone, Debug)]
 pub(crate) struct NewRefund {
-    /// Idempotency key, and how refund events are recognised.
+    /// Idempotency key; it also identifies refund webhooks.
     pub(crate) refund_id: RefundId,
     /// The provider's id of the intent.
     pub(crate) intent: String,
-    /// How much.
     pub(crate) amount: Money,
 }
 
-/// The provider's side of a payment.
+/// The provider's object for a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Intent {
     /// The provider's id.
     pub(crate) reference: String,
-    /// With this the customer's browser pays.
+    /// The customer's browser pays with it.
     pub(crate) client_secret: String,
 }
 
-/// How an intent stands, from an answer or a webhook.
+/// The provider's current data of an intent, from an answer or a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct IntentSeen {
-    /// Which.
+pub(crate) struct IntentUpdate {
     pub(crate) intent: Intent,
-    /// Its status.
     pub(crate) status: IntentStatus,
-    /// Why the last card was refused, if it was.
+    /// Why the last card was declined, if it was.
     pub(crate) declined: Option<Decline>,
-    /// What was captured, where the provider says so.
-    pub(crate) received: Option<Money>,
-    /// Our payment, as given when the intent was made.
+    pub(crate) captured: Option<Money>,
+    /// Our payment, from the metadata of the intent.
     pub(crate) payment_id: Option<PaymentId>,
 }
 
-/// The states of an intent that make a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IntentStatus {
-    /// A card, a confirmation or 3-D Secure is awaited.
+    /// The provider waits for a card, a confirmation or 3-D Secure.
     AwaitingCustomer,
-    /// The provider is at work.
     Processing,
     /// The money is reserved on the card.
     Authorised,
-    /// The money is ours.
+    /// The money is captured.
     Succeeded,
-    /// Closed.
     Canceled,
 }
 
-/// Why a card was refused.
+/// Why a card was declined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decline {
-    /// The account can't cover it.
     InsufficientFunds,
-    /// Anything else, a failed 3-D Secure challenge too.
+    /// Any other reason, also a failed 3-D Secure challenge.
     Declined,
 }
 
-/// How a refund stands.
+/// The provider's current data of a refund.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RefundSeen {
+pub(crate) struct RefundUpdate {
     /// The provider's id.
     pub(crate) reference: String,
-    /// Its status.
     pub(crate) status: RefundStatus,
-    /// Our refund, as given when it was made.
+    /// Our refund, from the metadata of the provider's.
     pub(crate) refund_id: Option<RefundId>,
 }
 
-/// The states of a refund that make a difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefundStatus {
-    /// On its way.
     Pending,
-    /// Done.
     Succeeded,
-    /// It will not happen; the provider's code.
+    /// With the provider's code.
     Failed(String),
 }
 
 /// A webhook that has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PspEvent {
-    /// The provider's id of the event: each has its effect once.
+pub(crate) struct WebhookEvent {
+    /// The provider's id of the event, for deduplication.
     pub(crate) id: String,
-    /// The provider's name of what happened.
+    /// The provider's event type.
     pub(crate) kind: String,
-    /// What it is about.
-    pub(crate) about: About,
+    pub(crate) subject: Subject,
 }
 
-/// What a webhook is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum About {
-    /// An intent.
-    Intent(IntentSeen),
-    /// A refund.
-    Refund(RefundSeen),
-    /// Refunds of this intent have changed; ask about them.
+pub(crate) enum Subject {
+    Intent(IntentUpdate),
+    Refund(RefundUpdate),
+    /// Refunds of this intent have changed, without details.
     RefundsOf(String),
-    /// Nothing that matters here.
-    Nothing,
+    /// An event type that has no effect here.
+    Ignored,
 }
 
-/// The provider didn't do what was asked.
+/// A call to the provider failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PspError {
-    /// No answer, or one that says "later": timeout, transport, 409, 429, 5xx. The outcome is not
-    /// known.
+pub(crate) enum GatewayError {
+    /// No answer, or a temporary one: timeout, transport, 409, 429, 5xx. The result is not known.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(String),
-    /// An answer: no. The provider's code.
+    /// The provider rejected the request, with this code.
     #[error("the payment provider refused: {0}")]
     Refused(String),
 }
 
-/// Why a webhook is not believed.
+/// Why a webhook is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WebhookError {
-    /// No header, or one of another form.
     #[error("the signature header is missing or malformed")]
     NoSignature,
-    /// None of the signatures fits the body.
-    #[error("the signature does not fit the body")]
+    #[error("the signature does not match the body")]
     WrongSignature,
-    /// Signed more than the tolerance ago, or ahead.
+    /// Signed too long ago, or in the future.
     #[error("the signature's time is too far from now")]
     OutsideTolerance,
-    /// Signed, but not what a webhook looks like.
-    #[error("the body is no webhook event")]
+    /// The signature is right, but the body is not an event.
+    #[error("the body is not a webhook event")]
     Malformed,
 }

@@ -7,10 +7,10 @@ use sha2::Sha256;
 
 use super::WebhookError;
 
-/// How old a signature may be: beyond it, a recorded webhook is a replay.
+/// Maximum age of a signature: a recorded webhook that is older is a replay.
 const TOLERANCE_SECONDS: i64 = 300;
 
-/// Most `v1` values that are looked at.
+/// `v1` values that are checked at most.
 const MAX_SIGNATURES: usize = 8;
 
 /// Checks the header against the raw body, in constant time, with any of the secrets.
@@ -46,7 +46,7 @@ pub(super) fn verify(
     Ok(())
 }
 
-/// The time as text, as it was signed, and the signatures of scheme `v1`; other schemes pass by.
+/// The time as text, as it was signed, and the `v1` signatures; other schemes are ignored.
 fn parse(header: &str) -> Option<(&str, Vec<[u8; 32]>)> {
     let mut time = None;
     let mut signatures = Vec::new();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn any_v1_with_any_secret_will_do() {
+    fn any_v1_with_any_secret_is_accepted() {
         let good = sign("new", 1_700_000_000, BODY);
         let header = format!("t=1700000000,v0=00,v1={},v1={good}", "00".repeat(32));
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Stripe, by its HTTP API: form-encoded requests, JSON answers, `Idempotency-Key` on every POST.
+//! Stripe's HTTP API: form-encoded requests, JSON answers, `Idempotency-Key` on every POST.
 //!
 //! <https://docs.stripe.com/api>: payment intents (create, retrieve, capture, cancel) and refunds
-//! (create, retrieve, list). A refused capture or cancel is not the last word: the intent is
-//! looked up, and its status decides.
+//! (create, retrieve, list). After a refused capture or cancellation the intent is retrieved, and
+//! its status decides.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use futures_util::FutureExt;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::stripe_words::{
-    self as words, ErrorAnswer, List, ORDER_ID, PAYMENT_ID, PaymentIntent, REFUND_ID, Refund,
+use super::stripe_objects::{
+    self as objects, ErrorAnswer, List, ORDER_ID, PAYMENT_ID, PaymentIntent, REFUND_ID, Refund,
 };
 use super::{
-    Asked, IntentSeen, NewIntent, NewRefund, PaymentGateway, PspError, PspEvent, RefundSeen,
-    WebhookError, signature,
+    GatewayCall, GatewayError, IntentUpdate, NewIntent, NewRefund, PaymentGateway, RefundUpdate,
+    WebhookError, WebhookEvent, signature,
 };
 use crate::contexts::payment::model;
 
-/// Refunds of one intent that are looked through.
+/// Refunds of one intent that are searched.
 const MAX_REFUNDS_LISTED: &str = "100";
 
 /// The client. Cheap to clone.
@@ -75,19 +75,25 @@ impl Stripe {
         format!("{}/v1/{path}", self.0.config.api_url)
     }
 
-    async fn look_up(&self, reference: &str) -> Result<IntentSeen, PspError> {
+    async fn retrieve(&self, reference: &str) -> Result<IntentUpdate, GatewayError> {
         let intent = answer::<PaymentIntent>(self.get(&format!("payment_intents/{reference}")));
-        Ok(intent.await?.seen())
+        Ok(intent.await?.update())
     }
 
-    async fn act(&self, reference: &str, verb: &str) -> Result<IntentSeen, PspError> {
+    async fn act(&self, reference: &str, verb: &str) -> Result<IntentUpdate, GatewayError> {
         let path = format!("payment_intents/{reference}/{verb}");
-        // An act has the same key for ever: an intent is captured once, and closed once.
+        // The key of an action never changes: an intent is captured once and cancelled once.
         match answer::<PaymentIntent>(self.post(&path, &format!("{verb}/{reference}"), &[])).await {
-            Ok(intent) => Ok(intent.seen()),
-            Err(PspError::Refused(code)) => {
-                tracing::info!(reference, verb, code, "refused; looking the intent up");
-                self.look_up(reference).await
+            Ok(intent) => Ok(intent.update()),
+            Err(GatewayError::Refused(reason)) => {
+                tracing::info!(
+                    code = "payment.action_refused",
+                    provider_ref = reference,
+                    action = verb,
+                    reason,
+                    "the provider refused an action; its intent is retrieved"
+                );
+                self.retrieve(reference).await
             }
             Err(error) => Err(error),
         }
@@ -99,7 +105,7 @@ impl PaymentGateway for Stripe {
         "stripe"
     }
 
-    fn create_intent(&self, new: NewIntent) -> Asked<IntentSeen> {
+    fn create_intent(&self, new: NewIntent) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
         async move {
             let form = [
@@ -115,27 +121,27 @@ impl PaymentGateway for Stripe {
             ];
             let key = intent_key(new.payment_id);
             let request = this.post("payment_intents", &key, &form);
-            Ok(answer::<PaymentIntent>(request).await?.seen())
+            Ok(answer::<PaymentIntent>(request).await?.update())
         }
         .boxed()
     }
 
-    fn intent(&self, reference: String) -> Asked<IntentSeen> {
+    fn retrieve_intent(&self, reference: String) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
-        async move { this.look_up(&reference).await }.boxed()
+        async move { this.retrieve(&reference).await }.boxed()
     }
 
-    fn capture(&self, reference: String) -> Asked<IntentSeen> {
+    fn capture_intent(&self, reference: String) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
         async move { this.act(&reference, "capture").await }.boxed()
     }
 
-    fn cancel(&self, reference: String) -> Asked<IntentSeen> {
+    fn cancel_intent(&self, reference: String) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
         async move { this.act(&reference, "cancel").await }.boxed()
     }
 
-    fn refund(&self, new: NewRefund) -> Asked<RefundSeen> {
+    fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate> {
         let this = self.clone();
         async move {
             let form = [
@@ -144,21 +150,21 @@ impl PaymentGateway for Stripe {
                 metadata(REFUND_ID, new.refund_id),
             ];
             let request = this.post("refunds", &refund_key(new.refund_id), &form);
-            Ok(answer::<Refund>(request).await?.seen())
+            Ok(answer::<Refund>(request).await?.update())
         }
         .boxed()
     }
 
-    fn refund_state(&self, reference: String) -> Asked<RefundSeen> {
+    fn retrieve_refund(&self, reference: String) -> GatewayCall<RefundUpdate> {
         let this = self.clone();
         async move {
             let request = this.get(&format!("refunds/{reference}"));
-            Ok(answer::<Refund>(request).await?.seen())
+            Ok(answer::<Refund>(request).await?.update())
         }
         .boxed()
     }
 
-    fn find_refund(&self, new: NewRefund) -> Asked<Option<RefundSeen>> {
+    fn find_refund(&self, new: NewRefund) -> GatewayCall<Option<RefundUpdate>> {
         let this = self.clone();
         async move {
             let query = [
@@ -166,8 +172,8 @@ impl PaymentGateway for Stripe {
                 ("limit", MAX_REFUNDS_LISTED),
             ];
             let refunds = answer::<List<Refund>>(this.get("refunds").query(&query)).await?;
-            let mut seen = refunds.data.into_iter().map(Refund::seen);
-            Ok(seen.find(|refund| refund.refund_id == Some(new.refund_id)))
+            let mut update = refunds.data.into_iter().map(Refund::update);
+            Ok(update.find(|refund| refund.refund_id == Some(new.refund_id)))
         }
         .boxed()
     }
@@ -177,9 +183,9 @@ impl PaymentGateway for Stripe {
         body: &[u8],
         header: &str,
         now: DateTime<Utc>,
-    ) -> Result<PspEvent, WebhookError> {
+    ) -> Result<WebhookEvent, WebhookError> {
         signature::verify(&self.0.config.webhook_secrets, header, body, now)?;
-        words::event(body).ok_or(WebhookError::Malformed)
+        objects::event(body).ok_or(WebhookError::Malformed)
     }
 }
 
@@ -195,31 +201,31 @@ fn metadata(key: &str, value: impl std::fmt::Display) -> (String, String) {
     (format!("metadata[{key}]"), value.to_string())
 }
 
-/// Sends and reads: 2xx is the answer, 4xx a refusal, everything else leaves the outcome open.
-async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, PspError> {
-    let unavailable = |error: reqwest::Error| PspError::Unavailable(kind_of(&error).to_owned());
+/// Sends a request. 2xx is a success, 4xx a refusal; otherwise the result is not known.
+async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, GatewayError> {
+    let unavailable = |error: reqwest::Error| GatewayError::Unavailable(kind_of(&error).to_owned());
     let response = request.send().await.map_err(unavailable)?;
     let status = response.status();
     if status.is_success() {
         return response.json().await.map_err(unavailable);
     }
-    // 409: another request with this idempotency key is under way.
-    let later = [
+    // 409: another request with this idempotency key is being processed.
+    let temporary = [
         StatusCode::CONFLICT,
         StatusCode::TOO_MANY_REQUESTS,
         StatusCode::REQUEST_TIMEOUT,
     ];
-    if !status.is_client_error() || later.contains(&status) {
-        return Err(PspError::Unavailable(status.to_string()));
+    if !status.is_client_error() || temporary.contains(&status) {
+        return Err(GatewayError::Unavailable(status.to_string()));
     }
     let code = response
         .json::<ErrorAnswer>()
         .await
         .map_or_else(|_| status.to_string(), ErrorAnswer::code);
-    Err(PspError::Refused(code))
+    Err(GatewayError::Refused(code))
 }
 
-/// A word for the log; the error itself shows the URL.
+/// A description for logs; the error itself would show the URL.
 fn kind_of(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
         "timeout"

@@ -1,11 +1,11 @@
 //! The payment and its states.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::payment::FailureReason;
 use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
 
-use crate::contexts::payment::gateway::{Decline, Intent, IntentSeen, IntentStatus};
-use eventify_contracts::payment::FailureReason;
+use crate::contexts::payment::gateway::{Decline, Intent, IntentStatus, IntentUpdate};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Payment {
@@ -14,7 +14,7 @@ pub(crate) struct Payment {
     pub(crate) customer_id: UserId,
     pub(crate) amount: Money,
     pub(crate) state: State,
-    /// The request that began it.
+    /// Of the request that started the reservation.
     pub(crate) correlation: CorrelationId,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -23,53 +23,51 @@ pub(crate) struct Payment {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// The provider is being asked for an intent.
+    /// The intent is requested from the provider.
     Creating,
-    /// The customer is to pay; 3-D Secure is a part of that.
+    /// The customer has to pay; 3-D Secure is a part of that.
     AwaitingCustomer(Intent),
-    /// Authorised; the provider is being asked for the money.
+    /// Authorised; the capture is requested from the provider.
     Capturing(Intent),
-    /// The money is ours, as far as it hasn't gone back.
     Captured {
         intent: Intent,
         captured: Money,
         refunded: Money,
     },
-    /// There will be no money.
+    /// Nothing will be captured.
     Ended {
-        /// None when the provider never answered, or refused to make one.
+        /// None when the provider never answered, or refused to create one.
         intent: Option<Intent>,
         end: End,
-        /// It is still to be closed at the provider.
+        /// The intent still has to be cancelled at the provider.
         closing: bool,
     },
 }
 
-/// Why there will be no money.
+/// Why nothing will be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Declined, or given up by the provider.
+    /// Declined, or cancelled by the provider.
     Failed(FailureReason),
-    /// The order ended first.
     OrderEnded,
 }
 
-/// What is to be asked of the provider.
+/// The next request to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Todo {
+pub(crate) enum ProviderRequest {
     Create,
     Capture,
     Cancel,
 }
 
-/// What the others are to be told.
+/// A result that is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum Announcement {
     Captured(Money),
     Failed(FailureReason),
 }
 
-impl Todo {
+impl ProviderRequest {
     /// As in the store.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -112,23 +110,53 @@ impl State {
         }
     }
 
-    pub(crate) fn todo(&self) -> Option<Todo> {
+    /// Captured and refunded.
+    pub(crate) fn amounts(&self) -> Option<(Money, Money)> {
         match self {
-            // What is to be closed has to be known first: the same request tells it again.
+            Self::Captured {
+                captured, refunded, ..
+            } => Some((*captured, *refunded)),
+            Self::Creating
+            | Self::AwaitingCustomer(_)
+            | Self::Capturing(_)
+            | Self::Ended { .. } => None,
+        }
+    }
+
+    pub(crate) fn failure_reason(&self) -> Option<FailureReason> {
+        match self {
+            Self::Ended {
+                end: End::Failed(reason),
+                ..
+            } => Some(*reason),
+            Self::Creating
+            | Self::AwaitingCustomer(_)
+            | Self::Capturing(_)
+            | Self::Captured { .. }
+            | Self::Ended {
+                end: End::OrderEnded,
+                ..
+            } => None,
+        }
+    }
+
+    pub(crate) fn next_request(&self) -> Option<ProviderRequest> {
+        match self {
+            // To cancel an intent its reference is needed: the repeated request returns it.
             Self::Creating
             | Self::Ended {
                 intent: None,
                 closing: true,
                 ..
-            } => Some(Todo::Create),
-            Self::Capturing(_) => Some(Todo::Capture),
-            Self::Ended { closing: true, .. } => Some(Todo::Cancel),
+            } => Some(ProviderRequest::Create),
+            Self::Capturing(_) => Some(ProviderRequest::Capture),
+            Self::Ended { closing: true, .. } => Some(ProviderRequest::Cancel),
             Self::AwaitingCustomer(_) | Self::Captured { .. } | Self::Ended { .. } => None,
         }
     }
 
-    /// The state after the provider's word, and the news in it.
-    fn after(self, seen: &IntentSeen, amount: Money) -> Option<(Self, Option<News>)> {
+    /// The state after an update, and the result to publish.
+    fn after(self, update: &IntentUpdate, amount: Money) -> Option<(Self, Option<Announcement>)> {
         let failed = |intent, reason, closing| {
             let (intent, end) = (Some(intent), End::Failed(reason));
             Some((
@@ -137,21 +165,21 @@ impl State {
                     end,
                     closing,
                 },
-                Some(News::Failed(reason)),
+                Some(Announcement::Failed(reason)),
             ))
         };
-        match (seen.status, self) {
+        match (update.status, self) {
             (_, Self::Creating | Self::Captured { .. }) | (IntentStatus::Processing, _) => None,
             (IntentStatus::Succeeded, state) => {
-                let captured = seen.received.unwrap_or(amount);
+                let captured = update.captured.unwrap_or(amount);
                 let refunded = Money::zero(captured.currency());
-                let intent = state.intent().unwrap_or(&seen.intent).clone();
+                let intent = state.intent().unwrap_or(&update.intent).clone();
                 let state = Self::Captured {
                     intent,
                     captured,
                     refunded,
                 };
-                Some((state, Some(News::Captured(captured))))
+                Some((state, Some(Announcement::Captured(captured))))
             }
             (IntentStatus::Authorised, Self::AwaitingCustomer(intent)) => {
                 Some((Self::Capturing(intent), None))
@@ -160,12 +188,12 @@ impl State {
             (
                 IntentStatus::AwaitingCustomer,
                 Self::AwaitingCustomer(intent) | Self::Capturing(intent),
-            ) => failed(intent, seen.declined?.into(), true),
+            ) => failed(intent, update.declined?.into(), true),
             (IntentStatus::Canceled, Self::AwaitingCustomer(intent) | Self::Capturing(intent)) => {
                 failed(intent, FailureReason::Timeout, false)
             }
-            // What has ended here is to be closed there: an authorisation opens the question
-            // again, and only the provider's own word closes it.
+            // An ended payment has its intent cancelled: an authorisation makes that necessary
+            // again, and only the provider's own confirmation completes it.
             (
                 status,
                 Self::Ended {
@@ -224,7 +252,7 @@ impl Payment {
         }
     }
 
-    /// The provider has made the intent. A second answer changes nothing.
+    /// The provider has created the intent. A second answer changes nothing.
     pub(crate) fn created(mut self, intent: Intent, now: DateTime<Utc>) -> Self {
         self.state = match self.state {
             State::Creating => State::AwaitingCustomer(intent),
@@ -245,12 +273,15 @@ impl Payment {
         self.touched(now)
     }
 
-    /// The provider will never make the intent: the amount is too small, the account is closed.
-    pub(crate) fn not_created(mut self, now: DateTime<Utc>) -> Option<(Self, Option<News>)> {
-        let (end, news) = match self.state {
+    /// The provider refuses to create the intent: the amount is too small, the account is closed.
+    pub(crate) fn not_created(
+        mut self,
+        now: DateTime<Utc>,
+    ) -> Option<(Self, Option<Announcement>)> {
+        let (end, announcement) = match self.state {
             State::Creating => {
                 let reason = FailureReason::Declined;
-                (End::Failed(reason), Some(News::Failed(reason)))
+                (End::Failed(reason), Some(Announcement::Failed(reason)))
             }
             State::Ended {
                 intent: None,
@@ -267,11 +298,11 @@ impl Payment {
             end,
             closing: false,
         };
-        Some((self.touched(now), news))
+        Some((self.touched(now), announcement))
     }
 
-    /// The order ended unpaid. Money that is ours already stays until order asks for its refund.
-    /// `None` when nothing changes.
+    /// The order ended unpaid. Captured money stays until order requests its refund. `None` when
+    /// nothing changes.
     pub(crate) fn order_ended(mut self, now: DateTime<Utc>) -> Option<Self> {
         let intent = match self.state {
             State::Creating => None,
@@ -286,28 +317,28 @@ impl Payment {
         Some(self.touched(now))
     }
 
-    /// What the provider says about the intent. `None` when that changes nothing.
+    /// Applies the provider's data of the intent. `None` when they change nothing.
     ///
-    /// Captured money is a fact in every state: a cancelled order's payment says so too, and order
-    /// asks for it back. A decline ends the payment, and the intent is closed, so that no second
-    /// card can pay for seats that are free again.
-    pub(crate) fn observed(
+    /// A capture counts in every state: also the payment of a cancelled order publishes it, and
+    /// order requests the refund. A decline ends the payment and cancels the intent, so that no
+    /// second card can pay for seats that are available again.
+    pub(crate) fn apply(
         self,
-        seen: &IntentSeen,
+        update: &IntentUpdate,
         now: DateTime<Utc>,
-    ) -> Option<(Self, Option<News>)> {
+    ) -> Option<(Self, Option<Announcement>)> {
         if self.state.intent().is_none() {
-            // A webhook has overtaken the answer to the call that made the intent.
-            let known = self.created(seen.intent.clone(), now);
-            return Some(known.clone().observed(seen, now).unwrap_or((known, None)));
+            // A webhook arrived before the answer to the call that created the intent.
+            let known = self.created(update.intent.clone(), now);
+            return Some(known.clone().apply(update, now).unwrap_or((known, None)));
         }
-        let (state, news) = self.state.clone().after(seen, self.amount)?;
+        let (state, announcement) = self.state.clone().after(update, self.amount)?;
         Some((
             Self {
                 state,
                 ..self.touched(now)
             },
-            news,
+            announcement,
         ))
     }
 

@@ -1,13 +1,12 @@
-//! Money that goes back: never more than came.
+//! Refunds: together never more than was captured.
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::Money;
 
 use super::{Payment, State};
-use crate::contexts::payment::gateway::RefundStatus;
+use crate::contexts::payment::gateway::{RefundStatus, RefundUpdate};
 
-/// A refund of a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refund {
     pub(crate) id: RefundId,
@@ -17,8 +16,7 @@ pub(crate) struct Refund {
     pub(crate) ticket_ids: Vec<TicketId>,
     pub(crate) state: RefundState,
     pub(crate) provider_ref: Option<String>,
-    pub(crate) attempts: i32,
-    /// The request that began it.
+    /// Of the request that started it.
     pub(crate) correlation: CorrelationId,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -31,7 +29,6 @@ pub(crate) enum RefundState {
     Failed(String),
 }
 
-/// Why no refund is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RefundRefusal {
     #[error("nothing_captured")]
@@ -42,18 +39,25 @@ pub(crate) enum RefundRefusal {
     OtherCurrency,
 }
 
+impl RefundState {
+    /// As on the wire and in the store, and why it failed.
+    pub(crate) fn name_and_failure(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Pending => ("pending", None),
+            Self::Succeeded => ("succeeded", None),
+            Self::Failed(reason) => ("failed", Some(reason)),
+        }
+    }
+}
+
 impl Payment {
-    /// Whether so much can be sent back beside what is on its way already.
+    /// Checks that an amount can be refunded in addition to pending refunds.
     pub(crate) fn may_refund(&self, amount: Money, pending: Money) -> Result<(), RefundRefusal> {
-        let State::Captured {
-            captured, refunded, ..
-        } = &self.state
-        else {
-            return Err(RefundRefusal::NothingCaptured);
-        };
+        let amounts = self.state.amounts();
+        let (captured, refunded) = amounts.ok_or(RefundRefusal::NothingCaptured)?;
         let sum = refunded
             .plus(pending)
-            .and_then(|gone| gone.plus(amount))
+            .and_then(|sum| sum.plus(amount))
             .map_err(|_| RefundRefusal::OtherCurrency)?;
         if sum.minor() > captured.minor() {
             return Err(RefundRefusal::MoreThanCaptured);
@@ -61,7 +65,7 @@ impl Payment {
         Ok(())
     }
 
-    /// Money has gone back. Answers whether that was the last of it.
+    /// Money was sent back; the flag is true when everything has been refunded.
     pub(crate) fn refunded(
         mut self,
         amount: Money,
@@ -83,34 +87,31 @@ impl Payment {
 }
 
 impl Refund {
-    /// What the provider says about it. `None` when that changes nothing: a refund ends once.
-    pub(crate) fn observed(
-        mut self,
-        provider_ref: &str,
-        status: &RefundStatus,
-        now: DateTime<Utc>,
-    ) -> Option<Self> {
+    /// Applies the provider's data. `None` when they change nothing: a refund ends once.
+    pub(crate) fn apply(mut self, update: &RefundUpdate, now: DateTime<Utc>) -> Option<Self> {
         if self.state != RefundState::Pending {
             return None;
         }
-        let state = match status {
+        let state = match &update.status {
             RefundStatus::Pending => RefundState::Pending,
             RefundStatus::Succeeded => RefundState::Succeeded,
             RefundStatus::Failed(reason) => RefundState::Failed(reason.clone()),
         };
-        if state == self.state && self.provider_ref.as_deref() == Some(provider_ref) {
+        if state == self.state && self.provider_ref.as_ref() == Some(&update.reference) {
             return None;
         }
         self.state = state;
-        self.provider_ref = Some(provider_ref.to_owned());
+        self.provider_ref = Some(update.reference.clone());
         self.updated_at = now;
         Some(self)
     }
 
-    /// The provider will never do it.
-    pub(crate) fn refused(mut self, reason: &str, now: DateTime<Utc>) -> Self {
-        self.state = RefundState::Failed(reason.to_owned());
-        self.updated_at = now;
-        self
+    /// The provider refuses it for good. `None` when it has ended meanwhile.
+    pub(crate) fn refused(mut self, reason: &str, now: DateTime<Utc>) -> Option<Self> {
+        (self.state == RefundState::Pending).then(|| {
+            self.state = RefundState::Failed(reason.to_owned());
+            self.updated_at = now;
+            self
+        })
     }
 }

@@ -15,7 +15,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the texts that parse but can't work.
+    /// Rejects values that parse but can't work.
     ///
     /// # Errors
     /// [`ConfigError::NotAllowed`].
@@ -36,7 +36,7 @@ impl Settings {
         )
     }
 
-    /// Silence after which a payment is asked about.
+    /// Time without news after which a payment is looked up at the provider.
     #[must_use]
     pub fn reconcile_after(&self) -> chrono::Duration {
         chrono::Duration::milliseconds(i64::from(self.reconcile_after_ms))
@@ -47,17 +47,16 @@ impl Settings {
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StripeSettings {
-    /// Where its API is, without a slash at its end.
+    /// Base URL of the API, without a slash at the end.
     pub api_url: String,
-    /// The account's key.
     pub secret_key: String,
-    /// With one of these a webhook is signed.
+    /// A webhook is signed with one of these.
     pub webhook_secrets: Vec<String>,
     request_timeout_ms: u64,
 }
 
 impl StripeSettings {
-    /// Longest time that one request may take.
+    /// Longest duration of one request.
     #[must_use]
     pub fn request_timeout(&self) -> std::time::Duration {
         std::time::Duration::from_millis(self.request_timeout_ms)

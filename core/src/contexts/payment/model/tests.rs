@@ -1,14 +1,16 @@
 //! The rules of payments, and a law over all orders of facts.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::payment::FailureReason;
 use eventify_protocol::money::{Currency, Money};
 use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::refund::RefundRefusal;
 use super::*;
-use crate::contexts::payment::gateway::{Decline, Intent, IntentSeen, IntentStatus, RefundStatus};
-use eventify_contracts::payment::FailureReason;
+use crate::contexts::payment::gateway::{
+    Decline, Intent, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate,
+};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_000, 0).unwrap()
@@ -36,21 +38,21 @@ fn fresh() -> Payment {
     )
 }
 
-fn seen(status: IntentStatus) -> IntentSeen {
-    IntentSeen {
+fn update(status: IntentStatus) -> IntentUpdate {
+    IntentUpdate {
         intent: intent(),
         status,
         declined: None,
-        received: None,
+        captured: None,
         payment_id: None,
     }
 }
 
-fn declined() -> IntentSeen {
+fn declined() -> IntentUpdate {
     let declined = Some(Decline::InsufficientFunds);
-    IntentSeen {
+    IntentUpdate {
         declined,
-        ..seen(IntentStatus::AwaitingCustomer)
+        ..update(IntentStatus::AwaitingCustomer)
     }
 }
 
@@ -59,34 +61,37 @@ fn waiting() -> Payment {
 }
 
 fn captured() -> Payment {
-    let (payment, news) = waiting()
-        .observed(&seen(IntentStatus::Succeeded), now())
+    let (payment, announcement) = waiting()
+        .apply(&update(IntentStatus::Succeeded), now())
         .unwrap();
-    assert_eq!(news, Some(News::Captured(euro(3900))));
+    assert_eq!(announcement, Some(Announcement::Captured(euro(3900))));
     payment
 }
 
 #[test]
-fn an_authorisation_is_captured_and_told_once() {
-    let (capturing, news) = waiting()
-        .observed(&seen(IntentStatus::Authorised), now())
+fn an_authorisation_is_captured_and_published_once() {
+    let (capturing, announcement) = waiting()
+        .apply(&update(IntentStatus::Authorised), now())
         .unwrap();
-    assert_eq!((capturing.state.todo(), news), (Some(Todo::Capture), None));
+    assert_eq!(
+        (capturing.state.next_request(), announcement),
+        (Some(ProviderRequest::Capture), None)
+    );
     assert_eq!(
         capturing
             .clone()
-            .observed(&seen(IntentStatus::Authorised), now()),
+            .apply(&update(IntentStatus::Authorised), now()),
         None
     );
-    let (captured, news) = capturing
-        .observed(&seen(IntentStatus::Succeeded), now())
+    let (captured, announcement) = capturing
+        .apply(&update(IntentStatus::Succeeded), now())
         .unwrap();
     assert_eq!(
-        (captured.state.todo(), news),
-        (None, Some(News::Captured(euro(3900))))
+        (captured.state.next_request(), announcement),
+        (None, Some(Announcement::Captured(euro(3900))))
     );
     assert_eq!(
-        captured.observed(&seen(IntentStatus::Succeeded), now()),
+        captured.apply(&update(IntentStatus::Succeeded), now()),
         None
     );
 }
@@ -94,42 +99,49 @@ fn an_authorisation_is_captured_and_told_once() {
 #[test]
 fn three_d_secure_is_no_decline() {
     assert_eq!(
-        waiting().observed(&seen(IntentStatus::AwaitingCustomer), now()),
+        waiting().apply(&update(IntentStatus::AwaitingCustomer), now()),
         None
     );
     assert_eq!(
-        waiting().observed(&seen(IntentStatus::Processing), now()),
+        waiting().apply(&update(IntentStatus::Processing), now()),
         None
     );
 }
 
 #[test]
-fn a_decline_ends_it_and_closes_the_intent() {
-    let (failed, news) = waiting().observed(&declined(), now()).unwrap();
-    assert_eq!(news, Some(News::Failed(FailureReason::InsufficientFunds)));
-    assert_eq!(failed.state.todo(), Some(Todo::Cancel));
-    assert_eq!(failed.clone().observed(&declined(), now()), None);
-    let (closed, news) = failed
-        .observed(&seen(IntentStatus::Canceled), now())
+fn a_decline_ends_the_payment_and_cancels_the_intent() {
+    let (failed, announcement) = waiting().apply(&declined(), now()).unwrap();
+    assert_eq!(
+        announcement,
+        Some(Announcement::Failed(FailureReason::InsufficientFunds))
+    );
+    assert_eq!(failed.state.next_request(), Some(ProviderRequest::Cancel));
+    assert_eq!(failed.clone().apply(&declined(), now()), None);
+    let (closed, announcement) = failed
+        .apply(&update(IntentStatus::Canceled), now())
         .unwrap();
     assert_eq!(
-        (closed.state.todo(), closed.state.name(), news),
+        (
+            closed.state.next_request(),
+            closed.state.name(),
+            announcement
+        ),
         (None, "failed", None)
     );
     let (reopened, _) = closed
-        .observed(&seen(IntentStatus::Authorised), now())
+        .apply(&update(IntentStatus::Authorised), now())
         .unwrap();
     assert_eq!(
-        reopened.state.todo(),
-        Some(Todo::Cancel),
-        "a second card is let go"
+        reopened.state.next_request(),
+        Some(ProviderRequest::Cancel),
+        "a second card is released"
     );
 }
 
 #[test]
-fn a_webhook_may_overtake_the_answer() {
+fn a_webhook_can_arrive_before_the_answer() {
     let (capturing, _) = fresh()
-        .observed(&seen(IntentStatus::Authorised), now())
+        .apply(&update(IntentStatus::Authorised), now())
         .unwrap();
     assert_eq!(capturing.state, State::Capturing(intent()));
     assert_eq!(
@@ -139,35 +151,33 @@ fn a_webhook_may_overtake_the_answer() {
 }
 
 #[test]
-fn an_ended_order_closes_its_intent_even_before_it_is_known() {
+fn an_ended_order_cancels_its_intent_even_before_it_is_known() {
     let cancelled = fresh().order_ended(now()).unwrap();
     assert_eq!(
-        cancelled.state.todo(),
-        Some(Todo::Create),
-        "to learn what to close"
+        cancelled.state.next_request(),
+        Some(ProviderRequest::Create),
+        "to learn which intent to cancel"
     );
     let known = cancelled.created(intent(), now());
-    assert_eq!(known.state.todo(), Some(Todo::Cancel));
-    let (closed, news) = known
-        .observed(&seen(IntentStatus::Canceled), now())
-        .unwrap();
-    assert_eq!((closed.state.todo(), news), (None, None));
+    assert_eq!(known.state.next_request(), Some(ProviderRequest::Cancel));
+    let (closed, announcement) = known.apply(&update(IntentStatus::Canceled), now()).unwrap();
+    assert_eq!((closed.state.next_request(), announcement), (None, None));
     assert_eq!(
         captured().order_ended(now()),
         None,
-        "order asks for the refund"
+        "order requests the refund"
     );
 }
 
 #[test]
-fn late_money_is_told_in_every_state() {
-    let (failed, _) = waiting().observed(&declined(), now()).unwrap();
+fn late_money_is_published_in_every_state() {
+    let (failed, _) = waiting().apply(&declined(), now()).unwrap();
     let cancelled = waiting().order_ended(now()).unwrap();
     for ended in [failed, cancelled] {
-        let (payment, news) = ended
-            .observed(&seen(IntentStatus::Succeeded), now())
+        let (payment, announcement) = ended
+            .apply(&update(IntentStatus::Succeeded), now())
             .unwrap();
-        assert_eq!(news, Some(News::Captured(euro(3900))));
+        assert_eq!(announcement, Some(Announcement::Captured(euro(3900))));
         assert_eq!(payment.state.name(), "captured");
     }
 }
@@ -206,56 +216,51 @@ fn a_refund_ends_once() {
         ticket_ids: vec![id.into()],
         state: RefundState::Pending,
         provider_ref: None,
-        attempts: 0,
         correlation: id.into(),
         created_at: now(),
         updated_at: now(),
     };
-    let known = refund
-        .observed("re_1", &RefundStatus::Pending, now())
-        .unwrap();
-    assert_eq!(
-        known
-            .clone()
-            .observed("re_1", &RefundStatus::Pending, now()),
-        None
-    );
-    let done = known
-        .observed("re_1", &RefundStatus::Succeeded, now())
-        .unwrap();
-    assert_eq!(
-        done.clone()
-            .observed("re_1", &RefundStatus::Failed("x".into()), now()),
-        None
-    );
+    let update = |status| RefundUpdate {
+        reference: "re_1".to_owned(),
+        status,
+        refund_id: None,
+    };
+    let pending = update(RefundStatus::Pending);
+    let known = refund.apply(&pending, now()).unwrap();
+    assert_eq!(known.clone().apply(&pending, now()), None);
+    let succeeded = update(RefundStatus::Succeeded);
+    let done = known.apply(&succeeded, now()).unwrap();
+    let failed = update(RefundStatus::Failed("x".into()));
+    assert_eq!(done.clone().apply(&failed, now()), None);
+    assert_eq!(done.clone().refused("x", now()), None);
     assert_eq!(done.state, RefundState::Succeeded);
 }
 
-fn any_seen() -> impl Strategy<Value = IntentSeen> {
+fn any_update() -> impl Strategy<Value = IntentUpdate> {
     prop_oneof![
-        Just(seen(IntentStatus::AwaitingCustomer)),
+        Just(update(IntentStatus::AwaitingCustomer)),
         Just(declined()),
-        Just(seen(IntentStatus::Processing)),
-        Just(seen(IntentStatus::Authorised)),
-        Just(seen(IntentStatus::Succeeded)),
-        Just(seen(IntentStatus::Canceled)),
+        Just(update(IntentStatus::Processing)),
+        Just(update(IntentStatus::Authorised)),
+        Just(update(IntentStatus::Succeeded)),
+        Just(update(IntentStatus::Canceled)),
     ]
 }
 
 proptest! {
-    /// Whatever comes, in whatever order: the capture is told at most once, a failure at most
-    /// once and never after it, and the money that came in is never forgotten.
+    /// In any order of updates: a capture is published exactly once if there is one, a failure at
+    /// most once and never after it, and captured money is never forgotten.
     #[test]
-    fn the_news_is_told_once(facts in prop::collection::vec(any_seen(), 0..12), end in 0..12usize) {
+    fn each_result_is_published_once(updates in prop::collection::vec(any_update(), 0..12), end in 0..12usize) {
         let (mut payment, mut captures, mut failures) = (fresh(), 0, 0);
-        for (step, fact) in facts.iter().enumerate() {
+        for (step, update) in updates.iter().enumerate() {
             if step == end && let Some(ended) = payment.clone().order_ended(now()) {
                 payment = ended;
             }
-            let Some((next, news)) = payment.clone().observed(fact, now()) else { continue };
-            match news {
-                Some(News::Captured(_)) => captures += 1,
-                Some(News::Failed(_)) => {
+            let Some((next, announcement)) = payment.clone().apply(update, now()) else { continue };
+            match announcement {
+                Some(Announcement::Captured(_)) => captures += 1,
+                Some(Announcement::Failed(_)) => {
                     prop_assert_eq!(captures, 0);
                     failures += 1;
                 }
@@ -263,10 +268,10 @@ proptest! {
             }
             payment = next;
         }
-        let came = facts.iter().any(|fact| fact.status == IntentStatus::Succeeded);
-        prop_assert_eq!(captures, usize::from(came));
+        let was_captured = updates.iter().any(|update| update.status == IntentStatus::Succeeded);
+        prop_assert_eq!(captures, usize::from(was_captured));
         prop_assert!(failures <= 1);
         let is_captured = matches!(payment.state, State::Captured { .. });
-        prop_assert_eq!(is_captured, came);
+        prop_assert_eq!(is_captured, was_captured);
     }
 }

@@ -1,15 +1,25 @@
 //! The tables of payment.
 
+mod deduplication;
 mod payments;
 mod refunds;
-mod webhooks;
 
+use eventify_kernel::db::{DbError, DbResult};
+use eventify_protocol::money::{Currency, Money};
+use rust_decimal::Decimal;
+
+pub(super) use deduplication::{insert_ended_order, insert_webhook, is_ended};
 pub(super) use payments::{
-    add, due, find, find_by_order, heard, lock, lock_by_order, lock_by_reference, postpone, save,
-    silent,
+    find, find_by_order, insert, list_silent, lock, lock_by_order, lock_by_reference, update,
+    update_heard,
 };
 pub(super) use refunds::{
-    add as add_refund, due as due_refunds, find as find_refund, hasten, lock as lock_refund,
-    of_payment as refunds_of, pending_sum, postpone as postpone_refund, save as save_refund,
+    find as find_refund, insert as insert_refund, list_of_payment as list_refunds, list_pending,
+    lock as lock_refund, pending_sum, update as update_refund,
 };
-pub(super) use webhooks::{end_order, first_time, is_ended};
+
+fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
+    Currency::parse(currency)
+        .and_then(|currency| Money::from_decimal(currency, amount))
+        .map_err(DbError::impossible_row)
+}

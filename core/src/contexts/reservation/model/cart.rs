@@ -1,23 +1,22 @@
 //! The cart and its states.
 
 use chrono::{DateTime, Duration, Utc};
+use eventify_contracts::reservation::{EndReason, Item};
 use eventify_protocol::ids::{CorrelationId, ReservationId, UserId};
 use eventify_protocol::money::{Money, MoneyError};
 use uuid::Uuid;
 
 use super::{MAX_ITEMS_PER_RESERVATION, Refusal};
-use eventify_contracts::reservation::{EndReason, Item};
 
-/// A cart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
     pub(crate) customer_id: UserId,
     pub(crate) state: State,
-    /// Pending: until when it can be confirmed. Confirmed: until when it must be paid.
+    /// Pending: the cart must be confirmed by then. Confirmed: the order must be paid by then.
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) items: Vec<CartItem>,
-    /// The request that began it.
+    /// Of the request that started the cart.
     pub(crate) correlation: CorrelationId,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
@@ -77,7 +76,6 @@ impl Reservation {
         }
     }
 
-    /// Whether the cart can be changed now.
     pub(crate) fn must_be_open(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
         match self.state {
             State::Pending if now < self.expires_at => Ok(()),
@@ -87,10 +85,9 @@ impl Reservation {
         }
     }
 
-    /// Whether so many more places fit in.
     pub(crate) fn must_have_room(&self, more: u32) -> Result<(), Refusal> {
-        let held: u32 = self.items.iter().map(|line| line.item.qty).sum();
-        match held.checked_add(more) {
+        let present: u32 = self.items.iter().map(|line| line.item.qty).sum();
+        match present.checked_add(more) {
             Some(all) if all <= MAX_ITEMS_PER_RESERVATION => Ok(()),
             Some(_) | None => Err(Refusal::TooManyItems),
         }
@@ -101,7 +98,7 @@ impl Reservation {
         self.must_be_open(now)?;
         self.must_have_room(lines.iter().map(|line| line.item.qty).sum())?;
         for line in lines {
-            if self.items.iter().any(|held| held.is_same_place(&line)) {
+            if self.items.iter().any(|other| other.is_same_place(&line)) {
                 return Err(Refusal::Duplicate);
             }
             self.items.push(line);
@@ -110,42 +107,35 @@ impl Reservation {
         Ok(self.touched(now))
     }
 
-    /// Takes a line out; `None` when there is no such line.
+    /// Removes a line; `None` when there is no such line.
     pub(crate) fn remove(
         mut self,
         item_id: Uuid,
         now: DateTime<Utc>,
     ) -> Result<Option<(Self, Item)>, Refusal> {
         self.must_be_open(now)?;
-        let Some(place) = self.items.iter().position(|line| line.item_id == item_id) else {
+        let Some(index) = self.items.iter().position(|line| line.item_id == item_id) else {
             return Ok(None);
         };
-        let removed = self.items.remove(place).item;
+        let removed = self.items.remove(index).item;
         Ok(Some((self.touched(now), removed)))
     }
 
     /// The sum of all lines; `None` for an empty cart.
     pub(crate) fn total(&self) -> Result<Option<Money>, Refusal> {
-        self.items
-            .iter()
-            .try_fold(None, |sum: Option<Money>, line| {
-                let price = line
-                    .item
-                    .unit_price
-                    .times(line.item.qty)
-                    .map_err(|error| too_expensive(&error))?;
-                match sum {
-                    None => Ok(Some(price)),
-                    Some(sum) => sum
-                        .plus(price)
-                        .map(Some)
-                        .map_err(|error| too_expensive(&error)),
-                }
-            })
+        let mut total: Option<Money> = None;
+        for CartItem { item, .. } in &self.items {
+            let price = item.unit_price.times(item.qty).map_err(amount_refusal)?;
+            total = Some(match total {
+                None => price,
+                Some(sum) => sum.plus(price).map_err(amount_refusal)?,
+            });
+        }
+        Ok(total)
     }
 
-    /// Whether [`confirm`](Self::confirm) may be asked for; true when it has been done already.
-    pub(crate) fn may_confirm(&self, now: DateTime<Utc>) -> Result<bool, Refusal> {
+    /// Whether the cart is confirmed already; a refusal when it can't be confirmed.
+    pub(crate) fn is_confirmed(&self, now: DateTime<Utc>) -> Result<bool, Refusal> {
         if self.state == State::Confirmed {
             return Ok(true);
         }
@@ -157,7 +147,7 @@ impl Reservation {
         }
     }
 
-    /// The customer wants exactly this, and has until `pay_until` to pay.
+    /// The customer orders exactly these places and must pay by `pay_until`.
     pub(crate) fn confirm(
         mut self,
         pay_until: DateTime<Utc>,
@@ -170,19 +160,19 @@ impl Reservation {
         Ok((self.touched(now), amount))
     }
 
-    /// The customer gives the open cart up; `None` when it has ended already.
-    pub(crate) fn give_up(self, now: DateTime<Utc>) -> Result<Option<Self>, Refusal> {
+    /// The customer cancels the open cart; `None` when it has ended already.
+    pub(crate) fn cancel_by_customer(self, now: DateTime<Utc>) -> Result<Option<Self>, Refusal> {
         match self.state {
             State::Pending => Ok(Some(
                 self.ended(State::Cancelled(EndReason::UserCancelled), now),
             )),
             State::Cancelled(_) | State::Expired => Ok(None),
-            // Its order exists; that is what can be cancelled now.
+            // Its order exists; the customer cancels the order instead.
             State::Confirmed => Err(Refusal::Confirmed),
         }
     }
 
-    /// Its order or its performance ended; `None` when it has ended already.
+    /// The order or the performance was cancelled; `None` when the cart has ended already.
     pub(crate) fn cancel(self, reason: EndReason, now: DateTime<Utc>) -> Option<Self> {
         match self.state {
             State::Pending | State::Confirmed => Some(self.ended(State::Cancelled(reason), now)),
@@ -190,7 +180,7 @@ impl Reservation {
         }
     }
 
-    /// Its time has passed; `None` when that is not so.
+    /// `None` unless the cart is open and its time has passed.
     pub(crate) fn expire(self, now: DateTime<Utc>) -> Option<Self> {
         (self.state == State::Pending && now >= self.expires_at)
             .then(|| self.ended(State::Expired, now))
@@ -212,9 +202,9 @@ impl Reservation {
     }
 }
 
-fn too_expensive(error: &MoneyError) -> Refusal {
+fn amount_refusal(error: MoneyError) -> Refusal {
     match error {
-        MoneyError::MixedCurrencies(mine, _) => Refusal::OtherCurrency(*mine),
+        MoneyError::MixedCurrencies(present, _) => Refusal::OtherCurrency(present),
         MoneyError::TooLarge
         | MoneyError::UnknownCurrency(_)
         | MoneyError::MalformedAmount { .. } => Refusal::TooExpensive,

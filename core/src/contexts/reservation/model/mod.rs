@@ -1,36 +1,36 @@
-//! Pure decisions about a cart: what may be put in, at which price, and when it ends.
+//! Pure decisions about a cart: what can be added, at which price, and when it ends.
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::token::CategoryCode;
 
 mod cart;
-mod sale;
+mod offer;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 pub(super) use cart::{CartItem, Reservation, State};
-pub(super) use sale::{HeldPlace, OnSale};
+pub(super) use offer::{HeldPlace, Offer};
 pub use settings::Settings;
 
 /// Most places (seats, and places in zones) in one reservation.
 pub(super) const MAX_ITEMS_PER_RESERVATION: u32 = 20;
 
-/// Why something can't be done.
+/// Why a cart is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the reservation has expired")]
     Expired,
     #[error("the reservation was cancelled")]
     Cancelled,
-    #[error("the reservation is confirmed and can't be changed any more")]
+    #[error("the reservation is confirmed and can no longer be changed")]
     Confirmed,
     #[error("the reservation is empty")]
     Empty,
     #[error("a reservation holds at most {MAX_ITEMS_PER_RESERVATION} places")]
     TooManyItems,
-    #[error("a customer has at most {0} open reservations; confirm or give up one")]
+    #[error("a customer has at most {0} open reservations; confirm or cancel one")]
     TooManyOpen(u32),
     #[error("the performance is not on sale")]
     NotOnSale,
@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
     PriceMismatch(Money),
     #[error("this reservation is in {0}; one order has one currency")]
     OtherCurrency(Currency),
-    #[error("the same places are in the reservation already; take them out first")]
+    #[error("the same places are in the reservation already; remove them first")]
     Duplicate,
     #[error("the reservation was changed at the same moment; try again")]
     Changed,

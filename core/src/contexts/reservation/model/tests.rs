@@ -1,11 +1,11 @@
-//! The rules of the cart and of the sale.
+//! The rules of carts and offers.
 
 use chrono::{DateTime, Duration, Utc};
+use eventify_contracts::reservation::EndReason;
 use eventify_protocol::money::{Currency, Money};
 use uuid::Uuid;
 
 use super::*;
-use eventify_contracts::reservation::EndReason;
 
 fn at(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_000 + minute * 60, 0).unwrap()
@@ -29,8 +29,8 @@ fn cart() -> Reservation {
     )
 }
 
-fn on_sale() -> OnSale {
-    OnSale {
+fn offer() -> Offer {
+    Offer {
         performance_id: Uuid::from_u128(1).into(),
         event_id: Uuid::from_u128(2).into(),
         venue_id: Uuid::from_u128(3).into(),
@@ -56,7 +56,7 @@ fn seat(allowed: &[&str]) -> HeldPlace {
 }
 
 fn line(price: Money, qty: u32) -> CartItem {
-    let mut item = on_sale().priced(seat(&["STALLS"]), None).unwrap();
+    let mut item = offer().priced(seat(&["STALLS"]), None).unwrap();
     (item.unit_price, item.qty) = (price, qty);
     item.seat_id = Some(Uuid::from_u128(100 + u128::from(qty)).into());
     CartItem {
@@ -66,63 +66,63 @@ fn line(price: Money, qty: u32) -> CartItem {
 }
 
 #[test]
-fn a_price_is_the_cores_or_refused() {
-    let sale = on_sale();
+fn only_the_cores_price_is_accepted() {
+    let offer = offer();
     let stalls = code("STALLS");
-    assert_eq!(sale.price(stalls, Some(euro(3900))), Ok(euro(3900)));
+    assert_eq!(offer.price(stalls, Some(euro(3900))), Ok(euro(3900)));
     assert_eq!(
-        sale.price(stalls, Some(euro(1))),
+        offer.price(stalls, Some(euro(1))),
         Err(Refusal::PriceMismatch(euro(3900)))
     );
     let vip = code("VIP");
-    assert_eq!(sale.price(vip, None), Err(Refusal::UnknownCategory(vip)));
+    assert_eq!(offer.price(vip, None), Err(Refusal::UnknownCategory(vip)));
 }
 
 #[test]
 fn a_category_is_chosen_unless_there_is_one_only() {
-    let sale = on_sale();
+    let offer = offer();
     let (stalls, child) = (code("STALLS"), code("CHILD"));
-    let only = sale.priced(seat(&["STALLS"]), None).unwrap();
+    let only = offer.priced(seat(&["STALLS"]), None).unwrap();
     assert_eq!((only.price_category, only.unit_price), (stalls, euro(3900)));
     assert_eq!(
-        sale.priced(seat(&["STALLS", "CHILD"]), Some(euro(1500))),
+        offer.priced(seat(&["STALLS", "CHILD"]), Some(euro(1500))),
         Err(Refusal::CategoryNeeded(vec![stalls, child]))
     );
     let chosen = HeldPlace {
         category: Some(child),
         ..seat(&["STALLS", "CHILD"])
     };
-    assert_eq!(sale.priced(chosen, None).unwrap().unit_price, euro(1500));
+    assert_eq!(offer.priced(chosen, None).unwrap().unit_price, euro(1500));
 }
 
 #[test]
 fn sales_have_a_window() {
-    let sale = on_sale();
-    assert_eq!(sale.must_be_on_sale(at(0)), Ok(()));
+    let offer = offer();
+    assert_eq!(offer.must_be_on_sale(at(0)), Ok(()));
     assert_eq!(
-        sale.must_be_on_sale(at(-11)),
+        offer.must_be_on_sale(at(-11)),
         Err(Refusal::SalesNotOpen(at(-10)))
     );
     assert_eq!(
-        sale.must_be_on_sale(at(60)),
+        offer.must_be_on_sale(at(60)),
         Err(Refusal::SalesClosed(at(60)))
     );
-    let closing = OnSale {
+    let closing = Offer {
         sales_closes_at: Some(at(5)),
-        ..sale.clone()
+        ..offer.clone()
     };
     assert_eq!(
         closing.must_be_on_sale(at(5)),
         Err(Refusal::SalesClosed(at(5)))
     );
-    let draft = OnSale {
+    let draft = Offer {
         published: false,
-        ..sale.clone()
+        ..offer.clone()
     };
     assert_eq!(draft.must_be_on_sale(at(0)), Err(Refusal::NotOnSale));
-    let cancelled = OnSale {
+    let cancelled = Offer {
         cancelled: true,
-        ..sale
+        ..offer
     };
     assert_eq!(cancelled.must_be_on_sale(at(0)), Err(Refusal::NotOnSale));
 }
@@ -141,13 +141,13 @@ fn twenty_places_and_one_currency() {
 }
 
 #[test]
-fn an_expired_cart_takes_nothing_and_ends_once() {
+fn an_expired_cart_accepts_nothing_and_ends_once() {
     let cart = cart().add(vec![line(euro(100), 1)], at(1)).unwrap();
     assert_eq!(
         cart.clone().add(vec![line(euro(100), 2)], at(10)),
         Err(Refusal::Expired)
     );
-    assert_eq!(cart.may_confirm(at(10)), Err(Refusal::Expired));
+    assert_eq!(cart.is_confirmed(at(10)), Err(Refusal::Expired));
     assert_eq!(cart.clone().expire(at(9)), None);
     let expired = cart.expire(at(10)).unwrap();
     assert_eq!(expired.clone().expire(at(11)), None);
@@ -156,26 +156,29 @@ fn an_expired_cart_takes_nothing_and_ends_once() {
 
 #[test]
 fn confirming_twice_is_confirming_once() {
-    assert_eq!(cart().may_confirm(at(1)), Err(Refusal::Empty));
+    assert_eq!(cart().is_confirmed(at(1)), Err(Refusal::Empty));
     let cart = cart().add(vec![line(euro(100), 3)], at(1)).unwrap();
-    assert_eq!(cart.may_confirm(at(2)), Ok(false));
+    assert_eq!(cart.is_confirmed(at(2)), Ok(false));
     let (confirmed, amount) = cart.confirm(at(17), at(2)).unwrap();
     assert_eq!((amount, confirmed.expires_at), (euro(300), at(17)));
-    assert_eq!(confirmed.may_confirm(at(30)), Ok(true));
+    assert_eq!(confirmed.is_confirmed(at(30)), Ok(true));
     assert_eq!(
         confirmed.clone().expire(at(30)),
         None,
         "the order's deadline ends it"
     );
-    assert_eq!(confirmed.clone().give_up(at(3)), Err(Refusal::Confirmed));
+    assert_eq!(
+        confirmed.clone().cancel_by_customer(at(3)),
+        Err(Refusal::Confirmed)
+    );
     let ended = confirmed.cancel(EndReason::PaymentFailed, at(3)).unwrap();
     assert_eq!(ended.state, State::Cancelled(EndReason::PaymentFailed));
     assert_eq!(ended.clone().cancel(EndReason::PaymentFailed, at(4)), None);
-    assert_eq!(ended.give_up(at(5)), Ok(None));
+    assert_eq!(ended.cancel_by_customer(at(5)), Ok(None));
 }
 
 #[test]
-fn what_was_taken_out_is_told() {
+fn a_removed_line_is_returned() {
     let cart = cart()
         .add(vec![line(euro(100), 1), line(euro(200), 2)], at(1))
         .unwrap();
@@ -192,7 +195,7 @@ fn what_was_taken_out_is_told() {
 }
 
 #[test]
-fn the_same_place_is_not_taken_twice() {
+fn the_same_place_is_not_added_twice() {
     let cart = cart().add(vec![line(euro(100), 1)], at(1)).unwrap();
     assert_eq!(
         cart.add(vec![line(euro(100), 1)], at(1)),

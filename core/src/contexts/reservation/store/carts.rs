@@ -1,54 +1,78 @@
 //! Reservations with their items.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, CorrelationId, ReservationId, SeatId, UserId};
-use eventify_protocol::money::{Currency, Money};
-use rust_decimal::Decimal;
-use sqlx::Row;
-use sqlx::postgres::PgRow;
-use uuid::Uuid;
-
-use crate::contexts::reservation::model::{CartItem, Reservation, State};
 use eventify_contracts::reservation::{EndReason, Item};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{
+    BucketId, CorrelationId, HoldId, PerformanceId, ReservationId, SeatId, UserId, VenueId,
+};
+use rust_decimal::Decimal;
+use serde::Serialize;
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
 
-const COLUMNS: &str = "select reservation_id, customer_id, status, expires_at, ended_reason, \
-    correlation_id, created_at, updated_at, version from reservations";
+use super::money;
+use crate::contexts::reservation::model::{CartItem, Reservation, State};
+
+#[derive(Debug, FromRow, Serialize)]
+struct CartRow {
+    reservation_id: ReservationId,
+    customer_id: UserId,
+    status: String,
+    expires_at: DateTime<Utc>,
+    ended_reason: Option<String>,
+    correlation_id: CorrelationId,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: i32,
+}
+
+#[derive(Debug, FromRow, Serialize)]
+struct ItemRow {
+    item_id: Uuid,
+    reservation_id: ReservationId,
+    performance_id: PerformanceId,
+    venue_id: VenueId,
+    seat_id: Option<SeatId>,
+    seat_label: Option<String>,
+    bucket_id: Option<BucketId>,
+    zone: Option<String>,
+    #[sqlx(try_from = "i32")]
+    qty: u32,
+    price_category: String,
+    currency: String,
+    unit_amount: Decimal,
+    hold_id: HoldId,
+}
 
 pub(crate) async fn insert(conn: &mut PgConnection, cart: &Reservation) -> DbResult<()> {
     sqlx::query(
-        "insert into reservations (reservation_id, customer_id, status, expires_at,
-             correlation_id, created_at, updated_at, version)
-         values ($1, $2, 'pending', $3, $4, $5, $6, $7)",
+        "insert into reservation.reservations
+         select * from jsonb_populate_record(null::reservation.reservations, $1)",
     )
-    .bind(cart.id.as_uuid())
-    .bind(cart.customer_id.as_uuid())
-    .bind(cart.expires_at)
-    .bind(cart.correlation.as_uuid())
-    .bind(cart.created_at)
-    .bind(cart.updated_at)
-    .bind(cart.version)
+    .bind(Json(CartRow::from(cart)))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// How many carts a customer has open. Until the transaction's end nobody else opens one for them,
-/// so that two requests at once don't both find room.
-pub(crate) async fn open_carts(
+/// How many open carts a customer has. Nobody else opens one for them until the transaction ends,
+/// so two simultaneous requests can't exceed the limit.
+pub(crate) async fn count_open(
     conn: &mut PgConnection,
     customer: UserId,
     now: DateTime<Utc>,
 ) -> DbResult<u64> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text, 0))")
-        .bind(customer.as_uuid())
+        .bind(customer)
         .execute(&mut *conn)
         .await?;
     let open: i64 = sqlx::query_scalar(
-        "select count(*) from reservations
+        "select count(*) from reservation.reservations
          where customer_id = $1 and status = 'pending' and expires_at > $2",
     )
-    .bind(customer.as_uuid())
+    .bind(customer)
     .bind(now)
     .fetch_one(conn)
     .await?;
@@ -56,16 +80,16 @@ pub(crate) async fn open_carts(
 }
 
 /// Writes state, deadline and version of a cart that this transaction has locked.
-pub(crate) async fn save(conn: &mut PgConnection, cart: &Reservation) -> DbResult<()> {
-    let (status, reason) = words(cart.state);
+pub(crate) async fn update(conn: &mut PgConnection, cart: &Reservation) -> DbResult<()> {
+    let (status, ended_reason) = status_of(cart.state);
     sqlx::query(
-        "update reservations set status = $2, expires_at = $3, ended_reason = $4,
+        "update reservation.reservations set status = $2, expires_at = $3, ended_reason = $4,
              updated_at = $5, version = $6 where reservation_id = $1",
     )
-    .bind(cart.id.as_uuid())
+    .bind(cart.id)
     .bind(status)
     .bind(cart.expires_at)
-    .bind(reason)
+    .bind(ended_reason)
     .bind(cart.updated_at)
     .bind(cart.version)
     .execute(conn)
@@ -77,138 +101,115 @@ pub(crate) async fn find(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Reservation>> {
-    load(conn, id, "").await
+    let cart = sqlx::query_as("select * from reservation.reservations where reservation_id = $1")
+        .bind(id)
+        .fetch_optional(&mut *conn)
+        .await?;
+    with_items(conn, cart).await
 }
 
-/// Reads it and keeps everybody else from changing it until the transaction ends.
+/// Finds a cart; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Reservation>> {
-    load(conn, id, "for update").await
+    let cart = sqlx::query_as(
+        "select * from reservation.reservations where reservation_id = $1 for update",
+    )
+    .bind(id)
+    .fetch_optional(&mut *conn)
+    .await?;
+    with_items(conn, cart).await
 }
 
-async fn load(
+async fn with_items(
     conn: &mut PgConnection,
-    id: ReservationId,
-    locking: &'static str,
+    cart: Option<CartRow>,
 ) -> DbResult<Option<Reservation>> {
-    let query = format!("{COLUMNS} where reservation_id = $1 {locking}");
-    let row = sqlx::query(sqlx::AssertSqlSafe(query))
-        .bind(id.as_uuid())
-        .fetch_optional(&mut *conn)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let items = sqlx::query(
-        "select item_id, performance_id, venue_id, seat_id, seat_label, bucket_id, zone, qty,
-             price_category, currency, unit_amount, hold_id
-         from reservation_items where reservation_id = $1 order by item_id",
+    let Some(cart) = cart else { return Ok(None) };
+    let items: Vec<ItemRow> = sqlx::query_as(
+        "select * from reservation.reservation_items where reservation_id = $1 order by item_id",
     )
-    .bind(id.as_uuid())
+    .bind(cart.reservation_id)
     .fetch_all(conn)
     .await?;
-    let items = items.iter().map(item).collect::<DbResult<_>>()?;
-    Ok(Some(cart(&row, items)?))
+    let items = items.into_iter().map(CartItem::try_from);
+    Ok(Some(Reservation {
+        state: cart.state()?,
+        id: cart.reservation_id,
+        customer_id: cart.customer_id,
+        expires_at: cart.expires_at,
+        items: items.collect::<DbResult<_>>()?,
+        correlation: cart.correlation_id,
+        created_at: cart.created_at,
+        updated_at: cart.updated_at,
+        version: cart.version,
+    }))
 }
 
-pub(crate) async fn add_items(
+pub(crate) async fn insert_items(
     conn: &mut PgConnection,
     id: ReservationId,
     lines: &[CartItem],
 ) -> DbResult<()> {
-    for CartItem { item_id, item } in lines {
-        sqlx::query(
-            "insert into reservation_items (item_id, reservation_id, performance_id, venue_id,
-                 seat_id, seat_label, bucket_id, zone, qty, price_category, currency,
-                 unit_amount, hold_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(item_id)
-        .bind(id.as_uuid())
-        .bind(item.performance_id.as_uuid())
-        .bind(item.venue_id.as_uuid())
-        .bind(item.seat_id.map(SeatId::as_uuid))
-        .bind(&item.seat_label)
-        .bind(item.bucket_id.map(BucketId::as_uuid))
-        .bind(&item.zone)
-        .bind(i32::try_from(item.qty).map_err(DbError::impossible_row)?)
-        .bind(item.price_category.as_str())
-        .bind(item.unit_price.currency().code())
-        .bind(item.unit_price.to_decimal())
-        .bind(item.hold_id.as_uuid())
-        .execute(&mut *conn)
-        .await?;
-    }
+    let rows: Vec<_> = lines.iter().map(|line| ItemRow::new(id, line)).collect();
+    sqlx::query(
+        "insert into reservation.reservation_items
+         select * from jsonb_populate_recordset(null::reservation.reservation_items, $1)",
+    )
+    .bind(Json(rows))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
-pub(crate) async fn remove_item(conn: &mut PgConnection, item_id: Uuid) -> DbResult<()> {
-    sqlx::query("delete from reservation_items where item_id = $1")
+pub(crate) async fn delete_item(conn: &mut PgConnection, item_id: Uuid) -> DbResult<()> {
+    sqlx::query("delete from reservation.reservation_items where item_id = $1")
         .bind(item_id)
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// Pending carts whose time has passed, and those with a place at a cancelled performance.
-pub(crate) async fn overdue(
+/// Pending carts whose time has passed or whose performance was cancelled.
+pub(crate) async fn list_overdue(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
     limit: u16,
 ) -> DbResult<Vec<ReservationId>> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select reservation_id from reservations
+    let ids = sqlx::query_scalar(
+        "select reservation_id from reservation.reservations as cart
          where status = 'pending' and (expires_at <= $1 or exists (
-             select from reservation_items join cancelled_performances using (performance_id)
-             where reservation_items.reservation_id = reservations.reservation_id))
+             select from reservation.reservation_items as item
+             join reservation.cancelled_performances using (performance_id)
+             where item.reservation_id = cart.reservation_id))
          order by expires_at limit $2",
     )
     .bind(now)
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().map(ReservationId).collect())
+    Ok(ids)
 }
 
-fn cart(row: &PgRow, items: Vec<CartItem>) -> DbResult<Reservation> {
-    let state = state(row.try_get("status")?, row.try_get("ended_reason")?)?;
-    Ok(Reservation {
-        id: ReservationId(row.try_get("reservation_id")?),
-        customer_id: row.try_get::<Uuid, _>("customer_id")?.into(),
-        state,
-        expires_at: row.try_get("expires_at")?,
-        items,
-        correlation: CorrelationId(row.try_get("correlation_id")?),
-        created_at: row.try_get("created_at")?,
-        updated_at: row.try_get("updated_at")?,
-        version: row.try_get("version")?,
-    })
+impl From<&Reservation> for CartRow {
+    fn from(cart: &Reservation) -> Self {
+        let (status, ended_reason) = status_of(cart.state);
+        Self {
+            reservation_id: cart.id,
+            customer_id: cart.customer_id,
+            status: status.to_owned(),
+            expires_at: cart.expires_at,
+            ended_reason: ended_reason.map(str::to_owned),
+            correlation_id: cart.correlation,
+            created_at: cart.created_at,
+            updated_at: cart.updated_at,
+            version: cart.version,
+        }
+    }
 }
 
-fn item(row: &PgRow) -> DbResult<CartItem> {
-    let currency: &str = row.try_get("currency")?;
-    let currency = Currency::parse(currency).map_err(DbError::impossible_row)?;
-    let amount: Decimal = row.try_get("unit_amount")?;
-    let category: &str = row.try_get("price_category")?;
-    let qty: i32 = row.try_get("qty")?;
-    Ok(CartItem {
-        item_id: row.try_get("item_id")?,
-        item: Item {
-            performance_id: row.try_get::<Uuid, _>("performance_id")?.into(),
-            venue_id: row.try_get::<Uuid, _>("venue_id")?.into(),
-            seat_id: row.try_get::<Option<Uuid>, _>("seat_id")?.map(Into::into),
-            seat_label: row.try_get("seat_label")?,
-            bucket_id: row.try_get::<Option<Uuid>, _>("bucket_id")?.map(Into::into),
-            zone: row.try_get("zone")?,
-            qty: u32::try_from(qty).map_err(DbError::impossible_row)?,
-            price_category: category.parse().map_err(DbError::impossible_row)?,
-            unit_price: Money::from_decimal(currency, amount).map_err(DbError::impossible_row)?,
-            hold_id: row.try_get::<Uuid, _>("hold_id")?.into(),
-        },
-    })
-}
-
-fn words(state: State) -> (&'static str, Option<&'static str>) {
+fn status_of(state: State) -> (&'static str, Option<&'static str>) {
     match state {
         State::Pending => ("pending", None),
         State::Confirmed => ("confirmed", None),
@@ -217,14 +218,60 @@ fn words(state: State) -> (&'static str, Option<&'static str>) {
     }
 }
 
-fn state(status: &str, reason: Option<&str>) -> DbResult<State> {
-    match (status, reason.and_then(EndReason::parse)) {
-        ("pending", None) => Ok(State::Pending),
-        ("confirmed", None) => Ok(State::Confirmed),
-        ("expired", Some(_)) => Ok(State::Expired),
-        ("cancelled", Some(reason)) => Ok(State::Cancelled(reason)),
-        (status, _) => Err(DbError::impossible_row(format!(
-            "reservation {status} {reason:?}"
-        ))),
+impl CartRow {
+    fn state(&self) -> DbResult<State> {
+        let reason = self.ended_reason.as_deref().and_then(EndReason::parse);
+        match (self.status.as_str(), reason) {
+            ("pending", None) => Ok(State::Pending),
+            ("confirmed", None) => Ok(State::Confirmed),
+            ("expired", Some(_)) => Ok(State::Expired),
+            ("cancelled", Some(reason)) => Ok(State::Cancelled(reason)),
+            (status, _) => Err(DbError::impossible_row(format!(
+                "reservation {status} {reason:?}"
+            ))),
+        }
+    }
+}
+
+impl ItemRow {
+    fn new(reservation_id: ReservationId, CartItem { item_id, item }: &CartItem) -> Self {
+        Self {
+            item_id: *item_id,
+            reservation_id,
+            performance_id: item.performance_id,
+            venue_id: item.venue_id,
+            seat_id: item.seat_id,
+            seat_label: item.seat_label.clone(),
+            bucket_id: item.bucket_id,
+            zone: item.zone.clone(),
+            qty: item.qty,
+            price_category: item.price_category.to_string(),
+            currency: item.unit_price.currency().code().to_owned(),
+            unit_amount: item.unit_price.to_decimal(),
+            hold_id: item.hold_id,
+        }
+    }
+}
+
+impl TryFrom<ItemRow> for CartItem {
+    type Error = DbError;
+
+    fn try_from(row: ItemRow) -> DbResult<Self> {
+        let category = row.price_category.parse();
+        Ok(Self {
+            item_id: row.item_id,
+            item: Item {
+                performance_id: row.performance_id,
+                venue_id: row.venue_id,
+                seat_id: row.seat_id,
+                seat_label: row.seat_label,
+                bucket_id: row.bucket_id,
+                zone: row.zone,
+                qty: row.qty,
+                price_category: category.map_err(DbError::impossible_row)?,
+                unit_price: money(&row.currency, row.unit_amount)?,
+                hold_id: row.hold_id,
+            },
+        })
     }
 }

@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::{
     bench::{
-        budget::{Budget, Line, Peer, Unit},
+        budget::{Budget, Measurement, Peer, Unit},
         load::{Pace, drive},
         pgbench,
         seed::Ticket,
         site::Site,
-        wire::{self, Answer},
+        wire::{self, Response},
     },
     clock,
 };
@@ -20,12 +20,12 @@ use crate::{
 const MIN_SHARE: f64 = 0.5;
 const CHECK_INS: usize = 16_000;
 const DURATION: Duration = Duration::from_secs(8);
-/// Devices that are never idle, and pgbench's clients.
+/// Clients in a closed loop, and pgbench's clients.
 const CLIENTS: usize = 32;
-/// Users who check in: each may do so many requests a second.
+/// Users who check in: the rate limit is for each user.
 const USERS: usize = 4;
 
-pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     pgbench::prepare(&mut site.db).await?;
     let tickets = site.fresh(CHECK_INS)?;
     let requests = check_ins(site, &tickets).await?;
@@ -35,7 +35,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
     site.settle().await?;
     let url = site.world.database_url();
     let limit = pgbench::measure(url, &site.world.folder, CLIENTS, DURATION).await?;
-    Ok(vec![Line {
+    Ok(vec![Measurement {
         what: "check-ins at the core (POST /tickets/{id}/check-in)".into(),
         budget: Budget::Share {
             share: MIN_SHARE,
@@ -68,7 +68,7 @@ async fn check_ins(site: &Site, tickets: &[Ticket]) -> Result<Vec<Vec<u8>>> {
     Ok(tickets.iter().enumerate().map(check_in).collect())
 }
 
-fn checked_in(answer: &Answer) -> Result<()> {
+fn checked_in(answer: &Response) -> Result<()> {
     let body = String::from_utf8_lossy(&answer.body);
     ensure!(answer.status == 200, "{}: {body}", answer.status);
     Ok(())

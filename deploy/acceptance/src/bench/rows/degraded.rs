@@ -1,14 +1,14 @@
-//! Degraded scans: durable, on the edge alone, from its LAN API.
+//! Degraded scans: durable, decided by the edge, through its LAN API.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use super::scans::{Seen, of_degraded};
+use super::scans::{ScanResult, of_degraded};
 use crate::{
     bench::{
-        budget::{Budget, Line, Peer, Unit},
+        budget::{Budget, Measurement, Peer, Unit},
         load::{Pace, drive, rate},
         site::Site,
     },
@@ -23,10 +23,10 @@ const SCANNERS: usize = 64;
 const UNPACED: usize = 30_000;
 const UNPACED_LIMIT: Duration = Duration::from_secs(8);
 const VERIFICATIONS: usize = 20_000;
-/// As long as a ticket's signed bytes.
+/// As long as the signed bytes of a ticket.
 const MESSAGE: [u8; 150] = [7; 150];
 
-pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let mut connections = site.node.connections(SCANNERS).await?;
     let tickets = site.fresh(PACED + UNPACED)?;
     let mut scans = site.node.scans(&tickets).await?;
@@ -39,7 +39,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
         of_degraded,
     )
     .await?;
-    // Before and after, so that a machine that slows down does so for both.
+    // Before and after, in case the machine becomes slower in between.
     let before = verify_strict_rate()?;
     let used = site.node.processor_seconds()?;
     let pace = Pace::AsAnswered(UNPACED_LIMIT);
@@ -49,7 +49,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
     site.node.reconnect().await?;
     site.settle().await?;
     Ok(vec![
-        Line {
+        Measurement {
             what: "degraded scans at the edge, durable".into(),
             budget: Budget::Share {
                 share: MIN_SHARE,
@@ -58,16 +58,16 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
                     value: f64::midpoint(before, after),
                 },
             },
-            measured: unpaced.rate(|seen| *seen == Seen::ByEdge),
+            measured: unpaced.rate(|seen| *seen == ScanResult::ByEdge),
             unit: Unit::PerSecond,
             note: format!(
-                "{SCANNERS} scanners over HTTPS, each as soon as it was answered: {}; the node \
-                 alone used one core for each {:.0}/s",
+                "{SCANNERS} scanners over HTTPS in a closed loop: {}; the node's program used one \
+                 core for each {:.0}/s",
                 unpaced.spread(),
                 unpaced.per_second_of(used)
             ),
         },
-        Line {
+        Measurement {
             what: "degraded scan at 1,000/s, p99".into(),
             budget: Budget::AtMost { bound: MAX_P99_MS },
             measured: paced.latency_ms(0.99),

@@ -1,4 +1,4 @@
-//! Purchases by card: how long the saga takes, and how long a ticket takes to reach the venue.
+//! Purchases by card: the time of the saga, and a ticket's time from the core to the node.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     bench::{
-        budget::{Budget, Line, Unit},
+        budget::{Budget, Measurement, Unit},
         seed,
         site::{Node, Site},
         wire::{self, Connection},
@@ -24,26 +24,25 @@ use crate::{
     clock,
     story::percentile,
     world::{
-        customer::{Customer, Outcome, Wish},
-        stage::Stage,
+        customer::{Customer, Outcome, Places},
+        fixture::Fixture,
     },
 };
 
 const MAX_SAGA_P95_MS: f64 = 500.0;
 const MAX_APPLIED_P99_MS: f64 = 250.0;
 const PURCHASES: usize = 200;
-/// Customers at a time: the payment provider's double is a Python program on the same processors.
+/// Customers at a time: the payment double is a Python program on the same processors.
 const CUSTOMERS: usize = 4;
-/// How often the node is asked for its position.
-const LOOK: Duration = Duration::from_millis(4);
+/// Between two requests for the node's position.
+const PAUSE: Duration = Duration::from_millis(4);
 
-/// A ticket with its way.
 struct Bought {
     ticket: TicketId,
     confirmed: DateTime<Utc>,
 }
 
-pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let watch = Watch::begin(&mut site.node).await?;
     let bought = buy(site).await?;
     site.settle().await?;
@@ -53,7 +52,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
         let (issued, position) = issued(site, ticket).await?;
         saga.push(since(issued, confirmed));
         let at = seen.iter().find(|(_, held)| *held >= position);
-        let (at, _) = at.context("a ticket that never reached the node")?;
+        let (at, _) = at.context("a ticket did not reach the node")?;
         applied.push(since(*at, issued));
     }
     let spread = |samples: &[Duration]| {
@@ -66,7 +65,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
         )
     };
     Ok(vec![
-        Line {
+        Measurement {
             what: "reservation saga, confirm → tickets, p95".into(),
             budget: Budget::AtMost {
                 bound: MAX_SAGA_P95_MS,
@@ -78,7 +77,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
                 spread(&saga)
             ),
         },
-        Line {
+        Measurement {
             what: "ticket commit → applied at the edge, p99".into(),
             budget: Budget::AtMost {
                 bound: MAX_APPLIED_P99_MS,
@@ -86,7 +85,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
             measured: percentile(applied.clone(), 0.99),
             unit: Unit::Milliseconds,
             note: format!(
-                "from the ticket's own time, just before its commit, to the node's answer: {}",
+                "from the ticket's creation time, just before its commit, to the node's response: {}",
                 spread(&applied)
             ),
         },
@@ -105,12 +104,12 @@ async fn buy(site: &Site) -> Result<Vec<Bought>> {
     let mut customers = JoinSet::new();
     for number in 0..CUSTOMERS {
         let customer = site.world.customer(number).await?;
-        let (stage, next) = (site.stage.clone(), Arc::clone(&next));
+        let (fixture, next) = (site.fixture.clone(), Arc::clone(&next));
         customers.spawn(async move {
             let mut bought = Vec::new();
             while *next.lock().await < PURCHASES {
                 *next.lock().await += 1;
-                bought.push(purchase(&customer, &stage).await?);
+                bought.push(purchase(&customer, &fixture).await?);
             }
             anyhow::Ok(bought)
         });
@@ -122,13 +121,13 @@ async fn buy(site: &Site) -> Result<Vec<Bought>> {
     Ok(all)
 }
 
-async fn purchase(customer: &Customer, stage: &Stage) -> Result<Bought> {
-    let cart = customer.hold(stage, &Wish::Standing(1), None).await?;
+async fn purchase(customer: &Customer, fixture: &Fixture) -> Result<Bought> {
+    let cart = customer.hold(fixture, &Places::Standing(1), None).await?;
     let cart = cart.context("the zone is sold out")?;
     let confirmed = clock::now();
     let outcome = customer.pay(&cart, Card::Good).await?;
     let Outcome::Tickets(tickets) = outcome else {
-        anyhow::bail!("a purchase ended {outcome:?}");
+        anyhow::bail!("a purchase failed: {outcome:?}");
     };
     let ticket = tickets.first().context("an order without tickets")?;
     Ok(Bought {
@@ -137,7 +136,7 @@ async fn purchase(customer: &Customer, stage: &Stage) -> Result<Bought> {
     })
 }
 
-/// When a ticket was issued, and its place in the venue's feed.
+/// When a ticket was issued, and its position in the venue's feed.
 async fn issued(site: &mut Site, ticket: TicketId) -> Result<(DateTime<Utc>, i64)> {
     Ok(sqlx::query_as(
         "select ticket.created_at, state.position
@@ -146,18 +145,18 @@ async fn issued(site: &mut Site, ticket: TicketId) -> Result<(DateTime<Utc>, i64
     )
     .bind(ticket.as_uuid())
     .bind(seed::key(&Subject::Ticket(ticket)))
-    .bind(site.stage.venue.parse::<Uuid>()?)
+    .bind(site.fixture.venue.parse::<Uuid>()?)
     .fetch_one(&mut site.db)
     .await?)
 }
 
-/// Positions as the node told them, with the time of the answer.
-type Seen = Vec<(DateTime<Utc>, i64)>;
+/// Positions that the node reported, with the time of the response.
+type Positions = Vec<(DateTime<Utc>, i64)>;
 
-/// Asks the node for its position all the time.
+/// Requests the node's position in a loop.
 struct Watch {
     stop: CancellationToken,
-    seen: JoinHandle<Result<Seen>>,
+    seen: JoinHandle<Result<Positions>>,
 }
 
 impl Watch {
@@ -168,23 +167,23 @@ impl Watch {
         let request = wire::request("GET", PATH, &headers, b"");
         let connection = node.connections(1).await?.pop().context("a connection")?;
         let stop = CancellationToken::new();
-        let seen = tokio::spawn(look(connection, request, stop.clone()));
+        let seen = tokio::spawn(poll(connection, request, stop.clone()));
         Ok(Self { stop, seen })
     }
 
-    async fn end(self) -> Result<Seen> {
+    async fn end(self) -> Result<Positions> {
         self.stop.cancel();
         self.seen.await?
     }
 }
 
-async fn look(
+async fn poll(
     mut connection: Connection,
     request: Vec<u8>,
     stop: CancellationToken,
-) -> Result<Seen> {
-    let mut seen: Seen = Vec::new();
-    let mut ticks = tokio::time::interval(LOOK);
+) -> Result<Positions> {
+    let mut seen: Positions = Vec::new();
+    let mut ticks = tokio::time::interval(PAUSE);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let answer = connection.ask(&request).await?;
         ensure!(answer.status == 200, "status answered {}", answer.status);

@@ -1,4 +1,4 @@
-//! A small box: what a node with 100,000 tickets holds in memory, and how soon it is of use.
+//! A node with 100,000 tickets: its memory, and the time from its start to its first verdict.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use eventify_protocol::verdict::Verdict;
 
 use crate::{
     bench::{
-        budget::{Budget, Line, Unit},
+        budget::{Budget, Measurement, Unit},
         site::Site,
     },
     clock, wait,
@@ -16,7 +16,7 @@ use crate::{
 const MAX_MIB: f64 = 64.0;
 const MAX_SECONDS: f64 = 1.0;
 
-pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let synced = site.node.first_sync.resident_mib;
     let worked = site.node.resident_mib("VmRSS")?;
     let peak = site.node.resident_mib("VmHWM")?;
@@ -28,12 +28,12 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
     let took = begin.elapsed();
     anyhow::ensure!(
         answer == Verdict::Admit,
-        "a good ticket was answered {answer:?}"
+        "the verdict on a valid ticket was {answer:?}"
     );
     site.settle().await?;
     let restarted = site.node.resident_mib("VmRSS")?;
     Ok(vec![
-        Line {
+        Measurement {
             what: "memory of the edge with 100,000 tickets".into(),
             budget: Budget::AtMost { bound: MAX_MIB },
             measured: synced.max(worked).max(restarted),
@@ -43,7 +43,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
                  above (at most {peak:.1} MiB), {restarted:.1} MiB after a restart"
             ),
         },
-        Line {
+        Measurement {
             what: "first verdict after the start".into(),
             budget: Budget::AtMost { bound: MAX_SECONDS },
             measured: took.as_secs_f64(),
@@ -54,7 +54,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
     ])
 }
 
-/// Asks until there is one.
+/// Scans until there is a final verdict.
 async fn first_verdict(site: &mut Site, token: &str) -> Result<Verdict> {
     let scanner = &mut site.node.scanner;
     let begin = clock::instant();

@@ -1,4 +1,4 @@
-//! One row of the budgets a file.
+//! The rows of the budgets, one in each file.
 
 mod cache_size;
 mod check_in;
@@ -15,9 +15,9 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{budget::Line, site::Site};
+use super::{budget::Measurement, site::Site};
 
-/// What can be measured.
+/// A row: what to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Row {
     /// First sync of 100,000 tickets.
@@ -38,25 +38,25 @@ pub enum Row {
     CacheSize,
 }
 
-/// A million tickets are where they should be within this.
+/// The longest time that a million tickets take to reach a node.
 const LONG: Duration = Duration::from_secs(240);
 
-/// What a run without a choice of rows leaves out, and why. Some of it no row can measure.
+/// What a run without `--row` does not measure, and why. Some has no row yet.
 pub const NOT_MEASURED: [(Option<Row>, &str, &str); 2] = [
     (
         Some(Row::CacheSize),
         "scan latency from 1,000 to 1,000,000 tickets",
-        "a million tickets take minutes: make bench ROW=cache-size",
+        "it takes minutes; run `make bench ROW=cache-size`",
     ),
     (
         None,
         "one hot performance on sale",
-        "the payment double for it is to come",
+        "it needs a faster payment double",
     ),
 ];
 
 impl Row {
-    /// In the order in which they are measured: the quiet ones first.
+    /// In the order of measurement.
     pub const ALL: [Self; 8] = [
         Self::FirstSync,
         Self::Delivery,
@@ -68,7 +68,7 @@ impl Row {
         Self::CacheSize,
     ];
 
-    /// Those of a run of ten minutes at most.
+    /// The rows of a run without `--row`, which takes ten minutes at most.
     pub const USUAL: [Self; 7] = [
         Self::FirstSync,
         Self::Delivery,
@@ -79,7 +79,7 @@ impl Row {
         Self::Memory,
     ];
 
-    /// Those that are measured if these are asked for: the usual ones if nobody asks.
+    /// The rows to measure for these `--row` arguments.
     #[must_use]
     pub fn chosen(asked: &[Self]) -> &[Self] {
         if asked.is_empty() {
@@ -89,7 +89,7 @@ impl Row {
         }
     }
 
-    /// As it is named on the command line and in `bench.json`.
+    /// Its name on the command line and in `bench.json`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -104,7 +104,7 @@ impl Row {
         }
     }
 
-    pub(super) async fn measure(self, site: &mut Site) -> Result<Vec<Line>> {
+    pub(super) async fn measure(self, site: &mut Site) -> Result<Vec<Measurement>> {
         match self {
             Self::FirstSync => Ok(first_sync::measure(site)),
             Self::Delivery => delivery::measure(site).await,
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_called_the_same_everywhere() {
+    fn a_row_has_one_name() {
         for row in Row::value_variants() {
             let value = row.to_possible_value().unwrap();
             assert_eq!(value.get_name(), row.name());
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_usual_or_it_is_said_why_not() {
+    fn a_row_is_usual_or_has_a_reason_why_not() {
         for row in Row::ALL {
             let usual = Row::USUAL.contains(&row);
             let left_out = NOT_MEASURED.iter().any(|(which, ..)| *which == Some(row));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_choice_the_usual_rows_are_measured() {
+    fn without_row_arguments_the_usual_rows_are_measured() {
         assert_eq!(Row::chosen(&[]), Row::USUAL);
         assert_eq!(Row::chosen(&[Row::CacheSize]), [Row::CacheSize]);
     }

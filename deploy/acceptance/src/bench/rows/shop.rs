@@ -1,4 +1,4 @@
-//! What customers wait for: orders and the catalogue, at 200 requests a second each.
+//! Orders and the catalogue, at 200 requests a second each.
 
 use anyhow::{Result, bail, ensure};
 use eventify_stack::Card;
@@ -6,13 +6,13 @@ use serde_json::json;
 
 use crate::{
     bench::{
-        budget::{Budget, Line, Unit},
+        budget::{Budget, Measurement, Unit},
         load::{Driven, Pace, drive},
         site::Site,
-        wire::{self, Answer},
+        wire::{self, Response},
     },
     clock,
-    world::customer::{Outcome, Wish},
+    world::customer::{Outcome, Places},
 };
 
 const MAX_ORDERS_P95_MS: f64 = 30.0;
@@ -21,13 +21,13 @@ const PER_SECOND: u32 = 200;
 const REQUESTS: usize = 1_000;
 const CONNECTIONS: usize = 32;
 
-pub(super) async fn measure(site: &mut Site) -> Result<Vec<Line>> {
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let orders = orders(site).await?;
     let orders = paced(site, orders).await?;
     let catalogue = catalogue(site);
     let catalogue = paced(site, catalogue).await?;
     site.settle().await?;
-    let line = |what: &str, bound, driven: &Driven<()>, how: &str| Line {
+    let line = |what: &str, bound, driven: &Driven<()>, how: &str| Measurement {
         what: what.to_owned(),
         budget: Budget::AtMost { bound },
         measured: driven.latency_ms(0.95),
@@ -61,19 +61,22 @@ async fn paced(site: &Site, requests: Vec<Vec<u8>>) -> Result<Driven<()>> {
     .await
 }
 
-/// The reservation's own order is the answer: `POST /orders` makes none beside it.
+/// Each response is the reservation's one order: `POST /orders` makes no second one.
 async fn orders(site: &Site) -> Result<Vec<Vec<u8>>> {
     let name = "customer-of-orders";
     let scopes = ["reservation:write", "order:write"];
     let token = site.world.token(name, &["CUSTOMER"], &scopes).await?;
     let customer = site.world.customer_named(name).await?;
-    let Some(cart) = customer.hold(&site.stage, &Wish::Standing(1), None).await? else {
+    let Some(cart) = customer
+        .hold(&site.fixture, &Places::Standing(1), None)
+        .await?
+    else {
         bail!("the zone is sold out");
     };
     let outcome = customer.pay(&cart, Card::Good).await?;
     ensure!(
         matches!(outcome, Outcome::Tickets(_)),
-        "a purchase ended {outcome:?}"
+        "a purchase failed: {outcome:?}"
     );
     let body = json!({ "reservationId": cart }).to_string();
     let order = |_| {
@@ -88,18 +91,18 @@ async fn orders(site: &Site) -> Result<Vec<Vec<u8>>> {
 
 fn catalogue(site: &Site) -> Vec<Vec<u8>> {
     let paths = [
-        format!("/catalog/events/{}", site.stage.event),
+        format!("/catalog/events/{}", site.fixture.event),
         "/catalog/events?query=nuit".to_owned(),
         format!(
             "/catalog/performances/{}/availability",
-            site.stage.performance
+            site.fixture.performance
         ),
     ];
     let get = |number: usize| wire::request("GET", &paths[number % paths.len()], &[], b"");
     (0..REQUESTS).map(get).collect()
 }
 
-fn good(answer: &Answer) -> Result<()> {
+fn good(answer: &Response) -> Result<()> {
     let body = String::from_utf8_lossy(&answer.body);
     ensure!(
         (200..300).contains(&answer.status),

@@ -1,4 +1,4 @@
-//! At the broker, and through it.
+//! Bad input at the broker, and bad messages through it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use eventify_protocol::{
     ids::{MessageId, NodeId},
     sync::{Ask, Envelope, MAX_MESSAGE_BYTES, Nonce, Sender, Up},
 };
-use eventify_stack::{ClientIdentity, pki};
+use eventify_stack::{ClientIdentity, MessageProxy, pki};
 use rumqttc::{
     AsyncClient, ConnectReturnCode, ConnectionError, Event, Incoming, MqttOptions,
     TlsConfiguration, Transport,
@@ -17,41 +17,41 @@ use serde_json::Value;
 use crate::{
     clock,
     scenes::{
-        Play, SOON,
-        table::{NORTH, SOUTH, settled},
+        Demo, SOON,
+        arrival_orders::{NORTH, SOUTH, settled},
     },
     story::Story,
     wait,
 };
 
-/// Between two attempts of a client that is turned away, the library waits by itself.
+/// The longest time until a client is accepted or refused.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-pub(super) async fn refuses(story: &mut Story, play: &mut Play) -> Result<()> {
+pub(super) async fn refuses(story: &mut Story, demo: &mut Demo) -> Result<()> {
     story.part("at the broker");
-    strangers(story, play).await?;
-    story.part("through the broker, in a node's own name");
-    let line = play.lend_line(NORTH).await?;
-    messages(story, play, &line).await?;
-    let other = play.gates[SOUTH].edge.id().await?;
-    foreign_topic(story, play, &line, other).await?;
-    play.take_line_back(NORTH);
-    drop(line);
-    settled(play).await
+    other_clients(story, demo).await?;
+    story.part("through the broker, as a node");
+    let proxy = demo.insert_message_proxy(NORTH).await?;
+    messages(story, demo, &proxy).await?;
+    let other = demo.gates[SOUTH].edge.id().await?;
+    foreign_topic(story, demo, &proxy, other).await?;
+    demo.remove_message_proxy(NORTH);
+    drop(proxy);
+    settled(demo).await
 }
 
-/// Clients that are not the node that they say.
-async fn strangers(story: &mut Story, play: &Play) -> Result<()> {
-    let scope = &play.world.scope;
+/// Clients that pretend to be a node.
+async fn other_clients(story: &mut Story, demo: &Demo) -> Result<()> {
+    let scope = &demo.world.scope;
     let (one, two) = (
-        play.gates[NORTH].edge.id().await?.to_string(),
-        play.gates[SOUTH].edge.id().await?.to_string(),
+        demo.gates[NORTH].edge.id().await?.to_string(),
+        demo.gates[SOUTH].edge.id().await?.to_string(),
     );
     let name = scope.common_name(&one);
-    let own = play.gates[NORTH].edge.identity()?;
-    let lines_down = || play.gates[SOUTH].edge.logged("link.disconnected");
-    let before = lines_down()?;
-    let nobody = scope.common_name("nobody");
+    let own = demo.gates[NORTH].edge.identity()?;
+    let links_down = || demo.gates[SOUTH].edge.count_in_log("link.disconnected");
+    let before = links_down()?;
+    let unknown = scope.common_name("nobody");
     for (what, client, identity, expected) in [
         (
             "a client without a certificate",
@@ -60,9 +60,9 @@ async fn strangers(story: &mut Story, play: &Play) -> Result<()> {
             "CertificateRequired",
         ),
         (
-            "a certificate of somebody else's authority",
+            "a certificate of an untrusted authority",
             &one,
-            Some(pki::stranger(&name)?),
+            Some(pki::untrusted_client(&name)?),
             "UnknownCA",
         ),
         (
@@ -74,30 +74,30 @@ async fn strangers(story: &mut Story, play: &Play) -> Result<()> {
         (
             "a node that was never announced",
             &one,
-            Some(scope.device_ca.issue(&nobody)?),
+            Some(scope.device_ca.issue(&unknown)?),
             "BadUserNamePassword",
         ),
         (
-            "a node with another's client id",
+            "a node with another node's client id",
             &two,
             Some(own),
             "NotAuthorized",
         ),
     ] {
-        let ended = connect(play, client, identity).await?;
+        let ended = connect(demo, client, identity).await?;
         story.expect(what, format!("refused: {expected}"), ended);
     }
     story.expect(
-        "lines that the other node lost by it",
+        "connections that the other node lost by this",
         0,
-        lines_down()? - before,
+        links_down()? - before,
     );
     Ok(())
 }
 
-/// How a connection begins or ends.
-async fn connect(play: &Play, client: &str, identity: Option<ClientIdentity>) -> Result<String> {
-    let scope = &play.world.scope;
+/// Connects a client; returns the result as text.
+async fn connect(demo: &Demo, client: &str, identity: Option<ClientIdentity>) -> Result<String> {
+    let scope = &demo.world.scope;
     let mut options = MqttOptions::new(client, scope.mqtt_host, scope.mqtt_port);
     options.set_transport(Transport::Tls(TlsConfiguration::Simple {
         ca: std::fs::read(&scope.broker_ca)?,
@@ -126,29 +126,25 @@ fn refused(code: ConnectReturnCode) -> String {
 
 /// The TLS alert that ended a connection.
 fn alerted(error: &ConnectionError) -> String {
-    let said = error.to_string();
-    match said.rsplit_once("received fatal alert: ") {
+    let text = error.to_string();
+    match text.rsplit_once("received fatal alert: ") {
         Some((_, alert)) => format!("refused: {alert}"),
-        None => said,
+        None => text,
     }
 }
 
-/// Messages that are none, on the node's own topics. Each is dropped, and venue IT is told.
-async fn messages(
-    story: &mut Story,
-    play: &Play,
-    line: &eventify_stack::MessageLine,
-) -> Result<()> {
-    let node = play.gates[NORTH].edge.id().await?;
-    let other = play.gates[SOUTH].edge.id().await?;
-    for (what, kind, bytes, code) in spoiled(node, other) {
-        say(line, node, kind, &bytes)?;
-        let alarm = wait::until(what, SOON, || alarm(play, node, code));
+/// Bad messages on the node's own topics. Each is dropped and raises an alarm.
+async fn messages(story: &mut Story, demo: &Demo, proxy: &MessageProxy) -> Result<()> {
+    let node = demo.gates[NORTH].edge.id().await?;
+    let other = demo.gates[SOUTH].edge.id().await?;
+    for (what, kind, bytes, code) in bad_messages(node, other) {
+        publish(proxy, node, kind, &bytes)?;
+        let alarm = wait::until(what, SOON, || alarm(demo, node, code));
         story.expect(what, format!("dropped, alarm {code}"), alarm.await?);
     }
-    say(line, node, "scan", b"\x00random\xff")?;
+    publish(proxy, node, "scan", b"\x00random\xff")?;
     let logged = wait::until("the scan in the core's log", SOON, || async {
-        let lines = play.world.core.logged("scan dropped")?;
+        let lines = demo.world.core.count_in_log("scan dropped")?;
         Ok((lines > 0).then_some("dropped, one line in the log"))
     });
     story.expect(
@@ -156,19 +152,19 @@ async fn messages(
         "dropped, one line in the log",
         logged.await?,
     );
-    let status = play.gates[NORTH].edge.status().await?;
+    let status = demo.gates[NORTH].edge.status().await?;
     story.expect(
-        "the node itself goes on",
+        "the node itself stays online",
         "Online",
         format!("{:?}", status.mode),
     );
     Ok(())
 }
 
-/// What is said, as which kind, with which bytes, and the alarm that comes of it.
-type Spoiled = (&'static str, &'static str, Vec<u8>, &'static str);
+/// Check text, message kind, payload, and the alarm's code.
+type BadMessage = (&'static str, &'static str, Vec<u8>, &'static str);
 
-fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
+fn bad_messages(node: NodeId, other: NodeId) -> [BadMessage; 6] {
     let ask = |sender: NodeId| {
         let body = Up::Ask(Ask {
             nonce: Nonce([7; 16]),
@@ -179,7 +175,7 @@ fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
     newer.version = 9;
     let mut trailing = ask(node).to_bytes();
     trailing.push(0);
-    // No message begins like this, whatever follows.
+    // No valid message begins with this byte.
     let mut random = vec![0xff];
     random.extend(rand::random::<[u8; 64]>());
     [
@@ -190,7 +186,7 @@ fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
             "message_malformed",
         ),
         (
-            "a question with something behind it",
+            "a question with extra bytes at the end",
             "ask",
             trailing,
             "message_trailing_bytes",
@@ -208,7 +204,7 @@ fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
             "message_too_large",
         ),
         (
-            "a question in the other node's name",
+            "a question with the other node's id",
             "ask",
             ask(other).to_bytes(),
             "uplink_sender_mismatch",
@@ -222,15 +218,15 @@ fn spoiled(node: NodeId, other: NodeId) -> [Spoiled; 6] {
     ]
 }
 
-fn say(line: &eventify_stack::MessageLine, node: NodeId, kind: &str, bytes: &[u8]) -> Result<()> {
+fn publish(proxy: &MessageProxy, node: NodeId, kind: &str, bytes: &[u8]) -> Result<()> {
     let topic = format!("ev1/up/{node}/{kind}");
-    anyhow::ensure!(line.say(&topic, bytes), "the node's line is down");
+    anyhow::ensure!(proxy.publish(&topic, bytes), "the node is not connected");
     Ok(())
 }
 
-/// An alarm about a node, once it is raised.
-async fn alarm(play: &Play, node: NodeId, code: &str) -> Result<Option<String>> {
-    let alarms = play.office.alarms().await?;
+/// The text of a node's alarm, if it was raised.
+async fn alarm(demo: &Demo, node: NodeId, code: &str) -> Result<Option<String>> {
+    let alarms = demo.venue_it.alarms().await?;
     let raised = alarms["items"].as_array().context("alarms")?;
     let is_it = |alarm: &&Value| alarm["nodeId"] == node.to_string() && alarm["code"] == code;
     Ok(raised
@@ -239,24 +235,24 @@ async fn alarm(play: &Play, node: NodeId, code: &str) -> Result<Option<String>> 
         .map(|_| format!("dropped, alarm {code}")))
 }
 
-/// The broker ends the connection; the node makes a new one.
+/// The broker closes the connection, and the node makes a new one.
 async fn foreign_topic(
     story: &mut Story,
-    play: &Play,
-    line: &eventify_stack::MessageLine,
+    demo: &Demo,
+    proxy: &MessageProxy,
     other: NodeId,
 ) -> Result<()> {
-    let edge = &play.gates[NORTH].edge;
-    let before = edge.logged("link.disconnected")?;
-    say(line, other, "scan", b"not mine")?;
+    let edge = &demo.gates[NORTH].edge;
+    let before = edge.count_in_log("link.disconnected")?;
+    publish(proxy, other, "scan", b"not mine")?;
     wait::until("the broker to end the connection", SOON, || async {
-        Ok((edge.logged("link.disconnected")? > before).then_some(()))
+        Ok((edge.count_in_log("link.disconnected")? > before).then_some(()))
     })
     .await?;
-    settled(play).await?;
+    settled(demo).await?;
     let status = edge.status().await?;
     story.expect(
-        "a message on the other node's topic: cut off, and back by itself",
+        "a message on the other node's topic: the node is disconnected, and connects again",
         "Online",
         format!("{:?}", status.mode),
     );

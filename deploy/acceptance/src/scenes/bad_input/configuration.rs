@@ -1,21 +1,20 @@
-//! Mistakes in the settings: the program does not start, and says which key, which value, and what
-//! would be allowed.
+//! Wrong settings: the program does not start; its message has the key, the value and what is allowed.
 
 use anyhow::Result;
 
-use super::stopped;
-use crate::{scenes::Play, story::Story, world::process};
+use super::refuses_to_start;
+use crate::{scenes::Demo, story::Story, world::process};
 
-/// What both end with when a setting is wrong (`EX_CONFIG`).
+/// The exit code of both programs when a setting is wrong (`EX_CONFIG`).
 const EXIT_CONFIG: i32 = 78;
 
-pub(super) async fn stops_the_start(story: &mut Story, play: &Play) -> Result<()> {
-    story.part("settings that can't be");
-    of_the_core(story).await?;
-    of_a_node(story, play).await
+pub(super) async fn stops_the_start(story: &mut Story, demo: &Demo) -> Result<()> {
+    story.part("wrong settings");
+    core_settings(story).await?;
+    node_settings(story, demo).await
 }
 
-async fn of_the_core(story: &mut Story) -> Result<()> {
+async fn core_settings(story: &mut Story) -> Result<()> {
     let core = process::program("eventify-core")?;
     for (name, value, names) in [
         (
@@ -46,24 +45,24 @@ async fn of_the_core(story: &mut Story) -> Result<()> {
         ),
     ] {
         let variable = (format!("EVENTIFY_CORE__{name}"), value.to_owned());
-        let ended = process::ending(&core, &["run"], &[variable]).await?;
-        stopped(
+        let ended = process::run_to_exit(&core, &["run"], &[variable]).await?;
+        refuses_to_start(
             story,
             &format!("core, {name}={value}"),
             EXIT_CONFIG,
             names,
             &ended,
         );
-        if ended.said.contains("secret") {
-            story.expect("passwords in that", "none", "one");
+        if ended.output.contains("secret") {
+            story.expect("passwords in the message", "none", "one");
         }
     }
     Ok(())
 }
 
-async fn of_a_node(story: &mut Story, play: &Play) -> Result<()> {
+async fn node_settings(story: &mut Story, demo: &Demo) -> Result<()> {
     let edge = process::program("eventify-edge")?;
-    let file = play.world.folder.join("wrong.toml");
+    let file = demo.world.folder.join("wrong.toml");
     for (text, names) in [
         (
             "[admission]\nmax_cache_age_ms = 600000\n",
@@ -85,9 +84,9 @@ async fn of_a_node(story: &mut Story, play: &Play) -> Result<()> {
     ] {
         std::fs::write(&file, text)?;
         let path = file.display().to_string();
-        let ended = process::ending(&edge, &["--config", &path, "run"], &[]).await?;
+        let ended = process::run_to_exit(&edge, &["--config", &path, "run"], &[]).await?;
         let what = format!("edge, {}", text.trim().replace('\n', " "));
-        stopped(story, &what, EXIT_CONFIG, names, &ended);
+        refuses_to_start(story, &what, EXIT_CONFIG, names, &ended);
     }
     std::fs::remove_file(&file)?;
     Ok(())

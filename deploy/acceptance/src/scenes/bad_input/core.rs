@@ -1,29 +1,29 @@
-//! At the core's HTTP API.
+//! Bad input at the core's HTTP API.
 
 use anyhow::Result;
 use eventify_stack::{TokenOptions, User};
 use reqwest::Method;
 use serde_json::json;
 
-use super::{Bad, EMAIL, NAME, Refusals};
-use crate::{api::Api, clock, scenes::Play, story::Story};
+use super::{BadRequest, EMAIL, NAME, Refusals};
+use crate::{api::Api, clock, scenes::Demo, story::Story};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-/// Over the largest body that the core takes.
+/// More than the largest body that the core accepts.
 const TOO_LARGE_BYTES: usize = 300 * 1024;
 const TOO_LONG_CHARS: usize = 20_000;
 
-pub(super) async fn refuses(story: &mut Story, play: &Play, refusals: &mut Refusals) -> Result<()> {
+pub(super) async fn refuses(story: &mut Story, demo: &Demo, refusals: &mut Refusals) -> Result<()> {
     story.part("at the core's API");
-    let customer = play.world.customer(400).await?.api;
-    let organiser = play.world.organiser().await?;
+    let customer = demo.world.customer(400).await?.api;
+    let organiser = demo.world.organiser().await?;
     for (api, bad) in bodies(&customer, &organiser)
         .into_iter()
         .chain(addresses(&customer))
     {
         refused(story, refusals, api, bad).await?;
     }
-    tokens(story, play, refusals).await?;
+    tokens(story, demo, refusals).await?;
     keys(story, refusals, &customer).await
 }
 
@@ -31,11 +31,11 @@ async fn refused(
     story: &mut Story,
     refusals: &mut Refusals,
     api: &Api,
-    bad: Bad<'_>,
+    bad: BadRequest<'_>,
 ) -> Result<()> {
     let key = clock::new_id().to_string();
     let mut headers = bad.headers.to_vec();
-    // The keys themselves are tried further below.
+    // Idempotency keys have their own checks below.
     if bad.method == Method::POST && !bad.keyless {
         headers.push(("idempotency-key", &key));
     }
@@ -46,8 +46,8 @@ async fn refused(
     Ok(())
 }
 
-fn post<'a>(what: &'a str, path: &'a str, body: Vec<u8>, expected: &'a str) -> Bad<'a> {
-    Bad {
+fn post<'a>(what: &'a str, path: &'a str, body: Vec<u8>, expected: &'a str) -> BadRequest<'a> {
+    BadRequest {
         what,
         method: Method::POST,
         path,
@@ -58,7 +58,7 @@ fn post<'a>(what: &'a str, path: &'a str, body: Vec<u8>, expected: &'a str) -> B
     }
 }
 
-fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, Bad<'a>)> {
+fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, BadRequest<'a>)> {
     let text = |value: serde_json::Value| value.to_string().into_bytes();
     let carts = "/reservations";
     let invalid = "400 validation_error";
@@ -69,10 +69,10 @@ fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, Bad<'a>)> 
         "title": NAME.repeat(TOO_LONG_CHARS / NAME.len()), "description": "", "city": "Lyon",
         "pricing": { "categories": [] },
     }));
-    let as_form = Bad {
+    let as_form = BadRequest {
         headers: &[("content-type", "application/x-www-form-urlencoded")],
         ..post(
-            "a form in place of JSON",
+            "a form instead of JSON",
             carts,
             b"customerId=1".to_vec(),
             "415 unsupported_media_type",
@@ -81,11 +81,11 @@ fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, Bad<'a>)> 
     vec![
         (
             customer,
-            post("JSON that breaks off", carts, broken.into_bytes(), invalid),
+            post("incomplete JSON", carts, broken.into_bytes(), invalid),
         ),
         (
             customer,
-            post("bytes that are no text", carts, vec![0xff; 64], invalid),
+            post("bytes that are not text", carts, vec![0xff; 64], invalid),
         ),
         (
             organiser,
@@ -93,13 +93,13 @@ fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, Bad<'a>)> 
         ),
         (
             customer,
-            post("a field of another type", carts, kind, invalid),
+            post("a field of the wrong type", carts, kind, invalid),
         ),
         (customer, as_form),
         (
             customer,
             post(
-                "a body too large",
+                "a body that is too large",
                 carts,
                 vec![b' '; TOO_LARGE_BYTES],
                 "413 payload_too_large",
@@ -107,44 +107,44 @@ fn bodies<'a>(customer: &'a Api, organiser: &'a Api) -> Vec<(&'a Api, Bad<'a>)> 
         ),
         (
             organiser,
-            post("a title too long", "/events", long, invalid),
+            post("a title that is too long", "/events", long, invalid),
         ),
     ]
 }
 
-fn addresses(customer: &Api) -> Vec<(&Api, Bad<'_>)> {
-    let get = |what, path, expected| Bad {
+fn addresses(customer: &Api) -> Vec<(&Api, BadRequest<'_>)> {
+    let get = |what, path, expected| BadRequest {
         method: Method::GET,
         headers: &[],
         ..post(what, path, Vec::new(), expected)
     };
-    let delete = Bad {
+    let delete = BadRequest {
         method: Method::DELETE,
         ..get(
-            "a method that the address lacks",
+            "a method that the path does not have",
             "/orders",
             "405 method_not_allowed",
         )
     };
-    let nobody = "/orders/00000000-0000-7000-8000-000000000000";
+    let unknown_order = "/orders/00000000-0000-7000-8000-000000000000";
     [
-        get("an order that nobody placed", nobody, "404 order_not_found"),
+        get("an unknown order", unknown_order, "404 order_not_found"),
         get(
-            "an id that is a way out",
+            "an id with a path traversal",
             "/orders/..%2F..%2Fetc%2Fpasswd",
             "400 validation_error",
         ),
-        get("an address that is none", "/etc/passwd", "404 not_found"),
+        get("an unknown path", "/etc/passwd", "404 not_found"),
         delete,
     ]
     .map(|bad| (customer, bad))
     .into()
 }
 
-/// Who asks is not who may.
-async fn tokens(story: &mut Story, play: &Play, refusals: &mut Refusals) -> Result<()> {
-    let anybody = &play.world.core.api;
-    let oidc = &play.world.scope.oidc;
+/// Callers without the right to call.
+async fn tokens(story: &mut Story, demo: &Demo, refusals: &mut Refusals) -> Result<()> {
+    let api = &demo.world.core.api;
+    let oidc = &demo.world.scope.oidc;
     let user = User::new("customer-400").role("CUSTOMER");
     let good = oidc.token(&user).await?;
     let expired = TokenOptions {
@@ -157,30 +157,24 @@ async fn tokens(story: &mut Story, play: &Play, refusals: &mut Refusals) -> Resu
         ..TokenOptions::default()
     };
     let other = oidc.token_with(&user, &other).await?;
-    let me = |what, expected| Bad {
+    let me = |what, expected| BadRequest {
         method: Method::GET,
         headers: &[],
         ..post(what, "/me", Vec::new(), expected)
     };
-    refused(
-        story,
-        refusals,
-        anybody,
-        me("no token", "401 unauthenticated"),
-    )
-    .await?;
+    refused(story, refusals, api, me("no token", "401 unauthenticated")).await?;
     for (what, token) in [
-        ("a token of nonsense", "nonsense".to_owned()),
+        ("a token that is not a JWT", "nonsense".to_owned()),
         ("an expired token", expired),
         ("a token for another service", other),
-        ("a token whose claims were changed", promoted(&good)),
+        ("a token with changed claims", promoted(&good)),
     ] {
-        let api = anybody.signed_in(token);
+        let api = api.signed_in(token);
         refused(story, refusals, &api, me(what, "401 unauthenticated")).await?;
     }
-    let customer = anybody.signed_in(good);
+    let customer = api.signed_in(good);
     let bad = post(
-        "a customer who publishes",
+        "a customer who publishes an event",
         "/events",
         b"{}".to_vec(),
         "403 forbidden",
@@ -188,7 +182,7 @@ async fn tokens(story: &mut Story, play: &Play, refusals: &mut Refusals) -> Resu
     refused(story, refusals, &customer, bad).await
 }
 
-/// The same signature under claims that make somebody an administrator.
+/// The token with claims of an administrator and the old signature.
 fn promoted(token: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let parts: Vec<_> = token.split('.').collect();
@@ -201,7 +195,7 @@ fn promoted(token: &str) -> String {
     format!("{}.{claims}.{}", at(0), at(2))
 }
 
-/// An idempotency key that is missing, too long, or of another request.
+/// Missing, too long or reused idempotency keys.
 async fn keys(story: &mut Story, refusals: &mut Refusals, customer: &Api) -> Result<()> {
     let intent = "/payments/intents";
     let body = |order: u128| {
@@ -209,7 +203,7 @@ async fn keys(story: &mut Story, refusals: &mut Refusals, customer: &Api) -> Res
             .to_string()
             .into_bytes()
     };
-    let missing = Bad {
+    let missing = BadRequest {
         keyless: true,
         ..post(
             "a payment without an idempotency key",
@@ -221,11 +215,11 @@ async fn keys(story: &mut Story, refusals: &mut Refusals, customer: &Api) -> Res
     refused(story, refusals, customer, missing).await?;
     let long = "k".repeat(300);
     let headers = [JSON, ("idempotency-key", long.as_str())];
-    let bad = Bad {
+    let bad = BadRequest {
         headers: &headers,
         keyless: true,
         ..post(
-            "an idempotency key too long",
+            "an idempotency key that is too long",
             intent,
             body(1),
             "400 validation_error",
@@ -248,11 +242,11 @@ async fn keys(story: &mut Story, refusals: &mut Refusals, customer: &Api) -> Res
         201,
         first.status.as_u16(),
     );
-    let bad = Bad {
+    let bad = BadRequest {
         headers: &headers,
         keyless: true,
         ..post(
-            "the same key for another cart",
+            "the same idempotency key for another cart",
             "/reservations",
             cart(3),
             "422 idempotency_key_reused",

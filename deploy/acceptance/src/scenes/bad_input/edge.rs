@@ -8,7 +8,7 @@ use eventify_protocol::{ids::ScanId, lan::PairingRequest};
 use serde_json::json;
 
 use super::{NAME, Refusals};
-use crate::{clock, scanner::Scanner, scenes::Play, story::Story};
+use crate::{clock, scanner::Scanner, scenes::Demo, story::Story};
 
 const SCANS: &str = "/v1/scans";
 /// Over the largest body that a node takes.
@@ -16,16 +16,16 @@ const TOO_LARGE_BYTES: usize = 5 * 1024;
 
 pub(super) async fn refuses(
     story: &mut Story,
-    play: &mut Play,
+    demo: &mut Demo,
     refusals: &mut Refusals,
 ) -> Result<()> {
     story.part("at a node's API");
-    for gate in &mut play.gates {
+    for gate in &mut demo.gates {
         gate.scanner.refresh().await?;
     }
-    bodies(story, &play.gates[0].scanner, refusals).await?;
-    callers(story, play, refusals).await?;
-    ids(story, play, refusals).await
+    bodies(story, &demo.gates[0].scanner, refusals).await?;
+    callers(story, demo, refusals).await?;
+    ids(story, demo, refusals).await
 }
 
 fn scan(token: &str, gate: &str) -> Vec<u8> {
@@ -98,9 +98,9 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
 }
 
 /// Who asks is not who may.
-async fn callers(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Result<()> {
-    let ticket = play.next_ticket()?;
-    let [north, south] = &play.gates;
+async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) -> Result<()> {
+    let ticket = demo.next_ticket()?;
+    let [north, south] = &demo.gates;
     let scanner = &north.scanner;
     let body = scan(&ticket.token, &scanner.gate.to_string());
     let good = scanner.request(Method::POST, SCANS, &body);
@@ -147,7 +147,7 @@ async fn callers(story: &mut Story, play: &mut Play, refusals: &mut Refusals) ->
     ] {
         refusals.by_edge(story, what, expected, &scanner.send(&request).await?);
     }
-    play.unused.push(ticket);
+    demo.unused.push(ticket);
     Ok(())
 }
 
@@ -161,9 +161,9 @@ fn pairing() -> Result<Vec<u8>> {
 }
 
 /// A scan that was heard before.
-async fn ids(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Result<()> {
-    let (first, second) = (play.next_ticket()?, play.next_ticket()?);
-    let scanner = &play.gates[0].scanner;
+async fn ids(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) -> Result<()> {
+    let (first, second) = (demo.next_ticket()?, demo.next_ticket()?);
+    let scanner = &demo.gates[0].scanner;
     let scan = ScanId(clock::new_id());
     let admitted = scanner.scan_as(scan, &first.token).await?;
     story.expect(
@@ -192,6 +192,6 @@ async fn ids(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Res
         "409 scan_id_conflict",
         &reply,
     );
-    play.unused.push(second);
+    demo.unused.push(second);
     Ok(())
 }

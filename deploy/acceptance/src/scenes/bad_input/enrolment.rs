@@ -1,39 +1,43 @@
-//! With a code that gives no right to join the venue.
+//! Enrolment codes that give no right to join the venue.
 
 use anyhow::Result;
 use eventify_protocol::enrolment::{EnrolmentCode, EnrolmentSecret};
 
-use super::stopped;
-use crate::{clock, scenes::Play, story::Story, wait, world::edge};
+use super::refuses_to_start;
+use crate::{clock, scenes::Demo, story::Story, wait, world::edge};
 
-pub(super) async fn refuses(story: &mut Story, play: &Play) -> Result<()> {
-    story.part("a node that wants to join");
-    let left: EnrolmentCode = play.left_code.code.parse()?;
+pub(super) async fn refuses(story: &mut Story, demo: &Demo) -> Result<()> {
+    story.part("a node that enrols");
+    let left: EnrolmentCode = demo.left_code.code.parse()?;
     let invented = EnrolmentCode {
         secret: EnrolmentSecret([7; 20]),
         ..left
     };
-    let used = play.gates[0].edge.code();
+    let used = demo.gates[0].edge.code();
     for (what, code, names) in [
-        ("a code that is none", "evn1.nonsense", "no enrolment code"),
         (
-            "a code that nobody gave",
+            "a text that is not a code",
+            "evn1.nonsense",
+            "no enrolment code",
+        ),
+        (
+            "an unknown code",
             &invented.to_string(),
             "enrolment_code_unknown",
         ),
-        ("a code that was used", used, "enrolment_code_used"),
+        ("a used code", used, "enrolment_code_used"),
     ] {
-        let ended = edge::try_to_enrol(&play.world.folder, code).await?;
-        stopped(story, what, 1, &[names], &ended);
+        let ended = edge::try_to_enrol(&demo.world.folder, code).await?;
+        refuses_to_start(story, what, 1, &[names], &ended);
     }
-    // It was given when the evening began.
-    let left = &play.left_code;
+    // The code was made at the start of the story.
+    let left = &demo.left_code;
     wait::until("the code to expire", wait::START * 2, || async {
         Ok((clock::now() > left.expires_at).then_some(()))
     })
     .await?;
-    let ended = edge::try_to_enrol(&play.world.folder, &left.code).await?;
-    let what = "a code that was left to expire";
-    stopped(story, what, 1, &["enrolment_code_expired"], &ended);
+    let ended = edge::try_to_enrol(&demo.world.folder, &left.code).await?;
+    let what = "an expired code";
+    refuses_to_start(story, what, 1, &["enrolment_code_expired"], &ended);
     Ok(())
 }

@@ -1,19 +1,19 @@
-//! What the evening has left in the logs.
+//! The logs of the whole story.
 
 use anyhow::Result;
 use serde_json::Value;
 
 use super::{EMAIL, NAME, Refusals};
-use crate::{scenes::Play, story::Story};
+use crate::{scenes::Demo, story::Story};
 
-pub(super) fn are_clean(story: &mut Story, play: &Play, refusals: &Refusals) -> Result<()> {
-    let core = std::fs::read_to_string(&play.world.core.log)?;
-    let [one, two] = play
+pub(super) fn are_clean(story: &mut Story, demo: &Demo, refusals: &Refusals) -> Result<()> {
+    let core = std::fs::read_to_string(&demo.world.core.log)?;
+    let [one, two] = demo
         .gates
         .each_ref()
         .map(|gate| std::fs::read_to_string(gate.edge.log()));
     let edges = one? + &two?;
-    for (whose, log, refused) in [
+    for (program, log, refused) in [
         ("core", &core, &refusals.core),
         ("nodes", &edges, &refusals.edge),
     ] {
@@ -21,7 +21,7 @@ pub(super) fn are_clean(story: &mut Story, play: &Play, refusals: &Refusals) -> 
             .iter()
             .filter(|id| !id.is_empty() && log.contains(*id));
         story.expect(
-            &format!("refusals whose correlation id is in the log: {whose}"),
+            &format!("refused requests whose correlation id is in the log: {program}"),
             refused.len(),
             found.count(),
         );
@@ -29,50 +29,50 @@ pub(super) fn are_clean(story: &mut Story, play: &Play, refusals: &Refusals) -> 
     let all = core + &edges;
     let panics = all.lines().filter(|line| line.contains("panicked")).count();
     story.expect("panics in the logs", 0, panics);
-    for (what, marks) in marks(play) {
+    for (what, texts) in forbidden(demo) {
         let line = all
             .lines()
-            .find(|line| marks.iter().any(|mark| line.contains(mark)));
+            .find(|line| texts.iter().any(|text| line.contains(text)));
         let observed = line.map_or("nowhere in the logs".to_owned(), shortened);
         story.expect(what, "nowhere in the logs", observed);
     }
     Ok(())
 }
 
-/// What must not be in a log, and how it would be told.
-fn marks(play: &Play) -> Vec<(&'static str, Vec<String>)> {
-    let tokens = play.unused.iter().map(|ticket| ticket.token.clone());
-    let scanners = play
+/// What must not be in a log, and texts that would show it.
+fn forbidden(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
+    let tokens = demo.unused.iter().map(|ticket| ticket.token.clone());
+    let scanners = demo
         .gates
         .iter()
         .map(|gate| gate.scanner.access_token().to_owned());
     vec![
-        // Bytes written as numbers would hide all that is looked for below.
+        // Bytes as numbers would hide the texts below.
         ("bodies of messages", vec!["data: [".to_owned()]),
         ("names", vec![NAME.to_owned()]),
         (
             "e-mail addresses",
             vec![EMAIL.to_owned(), "@example.org".to_owned()],
         ),
-        (
-            "tickets' tokens",
-            tokens.chain(["EV1:".to_owned()]).collect(),
-        ),
+        ("ticket tokens", tokens.chain(["EV1:".to_owned()]).collect()),
         ("customers' access tokens", vec!["eyJ".to_owned()]),
         ("scanners' access tokens", scanners.collect()),
         (
             "secrets of the payment provider",
             vec![
-                play.world.scope.stripe.secret_key.clone(),
-                play.world.scope.stripe.webhook_secret.clone(),
+                demo.world.scope.stripe.secret_key.clone(),
+                demo.world.scope.stripe.webhook_secret.clone(),
                 "_secret_".to_owned(),
             ],
         ),
-        ("codes", vec!["evn1.".to_owned(), "evp1.".to_owned()]),
+        (
+            "enrolment and pairing codes",
+            vec!["evn1.".to_owned(), "evp1.".to_owned()],
+        ),
     ]
 }
 
-/// Enough of a line to find it by.
+/// The message of a log line, or its beginning.
 fn shortened(line: &str) -> String {
     let message = serde_json::from_str(line)
         .ok()

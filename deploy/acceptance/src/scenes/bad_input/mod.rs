@@ -1,7 +1,7 @@
-//! Bad input, wherever something comes in: a clear error with a code, a log line without personal
-//! data, nothing lost, everybody stays up.
+//! Bad input at every interface: a clear error with a code, a log line without personal data, no lost
+//! data, and no process stops.
 //!
-//! It comes last, so that what it reads for personal data is the log of the whole evening.
+//! It comes last, so that it searches the logs of the whole evening for personal data.
 
 mod broker;
 mod configuration;
@@ -14,46 +14,46 @@ mod webhook;
 use anyhow::{Context as _, Result};
 use reqwest::Method;
 
-use super::{Play, table::settled};
-use crate::{api::Reply, story::Story, world::process::Ending};
+use super::{Demo, arrival_orders::settled};
+use crate::{api::Reply, story::Story, world::process::Exit};
 
-/// Somebody whose data is sent where it does not belong, to look for it in the logs.
+/// Personal data that is sent in wrong places; it must not be in the logs.
 const NAME: &str = "Marie Skłodowska";
 const EMAIL: &str = "marie.sklodowska@example.org";
 
-pub(super) async fn send(story: &mut Story, play: &mut Play) -> Result<()> {
-    story.step("And bad input, wherever something comes in");
-    let before = processes(play)?;
-    let places = play.stage.availability(&play.world.core.api).await?;
+pub(super) async fn send(story: &mut Story, demo: &mut Demo) -> Result<()> {
+    story.step("10. Bad input at every interface");
+    let before = processes(demo)?;
+    let places = demo.fixture.availability(&demo.world.core.api).await?;
     let mut refusals = Refusals::default();
-    core::refuses(story, play, &mut refusals).await?;
-    webhook::refuses(story, play, &mut refusals).await?;
-    enrolment::refuses(story, play).await?;
-    edge::refuses(story, play, &mut refusals).await?;
-    broker::refuses(story, play).await?;
-    configuration::stops_the_start(story, play).await?;
+    core::refuses(story, demo, &mut refusals).await?;
+    webhook::refuses(story, demo, &mut refusals).await?;
+    enrolment::refuses(story, demo).await?;
+    edge::refuses(story, demo, &mut refusals).await?;
+    broker::refuses(story, demo).await?;
+    configuration::stops_the_start(story, demo).await?;
 
-    story.part("after all that");
+    story.part("after all bad input");
     story.expect(
-        "core and nodes are the same processes",
+        "the core and the nodes still run (process ids)",
         before,
-        processes(play)?,
+        processes(demo)?,
     );
-    settled(play).await?;
+    settled(demo).await?;
     let sold = webhook::SOLD;
-    let left = play.stage.availability(&play.world.core.api).await?;
+    let left = demo.fixture.availability(&demo.world.core.api).await?;
     story.expect("places on sale", places - sold, left);
-    let guest = play.next_ticket()?;
-    let answer = play.gates[0].scanner.scan(&guest.token).await?;
+    let guest = demo.next_ticket()?;
+    let answer = demo.gates[0].scanner.scan(&guest.token).await?;
     story.expect("the next guest", "Admit", answer.verdict.name());
-    logs::are_clean(story, play, &refusals)
+    logs::are_clean(story, demo, &refusals)
 }
 
 /// Process ids of the core and the nodes.
-fn processes(play: &Play) -> Result<String> {
-    let [one, two] = &play.gates;
+fn processes(demo: &Demo) -> Result<String> {
+    let [one, two] = &demo.gates;
     let ids = [
-        play.world.core.id(),
+        demo.world.core.id(),
         one.edge.process_id(),
         two.edge.process_id(),
     ];
@@ -61,52 +61,58 @@ fn processes(play: &Play) -> Result<String> {
     Ok(ids.context("a process has ended")?.join(", "))
 }
 
-/// What was refused over HTTP: each has its line in a log.
+/// Correlation ids of requests that were refused over HTTP: each must be in a log.
 #[derive(Debug, Default)]
 struct Refusals {
     core: Vec<String>,
     edge: Vec<String>,
 }
 
-/// A request to the core that is wrong in one way.
-struct Bad<'a> {
+/// A request to the core with one mistake.
+struct BadRequest<'a> {
     what: &'a str,
     method: Method,
     path: &'a str,
     headers: &'a [(&'a str, &'a str)],
-    /// No idempotency key is added.
+    /// Without an idempotency key.
     keyless: bool,
     body: Vec<u8>,
     expected: &'a str,
 }
 
 impl Refusals {
-    /// The core's answer, compared.
+    /// Checks a response of the core.
     fn by_core(&mut self, story: &mut Story, what: &str, expected: &str, reply: &Reply) {
         story.expect(what, expected, reply.refusal());
         self.core.push(reply.correlation());
     }
 
-    /// A node's answer, compared.
+    /// Checks a response of a node.
     fn by_edge(&mut self, story: &mut Story, what: &str, expected: &str, reply: &Reply) {
         story.expect(what, expected, reply.refusal());
         self.edge.push(reply.correlation());
     }
 }
 
-/// How a program ended that must not have started, compared: its exit code, and all that its message
-/// has to name.
-fn stopped(story: &mut Story, what: &str, code: i32, names: &[&str], ended: &Ending) {
-    let said = ended.said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let missing: Vec<_> = names.iter().filter(|name| !said.contains(**name)).collect();
+/// Checks that a program refused to start: its exit code, and words that its message must have.
+fn refuses_to_start(story: &mut Story, what: &str, code: i32, names: &[&str], ended: &Exit) {
+    let output = ended
+        .output
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let missing: Vec<_> = names
+        .iter()
+        .filter(|name| !output.contains(**name))
+        .collect();
     let exit = ended
         .code
         .map_or("killed".to_owned(), |code| code.to_string());
     let fits = ended.code == Some(code) && missing.is_empty();
     let observed = if missing.is_empty() {
-        format!("exit {exit}: {}", said.trim())
+        format!("exit {exit}: {}", output.trim())
     } else {
-        format!("exit {exit}, {missing:?} not named: {}", said.trim())
+        format!("exit {exit}, without {missing:?}: {}", output.trim())
     };
     story.holds(what, fits, observed);
 }

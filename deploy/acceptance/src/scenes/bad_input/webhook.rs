@@ -1,4 +1,4 @@
-//! From somebody who says to be the payment provider.
+//! False webhooks of the payment provider.
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -12,28 +12,30 @@ use super::Refusals;
 use crate::{
     api::Reply,
     clock,
-    scenes::Play,
+    scenes::Demo,
     story::Story,
-    world::customer::{Outcome, Wish, text},
+    world::customer::{Outcome, Places, text},
 };
 
-/// Places that are sold here.
+/// Places that this part sells.
 pub(super) const SOLD: u64 = 1;
 
 pub(super) async fn refuses(
     story: &mut Story,
-    play: &mut Play,
+    demo: &mut Demo,
     refusals: &mut Refusals,
 ) -> Result<()> {
-    story.part("in the payment provider's name");
-    let customer = play.world.customer(401).await?;
-    let cart = customer.hold(&play.stage, &Wish::Standing(1), None).await?;
+    story.part("at the payment webhook");
+    let customer = demo.world.customer(401).await?;
+    let cart = customer
+        .hold(&demo.fixture, &Places::Standing(1), None)
+        .await?;
     let cart = cart.context("a place in the standing zone")?;
     let (order, secret) = customer.check_out(&cart).await?;
     let declined = declined(&secret);
-    let (key, now) = (play.world.scope.stripe.webhook_secret.clone(), clock::now());
+    let (key, now) = (demo.world.scope.stripe.webhook_secret.clone(), clock::now());
 
-    let reply = tell(play, &declined, None).await?;
+    let reply = send_webhook(demo, &declined, None).await?;
     refusals.by_core(
         story,
         "a webhook without a signature",
@@ -41,51 +43,60 @@ pub(super) async fn refuses(
         &reply,
     );
     let forged = signature("whsec_somebody_elses", &declined, now);
-    let reply = tell(play, &declined, Some(&forged)).await?;
+    let reply = send_webhook(demo, &declined, Some(&forged)).await?;
     refusals.by_core(
         story,
-        "one with a forged signature",
+        "a webhook with a forged signature",
         "400 invalid_webhook",
         &reply,
     );
     let old = signature(&key, &declined, now - TimeDelta::minutes(10));
-    let reply = tell(play, &declined, Some(&old)).await?;
+    let reply = send_webhook(demo, &declined, Some(&old)).await?;
     refusals.by_core(
         story,
-        "one recorded ten minutes ago",
+        "a webhook from ten minutes ago",
         "400 invalid_webhook",
         &reply,
     );
     let nonsense = b"{\"id\": 7}".to_vec();
     let signed = signature(&key, &nonsense, now);
-    let reply = tell(play, &nonsense, Some(&signed)).await?;
-    refusals.by_core(story, "one that is no event", "400 invalid_webhook", &reply);
+    let reply = send_webhook(demo, &nonsense, Some(&signed)).await?;
+    refusals.by_core(
+        story,
+        "a webhook that is not an event",
+        "400 invalid_webhook",
+        &reply,
+    );
 
     let bought = customer.pay_order(&order, &secret, Card::Good).await?;
     let Outcome::Tickets(tickets) = bought else {
         anyhow::bail!("no ticket: {bought:?}");
     };
-    story.expect("the order is paid all the same, tickets", 1, tickets.len());
-    for what in ["\"declined\", which comes too late", "and comes twice"] {
+    story.expect("the order is still paid: tickets", 1, tickets.len());
+    for what in ["a late \"declined\" webhook", "the same webhook again"] {
         let signed = signature(&key, &declined, clock::now());
-        let reply = tell(play, &declined, Some(&signed)).await?;
+        let reply = send_webhook(demo, &declined, Some(&signed)).await?;
         story.expect(what, 200, reply.status.as_u16());
     }
     let seen: Value = customer.api.get(&format!("/orders/{order}")).await?;
-    story.expect("the order stays", "paid", text(&seen, "status")?);
-    play.unused.extend(tickets);
+    story.expect(
+        "the order's state does not change",
+        "paid",
+        text(&seen, "status")?,
+    );
+    demo.unused.extend(tickets);
     Ok(())
 }
 
-async fn tell(play: &Play, event: &[u8], signature: Option<&str>) -> Result<Reply> {
+async fn send_webhook(demo: &Demo, event: &[u8], signature: Option<&str>) -> Result<Reply> {
     let signature = signature.map(|signature| ("stripe-signature", signature));
     let headers: Vec<_> = signature.into_iter().collect();
-    let core = &play.world.core.api;
+    let core = &demo.world.core.api;
     core.send_raw(Method::POST, "/webhooks/psp", &headers, event.to_vec())
         .await
 }
 
-/// An event that says that a card was declined.
+/// A "card declined" event.
 fn declined(client_secret: &str) -> Vec<u8> {
     let intent = client_secret.split("_secret").next().unwrap_or_default();
     let object = json!({

@@ -1,0 +1,235 @@
+//! What can be done with an order, and the state changes that routes, consumers and jobs share.
+
+use std::time::Duration;
+
+use eventify_contracts::order::{
+    CancelReason, OrderCancelled, OrderPaid, OrderRefundRequested, OrderRefunded, RefundReason,
+};
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::{DbError, DbResult, Tx};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
+
+use super::model::{Order, PaidTicket, Performance, RefundPlan, Refusal};
+use super::{App, NAME, store};
+
+/// How long `POST /orders` waits until the reservation's confirmation has arrived.
+const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
+const ARRIVAL_POLL: Duration = Duration::from_millis(10);
+
+/// Why an order was not changed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("there is no such order")]
+    Unknown,
+    #[error("another organiser runs this performance")]
+    Forbidden,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// The effect of a cancellation.
+#[derive(Debug)]
+pub(super) enum Cancelled {
+    /// The order was unpaid and is cancelled.
+    Unpaid(Order),
+    /// The order is paid: the money for these tickets is refunded.
+    Refunding(RequestedRefund),
+}
+
+/// A refund that payment is to execute.
+#[derive(Debug)]
+pub(super) struct RequestedRefund {
+    pub(super) order: Order,
+    pub(super) refund_id: RefundId,
+    pub(super) plan: RefundPlan,
+}
+
+/// Who can refund tickets at any time.
+#[derive(Clone, Debug)]
+pub(super) struct Organiser {
+    pub(super) user_id: UserId,
+    pub(super) org_id: Option<String>,
+    /// An administrator decides about all performances.
+    pub(super) is_admin: bool,
+}
+
+pub(super) async fn find(app: &App, id: OrderId) -> Result<Order, Error> {
+    let mut conn = app.db.read(NAME).await?;
+    store::find(&mut conn, id).await?.ok_or(Error::Unknown)
+}
+
+/// The order of a reservation. If the reservation was confirmed just now, its order appears within
+/// this wait.
+pub(super) async fn wait_for_order(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
+    let started = app.clock.instant();
+    loop {
+        let mut conn = app.db.read(NAME).await?;
+        let order = store::find_by_reservation(&mut conn, id).await?;
+        drop(conn);
+        if order.is_some() || started.elapsed() >= ARRIVAL_WAIT {
+            return Ok(order);
+        }
+        tokio::time::sleep(ARRIVAL_POLL).await;
+    }
+}
+
+/// The customer cancels an unpaid order, or gets the money back for tickets of a paid one.
+pub(super) async fn cancel(
+    app: &App,
+    cause: &Cause,
+    id: OrderId,
+    named: Option<&[TicketId]>,
+    by: UserId,
+) -> Result<Cancelled, Error> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let order = store::lock(&mut tx, id).await?.ok_or(Error::Unknown)?;
+    let reason = CancelReason::UserRequest;
+    let cancelled = match cancel_unpaid(app, &mut tx, order.clone(), reason).await? {
+        Some(order) => Cancelled::Unpaid(order),
+        None => {
+            let tickets = store::list_tickets(&mut tx, id).await?;
+            let performances = performances_of(&mut tx, &tickets).await?;
+            let now = app.clock.now();
+            let plan = order.customer_refund(&tickets, &performances, named, now)?;
+            Cancelled::Refunding(request_refund(app, &mut tx, order, plan, Some(by)).await?)
+        }
+    };
+    tx.commit().await?;
+    Ok(cancelled)
+}
+
+/// Refunds named tickets, if the caller runs all their performances or is an administrator.
+pub(super) async fn refund(
+    app: &App,
+    cause: &Cause,
+    payment: PaymentId,
+    (named, note): (&[TicketId], Option<String>),
+    by: &Organiser,
+) -> Result<RequestedRefund, Error> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let order = store::lock_by_payment(&mut tx, payment).await?;
+    let order = order.ok_or(Error::Unknown)?;
+    let tickets = store::list_tickets(&mut tx, order.id).await?;
+    let is_named = |ticket: &&PaidTicket| named.contains(&ticket.ticket_id);
+    let of_named: Vec<_> = tickets.iter().filter(is_named).copied().collect();
+    let performances = performances_of(&mut tx, &of_named).await?;
+    let runs = |performance: &Performance| performance.is_run_by(by.user_id, by.org_id.as_deref());
+    let runs_all = !performances.is_empty() && performances.iter().all(runs);
+    if !by.is_admin && !runs_all {
+        return Err(Error::Forbidden);
+    }
+    let plan = order.goodwill_refund(&tickets, named, RefundReason::OrganiserDecision)?;
+    let plan = RefundPlan { note, ..plan };
+    let requested = request_refund(app, &mut tx, order, plan, Some(by.user_id)).await?;
+    tx.commit().await?;
+    Ok(requested)
+}
+
+pub(super) async fn performances_of(
+    tx: &mut Tx,
+    tickets: &[PaidTicket],
+) -> DbResult<Vec<Performance>> {
+    let mut ids: Vec<_> = tickets.iter().map(|ticket| ticket.performance_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    store::list_performances(tx, &ids).await
+}
+
+/// Cancels an order and publishes that; `None` when the order has ended or is paid.
+pub(super) async fn cancel_unpaid(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    reason: CancelReason,
+) -> DbResult<Option<Order>> {
+    let Some(order) = order.cancel_unpaid(reason, app.clock.now()) else {
+        return Ok(None);
+    };
+    store::update(tx, &order).await?;
+    let event = OrderCancelled {
+        order_id: order.id,
+        reservation_id: order.reservation_id,
+        reason,
+        items: order.items.clone(),
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+    Ok(Some(order))
+}
+
+/// Writes and publishes that an order is paid.
+pub(super) async fn record_paid(app: &App, tx: &mut Tx, order: &Order) -> DbResult<()> {
+    store::update(tx, order).await?;
+    let event = OrderPaid {
+        order_id: order.id,
+        customer_id: order.customer_id,
+        paid_at: order.updated_at,
+        items: order.items.clone(),
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+    Ok(())
+}
+
+/// Reserves the tickets for a refund and requests the money from payment. Free tickets need no
+/// payment.
+pub(super) async fn request_refund(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    plan: RefundPlan,
+    by: Option<UserId>,
+) -> DbResult<RequestedRefund> {
+    let refund_id = RefundId(app.clock.new_id());
+    store::insert_refund(tx, refund_id, order.id, &plan, by, app.clock.now()).await?;
+    let order = if plan.amount.minor() == 0 {
+        complete_refund(app, tx, order, refund_id, plan.clone()).await?
+    } else {
+        let event = OrderRefundRequested {
+            order_id: order.id,
+            refund_id,
+            ticket_ids: plan.tickets.clone(),
+            amount: plan.amount,
+            reason: plan.reason,
+            note: plan.note.clone(),
+        };
+        tx.publish(app.clock.new_id(), order.version, &event);
+        order
+    };
+    Ok(RequestedRefund {
+        order,
+        refund_id,
+        plan,
+    })
+}
+
+/// Writes and publishes that the money of a refund has been sent back.
+pub(super) async fn complete_refund(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    refund_id: RefundId,
+    plan: RefundPlan,
+) -> DbResult<Order> {
+    let now = app.clock.now();
+    store::update_refund(tx, refund_id, "succeeded", now).await?;
+    let left = !plan.tickets.is_empty() && store::has_paid_tickets(tx, order.id).await?;
+    let order = match order.clone().refunded(left, now) {
+        Some(changed) => {
+            store::update(tx, &changed).await?;
+            changed
+        }
+        None => order,
+    };
+    let event = OrderRefunded {
+        order_id: order.id,
+        refund_id,
+        reason: plan.reason,
+        note: plan.note,
+        ticket_ids: plan.tickets,
+        partial: left,
+        items: order.items.clone(),
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+    Ok(order)
+}

@@ -1,0 +1,167 @@
+//! What time and tasks make order do.
+
+use std::time::Duration;
+
+use eventify_contracts::order::{CancelReason, RefundReason};
+use eventify_kernel::breaker::CallError;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::DbResult;
+use eventify_kernel::failure::Failure;
+use eventify_kernel::jobs::{Job, Jobs};
+use eventify_kernel::tasks::{Attempt, Outcome, Task};
+use eventify_protocol::ids::OrderId;
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::model::PaidTicket;
+use super::{App, NAME, acts, store};
+use crate::contexts::payment::api::{self as payment, IntentError};
+
+pub(crate) const REQUEST_INTENTS: Job = Job::of(NAME, "request_intents");
+pub(crate) const CANCEL_UNPAID: Job = Job::of(NAME, "cancel_unpaid");
+pub(crate) const REFUND_CANCELLED_PERFORMANCES: Job =
+    Job::of(NAME, "refund_cancelled_performances");
+
+/// Orders that one query lists.
+const BATCH: u16 = 100;
+
+/// Pause after a refused refund of a cancelled performance: an operator may correct the cause at
+/// the provider meanwhile.
+fn pause_after_refusal() -> chrono::Duration {
+    chrono::Duration::hours(1)
+}
+
+pub(super) fn jobs() -> Jobs<App> {
+    Jobs::new()
+        .tasks(request_intents)
+        .every(Duration::from_secs(1), CANCEL_UNPAID, cancel_unpaid)
+        .every(
+            Duration::from_secs(30),
+            REFUND_CANCELLED_PERFORMANCES,
+            refund_cancelled_performances,
+        )
+}
+
+/// Payment is to create the intent of a new order.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct RequestIntent {
+    pub(super) order_id: OrderId,
+}
+
+impl Task for RequestIntent {
+    const JOB: Job = REQUEST_INTENTS;
+
+    fn key(&self) -> Uuid {
+        self.order_id.as_uuid()
+    }
+}
+
+/// Calls payment until it has created the intent. An order that waits longer is `processing`.
+async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Outcome, Failure> {
+    let (id, cause) = (attempt.task.order_id, attempt.cause);
+    let mut conn = app.db.read(NAME).await?;
+    let order = store::find(&mut conn, id).await?;
+    drop(conn);
+    let Some(order) = order.filter(|order| order.is_unpaid() && order.payment_id.is_none()) else {
+        return Ok(Outcome::Done);
+    };
+    let request = payment::IntentRequest {
+        order_id: id,
+        customer_id: order.customer_id,
+        amount: order.amount,
+    };
+    let create = || {
+        let (app, cause, request) = (app.with(&app.state.payment), cause.clone(), request.clone());
+        async move { payment::create_intent(&app, &cause, &request).await }.boxed()
+    };
+    let answer = app.state.payment_breaker.call(create).await;
+    let now = app.clock.now();
+    let mut tx = app.db.begin(NAME, &cause).await?;
+    let Some(order) = store::lock(&mut tx, id).await? else {
+        return Ok(Outcome::Done);
+    };
+    let (changed, outcome) = match answer {
+        Ok(intent) if intent.ready => (
+            Some(order.with_payment(intent.payment_id, now)),
+            Ok(Outcome::Done),
+        ),
+        Ok(_) => (order.payment_delayed(now), Ok(Outcome::Wait)),
+        Err(CallError::Callee(IntentError::OrderEnded)) => (None, Ok(Outcome::Done)),
+        Err(error) => (order.payment_delayed(now), Err(Failure::retry(error))),
+    };
+    if let Some(order) = changed {
+        store::update(&mut tx, &order).await?;
+        tx.commit().await?;
+    }
+    outcome
+}
+
+/// Cancels orders that were not paid in time or whose performance was cancelled.
+async fn cancel_unpaid(app: &App, _: &Cause) -> Result<(), Failure> {
+    loop {
+        let now = app.clock.now();
+        let mut conn = app.db.read(NAME).await?;
+        let due = store::list_unpaid_past_deadline(&mut conn, now, BATCH).await?;
+        drop(conn);
+        for (id, reason) in &due {
+            cancel_one(app, *id, *reason).await?;
+        }
+        if due.len() < usize::from(BATCH) {
+            return Ok(());
+        }
+    }
+}
+
+async fn cancel_one(app: &App, id: OrderId, reason: CancelReason) -> DbResult<()> {
+    let mut conn = app.db.read(NAME).await?;
+    let Some(found) = store::find(&mut conn, id).await? else {
+        return Ok(());
+    };
+    drop(conn);
+    let mut tx = app.db.begin(NAME, &Cause::of(found.correlation)).await?;
+    let Some(order) = store::lock(&mut tx, id).await? else {
+        return Ok(());
+    };
+    acts::cancel_unpaid(app, &mut tx, order, reason).await?;
+    tx.commit().await
+}
+
+/// Refunds all tickets of cancelled performances. Tickets with a refund are the progress, so an
+/// interrupted run is continued by the next one.
+async fn refund_cancelled_performances(app: &App, cause: &Cause) -> Result<(), Failure> {
+    loop {
+        let mut conn = app.db.read(NAME).await?;
+        let refused_since = app.clock.now() - pause_after_refusal();
+        let orders = store::list_refundable_orders(&mut conn, refused_since, BATCH).await?;
+        drop(conn);
+        for id in &orders {
+            refund_cancelled(app, cause, *id).await?;
+        }
+        if orders.len() < usize::from(BATCH) {
+            return Ok(());
+        }
+    }
+}
+
+async fn refund_cancelled(app: &App, cause: &Cause, id: OrderId) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let Some(order) = store::lock(&mut tx, id).await? else {
+        return Ok(());
+    };
+    let tickets = store::list_tickets(&mut tx, id).await?;
+    let performances = acts::performances_of(&mut tx, &tickets).await?;
+    let is_cancelled = |ticket: &&PaidTicket| {
+        let mut performances = performances.iter().filter(|it| it.cancelled);
+        ticket.refund_id.is_none()
+            && performances.any(|it| it.performance_id == ticket.performance_id)
+    };
+    let cancelled = tickets.iter().filter(is_cancelled);
+    let named: Vec<_> = cancelled.map(|ticket| ticket.ticket_id).collect();
+    let plan = order.goodwill_refund(&tickets, &named, RefundReason::EventCancelled);
+    if let Ok(plan) = plan {
+        acts::request_refund(app, &mut tx, order, plan, None).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! Answers RabbitMQ's questions by a rule, as a core would, and records them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Form, Path, State};
+use axum::routing::post;
+
+/// A question of RabbitMQ: the last part of the path, and the form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) about: String,
+    pub(crate) form: BTreeMap<String, String>,
+}
+
+type Rule = fn(&Question) -> bool;
+
+#[derive(Debug, Clone)]
+pub(crate) struct AuthDouble {
+    pub(crate) url: String,
+    questions: Arc<Mutex<Vec<Question>>>,
+}
+
+impl AuthDouble {
+    pub(crate) async fn start(rule: Rule) -> Self {
+        let questions = Arc::new(Mutex::new(Vec::new()));
+        let router = Router::new().route("/broker/{about}", post(answer));
+        let router = router.with_state((questions.clone(), rule));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, questions }
+    }
+
+    pub(crate) fn questions(&self, about: &str) -> Vec<BTreeMap<String, String>> {
+        let questions = self.questions.lock().unwrap();
+        questions
+            .iter()
+            .filter(|q| q.about == about)
+            .map(|q| q.form.clone())
+            .collect()
+    }
+}
+
+async fn answer(
+    State((questions, rule)): State<(Arc<Mutex<Vec<Question>>>, Rule)>,
+    Path(about): Path<String>,
+    Form(form): Form<BTreeMap<String, String>>,
+) -> &'static str {
+    let question = Question { about, form };
+    let allowed = rule(&question);
+    questions.lock().unwrap().push(question);
+    if allowed { "allow" } else { "deny" }
+}
