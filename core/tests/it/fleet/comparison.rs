@@ -1,5 +1,7 @@
-//! The feed beside the tickets: what somebody has done to fleet's tables is found, named, and put
-//! right at every node; where nobody has done anything, nothing is said and nothing written.
+//! The feed compared with the tickets: tampering with fleet's tables is found, named, and repaired at
+//! every node; where nothing was changed, there is no alarm and no new entry.
+
+use std::sync::Arc;
 
 use eventify_contracts::order::{Item, OrderPaid};
 use eventify_core::config::Config;
@@ -8,17 +10,16 @@ use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
 use eventify_protocol::ids::{HoldId, OrderId, PerformanceId, SeatId, TicketId};
 use eventify_protocol::sync::{DigestKey, FeedEntry, Subject};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::AssertSqlSafe;
-use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::fleet::feed::{Replica, ask, replica_of, welcome};
-use crate::fleet::world::{Node, Venue, contexts, performance};
+use crate::fleet::world::{Alarm, Node, Venue, alarms_of, contexts, performance};
 
 const ALARM: &str = "feed_differs_from_ticketing";
 
-/// Fleet and ticketing as they are.
+/// Fleet and ticketing, and stand-ins for their neighbours.
 fn both(config: &Config, clock: &Clock) -> Vec<Context> {
     let others = contexts(config, clock)
         .into_iter()
@@ -86,7 +87,7 @@ impl Scene {
         self.replica.rows.get(&Subject::Ticket(ticket))
     }
 
-    /// What an intruder, or a fault, does to fleet's tables.
+    /// Changes fleet's tables as an intruder or a fault might.
     async fn tamper(&self, sql: &str, subject: TicketId) {
         let mut conn = self.venue.core.app().db.read("fleet").await.unwrap();
         let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
@@ -109,7 +110,7 @@ impl Scene {
         self.venue.value(sql).await
     }
 
-    /// The node takes the entries up to the head, and agrees with the core on them.
+    /// The node receives the entries up to the head, and has the same digest as the core.
     async fn follow(&mut self) {
         let head = u64::try_from(self.head().await).unwrap();
         while self.replica.position < head {
@@ -124,17 +125,13 @@ impl Scene {
         assert_eq!(point.digest, own, "node and core agree");
     }
 
-    async fn alarms(&self) -> Vec<Value> {
-        let alarms = self.venue.owner().get("/fleet/alarms").await.expect(200);
-        let items = alarms["items"].as_array().unwrap().iter();
-        items
-            .filter(|alarm| alarm["code"] == ALARM)
-            .cloned()
-            .collect()
+    async fn alarms(&self) -> Vec<Alarm> {
+        let alarms = alarms_of(&self.venue.owner()).await.into_iter();
+        alarms.filter(|alarm| alarm.code == ALARM).collect()
     }
 }
 
-/// Ada has paid for so many seats.
+/// A customer pays for so many seats.
 async fn sell(venue: &Venue, seats: usize) {
     let price = serde_json::from_value(json!({ "currency": "EUR", "amount": "49.90" })).unwrap();
     let item = |_| Item {
@@ -174,7 +171,7 @@ async fn an_undisturbed_feed_is_compared_without_alarm_or_entry() {
     scene.compare().await;
     scene.compare().await;
     assert_eq!(scene.head().await, before);
-    assert_eq!(scene.alarms().await, Vec::<Value>::new());
+    assert_eq!(scene.alarms().await, []);
     let questions = "select count(*) from outbox where kind = 'fleet.tickets.questioned'
         and $1::uuid is not null";
     assert_eq!(scene.venue.value::<i64>(questions).await, 0);
@@ -182,7 +179,7 @@ async fn an_undisturbed_feed_is_compared_without_alarm_or_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_done_to_a_row_is_found_named_and_repaired_at_the_nodes() {
+async fn a_tampered_row_is_found_named_and_repaired_at_the_nodes() {
     let mut scene = Scene::open().await;
     for (round, tampering) in [
         "delete from feed_state where subject = $1",
@@ -207,12 +204,12 @@ async fn what_was_done_to_a_row_is_found_named_and_repaired_at_the_nodes() {
         assert!(after.version > before.version, "{tampering}");
         assert_eq!(after.value, before.value);
         let alarms = scene.alarms().await;
-        assert_eq!(alarms[0]["occurrences"], json!(round + 1), "{alarms:#?}");
-        let details = &alarms[0]["details"];
+        assert_eq!(alarms[0].occurrences as usize, round + 1, "{alarms:#?}");
+        let details = &alarms[0].details;
         assert_eq!(details["restated"], 1);
         assert_eq!(details["ticketIds"], json!([ticket]));
-        assert_eq!(alarms[0]["venueId"], json!(scene.venue.id));
-        // It is right from now on.
+        assert_eq!(alarms[0].venue_id, Some(scene.venue.id));
+        // It stays right.
         scene.compare().await;
         assert_eq!(scene.head().await, head + 1);
         assert_eq!(scene.alarms().await, alarms);
@@ -220,7 +217,7 @@ async fn what_was_done_to_a_row_is_found_named_and_repaired_at_the_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_digest_that_is_not_that_of_the_rows_is_put_right() {
+async fn a_digest_that_differs_from_the_rows_is_corrected() {
     let mut scene = Scene::open().await;
     let head = scene.head().await;
     let spoil = "update venues set digest = set_byte(digest, 0, (get_byte(digest, 0) + 1) % 256)";
@@ -234,7 +231,7 @@ async fn a_digest_that_is_not_that_of_the_rows_is_put_right() {
     assert_eq!(scene.venue.alarms().await, ["feed_digest_wrong"]);
     assert_eq!(scene.head().await, head);
     scene.follow().await;
-    // A digest that is right stays, and nothing is said.
+    // A right digest stays, without another alarm.
     scene.compare().await;
     sqlx::query(later).execute(&mut *conn).await.unwrap();
     scene.venue.core.run_job("fleet", "compare_feed").await;
@@ -243,7 +240,7 @@ async fn a_digest_that_is_not_that_of_the_rows_is_put_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_that_was_put_in_is_taken_out_everywhere() {
+async fn an_inserted_ticket_is_removed_everywhere() {
     let mut scene = Scene::open().await;
     let model = scene.tickets()[0];
     let intruder = TicketId(Uuid::from_u128(model.as_uuid().as_u128() + 1));
@@ -268,8 +265,8 @@ async fn a_ticket_that_was_put_in_is_taken_out_everywhere() {
             order by subject desc limit 1)";
     assert_eq!(scene.venue.value::<i64>(live).await, 3);
     let alarms = scene.alarms().await;
-    assert_eq!(alarms[0]["details"]["unknown"], 1);
-    assert_eq!(alarms[0]["details"]["ticketIds"], json!([intruder]));
+    assert_eq!(alarms[0].details["unknown"], 1);
+    assert_eq!(alarms[0].details["ticketIds"], json!([intruder]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -292,7 +289,7 @@ async fn tickets_that_change_meanwhile_raise_no_false_alarm() {
     scene.venue.core.settle().await;
     scene.venue.core.run_job("fleet", "compare_feed").await;
     assert_eq!(scene.head().await, before + 60, "each ticket once");
-    assert_eq!(scene.alarms().await, Vec::<Value>::new());
+    assert_eq!(scene.alarms().await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

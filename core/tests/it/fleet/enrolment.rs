@@ -1,34 +1,27 @@
-//! How a node gets in, and who doesn't.
+//! Enrolment, the broker's permissions, and who may run a venue.
 
-use crate::fleet::feed::ask;
-use crate::fleet::world::{Node, Venue};
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use eventify_protocol::enrolment::EnrolmentCode;
 use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
 use eventify_protocol::sync::{Ask, Down, Nonce, Up};
 use reqwest::StatusCode;
 use serde_json::json;
-use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-fn code_of(announced: &serde_json::Value) -> String {
-    announced["code"].as_str().unwrap().to_owned()
-}
+use crate::fleet::feed::ask;
+use crate::fleet::world::{Node, Venue, enrol_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
     let venue = Venue::open().await;
-    let announced = venue.announce("North door").await;
-    let code = code_of(&announced);
+    let code = venue.announce("North door").await.code;
     let key = rcgen::KeyPair::generate().unwrap();
-    let first = crate::fleet::world::enrol_with(&venue, &code, &key)
-        .await
-        .unwrap();
-    let again = crate::fleet::world::enrol_with(&venue, &code, &key)
-        .await
-        .unwrap();
+    let first = enrol_with(&venue, &code, &key).await.unwrap();
+    let again = enrol_with(&venue, &code, &key).await.unwrap();
     assert_eq!(
         first, again,
         "the first answer was lost, the second is the same"
@@ -40,44 +33,40 @@ async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
     assert_eq!(body["error"]["code"], "enrolment_code_used");
 
     venue.core.advance(TimeDelta::minutes(16));
-    let (status, _) = crate::fleet::world::enrol_with(&venue, &code, &key)
-        .await
-        .unwrap_err();
+    let (status, _) = enrol_with(&venue, &code, &key).await.unwrap_err();
     assert_eq!(status, StatusCode::CONFLICT, "the code's time is over");
 
     let stored: Vec<u8> = venue
         .value("select code_hash from nodes where venue_id = $1")
         .await;
     let secret = code.parse::<EnrolmentCode>().unwrap().secret;
-    assert_eq!(stored, secret.hash().0, "the secret itself is kept nowhere");
+    assert_eq!(stored, secret.hash().0, "the secret itself is not stored");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_knocks_too_often_or_says_nothing_leaves_room_for_a_node() {
+async fn silent_connections_leave_room_for_a_node() {
     let limits = [
         ("http.max_connections", "4"),
         ("http.header_timeout_ms", "300"),
     ];
     let venue = Venue::limited(&limits).await;
     let address = venue.core.listener("enrolment");
-    let mut knocks = Vec::new();
+    let mut connections = Vec::new();
     for _ in 0..5 {
-        knocks.push(TcpStream::connect(address).await.unwrap());
+        connections.push(TcpStream::connect(address).await.unwrap());
     }
     // The fifth is refused at once, long before a handshake takes too long.
     let mut end = [0];
-    let said = timeout(Duration::from_secs(5), knocks[4].read(&mut end)).await;
-    assert!(matches!(said, Ok(Ok(0) | Err(_))), "{said:?}");
-    drop(knocks);
-    let code = code_of(&venue.announce("North door").await);
+    let read = timeout(Duration::from_secs(5), connections[4].read(&mut end)).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+    drop(connections);
+    let code = venue.announce("North door").await.code;
     let key = rcgen::KeyPair::generate().unwrap();
-    // The core hears of a closed connection in its own time.
+    // The core notices a closed connection a little later.
     let address = format!("https://{address}/fleet/enrolments");
     let connecting = async { while !is_served(&address).await {} };
     timeout(Duration::from_secs(20), connecting).await.unwrap();
-    crate::fleet::world::enrol_with(&venue, &code, &key)
-        .await
-        .unwrap();
+    enrol_with(&venue, &code, &key).await.unwrap();
 }
 
 /// Whether there is a place for a connection.
@@ -92,7 +81,7 @@ async fn is_served(address: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_expires_and_made_up_ones_are_unknown() {
     let venue = Venue::open().await;
-    let code = code_of(&venue.announce("North door").await);
+    let code = venue.announce("North door").await.code;
     let mut made_up: EnrolmentCode = code.parse().unwrap();
     made_up.secret.0[0] ^= 1;
     let (status, body) = Node::enrol(&venue, &made_up.to_string())
@@ -141,9 +130,12 @@ async fn a_node_is_let_in_under_its_own_client_id_only_and_not_at_all_when_revok
     let venue = Venue::open().await;
     let other = venue.node("South door").await;
     let announced = venue.announce("North door").await;
-    let node = Node::enrol(&venue, &code_of(&announced)).await.unwrap();
+    let node = Node::enrol(&venue, &announced.code).await.unwrap();
     let refused = node.try_connect(&other.id.to_string()).await;
-    assert!(refused.is_err(), "it would have thrown the other node off");
+    assert!(
+        refused.is_err(),
+        "it would have disconnected the other node"
+    );
     assert_eq!(venue.alarms().await, ["broker_refused"]);
     assert!(
         node.try_connect(&node.answer.node_id.to_string())
@@ -162,24 +154,25 @@ async fn a_node_is_let_in_under_its_own_client_id_only_and_not_at_all_when_revok
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_node_is_told_so_and_the_broker_lets_it_speak_no_more() {
+async fn a_revoked_node_gets_its_revocation_and_the_broker_disconnects_it() {
     let venue = Venue::open().await;
     let mut node = venue.node("North door").await;
     let path = format!("/fleet/nodes/{}/revoke", node.id);
     venue.owner().post(&path, json!({})).await.expect(200);
-    let told = |message| {
-        if let Down::Config(config) = message {
-            Some(config.revoked)
-        } else {
-            None
-        }
+    let revoked = |message| match message {
+        Down::Config(config) => Some(config.revoked),
+        _ => None,
     };
-    assert!(node.hear("its revocation", told).await);
+    assert!(node.receive("its revocation", revoked).await);
     let ask = Up::Ask(Ask {
         nonce: Nonce([1; 16]),
     });
-    node.say(ask.clone()).await;
-    assert_eq!(node.rest().await, [], "the broker closes the line");
+    node.send(ask.clone()).await;
+    assert_eq!(
+        node.receive_rest().await,
+        [],
+        "the broker closes the connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

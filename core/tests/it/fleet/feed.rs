@@ -1,9 +1,8 @@
-//! The feed: nothing lost, nothing twice, in one order; and what is signed about it is true.
+//! The feed: nothing lost, nothing twice, in one order; and its sync points are true.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::fleet::world::{Node, Venue, contexts, hello, issue, performance, ticket};
-use crate::world::until;
 use eventify_contracts::ticketing::{TicketRevoked, TicketState as State};
 use eventify_kernel::cause::Cause;
 use eventify_protocol::hash::Hash32;
@@ -17,8 +16,11 @@ use eventify_protocol::token::TokenHash;
 use eventify_sync::digest;
 use sha2::{Digest as _, Sha256};
 
-/// A node's question that has no answer is followed by the next one.
-const ASK_AGAIN: std::time::Duration = std::time::Duration::from_secs(2);
+use crate::fleet::world::{Node, Venue, alarms_of, contexts, hello, issue, performance, ticket};
+use crate::world::until;
+
+/// A node that got no answer asks again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// A replica as a node builds it.
 #[derive(Debug, Default)]
@@ -53,8 +55,8 @@ impl Replica {
 }
 
 pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Digest)>) -> Welcome {
-    let id = node.say(Up::Hello(hello(held))).await;
-    node.hear("a welcome", |message| match message {
+    let id = node.send(Up::Hello(hello(held))).await;
+    node.receive("a welcome", |message| match message {
         Down::Welcome(welcome) => (welcome.answers == id).then_some(welcome),
         Down::Point(_)
         | Down::Verdict(_)
@@ -66,19 +68,19 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
     .await
 }
 
-/// What is true now, by the core's signed answer.
+/// The core's sync point for a nonce.
 ///
-/// Asks again as a node does: a core that took too long to read what is true answers nobody.
+/// Asks again as a node does: a core that took too long to read the watermark sends no answer.
 pub(crate) async fn ask(node: &mut Node, keys: &KeySet, nonce: u8) -> SyncPoint {
     let nonce = Nonce([nonce; 16]);
     loop {
-        node.say(Up::Ask(Ask { nonce })).await;
-        let answer = node.hear("a sync point", |message| {
+        node.send(Up::Ask(Ask { nonce })).await;
+        let answer = node.receive("a sync point", |message| {
             let Down::Point(bytes) = message else {
                 return None;
             };
             let point = SyncPoint::verify(&bytes, keys).unwrap();
-            // The other one answers an earlier question that was asked twice.
+            // Another one answers an earlier `Ask` that was sent twice.
             (point.nonce == nonce).then_some(point)
         });
         if let Ok(point) = tokio::time::timeout(ASK_AGAIN, answer).await {
@@ -92,7 +94,7 @@ async fn pull(node: &mut Node, id: SnapshotId, chunks: u32) -> Vec<Vec<u8>> {
     let mut got = Vec::new();
     while (got.len() as u32) < chunks {
         let from = got.len() as u32;
-        node.say(Up::Pull(Pull {
+        node.send(Up::Pull(Pull {
             snapshot: id,
             from,
             count: 8,
@@ -100,12 +102,9 @@ async fn pull(node: &mut Node, id: SnapshotId, chunks: u32) -> Vec<Vec<u8>> {
         .await;
         for index in from..chunks.min(from + 8) {
             let chunk = node
-                .hear("a chunk", |message| {
-                    if let Down::Chunk(chunk) = message {
-                        Some(chunk)
-                    } else {
-                        None
-                    }
+                .receive("a chunk", |message| match message {
+                    Down::Chunk(chunk) => Some(chunk),
+                    _ => None,
                 })
                 .await;
             assert_eq!((chunk.index, chunk.of), (index, chunks));
@@ -201,7 +200,7 @@ async fn concurrent_writers_leave_no_gap_and_the_newest_version_wins() {
         .value("select count(*) from feed_entries where venue_id = $1")
         .await;
     assert_eq!(entries as u64, head, "positions have no gaps");
-    assert_eq!(venue.unsettled("ticketing").await, 0);
+    assert_eq!(venue.unprojected("ticketing").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,12 +235,12 @@ async fn a_snapshot_is_the_sum_of_the_feed_and_a_replica_is_joined_on_to() {
     }
     let mine = replica.digest(&fresh.digest_key);
 
-    // What is written now reaches it as a delta, and again when it says where it stands.
+    // A new entry reaches it as a delta, and again when it sends its position.
     venue
         .publish("ticketing", 1, &issue(vec![ticket(venue.id, 9_999)]))
         .await;
     venue.core.settle().await;
-    node.heard();
+    node.received();
     let held = Some((fresh.epoch, Position(replica.position), mine));
     let joined = welcome(&mut node, held).await;
     assert_eq!(
@@ -252,18 +251,15 @@ async fn a_snapshot_is_the_sum_of_the_feed_and_a_replica_is_joined_on_to() {
     );
     let mut replica = replica;
     let delta = node
-        .hear("the delta", |message| {
-            if let Down::Delta(delta) = message {
-                Some(delta)
-            } else {
-                None
-            }
+        .receive("the delta", |message| match message {
+            Down::Delta(delta) => Some(delta),
+            _ => None,
         })
         .await;
     replica.join(delta);
     assert_eq!(replica.position, joined.head.0);
 
-    // Another digest at the same position: thrown away, and somebody has to know.
+    // Another digest at the same position: the replica is replaced, with an alarm.
     let wrong = Some((fresh.epoch, Position(replica.position), digest::EMPTY));
     let refused = welcome(&mut node, wrong).await;
     assert!(matches!(refused.plan, Plan::Snapshot { .. }));
@@ -317,11 +313,11 @@ async fn truth_stands_still_while_anything_committed_is_not_in_the_feed() {
     let after = later_than(&mut node, later.core).await;
     assert!(after.position > before.position);
     assert_eq!(after.truth, after.core);
-    assert_eq!(venue.unsettled("ticketing").await, 0);
+    assert_eq!(venue.unprojected("ticketing").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_core_processes_answer_with_one_voice() {
+async fn two_core_processes_give_the_same_answers() {
     let venue = Venue::open().await;
     let tickets = (0..500).map(|seat| ticket(venue.id, seat)).collect();
     venue.publish("ticketing", 1, &issue(tickets)).await;
@@ -357,7 +353,7 @@ async fn a_watermark_that_took_too_long_to_read_answers_nobody() {
         .execute(&mut *blocker)
         .await
         .unwrap();
-    node.say(Up::Ask(Ask {
+    node.send(Up::Ask(Ask {
         nonce: Nonce([1; 16]),
     }))
     .await;
@@ -390,7 +386,7 @@ async fn truth_that_stands_still_for_a_minute_is_an_alarm() {
     let venue = Venue::open().await;
     venue.core.run_job("fleet", "watch_truth").await;
     let admin = venue.core.user("ada").role("ADMIN");
-    assert_eq!(admin.get("/fleet/alarms").await.expect(200)["total"], 0);
+    assert_eq!(alarms_of(&admin).await, []);
     let app = venue.core.app();
     let mut conn = app.db.read("fleet").await.unwrap();
     sqlx::query(
@@ -403,8 +399,7 @@ async fn truth_that_stands_still_for_a_minute_is_an_alarm() {
     .unwrap();
     drop(conn);
     venue.core.run_job("fleet", "watch_truth").await;
-    let alarms = admin.get("/fleet/alarms").await.expect(200);
-    assert_eq!(alarms["items"][0]["code"], "truth_stands_still");
+    assert_eq!(alarms_of(&admin).await[0].code, "truth_stands_still");
 }
 
 /// The budget: at most 100 bytes a ticket on the wire, without names. The time is measured

@@ -1,4 +1,4 @@
-//! Journals that an administrator brings in as `eventify-edge export-journal` has written them.
+//! Journals that an administrator imports as `eventify-edge export-journal` has written them.
 
 use eventify_protocol::sync::{SealedRow, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
@@ -31,7 +31,7 @@ async fn an_exported_journal_joins_on_to_what_is_held() {
     for scan in 501..509 {
         journal.scan(scan, Verdict::Admit, Mode::Degraded);
     }
-    node.say(Up::Journal(journal.batch(1, 3))).await;
+    node.send(Up::Journal(journal.batch(1, 3))).await;
     stored(&venue, 3).await;
 
     let path = format!("/fleet/nodes/{}/journal/import", node.id);
@@ -39,7 +39,7 @@ async fn an_exported_journal_joins_on_to_what_is_held() {
     let owner = import(&venue.owner(), &path, lines(&journal.rows)).await;
     assert_eq!(owner.status, 403, "an administrator's act");
 
-    // A part that begins beyond the end is told so, and changes nothing.
+    // A part that begins beyond the end is refused, and changes nothing.
     let late = import(&admin, &path, lines(&journal.rows[5..])).await;
     assert_eq!((late.status, late.code()), (409, "journal_not_joined"));
     stored(&venue, 3).await;
@@ -81,7 +81,7 @@ async fn rows_that_are_not_what_was_written_are_refused() {
         assert_eq!(refused.status, 400, "{:#}", refused.body);
     }
     // The same rows, sealed anew by somebody else, are another chain than the one that is held.
-    node.say(Up::Journal(journal.batch(1, 2))).await;
+    node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
     let mut other = Journal::open(node.id, 1);
     other.scan(501, Verdict::Admit, Mode::Degraded);

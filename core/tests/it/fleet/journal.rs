@@ -1,7 +1,5 @@
-//! Journals at the core: taken once, in order, whole; contradictions kept and named.
+//! Journals at the core: stored once, in order, without gaps; contradictions are stored and named.
 
-use crate::fleet::world::{Node, Venue, ticket};
-use crate::world::until;
 use eventify_contracts::ticketing::{JournalApplied, RowOutcome, TicketState as State};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BootId, GateId, IncarnationId, NodeId, ScanId, ScannerId};
@@ -13,6 +11,9 @@ use eventify_protocol::time::{BootTime, CoreInterval, CoreTime, WallTime};
 use eventify_protocol::verdict::{DecidedBy, Mode, Verdict};
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::fleet::world::{Node, Venue, ticket};
+use crate::world::until;
 
 /// A node's journal file, growing.
 pub(crate) struct Journal {
@@ -109,12 +110,9 @@ impl Journal {
 }
 
 async fn ack(node: &mut Node) -> JournalAck {
-    node.hear("an acknowledgement", |message| {
-        if let Down::JournalAck(ack) = message {
-            Some(ack)
-        } else {
-            None
-        }
+    node.receive("an acknowledgement", |message| match message {
+        Down::JournalAck(ack) => Some(ack),
+        _ => None,
     })
     .await
 }
@@ -135,13 +133,13 @@ async fn rows_are_acknowledged_when_their_effects_are_in_the_feed() {
     let mut journal = Journal::open(node.id, 1);
     journal.scan(101, Verdict::Admit, Mode::Degraded);
     journal.scan(102, Verdict::Forged, Mode::Degraded);
-    node.say(Up::Journal(journal.batch(1, 2))).await;
+    node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
-    node.say(Up::Journal(journal.batch(3, 3))).await;
+    node.send(Up::Journal(journal.batch(3, 3))).await;
     stored(&venue, 3).await;
     venue.core.settle().await;
     assert!(
-        node.heard()
+        node.received()
             .iter()
             .all(|message| !matches!(message, Down::JournalAck(_)))
     );
@@ -178,7 +176,7 @@ async fn rows_are_acknowledged_when_their_effects_are_in_the_feed() {
     );
 
     // The acknowledgement was lost, the node sends again: the same answer, nothing stored twice.
-    node.say(Up::Journal(journal.batch(1, 3))).await;
+    node.send(Up::Journal(journal.batch(1, 3))).await;
     assert_eq!(ack(&mut node).await, done);
     stored(&venue, 3).await;
 
@@ -195,31 +193,31 @@ async fn a_batch_from_the_future_is_answered_with_the_present_end() {
     let mut node = venue.node("North door").await;
     let mut journal = Journal::open(node.id, 1);
     (0..4).for_each(|scan| journal.scan(200 + scan, Verdict::Admit, Mode::Degraded));
-    node.say(Up::Journal(journal.batch(1, 2))).await;
+    node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
     venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
     venue.core.settle().await;
     let present = ack(&mut node).await;
     assert_eq!(present.seq, 2);
-    node.say(Up::Journal(journal.batch(4, 5))).await;
+    node.send(Up::Journal(journal.batch(4, 5))).await;
     assert_eq!(ack(&mut node).await, present);
-    node.say(Up::Journal(journal.batch(3, 5))).await;
+    node.send(Up::Journal(journal.batch(3, 5))).await;
     stored(&venue, 5).await;
     assert_eq!(venue.alarms().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_a_fork_both_sides_are_kept_and_the_node_is_shown_ours() {
+async fn both_sides_of_a_fork_are_stored_and_the_node_gets_ours() {
     let venue = Venue::open().await;
     let mut node = venue.node("North door").await;
     let mut journal = Journal::open(node.id, 1);
     let mut other = Journal::open(node.id, 1);
     journal.scan(301, Verdict::Admit, Mode::Degraded);
     other.scan(302, Verdict::Admit, Mode::Degraded);
-    node.say(Up::Journal(journal.batch(1, 2))).await;
+    node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
     for _ in 0..2 {
-        node.say(Up::Journal(other.batch(2, 2))).await;
+        node.send(Up::Journal(other.batch(2, 2))).await;
         let shown = ack(&mut node).await;
         assert_eq!((shown.seq, shown.hash), (2, journal.rows[1].hash()));
     }
@@ -242,20 +240,20 @@ async fn of_a_fork_both_sides_are_kept_and_the_node_is_shown_ours() {
         node: node.id,
         succeeds,
     });
-    node.say(Up::Journal(next.batch(1, 1))).await;
+    node.send(Up::Journal(next.batch(1, 1))).await;
     stored(&venue, 3).await;
     let head: JournalHead = next.rows[0].head();
     assert_ne!(head.incarnation, journal.file);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_revoked_node_says_is_evidence_until_it_is_accepted() {
+async fn rows_of_a_revoked_node_are_evidence_until_they_are_accepted() {
     let venue = Venue::open().await;
     let mut node = venue.node("North door").await;
     let journal = Journal::open(node.id, 1);
     let path = format!("/fleet/nodes/{}/revoke", node.id);
     venue.owner().post(&path, json!({})).await.expect(200);
-    node.say_late(&venue, Up::Journal(journal.batch(1, 1)))
+    node.send_late(&venue, Up::Journal(journal.batch(1, 1)))
         .await;
     stored(&venue, 1).await;
     let sent = async || {
@@ -287,7 +285,7 @@ async fn what_a_revoked_node_says_is_evidence_until_it_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_that_are_not_what_they_say_are_dropped_with_an_alarm() {
+async fn messages_with_a_wrong_sender_or_kind_are_dropped_with_an_alarm() {
     let venue = Venue::open().await;
     let mut node = venue.node("North door").await;
     let topic = |kind: &str| format!("ev1/up/{}/{kind}", node.id);
@@ -298,10 +296,10 @@ async fn messages_that_are_not_what_they_say_are_dropped_with_an_alarm() {
         let id = eventify_protocol::ids::MessageId(venue.new_id());
         Envelope::new(id, Sender::Node(sender), ask.clone()).to_bytes()
     };
-    node.raw(&topic("ask"), vec![0xff; 40]).await;
-    node.raw(&topic("ask"), forged(NodeId(Uuid::from_u128(9))))
+    node.send_raw(&topic("ask"), vec![0xff; 40]).await;
+    node.send_raw(&topic("ask"), forged(NodeId(Uuid::from_u128(9))))
         .await;
-    node.raw(&topic("hello"), forged(node.id)).await;
+    node.send_raw(&topic("hello"), forged(node.id)).await;
     until("three alarms", async || venue.alarms().await.len() == 3).await;
     let mut codes = venue.alarms().await;
     codes.sort();
@@ -320,7 +318,7 @@ async fn messages_that_are_not_what_they_say_are_dropped_with_an_alarm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_shows_its_health_and_changes_of_mode_are_told() {
+async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
     let venue = Venue::open().await;
     let node = venue.node("North door").await;
     let health = |mode, unacknowledged| {
@@ -335,7 +333,7 @@ async fn a_node_shows_its_health_and_changes_of_mode_are_told() {
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);
     for (mode, unacknowledged) in [(Mode::Degraded, 4), (Mode::Degraded, 5), (Mode::Online, 6)] {
-        node.say(health(mode, unacknowledged)).await;
+        node.send(health(mode, unacknowledged)).await;
         until("the report is in", async || {
             let nodes = venue.owner().get(&path).await.expect(200);
             nodes["items"][0]["health"]["unacknowledged"] == unacknowledged
@@ -346,10 +344,10 @@ async fn a_node_shows_its_health_and_changes_of_mode_are_told() {
     assert_eq!(nodes["items"][0]["status"], "enrolled");
     assert_eq!(nodes["items"][0]["health"]["mode"], "Online");
     let mut conn = venue.core.app().db.read("fleet").await.unwrap();
-    let told: i64 =
+    let published: i64 =
         sqlx::query_scalar("select count(*) from outbox where kind = 'node.mode_changed'")
             .fetch_one(&mut *conn)
             .await
             .unwrap();
-    assert_eq!(told, 2, "one for each change, and the first is one");
+    assert_eq!(published, 2, "one for each change, and the first is one");
 }

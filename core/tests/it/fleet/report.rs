@@ -1,8 +1,5 @@
 //! The report of outages at the core: it adds up, and names double entries.
 
-use crate::fleet::journal::{Journal, stored};
-use crate::fleet::world::{Node, Venue, issue, ticket};
-use crate::world::until;
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{Admission, CheckInConflict};
 use eventify_protocol::ids::{GateId, ScanId};
@@ -10,6 +7,10 @@ use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::fleet::journal::{Journal, stored};
+use crate::fleet::world::{Node, Venue, issue, ticket};
+use crate::world::until;
 
 /// A guest whom a node let in alone, at a gate that nobody has named.
 fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
@@ -48,7 +49,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     journal.scan(405, Verdict::ResyncRequired, Mode::Locked);
     journal.scan(405, Verdict::Expired { expiry: 1 }, Mode::Locked);
     journal.scan(406, Verdict::Admit, Mode::Online);
-    node.say(Up::Journal(journal.batch(1, 10))).await;
+    node.send(Up::Journal(journal.batch(1, 10))).await;
     stored(&venue, 10).await;
     let admission = |scan| Admission {
         sync_position: Some(7),
@@ -124,7 +125,7 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
     for (node, scan) in scans {
         let mut journal = Journal::open(node.id, scan);
         journal.scan(scan, Verdict::Admit, Mode::Degraded);
-        node.say(Up::Journal(journal.batch(1, 2))).await;
+        node.send(Up::Journal(journal.batch(1, 2))).await;
         rows += 2;
         stored(&venue, rows).await;
         venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
@@ -162,13 +163,13 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
 
 /// Nobody is scanned after an outage that outlasts the evening.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_ends_when_its_node_says_that_it_is_online() {
+async fn an_outage_ends_when_its_node_reports_online() {
     let venue = Venue::open().await;
     let node = venue.node("North door").await;
     let gate = venue.gate("North gate").await;
     let mut journal = Journal::open(node.id, 1);
     journal.scan(401, Verdict::Admit, Mode::Degraded);
-    node.say(Up::Journal(journal.batch(1, 2))).await;
+    node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
     let admission = |scan, gate_id| Admission {
         gate_id,
@@ -197,7 +198,7 @@ async fn an_outage_ends_when_its_node_says_that_it_is_online() {
     assert_eq!(double["firstGateName"], json!(null), "another venue's gate");
     // The rows of this file are dated in 2030.
     venue.core.advance(TimeDelta::days(5 * 365));
-    node.say(Up::Health(Health {
+    node.send(Up::Health(Health {
         mode: Mode::Online,
         cache_age_ms: Some(1_500),
         head: Position(3),

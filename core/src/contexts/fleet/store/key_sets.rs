@@ -4,7 +4,8 @@ use eventify_kernel::db::{DbResult, PgConnection};
 
 use super::signed;
 
-/// Held by who inserts a key set until commit: no venue is inserted meanwhile, so none misses it.
+/// To be held while a key set is inserted, to commit: no venue is inserted meanwhile, so none misses
+/// the set.
 pub(crate) async fn lock_exclusive(conn: &mut PgConnection) -> DbResult<()> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('fleet/key_set', 0))")
         .execute(conn)
@@ -12,7 +13,7 @@ pub(crate) async fn lock_exclusive(conn: &mut PgConnection) -> DbResult<()> {
     Ok(())
 }
 
-/// Held by who inserts a venue until commit: no key set is inserted meanwhile.
+/// To be held while a venue is inserted, to commit: no key set is inserted meanwhile.
 pub(crate) async fn lock_shared(conn: &mut PgConnection) -> DbResult<()> {
     sqlx::query("select pg_advisory_xact_lock_shared(hashtextextended('fleet/key_set', 0))")
         .execute(conn)

@@ -1,8 +1,10 @@
-//! A venue with its core: the other contexts are stand-ins that publish what the test says, the
-//! nodes are doubles that speak real MQTT with the certificate that the core gave them.
+//! A venue with its core: the other contexts are stand-ins whose events the test publishes, the nodes
+//! are doubles that use real MQTT with the certificate that the core gave them.
 
 mod node;
 mod tickets;
+
+use std::sync::Arc;
 
 use eventify_contracts::fleet::JournalAccepted;
 use eventify_contracts::inventory::{VenueCreated, VenueFacts};
@@ -17,21 +19,21 @@ use eventify_kernel::context::Context;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::{DomainEvent, Received};
 use eventify_kernel::failure::Failure;
-use eventify_protocol::ids::{GateId, VenueId};
+use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use eventify_stack::Stack;
+use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use uuid::Uuid;
+
+use crate::world::{ContextsOf, TestApp, TestOptions, User};
 
 pub(crate) use node::{Node, enrol_with, hello};
 pub(crate) use tickets::{issue, performance, ticket};
 
-use crate::world::{ContextsOf, TestApp, TestOptions, User};
-
-/// In the path of the broker's questions.
+/// In the path of the broker's requests.
 const SECRET: &str = "between-broker-and-core";
 
-/// Fleet as it is, its neighbours as far as their events.
+/// Fleet, and stand-ins for its neighbours.
 pub(crate) fn contexts(config: &Config, _: &Clock) -> Vec<Context> {
     let state = fleet::State::open(&config.contexts.fleet).expect("the settings are good");
     vec![
@@ -53,7 +55,7 @@ pub(crate) fn contexts(config: &Config, _: &Clock) -> Vec<Context> {
     ]
 }
 
-/// Ticketing takes the rows; what becomes of them, the test says.
+/// Ticketing accepts the rows; the test publishes their outcome.
 async fn on_journal_accepted(
     _: &App,
     _: &mut Tx,
@@ -80,7 +82,7 @@ impl Venue {
         Self::set_up(contexts, limits).await
     }
 
-    /// The same, its neighbours being others.
+    /// The same, with other neighbours.
     pub(crate) async fn among(contexts: ContextsOf) -> Self {
         Self::set_up(contexts, &[]).await
     }
@@ -93,9 +95,9 @@ impl Venue {
             ..TestOptions::default()
         })
         .await;
-        let asked = core.listener("broker_auth");
+        let address = core.listener("broker_auth");
         core.scope
-            .register_broker_auth(&format!("http://{asked}/{SECRET}"))
+            .register_broker_auth(&format!("http://{address}/{SECRET}"))
             .await
             .unwrap();
         let id = VenueId(core.clock.new_id());
@@ -136,39 +138,37 @@ impl Venue {
         tx.commit().await.unwrap();
     }
 
-    /// Makes a gate.
+    /// Creates a gate.
     pub(crate) async fn gate(&self, name: &str) -> GateId {
         let plan = json!({ "venueId": self.id, "name": name });
         let gate = self.owner().post("/fleet/gates", plan).await.expect(201);
         serde_json::from_value(gate["gateId"].clone()).unwrap()
     }
 
-    /// Announces a node; the answer has its id and code.
-    pub(crate) async fn announce(&self, label: &str) -> Value {
+    /// Announces a node.
+    pub(crate) async fn announce(&self, label: &str) -> Announced {
         let plan = json!({ "venueId": self.id, "label": label, "gates": [] });
-        self.owner().post("/fleet/nodes", plan).await.expect(201)
+        let announced = self.owner().post("/fleet/nodes", plan).await.expect(201);
+        serde_json::from_value(announced).unwrap()
     }
 
     /// A node that is enrolled and connected.
     pub(crate) async fn node(&self, label: &str) -> Node {
         let announced = self.announce(label).await;
-        Node::enrol(self, announced["code"].as_str().unwrap())
+        Node::enrol(self, &announced.code)
             .await
             .unwrap()
             .connect(self)
             .await
     }
 
-    /// The alarms, newest first.
+    /// The codes of the venue's alarms, newest first.
     pub(crate) async fn alarms(&self) -> Vec<String> {
-        let alarms = self.owner().get("/fleet/alarms").await.expect(200);
-        let codes = alarms["items"].as_array().unwrap().iter();
-        codes
-            .map(|alarm| alarm["code"].as_str().unwrap().to_owned())
-            .collect()
+        let alarms = alarms_of(&self.owner()).await.into_iter();
+        alarms.map(|alarm| alarm.code).collect()
     }
 
-    /// One value out of fleet's tables.
+    /// One value from fleet's tables.
     pub(crate) async fn value<T>(&self, sql: &'static str) -> T
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
@@ -181,8 +181,8 @@ impl Venue {
             .unwrap()
     }
 
-    /// Whether every outbox row that a feed waits for is settled.
-    pub(crate) async fn unsettled(&self, context: &'static str) -> i64 {
+    /// How many rows of an outbox are to be projected into a feed and are not yet.
+    pub(crate) async fn unprojected(&self, context: &'static str) -> i64 {
         let mut conn = self.core.app().db.read(context).await.unwrap();
         sqlx::query_scalar("select count(*) from outbox where feeds_venues and settled_at is null")
             .fetch_one(&mut *conn)
@@ -193,6 +193,30 @@ impl Venue {
     pub(crate) fn new_id(&self) -> Uuid {
         self.core.clock.new_id()
     }
+}
+
+/// A node that waits for its code to be used.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Announced {
+    pub(crate) node_id: NodeId,
+    pub(crate) code: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Alarm {
+    pub(crate) code: String,
+    pub(crate) venue_id: Option<VenueId>,
+    pub(crate) node_id: Option<NodeId>,
+    pub(crate) occurrences: u32,
+    pub(crate) details: Value,
+}
+
+/// The alarms that a user may see, newest first.
+pub(crate) async fn alarms_of(user: &User<'_>) -> Vec<Alarm> {
+    let mut alarms = user.get("/fleet/alarms").await.expect(200);
+    serde_json::from_value(alarms["items"].take()).unwrap()
 }
 
 async fn settings() -> Vec<(&'static str, String)> {

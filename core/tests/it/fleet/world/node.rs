@@ -1,4 +1,4 @@
-//! A node's double: enrols over HTTPS, speaks MQTT over mutual TLS, keeps what it hears.
+//! A node's double: enrols over HTTPS, connects with MQTT over mutual TLS, queues what it receives.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use uuid::Uuid;
 
 use super::Venue;
 
-/// Far beyond any answer in tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Far longer than any answer takes in tests.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Chunks are larger than the client library's own limit.
 const MAX_PACKET: usize = 256 * 1024;
 
-/// A node as it is enrolled.
+/// An enrolled node.
 pub(crate) struct Enrolled {
     pub(crate) answer: EnrolmentAnswer,
     pub(crate) key: rcgen::KeyPair,
@@ -38,11 +38,11 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) enrolled: Enrolled,
     client: AsyncClient,
-    heard: mpsc::UnboundedReceiver<Down>,
+    inbox: mpsc::UnboundedReceiver<Down>,
     polling: tokio::task::JoinHandle<()>,
 }
 
-/// An empty-handed `Hello`.
+/// `Hello` of a node whose replica is at this position, or empty.
 pub(crate) fn hello(held: Option<(Epoch, Position, Digest)>) -> Hello {
     Hello {
         boot: BootId(Uuid::nil()),
@@ -63,56 +63,53 @@ impl Node {
         Ok(Enrolled { answer, key })
     }
 
-    /// Says something.
-    pub(crate) async fn say(&self, message: Up) -> MessageId {
+    /// Sends a message.
+    pub(crate) async fn send(&self, message: Up) -> MessageId {
         let id = MessageId(Clock::system().new_id());
         let topic = topic::up(self.id, &message);
         let envelope = Envelope::new(id, Sender::Node(self.id), message);
-        self.raw(&topic, envelope.to_bytes()).await;
+        self.send_raw(&topic, envelope.to_bytes()).await;
         id
     }
 
-    /// Says any bytes on any topic.
-    pub(crate) async fn raw(&self, topic: &str, bytes: Vec<u8>) {
+    /// Sends any bytes on any topic.
+    pub(crate) async fn send_raw(&self, topic: &str, bytes: Vec<u8>) {
         self.client
             .publish(topic, QoS::AtLeastOnce, false, bytes)
             .await
             .unwrap();
     }
 
-    /// The next message that `pick` takes; others are passed over.
-    pub(crate) async fn hear<T>(
+    /// The next message that `pick` takes; others are skipped.
+    pub(crate) async fn receive<T>(
         &mut self,
         what: &str,
         mut pick: impl FnMut(Down) -> Option<T>,
     ) -> T {
-        let listening = async {
+        let receiving = async {
             loop {
-                let message = self.heard.recv().await.expect("the line holds");
+                let message = self.inbox.recv().await.expect("the connection holds");
                 if let Some(picked) = pick(message) {
                     return picked;
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, listening)
+        tokio::time::timeout(TIMEOUT, receiving)
             .await
-            .unwrap_or_else(|_| panic!("never heard {what}"))
+            .unwrap_or_else(|_| panic!("never received {what}"))
     }
 
     /// The next delta.
     pub(crate) async fn delta(&mut self) -> Delta {
-        self.hear("a delta", |message| {
-            if let Down::Delta(delta) = message {
-                Some(delta)
-            } else {
-                None
-            }
+        self.receive("a delta", |message| match message {
+            Down::Delta(delta) => Some(delta),
+            _ => None,
         })
         .await
     }
 
-    /// Something that it said a moment ago and that was waiting in the broker.
-    pub(crate) async fn say_late(&self, venue: &Venue, message: Up) {
+    /// A message that it sent before and that has waited in the broker.
+    pub(crate) async fn send_late(&self, venue: &Venue, message: Up) {
         let id = MessageId(Clock::system().new_id());
         let key = topic::up(self.id, &message).replace('/', ".");
         let envelope = Envelope::new(id, Sender::Node(self.id), message);
@@ -125,23 +122,23 @@ impl Node {
             .unwrap();
     }
 
-    /// What comes in until the line is closed.
-    pub(crate) async fn rest(&mut self) -> Vec<Down> {
+    /// What it receives until the connection is closed.
+    pub(crate) async fn receive_rest(&mut self) -> Vec<Down> {
         let mut rest = Vec::new();
         let closing = async {
-            while let Some(message) = self.heard.recv().await {
+            while let Some(message) = self.inbox.recv().await {
                 rest.push(message);
             }
         };
-        tokio::time::timeout(PATIENCE, closing)
+        tokio::time::timeout(TIMEOUT, closing)
             .await
-            .expect("the line is closed");
+            .expect("the connection is closed");
         rest
     }
 
-    /// What has come in until now.
-    pub(crate) fn heard(&mut self) -> Vec<Down> {
-        std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
+    /// What it has received until now.
+    pub(crate) fn received(&mut self) -> Vec<Down> {
+        std::iter::from_fn(|| self.inbox.try_recv().ok()).collect()
     }
 }
 
@@ -151,7 +148,7 @@ impl Drop for Node {
     }
 }
 
-/// `POST /fleet/enrolments`, trusting nobody but the authority that the code names.
+/// `POST /fleet/enrolments`, trusting only the authority that the code names.
 pub(crate) async fn enrol_with(
     venue: &Venue,
     code: &str,
@@ -219,7 +216,7 @@ impl Enrolled {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, connecting)
+        tokio::time::timeout(TIMEOUT, connecting)
             .await
             .expect("the broker answers")
             .map(|()| (client, events))
@@ -237,13 +234,13 @@ impl Enrolled {
             events.poll().await,
             Ok(Event::Incoming(Incoming::SubAck(_)))
         ) {}
-        let (tell, heard) = mpsc::unbounded_channel();
+        let (outbox, inbox) = mpsc::unbounded_channel();
         let polling = tokio::spawn(async move {
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Incoming::Publish(publish)) = event {
                     let envelope = Envelope::<Down>::from_bytes(&publish.payload).unwrap();
                     assert_eq!(envelope.sender, Sender::Core);
-                    if tell.send(envelope.body).is_err() {
+                    if outbox.send(envelope.body).is_err() {
                         return;
                     }
                 }
@@ -253,7 +250,7 @@ impl Enrolled {
             id,
             enrolled: self,
             client,
-            heard,
+            inbox,
             polling,
         }
     }

@@ -144,7 +144,7 @@ async fn messages(story: &mut Story, demo: &Demo, proxy: &MessageProxy) -> Resul
     }
     publish(proxy, node, "scan", b"\x00random\xff")?;
     let logged = wait::until("the scan in the core's log", SOON, || async {
-        let lines = demo.world.core.count_in_log("scan dropped")?;
+        let lines = demo.world.core.count_in_log("ticketing.scan_dropped")?;
         Ok((lines > 0).then_some("dropped, one line in the log"))
     });
     story.expect(
