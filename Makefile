@@ -38,7 +38,7 @@ up: deps ## servers, core and edges stay up for hand use; prints addresses and l
 
 sim: ## the sync simulator over SEEDS seeds beginning with FROM
 	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
-		cargo test --package eventify-sync --test simulation -- --nocapture
+		cargo test --package eventify-sync --test it sim:: -- --nocapture
 
 deps: ## what the other targets need; at once when it is there
 	@deploy/stack/deps.sh

@@ -257,6 +257,7 @@ mod tests {
 
     #[test]
     fn every_route_is_listed_with_who_may_call_it() {
+        drop(rustls::crypto::ring::default_provider().install_default());
         let config = Config::load(None, []).unwrap();
         let contexts = contexts(&config, &Clock::system()).unwrap();
         let text = routes(&contexts);

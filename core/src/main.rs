@@ -2,7 +2,6 @@
 //!
 //! Exit codes: 0 done, 1 not done (the message says why), 2 wrong usage, 78 a setting is wrong.
 
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -101,17 +100,10 @@ fn start() -> anyhow::Result<()> {
 
 fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
     let text = match file {
-        Some(path) => Some(
-            std::fs::read_to_string(&path)
-                .with_context(|| format!("reading {}", path.display()))?,
-        ),
+        Some(path) => Some(eventify_settings::read_file(&path)?),
         None => None,
     };
-    // Text that is no Unicode can't be a good value: it is refused like other bad ones.
-    let variables = std::env::vars_os().map(|(name, value)| {
-        let text = |part: OsString| part.to_string_lossy().into_owned();
-        (text(name), text(value))
-    });
+    let variables = eventify_settings::environment();
     Config::load(text.as_deref(), variables).context("configuration")
 }
 

@@ -1,8 +1,8 @@
-//! The one place that reads clocks and makes randomness; everything else is told.
+//! The one module that reads clocks and makes randomness; everything else gets them as arguments.
 //!
-//! The time that decides is `CLOCK_BOOTTIME`: it counts suspend and nobody can set it. It means
-//! something within one boot only, which is why each reading goes together with the boot's id. The
-//! wall clock is information, and a second witness (`ADMISSION` 1.5).
+//! Decisions use `CLOCK_BOOTTIME`: it counts suspend and can't be set. Its readings are valid within
+//! one boot only, so each is used together with the boot's id. The wall clock is information, and
+//! checks the boottime (`ADMISSION` 1.5).
 
 use std::{fs, io, time::Duration};
 
@@ -14,7 +14,7 @@ use rand::{TryRng as _, rngs::SysRng};
 use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
-/// Where Linux tells which boot this is.
+/// The id of the present boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Reads this machine's clocks. Cheap to copy.
@@ -26,11 +26,10 @@ pub struct Clock {
 /// Why the machine has no usable clock.
 #[derive(Debug, thiserror::Error)]
 pub enum ClockError {
-    /// No boot id, so no reading could be told from one before a reboot.
-    #[error("reading the boot id from {BOOT_ID}: {0}; the node needs Linux with /proc mounted")]
+    /// Without the boot id a reading could be from before a reboot.
+    #[error("can't read the boot id from {BOOT_ID}: {0}; the node needs Linux with /proc mounted")]
     BootId(#[from] io::Error),
-    /// The file holds something else.
-    #[error("{BOOT_ID} holds no UUID: {0}")]
+    #[error("{BOOT_ID} does not contain a UUID: {0}")]
     Malformed(#[from] uuid::Error),
 }
 
@@ -43,13 +42,13 @@ impl Clock {
         Ok(Self::of_boot(fs::read_to_string(BOOT_ID)?.trim().parse()?))
     }
 
-    /// The clocks as another boot would show them: what a test restarts a node with to reboot it.
+    /// The clocks as in another boot: a test restarts a node with them to simulate a reboot.
     #[must_use]
     pub fn of_boot(boot: BootId) -> Self {
         Self { boot }
     }
 
-    /// Which boot `boottime` counts in.
+    /// The boot of `boottime`'s readings.
     #[must_use]
     pub fn boot(&self) -> BootId {
         self.boot
@@ -79,7 +78,7 @@ impl Clock {
 /// Bytes from the operating system's generator.
 ///
 /// # Panics
-/// If the kernel gives no randomness: then no key, nonce or code of this node could be trusted.
+/// Without randomness of the kernel: no key, nonce or code of this node could be trusted.
 #[must_use]
 pub fn entropy<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
@@ -99,8 +98,8 @@ pub fn new_id<T: From<Uuid>>() -> T {
     T::from(Uuid::now_v7())
 }
 
-/// Shortens or lengthens a delay by up to a quarter, so that nodes cut off together don't come back
-/// in step.
+/// Shortens or lengthens a delay by up to a quarter, so that nodes cut off together don't reconnect
+/// together.
 #[must_use]
 pub fn jittered(delay: Duration) -> Duration {
     let spread = delay / 2;

@@ -1,7 +1,7 @@
-//! The control socket: how tools on the same machine talk to the running node.
+//! The control socket: how tools on the same machine reach the running node.
 //!
 //! A Unix socket in the data directory, which only the owner of that folder (and root) can reach. A
-//! connection is one line of JSON each way: [`Question`], [`Answer`].
+//! connection is one line of JSON in each direction: [`Request`], [`Response`].
 
 use std::{io, path::Path, path::PathBuf, sync::Arc, time::Duration};
 
@@ -20,70 +20,70 @@ const FILE: &str = "control.sock";
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What a tool wants.
+/// From a tool to the node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "camelCase")]
-pub enum Question {
-    /// How the node is.
+pub enum Request {
+    /// For the state of the node.
     Status,
-    /// A pairing code for one scanner.
+    /// For a pairing code for one scanner.
     Pair {
-        /// What it may scan for; all gates of the node if none are named.
+        /// The gates that it may scan for; none means all gates of the node.
         gates: Option<Vec<GateId>>,
     },
 }
 
-/// What the node says.
+/// From the node to a tool.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     tag = "answer",
     rename_all = "camelCase",
     rename_all_fields = "camelCase"
 )]
-pub enum Answer {
-    /// To [`Question::Status`].
+pub enum Response {
+    /// To [`Request::Status`].
     Status {
         /// The status, as on the LAN.
         status: Box<NodeStatus>,
     },
-    /// To [`Question::Pair`].
+    /// To [`Request::Pair`].
     PairingCode {
         /// The whole code, for the screen.
         code: String,
         /// How long it can be used.
         expires_in_seconds: u64,
     },
-    /// The node can't say.
+    /// The request failed.
     Failed {
-        /// Why.
+        /// For people.
         message: String,
     },
 }
 
-/// Where the socket lies.
+/// The socket's path.
 #[must_use]
 pub fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE)
 }
 
-/// Asks the running node.
+/// Sends a request to the running node.
 ///
 /// # Errors
 /// `NotFound` or `ConnectionRefused` if no node runs on this data directory.
-pub async fn ask(data_dir: &Path, question: &Question) -> io::Result<Answer> {
-    let asking = async {
+pub async fn send(data_dir: &Path, request: &Request) -> io::Result<Response> {
+    let exchange = async {
         let stream = UnixStream::connect(path(data_dir)).await?;
         let (reading, mut writing) = stream.into_split();
-        let mut line = serde_json::to_vec(question)?;
+        let mut line = serde_json::to_vec(request)?;
         line.push(b'\n');
         writing.write_all(&line).await?;
-        let mut answer = String::new();
+        let mut response = String::new();
         BufReader::new(reading.take(MAX_LINE_BYTES))
-            .read_line(&mut answer)
+            .read_line(&mut response)
             .await?;
-        Ok(serde_json::from_str(&answer)?)
+        Ok(serde_json::from_str(&response)?)
     };
-    timeout(TIMEOUT, asking).await.map_err(io::Error::other)?
+    timeout(TIMEOUT, exchange).await.map_err(io::Error::other)?
 }
 
 /// Opens the socket; the future serves it until `stop`.
@@ -93,7 +93,7 @@ pub(crate) fn listen(
     stop: CancellationToken,
 ) -> io::Result<impl Future<Output = ()> + Send + use<>> {
     let path = path(data_dir);
-    // The instance lock is ours, so this socket is one that a dead process left.
+    // This process has the instance lock, so this socket is left from an earlier one.
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
@@ -104,16 +104,16 @@ pub(crate) fn listen(
             tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => {
-                    // One at a time: tools of venue IT, not load.
+                    // One at a time is enough for tools.
                     if let Ok((stream, _)) = accepted
                         && let Ok(Err(error)) = timeout(TIMEOUT, serve(stream, &lan)).await
                     {
-                        tracing::debug!(code = "control_broken", %error, "a tool hung up");
+                        tracing::debug!(%error, "a connection to the control socket broke");
                     }
                 }
             }
         }
-        // A socket that can't be removed now is removed at the next start.
+        // If this fails, the next start removes it.
         drop(std::fs::remove_file(&path));
     })
 }
@@ -124,28 +124,28 @@ async fn serve(stream: UnixStream, lan: &Lan) -> io::Result<()> {
     BufReader::new(reading.take(MAX_LINE_BYTES))
         .read_line(&mut line)
         .await?;
-    let answer = match serde_json::from_str(&line) {
-        Ok(question) => answer(lan, question).await,
-        Err(error) => Answer::Failed {
-            message: format!("not a question: {error}"),
+    let response = match serde_json::from_str(&line) {
+        Ok(request) => respond(lan, request).await,
+        Err(error) => Response::Failed {
+            message: format!("malformed request: {error}"),
         },
     };
-    let mut line = serde_json::to_vec(&answer)?;
+    let mut line = serde_json::to_vec(&response)?;
     line.push(b'\n');
     writing.write_all(&line).await
 }
 
-async fn answer(lan: &Lan, question: Question) -> Answer {
-    match question {
-        Question::Status => match lan.status().await {
-            Ok(status) => Answer::Status {
+async fn respond(lan: &Lan, request: Request) -> Response {
+    match request {
+        Request::Status => match lan.status().await {
+            Ok(status) => Response::Status {
                 status: Box::new(status),
             },
-            Err(error) => Answer::Failed {
+            Err(error) => Response::Failed {
                 message: error.to_string(),
             },
         },
-        Question::Pair { gates } => Answer::PairingCode {
+        Request::Pair { gates } => Response::PairingCode {
             code: lan.pairing_code(gates).to_string(),
             expires_in_seconds: CODE_LIFE.as_secs(),
         },

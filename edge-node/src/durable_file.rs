@@ -1,4 +1,4 @@
-//! Small files that are there whole or not at all, for their owner alone.
+//! Small files that are replaced as a whole and that only their owner can read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,11 +10,10 @@ use std::{
 const OWNER_ONLY_FILE: u32 = 0o600;
 const OWNER_ONLY_FOLDER: u32 = 0o700;
 
-/// Puts `bytes` in the place of whatever `path` holds: after a power cut it is the old content or
-/// the new, never a part.
+/// Replaces the content of `path`: after a power cut it is the old content or the new, never a part.
 ///
 /// # Errors
-/// Whatever the file system says; then the old content stands.
+/// Those of the file system; then the old content remains.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     match fs::remove_file(&temporary) {
@@ -35,7 +34,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Makes the names in a file's folder durable.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// Those of the file system.
 pub fn sync_folder(file: &Path) -> io::Result<()> {
     let folder = file
         .parent()
@@ -43,11 +42,11 @@ pub fn sync_folder(file: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
-/// Makes a folder, and those above it, that only its owner can look into; takes the rights of
-/// others away if it is there already.
+/// Creates a folder and its parents that only its owner can access; removes the rights of others if it
+/// exists already.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// Those of the file system.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)

@@ -1,7 +1,7 @@
-//! Who the node is: what enrolment brought, its two private keys, and what it pins.
+//! The node's identity: the result of its enrolment, its two private keys, and what it pins.
 //!
-//! One file, owner-only, written once. There is no way to change it but to enrol a new instance in
-//! an empty data directory: an instance's id is never used again (`ADMISSION` 4.4).
+//! One file, readable by its owner only, written once. To change it, enrol a new instance in an empty
+//! data directory: an instance's id is never used again (`ADMISSION` 4.4).
 
 use std::{
     fmt, fs, io,
@@ -22,59 +22,45 @@ use crate::durable_file;
 
 const FILE: &str = "identity.json";
 
-/// A node's identity, as it lies in its file.
+/// A node's identity, as in its file.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
-    /// The instance.
+    /// Of this instance.
     pub node_id: NodeId,
-    /// Its venue.
     pub venue_id: VenueId,
     /// The venue's name for it.
     pub label: String,
     /// Base URL of the core's fleet listener.
     pub core: String,
-    /// The broker.
     pub broker: BrokerAddress,
     /// The node's certificate and its authority's, PEM, leaf first.
     pub certificate_chain: String,
     /// The certificate's private key, PKCS #8 PEM, ECDSA P-256.
     pub private_key: String,
-    /// The key that scanners pin, PKCS #8 PEM, ECDSA P-256. Lives as long as the enrolment; the
-    /// certificates around it don't.
+    /// The key that scanners pin, PKCS #8 PEM, ECDSA P-256. It is valid as long as the enrolment; its
+    /// certificates are not.
     pub lan_key: String,
     /// The pinned root key, base64url.
     pub root_key: String,
-    /// The key set as it was at enrolment, base64url; newer ones come with the feed.
+    /// The key set at the enrolment, base64url; newer ones come with the feed.
     pub key_set: String,
 }
 
-/// Why there is no identity to work with.
+/// Why there is no usable identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// Nobody has enrolled this node.
-    #[error("this node is not enrolled: run `eventify-edge enrol CODE` (looked in {})", .0.display())]
+    #[error("this node is not enrolled ({} does not exist): run `eventify-edge enrol CODE`", .0.display())]
     NotEnrolled(PathBuf),
     /// The file can't be read or written.
     #[error("{}: {error}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// The file is damaged.
-    #[error("{} is damaged: {what}; restore it from a backup or enrol anew", path.display())]
-    Damaged {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
+    File { path: PathBuf, error: io::Error },
+    #[error("{} is damaged: {what}. Restore it from a backup, or enrol again", path.display())]
+    Damaged { path: PathBuf, what: String },
 }
 
 impl Identity {
-    /// The same identity, with the broker reached elsewhere (`link.broker`).
+    /// The same identity with another address of the broker (`link.broker`).
     #[must_use]
     pub fn behind(mut self, broker: Option<&(String, u16)>) -> Self {
         if let Some((host, port)) = broker {
@@ -84,19 +70,18 @@ impl Identity {
         self
     }
 
-    /// Where the identity lies.
+    /// The identity's file in a data directory.
     #[must_use]
     pub fn path(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE)
     }
 
-    /// Whether there is one.
     #[must_use]
     pub fn exists(data_dir: &Path) -> bool {
         Self::path(data_dir).exists()
     }
 
-    /// Reads it, keys and pins included, so that a damaged one stops the start.
+    /// Reads the file and checks its keys, so that a damaged one prevents the start.
     ///
     /// # Errors
     /// See [`IdentityError`].
@@ -125,7 +110,7 @@ impl Identity {
         Ok(identity)
     }
 
-    /// Writes it, durably.
+    /// Writes the file, durably.
     ///
     /// # Errors
     /// [`IdentityError::File`].
@@ -146,7 +131,7 @@ impl Identity {
         RootPublicKey::from_bytes(&bytes).map_err(|error| format!("the root key: {error}"))
     }
 
-    /// The key set as of enrolment, verified against the root.
+    /// The key set of the enrolment, verified against the root key.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -160,8 +145,6 @@ impl Identity {
             .map_err(|error| format!("the key set: {error}"))
     }
 
-    /// The LAN key.
-    ///
     /// # Errors
     /// What is wrong with it.
     pub fn lan_key_pair(&self) -> Result<KeyPair, String> {

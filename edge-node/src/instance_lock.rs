@@ -1,4 +1,4 @@
-//! One process per data directory: two would write one journal.
+//! One process per data directory: two would write the same journal.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 const FILE: &str = "lock";
 
-/// Held as long as the node runs; the kernel gives it back whatever happens to the process.
+/// Held as long as the node runs; the kernel releases it however the process ends.
 #[derive(Debug)]
 pub(crate) struct InstanceLock {
     _file: File,
@@ -18,7 +18,7 @@ pub(crate) struct InstanceLock {
 
 impl InstanceLock {
     /// # Errors
-    /// `WouldBlock` if somebody else has it.
+    /// `WouldBlock` if another process has it.
     pub(crate) fn take(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join(FILE);
         let file = OpenOptions::new()

@@ -1,4 +1,4 @@
-//! The edge node: the appliance in the venue that decides who may enter, also while the line to the
+//! The edge node: the appliance in the venue that decides who is admitted, also while the line to the
 //! core is down (`ARCHITECTURE.md`, `ADMISSION`).
 
 pub mod cli;
@@ -19,5 +19,5 @@ mod writer_thread;
 
 pub use node::Node;
 
-/// Name and version, as told to the core.
+/// Name and version, as sent to the core.
 pub const SOFTWARE: &str = concat!("eventify-edge/", env!("CARGO_PKG_VERSION"));

@@ -1,5 +1,5 @@
-//! A running node: its owner, its line, its LAN API and its control socket, started and stopped
-//! together.
+//! A running node: its owner, its link to the core, its LAN API and its control socket, started and
+//! stopped together.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -13,12 +13,12 @@ use crate::{
     control, durable_file,
     identity::Identity,
     instance_lock::InstanceLock,
-    lan::{self, Bound, Lan, Place, Scanners},
+    lan::{self, Bound, Endpoint, Lan, Scanners},
     link,
     owner::{self, Fatal, Handle, Parts, StartError},
 };
 
-/// A node at work. Dropping it stops it; [`Node::stop`] also waits for the end.
+/// A running node. Dropping it stops it; [`Node::stop`] also waits for the end.
 #[derive(Debug)]
 pub struct Node {
     handle: Handle,
@@ -31,7 +31,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Starts a node on this runtime. When it returns, the LAN API answers.
+    /// Starts a node on this runtime. When this returns, the LAN API answers.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -39,12 +39,12 @@ impl Node {
         let folder = &config.data_dir;
         let identity = Identity::load(folder)?.behind(config.broker.as_ref());
         durable_file::private_folder(folder).map_err(|error| StartError::System {
-            what: format!("taking the rights of others from {}", folder.display()),
+            what: format!("removing the rights of others from {}", folder.display()),
             error,
         })?;
         let lock = InstanceLock::take(folder).map_err(|error| StartError::System {
             what: format!(
-                "locking {}; is another node running on it?",
+                "locking {} (is another node running with this data directory?)",
                 folder.display()
             ),
             error,
@@ -52,7 +52,7 @@ impl Node {
         let scanners = Scanners::load(folder)?;
         let bound = Bound::new(&identity, config.lan.listen).await?;
         let address = bound.address;
-        let place = place(config, &identity, address).map_err(StartError::Unusable)?;
+        let endpoint = endpoint(config, &identity, address).map_err(StartError::Unusable)?;
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -72,7 +72,7 @@ impl Node {
             clock,
             handle.clone(),
             scanners,
-            place,
+            endpoint,
             stop.clone(),
         ));
         let control = control::listen(folder, Arc::clone(&lan), stop.clone()).map_err(|error| {
@@ -88,7 +88,14 @@ impl Node {
         let serving = stop.clone();
         tasks.spawn(async move { bound.serve(router, &limits, clock, serving).await });
         tasks.close();
-        tracing::info!(node = %identity.node_id, venue = %identity.venue_id, %address, "started");
+        tracing::info!(
+            code = "node.started",
+            node_id = %identity.node_id,
+            venue_id = %identity.venue_id,
+            %address,
+            software = crate::SOFTWARE,
+            "the node is running"
+        );
         Ok(Self {
             handle,
             lan,
@@ -100,7 +107,7 @@ impl Node {
         })
     }
 
-    /// Asks the owner, as the LAN API does.
+    /// The owner, as the LAN API reaches it.
     #[must_use]
     pub fn handle(&self) -> &Handle {
         &self.handle
@@ -118,10 +125,10 @@ impl Node {
         self.lan.pairing_code(gates)
     }
 
-    /// Waits until the node ends by itself, which it does only when it can't go on.
+    /// Waits until the node ends by itself, which it does only when it can't continue.
     ///
     /// # Errors
-    /// Why it can't.
+    /// Why it can't continue.
     pub async fn ended(&mut self) -> Result<(), Fatal> {
         (&mut self.ending)
             .await
@@ -131,7 +138,7 @@ impl Node {
     /// Stops the node and waits until nothing of it is left.
     ///
     /// # Errors
-    /// Why it could not go on, if it ended before.
+    /// Why it could not continue, if it ended before.
     pub async fn stop(mut self) -> Result<(), Fatal> {
         self.stop.cancel();
         let outcome = self.ended().await;
@@ -146,8 +153,8 @@ impl Drop for Node {
     }
 }
 
-/// What scanners are told to connect to.
-fn place(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Place, String> {
+/// The address and key in pairing codes.
+fn endpoint(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Endpoint, String> {
     let key: Hash32 = identity.lan_fingerprint()?;
     let host = config.lan.advertise.clone().unwrap_or_else(|| {
         if bound.ip().is_unspecified() {
@@ -156,13 +163,13 @@ fn place(config: &Config, identity: &Identity, bound: SocketAddr) -> Result<Plac
             bound.to_string()
         }
     });
-    Ok(Place {
+    Ok(Endpoint {
         url: format!("https://{host}"),
         key,
     })
 }
 
-/// The machine's name, as scanners may look it up; the loopback address if it has none.
+/// The machine's name, which scanners may resolve; the loopback address if it has none.
 fn own_host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "127.0.0.1".to_owned(), |name| name.trim().to_owned())

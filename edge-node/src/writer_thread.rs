@@ -1,4 +1,4 @@
-//! A thread that writes one file, and commands on their way to it.
+//! A thread that writes one file, and the queue of its commands.
 
 use std::{
     io,
@@ -6,7 +6,7 @@ use std::{
     thread::{Builder, JoinHandle},
 };
 
-/// The handle. Dropping it waits until everything that was commanded is done.
+/// The handle. Dropping it waits until all commands are executed.
 #[derive(Debug)]
 pub(crate) struct WriterThread<C> {
     commands: Option<Sender<C>>,
@@ -28,7 +28,7 @@ impl<C: Send + 'static> WriterThread<C> {
         })
     }
 
-    /// Gives a command. A writer that is gone has told so, and why; its commands go with it.
+    /// Queues a command. A writer that has ended has reported why; later commands are lost.
     pub(crate) fn command(&self, command: C) {
         if self
             .commands
@@ -36,8 +36,8 @@ impl<C: Send + 'static> WriterThread<C> {
             .is_none_or(|commands| commands.send(command).is_err())
         {
             tracing::error!(
-                code = "writer_gone",
-                "a command came after the writer's end"
+                code = "storage.writer_stopped",
+                "a write was requested after the writer of this file had stopped"
             );
         }
     }
@@ -47,7 +47,7 @@ impl<C> Drop for WriterThread<C> {
     fn drop(&mut self) {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
-            // A writer that panicked has said so on its own thread.
+            // A writer that panicked has printed that on its own thread.
             drop(thread.join());
         }
     }

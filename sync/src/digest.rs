@@ -2,8 +2,8 @@
 //! canonical bytes, over all rows (`ADMISSION` 5.5).
 //!
 //! It does not depend on the order of the rows, and a changed row costs one subtraction and one
-//! addition. The key keeps anybody who can write rows, but not read the key, from searching for
-//! rows that cancel each other out.
+//! addition. Without the key, nobody who can write rows can search for rows that cancel each other
+//! out.
 //!
 //! A row is a subject's newest [`FeedEntry`]; a subject whose newest entry deletes it has none.
 
@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 /// The digest of no rows.
 pub const EMPTY: Digest = Digest(Hash32::ZERO);
 
-/// What a row adds to the digest.
+/// What is added to the digest for a row.
 #[must_use]
 pub fn row_hash(key: &DigestKey, row: &[u8]) -> Hash32 {
     Hash32(
@@ -28,7 +28,6 @@ pub fn row_hash(key: &DigestKey, row: &[u8]) -> Hash32 {
     )
 }
 
-/// The digest after a row was added.
 #[must_use]
 pub fn add(digest: Digest, row: Hash32) -> Digest {
     let mut sum = digest.0.0;
@@ -41,7 +40,6 @@ pub fn add(digest: Digest, row: Hash32) -> Digest {
     Digest(Hash32(sum))
 }
 
-/// The digest after a row was taken away.
 #[must_use]
 pub fn remove(digest: Digest, row: Hash32) -> Digest {
     let mut difference = digest.0.0;
@@ -55,8 +53,7 @@ pub fn remove(digest: Digest, row: Hash32) -> Digest {
     Digest(Hash32(difference))
 }
 
-/// The digest after an entry took a subject's place: `old` are the bytes of the subject's row, if
-/// it had one.
+/// The digest after a new entry of a subject: `old` are the bytes of the subject's row, if it had one.
 #[must_use]
 pub fn replace(digest: Digest, key: &DigestKey, old: Option<&[u8]>, new: &FeedEntry) -> Digest {
     let without = old.map_or(digest, |old| remove(digest, row_hash(key, old)));
@@ -66,7 +63,7 @@ pub fn replace(digest: Digest, key: &DigestKey, old: Option<&[u8]>, new: &FeedEn
     }
 }
 
-/// The digest of all rows, counted anew.
+/// The digest of all rows.
 #[must_use]
 pub fn of_rows<'r>(key: &DigestKey, rows: impl IntoIterator<Item = &'r [u8]>) -> Digest {
     rows.into_iter()

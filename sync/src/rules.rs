@@ -1,4 +1,4 @@
-//! Where and when a ticket admits. Core and edge judge by these same rules.
+//! Where and when a ticket admits. Core and edge use the same rules.
 
 use eventify_protocol::{
     ids::{GateId, PerformanceId},
@@ -8,12 +8,11 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 
-/// What a ticket entitles its holder to, whatever its state.
+/// What a ticket entitles its holder to, in every state of the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entitlement {
-    /// Hash of the one token that admits.
+    /// Of the only token that admits.
     pub token: TokenHash,
-    /// The performance.
     pub performance: PerformanceId,
     /// Category or zone.
     pub category: CategoryCode,
@@ -36,12 +35,12 @@ impl From<&TicketEntry> for Entitlement {
 }
 
 impl Entitlement {
-    /// Whether this token admits at this gate now, as far as that does not depend on earlier
-    /// entries. `gate` is none if the gate is unknown or not the asker's.
+    /// Whether this token admits at this gate now, apart from earlier entries. `gate` is none if the
+    /// gate is unknown or not the caller's.
     ///
-    /// The moment is only known to lie within `when`. The begin is compared with its late end and
-    /// the expiry with its early end, so that nobody is refused for what the node can't know. What
-    /// that gives away is the width of the interval, less than a second while a node may decide.
+    /// The present moment is only known to be within `when`. The begin is compared with its late end
+    /// and the expiry with its early end, so that no guest is refused because the node does not know
+    /// better. The tolerance is the width of the interval, less than a second while a node may decide.
     ///
     /// # Errors
     /// The verdict that refuses.

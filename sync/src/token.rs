@@ -1,7 +1,6 @@
-//! What a scanned text turned out to be, before anybody asks whether its ticket may enter.
+//! The check of a scanned text: is it a token, and who signed it.
 //!
-//! Signatures are checked outside of the machines, on as many threads as there are; a machine only
-//! takes the result.
+//! Signatures are checked outside of the machines, on many threads; a machine only gets the result.
 
 use std::fmt;
 
@@ -15,36 +14,25 @@ use eventify_protocol::{
 /// A scanned text, checked against a key set.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TokenCheck {
-    /// No token at all, or a damaged one.
-    Unreadable {
-        /// Hash of the text as scanned.
-        hash: Hash32,
-    },
-    /// Well formed, but no key of ours vouches for it.
-    Forged {
-        /// The token's hash.
-        hash: TokenHash,
-    },
-    /// Signed by a key that this key set does not have: forged, or newer than the set.
-    UnknownKey {
-        /// What it claims to be; to be believed only if the core admits it.
-        claimed: SignedTicket,
-    },
+    /// No token, or a damaged one. The hash is that of the text as scanned.
+    Unreadable { hash: Hash32 },
+    /// Well formed, but not validly signed by a ticket key.
+    Forged { hash: TokenHash },
+    /// Signed by a key that this key set does not have: forged, or newer than the set. Its claims count
+    /// only if the core admits it.
+    UnknownKey { claimed: SignedTicket },
     /// Signed by a ticket key.
     Signed(SignedTicket),
 }
 
-/// A token's hash and what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedTicket {
-    /// The token's hash.
     pub hash: TokenHash,
-    /// What it says.
     pub claims: Claims,
 }
 
 impl TokenCheck {
-    /// Reads and verifies a text.
+    /// Parses and verifies a text.
     #[must_use]
     pub fn of(text: &str, keys: &KeySet) -> Self {
         let Ok(parsed) = Parsed::read(text) else {
@@ -73,7 +61,7 @@ impl TokenCheck {
         }
     }
 
-    /// What the journal and the core know the text by.
+    /// What identifies the text in the journal and at the core.
     #[must_use]
     pub fn hash(&self) -> Hash32 {
         match self {
@@ -84,7 +72,7 @@ impl TokenCheck {
         }
     }
 
-    /// What the text says, if a key vouches for it, or one that this key set does not have may.
+    /// The token's claims if it is signed by a ticket key, or by a key that this key set does not have.
     #[must_use]
     pub fn claimed(&self) -> Option<&SignedTicket> {
         match self {
@@ -94,7 +82,7 @@ impl TokenCheck {
         }
     }
 
-    /// The ticket, if the token is good.
+    /// The token's claims if it is signed by a ticket key.
     #[must_use]
     pub fn signed(&self) -> Option<&SignedTicket> {
         match self {
@@ -105,13 +93,11 @@ impl TokenCheck {
 }
 
 impl SignedTicket {
-    /// The ticket's id.
     #[must_use]
     pub fn ticket(&self) -> TicketId {
         self.claims.ticket
     }
 
-    /// The performance that it is for.
     #[must_use]
     pub fn performance(&self) -> PerformanceId {
         self.claims.performance

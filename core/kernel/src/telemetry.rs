@@ -43,6 +43,7 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
     let read = text.parse::<EnvFilter>().ok();
     read.filter(|_| text.split(',').all(says_level))
         .ok_or_else(|| ConfigError::NotAllowed {
+            origin: "the environment".to_owned(),
             key: "RUST_LOG".to_owned(),
             value: text.to_owned(),
             allowed: "error, warn, info, debug, trace, off, or a list such as \
@@ -105,7 +106,9 @@ mod tests {
         ] {
             let said = filter(bad).unwrap_err().to_string();
             assert!(
-                said.starts_with(&format!("RUST_LOG = {bad}: allowed is error")),
+                said.starts_with(&format!(
+                    "the environment: RUST_LOG = {bad}: allowed is error"
+                )),
                 "{said}"
             );
         }

@@ -5,10 +5,6 @@
 
 use std::ops::RangeInclusive;
 
-use eventify_kernel::config::ConfigError;
-use eventify_kernel::config::check::require;
-use toml::{Table, Value};
-
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -63,57 +59,17 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("payment.stripe.request_timeout_ms", 1..=5 * MINUTE_MS),
 ];
 
-/// Before the numbers are read into their types, so that one that is too large for its type is
-/// told the same as the others.
-pub(super) fn check(merged: &Table) -> Result<(), ConfigError> {
-    for (key, allowed) in LIMITS {
-        let value = find(merged, key).and_then(Value::as_integer);
-        let (least, most) = (allowed.start(), allowed.end());
-        let value = value.expect("the default has a number here, and types are checked");
-        let fits = allowed.contains(&value);
-        require(key, value, fits, &format!("{least} to {most}"))?;
-    }
-    Ok(())
-}
-
-fn find<'a>(merged: &'a Table, key: &str) -> Option<&'a Value> {
-    let (parents, name) = key.rsplit_once('.')?;
-    let table = parents
-        .split('.')
-        .try_fold(merged, |table, part| table.get(part)?.as_table())?;
-    table.get(name)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::config::{Config, DEFAULT};
-
-    fn numbers(table: &Table, path: &str) -> BTreeSet<String> {
-        table
-            .iter()
-            .flat_map(|(key, value)| {
-                let full = format!("{path}{key}");
-                match value {
-                    Value::Table(inner) => numbers(inner, &format!("{full}.")),
-                    Value::Integer(_) => BTreeSet::from([full]),
-                    Value::String(_)
-                    | Value::Float(_)
-                    | Value::Boolean(_)
-                    | Value::Datetime(_)
-                    | Value::Array(_) => BTreeSet::new(),
-                }
-            })
-            .collect()
-    }
+    use crate::config::{Config, PROGRAM};
 
     #[test]
     fn every_number_has_its_limits() {
-        let defaults = DEFAULT.parse::<Table>().unwrap();
         let limited: BTreeSet<_> = LIMITS.iter().map(|(key, _)| (*key).to_owned()).collect();
-        assert_eq!(limited, numbers(&defaults, ""));
+        assert_eq!(limited, PROGRAM.number_keys());
     }
 
     #[test]
@@ -121,16 +77,18 @@ mod tests {
         for (key, allowed) in LIMITS {
             let load = |value: i64| {
                 let variable = format!("EVENTIFY_CORE__{}", key.to_uppercase().replace('.', "__"));
-                Config::load(None, [(variable, value.to_string())])
+                let loaded = Config::load(None, [(variable.clone(), value.to_string())]);
+                (variable, loaded)
             };
             for good in [*allowed.start(), *allowed.end()] {
-                assert!(load(good).is_ok(), "{key} = {good}");
+                assert!(load(good).1.is_ok(), "{key} = {good}");
             }
             for bad in [allowed.start() - 1, allowed.end() + 1, i64::MIN, i64::MAX] {
-                let said = load(bad).unwrap_err().to_string();
+                let (variable, refused) = load(bad);
+                let message = refused.unwrap_err().to_string();
                 let (least, most) = (allowed.start(), allowed.end());
-                let expected = format!("{key} = {bad}: allowed is {least} to {most}");
-                assert_eq!(said, expected);
+                let expected = format!("{variable}: {key} = {bad}: allowed is {least} to {most}");
+                assert_eq!(message, expected);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! environment. Each context owns the type of its section; this puts them together.
 
 use eventify_kernel::config::{self, ConfigError};
+use eventify_settings::{File, Program};
 use serde::Deserialize;
 
 use crate::contexts::{fleet, payment, reservation, ticketing};
@@ -10,6 +11,23 @@ mod limits;
 
 /// The embedded default, which is also the documentation.
 pub const DEFAULT: &str = include_str!("../default.toml");
+
+static PROGRAM: Program = Program {
+    defaults: DEFAULT,
+    prefix: "EVENTIFY_CORE__",
+    file_variable: "EVENTIFY_CORE_CONFIG",
+    neighbours: &["EVENTIFY_EDGE__"],
+    open_tables: &["database.contexts"],
+    secrets: &[
+        "database.url",
+        "database.contexts",
+        "bus.url",
+        "fleet.broker_auth_secret",
+        "payment.stripe.secret_key",
+        "payment.stripe.webhook_secrets",
+    ],
+    limits: limits::LIMITS,
+};
 
 /// Everything that can be configured. See `default.toml` for meaning and units.
 #[derive(Clone, Debug)]
@@ -36,15 +54,15 @@ impl Config {
         file: Option<&str>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let merged = config::merge(DEFAULT, file, env)?;
-        limits::check(&merged)?;
+        let name = "the configuration file";
+        let settings = PROGRAM.load(file.map(|text| File { name, text }), env)?;
         let config = Self {
-            kernel: config::read(&merged)?,
-            contexts: config::read(&merged)?,
+            kernel: settings.read()?,
+            contexts: settings.read()?,
         };
-        config.kernel.check()?;
-        config.contexts.fleet.check(&config.kernel.bus)?;
-        config.contexts.payment.check()?;
+        config.kernel.check(&settings)?;
+        config.contexts.fleet.check(&config.kernel.bus, &settings)?;
+        config.contexts.payment.check(&settings)?;
         Ok(config)
     }
 }

@@ -206,6 +206,17 @@ impl Api {
     }
 }
 
+/// Of a node.
+impl From<eventify_lan_client::Reply> for Reply {
+    fn from(reply: eventify_lan_client::Reply) -> Self {
+        Self {
+            status: StatusCode::from_u16(reply.status).expect("it came as a status"),
+            retry_after: reply.retry_after,
+            body: serde_json::from_slice(&reply.body).unwrap_or(Value::Null),
+        }
+    }
+}
+
 impl Reply {
     /// Reads an answer to its end.
     ///

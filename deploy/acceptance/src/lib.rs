@@ -5,7 +5,6 @@
 pub mod api;
 pub mod bench;
 pub mod clock;
-pub mod pinned;
 pub mod prompt;
 pub mod scanner;
 pub mod scenes;

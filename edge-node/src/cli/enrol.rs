@@ -15,8 +15,8 @@ pub(super) async fn enrol(
     let identity = enrol::enrol(&code, &config.data_dir).await?;
     writeln!(
         output,
-        "enrolled as {} ({})\nvenue      {}\nbroker     {}:{}\nLAN key    {}\n\nStart it with \
-         `eventify-edge run`.",
+        "enrolled as {} ({})\nvenue      {}\nbroker     {}:{}\nLAN key    {}\n\nStart the node \
+         with `eventify-edge run`.",
         identity.label,
         identity.node_id,
         identity.venue_id,

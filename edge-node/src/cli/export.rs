@@ -33,7 +33,7 @@ pub(super) fn export(
         .open(out)
         .map_err(|error| {
             if error.kind() == ErrorKind::AlreadyExists {
-                return anyhow!("there is a file already; --force replaces it");
+                return anyhow!("the file exists; --force replaces it");
             }
             error.into()
         })

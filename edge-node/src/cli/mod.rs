@@ -1,6 +1,5 @@
-//! The commands. `status` and `pair` ask the running node over its control socket; `status` falls
-//! back to reading the files when none runs. `export-journal` and `doctor` only read, and work beside
-//! a running node.
+//! The commands. `status` and `pair` ask the running node over its control socket; without one,
+//! `status` reads the files. `export-journal` and `doctor` only read, and work beside a running node.
 
 mod doctor;
 mod enrol;
@@ -10,7 +9,6 @@ mod run;
 mod status;
 
 use std::{
-    ffi::OsString,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -26,12 +24,23 @@ const EXIT_CONFIG: u8 = 78;
 /// Journal or replica could not be written (`EX_IOERR`).
 const EXIT_DISK: u8 = 74;
 
-/// The Eventify edge node: decides who may enter, also while the line is down.
+/// The Eventify edge node: decides who may enter a venue, also without a connection to the core.
 #[derive(Debug, Parser)]
-#[command(name = "eventify-edge", version)]
+#[command(
+    name = "eventify-edge",
+    version,
+    after_help = "Exit codes: 0 success; 1 failure, the message gives the reason; 2 wrong usage; \
+                  74 journal or replica could not be written; 78 a setting is wrong"
+)]
 pub struct Arguments {
-    /// Settings (TOML). `eventify-edge settings` shows all of them with their defaults.
-    #[arg(long, short, global = true, env = "EVENTIFY_EDGE_CONFIG")]
+    /// File with settings (TOML). `eventify-edge settings` prints all of them with their defaults.
+    #[arg(
+        long,
+        short,
+        global = true,
+        env = "EVENTIFY_EDGE_CONFIG",
+        value_name = "FILE"
+    )]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
@@ -39,37 +48,38 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs the node until it is told to stop.
+    /// Runs the node until SIGTERM or SIGINT.
     Run,
-    /// Joins a venue with the code that the core answers to `POST /fleet/nodes`.
+    /// Enrols the node at a venue with the code from the core's `POST /fleet/nodes`.
     Enrol {
         /// The code, `evn1.…`.
         code: String,
     },
-    /// Shows how the node is.
+    /// Prints the state of the node: mode, age of the cache, journal, gates.
     Status {
-        /// As JSON.
+        /// Prints JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Writes the journal as JSON lines, checking its chain.
+    /// Prints the journal as JSON lines and checks its hash chain.
     ExportJournal {
-        /// Into this file, which must not be there yet; else to standard output.
-        #[arg(long)]
+        /// Writes to this file, which must not exist.
+        #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Replaces the file if it is there.
+        /// Replaces the file if it exists.
         #[arg(long, requires = "out")]
         force: bool,
     },
-    /// Checks everything that the node needs.
+    /// Checks clock, disk, journal, replica, port, certificate and broker, and says what to do.
     Doctor,
-    /// Shows a one-time code that pairs a scanner.
+    /// Prints a one-time code that pairs a scanner with the running node.
     Pair {
-        /// A gate that the scanner may scan for; again for more. Else all gates of the node.
-        #[arg(long = "gate")]
+        /// Id of a gate that the scanner may scan for. Repeat it for more gates; without it, the
+        /// scanner may scan for all gates of the node.
+        #[arg(long = "gate", value_name = "GATE_ID")]
         gates: Vec<GateId>,
     },
-    /// Shows all settings with their defaults.
+    /// Prints all settings with their defaults and meanings.
     Settings,
 }
 
@@ -79,18 +89,12 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match execute(arguments) {
         Ok(code) => code,
         Err(error) => {
-            // Nowhere left to say that nothing can be said.
+            // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "eventify-edge: {error:#}"));
             let is_config = error.downcast_ref::<ConfigError>().is_some();
             ExitCode::from(if is_config { EXIT_CONFIG } else { 1 })
         }
     }
-}
-
-/// Text that is no Unicode can't be a good value: it is refused like other bad ones.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    let text = |part: OsString| part.to_string_lossy().into_owned();
-    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -100,7 +104,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         output.write_all(crate::config::DEFAULTS.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let config = Config::load(config.as_deref(), environment())?;
+    let config = Config::load(config.as_deref(), eventify_settings::environment())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -4,12 +4,11 @@ use std::{io::Write, process::ExitCode};
 
 use anyhow::{Context as _, bail};
 use eventify_protocol::ids::GateId;
-
 use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 
 use crate::{
     config::Config,
-    control::{self, Answer, Question},
+    control::{self, Request, Response},
 };
 
 pub(super) async fn pair(
@@ -18,16 +17,16 @@ pub(super) async fn pair(
     output: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
     let gates = if gates.is_empty() { None } else { Some(gates) };
-    let answer = control::ask(&config.data_dir, &Question::Pair { gates })
+    let response = control::send(&config.data_dir, &Request::Pair { gates })
         .await
         .with_context(|| {
             format!(
-                "no node runs on {}: start it first",
+                "no node runs on {}; start it first",
                 config.data_dir.display()
             )
         })?;
-    match answer {
-        Answer::PairingCode {
+    match response {
+        Response::PairingCode {
             code,
             expires_in_seconds,
         } => {
@@ -35,12 +34,12 @@ pub(super) async fn pair(
             let minutes = expires_in_seconds / 60;
             writeln!(
                 output,
-                "\nOne scanner, within {minutes} minutes: scan or type this code there."
+                "\nScan or type this code on one scanner within {minutes} minutes."
             )?;
             Ok(ExitCode::SUCCESS)
         }
-        Answer::Failed { message } => bail!(message),
-        Answer::Status { .. } => bail!("the node answered something else"),
+        Response::Failed { message } => bail!(message),
+        Response::Status { .. } => bail!("the node sent another kind of response"),
     }
 }
 

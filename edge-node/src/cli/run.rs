@@ -12,7 +12,7 @@ use super::EXIT_DISK;
 use crate::{
     Node,
     clock::Clock,
-    config::{Config, LogConfig},
+    config::{Config, LogConfig, LogFormat},
     owner::Fatal,
 };
 
@@ -32,15 +32,19 @@ pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode
     })?;
     Ok(match ended {
         Ok(()) => {
-            tracing::info!("stopped");
+            tracing::info!(code = "node.stopped", "the node has stopped");
             ExitCode::SUCCESS
         }
         Err(error @ (Fatal::Journal(_) | Fatal::Replica(_))) => {
-            tracing::error!(code = "disk_failed", %error, "the node ends; no verdict has left");
+            tracing::error!(
+                code = "node.disk_failed",
+                %error,
+                "the node ends: the disk could not be written; verdicts not on it were not sent"
+            );
             ExitCode::from(EXIT_DISK)
         }
         Err(error @ Fatal::Gone(_)) => {
-            tracing::error!(code = "node_failed", %error, "the node ends");
+            tracing::error!(code = "node.failed", %error, "the node ends: a part of it has stopped");
             ExitCode::FAILURE
         }
     })
@@ -51,10 +55,9 @@ fn log_to_stderr(config: &LogConfig) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
-    let installed = if config.json {
-        lines.json().flatten_event(true).try_init()
-    } else {
-        lines.with_ansi(false).try_init()
+    let installed = match config.format {
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    installed.map_err(|error| anyhow::anyhow!("logging: {error}"))
+    installed.map_err(|error| anyhow::anyhow!("setting up the log: {error}"))
 }

@@ -3,17 +3,21 @@
 use std::{io, io::Write, process::ExitCode};
 
 use anyhow::bail;
-use eventify_protocol::lan::NodeStatus;
+use eventify_protocol::{
+    ids::{NodeId, VenueId},
+    lan::NodeStatus,
+    sync::JournalHead,
+};
 use serde::Serialize;
 
 use crate::{
     config::Config,
-    control::{self, Answer, Question},
+    control::{self, Request, Response},
     identity::Identity,
     journal, store,
 };
 
-/// What the files tell of a node that doesn't run.
+/// The state of a node that does not run, from its files.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AtRest {
@@ -27,8 +31,8 @@ struct AtRest {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Identified {
-    node_id: eventify_protocol::ids::NodeId,
-    venue_id: eventify_protocol::ids::VenueId,
+    node_id: NodeId,
+    venue_id: VenueId,
     label: String,
 }
 
@@ -43,7 +47,7 @@ struct ReplicaAtRest {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JournalAtRest {
-    head: eventify_protocol::sync::JournalHead,
+    head: JournalHead,
     unacknowledged: u64,
 }
 
@@ -52,14 +56,14 @@ pub(super) async fn status(
     json: bool,
     output: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    match control::ask(&config.data_dir, &Question::Status).await {
-        Ok(Answer::Status { status }) if json => {
+    match control::send(&config.data_dir, &Request::Status).await {
+        Ok(Response::Status { status }) if json => {
             serde_json::to_writer_pretty(&mut *output, &status)?;
             writeln!(output)?;
         }
-        Ok(Answer::Status { status }) => show(&status, output)?,
-        Ok(Answer::Failed { message }) => bail!(message),
-        Ok(Answer::PairingCode { .. }) => bail!("the node answered something else"),
+        Ok(Response::Status { status }) => show(&status, output)?,
+        Ok(Response::Failed { message }) => bail!(message),
+        Ok(Response::PairingCode { .. }) => bail!("the node sent another kind of response"),
         Err(error) if is_absent(&error) => {
             let at_rest = read_files(config)?;
             if json {
@@ -70,7 +74,7 @@ pub(super) async fn status(
             }
             return Ok(ExitCode::FAILURE);
         }
-        Err(error) => bail!("asking the running node: {error}"),
+        Err(error) => bail!("asking the running node failed: {error}"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -152,7 +156,7 @@ fn read_files(config: &Config) -> anyhow::Result<AtRest> {
 }
 
 fn show_at_rest(at_rest: &AtRest, output: &mut impl Write) -> io::Result<()> {
-    writeln!(output, "not running; from its files:")?;
+    writeln!(output, "not running; its files contain:")?;
     writeln!(
         output,
         "node       {} ({})",
@@ -160,7 +164,7 @@ fn show_at_rest(at_rest: &AtRest, output: &mut impl Write) -> io::Result<()> {
     )?;
     writeln!(output, "venue      {}", at_rest.identity.venue_id)?;
     if at_rest.revoked {
-        writeln!(output, "revoked    by the core")?;
+        writeln!(output, "revoked    yes, by the core")?;
     }
     match &at_rest.replica {
         Some(replica) => writeln!(
@@ -171,7 +175,7 @@ fn show_at_rest(at_rest: &AtRest, output: &mut impl Write) -> io::Result<()> {
             if replica.sound {
                 "sound"
             } else {
-                "DAMAGED: it will be fetched anew"
+                "DAMAGED: the node will fetch it again"
             }
         )?,
         None => writeln!(output, "replica    none")?,

@@ -1,7 +1,7 @@
-//! TLS to a server whose authority is known by its fingerprint alone.
+//! TLS to a server of which only the authority's fingerprint is known.
 //!
 //! The server has to present its whole chain, the root included. The certificate with the pinned
-//! fingerprint becomes the only root, and from there everything is as usual: chain, dates, name.
+//! fingerprint becomes the only root; chain, dates and name are then verified as usual.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-/// TLS settings that trust the authority with this fingerprint and nobody else.
+/// TLS settings that trust only the authority with this fingerprint.
 pub(super) fn client_config(authority: Hash32) -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let verifier = PinnedAuthority {

@@ -1,7 +1,7 @@
 //! Joining a venue: one code, one request, one identity (`ADMISSION` section 10).
 //!
-//! The keys are made here and never leave. The pending key is on disk before the request goes out,
-//! so that an answer lost on the way can be asked for again with the same code and key.
+//! The keys are made here and never leave the node. The pending key is on disk before the request is
+//! sent, so that the request can be repeated with the same code and key if its answer is lost.
 
 mod authority;
 
@@ -22,30 +22,27 @@ const PENDING_KEY: &str = "enrolment.key.pem";
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Why the node did not join.
+/// Why the enrolment failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EnrolError {
-    /// It has an identity already.
     #[error(
-        "this node is enrolled already as {0}; a new instance needs an empty data directory, since \
+        "this node is enrolled already as {0}; a new instance needs an empty data directory, because \
          an instance's id is never used again"
     )]
     AlreadyEnrolled(String),
     /// Keys could not be made or read.
-    #[error("the node's keys: {0}")]
+    #[error("the node's keys can't be used: {0}")]
     Keys(String),
-    /// Disk.
     #[error("{what}: {error}")]
     Disk {
-        /// What was done.
+        /// What was tried.
         what: String,
-        /// Why it failed.
         error: io::Error,
     },
-    /// No safe connection to the core. Nothing was sent.
+    /// No trusted connection to the core. Nothing was sent.
     #[error(
-        "no safe connection to {core}: {reason}; nothing was sent. Check the address in the code \
-         and that no other server answers there"
+        "no trusted connection to the core at {core}: {reason}; nothing was sent. Check the address \
+         in the code, and that no other server answers there"
     )]
     Connection {
         /// The address in the code.
@@ -53,18 +50,15 @@ pub enum EnrolError {
         /// The chain of causes.
         reason: String,
     },
-    /// The core said no.
     #[error("the core refused the enrolment ({code}): {message}")]
     Refused {
-        /// Stable code.
+        /// Stable.
         code: String,
         /// For people.
         message: String,
     },
-    /// The core's answer makes no sense.
     #[error("the core's answer can't be used: {0}")]
     Answer(String),
-    /// The identity could not be stored.
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -72,7 +66,7 @@ pub enum EnrolError {
 /// Enrols this machine with a code and stores its identity in `data_dir`.
 ///
 /// # Errors
-/// See [`EnrolError`]; the node is then as little enrolled as before.
+/// See [`EnrolError`]; the node is then not enrolled.
 pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, EnrolError> {
     if Identity::exists(data_dir) {
         return Err(EnrolError::AlreadyEnrolled(
@@ -92,11 +86,11 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
     let answer = send(code, &request).await?;
     let identity = identity(code, answer, &key)?;
     identity.save(data_dir)?;
-    forget_pending_key(data_dir)?;
+    delete_pending_key(data_dir)?;
     Ok(identity)
 }
 
-/// The key of an enrolment that was begun, or a new one.
+/// The key of an interrupted enrolment, or a new one.
 fn pending_key(data_dir: &Path) -> Result<KeyPair, EnrolError> {
     let path = data_dir.join(PENDING_KEY);
     match fs::read_to_string(&path) {
@@ -118,7 +112,7 @@ fn pending_key(data_dir: &Path) -> Result<KeyPair, EnrolError> {
     }
 }
 
-fn forget_pending_key(data_dir: &Path) -> Result<(), EnrolError> {
+fn delete_pending_key(data_dir: &Path) -> Result<(), EnrolError> {
     let path = data_dir.join(PENDING_KEY);
     fs::remove_file(&path).map_err(|error| EnrolError::Disk {
         what: format!("removing {}", path.display()),
@@ -126,7 +120,7 @@ fn forget_pending_key(data_dir: &Path) -> Result<(), EnrolError> {
     })
 }
 
-/// P-256: what every broker's TLS takes as a client certificate.
+/// P-256, because every broker accepts it for client certificates.
 fn new_key() -> Result<KeyPair, EnrolError> {
     KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(|e| EnrolError::Keys(e.to_string()))
 }
@@ -168,7 +162,7 @@ async fn send(
         body.extend_from_slice(&part);
         if body.len() > MAX_ANSWER_BYTES {
             return Err(EnrolError::Answer(format!(
-                "more than {MAX_ANSWER_BYTES} bytes"
+                "it has more than {MAX_ANSWER_BYTES} bytes"
             )));
         }
     }
@@ -206,7 +200,7 @@ fn identity(
     Ok(identity)
 }
 
-/// An error with all that caused it, for people.
+/// An error with its causes, for people.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

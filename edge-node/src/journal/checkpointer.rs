@@ -1,8 +1,7 @@
-//! Copies the journal's log into its file, beside the writer.
+//! Copies the journal's write-ahead log into its file, beside the writer.
 //!
-//! Left to itself the writer would do it all at once, every few thousand rows, and all scans of that
-//! moment would wait. From here most of it is done already when the writer comes to it; the writer
-//! alone can begin the log anew, so a small rest stays with it.
+//! Without this the writer would copy everything at once, every few thousand rows, and all scans of
+//! that moment would wait. Only the writer can restart the log, so a small part stays with it.
 
 use std::{path::Path, sync::mpsc::Receiver};
 
@@ -11,10 +10,10 @@ use rusqlite::Connection;
 use super::{JournalError, schema};
 use crate::writer_thread::WriterThread;
 
-/// Rows after which copying is worth a round.
+/// Rows after which the log is copied.
 const ROWS: usize = 1_000;
 
-/// The thread's handle, and what was written since it was last asked.
+/// The thread's handle, and the rows since it was last woken.
 pub(super) struct Checkpointer {
     thread: WriterThread<()>,
     rows: usize,
@@ -22,14 +21,13 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, JournalError> {
-        let connection = schema::open_beside(path)?;
+        let connection = schema::open_checkpointer(path)?;
         let thread = WriterThread::start("checkpoint", move |waiting| run(&connection, waiting))
             .map_err(JournalError::Thread)?;
         Ok(Self { thread, rows: 0 })
     }
 
-    /// So many rows more are in the log.
-    pub(super) fn written(&mut self, rows: usize) {
+    pub(super) fn rows_written(&mut self, rows: usize) {
         self.rows += rows;
         if self.rows >= ROWS {
             self.rows = 0;
@@ -43,8 +41,12 @@ fn run(connection: &Connection, waiting: &Receiver<()>) {
         while waiting.try_recv().is_ok() {}
         let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));
         if let Err(error) = copied {
-            // The writer does it then, and tells if the disk is failing.
-            tracing::warn!(code = "checkpoint_failed", %error, "left to the writer");
+            // The writer does it then, and reports a failing disk.
+            tracing::warn!(
+                code = "journal.checkpoint_failed",
+                %error,
+                "the journal's log could not be copied into its file; the writer will do it"
+            );
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The journal as JSON lines, the chain checked on the way out: for an administrator's evidence, and
-//! for a core that lost what a node still has (`ADMISSION` 4.4).
+//! The journal as JSON lines, its chain checked: as an administrator's evidence, and for a core that
+//! lost rows which a node still has (`ADMISSION` 4.4).
 
 use std::{
     fmt,
@@ -14,12 +14,9 @@ use serde::Serialize;
 
 use super::{Chain, JournalError, Reader};
 
-/// What was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exported {
-    /// Chains.
     pub chains: u64,
-    /// Rows.
     pub rows: u64,
 }
 
@@ -32,26 +29,23 @@ impl fmt::Display for Exported {
     }
 }
 
-/// Why an export ended early. What was written until then is sound.
+/// Why an export ended early. What was written until then is correct.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The journal can't be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The output can't be written.
     #[error("writing the export: {0}")]
     Output(#[from] io::Error),
-    /// A row is not the one that was written, or one is missing before it.
+    /// A row was changed, or one is missing before it.
     #[error(
-        "the chain of incarnation {} breaks after row {}: keep the file, it is evidence, and tell \
+        "the chain of incarnation {} breaks after row {}: keep the file, it is evidence, and contact \
          support", .0.incarnation, .0.seq
     )]
     Broken(JournalHead),
 }
 
-/// One line of the export.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ExportedRow<'a> {
     hash: Hash32,
     #[serde(flatten)]
     row: &'a JournalRow,
@@ -86,7 +80,7 @@ fn export_chain(
         rows += 1;
         serde_json::to_writer(
             &mut *output,
-            &Line {
+            &ExportedRow {
                 hash: stored,
                 row: sealed.row(),
             },

@@ -1,14 +1,14 @@
-//! The journal: what this node decided, hash-chained, durable before anybody is told
+//! The journal: what this node decided, hash-chained, durable before a verdict is shown
 //! (`ADMISSION` sections 3.5 and 4).
 //!
 //! One SQLite file with one writer, a thread of its own. It takes all rows that are waiting, writes
-//! them in one transaction, and only when the disk has them says `Persisted`: under load one `fsync`
-//! serves many scans. If a write fails, it says `Failed` and is gone; the node then ends before any
+//! them in one transaction, and sends `Persisted` only when the disk has them: under load one `fsync`
+//! serves many scans. If a write fails, it sends `Failed` and ends; the node then ends before any
 //! verdict of that batch leaves. Readers work beside it.
 //!
-//! A scan asked again is answered from here, and admissions are read here before the replica is
-//! asked. Nothing is changed but by retention, which removes old acknowledged rows from the chain's
-//! beginning and keeps the hash that the rest hangs on.
+//! A repeated scan is answered from here, and admissions are read here before the replica. Rows are
+//! never changed; retention removes old acknowledged rows from the chain's beginning and keeps the
+//! hash that the first remaining row follows.
 
 mod checkpointer;
 mod export;
@@ -47,38 +47,31 @@ pub enum JournalError {
     /// SQLite, or the disk under it.
     #[error("journal: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The file is of a newer release, or damaged.
-    #[error("journal: {0}")]
+    #[error("journal: the file is damaged or of a newer release: {0}")]
     Migration(#[from] rusqlite_migration::Error),
-    /// A row that is no row.
-    #[error("journal: {0}")]
+    #[error("journal: a row can't be decoded: {0}")]
     Row(#[from] RowError),
-    /// A row that doesn't follow the one before.
     #[error("journal: row {seq} doesn't follow the end of its chain")]
-    NotNext {
-        /// Its number.
-        seq: u64,
-    },
-    /// The thread could not be started.
-    #[error("journal: starting the writer: {0}")]
+    NotNext { seq: u64 },
+    #[error("journal: the writer's thread can't be started: {0}")]
     Thread(std::io::Error),
 }
 
 impl JournalError {
-    /// There is no room left, on the disk or under the limit.
+    /// There is no space left, on the disk or under the limit.
     fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sqlite(error)
             if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull))
     }
 }
 
-/// Where the journal lies.
+/// The journal's file in a data directory.
 #[must_use]
 pub fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(FILE)
 }
 
-/// The writer's handle. Dropping it waits until the writer has finished what it was given.
+/// The writer's handle. Dropping it waits until the writer has finished its commands.
 #[derive(Debug)]
 pub struct Journal {
     writer: WriterThread<Command>,
@@ -86,8 +79,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, makes it if there is none, and starts the writer. `notify` is called on the
-    /// writer's thread for everything that it has to say.
+    /// Opens the file, creates it if there is none, and starts the writer. `notify` is called on the
+    /// writer's thread.
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -110,9 +103,9 @@ impl Journal {
         self.writer.command(Command::Append(rows));
     }
 
-    /// Remembers what the core holds, and no more. Nothing is said about it.
-    pub fn acknowledge(&self, ack: JournalAck) {
-        self.writer.command(Command::Acknowledge(ack));
+    /// Marks what the core holds, and no more. No notice follows.
+    pub fn mark_acknowledged(&self, ack: JournalAck) {
+        self.writer.command(Command::MarkAcknowledged(ack));
     }
 
     /// Removes acknowledged rows that were decided certainly before `before`.
@@ -129,7 +122,7 @@ impl Journal {
     }
 }
 
-/// Which scan a row is about.
+/// The scan that a row is about.
 fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
         JournalEntry::Opened { .. } => None,
@@ -142,7 +135,7 @@ fn encode_epoch(epoch: &Epoch) -> Vec<u8> {
     minicbor::to_vec(epoch).expect("writing to a Vec can't fail")
 }
 
-fn read_hash(bytes: &[u8]) -> Result<Hash32, JournalError> {
+fn decode_hash(bytes: &[u8]) -> Result<Hash32, JournalError> {
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
         rusqlite::Error::InvalidColumnType(0, "hash".to_owned(), rusqlite::types::Type::Blob)
     })?;
@@ -157,8 +150,9 @@ fn from_sql(number: i64) -> u64 {
     u64::try_from(number).expect("checked by the schema: never negative")
 }
 
-/// The smaller of what the limit and what the disk leave; 0 if nobody can tell.
-fn room(connection: &Connection, limits: &JournalConfig) -> u64 {
+/// Bytes that can still be written: the smaller of what the limit and the disk leave; 0 if that is
+/// unknown.
+fn space(connection: &Connection, limits: &JournalConfig) -> u64 {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let used = pragma("page_count").and_then(|pages| pragma("page_size").map(|page| pages * page));
     let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(from_sql(used)));
@@ -169,7 +163,7 @@ fn room(connection: &Connection, limits: &JournalConfig) -> u64 {
     )
 }
 
-/// Free space for this process on the disk where a file lies; 0 if nobody can tell.
+/// Free space for this process on the disk of a file; 0 if that is unknown.
 #[must_use]
 pub fn free_bytes(path: &Path) -> u64 {
     rustix::fs::statvfs(path).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))

@@ -1,6 +1,6 @@
 //! Reading the journal, beside the writer.
 
-use std::path::Path;
+use std::{ops::RangeInclusive, path::Path};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -11,30 +11,29 @@ use eventify_sync::edge::Previous;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
-use super::{JournalError, from_sql, read_hash, schema, to_sql};
+use super::{JournalError, decode_hash, from_sql, schema, to_sql};
 use crate::config::JournalConfig;
 
-/// One incarnation, as far as it is kept.
+/// The rows of one incarnation that are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chain {
     /// Its place among the others.
     pub(super) ordinal: i64,
-    /// What its first kept row hangs on: zero and 0 unless retention removed rows.
+    /// What its first kept row follows: row 0 and hash zero unless retention removed rows.
     pub base: JournalHead,
-    /// Its end.
     pub head: JournalHead,
-    /// The newest acknowledgement by the core.
+    /// The core's newest acknowledgement.
     pub acknowledged: Option<JournalAck>,
 }
 
-/// A connection that reads.
+/// A read-only connection.
 #[derive(Debug)]
 pub struct Reader {
     pub(super) connection: Connection,
 }
 
 impl Reader {
-    /// Opens an existing journal to read.
+    /// Opens an existing journal.
     ///
     /// # Errors
     /// See [`JournalError`]; also if there is no journal.
@@ -44,7 +43,7 @@ impl Reader {
         })
     }
 
-    /// All chains, oldest first; the last one is being written.
+    /// All chains, oldest first; the last one is in use.
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -60,19 +59,19 @@ impl Reader {
             let base = JournalHead {
                 incarnation,
                 seq: from_sql(row.get(2)?),
-                hash: read_hash(blob(row, 3)?)?,
+                hash: decode_hash(blob(row, 3)?)?,
             };
             chains.push(Chain {
                 ordinal,
                 base,
                 head: self
-                    .end_of(ordinal)?
+                    .find_end(ordinal)?
                     .map_or(base, |(seq, hash)| JournalHead {
                         incarnation,
                         seq,
                         hash,
                     }),
-                acknowledged: self.newest_ack(ordinal, incarnation)?,
+                acknowledged: self.find_newest_ack(ordinal, incarnation)?,
             });
         }
         Ok(chains)
@@ -82,14 +81,14 @@ impl Reader {
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn previous(&self, scan: ScanId) -> Result<Option<Previous>, JournalError> {
+    pub fn find_decision(&self, scan: ScanId) -> Result<Option<Previous>, JournalError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT bytes FROM rows WHERE scan = ? ORDER BY chain DESC, seq DESC",
         )?;
         let mut rows = statement.query([scan.as_uuid().as_bytes()])?;
         let mut voided_row = None;
         while let Some(row) = rows.next()? {
-            let row = sealed(row, 0)?.row().clone();
+            let row = decode_row(row, 0)?.row().clone();
             match row.entry {
                 JournalEntry::Voided { row: voided, .. } => {
                     voided_row = voided_row.or(Some((row.incarnation, voided)));
@@ -108,16 +107,14 @@ impl Reader {
         Ok(None)
     }
 
-    /// Rows `from` to `through` of a chain, in order, until their bytes exceed `max_bytes`; at least
-    /// one if there is one.
+    /// Rows of a chain, in order, until their bytes exceed `max_bytes`; at least one if there is one.
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn rows_from(
+    pub fn list_rows(
         &self,
         incarnation: IncarnationId,
-        from: u64,
-        through: u64,
+        seqs: RangeInclusive<u64>,
         max_bytes: usize,
     ) -> Result<Vec<SealedRow>, JournalError> {
         let mut statement = self.connection.prepare_cached(
@@ -126,13 +123,13 @@ impl Reader {
         )?;
         let mut rows = statement.query(params![
             incarnation.as_uuid().as_bytes(),
-            to_sql(from),
-            to_sql(through)
+            to_sql(*seqs.start()),
+            to_sql(*seqs.end())
         ])?;
         let mut found = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
-            let next = sealed(row, 0)?;
+            let next = decode_row(row, 0)?;
             bytes += next.bytes().len();
             if bytes > max_bytes && !found.is_empty() {
                 break;
@@ -142,7 +139,7 @@ impl Reader {
         Ok(found)
     }
 
-    /// All rows of a chain after a number, each given to `each`.
+    /// Gives all rows of a chain after a number to `each`, with their stored hashes.
     ///
     /// # Errors
     /// See [`JournalError`], and whatever `each` returns.
@@ -160,16 +157,16 @@ impl Reader {
             .query(params![chain.ordinal, to_sql(seq)])
             .map_err(JournalError::from)?;
         while let Some(row) = rows.next().map_err(JournalError::from)? {
-            let stored = blob(row, 0).and_then(read_hash)?;
-            each(stored, sealed(row, 1)?)?;
+            let stored = blob(row, 0).and_then(decode_hash)?;
+            each(stored, decode_row(row, 1)?)?;
         }
         Ok(())
     }
 
-    /// How much more can be written: the smaller of what the limit and what the disk leave.
+    /// Bytes that can still be written: the smaller of what the limit and the disk leave.
     #[must_use]
-    pub fn room(&self, limits: &JournalConfig) -> u64 {
-        super::room(&self.connection, limits)
+    pub fn space(&self, limits: &JournalConfig) -> u64 {
+        super::space(&self.connection, limits)
     }
 
     /// Free space on the journal's disk.
@@ -180,11 +177,11 @@ impl Reader {
             .map_or(0, |path| super::free_bytes(Path::new(path)))
     }
 
-    fn end_of(&self, ordinal: i64) -> Result<Option<(u64, Hash32)>, JournalError> {
-        end_of(&self.connection, ordinal)
+    fn find_end(&self, ordinal: i64) -> Result<Option<(u64, Hash32)>, JournalError> {
+        find_end(&self.connection, ordinal)
     }
 
-    fn newest_ack(
+    fn find_newest_ack(
         &self,
         ordinal: i64,
         incarnation: IncarnationId,
@@ -200,15 +197,15 @@ impl Reader {
         Ok(Some(JournalAck {
             incarnation,
             seq: from_sql(row.get(0)?),
-            hash: read_hash(blob(row, 1)?)?,
+            hash: decode_hash(blob(row, 1)?)?,
             epoch: minicbor::decode(blob(row, 2)?).map_err(RowError::from)?,
             position: Position(from_sql(row.get(3)?)),
         }))
     }
 }
 
-/// Place and end of the newest chain.
-pub(super) fn newest_end(
+/// Ordinal and end of the newest chain.
+pub(super) fn find_newest_end(
     connection: &Connection,
 ) -> Result<Option<(i64, JournalHead)>, JournalError> {
     let newest: Option<(i64, [u8; 16])> = connection
@@ -222,7 +219,7 @@ pub(super) fn newest_end(
         return Ok(None);
     };
     let incarnation = IncarnationId(Uuid::from_bytes(incarnation));
-    let end = end_of(connection, ordinal)?;
+    let end = find_end(connection, ordinal)?;
     Ok(end.map(|(seq, hash)| {
         (
             ordinal,
@@ -235,14 +232,14 @@ pub(super) fn newest_end(
     }))
 }
 
-fn end_of(connection: &Connection, ordinal: i64) -> Result<Option<(u64, Hash32)>, JournalError> {
+fn find_end(connection: &Connection, ordinal: i64) -> Result<Option<(u64, Hash32)>, JournalError> {
     let mut statement = connection
         .prepare_cached("SELECT seq, hash FROM rows WHERE chain = ? ORDER BY seq DESC LIMIT 1")?;
     let mut rows = statement.query([ordinal])?;
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    Ok(Some((from_sql(row.get(0)?), read_hash(blob(row, 1)?)?)))
+    Ok(Some((from_sql(row.get(0)?), decode_hash(blob(row, 1)?)?)))
 }
 
 pub(super) fn blob<'r>(row: &'r Row<'_>, index: usize) -> Result<&'r [u8], JournalError> {
@@ -252,6 +249,6 @@ pub(super) fn blob<'r>(row: &'r Row<'_>, index: usize) -> Result<&'r [u8], Journ
         .map_err(rusqlite::Error::from)?)
 }
 
-pub(super) fn sealed(row: &Row<'_>, index: usize) -> Result<SealedRow, JournalError> {
+pub(super) fn decode_row(row: &Row<'_>, index: usize) -> Result<SealedRow, JournalError> {
     Ok(SealedRow::read(blob(row, index)?)?)
 }

@@ -7,14 +7,14 @@ use rusqlite_migration::{M, Migrations};
 
 use super::{JournalError, to_sql};
 
-/// Number of pages after which the log is copied into the file: 16 MiB.
+/// Pages after which the log is copied into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_096;
 const CACHE_KIB: i32 = 2_048;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Statements that stay prepared.
+/// Prepared statements that are kept.
 const STATEMENTS: usize = 16;
 
-/// For the one writer: every commit is on the disk when it returns.
+/// For the writer: every commit is on the disk when it returns.
 pub(super) fn open_writer(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -31,14 +31,14 @@ pub(super) fn open_writer(path: &Path, max_bytes: u64) -> Result<Connection, Jou
 }
 
 /// For copying the log into the file, beside the writer.
-pub(super) fn open_beside(path: &Path) -> Result<Connection, JournalError> {
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, JournalError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
 }
 
-/// For readers beside it.
+/// For readers beside the writer.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

@@ -37,14 +37,14 @@ impl Chain {
     }
 
     fn opened(&mut self) -> SealedRow {
-        self.add(JournalEntry::Opened {
+        self.append(JournalEntry::Opened {
             node: NodeId(Uuid::from_u128(1)),
             succeeds: None,
         })
     }
 
     fn admits(&mut self, scan: u128) -> SealedRow {
-        self.add(JournalEntry::Decision(Decision {
+        self.append(JournalEntry::Decision(Decision {
             scan: ScanId(Uuid::from_u128(scan)),
             scanner: ScannerId(Uuid::from_u128(2)),
             gate: GateId(Uuid::from_u128(3)),
@@ -61,13 +61,13 @@ impl Chain {
     }
 
     fn voids(&mut self, row: u64, scan: u128) -> SealedRow {
-        self.add(JournalEntry::Voided {
+        self.append(JournalEntry::Voided {
             row,
             scan: ScanId(Uuid::from_u128(scan)),
         })
     }
 
-    fn add(&mut self, entry: JournalEntry) -> SealedRow {
+    fn append(&mut self, entry: JournalEntry) -> SealedRow {
         let seq = self.head.seq + 1;
         let second = i64::try_from(seq).unwrap();
         let row = SealedRow::seal(JournalRow {
@@ -119,9 +119,11 @@ fn journal(limits: JournalConfig) -> Fixture {
 }
 
 fn open(folder: &TempDir, limits: JournalConfig) -> (Journal, Receiver<Notice>) {
-    let (say, notices) = channel();
-    let journal =
-        Journal::open(folder.path(), limits, move |notice| drop(say.send(notice))).unwrap();
+    let (notify, notices) = channel();
+    let journal = Journal::open(folder.path(), limits, move |notice| {
+        drop(notify.send(notice));
+    })
+    .unwrap();
     (journal, notices)
 }
 
@@ -176,7 +178,7 @@ fn rows_are_found_again_after_a_restart() {
     assert_eq!(found[0].head, chain.head);
     let previous = fixture
         .reader()
-        .previous(ScanId(Uuid::from_u128(11)))
+        .find_decision(ScanId(Uuid::from_u128(11)))
         .unwrap()
         .unwrap();
     assert_eq!(previous.decision.verdict, Verdict::Admit);
@@ -184,7 +186,7 @@ fn rows_are_found_again_after_a_restart() {
     assert_eq!(
         fixture
             .reader()
-            .previous(ScanId(Uuid::from_u128(12)))
+            .find_decision(ScanId(Uuid::from_u128(12)))
             .unwrap(),
         None
     );
@@ -192,14 +194,28 @@ fn rows_are_found_again_after_a_restart() {
 }
 
 #[test]
-fn a_voided_decision_is_told_as_such_until_it_is_made_anew() {
+fn a_voided_decision_is_marked_until_it_is_made_again() {
     let mut chain = Chain::new(1);
     let fixture = journal(LIMITS);
     let scan = ScanId(Uuid::from_u128(10));
     fixture.append(vec![chain.opened(), chain.admits(10), chain.voids(2, 10)]);
-    assert!(fixture.reader().previous(scan).unwrap().unwrap().voided);
+    assert!(
+        fixture
+            .reader()
+            .find_decision(scan)
+            .unwrap()
+            .unwrap()
+            .voided
+    );
     fixture.append(vec![chain.admits(10)]);
-    assert!(!fixture.reader().previous(scan).unwrap().unwrap().voided);
+    assert!(
+        !fixture
+            .reader()
+            .find_decision(scan)
+            .unwrap()
+            .unwrap()
+            .voided
+    );
 }
 
 #[test]
@@ -226,8 +242,8 @@ fn rows_that_the_replica_has_not_passed_are_restored() {
         .chain((0..5).map(|scan| chain.admits(scan + 10)))
         .collect();
     fixture.append(rows.clone());
-    fixture.journal.acknowledge(ack(&rows[1], EPOCH, 100));
-    fixture.journal.acknowledge(ack(&rows[3], EPOCH, 200));
+    fixture.journal.mark_acknowledged(ack(&rows[1], EPOCH, 100));
+    fixture.journal.mark_acknowledged(ack(&rows[3], EPOCH, 200));
     fixture.settle(&mut chain);
     let restored = |replica| fixture.reader().restored(replica).unwrap().unwrap();
     let seqs = |replica| -> Vec<_> {
@@ -263,20 +279,22 @@ fn a_core_that_lost_rows_in_a_failover_is_believed() {
     let fixture = journal(LIMITS);
     let rows = vec![chain.opened(), chain.admits(10), chain.admits(11)];
     fixture.append(rows.clone());
-    fixture.journal.acknowledge(ack(&rows[2], EPOCH, 100));
-    fixture.journal.acknowledge(ack(&rows[1], OTHER_EPOCH, 50));
+    fixture.journal.mark_acknowledged(ack(&rows[2], EPOCH, 100));
+    fixture
+        .journal
+        .mark_acknowledged(ack(&rows[1], OTHER_EPOCH, 50));
     fixture.settle(&mut chain);
     let found = fixture.reader().chains().unwrap().pop().unwrap();
     assert_eq!(found.acknowledged, Some(ack(&rows[1], OTHER_EPOCH, 50)));
 }
 
 #[test]
-fn an_acknowledgement_of_another_hash_is_not_remembered() {
+fn an_acknowledgement_of_another_hash_is_not_stored() {
     let mut chain = Chain::new(1);
     let fixture = journal(LIMITS);
     let opened = chain.opened();
     fixture.append(vec![opened.clone()]);
-    fixture.journal.acknowledge(JournalAck {
+    fixture.journal.mark_acknowledged(JournalAck {
         hash: Hash32([1; 32]),
         ..ack(&opened, EPOCH, 1)
     });
@@ -315,7 +333,7 @@ fn old_acknowledged_rows_go_and_the_chain_still_holds() {
         .chain((0..6).map(|scan| chain.admits(scan + 10)))
         .collect();
     fixture.append(rows.clone());
-    fixture.journal.acknowledge(ack(&rows[4], EPOCH, 1));
+    fixture.journal.mark_acknowledged(ack(&rows[4], EPOCH, 1));
     // Rows 1 to 5 are acknowledged; those before second 4 are old.
     fixture.journal.retire(CoreTime(4_000_000));
     fixture.settle(&mut chain);
@@ -329,7 +347,7 @@ fn old_acknowledged_rows_go_and_the_chain_still_holds() {
     );
     let missing = fixture
         .reader()
-        .rows_from(chain.head.incarnation, 1, 3, 1 << 20)
+        .list_rows(chain.head.incarnation, 1..=3, 1 << 20)
         .unwrap();
     assert!(missing.is_empty());
     // However old: what the core has not acknowledged stays, and the last acknowledged row.
@@ -352,7 +370,7 @@ fn uploads_are_cut_by_size_and_hold_at_least_one_row() {
     let reader = fixture.reader();
     let read = |from, through, bytes| {
         reader
-            .rows_from(chain.head.incarnation, from, through, bytes)
+            .list_rows(chain.head.incarnation, from..=through, bytes)
             .unwrap()
     };
     assert_eq!(read(3, 5, 1 << 20), rows[2..5]);
@@ -405,8 +423,8 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
             .collect();
         fixture.journal.append(batch);
         match fixture.notices.recv().unwrap() {
-            Notice::Persisted { head, room } => {
-                assert!(room < limits.max_bytes);
+            Notice::Persisted { head, space } => {
+                assert!(space < limits.max_bytes);
                 persisted = head;
             }
             Notice::Failed(error) => break error,
@@ -415,9 +433,9 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
     assert!(error.to_string().contains("full"), "{error}");
     assert!(
         error.is_disk_full(),
-        "so nothing else ends for a mark's sake"
+        "so that a mark that can't be stored ends nothing"
     );
     let reader = Reader::open(&path(fixture.folder.path())).unwrap();
     assert_eq!(reader.chains().unwrap()[0].head, persisted);
-    assert!(reader.room(&limits) < 1 << 18);
+    assert!(reader.space(&limits) < 1 << 18);
 }

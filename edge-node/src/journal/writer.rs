@@ -10,35 +10,33 @@ use eventify_protocol::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    JournalError, checkpointer::Checkpointer, encode_epoch, from_sql, read_hash, scan_of, to_sql,
+    JournalError, checkpointer::Checkpointer, decode_hash, encode_epoch, from_sql, scan_of, to_sql,
 };
 use crate::config::JournalConfig;
 
-/// Commands taken into one transaction at most.
+/// Most commands in one transaction.
 const MAX_GROUP: usize = 256;
-/// Rows looked at by one retirement: it must not hold up a verdict.
+/// Rows that one retirement examines: it must not delay a verdict.
 const MAX_RETIRED: u32 = 512;
 
-/// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Vec<SealedRow>),
-    Acknowledge(JournalAck),
+    MarkAcknowledged(JournalAck),
     Retire(CoreTime),
 }
 
-/// What the writer says.
+/// A report of the writer.
 #[derive(Debug)]
 pub enum Notice {
     /// The chain is on the disk up to here.
     Persisted {
-        /// Its end.
         head: JournalHead,
-        /// How much more can be written.
-        room: u64,
+        /// Bytes that can still be written.
+        space: u64,
     },
-    /// A write failed. The writer is gone, and nothing that was given to it since the last
-    /// `Persisted` may be told to anybody.
+    /// A write failed. The writer has ended, and no verdict of a row that it was given since the last
+    /// `Persisted` may leave.
     Failed(JournalError),
 }
 
@@ -46,7 +44,7 @@ pub(super) struct Writer {
     connection: Connection,
     checkpointer: Checkpointer,
     limits: JournalConfig,
-    /// The newest chain's place and end.
+    /// The newest chain's ordinal and end.
     end: Option<(i64, JournalHead)>,
 }
 
@@ -56,7 +54,7 @@ impl Writer {
         checkpointer: Checkpointer,
         limits: JournalConfig,
     ) -> Result<Self, JournalError> {
-        let end = super::reader::newest_end(&connection)?;
+        let end = super::reader::find_newest_end(&connection)?;
         Ok(Self {
             connection,
             checkpointer,
@@ -76,9 +74,13 @@ impl Writer {
                 .iter()
                 .any(|command| matches!(command, Command::Append(_)));
             match (self.commit(&group), self.end) {
-                // Nobody waits for marks and removals: the core says again what it holds.
+                // Nobody waits for marks and removals: the core will acknowledge again.
                 (Err(error), _) if !appended && error.is_disk_full() => {
-                    tracing::error!(code = "journal_full", %error, "acknowledgement not kept");
+                    tracing::error!(
+                        code = "journal.disk_full",
+                        %error,
+                        "the disk is full: an acknowledgement of the core could not be stored"
+                    );
                 }
                 (Err(error), _) => {
                     notify(Notice::Failed(error));
@@ -87,7 +89,7 @@ impl Writer {
                 (Ok(()), Some((_, head))) if appended => {
                     notify(Notice::Persisted {
                         head,
-                        room: super::room(&self.connection, &self.limits),
+                        space: super::space(&self.connection, &self.limits),
                     });
                 }
                 (Ok(()), _) => {}
@@ -109,13 +111,13 @@ impl Writer {
                     }
                     written += rows.len();
                 }
-                Command::Acknowledge(ack) => acknowledge(&transaction, ack)?,
+                Command::MarkAcknowledged(ack) => mark_acknowledged(&transaction, ack)?,
                 Command::Retire(before) => retire(&transaction, *before)?,
             }
         }
         transaction.commit()?;
         self.end = end;
-        self.checkpointer.written(written);
+        self.checkpointer.rows_written(written);
         Ok(())
     }
 }
@@ -155,9 +157,9 @@ fn append(
     Ok((chain, sealed.head()))
 }
 
-/// Remembers that the core holds the chain up to here and not beyond: after a failover it can hold
-/// less than it had acknowledged before.
-fn acknowledge(transaction: &Transaction<'_>, ack: &JournalAck) -> Result<(), JournalError> {
+/// The core holds the chain up to here and not beyond: after a failover it can hold less than it had
+/// acknowledged before.
+fn mark_acknowledged(transaction: &Transaction<'_>, ack: &JournalAck) -> Result<(), JournalError> {
     let incarnation = ack.incarnation.as_uuid().into_bytes();
     transaction
         .prepare_cached(
@@ -184,8 +186,8 @@ fn acknowledge(transaction: &Transaction<'_>, ack: &JournalAck) -> Result<(), Jo
     Ok(())
 }
 
-/// Removes what is acknowledged and old from the beginning of each chain; never its last row, which
-/// is what the next one hangs on.
+/// Removes old acknowledged rows from the beginning of each chain; never its last row, which the next
+/// one follows.
 fn retire(transaction: &Transaction<'_>, before: CoreTime) -> Result<(), JournalError> {
     let chains: Vec<i64> = transaction
         .prepare_cached("SELECT ordinal FROM chains ORDER BY ordinal")?
@@ -209,8 +211,8 @@ fn retire(transaction: &Transaction<'_>, before: CoreTime) -> Result<(), Journal
     Ok(())
 }
 
-/// The last of the rows that can go. Rows whose time the node could not prove go with those after
-/// them.
+/// The last row that can be removed. Rows whose time the node could not prove are removed with those
+/// after them.
 fn last_retired(
     transaction: &Transaction<'_>,
     chain: i64,
@@ -233,7 +235,7 @@ fn last_retired(
         let sealed = SealedRow::read(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?)?;
         match sealed.row().at.core {
             Some(at) if at.latest < before => {
-                let hash = read_hash(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
+                let hash = decode_hash(row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?)?;
                 last = Some((from_sql(row.get(0)?), hash));
             }
             Some(_) => break,

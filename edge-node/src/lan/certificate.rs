@@ -1,5 +1,5 @@
-//! The certificate around the LAN key. Scanners pin the key, so the certificate is made anew at each
-//! start, and its dates say nothing: the node's clock may be wrong.
+//! The certificate around the LAN key. Scanners pin the key: a new certificate is made at each start,
+//! and its dates mean nothing, because the node's clock may be wrong.
 
 use std::{net::IpAddr, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Everything that a request can be told instead of what it asked for.
+//! Every error that the API answers.
 
 use std::any::Any;
 
@@ -15,16 +15,16 @@ use eventify_protocol::{
 use super::request::{MAX_BODY_BYTES, correlation};
 use crate::owner::NoVerdict;
 
-/// See the messages; [`ApiError::status_and_code`] has the words for programs.
+/// The messages are for people, [`ApiError::status_and_code`] is for programs.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
     #[error("the body is not the JSON of this request: {0}")]
     Malformed(String),
     #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
     BodyTooLarge,
-    #[error("the body did not come in time")]
+    #[error("the body did not arrive in time")]
     BodyTimeout,
-    #[error("the body broke off")]
+    #[error("the connection broke within the body")]
     BodyBroken,
     #[error("the public key is not an Ed25519 key in base64url without padding")]
     BadPublicKey,
@@ -32,9 +32,9 @@ pub(super) enum ApiError {
     BadLabel,
     #[error("the pairing code is unknown, used or expired; have the node show a new one")]
     UnknownCode,
-    #[error("this node is paired with as many scanners as it takes")]
+    #[error("this node is paired with as many scanners as it may")]
     TooManyScanners,
-    #[error("the request is not signed as this API asks")]
+    #[error("the request is not signed as this API requires")]
     NotSigned,
     #[error("the signature is not accepted: {0}")]
     Signature(#[from] SignatureError),
@@ -48,17 +48,19 @@ pub(super) enum ApiError {
     GateNotAllowed,
     #[error("the scan id was used before, for another scanner, gate or token")]
     ScanIdConflict,
-    #[error("the node has as much to do as it takes; ask again with the same scan id")]
+    #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
-    #[error("the node is stopping or its disk fails; ask again with the same scan id")]
+    #[error(
+        "the node is stopping or its disk fails; send the request again, a scan with the same scan id"
+    )]
     NodeFault,
-    #[error("the node could not store this; see its log")]
+    #[error("the node could not store the pairing; see its log")]
     NotStored,
     #[error("there is nothing at this address")]
     NotFound,
-    #[error("this address takes another method")]
+    #[error("this address has no such method")]
     MethodNotAllowed,
-    #[error("something broke in the node; its log has the correlation id")]
+    #[error("the node failed; its log has the correlation id")]
     Internal,
 }
 
@@ -118,7 +120,12 @@ impl From<NoVerdict> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        tracing::info!(code, status = status.as_u16(), "refused");
+        tracing::info!(
+            code = "lan.request_refused",
+            reason = code,
+            status = status.as_u16(),
+            "a request was refused"
+        );
         let error = ErrorDetail {
             code: code.to_owned(),
             message: self.to_string(),
@@ -143,20 +150,20 @@ pub(super) async fn method_not_allowed() -> ApiError {
     ApiError::MethodNotAllowed
 }
 
-/// A panic in a handler is a defect: logged, and answered like any other error.
+/// A panic in a handler is a defect. It is logged and answered like any other error.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the shape that the layer asks for"
 )]
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    let what = panic
+    let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::error!(
-        code = "internal_error",
-        what = what.unwrap_or("no text"),
-        "a handler panicked"
+        code = "lan.handler_panicked",
+        error = message.unwrap_or("without a message"),
+        "a request handler panicked"
     );
     ApiError::Internal.into_response()
 }

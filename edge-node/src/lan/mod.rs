@@ -1,61 +1,46 @@
-//! The HTTPS API on the venue's LAN (`eventify_protocol::lan`): scanners ask, the owner answers.
+//! The HTTPS API on the venue's LAN (`eventify_protocol::lan`): scanners send requests, the owner
+//! decides.
 //!
 //! | file | what |
 //! |---|---|
-//! | `server` | TLS, connections and their limits |
-//! | `stranger`, `places` | connections that have proven nothing, and who may have how many |
-//! | `streams` | how many streams a scanner may have |
-//! | `auth` | who asks: signed requests, access tokens |
-//! | `pairings`, `tokens`, `scans`, `status` | the routes |
-//! | `scanners`, `access`, `nonces`, `codes` | what pairing and access are remembered by |
-//! | `error`, `seldom` | the one error body; lines that are not written too often |
+//! | `server`, `certificate` | TLS, connections and their timeouts |
+//! | `unauthenticated`, `per_address_limit` | limits on connections that have proven nothing |
+//! | `auth/` | who sends a request: signatures, access tokens, paired scanners |
+//! | `routes/` | one file for each route |
+//! | `request`, `error` | correlation id and body; the one error body |
+//! | `log_throttle` | log lines that anybody on the LAN can cause |
 //!
-//! Deliberately not here: any decision to admit, and any logging of tokens or labels.
+//! Deliberately absent: any decision to admit, and any logging of tokens or labels.
 
-mod access;
 mod auth;
 mod certificate;
-mod codes;
 mod error;
-mod nonces;
-mod pairings;
-mod places;
+mod log_throttle;
+mod per_address_limit;
 mod request;
-mod scanners;
-mod scans;
-mod seldom;
+mod routes;
 mod server;
-mod status;
-mod stranger;
-mod streams;
-mod tokens;
+mod unauthenticated;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use axum::{
-    Router, middleware,
-    routing::{get, post},
-};
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, VenueId},
     lan::{NodeStatus, PairingCode},
 };
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{clock::Clock, owner::Handle};
 
-pub use codes::CODE_LIFE;
-pub use scanners::ScannerError;
-pub(crate) use scanners::Scanners;
+pub(crate) use auth::Scanners;
+pub use auth::{CODE_LIFE, ScannerError};
+pub(crate) use routes::router;
 pub(crate) use server::Bound;
 pub use server::LanError;
 
-use access::AccessTokens;
-use codes::Codes;
-use nonces::Nonces;
-use streams::Streams;
+use auth::{AccessTokens, Nonces, PairingCodes};
+use routes::OpenStreams;
 
 /// What every request can reach.
 #[derive(Debug)]
@@ -65,19 +50,18 @@ pub(crate) struct Lan {
     clock: Clock,
     owner: Handle,
     scanners: Scanners,
-    access: Mutex<AccessTokens>,
+    access_tokens: Mutex<AccessTokens>,
     nonces: Mutex<Nonces>,
-    codes: Mutex<Codes>,
-    streams: Streams,
-    /// Where scanners reach this node, and by which key they know it.
-    place: Place,
+    pairing_codes: Mutex<PairingCodes>,
+    streams: OpenStreams,
+    endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
 }
 
-/// What a pairing code says of the node.
+/// How scanners reach this node, and the key that proves it to them.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Endpoint {
     pub(crate) url: String,
     pub(crate) key: Hash32,
 }
@@ -88,7 +72,7 @@ impl Lan {
         clock: Clock,
         owner: Handle,
         scanners: Scanners,
-        place: Place,
+        endpoint: Endpoint,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -97,51 +81,28 @@ impl Lan {
             clock,
             owner,
             scanners,
-            access: Mutex::default(),
+            access_tokens: Mutex::default(),
             nonces: Mutex::new(Nonces::new()),
-            codes: Mutex::default(),
-            streams: Streams::default(),
-            place,
+            pairing_codes: Mutex::default(),
+            streams: OpenStreams::default(),
+            endpoint,
             stop,
         }
     }
 
     /// A new one-time code for one scanner; `gates` narrows what it may scan for.
     pub(crate) fn pairing_code(&self, gates: Option<Vec<GateId>>) -> PairingCode {
-        let secret = locked(&self.codes).issue(gates, self.clock.boottime());
+        let secret = locked(&self.pairing_codes).issue(gates, self.clock.boottime());
         PairingCode {
-            node: self.place.url.clone(),
-            key: self.place.key,
+            node: self.endpoint.url.clone(),
+            key: self.endpoint.key,
             secret,
         }
     }
 
-    /// How the node is, now.
     pub(crate) async fn status(&self) -> Result<NodeStatus, crate::owner::NoVerdict> {
         self.owner.status().await
     }
-}
-
-/// All routes.
-pub(crate) fn router(lan: Arc<Lan>) -> Router {
-    let signed = Router::new()
-        .route("/v1/scans", post(scans::scan))
-        .route("/v1/status", get(status::status))
-        .route("/v1/stream", get(status::stream))
-        .route("/v1/tokens", post(tokens::issue))
-        .route_layer(middleware::from_fn_with_state(
-            Arc::clone(&lan),
-            auth::authenticate,
-        ));
-    Router::new()
-        .route("/v1/pairings", post(pairings::pair))
-        .route("/v1/nonce", get(tokens::nonce))
-        .merge(signed)
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(request::correlate))
-        .with_state(lan)
 }
 
 /// A mutex of this module guards plain data that no panic can leave half changed.

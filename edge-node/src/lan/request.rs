@@ -1,4 +1,4 @@
-//! What is the same for every request: its correlation id, and reading its body within limits.
+//! What all requests have in common: a correlation id, and a body within limits.
 
 use std::time::Duration;
 
@@ -17,25 +17,23 @@ use tracing::Instrument as _;
 use super::error::ApiError;
 use crate::clock;
 
-/// The header that carries it, both ways.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// Largest body: a scan with the longest token fits four times.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024;
-/// A body that isn't there by then is not waited for.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 task_local! {
     static CORRELATION: CorrelationId;
 }
 
-/// The id of the request at hand.
+/// The id of the current request.
 pub(super) fn correlation() -> CorrelationId {
     CORRELATION
         .try_with(|id| *id)
         .unwrap_or_else(|_| clock::new_id())
 }
 
-/// Gives each request an id, its own or a new one, that log lines and answers carry.
+/// Each request has an id, the client's or a new one, in its log lines and its answer.
 pub(super) async fn correlate(request: Request, next: Next) -> Response {
     let given = request.headers().get(CORRELATION_ID);
     let given = given
@@ -53,7 +51,7 @@ pub(super) async fn correlate(request: Request, next: Next) -> Response {
     response
 }
 
-/// The whole body, if it is small enough and comes in time.
+/// The whole body, if it is small enough and arrives in time.
 pub(super) async fn body(body: Body) -> Result<Bytes, ApiError> {
     match timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES + 1)).await {
         Err(_) => Err(ApiError::BodyTimeout),
@@ -64,7 +62,6 @@ pub(super) async fn body(body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-/// The body as JSON of one type.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| ApiError::Malformed(error.to_string()))
 }

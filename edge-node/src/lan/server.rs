@@ -24,8 +24,8 @@ use tower::Layer as _;
 
 use super::{
     certificate,
-    seldom::Seldom,
-    stranger::{Connections, Refusal, Stranger},
+    log_throttle::LogThrottle,
+    unauthenticated::{ConnectionHandle, Connections, Refusal},
 };
 use crate::{clock::Clock, config::LanConfig, identity::Identity};
 
@@ -35,7 +35,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How long requests under way are waited for at the end.
+/// How long the stop waits for requests under way.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no LAN API.
@@ -44,9 +44,9 @@ pub enum LanError {
     /// The address can't be listened on.
     #[error("listening on {address} for scanners: {error}; is another node running?")]
     Bind {
-        /// As configured.
+        /// `lan.listen`
         address: SocketAddr,
-        /// Why not.
+        /// From the system.
         error: io::Error,
     },
     /// The LAN key makes no certificate.
@@ -83,66 +83,90 @@ impl Bound {
         clock: Clock,
         stop: CancellationToken,
     ) {
-        let places = Connections::new(config.max_connections, config.max_strangers_per_address);
-        let connections = TaskTracker::new();
-        let mut refusals = Refusals::default();
+        let limits = Connections::new(
+            config.max_connections,
+            config.max_unauthenticated_per_address,
+        );
+        let tasks = TaskTracker::new();
+        let mut log = RefusalLog::default();
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
                 accepted = self.listener.accept() => accepted,
             };
-            match accepted {
-                Ok((stream, peer)) => {
-                    let stranger = match places.admit(peer.ip()) {
-                        Ok(stranger) => stranger,
-                        Err(refusal) => {
-                            refusals.tell(refusal, peer.ip(), clock.boottime());
-                            continue;
-                        }
-                    };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    log.accept_failed(&error, clock.boottime());
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            match limits.admit(peer.ip()) {
+                Ok(handle) => {
                     let connection = Connection {
                         acceptor: self.acceptor.clone(),
                         router: router.clone(),
                         stop: stop.clone(),
-                        stranger,
+                        handle,
                     };
-                    connections.spawn(connection.serve(stream));
+                    tasks.spawn(connection.serve(stream));
                 }
-                Err(error) => {
-                    if let Some(unsaid) = refusals.not_taken.say(clock.boottime()) {
-                        let code = "accept_failed";
-                        tracing::warn!(code, unsaid, %error, "a connection was not taken");
-                    }
-                    sleep(ACCEPT_PAUSE).await;
-                }
+                Err(refusal) => log.refused(refusal, peer.ip(), clock.boottime()),
             }
         }
-        connections.close();
-        if timeout(DRAIN_TIMEOUT, connections.wait()).await.is_err() {
+        tasks.close();
+        if timeout(DRAIN_TIMEOUT, tasks.wait()).await.is_err() {
             tracing::warn!(
-                code = "lan_drain_timeout",
-                "connections were cut at the end"
+                code = "lan.drain_timed_out",
+                "connections were closed before their requests ended"
             );
         }
     }
 }
 
-/// What is said of connections that came to nothing: who is refused can come as often as it likes.
+/// Log lines about connections that are not served. Anybody can cause any number of them.
 #[derive(Default)]
-struct Refusals {
-    full: Seldom,
-    strangers: Seldom,
-    not_taken: Seldom,
+struct RefusalLog {
+    full: LogThrottle,
+    unauthenticated: LogThrottle,
+    accept: LogThrottle,
 }
 
-impl Refusals {
-    fn tell(&mut self, refusal: Refusal, address: IpAddr, now: BootTime) {
-        let (line, code) = match refusal {
-            Refusal::Full => (&mut self.full, "too_many_connections"),
-            Refusal::TooManyStrangers => (&mut self.strangers, "too_many_strangers"),
-        };
-        if let Some(unsaid) = line.say(now) {
-            tracing::warn!(code, unsaid, %address, "a connection was refused");
+impl RefusalLog {
+    fn refused(&mut self, refusal: Refusal, address: IpAddr, now: BootTime) {
+        match refusal {
+            Refusal::Full => {
+                if let Some(suppressed) = self.full.pass(now) {
+                    tracing::warn!(
+                        code = "lan.connections_full",
+                        suppressed,
+                        %address,
+                        "a connection was refused: all are in use by scanners"
+                    );
+                }
+            }
+            Refusal::TooManyUnauthenticated => {
+                if let Some(suppressed) = self.unauthenticated.pass(now) {
+                    tracing::warn!(
+                        code = "lan.unauthenticated_limit",
+                        suppressed,
+                        %address,
+                        "a connection was refused: its address has too many unauthenticated ones"
+                    );
+                }
+            }
+        }
+    }
+
+    fn accept_failed(&mut self, error: &io::Error, now: BootTime) {
+        if let Some(suppressed) = self.accept.pass(now) {
+            tracing::warn!(
+                code = "lan.accept_failed",
+                suppressed,
+                %error,
+                "the system could not accept a connection"
+            );
         }
     }
 }
@@ -151,24 +175,21 @@ struct Connection {
     acceptor: TlsAcceptor,
     router: Router,
     stop: CancellationToken,
-    stranger: Stranger,
+    handle: ConnectionHandle,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream) {
         // A verdict is one small packet: it must not wait for another one.
-        let quick = stream.set_nodelay(true);
+        let no_delay = stream.set_nodelay(true);
         let handshake = tokio::select! {
             handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)) => handshake,
-            () = self.stranger.is_told_to_go() => return,
+            () = self.handle.evicted() => return,
         };
         let tls = match handshake {
-            Ok(Ok(tls)) if quick.is_ok() => tls,
+            Ok(Ok(tls)) if no_delay.is_ok() => tls,
             Ok(Ok(_)) | Ok(Err(_)) | Err(_) => {
-                tracing::debug!(
-                    code = "tls_handshake_failed",
-                    "a connection came to nothing"
-                );
+                tracing::debug!("a TLS handshake failed or timed out");
                 return;
             }
         };
@@ -178,13 +199,13 @@ impl Connection {
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
             .max_buf_size(MAX_HEADER_BYTES);
-        let service = TowerToHyperService::new(Extension(self.stranger.clone()).layer(self.router));
+        let service = TowerToHyperService::new(Extension(self.handle.clone()).layer(self.router));
         let connection = builder.serve_connection(TokioIo::new(tls), service);
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,
-            () = self.stranger.clone().overstays() => {
-                tracing::debug!(code = "stranger_cut", "a connection was not a scanner's");
+            () = self.handle.clone().evicted_or_late() => {
+                tracing::debug!("an unauthenticated connection was closed");
                 return;
             }
             () = self.stop.cancelled() => {
@@ -193,7 +214,7 @@ impl Connection {
             }
         };
         if let Err(error) = served {
-            tracing::debug!(code = "connection_broken", %error, "a connection broke off");
+            tracing::debug!(%error, "a connection broke");
         }
     }
 }

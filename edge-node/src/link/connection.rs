@@ -1,4 +1,4 @@
-//! One connection, from the handshake to its end. The only file that says `rumqttc`.
+//! One connection, from the handshake to its end. The only file that uses `rumqttc`.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use rumqttc::{
     TlsConfiguration, Transport,
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, mpsc},
     time::{Instant, timeout_at},
 };
 
-use super::{Ends, LinkEvent, Settings, is_fleeting, read};
+use super::{Ends, LinkEvent, Settings, decode, is_ephemeral};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT_SECONDS: u64 = 3;
@@ -32,18 +32,18 @@ pub(super) struct Ended {
 pub(super) enum Reason {
     #[error("{0}")]
     Lost(#[from] Box<rumqttc::ConnectionError>),
-    #[error("nothing was heard for too long")]
+    #[error("nothing was received for too long")]
     Silent,
     #[error("the broker refused the subscription to the node's own topics")]
     Refused,
-    #[error("the client has stopped")]
+    #[error("the MQTT client has stopped")]
     Client,
     #[error("the node is stopping")]
     Stopping,
 }
 
-/// Connects, subscribes, and carries messages both ways until something goes wrong. The library's
-/// event loop lives and dies here.
+/// Connects, subscribes, and carries messages both ways until something fails. The library's event
+/// loop lives only here.
 pub(super) async fn run(settings: &Settings, ends: &mut Ends) -> Ended {
     let (client, event_loop) = build(settings);
     let filter = topic::down_filter(settings.node);
@@ -54,19 +54,19 @@ pub(super) async fn run(settings: &Settings, ends: &mut Ends) -> Ended {
         };
     }
     let subscribed = Notify::new();
-    let mut hearing = Hearing {
+    let mut receiver = Receiver {
         settings,
         events: &ends.events,
         subscribed: &subscribed,
         connected: false,
     };
-    // Two long futures side by side: the library's own is never cancelled between two packets.
+    // Two long futures side by side: the library's future is never cancelled between two packets.
     let reason = tokio::select! {
-        reason = hearing.run(event_loop) => reason,
-        reason = say(settings, &client, &mut ends.urgent, &mut ends.patient, &subscribed) => reason,
+        reason = receiver.run(event_loop) => reason,
+        reason = send(settings, &client, (&mut ends.urgent, &mut ends.normal), &subscribed) => reason,
     };
     Ended {
-        was_connected: hearing.connected,
+        was_connected: receiver.connected,
         reason,
     }
 }
@@ -92,14 +92,14 @@ fn build(settings: &Settings) -> (AsyncClient, EventLoop) {
     (client, event_loop)
 }
 
-struct Hearing<'a> {
+struct Receiver<'a> {
     settings: &'a Settings,
-    events: &'a tokio::sync::mpsc::Sender<LinkEvent>,
+    events: &'a mpsc::Sender<LinkEvent>,
     subscribed: &'a Notify,
     connected: bool,
 }
 
-impl Hearing<'_> {
+impl Receiver<'_> {
     async fn run(&mut self, mut event_loop: EventLoop) -> Reason {
         let silence = self.settings.limits.silence;
         let mut deadline = Instant::now() + silence;
@@ -112,7 +112,7 @@ impl Hearing<'_> {
             let Event::Incoming(packet) = event else {
                 continue;
             };
-            if let Err(reason) = self.heard(packet).await {
+            if let Err(reason) = self.on_packet(packet).await {
                 return reason;
             }
             deadline = Instant::now() + silence;
@@ -121,9 +121,9 @@ impl Hearing<'_> {
 
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the other packets are the library's own"
+        reason = "the other packets are the library's business"
     )]
-    async fn heard(&mut self, packet: Packet) -> Result<(), Reason> {
+    async fn on_packet(&mut self, packet: Packet) -> Result<(), Reason> {
         let event = match packet {
             Packet::SubAck(ack) => {
                 if ack.return_codes.contains(&SubscribeReasonCode::Failure) {
@@ -134,10 +134,16 @@ impl Hearing<'_> {
                 LinkEvent::Connected
             }
             Packet::Publish(publish) => {
-                match read(self.settings.node, &publish.topic, &publish.payload) {
+                match decode(self.settings.node, &publish.topic, &publish.payload) {
                     Ok(message) => LinkEvent::Message(Box::new(message)),
                     Err(error) => {
-                        tracing::warn!(code = error.code(), %error, "message not understood; dropped");
+                        tracing::warn!(
+                            code = "link.message_invalid",
+                            reason = error.code(),
+                            %error,
+                            topic = publish.topic,
+                            "a message of the broker is not a valid message of the core; it is ignored"
+                        );
                         return Ok(());
                     }
                 }
@@ -148,11 +154,12 @@ impl Hearing<'_> {
     }
 }
 
-async fn say(
+type Queue = mpsc::Receiver<Envelope<Up>>;
+
+async fn send(
     settings: &Settings,
     client: &AsyncClient,
-    urgent: &mut tokio::sync::mpsc::Receiver<Envelope<Up>>,
-    patient: &mut tokio::sync::mpsc::Receiver<Envelope<Up>>,
+    (urgent, normal): (&mut Queue, &mut Queue),
     subscribed: &Notify,
 ) -> Reason {
     subscribed.notified().await;
@@ -160,13 +167,13 @@ async fn say(
         let message = tokio::select! {
             biased;
             message = urgent.recv() => message,
-            message = patient.recv() => message,
+            message = normal.recv() => message,
         };
         let Some(message) = message else {
             return Reason::Stopping;
         };
         let topic = topic::up(settings.node, &message.body);
-        let qos = if is_fleeting(&message.body) {
+        let qos = if is_ephemeral(&message.body) {
             QoS::AtMostOnce
         } else {
             QoS::AtLeastOnce

@@ -1,9 +1,9 @@
-//! The pipe to the core: MQTT 3.1.1 over mutual TLS.
+//! The connection to the core: MQTT 3.1.1 over mutual TLS.
 //!
-//! Nothing is kept here. The client library forgets what it has queued when a connection ends, so it
-//! is never given more than it can write at once, and its event loop is thrown away on any error and
-//! made anew. What has to arrive is sent again by the machine until the core itself has acknowledged
-//! it. `Connected` means that the node hears what is sent to it: the subscription stands.
+//! Nothing is stored here. The client library loses its queue when a connection ends, so it is never
+//! given more than it can write at once, and on any error its event loop is replaced by a new one.
+//! What has to arrive is sent again by the machine until the core itself has acknowledged it.
+//! `Connected` means that the node is subscribed and receives what is sent to it.
 
 mod connection;
 mod tls;
@@ -25,45 +25,40 @@ use crate::{clock, config::LinkConfig, identity::Identity};
 
 pub(crate) use tls::{check_identity, client_config};
 
-/// Messages heard and not yet taken by the owner; then the line is read no further.
-const HEARD_CAPACITY: usize = 64;
-/// Messages said and not yet written, of each of the two kinds; more are dropped, as on a line that
-/// is down.
-const SAID_CAPACITY: usize = 1_024;
+/// Messages received and not yet taken by the owner; with more, the connection is not read.
+const RECEIVED_CAPACITY: usize = 64;
+/// Messages in each of the two queues to the broker; more are dropped, as without a connection.
+const QUEUE_CAPACITY: usize = 1_024;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
-/// A connection that lasted this long was a good one: the next attempt comes soon.
+/// After a connection that lasted this long, the next attempt comes soon.
 const GOOD_CONNECTION: Duration = Duration::from_secs(10);
 
-/// What the line tells the owner.
 #[derive(Debug)]
 pub enum LinkEvent {
-    /// Messages can be sent and will be heard.
+    /// Messages can be sent and received.
     Connected,
-    /// The line is down.
     Disconnected,
-    /// The core says something.
+    /// From the core.
     Message(Box<Envelope<Down>>),
 }
 
-/// What the owner holds of the link.
+/// The owner's end.
 #[derive(Debug)]
 pub struct Link {
-    /// Scans and questions, before all else.
+    /// Scans and questions, sent before all else.
     urgent: mpsc::Sender<Envelope<Up>>,
-    /// Journal, control.
-    patient: mpsc::Sender<Envelope<Up>>,
-    /// What was heard.
+    /// Journal and control.
+    normal: mpsc::Sender<Envelope<Up>>,
     pub events: mpsc::Receiver<LinkEvent>,
 }
 
-/// The other ends, which the task works on.
+/// The ends of the task that keeps the connection.
 pub(crate) struct Ends {
     pub(crate) urgent: mpsc::Receiver<Envelope<Up>>,
-    pub(crate) patient: mpsc::Receiver<Envelope<Up>>,
+    pub(crate) normal: mpsc::Receiver<Envelope<Up>>,
     pub(crate) events: mpsc::Sender<LinkEvent>,
 }
 
-/// Everything that a connection is made with.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) node: NodeId,
@@ -72,7 +67,7 @@ pub(crate) struct Settings {
     pub(crate) limits: LinkConfig,
 }
 
-/// Opens the line and keeps it open until `stop`.
+/// Returns the link, and the task that connects it and reconnects it until `stop`.
 ///
 /// # Errors
 /// What is wrong with the identity's certificates.
@@ -96,51 +91,49 @@ pub fn open(
     }))
 }
 
-/// A link whose other ends somebody else holds.
-pub(crate) fn channels() -> (Link, Ends) {
-    let (urgent, urgent_said) = mpsc::channel(SAID_CAPACITY);
-    let (patient, patient_said) = mpsc::channel(SAID_CAPACITY);
-    let (heard, events) = mpsc::channel(HEARD_CAPACITY);
+fn channels() -> (Link, Ends) {
+    let (urgent, urgent_queue) = mpsc::channel(QUEUE_CAPACITY);
+    let (normal, normal_queue) = mpsc::channel(QUEUE_CAPACITY);
+    let (received, events) = mpsc::channel(RECEIVED_CAPACITY);
     (
         Link {
             urgent,
-            patient,
+            normal,
             events,
         },
         Ends {
-            urgent: urgent_said,
-            patient: patient_said,
-            events: heard,
+            urgent: urgent_queue,
+            normal: normal_queue,
+            events: received,
         },
     )
 }
 
 impl Link {
-    /// Says something, or drops it if the line can't keep up: the machine asks again.
-    pub fn say(&self, message: Envelope<Up>) {
+    /// Queues a message, or drops it if the connection can't keep up: the machine asks again.
+    pub fn send(&self, message: Envelope<Up>) {
         let queue = if is_urgent(&message.body) {
             &self.urgent
         } else {
-            &self.patient
+            &self.normal
         };
         if queue.try_send(message).is_err() {
             tracing::warn!(
-                code = "link_queue_full",
-                "the line is slower than what is said; dropped"
+                code = "link.queue_full",
+                "the connection is too slow for the messages to the core; one was dropped"
             );
         }
     }
 }
 
-/// What is worth nothing later need not be acknowledged.
-fn is_fleeting(message: &Up) -> bool {
+/// Messages that are useless later need no acknowledgement.
+fn is_ephemeral(message: &Up) -> bool {
     match message {
         Up::Scan(_) | Up::Ask(_) | Up::Health(_) => true,
         Up::Hello(_) | Up::Journal(_) | Up::Pull(_) => false,
     }
 }
 
-/// Scans and questions go first.
 fn is_urgent(message: &Up) -> bool {
     match message {
         Up::Scan(_) | Up::Ask(_) => true,
@@ -151,7 +144,7 @@ fn is_urgent(message: &Up) -> bool {
 async fn keep_open(settings: Settings, mut ends: Ends) {
     let mut backoff = FIRST_BACKOFF;
     loop {
-        drop_unsaid(&mut ends);
+        clear_queues(&mut ends);
         let begun = Instant::now();
         let ended = connection::run(&settings, &mut ends).await;
         if ends.events.send(LinkEvent::Disconnected).await.is_err() {
@@ -161,40 +154,45 @@ async fn keep_open(settings: Settings, mut ends: Ends) {
             backoff = FIRST_BACKOFF;
         }
         let pause = clock::jittered(backoff);
-        tracing::info!(code = "link_down", reason = %ended.reason, retry_in = ?pause, "line is down");
+        tracing::info!(
+            code = "link.disconnected",
+            reason = %ended.reason,
+            retry_in = ?pause,
+            "not connected to the core's broker"
+        );
         sleep(pause).await;
         backoff = (backoff * 2).min(settings.limits.max_backoff);
     }
 }
 
-/// What was meant for an earlier connection is stale: the machine says anew what counts.
-fn drop_unsaid(ends: &mut Ends) {
+/// Messages for an earlier connection are stale: the machine sends again what still counts.
+fn clear_queues(ends: &mut Ends) {
     while ends.urgent.try_recv().is_ok() {}
-    while ends.patient.try_recv().is_ok() {}
+    while ends.normal.try_recv().is_ok() {}
 }
 
-/// Reads a message and checks that it is what its topic says, from the core.
-pub(crate) fn read(node: NodeId, topic: &str, payload: &[u8]) -> Result<Envelope<Down>, NotHeard> {
+/// Decodes a message and checks that it is from the core and of the kind that its topic names.
+fn decode(node: NodeId, topic: &str, payload: &[u8]) -> Result<Envelope<Down>, InvalidMessage> {
     let envelope = Envelope::<Down>::from_bytes(payload)?;
     let expected = format!("ev1/down/{node}/{}", topic::down_kind(&envelope.body));
     if envelope.sender == Sender::Core && topic == expected {
         Ok(envelope)
     } else {
-        Err(NotHeard::Misplaced)
+        Err(InvalidMessage::Misplaced)
     }
 }
 
-/// Why a message is not listened to.
+/// Why a message is ignored.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NotHeard {
+enum InvalidMessage {
     #[error(transparent)]
     Wire(#[from] WireError),
-    #[error("sender or kind differ from the topic")]
+    #[error("its sender or kind is not that of its topic")]
     Misplaced,
 }
 
-impl NotHeard {
-    pub(crate) fn code(&self) -> &'static str {
+impl InvalidMessage {
+    fn code(&self) -> &'static str {
         match self {
             Self::Wire(error) => error.code(),
             Self::Misplaced => "message_misplaced",
@@ -215,24 +213,24 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_heard_only_on_its_own_topic_and_from_the_core() {
+    fn a_message_is_accepted_only_on_its_own_topic_and_from_the_core() {
         let node = NodeId(Uuid::from_u128(7));
         let topic = format!("ev1/down/{node}/config");
-        assert!(read(node, &topic, &config(Sender::Core)).is_ok());
+        assert!(decode(node, &topic, &config(Sender::Core)).is_ok());
         let other = format!("ev1/down/{node}/ack");
         assert_eq!(
-            read(node, &other, &config(Sender::Core))
+            decode(node, &other, &config(Sender::Core))
                 .unwrap_err()
                 .code(),
             "message_misplaced"
         );
         let forged = config(Sender::Node(node));
         assert_eq!(
-            read(node, &topic, &forged).unwrap_err().code(),
+            decode(node, &topic, &forged).unwrap_err().code(),
             "message_misplaced"
         );
         assert_eq!(
-            read(node, &topic, b"{}").unwrap_err().code(),
+            decode(node, &topic, b"{}").unwrap_err().code(),
             "message_malformed"
         );
     }

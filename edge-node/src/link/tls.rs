@@ -1,4 +1,4 @@
-//! Mutual TLS from what enrolment brought: the broker's authority is the only one trusted.
+//! Mutual TLS with the certificates of the enrolment: only the broker's authority is trusted.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use crate::identity::Identity;
 
-/// TLS settings of the line to the broker.
 pub(crate) fn client_config(identity: &Identity) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(&identity.broker.authority, "the broker's authority")? {
@@ -26,7 +25,7 @@ pub(crate) fn client_config(identity: &Identity) -> Result<ClientConfig, String>
         .map_err(|error| format!("the node's certificate: {error}"))
 }
 
-/// Whether a connection could be made with this identity, as far as the files tell.
+/// Whether the identity's certificates and key can be used for a connection.
 pub(crate) fn check_identity(identity: &Identity) -> Result<(), String> {
     client_config(identity).map(|_| ())
 }
@@ -36,7 +35,7 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, S
         .collect::<Result<_, _>>()
         .map_err(|error| format!("{what}: {error}"))?;
     if certificates.is_empty() {
-        Err(format!("{what}: no certificate in it"))
+        Err(format!("{what}: it contains no certificate"))
     } else {
         Ok(certificates)
     }

@@ -1,4 +1,4 @@
-//! What the LAN and the tools hold of the owner.
+//! How the LAN API and the tools reach the owner.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,30 +13,30 @@ use tokio::{
     time::timeout,
 };
 
-use super::view;
+use super::status;
 
-/// Longest wait of a request. The machine answers long before.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Questions for the status that may wait at once.
-const MAX_QUESTIONS: usize = 64;
+/// Longest wait of a request. The machine replies long before.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Requests for the status that may wait at once.
+const MAX_STATUS_REQUESTS: usize = 64;
 /// Stream events that a slow listener may be behind before it misses some.
 const STREAM_CAPACITY: usize = 16;
 
-/// A scan as a scanner asked it.
+/// A scan as a scanner sent it.
 #[derive(Clone)]
 pub struct Scan {
     /// Made at the trigger.
     pub scan: ScanId,
-    /// Who, as the signature proved.
+    /// Proven by the request's signature.
     pub scanner: ScannerId,
-    /// Where; one of the scanner's gates.
+    /// One of the scanner's gates.
     pub gate: GateId,
     /// The text as scanned.
     pub token: String,
 }
 
 impl fmt::Debug for Scan {
-    /// Without the token: whoever has it can use the ticket.
+    /// Without the token: its bearer can use the ticket.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scan")
             .field("scan", &self.scan)
@@ -49,13 +49,13 @@ impl fmt::Debug for Scan {
 /// Why a scan has no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoVerdict {
-    /// More scans wait than the node takes at once. Try again with the same scan id.
+    /// More scans wait than the node takes. Try again with the same scan id.
     #[error("too many scans are waiting")]
     Busy,
     /// The scan id was used before with other content.
     #[error("the scan id was used before for another scanner, gate or token")]
     ScanIdConflict,
-    /// The node is ending, or could not write its journal.
+    /// The node is stopping, or could not write its journal.
     #[error("the node is stopping")]
     Stopping,
 }
@@ -67,54 +67,60 @@ pub(super) struct WaitingScan {
     pub(super) waiter: Waiter,
 }
 
-/// Who waits for an answer; the place among the waiting is given back with it.
+/// A request that waits for its reply; its permit ends with it.
 pub(super) struct Waiter {
-    pub(super) reply: oneshot::Sender<Reply>,
-    pub(super) _place: OwnedSemaphorePermit,
+    replies: oneshot::Sender<Reply>,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// The owner's ends.
+impl Waiter {
+    pub(super) fn reply(self, reply: Reply) {
+        // A scanner that has disconnected asks again with the same scan id.
+        drop(self.replies.send(reply));
+    }
+}
+
+/// The owner's ends of the channels.
 pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
-    pub(super) questions: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
+    pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
 }
 
-/// Asks the owner. Cheap to clone.
+/// Sends requests to the owner. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
     scans: mpsc::Sender<WaitingScan>,
-    questions: mpsc::Sender<oneshot::Sender<NodeStatus>>,
+    status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
-/// The two sides between owner and askers.
 pub(super) fn channel(
     max_scans_waiting: usize,
     keys: Arc<KeySet>,
     status: NodeStatus,
 ) -> (Handle, Inbox) {
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
-    let (questions, questions_in) = mpsc::channel(MAX_QUESTIONS);
+    let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
     let handle = Handle {
         scans,
-        questions,
+        status_requests,
         keys,
         latest,
         stream: stream.clone(),
-        places: Arc::new(Semaphore::new(max_scans_waiting)),
+        permits: Arc::new(Semaphore::new(max_scans_waiting)),
     };
     let inbox = Inbox {
         scans: scans_in,
-        questions: questions_in,
+        status_requests: status_requests_in,
         keys: keys_out,
         latest: latest_out,
         stream,
@@ -123,21 +129,21 @@ pub(super) fn channel(
 }
 
 impl Handle {
-    /// Has a scan decided. The token's signature is checked here, on the caller's thread: every
-    /// core of the machine works on signatures, one works on decisions.
+    /// Has a scan decided. The token's signature is checked here, on the caller's thread: all cores
+    /// of the machine work on signatures, one works on decisions.
     ///
     /// # Errors
     /// See [`NoVerdict`].
-    pub async fn scan(&self, scan: Scan) -> Result<ScanAnswer, NoVerdict> {
-        let place = Arc::clone(&self.places)
+    pub async fn submit(&self, scan: Scan) -> Result<ScanAnswer, NoVerdict> {
+        let permit = Arc::clone(&self.permits)
             .try_acquire_owned()
             .map_err(|_| NoVerdict::Busy)?;
         let keys = Arc::clone(&self.keys.borrow());
         let checked = check(&scan.token, &keys);
-        let (reply, answer) = oneshot::channel();
+        let (replies, reply) = oneshot::channel();
         let waiter = Waiter {
-            reply,
-            _place: place,
+            replies,
+            _permit: permit,
         };
         self.scans
             .try_send(WaitingScan {
@@ -149,36 +155,36 @@ impl Handle {
                 mpsc::error::TrySendError::Full(_) => NoVerdict::Busy,
                 mpsc::error::TrySendError::Closed(_) => NoVerdict::Stopping,
             })?;
-        match timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(Ok(Reply::Verdict(answer))) => Ok(view::scan_answer(answer)),
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
             Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),
         }
     }
 
-    /// How the node is, now.
+    /// The node's status now.
     ///
     /// # Errors
     /// [`NoVerdict::Stopping`] or [`NoVerdict::Busy`].
     pub async fn status(&self) -> Result<NodeStatus, NoVerdict> {
         let (reply, answer) = oneshot::channel();
-        self.questions
+        self.status_requests
             .try_send(reply)
             .map_err(|_| NoVerdict::Busy)?;
         answer.await.map_err(|_| NoVerdict::Stopping)
     }
 
-    /// How the node was a moment ago: at most a second old.
+    /// The node's status, at most a second old.
     #[must_use]
     pub fn latest(&self) -> Arc<NodeStatus> {
         Arc::clone(&self.latest.borrow())
     }
 
-    /// Waits until the node is as wanted.
+    /// Waits for a status that is wanted.
     ///
     /// # Errors
-    /// [`NoVerdict::Stopping`] if it ends before.
+    /// [`NoVerdict::Stopping`] if the node stops before.
     pub async fn wait_for(
         &self,
         wanted: impl FnMut(&Arc<NodeStatus>) -> bool,
@@ -191,14 +197,14 @@ impl Handle {
         Ok(Arc::clone(&status))
     }
 
-    /// What happens from now on.
+    /// Stream events from now on.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<StreamEvent> {
         self.stream.subscribe()
     }
 }
 
-/// Longer texts are no tokens and are hashed as they are, unread.
+/// Longer texts are no tokens; they are hashed without being parsed.
 fn check(token: &str, keys: &KeySet) -> TokenCheck {
     if token.chars().nth(MAX_SCANNED_CHARS).is_some() {
         let hash = eventify_protocol::hash::Hash32::of(token.as_bytes());

@@ -1,150 +1,44 @@
-//! Carrying out what the machine wants done, in its order.
+//! Carries out what the machine wants done, in its order.
 
-use eventify_protocol::{
-    ids::{ScanId, TicketId},
-    sync::{Envelope, Sender, Up},
-};
-use eventify_sync::edge::{Alarm, Input, Output};
+use eventify_protocol::sync::{Envelope, Sender, Up};
+use eventify_sync::edge::{Alarm, Output};
 
-use super::{Fatal, Owner, log::NewChain};
-use crate::store::SnapshotPlan;
+use super::{Fatal, Owner};
 
 impl Owner {
     /// Until the machine wants nothing more; then the rows of this round go to the journal.
     pub(super) fn carry_out(&mut self) -> Result<(), Fatal> {
         while let Some(output) = self.machine.poll_output() {
-            self.act(output)?;
-        }
-        self.log.flush();
-        Ok(())
-    }
-
-    fn act(&mut self, output: Output) -> Result<(), Fatal> {
-        match output {
-            Output::Send { id, message } => {
-                let mut envelope = Envelope::new(id, Sender::Node(self.names.0), message);
-                envelope.trace = trace(&envelope.body);
-                self.link.say(envelope);
-            }
-            Output::Lookup {
-                scan,
-                ticket,
-                generation,
-            } => self.look_up(scan, ticket, generation),
-            Output::Append(row) => self.log.add(row),
-            Output::Answer { request, reply } => {
-                if let Some(waiter) = self.waiting.remove(&request) {
-                    waiter.answer(reply);
+            let input = match output {
+                Output::Send { id, message } => {
+                    let mut envelope = Envelope::new(id, Sender::Node(self.node), message);
+                    envelope.trace = trace(&envelope.body);
+                    self.link.send(envelope);
+                    None
                 }
+                Output::Reply { request, reply } => {
+                    if let Some(waiter) = self.waiting.remove(&request) {
+                        waiter.reply(reply);
+                    }
+                    None
+                }
+                Output::Journal(output) => self.journal.perform(output)?,
+                Output::Replica(output) => self.replica.perform(output),
+                Output::Alarm(alarm) => {
+                    log_alarm(&alarm);
+                    None
+                }
+                Output::StatusChanged => {
+                    self.status.schedule();
+                    None
+                }
+            };
+            if let Some(input) = input {
+                self.step(input);
             }
-            Output::ReadRows {
-                incarnation,
-                from,
-                through,
-                max_bytes,
-            } => {
-                let rows = self
-                    .log
-                    .reader
-                    .rows_from(incarnation, from, through, max_bytes)?;
-                self.feed(Input::Rows {
-                    incarnation,
-                    from,
-                    rows,
-                });
-            }
-            Output::Acknowledged(ack) => self.log.journal.acknowledge(ack),
-            Output::NewJournal {
-                incarnation,
-                succeeds,
-                at,
-            } => self.log.begin_chain(NewChain {
-                incarnation,
-                succeeds,
-                at,
-            })?,
-            Output::Alarm(alarm) => raise(&alarm),
-            Output::Changed => self.screens.changed(),
-            Output::Apply(_)
-            | Output::Adopt { .. }
-            | Output::BeginSnapshot { .. }
-            | Output::StoreChunk(_)
-            | Output::FinishSnapshot { .. }
-            | Output::DropReplica { .. }
-            | Output::SaveProof(_)
-            | Output::SaveRevoked(_) => self.act_on_replica(output),
         }
+        self.journal.flush();
         Ok(())
-    }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the other acts are not the replica's"
-    )]
-    fn act_on_replica(&mut self, output: Output) {
-        match output {
-            Output::Apply(delta) => {
-                self.cache.expect_notice();
-                self.cache.replica.apply(delta);
-            }
-            Output::Adopt { epoch, digest_key } => self.cache.replica.adopt(epoch, digest_key),
-            Output::BeginSnapshot {
-                snapshot,
-                epoch,
-                position,
-                chunks,
-                hash,
-                digest_key,
-            } => {
-                let plan = SnapshotPlan {
-                    snapshot,
-                    epoch,
-                    position,
-                    chunks,
-                    hash,
-                    digest_key,
-                };
-                let (position, chunks) = (position.0, chunks);
-                tracing::info!(
-                    code = "snapshot_begun",
-                    position,
-                    chunks,
-                    "a replica is fetched"
-                );
-                self.cache.replica.begin_snapshot(plan);
-            }
-            Output::StoreChunk(chunk) => self.cache.replica.store_chunk(chunk),
-            Output::FinishSnapshot { snapshot } => {
-                tracing::info!(code = "snapshot_fetched", "the replica is built");
-                self.cache.expect_notice();
-                self.cache.replica.finish_snapshot(snapshot);
-            }
-            Output::DropReplica { why } => {
-                tracing::warn!(code = "replica_dropped", why, "the replica is fetched anew");
-                self.cache.discard();
-            }
-            Output::SaveProof(proof) => self.cache.replica.save_proof(proof),
-            Output::SaveRevoked(revoked) => self.cache.replica.save_revoked(revoked),
-            _ => {}
-        }
-    }
-
-    fn look_up(&mut self, scan: ScanId, ticket: TicketId, generation: u32) {
-        match self.cache.lookup(ticket) {
-            Ok((position, ticket)) => {
-                self.feed(Input::Found {
-                    scan,
-                    generation,
-                    position,
-                    ticket,
-                });
-            }
-            Err(error) => {
-                tracing::error!(code = "replica_failed", %error, "thrown away, fetched anew");
-                self.cache.discard();
-                self.feed(Input::ReplicaFailed);
-            }
-        }
     }
 }
 
@@ -159,6 +53,53 @@ fn trace(message: &Up) -> Option<String> {
     }
 }
 
-fn raise(alarm: &Alarm) {
-    tracing::error!(code = alarm.code(), ?alarm, "alarm");
+fn log_alarm(alarm: &Alarm) {
+    match alarm {
+        Alarm::DigestMismatch { position } => tracing::error!(
+            code = "replica.digest_mismatch",
+            position = position.0,
+            "the replica differs from the core's feed"
+        ),
+        Alarm::ReplicaDamaged => tracing::error!(
+            code = "replica.damaged",
+            "the replica's file is damaged: check the disk if this happens again"
+        ),
+        Alarm::SnapshotRefused => tracing::error!(
+            code = "snapshot.refused",
+            "a snapshot could not be stored or was not what the core announced"
+        ),
+        Alarm::JournalFork { core, own } => tracing::error!(
+            code = "journal.forked",
+            ?core,
+            ?own,
+            "the core holds journal rows that this node does not have: was an old disk put back? \
+             A new journal file is begun, the old one is kept"
+        ),
+        Alarm::ClockNotTrusted => tracing::error!(
+            code = "clock.not_trusted",
+            "the wall clock was set or the machine was paused: until the core answers, the node does \
+             not decide alone"
+        ),
+        Alarm::EpochChanged { from, to } => tracing::error!(
+            code = "core.database_changed",
+            ?from,
+            ?to,
+            "the core answers from another database: it has failed over or was restored"
+        ),
+        Alarm::UnknownDigestAlgorithm(algorithm) => tracing::error!(
+            code = "core.digest_algorithm_unknown",
+            algorithm,
+            "the core uses a digest algorithm that this release does not have: update the node"
+        ),
+        Alarm::Revoked => tracing::error!(
+            code = "node.revoked",
+            "the core has revoked this node: it admits nobody"
+        ),
+        Alarm::Voided(scan_id) => tracing::error!(
+            code = "scan.decision_voided",
+            %scan_id,
+            "the cache became too old while the decision was written, so it was not shown: the disk \
+             is slow"
+        ),
+    }
 }

@@ -12,12 +12,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK,
-    cache::Cache,
-    handle,
-    log::Log,
-    screens::Screens,
-    view::{self, Facts},
+    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK, handle,
+    journal::JournalFile,
+    replica::ReplicaFiles,
+    status::{self, StatusBoard},
 };
 use crate::{
     SOFTWARE,
@@ -30,7 +28,6 @@ use crate::{
     store::{self, StoreError},
 };
 
-/// What an owner works with.
 pub(crate) struct Parts<'a> {
     pub(crate) config: &'a Config,
     pub(crate) identity: &'a Identity,
@@ -42,11 +39,11 @@ pub(crate) struct Parts<'a> {
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No identity, or a damaged one.
+    /// The node is not enrolled, or its identity is damaged.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// Something in the identity can't be used.
-    #[error("the identity can't be used: {0}")]
+    #[error("the node's identity can't be used: {0}")]
     Unusable(String),
     /// The journal can't be opened.
     #[error(transparent)]
@@ -60,47 +57,44 @@ pub enum StartError {
     /// The LAN API can't be served.
     #[error(transparent)]
     Lan(#[from] LanError),
-    /// The system refuses something.
     #[error("{what}: {error}")]
     System {
-        /// What was wanted.
+        /// What was tried.
         what: String,
-        /// Why not.
         error: std::io::Error,
     },
 }
 
-/// Opens journal and replica and starts the owner on a thread of its own. What it ends with comes
-/// out of the receiver.
+/// Opens journal and replica and starts the owner on a thread of its own. The receiver gets its
+/// result when it ends.
 pub(crate) fn start(
     parts: Parts<'_>,
 ) -> Result<(Handle, oneshot::Receiver<Result<(), Fatal>>), StartError> {
     let stop = parts.stop.clone();
     let (handle, make_owner) = prepare(parts)?;
-    let refused = |error| StartError::System {
-        what: "starting the owner".to_owned(),
+    let not_started = |error| StartError::System {
+        what: "starting the owner's thread".to_owned(),
         error,
     };
-    // A runtime of its own: the owner's timers and wake-ups wait for no other task.
+    // A runtime of its own: the owner's timers wait for no other task.
     let runtime = runtime::Builder::new_current_thread()
         .enable_time()
         .build()
-        .map_err(refused)?;
+        .map_err(not_started)?;
     let (ended, ending) = oneshot::channel();
     let run = move || {
-        let outcome = runtime.block_on(async { make_owner().run(stop).await });
+        let result = runtime.block_on(async { make_owner().run(stop).await });
         // Nobody waits for the end of a node that is dropped.
-        drop(ended.send(outcome));
+        drop(ended.send(result));
     };
     thread::Builder::new()
         .name("owner".to_owned())
         .spawn(run)
-        .map_err(refused)?;
+        .map_err(not_started)?;
     Ok((handle, ending))
 }
 
-/// Reads everything that is to be read. The owner itself is made on its own runtime, for its clocks
-/// tick there.
+/// Reads the files. The owner itself is made on its own runtime, because its timers need that.
 fn prepare(
     parts: Parts<'_>,
 ) -> Result<(Handle, impl FnOnce() -> Owner + Send + use<>), StartError> {
@@ -115,50 +109,45 @@ fn prepare(
         boottime: clock.boottime(),
         wall: clock.wall(),
     };
-    let names = (identity.node_id, identity.venue_id);
+    let (node, venue) = (identity.node_id, identity.venue_id);
     let root = identity.root().map_err(StartError::Unusable)?;
-    let (cache, found) = Cache::open(&config.data_dir)?;
-    let place = found
+    let (replica, found) = ReplicaFiles::open(&config.data_dir)?;
+    let position = found
         .replica
         .as_ref()
         .map(|replica| (replica.epoch, replica.position));
-    let (log, journal) = Log::open(config, identity.node_id, (&clock, now), place)?;
+    let (journal, restored) = JournalFile::open(config, node, (&clock, now), position)?;
     let keys = newest_keys(identity, found.replica.as_ref()).map_err(StartError::Unusable)?;
     let restored = Restored {
-        node: identity.node_id,
-        venue: identity.venue_id,
+        node,
+        venue,
         boot: clock.boot(),
         software: SOFTWARE.to_owned(),
         configured_limit: config.admission.max_cache_age,
         entropy: clock::entropy(),
-        journal,
+        journal: restored,
         replica: found.replica,
         partial: found.partial,
         proof: found.proof,
         revoked: found.revoked,
     };
     let machine = Machine::new(restored, now);
-    let facts = Facts {
-        node: names.0,
-        venue: names.1,
-        tickets: cache.tickets,
-    };
-    let status = view::node_status(&machine.status(now), &facts);
+    let status = status::node_status((node, venue), &machine.status(now), replica.tickets);
     let (handle, inbox) = handle::channel(config.lan.max_scans_waiting, Arc::new(keys), status);
     let limits = config.journal;
     let make_owner = move || Owner {
         machine,
         clock,
-        names,
+        node,
         root,
         keys: inbox.keys,
         limits,
-        log,
-        cache,
+        journal,
+        replica,
         link,
         scans: inbox.scans,
-        questions: inbox.questions,
-        screens: Screens::new(inbox.latest, inbox.stream),
+        status_requests: inbox.status_requests,
+        status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),
         next_request: 0,
         tick: ticks(),
@@ -168,14 +157,14 @@ fn prepare(
     Ok((handle, make_owner))
 }
 
-/// The first tick comes at once: the screens need not wait for a second.
+/// The first tick comes at once: streams need not wait for a second.
 fn ticks() -> Interval {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     ticks
 }
 
-/// The key set of the feed if it is newer than the one of the enrolment, and the root's.
+/// The key set of the feed if it is newer than that of the enrolment and signed by the root.
 fn newest_keys(identity: &Identity, replica: Option<&RestoredReplica>) -> Result<KeySet, String> {
     let first = identity.first_key_set()?;
     let root = identity.root()?;

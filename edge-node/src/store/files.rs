@@ -1,4 +1,4 @@
-//! Which file is the replica: `replica-N.sqlite`, the highest N counts.
+//! The replica's files: `replica-N.sqlite` with the highest N is in use.
 
 use std::{
     fs, io,
@@ -16,7 +16,6 @@ const BUILDING: &str = "replica.building";
 const PULL: &str = "snapshot.pull";
 const REVOKED: &str = "revoked";
 
-/// The replica's files in a data directory.
 #[derive(Debug)]
 pub(super) struct Files {
     folder: PathBuf,
@@ -29,45 +28,55 @@ impl Files {
         }
     }
 
-    /// Opens the newest replica to write; one that can't be opened makes place for an empty one.
+    /// Opens the newest replica for writing; one that can't be opened is replaced by an empty one.
     pub(super) fn open_newest(&mut self) -> Result<(Connection, PathBuf), StoreError> {
-        remove_database(&self.building_path())?;
-        let Some(path) = self.newest() else {
+        delete_database(&self.building_path())?;
+        let Some(path) = self.find_newest() else {
             return self.open_empty();
         };
-        self.remove_older_than(&path)?;
+        self.delete_others(&path)?;
         match schema::open_writer(&path) {
             Ok(connection) => Ok((connection, path)),
             Err(error) => {
-                tracing::error!(code = "replica_unreadable", %error, "thrown away, fetched anew");
+                tracing::error!(
+                    code = "replica.open_failed",
+                    %error,
+                    path = %path.display(),
+                    "the replica can't be opened; it is deleted and fetched again"
+                );
                 self.open_empty()
             }
         }
     }
 
-    /// Begins an empty replica in the place of the newest. On a full disk there is no room for it
-    /// until the others are gone.
+    /// Replaces the newest replica by an empty one. On a full disk there is no space for it until the
+    /// others are deleted.
     pub(super) fn open_empty(&mut self) -> Result<(Connection, PathBuf), StoreError> {
         let path = self.next_path();
-        self.begin_empty(&path).or_else(|error| {
-            tracing::warn!(code = "replica_not_begun", %error, "makes room and tries again");
-            for (_, other) in self.numbered() {
-                remove_database(&other)?;
+        self.create_empty(&path).or_else(|error| {
+            tracing::warn!(
+                code = "replica.create_failed",
+                %error,
+                path = %path.display(),
+                "an empty replica can't be created; trying again without the old ones"
+            );
+            for (_, other) in self.list() {
+                delete_database(&other)?;
             }
-            self.begin_empty(&path)
+            self.create_empty(&path)
         })
     }
 
-    fn begin_empty(&self, path: &Path) -> Result<(Connection, PathBuf), StoreError> {
+    fn create_empty(&self, path: &Path) -> Result<(Connection, PathBuf), StoreError> {
         let connection = schema::open_writer(path)?;
         durable_file::sync_folder(path)?;
-        self.remove_older_than(path)?;
+        self.delete_others(path)?;
         Ok((connection, path.to_owned()))
     }
 
-    /// Makes the finished building the newest replica, durably. The one before it stays until
-    /// [`Self::remove_older_than`].
-    pub(super) fn swap_in_building(&mut self) -> Result<PathBuf, StoreError> {
+    /// Makes the finished file the newest replica, durably. The one before it stays until
+    /// [`Self::delete_others`].
+    pub(super) fn swap_in(&mut self) -> Result<PathBuf, StoreError> {
         let building = self.building_path();
         fs::File::open(&building)?.sync_all()?;
         let path = self.next_path();
@@ -76,17 +85,17 @@ impl Files {
         Ok(path)
     }
 
-    pub(super) fn remove_older_than(&self, newest: &Path) -> io::Result<()> {
-        for (_, path) in self.numbered() {
+    pub(super) fn delete_others(&self, newest: &Path) -> io::Result<()> {
+        for (_, path) in self.list() {
             if path != newest {
-                remove_database(&path)?;
+                delete_database(&path)?;
             }
         }
         Ok(())
     }
 
-    pub(super) fn newest(&self) -> Option<PathBuf> {
-        self.numbered().into_iter().max().map(|(_, path)| path)
+    pub(super) fn find_newest(&self) -> Option<PathBuf> {
+        self.list().into_iter().max().map(|(_, path)| path)
     }
 
     pub(super) fn building_path(&self) -> PathBuf {
@@ -101,18 +110,18 @@ impl Files {
         self.folder.join(REVOKED).exists()
     }
 
-    pub(super) fn set_revoked(&self, revoked: bool) -> io::Result<()> {
+    pub(super) fn update_revoked(&self, revoked: bool) -> io::Result<()> {
         let path = self.folder.join(REVOKED);
         if revoked {
             return durable_file::replace(&path, b"the core has revoked this node\n");
         }
-        remove(&path)?;
+        delete_file(&path)?;
         durable_file::sync_folder(&path)
     }
 
     fn next_path(&self) -> PathBuf {
         let number = self
-            .numbered()
+            .list()
             .into_iter()
             .map(|(number, _)| number)
             .max()
@@ -121,7 +130,7 @@ impl Files {
         self.folder.join(format!("{PREFIX}{number}{SUFFIX}"))
     }
 
-    fn numbered(&self) -> Vec<(u64, PathBuf)> {
+    fn list(&self) -> Vec<(u64, PathBuf)> {
         let Ok(entries) = fs::read_dir(&self.folder) else {
             return Vec::new();
         };
@@ -139,17 +148,17 @@ impl Files {
     }
 }
 
-fn remove_database(path: &Path) -> io::Result<()> {
+fn delete_database(path: &Path) -> io::Result<()> {
     for end in ["-wal", "-shm", ""] {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
-        remove(Path::new(&name))?;
+        delete_file(Path::new(&name))?;
     }
     Ok(())
 }
 
-/// Removes a file that may be gone already.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+/// Deletes a file that may not exist.
+pub(super) fn delete_file(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

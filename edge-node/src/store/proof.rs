@@ -1,4 +1,4 @@
-//! The newest proof of time, kept for a restart in the same boot (`ADMISSION` 1.5).
+//! The newest proof of the cache's age, for a restart in the same boot (`ADMISSION` 1.5).
 
 use eventify_protocol::{
     ids::BootId,
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{StoreError, encode, from_sql, to_sql};
 
-pub(super) fn save(connection: &Connection, proof: &SavedProof) -> Result<(), StoreError> {
+pub(super) fn update(connection: &Connection, proof: &SavedProof) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO proof (only, boot, asked_boottime, asked_wall, answered, epoch,
@@ -30,7 +30,7 @@ pub(super) fn save(connection: &Connection, proof: &SavedProof) -> Result<(), St
     Ok(())
 }
 
-pub(super) fn load(connection: &Connection) -> Result<Option<SavedProof>, StoreError> {
+pub(super) fn find(connection: &Connection) -> Result<Option<SavedProof>, StoreError> {
     let mut statement = connection.prepare(
         "SELECT boot, asked_boottime, asked_wall, answered, epoch, position, truth, core FROM proof",
     )?;

@@ -1,12 +1,15 @@
 //! Feed entries as rows, and what they do to the digest.
 
-use eventify_protocol::sync::{Digest, DigestKey, Epoch, FeedEntry, Position, Subject};
-use eventify_sync::digest;
+use eventify_protocol::{
+    hash::Hash32,
+    sync::{Digest, DigestKey, Epoch, FeedEntry, Position, Subject},
+};
+use eventify_sync::{digest, edge::RestoredReplica};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{StoreError, encode, from_sql, hash, to_sql};
+use super::{StoreError, encode, from_sql, to_sql};
 
-/// Where a complete replica stands.
+/// How far a complete replica is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     pub(super) epoch: Epoch,
@@ -15,7 +18,7 @@ pub(super) struct Head {
     pub(super) digest_key: DigestKey,
 }
 
-pub(super) fn load_head(connection: &Connection) -> Result<Option<Head>, StoreError> {
+pub(super) fn find_head(connection: &Connection) -> Result<Option<Head>, StoreError> {
     let mut statement = connection
         .prepare_cached("SELECT epoch, position, digest, digest_key FROM replica WHERE only = 1")?;
     let mut rows = statement.query(())?;
@@ -25,12 +28,12 @@ pub(super) fn load_head(connection: &Connection) -> Result<Option<Head>, StoreEr
     Ok(Some(Head {
         epoch: minicbor::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?,
         position: Position(from_sql(row.get(1)?)),
-        digest: Digest(hash(row.get(2)?)),
-        digest_key: DigestKey(hash(row.get(3)?)),
+        digest: Digest(Hash32(row.get(2)?)),
+        digest_key: DigestKey(Hash32(row.get(3)?)),
     }))
 }
 
-pub(super) fn save_head(connection: &Connection, head: &Head) -> Result<(), StoreError> {
+pub(super) fn update_head(connection: &Connection, head: &Head) -> Result<(), StoreError> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO replica (only, epoch, position, digest, digest_key)
@@ -45,54 +48,74 @@ pub(super) fn save_head(connection: &Connection, head: &Head) -> Result<(), Stor
     Ok(())
 }
 
-/// Puts an entry in its subject's place, unless the one held is as new. Returns the digest after it
-/// and by how much the number of tickets has grown.
+/// The replica as the machine needs it; none if it is not complete.
+pub(super) fn find_replica(connection: &Connection) -> Result<Option<RestoredReplica>, StoreError> {
+    let Some(head) = find_head(connection)? else {
+        return Ok(None);
+    };
+    let mut statement = connection.prepare("SELECT bytes FROM small ORDER BY subject")?;
+    let mut rows = statement.query(())?;
+    let mut small = Vec::new();
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+        small.push(decode(bytes)?);
+    }
+    Ok(Some(RestoredReplica {
+        epoch: head.epoch,
+        position: head.position,
+        digest: head.digest,
+        digest_key: head.digest_key,
+        small,
+    }))
+}
+
+/// Updates an entry's subject, unless the stored entry is as new. Returns the digest after it and the
+/// growth of the number of tickets.
 pub(super) fn apply(
     connection: &Connection,
     digest: Digest,
     key: &DigestKey,
     entry: &FeedEntry,
 ) -> Result<(Digest, i64), StoreError> {
-    let place = Place::of(&entry.subject);
-    let old = place.read(connection)?;
-    if let Some(old) = &old {
-        let held: FeedEntry = minicbor::decode(old)?;
-        if held.version >= entry.version {
-            return Ok((digest, 0));
-        }
+    let row_key = RowKey::of(&entry.subject);
+    let old = row_key.find(connection)?;
+    if let Some(old) = &old
+        && decode(old)?.version >= entry.version
+    {
+        return Ok((digest, 0));
     }
     match &entry.value {
-        Some(_) => place.write(connection, &entry.to_bytes())?,
-        None => place.delete(connection)?,
+        Some(_) => row_key.update(connection, &entry.to_bytes())?,
+        None => row_key.delete(connection)?,
     }
     let after = digest::replace(digest, key, old.as_deref(), entry);
     let growth = i64::from(entry.value.is_some()) - i64::from(old.is_some());
-    Ok((after, if place.is_ticket() { growth } else { 0 }))
+    Ok((after, if row_key.is_ticket() { growth } else { 0 }))
 }
 
-/// Adds a row that is not there yet. Returns the digest after it and whether it is a ticket.
+/// Inserts a row that is not there yet. Returns the digest after it and whether it is a ticket.
 pub(super) fn insert(
     connection: &Connection,
     digest: Digest,
     key: &DigestKey,
     entry: &FeedEntry,
 ) -> Result<(Digest, bool), StoreError> {
-    let place = Place::of(&entry.subject);
+    let row_key = RowKey::of(&entry.subject);
     let bytes = entry.to_bytes();
-    place.insert(connection, &bytes)?;
+    row_key.insert(connection, &bytes)?;
     Ok((
         digest::add(digest, digest::row_hash(key, &bytes)),
-        place.is_ticket(),
+        row_key.is_ticket(),
     ))
 }
 
 /// A subject's table and key.
-enum Place {
+enum RowKey {
     Ticket([u8; 16]),
     Small(Vec<u8>),
 }
 
-impl Place {
+impl RowKey {
     fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Ticket(ticket) => Self::Ticket(*ticket.as_uuid().as_bytes()),
@@ -115,7 +138,7 @@ impl Place {
         }
     }
 
-    fn read(&self, connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+    fn find(&self, connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = match self {
             Self::Ticket(_) => "SELECT bytes FROM tickets WHERE id = ?",
             Self::Small(_) => "SELECT bytes FROM small WHERE subject = ?",
@@ -126,7 +149,7 @@ impl Place {
             .optional()?)
     }
 
-    fn write(&self, connection: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+    fn update(&self, connection: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
         let sql = match self {
             Self::Ticket(_) => "INSERT OR REPLACE INTO tickets (id, bytes) VALUES (?, ?)",
             Self::Small(_) => "INSERT OR REPLACE INTO small (subject, bytes) VALUES (?, ?)",
@@ -159,6 +182,6 @@ impl Place {
 }
 
 /// A row's bytes as an entry; its hash for the digest is over the bytes themselves.
-pub(super) fn read(bytes: &[u8]) -> Result<FeedEntry, StoreError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<FeedEntry, StoreError> {
     Ok(minicbor::decode(bytes)?)
 }

@@ -7,12 +7,12 @@ use rusqlite_migration::{M, Migrations};
 
 use super::StoreError;
 
-/// Pages kept in memory by each connection. An index look-up in a million tickets touches four.
+/// Kept in memory by each connection. Finding one of a million tickets by its index reads four pages.
 const CACHE_KIB: i32 = 4_096;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 16;
 
-/// For the one writer: a commit is on the disk when it returns.
+/// For the writer: a commit is on the disk when it returns.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -21,7 +21,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// For a file that nobody knows yet: it is made durable as a whole when it is finished.
+/// For a file that is not in use yet: it is made durable as a whole when it is finished.
 pub(super) fn open_builder(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "OFF")?;

@@ -1,9 +1,9 @@
 //! A snapshot: its chunks are collected in a plain file as they come, then a database is built from
 //! them.
 //!
-//! The file holds the plan and the chunks' bytes, each after its length. It is not made durable: a
-//! part lost in a power cut is seen by the hash, and the pull begins anew. After a mere restart of
-//! the process it goes on.
+//! The file holds the plan and the chunks' bytes, each after its length. It is not made durable: the
+//! hash shows what a power cut has lost, and the pull begins again. After a restart of the process
+//! alone it continues.
 
 use std::{
     fs::{File, OpenOptions},
@@ -11,13 +11,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use eventify_protocol::{
-    hash::Hash32,
-    ids::SnapshotId,
-    sync::{Chunk, DigestKey, Epoch, FeedEntry, Position},
+use eventify_protocol::sync::{Chunk, FeedEntry};
+use eventify_sync::{
+    digest,
+    edge::{PartialSnapshot, SnapshotPlan},
 };
-use eventify_sync::{digest, edge::PartialSnapshot};
-use minicbor::{Decode, Encode};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -26,34 +24,10 @@ use super::{
     schema,
 };
 
-/// Longest record that is read back: a chunk fits in a message.
+/// Longest record: a chunk fits in a message.
 const MAX_RECORD_BYTES: usize = eventify_protocol::sync::MAX_MESSAGE_BYTES;
 
-/// What a snapshot has to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct SnapshotPlan {
-    /// Which one.
-    #[n(0)]
-    pub snapshot: SnapshotId,
-    /// Of which database.
-    #[n(1)]
-    pub epoch: Epoch,
-    /// Of which position.
-    #[n(2)]
-    pub position: Position,
-    /// Number of chunks.
-    #[n(3)]
-    pub chunks: u32,
-    /// Hash over all chunks' bytes.
-    #[n(4)]
-    pub hash: Hash32,
-    /// Key for the digest.
-    #[n(5)]
-    pub digest_key: DigestKey,
-}
-
-/// A snapshot on the way.
+/// A snapshot under way.
 #[derive(Debug)]
 pub(super) struct Pull {
     plan: SnapshotPlan,
@@ -80,7 +54,7 @@ impl Pull {
         })
     }
 
-    /// Takes up a pull that was broken off; none if there is none that makes sense.
+    /// Continues a pull that was interrupted; none if there is no usable one.
     pub(super) fn resume(path: &Path) -> Option<Self> {
         let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
         let mut reader = BufReader::new(&mut file);
@@ -92,7 +66,7 @@ impl Pull {
             end += record_length(record.len());
             next += 1;
         }
-        // What follows is the torn end of a write.
+        // What follows is the incomplete end of a write.
         file.set_len(end).ok()?;
         file.seek(SeekFrom::End(0)).ok()?;
         Some(Self {
@@ -114,8 +88,8 @@ impl Pull {
         }
     }
 
-    /// Keeps the next chunk; one that is here already changes nothing.
-    pub(super) fn store(&mut self, chunk: &Chunk) -> Result<(), StoreError> {
+    /// Appends the next chunk; one that is here already changes nothing.
+    pub(super) fn append(&mut self, chunk: &Chunk) -> Result<(), StoreError> {
         if chunk.snapshot != self.plan.snapshot || chunk.index > self.next {
             return Err(StoreError::WrongChunk(chunk.index));
         }
@@ -126,7 +100,7 @@ impl Pull {
         Ok(())
     }
 
-    /// Builds a database in `building` from what was collected. Returns its number of tickets.
+    /// Builds a database in `building` from the chunks. Returns its number of tickets.
     pub(super) fn build(&mut self, building: &Path) -> Result<u64, StoreError> {
         self.file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(&mut self.file);
@@ -151,29 +125,21 @@ impl Pull {
         if chunks != self.plan.chunks || hash.finalize()[..] != self.plan.hash.0[..] {
             return Err(StoreError::WrongContent);
         }
-        let SnapshotPlan {
-            epoch,
-            position,
-            digest_key,
-            ..
-        } = self.plan;
-        rows::save_head(
-            &transaction,
-            &Head {
-                epoch,
-                position,
-                digest,
-                digest_key,
-            },
-        )?;
+        let head = Head {
+            epoch: self.plan.epoch,
+            position: self.plan.position,
+            digest,
+            digest_key: self.plan.digest_key,
+        };
+        rows::update_head(&transaction, &head)?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(tickets)
     }
 
-    /// Removes the collected chunks.
-    pub(super) fn forget(self) -> io::Result<()> {
-        files::remove(&self.path)
+    /// Deletes the collected chunks.
+    pub(super) fn delete(self) -> io::Result<()> {
+        files::delete_file(&self.path)
     }
 }
 
@@ -198,7 +164,7 @@ fn read_record(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     }
     let length = usize::try_from(u32::from_be_bytes(length)).map_err(io::Error::other)?;
     if length > MAX_RECORD_BYTES {
-        return Err(io::Error::other("a record that nobody wrote"));
+        return Err(io::Error::other("a record is too long"));
     }
     let mut bytes = vec![0; length];
     reader.read_exact(&mut bytes)?;

@@ -89,17 +89,19 @@ struct Fixture {
     folder: TempDir,
     replica: Replica,
     notices: Receiver<Notice>,
+    reader: Reader,
     found: Found,
 }
 
 fn open(folder: TempDir) -> Fixture {
-    let (say, notices) = channel();
-    let (replica, found) =
-        Replica::open(folder.path(), move |notice| drop(say.send(notice))).unwrap();
+    let (notify, notices) = channel();
+    let (replica, reader, found) =
+        Replica::open(folder.path(), move |notice| drop(notify.send(notice))).unwrap();
     Fixture {
         folder,
         replica,
         notices,
+        reader,
         found,
     }
 }
@@ -114,9 +116,10 @@ impl Fixture {
             folder,
             replica,
             notices,
-            found,
+            reader,
+            ..
         } = self;
-        drop((replica, found));
+        drop((replica, reader));
         while notices.recv().is_ok() {}
         open(folder)
     }
@@ -189,18 +192,19 @@ fn a_snapshot_and_what_follows_it_are_there_after_a_restart() {
     assert_eq!((position, tickets, key_set), (Position(42), 1, None));
     assert_eq!(digests.last(), Some(&digest_of(&after)));
 
-    let found = fixture.restart().found;
-    let replica = found.replica.unwrap();
+    let restarted = fixture.restart();
+    let replica = restarted.found.replica.unwrap();
     assert_eq!(
         (replica.position, replica.digest),
         (Position(42), digest_of(&after))
     );
-    let (position, entry) = found.reader.lookup(TicketId(Uuid::from_u128(10))).unwrap();
+    let find = |id| restarted.reader.find_ticket(TicketId(Uuid::from_u128(id)));
+    let (position, entry) = find(10).unwrap();
     assert_eq!(
         (position, entry.unwrap().state),
         (Position(42), TicketState::Revoked)
     );
-    let (_, missing) = found.reader.lookup(TicketId(Uuid::from_u128(11))).unwrap();
+    let (_, missing) = find(11).unwrap();
     assert_eq!(missing, None);
 }
 
@@ -223,7 +227,7 @@ fn an_entry_that_is_not_newer_changes_nothing_but_the_position() {
 }
 
 #[test]
-fn a_delta_that_leaves_a_gap_throws_the_replica_away() {
+fn a_delta_that_leaves_a_gap_deletes_the_replica() {
     let fixture = empty();
     fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)]));
     let notice = fixture.apply(41, vec![ticket(11, 1, TicketState::Valid)]);
@@ -235,12 +239,12 @@ fn a_delta_that_leaves_a_gap_throws_the_replica_away() {
 }
 
 #[test]
-fn readers_go_on_while_a_new_snapshot_is_swapped_in() {
+fn readers_continue_while_a_new_snapshot_is_swapped_in() {
     let fixture = empty();
     let old = reader_of(fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)])));
     let new = reader_of(fixture.pull(&snapshot(2, 90, &[ticket(10, 2, TicketState::Revoked)])));
     let state = |reader: &Reader| {
-        let (position, entry) = reader.lookup(TicketId(Uuid::from_u128(10))).unwrap();
+        let (position, entry) = reader.find_ticket(TicketId(Uuid::from_u128(10))).unwrap();
         (position, entry.unwrap().state)
     };
     assert_eq!(state(&old), (Position(40), TicketState::Valid));
@@ -250,7 +254,7 @@ fn readers_go_on_while_a_new_snapshot_is_swapped_in() {
 }
 
 #[test]
-fn a_snapshot_that_is_not_what_its_hash_says_leaves_nothing() {
+fn a_snapshot_without_its_hash_leaves_nothing() {
     let fixture = empty();
     fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)]));
     let mut wrong = snapshot(
@@ -284,7 +288,7 @@ fn a_snapshot_that_is_not_what_its_hash_says_leaves_nothing() {
 }
 
 #[test]
-fn a_pull_goes_on_where_a_restart_broke_it_off() {
+fn a_pull_continues_where_a_restart_interrupted_it() {
     let fixture = empty();
     let entries: Vec<_> = (0..6).map(|id| ticket(id, 1, TicketState::Valid)).collect();
     let snapshot = snapshot(1, 40, &entries);
@@ -299,7 +303,7 @@ fn a_pull_goes_on_where_a_restart_broke_it_off() {
             next: 2
         })
     );
-    // The torn end of a write is cut off.
+    // The incomplete end of a write is cut off.
     let path = fixture.folder.path().join("snapshot.pull");
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
@@ -310,16 +314,16 @@ fn a_pull_goes_on_where_a_restart_broke_it_off() {
     }
     fixture.replica.finish_snapshot(snapshot.plan.snapshot);
     let reader = reader_of(fixture.notices.recv().unwrap());
-    let counted = reader.recompute().unwrap().unwrap();
+    let recomputed = reader.recompute().unwrap().unwrap();
     assert_eq!(
-        (counted.digest, counted.stored),
+        (recomputed.digest, recomputed.stored),
         (digest_of(&entries), digest_of(&entries))
     );
-    assert_eq!(counted.tickets, 6);
+    assert_eq!(recomputed.tickets, 6);
 }
 
 #[test]
-fn a_changed_row_is_seen_by_counting_anew() {
+fn recomputing_the_digest_shows_a_changed_row() {
     let fixture = empty();
     let entries = [ticket(10, 1, TicketState::Revoked)];
     let reader = reader_of(fixture.pull(&snapshot(1, 40, &entries)));
@@ -328,14 +332,14 @@ fn a_changed_row_is_seen_by_counting_anew() {
     connection
         .execute("UPDATE tickets SET bytes = ?", [valid])
         .unwrap();
-    let counted = reader.recompute().unwrap().unwrap();
-    assert_ne!(counted.digest, counted.stored);
+    let recomputed = reader.recompute().unwrap().unwrap();
+    assert_ne!(recomputed.digest, recomputed.stored);
     let found = fixture.restart().found;
     assert!(found.replica.is_none(), "nobody decides by it");
 }
 
 #[test]
-fn a_replica_that_fails_takes_no_snapshot_with_it_and_the_other_way_round() {
+fn a_replica_that_fails_leaves_a_snapshot_alone_and_the_other_way_round() {
     let fixture = empty();
     let held = [ticket(10, 1, TicketState::Valid)];
     fixture.pull(&snapshot(1, 40, &held));
@@ -354,7 +358,7 @@ fn a_replica_that_fails_takes_no_snapshot_with_it_and_the_other_way_round() {
     assert_eq!(
         fixture.found.replica.as_ref().map(|held| held.position),
         Some(Position(40)),
-        "the replica is none the worse"
+        "the replica stays as it is"
     );
     fixture.replica.begin_snapshot(next.plan);
     fixture.replica.store_chunk(next.chunks[0].clone());
@@ -380,7 +384,7 @@ fn a_snapshot_that_fails_with_the_replica_is_reported_all_the_same() {
         fixture.replica.store_chunk(chunk.clone());
     }
     let fixture = fixture.restart();
-    // It is whole, but the file of its chunks can't be removed.
+    // It is whole, but the file of its chunks can't be deleted.
     let pull = fixture.folder.path().join("snapshot.pull");
     std::fs::remove_file(&pull).unwrap();
     std::fs::create_dir(&pull).unwrap();
@@ -396,7 +400,7 @@ fn a_snapshot_that_fails_with_the_replica_is_reported_all_the_same() {
 }
 
 #[test]
-fn another_digest_key_counts_the_rows_anew() {
+fn another_digest_key_recomputes_the_digest() {
     let fixture = empty();
     fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)]));
     let key = DigestKey(Hash32([8; 32]));
@@ -426,16 +430,16 @@ fn proof_and_revocation_survive_a_restart_and_a_damaged_file_does_not_stop_it() 
         truth: CoreTime(8),
         core: CoreTime(9),
     };
-    fixture.replica.save_proof(proof);
-    fixture.replica.save_revoked(true);
+    fixture.replica.update_proof(proof);
+    fixture.replica.update_revoked(true);
     let fixture = fixture.restart();
     assert_eq!(
         (fixture.found.proof, fixture.found.revoked),
         (Some(proof), true)
     );
-    fixture.replica.save_revoked(false);
+    fixture.replica.update_revoked(false);
     let fixture = fixture.restart();
     assert!(!fixture.found.revoked);
-    std::fs::write(fixture.found.reader.path(), b"this was a database once").unwrap();
+    std::fs::write(fixture.reader.path(), b"this was a database once").unwrap();
     assert!(fixture.restart().found.replica.is_none());
 }

@@ -1,4 +1,4 @@
-//! The one writer: a thread that carries commands out in their order.
+//! The one writer: a thread that executes commands in their order.
 
 use std::sync::mpsc::Receiver;
 
@@ -6,19 +6,18 @@ use eventify_protocol::{
     ids::SnapshotId,
     sync::{Chunk, Delta, Digest, DigestKey, Epoch, Position},
 };
-use eventify_sync::edge::{RestoredReplica, SavedProof};
+use eventify_sync::edge::{RestoredReplica, SavedProof, SnapshotPlan};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
     StoreError,
-    files::Files,
+    files::{self, Files},
     proof,
     reader::{self, Reader},
     rows,
-    snapshot::{Pull, SnapshotPlan},
+    snapshot::Pull,
 };
 
-/// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
     Apply(Delta),
@@ -27,45 +26,36 @@ pub(super) enum Command {
     StoreChunk(Chunk),
     FinishSnapshot(SnapshotId),
     Discard,
-    SaveProof(SavedProof),
-    SaveRevoked(bool),
+    UpdateProof(SavedProof),
+    UpdateRevoked(bool),
 }
 
-/// What the writer says.
+/// A report of the writer.
 #[derive(Debug)]
 pub enum Notice {
     /// A delta is on the disk.
     Applied {
-        /// The new position.
         position: Position,
         /// The digest after each entry.
         digests: Vec<Digest>,
-        /// Tickets now.
         tickets: u64,
-        /// A key set that it brought.
+        /// A key set among the entries.
         key_set: Option<Vec<u8>>,
     },
     /// A snapshot has taken the replica's place.
     SnapshotReady {
-        /// Which one.
         snapshot: SnapshotId,
-        /// What the replica is now.
         replica: RestoredReplica,
-        /// Tickets now.
         tickets: u64,
-        /// Reads it.
         reader: Reader,
     },
-    /// A snapshot was not what it should be; nothing is left of it.
-    SnapshotFailed {
-        /// Which one.
-        snapshot: SnapshotId,
-    },
-    /// The replica was thrown away, as asked.
+    /// A snapshot could not be stored or had wrong content; it is deleted.
+    SnapshotFailed { snapshot: SnapshotId },
+    /// The replica was deleted, as commanded.
     Emptied(Reader),
-    /// The replica could not be read or written and was thrown away.
+    /// The replica could not be read or written and was deleted.
     Failed(StoreError, Reader),
-    /// Not even an empty replica can be made. The writer is gone.
+    /// Not even an empty replica can be made. The writer has ended.
     Lost(StoreError),
 }
 
@@ -98,13 +88,13 @@ impl Writer {
             } else {
                 None
             };
-            match self.carry_out(command) {
+            match self.execute(command) {
                 Ok(Some(notice)) => notify(notice),
                 Ok(None) => {}
                 Err(error) => match self.empty() {
                     Ok(reader) => {
                         notify(Notice::Failed(error, reader));
-                        // Whoever had it finished waits for its own report.
+                        // The command that finished it waits for its own report.
                         if let Some(snapshot) = finishing {
                             notify(Notice::SnapshotFailed { snapshot });
                         }
@@ -118,7 +108,7 @@ impl Writer {
         }
     }
 
-    fn carry_out(&mut self, command: Command) -> Result<Option<Notice>, StoreError> {
+    fn execute(&mut self, command: Command) -> Result<Option<Notice>, StoreError> {
         match command {
             Command::Apply(delta) => return self.apply(&delta).map(Some),
             Command::Adopt(epoch, digest_key) => {
@@ -126,16 +116,16 @@ impl Writer {
             }
             Command::BeginSnapshot(plan) => {
                 let begun = self.begin_snapshot(plan);
-                return Ok(self.collected(plan.snapshot, begun));
+                return Ok(self.give_up_on_error(plan.snapshot, begun));
             }
             Command::StoreChunk(chunk) => {
                 let stored = self.store_chunk(&chunk);
-                return Ok(self.collected(chunk.snapshot, stored));
+                return Ok(self.give_up_on_error(chunk.snapshot, stored));
             }
             Command::FinishSnapshot(snapshot) => return self.finish_snapshot(snapshot).map(Some),
             Command::Discard => return self.empty().map(Notice::Emptied).map(Some),
-            Command::SaveProof(saved) => proof::save(&self.connection, &saved)?,
-            Command::SaveRevoked(revoked) => self.files.set_revoked(revoked)?,
+            Command::UpdateProof(saved) => proof::update(&self.connection, &saved)?,
+            Command::UpdateRevoked(revoked) => self.files.update_revoked(revoked)?,
         }
         Ok(None)
     }
@@ -144,7 +134,7 @@ impl Writer {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let head = rows::load_head(&transaction)?;
+        let head = rows::find_head(&transaction)?;
         let mut head = head
             .filter(|head| head.epoch == delta.epoch && head.position == delta.from)
             .ok_or(StoreError::NotNext(delta.from))?;
@@ -159,7 +149,7 @@ impl Writer {
             key_set = reader::key_set_of(entry).or(key_set);
         }
         head.position = delta.to;
-        rows::save_head(&transaction, &head)?;
+        rows::update_head(&transaction, &head)?;
         transaction.commit()?;
         self.tickets = self.tickets.saturating_add_signed(growth);
         Ok(Notice::Applied {
@@ -171,13 +161,13 @@ impl Writer {
     }
 
     fn adopt(&mut self, epoch: Epoch, digest_key: DigestKey) -> Result<(), StoreError> {
-        let head = rows::load_head(&self.connection)?.ok_or(StoreError::NotNext(Position(0)))?;
+        let head = rows::find_head(&self.connection)?.ok_or(StoreError::NotNext(Position(0)))?;
         let digest = if head.digest_key == digest_key {
             head.digest
         } else {
-            reader::count(&self.connection, &digest_key)?.0
+            reader::digest_of_rows(&self.connection, &digest_key)?.0
         };
-        rows::save_head(
+        rows::update_head(
             &self.connection,
             &rows::Head {
                 epoch,
@@ -198,25 +188,33 @@ impl Writer {
     fn store_chunk(&mut self, chunk: &Chunk) -> Result<(), StoreError> {
         let awaited = |pull: &&mut Pull| pull.plan().snapshot == chunk.snapshot;
         match self.pull.as_mut().filter(awaited) {
-            Some(pull) => pull.store(chunk),
-            // Of one that was given up.
+            Some(pull) => pull.append(chunk),
+            // A chunk of a snapshot that was given up.
             None => Ok(()),
         }
     }
 
-    /// A snapshot that can't be collected is given up; the replica is none the worse for it.
-    fn collected(
+    /// A snapshot that can't be stored is given up; the replica stays as it is.
+    fn give_up_on_error(
         &mut self,
         snapshot: SnapshotId,
-        outcome: Result<(), StoreError>,
+        result: Result<(), StoreError>,
     ) -> Option<Notice> {
-        let error = outcome.err()?;
-        tracing::warn!(code = "snapshot_failed", %error, "snapshot thrown away");
+        let error = result.err()?;
+        tracing::warn!(
+            code = "snapshot.store_failed",
+            %error,
+            "a part of the snapshot can't be stored; the snapshot is deleted and fetched again"
+        );
         if let Some(pull) = self.pull.take()
-            && let Err(error) = pull.forget()
+            && let Err(error) = pull.delete()
         {
-            // The next one is begun over it.
-            tracing::warn!(code = "snapshot_left", %error, "its file stays");
+            // The next one overwrites it.
+            tracing::warn!(
+                code = "snapshot.delete_failed",
+                %error,
+                "the snapshot's file can't be deleted"
+            );
         }
         Some(Notice::SnapshotFailed { snapshot })
     }
@@ -228,27 +226,24 @@ impl Writer {
         };
         let building = self.files.building_path();
         let built = pull.build(&building);
-        pull.forget()?;
+        pull.delete()?;
         let tickets = match built {
             Ok(tickets) => tickets,
             Err(error) => {
-                tracing::warn!(code = "snapshot_failed", %error, "snapshot thrown away");
-                super::files::remove(&building)?;
+                tracing::warn!(
+                    code = "snapshot.build_failed",
+                    %error,
+                    "no replica can be built from the snapshot; it is deleted and fetched again"
+                );
+                files::delete_file(&building)?;
                 return Ok(Notice::SnapshotFailed { snapshot });
             }
         };
-        let path = self.files.swap_in_building()?;
+        let path = self.files.swap_in()?;
         self.connection = super::schema::open_writer(&path)?;
-        self.files.remove_older_than(&path)?;
+        self.files.delete_others(&path)?;
         self.tickets = tickets;
-        let head = rows::load_head(&self.connection)?.ok_or(StoreError::WrongContent)?;
-        let replica = RestoredReplica {
-            epoch: head.epoch,
-            position: head.position,
-            digest: head.digest,
-            digest_key: head.digest_key,
-            small: reader::small(&self.connection)?,
-        };
+        let replica = rows::find_replica(&self.connection)?.ok_or(StoreError::WrongContent)?;
         Ok(Notice::SnapshotReady {
             snapshot,
             replica,
@@ -257,7 +252,7 @@ impl Writer {
         })
     }
 
-    /// A snapshot on its way lies in a file of its own and stays.
+    /// A snapshot under way stays: it has a file of its own.
     fn empty(&mut self) -> Result<Reader, StoreError> {
         let (connection, path) = self.files.open_empty()?;
         self.connection = connection;

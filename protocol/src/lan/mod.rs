@@ -1,4 +1,4 @@
-//! The HTTPS API that an edge node serves on the venue's LAN, to scanners and its own tools.
+//! The HTTPS API that an edge node serves on the venue's LAN, for scanners.
 //!
 //! | method and path | request | answer |
 //! |---|---|---|
@@ -26,18 +26,17 @@ use crate::{
     verdict::{DecidedBy, Mode, Verdict},
 };
 
-/// Longest token text that a scan may carry; longer ones are `Unreadable` unread.
+/// Longest token of a scan, in characters. A longer one is `Unreadable` without being parsed.
 pub const MAX_SCANNED_CHARS: usize = 512;
 
 /// `POST /v1/scans`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScanRequest {
-    /// Made at the trigger, kept until a final verdict was shown (`ADMISSION` 3.1).
+    /// Made at the trigger and used until a final verdict was shown (`ADMISSION` 3.1).
     pub scan_id: ScanId,
-    /// Where.
     pub gate_id: GateId,
-    /// What was read, as read.
+    /// The text that was scanned, unchanged.
     pub token: String,
 }
 
@@ -45,24 +44,22 @@ pub struct ScanRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScanAnswer {
-    /// The scan.
     pub scan_id: ScanId,
-    /// The verdict and its facts, in the same object.
+    /// The verdict and its facts, in the same JSON object.
     #[serde(flatten)]
     pub verdict: Verdict,
     /// Name of the gate of the first entry, beside `AlreadyUsed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_gate_name: Option<String>,
-    /// In which mode it was decided.
+    /// At the decision.
     pub mode: Mode,
-    /// Age of the cache at the decision.
+    /// At the decision; none if the core decided.
     pub cache_age_ms: Option<u64>,
-    /// The limit in force: the scanner adds its own time since the trigger and shows green only
-    /// while the sum is within it (`ADMISSION` 3.9).
+    /// The limit in force: the scanner adds its own time since the trigger to the age, and shows
+    /// green only while the sum is within the limit (`ADMISSION` 3.9).
     pub max_cache_age_ms: u64,
-    /// By whom.
     pub decided_by: DecidedBy,
-    /// The verdict is the one given to the same scan before.
+    /// The same scan was answered with this verdict before.
     pub repeated: bool,
 }
 
@@ -70,25 +67,19 @@ pub struct ScanAnswer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeStatus {
-    /// This node.
     pub node_id: NodeId,
-    /// Its venue.
     pub venue_id: VenueId,
-    /// Version of its software.
+    /// Name and version.
     pub software: String,
-    /// The mode.
     pub mode: Mode,
     /// Why it is not `Online`, as a stable code.
     pub reason: Option<String>,
-    /// Age of the cache.
     pub cache_age_ms: Option<u64>,
     /// The limit in force.
     pub max_cache_age_ms: u64,
-    /// The replica.
     pub replica: ReplicaStatus,
-    /// The journal.
     pub journal: JournalStatus,
-    /// Core time as the node can bound it.
+    /// The node's estimate.
     pub core_time: Option<CoreTime>,
     /// The gates that this node may decide for.
     pub gates: Vec<GateStatus>,
@@ -98,33 +89,29 @@ pub struct NodeStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplicaStatus {
-    /// Which database it follows.
+    /// The core's database that the replica follows.
     pub epoch: Option<Epoch>,
-    /// Its position.
     pub position: Position,
-    /// The feed's head, as last heard.
+    /// The feed's head, as last received.
     pub head: Position,
-    /// Its digest.
     pub digest: Option<Digest>,
-    /// Tickets in it.
+    /// Number of tickets.
     pub tickets: u64,
 }
 
-/// The journal.
+/// The journal of the node's decisions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JournalStatus {
-    /// Its end.
     pub head: JournalHead,
-    /// Rows that the core has not acknowledged.
+    /// Number of rows that the core has not acknowledged.
     pub unacknowledged: u64,
 }
 
-/// A gate, with what it did since the node started.
+/// A gate and its counts since the node started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GateStatus {
-    /// Which gate.
     pub gate_id: GateId,
     /// The name on the door.
     pub name: String,
@@ -142,22 +129,20 @@ pub struct GateStatus {
     rename_all_fields = "camelCase"
 )]
 pub enum StreamEvent {
-    /// The mode, its reason and the countdown; sent on change and at least every second.
+    /// Sent on change and at least every second.
     Mode {
-        /// The mode.
         mode: Mode,
-        /// Why it is not `Online`.
+        /// Why it is not `Online`, as a stable code.
         reason: Option<String>,
-        /// Age of the cache.
         cache_age_ms: Option<u64>,
         /// The limit in force.
         max_cache_age_ms: u64,
-        /// What is left until `Locked`; none when `Online` or `Locked`.
+        /// Time until `Locked`; none when `Online` or `Locked`.
         remaining_ms: Option<u64>,
-        /// Progress while `Resyncing`: journal rows not yet acknowledged.
+        /// Progress while `Resyncing`: number of journal rows that are not acknowledged.
         unacknowledged: u64,
     },
-    /// Counts of each gate; sent when they have changed, at most every second.
+    /// Sent when counts have changed, at most every second.
     Counts {
         /// All gates of this node.
         gates: Vec<GateStatus>,
@@ -182,9 +167,7 @@ pub struct PairingRequest {
 pub struct PairingAnswer {
     /// The scanner's id from now on.
     pub scanner_id: ScannerId,
-    /// The node.
     pub node_id: NodeId,
-    /// Its venue.
     pub venue_id: VenueId,
     /// The gates that the scanner may scan for.
     pub gates: Vec<GateId>,
@@ -192,13 +175,14 @@ pub struct PairingAnswer {
     pub access: AccessToken,
 }
 
-/// `GET /v1/nonce`: what a request for an access token is bound to, so that it can't be repeated.
+/// `GET /v1/nonce`: a request for an access token contains one, so that a recorded request is
+/// refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Nonce {
-    /// Opaque; good for one request.
+    /// Opaque; valid for one request.
     pub nonce: String,
-    /// Seconds until it ends, in the node's boottime.
+    /// Seconds until it ends, by the node's boottime.
     pub expires_in: u64,
 }
 
@@ -206,7 +190,7 @@ pub struct Nonce {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequest {
-    /// The nonce that the node gave a moment ago.
+    /// From the node's [`Nonce`].
     pub nonce: String,
 }
 
@@ -216,7 +200,7 @@ pub struct TokenRequest {
 pub struct AccessToken {
     /// Sent as `Authorization: Bearer`.
     pub token: String,
-    /// Seconds until it ends, in the node's boottime.
+    /// Seconds until it ends, by the node's boottime.
     pub expires_in: u64,
 }
 

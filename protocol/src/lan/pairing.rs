@@ -1,8 +1,8 @@
 //! The code that a node shows to pair a scanner: `evp1.` and base64url over CBOR.
 //!
-//! It carries the node's address and the fingerprint of its LAN *key*, which lives as long as the
-//! enrolment while certificates change over it (`ADMISSION` section 10): the first contact is
-//! already safe.
+//! It contains the node's address and the fingerprint of its LAN *key*, so that the first connection
+//! is already safe. The key lasts as long as the enrolment; the certificates around it change
+//! (`ADMISSION` section 10).
 
 use std::{fmt, str::FromStr};
 
@@ -16,7 +16,7 @@ const PREFIX: &str = "evp1.";
 /// Longest code that is read.
 const MAX_CODE_CHARS: usize = 512;
 
-/// What a scanner reads from the node's screen.
+/// The content of the code.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct PairingCode {
@@ -31,9 +31,9 @@ pub struct PairingCode {
     pub secret: String,
 }
 
-/// Why a text is no code.
+/// The text is not a pairing code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no pairing code: it begins with '{PREFIX}' and is copied whole")]
+#[error("not a pairing code: a complete one begins with '{PREFIX}'")]
 pub struct MalformedPairingCode;
 
 impl fmt::Display for PairingCode {

@@ -1,9 +1,10 @@
 //! How a scanner signs its requests: HTTP Message Signatures (RFC 9421) with one fixed set of
 //! components, Ed25519, and `Content-Digest` (RFC 9530, sha-256) for the body.
 //!
-//! Signed are method, path, content digest and authorization. The scan id stands in the
-//! body and is thereby signed too; it also makes a replay harmless, for the same scan gets the same
-//! verdict. A request for an access token carries the node's nonce for the same purpose. Only this set is accepted; parameters that the node does not know are refused.
+//! Method, path, content digest and authorization are signed. The scan id is part of the body and so
+//! is signed too; it makes a replay harmless, because the same scan gets the same verdict. A request
+//! for an access token contains the node's nonce for the same purpose. The node accepts this set of
+//! components only, and no other parameters.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -11,34 +12,27 @@ use sha2::{Digest as _, Sha256};
 
 use crate::ids::ScannerId;
 
-/// Name of the digest header.
 pub const CONTENT_DIGEST: &str = "content-digest";
-/// Name of the header that says what is signed.
 pub const SIGNATURE_INPUT: &str = "signature-input";
-/// Name of the header with the signature.
 pub const SIGNATURE: &str = "signature";
 
 /// What is signed of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
-    /// `POST`.
+    /// In upper case.
     pub method: &'a str,
     /// `/v1/scans`; the API takes no queries.
     pub path: &'a str,
     /// The whole value of the `Authorization` header; empty before the first access token.
     pub authorization: &'a str,
-    /// The body's bytes.
     pub body: &'a [u8],
 }
 
 /// The three headers of a signed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
-    /// `Content-Digest`.
     pub content_digest: String,
-    /// `Signature-Input`.
     pub signature_input: String,
-    /// `Signature`.
     pub signature: String,
 }
 
@@ -71,7 +65,7 @@ pub fn sign(request: &Signed<'_>, scanner: ScannerId, key: &SigningKey) -> Heade
     }
 }
 
-/// Reads who claims to have signed, to look the key up.
+/// The scanner that a request claims to be from, for finding its key.
 ///
 /// # Errors
 /// [`SignatureError::Input`].
@@ -85,7 +79,7 @@ pub fn claimed_scanner(signature_input: &str) -> Result<ScannerId, SignatureErro
         .ok_or(SignatureError::Input)
 }
 
-/// Verifies a request against the key of the scanner that it claims.
+/// Verifies a request with the key of the scanner that it claims to be from.
 ///
 /// # Errors
 /// See [`SignatureError`].

@@ -7,51 +7,47 @@ use eventify_protocol::{
     verdict::{FirstEntry, Verdict},
 };
 
-use super::{CheckIn, Effect, Evidence, ScanRecord, Standing, standing::first_of};
+use super::{AdmissionState, CheckIn, Effect, Evidence, ScanRecord, admission_state::first_of};
 use crate::{
     rules::Entitlement,
     token::{SignedTicket, TokenCheck},
 };
 
-/// What is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The scan; made by the caller for a check-in over REST without one.
+    /// Made by the caller for a check-in over REST without one.
     pub scan: ScanId,
-    /// Who scanned.
     pub scanner: ScannerId,
-    /// Where.
     pub gate: GateId,
     /// The node that asks; none over REST.
     pub node: Option<NodeId>,
-    /// The token, checked against the core's key set.
+    /// Checked against the core's key set.
     pub token: &'a TokenCheck,
-    /// From then on nobody waits; none over REST.
+    /// After it nobody waits; none over REST.
     pub deadline: Option<CoreTime>,
     /// Earlier scans of this ticket for which the node showed no `Admit` and never will.
     pub replaces: &'a [ScanId],
 }
 
-/// What the core holds, read after the ticket's row lock was taken.
+/// Read after the ticket's row lock was taken.
 #[derive(Clone, Copy, Debug)]
-pub struct Held<'a> {
-    /// The scan id, if it was seen before, in a `Scan` or in a journal.
+pub struct LockedState<'a> {
+    /// What is stored of the scan id, from a `Scan` or a journal.
     pub scan: Option<&'a ScanRecord>,
-    /// The ticket that the token names; none if there is no such ticket. Of its conflicts those of
-    /// this scan are needed, and all if the scan replaces others.
-    pub ticket: Option<(&'a Entitlement, &'a Standing)>,
+    /// The ticket that the token names, if it exists. Of its conflicts only those of this scan are
+    /// needed, or all if the scan replaces others.
+    pub ticket: Option<(&'a Entitlement, &'a AdmissionState)>,
     /// The gate, if it is one of the node's.
     pub gate: Option<&'a GateEntry>,
     /// The primary's clock, read after the lock.
     pub now: CoreTime,
 }
 
-/// What is answered and done. A final verdict is recorded as the scan's own.
+/// A final verdict is recorded as the scan's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
-    /// The answer.
     pub verdict: Verdict,
-    /// The change, if any: [`Effect::Insert`] or [`Effect::Move`].
+    /// [`Effect::Insert`] or [`Effect::Move`], if anything changes.
     pub effect: Option<Effect>,
 }
 
@@ -64,18 +60,18 @@ pub struct ScanIdReused(pub ScanId);
 ///
 /// # Errors
 /// [`ScanIdReused`].
-pub fn decide(request: &Request<'_>, held: &Held<'_>) -> Result<Decided, ScanIdReused> {
+pub fn decide(request: &Request<'_>, locked: &LockedState<'_>) -> Result<Decided, ScanIdReused> {
     if request
         .deadline
-        .is_some_and(|deadline| held.now >= deadline)
+        .is_some_and(|deadline| locked.now >= deadline)
     {
         return Ok(refuse(Verdict::TryAgain));
     }
-    if let Some(record) = held.scan {
+    if let Some(record) = locked.scan {
         if !request.is_of(record) {
             return Err(ScanIdReused(request.scan));
         }
-        if let Some(verdict) = standing_verdict(request.scan, record, held.ticket) {
+        if let Some(verdict) = valid_verdict(request.scan, record, locked.ticket) {
             return Ok(refuse(verdict));
         }
     }
@@ -87,14 +83,13 @@ pub fn decide(request: &Request<'_>, held: &Held<'_>) -> Result<Decided, ScanIdR
         }
         TokenCheck::Signed(signed) => signed,
     };
-    // Signed by us, but not in this database: a failover has lost it. Nothing false is said of it.
-    let Some((entitlement, standing)) = held.ticket else {
+    // Signed by us, but not in this database: a failover has lost it. A final verdict could be wrong.
+    let Some((entitlement, state)) = locked.ticket else {
         return Ok(refuse(Verdict::TryAgain));
     };
-    Ok(enter(request, signed, entitlement, standing, held))
+    Ok(enter(request, signed, entitlement, state, locked))
 }
 
-/// Nothing is done.
 fn refuse(verdict: Verdict) -> Decided {
     Decided {
         verdict,
@@ -102,47 +97,47 @@ fn refuse(verdict: Verdict) -> Decided {
     }
 }
 
-/// The verdict that this scan has already, if it still stands.
-fn standing_verdict(
+/// The verdict that this scan has already, if it is still valid.
+fn valid_verdict(
     scan: ScanId,
     record: &ScanRecord,
-    ticket: Option<(&Entitlement, &Standing)>,
+    ticket: Option<(&Entitlement, &AdmissionState)>,
 ) -> Option<Verdict> {
     if let Some(shown) = &record.shown {
         return shown.verdict.is_final().then(|| shown.verdict.clone());
     }
     let own = record.own.clone().filter(Verdict::is_final)?;
-    let stands = ticket.is_some_and(|(_, standing)| standing.holds(scan));
-    (own != Verdict::Admit || stands).then_some(own)
+    let is_valid = ticket.is_some_and(|(_, state)| state.has_entry(scan));
+    (own != Verdict::Admit || is_valid).then_some(own)
 }
 
 fn enter(
     request: &Request<'_>,
     signed: &SignedTicket,
     entitlement: &Entitlement,
-    standing: &Standing,
-    held: &Held<'_>,
+    state: &AdmissionState,
+    locked: &LockedState<'_>,
 ) -> Decided {
-    if standing
+    if state
         .check_in
         .is_some_and(|check_in| check_in.scan == request.scan)
     {
         return refuse(Verdict::Admit);
     }
-    if standing.revoked {
+    if state.revoked {
         return refuse(Verdict::Revoked);
     }
-    let now = CoreInterval::exact(held.now);
-    if let Err(verdict) = entitlement.admits(signed.hash, request.gate, held.gate, &now) {
+    let now = CoreInterval::exact(locked.now);
+    if let Err(verdict) = entitlement.admits(signed.hash, request.gate, locked.gate, &now) {
         return refuse(verdict);
     }
     let entry = request.entry(now);
-    match &standing.check_in {
+    match &state.check_in {
         None => Decided {
             verdict: Verdict::Admit,
             effect: Some(Effect::Insert(entry)),
         },
-        Some(earlier) if request.replaces(earlier) => match request.let_in_beside(standing) {
+        Some(earlier) if request.replaces(earlier) => match request.admitted_beside(state) {
             None => Decided {
                 verdict: Verdict::Admit,
                 effect: Some(Effect::Move {
@@ -150,7 +145,7 @@ fn enter(
                     to: entry,
                 }),
             },
-            // The answer that nobody saw goes with its journal row; until then it keeps the place.
+            // The entry that was not shown is removed by its journal row; until then it remains.
             Some(other) => refuse(Verdict::AlreadyUsed {
                 first: other.first_entry(),
             }),
@@ -168,15 +163,15 @@ impl Request<'_> {
             && record.token == self.token.hash()
     }
 
-    /// Only the node that asked for an entry can say that it was never shown.
+    /// Only the node that asked for an entry can say that it was not shown.
     fn replaces(&self, entry: &CheckIn) -> bool {
         self.node.is_some_and(|node| entry.is_unconfirmed_of(node))
             && self.replaces.contains(&entry.scan)
     }
 
-    /// The guest who was let in beside the answer that this scan replaces, if one was.
-    fn let_in_beside<'s>(&self, standing: &'s Standing) -> Option<&'s CheckIn> {
-        let others = standing.conflicts.iter().map(|conflict| &conflict.entry);
+    /// The guest who was admitted beside the answer that this scan replaces, if there is one.
+    fn admitted_beside<'s>(&self, state: &'s AdmissionState) -> Option<&'s CheckIn> {
+        let others = state.conflicts.iter().map(|conflict| &conflict.entry);
         first_of(others.filter(|entry| !self.replaces(entry)))
     }
 
@@ -205,9 +200,9 @@ impl CheckIn {
     }
 }
 
-impl Standing {
-    /// Whether an entry of this scan is there, as check-in or as conflict.
-    fn holds(&self, scan: ScanId) -> bool {
+impl AdmissionState {
+    /// As check-in or as conflict.
+    fn has_entry(&self, scan: ScanId) -> bool {
         self.check_in.is_some_and(|check_in| check_in.scan == scan) || self.conflict(scan).is_some()
     }
 }

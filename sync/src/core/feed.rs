@@ -9,19 +9,17 @@ use crate::digest;
 /// Most entries in one batch (`ADMISSION` 5.1).
 pub const MAX_BATCH_ENTRIES: usize = 256;
 
-/// The end of a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedHead {
-    /// Its position.
     pub position: Position,
-    /// The digest of all rows there.
+    /// Of all rows at this position.
     pub digest: Digest,
 }
 
-/// A subject's newest entry, as far as it is needed to replace it.
+/// A subject's newest entry, as needed to replace it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldRow {
-    /// Its version; kept after a deletion as well.
+pub struct NewestRow {
+    /// Stays after a deletion.
     pub version: u64,
     /// Its bytes ([`FeedEntry::to_bytes`]); none after a deletion.
     pub row: Option<Vec<u8>>,
@@ -30,21 +28,19 @@ pub struct HeldRow {
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Entries with their positions and the digest after each, in order.
+    /// With position and digest after each, in order.
     pub entries: Vec<(FeedHead, FeedEntry)>,
-    /// How many were dropped because a newer or the same version is held (`ADMISSION` 5.2).
+    /// Entries whose subject has the same or a newer version already (`ADMISSION` 5.2).
     pub dropped: usize,
-    /// The new end.
     pub head: FeedHead,
 }
 
-/// Appends entries to a feed. `held` has the newest row of each of their subjects, where there is
-/// one.
+/// Appends entries to a feed. `newest` has the newest row of each of their subjects, if there is one.
 #[must_use]
 pub fn append(
     head: FeedHead,
     key: &DigestKey,
-    mut held: BTreeMap<Subject, HeldRow>,
+    mut newest: BTreeMap<Subject, NewestRow>,
     entries: Vec<FeedEntry>,
 ) -> Written {
     let mut written = Written {
@@ -53,7 +49,7 @@ pub fn append(
         head,
     };
     for entry in entries {
-        let old = held.get(&entry.subject);
+        let old = newest.get(&entry.subject);
         if old.is_some_and(|old| old.version >= entry.version) {
             written.dropped += 1;
             continue;
@@ -64,9 +60,9 @@ pub fn append(
             digest: digest::replace(written.head.digest, key, old_row, &entry),
         };
         let row = entry.value.is_some().then(|| entry.to_bytes());
-        held.insert(
+        newest.insert(
             entry.subject,
-            HeldRow {
+            NewestRow {
                 version: entry.version,
                 row,
             },

@@ -1,4 +1,5 @@
-//! Which rows of a batch the core takes. The caller holds the node's row lock (`ADMISSION` 4.3).
+//! Which rows of a journal batch the core accepts. The caller holds the node's row lock (`ADMISSION`
+//! 4.3).
 
 use eventify_protocol::{
     hash::Hash32,
@@ -6,71 +7,59 @@ use eventify_protocol::{
     sync::{JournalBatch, JournalEntry, JournalHead, RowError, SealedRow},
 };
 
-/// What is taken of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The rows that were not held, in order; none if all were.
+    /// The rows that were not stored yet, in order.
     pub rows: Vec<SealedRow>,
-    /// The end of what is held with them.
+    /// The stored end with them.
     pub head: JournalHead,
-    /// The batch begins another file than the one held.
+    /// The batch begins another file than the stored one.
     pub succeeds: Option<JournalHead>,
 }
 
-/// Why nothing of a batch is taken. The node is told what [`answer`] says, in a `JournalAck`.
+/// Why a batch is refused. The node gets what [`answer`] returns, in a `JournalAck`.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Rows between the end and the batch are missing: it overtook another.
-    #[error("the batch begins at row {from}, held are {held}")]
-    Future {
-        /// First row of the batch.
-        from: u64,
-        /// Last row held.
-        held: u64,
-    },
-    /// A row held is another one than the batch has or builds on: the node's disk is not the one
-    /// that wrote what is held. Alarm.
-    #[error("row {seq} of the node's chain is not the one held")]
-    Fork {
-        /// Where.
-        seq: u64,
-    },
-    /// Another file, which doesn't say that it succeeds the one held. Alarm, unless the file is a
-    /// predecessor of the one held and the batch was only late.
-    #[error("the batch is of another journal file than the one held")]
+    /// Rows between the stored end and the batch are missing: it overtook another batch.
+    #[error("the batch begins at row {from}, but only rows up to {stored} are stored")]
+    Future { from: u64, stored: u64 },
+    /// A stored row differs from the one in the batch or from the one that the batch continues: the
+    /// node's disk is not the one that wrote what is stored. Alarm.
+    #[error("row {seq} of the node's chain differs from the stored one")]
+    Fork { seq: u64 },
+    /// Another file that doesn't name the stored one as its predecessor. Alarm, unless the file is a
+    /// predecessor of the stored one and the batch was only late.
+    #[error("the batch is of another journal file than the stored one")]
     UnknownIncarnation,
-    /// No rows, or rows that are none. Alarm.
+    /// Alarm.
     #[error(transparent)]
     Malformed(#[from] RowError),
-    /// Rows that are not the chain that they should be. Alarm.
-    #[error("row {seq} does not follow the one before, or says what it can't")]
-    BrokenChain {
-        /// Where.
-        seq: u64,
-    },
+    /// No rows, or rows that are no chain. Alarm.
+    #[error("row {seq} does not follow the one before, or is not allowed there")]
+    BrokenChain { seq: u64 },
 }
 
-/// The row that both sides have, whose stored hash [`accept`] needs: the last of the batch that
-/// is not beyond the end.
+/// The row that both sides have and whose stored hash [`accept`] needs: the last of the batch that
+/// is not beyond the stored end.
 #[must_use]
-pub fn overlap(held: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
-    let held = held.filter(|held| held.incarnation == batch.incarnation)?;
+pub fn overlap(stored: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
+    let stored = stored.filter(|stored| stored.incarnation == batch.incarnation)?;
     let end = (batch.from + batch.rows.len() as u64).checked_sub(1)?;
-    (batch.from >= 1 && batch.from <= held.seq).then_some(end.min(held.seq))
+    (batch.from >= 1 && batch.from <= stored.seq).then_some(end.min(stored.seq))
 }
 
-/// Verifies a batch against the end held. `stored` is the hash of row [`overlap`].
+/// Verifies a batch against the stored end. `stored_hash` is the hash of row [`overlap`].
 ///
 /// # Errors
 /// [`Refused`].
 pub fn accept(
     node: NodeId,
-    held: Option<&JournalHead>,
-    stored: Option<Hash32>,
+    stored: Option<&JournalHead>,
+    stored_hash: Option<Hash32>,
     batch: &JournalBatch,
 ) -> Result<Accepted, Refused> {
-    let rows = read(node, batch)?;
-    let Some(held) = held else {
+    let rows = decode(node, batch)?;
+    let Some(stored) = stored else {
         let head = JournalHead::empty(batch.incarnation);
         return if batch.from == 1 {
             Ok(all(rows, head, None))
@@ -78,48 +67,50 @@ pub fn accept(
             Err(future(batch, 0))
         };
     };
-    if held.incarnation != batch.incarnation {
-        let succeeds = rows.first().and_then(|first| succeeded(first)).copied();
-        let ours = succeeds.filter(|head| head.incarnation == held.incarnation);
+    if stored.incarnation != batch.incarnation {
+        let succeeds = rows.first().and_then(|first| predecessor(first)).copied();
+        let ours = succeeds.filter(|head| head.incarnation == stored.incarnation);
         let head = JournalHead::empty(batch.incarnation);
         return ours.map_or(Err(Refused::UnknownIncarnation), |old| {
             Ok(all(rows, head, Some(old)))
         });
     }
-    if batch.from > held.seq + 1 {
-        return Err(future(batch, held.seq));
+    if batch.from > stored.seq + 1 {
+        return Err(future(batch, stored.seq));
     }
-    if let Some(seq) = overlap(Some(held), batch) {
+    if let Some(seq) = overlap(Some(stored), batch) {
         let ours = rows
             .iter()
             .find(|row| row.row().seq == seq)
             .map(SealedRow::hash);
-        if ours != stored || stored.is_none() {
+        if ours != stored_hash || stored_hash.is_none() {
             return Err(Refused::Fork { seq });
         }
     }
     let new: Vec<_> = rows
         .into_iter()
-        .filter(|row| row.row().seq > held.seq)
+        .filter(|row| row.row().seq > stored.seq)
         .collect();
     match new.first() {
-        Some(first) if !held.is_followed_by(first.row()) => Err(Refused::Fork { seq: held.seq }),
-        _ => Ok(all(new, *held, None)),
+        Some(first) if !stored.is_followed_by(first.row()) => {
+            Err(Refused::Fork { seq: stored.seq })
+        }
+        _ => Ok(all(new, *stored, None)),
     }
 }
 
-/// What a node is told whose batch was refused. Rows that it should send again follow the
+/// The end that a node gets whose batch was refused. The rows that it should send again follow the
 /// *acknowledged* end; an end that is not in its chain makes it begin a new incarnation.
 #[must_use]
 pub fn answer(
     refused: &Refused,
-    held: Option<JournalHead>,
+    stored: Option<JournalHead>,
     acknowledged: Option<JournalHead>,
     incarnation: IncarnationId,
 ) -> JournalHead {
     let nothing = JournalHead::empty(incarnation);
     match refused {
-        Refused::Fork { .. } | Refused::UnknownIncarnation => held.unwrap_or(nothing),
+        Refused::Fork { .. } | Refused::UnknownIncarnation => stored.unwrap_or(nothing),
         Refused::Future { .. } | Refused::Malformed(_) | Refused::BrokenChain { .. } => {
             acknowledged
                 .filter(|head| head.incarnation == incarnation)
@@ -128,8 +119,8 @@ pub fn answer(
     }
 }
 
-fn all(rows: Vec<SealedRow>, held: JournalHead, succeeds: Option<JournalHead>) -> Accepted {
-    let head = rows.last().map_or(held, SealedRow::head);
+fn all(rows: Vec<SealedRow>, stored: JournalHead, succeeds: Option<JournalHead>) -> Accepted {
+    let head = rows.last().map_or(stored, SealedRow::head);
     Accepted {
         rows,
         head,
@@ -137,16 +128,16 @@ fn all(rows: Vec<SealedRow>, held: JournalHead, succeeds: Option<JournalHead>) -
     }
 }
 
-fn future(batch: &JournalBatch, held: u64) -> Refused {
+fn future(batch: &JournalBatch, stored: u64) -> Refused {
     Refused::Future {
         from: batch.from,
-        held,
+        stored,
     }
 }
 
 /// The rows of a batch, if they are one chain from `from` on, with `Opened` of this node as row 1
 /// and nowhere else.
-fn read(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused> {
+fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused> {
     let mut rows: Vec<SealedRow> = Vec::with_capacity(batch.rows.len());
     for (seq, bytes) in (batch.from..).zip(&batch.rows) {
         let row = SealedRow::read(bytes)?;
@@ -173,7 +164,7 @@ fn read(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused> {
     Ok(rows)
 }
 
-fn succeeded(first: &SealedRow) -> Option<&JournalHead> {
+fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
     match &first.row().entry {
         JournalEntry::Opened { succeeds, .. } => succeeds.as_ref(),
         JournalEntry::Decision(_) | JournalEntry::Voided { .. } => None,

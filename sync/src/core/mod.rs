@@ -1,5 +1,5 @@
-//! The core's end: pure decisions. The core runs them over PostgreSQL while it holds the row locks
-//! that each function names; the simulator runs the same code over memory.
+//! The core's end of the sync protocol, as pure decisions. The core runs them over PostgreSQL while it
+//! holds the row locks that each module names; the simulator runs the same code over memory.
 //!
 //! | module | decides | under the lock of |
 //! |---|---|---|
@@ -7,19 +7,20 @@
 //! | [`journal`] | which rows of a batch are taken | the node |
 //! | [`reconcile`] | what a journal row changes (`ADMISSION` 7) | the ticket |
 //! | [`feed`] | positions and digest of new entries | the venue's feed |
-//! | [`welcome`] | how a node gets to the feed's head | none |
+//! | [`welcome`] | how a node reaches the feed's head | none |
 //! | [`watermark`] | T | none |
-//! | [`report`] | what an outage's rows add up to | none |
+//! | [`report`] | the totals of an outage's rows | none |
 
 pub mod admission;
+mod admission_state;
 pub mod feed;
 pub mod journal;
 pub mod reconcile;
 pub mod report;
-mod standing;
 pub mod watermark;
 pub mod welcome;
 
-pub use standing::{
-    CheckIn, Conflict, ConflictKind, Effect, Evidence, Place, ScanRecord, Shown, Standing,
+pub use admission_state::{
+    AdmissionState, CheckIn, Conflict, ConflictKind, Effect, Evidence, JournalRef, ScanRecord,
+    Shown,
 };

@@ -1,8 +1,8 @@
-//! What a journal row changes: what was shown is what happened (`ADMISSION` 7).
+//! What a journal row changes: what a node has shown is what happened (`ADMISSION` 7).
 //!
-//! The rows of one journal come in order; those of several nodes, and the core's own decisions,
-//! in any. The caller holds the ticket's row lock, carries the effects out, and records what was
-//! shown ([`super::Shown`]) in the same transaction.
+//! The rows of one journal come in order; those of several nodes, and the core's own decisions, in
+//! any order. The caller holds the ticket's row lock, applies the effects, and records what was shown
+//! ([`super::Shown`]) in the same transaction.
 
 use eventify_protocol::{
     ids::{NodeId, ScanId},
@@ -12,11 +12,11 @@ use eventify_protocol::{
 };
 
 use super::{
-    CheckIn, Conflict, ConflictKind, Effect, Evidence, Place, ScanRecord, Standing,
-    standing::{Order, first_of},
+    AdmissionState, CheckIn, Conflict, ConflictKind, Effect, Evidence, JournalRef, ScanRecord,
+    admission_state::{Order, first_of},
 };
 
-/// What is known of a moment of which a node could prove nothing: 1970 to 9999.
+/// For a moment of which a node could prove nothing: 1970 to 9999.
 const ANY_TIME: CoreInterval = CoreInterval {
     earliest: CoreTime(0),
     latest: CoreTime(253_402_300_799_000_000),
@@ -25,47 +25,49 @@ const ANY_TIME: CoreInterval = CoreInterval {
 /// A decision in a journal.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// Where it stands.
-    pub place: Place,
+    pub source: JournalRef,
     /// When it was made, as far as the node could prove.
     pub at: Option<CoreInterval>,
-    /// What was shown.
+    /// Its verdict was shown.
     pub decision: &'a Decision,
 }
 
-/// What comes of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Its class at this time; a later row can make an admission a double entry, or the other way
-    /// round. What counts for a report is how the scan stands in the end ([`super::report`]).
+    /// At this time; a later row can make an admission a double entry, or the other way round. A report
+    /// counts the final state of each scan ([`super::report`]).
     pub class: Class,
-    /// The changes to the ticket's entries, in order.
+    /// In order.
     pub effects: Vec<Effect>,
 }
 
 /// How a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// The guest was let in, and this is the ticket's entry.
+    /// The guest was admitted, and this is the ticket's entry.
     Admitted,
-    /// The guest was let in beside another one, who was first.
+    /// The guest was admitted beside another one, who was first.
     DoubleEntry,
-    /// The guest was let in beside another one; it is unknown who was first. So stand both.
+    /// The guest was admitted beside another one; it is unknown who was first. Both have this class.
     OrderUnknown,
-    /// The guest was let in with a ticket that the core does not have (lost by a failover).
+    /// The guest was admitted with a ticket that the core does not have: a failover has lost it.
     UnknownTicket,
-    /// The guest was not let in.
+    /// The guest was not admitted.
     Refused,
     /// The same was shown to the same scan before.
     Repeated,
 }
 
-/// Decides what a row changes. `record` is what was held of its scan id before, `standing` what is
-/// held of its ticket: none if the row names no ticket, or one that is not there.
+/// What a row changes. `record` is what is stored of its scan id, `state` of its ticket: none if the
+/// row names no ticket, or one that does not exist.
 #[must_use]
-pub fn decide(row: &Row<'_>, record: Option<&ScanRecord>, standing: Option<&Standing>) -> Outcome {
+pub fn reconcile(
+    row: &Row<'_>,
+    record: Option<&ScanRecord>,
+    state: Option<&AdmissionState>,
+) -> Outcome {
     let admitted = row.decision.verdict == Verdict::Admit;
-    match standing {
+    match state {
         None if admitted => Outcome {
             class: Class::UnknownTicket,
             effects: vec![],
@@ -74,22 +76,22 @@ pub fn decide(row: &Row<'_>, record: Option<&ScanRecord>, standing: Option<&Stan
             class: Class::Refused,
             effects: vec![],
         },
-        Some(standing) if admitted => shown(row, record, standing),
-        Some(standing) => Outcome {
+        Some(state) if admitted => admit(row, record, state),
+        Some(state) => Outcome {
             class: Class::Refused,
-            effects: never_shown(standing, row.decision.scan, |entry| {
-                entry.is_unconfirmed_of(row.place.node)
+            effects: never_shown(state, row.decision.scan, |entry| {
+                entry.is_unconfirmed_of(row.source.node)
             }),
         },
     }
 }
 
-/// Decides what it changes that a node took the decision of a scan back before it was shown. From
-/// then on `ResyncRequired` counts as shown.
+/// What changes when a node has taken a scan's decision back before it was shown. `ResyncRequired`
+/// counts as shown then.
 #[must_use]
-pub fn voided(node: NodeId, scan: ScanId, standing: Option<&Standing>) -> Outcome {
+pub fn voided(node: NodeId, scan: ScanId, state: Option<&AdmissionState>) -> Outcome {
     let of_that_node = |entry: &CheckIn| entry.node == Some(node);
-    let effects = standing.map_or(vec![], |standing| never_shown(standing, scan, of_that_node));
+    let effects = state.map_or(vec![], |state| never_shown(state, scan, of_that_node));
     Outcome {
         class: Class::Refused,
         effects,
@@ -97,9 +99,9 @@ pub fn voided(node: NodeId, scan: ScanId, standing: Option<&Standing>) -> Outcom
 }
 
 /// `Admit` was shown.
-fn shown(row: &Row<'_>, record: Option<&ScanRecord>, standing: &Standing) -> Outcome {
-    let (scan, place) = (row.decision.scan, row.place);
-    // The same id from another scanner or gate is another scan, whatever it calls itself.
+fn admit(row: &Row<'_>, record: Option<&ScanRecord>, state: &AdmissionState) -> Outcome {
+    let (scan, source) = (row.decision.scan, row.source);
+    // The same id from another scanner or gate is another scan.
     let same = record.is_none_or(|record| row.is_of(record));
     let before = record
         .and_then(|record| record.shown.as_ref())
@@ -110,35 +112,35 @@ fn shown(row: &Row<'_>, record: Option<&ScanRecord>, standing: &Standing) -> Out
             effects: vec![],
         };
     }
-    let mut effects = forgotten(row, standing);
+    let mut effects = drop_replaced(row, state);
     let entry = row.entry();
-    effects.push(match &standing.check_in {
+    effects.push(match &state.check_in {
         None => Effect::Insert(entry),
-        Some(held) if held.scan == scan && same => Effect::Confirm { scan, place },
-        Some(held) if row.replaces(held) => Effect::Move {
-            from: held.scan,
+        Some(check_in) if check_in.scan == scan && same => Effect::Confirm { scan, source },
+        Some(check_in) if row.replaces(check_in) => Effect::Move {
+            from: check_in.scan,
             to: entry,
         },
-        Some(_) if same && standing.conflict(scan).is_some() => {
-            Effect::ConfirmConflict { scan, place }
+        Some(_) if same && state.conflict(scan).is_some() => {
+            Effect::ConfirmConflict { scan, source }
         }
-        Some(held) => Effect::AddConflict(Conflict {
+        Some(check_in) => Effect::AddConflict(Conflict {
             entry,
-            kind: match held.order(&entry) {
+            kind: match check_in.order(&entry) {
                 Order::First => ConflictKind::DoubleEntry,
                 Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
             },
         }),
     });
-    let after = put_in_order(standing, &mut effects);
-    let class = class_of(place, &after);
+    let after = order_entries(state, &mut effects);
+    let class = class_of(source, &after);
     Outcome { class, effects }
 }
 
-/// Whoever was certainly first takes the check-in's place: the row's own entry that comes late, or
-/// one that the row shows to have been before it, now that both stand in one journal.
-fn put_in_order(standing: &Standing, effects: &mut Vec<Effect>) -> Standing {
-    let mut after = standing.clone();
+/// The entry that was certainly first becomes the check-in: the row's own entry that arrives late, or
+/// one that the row shows to have been before it, now that both are in one journal.
+fn order_entries(state: &AdmissionState, effects: &mut Vec<Effect>) -> AdmissionState {
+    let mut after = state.clone();
     for effect in effects.iter() {
         after.apply(effect);
     }
@@ -156,24 +158,24 @@ fn put_in_order(standing: &Standing, effects: &mut Vec<Effect>) -> Standing {
     after
 }
 
-/// How the entry stands that this row confirms.
-fn class_of(place: Place, standing: &Standing) -> Class {
-    let is_rows = |entry: &CheckIn| entry.evidence == Evidence::Journal(place);
-    let beside = standing
+/// The class of the entry that this row confirms.
+fn class_of(source: JournalRef, state: &AdmissionState) -> Class {
+    let is_rows = |entry: &CheckIn| entry.evidence == Evidence::Journal(source);
+    let beside = state
         .conflicts
         .iter()
         .find(|conflict| is_rows(&conflict.entry));
     match beside.map(|conflict| conflict.kind) {
         Some(ConflictKind::DoubleEntry) => Class::DoubleEntry,
         Some(ConflictKind::OrderUnknown) => Class::OrderUnknown,
-        None if standing.order_unknown() => Class::OrderUnknown,
+        None if state.order_unknown() => Class::OrderUnknown,
         None => Class::Admitted,
     }
 }
 
 /// Conflicting entries that this row replaces.
-fn forgotten(row: &Row<'_>, standing: &Standing) -> Vec<Effect> {
-    standing
+fn drop_replaced(row: &Row<'_>, state: &AdmissionState) -> Vec<Effect> {
+    state
         .conflicts
         .iter()
         .filter(|conflict| row.replaces(&conflict.entry))
@@ -183,22 +185,26 @@ fn forgotten(row: &Row<'_>, standing: &Standing) -> Vec<Effect> {
         .collect()
 }
 
-/// `Admit` was not shown to `scan`: its entry goes, if `ends` says that it hangs on this. Another
-/// entry that was second until now takes its place.
-fn never_shown(standing: &Standing, scan: ScanId, ends: impl Fn(&CheckIn) -> bool) -> Vec<Effect> {
-    let goes = |entry: &CheckIn| entry.scan == scan && ends(entry);
-    if standing.check_in.is_some_and(|check_in| goes(&check_in)) {
-        let next = first_of(standing.conflicts.iter().map(|conflict| &conflict.entry));
+/// `Admit` was not shown for `scan`: its entry is removed, if `ends` says that it depends on this. An
+/// entry that was second until now becomes the check-in.
+fn never_shown(
+    state: &AdmissionState,
+    scan: ScanId,
+    ends: impl Fn(&CheckIn) -> bool,
+) -> Vec<Effect> {
+    let is_removed = |entry: &CheckIn| entry.scan == scan && ends(entry);
+    if state.check_in.is_some_and(|check_in| is_removed(&check_in)) {
+        let next = first_of(state.conflicts.iter().map(|conflict| &conflict.entry));
         let promoted = next.map(|entry| Effect::Promote { scan: entry.scan });
         return [Effect::Free { scan }]
             .into_iter()
             .chain(promoted)
             .collect();
     }
-    let conflict = standing
+    let conflict = state
         .conflicts
         .iter()
-        .find(|conflict| goes(&conflict.entry));
+        .find(|conflict| is_removed(&conflict.entry));
     conflict
         .map(|_| Effect::DropConflict { scan })
         .into_iter()
@@ -212,18 +218,18 @@ impl Row<'_> {
             && record.token == self.decision.token
     }
 
-    /// The entry is an answer of the core that this node says it never showed.
+    /// The entry is an answer of the core that this node did not show.
     fn replaces(&self, entry: &CheckIn) -> bool {
-        entry.is_unconfirmed_of(self.place.node) && self.decision.replaces.contains(&entry.scan)
+        entry.is_unconfirmed_of(self.source.node) && self.decision.replaces.contains(&entry.scan)
     }
 
     fn entry(&self) -> CheckIn {
         CheckIn {
             scan: self.decision.scan,
             gate: self.decision.gate,
-            node: Some(self.place.node),
+            node: Some(self.source.node),
             at: self.at.unwrap_or(ANY_TIME),
-            evidence: Evidence::Journal(self.place),
+            evidence: Evidence::Journal(self.source),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What an outage's rows add up to: scans = admitted + double entries + refused by reason, each
-//! scan in exactly one class, and every gap in the chain named (`ADMISSION` 7.3). A repeat is no new
-//! scan. Overrides become a class of their own with the row that records them.
+//! The totals of an outage's rows: scans = admitted + double entries + order unknown + refused by
+//! reason, each scan in exactly one class, and every gap in the chain (`ADMISSION` 7.3). A repeat is
+//! no new scan. Overrides will be a class of their own with the row that records them.
 
 use std::collections::BTreeMap;
 
@@ -12,38 +12,35 @@ use eventify_protocol::{
 
 use super::ConflictKind;
 
-/// The report of one node's rows.
+/// Of one node's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Different scan ids.
     pub scans: u64,
-    /// Guests let in whose entry counts, and was the first.
+    /// Guests admitted whose entry was the first.
     pub admitted: u64,
-    /// Guests let in beside an earlier one.
+    /// Guests admitted beside an earlier one.
     pub double_entries: u64,
-    /// Guests let in beside another one, order unknown: both of them.
+    /// Guests admitted beside another one, order unknown: both of them.
     pub order_unknown: u64,
-    /// Guests not let in, by the verdict's name.
+    /// Guests not admitted, by the verdict's name.
     pub refused: BTreeMap<&'static str, u64>,
     /// Where rows are missing, or the chain was begun anew.
     pub gaps: Vec<Gap>,
 }
 
-/// A place where the chain does not hold.
+/// Where the chain is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
-    /// Rows between these two are missing, or were changed.
+    /// Rows between `after` and `before` are missing, or were changed.
     Missing {
-        /// Which file.
         incarnation: IncarnationId,
-        /// The last row before.
         after: u64,
-        /// The first row behind.
         before: u64,
     },
     /// A new file does not begin at the end of the one before: rows may have been lost.
     BegunAnew {
-        /// The end of the file before, as held.
+        /// The stored end of the file before.
         held: JournalHead,
         /// The new file.
         by: IncarnationId,
@@ -51,10 +48,9 @@ pub enum Gap {
 }
 
 impl Report {
-    /// Adds the rows of one node up, in the order of incarnations and rows. `conflict` says how a
-    /// scan that was shown `Admit` stands now: without one it is the check-in, and was the first.
-    /// A check-in that may have been second stands as [`ConflictKind::OrderUnknown`], like the
-    /// other entry.
+    /// Counts the rows of one node, in the order of incarnations and rows. `conflict` returns the
+    /// present conflict of a scan that was shown `Admit`: none if it is the check-in and was the first.
+    /// A check-in that may have been second has [`ConflictKind::OrderUnknown`], like the other entry.
     #[must_use]
     pub fn of<'r>(
         rows: impl IntoIterator<Item = &'r SealedRow>,
@@ -82,7 +78,7 @@ impl Report {
         report
     }
 
-    /// All scans that ended in one of the classes; [`Self::scans`] if the report is right.
+    /// All scans in one of the classes; [`Self::scans`] if the report is right.
     #[must_use]
     pub fn classified(&self) -> u64 {
         self.admitted

@@ -1,4 +1,4 @@
-//! What a sync point states (`ADMISSION` 1.1 and 1.3).
+//! The content of a sync point (`ADMISSION` 1.1 and 1.3).
 
 use eventify_protocol::{
     ids::{NodeId, VenueId},
@@ -6,14 +6,12 @@ use eventify_protocol::{
     time::CoreTime,
 };
 
-/// What was true at one moment: read in one `REPEATABLE READ` snapshot on the primary.
+/// The state at one moment, read in one `REPEATABLE READ` snapshot on the primary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermark {
-    /// Which database.
     pub epoch: Epoch,
     /// The feed's head.
     pub position: Position,
-    /// Its digest.
     pub digest: Digest,
     /// T, see [`truth`].
     pub truth: CoreTime,
@@ -21,19 +19,18 @@ pub struct Watermark {
     pub core: CoreTime,
 }
 
-/// T: everything committed before is in the feed. `unsettled` has, for each context that feeds the
+/// T: everything committed before it is in the feed. `pending` has, for each context that feeds the
 /// venue, the creation time of its oldest outbox row that the feed does not have yet.
 ///
-/// A row created at c is committed after c, so rows that this snapshot can't see yet were created
-/// by transactions that will commit after its `now()`; a row that it sees holds T back until it is
-/// settled.
+/// Rows that this snapshot can't see are committed after its `now()`; a row that it sees holds T back
+/// until the feed has it.
 #[must_use]
-pub fn truth(now: CoreTime, unsettled: impl IntoIterator<Item = Option<CoreTime>>) -> CoreTime {
-    unsettled.into_iter().flatten().fold(now, CoreTime::min)
+pub fn truth(now: CoreTime, pending: impl IntoIterator<Item = Option<CoreTime>>) -> CoreTime {
+    pending.into_iter().flatten().fold(now, CoreTime::min)
 }
 
 impl Watermark {
-    /// The statement that answers a node's question; yet to be signed.
+    /// The answer to a node's question, not yet signed.
     #[must_use]
     pub fn answer(&self, nonce: Nonce, node: NodeId, venue: VenueId) -> SyncPoint {
         SyncPoint {
@@ -54,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_unsettled_row_of_any_context_holds_truth_back() {
+    fn the_oldest_pending_row_of_any_context_holds_truth_back() {
         let at = CoreTime;
         assert_eq!(truth(at(9), []), at(9));
         assert_eq!(truth(at(9), [None, None]), at(9));

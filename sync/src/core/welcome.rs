@@ -1,4 +1,4 @@
-//! How a node gets to the feed's head (`ADMISSION` 4.2 and 5.3).
+//! How a node reaches the feed's head (`ADMISSION` 4.2 and 5.3).
 
 use eventify_protocol::{
     hash::Hash32,
@@ -11,30 +11,25 @@ use eventify_protocol::{
 /// What the core knows when a `Hello` comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Which database this is.
     pub epoch: Epoch,
     /// The feed's head.
     pub head: Position,
-    /// The venue's digest key.
     pub digest_key: DigestKey,
-    /// The digest at the position that the `Hello` names, if it is still known. The epoch does not
-    /// matter: a node that holds the same rows holds the same rows.
+    /// The digest at the `Hello`'s position, if it is still known. The epoch does not matter: the rows
+    /// are the same.
     pub digest_at_node: Option<Digest>,
-    /// The oldest entry still held one by one.
+    /// The oldest entry that is not compacted.
     pub oldest: Position,
-    /// The newest stored snapshot.
+    /// The newest one.
     pub snapshot: Option<StoredSnapshot>,
-    /// What was *acknowledged* of the node's journal: all effects of these rows are in the feed up
-    /// to `head`. Rows that are stored but not yet applied don't count; they come again.
+    /// What was *acknowledged* of the node's journal: the feed has all effects of these rows at
+    /// `head`. Rows that are stored but not yet applied don't count; they are sent again.
     pub acknowledged: Option<JournalHead>,
 }
 
-/// A stored snapshot of the feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredSnapshot {
-    /// Its id.
     pub id: SnapshotId,
-    /// The position that it holds.
     pub position: Position,
     /// Number of chunks.
     pub chunks: u32,
@@ -45,10 +40,9 @@ pub struct StoredSnapshot {
 /// Why there is no plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {
-    /// The node has to begin anew and no stored snapshot serves: make one, then plan again.
-    #[error("no stored snapshot reaches the entries still held")]
+    /// The node needs a snapshot and no stored one can be continued: make one, then plan again.
+    #[error("no stored snapshot can be continued with the entries that are left")]
     MakeSnapshot,
-    /// The node speaks no digest algorithm that the core speaks.
     #[error("node and core have no digest algorithm in common")]
     NoAlgorithm,
 }
@@ -73,10 +67,10 @@ pub fn answer(id: MessageId, hello: &Hello, known: &Known) -> Result<Welcome, No
 }
 
 fn plan(hello: &Hello, known: &Known) -> Result<Plan, NoPlan> {
-    let joins = hello.digest.is_some()
+    let continues = hello.digest.is_some()
         && hello.digest == known.digest_at_node
         && known.reaches_from(hello.head);
-    if joins {
+    if continues {
         return Ok(Plan::Delta { from: hello.head });
     }
     let snapshot = known
@@ -92,7 +86,7 @@ fn plan(hello: &Hello, known: &Known) -> Result<Plan, NoPlan> {
 }
 
 impl Known {
-    /// Whether all entries after a position are held one by one.
+    /// Whether all entries after a position are available.
     fn reaches_from(&self, position: Position) -> bool {
         position <= self.head && (position == self.head || position.next() >= self.oldest)
     }

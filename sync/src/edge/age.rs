@@ -1,8 +1,9 @@
 //! What a node can prove about time: the age of its cache and the core's clock (`ADMISSION` 1).
 //!
-//! An [`Answered`] question bounds the core's clock. It becomes a [`Proof`] of the cache's age when
-//! the replica has applied the point's position and the digests agree there. All counting is done
-//! in boottime; the wall clock can only make a cache older or the node mistrust its clocks.
+//! An answered question is a [`TimeSample`]: it bounds the core's clock. It becomes a [`Proof`] of
+//! the cache's age when the replica has applied the point's position and has the same digest there.
+//! Ages are counted in boottime; the wall clock can only make a cache older or the node distrust its
+//! clocks.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -20,15 +21,15 @@ use super::{Now, SavedProof};
 /// How far the two clocks may go apart before neither is trusted (`ADMISSION` 1.5).
 const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(2);
 
-/// Answers that bound the core's clock together: each has its own delay, the best counts.
-const MAX_ANSWERS: usize = 8;
+/// Samples that bound the core's clock together: each has its own delay, the best counts.
+const MAX_SAMPLES: usize = 8;
 
 /// An answer of the core to a question of this boot.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    /// Both clocks when the question was sent.
+pub(super) struct TimeSample {
+    /// When the question was sent.
     pub(super) asked: Now,
-    /// Boottime when the answer came.
+    /// When the answer came.
     pub(super) at: BootTime,
     /// C.
     pub(super) core: CoreTime,
@@ -36,20 +37,19 @@ pub(super) struct Answered {
     pub(super) truth: CoreTime,
 }
 
-/// An answer that the replica is known to agree with.
+/// A sample whose position the replica has, with the same digest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proof {
-    pub(super) answered: Answered,
+    pub(super) sample: TimeSample,
     pub(super) epoch: Epoch,
     pub(super) position: Position,
 }
 
-/// The node's knowledge of time.
 #[derive(Debug)]
 pub(super) struct Timekeeping {
     boot: BootId,
     /// Oldest first; all since the clocks were last trusted.
-    answers: VecDeque<Answered>,
+    samples: VecDeque<TimeSample>,
     proof: Option<Proof>,
     trusted: bool,
 }
@@ -70,60 +70,68 @@ impl Timekeeping {
         };
         Self {
             boot,
-            answers: proof.iter().map(|proof| proof.answered).collect(),
+            samples: proof.iter().map(|proof| proof.sample).collect(),
             proof: proof.filter(holds),
             trusted: true,
         }
     }
 
-    /// Looks at the clocks; true when trust has just been lost.
-    pub(super) fn observe(&mut self, now: Now) -> bool {
+    /// True when the clocks have just lost their trust.
+    pub(super) fn check_clocks(&mut self, now: Now) -> bool {
         let suspicious = self
-            .answers
+            .samples
             .back()
             .is_some_and(|newest| newest.contradicts(now));
         let lost = self.trusted && suspicious;
         if suspicious {
             self.trusted = false;
-            // Until the core answers, nothing counted so far can be believed.
+            // Until the core answers, no age counted so far is valid.
             self.proof = None;
-            self.answers.drain(..self.answers.len().saturating_sub(1));
+            self.samples.drain(..self.samples.len().saturating_sub(1));
         }
         lost
     }
 
-    /// Takes an answer: the clocks are trusted from there on, and the floor is set anew.
-    pub(super) fn answered(&mut self, answer: Answered, now: Now) {
+    /// From this answer on the clocks are trusted again, and it sets the floor.
+    pub(super) fn insert_sample(&mut self, sample: TimeSample, now: Now) {
         if !self.trusted {
-            self.answers.clear();
+            self.samples.clear();
         }
-        let agrees = match (self.bounds(now), bounds(&answer, now)) {
-            (Some(held), new) => held.earliest <= new.latest && new.earliest <= held.latest,
+        let agrees = match (self.bounds(now), bounds(&sample, now)) {
+            (Some(old), new) => old.earliest <= new.latest && new.earliest <= old.latest,
             (None, _) => true,
         };
         if !agrees {
-            // The core's own clock was set: only the newest answer speaks of the clock that counts.
-            self.answers.clear();
+            // The core's own clock was set: only the newest sample has the clock that counts.
+            self.samples.clear();
         }
-        self.answers.push_back(answer);
-        while self.answers.len() > MAX_ANSWERS {
-            self.answers.pop_front();
+        self.samples.push_back(sample);
+        while self.samples.len() > MAX_SAMPLES {
+            self.samples.pop_front();
         }
-        self.trusted = !answer.contradicts(now);
+        self.trusted = !sample.contradicts(now);
     }
 
-    /// Takes a proof if it is younger than the one held; true if it was taken.
-    pub(super) fn prove(&mut self, proof: Proof) -> bool {
-        let younger = |held: &Proof| held.answered.asked.boottime < proof.answered.asked.boottime;
-        let taken = self.trusted && self.proof.as_ref().is_none_or(younger);
-        if taken {
-            self.proof = Some(proof);
+    /// Takes a proof that is younger than the present one; returns it in its stored form.
+    pub(super) fn insert_proof(&mut self, proof: Proof) -> Option<SavedProof> {
+        let is_younger = |old: &Proof| old.sample.asked.boottime < proof.sample.asked.boottime;
+        if !self.trusted || !self.proof.as_ref().is_none_or(is_younger) {
+            return None;
         }
-        taken
+        self.proof = Some(proof);
+        Some(SavedProof {
+            boot: self.boot,
+            asked: proof.sample.asked,
+            answered: proof.sample.at,
+            epoch: proof.epoch,
+            position: proof.position,
+            truth: proof.sample.truth,
+            core: proof.sample.core,
+        })
     }
 
-    /// Nothing is proven any more: the replica is another one.
-    pub(super) fn forget_proof(&mut self) {
+    /// The replica is another one.
+    pub(super) fn delete_proof(&mut self) {
         self.proof = None;
     }
 
@@ -132,21 +140,21 @@ impl Timekeeping {
     }
 
     pub(super) fn has_answer(&self) -> bool {
-        self.trusted && !self.answers.is_empty()
+        self.trusted && !self.samples.is_empty()
     }
 
     /// Age of the cache: an upper bound of the time since T (`ADMISSION` 1.2).
     pub(super) fn age(&self, now: Now) -> Option<Duration> {
         self.proof.filter(|_| self.trusted).map(|proof| {
-            let answered = &proof.answered;
-            at_most(answered.elapsed(now)) + answered.core.since(answered.truth) + MAX_WATERMARK_AGE
+            let sample = &proof.sample;
+            at_most(sample.elapsed(now)) + sample.core.since(sample.truth) + MAX_WATERMARK_AGE
         })
     }
 
     /// When the age passes a limit, by boottime alone; zero if it has.
-    pub(super) fn passes(&self, limit: Duration) -> Option<BootTime> {
+    pub(super) fn expires_at(&self, limit: Duration) -> Option<BootTime> {
         let proof = self.proof.filter(|_| self.trusted)?;
-        let lag = proof.answered.core.since(proof.answered.truth) + MAX_WATERMARK_AGE;
+        let lag = proof.sample.core.since(proof.sample.truth) + MAX_WATERMARK_AGE;
         let Some(left) = limit.checked_sub(lag) else {
             return Some(BootTime(0));
         };
@@ -154,57 +162,44 @@ impl Timekeeping {
         let nanos = u64::try_from(nanos).unwrap_or(u64::MAX);
         // Rounding must not let the call come before the fact.
         let left = Duration::from_nanos(nanos) + Duration::from_micros(1);
-        Some(proof.answered.asked.boottime.plus(left))
+        Some(proof.sample.asked.boottime.plus(left))
     }
 
-    /// The span in which the core's clock stands now.
+    /// The interval in which the core's clock stands now.
     pub(super) fn bounds(&self, now: Now) -> Option<CoreInterval> {
         if !self.trusted {
             return None;
         }
-        let spans = self.answers.iter().map(|answer| bounds(answer, now));
+        let spans = self.samples.iter().map(|sample| bounds(sample, now));
         spans.reduce(|a, b| CoreInterval {
             earliest: a.earliest.max(b.earliest),
             latest: a.latest.min(b.latest),
         })
     }
 
-    pub(super) fn point(&self) -> Option<PointRef> {
+    pub(super) fn proven_point(&self) -> Option<PointRef> {
         self.proof.map(|proof| PointRef {
             epoch: proof.epoch,
             position: proof.position,
-            truth: proof.answered.truth,
-        })
-    }
-
-    /// The proof, for a restart.
-    pub(super) fn saved(&self) -> Option<SavedProof> {
-        self.proof.map(|proof| SavedProof {
-            boot: self.boot,
-            asked: proof.answered.asked,
-            answered: proof.answered.at,
-            epoch: proof.epoch,
-            position: proof.position,
-            truth: proof.answered.truth,
-            core: proof.answered.core,
+            truth: proof.sample.truth,
         })
     }
 }
 
-/// The answer was read from a watermark that may be older than the question by
-/// [`MAX_WATERMARK_AGE`], and not younger than its arrival. A boottime that stood still shows in the
-/// wall clock alone, so the late end goes by the greater of both.
-fn bounds(answer: &Answered, now: Now) -> CoreInterval {
+/// The watermark behind an answer may be older than the question by [`MAX_WATERMARK_AGE`], and is not
+/// younger than the answer's arrival. A boottime that stood still shows in the wall clock alone, so
+/// the late end uses the greater of both.
+fn bounds(sample: &TimeSample, now: Now) -> CoreInterval {
     CoreInterval {
-        earliest: answer.core.plus(at_least(now.boottime.since(answer.at))),
-        latest: answer
+        earliest: sample.core.plus(at_least(now.boottime.since(sample.at))),
+        latest: sample
             .core
-            .plus(at_most(answer.elapsed(now)))
+            .plus(at_most(sample.elapsed(now)))
             .plus(MAX_WATERMARK_AGE),
     }
 }
 
-impl Answered {
+impl TimeSample {
     /// Time since the question was sent: the greater of both clocks' (`ADMISSION` 1.5).
     fn elapsed(&self, now: Now) -> Duration {
         now.boottime
@@ -212,11 +207,11 @@ impl Answered {
             .max(wall_since(now.wall, self.asked.wall))
     }
 
-    /// The clocks have gone apart since the question, or the wall clock stands behind the floor.
+    /// The clocks have gone apart since the question, or the wall clock is behind the floor.
     ///
-    /// The floor is C. A wall clock that was behind it when the core answered has been proven to
-    /// be slow and gets its own reading as floor; else a venue without a time server could never
-    /// decide alone, although its boottime is good.
+    /// The floor is C. A wall clock that was behind C when the core answered is proven to be slow and
+    /// gets its own reading as floor; otherwise a venue without a time server could never decide
+    /// alone, although its boottime is good.
     fn contradicts(&self, now: Now) -> bool {
         if now.boottime < self.asked.boottime {
             return true;
@@ -237,7 +232,7 @@ fn wall_since(now: WallTime, earlier: WallTime) -> Duration {
 impl From<SavedProof> for Proof {
     fn from(saved: SavedProof) -> Self {
         Self {
-            answered: Answered {
+            sample: TimeSample {
                 asked: saved.asked,
                 at: saved.answered,
                 core: saved.core,
@@ -277,9 +272,9 @@ mod tests {
         CoreTime(ms * 1_000)
     }
 
-    fn answer(asked: Now, came_ms: u64, truth_ms: i64, core_ms: i64) -> Answered {
+    fn answer(asked: Now, came_ms: u64, truth_ms: i64, core_ms: i64) -> TimeSample {
         let came = BootTime(came_ms * 1_000_000);
-        Answered {
+        TimeSample {
             asked,
             at: came,
             core: core(core_ms),
@@ -287,16 +282,21 @@ mod tests {
         }
     }
 
-    fn proven(asked: Now) -> Timekeeping {
+    fn prove(asked: Now) -> (Timekeeping, Option<SavedProof>) {
         let mut time = Timekeeping::new(BOOT, None, None);
-        let answered = answer(asked, 10_100, 9_000, 10_000);
-        time.answered(answered, asked);
-        assert!(time.prove(Proof {
-            answered,
+        let sample = answer(asked, 10_100, 9_000, 10_000);
+        time.insert_sample(sample, asked);
+        let saved = time.insert_proof(Proof {
+            sample,
             epoch: EPOCH,
-            position: Position(5)
-        }));
-        time
+            position: Position(5),
+        });
+        assert!(saved.is_some());
+        (time, saved)
+    }
+
+    fn proven(asked: Now) -> Timekeeping {
+        prove(asked).0
     }
 
     fn restart(saved: Option<SavedProof>, boot: BootId) -> Timekeeping {
@@ -316,44 +316,44 @@ mod tests {
     fn the_moment_when_a_limit_is_passed_is_known() {
         let time = proven(at(10_000));
         let limit = Duration::from_secs(20);
-        let passes = time.passes(limit).unwrap();
+        let expiry = time.expires_at(limit).unwrap();
         let then = |boottime| Now {
             boottime,
             wall: WallTime(10_000_000),
         };
-        assert!(time.age(then(passes)).unwrap() > limit);
+        assert!(time.age(then(expiry)).unwrap() > limit);
         assert!(
-            time.age(then(passes.minus(Duration::from_micros(10))))
+            time.age(then(expiry.minus(Duration::from_micros(10))))
                 .unwrap()
                 <= limit
         );
-        assert_eq!(time.passes(Duration::ZERO), Some(BootTime(0)));
+        assert_eq!(time.expires_at(Duration::ZERO), Some(BootTime(0)));
     }
 
     #[test]
     fn an_older_proof_never_replaces_a_younger_one() {
         let mut time = proven(at(10_000));
-        let answered = answer(at(9_000), 12_000, 11_999, 12_000);
-        assert!(!time.prove(Proof {
-            answered,
+        let older = Proof {
+            sample: answer(at(9_000), 12_000, 11_999, 12_000),
             epoch: EPOCH,
-            position: Position(9)
-        }));
+            position: Position(9),
+        };
+        assert_eq!(time.insert_proof(older), None);
     }
 
     #[test]
     fn age_survives_a_restart_and_takes_the_greater_of_both_clocks() {
-        let saved = proven(at(10_000)).saved();
+        let saved = prove(at(10_000)).1;
         let mut time = restart(saved, BOOT);
         let later = now(20_000, 21_500);
-        assert!(!time.observe(later));
+        assert!(!time.check_clocks(later));
         let by_wall = Duration::from_micros(11_511_500) + Duration::from_millis(1_250);
         assert_eq!(time.age(later), Some(by_wall + Duration::from_nanos(1)));
     }
 
     #[test]
     fn another_boot_proves_nothing() {
-        let saved = proven(at(10_000)).saved();
+        let saved = prove(at(10_000)).1;
         let time = restart(saved, BootId(Uuid::from_u128(2)));
         assert_eq!(
             (time.age(at(11_000)), time.bounds(at(11_000))),
@@ -363,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_proof_beyond_the_replica_on_disk_proves_no_age() {
-        let saved = proven(at(10_000)).saved();
+        let saved = prove(at(10_000)).1;
         let time = Timekeeping::new(BOOT, saved, Some((EPOCH, Position(4))));
         assert_eq!(time.age(at(11_000)), None);
         assert!(
@@ -376,26 +376,26 @@ mod tests {
     fn clocks_apart_by_more_than_two_seconds_are_not_trusted_until_the_core_answers() {
         for jumped in [now(20_000, 22_001), now(20_000, 17_999)] {
             let mut time = proven(at(10_000));
-            assert!(!time.observe(now(20_000, 22_000)));
-            assert!(time.observe(jumped), "just lost");
-            assert!(!time.observe(at(20_100)), "going back does not help");
+            assert!(!time.check_clocks(now(20_000, 22_000)));
+            assert!(time.check_clocks(jumped), "just lost");
+            assert!(!time.check_clocks(at(20_100)), "going back does not help");
             assert_eq!((time.is_trusted(), time.age(at(20_100))), (false, None));
-            time.answered(answer(jumped, 20_200, 20_000, 20_000), jumped);
+            time.insert_sample(answer(jumped, 20_200, 20_000, 20_000), jumped);
             assert!(time.is_trusted());
-            assert!(!time.observe(jumped));
+            assert!(!time.check_clocks(jumped));
         }
     }
 
     #[test]
     fn a_wall_clock_behind_the_floor_is_not_trusted_and_a_glitch_forward_does_not_stay() {
         let mut time = proven(now(10_000, 10_500));
-        assert!(!time.observe(now(10_100, 10_000)));
-        assert!(time.observe(now(10_100, 9_999)), "behind C");
-        // The core's clock glitched a day forward, then told the right time again.
+        assert!(!time.check_clocks(now(10_100, 10_000)));
+        assert!(time.check_clocks(now(10_100, 9_999)), "behind C");
+        // The core's clock jumped a day forward, then was right again.
         let glitch = answer(at(20_000), 20_010, 86_400_000, 86_420_000);
-        time.answered(glitch, at(20_000));
-        time.answered(answer(at(22_000), 22_010, 22_000, 22_000), at(22_000));
-        assert!(!time.observe(at(22_100)));
+        time.insert_sample(glitch, at(20_000));
+        time.insert_sample(answer(at(22_000), 22_010, 22_000, 22_000), at(22_000));
+        assert!(!time.check_clocks(at(22_100)));
         let bounds = time.bounds(at(22_010)).unwrap();
         assert_eq!(
             (bounds.earliest, bounds.latest.0 / 1_000),
@@ -415,17 +415,17 @@ mod tests {
     #[test]
     fn a_slow_wall_clock_does_not_lock_a_node_that_the_core_has_answered() {
         let mut time = proven(now(10_000, 2_000));
-        assert!(!time.observe(now(20_000, 12_000)));
-        assert!(time.observe(now(20_000, 1_999)));
+        assert!(!time.check_clocks(now(20_000, 12_000)));
+        assert!(time.check_clocks(now(20_000, 1_999)));
     }
 
     #[test]
     fn several_answers_bound_the_cores_clock_more_closely() {
         let mut time = Timekeeping::new(BOOT, None, None);
-        time.answered(answer(at(10_000), 10_200, 0, 10_000), at(10_200));
-        time.answered(answer(at(12_000), 12_020, 0, 11_800), at(12_020));
+        time.insert_sample(answer(at(10_000), 10_200, 0, 10_000), at(10_200));
+        time.insert_sample(answer(at(12_000), 12_020, 0, 11_800), at(12_020));
         let bounds = time.bounds(at(12_020)).unwrap();
-        // The first is surer of the late end than the second one's watermark allows, and so on.
+        // The first sample bounds the late end more closely, the second one the early end.
         assert!(
             bounds.earliest >= core(11_818) && bounds.latest <= core(12_071),
             "{bounds:?}"

@@ -1,13 +1,13 @@
-//! The seam between the machine and its shell: every fact that goes in, every act that comes out.
+//! The interface between the machine and its shell: every fact that goes in, every effect that comes
+//! out.
 //!
-//! The shell owns the pipe, the two SQLite files and the LAN server. It carries outputs out in the
-//! order in which they come, journal outputs on one thread and replica outputs on another, and
-//! reports back with the inputs named beside them. It decides nothing.
+//! The shell owns the connection, the two SQLite files and the LAN server. It carries outputs out in
+//! order, those of the journal on one thread and those of the replica on another, and reports back
+//! with the inputs that the outputs name. It decides nothing.
 
 use std::fmt;
 
 use eventify_protocol::{
-    hash::Hash32,
     ids::{GateId, IncarnationId, MessageId, ScanId, ScannerId, SnapshotId, TicketId},
     keys::KeySet,
     sync::{
@@ -16,27 +16,24 @@ use eventify_protocol::{
     },
 };
 
-use super::{Alarm, Reply, RestoredReplica, SavedProof};
+use super::{Alarm, Reply, RestoredReplica, SavedProof, SnapshotPlan};
 use crate::token::TokenCheck;
 
-/// Names one waiting HTTP request; made by the shell.
+/// Identifies one waiting HTTP request; made by the shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A scan as the LAN brought it, with what the shell looked up on the way.
+/// A scan from the LAN, with what the shell found for it.
 #[derive(Clone)]
 pub struct ScanRequest {
-    /// Who waits.
     pub request: RequestId,
-    /// The scan.
     pub scan: ScanId,
-    /// The scanner, as its signature proved.
+    /// Proven by the request's signature.
     pub scanner: ScannerId,
-    /// Where; one of the scanner's gates.
+    /// One of the scanner's gates.
     pub gate: GateId,
-    /// The text as scanned; goes to the core.
+    /// The text as scanned, for the core.
     pub token: String,
-    /// What the text turned out to be.
     pub checked: TokenCheck,
     /// The journal's newest decision for this scan id, in any incarnation.
     pub previous: Option<Previous>,
@@ -45,223 +42,182 @@ pub struct ScanRequest {
 /// A decision found in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Previous {
-    /// The decision.
     pub decision: Decision,
-    /// When it was made.
     pub at: Moment,
     /// A `Voided` row took it back.
     pub voided: bool,
 }
 
-/// A message from the core, with its signature checked where it has one.
+/// A message from the core, its signature checked where it has one.
 #[derive(Clone, Debug)]
-pub enum Received {
-    /// Answer to `Hello`.
+pub enum CoreMessage {
+    /// Answers `Hello`.
     Welcome(Welcome),
-    /// Answer to `Ask`; its signature holds.
+    /// Answers `Ask`.
     Point(SyncPoint),
-    /// Answer to `Scan`.
+    /// Answers `Scan`.
     Verdict(ScanVerdict),
     /// Entries of the feed.
     Delta(Delta),
     /// Part of a snapshot.
     Chunk(Chunk),
-    /// The core holds the journal.
+    /// The rows of the journal that the core holds.
     JournalAck(JournalAck),
     /// Settings of this node.
     Config(Config),
 }
 
-/// What happened.
+/// A fact.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The pipe is open and the topics are subscribed.
+    /// The connection is open and the topics are subscribed.
     Connected,
-    /// The pipe is gone.
     Disconnected,
-    /// A message of the core came; see [`Received::check`].
-    Message(Received),
-    /// A scan came.
+    Message(CoreMessage),
     Scan(Box<ScanRequest>),
-    /// Answer to [`Output::Lookup`].
-    Found {
-        /// The scan that it was for.
+    /// Answers [`ReplicaOutput::ReadTicket`].
+    TicketRead {
         scan: ScanId,
-        /// As in the lookup.
+        /// As in the output.
         generation: u32,
         /// The replica's position in the same read transaction.
         position: Position,
-        /// The ticket, if the replica has it.
+        /// None if the replica does not have the ticket.
         ticket: Option<TicketEntry>,
     },
-    /// Rows of [`Output::Append`] are on disk, fsync included.
-    Persisted {
-        /// Which file.
+    /// Answers [`JournalOutput::Append`]: rows are on disk, fsync included.
+    RowsWritten {
         incarnation: IncarnationId,
-        /// All up to here.
+        /// The last of them.
         through: u64,
     },
-    /// Answer to [`Output::ReadRows`]: exact bytes of consecutive rows.
-    Rows {
-        /// Which file.
+    /// Answers [`JournalOutput::ReadRows`]: exact bytes of consecutive rows.
+    RowsRead {
         incarnation: IncarnationId,
-        /// Sequence number of the first; as asked.
+        /// As in the output.
         from: u64,
-        /// As many whole rows as fit the asked size, at least one unless there is none.
+        /// As many whole rows as fit the requested size, at least one unless there is none.
         rows: Vec<SealedRow>,
     },
-    /// Answer to [`Output::NewJournal`]: the new file is on disk and is the one appended to.
+    /// Answers [`JournalOutput::BeginFile`]: the new file is on disk and in use.
     JournalOpened {
-        /// Its end.
         head: JournalHead,
         /// All of its rows.
         rows: Vec<SealedRow>,
     },
-    /// Answer to [`Output::Apply`]: durable.
-    Applied {
-        /// The new position.
+    /// Answers [`ReplicaOutput::Apply`]: durable.
+    DeltaApplied {
         position: Position,
         /// The digest after each entry, in order.
         digests: Vec<Digest>,
     },
-    /// Answer to [`Output::FinishSnapshot`]: swapped in.
+    /// Answers [`ReplicaOutput::FinishSnapshot`]: the snapshot is the replica now.
     SnapshotReady {
-        /// Which one.
         snapshot: SnapshotId,
-        /// The replica that it became.
         replica: RestoredReplica,
     },
-    /// Answer to [`Output::FinishSnapshot`]: hash or content was wrong; nothing is left of it. Also
-    /// unasked, when its chunks can't be kept.
+    /// Answers [`ReplicaOutput::FinishSnapshot`]: hash or content was wrong, the snapshot is
+    /// deleted. Also sent when its chunks can't be stored.
     SnapshotFailed {
-        /// Which one.
         snapshot: SnapshotId,
     },
-    /// The digest recomputed from the replica's rows: every 5 minutes (`ADMISSION` 5.5).
-    Recomputed {
-        /// At this position.
+    /// The digest recomputed from the replica's rows, every 5 minutes (`ADMISSION` 5.5).
+    DigestRecomputed {
         position: Position,
-        /// The digest.
         digest: Digest,
     },
-    /// The replica's file can't be read or written. The shell throws it away.
+    /// The replica's file can't be read or written. The shell deletes it.
     ReplicaFailed,
-    /// Free space, as last seen; goes into `Health`.
-    Disk {
-        /// Bytes.
-        free_bytes: u64,
+    /// For `Health`.
+    FreeSpace {
+        bytes: u64,
     },
 }
 
-/// What is to be done, in this order.
+/// An effect, grouped by who carries it out.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Send, wrapped in an envelope with this id. Scans overtake everything else that waits;
-    /// `Scan`, `Ask`, `Health` at QoS 0, the rest at QoS 1. Without a pipe: dropped.
-    Send {
-        /// The envelope's id.
-        id: MessageId,
-        /// The message.
-        message: Up,
-    },
-    /// Read a ticket and the position in one transaction → [`Input::Found`].
-    Lookup {
-        /// For which scan.
-        scan: ScanId,
-        /// The ticket.
-        ticket: TicketId,
-        /// To be named in the answer.
-        generation: u32,
-    },
-    /// Append to the journal, grouped with others → [`Input::Persisted`]. If it can't be written,
-    /// the process ends before any verdict of that group leaves.
-    Append(SealedRow),
-    /// Answer a waiting request. The row is on disk.
-    Answer {
-        /// Who waits.
-        request: RequestId,
-        /// What is said.
-        reply: Reply,
-    },
-    /// Read journal rows that are on disk → [`Input::Rows`].
+    /// To the core, in an envelope with this id. `Scan` and `Ask` go before all other messages;
+    /// `Scan`, `Ask`, `Health` at QoS 0, the rest at QoS 1. Dropped without a connection.
+    Send { id: MessageId, message: Up },
+    /// To the waiting request. The row of a verdict is on disk.
+    Reply { request: RequestId, reply: Reply },
+    /// To the journal.
+    Journal(JournalOutput),
+    /// To the replica.
+    Replica(ReplicaOutput),
+    /// To venue IT.
+    Alarm(Alarm),
+    /// To status displays: mode, reason or counts have changed, see [`super::Machine::status`].
+    StatusChanged,
+}
+
+/// What the journal's file is to do.
+#[derive(Clone, Debug)]
+pub enum JournalOutput {
+    /// Append, grouped with other rows → [`Input::RowsWritten`]. If it can't be written, the process
+    /// ends before any verdict of that group leaves.
+    Append(Box<SealedRow>),
+    /// Read rows that are on disk → [`Input::RowsRead`].
     ReadRows {
-        /// Which file.
         incarnation: IncarnationId,
-        /// First sequence number.
         from: u64,
-        /// Last one at most.
+        /// Last row at most.
         through: u64,
         /// At most so many bytes, but at least one row.
         max_bytes: usize,
     },
-    /// Mark rows up to the acknowledgement's `seq` as delivered, and none beyond (a failover can
-    /// have lost some); on disk in its own time.
-    Acknowledged(JournalAck),
-    /// Begin a new journal file after a fork; the old one is kept. Its first row is `Opened`, then
-    /// all the rows of the old one: see [`super::carry_over`]. So the file in use alone tells all
-    /// that this disk knows, whatever a core has lost of the others → [`Input::JournalOpened`].
-    NewJournal {
-        /// The new file's identity.
+    /// Mark rows up to the acknowledgement's `seq` as delivered, and none beyond: a failover can have
+    /// lost some. Needs no fsync.
+    MarkAcknowledged(JournalAck),
+    /// Begin a new file after a fork; the old one is kept. Its first row is `Opened`, then all rows
+    /// of the old file follow, see [`super::carry_over`]: the file in use alone holds everything that
+    /// this disk knows, whatever a core has lost of the others → [`Input::JournalOpened`].
+    BeginFile {
         incarnation: IncarnationId,
         /// The chain that the core holds.
         succeeds: JournalHead,
         /// For the `Opened` row.
         at: Moment,
     },
-    /// Apply entries and the new head in one transaction → [`Input::Applied`]. An entry whose
-    /// version is not above the held one's changes nothing; see [`crate::digest`].
+}
+
+/// What the replica's files are to do.
+#[derive(Clone, Debug)]
+pub enum ReplicaOutput {
+    /// Read a ticket and the position in one transaction → [`Input::TicketRead`].
+    ReadTicket {
+        scan: ScanId,
+        ticket: TicketId,
+        /// To be repeated in the answer.
+        generation: u32,
+    },
+    /// Apply entries and the new head in one transaction → [`Input::DeltaApplied`]. An entry whose
+    /// version is not above the stored one changes nothing, see [`crate::digest`].
     Apply(Delta),
-    /// The replica goes on in another epoch as it stands: store it.
-    Adopt {
-        /// The new epoch.
-        epoch: Epoch,
-        /// The digest key.
-        digest_key: DigestKey,
-    },
-    /// Begin a third file for a snapshot; throw away any other that was begun.
-    BeginSnapshot {
-        /// Which one.
-        snapshot: SnapshotId,
-        /// Of which database.
-        epoch: Epoch,
-        /// Of which position.
-        position: Position,
-        /// Number of chunks.
-        chunks: u32,
-        /// Hash over all chunks' bytes.
-        hash: Hash32,
-        /// Key for the digest.
-        digest_key: DigestKey,
-    },
+    /// The same rows continue in another epoch: store it.
+    Adopt { epoch: Epoch, digest_key: DigestKey },
+    /// Begin a third file for a snapshot; delete any other that was begun.
+    BeginSnapshot(SnapshotPlan),
     /// Store the next chunk; they come in order.
     StoreChunk(Chunk),
     /// Check the hash, count the digest, swap → [`Input::SnapshotReady`] or
-    /// [`Input::SnapshotFailed`], whatever else fails: none is begun while a report is owed.
-    FinishSnapshot {
-        /// Which one.
-        snapshot: SnapshotId,
-    },
-    /// Throw the replica away; a snapshot on its way stays.
-    DropReplica {
-        /// For the log.
-        why: &'static str,
-    },
-    /// Keep this for a restart; not before the position that it names is durable.
-    SaveProof(SavedProof),
-    /// Keep across restarts whether the core has revoked this node.
-    SaveRevoked(bool),
-    /// Somebody has to know.
-    Alarm(Alarm),
-    /// Mode, reason or counts have changed: see [`super::Machine::status`].
-    Changed,
+    /// [`Input::SnapshotFailed`], whatever else fails: no other is begun before the answer.
+    FinishSnapshot { snapshot: SnapshotId },
+    /// Delete the replica; a snapshot under way stays.
+    Discard { reason: &'static str },
+    /// Store for a restart, not before the position that it names is durable.
+    UpdateProof(SavedProof),
+    /// Store for a restart whether the core has revoked this node.
+    UpdateRevoked(bool),
 }
 
-impl Received {
-    /// Takes a message from its envelope; a sync point is believed only by its signature.
+impl CoreMessage {
+    /// Takes a message from its envelope and verifies a sync point's signature.
     ///
     /// # Errors
-    /// [`PointError`] if a sync point is none.
-    pub fn check(message: Down, keys: &KeySet) -> Result<Self, PointError> {
+    /// [`PointError`] if the sync point can't be verified.
+    pub fn verify(message: Down, keys: &KeySet) -> Result<Self, PointError> {
         Ok(match message {
             Down::Welcome(welcome) => Self::Welcome(welcome),
             Down::Point(bytes) => Self::Point(SyncPoint::verify(&bytes, keys)?),
@@ -274,8 +230,20 @@ impl Received {
     }
 }
 
+impl From<JournalOutput> for Output {
+    fn from(output: JournalOutput) -> Self {
+        Self::Journal(output)
+    }
+}
+
+impl From<ReplicaOutput> for Output {
+    fn from(output: ReplicaOutput) -> Self {
+        Self::Replica(output)
+    }
+}
+
 impl fmt::Debug for ScanRequest {
-    /// Without the token's text: whoever has it can use the ticket.
+    /// Without the token's text: its bearer can use the ticket.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ScanRequest")
             .field("request", &self.request)

@@ -1,4 +1,4 @@
-//! The tests of `ADMISSION` 2, in their order, as a pure function over facts.
+//! The tests of `ADMISSION` 2, in their order, as a pure function of the node's state.
 
 use std::time::Duration;
 
@@ -6,24 +6,22 @@ use eventify_protocol::{time::MAX_CACHE_AGE, verdict::Mode};
 
 use super::Reason;
 
-/// All that the tests ask for.
+/// Everything that the tests depend on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Facts {
-    /// The core has revoked this node.
+pub(super) struct NodeState {
     pub(super) revoked: bool,
     /// The core answers questions in time, and no failure was too recent.
     pub(super) core_answers: bool,
     /// The core has acknowledged every decision that this node made itself.
-    pub(super) settled: bool,
+    pub(super) acknowledged: bool,
     /// There is a complete replica, and the overlay over it is complete.
     pub(super) complete: bool,
-    /// The clocks can be trusted.
     pub(super) clock_trusted: bool,
-    /// Age of the newest sync point that is applied and agrees in its digest.
+    /// Age of the newest sync point that is applied and has the same digest.
     pub(super) age: Option<Duration>,
     /// The limit in force; zero is off.
     pub(super) limit: Duration,
-    /// For how long the oldest admission made alone has gone unacknowledged.
+    /// How long the oldest admission made alone has gone unacknowledged.
     pub(super) oldest_alone: Option<Duration>,
 }
 
@@ -35,13 +33,13 @@ pub(super) struct Ruling {
     pub(super) reason: Option<Reason>,
 }
 
-impl Facts {
-    /// Test 1 to 4.
+impl NodeState {
+    /// Tests 1 to 4.
     pub(super) fn ruling(&self) -> Ruling {
         if self.revoked {
             return locked(Reason::Revoked);
         }
-        if self.core_answers && self.settled {
+        if self.core_answers && self.acknowledged {
             return Ruling {
                 mode: Mode::Online,
                 reason: None,
@@ -51,7 +49,7 @@ impl Facts {
             Err(reason) => locked(reason),
             Ok(()) => Ruling {
                 mode: Mode::Degraded,
-                reason: Some(self.silence()),
+                reason: Some(self.degraded_reason()),
             },
         }
     }
@@ -65,7 +63,7 @@ impl Facts {
         Ok(())
     }
 
-    /// Test 3 without rule 1.7: read again after the fsync of a decision.
+    /// Test 3 without rule 1.7: repeated after the fsync of a decision.
     pub(super) fn cache_may_decide(&self) -> Result<(), Reason> {
         if self.revoked {
             return Err(Reason::Revoked);
@@ -87,7 +85,7 @@ impl Facts {
         }
     }
 
-    fn silence(&self) -> Reason {
+    fn degraded_reason(&self) -> Reason {
         if self.core_answers {
             Reason::CatchingUp
         } else {
@@ -108,11 +106,11 @@ mod tests {
     use super::*;
 
     /// All is well, but the core is silent.
-    fn cut_off() -> Facts {
-        Facts {
+    fn cut_off() -> NodeState {
+        NodeState {
             revoked: false,
             core_answers: false,
-            settled: true,
+            acknowledged: true,
             complete: true,
             clock_trusted: true,
             age: Some(MAX_CACHE_AGE),
@@ -121,13 +119,13 @@ mod tests {
         }
     }
 
-    fn is(facts: Facts, mode: Mode, reason: Option<Reason>) {
-        assert_eq!(facts.ruling(), Ruling { mode, reason }, "{facts:?}");
+    fn is(state: NodeState, mode: Mode, reason: Option<Reason>) {
+        assert_eq!(state.ruling(), Ruling { mode, reason }, "{state:?}");
     }
 
     #[test]
     fn a_core_that_answers_decides_whatever_the_lag_of_the_replica() {
-        let nothing = Facts {
+        let nothing = NodeState {
             core_answers: true,
             complete: false,
             clock_trusted: false,
@@ -137,7 +135,7 @@ mod tests {
         };
         is(nothing, Mode::Online, None);
         is(
-            Facts {
+            NodeState {
                 revoked: true,
                 ..nothing
             },
@@ -148,9 +146,9 @@ mod tests {
 
     #[test]
     fn own_decisions_have_to_be_acknowledged_first() {
-        let waiting = Facts {
+        let waiting = NodeState {
             core_answers: true,
-            settled: false,
+            acknowledged: false,
             ..cut_off()
         };
         is(waiting, Mode::Degraded, Some(Reason::CatchingUp));
@@ -164,51 +162,51 @@ mod tests {
     #[test]
     fn each_test_alone_locks() {
         let over = MAX_CACHE_AGE + Duration::from_nanos(1);
-        let locked = |facts, reason| is(facts, Mode::Locked, Some(reason));
+        let locked = |state, reason| is(state, Mode::Locked, Some(reason));
         locked(
-            Facts {
+            NodeState {
                 revoked: true,
                 ..cut_off()
             },
             Reason::Revoked,
         );
         locked(
-            Facts {
+            NodeState {
                 complete: false,
                 ..cut_off()
             },
             Reason::NoReplica,
         );
         locked(
-            Facts {
+            NodeState {
                 clock_trusted: false,
                 ..cut_off()
             },
             Reason::ClockNotTrusted,
         );
         locked(
-            Facts {
+            NodeState {
                 age: None,
                 ..cut_off()
             },
             Reason::NoProof,
         );
         locked(
-            Facts {
+            NodeState {
                 age: Some(over),
                 ..cut_off()
             },
             Reason::CacheTooOld,
         );
         locked(
-            Facts {
+            NodeState {
                 limit: Duration::ZERO,
                 ..cut_off()
             },
             Reason::DegradedOff,
         );
         locked(
-            Facts {
+            NodeState {
                 oldest_alone: Some(over),
                 ..cut_off()
             },
@@ -218,7 +216,7 @@ mod tests {
 
     #[test]
     fn configuration_lowers_the_limit() {
-        let lower = Facts {
+        let lower = NodeState {
             limit: Duration::from_secs(20),
             ..cut_off()
         };

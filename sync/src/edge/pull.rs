@@ -1,187 +1,46 @@
-//! Greeting the core, and pulling a snapshot chunk by chunk (`ADMISSION` 5.3, 5.4).
+//! Pulling a snapshot chunk by chunk (`ADMISSION` 5.4).
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{MessageId, SnapshotId},
+    ids::SnapshotId,
     sync::{Chunk, DigestKey, Epoch, Position, Pull, Up},
     time::BootTime,
 };
+use minicbor::{Decode, Encode};
 
-use super::{Now, Output, PartialSnapshot, outbox::Outbox, patience::Patience};
+use super::{Now, PartialSnapshot, ReplicaOutput, outputs::Outputs, retry_timer::RetryTimer};
 
-/// How long a node waits before it greets again a core that has just said what did not help.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
-/// Greatest delay before a replica that was thrown away is fetched anew, so that many nodes with the
-/// same trouble don't all come at once.
-pub(super) const MAX_JITTER: Duration = Duration::from_secs(2);
 /// Most chunks asked for and not here.
 const WINDOW: u32 = 8;
-/// Pulls without any chunk before the core is asked for another plan.
+/// Timeouts without any chunk before the core is asked for another plan.
 const MAX_STALLS: u8 = 3;
 
-/// When to say `Hello`.
-#[derive(Debug, Default)]
-pub(super) struct Greeting {
-    at: Option<BootTime>,
-    open: Option<Open>,
-    behind: Option<Behind>,
-    /// For a `Welcome`, and for the next delta of those that are under way.
-    welcome: Patience,
-    delta: Patience,
-    /// How far deltas had come when they were last waited for in vain.
-    stuck: Position,
+/// A snapshot as `Welcome` named it; the shell stores it beside the chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SnapshotPlan {
+    #[n(0)]
+    pub snapshot: SnapshotId,
+    #[n(1)]
+    pub epoch: Epoch,
+    #[n(2)]
+    pub position: Position,
+    /// Number of chunks.
+    #[n(3)]
+    pub chunks: u32,
+    /// Over all chunks' bytes.
+    #[n(4)]
+    pub hash: Hash32,
+    #[n(5)]
+    pub digest_key: DigestKey,
 }
 
-/// A `Hello` that waits for its `Welcome`.
-#[derive(Clone, Copy, Debug)]
-struct Open {
-    hello: MessageId,
-    sent: BootTime,
-}
-
-/// The core is ahead: the deltas up to there should come.
-#[derive(Clone, Copy, Debug)]
-struct Behind {
-    to: Position,
-    /// How far they had come, and when.
-    seen: Position,
-    since: BootTime,
-}
-
-impl Greeting {
-    pub(super) fn connected(&mut self, now: Now) {
-        *self = Self {
-            at: Some(now.boottime),
-            ..Self::default()
-        };
-    }
-
-    pub(super) fn disconnected(&mut self) {
-        *self = Self::default();
-    }
-
-    /// Greets at a time, or earlier if that was planned; not while a `Welcome` is awaited.
-    pub(super) fn plan(&mut self, at: BootTime) {
-        self.at = Some(self.at.map_or(at, |planned| planned.min(at)));
-    }
-
-    /// Greets now, unless a `Welcome` is on its way that may say all that is needed.
-    pub(super) fn plan_if_idle(&mut self, now: Now) {
-        if self.open.is_none() {
-            self.plan(now.boottime);
-        }
-    }
-
-    /// A delta does not join on. While others are under way, what is missing may be among them: a
-    /// new `Hello` would only have all of them sent again.
-    pub(super) fn gap(&mut self, now: Now) {
-        if self.behind.is_none() {
-            self.plan_if_idle(now);
-        }
-    }
-
-    pub(super) fn sent(&mut self, hello: MessageId, now: Now) {
-        self.open = Some(Open {
-            hello,
-            sent: now.boottime,
-        });
-        self.at = None;
-        self.behind = None;
-    }
-
-    /// Whether this is the `Welcome` that is awaited.
-    pub(super) fn answered(&mut self, id: MessageId, now: Now) -> bool {
-        let open = self.open.take_if(|open| open.hello == id);
-        if let Some(open) = open {
-            self.welcome.rewarded(now.boottime.since(open.sent));
-        }
-        open.is_some()
-    }
-
-    /// The core is ahead; deltas are handed to the store up to `reached`.
-    pub(super) fn expect(&mut self, to: Position, reached: Position, now: Now) {
-        self.behind.get_or_insert(Behind {
-            to,
-            seen: reached,
-            since: now.boottime,
-        });
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.at.is_none() && self.open.is_none()
-    }
-
-    /// Whether it is time for a `Hello`; deltas are handed to the store up to `reached`.
-    pub(super) fn tick(&mut self, now: Now, reached: Position) -> bool {
-        self.tick_behind(now, reached);
-        if self.welcome_due().is_some_and(|due| due <= now.boottime) {
-            self.open = None;
-            self.welcome.in_vain();
-            self.plan(now.boottime);
-        }
-        self.open.is_none() && self.at.is_some_and(|at| at <= now.boottime)
-    }
-
-    /// Deltas that come at all are waited for, however slowly they come.
-    fn tick_behind(&mut self, now: Now, reached: Position) {
-        let Some(behind) = &mut self.behind else {
-            return;
-        };
-        if reached > behind.seen {
-            self.delta.rewarded(now.boottime.since(behind.since));
-            (behind.seen, behind.since) = (reached, now.boottime);
-        }
-        if reached >= behind.to {
-            self.behind = None;
-        } else if self.delta_due().is_some_and(|due| due <= now.boottime) {
-            self.behind = None;
-            if reached > self.stuck {
-                self.delta = Patience::default();
-            } else {
-                self.delta.in_vain();
-            }
-            self.stuck = reached;
-            self.plan(now.boottime);
-        }
-    }
-
-    fn welcome_due(&self) -> Option<BootTime> {
-        self.open.map(|open| open.sent.plus(self.welcome.wait()))
-    }
-
-    fn delta_due(&self) -> Option<BootTime> {
-        self.behind
-            .map(|behind| behind.since.plus(self.delta.wait()))
-    }
-
-    pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
-        let open = self.welcome_due().map(|due| (due, "welcome"));
-        let at = self
-            .at
-            .filter(|_| self.open.is_none())
-            .map(|at| (at, "hello"));
-        let behind = self.delta_due().map(|due| (due, "delta"));
-        [open, at, behind].into_iter().flatten().min()
-    }
-}
-
-/// A snapshot as `Welcome` named it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) snapshot: SnapshotId,
-    pub(super) epoch: Epoch,
-    pub(super) position: Position,
-    pub(super) chunks: u32,
-    pub(super) hash: Hash32,
-    pub(super) digest_key: DigestKey,
-}
-
-/// A snapshot on its way.
+/// A snapshot under way.
 #[derive(Debug)]
 pub(super) struct Pulling {
-    target: Target,
+    plan: SnapshotPlan,
     next: u32,
     /// Chunks that came before their turn: the core answers two questions at the same time.
     early: BTreeMap<u32, Chunk>,
@@ -189,125 +48,118 @@ pub(super) struct Pulling {
     asked: u32,
     /// How many may be asked for and not here: fewer where they come slowly.
     window: u32,
-    /// When the last chunk came, and since when the next one is waited for.
+    /// When the last chunk came, and when the wait for the next one began.
     progress: BootTime,
     waiting: BootTime,
-    patience: Patience,
+    retry: RetryTimer,
     stalls: u8,
-    /// The pipe was gone: what was asked for will not come, and the core says first what it has.
+    /// The connection was lost: what was asked for will not come, and the core has to name what it
+    /// has first.
     interrupted: bool,
 }
 
 impl Pulling {
-    /// Begins a snapshot, or goes on with the same one where it was broken off.
+    /// Begins a snapshot, or continues the same one where it was interrupted.
     pub(super) fn begin(
-        target: Target,
+        plan: SnapshotPlan,
         earlier: Option<PartialSnapshot>,
         now: Now,
-        out: &mut Outbox,
+        outputs: &mut Outputs,
     ) -> Self {
         let resumed = earlier
-            .filter(|earlier| earlier.snapshot == target.snapshot && earlier.next <= target.chunks);
+            .filter(|earlier| earlier.snapshot == plan.snapshot && earlier.next <= plan.chunks);
         if resumed.is_none() {
-            out.push(Output::BeginSnapshot {
-                snapshot: target.snapshot,
-                epoch: target.epoch,
-                position: target.position,
-                chunks: target.chunks,
-                hash: target.hash,
-                digest_key: target.digest_key,
-            });
+            outputs.push(ReplicaOutput::BeginSnapshot(plan));
         }
         let next = resumed.map_or(0, |earlier| earlier.next);
         let mut pulling = Self {
-            target,
+            plan,
             next,
             early: BTreeMap::new(),
             asked: next,
             window: WINDOW,
             progress: now.boottime,
             waiting: now.boottime,
-            patience: Patience::default(),
+            retry: RetryTimer::default(),
             stalls: 0,
             interrupted: false,
         };
-        pulling.ask(out);
+        pulling.ask(outputs);
         pulling
     }
 
     pub(super) fn partial(&self) -> PartialSnapshot {
         PartialSnapshot {
-            snapshot: self.target.snapshot,
+            snapshot: self.plan.snapshot,
             next: self.next,
         }
     }
 
     pub(super) fn snapshot(&self) -> SnapshotId {
-        self.target.snapshot
+        self.plan.snapshot
     }
 
     pub(super) fn epoch(&self) -> Epoch {
-        self.target.epoch
+        self.plan.epoch
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.next == self.target.chunks
+        self.next == self.plan.chunks
     }
 
-    /// The pipe is gone.
     pub(super) fn interrupt(&mut self) {
         self.interrupted = true;
     }
 
-    /// The core has named a snapshot again: this one goes on, if it was interrupted.
-    pub(super) fn resume(&mut self, now: Now, out: &mut Outbox) {
+    /// The core has named a snapshot again: this one continues, if it was interrupted.
+    pub(super) fn resume(&mut self, now: Now, outputs: &mut Outputs) {
         if self.is_whole() || !std::mem::take(&mut self.interrupted) {
             return;
         }
         (self.progress, self.waiting) = (now.boottime, now.boottime);
-        (self.patience, self.stalls, self.window) = (Patience::default(), 0, WINDOW);
+        (self.retry, self.stalls, self.window) = (RetryTimer::default(), 0, WINDOW);
         self.asked = self.next;
-        self.ask(out);
+        self.ask(outputs);
     }
 
     /// Takes a chunk that was asked for and is not here.
-    pub(super) fn chunk(&mut self, chunk: Chunk, now: Now, out: &mut Outbox) {
-        let ours = chunk.snapshot == self.target.snapshot && chunk.of == self.target.chunks;
-        // Of those that were asked for before a pause, too, but never more than were ever on their way.
-        let awaited = self.next..self.target.chunks.min(self.next + WINDOW);
-        if !ours || !awaited.contains(&chunk.index) || self.early.contains_key(&chunk.index) {
+    pub(super) fn insert_chunk(&mut self, chunk: Chunk, now: Now, outputs: &mut Outputs) {
+        let is_this = chunk.snapshot == self.plan.snapshot && chunk.of == self.plan.chunks;
+        // Also chunks that were asked for before a pause, but never more than were ever under way.
+        let awaited = self.next..self.plan.chunks.min(self.next + WINDOW);
+        if !is_this || !awaited.contains(&chunk.index) || self.early.contains_key(&chunk.index) {
             return;
         }
         self.window = (self.window + 1).min(WINDOW);
-        self.patience.rewarded(now.boottime.since(self.progress));
+        self.retry.answered_after(now.boottime.since(self.progress));
         (self.progress, self.waiting) = (now.boottime, now.boottime);
         self.stalls = 0;
         self.early.insert(chunk.index, chunk);
         while let Some(chunk) = self.early.remove(&self.next) {
             self.next += 1;
-            out.push(Output::StoreChunk(chunk));
+            outputs.push(ReplicaOutput::StoreChunk(chunk));
         }
         self.asked = self.asked.max(self.next);
         if self.is_whole() || self.asked - self.next <= self.window / 2 {
-            self.ask(out);
+            self.ask(outputs);
         }
     }
 
     /// Asks for as many chunks as the window allows; finishes when all are here.
-    fn ask(&mut self, out: &mut Outbox) {
+    fn ask(&mut self, outputs: &mut Outputs) {
         if self.is_whole() {
-            out.push(Output::FinishSnapshot {
-                snapshot: self.target.snapshot,
+            outputs.push(ReplicaOutput::FinishSnapshot {
+                snapshot: self.plan.snapshot,
             });
             return;
         }
-        let end = self.target.chunks.min(self.next + self.window);
-        // What came early is not asked for again.
+        let end = self.plan.chunks.min(self.next + self.window);
+        // Chunks that came early are not asked for again.
         let early = self.early.range(self.asked..).next();
         let end = early.map_or(end, |(index, _)| end.min(*index));
         if end > self.asked && !self.interrupted {
-            let (snapshot, from) = (self.target.snapshot, self.asked);
-            out.send(Up::Pull(Pull {
+            let (snapshot, from) = (self.plan.snapshot, self.asked);
+            outputs.send(Up::Pull(Pull {
                 snapshot,
                 from,
                 count: end - from,
@@ -316,24 +168,24 @@ impl Pulling {
         }
     }
 
-    /// Asks again for what does not come. False when it is time for another plan.
-    pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) -> bool {
+    /// Asks again for chunks that do not come. False when another plan is needed.
+    pub(super) fn retry_if_due(&mut self, now: Now, outputs: &mut Outputs) -> bool {
         if self
             .next_timeout()
             .is_some_and(|(due, _)| due <= now.boottime)
         {
             self.stalls += 1;
             self.waiting = now.boottime;
-            self.patience.in_vain();
+            self.retry.timed_out();
             self.window = (self.window / 2).max(1);
             self.asked = self.next;
-            self.ask(out);
+            self.ask(outputs);
         }
         self.stalls <= MAX_STALLS
     }
 
     pub(super) fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
-        let waits = !self.is_whole() && !self.interrupted;
-        waits.then(|| (self.waiting.plus(self.patience.wait()), "chunk"))
+        let is_waiting = !self.is_whole() && !self.interrupted;
+        is_waiting.then(|| (self.waiting.plus(self.retry.delay()), "chunk"))
     }
 }

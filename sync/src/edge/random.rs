@@ -1,5 +1,5 @@
-//! Random values drawn from 32 bytes of the operating system's: SHA-256 in counter mode. The same
-//! bytes give the same values, so that a run can be played again.
+//! Random values drawn from 32 random bytes of the operating system: SHA-256 in counter mode. The
+//! same bytes give the same values, so that a run can be repeated.
 
 use eventify_protocol::{
     hash::Hash32,
@@ -22,25 +22,24 @@ impl Random {
     }
 
     pub(super) fn nonce(&mut self) -> Nonce {
-        Nonce(self.first())
+        Nonce(self.draw())
     }
 
     /// Version 7: the wall clock only makes it sortable.
     pub(super) fn message_id(&mut self, wall: WallTime) -> MessageId {
         let millis = u64::try_from(wall.0 / 1_000).unwrap_or(0);
-        MessageId(Builder::from_unix_timestamp_millis(millis, &self.first()).into_uuid())
+        MessageId(Builder::from_unix_timestamp_millis(millis, &self.draw()).into_uuid())
     }
 
     pub(super) fn incarnation(&mut self) -> IncarnationId {
-        IncarnationId(Builder::from_random_bytes(self.first()).into_uuid())
+        IncarnationId(Builder::from_random_bytes(self.draw()).into_uuid())
     }
 
-    /// A number below `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        u64::from_be_bytes(self.first()) % end.max(1)
+        u64::from_be_bytes(self.draw()) % end.max(1)
     }
 
-    fn first<const N: usize>(&mut self) -> [u8; N] {
+    fn draw<const N: usize>(&mut self) -> [u8; N] {
         self.counter += 1;
         let block = Sha256::new()
             .chain_update(self.seed)

@@ -1,5 +1,5 @@
-//! The replica's way to the feed's head: deltas that join, snapshots by chunk, the digest's history,
-//! and the entries that the machine itself needs (`ADMISSION` 5).
+//! The replica as the machine knows it: how far it is, which deltas continue it, the history of its
+//! digest, and the entries that the machine itself needs (`ADMISSION` 5).
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -16,33 +16,33 @@ use eventify_protocol::{
 
 use super::{
     RestoredReplica,
-    age::{Answered, Proof},
+    age::{Proof, TimeSample},
 };
 
-/// Positions whose digest is remembered (`ADMISSION` 5.5).
+/// Positions whose digest is kept (`ADMISSION` 5.5).
 const MAX_HISTORY: usize = 10_000;
-/// Sync points that the replica has not caught up with yet.
+/// Sync points that the replica has not reached yet.
 const MAX_POINTS: usize = 16;
-/// Deltas handed to the store and not reported back.
+/// Deltas given to the store and not yet reported as applied.
 const MAX_APPLYING: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Replica {
-    held: Option<Held>,
-    /// Counts the replicas that this machine has had: lookups in another one don't count.
+    contents: Option<Contents>,
+    /// Counts the replicas that this machine has had: rows read from another one don't count.
     generation: u32,
     points: VecDeque<Point>,
-    /// The feed's head, as last heard.
+    /// The feed's head as last received.
     head: Position,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Contents {
     epoch: Epoch,
     key: DigestKey,
     /// Durable.
     applied: Position,
-    /// Handed to the store.
+    /// Given to the store.
     requested: Position,
     /// Of consecutive positions, the last is `applied`.
     history: VecDeque<Digest>,
@@ -53,40 +53,38 @@ struct Held {
 
 #[derive(Debug)]
 struct Point {
-    answered: Answered,
+    sample: TimeSample,
     epoch: Epoch,
     position: Position,
     digest: Digest,
 }
 
-/// How a delta stands to the replica.
+/// How a delta fits the replica.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Joined {
-    /// It goes on from here.
+pub(super) enum DeltaCheck {
+    /// Its new part continues the replica.
     Apply(Delta),
-    /// Nothing new in it, or no replica to join it on.
-    Nothing,
+    /// It has nothing new, or there is no replica to continue.
+    NothingNew,
     /// Entries before it are missing.
     Gap,
-    /// It is of another database, or not what it says.
+    /// It is of another database, or contradicts itself.
     Foreign,
 }
 
-/// What the sync points say of the replica.
+/// The replica's digests compared with those of the sync points.
 #[derive(Debug)]
-pub(super) enum Agreement {
-    /// Nothing new.
-    None,
-    /// The newest one that the replica has caught up with agrees.
-    Agreed(Proof),
-    /// At this position it does not.
+pub(super) enum Comparison {
+    Nothing,
+    /// They are the same, at the newest point that the replica has reached.
+    Match(Proof),
     Mismatch(Position),
 }
 
 impl Replica {
     pub(super) fn new(restored: Option<RestoredReplica>) -> Self {
         let mut replica = Self {
-            held: None,
+            contents: None,
             generation: 0,
             points: VecDeque::new(),
             head: Position(0),
@@ -97,10 +95,10 @@ impl Replica {
         replica
     }
 
-    /// Another replica takes the place of the one held.
+    /// Another replica takes this one's place.
     pub(super) fn install(&mut self, restored: RestoredReplica) {
         self.generation += 1;
-        self.held = Some(Held {
+        self.contents = Some(Contents {
             epoch: restored.epoch,
             key: restored.digest_key,
             applied: restored.position,
@@ -115,14 +113,14 @@ impl Replica {
         });
     }
 
-    pub(super) fn drop_held(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.generation += 1;
-        self.held = None;
+        self.contents = None;
         self.points.clear();
     }
 
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
+    pub(super) fn is_present(&self) -> bool {
+        self.contents.is_some()
     }
 
     pub(super) fn generation(&self) -> u32 {
@@ -130,118 +128,108 @@ impl Replica {
     }
 
     pub(super) fn epoch(&self) -> Option<Epoch> {
-        self.held.as_ref().map(|held| held.epoch)
+        self.contents.as_ref().map(|contents| contents.epoch)
     }
 
     /// The durable position; 0 without a replica.
     pub(super) fn applied(&self) -> Position {
-        self.held.as_ref().map_or(Position(0), |held| held.applied)
+        self.contents
+            .as_ref()
+            .map_or(Position(0), |contents| contents.applied)
     }
 
     pub(super) fn digest(&self) -> Option<Digest> {
-        self.held
-            .as_ref()
-            .and_then(|held| held.history.back().copied())
+        let contents = self.contents.as_ref()?;
+        contents.history.back().copied()
     }
 
     pub(super) fn head(&self) -> Position {
         self.head
     }
 
-    pub(super) fn heard_head(&mut self, head: Position) {
+    pub(super) fn update_head(&mut self, head: Position) {
         self.head = head;
     }
 
-    /// The position up to which everything is applied or being applied; 0 without a replica.
-    pub(super) fn reached(&self) -> Position {
-        self.held
+    /// Everything up to here is applied or being applied; 0 without a replica.
+    pub(super) fn requested(&self) -> Position {
+        self.contents
             .as_ref()
-            .map_or(Position(0), |held| held.requested)
+            .map_or(Position(0), |contents| contents.requested)
     }
 
-    /// Goes on in another epoch as it stands. False if more was handed to the store than the core
-    /// has compared.
+    /// The same rows continue in another epoch. False if the store was given more than the core has
+    /// compared.
     pub(super) fn adopt(&mut self, epoch: Epoch, key: DigestKey, from: Position) -> bool {
-        match &mut self.held {
-            Some(held) if held.applied == from && held.requested == from => {
-                held.epoch = epoch;
-                held.key = key;
+        match &mut self.contents {
+            Some(contents) if contents.applied == from && contents.requested == from => {
+                contents.epoch = epoch;
+                contents.key = key;
                 true
             }
             Some(_) | None => false,
         }
     }
 
-    /// Takes the part of a delta that is new, if it joins.
-    pub(super) fn join(&mut self, mut delta: Delta) -> Joined {
-        let Some(held) = &mut self.held else {
-            return Joined::Nothing;
+    /// The new part of a delta, if it continues the replica; it counts as given to the store.
+    pub(super) fn check_delta(&mut self, mut delta: Delta) -> DeltaCheck {
+        let Some(contents) = &mut self.contents else {
+            return DeltaCheck::NothingNew;
         };
-        let whole = delta.to.0.checked_sub(delta.from.0) == Some(delta.entries.len() as u64);
-        if delta.epoch != held.epoch || !whole {
-            return Joined::Foreign;
+        let is_whole = delta.to.0.checked_sub(delta.from.0) == Some(delta.entries.len() as u64);
+        if delta.epoch != contents.epoch || !is_whole {
+            return DeltaCheck::Foreign;
         }
-        if delta.from > held.requested {
-            return Joined::Gap;
+        if delta.from > contents.requested {
+            return DeltaCheck::Gap;
         }
-        if delta.to <= held.requested {
-            return Joined::Nothing;
+        // One too many comes again: the sync points will show that it is missing.
+        if delta.to <= contents.requested || contents.applying.len() >= MAX_APPLYING {
+            return DeltaCheck::NothingNew;
         }
-        if held.applying.len() >= MAX_APPLYING {
-            // It comes again: the sync points will show that it is missing.
-            return Joined::Nothing;
-        }
-        let known = usize::try_from(held.requested.0 - delta.from.0).unwrap_or(usize::MAX);
+        let known = usize::try_from(contents.requested.0 - delta.from.0).unwrap_or(usize::MAX);
         delta.entries.drain(..known.min(delta.entries.len()));
-        delta.from = held.requested;
-        held.requested = delta.to;
+        delta.from = contents.requested;
+        contents.requested = delta.to;
         self.head = self.head.max(delta.to);
-        let small = delta
-            .entries
-            .iter()
-            .filter(|entry| is_small(entry))
-            .cloned()
-            .collect();
-        held.applying.push_back((delta.to, small));
-        Joined::Apply(delta)
+        let small = delta.entries.iter().filter(|entry| is_small(entry));
+        let small = small.cloned().collect();
+        contents.applying.push_back((delta.to, small));
+        DeltaCheck::Apply(delta)
     }
 
-    /// The store has applied a delta. False if its report is not of what it was handed.
-    pub(super) fn applied_to(&mut self, position: Position, digests: Vec<Digest>) -> bool {
-        let Some(held) = &mut self.held else {
+    /// The store has applied a delta. False if it reports something else than it was given.
+    pub(super) fn mark_applied(&mut self, position: Position, digests: Vec<Digest>) -> bool {
+        let Some(contents) = &mut self.contents else {
             return true;
         };
-        let expected = held.applying.front().map(|(to, _)| *to) == Some(position)
-            && position.0 - held.applied.0 == digests.len() as u64;
-        if !expected {
+        let is_expected = contents.applying.front().map(|(to, _)| *to) == Some(position)
+            && position.0 - contents.applied.0 == digests.len() as u64;
+        if !is_expected {
             return false;
         }
-        for entry in held
-            .applying
-            .pop_front()
-            .into_iter()
-            .flat_map(|(_, small)| small)
-        {
-            held.put(entry);
+        let applied = contents.applying.pop_front();
+        for entry in applied.into_iter().flat_map(|(_, small)| small) {
+            contents.update(entry);
         }
-        held.applied = position;
-        held.history.extend(digests);
-        let surplus = held.history.len().saturating_sub(MAX_HISTORY);
-        held.history.drain(..surplus);
+        contents.applied = position;
+        contents.history.extend(digests);
+        let surplus = contents.history.len().saturating_sub(MAX_HISTORY);
+        contents.history.drain(..surplus);
         true
     }
 
-    /// Whether a recomputed digest is the one that was counted; true where that is not known.
-    pub(super) fn is_sound(&self, position: Position, digest: Digest) -> bool {
-        let counted = self.held.as_ref().and_then(|held| held.digest_at(position));
+    /// Whether the replica had this digest at a position; true where that is no longer kept.
+    pub(super) fn has_digest(&self, position: Position, digest: Digest) -> bool {
+        let contents = self.contents.as_ref();
+        let counted = contents.and_then(|contents| contents.digest_at(position));
         counted.is_none_or(|counted| counted == digest)
     }
 
-    /// An answer to a question came.
-    pub(super) fn note_point(&mut self, point: &SyncPoint, answered: Answered) {
+    pub(super) fn insert_point(&mut self, point: &SyncPoint, sample: TimeSample) {
         self.head = point.position;
         self.points.push_back(Point {
-            answered,
+            sample,
             epoch: point.epoch,
             position: point.position,
             digest: point.digest,
@@ -251,28 +239,28 @@ impl Replica {
         }
     }
 
-    /// Compares the sync points that the replica has caught up with.
-    pub(super) fn agree(&mut self) -> Agreement {
-        let Some(held) = &self.held else {
-            return Agreement::None;
+    /// Compares the sync points that the replica has reached.
+    pub(super) fn compare_points(&mut self) -> Comparison {
+        let Some(contents) = &self.contents else {
+            return Comparison::Nothing;
         };
-        let mut newest = Agreement::None;
+        let mut newest = Comparison::Nothing;
         let mut waiting = VecDeque::new();
         for point in self.points.drain(..) {
-            if point.epoch != held.epoch || point.position > held.applied {
+            if point.epoch != contents.epoch || point.position > contents.applied {
                 waiting.push_back(point);
                 continue;
             }
-            match held.digest_at(point.position) {
+            match contents.digest_at(point.position) {
                 Some(digest) if digest == point.digest => {
-                    newest = Agreement::Agreed(Proof {
-                        answered: point.answered,
+                    newest = Comparison::Match(Proof {
+                        sample: point.sample,
                         epoch: point.epoch,
                         position: point.position,
                     });
                 }
-                Some(_) => return Agreement::Mismatch(point.position),
-                // Older than all that is remembered: it proves nothing.
+                Some(_) => return Comparison::Mismatch(point.position),
+                // Older than the history: it proves nothing.
                 None => {}
             }
         }
@@ -280,7 +268,7 @@ impl Replica {
         newest
     }
 
-    /// The gate, if this node may decide for it.
+    /// None if this node may not decide for the gate.
     pub(super) fn gate_of(&self, node: NodeId, gate: GateId) -> Option<&GateEntry> {
         self.node(node)
             .filter(|entry| entry.gates.contains(&gate))
@@ -301,7 +289,7 @@ impl Replica {
         Some(entry)
     }
 
-    /// The venue's limit; zero, which is off, where it has said nothing.
+    /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
         let Some(Value::Policy(policy)) = self.small(Subject::Policy) else {
             return Duration::ZERO;
@@ -310,23 +298,20 @@ impl Replica {
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {
-        self.held.as_ref()?.small.get(&subject)?.value.as_ref()
+        self.contents.as_ref()?.small.get(&subject)?.value.as_ref()
     }
 }
 
-impl Held {
+impl Contents {
     fn digest_at(&self, position: Position) -> Option<Digest> {
         let back = usize::try_from(self.applied.0.checked_sub(position.0)?).ok()?;
         let index = self.history.len().checked_sub(back + 1)?;
         self.history.get(index).copied()
     }
 
-    fn put(&mut self, entry: FeedEntry) {
-        let held = self
-            .small
-            .get(&entry.subject)
-            .map_or(0, |held| held.version);
-        if entry.version > held {
+    fn update(&mut self, entry: FeedEntry) {
+        let present = self.small.get(&entry.subject);
+        if entry.version > present.map_or(0, |present| present.version) {
             self.small.insert(entry.subject, entry);
         }
     }

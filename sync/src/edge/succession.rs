@@ -9,7 +9,7 @@ use eventify_protocol::{
 };
 
 /// The rows of a new file after a fork: `Opened`, then the rows of the old file with their moments,
-/// chained anew. The core may have some of them; per scan id it takes each once.
+/// in a new chain. The core may have some of them already; it takes each scan id once.
 #[must_use]
 pub fn carry_over(
     node: NodeId,
@@ -26,7 +26,7 @@ pub fn carry_over(
         .iter()
         .map(SealedRow::row)
         .filter(|row| !matches!(row.entry, JournalEntry::Opened { .. }));
-    // Row n of the old file becomes the row behind `Opened` and those carried before it.
+    // The number of each carried row in the new file; 1 is `Opened`.
     let numbers: BTreeMap<u64, u64> = carried.clone().map(|row| row.seq).zip(2..).collect();
     let entries = carried.map(|row| {
         let entry = match &row.entry {
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_the_old_file_still_has_stands_in_the_new_one() {
+    fn everything_that_the_old_file_still_has_is_in_the_new_one() {
         // Rows 1 to 4 were removed after their time.
         let void = |row, scan| JournalEntry::Voided {
             row,

@@ -1,19 +1,13 @@
-//! The configuration of the kernel, and the engine that reads every section: built-in defaults,
-//! overridden by a file, overridden by the environment.
-//!
-//! A mistake stops the start and names the key, the value and what is allowed. A key that the
-//! defaults don't have is a mistake.
+//! The kernel's sections of the configuration, as `eventify_settings` reads them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub mod check;
-mod layers;
-mod variables;
+mod check;
 
-pub use layers::{ConfigError, merge, read};
+pub use eventify_settings::{Settings, SettingsError as ConfigError};
 
 /// The sections of the kernel; those of the contexts stand beside them and are theirs.
 #[derive(Clone, Debug, Deserialize)]
@@ -237,6 +231,7 @@ impl Database {
             .find(|name| !contexts.contains(&name.as_str()))
         {
             Some(unknown) => Err(ConfigError::UnknownKey {
+                origin: "the configuration".to_owned(),
                 key: format!("database.contexts.{unknown}"),
                 allowed: contexts.join(", "),
             }),
@@ -345,7 +340,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] naming the first key at fault, its value and what is allowed.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        check::kernel(self)
+    pub fn check(&self, settings: &Settings) -> Result<(), ConfigError> {
+        check::kernel(self, settings)
     }
 }

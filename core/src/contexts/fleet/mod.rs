@@ -1,19 +1,21 @@
-//! Fleet: the venues' side of the core. Edge nodes enrol here, follow their venue's feed, ask what
-//! is true, and bring their journals.
+//! Fleet: edge nodes and gates of the venues. Nodes enrol here, follow their venue's feed, ask for
+//! sync points, and deliver their journals.
 //!
 //! ```text
 //! node      announced ──code used──▶ enrolled ──▶ revoked
 //!               └───────────────────────────────────▲
-//! feed      event ─▶ feed_pending ──writer──▶ feed_entries + feed_state ─▶ Delta ─▶ outbox settled
+//! feed      event ─▶ feed_pending ──writer──▶ feed_entries + feed_state ─▶ Delta ─▶ outbox row projected
 //! journal   rows ─▶ stored ─▶ (held) sent ─▶ applied by ticketing ─▶ in the feed ─▶ JournalAck
 //! ```
 //!
 //! Deliberately not here: any decision about a ticket (ticketing's), what a node may decide alone
-//! (the edge machine's, in `eventify_sync`), and the pure halves of feed, welcome, journal and
+//! (the edge machine's, in `eventify_sync`), and the pure parts of feed, welcome, journal and
 //! report, which the simulator runs too (`eventify_sync::core`).
 
+mod acts;
 pub mod api;
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -23,7 +25,7 @@ use std::sync::Arc;
 use eventify_kernel::app::AppWith;
 use eventify_kernel::context::Context;
 
-pub use api::State;
+pub use acts::State;
 pub use model::settings::Settings;
 
 /// Folder, schema and queue.
@@ -39,7 +41,7 @@ pub fn context(state: &Arc<State>) -> Context {
         events: eventify_contracts::fleet::events(),
         routes: routes::routes().capture(state),
         consumers: consumers::consumers().capture(state),
-        jobs: consumers::jobs().capture(state),
+        jobs: jobs::jobs().capture(state),
         listeners: Some(routes::listeners::open(state)),
         ..Context::new(
             NAME,

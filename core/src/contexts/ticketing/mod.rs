@@ -1,8 +1,8 @@
-//! Ticketing: signed tickets, and who was let in with them.
+//! Ticketing: signed tickets, and who was admitted with them.
 //!
 //! ```text
 //! order      paid ──tickets issued──▶ issued
-//!              ├── given up ──▶ failed          └── refunded before that ──▶ closed
+//!              ├── too late ──▶ failed          └── refunded before that ──▶ closed
 //! ticket     valid ◀──never shown──┬── used
 //!              ├──── check-in ─────┴───▲
 //!              └── refund, fraud, …──▶ revoked ◀── used
@@ -10,15 +10,16 @@
 //!              └── journal row: not shown ──▶ gone, ticket valid again
 //! ```
 //!
-//! Two ways lead to a check-in: a scan that the core decides (`Scan` of a node, or the REST API),
-//! and a row of a node's journal, which tells what was shown. Both are decided under the ticket's
-//! row lock by the pure functions of `eventify_sync::core`, the same that the simulator runs.
+//! A check-in comes of a scan that the core decides (a node's `Scan`, or the REST API), or of a row
+//! of a node's journal, which reports what was shown. Both are decided under the ticket's row lock by
+//! the pure functions of `eventify_sync::core`, which the simulator runs too.
 //!
-//! Deliberately not here: prices and refunds (order), nodes' rows and their chain (fleet), when
-//! the core may not be asked (the edge machine's).
+//! Deliberately not here: prices and refunds (order), nodes' rows and their chain (fleet), decisions
+//! without the core (the edge machine's).
 
-pub mod api;
+mod acts;
 mod consumers;
+mod jobs;
 mod model;
 mod routes;
 mod store;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use eventify_kernel::app::AppWith;
 use eventify_kernel::context::Context;
 
-use api::ScanBatches;
+use acts::scans::ScanBatches;
 pub use model::Settings;
 
 /// Folder, schema and queue.
@@ -40,9 +41,8 @@ pub type App = AppWith<State>;
 /// What ticketing keeps in memory.
 #[derive(Debug)]
 pub struct State {
-    pub(crate) settings: Settings,
-    /// Scans that wait for the transaction that they share.
-    pub(crate) scans: ScanBatches,
+    settings: Settings,
+    scans: ScanBatches,
 }
 
 impl State {
@@ -63,7 +63,7 @@ pub fn context(state: &Arc<State>) -> Context {
         events: eventify_contracts::ticketing::events(),
         routes: routes::routes().capture(state),
         consumers: consumers::consumers().capture(state),
-        jobs: consumers::jobs().capture(state),
+        jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
             eventify_kernel::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat"),

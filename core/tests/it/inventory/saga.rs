@@ -203,6 +203,8 @@ async fn nobody_buys_what_another_customer_holds_or_another_order_has() {
     .await;
     house.release(&[held.held.hold, bought.held.hold]).await;
     assert_eq!(house.left().await, (19, 100), "only the first was not sold");
+    // Parked messages stay parked.
+    core.leave_unsettled();
 }
 
 #[tokio::test(flavor = "multi_thread")]

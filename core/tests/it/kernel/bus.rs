@@ -189,6 +189,7 @@ async fn one_bad_message_spoils_nothing_for_those_that_came_with_it() {
     })
     .await;
     assert_eq!(times_paid(&core).await, vec![1; 60]);
+    core.leave_unsettled();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,6 +250,7 @@ async fn a_step_that_dies_before_its_commit_is_done_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fails_five_times_is_parked_and_can_be_replayed() {
     let core = start(FaultInjection::default()).await;
+    core.leave_unsettled();
     let bus = core.app().bus.clone();
     let parked = async || dead_letters::count(&bus, "order").await.unwrap() == 1;
     capture(&core, REFUSED).await;
@@ -414,6 +416,7 @@ async fn publishing_and_consuming_have_a_connection_each() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_parse_is_parked_at_once_with_its_reason() {
     let core = start(FaultInjection::default()).await;
+    core.leave_unsettled();
     let mut conn = core.app().db.read("payment").await.unwrap();
     let conn: &mut PgConnection = &mut conn;
     // An outbox row of another release: its data lacks a field that the schema requires.

@@ -8,43 +8,43 @@ use eventify_protocol::token::Parsed;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::ticketing::stage::{ORDER, Stage};
+use crate::ticketing::world::{ORDER, Venue};
 use crate::world::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_gets_one_ticket_for_each_seat_and_each_place_in_a_zone() {
-    let stage = Stage::open().await;
-    let order = stage
+    let venue = Venue::open().await;
+    let order = venue
         .pay(vec![
-            stage.seat("A-1"),
-            stage.standing(3),
-            stage.seat("A-2"),
+            venue.seat("A-1"),
+            venue.standing(3),
+            venue.seat("A-2"),
         ])
         .await;
-    stage.core.settle().await;
-    let tickets = stage.tickets(order.order_id).await;
+    venue.core.settle().await;
+    let tickets = venue.tickets(order.order_id).await;
     assert_eq!(tickets.len(), 5);
-    let shown = stage.show(tickets[0]).await;
+    let shown = venue.show(tickets[0]).await;
     assert_eq!(shown["seatLabel"], "A-1");
     assert_eq!(
         shown["unitPrice"],
         json!({ "currency": "EUR", "amount": "49.90" })
     );
     assert_eq!(shown["status"], "valid");
-    let issued = stage.told("ticket.issued").await;
+    let issued = venue.published("ticket.issued").await;
     assert_eq!(issued.len(), 1);
     assert_eq!(issued[0]["tickets"].as_array().unwrap().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redelivery_and_repetition_make_the_same_tickets() {
-    let stage = Stage::interfered(FaultInjection::deliver_twice()).await;
-    let order = stage.pay(vec![stage.standing(2)]).await;
-    stage.publish(ORDER, 1, &order).await; // the same news in a message of its own
-    stage.core.settle().await;
-    let before = stage.tickets(order.order_id).await;
+    let venue = Venue::with_faults(FaultInjection::deliver_twice()).await;
+    let order = venue.pay(vec![venue.standing(2)]).await;
+    venue.publish(ORDER, 1, &order).await; // the same event in a message of its own
+    venue.core.settle().await;
+    let before = venue.tickets(order.order_id).await;
     assert_eq!(before.len(), 2);
-    let admin = stage.core.user("root").role("ADMIN");
+    let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": order.order_id });
     let answer = admin.post("/tickets/issue", body).await.expect(201);
     let mut again: Vec<_> = answer["tickets"]
@@ -57,30 +57,30 @@ async fn redelivery_and_repetition_make_the_same_tickets() {
     again.sort();
     known.sort();
     assert_eq!(again, known);
-    assert_eq!(stage.told("ticket.issued").await.len(), 1);
+    assert_eq!(venue.published("ticket.issued").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn staff_see_that_tickets_are_there_and_the_holder_alone_their_codes() {
-    let stage = Stage::open().await;
-    let order = stage.pay(vec![stage.seat("A-1")]).await;
-    stage.core.settle().await;
+    let venue = Venue::open().await;
+    let order = venue.pay(vec![venue.seat("A-1")]).await;
+    venue.core.settle().await;
     let body = json!({ "orderId": order.order_id });
     let route = "/tickets/issue";
     for role in ["ADMIN", "SUPPORT"] {
-        let staff = stage.core.user("root").role(role);
+        let staff = venue.core.user("root").role(role);
         let answer = staff.post(route, body.clone()).await.expect(201);
         let ticket = answer["tickets"][0].as_object().unwrap();
         let fields: Vec<_> = ticket.keys().collect();
         assert_eq!(fields, ["ticketId"], "{role}");
     }
-    let ada = stage.core.user("ada").role("SUPPORT");
+    let ada = venue.core.user("ada").role("SUPPORT");
     let first = ada.post_with_key(route, "k1", body.clone()).await;
     let qr = first.body["tickets"][0]["qr"].as_str().unwrap();
     assert!(qr.starts_with("data:image/png;base64,"));
 
     // The code is not kept for the repeat: it is made again.
-    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
     let kept: Vec<(Option<i16>, Option<Vec<u8>>)> = sqlx::query_as(
         "select status, body from idempotency_keys where route = 'POST /tickets/issue'",
     )
@@ -94,28 +94,28 @@ async fn staff_see_that_tickets_are_there_and_the_holder_alone_their_codes() {
     let again = ada.post_with_key(route, "k1", body).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!((again.status, &again.body), (201, &first.body));
-    let other = json!({ "orderId": stage.core.clock.new_id() });
+    let other = json!({ "orderId": venue.core.clock.new_id() });
     let reused = ada.post_with_key(route, "k1", other).await;
     assert_eq!(reused.code(), "idempotency_key_reused");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_seat_has_one_ticket_that_admits() {
-    let stage = Stage::open().await;
-    let seat = stage.seat("A-1");
-    let first = stage.pay(vec![seat.clone()]).await;
-    stage.core.settle().await;
-    let second = stage.pay(vec![seat.clone()]).await;
-    stage.core.settle().await;
-    let admin = stage.core.user("root").role("ADMIN");
+    let venue = Venue::open().await;
+    let seat = venue.seat("A-1");
+    let first = venue.pay(vec![seat.clone()]).await;
+    venue.core.settle().await;
+    let second = venue.pay(vec![seat.clone()]).await;
+    venue.core.settle().await;
+    let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": second.order_id });
     let answer = admin.post("/tickets/issue", body).await;
     assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
 
     // Whatever a program may do, the database holds it.
-    let other = stage.pay(vec![stage.seat("A-2")]).await;
-    stage.core.settle().await;
-    let mut conn = stage.core.app().db.read("ticketing").await.unwrap();
+    let other = venue.pay(vec![venue.seat("A-2")]).await;
+    venue.core.settle().await;
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
     let forged = sqlx::query("update tickets set seat_id = $1 where order_id = $2")
         .bind(seat.seat_id.map(SeatId::as_uuid))
         .bind(other.order_id.as_uuid())
@@ -125,106 +125,106 @@ async fn a_seat_has_one_ticket_that_admits() {
     let constraint = refused.as_database_error().unwrap().constraint();
     assert_eq!(constraint, Some("tickets_one_per_seat"));
 
-    let tickets = stage.tickets(first.order_id).await;
-    stage.refund(&first, tickets, false).await;
-    stage.core.run_job("ticketing", "issue_missing").await;
-    assert_eq!(stage.tickets(second.order_id).await.len(), 1);
+    let tickets = venue.tickets(first.order_id).await;
+    venue.refund(&first, tickets, false).await;
+    venue.core.run_job("ticketing", "issue_missing").await;
+    assert_eq!(venue.tickets(second.order_id).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tickets_wait_for_the_news_of_their_performance() {
-    let stage = Stage::empty(FaultInjection::default()).await;
-    let order = stage.pay(vec![stage.seat("A-1")]).await;
-    stage.core.settle().await;
-    assert!(stage.tickets(order.order_id).await.is_empty());
-    let admin = stage.core.user("root").role("ADMIN");
+    let venue = Venue::empty(FaultInjection::default()).await;
+    let order = venue.pay(vec![venue.seat("A-1")]).await;
+    venue.core.settle().await;
+    assert!(venue.tickets(order.order_id).await.is_empty());
+    let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": order.order_id });
     let answer = admin.post("/tickets/issue", body).await;
     assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
-    stage
+    venue
         .schedule(
-            stage.performance,
-            stage.core.clock.now() + Duration::hours(1),
+            venue.performance,
+            venue.core.clock.now() + Duration::hours(1),
         )
         .await;
-    stage.core.settle().await;
-    assert_eq!(stage.tickets(order.order_id).await.len(), 1);
+    venue.core.settle().await;
+    assert_eq!(venue.tickets(order.order_id).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_issued_is_given_up_and_said() {
-    let stage = Stage::empty(FaultInjection::default()).await;
-    let order = stage.pay(vec![stage.seat("A-1")]).await;
-    stage.core.settle().await;
-    stage.core.advance(Duration::minutes(9));
-    stage.core.run_job("ticketing", "issue_missing").await;
-    assert!(stage.told("ticket.issue.failed").await.is_empty());
-    stage.core.advance(Duration::minutes(2));
-    stage.core.run_job("ticketing", "issue_missing").await;
-    let failed = stage.told("ticket.issue.failed").await;
+async fn what_cannot_be_issued_fails_in_the_end() {
+    let venue = Venue::empty(FaultInjection::default()).await;
+    let order = venue.pay(vec![venue.seat("A-1")]).await;
+    venue.core.settle().await;
+    venue.core.advance(Duration::minutes(9));
+    venue.core.run_job("ticketing", "issue_missing").await;
+    assert!(venue.published("ticket.issue.failed").await.is_empty());
+    venue.core.advance(Duration::minutes(2));
+    venue.core.run_job("ticketing", "issue_missing").await;
+    let failed = venue.published("ticket.issue.failed").await;
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["orderId"], json!(order.order_id));
     assert_eq!(failed[0]["reason"], "performance_unknown");
     // Its money is on the way back: tickets that come now would be worth both.
-    stage
+    venue
         .schedule(
-            stage.performance,
-            stage.core.clock.now() + Duration::hours(1),
+            venue.performance,
+            venue.core.clock.now() + Duration::hours(1),
         )
         .await;
-    stage.core.settle().await;
-    assert!(stage.tickets(order.order_id).await.is_empty());
+    venue.core.settle().await;
+    assert!(venue.tickets(order.order_id).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_refunded_before_its_payment_is_heard_of_gets_no_tickets() {
-    let stage = Stage::open().await;
-    let order = stage.pay(vec![]).await;
-    stage.core.settle().await;
+async fn an_order_refunded_before_its_payment_is_published_gets_no_tickets() {
+    let venue = Venue::open().await;
+    let order = venue.pay(vec![]).await;
+    venue.core.settle().await;
     let late = eventify_contracts::order::OrderPaid {
-        order_id: stage.core.clock.new_id().into(),
-        items: vec![stage.seat("A-1")],
+        order_id: venue.core.clock.new_id().into(),
+        items: vec![venue.seat("A-1")],
         ..order
     };
-    stage.refund(&late, vec![], false).await;
-    stage.publish(ORDER, 1, &late).await;
-    stage.core.settle().await;
-    assert!(stage.tickets(late.order_id).await.is_empty());
+    venue.refund(&late, vec![], false).await;
+    venue.publish(ORDER, 1, &late).await;
+    venue.core.settle().await;
+    assert!(venue.tickets(late.order_id).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_revokes_exactly_the_tickets_that_it_names() {
-    let stage = Stage::open().await;
-    let order = stage.pay(vec![stage.standing(3)]).await;
-    stage.core.settle().await;
-    let tickets = stage.tickets(order.order_id).await;
-    stage.refund(&order, vec![tickets[1]], true).await;
-    stage.refund(&order, vec![tickets[1]], true).await;
-    assert_eq!(stage.show(tickets[1]).await["status"], "revoked");
-    assert_eq!(stage.show(tickets[1]).await["revokedReason"], "refund");
+    let venue = Venue::open().await;
+    let order = venue.pay(vec![venue.standing(3)]).await;
+    venue.core.settle().await;
+    let tickets = venue.tickets(order.order_id).await;
+    venue.refund(&order, vec![tickets[1]], true).await;
+    venue.refund(&order, vec![tickets[1]], true).await;
+    assert_eq!(venue.show(tickets[1]).await["status"], "revoked");
+    assert_eq!(venue.show(tickets[1]).await["revokedReason"], "refund");
     for kept in [tickets[0], tickets[2]] {
-        assert_eq!(stage.show(kept).await["status"], "valid");
+        assert_eq!(venue.show(kept).await["status"], "valid");
     }
-    assert_eq!(stage.told("ticket.revoked").await.len(), 1);
+    assert_eq!(venue.published("ticket.revoked").await.len(), 1);
     assert_eq!(
-        stage.told_facts(tickets[1]).await.state,
+        venue.published_facts(tickets[1]).await.state,
         TicketState::Revoked
     );
-    let ada = stage.core.user("ada").role("CUSTOMER");
+    let ada = venue.core.user("ada").role("CUSTOMER");
     let answer = ada.get(&format!("/tickets/{}/token", tickets[1])).await;
     assert_eq!((answer.status, answer.code()), (410, "ticket_revoked"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_token_is_the_holders_alone() {
-    let stage = Stage::open().await;
-    let (ticket, token) = stage.ticket().await;
+    let venue = Venue::open().await;
+    let (ticket, token) = venue.ticket().await;
     let claims = *Parsed::read(&token).unwrap().unverified_claims();
     assert_eq!(
         (claims.ticket, claims.performance),
-        (ticket, stage.performance)
+        (ticket, venue.performance)
     );
-    let ada = stage.core.user("ada").role("CUSTOMER");
+    let ada = venue.core.user("ada").role("CUSTOMER");
     for (path, kind, begin) in [
         ("qr.png", "image/png", b"\x89PNG".as_slice()),
         ("qr.svg", "image/svg+xml", b"<svg".as_slice()),
@@ -236,7 +236,7 @@ async fn the_token_is_the_holders_alone() {
         assert!(response.bytes().await.unwrap().starts_with(begin));
     }
     for role in ["CUSTOMER", "ADMIN"] {
-        let other = stage.core.user("eve").role(role);
+        let other = venue.core.user("eve").role(role);
         for path in ["token", "qr.png", "qr.svg"] {
             let answer = other.get(&format!("/tickets/{ticket}/{path}")).await;
             assert_eq!(
@@ -246,7 +246,7 @@ async fn the_token_is_the_holders_alone() {
             );
         }
     }
-    let eve = stage.core.user("eve").role("CUSTOMER");
+    let eve = venue.core.user("eve").role("CUSTOMER");
     assert_eq!(eve.get(&format!("/tickets/{ticket}")).await.status, 403);
     let none = eve.get("/tickets").await.expect(200);
     assert_eq!(none["total"], 0);
@@ -254,13 +254,13 @@ async fn the_token_is_the_holders_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn organisers_revoke_for_their_own_performances() {
-    let stage = Stage::open().await;
-    let (ticket, _) = stage.ticket().await;
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
     let path = format!("/tickets/{ticket}/revoke");
     let fraud = json!({ "reason": "fraud" });
-    let other = stage.core.user("oscar").role("ORGANIZER");
+    let other = venue.core.user("oscar").role("ORGANIZER");
     assert_eq!(other.post(&path, fraud.clone()).await.status, 403);
-    let olga = stage.core.user("olga").role("ORGANIZER");
+    let olga = venue.core.user("olga").role("ORGANIZER");
     let revoked = olga.post(&path, fraud.clone()).await.expect(200);
     assert_eq!(
         (&revoked["status"], &revoked["version"]),
@@ -268,35 +268,41 @@ async fn organisers_revoke_for_their_own_performances() {
     );
     let answer = olga.post(&path, fraud).await;
     assert_eq!((answer.status, answer.code()), (409, "ticket_revoked"));
-    let told = stage.told("ticket.revoked").await;
-    assert_eq!((told.len(), &told[0]["reason"]), (1, &json!("fraud")));
+    let published = venue.published("ticket.revoked").await;
+    assert_eq!(
+        (published.len(), &published[0]["reason"]),
+        (1, &json!("fraud"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reissued_ticket_has_another_token() {
-    let stage = Stage::open().await;
-    let (ticket, old) = stage.ticket().await;
-    let ada = stage.core.user("ada").role("CUSTOMER");
+    let venue = Venue::open().await;
+    let (ticket, old) = venue.ticket().await;
+    let ada = venue.core.user("ada").role("CUSTOMER");
     let path = format!("/tickets/{ticket}/reissue");
     assert_eq!(ada.post(&path, json!({})).await.expect(200)["revision"], 2);
-    let new = stage.token(ticket).await;
+    let new = venue.token(ticket).await;
     assert_ne!(old, new);
     let parsed = Parsed::read(&new).unwrap();
     assert_eq!(parsed.unverified_claims().revision, 2);
-    assert_eq!(stage.told_facts(ticket).await.token_hash, parsed.hash().0);
-    let eve = stage.core.user("eve").role("CUSTOMER");
+    assert_eq!(
+        venue.published_facts(ticket).await.token_hash,
+        parsed.hash().0
+    );
+    let eve = venue.core.user("eve").role("CUSTOMER");
     assert_eq!(eve.post(&path, json!({})).await.status, 403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_consumer_that_dies_once_issues_once() {
-    let stage = Stage::interfered(FaultInjection::fail_once("ticketing", "on_order_paid")).await;
-    let order = stage.pay(vec![stage.seat("A-1")]).await;
-    stage.core.settle().await;
+    let venue = Venue::with_faults(FaultInjection::fail_once("ticketing", "on_order_paid")).await;
+    let order = venue.pay(vec![venue.seat("A-1")]).await;
+    venue.core.settle().await;
     until("tickets", async || {
-        !stage.tickets(order.order_id).await.is_empty()
+        !venue.tickets(order.order_id).await.is_empty()
     })
     .await;
-    assert_eq!(stage.tickets(order.order_id).await.len(), 1);
-    assert_eq!(stage.core.faults.broken(), 1);
+    assert_eq!(venue.tickets(order.order_id).await.len(), 1);
+    assert_eq!(venue.core.faults.broken(), 1);
 }

@@ -7,8 +7,8 @@ use eventify_protocol::verdict::Verdict;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 
-use crate::ticketing::line::Line;
-use crate::ticketing::stage::Stage;
+use crate::ticketing::world::Venue;
+use crate::ticketing::world::connection::NodeConnection;
 use crate::world::until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,9 +16,9 @@ async fn a_token_verifies_with_the_published_keys_alone() {
     use coset::{CborSerializable as _, CoseKeySet, CoseSign1, TaggedCborSerializable as _};
     use ed25519_dalek::{Signature, VerifyingKey};
 
-    let stage = Stage::open().await;
-    let (_, token) = stage.ticket().await;
-    let request = stage
+    let venue = Venue::open().await;
+    let (_, token) = venue.ticket().await;
+    let request = venue
         .core
         .anybody()
         .request(Method::GET, "/.well-known/eventify/keys");
@@ -32,7 +32,7 @@ async fn a_token_verifies_with_the_published_keys_alone() {
         "application/cose-key-set"
     );
     let keys = CoseKeySet::from_slice(&response.bytes().await.unwrap()).unwrap();
-    let jwks = stage.core.anybody().get("/.well-known/eventify/keys").await;
+    let jwks = venue.core.anybody().get("/.well-known/eventify/keys").await;
     assert_eq!(jwks.header("content-type"), "application/jwk-set+json");
     assert_eq!(jwks.body["keys"].as_array().unwrap().len(), keys.0.len());
 
@@ -57,30 +57,30 @@ async fn a_token_verifies_with_the_published_keys_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_keys_of_a_starting_process_are_told_to_the_venues() {
-    let stage = Stage::open().await;
-    until("told", async || {
-        !stage.told("ticketing.keys.changed").await.is_empty()
+async fn the_keys_of_a_starting_process_are_published_to_the_venues() {
+    let venue = Venue::open().await;
+    until("the event", async || {
+        !venue.published("ticketing.keys.changed").await.is_empty()
     })
     .await;
-    let told = stage.told("ticketing.keys.changed").await.remove(0);
-    assert_eq!(told["version"], 1);
-    let held = std::fs::read(stage.core.keys.path().join("key-set.cose")).unwrap();
+    let published = venue.published("ticketing.keys.changed").await.remove(0);
+    assert_eq!(published["version"], 1);
+    let held = std::fs::read(venue.core.keys.path().join("key-set.cose")).unwrap();
     let signed = base64::Engine::decode(
         &base64::engine::general_purpose::URL_SAFE_NO_PAD,
-        told["signed"].as_str().unwrap(),
+        published["signed"].as_str().unwrap(),
     );
     assert_eq!(signed.unwrap(), held);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
-    let stage = Stage::open().await;
-    let (ticket, token) = stage.ticket().await;
+    let venue = Venue::open().await;
+    let (ticket, token) = venue.ticket().await;
     let kid = Parsed::read(&token).unwrap().kid().to_string();
-    let set = keys::withdraw(stage.core.keys.path(), &kid).unwrap();
-    let signed = std::fs::read(stage.core.keys.path().join("key-set.cose")).unwrap();
-    let app = stage.core.app();
+    let set = keys::withdraw(venue.core.keys.path(), &kid).unwrap();
+    let signed = std::fs::read(venue.core.keys.path().join("key-set.cose")).unwrap();
+    let app = venue.core.app();
     let mut conn = app.db.read("ticketing").await.unwrap();
     sqlx::query("insert into key_sets (version, signed, published_at) values ($1, $2, now())")
         .bind(i64::try_from(set.version()).unwrap())
@@ -88,11 +88,11 @@ async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
         .execute(&mut *conn)
         .await
         .unwrap();
-    let mut line = Line::connect(&stage).await;
-    let pull = stage.pull(0, &token);
-    assert_eq!(line.scan(&pull).await, Verdict::Forged);
-    assert_eq!(stage.show(ticket).await["status"], "valid");
-    let jwks = stage
+    let mut connection = NodeConnection::connect(&venue).await;
+    let scan = venue.scan(0, &token);
+    assert_eq!(connection.scan(&scan).await, Verdict::Forged);
+    assert_eq!(venue.show(ticket).await["status"], "valid");
+    let jwks = venue
         .core
         .anybody()
         .get("/.well-known/eventify/keys")
@@ -100,7 +100,7 @@ async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
         .expect(200);
     assert_eq!(jwks["keys"].as_array().unwrap().len(), 0);
     // Nothing is signed with a withdrawn key: the order waits for another.
-    let order = stage.pay(vec![stage.seat("A-2")]).await;
-    stage.core.settle().await;
-    assert!(stage.tickets(order.order_id).await.is_empty());
+    let order = venue.pay(vec![venue.seat("A-2")]).await;
+    venue.core.settle().await;
+    assert!(venue.tickets(order.order_id).await.is_empty());
 }

@@ -1,11 +1,9 @@
-//! Ticketing on real PostgreSQL and RabbitMQ: tickets, keys, scans, journals. The other contexts'
-//! events are published by the test.
-mod admission;
-mod check_in;
-mod first;
+//! Ticketing on real PostgreSQL and RabbitMQ: tickets, keys, scans, journals.
+
+mod check_ins;
+mod entry_order;
 mod issuing;
-mod journal;
 mod journals;
 mod keys;
-mod line;
-mod stage;
+mod scans;
+mod world;

@@ -118,7 +118,11 @@ fn page() -> BTreeMap<String, Vec<String>> {
 
 #[test]
 fn every_log_line_has_a_code() {
-    let bare: Vec<_> = lines().into_iter().filter(|it| it.code.is_none()).collect();
+    let bare: Vec<_> = lines()
+        .into_iter()
+        .filter(|line| line.code.is_none())
+        .map(|line| format!("{}: {} with {:?}", line.place, line.level, line.fields))
+        .collect();
     assert!(bare.is_empty(), "without a code: {bare:#?}");
 }
 

@@ -18,6 +18,7 @@ pub mod sale;
 mod settle;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::Duration;
 use eventify_core::assembly::{self, Running};
@@ -30,6 +31,8 @@ use eventify_kernel::jobs;
 use eventify_kernel::keys::{self, Lifetime};
 use eventify_stack::{FaultProxy, Scope, Stack};
 use tempfile::TempDir;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 pub use client::{Answer, User, send};
 pub use gate::TableGate;
@@ -53,6 +56,22 @@ pub struct TestApp {
     settings: Vec<(&'static str, String)>,
     /// Signing keys of its own.
     pub keys: TempDir,
+    may_leave: AtomicBool,
+}
+
+/// A test that ends before what it began fails, if that can't be settled: an event that nobody could
+/// handle, a job that never ends.
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let Some(running) = &self.running else { return };
+        let may_leave = self.may_leave.load(Ordering::Relaxed);
+        let runtime = Handle::current();
+        let is_threaded = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
+        if std::thread::panicking() || may_leave || !is_threaded {
+            return;
+        }
+        block_in_place(|| runtime.block_on(settle::settle(&running.app, &running.consumed)));
+    }
 }
 
 /// Makes the contexts of a core.
@@ -60,6 +79,7 @@ pub type ContextsOf = fn(&Config, &Clock) -> Vec<Context>;
 
 /// The product's.
 pub fn product(config: &Config, clock: &Clock) -> Vec<Context> {
+    drop(rustls::crypto::ring::default_provider().install_default());
     assembly::contexts(config, clock).expect("the settings are good")
 }
 
@@ -156,6 +176,7 @@ impl TestApp {
             broker_line,
             settings,
             keys,
+            may_leave: AtomicBool::new(false),
         }
     }
 
@@ -226,6 +247,11 @@ impl TestApp {
         if let Some(running) = self.running.take() {
             running.stop().await;
         }
+    }
+
+    /// This test ends with work that can't be settled: the servers are gone, a message is parked.
+    pub fn leave_unsettled(&self) {
+        self.may_leave.store(true, Ordering::Relaxed);
     }
 
     fn running(&self) -> &Running {

@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use eventify_lan_client::pinned_tls;
 use eventify_protocol::hash::Hash32;
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -12,8 +13,6 @@ use tokio::{
     net::TcpStream,
 };
 use tokio_rustls::TlsConnector;
-
-use crate::pinned;
 
 /// An answer larger than this is none of ours.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
@@ -66,7 +65,7 @@ impl Connection {
     pub(super) async fn pinned(address: SocketAddr, key: Hash32) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let connector = TlsConnector::from(std::sync::Arc::new(pinned::client(key)?));
+        let connector = TlsConnector::from(std::sync::Arc::new(pinned_tls(key)?));
         let name = ServerName::from(address.ip());
         Ok(Self::over(connector.connect(name, stream).await?))
     }

@@ -39,11 +39,11 @@ impl Core {
         let log = folder.join("core.log");
         let mut core = Process::start("eventify-core", &executable, &[], &environment, &log)?;
         let url = core
-            .logged("the core's address", |line| bound(line, "listening"))
+            .logged("the core's address", |line| bound(line, "http.listening"))
             .await?;
         let broker = core
             .logged("its broker listener", |line| {
-                bound(line, "answering the broker's questions")
+                bound(line, "fleet.broker_auth_listening")
             })
             .await?;
         let (url, broker) = (format!("http://{url}"), format!("http://{broker}"));
@@ -93,9 +93,9 @@ impl Core {
     }
 }
 
-/// The address in the log line that says this.
-fn bound(line: &serde_json::Value, message: &str) -> Option<String> {
-    (line["message"] == message).then(|| line["address"].as_str().map(ToOwned::to_owned))?
+/// The address in the log line of this code.
+fn bound(line: &serde_json::Value, code: &str) -> Option<String> {
+    (line["code"] == code).then(|| line["address"].as_str().map(ToOwned::to_owned))?
 }
 
 fn environment(scope: &Scope, keys: &str) -> Vec<(String, String)> {

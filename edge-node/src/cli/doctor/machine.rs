@@ -13,9 +13,9 @@ use crate::{clock::Clock, config::Config, journal};
 
 const CLOCK_SOURCE: &str = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
 const CPU: &str = "/proc/cpuinfo";
-/// Below this, a year's journal may not fit.
+/// A year's journal fits into this.
 const COMFORTABLE_BYTES: u64 = 1 << 30;
-/// A verdict waits for one of these.
+/// Every verdict waits for one fsync.
 const GOOD_FSYNC: Duration = Duration::from_millis(20);
 
 pub(super) fn clocks() -> Vec<Finding> {
@@ -31,7 +31,7 @@ pub(super) fn clocks() -> Vec<Finding> {
     findings.push(match fs::read_to_string(CLOCK_SOURCE) {
         Ok(source) if source.trim().ends_with("jiffies") => Finding::fail(
             "clocksource",
-            "only `jiffies`: it may drift more than the node allows for; enable a hardware counter",
+            "`jiffies` drifts more than the node allows for; enable a hardware counter",
         ),
         Ok(source) => Finding::ok("clocksource", source.trim()),
         Err(error) => Finding::warn("clocksource", format!("{CLOCK_SOURCE}: {error}")),
@@ -39,8 +39,8 @@ pub(super) fn clocks() -> Vec<Finding> {
     if fs::read_to_string(CPU).is_ok_and(|cpu| cpu.contains(" hypervisor")) {
         findings.push(Finding::warn(
             "hypervisor",
-            "this is a virtual machine: a host that pauses or restores it unseen makes a cache look \
-             younger than it is. Switch degraded check-in off here, or use real hardware",
+            "this is a virtual machine: if its host pauses or restores it, a cache looks younger than \
+             it is; set `admission.max_cache_age_ms` to 0 or use real hardware",
         ));
     }
     findings
@@ -51,7 +51,10 @@ pub(super) fn disk(config: &Config) -> Vec<Finding> {
     let rights = match fs::metadata(folder) {
         Ok(metadata) => metadata.permissions().mode() & 0o777,
         Err(error) => {
-            let text = format!("{}: {error}; enrol the node to make it", folder.display());
+            let text = format!(
+                "{}: {error}; `eventify-edge enrol` creates it",
+                folder.display()
+            );
             return vec![Finding::fail("data", text)];
         }
     };
@@ -61,7 +64,7 @@ pub(super) fn disk(config: &Config) -> Vec<Finding> {
     } else {
         Finding::fail(
             "data",
-            format!("{path} is open to others ({rights:o}): chmod 700 {path}"),
+            format!("{path} is open to other users (mode {rights:o}); run `chmod 700 {path}`"),
         )
     };
     vec![rights, space(config), fsync(folder)]
@@ -73,24 +76,24 @@ fn space(config: &Config) -> Finding {
     if free < config.journal.reserve_bytes {
         Finding::fail(
             "space",
-            format!("{text}: every scan answers NodeFault until there is more"),
+            format!("{text}; every scan is answered with `NodeFault` until there is more"),
         )
     } else if free < COMFORTABLE_BYTES {
-        Finding::warn("space", format!("{text}: make room before the doors open"))
+        Finding::warn("space", format!("{text}; free more before the doors open"))
     } else {
         Finding::ok("space", text)
     }
 }
 
-/// Writes as a verdict does, and waits for the disk.
+/// Writes like the journal and waits for the disk.
 fn fsync(folder: &Path) -> Finding {
     match time_fsync(folder) {
         Ok(took) if took <= GOOD_FSYNC => Finding::ok("fsync", format!("{took:?}")),
         Ok(took) => Finding::warn(
             "fsync",
-            format!("{took:?}: every verdict waits for this; the disk is slow or busy"),
+            format!("{took:?}; every verdict waits for this: the disk is slow or busy"),
         ),
-        Err(error) => Finding::fail("fsync", format!("{error}: the disk is full or failing")),
+        Err(error) => Finding::fail("fsync", format!("{error}; the disk is full or failing")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `eventify-edge doctor`: everything that the node needs, checked one by one, each with what to do.
+//! `eventify-edge doctor`: checks everything that the node needs and says what to do.
 
 mod machine;
 mod network;
@@ -8,7 +8,7 @@ use std::{fmt, io::Write, process::ExitCode};
 
 use crate::{config::Config, identity::Identity};
 
-/// What a check found.
+/// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
     Ok,
@@ -16,35 +16,31 @@ enum Level {
     Fail,
 }
 
-/// One line of the report.
+/// The result of one check: one line of the report.
 #[derive(Debug)]
 struct Finding {
     level: Level,
-    what: &'static str,
+    subject: &'static str,
     text: String,
 }
 
 impl Finding {
-    fn ok(what: &'static str, text: impl fmt::Display) -> Self {
-        Self {
-            level: Level::Ok,
-            what,
-            text: text.to_string(),
-        }
+    fn ok(subject: &'static str, text: impl fmt::Display) -> Self {
+        Self::new(Level::Ok, subject, text)
     }
 
-    fn warn(what: &'static str, text: impl fmt::Display) -> Self {
-        Self {
-            level: Level::Warn,
-            what,
-            text: text.to_string(),
-        }
+    fn warn(subject: &'static str, text: impl fmt::Display) -> Self {
+        Self::new(Level::Warn, subject, text)
     }
 
-    fn fail(what: &'static str, text: impl fmt::Display) -> Self {
+    fn fail(subject: &'static str, text: impl fmt::Display) -> Self {
+        Self::new(Level::Fail, subject, text)
+    }
+
+    fn new(level: Level, subject: &'static str, text: impl fmt::Display) -> Self {
         Self {
-            level: Level::Fail,
-            what,
+            level,
+            subject,
             text: text.to_string(),
         }
     }
@@ -57,34 +53,32 @@ impl fmt::Display for Finding {
             Level::Warn => "warn",
             Level::Fail => "fail",
         };
-        write!(f, "{level:<5} {:<12} {}", self.what, self.text)
+        write!(f, "{level:<5} {:<12} {}", self.subject, self.text)
     }
 }
 
-/// Runs all checks; fails if one of them does.
+/// Runs all checks. Fails if one of them fails.
 pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::Result<ExitCode> {
     let mut worst = Level::Ok;
-    let mut tell = |finding: Finding| -> std::io::Result<()> {
+    let mut report = |finding: Finding| -> std::io::Result<()> {
         worst = worst.max(finding.level);
         writeln!(output, "{finding}")
     };
     for finding in machine::clocks().into_iter().chain(machine::disk(config)) {
-        tell(finding)?;
+        report(finding)?;
     }
-    tell(stores::journal(config))?;
-    tell(stores::replica(config))?;
-    tell(network::port(config).await)?;
+    report(stores::journal(config))?;
+    report(stores::replica(config))?;
+    report(network::port(config).await)?;
     match Identity::load(&config.data_dir) {
         Ok(identity) => {
             let identity = identity.behind(config.broker.as_ref());
-            tell(Finding::ok(
-                "identity",
-                format!("{} ({})", identity.label, identity.node_id),
-            ))?;
-            tell(network::certificate(&identity))?;
-            tell(network::broker(&identity).await)?;
+            let name = format!("{} ({})", identity.label, identity.node_id);
+            report(Finding::ok("identity", name))?;
+            report(network::certificate(&identity))?;
+            report(network::broker(&identity).await)?;
         }
-        Err(error) => tell(Finding::fail("identity", error))?,
+        Err(error) => report(Finding::fail("identity", error))?,
     }
     Ok(if worst == Level::Fail {
         ExitCode::FAILURE

@@ -14,46 +14,52 @@ use super::Finding;
 use crate::{
     clock::Clock,
     config::Config,
-    control::{self, Question},
+    control::{self, Request},
     identity::Identity,
     link,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DAY_SECONDS: i64 = 24 * 3_600;
-/// Time enough to have it renewed.
+/// Leaves time to enrol the node again.
 const SOON_DAYS: i64 = 30;
 
 pub(super) fn certificate(identity: &Identity) -> Finding {
-    let what = "certificate";
+    let subject = "certificate";
     let Ok(leaf) = CertificateDer::from_pem_slice(identity.certificate_chain.as_bytes()) else {
-        return Finding::fail(what, "unreadable: enrol anew");
+        return Finding::fail(subject, "not readable; enrol the node again");
     };
     let Ok((_, parsed)) = parse_x509_certificate(&leaf) else {
-        return Finding::fail(what, "unreadable: enrol anew");
+        return Finding::fail(subject, "not readable; enrol the node again");
     };
     let now = match Clock::of_this_boot() {
         Ok(clock) => clock.wall().0 / 1_000_000,
-        Err(error) => return Finding::fail(what, error),
+        Err(error) => return Finding::fail(subject, error),
     };
     let validity = parsed.validity();
     let days = (validity.not_after.timestamp() - now).div_euclid(DAY_SECONDS);
     if now < validity.not_before.timestamp() {
         Finding::fail(
-            what,
-            "not valid yet by this machine's wall clock: set the clock",
+            subject,
+            "not valid yet by the wall clock of this machine; set the clock",
         )
     } else if days < 0 {
-        Finding::fail(what, format!("expired {} days ago: enrol anew", -days))
+        Finding::fail(
+            subject,
+            format!("expired {} days ago; enrol the node again", -days),
+        )
     } else if days < SOON_DAYS {
-        Finding::warn(what, format!("ends in {days} days: have it renewed"))
+        Finding::warn(
+            subject,
+            format!("expires in {days} days; enrol the node again before that"),
+        )
     } else {
-        Finding::ok(what, format!("{days} days left"))
+        Finding::ok(subject, format!("valid for {days} days"))
     }
 }
 
-/// A TLS handshake with the node's certificate; nothing is said after it, so that a running node is
-/// not disturbed.
+/// A TLS handshake with the node's certificate. Nothing is sent after it: a second MQTT session would
+/// disconnect the running node.
 pub(super) async fn broker(identity: &Identity) -> Finding {
     let address = format!("{}:{}", identity.broker.host, identity.broker.port);
     match timeout(CONNECT_TIMEOUT, handshake(identity)).await {
@@ -63,11 +69,11 @@ pub(super) async fn broker(identity: &Identity) -> Finding {
         ),
         Ok(Err(error)) => Finding::fail(
             "broker",
-            format!("{address}: {error}. Until it answers, the node decides alone or is locked"),
+            format!("{address}: {error}; until it answers, the node decides alone or is locked"),
         ),
         Err(_) => Finding::fail(
             "broker",
-            format!("{address} does not answer: check line and firewall"),
+            format!("{address} does not answer; check network and firewall"),
         ),
     }
 }
@@ -89,20 +95,29 @@ async fn handshake(identity: &Identity) -> Result<(), String> {
 
 pub(super) async fn port(config: &Config) -> Finding {
     let address = config.lan.listen;
-    if control::ask(&config.data_dir, &Question::Status)
+    if control::send(&config.data_dir, &Request::Status)
         .await
         .is_ok()
     {
-        return Finding::ok("port", format!("the node runs and listens on {address}"));
+        return Finding::ok(
+            "port",
+            format!("the node is running and listens on {address}"),
+        );
     }
     if address.port() == 0 {
         let text = format!(
-            "{address} takes another port at each start, which scanners can't know; set `lan.listen`"
+            "{address} takes another port at each start, which scanners do not know; set `lan.listen`"
         );
         return Finding::warn("port", text);
     }
     match TcpListener::bind(address).await {
-        Ok(_) => Finding::ok("port", format!("{address} is free; the node doesn't run")),
-        Err(error) => Finding::fail("port", format!("{address}: {error}; set `lan.listen`")),
+        Ok(_) => Finding::ok(
+            "port",
+            format!("{address} is free; the node is not running"),
+        ),
+        Err(error) => Finding::fail(
+            "port",
+            format!("{address}: {error}; set another one with `lan.listen`"),
+        ),
     }
 }

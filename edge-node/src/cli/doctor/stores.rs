@@ -6,7 +6,7 @@ use crate::{config::Config, journal, store};
 pub(super) fn journal(config: &Config) -> Finding {
     let path = journal::path(&config.data_dir);
     if !path.exists() {
-        return Finding::ok("journal", "none yet");
+        return Finding::ok("journal", "none yet; the first start creates it");
     }
     let checked = journal::Reader::open(&path)
         .map_err(journal::ExportError::from)
@@ -18,21 +18,22 @@ pub(super) fn journal(config: &Config) -> Finding {
 }
 
 pub(super) fn replica(config: &Config) -> Finding {
+    let none = "none yet; the node fetches it when it connects for the first time";
     let Some(path) = store::newest_path(&config.data_dir) else {
-        return Finding::ok("replica", "none yet: it comes with the first connection");
+        return Finding::ok("replica", none);
     };
     match store::Reader::open(&path).and_then(|reader| reader.recompute()) {
-        Ok(None) => Finding::ok("replica", "none yet: it comes with the first connection"),
+        Ok(None) => Finding::ok("replica", none),
         Ok(Some(counted)) if counted.digest == counted.stored => Finding::ok(
             "replica",
             format!(
-                "position {}, {} tickets, digest right",
+                "position {}, {} tickets, digest matches",
                 counted.position.0, counted.tickets
             ),
         ),
         Ok(Some(_)) => Finding::fail(
             "replica",
-            "the rows don't add up to their digest: restart the node, it fetches them anew; if it \
+            "the rows do not match their digest; restart the node, which fetches them again; if this \
              happens again, the disk or the memory is failing",
         ),
         Err(error) => Finding::fail("replica", format!("{error}; restart the node")),

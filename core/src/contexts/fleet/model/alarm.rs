@@ -1,4 +1,4 @@
-//! What somebody has to look at. Codes are stable; details hold ids and numbers, never personal
+//! Alarms for the venue's staff. Codes are stable; details hold ids and numbers, never personal
 //! data.
 
 use std::borrow::Cow;
@@ -26,19 +26,14 @@ impl Alarm {
         }
     }
 
-    pub(crate) fn of(self, venue: VenueId, node: NodeId) -> Self {
-        Self {
-            venue: Some(venue),
-            node: Some(node),
-            ..self
-        }
+    pub(crate) fn of_node(mut self, venue: VenueId, node: NodeId) -> Self {
+        self.node = Some(node);
+        self.of_venue(venue)
     }
 
-    pub(crate) fn in_venue(self, venue: VenueId) -> Self {
-        Self {
-            venue: Some(venue),
-            ..self
-        }
+    pub(crate) fn of_venue(mut self, venue: VenueId) -> Self {
+        self.venue = Some(venue);
+        self
     }
 
     pub(crate) fn with(self, details: Value) -> Self {

@@ -1,6 +1,6 @@
-//! The device authority: signs the nodes' client certificates and the fleet listener's own.
+//! The device authority: signs the nodes' client certificates and the enrolment listener's own.
 //!
-//! Of a request only the public key counts; name, use and life are ours to say.
+//! A request contributes its public key only; name, usage and validity are set here.
 
 use std::fmt;
 
@@ -21,7 +21,6 @@ const MAX_COMMON_NAME_CHARS: usize = 64;
 /// How far back a new certificate is valid, for clocks that are behind.
 const BACKDATE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
 
-/// Signs certificates.
 pub(crate) struct DeviceAuthority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
@@ -43,12 +42,12 @@ pub(crate) enum AuthorityError {
     Signing(#[from] rcgen::Error),
 }
 
-/// Why a request was not read.
+/// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a PKCS #10 request in PEM, signed by its own key (P-256, P-384 or Ed25519)")]
 pub(crate) struct BadRequest;
 
-/// The public key of a request: all that is taken from it.
+/// The public key of a request, the only part of it that is used.
 pub(crate) struct RequestedKey(rcgen::PublicKey);
 
 /// A listener's certificate chain with its key.
@@ -66,7 +65,7 @@ impl RequestedKey {
         let key = CertificateSigningRequestParams::from_der(&der)
             .map_err(|_| BadRequest)?
             .public_key;
-        // The library names the key's algorithm by the signature's: they have to agree.
+        // The library derives the key's algorithm from the signature's: they have to agree.
         let info = &request.certification_request_info;
         let same = info.subject_pki.raw == key.subject_public_key_info();
         let modern = [
@@ -108,7 +107,7 @@ impl DeviceAuthority {
         })
     }
 
-    /// What enrolment codes carry: SHA-256 over the authority's DER certificate.
+    /// SHA-256 over the authority's DER certificate. Enrolment codes carry it.
     pub(crate) fn fingerprint(&self) -> Hash32 {
         Hash32::of(&self.certificate)
     }
@@ -187,8 +186,8 @@ impl fmt::Debug for DeviceAuthority {
     }
 }
 
-/// The name by which the broker knows a node: RabbitMQ takes `vhost:user` apart, and a bare user
-/// is one of the default virtual host.
+/// The name by which the broker knows a node: RabbitMQ splits `vhost:user`, and takes a name
+/// without a colon for a user of the default virtual host.
 pub(crate) fn common_name(vhost: &str, user: &str) -> String {
     if vhost == "/" {
         user.to_owned()

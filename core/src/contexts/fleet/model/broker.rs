@@ -1,7 +1,7 @@
 //! What RabbitMQ may let a node do (ADMISSION 6.3): its identity is its client certificate.
 //!
-//! RabbitMQ takes the user name from the certificate's common name and asks four questions about
-//! it. The names of the fields are RabbitMQ's (`rabbitmq_auth_backend_http`).
+//! RabbitMQ takes the user name from the certificate's common name and sends four kinds of
+//! authorization requests. The names of their fields are RabbitMQ's (`rabbitmq_auth_backend_http`).
 
 use eventify_protocol::ids::NodeId;
 use serde::Deserialize;
@@ -17,10 +17,10 @@ const DOWN_LEVELS: [&str; 9] = [
     "*", "#", "welcome", "point", "verdict", "delta", "chunk", "ack", "config",
 ];
 
-/// Which question.
+/// The kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Asked {
+pub(crate) enum Check {
     /// May it log in?
     User,
     /// May it enter this virtual host?
@@ -31,12 +31,12 @@ pub(crate) enum Asked {
     Topic,
 }
 
-/// A question's form. Fields that a question doesn't have stay empty.
+/// A request's form. Fields that a kind of request doesn't have stay empty.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Question {
+pub(crate) struct AuthRequest {
     pub(crate) username: String,
-    /// Nodes have certificates; who comes with a password is no node.
+    /// Nodes authenticate by certificate: a client with a password is no node.
     pub(crate) password: Option<String>,
     pub(crate) vhost: Option<String>,
     pub(crate) client_id: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Question {
     pub(crate) routing_key: String,
 }
 
-/// Why the answer is no. For the log.
+/// Why a request is denied. For the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
     #[error("not_a_node")]
@@ -65,56 +65,56 @@ pub(crate) enum Denied {
     ForeignTopic,
 }
 
-/// The node that asks, if a node may do this at all. Whether this one is enrolled and not revoked
-/// is the store's to say.
+/// The node that the request is about, if a node may do this at all. The caller checks whether it
+/// is enrolled.
 pub(crate) fn authorise(
-    asked: Asked,
-    question: &Question,
+    check: Check,
+    request: &AuthRequest,
     own_vhost: &str,
 ) -> Result<NodeId, Denied> {
-    let node: NodeId = question.username.parse().map_err(|_| Denied::NotANode)?;
-    // The canonical text alone: topics and queues are compared as text.
-    if node.to_string() != question.username {
+    let node: NodeId = request.username.parse().map_err(|_| Denied::NotANode)?;
+    // Only the canonical text: topics and queues are compared as text.
+    if node.to_string() != request.username {
         return Err(Denied::NotANode);
     }
-    if question.password.is_some() {
+    if request.password.is_some() {
         return Err(Denied::Password);
     }
-    if question
+    if request
         .vhost
         .as_ref()
         .is_some_and(|vhost| vhost != own_vhost)
     {
         return Err(Denied::OtherVhost);
     }
-    let client_id = question.client_id.as_deref();
-    if client_id.is_some_and(|client_id| client_id != question.username) {
+    let client_id = request.client_id.as_deref();
+    if client_id.is_some_and(|client_id| client_id != request.username) {
         return Err(Denied::ForeignClientId);
     }
-    match asked {
-        Asked::User => Ok(node),
-        // Only here is the client id sure to be told; without it another node could be kicked off.
-        Asked::Vhost if client_id.is_none() => Err(Denied::ForeignClientId),
-        Asked::Vhost if question.vhost.is_none() => Err(Denied::OtherVhost),
-        Asked::Vhost => Ok(node),
-        Asked::Resource => owns_resource(question)
+    match check {
+        Check::User => Ok(node),
+        // Only this request always has the client id. Without it a node could disconnect another.
+        Check::Vhost if client_id.is_none() => Err(Denied::ForeignClientId),
+        Check::Vhost if request.vhost.is_none() => Err(Denied::OtherVhost),
+        Check::Vhost => Ok(node),
+        Check::Resource => owns_resource(request)
             .then_some(node)
             .ok_or(Denied::ForeignResource),
-        Asked::Topic => owns_topic(question)
+        Check::Topic => owns_topic(request)
             .then_some(node)
             .ok_or(Denied::ForeignTopic),
     }
 }
 
 /// The topic exchange, and the queues that the MQTT plugin makes for a client's subscriptions.
-fn owns_resource(question: &Question) -> bool {
-    let Question {
+fn owns_resource(request: &AuthRequest) -> bool {
+    let AuthRequest {
         username,
         resource,
         name,
         permission,
         ..
-    } = question;
+    } = request;
     match (resource.as_str(), permission.as_str()) {
         ("exchange", "read" | "write") => name == TOPIC_EXCHANGE,
         ("queue", "configure" | "read" | "write") => ["qos0", "qos1"]
@@ -124,14 +124,14 @@ fn owns_resource(question: &Question) -> bool {
     }
 }
 
-fn owns_topic(question: &Question) -> bool {
-    let Question {
+fn owns_topic(request: &AuthRequest) -> bool {
+    let AuthRequest {
         username,
         name,
         permission,
         routing_key,
         ..
-    } = question;
+    } = request;
     let below = |direction: &str| {
         let prefix = format!("ev1.{direction}.{username}.");
         routing_key.strip_prefix(&prefix).map(str::to_owned)
@@ -151,7 +151,7 @@ mod tests {
     const NODE: &str = "0192f0c0-0000-7000-8000-000000000001";
     const OTHER: &str = "0192f0c0-0000-7000-8000-000000000002";
 
-    fn question(fields: &[(&str, &str)]) -> Question {
+    fn request(fields: &[(&str, &str)]) -> AuthRequest {
         let mut all = serde_json::Map::from_iter([("username".to_owned(), NODE.into())]);
         all.extend(
             fields
@@ -161,33 +161,33 @@ mod tests {
         serde_json::from_value(all.into()).unwrap()
     }
 
-    fn allowed(asked: Asked, fields: &[(&str, &str)]) -> Result<(), Denied> {
-        authorise(asked, &question(fields), "main").map(drop)
+    fn allowed(check: Check, fields: &[(&str, &str)]) -> Result<(), Denied> {
+        authorise(check, &request(fields), "main").map(drop)
     }
 
     #[test]
     fn a_node_logs_in_by_certificate_under_its_own_client_id_on_our_vhost() {
-        assert_eq!(allowed(Asked::User, &[]), Ok(()));
+        assert_eq!(allowed(Check::User, &[]), Ok(()));
         assert_eq!(
-            allowed(Asked::User, &[("password", "guess")]),
+            allowed(Check::User, &[("password", "guess")]),
             Err(Denied::Password)
         );
         assert_eq!(
-            allowed(Asked::User, &[("username", "guest")]),
+            allowed(Check::User, &[("username", "guest")]),
             Err(Denied::NotANode)
         );
         let upper = NODE.to_uppercase();
         assert_eq!(
-            allowed(Asked::User, &[("username", &upper)]),
+            allowed(Check::User, &[("username", &upper)]),
             Err(Denied::NotANode)
         );
         let vhost =
-            |client_id, vhost| allowed(Asked::Vhost, &[("client_id", client_id), ("vhost", vhost)]);
+            |client_id, vhost| allowed(Check::Vhost, &[("client_id", client_id), ("vhost", vhost)]);
         assert_eq!(vhost(NODE, "main"), Ok(()));
         assert_eq!(vhost(OTHER, "main"), Err(Denied::ForeignClientId));
         assert_eq!(vhost(NODE, "/"), Err(Denied::OtherVhost));
         assert_eq!(
-            allowed(Asked::Vhost, &[("vhost", "main")]),
+            allowed(Check::Vhost, &[("vhost", "main")]),
             Err(Denied::ForeignClientId)
         );
     }
@@ -200,7 +200,7 @@ mod tests {
                 ("name", name),
                 ("permission", permission),
             ];
-            allowed(Asked::Resource, &fields).is_ok()
+            allowed(Check::Resource, &fields).is_ok()
         };
         assert!(resource(
             "queue",
@@ -228,7 +228,7 @@ mod tests {
                 ("routing_key", key),
                 ("permission", permission),
             ];
-            allowed(Asked::Topic, &fields).is_ok()
+            allowed(Check::Topic, &fields).is_ok()
         };
         assert!(topic(&format!("ev1.up.{NODE}.scan"), "write"));
         assert!(

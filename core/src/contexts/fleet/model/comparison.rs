@@ -1,34 +1,33 @@
-//! The feed beside what ticketing has stated (ADMISSION 5.2).
+//! The feed's tickets compared with ticketing's statements (ADMISSION 5.2).
 
 use std::collections::BTreeMap;
 
+use eventify_contracts::fleet::{Doubt, TicketDoubt};
+use eventify_contracts::ticketing::{StatedTicket, TicketRange};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::sync::{FeedEntry, Value};
 
-use eventify_contracts::fleet::{Doubt, TicketDoubt};
-use eventify_contracts::ticketing::{StatedTicket, TicketRange};
-
 /// A ticket's newest entry, as the feed's table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HeldTicket {
+pub(crate) struct FeedTicket {
     pub(crate) id: TicketId,
     pub(crate) version: u64,
-    pub(crate) row: Option<HeldRow>,
+    pub(crate) row: Option<FeedRow>,
 }
 
-/// What nodes hold of it; a deleted ticket has none.
+/// The row that nodes hold of it; a deleted ticket has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct HeldRow {
+pub(crate) struct FeedRow {
     pub(crate) hash: Hash32,
-    /// Unix seconds; none if it can't be read, which is a doubt of its own.
+    /// Unix seconds; none if the entry can't be decoded: such a row is doubted too.
     pub(crate) expiry: Option<i64>,
 }
 
-impl HeldRow {
-    /// A row of the table. Its version stands beside it too, and keeps older entries out: where both
-    /// are not the same, the row adds up to nothing that was ever stated.
-    pub(crate) fn read(bytes: &[u8], version: u64) -> Self {
+impl FeedRow {
+    /// Decodes a row of the table. The version column keeps older entries out: where it differs from
+    /// the entry's own version, the hash becomes one that no statement has.
+    pub(crate) fn decode(bytes: &[u8], version: u64) -> Self {
         let entry: Option<FeedEntry> = minicbor::decode(bytes).ok();
         let agrees = entry.as_ref().is_some_and(|entry| entry.version == version);
         let expiry = match entry.and_then(|entry| entry.value) {
@@ -51,9 +50,9 @@ impl HeldRow {
     }
 }
 
-impl HeldTicket {
-    /// The row's hash, if it still admits after the statement's moment.
-    pub(crate) fn counted(&self, range: &TicketRange) -> Option<Hash32> {
+impl FeedTicket {
+    /// The row's hash, if the ticket is part of the range's sum: it has not expired by then.
+    pub(crate) fn hash_in(&self, range: &TicketRange) -> Option<Hash32> {
         let row = self.row?;
         let over = row
             .expiry
@@ -62,27 +61,27 @@ impl HeldTicket {
     }
 }
 
-/// What is held otherwise than it was stated. All that was committed before the statement is held:
-/// an older version, or none, is not one that is still on its way.
+/// The tickets whose rows differ from the statement. The feed holds all that was committed before
+/// the statement: an older version, or none, is not an entry that is still to be written.
 pub(crate) fn doubts(
     range: &TicketRange,
     stated: &[StatedTicket],
-    held: impl IntoIterator<Item = HeldTicket>,
+    in_feed: impl IntoIterator<Item = FeedTicket>,
 ) -> Vec<TicketDoubt> {
     let mut missing: BTreeMap<TicketId, &StatedTicket> = stated
         .iter()
         .map(|ticket| (ticket.ticket_id, ticket))
         .collect();
     let mut doubts = Vec::new();
-    for held in held {
-        let doubt = match missing.remove(&held.id) {
-            Some(stated) => differs(stated, &held),
-            None => held.counted(range).map(|_| Doubt::Unknown),
+    for ticket in in_feed {
+        let doubt = match missing.remove(&ticket.id) {
+            Some(stated) => difference(stated, &ticket),
+            None => ticket.hash_in(range).map(|_| Doubt::Unknown),
         };
         doubts.extend(doubt.map(|doubt| TicketDoubt {
-            ticket_id: held.id,
+            ticket_id: ticket.id,
             doubt,
-            held_version: Some(held.version),
+            held_version: Some(ticket.version),
         }));
     }
     doubts.extend(missing.into_keys().map(|ticket_id| TicketDoubt {
@@ -93,12 +92,12 @@ pub(crate) fn doubts(
     doubts
 }
 
-fn differs(stated: &StatedTicket, held: &HeldTicket) -> Option<Doubt> {
+fn difference(stated: &StatedTicket, in_feed: &FeedTicket) -> Option<Doubt> {
     let version = u64::try_from(stated.version).unwrap_or_default();
-    match held.row {
+    match in_feed.row {
         None => Some(Doubt::Missing),
-        Some(_) if held.version < version => Some(Doubt::Older),
-        Some(_) if held.version > version => Some(Doubt::Newer),
+        Some(_) if in_feed.version < version => Some(Doubt::Older),
+        Some(_) if in_feed.version > version => Some(Doubt::Newer),
         Some(row) => (row.hash != stated.hash).then_some(Doubt::Altered),
     }
 }
@@ -127,12 +126,12 @@ mod tests {
         }
     }
 
-    fn held(number: u128, version: u64) -> HeldTicket {
-        let row = HeldRow {
+    fn in_feed(number: u128, version: u64) -> FeedTicket {
+        let row = FeedRow {
             hash: Hash32([1; 32]),
             expiry: Some(200),
         };
-        HeldTicket {
+        FeedTicket {
             id: id(number),
             version,
             row: Some(row),
@@ -141,62 +140,65 @@ mod tests {
 
     fn found(
         stated: &[StatedTicket],
-        held: Vec<HeldTicket>,
+        in_feed: Vec<FeedTicket>,
     ) -> Vec<(TicketId, Doubt, Option<u64>)> {
-        doubts(&RANGE, stated, held)
+        doubts(&RANGE, stated, in_feed)
             .into_iter()
             .map(|it| (it.ticket_id, it.doubt, it.held_version))
             .collect()
     }
 
     #[test]
-    fn what_is_held_as_it_was_stated_is_not_doubted() {
+    fn a_row_that_is_as_stated_is_not_doubted() {
         assert_eq!(
-            found(&[stated(1, 3), stated(2, 1)], vec![held(1, 3), held(2, 1)]),
+            found(
+                &[stated(1, 3), stated(2, 1)],
+                vec![in_feed(1, 3), in_feed(2, 1)]
+            ),
             []
         );
     }
 
     #[test]
     fn each_difference_has_its_name() {
-        let other = HeldTicket {
-            row: Some(HeldRow {
+        let other = FeedTicket {
+            row: Some(FeedRow {
                 hash: Hash32([2; 32]),
                 expiry: Some(200),
             }),
-            ..held(1, 3)
+            ..in_feed(1, 3)
         };
-        let dead = HeldTicket {
+        let dead = FeedTicket {
             row: None,
-            ..held(1, 4)
+            ..in_feed(1, 4)
         };
-        for (held, doubt, version) in [
+        for (rows, doubt, version) in [
             (vec![other], Doubt::Altered, Some(3)),
-            (vec![held(1, 2)], Doubt::Older, Some(2)),
-            (vec![held(1, 4)], Doubt::Newer, Some(4)),
+            (vec![in_feed(1, 2)], Doubt::Older, Some(2)),
+            (vec![in_feed(1, 4)], Doubt::Newer, Some(4)),
             (vec![dead], Doubt::Missing, Some(4)),
             (vec![], Doubt::Missing, None),
         ] {
-            assert_eq!(found(&[stated(1, 3)], held), [(id(1), doubt, version)]);
+            assert_eq!(found(&[stated(1, 3)], rows), [(id(1), doubt, version)]);
         }
         assert_eq!(
-            found(&[], vec![held(7, 1)]),
+            found(&[], vec![in_feed(7, 1)]),
             [(id(7), Doubt::Unknown, Some(1))]
         );
     }
 
     #[test]
     fn only_tickets_that_still_admit_are_unknown() {
-        let with_expiry = |expiry| HeldTicket {
-            row: Some(HeldRow {
+        let with_expiry = |expiry| FeedTicket {
+            row: Some(FeedRow {
                 hash: Hash32([1; 32]),
                 expiry,
             }),
-            ..held(1, 1)
+            ..in_feed(1, 1)
         };
         assert_eq!(found(&[], vec![with_expiry(Some(100))]), []);
         assert_eq!(found(&[], vec![with_expiry(Some(101))]).len(), 1);
-        let unreadable = HeldRow::read(b"rubbish", 1);
+        let unreadable = FeedRow::decode(b"rubbish", 1);
         assert_eq!(unreadable.expiry, None);
         assert_eq!(found(&[], vec![with_expiry(unreadable.expiry)]).len(), 1);
     }

@@ -3,12 +3,14 @@
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::sync::GateEntry;
 use eventify_protocol::token::CategoryCode;
+use serde::Serialize;
 
 /// Most performances or categories that one gate lists.
 pub(crate) const MAX_ADMITTED: usize = 200;
 
-/// A gate as the venue has set it up.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// As the API shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Gate {
     pub(crate) gate_id: GateId,
     pub(crate) venue_id: VenueId,
@@ -21,7 +23,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// As the venue's feed lists it.
+    /// Its value in the venue's feed.
     pub(crate) fn entry(&self) -> GateEntry {
         GateEntry {
             name: self.name.clone(),

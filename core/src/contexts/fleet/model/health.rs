@@ -1,12 +1,12 @@
-//! What a node says of itself.
+//! Health reports of nodes.
 
 use eventify_protocol::sync::{Health, Position};
 use eventify_protocol::verdict::Mode;
 
-/// Longest version text that is believed.
+/// A longer version text is cut.
 pub(crate) const MAX_SOFTWARE_CHARS: usize = 64;
 
-/// The mode's word, as in JSON.
+/// The mode's name in JSON.
 pub(crate) fn mode_name(mode: Mode) -> &'static str {
     match mode {
         Mode::Online => "Online",
@@ -16,7 +16,7 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-/// A report with its numbers and texts within what a column holds: a node's fault is not ours.
+/// A report whose numbers and text fit their columns, whatever the node has sent.
 pub(crate) fn bounded(report: &Health) -> Health {
     let most = i64::MAX.cast_unsigned();
     Health {

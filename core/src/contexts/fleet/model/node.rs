@@ -1,4 +1,4 @@
-//! An edge node's life, as the core sees it.
+//! An edge node and its states.
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
@@ -11,7 +11,6 @@ pub(crate) const MAX_NAME_CHARS: usize = 80;
 /// Most gates that one node decides for.
 pub(crate) const MAX_GATES_PER_NODE: usize = 64;
 
-/// A node with where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     pub(crate) node_id: NodeId,
@@ -20,24 +19,24 @@ pub(crate) struct Node {
     pub(crate) gates: Vec<GateId>,
     pub(crate) version: i32,
     pub(crate) code_expires_at: DateTime<Utc>,
-    pub(crate) standing: Standing,
+    pub(crate) state: NodeState,
 }
 
-/// Where a node stands. An id is never used again: nothing leads back.
+/// An id is never used again: no state leads back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum NodeState {
     /// Its code waits to be used.
     Announced,
     /// It has its certificate.
     Enrolled(Enrolment),
-    /// It decides nothing any more. Revoked before it enrolled: it has no enrolment.
+    /// It decides nothing any more. One that was revoked before it enrolled has no enrolment.
     Revoked {
         at: DateTime<Utc>,
         enrolment: Option<Enrolment>,
     },
 }
 
-/// What an enrolment left.
+/// A completed enrolment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Enrolment {
     /// SHA-256 over the SubjectPublicKeyInfo that used the code.
@@ -48,16 +47,16 @@ pub(crate) struct Enrolment {
     pub(crate) at: DateTime<Utc>,
 }
 
-/// What a used code comes to.
+/// What the use of a code requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim<'a> {
-    /// The first use: sign a certificate.
+    /// The first use: a certificate is to be signed.
     Enrol,
-    /// The same key again, its first answer lost: the same certificate.
+    /// The same key again, because the first answer was lost: the same certificate.
     Repeat { certificate_chain: &'a str },
 }
 
-/// Why a code was not taken.
+/// Why a code was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ClaimRefused {
     #[error("this enrolment code has expired; make a new one in the console")]
@@ -76,42 +75,42 @@ impl Node {
         now: DateTime<Utc>,
     ) -> Result<Claim<'_>, ClaimRefused> {
         let in_time = now < self.code_expires_at;
-        match &self.standing {
-            Standing::Revoked { .. } => Err(ClaimRefused::Revoked),
-            Standing::Announced if in_time => Ok(Claim::Enrol),
-            Standing::Announced => Err(ClaimRefused::Expired),
-            Standing::Enrolled(first) if in_time && first.key_hash == key_hash => {
+        match &self.state {
+            NodeState::Revoked { .. } => Err(ClaimRefused::Revoked),
+            NodeState::Announced if in_time => Ok(Claim::Enrol),
+            NodeState::Announced => Err(ClaimRefused::Expired),
+            NodeState::Enrolled(first) if in_time && first.key_hash == key_hash => {
                 Ok(Claim::Repeat {
                     certificate_chain: &first.certificate_chain,
                 })
             }
-            Standing::Enrolled(_) => Err(ClaimRefused::Used),
+            NodeState::Enrolled(_) => Err(ClaimRefused::Used),
         }
     }
 
     /// Whether the broker lets it in and the core answers it.
     pub(crate) fn is_enrolled(&self) -> bool {
-        matches!(self.standing, Standing::Enrolled(_))
+        matches!(self.state, NodeState::Enrolled(_))
     }
 
     pub(crate) fn is_revoked(&self) -> bool {
-        matches!(self.standing, Standing::Revoked { .. })
+        matches!(self.state, NodeState::Revoked { .. })
     }
 
-    /// The word for people and JSON.
+    /// The state's name in JSON.
     pub(crate) fn status(&self) -> &'static str {
-        match self.standing {
-            Standing::Announced => "announced",
-            Standing::Enrolled(_) => "enrolled",
-            Standing::Revoked { .. } => "revoked",
+        match self.state {
+            NodeState::Announced => "announced",
+            NodeState::Enrolled(_) => "enrolled",
+            NodeState::Revoked { .. } => "revoked",
         }
     }
 
-    /// As the venue's feed lists it; an announced node is not listed yet.
+    /// Its value in the venue's feed; an announced node is not listed yet.
     pub(crate) fn entry(&self) -> Option<NodeEntry> {
-        match self.standing {
-            Standing::Announced => None,
-            Standing::Enrolled(_) | Standing::Revoked { .. } => Some(NodeEntry {
+        match self.state {
+            NodeState::Announced => None,
+            NodeState::Enrolled(_) | NodeState::Revoked { .. } => Some(NodeEntry {
                 label: self.label.clone(),
                 gates: self.gates.clone(),
                 revoked: self.is_revoked(),
@@ -137,7 +136,7 @@ mod tests {
     const KEY: Hash32 = Hash32([1; 32]);
     const OTHER_KEY: Hash32 = Hash32([2; 32]);
 
-    fn node(standing: Standing) -> Node {
+    fn node(state: NodeState) -> Node {
         Node {
             node_id: NodeId(Uuid::nil()),
             venue_id: VenueId(Uuid::nil()),
@@ -145,12 +144,12 @@ mod tests {
             gates: Vec::new(),
             version: 1,
             code_expires_at: DateTime::UNIX_EPOCH + TimeDelta::minutes(15),
-            standing,
+            state,
         }
     }
 
-    fn enrolled() -> Standing {
-        Standing::Enrolled(Enrolment {
+    fn enrolled() -> NodeState {
+        NodeState::Enrolled(Enrolment {
             key_hash: KEY,
             certificate_chain: "PEM".to_owned(),
             certificate_expires_at: DateTime::UNIX_EPOCH + TimeDelta::days(90),
@@ -163,11 +162,11 @@ mod tests {
         let early = DateTime::UNIX_EPOCH + TimeDelta::minutes(14);
         let late = DateTime::UNIX_EPOCH + TimeDelta::minutes(15);
         assert_eq!(
-            node(Standing::Announced).claim(KEY, early),
+            node(NodeState::Announced).claim(KEY, early),
             Ok(Claim::Enrol)
         );
         assert_eq!(
-            node(Standing::Announced).claim(KEY, late),
+            node(NodeState::Announced).claim(KEY, late),
             Err(ClaimRefused::Expired)
         );
         let node = node(enrolled());
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn a_revoked_node_gets_nothing_and_stays_listed_as_revoked() {
         let revoked = |enrolment| {
-            node(Standing::Revoked {
+            node(NodeState::Revoked {
                 at: DateTime::UNIX_EPOCH,
                 enrolment,
             })

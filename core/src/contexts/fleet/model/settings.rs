@@ -1,14 +1,13 @@
-//! `[fleet]`: enrolment of edge nodes and the broker's questions about them.
+//! `[fleet]`: enrolment of edge nodes and the broker's authorization requests.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use eventify_kernel::config::check::require;
 use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
-/// Shortest secret in the path of the broker's questions.
+/// Shortest secret in the path of the broker's requests.
 const MIN_SECRET_CHARS: usize = 16;
 
 /// A certificate's common name holds the virtual host, a colon and the node's id.
@@ -26,7 +25,6 @@ pub struct Settings {
     certificate_days: u32,
     /// Host name of the MQTT listener, as in its certificate.
     pub mqtt_host: String,
-    /// Its port.
     pub mqtt_port: u16,
     mqtt_authority: PathBuf,
     broker_auth_listen: String,
@@ -34,16 +32,20 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Checks the texts that parse but can't work.
+    /// Checks the values that parse but can't work.
     ///
     /// # Errors
     /// [`ConfigError::NotAllowed`].
-    pub fn check(&self, bus: &config::Bus) -> Result<(), ConfigError> {
-        address("fleet.enrolment_listen", &self.enrolment_listen)?;
-        address("fleet.broker_auth_listen", &self.broker_auth_listen)?;
+    pub fn check(&self, bus: &config::Bus, settings: &config::Settings) -> Result<(), ConfigError> {
+        address(settings, "fleet.enrolment_listen", &self.enrolment_listen)?;
+        address(
+            settings,
+            "fleet.broker_auth_listen",
+            &self.broker_auth_listen,
+        )?;
         let url = &self.enrolment_url;
         let fits = url.is_empty() || url.starts_with("https://");
-        require(
+        settings.require(
             "fleet.enrolment_url",
             url,
             fits,
@@ -53,36 +55,36 @@ impl Settings {
         let both = given(&self.device_authority_certificate).is_some()
             == given(&self.device_authority_key).is_some();
         let certificate = self.device_authority_certificate.display();
-        require(
+        settings.require(
             "fleet.device_authority_certificate",
             certificate,
             both,
             "a PEM file together with fleet.device_authority_key, or both empty",
         )?;
         let enrols = self.enrolment_listen().is_some();
-        require(
+        settings.require(
             "fleet.enrolment_listen",
             &self.enrolment_listen,
             !enrols || (authority.is_some() && self.mqtt_authority().is_some()),
             "empty, unless fleet.device_authority_* and fleet.mqtt_authority are set",
         )?;
-        let asked = self.broker_auth_listen().is_some();
+        let authorises = self.broker_auth_listen().is_some();
         let secret = &self.broker_auth_secret;
         let strong = secret.len() >= MIN_SECRET_CHARS
             && secret
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         let allowed = format!("{MIN_SECRET_CHARS} or more of a-z, A-Z, 0-9, '-' and '_'");
-        require(
+        settings.require(
             "fleet.broker_auth_secret",
             "(hidden)",
-            !asked || strong,
+            !authorises || strong,
             &allowed,
         )?;
         let vhost = bus.vhost();
         let short = vhost == "/" || vhost.chars().count() <= MAX_VHOST_CHARS;
         let allowed = format!("a virtual host of at most {MAX_VHOST_CHARS} characters");
-        require("bus.url", vhost, authority.is_none() || short, &allowed)
+        settings.require("bus.url", vhost, authority.is_none() || short, &allowed)
     }
 
     /// Certificate and key of the device authority, if nodes can be enrolled here.
@@ -91,25 +93,25 @@ impl Settings {
         given(&self.device_authority_certificate).zip(given(&self.device_authority_key))
     }
 
-    /// Where nodes make their first contact.
+    /// Address of the enrolment listener.
     #[must_use]
     pub fn enrolment_listen(&self) -> Option<SocketAddr> {
         self.enrolment_listen.parse().ok()
     }
 
-    /// The listener's URL in enrolment codes, if configured.
+    /// The enrolment listener's URL in enrolment codes, if configured.
     #[must_use]
     pub fn enrolment_url(&self) -> Option<&str> {
         Some(self.enrolment_url.trim_end_matches('/')).filter(|url| !url.is_empty())
     }
 
-    /// How long a code lives.
+    /// Validity of an enrolment code.
     #[must_use]
     pub fn code_life(&self) -> Duration {
         Duration::from_secs(self.code_seconds.into())
     }
 
-    /// How long a node's certificate lives.
+    /// Validity of a node's certificate.
     #[must_use]
     pub fn certificate_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.certificate_days) * 86_400)
@@ -121,13 +123,13 @@ impl Settings {
         given(&self.mqtt_authority)
     }
 
-    /// Where the broker asks about clients.
+    /// Address of the listener for the broker's authorization requests.
     #[must_use]
     pub fn broker_auth_listen(&self) -> Option<SocketAddr> {
         self.broker_auth_listen.parse().ok()
     }
 
-    /// The secret in the path of its questions.
+    /// The secret in the path of those requests.
     #[must_use]
     pub fn broker_auth_secret(&self) -> &str {
         &self.broker_auth_secret
@@ -149,9 +151,9 @@ fn given(path: &Path) -> Option<&Path> {
     (!path.as_os_str().is_empty()).then_some(path)
 }
 
-fn address(key: &str, value: &str) -> Result<(), ConfigError> {
+fn address(settings: &config::Settings, key: &str, value: &str) -> Result<(), ConfigError> {
     let fits = value.is_empty() || value.parse::<SocketAddr>().is_ok();
-    require(key, value, fits, "empty or an address like 0.0.0.0:8443")
+    settings.require(key, value, fits, "empty or an address like 0.0.0.0:8443")
 }
 
 #[cfg(test)]
@@ -189,8 +191,8 @@ mod tests {
                 "fleet.broker_auth_secret = (hidden): allowed is 16",
             ),
         ] {
-            let said = refused(file);
-            assert!(said.contains(key), "{file}: {said}");
+            let message = refused(file);
+            assert!(message.contains(key), "{file}: {message}");
         }
         assert_eq!(refused(""), "");
     }

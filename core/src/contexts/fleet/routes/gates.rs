@@ -3,17 +3,15 @@
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::AppendHeaders;
+use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::api::gates::GatePlan;
-use crate::contexts::fleet::api::{FleetError, gates, venues};
+use crate::contexts::fleet::acts::gates::{self, GatePlan};
+use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::model::gate::Gate;
-use crate::contexts::fleet::store;
-use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
+use crate::contexts::fleet::{App, NAME, store};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -26,28 +24,9 @@ pub(super) struct NewGate {
     categories: Vec<CategoryCode>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct GateEdit {
-    name: String,
-    performances: Vec<PerformanceId>,
-    categories: Vec<CategoryCode>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct GateView {
-    gate_id: GateId,
-    venue_id: VenueId,
-    name: String,
-    performances: Vec<PerformanceId>,
-    categories: Vec<CategoryCode>,
-    version: i32,
-}
-
 #[derive(Debug, Serialize)]
 pub(super) struct Gates {
-    items: Vec<GateView>,
+    items: Vec<Gate>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,48 +35,20 @@ pub(super) struct OfVenue {
     pub(super) venue_id: VenueId,
 }
 
-/// The `ETag` of what is answered.
 pub(super) type EtagHeader = AppendHeaders<[(HeaderName, String); 1]>;
 
-impl From<Gate> for GateView {
-    fn from(gate: Gate) -> Self {
-        let Gate {
-            gate_id,
-            venue_id,
-            name,
-            performances,
-            categories,
-            version,
-        } = gate;
-        Self {
-            gate_id,
-            venue_id,
-            name,
-            performances,
-            categories,
-            version,
-        }
-    }
-}
-
-pub(super) async fn add(
+pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     Json(new): Json<NewGate>,
-) -> Answer<(StatusCode, Json<GateView>)> {
-    let NewGate {
-        venue_id,
-        name,
-        performances,
-        categories,
-    } = new;
+) -> Answer<(StatusCode, Json<Gate>)> {
     let plan = GatePlan {
-        name,
-        performances,
-        categories,
+        name: new.name,
+        performances: new.performances,
+        categories: new.categories,
     };
-    let gate = gates::add(&app, &caller.cause, caller.principal()?, venue_id, plan).await?;
-    Ok((StatusCode::CREATED, Json(gate.into())))
+    let gate = gates::create(&app, &caller.cause, caller.principal()?, new.venue_id, plan).await?;
+    Ok((StatusCode::CREATED, Json(gate)))
 }
 
 pub(super) async fn list(
@@ -107,35 +58,23 @@ pub(super) async fn list(
 ) -> Answer<Json<Gates>> {
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, of.venue_id).await?;
-    let gates = store::gates::of_venue(&mut conn, of.venue_id).await?;
-    Ok(Json(Gates {
-        items: gates.into_iter().map(GateView::from).collect(),
-    }))
+    let items = store::gates::list(&mut conn, of.venue_id).await?;
+    Ok(Json(Gates { items }))
 }
 
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
-    seen: IfMatch,
+    version: IfMatch,
     Path(gate): Path<GateId>,
-    Json(edit): Json<GateEdit>,
-) -> Answer<(EtagHeader, Json<GateView>)> {
-    let GateEdit {
-        name,
-        performances,
-        categories,
-    } = edit;
+    Json(plan): Json<GatePlan>,
+) -> Answer<(EtagHeader, Json<Gate>)> {
     let mut conn = app.db.read(NAME).await?;
-    let held = store::gates::find(&mut conn, gate)
+    let before = store::gates::find(&mut conn, gate)
         .await?
         .ok_or(FleetError::GateNotFound)?;
     drop(conn);
-    seen.must_match(held.version)?;
-    let plan = GatePlan {
-        name,
-        performances,
-        categories,
-    };
-    let gate = gates::edit(&app, &caller.cause, caller.principal()?, held, plan).await?;
-    Ok((AppendHeaders([etag(gate.version)]), Json(gate.into())))
+    version.must_match(before.version)?;
+    let gate = gates::edit(&app, &caller.cause, caller.principal()?, before, plan).await?;
+    Ok((AppendHeaders([etag(gate.version)]), Json(gate)))
 }

@@ -1,5 +1,5 @@
-//! Fleet's routes: for venue IT on the core's own server, for nodes and the broker on listeners of
-//! their own.
+//! Fleet's routes: those for venue IT on the core's HTTP server, those for nodes and the broker on
+//! listeners of their own.
 
 mod gates;
 pub(super) mod listeners;
@@ -7,12 +7,12 @@ mod nodes;
 mod reports;
 mod venues;
 
-use super::App;
-use super::api::FleetError;
-use super::model::node::ClaimRefused;
 use eventify_kernel::auth::Role;
-
 use eventify_kernel::http::{ApiError, Policy, Routes, StatusCode};
+
+use super::App;
+use super::acts::FleetError;
+use super::model::node::ClaimRefused;
 
 /// Those who run a venue.
 const RUNS_VENUE: Policy =
@@ -24,7 +24,7 @@ const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
     Routes::new()
-        .post("/fleet/gates", RUNS_VENUE, gates::add)
+        .post("/fleet/gates", RUNS_VENUE, gates::create)
         .get("/fleet/gates", RUNS_VENUE, gates::list)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
         // The answer holds a secret: no copy of it is kept for replay.
@@ -78,26 +78,26 @@ pub(super) fn routes() -> Routes<App> {
 
 impl From<FleetError> for ApiError {
     fn from(error: FleetError) -> Self {
-        let said = error.to_string();
+        let text = error.to_string();
         match error {
-            FleetError::VenueNotFound => Self::not_found("venue_not_found", said),
-            FleetError::GateNotFound => Self::not_found("gate_not_found", said),
-            FleetError::NodeNotFound => Self::not_found("node_not_found", said),
-            FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", said),
-            FleetError::NotYourVenue => Self::forbidden(said),
+            FleetError::VenueNotFound => Self::not_found("venue_not_found", text),
+            FleetError::GateNotFound => Self::not_found("gate_not_found", text),
+            FleetError::NodeNotFound => Self::not_found("node_not_found", text),
+            FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
+            FleetError::NotYourVenue => Self::forbidden(text),
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),
-            FleetError::NameTaken => Self::conflict("name_taken", said),
-            FleetError::NotJoined(..) => Self::conflict("journal_not_joined", said),
+            FleetError::NameTaken => Self::conflict("name_taken", text),
+            FleetError::NotJoined(..) => Self::conflict("journal_not_joined", text),
             FleetError::Stale => {
-                Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", said)
+                Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", text)
             }
-            FleetError::Claim(ClaimRefused::Expired) => Self::gone("enrolment_code_expired", said),
-            FleetError::Claim(ClaimRefused::Used) => Self::conflict("enrolment_code_used", said),
-            FleetError::Claim(ClaimRefused::Revoked) => Self::gone("node_revoked", said),
+            FleetError::Claim(ClaimRefused::Expired) => Self::gone("enrolment_code_expired", text),
+            FleetError::Claim(ClaimRefused::Used) => Self::conflict("enrolment_code_used", text),
+            FleetError::Claim(ClaimRefused::Revoked) => Self::gone("node_revoked", text),
             FleetError::NotConfigured => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "enrolment_not_configured",
-                said,
+                text,
             ),
             FleetError::Authority(error) => Self::internal(error),
             FleetError::Db(error) => error.into(),

@@ -6,29 +6,21 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::AppendHeaders;
 use chrono::{DateTime, Utc};
+use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use serde::{Deserialize, Serialize};
 
 use super::gates::{EtagHeader, OfVenue};
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::api::{FleetError, import, journal, nodes, venues};
-use crate::contexts::fleet::model::node::{Node, Standing};
-use crate::contexts::fleet::store;
-use crate::contexts::fleet::store::health::Report;
-use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
+use crate::contexts::fleet::acts::nodes::{self, Announced, NodePlan};
+use crate::contexts::fleet::acts::{FleetError, import, journal, venues};
+use crate::contexts::fleet::model::node::{Node, NodeState};
+use crate::contexts::fleet::store::health::NodeHealth;
+use crate::contexts::fleet::{App, NAME, store};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewNode {
     venue_id: VenueId,
-    label: String,
-    gates: Vec<GateId>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct NodeEdit {
     label: String,
     gates: Vec<GateId>,
 }
@@ -46,7 +38,7 @@ pub(super) struct NodeView {
     enrolled_at: Option<DateTime<Utc>>,
     certificate_expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
-    /// What it last said of itself; none before its first word.
+    /// Its last report; none before the first.
     health: Option<HealthView>,
 }
 
@@ -68,7 +60,7 @@ pub(super) struct HealthView {
 pub(super) struct AnnouncedView {
     #[serde(flatten)]
     node: NodeView,
-    /// To be typed or pasted on the node; shown this once.
+    /// To be entered on the node; shown only here.
     code: String,
     code_expires_at: DateTime<Utc>,
 }
@@ -85,12 +77,12 @@ pub(super) struct AcceptedView {
 }
 
 impl NodeView {
-    fn of(node: Node, health: Option<Report>) -> Self {
+    fn of(node: Node, health: Option<NodeHealth>) -> Self {
         let status = node.status();
-        let (enrolment, revoked_at) = match node.standing {
-            Standing::Announced => (None, None),
-            Standing::Enrolled(enrolment) => (Some(enrolment), None),
-            Standing::Revoked { at, enrolment } => (enrolment, Some(at)),
+        let (enrolment, revoked_at) = match node.state {
+            NodeState::Announced => (None, None),
+            NodeState::Enrolled(enrolment) => (Some(enrolment), None),
+            NodeState::Revoked { at, enrolment } => (enrolment, Some(at)),
         };
         Self {
             node_id: node.node_id,
@@ -107,8 +99,8 @@ impl NodeView {
     }
 }
 
-impl From<Report> for HealthView {
-    fn from(report: Report) -> Self {
+impl From<NodeHealth> for HealthView {
+    fn from(report: NodeHealth) -> Self {
         Self {
             seen_at: report.seen_at,
             mode: report.mode,
@@ -127,14 +119,13 @@ pub(super) async fn announce(
     caller: Caller,
     Json(new): Json<NewNode>,
 ) -> Answer<(StatusCode, Json<AnnouncedView>)> {
-    let NewNode {
-        venue_id,
-        label,
-        gates,
-    } = new;
+    let plan = NodePlan {
+        label: new.label,
+        gates: new.gates,
+    };
     let principal = caller.principal()?;
-    let nodes::Announced { node, code } =
-        nodes::announce(&app, &caller.cause, principal, venue_id, &label, gates).await?;
+    let Announced { node, code } =
+        nodes::announce(&app, &caller.cause, principal, new.venue_id, plan).await?;
     let code_expires_at = node.code_expires_at;
     let view = AnnouncedView {
         node: NodeView::of(node, None),
@@ -151,13 +142,10 @@ pub(super) async fn list(
 ) -> Answer<Json<Nodes>> {
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, of.venue_id).await?;
-    let nodes = store::nodes::of_venue(&mut conn, of.venue_id).await?;
+    let nodes = store::nodes::list(&mut conn, of.venue_id).await?;
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.node_id).collect();
-    let reports = store::health::of_nodes(&mut conn, &ids).await?;
-    let mut reports: HashMap<_, _> = reports
-        .into_iter()
-        .map(|report| (NodeId(report.node_id), report))
-        .collect();
+    let reports = store::health::list(&mut conn, &ids).await?.into_iter();
+    let mut reports: HashMap<_, _> = reports.map(|report| (report.node_id, report)).collect();
     let items = nodes.into_iter().map(|node| {
         let report = reports.remove(&node.node_id);
         NodeView::of(node, report)
@@ -170,23 +158,18 @@ pub(super) async fn list(
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
-    seen: IfMatch,
+    version: IfMatch,
     Path(node): Path<NodeId>,
-    Json(edit): Json<NodeEdit>,
+    Json(plan): Json<NodePlan>,
 ) -> Answer<(EtagHeader, Json<NodeView>)> {
     let mut conn = app.db.read(NAME).await?;
-    let held = store::nodes::find(&mut conn, node)
+    let before = store::nodes::find(&mut conn, node)
         .await?
         .ok_or(FleetError::NodeNotFound)?;
     drop(conn);
-    seen.must_match(held.version)?;
-    let NodeEdit { label, gates } = edit;
-    let plan = nodes::NodePlan {
-        label,
-        gates,
-        seen: held.version,
-    };
-    let node = nodes::edit(&app, &caller.cause, caller.principal()?, node, plan).await?;
+    version.must_match(before.version)?;
+    let before = (node, before.version);
+    let node = nodes::edit(&app, &caller.cause, caller.principal()?, before, plan).await?;
     Ok((
         AppendHeaders([etag(node.version)]),
         Json(NodeView::of(node, None)),
@@ -207,7 +190,7 @@ pub(super) async fn accept_journal(
     caller: Caller,
     Path(node): Path<NodeId>,
 ) -> Answer<Json<AcceptedView>> {
-    let batches = journal::accept(&app, &caller.cause, caller.principal()?, node).await?;
+    let batches = journal::accept_held(&app, &caller.cause, caller.principal()?, node).await?;
     Ok(Json(AcceptedView { batches }))
 }
 
@@ -216,7 +199,7 @@ pub(super) struct ImportedView {
     rows: usize,
 }
 
-/// JSON lines, as `eventify-edge export-journal` writes them; a long journal comes in several parts,
+/// JSON lines, as `eventify-edge export-journal` writes them. A long journal is sent in several parts,
 /// in their order.
 pub(super) async fn import_journal(
     State(app): State<App>,

@@ -1,27 +1,26 @@
-//! What happened: reconciliation, journals, alarms.
+//! Reconciliation, journals, alarms.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
-use eventify_protocol::ids::{NodeId, VenueId};
-use eventify_protocol::sync::{JournalRow, Moment, SealedRow};
-use eventify_protocol::time::CoreInterval;
-use eventify_sync::core::report::Gap;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use uuid::Uuid;
-
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::api::report::{self, OutageReport};
-use crate::contexts::fleet::api::{nodes, venues};
-use crate::contexts::fleet::model::report::{End, Span};
-use crate::contexts::fleet::store::{self, alarms::Raised};
 use eventify_contracts::ticketing::CheckInConflict;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
+use eventify_protocol::ids::{IncarnationId, NodeId, VenueId};
+use eventify_protocol::sync::{JournalRow, Moment, SealedRow};
+use eventify_protocol::time::{CoreInterval, CoreTime};
+use eventify_sync::core::report::Gap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-/// What a report covers if nothing else is asked.
+use crate::contexts::fleet::acts::reconciliation::{self, OutageReport};
+use crate::contexts::fleet::acts::{nodes, venues};
+use crate::contexts::fleet::model::outages::{OutageEnd, Span};
+use crate::contexts::fleet::store::alarms::RaisedAlarm;
+use crate::contexts::fleet::store::{alarms, journal_rows};
+use crate::contexts::fleet::{App, NAME};
+
+/// What a report covers if the request names no span.
 const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +40,7 @@ pub(super) struct Reconciliation {
     double_entries: Vec<DoubleEntry>,
 }
 
-/// A conflict with the names on both doors, as far as they are this venue's.
+/// A conflict with the names of both gates, as far as they are this venue's.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DoubleEntry {
@@ -65,7 +64,7 @@ pub(super) struct OutageView {
     double_entries: u64,
     order_unknown: u64,
     overrides: u64,
-    /// scans = admitted + refused + doubleEntries + orderUnknown + overrides.
+    /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides.
     adds_up: bool,
     gaps: Vec<Value>,
 }
@@ -73,12 +72,12 @@ pub(super) struct OutageView {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SpanView {
-    incarnation: Uuid,
+    incarnation: IncarnationId,
     from: u64,
     to: u64,
 }
 
-/// As well as the node could prove; `wall` is what its own clock said.
+/// The span of core time that the node could prove; `wall` is the time of its own clock.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MomentView {
@@ -89,11 +88,9 @@ struct MomentView {
 
 impl From<Moment> for MomentView {
     fn from(moment: Moment) -> Self {
-        let core = |end: fn(&CoreInterval) -> eventify_protocol::time::CoreTime| {
-            moment
-                .core
-                .as_ref()
-                .and_then(|core| end(core).to_datetime())
+        let core = |end: fn(&CoreInterval) -> CoreTime| {
+            let core = moment.core.as_ref();
+            core.and_then(|core| end(core).to_datetime())
         };
         Self {
             earliest: core(|core| core.earliest),
@@ -103,13 +100,13 @@ impl From<Moment> for MomentView {
     }
 }
 
-impl From<End> for MomentView {
-    fn from(end: End) -> Self {
+impl From<OutageEnd> for MomentView {
+    fn from(end: OutageEnd) -> Self {
         match end {
-            End::Decision(moment) => moment.into(),
-            End::Word(heard) => Self {
+            OutageEnd::Decision(moment) => moment.into(),
+            OutageEnd::Reported(at) => Self {
                 earliest: None,
-                latest: heard.to_datetime(),
+                latest: at.to_datetime(),
                 wall: None,
             },
         }
@@ -119,7 +116,7 @@ impl From<End> for MomentView {
 impl From<Span> for SpanView {
     fn from(span: Span) -> Self {
         Self {
-            incarnation: span.incarnation.as_uuid(),
+            incarnation: span.incarnation,
             from: span.from,
             to: span.to,
         }
@@ -132,12 +129,10 @@ fn gap(gap: &Gap) -> Value {
             incarnation,
             after,
             before,
-        } => serde_json::json!({
+        } => json!({
             "kind": "missing", "incarnation": incarnation, "after": after, "before": before,
         }),
-        Gap::BegunAnew { held, by } => serde_json::json!({
-            "kind": "begunAnew", "held": held, "by": by,
-        }),
+        Gap::BegunAnew { held, by } => json!({ "kind": "begunAnew", "held": held, "by": by }),
     }
 }
 
@@ -155,7 +150,7 @@ impl From<&OutageReport> for OutageView {
             refused: report.refused.clone(),
             double_entries: report.double_entries,
             order_unknown: report.order_unknown,
-            // Rows that record one come with their own issue.
+            // No row records an override yet.
             overrides: 0,
             adds_up: report.classified() == report.scans,
             gaps: report.gaps.iter().map(gap).collect(),
@@ -174,7 +169,7 @@ pub(super) async fn reconciliation(
     drop(conn);
     let to = between.to.unwrap_or_else(|| app.clock.now());
     let from = between.from.unwrap_or(to - LAST_DAYS);
-    let reports = report::reconcile(&app, venue_id, from, to).await?;
+    let reports = reconciliation::reconcile(&app, venue_id, from, to).await?;
     Ok(Json(Reconciliation {
         venue_id,
         from,
@@ -199,7 +194,7 @@ pub(super) struct RowView {
     row: JournalRow,
     hash: String,
     received_at: DateTime<Utc>,
-    /// What ticketing made of it; none until it has, and for rows that decide nothing.
+    /// Ticketing's outcome; none before it is known, and for rows that are no decision.
     outcome: Option<Value>,
 }
 
@@ -211,7 +206,7 @@ pub(super) async fn journal(
 ) -> Answer<Json<Paged<RowView>>> {
     let mut conn = app.db.read(NAME).await?;
     nodes::own(&mut conn, caller.principal()?, node).await?;
-    let (rows, total) = store::report::page(&mut conn, node, paging).await?;
+    let (rows, total) = journal_rows::list(&mut conn, node, paging).await?;
     let items = rows.into_iter().map(|listed| {
         let sealed = SealedRow::read(&listed.bytes).map_err(ApiError::internal)?;
         Ok(RowView {
@@ -225,53 +220,13 @@ pub(super) async fn journal(
     Ok(Json(paging.answer(items, total)))
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AlarmView {
-    alarm_id: Uuid,
-    code: String,
-    venue_id: Option<Uuid>,
-    node_id: Option<Uuid>,
-    first_at: DateTime<Utc>,
-    last_at: DateTime<Utc>,
-    occurrences: i64,
-    details: Value,
-}
-
-impl From<Raised> for AlarmView {
-    fn from(raised: Raised) -> Self {
-        let Raised {
-            alarm_id,
-            code,
-            venue_id,
-            node_id,
-            first_at,
-            last_at,
-            occurrences,
-            details,
-        } = raised;
-        let details = details.0;
-        Self {
-            alarm_id,
-            code,
-            venue_id,
-            node_id,
-            first_at,
-            last_at,
-            occurrences,
-            details,
-        }
-    }
-}
-
 pub(super) async fn alarms(
     State(app): State<App>,
     caller: Caller,
     paging: Paging,
-) -> Answer<Json<Paged<AlarmView>>> {
+) -> Answer<Json<Paged<RaisedAlarm>>> {
     let mut conn = app.db.read(NAME).await?;
     let venues = venues::visible(&mut conn, caller.principal()?).await?;
-    let (raised, total) = store::alarms::page(&mut conn, venues.as_deref(), paging).await?;
-    let items = raised.into_iter().map(AlarmView::from).collect();
+    let (items, total) = alarms::list(&mut conn, venues.as_deref(), paging).await?;
     Ok(Json(paging.answer(items, total)))
 }

@@ -1,21 +1,19 @@
 //! `/fleet/venues/{venueId}`.
 
 use axum::extract::State;
+use eventify_kernel::http::{Answer, Caller, Json, Path, StatusCode};
 use eventify_protocol::ids::VenueId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::api::{FleetError, venues};
-use crate::contexts::fleet::store;
+use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::store::venues::Venue;
-use eventify_kernel::http::{Answer, Caller, Json, Path, StatusCode};
+use crate::contexts::fleet::{App, NAME, store};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct PolicyEdit {
-    /// Oldest cache that may decide; 0 switches degraded check-in off.
+    /// Highest age at which a cache may decide; 0 switches degraded check-in off.
     max_cache_age_ms: u32,
 }
 
@@ -95,7 +93,7 @@ pub(super) async fn operators(
 ) -> Answer<Json<Operators>> {
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, venue).await?;
-    let users = store::venues::operators(&mut conn, venue).await?;
+    let users = store::venues::list_operators(&mut conn, venue).await?;
     Ok(Json(Operators {
         items: users
             .into_iter()

@@ -1,68 +1,86 @@
-//! Two admissions of one ticket, as ticketing told.
+//! Double entries and entries of unknown order, as ticketing publishes them.
 
-use eventify_protocol::ids::ScanId;
+use eventify_contracts::ticketing::{Admission, CheckInConflict};
+use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::ids::{ScanId, TicketId};
+use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::uuids;
-use eventify_contracts::ticketing::{Admission, CheckInConflict};
-use eventify_kernel::db::{DbResult, PgConnection};
+#[derive(Serialize, sqlx::FromRow)]
+struct Row {
+    conflict_id: Uuid,
+    ticket_id: TicketId,
+    order_unknown: bool,
+    first_scan: ScanId,
+    second_scan: ScanId,
+    #[sqlx(json)]
+    first: Admission,
+    #[sqlx(json)]
+    second: Admission,
+    version: i32,
+    dissolved: bool,
+}
 
-/// Notes a conflict; an older version says nothing.
-pub(crate) async fn note(
+impl From<Row> for CheckInConflict {
+    fn from(row: Row) -> Self {
+        Self {
+            conflict_id: row.conflict_id,
+            ticket_id: row.ticket_id,
+            order_unknown: row.order_unknown,
+            first: row.first,
+            second: row.second,
+            dissolved: row.dissolved,
+        }
+    }
+}
+
+/// Inserts a conflict or updates it to this version; an older version changes nothing.
+pub(crate) async fn upsert(
     conn: &mut PgConnection,
-    conflict: &CheckInConflict,
+    conflict: CheckInConflict,
     version: i32,
 ) -> DbResult<()> {
+    let row = Row {
+        conflict_id: conflict.conflict_id,
+        ticket_id: conflict.ticket_id,
+        order_unknown: conflict.order_unknown,
+        first_scan: conflict.first.scan_id,
+        second_scan: conflict.second.scan_id,
+        first: conflict.first,
+        second: conflict.second,
+        version,
+        dissolved: conflict.dissolved,
+    };
     sqlx::query(
-        "insert into conflicts as held (conflict_id, ticket_id, order_unknown, first_scan,
-             second_scan, first, second, version, dissolved)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "insert into fleet.conflicts as stored
+         select * from jsonb_populate_record(null::fleet.conflicts, $1)
          on conflict (conflict_id) do update set order_unknown = excluded.order_unknown,
              first_scan = excluded.first_scan, second_scan = excluded.second_scan,
              first = excluded.first, second = excluded.second, version = excluded.version,
              dissolved = excluded.dissolved
-         where held.version < excluded.version",
+         where stored.version < excluded.version",
     )
-    .bind(conflict.conflict_id)
-    .bind(conflict.ticket_id.as_uuid())
-    .bind(conflict.order_unknown)
-    .bind(conflict.first.scan_id.as_uuid())
-    .bind(conflict.second.scan_id.as_uuid())
-    .bind(Json(&conflict.first))
-    .bind(Json(&conflict.second))
-    .bind(version)
-    .bind(conflict.dissolved)
+    .bind(Json(row))
     .execute(conn)
     .await?;
     Ok(())
 }
 
 /// The conflicts in which one of these scans is the first or the second.
-pub(crate) async fn of_scans(
+pub(crate) async fn list_of_scans(
     conn: &mut PgConnection,
     scans: &[ScanId],
 ) -> DbResult<Vec<CheckInConflict>> {
-    type Row = (Uuid, Uuid, bool, Json<Admission>, Json<Admission>);
     let rows: Vec<Row> = sqlx::query_as(
-        "select conflict_id, ticket_id, order_unknown, first, second from conflicts
+        "select conflict_id, ticket_id, order_unknown, first_scan, second_scan, first, second,
+             version, dissolved
+         from fleet.conflicts
          where (first_scan = any($1) or second_scan = any($1)) and not dissolved
          order by conflict_id",
     )
-    .bind(uuids(scans))
+    .bind(scans)
     .fetch_all(conn)
     .await?;
-    let conflicts = rows
-        .into_iter()
-        .map(
-            |(conflict_id, ticket, order_unknown, first, second)| CheckInConflict {
-                conflict_id,
-                ticket_id: ticket.into(),
-                order_unknown,
-                first: first.0,
-                second: second.0,
-                dissolved: false,
-            },
-        );
-    Ok(conflicts.collect())
+    Ok(rows.into_iter().map(Into::into).collect())
 }

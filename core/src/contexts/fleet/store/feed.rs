@@ -1,17 +1,17 @@
-//! The feed's entries and their sum.
+//! The feed's head and entries, and the newest entry of each subject.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::VenueId;
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{TicketId, VenueId};
 use eventify_protocol::sync::{Digest, DigestKey, FeedEntry, Position, Subject};
-use eventify_sync::core::feed::{FeedHead, HeldRow, Written};
+use eventify_sync::core::feed::{FeedHead, NewestRow, Written};
 use eventify_sync::digest;
 use futures_util::TryStreamExt;
-use uuid::Uuid;
 
-use super::{hash, signed, unsigned};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use super::{column, signed};
 
 /// A subject as a column: its CBOR, whose byte order is the order of a snapshot.
 pub(super) fn key(subject: &Subject) -> Vec<u8> {
@@ -23,45 +23,65 @@ pub(super) fn key(subject: &Subject) -> Vec<u8> {
 pub(crate) struct Feed {
     pub(crate) head: FeedHead,
     pub(crate) key: DigestKey,
-    /// Entries at and before this position are no longer held one by one.
+    /// Entries at and before this position were deleted.
     pub(crate) compacted_to: Position,
 }
 
-type FeedRow = (i64, Vec<u8>, Vec<u8>, i64);
+#[derive(sqlx::FromRow)]
+struct FeedRow {
+    #[sqlx(try_from = "i64")]
+    head: u64,
+    digest: [u8; 32],
+    digest_key: [u8; 32],
+    #[sqlx(try_from = "i64")]
+    compacted_to: u64,
+}
 
-fn feed((position, digest, digest_key, compacted_to): FeedRow) -> DbResult<Feed> {
-    let head = FeedHead {
-        position: Position(unsigned(position)?),
-        digest: Digest(hash(&digest)?),
-    };
-    let key = DigestKey(hash(&digest_key)?);
-    Ok(Feed {
-        head,
-        key,
-        compacted_to: Position(unsigned(compacted_to)?),
-    })
+impl From<FeedRow> for Feed {
+    fn from(row: FeedRow) -> Self {
+        Self {
+            head: FeedHead {
+                position: Position(row.head),
+                digest: Digest(Hash32(row.digest)),
+            },
+            key: DigestKey(Hash32(row.digest_key)),
+            compacted_to: Position(row.compacted_to),
+        }
+    }
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Feed>> {
     let row: Option<FeedRow> = sqlx::query_as(
-        "select head, digest, digest_key, compacted_to from venues where venue_id = $1",
+        "select head, digest, digest_key, compacted_to from fleet.venues where venue_id = $1",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .fetch_optional(conn)
     .await?;
-    row.map(feed).transpose()
+    Ok(row.map(Into::into))
 }
 
-/// The digest of the rows as they are, counted anew. The feed is locked.
-pub(crate) async fn recount(
+/// The same, with the row locked to commit: the writer's right to the next positions.
+pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<Feed> {
+    let row: FeedRow = sqlx::query_as(
+        "select head, digest, digest_key, compacted_to from fleet.venues
+         where venue_id = $1 for update",
+    )
+    .bind(venue)
+    .fetch_one(conn)
+    .await?;
+    Ok(row.into())
+}
+
+/// The digest counted anew from the rows. The feed is locked.
+pub(crate) async fn digest_of_rows(
     conn: &mut PgConnection,
     venue: VenueId,
     key: &DigestKey,
 ) -> DbResult<Digest> {
     let mut rows = sqlx::query_scalar::<_, Vec<u8>>(
-        "select entry from feed_state where venue_id = $1 and live",
+        "select entry from fleet.feed_state where venue_id = $1 and live",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .fetch(conn);
     let mut sum = digest::EMPTY;
     while let Some(row) = rows.try_next().await? {
@@ -70,20 +90,20 @@ pub(crate) async fn recount(
     Ok(sum)
 }
 
-/// Puts the digest of the locked head right.
-pub(crate) async fn correct(
+/// Corrects the digest of the locked head.
+pub(crate) async fn update_digest(
     conn: &mut PgConnection,
     venue: VenueId,
     head: &FeedHead,
 ) -> DbResult<()> {
-    let digest = head.digest.0.0.as_slice();
-    sqlx::query("update venues set digest = $2 where venue_id = $1")
-        .bind(venue.as_uuid())
+    let digest = head.digest.0.0;
+    sqlx::query("update fleet.venues set digest = $2 where venue_id = $1")
+        .bind(venue)
         .bind(digest)
         .execute(&mut *conn)
         .await?;
-    sqlx::query("update feed_entries set digest = $3 where venue_id = $1 and position = $2")
-        .bind(venue.as_uuid())
+    sqlx::query("update fleet.feed_entries set digest = $3 where venue_id = $1 and position = $2")
+        .bind(venue)
         .bind(signed(head.position.0)?)
         .bind(digest)
         .execute(conn)
@@ -91,45 +111,55 @@ pub(crate) async fn correct(
     Ok(())
 }
 
-/// The same with the row locked to commit: the writer's right to the next positions.
-pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<Feed> {
-    let row: FeedRow = sqlx::query_as(
-        "select head, digest, digest_key, compacted_to from venues where venue_id = $1 for update",
-    )
-    .bind(venue.as_uuid())
-    .fetch_one(conn)
-    .await?;
-    feed(row)
+/// The newest entry of a subject.
+#[derive(sqlx::FromRow)]
+pub(super) struct StateRow {
+    subject: Vec<u8>,
+    #[sqlx(try_from = "i64")]
+    pub(super) version: u64,
+    pub(super) live: bool,
+    pub(super) entry: Vec<u8>,
 }
 
-/// The newest entries of these subjects; some may have none. A look into the index for each, whatever
-/// the planner thinks of a table that has just begun to grow.
-pub(crate) async fn held(
+impl StateRow {
+    fn subject(&self) -> DbResult<Subject> {
+        minicbor::decode(&self.subject).map_err(DbError::impossible_row)
+    }
+
+    pub(super) fn ticket(&self) -> DbResult<TicketId> {
+        if let Subject::Ticket(id) = self.subject()? {
+            Ok(id)
+        } else {
+            Err(DbError::impossible_row("a subject that is not a ticket"))
+        }
+    }
+}
+
+/// The newest entries of these subjects; some may have none. The index is read once for each subject,
+/// even if the planner's statistics of a table that has just begun to grow suggest a scan.
+pub(crate) async fn newest_of(
     conn: &mut PgConnection,
     venue: VenueId,
     subjects: impl IntoIterator<Item = &Subject>,
-) -> DbResult<BTreeMap<Subject, HeldRow>> {
-    let rows: Vec<(Vec<u8>, i64, bool, Vec<u8>)> = sqlx::query_as(
-        "select held.subject, version, live, entry from unnest($2::bytea[]) as asked (subject)
-             join lateral (select * from feed_state
-                 where venue_id = $1 and subject = asked.subject limit 1) as held on true",
+) -> DbResult<BTreeMap<Subject, NewestRow>> {
+    let rows: Vec<StateRow> = sqlx::query_as(
+        "select newest.subject, version, live, entry from unnest($2::bytea[]) as asked (subject)
+             join lateral (select * from fleet.feed_state
+                 where venue_id = $1 and subject = asked.subject limit 1) as newest on true",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .bind(subjects.into_iter().map(key).collect::<Vec<_>>())
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(subject, version, live, entry)| {
-            let subject = minicbor::decode(&subject).map_err(DbError::impossible_row)?;
-            Ok((
-                subject,
-                HeldRow {
-                    version: unsigned(version)?,
-                    row: live.then_some(entry),
-                },
-            ))
-        })
-        .collect()
+    let rows = rows.into_iter().map(|row| {
+        let subject = row.subject()?;
+        let newest = NewestRow {
+            version: row.version,
+            row: row.live.then_some(row.entry),
+        };
+        Ok((subject, newest))
+    });
+    rows.collect()
 }
 
 /// Writes entries behind the locked head, and the new head.
@@ -139,29 +169,24 @@ pub(crate) async fn append(
     written: &Written,
 ) -> DbResult<()> {
     let new = &written.entries;
-    let positions = new
-        .iter()
-        .map(|(at, _)| signed(at.position.0))
-        .collect::<DbResult<Vec<_>>>()?;
-    let entries: Vec<_> = new.iter().map(|(_, entry)| entry.to_bytes()).collect();
+    let positions = new.iter().map(|(at, _)| signed(at.position.0));
+    let positions = positions.collect::<DbResult<Vec<_>>>()?;
+    let versions = new.iter().map(|(_, entry)| signed(entry.version));
+    let entries = column(new, |(_, entry)| entry.to_bytes());
     sqlx::query(
-        "insert into feed_entries (venue_id, position, entry, digest)
+        "insert into fleet.feed_entries (venue_id, position, entry, digest)
          select $1, position, entry, digest
          from unnest($2::bigint[], $3::bytea[], $4::bytea[]) as row (position, entry, digest)",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .bind(&positions)
     .bind(&entries)
-    .bind(
-        new.iter()
-            .map(|(at, _)| at.digest.0.0.as_slice())
-            .collect::<Vec<_>>(),
-    )
+    .bind(column(new, |(at, _)| at.digest.0.0))
     .execute(&mut *conn)
     .await?;
     // A subject may stand twice in a batch: the last one is its state.
     sqlx::query(
-        "insert into feed_state (venue_id, subject, version, position, live, entry)
+        "insert into fleet.feed_state (venue_id, subject, version, position, live, entry)
          select distinct on (subject) $1, subject, version, position, live, entry
          from unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bool[], $6::bytea[])
              as row (subject, version, position, live, entry)
@@ -169,47 +194,35 @@ pub(crate) async fn append(
          on conflict (venue_id, subject) do update set version = excluded.version,
              position = excluded.position, live = excluded.live, entry = excluded.entry",
     )
-    .bind(venue.as_uuid())
-    .bind(
-        new.iter()
-            .map(|(_, entry)| key(&entry.subject))
-            .collect::<Vec<_>>(),
-    )
-    .bind(
-        new.iter()
-            .map(|(_, entry)| signed(entry.version))
-            .collect::<DbResult<Vec<_>>>()?,
-    )
+    .bind(venue)
+    .bind(column(new, |(_, entry)| key(&entry.subject)))
+    .bind(versions.collect::<DbResult<Vec<_>>>()?)
     .bind(&positions)
-    .bind(
-        new.iter()
-            .map(|(_, entry)| entry.value.is_some())
-            .collect::<Vec<_>>(),
-    )
+    .bind(column(new, |(_, entry)| entry.value.is_some()))
     .bind(&entries)
     .execute(&mut *conn)
     .await?;
-    sqlx::query("update venues set head = $2, digest = $3 where venue_id = $1")
-        .bind(venue.as_uuid())
+    sqlx::query("update fleet.venues set head = $2, digest = $3 where venue_id = $1")
+        .bind(venue)
         .bind(signed(written.head.position.0)?)
-        .bind(written.head.digest.0.0.as_slice())
+        .bind(written.head.digest.0.0)
         .execute(conn)
         .await?;
     Ok(())
 }
 
 /// Entries after a position, in order.
-pub(crate) async fn entries_after(
+pub(crate) async fn list_entries_after(
     conn: &mut PgConnection,
     venue: VenueId,
     after: Position,
     limit: u64,
 ) -> DbResult<Vec<FeedEntry>> {
     let rows: Vec<Vec<u8>> = sqlx::query_scalar(
-        "select entry from feed_entries where venue_id = $1 and position > $2
+        "select entry from fleet.feed_entries where venue_id = $1 and position > $2
          order by position limit $3",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .bind(signed(after.0)?)
     .bind(signed(limit)?)
     .fetch_all(conn)
@@ -219,7 +232,7 @@ pub(crate) async fn entries_after(
         .collect()
 }
 
-/// The digest at a position, while its entry is kept; of the empty feed it is always known.
+/// The digest at a position, while its entry exists; that of the empty feed is always known.
 pub(crate) async fn digest_at(
     conn: &mut PgConnection,
     venue: VenueId,
@@ -228,41 +241,42 @@ pub(crate) async fn digest_at(
     if position == Position(0) {
         return Ok(Some(digest::EMPTY));
     }
-    let row: Option<Vec<u8>> =
-        sqlx::query_scalar("select digest from feed_entries where venue_id = $1 and position = $2")
-            .bind(venue.as_uuid())
-            .bind(signed(position.0)?)
-            .fetch_optional(conn)
-            .await?;
-    row.map(|bytes| hash(&bytes).map(Digest)).transpose()
+    let digest: Option<[u8; 32]> = sqlx::query_scalar(
+        "select digest from fleet.feed_entries where venue_id = $1 and position = $2",
+    )
+    .bind(venue)
+    .bind(signed(position.0)?)
+    .fetch_optional(conn)
+    .await?;
+    Ok(digest.map(|digest| Digest(Hash32(digest))))
 }
 
 /// All rows of the replica, in the order of a snapshot.
-pub(crate) async fn rows(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Vec<u8>>> {
+pub(crate) async fn list_rows(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Vec<u8>>> {
     let rows = sqlx::query_scalar(
-        "select entry from feed_state where venue_id = $1 and live order by subject",
+        "select entry from fleet.feed_state where venue_id = $1 and live order by subject",
     )
-    .bind(venue.as_uuid())
+    .bind(venue)
     .fetch_all(conn)
     .await?;
     Ok(rows)
 }
 
-/// Removes entries written before a time, but none after a position that somebody still needs:
-/// the newest snapshot's, or one that was pulled since.
+/// Deletes entries written before a time, but none after a position that a node still needs: that of
+/// the newest snapshot, or of one that was pulled since.
 pub(crate) async fn compact(conn: &mut PgConnection, older_than: DateTime<Utc>) -> DbResult<u64> {
-    // The venue's row first, as the writer does: never one lock inside the other.
-    let venues: Vec<Uuid> = sqlx::query_scalar(
-        "select venue_id from venues where head > compacted_to order by venue_id for update",
+    // The venue's row first, as the writer does: locks are taken in one order.
+    let venues: Vec<VenueId> = sqlx::query_scalar(
+        "select venue_id from fleet.venues where head > compacted_to order by venue_id for update",
     )
     .fetch_all(&mut *conn)
     .await?;
-    let mut removed = 0;
+    let mut deleted = 0;
     for venue in venues {
         let through: Option<i64> = sqlx::query_scalar(
-            "select max(position) from feed_entries
+            "select max(position) from fleet.feed_entries
              where venue_id = $1 and written_at < $2
-                 and position <= coalesce((select min(position) from snapshots
+                 and position <= coalesce((select min(position) from fleet.snapshots
                      where venue_id = $1 and pulled_at >= $2), position)",
         )
         .bind(venue)
@@ -270,57 +284,18 @@ pub(crate) async fn compact(conn: &mut PgConnection, older_than: DateTime<Utc>) 
         .fetch_one(&mut *conn)
         .await?;
         let Some(through) = through else { continue };
-        let done = sqlx::query("delete from feed_entries where venue_id = $1 and position <= $2")
+        let delete = "delete from fleet.feed_entries where venue_id = $1 and position <= $2";
+        let done = sqlx::query(delete)
             .bind(venue)
             .bind(through)
             .execute(&mut *conn)
             .await?;
-        sqlx::query("update venues set compacted_to = $2 where venue_id = $1")
+        sqlx::query("update fleet.venues set compacted_to = $2 where venue_id = $1")
             .bind(venue)
             .bind(through)
             .execute(&mut *conn)
             .await?;
-        removed += done.rows_affected();
+        deleted += done.rows_affected();
     }
-    Ok(removed)
-}
-
-/// Holds key sets and new venues apart until the transaction ends, so that no venue misses a set:
-/// exclusively for a new set, shared for a new venue.
-pub(crate) async fn lock_key_set(conn: &mut PgConnection, exclusive: bool) -> DbResult<()> {
-    let lock = if exclusive {
-        "select pg_advisory_xact_lock(hashtextextended('fleet/key_set', 0))"
-    } else {
-        "select pg_advisory_xact_lock_shared(hashtextextended('fleet/key_set', 0))"
-    };
-    sqlx::query(lock).execute(conn).await?;
-    Ok(())
-}
-
-/// Keeps a key set; true if it is newer than any before.
-pub(crate) async fn keep_key_set(
-    conn: &mut PgConnection,
-    version: u64,
-    bytes: &[u8],
-) -> DbResult<bool> {
-    let newest: bool = sqlx::query_scalar(
-        "with kept as (insert into key_sets (version, bytes) values ($1, $2)
-             on conflict do nothing)
-         select not exists (select from key_sets where version >= $1)",
-    )
-    .bind(signed(version)?)
-    .bind(bytes)
-    .fetch_one(conn)
-    .await?;
-    Ok(newest)
-}
-
-/// The newest key set.
-pub(crate) async fn key_set(conn: &mut PgConnection) -> DbResult<Option<(u64, Vec<u8>)>> {
-    let row: Option<(i64, Vec<u8>)> =
-        sqlx::query_as("select version, bytes from key_sets order by version desc limit 1")
-            .fetch_optional(conn)
-            .await?;
-    row.map(|(version, bytes)| Ok((unsigned(version)?, bytes)))
-        .transpose()
+    Ok(deleted)
 }

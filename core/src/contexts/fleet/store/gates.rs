@@ -1,105 +1,109 @@
-//! Gates and what may pass them.
+//! Gates and who may pass them.
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
-use uuid::Uuid;
+use serde::Serialize;
+use sqlx::types::Json;
 
-use super::uuids;
 use crate::contexts::fleet::model::gate::Gate;
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
 
-const COLUMNS: &str = "gate_id, venue_id, name, performances, categories, version";
-
-#[derive(sqlx::FromRow)]
+#[derive(Serialize, sqlx::FromRow)]
 struct Row {
-    gate_id: Uuid,
-    venue_id: Uuid,
+    gate_id: GateId,
+    venue_id: VenueId,
     name: String,
-    performances: Vec<Uuid>,
+    performances: Vec<PerformanceId>,
     categories: Vec<String>,
     version: i32,
+    updated_at: DateTime<Utc>,
 }
 
 impl Row {
-    fn gate(self) -> DbResult<Gate> {
-        let categories = self
-            .categories
-            .iter()
-            .map(|code| code.parse::<CategoryCode>());
-        Ok(Gate {
-            gate_id: GateId(self.gate_id),
-            venue_id: VenueId(self.venue_id),
-            name: self.name,
-            performances: self.performances.into_iter().map(PerformanceId).collect(),
-            categories: categories
-                .collect::<Result<_, _>>()
-                .map_err(DbError::impossible_row)?,
-            version: self.version,
+    fn of(gate: &Gate, updated_at: DateTime<Utc>) -> Self {
+        Self {
+            gate_id: gate.gate_id,
+            venue_id: gate.venue_id,
+            name: gate.name.clone(),
+            performances: gate.performances.clone(),
+            categories: gate.categories.iter().map(ToString::to_string).collect(),
+            version: gate.version,
+            updated_at,
+        }
+    }
+}
+
+impl TryFrom<Row> for Gate {
+    type Error = DbError;
+
+    fn try_from(row: Row) -> DbResult<Self> {
+        let categories = row.categories.iter().map(|code| {
+            code.parse::<CategoryCode>()
+                .map_err(DbError::impossible_row)
+        });
+        Ok(Self {
+            gate_id: row.gate_id,
+            venue_id: row.venue_id,
+            name: row.name,
+            performances: row.performances,
+            categories: categories.collect::<DbResult<_>>()?,
+            version: row.version,
         })
     }
 }
 
-fn codes(gate: &Gate) -> Vec<String> {
-    gate.categories.iter().map(ToString::to_string).collect()
-}
-
-pub(crate) async fn add(conn: &mut PgConnection, gate: &Gate, now: DateTime<Utc>) -> DbResult<()> {
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    gate: &Gate,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
     sqlx::query(
-        "insert into gates (gate_id, venue_id, name, performances, categories, version, updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into fleet.gates select * from jsonb_populate_record(null::fleet.gates, $1)",
     )
-    .bind(gate.gate_id.as_uuid())
-    .bind(gate.venue_id.as_uuid())
-    .bind(&gate.name)
-    .bind(uuids(&gate.performances))
-    .bind(codes(gate))
-    .bind(gate.version)
-    .bind(now)
+    .bind(Json(Row::of(gate, now)))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Writes a gate's next version; false if somebody else has written it.
+/// Writes a gate's next version; false if that version exists already.
 pub(crate) async fn update(
     conn: &mut PgConnection,
     gate: &Gate,
     now: DateTime<Utc>,
 ) -> DbResult<bool> {
     let done = sqlx::query(
-        "update gates set name = $2, performances = $3, categories = $4, version = $5,
-             updated_at = $6
-         where gate_id = $1 and version = $5 - 1",
+        "update fleet.gates as stored set name = new.name, performances = new.performances,
+             categories = new.categories, version = new.version, updated_at = new.updated_at
+         from jsonb_populate_record(null::fleet.gates, $1) as new
+         where stored.gate_id = new.gate_id and stored.version = new.version - 1",
     )
-    .bind(gate.gate_id.as_uuid())
-    .bind(&gate.name)
-    .bind(uuids(&gate.performances))
-    .bind(codes(gate))
-    .bind(gate.version)
-    .bind(now)
+    .bind(Json(Row::of(gate, now)))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, gate: GateId) -> DbResult<Option<Gate>> {
-    let query = sqlx::AssertSqlSafe(format!("select {COLUMNS} from gates where gate_id = $1"));
-    let row: Option<Row> = sqlx::query_as(query)
-        .bind(gate.as_uuid())
-        .fetch_optional(conn)
-        .await?;
-    row.map(Row::gate).transpose()
+    let row: Option<Row> = sqlx::query_as(
+        "select gate_id, venue_id, name, performances, categories, version, updated_at
+         from fleet.gates where gate_id = $1",
+    )
+    .bind(gate)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Gate::try_from).transpose()
 }
 
 /// A venue's gates by name.
-pub(crate) async fn of_venue(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Gate>> {
-    let query = sqlx::AssertSqlSafe(format!(
-        "select {COLUMNS} from gates where venue_id = $1 order by name"
-    ));
-    let rows: Vec<Row> = sqlx::query_as(query)
-        .bind(venue.as_uuid())
-        .fetch_all(conn)
-        .await?;
-    rows.into_iter().map(Row::gate).collect()
+pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Gate>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select gate_id, venue_id, name, performances, categories, version, updated_at
+         from fleet.gates where venue_id = $1 order by name",
+    )
+    .bind(venue)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Gate::try_from).collect()
 }

@@ -1,4 +1,4 @@
-//! Fleet's tables. Each file is one of them with what belongs to it.
+//! Fleet's tables, each with what belongs to it.
 
 pub(super) mod alarms;
 pub(super) mod batches;
@@ -7,16 +7,14 @@ pub(super) mod conflicts;
 pub(super) mod feed;
 pub(super) mod gates;
 pub(super) mod health;
-pub(super) mod journal;
+pub(super) mod journal_rows;
+pub(super) mod journals;
+pub(super) mod key_sets;
 pub(super) mod nodes;
 pub(super) mod pending;
-pub(super) mod report;
 pub(super) mod snapshots;
 pub(super) mod venues;
 pub(super) mod watermark;
-
-use eventify_protocol::hash::Hash32;
-use uuid::Uuid;
 
 use eventify_kernel::db::{DbError, DbResult};
 
@@ -25,17 +23,12 @@ fn signed(number: u64) -> DbResult<i64> {
     i64::try_from(number).map_err(DbError::impossible_row)
 }
 
-fn unsigned(number: i64) -> DbResult<u64> {
-    u64::try_from(number).map_err(DbError::impossible_row)
+/// A `bytea` as JSON text, for `jsonb_populate_record`.
+fn bytea(bytes: &[u8]) -> String {
+    format!("\\x{}", hex::encode(bytes))
 }
 
-fn hash(bytes: &[u8]) -> DbResult<Hash32> {
-    bytes
-        .try_into()
-        .map(Hash32)
-        .map_err(DbError::impossible_row)
-}
-
-fn uuids<I: Copy + Into<Uuid>>(ids: &[I]) -> Vec<Uuid> {
-    ids.iter().map(|id| (*id).into()).collect()
+/// One column of rows, for `unnest`.
+fn column<R, T>(rows: &[R], of: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
 }

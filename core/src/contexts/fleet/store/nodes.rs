@@ -1,45 +1,83 @@
 //! Nodes and their enrolment.
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
-use sqlx::AssertSqlSafe;
+use serde::{Serialize, Serializer};
+use sqlx::postgres::PgArguments;
+use sqlx::query::QueryAs;
+use sqlx::types::Json;
+use sqlx::{AssertSqlSafe, Postgres};
 use uuid::Uuid;
 
-use super::{hash, uuids};
-use crate::contexts::fleet::model::node::{Enrolment, Node, Standing};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use super::bytea;
+use crate::contexts::fleet::model::node::{Enrolment, Node, NodeState};
 
-const COLUMNS: &str = "node_id, venue_id, label, gates, version, code_expires_at, key_hash, \
-     certificate_chain, certificate_expires_at, enrolled_at, revoked_at";
-
-#[derive(sqlx::FromRow)]
+#[derive(Serialize, sqlx::FromRow)]
 struct Row {
-    node_id: Uuid,
-    venue_id: Uuid,
+    node_id: NodeId,
+    venue_id: VenueId,
     label: String,
-    gates: Vec<Uuid>,
+    gates: Vec<GateId>,
     version: i32,
     code_expires_at: DateTime<Utc>,
-    key_hash: Option<Vec<u8>>,
+    #[serde(serialize_with = "serialize_bytea")]
+    key_hash: Option<[u8; 32]>,
     certificate_chain: Option<String>,
     certificate_expires_at: Option<DateTime<Utc>>,
     enrolled_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
 }
 
-impl Row {
-    fn node(self) -> DbResult<Node> {
+fn serialize_bytea<S: Serializer>(bytes: &Option<[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
+    bytes.as_ref().map(|bytes| bytea(bytes)).serialize(to)
+}
+
+fn select<'q>(clause: &str) -> QueryAs<'q, Postgres, Row, PgArguments> {
+    sqlx::query_as(AssertSqlSafe(format!(
+        "select node_id, venue_id, label, gates, version, code_expires_at, key_hash,
+             certificate_chain, certificate_expires_at, enrolled_at, revoked_at
+         from fleet.nodes {clause}"
+    )))
+}
+
+impl From<&Node> for Row {
+    fn from(node: &Node) -> Self {
+        let (enrolment, revoked_at) = match &node.state {
+            NodeState::Announced => (None, None),
+            NodeState::Enrolled(enrolment) => (Some(enrolment), None),
+            NodeState::Revoked { at, enrolment } => (enrolment.as_ref(), Some(*at)),
+        };
+        Self {
+            node_id: node.node_id,
+            venue_id: node.venue_id,
+            label: node.label.clone(),
+            gates: node.gates.clone(),
+            version: node.version,
+            code_expires_at: node.code_expires_at,
+            key_hash: enrolment.map(|it| it.key_hash.0),
+            certificate_chain: enrolment.map(|it| it.certificate_chain.clone()),
+            certificate_expires_at: enrolment.map(|it| it.certificate_expires_at),
+            enrolled_at: enrolment.map(|it| it.at),
+            revoked_at,
+        }
+    }
+}
+
+impl TryFrom<Row> for Node {
+    type Error = DbError;
+
+    fn try_from(row: Row) -> DbResult<Self> {
         let enrolment = match (
-            self.key_hash,
-            self.certificate_chain,
-            self.certificate_expires_at,
-            self.enrolled_at,
+            row.key_hash,
+            row.certificate_chain,
+            row.certificate_expires_at,
+            row.enrolled_at,
         ) {
-            (Some(key), Some(certificate_chain), Some(certificate_expires_at), Some(at)) => {
-                let key_hash = hash(&key)?;
+            (Some(key_hash), Some(certificate_chain), Some(certificate_expires_at), Some(at)) => {
                 Some(Enrolment {
-                    key_hash,
+                    key_hash: Hash32(key_hash),
                     certificate_chain,
                     certificate_expires_at,
                     at,
@@ -48,136 +86,125 @@ impl Row {
             (None, None, None, None) => None,
             _ => return Err(DbError::impossible_row("a node is enrolled in part")),
         };
-        let standing = match (self.revoked_at, enrolment) {
-            (Some(at), enrolment) => Standing::Revoked { at, enrolment },
-            (None, Some(enrolment)) => Standing::Enrolled(enrolment),
-            (None, None) => Standing::Announced,
+        let state = match (row.revoked_at, enrolment) {
+            (Some(at), enrolment) => NodeState::Revoked { at, enrolment },
+            (None, Some(enrolment)) => NodeState::Enrolled(enrolment),
+            (None, None) => NodeState::Announced,
         };
-        Ok(Node {
-            node_id: NodeId(self.node_id),
-            venue_id: VenueId(self.venue_id),
-            label: self.label,
-            gates: self.gates.into_iter().map(GateId).collect(),
-            version: self.version,
-            code_expires_at: self.code_expires_at,
-            standing,
+        Ok(Self {
+            node_id: row.node_id,
+            venue_id: row.venue_id,
+            label: row.label,
+            gates: row.gates,
+            version: row.version,
+            code_expires_at: row.code_expires_at,
+            state,
         })
     }
 }
 
-/// Enters a new node with the hash of its code.
-pub(crate) async fn announce(
+#[derive(Serialize)]
+struct NewRow {
+    #[serde(flatten)]
+    node: Row,
+    code_hash: String,
+    created_by: Uuid,
+    created_at: DateTime<Utc>,
+}
+
+/// Inserts a new node with the hash of its code.
+pub(crate) async fn insert(
     conn: &mut PgConnection,
     node: &Node,
     code: Hash32,
-    by: Uuid,
-    now: DateTime<Utc>,
+    created_by: Uuid,
+    created_at: DateTime<Utc>,
+) -> DbResult<()> {
+    let row = NewRow {
+        node: node.into(),
+        code_hash: bytea(&code.0),
+        created_by,
+        created_at,
+    };
+    sqlx::query(
+        "insert into fleet.nodes select * from jsonb_populate_record(null::fleet.nodes, $1)",
+    )
+    .bind(Json(row))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Updates label, gates, state and version of a locked node.
+pub(crate) async fn update(
+    conn: &mut PgConnection,
+    node: &Node,
+    revoked_by: Option<Uuid>,
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into nodes (node_id, venue_id, label, gates, version, created_at, created_by,
-             code_hash, code_expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "update fleet.nodes as stored set label = new.label, gates = new.gates,
+             version = new.version, key_hash = new.key_hash,
+             certificate_chain = new.certificate_chain,
+             certificate_expires_at = new.certificate_expires_at, enrolled_at = new.enrolled_at,
+             revoked_at = new.revoked_at, revoked_by = coalesce($2, stored.revoked_by)
+         from jsonb_populate_record(null::fleet.nodes, $1) as new
+         where stored.node_id = new.node_id",
     )
-    .bind(node.node_id.as_uuid())
-    .bind(node.venue_id.as_uuid())
-    .bind(&node.label)
-    .bind(uuids(&node.gates))
-    .bind(node.version)
-    .bind(now)
-    .bind(by)
-    .bind(code.0.as_slice())
-    .bind(node.code_expires_at)
+    .bind(Json(Row::from(node)))
+    .bind(revoked_by)
     .execute(conn)
     .await?;
     Ok(())
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Node>> {
-    one(conn, "where node_id = $1", node.as_uuid()).await
-}
-
-/// With the row locked to commit: everything that a node does to its journal queues up here.
-pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Node>> {
-    one(conn, "where node_id = $1 for update", node.as_uuid()).await
-}
-
-async fn one(conn: &mut PgConnection, clause: &str, id: Uuid) -> DbResult<Option<Node>> {
-    let query = AssertSqlSafe(format!("select {COLUMNS} from nodes {clause}"));
-    let row: Option<Row> = sqlx::query_as(query).bind(id).fetch_optional(conn).await?;
-    row.map(Row::node).transpose()
-}
-
-/// The node whose code this is, its row locked to commit.
-pub(crate) async fn lock_by_code(conn: &mut PgConnection, code: Hash32) -> DbResult<Option<Node>> {
-    let query = AssertSqlSafe(format!(
-        "select {COLUMNS} from nodes where code_hash = $1 for update"
-    ));
-    let row: Option<Row> = sqlx::query_as(query)
-        .bind(code.0.as_slice())
+    let query = select("where node_id = $1").bind(node);
+    query
         .fetch_optional(conn)
-        .await?;
-    row.map(Row::node).transpose()
+        .await?
+        .map(Node::try_from)
+        .transpose()
+}
+
+/// With the row locked to commit: everything that a node does to its journal waits for it here.
+pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Node>> {
+    let query = select("where node_id = $1 for update").bind(node);
+    query
+        .fetch_optional(conn)
+        .await?
+        .map(Node::try_from)
+        .transpose()
+}
+
+/// The node of a code, its row locked to commit.
+pub(crate) async fn lock_by_code(conn: &mut PgConnection, code: Hash32) -> DbResult<Option<Node>> {
+    let query = select("where code_hash = $1 for update").bind(code.0);
+    query
+        .fetch_optional(conn)
+        .await?
+        .map(Node::try_from)
+        .transpose()
 }
 
 /// A venue's nodes by label.
-pub(crate) async fn of_venue(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Node>> {
-    let query = AssertSqlSafe(format!(
-        "select {COLUMNS} from nodes where venue_id = $1 order by label"
-    ));
-    let rows: Vec<Row> = sqlx::query_as(query)
-        .bind(venue.as_uuid())
-        .fetch_all(conn)
-        .await?;
-    rows.into_iter().map(Row::node).collect()
+pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Node>> {
+    let query = select("where venue_id = $1 order by label").bind(venue);
+    let rows = query.fetch_all(conn).await?;
+    rows.into_iter().map(Node::try_from).collect()
 }
 
-/// The nodes of some venues that are to be told news.
-pub(crate) async fn listening(
+/// The enrolled nodes of some venues, to which new entries are sent.
+pub(crate) async fn list_enrolled(
     conn: &mut PgConnection,
     venues: &[VenueId],
 ) -> DbResult<Vec<(VenueId, NodeId)>> {
-    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
-        "select venue_id, node_id from nodes
+    let rows = sqlx::query_as(
+        "select venue_id, node_id from fleet.nodes
          where venue_id = any($1) and enrolled_at is not null and revoked_at is null
          order by node_id",
     )
-    .bind(uuids(venues))
+    .bind(venues)
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(venue, node)| (VenueId(venue), NodeId(node)))
-        .collect())
-}
-
-/// Writes label, gates, standing and version of a locked node.
-pub(crate) async fn save(
-    conn: &mut PgConnection,
-    node: &Node,
-    revoked_by: Option<Uuid>,
-) -> DbResult<()> {
-    let (enrolment, revoked_at) = match &node.standing {
-        Standing::Announced => (None, None),
-        Standing::Enrolled(enrolment) => (Some(enrolment), None),
-        Standing::Revoked { at, enrolment } => (enrolment.as_ref(), Some(at)),
-    };
-    sqlx::query(
-        "update nodes set label = $2, gates = $3, version = $4, key_hash = $5,
-             certificate_chain = $6, certificate_expires_at = $7, enrolled_at = $8,
-             revoked_at = $9, revoked_by = $10
-         where node_id = $1",
-    )
-    .bind(node.node_id.as_uuid())
-    .bind(&node.label)
-    .bind(uuids(&node.gates))
-    .bind(node.version)
-    .bind(enrolment.map(|it| it.key_hash.0.to_vec()))
-    .bind(enrolment.map(|it| it.certificate_chain.as_str()))
-    .bind(enrolment.map(|it| it.certificate_expires_at))
-    .bind(enrolment.map(|it| it.at))
-    .bind(revoked_at)
-    .bind(revoked_by)
-    .execute(conn)
-    .await?;
-    Ok(())
+    Ok(rows)
 }

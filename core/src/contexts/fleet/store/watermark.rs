@@ -1,31 +1,31 @@
-//! T, C, N and D: the facts of a sync point, read together (ADMISSION 1.1, 1.3).
+//! T, C, N and D: the values of a sync point, read together (ADMISSION 1.1, 1.3).
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use eventify_kernel::cause::Cause;
+pub(crate) use eventify_kernel::db::epoch::epoch;
+use eventify_kernel::db::{DbResult, PgConnection, outbox};
 use eventify_protocol::ids::VenueId;
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::feed::FeedHead;
 use eventify_sync::core::watermark::{Watermark, truth};
 
 use super::feed;
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use eventify_kernel::cause::Cause;
-pub(crate) use eventify_kernel::db::epoch::epoch;
-use eventify_kernel::db::{DbResult, PgConnection, outbox};
+use crate::contexts::fleet::{App, NAME};
+use crate::contexts::{event_management, ticketing};
 
-/// The contexts whose outboxes hold what venues' feeds wait for.
-pub(crate) const FEEDING: [&str; 2] = ["event_management", "ticketing"];
+/// The contexts whose outboxes hold changes for venues' feeds.
+pub(crate) const FEEDING: [&str; 2] = [event_management::NAME, ticketing::NAME];
 
 /// Reads a venue's watermark; `None` if the venue has no feed.
 ///
 /// One `REPEATABLE READ` transaction; C is its `now()`. T is honest because an outbox row's
 /// `created_at` is the start of the transaction that wrote it: whatever was committed before T is
-/// visible in this snapshot, and is either settled, so its entry lies at or before N in the same
+/// visible in this snapshot, and is either projected, so its entry lies at or before N in the same
 /// snapshot, or counted in the minimum.
 ///
 /// A context that was moved to a database of its own is asked *between* the start of the
 /// transaction and its snapshot, for the age of its oldest row by its own clock: what that age
-/// leaves out was settled before the snapshot was taken, and C lies before the question.
+/// leaves out was projected before the snapshot was taken, and C lies before that request.
 pub(crate) async fn read(app: &App, cause: &Cause, venue: VenueId) -> DbResult<Option<Watermark>> {
     let mut tx = app.db.begin(NAME, cause).await?;
     repeatable_read(&mut tx).await?;
@@ -41,20 +41,17 @@ pub(crate) async fn read(app: &App, cause: &Cause, venue: VenueId) -> DbResult<O
         return Ok(None);
     };
     let (now, own): (DateTime<Utc>, Option<DateTime<Utc>>) = sqlx::query_as(
-        "select now(), (select min(created_at) from feed_pending where written_at is null)",
+        "select now(), (select min(created_at) from fleet.feed_pending where written_at is null)",
     )
     .fetch_one(&mut *tx)
     .await?;
     let epoch = epoch(&mut tx).await?;
-    let mut unprojected = vec![own.map(CoreTime::from)];
-    unprojected.extend(
-        ages.into_iter()
-            .map(|age: TimeDelta| Some(CoreTime::from(now - age))),
-    );
+    let mut unprojected = vec![own];
+    unprojected.extend(ages.into_iter().map(|age| Some(now - age)));
     for context in near {
-        let oldest = outbox::oldest_unprojected_of(&mut tx, context).await?;
-        unprojected.push(oldest.map(CoreTime::from));
+        unprojected.push(outbox::oldest_unprojected_of(&mut tx, context).await?);
     }
+    let unprojected = unprojected.into_iter().map(|at| at.map(CoreTime::from));
     let core = CoreTime::from(now);
     let FeedHead { position, digest } = feed.head;
     Ok(Some(Watermark {
@@ -66,7 +63,7 @@ pub(crate) async fn read(app: &App, cause: &Cause, venue: VenueId) -> DbResult<O
     }))
 }
 
-/// Makes all statements of a transaction see one moment. Has to come first in it.
+/// Makes all statements of a transaction see one moment. Has to be its first statement.
 pub(crate) async fn repeatable_read(conn: &mut PgConnection) -> DbResult<()> {
     sqlx::query("set transaction isolation level repeatable read")
         .execute(conn)

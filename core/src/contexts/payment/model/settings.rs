@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use eventify_kernel::config::ConfigError;
-use eventify_kernel::config::check::{begins_with, require};
+use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
 /// `[payment]`
@@ -20,8 +19,8 @@ impl Settings {
     ///
     /// # Errors
     /// [`ConfigError::NotAllowed`].
-    pub fn check(&self) -> Result<(), ConfigError> {
-        begins_with(
+    pub fn check(&self, settings: &config::Settings) -> Result<(), ConfigError> {
+        settings.require_url(
             "payment.stripe.api_url",
             &self.stripe.api_url,
             &["http://", "https://"],
@@ -29,7 +28,7 @@ impl Settings {
         let key = &self.stripe.secret_key;
         let fits = key.starts_with("sk_") || key.starts_with("rk_");
         // The value is a secret.
-        require(
+        settings.require(
             "payment.stripe.secret_key",
             "(not shown)",
             fits,

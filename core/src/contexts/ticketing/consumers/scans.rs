@@ -1,65 +1,62 @@
-//! The pipe of the nodes' scans.
+//! The uplink of the nodes' scans.
 
-use eventify_protocol::ids::{GateId, MessageId, NodeId};
-use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
-
-use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::NAME;
-use crate::contexts::ticketing::api::Error;
-use crate::contexts::ticketing::api::admission::{self, Asked, Presented};
 use eventify_contracts::ticketing::ScanSuspected;
 use eventify_kernel::bus::UplinkMessage;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::failure::Failure;
+use eventify_protocol::ids::{GateId, MessageId, NodeId};
+use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
 
-/// Decides a scan and answers the node. What doesn't parse, or doesn't come from whom it says, is
-/// dropped: the node asks again, or decides by its own rules.
+use crate::contexts::ticketing::acts::{Error, scans};
+use crate::contexts::ticketing::model::{Presented, ScanError, ScanRequest};
+use crate::contexts::ticketing::{App, NAME};
+
+/// Decides a scan and answers the node. A message that can't be read, or that another sender than
+/// the node sent, is dropped: the node sends it again, or decides by its own rules.
 pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Failure> {
-    let (node, id, scan, trace) = match read(&message) {
+    let (node, message_id, scan, trace) = match read(&message) {
         Ok(read) => read,
         Err(code) => {
             let node = topic::node_of_key(&message.routing_key);
-            dropped(code, node);
+            log_dropped(code, node);
             return suspect(&app, code, node, None).await;
         }
     };
+    let keys = app.keys.in_force().map_err(Failure::retry)?;
     let cause = Cause::fresh(&app.clock).traced(trace.as_deref(), None);
-    let asked = Asked {
-        scan: scan.scan,
+    let (id, gate) = (scan.scan, scan.gate);
+    let request = ScanRequest {
+        scan: id,
         scanner: scan.scanner,
-        gate: scan.gate,
+        gate,
         node: Some(node),
         device: None,
-        presented: Presented::Text(scan.token),
+        presented: Presented::token(scan.token, &keys),
         deadline: Some(scan.deadline),
         replaces: scan.replaces,
     };
-    let answered = match admission::decide(&app, &cause, &asked).await {
-        Ok(answered) => answered,
-        Err(Error::UnknownNode(_)) => {
-            dropped("scan_node_unknown", Some(node));
-            return suspect(&app, "scan_node_unknown", Some(node), None).await;
-        }
-        Err(Error::RevokedNode(_)) => {
-            dropped("scan_node_revoked", Some(node));
-            return Ok(());
-        }
-        Err(Error::ScanIdReused(_)) => {
-            dropped("scan_id_reused", Some(node));
+    let answer = match scans::submit(&app, &cause, request).await {
+        Ok(answer) => answer,
+        Err(Error::Scan(error)) => {
+            log_dropped(error.code(), Some(node));
+            if matches!(error, ScanError::UnknownNode(_)) {
+                suspect(&app, error.code(), Some(node), None).await?;
+            }
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
-    if answered.foreign_gate {
-        let gate = Some(asked.gate);
-        suspect(&app, "scan_gate_not_assigned", Some(node), gate).await?;
+    if answer.foreign_gate {
+        tracing::warn!(code = "ticketing.scan_at_foreign_gate", node_id = %node, gate_id = %gate,
+            "a node has scanned at a gate that is not one of its own");
+        suspect(&app, "scan_gate_not_assigned", Some(node), Some(gate)).await?;
     }
     let verdict = Down::Verdict(ScanVerdict {
-        scan: asked.scan,
-        verdict: answered.verdict,
-        at: answered.at,
-        epoch: answered.epoch,
-        answers: id,
+        scan: id,
+        verdict: answer.verdict,
+        at: answer.at,
+        epoch: answer.epoch,
+        answers: message_id,
     });
     let key = topic::down_key(node, &verdict);
     let envelope = Envelope::new(MessageId(app.clock.new_id()), Sender::Core, verdict);
@@ -70,7 +67,7 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
 }
 
 /// The scan of a message and the message's id, if the node that the broker let send it is the one
-/// that it names.
+/// that it names. The error is a stable code.
 fn read(
     message: &UplinkMessage,
 ) -> Result<(NodeId, MessageId, Scan, Option<String>), &'static str> {
@@ -79,15 +76,13 @@ fn read(
     if envelope.sender != Sender::Node(node) {
         return Err("uplink_sender_mismatch");
     }
-    match envelope.body {
-        Up::Scan(scan) => Ok((node, envelope.id, scan, envelope.trace)),
-        Up::Hello(_) | Up::Ask(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {
-            Err("uplink_kind_mismatch")
-        }
-    }
+    let Up::Scan(scan) = envelope.body else {
+        return Err("uplink_kind_mismatch");
+    };
+    Ok((node, envelope.id, scan, envelope.trace))
 }
 
-/// Tells fleet, which raises the alarm.
+/// Notifies fleet, which raises the alarm.
 async fn suspect(
     app: &App,
     code: &str,
@@ -105,11 +100,12 @@ async fn suspect(
     Ok(tx.commit().await?)
 }
 
-fn dropped(code: &'static str, node: Option<NodeId>) {
+fn log_dropped(reason: &'static str, node: Option<NodeId>) {
     tracing::warn!(
         monotonic_counter.scans_dropped = 1_u64,
-        code,
-        ?node,
-        "scan dropped"
+        code = "ticketing.scan_dropped",
+        reason,
+        node_id = node.map(tracing::field::display),
+        "a scan was dropped"
     );
 }

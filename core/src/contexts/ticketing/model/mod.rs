@@ -1,15 +1,17 @@
-//! Pure decisions of ticketing. Those about entries stand in `eventify_sync::core`.
+//! Pure decisions of ticketing. Those about entries are in `eventify_sync::core`.
 
-mod batch;
-mod issue;
-mod ledger;
-mod scan;
+mod conflicts;
+mod issuing;
+mod journals;
+mod scans;
 mod settings;
-mod ticket;
+mod tickets;
 
-pub(super) use batch::Batch;
-pub(super) use issue::{IssueError, Margins, PaidOrder, Performance, issue};
-pub(super) use ledger::{Changes, Ledger};
-pub(super) use scan::{Gate, KnownConflict, Node, Scan, Sight};
+pub(super) use conflicts::PublishedConflict;
+pub(super) use issuing::{IssueError, Order, PaidOrder, Performance, issue};
+pub(super) use journals::{Batch, Changes, Reconciliation};
+pub(super) use scans::{
+    Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
+};
 pub use settings::Settings;
-pub(super) use ticket::{Refused, Ticket, date};
+pub(super) use tickets::{Refused, Ticket, date};

@@ -4,17 +4,16 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-
-use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::{NAME, api};
 use eventify_kernel::http::{Answer, ApiError, Json, Policy, Routes};
+
+use crate::contexts::ticketing::{App, NAME, acts};
 
 const JWKS: &str = "application/jwk-set+json";
 /// RFC 9052, section 11.3.
 const COSE_KEY_SET: &str = "application/cose-key-set";
 /// As some libraries spell it.
 const COSE_KEY_SET_CBOR: &str = "application/cose-key-set+cbor";
-/// A withdrawn key should be known as such soon.
+/// So that a withdrawn key is soon known as such.
 const CACHED: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
@@ -23,7 +22,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
 
 async fn key_set(State(app): State<App>, headers: HeaderMap) -> Answer<Response> {
     let mut conn = app.db.read(NAME).await?;
-    let keys = api::keys::in_force(&app, &mut conn).await?;
+    let keys = acts::keys::in_force(&app, &mut conn).await?;
     let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let kind = negotiate(accept.unwrap_or_default()).ok_or_else(|| {
         ApiError::new(
@@ -44,7 +43,7 @@ async fn key_set(State(app): State<App>, headers: HeaderMap) -> Answer<Response>
     Ok(response)
 }
 
-/// The form that a client likes best (RFC 9110, section 12.5.1); JWKS if it doesn't care.
+/// The media type that a client prefers (RFC 9110, section 12.5.1); JWKS if it has no preference.
 fn negotiate(accept: &str) -> Option<&'static str> {
     let mut best: Option<(&'static str, f32)> = None;
     let ranges = accept
@@ -69,7 +68,7 @@ fn negotiate(accept: &str) -> Option<&'static str> {
         let quality = parts
             .find_map(|part| part.strip_prefix("q="))
             .map_or(1.0, |quality| quality.parse().unwrap_or(0.0));
-        if quality > 0.0 && best.is_none_or(|(_, held)| quality > held) {
+        if quality > 0.0 && best.is_none_or(|(_, highest)| quality > highest) {
             best = Some((kind, quality));
         }
     }
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_get_the_form_that_they_like_best() {
+    fn clients_get_the_media_type_that_they_prefer() {
         for (accept, kind) in [
             ("", Some(JWKS)),
             ("*/*", Some(JWKS)),

@@ -1,16 +1,17 @@
 //! HTTP of ticketing.
 
-mod check_in;
+mod check_ins;
 mod keys;
 mod tickets;
 
-use super::App;
-use super::api::Error;
-use super::model::Refused;
 use eventify_kernel::http::{ApiError, Routes};
 
+use super::App;
+use super::acts::Error;
+use super::model::{Refused, ScanError};
+
 pub(super) fn routes() -> Routes<App> {
-    check_in::routes(tickets::routes(keys::routes(Routes::new())))
+    check_ins::routes(tickets::routes(keys::routes(Routes::new())))
 }
 
 impl From<Error> for ApiError {
@@ -18,15 +19,17 @@ impl From<Error> for ApiError {
         let text = error.to_string();
         match error {
             Error::UnknownOrder(_) => Self::not_found("order_not_found", text),
-            Error::UnknownTicket(_) | Error::NoSuchTicket => {
+            Error::UnknownTicket(_) | Error::Scan(ScanError::UnknownTicket(_)) => {
                 Self::not_found("ticket_not_found", text)
             }
             Error::NotIssued(_) => Self::conflict("tickets_not_issued", text),
             Error::Refused(Refused::Revoked) => Self::conflict("ticket_revoked", text),
             Error::Refused(Refused::Used) => Self::conflict("ticket_used", text),
             Error::Issue(_) => Self::conflict("tickets_not_issued", text).retry_after(5),
-            Error::UnknownNode(_) | Error::RevokedNode(_) => Self::forbidden(text),
-            Error::ScanIdReused(_) => Self::unprocessable("scan_id_reused", text),
+            Error::Scan(ScanError::UnknownNode(_) | ScanError::RevokedNode(_)) => {
+                Self::forbidden(text)
+            }
+            Error::Scan(ScanError::IdReused(_)) => Self::unprocessable("scan_id_reused", text),
             Error::Row(error) => Self::internal(error),
             Error::Keys(error) => Self::internal(error),
             Error::Interrupted => Self::internal(error),

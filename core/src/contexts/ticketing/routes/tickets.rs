@@ -1,4 +1,4 @@
-//! `/tickets`: customers see and show theirs, organisers and support look after them.
+//! `/tickets`: customers read theirs, organisers and support read and change them.
 
 use axum::extract::State;
 use axum::http::HeaderValue;
@@ -7,6 +7,10 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
+use eventify_kernel::auth::{Principal, Role};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
+};
 use eventify_protocol::ids::{
     BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
 };
@@ -15,15 +19,10 @@ use eventify_protocol::qr;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
-use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::api::issuing::Outcome;
-use crate::contexts::ticketing::api::{self, Error};
+use crate::contexts::ticketing::acts::issuing::Tickets;
+use crate::contexts::ticketing::acts::{self, Error};
 use crate::contexts::ticketing::model::{Performance, Ticket, date};
-use crate::contexts::ticketing::{NAME, store};
-use eventify_kernel::auth::{Principal, Role};
-use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
-};
+use crate::contexts::ticketing::{App, NAME, store};
 
 const ISSUERS: &[Role] = &[Role::Admin, Role::Support];
 const READERS: &[Role] = &[
@@ -97,12 +96,12 @@ struct IssuedTickets {
 #[serde(rename_all = "camelCase")]
 struct IssuedTicket {
     ticket_id: TicketId,
-    /// A data URL of the QR code as PNG. Its holder's alone: staff see that the ticket is there.
+    /// A data URL of the QR code as PNG, for the holder only.
     #[serde(skip_serializing_if = "Option::is_none")]
     qr: Option<String>,
 }
 
-/// What a gate needs to know of a ticket: nothing that leads to its buyer.
+/// What a gate needs of a ticket: nothing that identifies its buyer.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct GateView {
@@ -117,7 +116,7 @@ struct GateView {
     status: &'static str,
     used_at: Option<DateTime<Utc>>,
     used_gate_id: Option<GateId>,
-    /// Somebody else was let in with it too, and may have been before.
+    /// Somebody else was admitted with it too, perhaps earlier.
     order_unknown: bool,
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
@@ -137,19 +136,19 @@ struct View {
     version: i32,
 }
 
-/// Issues what a paid order still lacks; an order that has its tickets keeps them.
+/// Issues the tickets of a paid order, or returns those that it has.
 async fn issue(
     State(app): State<App>,
     caller: Caller,
     Json(body): Json<Issue>,
 ) -> Answer<impl IntoResponse> {
     let mut tx = app.db.begin(NAME, &caller.cause).await?;
-    let outcome = api::issuing::issue(&app, &mut tx, body.order_id).await?;
+    let tickets = acts::issuing::issue(&app, &mut tx, body.order_id).await?;
     tx.commit().await?;
-    let tickets = match outcome {
-        Outcome::Tickets(tickets) => tickets,
-        Outcome::Waiting(reason) => return Err(Error::Issue(reason).into()),
-        Outcome::Ended(reason) => return Err(Error::NotIssued(reason).into()),
+    let tickets = match tickets {
+        Tickets::Issued(tickets) => tickets,
+        Tickets::Waiting(reason) => return Err(Error::Issue(reason).into()),
+        Tickets::Ended(reason) => return Err(Error::NotIssued(reason).into()),
     };
     let tickets = tickets
         .iter()
@@ -179,7 +178,8 @@ async fn list(
     let customer = caller.principal()?.user_id.into();
     let mut conn = app.db.read(NAME).await?;
     let window = (paging.offset(), paging.limit());
-    let (tickets, total) = store::list_tickets(&mut conn, customer, query.order_id, window).await?;
+    let (tickets, total) =
+        store::list_tickets_of_customer(&mut conn, customer, query.order_id, window).await?;
     Ok(Json(paging.answer(
         tickets.into_iter().map(View::of).collect(),
         total,
@@ -191,7 +191,7 @@ async fn find(
     caller: Caller,
     Path(id): Path<TicketId>,
 ) -> Answer<Response> {
-    let (ticket, performance) = api::tickets::with_performance(&app, id).await?;
+    let (ticket, performance) = acts::tickets::find_with_performance(&app, id).await?;
     let who = caller.principal()?;
     if who.has_role(Role::Support)
         || holds(&caller, &ticket)?
@@ -203,7 +203,7 @@ async fn find(
     Ok(Json(GateView::of(&ticket)).into_response())
 }
 
-/// The text that the QR code holds.
+/// The text of the QR code.
 async fn token(
     State(app): State<App>,
     caller: Caller,
@@ -239,11 +239,13 @@ async fn revoke(
     Path(id): Path<TicketId>,
     Json(body): Json<Revoke>,
 ) -> Answer<Json<View>> {
-    let (_, performance) = api::tickets::with_performance(&app, id).await?;
+    let (_, performance) = acts::tickets::find_with_performance(&app, id).await?;
     if !organises(&caller, performance.as_ref())? {
-        return Err(ApiError::forbidden("this performance is somebody else's"));
+        return Err(ApiError::forbidden(
+            "another organiser runs this performance",
+        ));
     }
-    let ticket = api::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
+    let ticket = acts::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
     Ok(Json(View::of(ticket)))
 }
 
@@ -253,17 +255,17 @@ async fn reissue(
     caller: Caller,
     Path(id): Path<TicketId>,
 ) -> Answer<Json<View>> {
-    let ticket = api::tickets::find(&app, id).await?;
+    let ticket = acts::tickets::find(&app, id).await?;
     if !caller.principal()?.has_role(Role::Support) {
         caller.must_own(ticket.customer_id.as_uuid())?;
     }
-    let ticket = api::tickets::reissue(&app, &caller.cause, id).await?;
+    let ticket = acts::tickets::reissue(&app, &caller.cause, id).await?;
     Ok(Json(View::of(ticket)))
 }
 
-/// Whoever has the token can use the ticket: its holder gets it, and nobody else, whatever the role.
+/// Whoever has the token can use the ticket: only its holder gets it, whatever the caller's role.
 async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<String> {
-    let ticket = api::tickets::find(app, id).await?;
+    let ticket = acts::tickets::find(app, id).await?;
     if !holds(caller, &ticket)? {
         return Err(ApiError::forbidden("this ticket belongs to somebody else"));
     }
@@ -285,7 +287,7 @@ fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
     Ok(caller.principal()?.user_id == ticket.customer_id.as_uuid())
 }
 
-/// A gate's staff see the tickets of the events that they are assigned to.
+/// Staff at a gate may read the tickets of events to which they are assigned.
 async fn must_check_in(app: &App, who: &Principal, id: TicketId) -> Answer<()> {
     if who.has_role(Role::Checkin) {
         let mut conn = app.db.read(NAME).await?;
@@ -296,7 +298,7 @@ async fn must_check_in(app: &App, who: &Principal, id: TicketId) -> Answer<()> {
     Err(ApiError::forbidden("this ticket belongs to somebody else"))
 }
 
-/// Whether the caller runs this performance.
+/// Whether the caller is the organiser of a performance, or an administrator.
 pub(super) fn organises(caller: &Caller, performance: Option<&Performance>) -> Answer<bool> {
     let who = caller.principal()?;
     if who.has_role(Role::Admin) {

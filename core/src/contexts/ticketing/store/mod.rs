@@ -1,33 +1,38 @@
 //! The tables of ticketing.
 
-mod admission;
-mod entries;
+mod assignments;
+mod check_ins;
+mod conflicts;
 mod gates;
 mod journals;
 mod keys;
 mod orders;
 mod performances;
 mod scans;
+mod snapshots;
 mod statements;
 mod tickets;
 
-pub(super) use admission::{Locked, Question, lock_for_scans, look, note};
-pub(super) use entries::{conflicts, drop_conflicts, save_check_ins, save_conflict};
-pub(super) use gates::{assign, assigned, is_assigned, note_gate, note_node, unassign};
-pub(super) use journals::{applied, keep_batch, lock_journal, take_batch};
-pub(super) use keys::{add_key_set, lock_key_sets, newest_key_set};
-pub(super) use orders::{Order, add_order, close_order, end_order, lock_order, overdue_orders};
-pub(super) use performances::{organiser_of_event, performances, schedule};
-pub(super) use scans::{save_scans, scans};
-pub(super) use statements::{Schedule, clock, note_statement, tickets_in, venues_due};
-pub(super) use tickets::{
-    add_tickets, find_ticket, list_tickets, lock_tickets, save_tickets, taken_seat,
-    tickets_of_order,
-};
-
-use eventify_protocol::hash::Hash32;
-
 use eventify_kernel::db::{DbError, DbResult};
+use eventify_protocol::hash::Hash32;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _, ValueRef as _};
+
+pub(super) use assignments::{delete_assignment, insert_assignment, is_assigned, list_assignments};
+pub(super) use check_ins::replace_check_ins;
+pub(super) use conflicts::{delete_conflicts, list_conflicts, upsert_conflicts};
+pub(super) use gates::{upsert_gate, upsert_node};
+pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal};
+pub(super) use keys::{find_key_set, insert_key_set, lock_key_sets};
+pub(super) use orders::{close_order, end_order, insert_order, list_due_orders, lock_order};
+pub(super) use performances::{find_organiser, list_performances, upsert_performance};
+pub(super) use scans::{list_scans, upsert_scans};
+pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided};
+pub(super) use statements::{database_now, list_due_venues, list_tickets_in, upsert_statement};
+pub(super) use tickets::{
+    find_taken_seat, find_ticket, insert_tickets, list_tickets_of_customer, list_tickets_of_order,
+    lock_tickets, update_tickets,
+};
 
 /// Counts are stored signed, PostgreSQL has no other.
 fn unsigned<N: TryInto<U>, U>(value: N) -> DbResult<U>
@@ -37,9 +42,26 @@ where
     value.try_into().map_err(DbError::impossible_row)
 }
 
+fn signed(value: u64) -> DbResult<i64> {
+    i64::try_from(value).map_err(DbError::impossible_row)
+}
+
 fn hash(bytes: &[u8]) -> DbResult<Hash32> {
     let bytes = bytes
         .try_into()
         .map_err(|_| DbError::impossible_row("a hash of another length than 32 bytes"))?;
     Ok(Hash32(bytes))
+}
+
+/// One column of many rows, for `unnest`.
+fn column<'r, T, U>(rows: &'r [T], of: impl Fn(&'r T) -> U) -> Vec<U> {
+    rows.iter().map(of).collect()
+}
+
+/// The row of an outer join, if there is one: its key is not null.
+fn joined<'r, T: FromRow<'r, PgRow>>(row: &'r PgRow, key: &str) -> sqlx::Result<Option<T>> {
+    if row.try_get_raw(key)?.is_null() {
+        return Ok(None);
+    }
+    T::from_row(row).map(Some)
 }

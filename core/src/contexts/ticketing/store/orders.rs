@@ -1,36 +1,59 @@
-//! Paid orders and what became of their tickets.
+//! Paid orders and their progress to tickets.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::OrderId;
-use sqlx::types::Json;
-use uuid::Uuid;
-
-use crate::contexts::ticketing::model::PaidOrder;
 use eventify_contracts::order::Item;
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{OrderId, UserId};
+use sqlx::FromRow;
+use sqlx::types::Json;
 
-/// Where an order stands.
-#[derive(Clone, Debug)]
-pub(crate) enum Order {
-    /// Its tickets are due.
-    Paid(PaidOrder),
-    /// It has its tickets.
-    Issued,
-    /// Given up.
-    Failed { reason: String },
-    /// Refunded before tickets were issued.
-    Closed,
+use crate::contexts::ticketing::model::{Order, PaidOrder};
+
+#[derive(FromRow)]
+struct Row {
+    order_id: OrderId,
+    customer_id: Option<UserId>,
+    items: Json<Vec<Item>>,
+    status: String,
+    failed_reason: Option<String>,
+    received_at: DateTime<Utc>,
 }
 
-/// Notes a paid order; one that is known stays as it is.
-pub(crate) async fn add_order(conn: &mut PgConnection, order: &PaidOrder) -> DbResult<()> {
+impl TryFrom<Row> for Order {
+    type Error = DbError;
+
+    fn try_from(row: Row) -> DbResult<Self> {
+        Ok(
+            match (row.status.as_str(), row.customer_id, row.failed_reason) {
+                ("paid", Some(customer_id), None) => Self::Paid(PaidOrder {
+                    id: row.order_id,
+                    customer_id,
+                    items: row.items.0,
+                    received_at: row.received_at,
+                }),
+                ("issued", Some(_), None) => Self::Issued,
+                ("failed", _, Some(reason)) => Self::Failed { reason },
+                ("closed", _, None) => Self::Closed,
+                (status, ..) => {
+                    return Err(DbError::impossible_row(format!(
+                        "an order that is {status}"
+                    )));
+                }
+            },
+        )
+    }
+}
+
+/// An order that is known stays as it is.
+pub(crate) async fn insert_order(conn: &mut PgConnection, order: &PaidOrder) -> DbResult<()> {
     sqlx::query(
-        "insert into orders (order_id, customer_id, items, status, received_at, updated_at, version)
+        "insert into ticketing.orders
+             (order_id, customer_id, items, status, received_at, updated_at, version)
          values ($1, $2, $3, 'paid', $4, $4, 1)
          on conflict (order_id) do nothing",
     )
-    .bind(order.id.as_uuid())
-    .bind(order.customer_id.as_uuid())
+    .bind(order.id)
+    .bind(order.customer_id)
     .bind(Json(&order.items))
     .bind(order.received_at)
     .execute(conn)
@@ -38,66 +61,41 @@ pub(crate) async fn add_order(conn: &mut PgConnection, order: &PaidOrder) -> DbR
     Ok(())
 }
 
-/// An order that was refunded as a whole before it had tickets gets none, even if the news of its
-/// payment is still on its way.
+/// An order that was refunded as a whole before it had tickets gets none, even if the event of its
+/// payment has not arrived yet.
 pub(crate) async fn close_order(
     conn: &mut PgConnection,
     id: OrderId,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into orders as held
+        "insert into ticketing.orders as stored
              (order_id, customer_id, items, status, received_at, updated_at, version)
          values ($1, null, '[]', 'closed', $2, $2, 1)
          on conflict (order_id) do update set status = 'closed', updated_at = excluded.updated_at,
-             version = held.version + 1
-         where held.status = 'paid'",
+             version = stored.version + 1
+         where stored.status = 'paid'",
     )
-    .bind(id.as_uuid())
+    .bind(id)
     .bind(now)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Reads an order and keeps everybody else from issuing its tickets until the transaction ends.
+/// Keeps all others from issuing the order's tickets until the transaction ends.
 pub(crate) async fn lock_order(conn: &mut PgConnection, id: OrderId) -> DbResult<Option<Order>> {
-    type Row = (
-        Option<Uuid>,
-        Json<Vec<Item>>,
-        String,
-        Option<String>,
-        DateTime<Utc>,
-    );
     let row: Option<Row> = sqlx::query_as(
-        "select customer_id, items, status, failed_reason, received_at from orders
-         where order_id = $1 for update",
+        "select order_id, customer_id, items, status, failed_reason, received_at
+         from ticketing.orders where order_id = $1 for update",
     )
-    .bind(id.as_uuid())
+    .bind(id)
     .fetch_optional(conn)
     .await?;
-    let Some((customer_id, Json(items), status, reason, received_at)) = row else {
-        return Ok(None);
-    };
-    Ok(Some(match (status.as_str(), customer_id, reason) {
-        ("paid", Some(customer_id), None) => Order::Paid(PaidOrder {
-            id,
-            customer_id: customer_id.into(),
-            items,
-            received_at,
-        }),
-        ("issued", Some(_), None) => Order::Issued,
-        ("failed", _, Some(reason)) => Order::Failed { reason },
-        ("closed", _, None) => Order::Closed,
-        _ => {
-            return Err(DbError::impossible_row(format!(
-                "an order that is {status}"
-            )));
-        }
-    }))
+    row.map(Order::try_from).transpose()
 }
 
-/// Ends the wait for tickets: issued, or failed for a reason. Answers the order's version.
+/// The order has its tickets, or has failed for a reason. Returns its version.
 pub(crate) async fn end_order(
     conn: &mut PgConnection,
     id: OrderId,
@@ -105,11 +103,12 @@ pub(crate) async fn end_order(
     now: DateTime<Utc>,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update orders set status = case when $2::text is null then 'issued' else 'failed' end,
+        "update ticketing.orders
+         set status = case when $2::text is null then 'issued' else 'failed' end,
              failed_reason = $2, updated_at = $3, version = version + 1
          where order_id = $1 returning version",
     )
-    .bind(id.as_uuid())
+    .bind(id)
     .bind(failed)
     .bind(now)
     .fetch_one(conn)
@@ -118,12 +117,12 @@ pub(crate) async fn end_order(
 }
 
 /// Orders whose tickets are due, the oldest first.
-pub(crate) async fn overdue_orders(conn: &mut PgConnection, limit: u16) -> DbResult<Vec<OrderId>> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "select order_id from orders where status = 'paid' order by received_at limit $1",
+pub(crate) async fn list_due_orders(conn: &mut PgConnection, limit: u16) -> DbResult<Vec<OrderId>> {
+    let due = sqlx::query_scalar(
+        "select order_id from ticketing.orders where status = 'paid' order by received_at limit $1",
     )
     .bind(i64::from(limit))
     .fetch_all(conn)
     .await?;
-    Ok(ids.into_iter().map(OrderId::from).collect())
+    Ok(due)
 }

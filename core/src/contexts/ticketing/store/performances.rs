@@ -1,37 +1,40 @@
-//! What event_management says about performances.
+//! Performances, as event_management publishes them.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{EventId, PerformanceId, UserId};
+use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::ids::{EventId, PerformanceId, UserId, VenueId};
+use serde::Serialize;
 use sqlx::FromRow;
-use uuid::Uuid;
+use sqlx::types::Json;
 
 use crate::contexts::ticketing::model::Performance;
-use eventify_kernel::db::{DbResult, PgConnection};
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 struct Row {
-    performance_id: Uuid,
-    event_id: Uuid,
+    performance_id: PerformanceId,
+    event_id: EventId,
     event_title: String,
-    owner_id: Uuid,
+    owner_id: UserId,
     org_id: Option<String>,
-    venue_id: Uuid,
+    venue_id: VenueId,
     doors_at: DateTime<Utc>,
     start_time: DateTime<Utc>,
     ends_at: Option<DateTime<Utc>>,
+    version: i32,
 }
 
 impl From<Row> for Performance {
     fn from(row: Row) -> Self {
         Self {
-            id: row.performance_id.into(),
-            event_id: row.event_id.into(),
+            id: row.performance_id,
+            event_id: row.event_id,
             event_title: row.event_title,
-            owner_id: row.owner_id.into(),
+            owner_id: row.owner_id,
             org_id: row.org_id,
-            venue_id: row.venue_id.into(),
+            venue_id: row.venue_id,
             doors_at: row.doors_at,
             start_time: row.start_time,
             ends_at: row.ends_at,
@@ -39,67 +42,65 @@ impl From<Row> for Performance {
     }
 }
 
-/// Notes a performance; an older version says nothing.
-pub(crate) async fn schedule(
+/// An older version than the stored one changes nothing.
+pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
-    performance: &Performance,
+    event: PerformanceScheduled,
     version: i32,
 ) -> DbResult<()> {
+    let row = Row {
+        performance_id: event.performance_id,
+        event_id: event.event_id,
+        event_title: event.event_title,
+        owner_id: event.owner_id.into(),
+        org_id: event.org_id,
+        venue_id: event.venue_id,
+        doors_at: event.doors_at,
+        start_time: event.start_time,
+        ends_at: event.ends_at,
+        version,
+    };
     sqlx::query(
-        "insert into performances as held (performance_id, event_id, event_title, owner_id, org_id,
-             venue_id, doors_at, start_time, ends_at, version)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        "insert into ticketing.performances as stored
+         select * from jsonb_populate_record(null::ticketing.performances, $1)
          on conflict (performance_id) do update set event_title = excluded.event_title,
              owner_id = excluded.owner_id, org_id = excluded.org_id, venue_id = excluded.venue_id,
              doors_at = excluded.doors_at, start_time = excluded.start_time,
              ends_at = excluded.ends_at, version = excluded.version
-         where held.version < excluded.version",
+         where stored.version < excluded.version",
     )
-    .bind(performance.id.as_uuid())
-    .bind(performance.event_id.as_uuid())
-    .bind(&performance.event_title)
-    .bind(performance.owner_id.as_uuid())
-    .bind(&performance.org_id)
-    .bind(performance.venue_id.as_uuid())
-    .bind(performance.doors_at)
-    .bind(performance.start_time)
-    .bind(performance.ends_at)
-    .bind(version)
+    .bind(Json(row))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-pub(crate) async fn performances(
+pub(crate) async fn list_performances(
     conn: &mut PgConnection,
     ids: &[PerformanceId],
 ) -> DbResult<BTreeMap<PerformanceId, Performance>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, event_id, event_title, owner_id, org_id, venue_id, doors_at,
-             start_time, ends_at
-         from performances where performance_id = any($1)",
-    )
-    .bind(ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as("select * from ticketing.performances where performance_id = any($1)")
+            .bind(ids)
+            .fetch_all(conn)
+            .await?;
     Ok(rows
         .into_iter()
-        .map(Performance::from)
-        .map(|performance| (performance.id, performance))
+        .map(|row| (row.performance_id, row.into()))
         .collect())
 }
 
 /// Owner and organisation of an event that has a performance.
-pub(crate) async fn organiser_of_event(
+pub(crate) async fn find_organiser(
     conn: &mut PgConnection,
     event: EventId,
 ) -> DbResult<Option<(UserId, Option<String>)>> {
-    let row: Option<(Uuid, Option<String>)> = sqlx::query_as(
-        "select owner_id, org_id from performances where event_id = $1
+    let organiser = sqlx::query_as(
+        "select owner_id, org_id from ticketing.performances where event_id = $1
          order by version desc limit 1",
     )
-    .bind(event.as_uuid())
+    .bind(event)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|(owner, org)| (owner.into(), org)))
+    Ok(organiser)
 }

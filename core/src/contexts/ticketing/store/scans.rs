@@ -1,106 +1,118 @@
-//! Scan ids and what was said of them.
+//! Scan ids: what the core answered, and what a journal reports as shown.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId, TicketId};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
-use eventify_sync::core::{Place, ScanRecord, Shown};
-use sqlx::postgres::PgRow;
+use eventify_sync::core::{JournalRef, ScanRecord, Shown};
 use sqlx::types::Json;
-use sqlx::{AssertSqlSafe, Row};
-use uuid::Uuid;
+use sqlx::{AssertSqlSafe, FromRow};
 
-use super::{hash, unsigned};
-use crate::contexts::ticketing::model::Scan;
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use super::{column, hash, signed, unsigned};
+use crate::contexts::ticketing::model::StoredScan;
 
-const COLUMNS: &str = "scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id, device_id, \
-    own_verdict, own_at, shown_verdict, shown_incarnation, shown_seq, decided_by, sync_position, \
-    sync_truth, created_at";
+/// The columns of a [`ScanRow`]; those that tickets have too under names of their own.
+pub(super) const COLUMNS: &str = "scan.scan_id, scan.scanner_id, scan.gate_id, \
+    scan.token_hash as scan_token_hash, scan.ticket_id as scan_ticket_id, scan.node_id, \
+    scan.device_id, scan.own_verdict, scan.own_at, scan.shown_verdict, scan.shown_incarnation, \
+    scan.shown_seq, scan.decided_by, scan.sync_position, scan.sync_truth, \
+    scan.created_at as scan_created_at";
 
-/// Reads a scan from columns whose names begin so.
-pub(super) fn scan(row: &PgRow, prefix: &str) -> DbResult<Option<Scan>> {
-    let name = |column: &str| format!("{prefix}{column}");
-    let Some(id) = row.try_get::<Option<Uuid>, _>(name("scan_id").as_str())? else {
-        return Ok(None);
-    };
-    let node = row
-        .try_get::<Option<Uuid>, _>(name("node_id").as_str())?
-        .map(NodeId);
-    let own: Option<Json<Verdict>> = row.try_get(name("own_verdict").as_str())?;
-    let own_at: Option<DateTime<Utc>> = row.try_get(name("own_at").as_str())?;
-    let shown: Option<Json<Verdict>> = row.try_get(name("shown_verdict").as_str())?;
-    let incarnation: Option<Uuid> = row.try_get(name("shown_incarnation").as_str())?;
-    let seq: Option<i64> = row.try_get(name("shown_seq").as_str())?;
-    let shown = match (shown, node, incarnation, seq) {
-        (Some(Json(verdict)), Some(node), Some(incarnation), Some(seq)) => Some(Shown {
-            verdict,
-            place: Place {
-                node,
-                incarnation: IncarnationId(incarnation),
-                seq: unsigned(seq)?,
-            },
-        }),
-        (None, _, None, None) => None,
-        _ => return Err(DbError::impossible_row(format!("scan {id} shown nowhere"))),
-    };
-    let decided_by: String = row.try_get(name("decided_by").as_str())?;
-    let position: Option<i64> = row.try_get(name("sync_position").as_str())?;
-    let truth: Option<i64> = row.try_get(name("sync_truth").as_str())?;
-    Ok(Some(Scan {
-        id: ScanId(id),
-        record: ScanRecord {
-            scanner: ScannerId(row.try_get(name("scanner_id").as_str())?),
-            gate: GateId(row.try_get(name("gate_id").as_str())?),
-            token: hash(&row.try_get::<Vec<u8>, _>(name("token_hash").as_str())?)?,
-            own: own.map(|Json(verdict)| verdict),
-            shown,
-        },
-        own_at,
-        ticket: row
-            .try_get::<Option<Uuid>, _>(name("ticket_id").as_str())?
-            .map(TicketId),
-        node,
-        device: row.try_get(name("device_id").as_str())?,
-        decided_by: match decided_by.as_str() {
-            "core" => DecidedBy::Core,
-            "edge" => DecidedBy::Edge,
-            other => return Err(DbError::impossible_row(format!("decided by {other}"))),
-        },
-        point: position
-            .zip(truth)
-            .map(|(position, truth)| (position, CoreTime(truth))),
-        created_at: row.try_get(name("created_at").as_str())?,
-    }))
+#[derive(FromRow)]
+pub(super) struct ScanRow {
+    scan_id: ScanId,
+    scanner_id: ScannerId,
+    gate_id: GateId,
+    scan_token_hash: Vec<u8>,
+    scan_ticket_id: Option<TicketId>,
+    node_id: Option<NodeId>,
+    device_id: Option<String>,
+    own_verdict: Option<Json<Verdict>>,
+    own_at: Option<DateTime<Utc>>,
+    shown_verdict: Option<Json<Verdict>>,
+    shown_incarnation: Option<IncarnationId>,
+    shown_seq: Option<i64>,
+    decided_by: String,
+    sync_position: Option<i64>,
+    sync_truth: Option<i64>,
+    scan_created_at: DateTime<Utc>,
 }
 
-/// Writes what is known of scans.
-pub(crate) async fn save_scans(conn: &mut PgConnection, scans: &[Scan]) -> DbResult<()> {
-    let ids = |of: fn(&Scan) -> Uuid| scans.iter().map(of).collect::<Vec<_>>();
-    let perhaps = |of: fn(&Scan) -> Option<Uuid>| scans.iter().map(of).collect::<Vec<_>>();
-    let verdicts = |of: for<'a> fn(&'a Scan) -> Option<&'a Verdict>| {
-        scans
-            .iter()
-            .map(|scan| of(scan).map(Json))
-            .collect::<Vec<_>>()
-    };
-    let hashes: Vec<_> = scans.iter().map(|scan| &scan.record.token.0[..]).collect();
-    let devices: Vec<_> = scans.iter().map(|scan| scan.device.as_deref()).collect();
-    let deciders: Vec<_> = scans.iter().map(|scan| decider(scan.decided_by)).collect();
-    let seqs = scans
+impl TryFrom<ScanRow> for StoredScan {
+    type Error = DbError;
+
+    fn try_from(row: ScanRow) -> DbResult<Self> {
+        let journal = (row.node_id, row.shown_incarnation, row.shown_seq);
+        let shown = match (row.shown_verdict, journal) {
+            (Some(Json(verdict)), (Some(node), Some(incarnation), Some(seq))) => Some(Shown {
+                verdict,
+                source: JournalRef {
+                    node,
+                    incarnation,
+                    seq: unsigned(seq)?,
+                },
+            }),
+            (None, (_, None, None)) => None,
+            _ => return Err(DbError::impossible_row("a scan that was shown nowhere")),
+        };
+        Ok(Self {
+            id: row.scan_id,
+            record: ScanRecord {
+                scanner: row.scanner_id,
+                gate: row.gate_id,
+                token: hash(&row.scan_token_hash)?,
+                own: row.own_verdict.map(|Json(verdict)| verdict),
+                shown,
+            },
+            own_at: row.own_at,
+            ticket: row.scan_ticket_id,
+            node: row.node_id,
+            device: row.device_id,
+            decided_by: match row.decided_by.as_str() {
+                "core" => DecidedBy::Core,
+                "edge" => DecidedBy::Edge,
+                other => return Err(DbError::impossible_row(format!("decided by {other}"))),
+            },
+            point: row.sync_position.zip(row.sync_truth.map(CoreTime)),
+            created_at: row.scan_created_at,
+        })
+    }
+}
+
+fn decided_by(scan: &StoredScan) -> &'static str {
+    match scan.decided_by {
+        DecidedBy::Core => "core",
+        DecidedBy::Edge => "edge",
+    }
+}
+
+pub(crate) async fn list_scans(
+    conn: &mut PgConnection,
+    ids: &[ScanId],
+) -> DbResult<BTreeMap<ScanId, StoredScan>> {
+    let rows: Vec<ScanRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "select {COLUMNS} from ticketing.scans as scan where scan_id = any($1)"
+    )))
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.scan_id, row.try_into()?)))
+        .collect()
+}
+
+pub(crate) async fn upsert_scans(conn: &mut PgConnection, scans: &[StoredScan]) -> DbResult<()> {
+    let shown = column(scans, |it| it.record.shown.as_ref());
+    let seqs = shown
         .iter()
-        .map(|scan| scan.record.shown.as_ref().map(|shown| shown.place.seq))
-        .map(|seq| seq.map(i64::try_from).transpose())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(DbError::impossible_row)?;
-    let points = |of: fn(&(i64, CoreTime)) -> i64| {
-        let points = scans.iter().map(|scan| scan.point.as_ref().map(of));
-        points.collect::<Vec<_>>()
-    };
-    sqlx::query(AssertSqlSafe(format!(
-        "insert into scans ({COLUMNS})
+        .map(|it| it.map(|it| signed(it.source.seq)).transpose());
+    sqlx::query(
+        "insert into ticketing.scans (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id,
+             device_id, own_verdict, own_at, shown_verdict, shown_incarnation, shown_seq,
+             decided_by, sync_position, sync_truth, created_at)
          select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[],
              $6::uuid[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::jsonb[], $11::uuid[],
              $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::timestamptz[])
@@ -109,53 +121,25 @@ pub(crate) async fn save_scans(conn: &mut PgConnection, scans: &[Scan]) -> DbRes
              own_at = excluded.own_at, shown_verdict = excluded.shown_verdict,
              shown_incarnation = excluded.shown_incarnation, shown_seq = excluded.shown_seq,
              decided_by = excluded.decided_by, sync_position = excluded.sync_position,
-             sync_truth = excluded.sync_truth"
-    )))
-    .bind(ids(|scan| scan.id.as_uuid()))
-    .bind(ids(|scan| scan.record.scanner.as_uuid()))
-    .bind(ids(|scan| scan.record.gate.as_uuid()))
-    .bind(hashes)
-    .bind(perhaps(|scan| scan.ticket.map(TicketId::as_uuid)))
-    .bind(perhaps(|scan| scan.node.map(NodeId::as_uuid)))
-    .bind(devices)
-    .bind(verdicts(|scan| scan.record.own.as_ref()))
-    .bind(scans.iter().map(|scan| scan.own_at).collect::<Vec<_>>())
-    .bind(verdicts(|scan| Some(&scan.record.shown.as_ref()?.verdict)))
-    .bind(perhaps(|scan| {
-        Some(scan.record.shown.as_ref()?.place.incarnation.as_uuid())
-    }))
-    .bind(seqs)
-    .bind(deciders)
-    .bind(points(|(position, _)| *position))
-    .bind(points(|(_, truth)| truth.0))
-    .bind(scans.iter().map(|scan| scan.created_at).collect::<Vec<_>>())
+             sync_truth = excluded.sync_truth",
+    )
+    .bind(column(scans, |it| it.id))
+    .bind(column(scans, |it| it.record.scanner))
+    .bind(column(scans, |it| it.record.gate))
+    .bind(column(scans, |it| &it.record.token.0[..]))
+    .bind(column(scans, |it| it.ticket))
+    .bind(column(scans, |it| it.node))
+    .bind(column(scans, |it| it.device.as_deref()))
+    .bind(column(scans, |it| it.record.own.as_ref().map(Json)))
+    .bind(column(scans, |it| it.own_at))
+    .bind(column(&shown, |it| it.map(|it| Json(&it.verdict))))
+    .bind(column(&shown, |it| it.map(|it| it.source.incarnation)))
+    .bind(seqs.collect::<DbResult<Vec<_>>>()?)
+    .bind(column(scans, decided_by))
+    .bind(column(scans, |it| it.point.map(|(position, _)| position)))
+    .bind(column(scans, |it| it.point.map(|(_, truth)| truth.0)))
+    .bind(column(scans, |it| it.created_at))
     .execute(conn)
     .await?;
     Ok(())
-}
-
-fn decider(by: DecidedBy) -> &'static str {
-    match by {
-        DecidedBy::Core => "core",
-        DecidedBy::Edge => "edge",
-    }
-}
-
-pub(crate) async fn scans(
-    conn: &mut PgConnection,
-    ids: &[ScanId],
-) -> DbResult<BTreeMap<ScanId, Scan>> {
-    let rows = sqlx::query(AssertSqlSafe(format!(
-        "select {COLUMNS} from scans where scan_id = any($1)"
-    )))
-    .bind(ids.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
-    .fetch_all(conn)
-    .await?;
-    let mut found = BTreeMap::new();
-    for row in &rows {
-        if let Some(scan) = scan(row, "")? {
-            found.insert(scan.id, scan);
-        }
-    }
-    Ok(found)
 }

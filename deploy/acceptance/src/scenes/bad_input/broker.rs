@@ -49,7 +49,7 @@ async fn strangers(story: &mut Story, play: &Play) -> Result<()> {
     );
     let name = scope.common_name(&one);
     let own = play.gates[NORTH].edge.identity()?;
-    let lines_down = || play.gates[SOUTH].edge.logged("link_down");
+    let lines_down = || play.gates[SOUTH].edge.logged("link.disconnected");
     let before = lines_down()?;
     let nobody = scope.common_name("nobody");
     for (what, client, identity, expected) in [
@@ -247,10 +247,10 @@ async fn foreign_topic(
     other: NodeId,
 ) -> Result<()> {
     let edge = &play.gates[NORTH].edge;
-    let before = edge.logged("link_down")?;
+    let before = edge.logged("link.disconnected")?;
     say(line, other, "scan", b"not mine")?;
     wait::until("the broker to end the connection", SOON, || async {
-        Ok((edge.logged("link_down")? > before).then_some(()))
+        Ok((edge.logged("link.disconnected")? > before).then_some(()))
     })
     .await?;
     settled(play).await?;

@@ -79,7 +79,7 @@ async fn of_a_node(story: &mut Story, play: &Play) -> Result<()> {
         ),
         (
             "[journal]\nmax_bytes = \"much\"\n",
-            &["journal.max_bytes", "much", "a number from"],
+            &["journal.max_bytes", "much", "an integer from"],
         ),
         ("[admission\n", &["wrong.toml", "TOML", "line 1"]),
     ] {

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::SigningKey;
+use eventify_lan_client::{Method, Request};
 use eventify_protocol::{ids::ScanId, lan::PairingRequest};
-use reqwest::Method;
 use serde_json::json;
 
 use super::{NAME, Refusals};
@@ -57,10 +57,8 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
             "413 body_too_large",
         ),
     ] {
-        let reply = scanner
-            .send_raw(Method::POST, SCANS, &body, |it| it)
-            .await?;
-        refusals.by_edge(story, what, expected, &reply);
+        let request = scanner.request(Method::POST, SCANS, &body);
+        refusals.by_edge(story, what, expected, &scanner.send(&request).await?);
     }
     let random: [u8; 200] = rand::random();
     for (what, token) in [
@@ -79,17 +77,23 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
         let answer = scanner.scan(&token).await?;
         story.expect(what, "Unreadable", answer.verdict.name());
     }
-    let reply = scanner.send_raw(Method::PUT, SCANS, b"", |it| it).await?;
-    refusals.by_edge(
-        story,
-        "a method that the address lacks",
-        "405 method_not_allowed",
-        &reply,
-    );
-    let reply = scanner
-        .send_raw(Method::GET, "/v1/../identity.json", b"", |it| it)
-        .await?;
-    refusals.by_edge(story, "an address that is none", "404 not_found", &reply);
+    for (what, method, path, expected) in [
+        (
+            "a method that the address lacks",
+            Method::PUT,
+            SCANS,
+            "405 method_not_allowed",
+        ),
+        (
+            "an address that is none",
+            Method::GET,
+            "/v1/../identity.json",
+            "404 not_found",
+        ),
+    ] {
+        let request = scanner.request(method, path, b"");
+        refusals.by_edge(story, what, expected, &scanner.send(&request).await?);
+    }
     Ok(())
 }
 
@@ -99,65 +103,61 @@ async fn callers(story: &mut Story, play: &mut Play, refusals: &mut Refusals) ->
     let [north, south] = &play.gates;
     let scanner = &north.scanner;
     let body = scan(&ticket.token, &scanner.gate.to_string());
-    let reply = scanner.send_unsigned(Method::POST, SCANS, &body).await?;
-    refusals.by_edge(story, "a scan that nobody signed", "401 not_signed", &reply);
-    let other = scan(&ticket.token, &scanner.gate.to_string());
-    let changed = scanner
-        .send_raw(Method::POST, SCANS, &body, |it| it.body(other))
-        .await?;
-    refusals.by_edge(
-        story,
-        "a signature of another scan",
-        "401 signature_invalid",
-        &changed,
-    );
-    for (what, caller, expected) in [
+    let good = scanner.request(Method::POST, SCANS, &body);
+    let other = Request {
+        body: scan(&ticket.token, &scanner.gate.to_string()),
+        ..good.clone()
+    };
+    for (what, request, expected) in [
+        (
+            "a scan that nobody signed",
+            Request::unsigned(Method::POST, SCANS, body.clone()),
+            "401 not_signed",
+        ),
+        (
+            "a signature of another scan",
+            other,
+            "401 signature_invalid",
+        ),
         (
             "somebody without the scanner's key",
-            scanner.with_key([99; 32]),
+            scanner.request_with_key([99; 32], SCANS, &body),
             "401 signature_invalid",
         ),
         (
             "a scanner of the other node",
-            south.scanner.at_node_of(scanner),
+            south.scanner.request(Method::POST, SCANS, &body),
             "401 scanner_unknown",
         ),
         (
             "an access token of nonsense",
-            scanner.with_access("nonsense"),
+            scanner.request_with_access("nonsense", SCANS, &body),
             "401 token_expired",
         ),
+        (
+            "a scan for the other node's gate",
+            scanner.request(Method::POST, SCANS, &scan(&ticket.token, &south.id)),
+            "403 gate_not_allowed",
+        ),
+        (
+            "a pairing code that nobody gave",
+            Request::unsigned(Method::POST, "/v1/pairings", pairing()?),
+            "403 pairing_code_unknown",
+        ),
     ] {
-        let reply = caller.send_raw(Method::POST, SCANS, &body, |it| it).await?;
-        refusals.by_edge(story, what, expected, &reply);
+        refusals.by_edge(story, what, expected, &scanner.send(&request).await?);
     }
-    let body = scan(&ticket.token, &south.id);
-    let reply = scanner
-        .send_raw(Method::POST, SCANS, &body, |it| it)
-        .await?;
-    refusals.by_edge(
-        story,
-        "a scan for the other node's gate",
-        "403 gate_not_allowed",
-        &reply,
-    );
+    play.unused.push(ticket);
+    Ok(())
+}
+
+fn pairing() -> Result<Vec<u8>> {
     let request = PairingRequest {
         code: "nonsense".to_owned(),
         public_key: URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&[99; 32]).verifying_key()),
         label: NAME.to_owned(),
     };
-    let body = serde_json::to_vec(&request)?;
-    let reply = scanner
-        .send_unsigned(Method::POST, "/v1/pairings", &body)
-        .await?;
-    refusals.by_edge(
-        story,
-        "a pairing code that nobody gave",
-        "403 pairing_code_unknown",
-        &reply,
-    );
-    play.unused.push(ticket);
-    Ok(())
+    Ok(serde_json::to_vec(&request)?)
 }
 
 /// A scan that was heard before.
@@ -184,10 +184,8 @@ async fn ids(story: &mut Story, play: &mut Play, refusals: &mut Refusals) -> Res
         told,
     );
     let body = json!({ "scanId": scan, "gateId": scanner.gate, "token": second.token });
-    let body = body.to_string().into_bytes();
-    let reply = scanner
-        .send_raw(Method::POST, SCANS, &body, |it| it)
-        .await?;
+    let request = scanner.request(Method::POST, SCANS, body.to_string().as_bytes());
+    let reply = scanner.send(&request).await?;
     refusals.by_edge(
         story,
         "its id with another ticket",

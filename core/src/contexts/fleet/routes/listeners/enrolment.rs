@@ -1,25 +1,24 @@
 //! `POST /fleet/enrolments`, on a TLS listener whose certificate the device authority has signed:
-//! an enrolment code names that authority, so a node knows from the first byte whom it talks to.
+//! an enrolment code names that authority, so a node can verify the server before it sends anything.
 
 use std::net::SocketAddr;
 
 use axum::extract::State;
 use chrono::TimeDelta;
 use eventify_kernel::context::Listening;
+use eventify_kernel::http::{self, Answer, Caller, Json, Policy, Routes, StatusCode};
 use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentRequest};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::ListenError;
 use super::tls::{self, Identity};
-use crate::contexts::fleet::App;
-use crate::contexts::fleet::NAME;
-use crate::contexts::fleet::api::{FleetError, enrolment};
-use eventify_kernel::http::{self, Answer, Caller, Json, Policy, Routes, StatusCode};
+use crate::contexts::fleet::acts::enrolment;
+use crate::contexts::fleet::{App, NAME};
 
-/// The listener's certificate is made anew at each start, and well before this is over.
+/// The listener's certificate is made anew at each start, and when half of this is over.
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
-/// Connections at once: venues are enrolled now and then, and anybody may knock.
+/// Connections at once: nodes are enrolled seldom, and anybody may connect.
 const MAX_CONNECTIONS: usize = 256;
 
 /// Its one route.
@@ -54,13 +53,17 @@ pub(super) async fn open(
     let router = http::router(app, [(NAME, routes().capture(&app.state))])?;
     let mut identity = Identity::new(app.clone(), certify)?;
     let server = server.with_tls(Box::new(move || identity.acceptor()));
-    tracing::info!(%address, "taking enrolments");
+    tracing::info!(
+        code = "fleet.enrolment_listening",
+        %address,
+        "listening for enrolments"
+    );
     let mut config = app.config.http.clone();
     config.max_connections = config.max_connections.min(MAX_CONNECTIONS);
     let (limits, grace) = ((config, app.clock.clone()), app.config.process.stop_grace());
     let serving = async move { server.run(router, limits, stop, grace).await }.boxed();
     Ok(Listening {
-        name: super::ENROLMENT,
+        name: "enrolment",
         address,
         serving,
     })
@@ -68,11 +71,7 @@ pub(super) async fn open(
 
 /// A certificate for the host by which nodes reach the listener.
 fn certify(app: &App) -> Result<tls::Certified, ListenError> {
-    let authority = app
-        .state
-        .authority
-        .as_ref()
-        .ok_or(FleetError::NotConfigured);
+    let authority = app.state.authority();
     let authority = authority.map_err(|error| ListenError::Certificate(error.to_string()))?;
     let now = app.clock.now();
     let until = now + CERTIFICATE_LIFE;
@@ -93,13 +92,8 @@ fn host(app: &App) -> String {
         };
         Some(host.trim_matches(['[', ']']).to_owned())
     });
-    let bound = || {
-        app.state
-            .enrolment_address
-            .get()
-            .map(|address| address.ip().to_string())
-    };
+    let bound = app.state.enrolment_address.get();
     configured
-        .or_else(bound)
+        .or_else(|| bound.map(|address| address.ip().to_string()))
         .unwrap_or_else(|| "localhost".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Fleet's own listeners: nodes' first contact over TLS, and the broker's questions.
+//! Fleet's own listeners: enrolment of nodes over TLS, and the broker's authorization requests.
 
 mod broker;
 pub(crate) mod enrolment;
@@ -7,22 +7,17 @@ mod tls;
 use std::sync::Arc;
 
 use eventify_kernel::context::{Listening, OpenListeners};
+use eventify_kernel::http::{self, DoubleRoute};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::contexts::fleet::model::authority::AuthorityError;
 use crate::contexts::fleet::{App, State};
-use eventify_kernel::http::{self, DoubleRoute};
-
-/// Name of the listener that answers the broker.
-const BROKER_AUTH: &str = "broker_auth";
-/// Name of the listener that takes enrolments.
-const ENROLMENT: &str = "enrolment";
 
 /// Why a listener could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
-    /// The address is taken or not ours.
+    /// The address is in use, or not one of this machine.
     #[error("{0}: {1}")]
     Bind(&'static str, std::io::Error),
     /// The listener's own certificate could not be made.
@@ -57,13 +52,17 @@ async fn listen(app: &App, stop: &CancellationToken) -> Result<Vec<Listening>, L
         let failed = |error| ListenError::Bind("fleet.broker_auth_listen", error);
         let server = http::bind(address).await.map_err(failed)?;
         let address = server.address;
-        tracing::info!(%address, "answering the broker's authorization requests");
+        tracing::info!(
+            code = "fleet.broker_auth_listening",
+            %address,
+            "listening for the broker's authorization requests"
+        );
         let (router, stop) = (broker::router(app), stop.clone());
         let grace = app.config.process.stop_grace();
         let limits = (app.config.http.clone(), app.clock.clone());
         let serving = async move { server.run(router, limits, stop, grace).await }.boxed();
         listening.push(Listening {
-            name: BROKER_AUTH,
+            name: "broker_auth",
             address,
             serving,
         });

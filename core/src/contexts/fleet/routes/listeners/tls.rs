@@ -1,4 +1,4 @@
-//! The certificate of a listener that speaks TLS, made anew while it serves.
+//! The certificate of the TLS listener, renewed while it serves.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::ListenError;
 use crate::contexts::fleet::App;
 use crate::contexts::fleet::model::authority::ServerIdentity;
 
-/// A certificate with the time to make the next.
+/// A certificate with the time of its renewal.
 pub(super) struct Certified {
     pub(super) identity: ServerIdentity,
     pub(super) renew_at: DateTime<Utc>,
@@ -18,7 +18,6 @@ pub(super) struct Certified {
 
 type Certify = fn(&App) -> Result<Certified, ListenError>;
 
-/// The listener's certificate, renewed while it serves.
 pub(super) struct Identity {
     app: App,
     certify: Certify,
@@ -37,14 +36,18 @@ impl Identity {
         })
     }
 
-    /// What to accept the next connection with.
+    /// For the next connection.
     pub(super) fn acceptor(&mut self) -> TlsAcceptor {
         if self.app.clock.now() >= self.renew_at {
             let renewed = (self.certify)(&self.app)
                 .and_then(|made| Ok((acceptor(made.identity)?, made.renew_at)));
             match renewed {
                 Ok((acceptor, renew_at)) => (self.acceptor, self.renew_at) = (acceptor, renew_at),
-                Err(error) => tracing::error!(%error, "the listener keeps its old certificate"),
+                Err(error) => tracing::error!(
+                    code = "fleet.certificate_not_renewed",
+                    %error,
+                    "the enrolment listener's certificate could not be renewed"
+                ),
             }
         }
         self.acceptor.clone()

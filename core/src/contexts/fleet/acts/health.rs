@@ -1,0 +1,34 @@
+//! Health reports of nodes, and the changes of mode in them.
+
+use eventify_contracts::fleet::NodeModeChanged;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::DbResult;
+use eventify_protocol::sync::Health;
+
+use crate::contexts::fleet::model::health::{bounded, mode_name};
+use crate::contexts::fleet::model::node::Node;
+use crate::contexts::fleet::store::health::{self, NodeHealth};
+use crate::contexts::fleet::{App, NAME};
+
+/// Stores a report, and publishes that the mode has changed.
+pub(crate) async fn record(app: &App, cause: &Cause, node: &Node, report: &Health) -> DbResult<()> {
+    let report = bounded(report);
+    let now = app.clock.now();
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let before = health::lock(&mut tx, node.node_id).await?;
+    let mode = mode_name(report.mode);
+    let health = NodeHealth::new(node.node_id, &report, before.as_ref(), now)?;
+    health::upsert(&mut tx, &health).await?;
+    if before.as_ref().is_none_or(|before| before.mode != mode) {
+        health::insert_change(&mut tx, &health).await?;
+        let event = NodeModeChanged {
+            node_id: node.node_id,
+            venue_id: node.venue_id,
+            from: before.map(|before| before.mode),
+            to: mode.to_owned(),
+            at: now,
+        };
+        tx.publish(app.clock.new_id(), health.mode_changes, &event);
+    }
+    tx.commit().await
+}

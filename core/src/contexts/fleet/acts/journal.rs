@@ -1,0 +1,183 @@
+//! Journals: stored, sent on to ticketing, acknowledged when their effects are in the feed
+//! (ADMISSION 4, 7).
+
+use eventify_contracts::fleet::JournalAccepted;
+use eventify_kernel::auth::Principal;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::{DbResult, PgConnection, Tx};
+use eventify_protocol::ids::{IncarnationId, NodeId};
+use eventify_protocol::sync::{JournalAck, JournalBatch, SealedRow};
+use eventify_sync::core::journal::{Accepted, Refused, accept, overlap};
+use serde_json::json;
+
+use super::{FleetError, alarms, nodes as node_acts};
+use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::node::Node;
+use crate::contexts::fleet::store::batches::{self, Batch};
+use crate::contexts::fleet::store::journals::{self, Ends};
+use crate::contexts::fleet::store::{journal_rows, nodes, watermark};
+use crate::contexts::fleet::{App, NAME};
+
+/// Stores a batch of rows. Returns an acknowledgement if the node is to get one now; while the rows
+/// are on their way through ticketing there is none: the feed's writer will send it.
+pub(crate) async fn receive(
+    app: &App,
+    cause: &Cause,
+    node: NodeId,
+    batch: &JournalBatch,
+) -> DbResult<Option<JournalAck>> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let Some(node) = nodes::lock(&mut tx, node).await? else {
+        return Ok(None);
+    };
+    let ends = journals::find_current(&mut tx, node.node_id).await?;
+    let head = ends.map(|ends| ends.stored);
+    let stored = match overlap(head.as_ref(), batch) {
+        Some(seq) => journal_rows::hash_at(&mut tx, node.node_id, batch.incarnation, seq).await?,
+        None => None,
+    };
+    match accept(node.node_id, head.as_ref(), stored, batch) {
+        Ok(accepted) if accepted.rows.is_empty() => {
+            let epoch = watermark::epoch(&mut tx).await?;
+            let done = ends.filter(|ends| ends.acked.seq >= last_row(batch));
+            Ok(done.map(|ends| ends.acknowledgement(epoch)))
+        }
+        Ok(accepted) => {
+            store(app, tx, &node, batch.incarnation, &accepted).await?;
+            Ok(None)
+        }
+        Err(refused) => refuse(app, tx, &node, ends, batch, &refused).await,
+    }
+}
+
+fn last_row(batch: &JournalBatch) -> u64 {
+    (batch.from + u64::try_from(batch.rows.len()).unwrap_or(u64::MAX)).saturating_sub(1)
+}
+
+async fn store(
+    app: &App,
+    mut tx: Tx,
+    node: &Node,
+    incarnation: IncarnationId,
+    accepted: &Accepted,
+) -> DbResult<()> {
+    let (Some(first), Some(last)) = (accepted.rows.first(), accepted.rows.last()) else {
+        return Ok(());
+    };
+    if first.row().seq == 1 {
+        journals::insert(&mut tx, node.node_id, incarnation, accepted.succeeds).await?;
+    }
+    journal_rows::insert(&mut tx, node.node_id, &accepted.rows).await?;
+    journals::update_end(&mut tx, node.node_id, last).await?;
+    let batch = Batch {
+        batch_id: app.clock.new_id(),
+        node_id: node.node_id,
+        incarnation,
+        from_seq: first.row().seq,
+        to_seq: last.row().seq,
+    };
+    // Rows of a revoked node are evidence; an administrator decides (ADMISSION 4.4).
+    let is_held = node.is_revoked();
+    batches::insert(&mut tx, &batch, is_held).await?;
+    if !is_held {
+        let rows = accepted.rows.iter().map(SealedRow::bytes);
+        publish(app, &mut tx, node, &batch, rows);
+    }
+    tx.commit().await
+}
+
+fn publish<'a>(
+    app: &App,
+    tx: &mut Tx,
+    node: &Node,
+    batch: &Batch,
+    rows: impl IntoIterator<Item = &'a [u8]>,
+) {
+    let event = JournalAccepted {
+        batch_id: batch.batch_id,
+        node_id: node.node_id,
+        venue_id: node.venue_id,
+        incarnation: batch.incarnation,
+        from: batch.from_seq,
+        to: batch.to_seq,
+        rows: JournalAccepted::encode(rows),
+    };
+    tx.publish(app.clock.new_id(), 1, &event);
+}
+
+/// Stores nothing in the journal. A node that is only ahead continues from the acknowledged end. One
+/// with another chain gets the stored end, which its chain doesn't have, and begins a new file.
+async fn refuse(
+    app: &App,
+    mut tx: Tx,
+    node: &Node,
+    ends: Option<Ends>,
+    batch: &JournalBatch,
+    refused: &Refused,
+) -> DbResult<Option<JournalAck>> {
+    let incarnation = batch.incarnation;
+    let epoch = watermark::epoch(&mut tx).await?;
+    let empty = journals::acknowledge_nothing(incarnation, epoch);
+    let acked = ends.map_or(empty, |ends| ends.acknowledgement(epoch));
+    let (code, answer) = match refused {
+        Refused::Future { .. } => return Ok(Some(acked)),
+        Refused::UnknownIncarnation
+            if journals::exists(&mut tx, node.node_id, incarnation).await? =>
+        {
+            // A late batch of a file that has a successor.
+            return Ok(Some(acked));
+        }
+        Refused::Fork { .. } | Refused::UnknownIncarnation => {
+            let stored = ends.map_or(empty, |ends| ends.contradiction(epoch));
+            ("journal_fork", stored)
+        }
+        // A node that has the stored end must not get it before its effects are in the feed.
+        Refused::Malformed(_) => ("journal_row_malformed", acked),
+        Refused::BrokenChain { .. } => ("journal_chain_broken", acked),
+    };
+    let is_new = insert_evidence(&mut tx, node.node_id, batch).await?;
+    tx.commit().await?;
+    if is_new {
+        let details = json!({
+            "reason": refused.to_string(),
+            "batch": { "incarnation": incarnation, "from": batch.from, "rows": batch.rows.len() },
+            "held": ends.map(|ends| ends.stored),
+        });
+        let alarm = Alarm::new(code)
+            .of_node(node.venue_id, node.node_id)
+            .with(details);
+        alarms::raise(app, &alarm).await?;
+    }
+    Ok(Some(answer))
+}
+
+/// Stores the rows of a refused batch beside the journal; true if any of them is new.
+async fn insert_evidence(
+    conn: &mut PgConnection,
+    node: NodeId,
+    batch: &JournalBatch,
+) -> DbResult<bool> {
+    let mut is_new = false;
+    for (seq, bytes) in (batch.from..).zip(&batch.rows) {
+        is_new |= journal_rows::insert_fork(conn, node, batch.incarnation, seq, bytes).await?;
+    }
+    Ok(is_new)
+}
+
+/// An administrator accepts the held rows of a revoked node. Returns how many batches were sent on.
+pub(crate) async fn accept_held(
+    app: &App,
+    cause: &Cause,
+    principal: &Principal,
+    node: NodeId,
+) -> Result<usize, FleetError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let node = node_acts::own(&mut tx, principal, node).await?;
+    let released = batches::release(&mut tx, node.node_id, principal.user_id).await?;
+    for batch in &released {
+        let rows = batches::list_rows(&mut tx, batch).await?;
+        publish(app, &mut tx, &node, batch, rows.iter().map(Vec::as_slice));
+    }
+    tx.commit().await?;
+    Ok(released.len())
+}

@@ -1,0 +1,57 @@
+//! Fleet's acts: load → decide → one transaction.
+
+pub(super) mod alarms;
+pub(super) mod comparison;
+pub(super) mod enrolment;
+pub(super) mod feed;
+pub(super) mod gates;
+pub(super) mod health;
+pub(super) mod import;
+pub(super) mod journal;
+pub(super) mod messages;
+pub(super) mod nodes;
+pub(super) mod points;
+pub(super) mod reconciliation;
+pub(super) mod snapshots;
+mod state;
+pub(super) mod venues;
+pub(super) mod welcome;
+
+use eventify_kernel::db::DbError;
+use eventify_protocol::ids::IncarnationId;
+
+use super::model::authority::AuthorityError;
+use super::model::node::ClaimRefused;
+
+pub use state::State;
+
+/// Why an act was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FleetError {
+    #[error("there is no such venue")]
+    VenueNotFound,
+    #[error("there is no such gate in this venue")]
+    GateNotFound,
+    #[error("there is no such node")]
+    NodeNotFound,
+    #[error("this venue is run by somebody else")]
+    NotYourVenue,
+    #[error("'{0}': {1}")]
+    Invalid(&'static str, String),
+    #[error("the venue already has a gate or node of this name")]
+    NameTaken,
+    #[error("somebody else has changed it meanwhile; read it again")]
+    Stale,
+    #[error("there is no such enrolment code")]
+    CodeNotFound,
+    #[error(transparent)]
+    Claim(#[from] ClaimRefused),
+    #[error("nodes can't be enrolled here: fleet.device_authority_* is not configured")]
+    NotConfigured,
+    #[error("certificates: {0}")]
+    Authority(#[from] AuthorityError),
+    #[error("the rows from {1} on do not continue what the core has of journal file {0}")]
+    NotJoined(IncarnationId, u64),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}

@@ -1,0 +1,138 @@
+//! What time makes fleet do: write the feed, publish the key set, watch T, compare, compact.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::failure::Failure;
+use eventify_kernel::jobs::{Job, Jobs};
+use serde_json::json;
+
+use super::acts::{alarms, comparison, feed as feed_acts, venues as venue_acts};
+use super::model::alarm::Alarm;
+use super::store::{comparisons, feed, snapshots, venues, watermark};
+use super::{App, NAME};
+
+pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed");
+pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
+pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
+pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
+pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
+
+/// Safety net behind the wakes.
+const WRITE_EVERY: Duration = Duration::from_secs(1);
+const KEYS_EVERY: Duration = Duration::from_secs(30);
+const WATCH_EVERY: Duration = Duration::from_secs(30);
+/// How soon a statement is tried again that could not be compared yet.
+const COMPARE_EVERY: Duration = Duration::from_secs(2);
+const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How long the writer waits for more: changes that come within it cost no new election, and under
+/// load they gather in batches.
+const GATHER: Duration = Duration::from_millis(5);
+/// The writer ends after this many looks that found nothing, beyond the first.
+const MAX_IDLE_LOOKS: u32 = 4;
+/// While changes come, the outboxes are marked this often: T stands still meanwhile, far less long
+/// than a node tolerates (ADMISSION 1.3), and each marking is two commits.
+const MARK_EVERY: Duration = Duration::from_millis(50);
+
+/// How far back a node's replica can be caught up entry by entry (ADMISSION 5.4).
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+/// A message that is retried twice holds T back for a minute.
+const MAX_TRUTH_LAG: Duration = Duration::from_secs(60);
+
+pub(super) fn jobs() -> Jobs<App> {
+    Jobs::new()
+        .every(WRITE_EVERY, WRITE_FEED, write_feed)
+        .every(KEYS_EVERY, PUBLISH_KEY_SET, publish_key_set)
+        .every(WATCH_EVERY, WATCH_TRUTH, watch_truth)
+        .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
+        .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
+}
+
+/// Writes all that is pending. One process at a time runs it.
+async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let mut idle = 0;
+    // The first marking is of all messages: an earlier run may have left some.
+    let mut all = true;
+    let mut unmarked = BTreeSet::new();
+    let mut marked_at = app.clock.instant();
+    while idle <= MAX_IDLE_LOOKS {
+        let written = feed_acts::write_batch(app, cause).await?;
+        let busy = !written.is_empty();
+        unmarked.extend(written);
+        if busy {
+            idle = 0;
+        }
+        let due = !busy || marked_at.elapsed() >= MARK_EVERY;
+        if due && (all || !unmarked.is_empty()) {
+            feed_acts::mark_projected(app, (!all).then_some(&unmarked)).await?;
+            all = false;
+            (marked_at, unmarked) = (app.clock.instant(), BTreeSet::new());
+        }
+        idle += 1;
+        if idle <= MAX_IDLE_LOOKS {
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+    Ok(())
+}
+
+/// Publishes the key set in force to the venues, should its event be missing: key files can be
+/// replaced while nothing runs.
+async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let Ok(keys) = app.keys.ring() else {
+        return Ok(());
+    };
+    let bytes = keys.signed.as_bytes().to_vec();
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let entries = venue_acts::key_set_entries(&mut tx, keys.set.version(), bytes).await?;
+    if !entries.is_empty() {
+        feed_acts::enqueue_own(app, &mut tx, entries).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Raises an alarm while T stands still: a committed change doesn't get into the feeds, and the caches
+/// of all nodes grow old (ADMISSION 1.3).
+async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let mut conn = app.db.read(NAME).await?;
+    let any = venues::list(&mut conn).await?.into_iter().next();
+    drop(conn);
+    let Some(venue) = any else { return Ok(()) };
+    let Some(mark) = watermark::read(app, cause, venue).await? else {
+        return Ok(());
+    };
+    let lag = mark.core.since(mark.truth);
+    if lag > MAX_TRUTH_LAG {
+        let details = json!({ "seconds": lag.as_secs() });
+        let alarm = Alarm::new("truth_stands_still").with(details);
+        alarms::raise(app, &alarm).await?;
+    }
+    Ok(())
+}
+
+/// Compares ticketing's statements with the feed.
+async fn compare_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(comparison::compare_due(app, cause).await?)
+}
+
+/// Deletes entries that no node needs any more, and snapshots that none has pulled.
+async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
+    let before = app.clock.now() - KEPT;
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let snapshots = snapshots::delete_unused(&mut tx, before).await?;
+    let entries = feed::compact(&mut tx, before).await?;
+    let comparisons = comparisons::delete_before(&mut tx, before).await?;
+    tx.commit().await?;
+    tracing::info!(
+        code = "fleet.feed_compacted",
+        entries,
+        snapshots,
+        comparisons,
+        "old entries, snapshots and statements were deleted"
+    );
+    Ok(())
+}

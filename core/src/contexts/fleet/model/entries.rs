@@ -1,0 +1,64 @@
+//! Feed entries made of other contexts' events and of fleet's own changes.
+
+use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
+use eventify_contracts::ticketing::UnknownTicket;
+use eventify_protocol::sync::{FeedEntry, PerformanceEntry, PolicyEntry, Subject, Value};
+
+use super::gate::Gate;
+use super::node::Node;
+
+fn entry(subject: Subject, version: i32, value: Option<Value>) -> FeedEntry {
+    FeedEntry {
+        subject,
+        version: u64::try_from(version).unwrap_or_default(),
+        value,
+    }
+}
+
+pub(crate) fn gate(gate: &Gate) -> FeedEntry {
+    let value = Value::Gate(gate.entry());
+    entry(Subject::Gate(gate.gate_id), gate.version, Some(value))
+}
+
+/// An announced node has no entry yet.
+pub(crate) fn node(node: &Node) -> Option<FeedEntry> {
+    let value = Value::Node(node.entry()?);
+    let subject = Subject::Node(node.node_id);
+    Some(entry(subject, node.version, Some(value)))
+}
+
+pub(crate) fn policy(max_cache_age_ms: i32, version: i32) -> FeedEntry {
+    let max_cache_age_ms = u32::try_from(max_cache_age_ms).unwrap_or_default();
+    let value = Value::Policy(PolicyEntry { max_cache_age_ms });
+    entry(Subject::Policy, version, Some(value))
+}
+
+pub(crate) fn key_set(version: u64, bytes: Vec<u8>) -> FeedEntry {
+    FeedEntry {
+        subject: Subject::KeySet,
+        version,
+        value: Some(Value::KeySet(bytes)),
+    }
+}
+
+pub(crate) fn performance(event: &PerformanceScheduled, version: i32) -> FeedEntry {
+    let value = Value::Performance(PerformanceEntry {
+        title: event.event_title.clone(),
+        doors_at: event.doors_at.timestamp(),
+        starts_at: event.start_time.timestamp(),
+    });
+    let subject = Subject::Performance(event.performance_id);
+    entry(subject, version, Some(value))
+}
+
+pub(crate) fn cancelled_performance(event: &PerformanceCancelled, version: i32) -> FeedEntry {
+    entry(Subject::Performance(event.performance_id), version, None)
+}
+
+pub(crate) fn unknown_ticket(unknown: &UnknownTicket) -> FeedEntry {
+    FeedEntry {
+        subject: Subject::Ticket(unknown.ticket_id),
+        version: unknown.version + 1,
+        value: None,
+    }
+}

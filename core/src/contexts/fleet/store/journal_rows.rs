@@ -1,0 +1,215 @@
+//! Journal rows: their exact bytes, which prove the chain, and decoded columns, which answer
+//! questions.
+
+use chrono::{DateTime, Utc};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::http::Paging;
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{
+    GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId, VenueId,
+};
+use eventify_protocol::sync::{JournalEntry, SealedRow};
+use eventify_protocol::verdict::DecidedBy;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::types::Json;
+
+use super::{bytea, signed};
+use crate::contexts::fleet::model::health::mode_name;
+
+/// Those of [`Row`].
+const COLUMNS: &str = "node_id, incarnation, seq, hash, bytes, kind, wall_at, core_earliest, \
+     core_latest, scan_id, scanner_id, gate_id, ticket_id, performance_id, verdict, mode, \
+     decided_by, cache_age_ms, point_position, point_truth, voids_seq";
+
+#[derive(Default, Serialize)]
+struct Row {
+    node_id: Option<NodeId>,
+    incarnation: Option<IncarnationId>,
+    seq: u64,
+    hash: String,
+    bytes: String,
+    kind: &'static str,
+    wall_at: Option<DateTime<Utc>>,
+    core_earliest: Option<i64>,
+    core_latest: Option<i64>,
+    scan_id: Option<ScanId>,
+    scanner_id: Option<ScannerId>,
+    gate_id: Option<GateId>,
+    ticket_id: Option<TicketId>,
+    performance_id: Option<PerformanceId>,
+    verdict: Option<&'static str>,
+    mode: Option<&'static str>,
+    decided_by: Option<&'static str>,
+    cache_age_ms: Option<u64>,
+    point_position: Option<u64>,
+    point_truth: Option<i64>,
+    voids_seq: Option<u64>,
+}
+
+impl Row {
+    fn of(node: NodeId, sealed: &SealedRow) -> Self {
+        let row = sealed.row();
+        let common = Self {
+            node_id: Some(node),
+            incarnation: Some(row.incarnation),
+            seq: row.seq,
+            hash: bytea(&sealed.hash().0),
+            bytes: bytea(sealed.bytes()),
+            wall_at: DateTime::from_timestamp_micros(row.at.wall.0),
+            core_earliest: row.at.core.map(|core| core.earliest.0),
+            core_latest: row.at.core.map(|core| core.latest.0),
+            ..Self::default()
+        };
+        match &row.entry {
+            JournalEntry::Opened { .. } => Self {
+                kind: "opened",
+                ..common
+            },
+            JournalEntry::Decision(decision) => Self {
+                kind: "decision",
+                scan_id: Some(decision.scan),
+                scanner_id: Some(decision.scanner),
+                gate_id: Some(decision.gate),
+                ticket_id: decision.ticket,
+                performance_id: decision.performance,
+                verdict: Some(decision.verdict.name()),
+                mode: Some(mode_name(decision.mode)),
+                decided_by: Some(match decision.decided_by {
+                    DecidedBy::Core => "core",
+                    DecidedBy::Edge => "edge",
+                }),
+                cache_age_ms: decision.cache_age_ms,
+                point_position: decision.point.map(|point| point.position.0),
+                point_truth: decision.point.map(|point| point.truth.0),
+                ..common
+            },
+            JournalEntry::Voided { row, scan } => Self {
+                kind: "voided",
+                scan_id: Some(*scan),
+                voids_seq: Some(*row),
+                ..common
+            },
+        }
+    }
+}
+
+/// Inserts rows that follow the stored end.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    node: NodeId,
+    rows: &[SealedRow],
+) -> DbResult<()> {
+    let insert = format!(
+        "insert into fleet.journal_rows ({COLUMNS})
+         select {COLUMNS} from jsonb_populate_recordset(null::fleet.journal_rows, $1)"
+    );
+    let rows: Vec<_> = rows.iter().map(|row| Row::of(node, row)).collect();
+    sqlx::query(sqlx::AssertSqlSafe(insert))
+        .bind(Json(rows))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The hash of a stored row.
+pub(crate) async fn hash_at(
+    conn: &mut PgConnection,
+    node: NodeId,
+    incarnation: IncarnationId,
+    seq: u64,
+) -> DbResult<Option<Hash32>> {
+    let hash: Option<[u8; 32]> = sqlx::query_scalar(
+        "select hash from fleet.journal_rows
+         where node_id = $1 and incarnation = $2 and seq = $3",
+    )
+    .bind(node)
+    .bind(incarnation)
+    .bind(signed(seq)?)
+    .fetch_optional(conn)
+    .await?;
+    Ok(hash.map(Hash32))
+}
+
+/// Stores bytes that contradict the chain; true if they are new.
+pub(crate) async fn insert_fork(
+    conn: &mut PgConnection,
+    node: NodeId,
+    incarnation: IncarnationId,
+    seq: u64,
+    bytes: &[u8],
+) -> DbResult<bool> {
+    let done = sqlx::query(
+        "insert into fleet.journal_forks (node_id, incarnation, seq, hash, bytes)
+         values ($1, $2, $3, $4, $5) on conflict do nothing",
+    )
+    .bind(node)
+    .bind(incarnation)
+    .bind(signed(seq)?)
+    .bind(Hash32::of(bytes).0)
+    .bind(bytes)
+    .execute(conn)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A row as the API lists it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct Listed {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) received_at: DateTime<Utc>,
+    pub(crate) outcome: Option<Json<Value>>,
+}
+
+/// A page of a node's rows, in their order.
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    node: NodeId,
+    paging: Paging,
+) -> DbResult<(Vec<Listed>, i64)> {
+    let rows = sqlx::query_as(
+        "select bytes, received_at, outcome
+         from fleet.journal_rows as stored join fleet.journals using (node_id, incarnation)
+         where node_id = $1 order by file_number, stored.seq offset $2 limit $3",
+    )
+    .bind(node)
+    .bind(paging.offset())
+    .bind(paging.limit())
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar("select count(*) from fleet.journal_rows where node_id = $1")
+        .bind(node)
+        .fetch_one(conn)
+        .await?;
+    Ok((rows, total))
+}
+
+/// All rows of a venue's nodes that were received in a span of time, node by node, in their order.
+pub(crate) async fn list_received(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> DbResult<Vec<(NodeId, Vec<SealedRow>)>> {
+    let rows: Vec<(NodeId, Vec<u8>)> = sqlx::query_as(
+        "select node_id, bytes
+         from fleet.journal_rows as stored join fleet.journals using (node_id, incarnation)
+             join fleet.nodes using (node_id)
+         where venue_id = $1 and received_at >= $2 and received_at < $3
+         order by node_id, file_number, stored.seq",
+    )
+    .bind(venue)
+    .bind(from)
+    .bind(to)
+    .fetch_all(conn)
+    .await?;
+    let mut by_node: Vec<(NodeId, Vec<SealedRow>)> = Vec::new();
+    for (node, bytes) in rows {
+        let row = SealedRow::read(&bytes).map_err(DbError::impossible_row)?;
+        match by_node.last_mut() {
+            Some((last, rows)) if *last == node => rows.push(row),
+            Some(_) | None => by_node.push((node, vec![row])),
+        }
+    }
+    Ok(by_node)
+}

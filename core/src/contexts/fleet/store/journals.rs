@@ -1,0 +1,143 @@
+//! Journal files and their ends.
+
+use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::hash::Hash32;
+use eventify_protocol::ids::{IncarnationId, NodeId};
+use eventify_protocol::sync::{Epoch, JournalAck, JournalHead, Position, SealedRow};
+
+use super::signed;
+
+/// A file's two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// Stored without gaps up to here.
+    pub(crate) stored: JournalHead,
+    /// In the feed up to here…
+    pub(crate) acked: JournalHead,
+    /// …and by this position.
+    pub(crate) position: Position,
+}
+
+impl Ends {
+    /// What a node may delete: all effects up to there are in the feed.
+    pub(crate) fn acknowledgement(&self, epoch: Epoch) -> JournalAck {
+        acknowledge(self.acked, self.position, epoch)
+    }
+
+    /// The answer to a node with another chain: an end that its chain doesn't have.
+    pub(crate) fn contradiction(&self, epoch: Epoch) -> JournalAck {
+        acknowledge(self.stored, self.position, epoch)
+    }
+}
+
+fn acknowledge(end: JournalHead, position: Position, epoch: Epoch) -> JournalAck {
+    JournalAck {
+        incarnation: end.incarnation,
+        seq: end.seq,
+        hash: end.hash,
+        position,
+        epoch,
+    }
+}
+
+/// The acknowledgement of a file of which nothing is stored.
+pub(crate) fn acknowledge_nothing(incarnation: IncarnationId, epoch: Epoch) -> JournalAck {
+    acknowledge(JournalHead::empty(incarnation), Position(0), epoch)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    incarnation: IncarnationId,
+    #[sqlx(try_from = "i64")]
+    seq: u64,
+    hash: [u8; 32],
+    #[sqlx(try_from = "i64")]
+    acked_seq: u64,
+    acked_hash: [u8; 32],
+    #[sqlx(try_from = "i64")]
+    acked_position: u64,
+}
+
+impl From<Row> for Ends {
+    fn from(row: Row) -> Self {
+        let head = |seq, hash| JournalHead {
+            incarnation: row.incarnation,
+            seq,
+            hash: Hash32(hash),
+        };
+        Self {
+            stored: head(row.seq, row.hash),
+            acked: head(row.acked_seq, row.acked_hash),
+            position: Position(row.acked_position),
+        }
+    }
+}
+
+/// The ends of the file that a node opened last. A caller that writes has locked the node's row.
+pub(crate) async fn find_current(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Ends>> {
+    let row: Option<Row> = sqlx::query_as(
+        "select incarnation, seq, hash, acked_seq, acked_hash, acked_position from fleet.journals
+         where node_id = $1 order by file_number desc limit 1",
+    )
+    .bind(node)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
+}
+
+/// Whether a file is known, the current one or one before it.
+pub(crate) async fn exists(
+    conn: &mut PgConnection,
+    node: NodeId,
+    incarnation: IncarnationId,
+) -> DbResult<bool> {
+    let exists = sqlx::query_scalar(
+        "select exists (select from fleet.journals where node_id = $1 and incarnation = $2)",
+    )
+    .bind(node)
+    .bind(incarnation)
+    .fetch_one(conn)
+    .await?;
+    Ok(exists)
+}
+
+/// A new file, before its first row.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    node: NodeId,
+    incarnation: IncarnationId,
+    succeeds: Option<JournalHead>,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into fleet.journals (node_id, incarnation, hash, acked_hash, succeeds_incarnation,
+             succeeds_seq, succeeds_hash)
+         values ($1, $2, $3, $3, $4, $5, $6) on conflict do nothing",
+    )
+    .bind(node)
+    .bind(incarnation)
+    .bind(Hash32::ZERO.0)
+    .bind(succeeds.map(|head| head.incarnation))
+    .bind(succeeds.map(|head| signed(head.seq)).transpose()?)
+    .bind(succeeds.map(|head| head.hash.0))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Moves a file's stored end to its last row.
+pub(crate) async fn update_end(
+    conn: &mut PgConnection,
+    node: NodeId,
+    last: &SealedRow,
+) -> DbResult<()> {
+    sqlx::query(
+        "update fleet.journals set seq = $3, hash = $4 where node_id = $1 and incarnation = $2",
+    )
+    .bind(node)
+    .bind(last.row().incarnation)
+    .bind(signed(last.row().seq)?)
+    .bind(last.hash().0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}

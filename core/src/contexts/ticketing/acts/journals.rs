@@ -1,0 +1,122 @@
+//! The nodes' journals: each file's rows are applied in their order, whatever order its batches come
+//! in (`ADMISSION` 4, 7).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eventify_contracts::ticketing::{JournalApplied, RowOutcome};
+use eventify_kernel::db::{DbError, DbResult, Tx};
+use eventify_protocol::ids::{CheckInId, ScanId, TicketId};
+use eventify_protocol::sync::{JournalEntry, SealedRow};
+
+use super::Error;
+use crate::contexts::ticketing::model::{
+    Batch, Changes, PublishedConflict, Reconciliation, Ticket,
+};
+use crate::contexts::ticketing::{App, store};
+
+/// Applies a batch and those that waited for it. One that comes before its turn waits.
+pub(crate) async fn accept(app: &App, tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
+    let (node, incarnation) = (batch.node, batch.incarnation);
+    let mut through = store::lock_journal(tx, node, incarnation).await?;
+    if batch.from > through {
+        store::insert_batch(tx, batch).await?;
+    }
+    while let Some(next) = store::take_batch(tx, node, incarnation, through + 1).await? {
+        apply(app, tx, &next).await?;
+        store::update_journal(tx, &next).await?;
+        through = next.through;
+    }
+    Ok(())
+}
+
+async fn apply(app: &App, tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
+    let rows = batch.rows.iter().map(|bytes| SealedRow::read(bytes));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut reconciliation = load(app, tx, batch, &rows).await?;
+    let outcomes: Vec<_> = rows
+        .iter()
+        .filter_map(|row| reconciliation.apply(row, || app.clock.new_id()))
+        .collect();
+    let changes = reconciliation.derive_changes();
+    write(app, tx, &changes).await?;
+    Ok(publish(app, tx, batch, outcomes, &changes)?)
+}
+
+/// Locks the tickets that the rows are about, and reads what is stored of them and their scans.
+async fn load(
+    app: &App,
+    tx: &mut Tx,
+    batch: &Batch,
+    rows: &[SealedRow],
+) -> DbResult<Reconciliation> {
+    let (mut tickets, mut voided, mut scans) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for row in rows {
+        match &row.row().entry {
+            JournalEntry::Opened { .. } => {}
+            JournalEntry::Decision(decision) => {
+                tickets.extend(decision.ticket);
+                scans.insert(decision.scan);
+            }
+            JournalEntry::Voided { scan, .. } => voided.push(*scan),
+        }
+    }
+    let of_voided = store::list_scans(tx, &voided).await?;
+    tickets.extend(of_voided.values().filter_map(|scan| scan.ticket));
+    scans.extend(voided);
+    let tickets: Vec<TicketId> = tickets.into_iter().collect();
+    let locked = store::lock_tickets(tx, &tickets).await?;
+    let conflicts = store::list_conflicts(tx, &tickets).await?;
+    scans.extend(entries(&locked, &conflicts));
+    let scans: Vec<ScanId> = scans.into_iter().collect();
+    let scans = store::list_scans(tx, &scans).await?;
+    let (sender, now) = ((batch.node, batch.venue), app.clock.now());
+    Ok(Reconciliation::new(sender, now, locked, conflicts, scans))
+}
+
+/// The scans of check-ins and conflicts.
+fn entries<'a>(
+    tickets: &'a [Ticket],
+    conflicts: &'a BTreeMap<TicketId, Vec<PublishedConflict>>,
+) -> impl Iterator<Item = ScanId> + 'a {
+    let check_ins = tickets.iter().filter_map(|ticket| ticket.check_in);
+    let conflicts = conflicts.values().flatten().map(|it| it.conflict.entry);
+    check_ins.chain(conflicts).map(|entry| entry.scan)
+}
+
+async fn write(app: &App, tx: &mut Tx, changes: &Changes) -> DbResult<()> {
+    let dissolved: Vec<_> = changes.dissolved.iter().map(|it| it.id).collect();
+    store::delete_conflicts(tx, &dissolved).await?;
+    store::replace_check_ins(tx, &changes.tickets, || CheckInId(app.clock.new_id())).await?;
+    store::update_tickets(tx, &changes.tickets).await?;
+    if !changes.conflicts.is_empty() {
+        store::upsert_conflicts(tx, &changes.conflicts, app.clock.now()).await?;
+    }
+    store::upsert_scans(tx, &changes.scans).await
+}
+
+fn publish(
+    app: &App,
+    tx: &mut Tx,
+    batch: &Batch,
+    outcomes: Vec<RowOutcome>,
+    changes: &Changes,
+) -> DbResult<()> {
+    for conflict in &changes.conflicts {
+        tx.publish(app.clock.new_id(), conflict.version, &conflict.event(false));
+    }
+    for conflict in &changes.dissolved {
+        tx.publish(app.clock.new_id(), conflict.version, &conflict.event(true));
+    }
+    let tickets = changes.tickets.iter().chain(&changes.unchanged);
+    let event = JournalApplied {
+        node_id: batch.node,
+        incarnation: batch.incarnation,
+        from: batch.from,
+        through: batch.through,
+        outcomes,
+        tickets: tickets.map(Ticket::facts).collect(),
+    };
+    let version = i32::try_from(batch.through).map_err(DbError::impossible_row)?;
+    tx.publish(app.clock.new_id(), version, &event);
+    Ok(())
+}

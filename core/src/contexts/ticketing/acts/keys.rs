@@ -1,0 +1,75 @@
+//! Which key set is in force.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use eventify_contracts::ticketing::KeysChanged;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::keys::{KeyRing, revived};
+use eventify_protocol::keys::KeySet;
+use uuid::Uuid;
+
+use super::Error;
+use crate::contexts::ticketing::App;
+use crate::contexts::ticketing::{NAME, store};
+
+/// The key set is one aggregate for the whole system.
+const KEY_SET_ID: Uuid = Uuid::from_u128(0x0193_5c1e_0000_7000_8000_6b65_7973_6574);
+
+/// Puts this process's key set in force if it is newer than the one that is, and notifies the
+/// venues. A set that would revive a withdrawn key is refused; the one in force stays.
+pub(crate) async fn publish(app: &App, cause: &Cause) -> Result<(), Error> {
+    let ring = app.keys.ring()?;
+    let mut tx = app.db.begin(NAME, cause).await?;
+    store::lock_key_sets(&mut tx).await?;
+    let stored = find_verified(&mut tx, ring).await?;
+    if let Some(stored) = stored.filter(|stored| !may_follow(&ring.set, stored)) {
+        app.keys.put_in_force(stored);
+        return Ok(());
+    }
+    let version = ring.set.version();
+    store::insert_key_set(&mut tx, version, &ring.signed, app.clock.now()).await?;
+    let event = KeysChanged {
+        key_set_id: KEY_SET_ID,
+        version,
+        signed: URL_SAFE_NO_PAD.encode(ring.signed.as_bytes()),
+    };
+    let counter = i32::try_from(version).map_err(DbError::impossible_row)?;
+    tx.publish(app.clock.new_id(), counter, &event);
+    tx.commit().await?;
+    app.keys.put_in_force(ring.set.clone());
+    tracing::info!(
+        code = "ticketing.key_set_in_force",
+        version,
+        "a new key set is in force"
+    );
+    Ok(())
+}
+
+/// Whether a set may take the place of the one in force.
+fn may_follow(new: &KeySet, in_force: &KeySet) -> bool {
+    match revived(in_force, new) {
+        Some(kid) => {
+            tracing::error!(code = "ticketing.key_set_refused", %kid, version = new.version(),
+                "the key set was refused: it revives a withdrawn key");
+            false
+        }
+        None => new.supersedes(Some(in_force)),
+    }
+}
+
+/// The set in force as this process knows it; read again when the database has another version.
+pub(crate) async fn in_force(app: &App, conn: &mut PgConnection) -> Result<Arc<KeySet>, Error> {
+    if let Some(set) = find_verified(conn, app.keys.ring()?).await? {
+        app.keys.put_in_force(set);
+    }
+    Ok(app.keys.in_force()?)
+}
+
+async fn find_verified(conn: &mut PgConnection, ring: &KeyRing) -> DbResult<Option<KeySet>> {
+    let signed = store::find_key_set(conn).await?;
+    let set = signed.map(|signed| signed.verify(&ring.root));
+    set.transpose().map_err(DbError::impossible_row)
+}

@@ -1,0 +1,132 @@
+//! The other contexts' events.
+
+use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_contracts::fleet::{
+    GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, TicketsDoubted,
+    TicketsQuestioned,
+};
+use eventify_contracts::order::{OrderPaid, OrderRefunded, RefundReason};
+use eventify_kernel::db::Tx;
+use eventify_kernel::event::Received;
+use eventify_kernel::failure::Failure;
+
+use crate::contexts::ticketing::jobs::ISSUE_MISSING;
+use crate::contexts::ticketing::model::{Batch, PaidOrder};
+use crate::contexts::ticketing::{App, acts, store};
+
+pub(super) async fn on_performance_scheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceScheduled>,
+) -> Result<(), Failure> {
+    store::upsert_performance(tx, event.data, event.aggregate_version).await?;
+    tx.wake(app.jobs.wake(ISSUE_MISSING));
+    Ok(())
+}
+
+/// Issues the tickets at once. If something is missing, the job tries again.
+pub(super) async fn on_order_paid(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderPaid>,
+) -> Result<(), Failure> {
+    let order = PaidOrder {
+        id: event.data.order_id,
+        customer_id: event.data.customer_id,
+        items: event.data.items,
+        received_at: app.clock.now(),
+    };
+    store::insert_order(tx, &order).await?;
+    acts::issuing::issue(app, tx, order.id).await?;
+    Ok(())
+}
+
+/// Revokes exactly the tickets that are named. An order that was refunded as a whole before it had
+/// any gets none.
+pub(super) async fn on_order_refunded(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderRefunded>,
+) -> Result<(), Failure> {
+    let refund = event.data;
+    if refund.ticket_ids.is_empty() && !refund.partial {
+        store::close_order(tx, refund.order_id, app.clock.now()).await?;
+        return Ok(());
+    }
+    let reason = match refund.reason {
+        RefundReason::EventCancelled => "event_cancelled",
+        RefundReason::UserRequest
+        | RefundReason::OrganiserDecision
+        | RefundReason::TicketIssueFailed
+        | RefundReason::LatePayment => "refund",
+    };
+    acts::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    Ok(())
+}
+
+pub(super) async fn on_gate_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<GateUpdated>,
+) -> Result<(), Failure> {
+    Ok(store::upsert_gate(tx, &event.data).await?)
+}
+
+pub(super) async fn on_node_enrolled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeEnrolled>,
+) -> Result<(), Failure> {
+    Ok(store::upsert_node(tx, &event.data.node).await?)
+}
+
+pub(super) async fn on_node_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeUpdated>,
+) -> Result<(), Failure> {
+    Ok(store::upsert_node(tx, &event.data.node).await?)
+}
+
+/// From then on its scans are dropped.
+pub(super) async fn on_node_revoked(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<NodeRevoked>,
+) -> Result<(), Failure> {
+    Ok(store::upsert_node(tx, &event.data.node).await?)
+}
+
+pub(super) async fn on_journal_accepted(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<JournalAccepted>,
+) -> Result<(), Failure> {
+    let rows = event.data.decode().map_err(Failure::park)?;
+    let batch = Batch {
+        node: event.data.node_id,
+        venue: event.data.venue_id,
+        incarnation: event.data.incarnation,
+        from: event.data.from,
+        through: event.data.to,
+        rows: rows.iter().map(|row| row.bytes().to_vec()).collect(),
+    };
+    acts::journals::accept(app, tx, &batch).await?;
+    Ok(())
+}
+
+pub(super) async fn on_tickets_questioned(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsQuestioned>,
+) -> Result<(), Failure> {
+    Ok(acts::statements::state_each(app, tx, &event.data).await?)
+}
+
+pub(super) async fn on_tickets_doubted(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsDoubted>,
+) -> Result<(), Failure> {
+    Ok(acts::statements::restate(app, tx, &event.data).await?)
+}

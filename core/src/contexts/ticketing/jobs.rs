@@ -1,0 +1,50 @@
+//! What time makes ticketing do.
+
+use std::time::Duration;
+
+use eventify_kernel::cause::Cause;
+use eventify_kernel::failure::Failure;
+use eventify_kernel::jobs::{Job, Jobs};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, NAME, acts};
+
+pub(crate) const ISSUE_MISSING: Job = Job::of(NAME, "issue_missing");
+const STATE_TICKETS: Job = Job::of(NAME, "state_tickets");
+
+/// Safety net behind the wakes.
+const ISSUE_EVERY: Duration = Duration::from_secs(5);
+/// How often it is checked whether statements are due.
+const STATE_EVERY: Duration = Duration::from_secs(60);
+/// Pause after a failed attempt to publish the key set.
+const KEYS_RETRY: Duration = Duration::from_secs(1);
+
+pub(super) fn jobs() -> Jobs<App> {
+    Jobs::new()
+        .every(ISSUE_EVERY, ISSUE_MISSING, issue_missing)
+        .every(STATE_EVERY, STATE_TICKETS, state_tickets)
+        .service(publish_keys)
+}
+
+/// Issues tickets that are late. The orders themselves are the queue, and no tasks: a new
+/// performance, a new key or a free seat makes all of them due at once.
+async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::issuing::issue_missing(app, cause).await?)
+}
+
+async fn state_tickets(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::statements::state_due_venues(app, cause).await?)
+}
+
+/// Puts the keys that this process has read into force, once. Keys change with a restart.
+async fn publish_keys(app: App, stop: CancellationToken) {
+    let publishing = async {
+        while let Err(error) = acts::keys::publish(&app, &Cause::fresh(&app.clock)).await {
+            tracing::error!(code = "ticketing.key_set_not_published", %error,
+                "the key set could not be published; trying again");
+            tokio::time::sleep(KEYS_RETRY).await;
+        }
+    };
+    stop.run_until_cancelled(publishing).await;
+    stop.cancelled().await;
+}

@@ -1,0 +1,221 @@
+//! A ticket and what gates need of it.
+
+use chrono::{DateTime, Utc};
+use eventify_contracts::ticketing::{TicketFacts, TicketState};
+use eventify_protocol::ids::{
+    BucketId, HoldId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
+};
+use eventify_protocol::money::Money;
+use eventify_protocol::time::CoreTime;
+use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
+use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect};
+use eventify_sync::rules::Entitlement;
+use eventify_sync::token::SignedTicket;
+
+/// One place at one performance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) id: TicketId,
+    pub(crate) order_id: OrderId,
+    /// The item's place in the order, and the unit's in the item.
+    pub(crate) line: i32,
+    pub(crate) unit: i32,
+    pub(crate) customer_id: UserId,
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) venue_id: VenueId,
+    pub(crate) seat_id: Option<SeatId>,
+    pub(crate) seat_label: Option<String>,
+    pub(crate) bucket_id: Option<BucketId>,
+    pub(crate) zone: Option<String>,
+    pub(crate) category: CategoryCode,
+    pub(crate) unit_price: Money,
+    pub(crate) hold_id: HoldId,
+    /// Why it was revoked, if it was.
+    pub(crate) revoked: Option<String>,
+    /// The entry that counts in the present passage.
+    pub(crate) check_in: Option<CheckIn>,
+    /// Another entry of the passage may have been before that one.
+    pub(crate) order_unknown: bool,
+    pub(crate) passage: i32,
+    pub(crate) revision: u32,
+    /// The token's text: whoever has it can use the ticket.
+    pub(crate) token: String,
+    pub(crate) token_hash: TokenHash,
+    pub(crate) not_before: i64,
+    pub(crate) expiry: i64,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) version: i32,
+}
+
+/// As in the table and in answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Valid,
+    /// Refunded, cancelled or replaced; a ticket that was used can be revoked too.
+    Revoked,
+    Used,
+}
+
+/// Why a ticket can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("the ticket has been revoked")]
+    Revoked,
+    #[error("the ticket has been used")]
+    Used,
+}
+
+impl Status {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Revoked => "revoked",
+            Self::Used => "used",
+        }
+    }
+}
+
+impl Ticket {
+    /// The claims of its token.
+    pub(crate) fn claims(&self) -> Claims {
+        Claims {
+            ticket: self.id,
+            performance: self.performance_id,
+            category: self.category,
+            not_before: self.not_before,
+            expiry: self.expiry,
+            revision: self.revision,
+        }
+    }
+
+    /// What it entitles to.
+    pub(crate) fn entitlement(&self) -> Entitlement {
+        Entitlement {
+            token: self.token_hash,
+            performance: self.performance_id,
+            category: self.category,
+            not_before: self.not_before,
+            expiry: self.expiry,
+        }
+    }
+
+    /// The ticket itself in place of its token, for a caller who names it.
+    pub(crate) fn signed(&self) -> SignedTicket {
+        SignedTicket {
+            hash: self.token_hash,
+            claims: self.claims(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        match (&self.revoked, &self.check_in) {
+            (Some(_), _) => Status::Revoked,
+            (None, Some(_)) => Status::Used,
+            (None, None) => Status::Valid,
+        }
+    }
+
+    /// Its entries: the check-in, and these conflicts.
+    pub(crate) fn admission_state(&self, conflicts: Vec<Conflict>) -> AdmissionState {
+        AdmissionState {
+            revoked: self.revoked.is_some(),
+            check_in: self.check_in,
+            conflicts,
+        }
+    }
+
+    pub(crate) fn revoke(self, reason: &str, at: DateTime<Utc>) -> Result<Self, Refused> {
+        if self.revoked.is_some() {
+            return Err(Refused::Revoked);
+        }
+        let revoked = Some(reason.to_owned());
+        Ok(Self { revoked, ..self }.changed(at))
+    }
+
+    /// The next revision, whose token is to be signed.
+    pub(crate) fn next_revision(self, at: DateTime<Utc>) -> Result<Self, Refused> {
+        match self.status() {
+            Status::Valid => {
+                let revision = self.revision + 1;
+                Ok(Self { revision, ..self }.changed(at))
+            }
+            Status::Revoked => Err(Refused::Revoked),
+            Status::Used => Err(Refused::Used),
+        }
+    }
+
+    /// Whether its check-in is another than this, or its order is less or better known.
+    pub(crate) fn differs_from(&self, state: &AdmissionState) -> bool {
+        (self.check_in, self.order_unknown) != (state.check_in, state.order_unknown())
+    }
+
+    /// The ticket after one change of its entries, if it has no conflicts.
+    pub(crate) fn changed_by(self, effect: &Effect, at: DateTime<Utc>) -> Self {
+        let mut state = self.admission_state(Vec::new());
+        state.apply(effect);
+        self.with_entries(&state, at)
+    }
+
+    /// The ticket with other entries.
+    pub(crate) fn with_entries(self, state: &AdmissionState, at: DateTime<Utc>) -> Self {
+        Self {
+            check_in: state.check_in,
+            order_unknown: state.order_unknown(),
+            ..self
+        }
+        .changed(at)
+    }
+
+    /// The same with a version above one that the feed has; none if there is no such version.
+    pub(crate) fn restated(self, in_feed: u64, at: DateTime<Utc>) -> Option<Self> {
+        let in_feed = i32::try_from(in_feed).ok()?;
+        let version = self.version.max(in_feed);
+        version.checked_add(1)?;
+        Some(Self { version, ..self }.changed(at))
+    }
+
+    /// What gates need of it.
+    pub(crate) fn facts(&self) -> TicketFacts {
+        TicketFacts {
+            ticket_id: self.id,
+            version: self.version,
+            venue_id: self.venue_id,
+            performance_id: self.performance_id,
+            seat_id: self.seat_id,
+            seat_label: self.seat_label.clone(),
+            bucket_id: self.bucket_id,
+            category: self.category,
+            token_hash: self.token_hash.0,
+            not_before: self.not_before,
+            expiry: self.expiry,
+            state: match (&self.revoked, &self.check_in) {
+                (Some(_), _) => TicketState::Revoked,
+                (None, None) => TicketState::Valid,
+                (None, Some(check_in)) => TicketState::Used {
+                    scan_id: check_in.scan,
+                    gate_id: check_in.gate,
+                    at: date(check_in.at.earliest),
+                    confirmed: check_in.is_confirmed(),
+                },
+            },
+        }
+    }
+
+    fn changed(self, at: DateTime<Utc>) -> Self {
+        Self {
+            updated_at: at,
+            version: self.version + 1,
+            ..self
+        }
+    }
+}
+
+/// A time for people and events. A node can claim one beyond any calendar: then the calendar's
+/// nearer end.
+pub(crate) fn date(time: CoreTime) -> DateTime<Utc> {
+    const LAST: i64 = 253_402_300_799_000_000;
+    CoreTime(time.0.clamp(0, LAST))
+        .to_datetime()
+        .expect("1970 to 9999 lies in the calendar")
+}

@@ -1,0 +1,251 @@
+//! Check-in over REST, and who is assigned to which event.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use eventify_kernel::auth::Role;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId};
+use eventify_protocol::time::CoreTime;
+use eventify_protocol::token::Parsed;
+use eventify_protocol::verdict::{FirstEntry, Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::tickets::organises;
+use crate::contexts::ticketing::acts::{self, Error};
+use crate::contexts::ticketing::model::{Presented, ScanAnswer, ScanRequest, date};
+use crate::contexts::ticketing::{App, NAME, store};
+
+const CHECKERS: &[Role] = &[
+    Role::Checkin,
+    Role::Supervisor,
+    Role::Organizer,
+    Role::Admin,
+];
+const ORGANISERS: &[Role] = &[Role::Organizer, Role::Admin];
+/// Longest name of a device.
+const MAX_DEVICE_CHARS: usize = 100;
+
+pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
+    let check_in = Policy::roles(CHECKERS)
+        .scopes(&["ticket:checkin"])
+        .owner("assignment");
+    let assign = Policy::roles(ORGANISERS).owner("performance.owner_id");
+    routes
+        .post("/tickets/{ticket_id}/check-in", check_in, self::check_in)
+        .get("/events/{event_id}/check-in-assignments", assign, list)
+        .put(
+            "/events/{event_id}/check-in-assignments/{user_id}",
+            assign,
+            self::assign,
+        )
+        .delete(
+            "/events/{event_id}/check-in-assignments/{user_id}",
+            assign,
+            unassign,
+        )
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CheckIn {
+    gate_id: GateId,
+    /// The same for each repeat of one check-in.
+    scan_id: Option<ScanId>,
+    device_id: Option<String>,
+    /// The scanned token; without it the caller vouches for the ticket.
+    token: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckedIn {
+    status: &'static str,
+    at: DateTime<Utc>,
+    ticket_id: TicketId,
+    gate_id: GateId,
+    scan_id: ScanId,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Assignment {
+    user_id: UserId,
+    assigned_at: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize)]
+struct Assignments {
+    items: Vec<Assignment>,
+}
+
+async fn check_in(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TicketId>,
+    Json(body): Json<CheckIn>,
+) -> Answer<Json<CheckedIn>> {
+    may_check_in(&app, &caller, id).await?;
+    let request = scan_request(&app, &caller, id, body)?;
+    let (gate_id, scan_id) = (request.gate, request.scan);
+    let answer = acts::scans::submit(&app, &caller.cause, request).await?;
+    if answer.verdict != Verdict::Admit {
+        return Err(refusal(&answer.verdict));
+    }
+    Ok(Json(CheckedIn {
+        status: "checked_in",
+        at: date(entered_at(&answer)),
+        ticket_id: id,
+        gate_id,
+        scan_id,
+    }))
+}
+
+fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answer<ScanRequest> {
+    let device = body.device_id;
+    if device
+        .as_ref()
+        .is_some_and(|device| device.chars().count() > MAX_DEVICE_CHARS)
+    {
+        let limit = format!("at most {MAX_DEVICE_CHARS} characters");
+        return Err(ApiError::invalid("deviceId", limit));
+    }
+    if let Some(text) = &body.token
+        && Parsed::read(text).is_ok_and(|token| token.unverified_claims().ticket != id)
+    {
+        return Err(ApiError::unprocessable(
+            "token_mismatch",
+            "the token is of another ticket",
+        ));
+    }
+    let of_key = || caller.key.as_ref().map(|key| ScanId(key.inner("scan")));
+    let keys = app.keys.in_force().map_err(Error::from)?;
+    Ok(ScanRequest {
+        scan: body
+            .scan_id
+            .or_else(of_key)
+            .unwrap_or_else(|| ScanId(app.clock.new_id())),
+        scanner: ScannerId(caller.principal()?.user_id),
+        gate: body.gate_id,
+        node: None,
+        device,
+        presented: match body.token {
+            Some(text) => Presented::token(text, &keys),
+            None => Presented::Ticket(id),
+        },
+        deadline: None,
+        replaces: Vec::new(),
+    })
+}
+
+/// The same for each repeat.
+fn entered_at(answer: &ScanAnswer) -> CoreTime {
+    let check_in = answer.ticket.as_ref().and_then(|ticket| ticket.check_in);
+    check_in.map_or(answer.at, |check_in| check_in.at.earliest)
+}
+
+/// Why a guest is not admitted.
+fn refusal(verdict: &Verdict) -> ApiError {
+    match verdict {
+        Verdict::AlreadyUsed { first } => already_used(first),
+        Verdict::Revoked => ApiError::conflict("ticket_revoked", "the ticket was revoked"),
+        Verdict::NotValidHere { .. } => {
+            ApiError::unprocessable("not_valid_here", "the ticket is not for this gate")
+        }
+        Verdict::NotYet { .. } => ApiError::unprocessable("not_yet", "the doors are not open yet"),
+        Verdict::Expired { .. } => ApiError::gone("ticket_expired", "the performance is over"),
+        Verdict::Unreadable => {
+            ApiError::unprocessable("token_unreadable", "the text is not a ticket token")
+        }
+        Verdict::Forged => {
+            ApiError::unprocessable("token_forged", "the token is not signed by a valid key")
+        }
+        Verdict::Admit
+        | Verdict::UnknownOffline
+        | Verdict::ResyncRequired
+        | Verdict::TryAgain
+        | Verdict::NodeFault => ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "try_again",
+            "the scan was not decided; scan again",
+        )
+        .retry_after(1),
+    }
+}
+
+fn already_used(first: &FirstEntry) -> ApiError {
+    let at = date(first.at).to_rfc3339();
+    ApiError::conflict(
+        "already_used",
+        format!("used at {at} at gate {}", first.gate),
+    )
+    .field("first.at", at)
+    .field("first.gateId", first.gate.to_string())
+    .field("first.confirmed", first.confirmed.to_string())
+}
+
+/// Allowed are those assigned to the event, its organiser and administrators.
+async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<()> {
+    let (_, performance) = acts::tickets::find_with_performance(app, id).await?;
+    if organises(caller, performance.as_ref())? {
+        return Ok(());
+    }
+    let user = UserId(caller.principal()?.user_id);
+    let mut conn = app.db.read(NAME).await?;
+    if store::is_assigned(&mut conn, user, id).await? {
+        return Ok(());
+    }
+    Err(ApiError::forbidden("you are not assigned to this event"))
+}
+
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(event): Path<EventId>,
+) -> Answer<Json<Assignments>> {
+    must_organise(&app, &caller, event).await?;
+    let mut conn = app.db.read(NAME).await?;
+    let assignments = store::list_assignments(&mut conn, event).await?;
+    let items = assignments
+        .into_iter()
+        .map(|(user_id, assigned_at)| Assignment {
+            user_id,
+            assigned_at,
+        })
+        .collect();
+    Ok(Json(Assignments { items }))
+}
+
+async fn assign(
+    State(app): State<App>,
+    caller: Caller,
+    Path((event, user)): Path<(EventId, UserId)>,
+) -> Answer<StatusCode> {
+    let by = must_organise(&app, &caller, event).await?;
+    let mut conn = app.db.read(NAME).await?;
+    store::insert_assignment(&mut conn, event, user, by, app.clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn unassign(
+    State(app): State<App>,
+    caller: Caller,
+    Path((event, user)): Path<(EventId, UserId)>,
+) -> Answer<StatusCode> {
+    must_organise(&app, &caller, event).await?;
+    let mut conn = app.db.read(NAME).await?;
+    store::delete_assignment(&mut conn, event, user).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn must_organise(app: &App, caller: &Caller, event: EventId) -> Answer<UserId> {
+    let who = caller.principal()?;
+    let mut conn = app.db.read(NAME).await?;
+    let (owner, org) = store::find_organiser(&mut conn, event)
+        .await?
+        .ok_or_else(|| ApiError::not_found("event_not_found", "the event has no performance"))?;
+    let is_theirs = owner.as_uuid() == who.user_id || (org.is_some() && org == who.org_id);
+    if is_theirs || who.has_role(Role::Admin) {
+        return Ok(UserId(who.user_id));
+    }
+    Err(ApiError::forbidden("another organiser runs this event"))
+}

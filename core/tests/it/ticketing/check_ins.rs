@@ -1,0 +1,143 @@
+//! Check-in over REST.
+
+use serde_json::json;
+
+use crate::ticketing::world::Venue;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn assigned_staff_check_in_once() {
+    let venue = Venue::open().await;
+    let (ticket, token) = venue.ticket().await;
+    let path = format!("/tickets/{ticket}/check-in");
+    let sam = venue
+        .core
+        .user("sam")
+        .role("STEWARD")
+        .scope("ticket:checkin");
+    let body = json!({ "gateId": venue.gates[0], "deviceId": "door-1", "token": token });
+    let answer = sam.post(&path, body.clone()).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (403, "forbidden"),
+        "not assigned yet"
+    );
+
+    let (event, user) = (venue.event, sam.id().await);
+    let assignment = format!("/events/{event}/check-in-assignments/{user}");
+    let other = venue.core.user("oscar").role("ORGANIZER");
+    assert_eq!(other.put(&assignment, json!({})).await.status, 403);
+    let olga = venue.core.user("olga").role("ORGANIZER");
+    assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
+    let list = olga
+        .get(&format!("/events/{event}/check-in-assignments"))
+        .await
+        .expect(200);
+    assert_eq!(list["items"][0]["userId"], json!(user));
+
+    let unscoped = venue.core.user("sam").role("STEWARD");
+    assert_eq!(unscoped.post(&path, body.clone()).await.status, 403);
+    let checked_in = sam.post(&path, body.clone()).await.expect(200);
+    assert_eq!(checked_in["status"], "checked_in");
+    assert_eq!(venue.show(ticket).await["status"], "used");
+    assert_eq!(
+        venue.published("ticket.checked_in").await[0]["deviceId"],
+        "door-1"
+    );
+
+    let again = json!({ "gateId": venue.gates[1] });
+    let answer = sam.post(&path, again).await;
+    assert_eq!((answer.status, answer.code()), (409, "already_used"));
+    let details = &answer.body["error"]["details"];
+    assert_eq!(details[0]["field"], "first.at");
+    assert_eq!(details[1]["issue"], json!(venue.gates[0]));
+    let repeat = json!({
+        "gateId": venue.gates[0], "deviceId": "door-1", "token": token,
+        "scanId": checked_in["scanId"],
+    });
+    assert_eq!(
+        sam.post(&path, repeat).await.expect(200)["at"],
+        checked_in["at"]
+    );
+
+    assert_eq!(olga.delete(&assignment).await.status, 204);
+    assert_eq!(sam.post(&path, body).await.status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_sees_of_a_ticket_what_it_needs_at_the_events_of_its_own() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let path = format!("/tickets/{ticket}");
+    for role in ["CHECKIN", "STEWARD"] {
+        let sam = venue.core.user(role).role(role);
+        let answer = sam.get(&path).await;
+        assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{role}");
+        let (event, user) = (venue.event, sam.id().await);
+        let assignment = format!("/events/{event}/check-in-assignments/{user}");
+        let olga = venue.core.user("olga").role("ORGANIZER");
+        assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
+        let seen = sam.get(&path).await.expect(200);
+        assert_eq!(
+            (&seen["seatLabel"], &seen["status"]),
+            (&json!("A-1"), &json!("valid"))
+        );
+        for hidden in [
+            "orderId",
+            "unitPrice",
+            "revokedReason",
+            "createdAt",
+            "customerId",
+        ] {
+            assert!(seen.get(hidden).is_none(), "{role} sees {hidden}");
+        }
+    }
+    assert!(venue.show(ticket).await.get("orderId").is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_http_errors() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let (_, other) = venue.ticket().await;
+    let root = venue
+        .core
+        .user("root")
+        .role("ADMIN")
+        .scope("ticket:checkin");
+    let path = format!("/tickets/{ticket}/check-in");
+    let gate = venue.gates[0];
+    let nowhere = venue.core.clock.new_id();
+    for (body, status, code) in [
+        (json!({}), 400, "validation_error"),
+        (json!({ "gateId": nowhere }), 422, "not_valid_here"),
+        (
+            json!({ "gateId": gate, "token": other }),
+            422,
+            "token_mismatch",
+        ),
+        (
+            json!({ "gateId": gate, "token": "HELLO" }),
+            422,
+            "token_unreadable",
+        ),
+        (
+            json!({ "gateId": gate, "deviceId": "x".repeat(101) }),
+            400,
+            "validation_error",
+        ),
+    ] {
+        let answer = root.post(&path, body.clone()).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{body}");
+    }
+    let unknown = format!("/tickets/{nowhere}/check-in");
+    let answer = root.post(&unknown, json!({ "gateId": gate })).await;
+    assert_eq!((answer.status, answer.code()), (404, "ticket_not_found"));
+    root.post(
+        &format!("/tickets/{ticket}/revoke"),
+        json!({ "reason": "fraud" }),
+    )
+    .await
+    .expect(200);
+    let answer = root.post(&path, json!({ "gateId": gate })).await;
+    assert_eq!((answer.status, answer.code()), (409, "ticket_revoked"));
+}

@@ -1,0 +1,197 @@
+//! The scanners paired with this node and the gates that they may scan for. A small file, read at
+//! the start, written at each pairing.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, RwLock},
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::VerifyingKey;
+use eventify_protocol::ids::{GateId, ScannerId};
+use serde::{Deserialize, Serialize};
+
+use crate::{clock, durable_file};
+
+const FILE: &str = "scanners.json";
+const MAX_SCANNERS: usize = 256;
+
+/// Why scanners can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ScannerError {
+    /// The file can't be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// From the system.
+        error: io::Error,
+    },
+    /// The file is damaged.
+    #[error("{} is damaged: {what}; remove it and pair the scanners again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The node has as many as it may.
+    #[error("{MAX_SCANNERS} scanners are already paired")]
+    TooMany,
+}
+
+/// All scanners of the node.
+#[derive(Debug)]
+pub(crate) struct Scanners {
+    path: PathBuf,
+    paired: RwLock<HashMap<ScannerId, Paired>>,
+}
+
+/// One scanner, for checking its requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Paired {
+    pub(crate) key: VerifyingKey,
+    pub(crate) gates: Option<Arc<[GateId]>>,
+    label: Arc<str>,
+}
+
+/// One scanner in the file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Record {
+    scanner_id: ScannerId,
+    public_key: String,
+    label: String,
+    gates: Option<Vec<GateId>>,
+}
+
+impl Scanners {
+    pub(crate) fn load(data_dir: &Path) -> Result<Self, ScannerError> {
+        let path = data_dir.join(FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),
+            Err(error) => return Err(ScannerError::File { path, error }),
+        };
+        let damaged = |what: String| ScannerError::Damaged {
+            path: path.clone(),
+            what,
+        };
+        let records: Vec<Record> =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let mut paired = HashMap::new();
+        for record in records {
+            let key = read_key(&record.public_key)
+                .ok_or_else(|| damaged(format!("the key of scanner {}", record.scanner_id)))?;
+            let gates = record.gates.map(Arc::from);
+            let scanner = Paired {
+                key,
+                gates,
+                label: record.label.into(),
+            };
+            paired.insert(record.scanner_id, scanner);
+        }
+        Ok(Self {
+            path,
+            paired: RwLock::new(paired),
+        })
+    }
+
+    pub(crate) fn find(&self, scanner: ScannerId) -> Option<Paired> {
+        self.paired
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(&scanner)
+            .cloned()
+    }
+
+    /// Inserts a scanner, durably. A key that is already paired keeps its id: the answer to its
+    /// pairing got lost.
+    pub(crate) fn insert(
+        &self,
+        key: VerifyingKey,
+        label: &str,
+        gates: Option<Vec<GateId>>,
+    ) -> Result<ScannerId, ScannerError> {
+        let mut paired = self
+            .paired
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = paired
+            .iter()
+            .find(|(_, scanner)| scanner.key == key)
+            .map(|(id, _)| *id);
+        if known.is_none() && paired.len() >= MAX_SCANNERS {
+            return Err(ScannerError::TooMany);
+        }
+        let scanner = known.unwrap_or_else(clock::new_id);
+        let mut next = paired.clone();
+        next.insert(
+            scanner,
+            Paired {
+                key,
+                gates: gates.map(Arc::from),
+                label: label.into(),
+            },
+        );
+        let bytes = serde_json::to_vec_pretty(&records(&next)).expect("strings and ids are JSON");
+        durable_file::replace(&self.path, &bytes).map_err(|error| ScannerError::File {
+            path: self.path.clone(),
+            error,
+        })?;
+        *paired = next;
+        Ok(scanner)
+    }
+}
+
+fn records(paired: &HashMap<ScannerId, Paired>) -> Vec<Record> {
+    let mut records: Vec<_> = paired
+        .iter()
+        .map(|(scanner, paired)| Record {
+            scanner_id: *scanner,
+            public_key: URL_SAFE_NO_PAD.encode(paired.key.as_bytes()),
+            label: paired.label.to_string(),
+            gates: paired.gates.as_deref().map(<[GateId]>::to_vec),
+        })
+        .collect();
+    records.sort_by_key(|record| record.scanner_id);
+    records
+}
+
+/// An Ed25519 key. Points of small order are refused: everybody can sign for them.
+pub(crate) fn read_key(text: &str) -> Option<VerifyingKey> {
+    let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    VerifyingKey::from_bytes(&bytes)
+        .ok()
+        .filter(|key| !key.is_weak())
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn pairings_survive_a_restart_and_a_key_keeps_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let gate = GateId(Uuid::from_u128(3));
+        let key = SigningKey::from_bytes(&[1; 32]).verifying_key();
+        let scanners = Scanners::load(folder.path()).unwrap();
+        let id = scanners.insert(key, "Door 1", Some(vec![gate])).unwrap();
+        assert_eq!(scanners.insert(key, "Door 1", None).unwrap(), id);
+        let again = Scanners::load(folder.path()).unwrap().find(id).unwrap();
+        assert_eq!((again.key, again.gates), (key, None));
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(FILE), b"[{}]").unwrap();
+        let error = Scanners::load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("pair the scanners again"), "{error}");
+    }
+}

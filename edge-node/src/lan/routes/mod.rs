@@ -1,0 +1,42 @@
+//! The routes, one file each.
+
+mod open_streams;
+mod pairings;
+mod scans;
+mod status;
+mod stream;
+mod tokens;
+
+use std::sync::Arc;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{Lan, auth, error, request};
+
+pub(crate) use open_streams::OpenStreams;
+
+/// All routes of the API.
+pub(crate) fn router(lan: Arc<Lan>) -> Router {
+    let signed = Router::new()
+        .route("/v1/scans", post(scans::scan))
+        .route("/v1/status", get(status::status))
+        .route("/v1/stream", get(stream::stream))
+        .route("/v1/tokens", post(tokens::issue))
+        .route_layer(middleware::from_fn_with_state(
+            Arc::clone(&lan),
+            auth::authenticate,
+        ));
+    Router::new()
+        .route("/v1/pairings", post(pairings::pair))
+        .route("/v1/nonce", get(tokens::nonce))
+        .merge(signed)
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(middleware::from_fn(request::correlate))
+        .with_state(lan)
+}

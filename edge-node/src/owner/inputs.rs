@@ -1,0 +1,183 @@
+//! What others send to the owner, as inputs of the machine.
+
+use std::sync::Arc;
+
+use eventify_protocol::{
+    keys::{KeySet, SignedKeySet},
+    lan::NodeStatus,
+    verdict::{DecidedBy, Verdict},
+};
+use eventify_sync::edge::{CoreMessage, Input, Reply, RequestId, ScanOutcome, ScanRequest};
+use tokio::sync::oneshot;
+
+use super::{Fatal, Owner, Scan, handle::WaitingScan, replica::Recomputation};
+use crate::{journal, link::LinkEvent, store};
+
+impl Owner {
+    /// A scan of the LAN API.
+    pub(super) fn accept(&mut self, waiting: WaitingScan) -> Result<(), Fatal> {
+        let WaitingScan {
+            scan,
+            checked,
+            waiter,
+        } = waiting;
+        if self.journal.space < self.limits.reserve_bytes {
+            waiter.reply(Reply::Verdict(self.node_fault(&scan)));
+            return Ok(());
+        }
+        let request = RequestId(self.next_request);
+        self.next_request += 1;
+        self.waiting.insert(request, waiter);
+        let previous = self.journal.reader.find_decision(scan.scan)?;
+        self.step(Input::Scan(Box::new(ScanRequest {
+            request,
+            scan: scan.scan,
+            scanner: scan.scanner,
+            gate: scan.gate,
+            token: scan.token,
+            checked,
+            previous,
+        })));
+        Ok(())
+    }
+
+    fn node_fault(&self, scan: &Scan) -> ScanOutcome {
+        let status = self.machine.status(self.now());
+        ScanOutcome {
+            scan: scan.scan,
+            verdict: Verdict::NodeFault,
+            first_gate_name: None,
+            mode: status.mode,
+            cache_age: status.cache_age,
+            limit: status.limit,
+            decided_by: DecidedBy::Edge,
+            repeated: false,
+        }
+    }
+
+    pub(super) fn reply_status(&self, request: oneshot::Sender<NodeStatus>) {
+        let status = self.machine.status(self.now());
+        let status = self.status.node_status(&status, self.replica.tickets);
+        // The caller may have gone.
+        drop(request.send(status));
+    }
+
+    pub(super) fn on_link_event(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Connected => {
+                tracing::info!(code = "link.connected", "connected to the core's broker");
+                self.step(Input::Connected);
+            }
+            LinkEvent::Disconnected => self.step(Input::Disconnected),
+            LinkEvent::Message(envelope) => {
+                let keys = Arc::clone(&self.keys.borrow());
+                match CoreMessage::verify(envelope.body, &keys) {
+                    Ok(message) => self.step(Input::Message(message)),
+                    Err(error) => tracing::error!(
+                        code = "core.sync_point_invalid",
+                        %error,
+                        "a sync point can't be verified with the venue's keys; it is ignored"
+                    ),
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_journal_notice(&mut self, notice: journal::Notice) -> Result<(), Fatal> {
+        match notice {
+            journal::Notice::Failed(error) => Err(Fatal::Journal(error)),
+            journal::Notice::Persisted { head, space } => {
+                let input = self.journal.mark_persisted(head, space)?;
+                self.step(input);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn on_replica_notice(&mut self, notice: store::Notice) -> Result<(), Fatal> {
+        self.replica.notice_received();
+        match notice {
+            store::Notice::Applied {
+                position,
+                digests,
+                tickets,
+                key_set,
+            } => {
+                self.replica.tickets = tickets;
+                if let Some(bytes) = key_set {
+                    self.update_keys(bytes);
+                }
+                self.step(Input::DeltaApplied { position, digests });
+            }
+            store::Notice::SnapshotReady {
+                snapshot,
+                replica,
+                tickets,
+                reader,
+            } => {
+                tracing::info!(
+                    code = "replica.ready",
+                    tickets,
+                    "the replica built from the snapshot is in use"
+                );
+                self.replica.switch_to(reader, tickets);
+                if let Some(bytes) = replica.small.iter().find_map(store::key_set_of) {
+                    self.update_keys(bytes);
+                }
+                self.step(Input::SnapshotReady { snapshot, replica });
+            }
+            store::Notice::SnapshotFailed { snapshot } => {
+                self.step(Input::SnapshotFailed { snapshot });
+            }
+            store::Notice::Emptied(reader) => self.replica.switch_to(reader, 0),
+            store::Notice::Failed(error, reader) => {
+                tracing::error!(
+                    code = "replica.write_failed",
+                    %error,
+                    "the replica can't be written; it is deleted and fetched again"
+                );
+                self.replica.switch_to(reader, 0);
+                self.step(Input::ReplicaFailed);
+            }
+            store::Notice::Lost(error) => return Err(Fatal::Replica(error)),
+        }
+        Ok(())
+    }
+
+    /// Takes a newer key set if the root has signed it.
+    fn update_keys(&self, bytes: Vec<u8>) {
+        match SignedKeySet::from_bytes(bytes).verify(&self.root) {
+            Ok(keys) if keys.supersedes(Some(&**self.keys.borrow())) => {
+                tracing::info!(
+                    code = "keys.updated",
+                    version = keys.version(),
+                    "a newer key set is in use"
+                );
+                self.keys.send_replace(Arc::<KeySet>::new(keys));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(
+                code = "keys.invalid",
+                %error,
+                "the feed's key set is not signed by the root key that this node pins; it is ignored"
+            ),
+        }
+    }
+
+    pub(super) fn on_recomputed(&mut self, recomputation: Recomputation) {
+        if !self.replica.is_current(&recomputation) {
+            return;
+        }
+        match recomputation.result {
+            Ok(Some(store::Recomputed {
+                position, digest, ..
+            })) => self.step(Input::DigestRecomputed { position, digest }),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(
+                code = "replica.recompute_failed",
+                %error,
+                "the replica's digest could not be recomputed; next attempt in 5 minutes"
+            ),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The owner's side of the journal: the rows of a round, what is on disk, new files after a fork.
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{IncarnationId, NodeId},
+    sync::{Epoch, JournalEntry, JournalHead, JournalRow, Moment, Position, SealedRow},
+};
+use eventify_sync::edge::{Input, JournalOutput, Now, RestoredJournal, RestoredRow, carry_over};
+use tokio::sync::mpsc;
+
+use crate::{
+    clock::{self, Clock},
+    config::Config,
+    journal::{Journal, JournalError, Notice, Reader},
+};
+
+pub(super) struct JournalFile {
+    pub(super) writer: Journal,
+    pub(super) reader: Reader,
+    pub(super) notices: mpsc::UnboundedReceiver<Notice>,
+    /// Bytes that can still be written.
+    pub(super) space: u64,
+    node: NodeId,
+    /// Rows of this round.
+    rows: Vec<SealedRow>,
+    /// The end of what the writer was given, and of what it has on disk.
+    appended: JournalHead,
+    persisted: JournalHead,
+    /// A new file that waits until the old one is on disk to its end.
+    planned: Option<NewFile>,
+    /// A new file on its way to the disk.
+    opening: Option<(JournalHead, Vec<SealedRow>)>,
+}
+
+/// See [`JournalOutput::BeginFile`].
+struct NewFile {
+    incarnation: IncarnationId,
+    succeeds: JournalHead,
+    at: Moment,
+}
+
+impl JournalFile {
+    /// Opens the journal; the first start writes its first row.
+    pub(super) fn open(
+        config: &Config,
+        node: NodeId,
+        (clock, now): (&Clock, Now),
+        replica: Option<(Epoch, Position)>,
+    ) -> Result<(Self, RestoredJournal), JournalError> {
+        let (notify, notices) = mpsc::unbounded_channel();
+        // The receiver lives as long as the owner; a later notice is needed by nobody.
+        let notify = move |notice| drop(notify.send(notice));
+        let writer = Journal::open(&config.data_dir, config.journal, notify)?;
+        let reader = writer.reader()?;
+        let found = reader.restored(replica)?;
+        let persisted = found.as_ref().map(|found| found.head);
+        let restored = found.unwrap_or_else(|| {
+            let at = Moment {
+                boot: clock.boot(),
+                boottime: now.boottime,
+                wall: now.wall,
+                core: None,
+            };
+            begin_first_file(&writer, node, at)
+        });
+        let empty = JournalHead::empty(restored.head.incarnation);
+        let file = Self {
+            space: reader.space(&config.journal),
+            writer,
+            reader,
+            notices,
+            node,
+            rows: Vec::new(),
+            appended: restored.head,
+            persisted: persisted.unwrap_or(empty),
+            planned: None,
+            opening: None,
+        };
+        Ok((file, restored))
+    }
+
+    /// Carries out an output; what is known at once is returned.
+    pub(super) fn perform(&mut self, output: JournalOutput) -> Result<Option<Input>, JournalError> {
+        match output {
+            JournalOutput::Append(row) => self.rows.push(*row),
+            JournalOutput::ReadRows {
+                incarnation,
+                from,
+                through,
+                max_bytes,
+            } => {
+                let rows = self
+                    .reader
+                    .list_rows(incarnation, from..=through, max_bytes)?;
+                return Ok(Some(Input::RowsRead {
+                    incarnation,
+                    from,
+                    rows,
+                }));
+            }
+            JournalOutput::MarkAcknowledged(ack) => self.writer.mark_acknowledged(ack),
+            JournalOutput::BeginFile {
+                incarnation,
+                succeeds,
+                at,
+            } => {
+                self.flush();
+                self.planned = Some(NewFile {
+                    incarnation,
+                    succeeds,
+                    at,
+                });
+                self.begin_planned()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives this round's rows to the writer, which commits them together.
+    pub(super) fn flush(&mut self) {
+        if let Some(last) = self.rows.last() {
+            self.appended = last.head();
+            self.writer.append(std::mem::take(&mut self.rows));
+        }
+    }
+
+    /// The writer has everything up to `head` on disk: the input that follows.
+    pub(super) fn mark_persisted(
+        &mut self,
+        head: JournalHead,
+        space: u64,
+    ) -> Result<Input, JournalError> {
+        self.space = space;
+        self.persisted = head;
+        let opened = self
+            .opening
+            .take_if(|(opened, _)| opened.incarnation == head.incarnation);
+        self.begin_planned()?;
+        Ok(match opened {
+            Some((head, rows)) => Input::JournalOpened { head, rows },
+            None => Input::RowsWritten {
+                incarnation: head.incarnation,
+                through: head.seq,
+            },
+        })
+    }
+
+    /// Begins a new file as soon as the old one is on disk to its end, for it is read from there.
+    fn begin_planned(&mut self) -> Result<(), JournalError> {
+        if self.persisted != self.appended {
+            return Ok(());
+        }
+        let Some(new) = self.planned.take() else {
+            return Ok(());
+        };
+        let old = match self.reader.chains()?.pop() {
+            Some(chain) => self.reader.list_rows_after(&chain, 0)?,
+            None => Vec::new(),
+        };
+        let rows = carry_over(self.node, new.incarnation, new.succeeds, new.at, &old);
+        if let Some(last) = rows.last() {
+            self.appended = last.head();
+            self.opening = Some((last.head(), rows.clone()));
+            self.writer.append(rows);
+        }
+        Ok(())
+    }
+}
+
+/// The first row of the first file. The writer gets it before anything else.
+fn begin_first_file(writer: &Journal, node: NodeId, at: Moment) -> RestoredJournal {
+    let row = SealedRow::seal(JournalRow {
+        incarnation: clock::new_id(),
+        seq: 1,
+        previous: Hash32::ZERO,
+        at,
+        entry: JournalEntry::Opened {
+            node,
+            succeeds: None,
+        },
+    });
+    writer.append(vec![row.clone()]);
+    RestoredJournal {
+        head: row.head(),
+        acknowledged: 0,
+        rows: vec![RestoredRow {
+            row,
+            acknowledged: None,
+        }],
+    }
+}

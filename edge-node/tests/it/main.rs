@@ -1,0 +1,10 @@
+//! The edge node from outside: over TLS, at a real broker, as a process.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod crash;
+mod enrolment;
+mod lan;
+mod limits;
+mod node;
+mod tools;
+mod world;

@@ -1,0 +1,102 @@
+//! The commands of the program.
+
+use eventify_protocol::lan::{NodeStatus, PairingCode};
+use tokio::process::Command;
+
+use crate::world::{PROGRAM, Process, Scanner, World, variables};
+
+/// Exit code and standard output of a command on the world's data directory.
+async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .env_clear()
+        .envs(variables(world.folder.path(), &[]))
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tools_work_beside_a_running_node_and_without_it() {
+    let world = World::stopped(2_000);
+    let (code, text) = run(&world, &["status"]).await;
+    assert_eq!(code, 1);
+    assert!(
+        text.contains("not running") && text.contains("2000 tickets, sound"),
+        "{text}"
+    );
+    let (_, report) = run(&world, &["doctor"]).await;
+    let port = "warn  port         127.0.0.1:0 takes another port at each start";
+    assert!(report.contains(port), "{report}");
+
+    let node = Process::start(world.folder.path()).await;
+    let (_, text) = run(&world, &["pair"]).await;
+    let code: PairingCode = text.lines().next().unwrap().parse().unwrap();
+    let scanner = Scanner::pair(&code, 1).await.unwrap();
+    scanner
+        .scan(world.venue.north, &world.tickets[0].token)
+        .await;
+    let (code, text) = run(&world, &["status", "--json"]).await;
+    let status: NodeStatus = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, status.journal.head.seq), (0, 2));
+    let (_, text) = run(&world, &["status"]).await;
+    assert!(text.contains("Degraded (core_silent)"), "{text}");
+
+    exports_the_journal(&world).await;
+
+    let (code, report) = run(&world, &["doctor"]).await;
+    assert_eq!(code, 1, "the broker doesn't answer");
+    for line in [
+        "ok    clock",
+        "ok    fsync",
+        "ok    journal      2 rows in 1 chain,",
+        "ok    replica",
+        "fail  broker",
+    ] {
+        assert!(report.contains(line), "{line} in\n{report}");
+    }
+    let (code, _) = run(&world, &["run"]).await;
+    assert_eq!(code, 1, "two nodes on one folder");
+    node.kill().await;
+}
+
+async fn exports_the_journal(world: &World) {
+    let (code, rows) = run(world, &["export-journal"]).await;
+    let rows: Vec<serde_json::Value> = rows
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!((code, rows.len()), (0, 2));
+    assert_eq!(rows[1]["entry"]["verdict"]["verdict"], "Admit", "{rows:#?}");
+    assert_eq!(rows[1]["previous"], rows[0]["hash"]);
+
+    let path = world.folder.path().join("export.jsonl");
+    let file = path.to_str().unwrap();
+    let (_, text) = run(world, &["export-journal", "--out", file]).await;
+    assert_eq!(text, "2 rows in 1 chain, every hash checked\n");
+    std::fs::write(&path, "evidence").unwrap();
+    let (code, _) = run(world, &["export-journal", "--out", file]).await;
+    assert_eq!(code, 1, "an existing file stays");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "evidence");
+    let (code, _) = run(world, &["export-journal", "--force", "--out", file]).await;
+    assert_eq!(code, 0);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_setting_stops_the_start() {
+    let output = Command::new(PROGRAM)
+        .arg("run")
+        .env_clear()
+        .env("EVENTIFY_EDGE__ADMISSION__MAX_CACHE_AGE_MS", "900000")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let text = String::from_utf8(output.stderr).unwrap();
+    for part in ["admission.max_cache_age_ms", "900000", "0 to 300000"] {
+        assert!(text.contains(part), "{text}");
+    }
+}

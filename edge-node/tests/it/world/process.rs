@@ -1,0 +1,65 @@
+//! A running node as a process of its own.
+
+use std::{path::Path, process::Stdio};
+
+use eventify_edge::control;
+use eventify_protocol::lan::PairingCode;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use super::{Scanner, variables};
+
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_eventify-edge");
+
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+}
+
+impl Process {
+    pub(crate) async fn start(data_dir: &Path) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.arg("run").env_clear();
+        Self::start_by(command, data_dir).await
+    }
+
+    /// Starts a node by a command that sets up more than the program itself, and waits until the
+    /// LAN API answers.
+    pub(crate) async fn start_by(mut command: Command, data_dir: &Path) -> Self {
+        let mut child = command
+            .envs(variables(data_dir, &[("log.format", "json")]))
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let url = loop {
+            let line = lines.next_line().await.unwrap();
+            let line = line.expect("the node logs the address of its LAN API");
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if let Some(address) = line["address"].as_str() {
+                break format!("https://{address}");
+            }
+        };
+        // The node must not wait for a reader of its log.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, url }
+    }
+
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}
+
+/// Pairs a scanner with the node that runs on a data directory.
+pub(crate) async fn pair(data_dir: &Path) -> Scanner {
+    let request = control::Request::Pair { gates: None };
+    let response = control::send(data_dir, &request).await.unwrap();
+    let control::Response::PairingCode { code, .. } = response else {
+        panic!("{response:?}")
+    };
+    let code: PairingCode = code.parse().unwrap();
+    Scanner::pair(&code, 1).await.unwrap()
+}

@@ -1,0 +1,153 @@
+//! A decided scan: its journal row first, then the reply, or the decision is taken back (`ADMISSION`
+//! 3.5 and 3.9).
+
+use std::time::Duration;
+
+use eventify_protocol::{
+    ids::{GateId, ScanId},
+    sync::{Decision, JournalEntry},
+    time::MAX_CACHE_AGE,
+    verdict::{DecidedBy, Mode, Verdict},
+};
+
+use super::{
+    super::{Alarm, Machine, Now, Output, Reply, RequestId, ScanOutcome, overlay::Admission},
+    Conclusion, Pending, Progress,
+};
+use crate::token::SignedTicket;
+
+impl Machine {
+    /// Writes a decision to the journal; the reply waits for the disk.
+    pub(super) fn conclude(&mut self, scan: ScanId, conclusion: Conclusion, now: Now) {
+        let at = self.moment(now);
+        let Some(pending) = self.scans.pending.get_mut(&scan) else {
+            return;
+        };
+        // A token under a key that this node does not have is named by its claims all the same: the
+        // core may have admitted that ticket for this very scan.
+        let is_forged = conclusion.verdict == Verdict::Forged;
+        let named = pending.checked.claimed().filter(|_| !is_forged);
+        let age = self.time.age(now);
+        let decision = Decision {
+            scan,
+            scanner: pending.scanner,
+            gate: pending.gate,
+            token: pending.checked.hash(),
+            ticket: named.map(SignedTicket::ticket),
+            performance: named.map(SignedTicket::performance),
+            verdict: conclusion.verdict.clone(),
+            mode: conclusion.mode,
+            decided_by: conclusion.decided_by,
+            cache_age_ms: age.map(millis_rounded_up),
+            point: self.time.proven_point(),
+            replaces: conclusion.replaces.clone(),
+        };
+        let entry = JournalEntry::Decision(decision.clone());
+        let seq = self.journal.append(entry, at, &mut self.outputs);
+        pending.progress = Progress::Writing { seq, conclusion };
+        self.scans.writing.insert(seq, scan);
+        if let (Verdict::Admit, Some(ticket)) = (&decision.verdict, decision.ticket) {
+            self.overlay
+                .insert(ticket, Admission::of(&decision, seq, at));
+            self.scans.delete_unshown(ticket);
+        }
+        self.scans.insert_decision(decision, at);
+    }
+
+    /// Rows are on disk: their replies may leave, if the cache may still decide.
+    pub(crate) fn release(&mut self, through: u64, now: Now) {
+        let later = self.scans.writing.split_off(&(through + 1));
+        let written = std::mem::replace(&mut self.scans.writing, later);
+        for (row, scan) in written {
+            let Some(pending) = self.scans.pending.remove(&scan) else {
+                continue;
+            };
+            let Progress::Writing { seq, conclusion } = &pending.progress else {
+                continue;
+            };
+            debug_assert_eq!(*seq, row);
+            if conclusion.is_from_cache() && self.node_state(now).cache_may_decide().is_err() {
+                self.take_back(scan, row, pending, now);
+            } else {
+                self.report_verdict(scan, &pending, conclusion, now);
+            }
+        }
+    }
+
+    /// Takes a decision back that was never shown.
+    fn take_back(&mut self, scan: ScanId, row: u64, mut pending: Pending, now: Now) {
+        let at = self.moment(now);
+        let entry = JournalEntry::Voided { row, scan };
+        let seq = self.journal.append(entry, at, &mut self.outputs);
+        if let Some(ticket) = pending.ticket() {
+            self.overlay.delete(ticket, scan);
+        }
+        self.scans.void_decision(scan);
+        let conclusion = Conclusion::by_edge(Verdict::ResyncRequired, Mode::Locked);
+        pending.progress = Progress::Writing { seq, conclusion };
+        self.scans.pending.insert(scan, pending);
+        self.scans.writing.insert(seq, scan);
+        self.outputs.alarm(Alarm::Voided(scan));
+    }
+
+    fn report_verdict(
+        &mut self,
+        scan: ScanId,
+        pending: &Pending,
+        conclusion: &Conclusion,
+        now: Now,
+    ) {
+        self.count(pending.gate, conclusion.verdict == Verdict::Admit);
+        let cache_age = match conclusion.decided_by {
+            DecidedBy::Core => Some(Duration::ZERO),
+            DecidedBy::Edge => self.time.age(now),
+        };
+        let outcome = ScanOutcome {
+            scan,
+            verdict: conclusion.verdict.clone(),
+            first_gate_name: self.first_gate_name(&conclusion.verdict),
+            mode: conclusion.mode,
+            cache_age,
+            limit: self.limit_for(conclusion.decided_by),
+            decided_by: conclusion.decided_by,
+            repeated: false,
+        };
+        for request in &pending.requests {
+            self.reply(*request, Reply::Verdict(outcome.clone()));
+        }
+    }
+
+    /// What the core decided was decided from the core's own rows: no limit of the venue lowers it,
+    /// but an old answer is an old answer.
+    pub(super) fn limit_for(&self, decided_by: DecidedBy) -> Duration {
+        match decided_by {
+            DecidedBy::Core => MAX_CACHE_AGE,
+            DecidedBy::Edge => self.limit(),
+        }
+    }
+
+    pub(super) fn first_gate_name(&self, verdict: &Verdict) -> Option<String> {
+        let Verdict::AlreadyUsed { first } = verdict else {
+            return None;
+        };
+        self.replica.gate(first.gate).map(|gate| gate.name.clone())
+    }
+
+    pub(super) fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.outputs.push(Output::Reply { request, reply });
+    }
+
+    fn count(&mut self, gate: GateId, admitted: bool) {
+        let counts = self.counts.entry(gate).or_default();
+        if admitted {
+            counts.admitted += 1;
+        } else {
+            counts.refused += 1;
+        }
+        self.counts_changed = true;
+    }
+}
+
+fn millis_rounded_up(age: Duration) -> u64 {
+    u64::try_from(age.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,148 @@
+//! A scan that this node decides alone, from its overlay and its replica (`ADMISSION` 3.6 to 3.8).
+
+use eventify_protocol::{
+    ids::{GateId, ScanId},
+    sync::{GateEntry, Position, TicketEntry, TicketState, UsedBy},
+    time::CoreInterval,
+    verdict::{FirstEntry, Mode, Verdict},
+};
+
+use super::{
+    super::{Alarm, Machine, Now, ReplicaOutput, overlay::Admission},
+    Conclusion, Progress,
+};
+use crate::{
+    rules::Entitlement,
+    token::{SignedTicket, TokenCheck},
+};
+
+impl Machine {
+    /// Decides what depends on no ticket; else the ticket's row is read first.
+    pub(super) fn decide_alone(&mut self, scan: ScanId, mode: Mode, now: Now) {
+        let Some(pending) = self.scans.pending.get_mut(&scan) else {
+            return;
+        };
+        let verdict = match (&pending.checked, mode) {
+            (_, Mode::Locked | Mode::Resyncing) => Verdict::ResyncRequired,
+            (TokenCheck::Unreadable { .. }, _) => Verdict::Unreadable,
+            (TokenCheck::Forged { .. }, _) => Verdict::Forged,
+            (TokenCheck::UnknownKey { .. }, _) => Verdict::UnknownOffline,
+            (TokenCheck::Signed(signed), _) => {
+                let (ticket, generation) = (signed.ticket(), self.replica.generation());
+                pending.progress = Progress::ReadingTicket { generation };
+                return self.outputs.push(ReplicaOutput::ReadTicket {
+                    scan,
+                    ticket,
+                    generation,
+                });
+            }
+        };
+        self.conclude(scan, Conclusion::by_edge(verdict, mode), now);
+    }
+
+    /// The replica's row for a scan that this node decides.
+    pub(crate) fn on_ticket_read(
+        &mut self,
+        scan: ScanId,
+        (generation, position): (u32, Position),
+        ticket: Option<&TicketEntry>,
+        now: Now,
+    ) {
+        let Some(pending) = self.scans.pending.get(&scan) else {
+            return;
+        };
+        let Progress::ReadingTicket { generation: wanted } = pending.progress else {
+            return;
+        };
+        if generation != wanted {
+            return;
+        }
+        if position < self.replica.applied() {
+            // A file that lacks what it reported as applied would be read again for ever.
+            self.outputs.alarm(Alarm::ReplicaDamaged);
+            return self.discard_replica("its file lacks entries that were applied", now);
+        }
+        let mode = self.node_state(now).ruling().mode;
+        let bounds = self.time.bounds(now);
+        let (Mode::Degraded, Some(when), false, Some(signed)) = (
+            mode,
+            bounds,
+            self.journal.is_forking(),
+            pending.checked.signed(),
+        ) else {
+            // The tests no longer hold as they did.
+            return self.route(scan, now);
+        };
+        let unshown = self.scans.list_replaced(signed.ticket(), scan);
+        let case = OfflineCase {
+            scan,
+            at: pending.gate,
+            signed,
+            overlay: self.overlay.find(signed.ticket()),
+            ticket,
+            gate: self.replica.gate_of(self.node, pending.gate),
+            when: &when,
+            unshown: &unshown,
+        };
+        let verdict = case.verdict();
+        let is_admitted = verdict == Verdict::Admit;
+        let conclusion = Conclusion {
+            replaces: if is_admitted { unshown } else { vec![] },
+            ..Conclusion::by_edge(verdict, mode)
+        };
+        self.conclude(scan, conclusion, now);
+    }
+}
+
+/// Everything that the verdict depends on.
+#[derive(Clone, Copy, Debug)]
+struct OfflineCase<'a> {
+    scan: ScanId,
+    at: GateId,
+    signed: &'a SignedTicket,
+    /// This node's own admission of the ticket.
+    overlay: Option<&'a Admission>,
+    /// The replica's row.
+    ticket: Option<&'a TicketEntry>,
+    /// None if this node may not decide for it.
+    gate: Option<&'a GateEntry>,
+    when: &'a CoreInterval,
+    /// Earlier scans for which the core's answer was not shown.
+    unshown: &'a [ScanId],
+}
+
+impl OfflineCase<'_> {
+    fn verdict(&self) -> Verdict {
+        if let Some(own) = self.overlay {
+            let first = own.first_entry();
+            return if own.scan == self.scan {
+                Verdict::Admit
+            } else {
+                Verdict::AlreadyUsed { first }
+            };
+        }
+        // A good signature alone admits nobody.
+        let Some(ticket) = self.ticket else {
+            return Verdict::UnknownOffline;
+        };
+        let entitlement = Entitlement::from(ticket);
+        let entitled = || entitlement.admits(self.signed.hash, self.at, self.gate, self.when);
+        match ticket.state {
+            TicketState::Revoked => Verdict::Revoked,
+            TicketState::Used(by) if by.scan == self.scan => Verdict::Admit,
+            TicketState::Used(by) if !self.was_never_shown(&by) => {
+                let first = FirstEntry {
+                    gate: by.gate,
+                    at: by.at,
+                    confirmed: by.confirmed,
+                };
+                entitled().err().unwrap_or(Verdict::AlreadyUsed { first })
+            }
+            TicketState::Used(_) | TicketState::Valid => entitled().err().unwrap_or(Verdict::Admit),
+        }
+    }
+
+    fn was_never_shown(&self, by: &UsedBy) -> bool {
+        !by.confirmed && self.unshown.contains(&by.scan)
+    }
+}

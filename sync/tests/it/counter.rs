@@ -1,0 +1,220 @@
+//! One ticket at the core, with the pure decisions applied as the core would.
+
+use std::collections::BTreeMap;
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
+    sync::{Decision, GateEntry},
+    time::{CoreInterval, CoreTime},
+    token::{Claims, TokenHash},
+    verdict::{DecidedBy, Mode, Verdict},
+};
+use eventify_sync::{
+    core::{
+        AdmissionState, CheckIn, ConflictKind, Effect, JournalRef, ScanRecord, Shown,
+        admission::{self, LockedState, Request, ScanIdReused},
+        reconcile::{self, Class, Row},
+    },
+    rules::Entitlement,
+    token::{SignedTicket, TokenCheck},
+};
+use uuid::Uuid;
+
+pub(crate) const NODE_1: NodeId = NodeId(Uuid::from_u128(0x11));
+pub(crate) const NODE_2: NodeId = NodeId(Uuid::from_u128(0x12));
+pub(crate) const NODE_3: NodeId = NodeId(Uuid::from_u128(0x13));
+pub(crate) const GATE_1: GateId = GateId(Uuid::from_u128(0x21));
+pub(crate) const GATE_2: GateId = GateId(Uuid::from_u128(0x22));
+
+const TOKEN: TokenHash = TokenHash(Hash32([3; 32]));
+
+/// A pull of the trigger.
+#[derive(Clone)]
+pub(crate) struct Pull {
+    pub(crate) scan: ScanId,
+    pub(crate) node: NodeId,
+    pub(crate) gate: GateId,
+    deadline: Option<i64>,
+    replaces: Vec<ScanId>,
+}
+
+impl Pull {
+    pub(crate) fn replacing(mut self, earlier: &Pull) -> Self {
+        self.replaces.push(earlier.scan);
+        self
+    }
+
+    pub(crate) fn until(mut self, deadline: i64) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+}
+
+pub(crate) struct Counter {
+    pub(crate) standing: AdmissionState,
+    /// A failover has lost the ticket.
+    pub(crate) lost: bool,
+    records: BTreeMap<ScanId, ScanRecord>,
+    seqs: BTreeMap<NodeId, u64>,
+    scans: u128,
+}
+
+impl Counter {
+    pub(crate) fn new() -> Self {
+        Self {
+            standing: AdmissionState::default(),
+            lost: false,
+            records: BTreeMap::new(),
+            seqs: BTreeMap::new(),
+            scans: 0,
+        }
+    }
+
+    pub(crate) fn new_scan(&mut self, node: NodeId, gate: GateId) -> Pull {
+        self.scans += 1;
+        let scan = ScanId(Uuid::from_u128(0x100 + self.scans));
+        Pull {
+            scan,
+            node,
+            gate,
+            deadline: None,
+            replaces: vec![],
+        }
+    }
+
+    pub(crate) fn scan(&mut self, pull: &Pull, now: i64) -> Verdict {
+        self.try_scan(pull, now).expect("same content")
+    }
+
+    pub(crate) fn try_scan(&mut self, pull: &Pull, now: i64) -> Result<Verdict, ScanIdReused> {
+        let claims = Claims {
+            ticket: TicketId(Uuid::from_u128(1)),
+            performance: PerformanceId(Uuid::from_u128(2)),
+            category: "STALLS".parse().expect("a code"),
+            not_before: 0,
+            expiry: 1_000_000,
+            revision: 1,
+        };
+        let entitlement = Entitlement {
+            token: TOKEN,
+            performance: claims.performance,
+            category: claims.category,
+            not_before: claims.not_before,
+            expiry: claims.expiry,
+        };
+        let token = TokenCheck::Signed(SignedTicket {
+            hash: TOKEN,
+            claims,
+        });
+        let gate = GateEntry {
+            name: "any".into(),
+            performances: vec![],
+            categories: vec![],
+        };
+        let request = Request {
+            scan: pull.scan,
+            scanner: scanner(pull),
+            gate: pull.gate,
+            node: Some(pull.node),
+            token: &token,
+            deadline: pull.deadline.map(CoreTime),
+            replaces: &pull.replaces,
+        };
+        let held = LockedState {
+            scan: self.records.get(&pull.scan),
+            ticket: (!self.lost).then_some((&entitlement, &self.standing)),
+            gate: Some(&gate),
+            now: CoreTime(now),
+        };
+        let decided = admission::decide(&request, &held)?;
+        self.apply(decided.effect.as_slice());
+        if decided.verdict.is_final() {
+            self.record(pull).own = Some(decided.verdict.clone());
+        }
+        Ok(decided.verdict)
+    }
+
+    pub(crate) fn journal(&mut self, pull: &Pull, verdict: Verdict, at: CoreInterval) -> Class {
+        let seq = self.seqs.entry(pull.node).or_default();
+        *seq += 1;
+        let source = JournalRef {
+            node: pull.node,
+            incarnation: incarnation(pull.node),
+            seq: *seq,
+        };
+        let decision = Decision {
+            scan: pull.scan,
+            scanner: scanner(pull),
+            gate: pull.gate,
+            token: TOKEN.0,
+            ticket: Some(TicketId(Uuid::from_u128(1))),
+            performance: None,
+            verdict: verdict.clone(),
+            mode: Mode::Degraded,
+            decided_by: DecidedBy::Edge,
+            cache_age_ms: None,
+            point: None,
+            replaces: pull.replaces.clone(),
+        };
+        let row = Row {
+            source,
+            at: Some(at),
+            decision: &decision,
+        };
+        let outcome =
+            reconcile::reconcile(&row, self.records.get(&pull.scan), Some(&self.standing));
+        self.apply(&outcome.effects);
+        self.record(pull).shown = Some(Shown { verdict, source });
+        outcome.class
+    }
+
+    pub(crate) fn voided(&mut self, pull: &Pull) {
+        let outcome = reconcile::voided(pull.node, pull.scan, Some(&self.standing));
+        self.apply(&outcome.effects);
+    }
+
+    /// The one check-in.
+    pub(crate) fn check_in(&self) -> CheckIn {
+        self.standing.check_in.expect("a check-in")
+    }
+
+    pub(crate) fn expect_conflicts(&self, expected: &[(ScanId, ConflictKind)]) {
+        let found: Vec<_> = self
+            .standing
+            .conflicts
+            .iter()
+            .map(|held| (held.entry.scan, held.kind))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    /// As if the scans had been lost on their way.
+    pub(crate) fn forget_scans(&mut self) {
+        self.records.clear();
+    }
+
+    fn apply(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            self.standing.apply(effect);
+        }
+    }
+
+    fn record(&mut self, pull: &Pull) -> &mut ScanRecord {
+        self.records.entry(pull.scan).or_insert(ScanRecord {
+            scanner: scanner(pull),
+            gate: pull.gate,
+            token: TOKEN.0,
+            own: None,
+            shown: None,
+        })
+    }
+}
+
+fn scanner(pull: &Pull) -> ScannerId {
+    ScannerId(pull.node.0)
+}
+
+fn incarnation(node: NodeId) -> IncarnationId {
+    IncarnationId(node.0)
+}

@@ -1,0 +1,8 @@
+//! The sync engine: a node's stories, the core's decisions, and both ends in a simulated world.
+
+mod counter;
+mod feeds;
+mod journals;
+mod reconciliation;
+mod sim;
+mod stories;

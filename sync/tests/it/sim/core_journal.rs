@@ -1,0 +1,219 @@
+//! The core's way of a journal: rows are stored under the node's lock, applied to tickets apart,
+//! and acknowledged when the feed has all that came of them.
+
+use std::collections::VecDeque;
+
+use eventify_protocol::{
+    ids::{NodeId, TicketId},
+    sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, SealedRow},
+    verdict::Verdict,
+};
+use eventify_sync::core::{
+    JournalRef, ScanRecord, Shown,
+    journal::{Refused, accept, answer, overlap},
+    reconcile::{self, Row},
+};
+
+use super::{clock::Nanos, core::Core, coverage::Coverage, rng::Rng};
+
+#[derive(Clone, Default)]
+pub(crate) struct NodeJournal {
+    /// All rows of all incarnations, as they came.
+    pub(crate) rows: Vec<SealedRow>,
+    pub(crate) head: Option<JournalHead>,
+    /// How many of `rows` are applied.
+    applied: usize,
+    /// Ends that are applied, and the outbox rows that have to be in the feed first.
+    pending: VecDeque<(JournalHead, Vec<u64>)>,
+    pub(crate) acknowledged: Option<JournalHead>,
+}
+
+impl Core {
+    /// Takes a batch. What is answered at once, if anything.
+    pub(crate) fn journal(
+        &mut self,
+        node: NodeId,
+        batch: &JournalBatch,
+        coverage: &mut Coverage,
+    ) -> Option<JournalAck> {
+        let journal = self.journals.entry(node).or_default();
+        let stored = overlap(journal.head.as_ref(), batch).and_then(|seq| {
+            let place = (batch.incarnation, seq);
+            let held = journal
+                .rows
+                .iter()
+                .find(|row| place == (row.row().incarnation, row.row().seq));
+            held.map(SealedRow::hash)
+        });
+        match accept(node, journal.head.as_ref(), stored, batch) {
+            Ok(accepted) => {
+                coverage.successions += u64::from(accepted.succeeds.is_some());
+                coverage.batches_again += u64::from(accepted.rows.is_empty());
+                journal.head = Some(accepted.head);
+                journal.rows.extend(accepted.rows);
+                let all_applied =
+                    journal.applied == journal.rows.len() && journal.pending.is_empty();
+                all_applied.then(|| self.ack(node, batch)).flatten()
+            }
+            Err(refused) => {
+                match &refused {
+                    Refused::Future { .. } => coverage.batches_early += 1,
+                    Refused::Fork { .. } => coverage.forks_seen += 1,
+                    Refused::UnknownIncarnation => coverage.unknown_files += 1,
+                    Refused::Malformed(_) | Refused::BrokenChain { .. } => {
+                        panic!("a node sent {refused}")
+                    }
+                }
+                let head = answer(
+                    &refused,
+                    journal.head,
+                    journal.acknowledged,
+                    batch.incarnation,
+                );
+                Some(self.named(head))
+            }
+        }
+    }
+
+    fn ack(&self, node: NodeId, batch: &JournalBatch) -> Option<JournalAck> {
+        let acknowledged = self.journals[&node].acknowledged?;
+        (acknowledged.incarnation == batch.incarnation).then(|| self.named(acknowledged))
+    }
+
+    fn named(&self, head: JournalHead) -> JournalAck {
+        JournalAck {
+            incarnation: head.incarnation,
+            seq: head.seq,
+            hash: head.hash,
+            position: self.head().position,
+            epoch: self.epoch,
+        }
+    }
+
+    /// Whether rows of a node wait to be applied.
+    pub(crate) fn has_unapplied(&self, node: NodeId) -> bool {
+        self.journals
+            .get(&node)
+            .is_some_and(|journal| journal.applied < journal.rows.len())
+    }
+
+    /// Applies what was stored, row by row.
+    pub(crate) fn apply_rows(
+        &mut self,
+        node: NodeId,
+        at: Nanos,
+        rng: &mut Rng,
+        coverage: &mut Coverage,
+    ) {
+        let Some(journal) = self.journals.get_mut(&node) else {
+            return;
+        };
+        let rows = journal.rows[journal.applied..].to_vec();
+        journal.applied = journal.rows.len();
+        let Some(last) = rows.last().map(SealedRow::head) else {
+            return;
+        };
+        let mut waits = vec![];
+        for row in &rows {
+            let ticket = self.apply_row(node, row, at, rng, coverage);
+            waits.extend(ticket.into_iter().flat_map(|id| self.unsettled(id)));
+        }
+        if let Some(journal) = self.journals.get_mut(&node) {
+            journal.pending.push_back((last, waits));
+        }
+    }
+
+    /// The ticket that the row is about. Before the row is acknowledged the feed has to have the
+    /// ticket's state, whatever changed it: the node deletes its admissions then.
+    fn apply_row(
+        &mut self,
+        node: NodeId,
+        row: &SealedRow,
+        at: Nanos,
+        rng: &mut Rng,
+        coverage: &mut Coverage,
+    ) -> Option<TicketId> {
+        let source = JournalRef {
+            node,
+            incarnation: row.row().incarnation,
+            seq: row.row().seq,
+        };
+        let (ticket, outcome) = match &row.row().entry {
+            JournalEntry::Opened { .. } => return None,
+            JournalEntry::Decision(decision) => {
+                let row = Row {
+                    source,
+                    at: row.row().at.core,
+                    decision,
+                };
+                let standing = decision.ticket.and_then(|id| self.tickets.get(&id));
+                let standing = standing.map(|ticket| &ticket.standing);
+                let outcome = reconcile::reconcile(&row, self.scans.get(&decision.scan), standing);
+                self.shown(decision, source);
+                (decision.ticket, outcome)
+            }
+            JournalEntry::Voided { scan, .. } => {
+                let of_scan = |ticket: &&super::core::Ticket| {
+                    let standing = &ticket.standing;
+                    standing.check_in.is_some_and(|held| held.scan == *scan)
+                        || standing.conflict(*scan).is_some()
+                };
+                let held = self.tickets.iter().find(|(_, ticket)| of_scan(ticket));
+                let (id, standing) = held.map(|(id, ticket)| (*id, &ticket.standing)).unzip();
+                let outcome = reconcile::voided(node, *scan, standing);
+                if let Some(shown) = self
+                    .scans
+                    .get_mut(scan)
+                    .and_then(|held| held.shown.as_mut())
+                {
+                    shown.verdict = Verdict::ResyncRequired;
+                }
+                (id, outcome)
+            }
+        };
+        coverage.count(&outcome);
+        let before = self.tickets.get(&ticket?)?.standing.state();
+        self.change(ticket?, &outcome.effects);
+        if before != self.tickets[&ticket?].standing.state() {
+            self.publish_ticket(ticket?, at, rng);
+        }
+        ticket
+    }
+
+    fn shown(&mut self, decision: &Decision, source: JournalRef) {
+        let record = self
+            .scans
+            .entry(decision.scan)
+            .or_insert_with(|| ScanRecord {
+                scanner: decision.scanner,
+                gate: decision.gate,
+                token: decision.token,
+                own: None,
+                shown: None,
+            });
+        record.shown = Some(Shown {
+            verdict: decision.verdict.clone(),
+            source,
+        });
+    }
+
+    /// Ends whose effects the feed has by now.
+    pub(crate) fn acknowledge(&mut self) -> Vec<(NodeId, JournalAck)> {
+        let mut acks = vec![];
+        let nodes: Vec<NodeId> = self.journals.keys().copied().collect();
+        for node in nodes {
+            while let Some((head, waits)) = self.journals[&node].pending.front() {
+                if waits.iter().any(|row| self.is_unsettled(*row)) {
+                    break;
+                }
+                acks.push((node, self.named(*head)));
+                let head = *head;
+                if let Some(journal) = self.journals.get_mut(&node) {
+                    journal.acknowledged = Some(head);
+                    journal.pending.pop_front();
+                }
+            }
+        }
+        acks
+    }
+}

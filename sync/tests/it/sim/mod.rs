@@ -1,0 +1,200 @@
+//! A simulated core and venue (nodes, scanners, guests) under everything that can go wrong, all
+//! drawn from one seed. The rules of `ADMISSION` hold whatever happens.
+//!
+//! `EVENTIFY_SIM_SEEDS` is the number of seeds (default 2,000), `EVENTIFY_SIM_FROM` the first of
+//! them (default 1).
+
+mod chaos;
+mod checks;
+mod clock;
+mod core;
+mod core_journal;
+mod coverage;
+mod disk;
+mod event;
+mod faults;
+mod guests;
+mod model;
+mod network;
+mod node;
+mod rng;
+mod server;
+mod shell;
+mod watch;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clock::S;
+use coverage::Coverage;
+use model::Mutation;
+use world::World;
+
+/// With fewer seeds, a case that never occurred proves nothing.
+const ENOUGH_SEEDS: u64 = 1_000;
+
+/// A promise that a run has broken.
+struct Violation {
+    step: u64,
+    what: String,
+}
+
+/// Runs one seed. A panic of the code under test is a violation as well.
+fn play(seed: u64, mutation: Option<Mutation>) -> Result<Coverage, Violation> {
+    let (coverage, violation, _) = play_traced(seed, mutation, false);
+    violation.map_or(Ok(coverage), Err)
+}
+
+/// Runs a seed again and returns its last steps.
+fn trace_of(seed: u64, mutation: Option<Mutation>) -> Vec<String> {
+    play_traced(seed, mutation, true).2
+}
+
+fn play_traced(
+    seed: u64,
+    mutation: Option<Mutation>,
+    traced: bool,
+) -> (Coverage, Option<Violation>, Vec<String>) {
+    let mut world = World::new(seed, mutation, traced);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(&mut world)));
+    if let Err(panic) = outcome {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        world.violated(format!("panic: {}", text.unwrap_or_default()));
+    }
+    world.coverage.steps = world.steps;
+    let violation = world.violation.take().map(|what| Violation {
+        step: world.steps,
+        what,
+    });
+    (
+        world.coverage,
+        violation,
+        world.trace.take().unwrap_or_default().into(),
+    )
+}
+
+fn run(world: &mut World) {
+    let end = chaos::plan(world);
+    world.run_until(end);
+    let awake = world
+        .nodes
+        .iter()
+        .map(|node| node.frozen_until)
+        .max()
+        .unwrap_or(end);
+    world.run_until(awake.max(end));
+    world.settle_down();
+    // Everything that is down starts, every line is good: nodes find back to Online.
+    world.run_until(world.at + 15 * S);
+    for _ in 0..8 {
+        world.all_try_again();
+        world.run_until(world.at + 5 * S);
+    }
+    world.quiet = true;
+    world.run_until(world.at + 12 * S);
+    if world.violation.is_none() {
+        world.check_rest();
+    }
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn the_promises_hold_whatever_happens() {
+    let (from, seeds) = (
+        setting("EVENTIFY_SIM_FROM", 1),
+        setting("EVENTIFY_SIM_SEEDS", 2_000),
+    );
+    let mut coverage = Coverage::default();
+    for seed in from..from + seeds {
+        match play(seed, None) {
+            Ok(run) => coverage.add(&run),
+            Err(violation) => {
+                let trace = trace_of(seed, None).join("\n");
+                panic!(
+                    "seed {seed}, step {}: {}\n{trace}",
+                    violation.step, violation.what
+                );
+            }
+        }
+    }
+    let all = coverage.all();
+    for (what, count) in &all {
+        println!("{what:>24} {count}");
+    }
+    let unseen: Vec<_> = all
+        .iter()
+        .filter(|(_, count)| *count == 0)
+        .map(|(what, _)| what)
+        .collect();
+    assert!(
+        unseen.is_empty() || seeds < ENOUGH_SEEDS,
+        "never occurred in {seeds} seeds: {unseen:?}"
+    );
+}
+
+#[test]
+fn the_same_seed_is_the_same_world() {
+    for seed in [3, 77] {
+        let runs = [play(seed, None), play(seed, None)].map(|run| run.ok().expect("holds"));
+        assert_eq!(runs[0], runs[1]);
+    }
+}
+
+/// Breaks a rule and expects the checks to notice it within some seeds, with a message that contains
+/// `by`.
+fn is_caught(mutation: Mutation, within: u64, by: &str) {
+    let mut seeds = 1..=within;
+    let caught = seeds.find_map(|seed| play(seed, Some(mutation)).err());
+    let caught = caught.unwrap_or_else(|| panic!("{mutation:?} was not seen"));
+    assert!(
+        caught.what.contains(by),
+        "{mutation:?} was seen as: {}",
+        caught.what
+    );
+}
+
+#[test]
+fn a_dishonest_t_is_caught() {
+    is_caught(
+        Mutation::TruthIgnoresTheOutbox,
+        5,
+        "hides what was committed",
+    );
+}
+
+#[test]
+fn a_core_that_executes_late_scans_is_caught() {
+    is_caught(
+        Mutation::CoreIgnoresDeadlines,
+        1_500,
+        "was executed after node",
+    );
+}
+
+#[test]
+fn clocks_that_drift_beyond_the_bound_are_caught() {
+    is_caught(Mutation::ClocksDriftBeyondTheBound, 5, "that it is");
+}
+
+#[test]
+fn an_answer_before_the_disk_is_caught() {
+    is_caught(Mutation::AnswersBeforeTheDisk, 5, "its disk says");
+}
+
+#[test]
+fn a_node_that_forgets_its_overlay_is_caught() {
+    is_caught(
+        Mutation::ForgetsTheOverlay,
+        1_500,
+        "admitted twice, by one node",
+    );
+}
+
+#[test]
+fn a_core_that_loses_an_entry_is_caught() {
+    is_caught(Mutation::CoreLosesRows, 20, "is not in");
+}

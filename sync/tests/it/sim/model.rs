@@ -1,0 +1,153 @@
+//! The simple reference: what tokens and tickets are in this world, what was promised to whom, and
+//! what has been shown.
+
+use std::collections::BTreeMap;
+
+use eventify_protocol::{
+    hash::Hash32,
+    ids::{NodeId, PerformanceId, ScanId, TicketId, VenueId},
+    token::{Claims, TokenHash},
+    verdict::{DecidedBy, Verdict},
+};
+use eventify_sync::{
+    rules::Entitlement,
+    token::{SignedTicket, TokenCheck},
+};
+use uuid::Uuid;
+
+use super::clock::{Nanos, S, unix};
+
+pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(0xE0E0));
+
+/// What is played, and what is played elsewhere.
+pub(crate) const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(0xA1));
+pub(crate) const ELSEWHERE: PerformanceId = PerformanceId(Uuid::from_u128(0xA2));
+
+/// Rules that a world can break, to see that the checks bite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// T is the core's present time, even while rows wait in the outbox.
+    TruthIgnoresTheOutbox,
+    /// A scan that waited in a queue past its deadline is executed.
+    CoreIgnoresDeadlines,
+    /// Nodes' clocks run slower than the drift bound allows for.
+    ClocksDriftBeyondTheBound,
+    /// The shell reports rows as synced that are not.
+    AnswersBeforeTheDisk,
+    /// The shell doesn't read its unacknowledged admissions back after a restart.
+    ForgetsTheOverlay,
+    /// The core drops a journal row that it has acknowledged.
+    CoreLosesRows,
+}
+
+/// Who reads a token: the core has keys that a node's key set does not have yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Core,
+    Node,
+}
+
+/// A token's text: kind and number.
+pub(crate) fn text(kind: &str, number: u128) -> String {
+    format!("{kind}:{number}")
+}
+
+pub(crate) fn ticket_id(number: u128) -> TicketId {
+    TicketId(Uuid::from_u128(0x7_0000 + number))
+}
+
+/// The tokens of this world need no arithmetic.
+pub(crate) fn check(text: &str, reader: Reader) -> TokenCheck {
+    let hash = Hash32::of(text.as_bytes());
+    let Some((kind, number)) = text.split_once(':') else {
+        return TokenCheck::Unreadable { hash };
+    };
+    let Ok(number) = number.parse::<u128>() else {
+        return TokenCheck::Unreadable { hash };
+    };
+    let signed = SignedTicket {
+        hash: TokenHash(hash),
+        claims: claims(number),
+    };
+    match (kind, reader) {
+        ("ok", _) | ("new-key", Reader::Core) => TokenCheck::Signed(signed),
+        ("new-key", Reader::Node) => TokenCheck::UnknownKey { claimed: signed },
+        _ => TokenCheck::Forged {
+            hash: TokenHash(hash),
+        },
+    }
+}
+
+/// The claims of ticket `number`: a few are for elsewhere, for later, or from yesterday.
+pub(crate) fn claims(number: u128) -> Claims {
+    let (mut performance, mut not_before, mut expiry) =
+        (TONIGHT, unix(0) - 3_600, unix(0) + 36_000);
+    match number % 20 {
+        17 => performance = ELSEWHERE,
+        18 => not_before = unix(100 * S),
+        19 => expiry = unix(100 * S),
+        _ => {}
+    }
+    let category = "STALLS".parse().expect("a category");
+    Claims {
+        ticket: ticket_id(number),
+        performance,
+        category,
+        not_before,
+        expiry,
+        revision: 1,
+    }
+}
+
+pub(crate) fn entitlement(number: u128, text: &str) -> Entitlement {
+    let claims = claims(number);
+    Entitlement {
+        token: TokenHash(Hash32::of(text.as_bytes())),
+        performance: claims.performance,
+        category: claims.category,
+        not_before: claims.not_before,
+        expiry: claims.expiry,
+    }
+}
+
+/// Whether ticket `number` is for tonight, from the beginning to the end.
+pub(crate) fn is_plain(number: u128) -> bool {
+    number % 20 < 17
+}
+
+/// A guest was shown `Admit`.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) node: NodeId,
+    pub(crate) scan: ScanId,
+    pub(crate) by: DecidedBy,
+}
+
+/// All that was ever shown.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    /// The first `Admit` of each scan, by ticket.
+    pub(crate) admitted: BTreeMap<TicketId, Vec<Shown>>,
+    /// When a final verdict was first shown.
+    pub(crate) shown_at: BTreeMap<ScanId, Nanos>,
+    /// Final verdicts.
+    pub(crate) finals: BTreeMap<ScanId, Verdict>,
+    /// Scans whose rows were lost with a disk.
+    pub(crate) lost: Vec<ScanId>,
+    pub(crate) failovers: u32,
+}
+
+impl Model {
+    pub(crate) fn admit(&mut self, ticket: TicketId, shown: Shown) {
+        let earlier = self.admitted.entry(ticket).or_default();
+        if earlier.iter().all(|held| held.scan != shown.scan) {
+            earlier.push(shown);
+        }
+    }
+
+    pub(crate) fn is_admitted(&self, ticket: TicketId, scan: ScanId) -> bool {
+        self.admitted
+            .get(&ticket)
+            .is_some_and(|all| all.iter().any(|held| held.scan == scan))
+    }
+}
