@@ -1,4 +1,4 @@
-//! What customers see, and how soon and how surely it follows what happened.
+//! What customers see of events, seats and zones, and that it follows what happened.
 
 use crate::world::TestApp;
 use crate::world::house::{House, concert, organiser};
@@ -54,7 +54,7 @@ async fn the_seat_map_follows_holds_and_releases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_much_is_sold_the_remaining_places_are_told_once_a_sweep() {
+async fn however_much_is_sold_what_is_left_is_published_once_a_run() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
     core.run_job("inventory", "publish_availability").await;
@@ -66,12 +66,12 @@ async fn however_much_is_sold_the_remaining_places_are_told_once_a_sweep() {
     core.run_job("inventory", "publish_availability").await;
     core.run_job("inventory", "publish_availability").await;
     let mut conn = core.app().db.read("inventory").await.unwrap();
-    let told: i64 =
+    let published: i64 =
         sqlx::query_scalar("select count(*) from outbox where kind = 'availability.updated'")
             .fetch_one(&mut *conn)
             .await
             .unwrap();
-    assert_eq!(told, 2, "one when it was laid out, one for ten holds");
+    assert_eq!(published, 2, "one for the layout, one for ten holds");
     let left = availability(&house).await;
     assert_eq!(
         (&left["remaining"], &left["zones"][0]["remaining"]),
@@ -80,7 +80,7 @@ async fn however_much_is_sold_the_remaining_places_are_told_once_a_sweep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_that_overtakes_its_hold_leaves_the_seat_free() {
+async fn a_release_that_arrives_before_its_hold_leaves_the_seat_free() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
     let seen = house.held(&["A-1"], 0).await;
@@ -171,7 +171,7 @@ async fn drafts_are_not_shown_and_published_events_are_found() {
     assert_eq!(
         anybody.get(list).await.expect(200)["total"],
         0,
-        "what has begun is not found"
+        "what has begun is not listed"
     );
     assert_eq!(availability(&house).await["onSale"], false);
 }

@@ -79,7 +79,7 @@ async fn an_event_goes_from_draft_to_archive() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_overwrites_an_event_that_they_have_not_seen() {
+async fn an_edit_needs_the_version_that_was_read() {
     let core = TestApp::start().await;
     let organiser = organiser(&core);
     let created = organiser.post("/events", concert("Nova")).await;
@@ -95,13 +95,13 @@ async fn nobody_overwrites_an_event_that_they_have_not_seen() {
         (200, &json!("Supernova"))
     );
     assert_eq!(put(&organiser, &path, &tag, &body).await.status, 412);
-    let senseless = json!({ "title": " " });
-    let refused = put(&organiser, &path, edited.header("etag"), &senseless).await;
+    let invalid = json!({ "title": " " });
+    let refused = put(&organiser, &path, edited.header("etag"), &invalid).await;
     assert_eq!((refused.status, refused.code()), (400, "validation_error"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_is_run_by_its_owner_its_organisation_and_administrators() {
+async fn an_event_is_managed_by_its_owner_its_organisation_and_administrators() {
     let core = TestApp::start().await;
     let opera = |name| {
         core.user(name)
@@ -133,7 +133,7 @@ async fn an_event_is_run_by_its_owner_its_organisation_and_administrators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_performance_is_planned_where_and_when_it_can_be() {
+async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_use() {
     let core = TestApp::start().await;
     let house = House::planned(&core).await;
     let path = format!("/events/{}/performances", house.event);
@@ -196,7 +196,7 @@ async fn a_performance_is_planned_where_and_when_it_can_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_an_event_cancels_what_lies_ahead_once() {
+async fn cancelling_an_event_cancels_its_future_performances_once() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
     let path = format!("/events/{}", house.event);
@@ -220,7 +220,7 @@ async fn cancelling_an_event_cancels_what_lies_ahead_once() {
         (&json!("cancelled"), &json!(true))
     );
     let mut conn = core.app().db.read("event_management").await.unwrap();
-    let told: Vec<(String, i64)> = sqlx::query_as(
+    let published: Vec<(String, i64)> = sqlx::query_as(
         "select kind, count(*) from outbox where kind like '%.cancelled' group by kind order by kind",
     )
     .fetch_all(&mut *conn)
@@ -228,7 +228,7 @@ async fn cancelling_an_event_cancels_what_lies_ahead_once() {
     .unwrap();
     let once = |kind: &str| (kind.to_owned(), 1);
     assert_eq!(
-        told,
+        published,
         [once("event.cancelled"), once("performance.cancelled")]
     );
 }

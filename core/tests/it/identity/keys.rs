@@ -179,7 +179,7 @@ async fn a_token_that_was_good_is_refused_when_it_has_expired_or_its_key_is_gone
 }
 
 #[tokio::test]
-async fn without_any_keys_nobody_can_tell() {
+async fn without_any_keys_no_token_is_verified() {
     let issuer = Issuer::default();
     issuer.down.store(true, Ordering::SeqCst);
     let url = issuer.start().await;

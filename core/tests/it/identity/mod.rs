@@ -1,5 +1,5 @@
-//! Who a caller is: tokens, the internal id, `GET /me`; and the manners of the HTTP server that
-//! every route has.
+//! Who a caller is: tokens, the internal id, `GET /me`; and what the HTTP server does for every
+//! route.
 
 mod keys;
 
@@ -101,7 +101,7 @@ async fn every_error_has_the_one_body_and_the_callers_correlation_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_probes_tell_of_database_and_broker() {
+async fn the_probes_cover_database_and_broker() {
     let core = TestApp::start().await;
     assert_eq!(
         core.anybody().get("/health/live").await.expect(200),

@@ -140,7 +140,7 @@ async fn a_hold_id_is_good_for_one_request_and_never_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_hold_is_out_of_the_way_at_once_and_swept_up_soon() {
+async fn an_expired_hold_makes_room_at_once_and_is_released_soon() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
     house.held(&["A-1"], 1).await;
@@ -169,7 +169,7 @@ async fn an_expired_hold_is_out_of_the_way_at_once_and_swept_up_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn extending_is_all_or_nothing_and_names_what_is_gone() {
+async fn extending_is_all_or_nothing_and_names_the_ended_holds() {
     let core = TestApp::start().await;
     let house = House::open(&core).await;
     let (early, late) = (house.held(&["A-1"], 0).await, house.held(&["A-2"], 0).await);
@@ -237,7 +237,7 @@ async fn a_part_goes_back_once() {
     api::release_part(core.app(), &house.cause(), &foreign)
         .await
         .unwrap();
-    assert_eq!(house.left().await, (18, 95), "it is somebody else's");
+    assert_eq!(house.left().await, (18, 95), "the hold has another owner");
     for _ in 0..2 {
         api::release_part(core.app(), &house.cause(), &part)
             .await

@@ -10,7 +10,7 @@ use eventify_core::contexts::inventory::api::{self, Held, HoldError, HoldRefusal
 use eventify_protocol::ids::SeatId;
 use tokio::task::JoinSet;
 
-/// Longer than this, somebody waited for a deadlock to be found.
+/// Whoever needs longer has waited for PostgreSQL to break a deadlock.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);
 
 async fn core() -> TestApp {
@@ -71,7 +71,7 @@ async fn twenty_customers_want_the_same_ten_seats_and_one_gets_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overlapping_wishes_share_out_the_seats_without_a_double() {
+async fn overlapping_requests_never_get_the_same_seat() {
     let core = core().await;
     let house = House::open(&core).await;
     let requests = (0..40_usize).map(|customer| {
@@ -143,7 +143,7 @@ async fn a_zone_is_sold_out_to_the_last_unit_and_never_beyond() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn taking_releasing_and_expiring_at_once_keep_the_books() {
+async fn concurrent_holds_releases_and_expiries_keep_the_counts_right() {
     let core = core().await;
     let house = House::open(&core).await;
     let mut alive: Vec<Held> = Vec::new();

@@ -43,7 +43,7 @@ impl<'house, 'core> Order<'house, 'core> {
         let app = house.core.app();
         api::extend(app, &house.cause(), &[held.hold], until)
             .await
-            .expect("the hold is alive");
+            .expect("the hold is active");
         let code: CategoryCode = "FULL".parse().expect("a code");
         let blank = Item {
             performance_id: held.performance,
@@ -86,14 +86,15 @@ impl<'house, 'core> Order<'house, 'core> {
         tx.commit().await.expect("the database answers");
     }
 
-    /// Publishes, and waits for every effect.
-    async fn tell<E: DomainEvent>(&self, context: &'static str, event: &E) {
+    /// Publishes, and waits for all effects.
+    async fn publish_and_settle<E: DomainEvent>(&self, context: &'static str, event: &E) {
         self.publish(context, event).await;
         self.house.core.settle().await;
     }
 
     async fn paid(&self) {
-        self.tell("order", &self.paid_event(CUSTOMER)).await;
+        self.publish_and_settle("order", &self.paid_event(CUSTOMER))
+            .await;
     }
 
     fn paid_event(&self, customer: UserId) -> OrderPaid {
@@ -112,7 +113,7 @@ impl<'house, 'core> Order<'house, 'core> {
             reason: CancelReason::PaymentFailed,
             items: self.items.clone(),
         };
-        self.tell("order", &cancelled).await;
+        self.publish_and_settle("order", &cancelled).await;
     }
 
     async fn refunded(&self, partial: bool) {
@@ -125,7 +126,7 @@ impl<'house, 'core> Order<'house, 'core> {
             partial,
             items: self.items.clone(),
         };
-        self.tell("order", &refunded).await;
+        self.publish_and_settle("order", &refunded).await;
     }
 
     /// The ticket of this item was revoked.
@@ -150,7 +151,7 @@ impl<'house, 'core> Order<'house, 'core> {
                 state: TicketState::Revoked,
             },
         };
-        self.tell("ticketing", &revoked).await;
+        self.publish_and_settle("ticketing", &revoked).await;
     }
 
     fn ticket(&self) -> TicketId {
@@ -159,7 +160,7 @@ impl<'house, 'core> Order<'house, 'core> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_paid_is_sold_and_neither_time_nor_release_gives_it_back() {
+async fn paid_places_are_sold_and_neither_time_nor_release_frees_them() {
     let core = core(FaultInjection::default()).await;
     let house = House::open(&core).await;
     let order = Order::of(&house, &["A-1"], 2).await;
@@ -170,14 +171,14 @@ async fn what_is_paid_is_sold_and_neither_time_nor_release_gives_it_back() {
         reason: EndReason::Expired,
         items: order.items.clone(),
     };
-    order.tell("reservation", &expired).await;
+    order.publish_and_settle("reservation", &expired).await;
     core.advance(Duration::hours(1));
     core.run_job("inventory", "expire_holds").await;
     assert_eq!(house.left().await, (19, 98));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_buys_what_somebody_else_holds_or_has_bought() {
+async fn nobody_buys_what_another_customer_holds_or_another_order_has() {
     let core = core(FaultInjection::default()).await;
     let house = House::open(&core).await;
     let (held, bought) = (
@@ -192,7 +193,7 @@ async fn nobody_buys_what_somebody_else_holds_or_has_bought() {
         ..bought.paid_event(CUSTOMER)
     };
     bought.publish("order", &again).await;
-    // Both are put aside for a person to look at.
+    // Both are parked for an operator.
     until("two parked messages", async || {
         dead_letters::count(&core.app().bus, "inventory")
             .await
@@ -223,7 +224,7 @@ async fn a_declined_payment_frees_its_places_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_ticket_frees_its_own_place_once_however_often_it_is_told() {
+async fn a_revoked_ticket_frees_its_own_place_once_however_often_its_message_comes() {
     let core = core(FaultInjection::deliver_twice()).await;
     let house = House::open(&core).await;
     let order = Order::of(&house, &["A-1", "A-2"], 2).await;
@@ -253,7 +254,7 @@ async fn a_revoked_ticket_frees_its_own_place_once_however_often_it_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refund_that_overtakes_the_sale_leaves_nothing_sold() {
+async fn a_refund_that_arrives_before_the_sale_leaves_nothing_sold() {
     let core = core(FaultInjection::default()).await;
     let house = House::open(&core).await;
     let order = Order::of(&house, &["A-1"], 3).await;
@@ -267,7 +268,7 @@ async fn a_refund_that_overtakes_the_sale_leaves_nothing_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_step_that_dies_before_its_commit_is_done_again_as_a_whole() {
+async fn each_step_that_fails_before_its_commit_is_repeated_as_a_whole() {
     for step in [
         "on_order_paid",
         "on_order_refunded",

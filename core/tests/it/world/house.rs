@@ -25,7 +25,6 @@ use crate::world::{Answer, TestApp, User};
 /// Units of the standing zone.
 pub const FLOOR: u32 = 100;
 
-/// Who has the places.
 pub const CUSTOMER: UserId = UserId(Uuid::from_u128(1));
 
 /// A performance on sale.
@@ -38,8 +37,8 @@ pub struct House<'core> {
     pub floor: BucketId,
 }
 
-/// The contexts that make stock and show it, and bare ones in the place of those that sell: the
-/// test itself tells their events.
+/// The contexts that create stock and show it, and bare ones instead of those that sell: the test
+/// itself publishes their events.
 pub fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     let bare = |name, events| Context {
         events,
@@ -50,7 +49,7 @@ pub fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
         eventify_core::contexts::event_management::context(),
         eventify_core::contexts::identity::context(&Arc::default()),
         eventify_core::contexts::inventory::context(),
-        // The relay insists that somebody takes a new venue.
+        // The relay requires that a queue takes `venue.created`.
         Context {
             consumers: Consumers::new().on::<VenueCreated, _>(on_venue_created),
             ..Context::new("fleet", &[])
@@ -104,7 +103,7 @@ pub fn concert(title: &str) -> Value {
 }
 
 impl<'core> House<'core> {
-    /// Venue, plan, event, performance in eight hours; published, and everybody has heard of it.
+    /// Venue, plan, event, performance in eight hours; published, and all effects settled.
     pub async fn open(core: &'core TestApp) -> Self {
         let house = Self::planned(core).await;
         let path = format!("/events/{}/publish", house.event);

@@ -47,7 +47,7 @@ pub(crate) async fn lay_out(
     }
     let version = availability::next_version(tx, id).await?;
     for level in availability::count_left(tx, id).await?.by_bucket {
-        tx.publish(app.clock.new_id(), version, &adjusted(id, level));
+        tx.publish(app.clock.new_id(), version, &adjusted(id, &level));
     }
     availability::insert_change(tx, id).await
 }
@@ -79,7 +79,7 @@ pub(crate) async fn adjust_capacity(
         remaining: remaining.ok_or(StockError::UnknownBucket)??,
         capacity,
     };
-    let adjusted = adjusted(id, level);
+    let adjusted = adjusted(id, &level);
     let version = availability::next_version(&mut tx, id).await?;
     tx.publish(app.clock.new_id(), version, &adjusted);
     availability::insert_change(&mut tx, id).await?;
@@ -110,7 +110,7 @@ async fn must_manage(
     Err(StockError::Foreign)
 }
 
-fn adjusted(performance_id: PerformanceId, level: BucketLevel) -> CapacityAdjusted {
+fn adjusted(performance_id: PerformanceId, level: &BucketLevel) -> CapacityAdjusted {
     CapacityAdjusted {
         performance_id,
         bucket_id: level.bucket_id,

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_hold_is_in_the_way_only_until_it_is_swept_up() {
+    fn an_expired_hold_is_in_the_way_only_until_it_is_released() {
         let over = HoldId(Uuid::from_u128(7));
         let stock = stock(&[SeatState::Expired(over), SeatState::Expired(over)], 0);
         assert_eq!(stock.shortage(&request(&["A-1", "A-2"], 0)), None);
