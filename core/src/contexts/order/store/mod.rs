@@ -17,8 +17,8 @@ pub(super) use performances::{
     upsert_performance,
 };
 pub(super) use refunds::{
-    find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds,
-    list_tickets, update_refund,
+    find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds, list_tickets,
+    update_refund,
 };
 
 fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
