@@ -171,7 +171,7 @@ async fn ask(
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(question, %error, "A core did not answer."),
             Err(error) => {
-                tracing::warn!(code = "stack.broker_auth_failed", question, %error, "Asking a core failed.")
+                tracing::warn!(code = "stack.broker_auth_failed", question, %error, "Asking a core failed.");
             }
         }
     }

@@ -85,7 +85,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("order": "0001_orders", "0002_tasks"),
+            eventify_kernel::migrations!("order": "0001_orders", "0002_intents_as_tasks"),
         )
     }
 }

@@ -94,7 +94,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments", "0002_tasks"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks"),
         )
     }
 }
