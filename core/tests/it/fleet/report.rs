@@ -29,13 +29,8 @@ fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
-    let venue = Venue::open().await;
-    let node = venue.node("North door").await;
-    venue
-        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
-        .await;
+/// An outage between two scans that the core decided, with one decision that was not shown.
+fn journal_of_an_outage(node: &Node) -> Journal {
     let mut journal = Journal::open(node.id, 1);
     journal.scan(400, Verdict::Admit, Mode::Online);
     journal.scan(401, Verdict::Admit, Mode::Degraded);
@@ -49,6 +44,17 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     journal.scan(405, Verdict::ResyncRequired, Mode::Locked);
     journal.scan(405, Verdict::Expired { expiry: 1 }, Mode::Locked);
     journal.scan(406, Verdict::Admit, Mode::Online);
+    journal
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    venue
+        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
+        .await;
+    let journal = journal_of_an_outage(&node);
     node.send(Up::Journal(journal.batch(1, 10))).await;
     stored(&venue, 10).await;
     let admission = |scan| Admission {

@@ -125,10 +125,13 @@ impl Reservation {
     pub(crate) fn total(&self) -> Result<Option<Money>, Refusal> {
         let mut total: Option<Money> = None;
         for CartItem { item, .. } in &self.items {
-            let price = item.unit_price.times(item.qty).map_err(amount_refusal)?;
+            let price = item
+                .unit_price
+                .times(item.qty)
+                .map_err(|error| amount_refusal(&error))?;
             total = Some(match total {
                 None => price,
-                Some(sum) => sum.plus(price).map_err(amount_refusal)?,
+                Some(sum) => sum.plus(price).map_err(|error| amount_refusal(&error))?,
             });
         }
         Ok(total)
@@ -202,9 +205,9 @@ impl Reservation {
     }
 }
 
-fn amount_refusal(error: MoneyError) -> Refusal {
+fn amount_refusal(error: &MoneyError) -> Refusal {
     match error {
-        MoneyError::MixedCurrencies(present, _) => Refusal::OtherCurrency(present),
+        MoneyError::MixedCurrencies(present, _) => Refusal::OtherCurrency(*present),
         MoneyError::TooLarge
         | MoneyError::UnknownCurrency(_)
         | MoneyError::MalformedAmount { .. } => Refusal::TooExpensive,
