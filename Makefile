@@ -11,8 +11,12 @@ ROW ?=
 # enable other features of the libraries and compile them again.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# Modules of integration tests that need no server.
-PURE_TESTS := tidy
+# Integration tests that need no server: all of some crates, and some modules of the core's.
+PURE_PACKAGES := eventify-protocol eventify-settings eventify-sync
+PURE_CORE_TESTS := tidy:: flows:: schemas:: configuration::
+
+# Tests wait for servers more than they compute.
+TEST_THREADS := $(shell expr 2 \* $$(nproc))
 
 .PHONY: help demo test quick lint bench up sim deps toolchain
 
@@ -24,13 +28,13 @@ demo: toolchain ## the whole story on real servers; its results are in target/de
 
 test: deps ## all tests, on one set of private servers
 	cargo test --locked --workspace --no-run
-	$(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) $(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
 
 quick: toolchain ## the tests that need no server, in under a minute once they are built
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
-	EVENTIFY_SIM_SEEDS=200 cargo test --locked --package eventify-protocol --package eventify-sync --tests
-	cargo test --locked --workspace --test it $(PURE_TESTS)
+	EVENTIFY_SIM_SEEDS=200 cargo test --locked $(addprefix --package ,$(PURE_PACKAGES)) --tests
+	cargo test --locked --workspace --test it -- $(PURE_CORE_TESTS)
 
 lint: deps ## format, clippy, dependencies; warnings are errors
 	cargo fmt --all --check

@@ -222,7 +222,10 @@ async fn listen(listener: TcpListener, link: watch::Sender<LinkState>, counters:
                 connections.spawn(carry(client, link.clone(), Arc::clone(&counters)))
             }
             Err(error) => {
-                tracing::warn!(code = "stack.fault_proxy_accept_failed", %error, "The fault proxy could not accept a connection.");
+                tracing::warn!(
+                    code = "stack.fault_proxy_accept_failed", %error,
+                    "The fault proxy could not accept a connection."
+                );
                 continue;
             }
         };

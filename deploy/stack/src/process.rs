@@ -165,7 +165,10 @@ impl Drop for Server {
     fn drop(&mut self) {
         signal(Pid::from_child(&self.child), self.stop);
         if let Err(error) = self.child.wait() {
-            tracing::warn!(code = "stack.server_wait_failed", server = self.name, %error, "Cannot wait for the server's end.");
+            tracing::warn!(
+                code = "stack.server_wait_failed", server = self.name, %error,
+                "Cannot wait for the server's end."
+            );
         }
     }
 }

@@ -70,7 +70,10 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         drop(self.cleaner.stdin.take());
         if let Err(error) = self.cleaner.wait() {
-            tracing::warn!(code = "stack.cleaner_wait_failed", %error, "Cannot wait for the cleaner's end.");
+            tracing::warn!(
+                code = "stack.cleaner_wait_failed", %error,
+                "Cannot wait for the cleaner's end."
+            );
         }
     }
 }

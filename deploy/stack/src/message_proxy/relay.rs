@@ -37,7 +37,10 @@ pub(super) async fn listen(listener: TcpListener, peers: Peers, state: watch::Se
                 }
             }),
             Err(error) => {
-                tracing::warn!(code = "stack.message_proxy_accept_failed", %error, "The message proxy could not accept a connection.");
+                tracing::warn!(
+                    code = "stack.message_proxy_accept_failed", %error,
+                    "The message proxy could not accept a connection."
+                );
                 continue;
             }
         };

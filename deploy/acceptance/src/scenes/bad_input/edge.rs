@@ -1,4 +1,4 @@
-//! At a node's LAN API.
+//! Bad input at a node's LAN API.
 
 use anyhow::Result;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ use super::{NAME, Refusals};
 use crate::{clock, scanner::Scanner, scenes::Demo, story::Story};
 
 const SCANS: &str = "/v1/scans";
-/// Over the largest body that a node takes.
+/// More than the largest body that a node accepts.
 const TOO_LARGE_BYTES: usize = 5 * 1024;
 
 pub(super) async fn refuses(
@@ -39,20 +39,20 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
     let kind = json!({ "scanId": NAME, "gateId": gate, "token": "" });
     let malformed = "400 malformed_json";
     for (what, body, expected) in [
-        ("JSON that breaks off", b"{\"scanId\":".to_vec(), malformed),
-        ("bytes that are no text", vec![0xff; 64], malformed),
+        ("incomplete JSON", b"{\"scanId\":".to_vec(), malformed),
+        ("bytes that are not text", vec![0xff; 64], malformed),
         (
             "an unknown field",
             unknown.to_string().into_bytes(),
             malformed,
         ),
         (
-            "an id that is none",
+            "a scan id that is not an id",
             kind.to_string().into_bytes(),
             malformed,
         ),
         (
-            "a body too large",
+            "a body that is too large",
             vec![b' '; TOO_LARGE_BYTES],
             "413 body_too_large",
         ),
@@ -64,7 +64,7 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
     for (what, token) in [
         ("a token of random bytes", hex::encode(random)),
         (
-            "the same in the tickets' own alphabet",
+            "random bytes in the tickets' alphabet",
             format!("EV1:{}", hex::encode_upper(random)),
         ),
         (
@@ -72,20 +72,20 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
             "EV1:".to_owned() + &"A".repeat(1_996),
         ),
         ("an empty token", String::new()),
-        ("somebody's name", NAME.to_owned()),
+        ("a person's name", NAME.to_owned()),
     ] {
         let answer = scanner.scan(&token).await?;
         story.expect(what, "Unreadable", answer.verdict.name());
     }
     for (what, method, path, expected) in [
         (
-            "a method that the address lacks",
+            "a method that the path does not have",
             Method::PUT,
             SCANS,
             "405 method_not_allowed",
         ),
         (
-            "an address that is none",
+            "an unknown path",
             Method::GET,
             "/v1/../identity.json",
             "404 not_found",
@@ -97,7 +97,7 @@ async fn bodies(story: &mut Story, scanner: &Scanner, refusals: &mut Refusals) -
     Ok(())
 }
 
-/// Who asks is not who may.
+/// Callers without the right to call.
 async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) -> Result<()> {
     let ticket = demo.next_ticket()?;
     let [north, south] = &demo.gates;
@@ -110,7 +110,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
     };
     for (what, request, expected) in [
         (
-            "a scan that nobody signed",
+            "a scan without a signature",
             Request::unsigned(Method::POST, SCANS, body.clone()),
             "401 not_signed",
         ),
@@ -120,7 +120,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
             "401 signature_invalid",
         ),
         (
-            "somebody without the scanner's key",
+            "a caller with another key",
             scanner.request_with_key([99; 32], SCANS, &body),
             "401 signature_invalid",
         ),
@@ -130,7 +130,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
             "401 scanner_unknown",
         ),
         (
-            "an access token of nonsense",
+            "an invalid access token",
             scanner.request_with_access("nonsense", SCANS, &body),
             "401 token_expired",
         ),
@@ -140,7 +140,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
             "403 gate_not_allowed",
         ),
         (
-            "a pairing code that nobody gave",
+            "an unknown pairing code",
             Request::unsigned(Method::POST, "/v1/pairings", pairing()?),
             "403 pairing_code_unknown",
         ),
@@ -160,20 +160,20 @@ fn pairing() -> Result<Vec<u8>> {
     Ok(serde_json::to_vec(&request)?)
 }
 
-/// A scan that was heard before.
+/// Scan ids that were used before.
 async fn ids(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) -> Result<()> {
     let (first, second) = (demo.next_ticket()?, demo.next_ticket()?);
     let scanner = &demo.gates[0].scanner;
     let scan = ScanId(clock::new_id());
     let admitted = scanner.scan_as(scan, &first.token).await?;
     story.expect(
-        "a good scan between all that",
+        "a good scan among the bad input",
         "Admit",
         admitted.verdict.name(),
     );
-    // Ed25519 and a body that is the same: to the byte what was sent before.
+    // The same bytes as before: Ed25519 signatures are deterministic.
     let replayed = scanner.scan_as(scan, &first.token).await?;
-    let told = format!(
+    let observed = format!(
         "{}, repeated: {}",
         replayed.verdict.name(),
         replayed.repeated
@@ -181,14 +181,14 @@ async fn ids(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) -> Res
     story.expect(
         "the same request, recorded and sent again",
         "Admit, repeated: true",
-        told,
+        observed,
     );
     let body = json!({ "scanId": scan, "gateId": scanner.gate, "token": second.token });
     let request = scanner.request(Method::POST, SCANS, body.to_string().as_bytes());
     let reply = scanner.send(&request).await?;
     refusals.by_edge(
         story,
-        "its id with another ticket",
+        "the same scan id with another ticket",
         "409 scan_id_conflict",
         &reply,
     );
