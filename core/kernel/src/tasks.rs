@@ -23,11 +23,11 @@ use crate::db::tasks::{self as rows, Claimed};
 use crate::failure::Failure;
 use crate::jobs::Job;
 
-/// Tasks that one run claims at once.
-const BATCH: u16 = 100;
-/// A claimed task is due again after this, should its process have died. Longer than all attempts
-/// of a call together.
-const LEASE: TimeDelta = TimeDelta::seconds(15);
+/// Tasks that are claimed at once, for each that can be worked on at once.
+const CLAIMED_PER_WORKER: u16 = 4;
+/// A claimed task is due again after this, should its process have died. Longer than it takes to work
+/// on all that were claimed, with every call at its timeout and its last attempt.
+const LEASE: TimeDelta = TimeDelta::seconds(30);
 const MAX_PAUSE_SECONDS: i64 = 60;
 /// Every so many failed attempts an operator is notified.
 const ALARM_EVERY: i32 = 10;
@@ -37,7 +37,7 @@ pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The job that works on it; its name is the kind.
     const JOB: Job;
     /// How many are worked on at once in a process.
-    const CONCURRENCY: usize = 16;
+    const CONCURRENCY: u16 = 16;
     /// Safety net behind the wakes, and how soon one that is due is found.
     const EVERY: Duration = Duration::from_secs(1);
 
@@ -102,18 +102,19 @@ where
     loop {
         let base = app.as_ref();
         let now = base.clock.now();
+        let limit = T::CONCURRENCY * CLAIMED_PER_WORKER;
         let mut conn = base.db.read(T::JOB.context).await?;
-        let claimed = rows::claim(&mut conn, T::JOB.name, (now, now + LEASE), BATCH).await?;
+        let claimed = rows::claim(&mut conn, T::JOB.name, (now, now + LEASE), limit).await?;
         drop(conn);
         if claimed.is_empty() {
             return Ok(());
         }
         let mut working = stream::iter(claimed)
             .map(|claimed| attempt(app.clone(), run, claimed))
-            .buffer_unordered(T::CONCURRENCY);
+            .buffer_unordered(usize::from(T::CONCURRENCY));
         let mut result = Ok(());
-        while let Some(done) = working.next().await {
-            result = result.and(done);
+        while let Some(recorded) = working.next().await {
+            result = result.and(recorded);
         }
         result?;
     }

@@ -11,8 +11,10 @@
 //! | [`pinned_tls`] | TLS that trusts one key, for other connections to a node |
 //!
 //! ```no_run
-//! # async fn example() -> Result<(), eventify_lan_client::ClientError> {
-//! # let (code, seed, scan_id, token, now) = ("", [0; 32], todo!(), String::new(), todo!());
+//! # use eventify_protocol::{ids::ScanId, time::BootTime};
+//! # async fn example(
+//! #     seed: [u8; 32], scan_id: ScanId, token: String, now: BootTime,
+//! # ) -> Result<(), eventify_lan_client::ClientError> {
 //! use std::time::Duration;
 //! use eventify_lan_client::{OpenScan, Scanner, SigningKey, Step, Timeouts};
 //! use eventify_protocol::lan::{PairingCode, ScanRequest};

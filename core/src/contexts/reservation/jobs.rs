@@ -54,7 +54,7 @@ pub(crate) enum Release {
 impl Task for Release {
     const JOB: Job = RELEASE_HOLDS;
     /// As many calls as the breaker lets through.
-    const CONCURRENCY: usize = super::INVENTORY.at_once;
+    const CONCURRENCY: u16 = super::INVENTORY_CALLS_AT_ONCE;
 
     fn key(&self) -> Uuid {
         match self {

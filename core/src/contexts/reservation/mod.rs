@@ -46,6 +46,9 @@ pub struct State {
     pub(crate) inventory_breaker: Breaker,
 }
 
+/// Calls to inventory at once.
+const INVENTORY_CALLS_AT_ONCE: u16 = 4;
+
 /// reservation → inventory.
 const INVENTORY: Limits = Limits {
     name: "rsv_inventory",
@@ -57,7 +60,7 @@ const INVENTORY: Limits = Limits {
     slow_rate: 0.7,
     open_for: Duration::from_millis(10_000),
     half_open_calls: 5,
-    at_once: 4,
+    at_once: INVENTORY_CALLS_AT_ONCE as usize,
     queue_for: Duration::from_millis(3_000),
 };
 

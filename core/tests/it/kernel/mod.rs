@@ -3,4 +3,5 @@
 mod bus;
 mod http;
 mod servers;
+mod tasks;
 mod uplink;

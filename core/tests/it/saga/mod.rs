@@ -2,6 +2,7 @@
 
 mod laws;
 mod peer;
+mod upgrade;
 
 use chrono::Duration;
 use serde_json::json;
