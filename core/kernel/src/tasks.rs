@@ -2,7 +2,7 @@
 //!
 //! [`Tx::request`](crate::db::Tx::request) writes a row in the transaction and wakes the job of its
 //! kind. The job claims due rows, works on several at once, and deletes what is done; what failed
-//! is due again after 1, 2, 4 … 60 seconds, and what can't be done is parked for an operator
+//! is due again after 1, 2, 4 … 60 seconds ([`Task::MAX_PAUSE`]), and what can't be done is parked for an operator
 //! (`eventify-core tasks list|retry|drop`). Work may be repeated at any point: it must be idempotent.
 //!
 //! Deliberately not here: results (they are the context's own rows), priorities, cron.
@@ -28,7 +28,6 @@ const CLAIMED_PER_WORKER: u16 = 4;
 /// A claimed task is due again after this, should its process have died. Longer than it takes to work
 /// on all that were claimed, with every call at its timeout and its last attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-const MAX_PAUSE_SECONDS: i64 = 60;
 /// Every so many failed attempts an operator is notified.
 const ALARM_EVERY: i32 = 10;
 
@@ -41,6 +40,9 @@ pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Safety net behind the wakes, and how soon one that is due is found.
     const EVERY: Duration = Duration::from_secs(1);
 
+    /// Longest pause between two attempts.
+    const MAX_PAUSE: TimeDelta = TimeDelta::seconds(60);
+
     /// What it is about. A second request for the same key replaces the first.
     fn key(&self) -> Uuid;
 }
@@ -49,17 +51,15 @@ pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct Attempt<T> {
     pub task: T,
-    /// Failed attempts before this one.
-    pub failures: i32,
+    /// Attempts that were begun before this one since the request, also those whose process died.
+    pub earlier: i32,
     /// The chain of work that requested it.
     pub cause: Cause,
 }
 
-/// Pause after so many failed attempts: 1, 2, 4 … 60 seconds.
-#[must_use]
-pub fn pause(failures: i32) -> TimeDelta {
-    let doubled = 1_i64 << failures.clamp(0, 6);
-    TimeDelta::seconds(doubled.min(MAX_PAUSE_SECONDS))
+/// Pause after an attempt with so many earlier ones: 1, 2, 4 … seconds.
+fn pause(earlier: i32, longest: TimeDelta) -> TimeDelta {
+    TimeDelta::seconds(1 << earlier.clamp(0, 16)).min(longest)
 }
 
 /// An `async fn(app: A, attempt: Attempt<T>) -> Result<Outcome, Failure>`.
@@ -87,8 +87,8 @@ where
 pub enum Outcome {
     /// The task goes, unless it was requested anew meanwhile.
     Done,
-    /// There is nothing to do yet; the next attempt comes after a pause, as after a failure, but it
-    /// is none.
+    /// There is nothing to do yet. The next attempt comes after a pause, but this one counts as no
+    /// failure.
     Wait,
 }
 
@@ -130,34 +130,33 @@ where
     let outcome = match serde_json::from_value(claimed.payload.clone()) {
         Ok(task) => {
             let cause = Cause::of(CorrelationId(claimed.correlation_id));
-            let failures = claimed.attempts;
+            let earlier = claimed.attempts - 1;
             let attempt = Attempt {
                 task,
-                failures,
+                earlier,
                 cause,
             };
             run.call(app.clone(), attempt).await
         }
         Err(error) => Err(Failure::park(error)),
     };
-    record(app.as_ref(), T::JOB, &claimed, outcome).await
+    record::<T>(app.as_ref(), &claimed, outcome).await
 }
 
-async fn record(
+async fn record<T: Task>(
     app: &App,
-    job: Job,
     claimed: &Claimed,
     outcome: Result<Outcome, Failure>,
 ) -> DbResult<()> {
-    let Job { context, name } = job;
+    let Job { context, name } = T::JOB;
     let (task, now) = (claimed.key, app.clock.now());
-    let again_at = now + pause(claimed.attempts);
+    let again_at = now + pause(claimed.attempts - 1, T::MAX_PAUSE);
     let mut conn = app.db.read(context).await?;
     match outcome {
         Ok(Outcome::Done) => rows::finish(&mut conn, name, claimed).await,
         Ok(Outcome::Wait) => rows::postpone(&mut conn, name, claimed, again_at, None).await,
         Err(Failure::Retry(error)) => {
-            let failures = claimed.attempts + 1;
+            let failures = claimed.failures + 1;
             if failures % ALARM_EVERY == 0 {
                 tracing::error!(code = "tasks.keeps_failing", context, kind = name, %task,
                     failures, error, "a task keeps failing");
@@ -182,7 +181,7 @@ mod tests {
     #[test]
     fn pauses_double_to_a_minute() {
         let pauses: Vec<_> = (0..9)
-            .map(|failures| pause(failures).num_seconds())
+            .map(|earlier| pause(earlier, TimeDelta::seconds(60)).num_seconds())
             .collect();
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }

@@ -18,9 +18,9 @@ const MAX_LISTED: u32 = 1_000;
 pub(crate) enum Tasks {
     /// Prints tasks that are parked or have failed, one JSON object a line, without their data.
     List,
-    /// Makes a task due now, with fresh attempts.
+    /// Makes a task due now.
     Retry(Which),
-    /// Deletes a parked task: its work will not be done.
+    /// Deletes a parked task. Its work is never done: a payment or refund that it stood for stays open.
     Drop(Which),
 }
 
@@ -49,7 +49,7 @@ pub(crate) async fn run(command: Tasks, config: Config) -> anyhow::Result<()> {
         Tasks::List => {
             for context in names {
                 let mut conn = app.db.read(context).await?;
-                for task in tasks::troubled(&mut conn, MAX_LISTED).await? {
+                for task in tasks::list_troubled(&mut conn, MAX_LISTED).await? {
                     let mut line = serde_json::to_value(task)?;
                     line["context"] = context.into();
                     print(&line.to_string())?;

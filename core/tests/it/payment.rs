@@ -1,6 +1,7 @@
 //! The provider's word: webhooks before, twice, late, forged and never; answers that are lost.
 
 use chrono::Duration;
+use eventify_kernel::db::tasks;
 use serde_json::json;
 
 use crate::world::sale::stripe::{Card, WEBHOOK_SECRET, sign};
@@ -198,6 +199,33 @@ async fn a_refund_whose_answer_is_lost_is_made_once() {
         "the answer is still open"
     );
     sale.core.advance(Duration::minutes(2));
+    sale.tick().await;
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operators_retry_does_not_pay_back_twice() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.lose_answers(3);
+    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
+        .await
+        .expect(202);
+    sale.core.settle().await;
+    sale.stripe.forget_keys();
+    let app = sale.core.app();
+    let mut conn = app.db.read("payment").await.unwrap();
+    let failing = tasks::list_troubled(&mut conn, 10).await.unwrap();
+    let [refund] = failing.as_slice() else {
+        panic!("{failing:?}")
+    };
+    let which = (refund.kind.as_str(), refund.key);
+    let found = tasks::retry(&mut conn, which, app.clock.now()).await;
+    assert!(found.unwrap());
+    drop(conn);
     sale.tick().await;
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");

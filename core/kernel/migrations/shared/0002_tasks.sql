@@ -7,7 +7,10 @@ create table tasks (
     key uuid not null,
     payload jsonb not null,
     due_at timestamptz not null,
+    -- Attempts that were begun since the request, also those of a process that died.
     attempts int not null default 0,
+    -- Attempts that failed since the request or an operator's retry.
+    failures int not null default 0,
     last_error text,
     parked_at timestamptz,
     -- Counts up with each request and each claim: who claimed an earlier one can't end a later one.

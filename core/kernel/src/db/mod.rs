@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use eventify_protocol::money::{Currency, Money};
+use rust_decimal::Decimal;
 use sqlx::Connection as _;
 use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
@@ -261,6 +263,16 @@ fn is_line(error: &sqlx::Error) -> bool {
 fn place(options: &PgConnectOptions) -> String {
     let name = options.get_database().unwrap_or_default();
     format!("{}:{}/{name}", options.get_host(), options.get_port())
+}
+
+/// An amount from its two columns.
+///
+/// # Errors
+/// [`DbError::impossible_row`].
+pub fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
+    Currency::parse(currency)
+        .and_then(|currency| Money::from_decimal(currency, amount))
+        .map_err(DbError::impossible_row)
 }
 
 /// The database role that owns a context's schema.

@@ -14,7 +14,9 @@ use crate::cause::Cause;
 pub(crate) struct Claimed {
     pub(crate) key: Uuid,
     pub(crate) payload: Value,
+    /// Attempts begun, this one included.
     pub(crate) attempts: i32,
+    pub(crate) failures: i32,
     pub(crate) revision: i32,
     pub(crate) correlation_id: Uuid,
 }
@@ -26,7 +28,7 @@ pub struct Listed {
     pub kind: String,
     pub key: Uuid,
     /// Failed attempts.
-    pub attempts: i32,
+    pub failures: i32,
     pub last_error: Option<String>,
     pub due_at: DateTime<Utc>,
     /// Set when the work can't be done as it stands.
@@ -47,7 +49,8 @@ pub(super) async fn request(
         "insert into tasks as known (kind, key, payload, due_at, correlation_id, created_at)
          values ($1, $2, $3, $4, $5, $6)
          on conflict (kind, key) do update set payload = excluded.payload,
-             due_at = excluded.due_at, attempts = 0, last_error = null, parked_at = null,
+             due_at = excluded.due_at, attempts = 0, failures = 0, last_error = null,
+             parked_at = null,
              revision = known.revision + 1",
     )
     .bind(kind)
@@ -79,12 +82,12 @@ pub(crate) async fn claim(
     limit: u16,
 ) -> DbResult<Vec<Claimed>> {
     let rows = sqlx::query_as(
-        "update tasks set due_at = $3, revision = revision + 1
+        "update tasks set due_at = $3, attempts = attempts + 1, revision = revision + 1
          where kind = $1 and key in (
              select key from tasks
              where kind = $1 and due_at <= $2 and parked_at is null
              order by due_at limit $4 for update skip locked)
-         returning key, payload, attempts, revision, correlation_id",
+         returning key, payload, attempts, failures, revision, correlation_id",
     )
     .bind(kind)
     .bind(now)
@@ -115,7 +118,8 @@ pub(crate) async fn postpone(
     failure: Option<&str>,
 ) -> DbResult<()> {
     sqlx::query(
-        "update tasks set due_at = $4, attempts = attempts + 1, last_error = coalesce($5, last_error)
+        "update tasks set due_at = $4, last_error = coalesce($5, last_error),
+             failures = failures + (case when $5::text is null then 0 else 1 end)
          where kind = $1 and key = $2 and revision = $3",
     )
     .bind(kind)
@@ -137,7 +141,7 @@ pub(crate) async fn park(
     reason: &str,
 ) -> DbResult<()> {
     sqlx::query(
-        "update tasks set parked_at = $4, attempts = attempts + 1, last_error = $5
+        "update tasks set parked_at = $4, failures = failures + 1, last_error = $5
          where kind = $1 and key = $2 and revision = $3",
     )
     .bind(kind)
@@ -154,9 +158,9 @@ pub(crate) async fn park(
 ///
 /// # Errors
 /// The query failed.
-pub async fn troubled(conn: &mut PgConnection, limit: u32) -> DbResult<Vec<Listed>> {
+pub async fn list_troubled(conn: &mut PgConnection, limit: u32) -> DbResult<Vec<Listed>> {
     let rows = sqlx::query_as(
-        "select kind, key, attempts, last_error, due_at, parked_at, correlation_id, created_at
+        "select kind, key, failures, last_error, due_at, parked_at, correlation_id, created_at
          from tasks where parked_at is not null or last_error is not null
          order by created_at, kind, key limit $1",
     )
@@ -166,7 +170,8 @@ pub async fn troubled(conn: &mut PgConnection, limit: u32) -> DbResult<Vec<Liste
     Ok(rows)
 }
 
-/// Makes a task due now, with fresh attempts; false if there is none.
+/// Makes a task due now, parked or not; false if there is none. That it was attempted before stays
+/// known.
 ///
 /// # Errors
 /// The update failed.
@@ -176,7 +181,7 @@ pub async fn retry(
     now: DateTime<Utc>,
 ) -> DbResult<bool> {
     let done = sqlx::query(
-        "update tasks set due_at = $3, attempts = 0, parked_at = null, revision = revision + 1
+        "update tasks set due_at = $3, failures = 0, parked_at = null, revision = revision + 1
          where kind = $1 and key = $2",
     )
     .bind(kind)

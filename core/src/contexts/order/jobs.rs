@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use eventify_contracts::order::{CancelReason, RefundReason};
 use eventify_kernel::breaker::CallError;
 use eventify_kernel::cause::Cause;
@@ -51,6 +52,8 @@ pub(super) struct RequestIntent {
 
 impl Task for RequestIntent {
     const JOB: Job = REQUEST_INTENTS;
+    /// A customer waits, and payment answers at once when its work is done.
+    const MAX_PAUSE: TimeDelta = TimeDelta::seconds(1);
 
     fn key(&self) -> Uuid {
         self.order_id.as_uuid()

@@ -111,7 +111,7 @@ async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcom
     drop(conn);
     let intent = payment.as_ref().and_then(|it| it.state.intent());
     let intent = intent.ok_or_else(|| Failure::park("the payment has no intent"))?;
-    let may_exist = may_exist || attempt.failures > 0;
+    let may_exist = may_exist || attempt.earlier > 0;
     let advanced = acts::advance_refund(&app, &refund, intent, may_exist).await;
     match advanced.map_err(Failure::retry)? {
         true => Ok(Outcome::Done),

@@ -87,7 +87,7 @@ async fn ship(app: App, attempt: Attempt<Ship>) -> Result<Outcome, Failure> {
          on conflict (id) do update set times = known.times + 1, note = $2",
     )
     .bind(id)
-    .bind(note)
+    .bind(format!("{note}, {} earlier", attempt.earlier))
     .execute(&mut *conn)
     .await
     .map_err(Failure::retry)?;
@@ -159,7 +159,7 @@ impl Depot {
 
     async fn troubled(&self) -> Vec<Listed> {
         let mut conn = self.0.app().db.read("order").await.unwrap();
-        tasks::troubled(&mut conn, 100).await.unwrap()
+        tasks::list_troubled(&mut conn, 100).await.unwrap()
     }
 
     /// Rows of the queue.
@@ -196,7 +196,7 @@ async fn a_failed_attempt_comes_again_after_a_pause_that_grows_to_a_minute() {
     depot.0.settle().await;
     let now = depot.0.clock.now();
     let listed = depot.troubled().await.remove(0);
-    assert_eq!((listed.key, listed.attempts), (id, 1));
+    assert_eq!((listed.key, listed.failures), (id, 1));
     let error = listed.last_error.as_deref();
     assert_eq!(error, Some("the carrier does not answer"));
     assert!(listed.parked_at.is_none() && listed.due_at <= now + Duration::seconds(1));
@@ -207,7 +207,7 @@ async fn a_failed_attempt_comes_again_after_a_pause_that_grows_to_a_minute() {
     }
     depot.run().await;
     assert_eq!(depot.times(id).await, 8, "the pause is a minute now");
-    assert_eq!(depot.troubled().await[0].attempts, 8);
+    assert_eq!(depot.troubled().await[0].failures, 8);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,9 +216,31 @@ async fn what_has_to_wait_is_no_failure() {
     let id = depot.request(Way::Wait).await;
     depot.0.settle().await;
     assert!(depot.troubled().await.is_empty());
-    depot.0.advance(Duration::minutes(1));
+    for times in 2..=12 {
+        depot.0.advance(Duration::minutes(1));
+        depot.run().await;
+        assert_eq!(
+            (depot.times(id).await, depot.open_tasks().await),
+            (times, 1)
+        );
+    }
+    depot.request_again(id, Way::Fail, "second").await;
+    depot.0.settle().await;
+    assert_eq!(depot.troubled().await[0].failures, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_knows_of_earlier_ones_also_after_a_retry() {
+    let depot = Depot::open().await;
+    let id = depot.request(Way::Park).await;
+    depot.0.settle().await;
+    assert_eq!(depot.shipped(id).await, (1, "first, 0 earlier".to_owned()));
+    let app = depot.0.app();
+    let mut conn = app.db.read("order").await.unwrap();
+    let retried = tasks::retry(&mut conn, (SHIP.name, id), app.clock.now()).await;
+    assert!(retried.unwrap());
     depot.run().await;
-    assert_eq!((depot.times(id).await, depot.open_tasks().await), (2, 1));
+    assert_eq!(depot.shipped(id).await, (2, "first, 1 earlier".to_owned()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +252,7 @@ async fn a_request_during_an_attempt_is_not_lost() {
     depot.request_again(id, Way::Done, "second").await;
     gate.open.add_permits(1);
     depot.0.settle().await;
-    assert_eq!(depot.shipped(id).await, (2, "second".to_owned()));
+    assert_eq!(depot.shipped(id).await, (2, "second, 0 earlier".to_owned()));
     assert_eq!(depot.open_tasks().await, 0);
 }
 
@@ -343,6 +365,8 @@ async fn what_a_dead_process_had_in_hand_comes_again_after_the_lease() {
     dying.abort();
     assert!(dying.await.unwrap_err().is_cancelled());
     gate.open.add_permits(1);
+    depot.run().await;
+    assert_eq!(depot.times(id).await, 1, "it may still be in hand");
     depot.0.advance(Duration::seconds(30));
     depot.run().await;
     assert_eq!((depot.times(id).await, depot.open_tasks().await), (2, 0));

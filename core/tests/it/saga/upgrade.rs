@@ -91,7 +91,7 @@ async fn what_waited_in_older_queues_waits_as_tasks_that_can_be_read() {
     for (context, job, _) in EXPECTED {
         let mut conn = running.app.db.read(context).await.unwrap();
         jobs::run_now(&running.app, context, job).await.unwrap();
-        let troubled = tasks::troubled(&mut conn, 10).await.unwrap();
+        let troubled = tasks::list_troubled(&mut conn, 10).await.unwrap();
         let parked: Vec<_> = troubled
             .iter()
             .filter(|it| it.parked_at.is_some())

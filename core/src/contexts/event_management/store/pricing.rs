@@ -1,9 +1,9 @@
 //! Pricing schemes.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{EventId, PricingSchemeId};
-use eventify_protocol::money::{Currency, Money};
+
 use rust_decimal::Decimal;
 use sqlx::FromRow;
 
@@ -66,17 +66,17 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
     .await?;
     let mut schemes: Vec<PricingScheme> = Vec::new();
     for row in rows {
-        let currency = Currency::parse(&row.currency).map_err(DbError::impossible_row)?;
+        let price = money(&row.currency, row.amount)?;
         let category = PriceCategory {
             name: row.name,
             code: row.code.parse().map_err(DbError::impossible_row)?,
-            price: Money::from_decimal(currency, row.amount).map_err(DbError::impossible_row)?,
+            price,
         };
         match schemes.last_mut() {
             Some(last) if last.id == row.pricing_scheme_id => last.categories.push(category),
             _ => schemes.push(PricingScheme {
                 id: row.pricing_scheme_id,
-                currency,
+                currency: price.currency(),
                 categories: vec![category],
             }),
         }

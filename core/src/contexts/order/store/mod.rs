@@ -4,10 +4,6 @@ mod orders;
 mod performances;
 mod refunds;
 
-use eventify_kernel::db::{DbError, DbResult};
-use eventify_protocol::money::{Currency, Money};
-use rust_decimal::Decimal;
-
 pub(super) use orders::{
     find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
     update,
@@ -20,9 +16,3 @@ pub(super) use refunds::{
     find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds, list_tickets,
     update_refund,
 };
-
-fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
-    Currency::parse(currency)
-        .and_then(|currency| Money::from_decimal(currency, amount))
-        .map_err(DbError::impossible_row)
-}

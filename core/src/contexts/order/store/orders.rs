@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::{CancelReason, Item};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{
     BucketId, CorrelationId, HoldId, OrderId, PaymentId, PerformanceId, ReservationId, SeatId,
     UserId, VenueId,
@@ -12,7 +12,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::money;
 use crate::contexts::order::model::{Order, State};
 
 #[derive(Debug, FromRow, Serialize)]

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
@@ -10,7 +10,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::money;
 use crate::contexts::order::model::{PaidTicket, RefundPlan};
 
 /// A stored refund.

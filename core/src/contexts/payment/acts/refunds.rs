@@ -74,11 +74,14 @@ pub(crate) async fn advance_refund(
         intent: intent.reference.clone(),
         amount: refund.amount,
     };
-    let answer = call_provider(app, refund, &new, may_exist).await;
+    let answer = match call_provider(app, refund, &new, may_exist).await {
+        Err(CallError::Callee(GatewayError::Refused(code))) => Err(code),
+        answer => Ok(answer?),
+    };
     let mut tx = app.db.begin(NAME, &Cause::of(refund.correlation)).await?;
     let has_ended = match answer {
         Ok(update) => apply_update(app, &mut tx, refund.id, &update).await?,
-        Err(CallError::Callee(GatewayError::Refused(code))) => {
+        Err(code) => {
             if let Some((payment, refund)) = lock_both(&mut tx, refund.id).await?
                 && let Some(refused) = refund.refused(&code, app.clock.now())
             {
@@ -86,7 +89,6 @@ pub(crate) async fn advance_refund(
             }
             true
         }
-        Err(error) => return Err(error.into()),
     };
     tx.commit().await?;
     Ok(has_ended)

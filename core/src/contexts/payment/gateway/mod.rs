@@ -74,12 +74,19 @@ pub(crate) struct NewRefund {
 }
 
 /// The provider's object for a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Intent {
     /// The provider's id.
     pub(crate) reference: String,
     /// The customer's browser pays with it.
     pub(crate) client_secret: String,
+}
+
+/// Without the secret.
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Intent({})", self.reference)
+    }
 }
 
 /// The provider's current data of an intent, from an answer or a webhook.

@@ -4,10 +4,6 @@ mod deduplication;
 mod payments;
 mod refunds;
 
-use eventify_kernel::db::{DbError, DbResult};
-use eventify_protocol::money::{Currency, Money};
-use rust_decimal::Decimal;
-
 pub(super) use deduplication::{insert_ended_order, insert_webhook, is_ended};
 pub(super) use payments::{
     find, find_by_order, insert, list_silent, lock, lock_by_order, lock_by_reference, update,
@@ -17,9 +13,3 @@ pub(super) use refunds::{
     find as find_refund, insert as insert_refund, list_of_payment as list_refunds, list_pending,
     lock as lock_refund, pending_sum, update as update_refund,
 };
-
-fn money(currency: &str, amount: Decimal) -> DbResult<Money> {
-    Currency::parse(currency)
-        .and_then(|currency| Money::from_decimal(currency, amount))
-        .map_err(DbError::impossible_row)
-}

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::payment::FailureReason;
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
@@ -10,11 +10,11 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::money;
 use crate::contexts::payment::gateway::Intent;
 use crate::contexts::payment::model::{End, Payment, State};
 
-#[derive(Debug, FromRow, Serialize)]
+/// Holds a secret, so it has no `Debug`.
+#[derive(FromRow, Serialize)]
 struct PaymentRow {
     payment_id: PaymentId,
     order_id: OrderId,

@@ -1,7 +1,7 @@
 //! The refunds table.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
@@ -9,7 +9,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::money;
 use crate::contexts::payment::model::{Refund, RefundState};
 
 #[derive(Debug, FromRow, Serialize)]

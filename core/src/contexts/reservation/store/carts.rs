@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::reservation::{EndReason, Item};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{
     BucketId, CorrelationId, HoldId, PerformanceId, ReservationId, SeatId, UserId, VenueId,
 };
@@ -12,7 +12,6 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::money;
 use crate::contexts::reservation::model::{CartItem, Reservation, State};
 
 #[derive(Debug, FromRow, Serialize)]

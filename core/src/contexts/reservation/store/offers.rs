@@ -1,7 +1,7 @@
 //! Performances and prices, as event_management published them.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
@@ -10,7 +10,6 @@ use serde::Serialize;
 use sqlx::FromRow;
 use sqlx::types::Json;
 
-use super::money;
 use crate::contexts::reservation::model::Offer;
 
 /// One `performance.scheduled`.

@@ -147,6 +147,11 @@ impl StripeDouble {
         self.world.lock().lose_answers = count;
     }
 
+    /// Forgets idempotency keys, as providers do after a day.
+    pub fn forget_keys(&self) {
+        self.world.lock().answers.clear();
+    }
+
     /// Refuses refunds with a 400.
     pub fn refuse_refunds(&self) {
         self.world.lock().refuse_refunds = true;

@@ -102,6 +102,20 @@ impl ArrivalOrders<'_> {
         Ok((scan, answer))
     }
 
+    /// A scan at the north gate whose verdict, an admission by the core, is held up until the node has
+    /// answered by itself. The journal is held up too.
+    async fn lose_verdict(&mut self, ticket: &Ticket, shown: &str) -> Result<ScanId> {
+        self.proxy.hold(Direction::Down, VERDICT);
+        self.proxy.hold(Direction::Up, JOURNAL);
+        let (scan, answer) = self.scan(NORTH, ticket).await?;
+        let core = self.held_verdict(scan).await?;
+        self.story
+            .expect("the core's verdict, which is lost", "Admit", core.name());
+        self.story
+            .expect("the answer at the north gate", shown, self.shown(&answer));
+        Ok(scan)
+    }
+
     /// The core's verdict on a scan of the north gate, from the held message.
     async fn held_verdict(&self, scan: ScanId) -> Result<Verdict> {
         let of_scan = |payload: &[u8]| match Envelope::<Down>::from_bytes(payload).ok()?.body {

@@ -11,17 +11,7 @@ impl ArrivalOrders<'_> {
         self.story
             .part("row 1: the core admits S1, its verdict is lost, the node admits S1");
         let ticket = self.demo.next_ticket()?;
-        self.proxy.hold(Direction::Down, VERDICT);
-        self.proxy.hold(Direction::Up, JOURNAL);
-        let (s1, answer) = self.scan(NORTH, &ticket).await?;
-        let core = self.held_verdict(s1).await?;
-        self.story
-            .expect("the core's verdict, which is lost", "Admit", core.name());
-        self.story.expect(
-            "the answer at the north gate",
-            "Admit, by the node",
-            self.shown(&answer),
-        );
+        self.lose_verdict(&ticket, "Admit, by the node").await?;
         let before = self.check_in(&ticket).await?;
         self.story.expect(
             "check-in before the journal",

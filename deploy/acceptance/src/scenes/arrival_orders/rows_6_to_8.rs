@@ -11,17 +11,7 @@ impl ArrivalOrders<'_> {
         self.story
             .part("row 6: the core admits S1, its verdict is lost, the guest tries again at the north gate");
         let ticket = self.demo.next_ticket()?;
-        self.proxy.hold(Direction::Down, VERDICT);
-        self.proxy.hold(Direction::Up, JOURNAL);
-        let (s1, answer) = self.scan(NORTH, &ticket).await?;
-        let core = self.held_verdict(s1).await?;
-        self.story
-            .expect("the core's verdict, which is lost", "Admit", core.name());
-        self.story.expect(
-            "the answer at the north gate",
-            "ResyncRequired",
-            self.shown(&answer),
-        );
+        let s1 = self.lose_verdict(&ticket, "ResyncRequired").await?;
         let before = self.check_in(&ticket).await?;
         self.story.expect(
             "check-in before the journal",
@@ -77,17 +67,7 @@ impl ArrivalOrders<'_> {
             "row 8: the core admits S1, its verdict is lost, the guest goes to the south gate",
         );
         let ticket = self.demo.next_ticket()?;
-        self.proxy.hold(Direction::Down, VERDICT);
-        self.proxy.hold(Direction::Up, JOURNAL);
-        let (s1, answer) = self.scan(NORTH, &ticket).await?;
-        let core = self.held_verdict(s1).await?;
-        self.story
-            .expect("the core's verdict, which is lost", "Admit", core.name());
-        self.story.expect(
-            "the answer at the north gate",
-            "ResyncRequired",
-            self.shown(&answer),
-        );
+        self.lose_verdict(&ticket, "ResyncRequired").await?;
         self.demo.gates[NORTH].edge.link.cut();
         self.proxy.discard(Direction::Down, VERDICT);
         self.proxy.discard(Direction::Up, JOURNAL);
