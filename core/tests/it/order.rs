@@ -121,8 +121,11 @@ async fn a_mistyped_field_cancels_nothing() {
     ] {
         let refused = organiser(&sale.core).role("CUSTOMER").get(path).await;
         assert_eq!(refused.status, 400, "{path}");
-        let said = refused.body["error"]["message"].to_string();
-        assert!(said.contains(&format!("'{field}' is unknown")), "{said}");
+        let message = refused.body["error"]["message"].to_string();
+        assert!(
+            message.contains(&format!("'{field}' is unknown")),
+            "{message}"
+        );
     }
 }
 
@@ -153,12 +156,12 @@ async fn the_organiser_gives_back_at_any_time() {
     assert_eq!(refund["note"], "force majeure");
     for kind in ["order.refund.requested", "order.refunded"] {
         let mut conn = sale.core.app().db.read("order").await.unwrap();
-        let told: Value = sqlx::query_scalar("select payload from outbox where kind = $1")
+        let payload: Value = sqlx::query_scalar("select payload from outbox where kind = $1")
             .bind(kind)
             .fetch_one(&mut *conn)
             .await
             .unwrap();
-        assert_eq!(told["note"], "force majeure", "{kind}");
+        assert_eq!(payload["note"], "force majeure", "{kind}");
     }
     assert_eq!(sale.free().await.0, SEATS);
     let ticket = ada
@@ -213,7 +216,7 @@ async fn a_refund_that_is_refused_is_not_asked_for_without_end() {
     }
     let refunds = async || sale.order(&ada, &paid).await["refunds"].clone();
     assert_eq!(refunds().await.as_array().unwrap().len(), 1);
-    // Somebody has put it right at the provider; the money goes back without them.
+    // After a correction at the provider the next attempt succeeds without an operator.
     sale.stripe.make_refunds();
     sale.core.advance(chrono::Duration::minutes(61));
     sale.tick().await;

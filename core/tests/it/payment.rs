@@ -1,4 +1,4 @@
-//! The provider's word: webhooks before, twice, late, forged and never; answers that are lost.
+//! Webhooks and answers of the provider: early, twice, late, forged, lost.
 
 use chrono::Duration;
 use eventify_kernel::db::tasks;
@@ -52,7 +52,7 @@ async fn a_webhook_counts_once_and_only_with_its_signature() {
 }
 
 #[tokio::test]
-async fn a_webhook_may_overtake_the_answer() {
+async fn a_webhook_may_arrive_before_the_answer() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     // Every answer to the request for an intent is lost.
@@ -78,7 +78,7 @@ async fn a_webhook_may_overtake_the_answer() {
 }
 
 #[tokio::test]
-async fn webhooks_that_never_come_are_asked_for() {
+async fn lost_webhooks_are_reconciled() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
     let good = sale.check_out(&ada, seat("A-1")).await;
@@ -100,7 +100,7 @@ async fn webhooks_that_never_come_are_asked_for() {
 }
 
 #[tokio::test]
-async fn captures_beside_each_other_all_tell_how_it_ended() {
+async fn concurrent_captures_all_return_the_result() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     let checkout = sale.check_out(&ada, seat("A-1")).await;

@@ -212,7 +212,7 @@ pub(super) async fn complete_refund(
     plan: RefundPlan,
 ) -> DbResult<Order> {
     let now = app.clock.now();
-    store::update_refund(tx, refund_id, "succeeded", now).await?;
+    store::mark_refund_succeeded(tx, refund_id, now).await?;
     let left = !plan.tickets.is_empty() && store::has_paid_tickets(tx, order.id).await?;
     let order = match order.clone().refunded(left, now) {
         Some(changed) => {

@@ -142,7 +142,7 @@ async fn on_refund_failed(
     lock(tx, failed.order_id).await?;
     tracing::error!(code = "order.refund_failed", order_id = %failed.order_id,
         refund_id = %failed.refund_id, reason = failed.failure_reason, "a refund failed");
-    Ok(store::update_refund(tx, failed.refund_id, "failed", app.clock.now()).await?)
+    Ok(store::mark_refund_failed(tx, failed.refund_id, app.clock.now()).await?)
 }
 
 async fn on_ticket_issued(

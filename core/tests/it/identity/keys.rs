@@ -130,7 +130,7 @@ async fn an_unknown_key_is_fetched_at_most_every_thirty_seconds() {
     assert_eq!(
         issuer.fetches(),
         1,
-        "whoever sends made-up key ids can't make us ask on and on"
+        "unknown key ids don't cause repeated fetches"
     );
     auth.verify(&rotated, now + Duration::seconds(31))
         .await

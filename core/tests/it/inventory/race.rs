@@ -10,7 +10,7 @@ use eventify_core::contexts::inventory::api::{self, Held, HoldError, HoldRefusal
 use eventify_protocol::ids::SeatId;
 use tokio::task::JoinSet;
 
-/// Whoever needs longer has waited for PostgreSQL to break a deadlock.
+/// A request that needs longer has waited for PostgreSQL to break a deadlock.
 const SOON: std::time::Duration = std::time::Duration::from_secs(20);
 
 async fn core() -> TestApp {

@@ -14,5 +14,5 @@ pub(super) use performances::{
 };
 pub(super) use refunds::{
     find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds, list_tickets,
-    update_refund,
+    mark_refund_failed, mark_refund_succeeded,
 };

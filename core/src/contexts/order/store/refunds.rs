@@ -170,27 +170,39 @@ pub(crate) async fn list_refunds(conn: &mut PgConnection, order: OrderId) -> DbR
     rows.into_iter().map(Refund::try_from).collect()
 }
 
-/// Writes the end of a refund; after a failure its tickets can be refunded again.
-pub(crate) async fn update_refund(
+/// The money went back.
+pub(crate) async fn mark_refund_succeeded(
     conn: &mut PgConnection,
     id: RefundId,
-    status: &str,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query(
-        r#"update "order".order_refunds set status = $2, updated_at = $3 where refund_id = $1"#,
+        r#"update "order".order_refunds set status = 'succeeded', updated_at = $2
+         where refund_id = $1"#,
     )
     .bind(id)
-    .bind(status)
     .bind(now)
-    .execute(&mut *conn)
+    .execute(conn)
     .await?;
-    if status == "failed" {
-        sqlx::query(r#"update "order".order_tickets set refund_id = null where refund_id = $1"#)
-            .bind(id)
-            .execute(conn)
-            .await?;
-    }
+    Ok(())
+}
+
+/// The refund failed: its tickets can be refunded again.
+pub(crate) async fn mark_refund_failed(
+    conn: &mut PgConnection,
+    id: RefundId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        r#"with failed as (
+             update "order".order_refunds set status = 'failed', updated_at = $2
+             where refund_id = $1)
+         update "order".order_tickets set refund_id = null where refund_id = $1"#,
+    )
+    .bind(id)
+    .bind(now)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

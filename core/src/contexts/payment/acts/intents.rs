@@ -152,7 +152,7 @@ async fn apply_answer(
             Some(changed)
         }
         None => {
-            store::update_heard(&mut tx, payment.id, now).await?;
+            store::update_answered_at(&mut tx, payment.id, now).await?;
             None
         }
     };

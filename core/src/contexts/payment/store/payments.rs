@@ -147,7 +147,7 @@ pub(crate) async fn list_silent(
 }
 
 /// Writes that the provider answered and nothing had changed.
-pub(crate) async fn update_heard(
+pub(crate) async fn update_answered_at(
     conn: &mut PgConnection,
     id: PaymentId,
     now: DateTime<Utc>,
