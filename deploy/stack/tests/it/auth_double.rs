@@ -22,11 +22,25 @@ pub(crate) struct AuthDouble {
     questions: Arc<Mutex<Vec<Question>>>,
 }
 
+#[derive(Clone)]
+struct Core {
+    nodes: Vec<String>,
+    rule: Rule,
+    questions: Arc<Mutex<Vec<Question>>>,
+}
+
 impl AuthDouble {
-    pub(crate) async fn start(rule: Rule) -> Self {
+    /// Knows these nodes, and denies others; the rule decides what they may do. Questions about a
+    /// user go to the doubles of all tests, and one `allow` is enough.
+    pub(crate) async fn start(nodes: &[&str], rule: Rule) -> Self {
         let questions = Arc::new(Mutex::new(Vec::new()));
         let router = Router::new().route("/broker/{about}", post(answer));
-        let router = router.with_state((questions.clone(), rule));
+        let core = Core {
+            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
+            rule,
+            questions: Arc::clone(&questions),
+        };
+        let router = router.with_state(core);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -44,12 +58,16 @@ impl AuthDouble {
 }
 
 async fn answer(
-    State((questions, rule)): State<(Arc<Mutex<Vec<Question>>>, Rule)>,
+    State(core): State<Core>,
     Path(about): Path<String>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> &'static str {
     let question = Question { about, form };
-    let allowed = rule(&question);
-    questions.lock().unwrap().push(question);
+    let is_about = |node: &String| question.form.get("username") == Some(node);
+    if !core.nodes.iter().any(is_about) {
+        return "deny";
+    }
+    let allowed = (core.rule)(&question);
+    core.questions.lock().unwrap().push(question);
     if allowed { "allow" } else { "deny" }
 }
