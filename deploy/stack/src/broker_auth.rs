@@ -76,7 +76,11 @@ impl Dispatcher {
             .with_state(state);
         background::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(code = "stack.broker_auth_stopped", %error, "The broker auth dispatcher stopped.");
+                tracing::error!(
+                    code = "stack.broker_auth_stopped",
+                    %error,
+                    "The broker auth dispatcher stopped."
+                );
             }
         });
         Ok(Self {
@@ -171,7 +175,12 @@ async fn ask(
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(question, %error, "A core did not answer."),
             Err(error) => {
-                tracing::warn!(code = "stack.broker_auth_failed", question, %error, "Asking a core failed.");
+                tracing::warn!(
+                    code = "stack.broker_auth_failed",
+                    question,
+                    %error,
+                    "Asking a core failed."
+                );
             }
         }
     }
