@@ -171,7 +171,11 @@ async fn ask(
     }
     while let Some(answer) = asked.join_next().await {
         match answer {
-            Ok(Ok(answer)) if answer.starts_with(ALLOW) => return ALLOW,
+            Ok(Ok(answer)) if answer.starts_with(ALLOW) => {
+                // The other cores get the question too.
+                asked.detach_all();
+                return ALLOW;
+            }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(question, %error, "A core did not answer."),
             Err(error) => {
