@@ -39,8 +39,6 @@ fn reserve(port: u16) -> Option<UdpSocket> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::*;
 
     #[test]
