@@ -11,8 +11,8 @@ ROW ?=
 # enable other features of the libraries and compile them again.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-# Integration tests that need no server: all of some crates, and some modules of the core's.
-PURE_PACKAGES := eventify-protocol eventify-settings eventify-sync
+# Integration tests that need no server: those named `pure`, and some modules of the core's. With
+# `--package` in the place of `--workspace` Cargo would compile the libraries again.
 PURE_CORE_TESTS := tidy:: flows:: schemas:: configuration::
 
 # Tests wait for servers more than they compute.
@@ -33,7 +33,7 @@ test: deps ## all tests, on one set of private servers
 quick: toolchain ## the tests that need no server, in under a minute once they are built
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
-	EVENTIFY_SIM_SEEDS=200 cargo test --locked $(addprefix --package ,$(PURE_PACKAGES)) --tests
+	EVENTIFY_SIM_SEEDS=200 cargo test --locked --workspace --test pure
 	cargo test --locked --workspace --test it -- $(PURE_CORE_TESTS)
 
 lint: deps ## format, clippy, dependencies; warnings are errors
@@ -51,7 +51,7 @@ up: deps ## servers, core and two gates for use by hand; prints addresses and lo
 
 sim: toolchain ## the sync simulator over SEEDS seeds beginning with FROM
 	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
-		cargo test --locked --package eventify-sync --test it sim:: -- --nocapture
+		cargo test --locked --workspace --test pure sim:: -- --nocapture
 
 deps: toolchain ## installs what the other targets need
 	@deploy/stack/deps.sh

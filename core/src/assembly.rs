@@ -13,7 +13,7 @@ use eventify_kernel::context::Context;
 use eventify_kernel::db::{self, migrate, notify};
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_kernel::{bus, housekeeping, http, jobs};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, join, join_all};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -238,14 +238,12 @@ impl Running {
                 "the outbox could not be emptied; the next start continues with it"
             );
         }
-        self.app.bus.close().await;
-        if tokio::time::timeout(grace, self.app.db.close())
-            .await
-            .is_err()
-        {
+        // A broker may never answer the request to close.
+        let closing = join(self.app.bus.close(), self.app.db.close());
+        if tokio::time::timeout(grace, closing).await.is_err() {
             tracing::warn!(
                 code = "stop.connections_left",
-                "database connections were still in use when the grace period ended"
+                "connections to the broker or the database were still open when the grace period ended"
             );
         }
     }

@@ -12,6 +12,7 @@ mod instance_lock;
 pub mod journal;
 pub mod lan;
 pub mod link;
+mod log_throttle;
 pub mod node;
 pub mod owner;
 pub mod store;

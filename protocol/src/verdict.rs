@@ -8,7 +8,7 @@ use crate::{
     time::CoreTime,
 };
 
-/// What staff are told about one scan.
+/// What staff are shown for one scan.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all_fields = "camelCase")]
 pub enum Verdict {

@@ -76,7 +76,11 @@ impl Dispatcher {
             .with_state(state);
         background::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(code = "stack.broker_auth_stopped", %error, "The broker auth dispatcher stopped.");
+                tracing::error!(
+                    code = "stack.broker_auth_stopped",
+                    %error,
+                    "The broker auth dispatcher stopped."
+                );
             }
         });
         Ok(Self {
@@ -167,11 +171,20 @@ async fn ask(
     }
     while let Some(answer) = asked.join_next().await {
         match answer {
-            Ok(Ok(answer)) if answer.starts_with(ALLOW) => return ALLOW,
+            Ok(Ok(answer)) if answer.starts_with(ALLOW) => {
+                // The other cores get the question too.
+                asked.detach_all();
+                return ALLOW;
+            }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::debug!(question, %error, "A core did not answer."),
             Err(error) => {
-                tracing::warn!(code = "stack.broker_auth_failed", question, %error, "Asking a core failed.");
+                tracing::warn!(
+                    code = "stack.broker_auth_failed",
+                    question,
+                    %error,
+                    "Asking a core failed."
+                );
             }
         }
     }

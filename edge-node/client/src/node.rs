@@ -25,7 +25,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// For a whole answer, the connection included.
     pub request: Duration,
-    /// For the next event of a stream. A node sends one at least every second.
+    /// For the next event of a stream, if it is longer than `request`; else that. A node sends one at
+    /// least every second.
     pub silence: Duration,
 }
 

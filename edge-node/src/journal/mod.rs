@@ -153,14 +153,21 @@ fn from_sql(number: i64) -> u64 {
 /// Bytes that can still be written: the smaller of what the limit and the disk leave; 0 if that is
 /// unknown.
 fn space(connection: &Connection, limits: &JournalConfig) -> u64 {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let used = pragma("page_count").and_then(|pages| pragma("page_size").map(|page| pages * page));
-    let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(from_sql(used)));
+    let used = used_bytes(connection);
+    let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(used));
     within_limit.min(
         connection
             .path()
             .map_or(0, |path| free_bytes(Path::new(path))),
     )
+}
+
+/// Size of the file without the pages that retired rows have left: new rows use them again.
+fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    let (pages, free) = (pragma("page_count")?, pragma("freelist_count")?);
+    let page: i64 = pragma("page_size")?;
+    Ok(from_sql((pages - free) * page))
 }
 
 /// Free space for this process on the disk of a file; 0 if that is unknown.

@@ -360,6 +360,27 @@ fn old_acknowledged_rows_go_and_the_chain_still_holds() {
 }
 
 #[test]
+fn the_space_of_retired_rows_can_be_used_again() {
+    let mut chain = Chain::new(1);
+    let fixture = journal(LIMITS);
+    let opened = chain.opened();
+    let rows: Vec<_> = std::iter::once(opened)
+        .chain((0..500).map(|scan| chain.admits(scan + 10)))
+        .collect();
+    let last = ack(&rows[500], EPOCH, 1);
+    fixture.append(rows);
+    let used = fixture.reader().space(&LIMITS);
+    fixture.journal.mark_acknowledged(last);
+    fixture.journal.retire(CoreTime(i64::MAX));
+    fixture.settle(&mut chain);
+    let space = fixture.reader().space(&LIMITS);
+    assert!(
+        space > used + (1 << 17),
+        "{used} bytes before, {space} after"
+    );
+}
+
+#[test]
 fn uploads_are_cut_by_size_and_hold_at_least_one_row() {
     let mut chain = Chain::new(1);
     let fixture = journal(LIMITS);

@@ -8,14 +8,12 @@
 //! | `auth/` | who sends a request: signatures, access tokens, paired scanners |
 //! | `routes/` | one file for each route |
 //! | `request`, `error` | correlation id and body; the one error body |
-//! | `log_throttle` | log lines that anybody on the LAN can cause |
 //!
 //! Deliberately absent: any decision to admit, and any logging of tokens or labels.
 
 mod auth;
 mod certificate;
 mod error;
-mod log_throttle;
 mod per_address_limit;
 mod request;
 mod routes;

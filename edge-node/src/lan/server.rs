@@ -24,10 +24,9 @@ use tower::Layer as _;
 
 use super::{
     certificate,
-    log_throttle::LogThrottle,
     unauthenticated::{ConnectionHandle, Connections, Refusal},
 };
-use crate::{clock::Clock, config::LanConfig, identity::Identity};
+use crate::{clock::Clock, config::LanConfig, identity::Identity, log_throttle::LogThrottle};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request to the end of its headers, and between two requests.
@@ -35,6 +34,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Shortest time between two log lines about the same kind of refusal.
+const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the stop waits for requests under way.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -126,11 +127,21 @@ impl Bound {
 }
 
 /// Log lines about connections that are not served. Anybody can cause any number of them.
-#[derive(Default)]
 struct RefusalLog {
     full: LogThrottle,
     unauthenticated: LogThrottle,
     accept: LogThrottle,
+}
+
+impl Default for RefusalLog {
+    fn default() -> Self {
+        let throttle = || LogThrottle::new(REFUSAL_LOG_INTERVAL);
+        Self {
+            full: throttle(),
+            unauthenticated: throttle(),
+            accept: throttle(),
+        }
+    }
 }
 
 impl RefusalLog {

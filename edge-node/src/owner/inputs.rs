@@ -7,7 +7,9 @@ use eventify_protocol::{
     lan::NodeStatus,
     verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::{CoreMessage, Input, Reply, RequestId, ScanOutcome, ScanRequest};
+use eventify_sync::edge::{
+    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest,
+};
 use tokio::sync::oneshot;
 
 use super::{Fatal, Owner, Scan, handle::WaitingScan, replica::Recomputation};
@@ -21,14 +23,17 @@ impl Owner {
             checked,
             waiter,
         } = waiting;
-        if self.journal.space < self.limits.reserve_bytes {
+        let previous = self.journal.reader.find_decision(scan.scan)?;
+        // A verdict that stands is repeated without a new row.
+        let needs_row = !previous.as_ref().is_some_and(Previous::stands);
+        if needs_row && self.journal.space < self.limits.reserve_bytes {
+            self.journal.log_no_space(self.clock.boottime());
             waiter.reply(Reply::Verdict(self.node_fault(&scan)));
             return Ok(());
         }
         let request = RequestId(self.next_request);
         self.next_request += 1;
         self.waiting.insert(request, waiter);
-        let previous = self.journal.reader.find_decision(scan.scan)?;
         self.step(Input::Scan(Box::new(ScanRequest {
             request,
             scan: scan.scan,

@@ -1,9 +1,12 @@
 //! The owner's side of the journal: the rows of a round, what is on disk, new files after a fork.
 
+use std::time::Duration;
+
 use eventify_protocol::{
     hash::Hash32,
     ids::{IncarnationId, NodeId},
     sync::{Epoch, JournalEntry, JournalHead, JournalRow, Moment, Position, SealedRow},
+    time::BootTime,
 };
 use eventify_sync::edge::{Input, JournalOutput, Now, RestoredJournal, RestoredRow, carry_over};
 use tokio::sync::mpsc;
@@ -12,7 +15,11 @@ use crate::{
     clock::{self, Clock},
     config::Config,
     journal::{Journal, JournalError, Notice, Reader},
+    log_throttle::LogThrottle,
 };
+
+/// How often a full disk is logged while scans come.
+const NO_SPACE_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 pub(super) struct JournalFile {
     pub(super) writer: Journal,
@@ -20,6 +27,7 @@ pub(super) struct JournalFile {
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
     /// Bytes that can still be written.
     pub(super) space: u64,
+    no_space: LogThrottle,
     node: NodeId,
     /// Rows of this round.
     rows: Vec<SealedRow>,
@@ -66,6 +74,7 @@ impl JournalFile {
         let empty = JournalHead::empty(restored.head.incarnation);
         let file = Self {
             space: reader.space(&config.journal),
+            no_space: LogThrottle::new(NO_SPACE_LOG_INTERVAL),
             writer,
             reader,
             notices,
@@ -114,6 +123,18 @@ impl JournalFile {
             }
         }
         Ok(None)
+    }
+
+    /// A scan was not decided, because its row could use up the reserve.
+    pub(super) fn log_no_space(&mut self, now: BootTime) {
+        if let Some(suppressed) = self.no_space.pass(now) {
+            tracing::error!(
+                code = "journal.no_space",
+                free_bytes = self.space,
+                suppressed,
+                "no space is left for the journal: scans are answered with NodeFault"
+            );
+        }
     }
 
     /// Gives this round's rows to the writer, which commits them together.

@@ -7,7 +7,7 @@
 //! after the journal has them.
 //!
 //! The owner decides only one thing, which the machine can't know: with no space left for the
-//! journal, a scan is answered `NodeFault` without the machine.
+//! journal, a scan that needs a row is answered `NodeFault` without the machine.
 //!
 //! | file | what |
 //! |---|---|

@@ -9,8 +9,9 @@ use eventify_protocol::{
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
-use crate::world::{Scanner, TIMEOUTS, Venue, World, refusal, scan_id};
+use crate::world::{PROGRAM, Process, Scanner, TIMEOUTS, Venue, World, pair, refusal, scan_id};
 
 const SCANS: &str = "/v1/scans";
 
@@ -322,6 +323,10 @@ async fn a_journal_without_room_answers_node_fault_and_admits_nobody() {
     let tickets = std::sync::Arc::clone(&world.tickets);
     let first = &tickets[0].token;
     assert_eq!(scanner.scan(north, first).await.verdict, Verdict::NodeFault);
+    // A final verdict stands: its repeat needs no room.
+    let repeat = scanner.scan_as(north, admitted[0], first).await.unwrap();
+    assert!(repeat.repeated, "{repeat:?}");
+    assert_eq!(repeat.verdict, Verdict::Admit);
 
     // With more room, everything is still known.
     world.stop().await;
@@ -329,4 +334,27 @@ async fn a_journal_without_room_answers_node_fault_and_admits_nobody() {
     world.reconnect(&mut scanner).await;
     let repeat = scanner.scan_as(north, admitted[0], first).await.unwrap();
     assert!(repeat.repeated && repeat.verdict == Verdict::Admit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_without_room_is_logged_once_and_not_for_each_scan() {
+    let world = World::stopped(1);
+    let mut full = Command::new(PROGRAM);
+    full.arg("run")
+        .env_clear()
+        .env("EVENTIFY_EDGE__JOURNAL__MAX_BYTES", "1048576")
+        .env("EVENTIFY_EDGE__JOURNAL__RESERVE_BYTES", "1048575");
+    let node = Process::start_by(full, world.folder.path()).await;
+    let scanner = pair(world.folder.path()).await;
+    for _ in 0..3 {
+        let token = &world.tickets[0].token;
+        let answer = scanner.scan(world.venue.north, token).await;
+        assert_eq!(answer.verdict, Verdict::NodeFault);
+    }
+    let log = node.kill().await;
+    let lines = log
+        .iter()
+        .filter(|line| line["code"] == "journal.no_space")
+        .count();
+    assert_eq!(lines, 1, "{log:#?}");
 }

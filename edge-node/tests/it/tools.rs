@@ -3,14 +3,18 @@
 use eventify_protocol::lan::{NodeStatus, PairingCode};
 use tokio::process::Command;
 
-use crate::world::{PROGRAM, Process, Scanner, World, variables};
+use crate::world::{PROGRAM, Process, Scanner, Settings, World, variables};
 
 /// Exit code and standard output of a command on the world's data directory.
 async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
+    run_with(world, &[], arguments).await
+}
+
+async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
-        .envs(variables(world.folder.path(), &[]))
+        .envs(variables(world.folder.path(), settings))
         .output()
         .await
         .unwrap();
@@ -60,6 +64,20 @@ async fn the_tools_work_beside_a_running_node_and_without_it() {
     let (code, _) = run(&world, &["run"]).await;
     assert_eq!(code, 1, "two nodes on one folder");
     node.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_finds_a_journal_without_room_on_a_disk_with_room() {
+    let world = World::stopped(1);
+    Process::start(world.folder.path()).await.kill().await;
+    let full = [
+        ("journal.max_bytes", "1048576"),
+        ("journal.reserve_bytes", "1048575"),
+    ];
+    let (_, report) = run_with(&world, &full, &["doctor"]).await;
+    assert!(report.contains("fail  space"), "{report}");
+    let (_, report) = run(&world, &["doctor"]).await;
+    assert!(report.contains("ok    space"), "{report}");
 }
 
 async fn exports_the_journal(world: &World) {

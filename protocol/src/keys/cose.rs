@@ -93,7 +93,7 @@ impl Malformed {
     }
 }
 
-/// A signed object taken apart. That it was read says nothing about who signed it.
+/// A signed object, decoded. Its signature is not verified yet.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Envelope {
     pub(crate) kid: KeyId,

@@ -15,7 +15,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::kid::KeyId;
 use crate::hash::Hash32;
 
-/// A key that was refused. Says nothing about the key's bytes.
+/// Why a key was refused. Does not contain the key's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not a PKCS#8 PEM document that holds one Ed25519 key.

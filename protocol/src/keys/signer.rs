@@ -9,7 +9,7 @@ use super::{
     set::{KeyEntry, KeySet, KeyStatus, KeyUse},
 };
 
-/// Why something signed was not believed.
+/// Why a signature was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum VerifyError {
     /// Not a signed object at all.

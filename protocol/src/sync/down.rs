@@ -69,14 +69,14 @@ pub struct Welcome {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 pub enum Plan {
-    /// Its replica can be joined on: deltas from `from` follow.
+    /// Its replica can continue: deltas from `from` follow.
     #[n(0)]
     Delta {
         /// The replica's position.
         #[n(0)]
         from: Position,
     },
-    /// It has to begin anew: pull this snapshot, then deltas follow from its position.
+    /// It has to begin again: pull this snapshot, then deltas follow from its position.
     #[n(1)]
     Snapshot {
         /// Which snapshot.

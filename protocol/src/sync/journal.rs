@@ -134,7 +134,7 @@ pub struct Decision {
     /// In which mode.
     #[n(7)]
     pub mode: Mode,
-    /// By whom it was decided.
+    /// Who decided.
     #[n(8)]
     pub decided_by: DecidedBy,
     /// Age of the cache at the decision; none if nothing could be said of it.

@@ -34,7 +34,7 @@ impl Parsed {
         })
     }
 
-    /// What caches and journals know the token by. Says nothing about whether it is genuine.
+    /// Identifies the token in caches and journals, genuine or not.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         self.hash

@@ -2,7 +2,7 @@
 
 use crate::keys::Malformed;
 
-/// The rule that a text broke. The first one met is told; nothing of the text is.
+/// The first rule that a text broke. Nothing of the text is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unreadable {
     /// Longer than [`super::MAX_TOKEN_CHARS`].

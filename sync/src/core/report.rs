@@ -25,7 +25,7 @@ pub struct Report {
     pub order_unknown: u64,
     /// Guests not admitted, by the verdict's name.
     pub refused: BTreeMap<&'static str, u64>,
-    /// Where rows are missing, or the chain was begun anew.
+    /// Where rows are missing, or a new chain was begun.
     pub gaps: Vec<Gap>,
 }
 

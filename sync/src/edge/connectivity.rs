@@ -26,7 +26,7 @@ struct Question {
     nonce: Nonce,
     asked: Now,
     overdue: bool,
-    /// Asked before the last failure: its answer says nothing of what came after.
+    /// Asked before the last failure: its answer proves nothing about the time after it.
     outdated: bool,
 }
 

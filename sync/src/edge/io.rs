@@ -48,6 +48,14 @@ pub struct Previous {
     pub voided: bool,
 }
 
+impl Previous {
+    /// A repeat of the scan gets this verdict again, and no new row.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.decision.verdict.is_final() && !self.voided
+    }
+}
+
 /// A message from the core, its signature checked where it has one.
 #[derive(Clone, Debug)]
 pub enum CoreMessage {

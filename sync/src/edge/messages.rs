@@ -203,7 +203,7 @@ impl Machine {
         }
     }
 
-    /// An acknowledgement with a position of another epoch says nothing about this replica.
+    /// An acknowledgement with a position of another epoch proves nothing about this replica.
     fn on_journal_ack(&mut self, ack: JournalAck, now: Now) {
         if self.welcomed_by == Some(ack.epoch) {
             self.compare_journal(CoreEnd { ack, whole: false }, now);

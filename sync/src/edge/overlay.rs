@@ -10,7 +10,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, FirstEntry},
 };
 
-/// A guest whom this node admitted.
+/// An admission by this node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admission {
     pub(super) scan: ScanId,
@@ -188,7 +188,7 @@ impl Overlay {
         self.admissions.get(self.alone.values().next()?)
     }
 
-    /// A new journal file numbers its rows anew: what is not acknowledged is inserted again, what is
+    /// A new journal file begins again with row 1: what is not acknowledged is inserted again, what is
     /// acknowledged stays and belongs to no row.
     pub(super) fn renumber(&mut self) {
         self.open.clear();

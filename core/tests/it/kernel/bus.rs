@@ -287,6 +287,20 @@ async fn a_stop_publishes_what_was_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_answers_nothing_holds_up_no_stop() {
+    let mut core = TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        config: vec![("process.stop_grace_ms", "1000".to_owned())],
+        breakable_broker_line: true,
+        ..TestOptions::default()
+    })
+    .await;
+    core.broker_line.as_ref().unwrap().black_hole();
+    let stop = tokio::time::timeout(std::time::Duration::from_secs(20), core.stop());
+    stop.await.expect("it ends within its grace periods");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broken_line_to_the_broker_heals_and_nothing_is_lost() {
     let core = start_on_a_breakable_line().await;
     let line = core.broker_line.as_ref().unwrap();

@@ -103,3 +103,28 @@ fn each_test_exists() {
     }
     assert!(seen > 20, "only {seen} tests");
 }
+
+/// `sync/ADMISSION.md` names each place as a file and, after it, functions in it.
+#[test]
+fn each_rule_names_functions_of_its_files() {
+    let text = fs::read_to_string(root().join("sync/ADMISSION.md")).expect("the rules");
+    let places = text.split("\n- ").filter_map(|part| {
+        let part = part.strip_prefix("place: ")?;
+        part.split("\n\n").next()
+    });
+    let mut seen = 0;
+    for place in places {
+        let mut file = String::new();
+        for word in quoted(place) {
+            if word.contains('/') {
+                file = fs::read_to_string(root().join(&word)).unwrap_or_default();
+            } else {
+                let is_there =
+                    file.contains(&format!("fn {word}(")) || file.contains(&format!("fn {word}<"));
+                assert!(is_there, "{word} is not in the file before it: {place}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 60, "only {seen} functions");
+}

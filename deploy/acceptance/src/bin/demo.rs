@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Plays an evening on real servers and processes: a sale, scans at two gates, an outage, recovery.
 ///
-/// It takes about 90 seconds, prints each check with its result, and writes results and logs to
+/// It takes about a minute, prints each check with its result, and writes results and logs to
 /// `target/demo/`. The exit code is 0 if all checks passed. There are no options.
 #[derive(Debug, Parser)]
 #[command(name = "demo")]

@@ -21,6 +21,9 @@ use super::{
 };
 use crate::{scanner::Scanner, wait};
 
+/// Longest pause before a node connects again: shorter than the default, since tests wait for it.
+const MAX_BACKOFF_MS: u64 = 500;
+
 /// An enrolled node.
 #[derive(Debug)]
 pub struct Edge {
@@ -275,8 +278,8 @@ impl Edge {
         } = &self.settings;
         let text = format!(
             "[node]\ndata_dir = {data:?}\n\n[lan]\nlisten = {listen:?}\n\n\
-             [admission]\nmax_cache_age_ms = {age}\n\n[link]\nbroker = {broker:?}\n\n\
-             [log]\nformat = \"json\"\n",
+             [admission]\nmax_cache_age_ms = {age}\n\n[link]\nbroker = {broker:?}\n\
+             max_backoff_ms = {MAX_BACKOFF_MS}\n\n[log]\nformat = \"json\"\n",
             data = self.folder.join("data").display().to_string(),
             age = max_cache_age.as_millis(),
         );

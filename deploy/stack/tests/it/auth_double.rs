@@ -1,11 +1,13 @@
 //! Answers RabbitMQ's questions by a rule, as a core would, and records them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Form, Path, State};
 use axum::routing::post;
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// A question of RabbitMQ: the last part of the path, and the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,28 +21,14 @@ type Rule = fn(&Question) -> bool;
 #[derive(Debug, Clone)]
 pub(crate) struct AuthDouble {
     pub(crate) url: String,
-    questions: Arc<Mutex<Vec<Question>>>,
-}
-
-#[derive(Clone)]
-struct Core {
-    nodes: Vec<String>,
-    rule: Rule,
-    questions: Arc<Mutex<Vec<Question>>>,
+    questions: watch::Sender<Vec<Question>>,
 }
 
 impl AuthDouble {
-    /// Knows these nodes, and denies others; the rule decides what they may do. Questions about a
-    /// user go to the doubles of all tests, and one `allow` is enough.
-    pub(crate) async fn start(nodes: &[&str], rule: Rule) -> Self {
-        let questions = Arc::new(Mutex::new(Vec::new()));
+    pub(crate) async fn start(rule: Rule) -> Self {
+        let questions = watch::Sender::default();
         let router = Router::new().route("/broker/{about}", post(answer));
-        let core = Core {
-            nodes: nodes.iter().map(|node| (*node).to_owned()).collect(),
-            rule,
-            questions: Arc::clone(&questions),
-        };
-        let router = router.with_state(core);
+        let router = router.with_state((questions.clone(), rule));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -48,26 +36,30 @@ impl AuthDouble {
     }
 
     pub(crate) fn questions(&self, about: &str) -> Vec<BTreeMap<String, String>> {
-        let questions = self.questions.lock().unwrap();
+        let questions = self.questions.borrow();
         questions
             .iter()
             .filter(|q| q.about == about)
             .map(|q| q.form.clone())
             .collect()
     }
+
+    /// Waits for a question: the core of another test may have answered it first.
+    pub(crate) async fn until_asked(&self, wanted: impl Fn(&Question) -> bool) {
+        let mut questions = self.questions.subscribe();
+        let asked = questions.wait_for(|all| all.iter().any(&wanted));
+        let asked = timeout(Duration::from_secs(20), asked).await;
+        asked.expect("the question did not come").unwrap();
+    }
 }
 
 async fn answer(
-    State(core): State<Core>,
+    State((questions, rule)): State<(watch::Sender<Vec<Question>>, Rule)>,
     Path(about): Path<String>,
     Form(form): Form<BTreeMap<String, String>>,
 ) -> &'static str {
     let question = Question { about, form };
-    let is_about = |node: &String| question.form.get("username") == Some(node);
-    if !core.nodes.iter().any(is_about) {
-        return "deny";
-    }
-    let allowed = (core.rule)(&question);
-    core.questions.lock().unwrap().push(question);
+    let allowed = rule(&question);
+    questions.send_modify(|all| all.push(question));
     if allowed { "allow" } else { "deny" }
 }

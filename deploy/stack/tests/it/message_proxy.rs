@@ -32,7 +32,7 @@ impl Node {
         let id = node_id(test);
         let _ = rustls::crypto::ring::default_provider().install_default();
         let scope = Stack::shared().await.unwrap().scope().await.unwrap();
-        let core = AuthDouble::start(&[&id], |_| true).await;
+        let core = AuthDouble::start(|_| true).await;
         scope.register_broker_auth(&core.url).await.unwrap();
         let identity = scope.device_ca.issue(&scope.common_name(&id)).unwrap();
         let proxy = scope.message_proxy(&identity).await.unwrap();

@@ -71,12 +71,20 @@ pub(super) fn disk(config: &Config) -> Vec<Finding> {
 }
 
 fn space(config: &Config) -> Finding {
-    let free = journal::free_bytes(&config.data_dir);
-    let text = format!("{} MiB free", free >> 20);
-    if free < config.journal.reserve_bytes {
+    let limits = &config.journal;
+    let free = match journal::Reader::open(&journal::path(&config.data_dir)) {
+        Ok(reader) => reader.space(limits),
+        // There is none yet, or its own check reports it.
+        Err(_) => journal::free_bytes(&config.data_dir).min(limits.max_bytes),
+    };
+    let text = format!("{} MiB left for the journal", free >> 20);
+    if free < limits.reserve_bytes {
         Finding::fail(
             "space",
-            format!("{text}; every scan is answered with `NodeFault` until there is more"),
+            format!(
+                "{text}; every scan is answered with `NodeFault`: free the disk or raise \
+                 `journal.max_bytes`"
+            ),
         )
     } else if free < COMFORTABLE_BYTES {
         Finding::warn("space", format!("{text}; free more before the doors open"))

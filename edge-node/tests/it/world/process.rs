@@ -4,9 +4,11 @@ use std::{path::Path, process::Stdio};
 
 use eventify_edge::control;
 use eventify_protocol::lan::PairingCode;
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
 };
 
 use super::{Scanner, variables};
@@ -16,6 +18,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_eventify-edge");
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) url: String,
+    log: JoinHandle<Vec<Value>>,
 }
 
 impl Process {
@@ -38,18 +41,26 @@ impl Process {
         let url = loop {
             let line = lines.next_line().await.unwrap();
             let line = line.expect("the node logs the address of its LAN API");
-            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            let line: Value = serde_json::from_str(&line).unwrap();
             if let Some(address) = line["address"].as_str() {
                 break format!("https://{address}");
             }
         };
         // The node must not wait for a reader of its log.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Self { child, url }
+        let log = tokio::spawn(async move {
+            let mut log = Vec::new();
+            while let Ok(Some(line)) = lines.next_line().await {
+                log.extend(serde_json::from_str::<Value>(&line));
+            }
+            log
+        });
+        Self { child, url, log }
     }
 
-    pub(crate) async fn kill(mut self) {
+    /// Ends it; returns what it has logged since its start.
+    pub(crate) async fn kill(mut self) -> Vec<Value> {
         self.child.kill().await.unwrap();
+        self.log.await.unwrap()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Well-formed tokens that must not be believed.
+//! Well-formed tokens that must not be accepted.
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use eventify_protocol::token::Claims;

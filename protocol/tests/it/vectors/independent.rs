@@ -1,4 +1,4 @@
-//! Verifies as a stranger would who has the RFCs, a CBOR reader, an Ed25519 and what the core
+//! Verifies as a third party would that has the RFCs, a CBOR reader, an Ed25519 and what the core
 //! publishes, but none of this crate's code.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

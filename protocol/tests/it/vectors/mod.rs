@@ -1,9 +1,9 @@
 //! The golden vectors of tokens and keys: what other implementations are checked against, and what
 //! holds this one still.
 //!
-//! The files in `tests/vectors/` are made by the code beside this one. To make them anew after a
+//! The files in `tests/vectors/` are made by the code beside this one. To make them again after a
 //! deliberate change of the format:
-//! `EVENTIFY_WRITE_VECTORS=1 cargo test -p eventify-protocol --test it vectors`.
+//! `EVENTIFY_WRITE_VECTORS=1 cargo test --workspace --test pure vectors`.
 //! That run writes, fails and says so; the difference is to be read before it is committed.
 
 mod bad;

@@ -31,7 +31,7 @@ impl Machine {
             if (decision.scanner, decision.gate, decision.token) != request.content() {
                 return self.reply(id, Reply::ScanIdReused);
             }
-            if decision.verdict.is_final() && !previous.voided {
+            if previous.stands() {
                 return self.repeat(id, previous, now);
             }
         }

@@ -21,7 +21,7 @@ use super::{
     rng::Rng,
 };
 
-/// Told of a failing seed.
+/// Printed for a failing seed.
 const TRACE_LINES: usize = 500;
 
 pub(crate) struct World {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eventify_protocol::{
     hash::Hash32,
     ids::SnapshotId,
-    sync::{Chunk, Epoch, JournalHead, Plan, Position, SealedRow, TicketState, Up, UsedBy},
+    sync::{Chunk, JournalHead, Plan, Position, SealedRow, TicketState, Up, UsedBy},
     time::CoreTime,
     verdict::{Mode, Verdict},
 };
@@ -15,14 +15,10 @@ use uuid::Uuid;
 
 use super::{
     is_used,
-    venue::{EPOCH, GATE, Venue, digest_at, scan_id, ticket_id, token},
+    venue::{GATE, PROMOTED, Venue, digest_at, scan_id, ticket_id, token},
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
-const PROMOTED: Epoch = Epoch {
-    timeline: 2,
-    ..EPOCH
-};
 const SNAPSHOT: SnapshotId = SnapshotId(Uuid::from_u128(1));
 
 /// The core has let ticket 1 in, has acknowledged that, and the replica shows it.

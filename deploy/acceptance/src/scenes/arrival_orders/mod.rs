@@ -111,8 +111,7 @@ impl ArrivalOrders<'_> {
         let core = self.held_verdict(scan).await?;
         self.story
             .expect("the core's verdict, which is lost", "Admit", core.name());
-        self.story
-            .expect("the answer at the north gate", shown, self.shown(&answer));
+        self.expect_shown("the answer at the north gate", shown, &answer);
         Ok(scan)
     }
 
@@ -226,6 +225,21 @@ impl ArrivalOrders<'_> {
     fn gate(&self, id: &str) -> &'static str {
         let found = self.demo.gates.iter().find(|gate| gate.id == id);
         found.map_or("another gate", |gate| gate.name)
+    }
+
+    fn expect_shown(&mut self, what: &str, expected: &str, answer: &ScanAnswer) {
+        let shown = self.shown(answer);
+        self.story.expect(what, expected, shown);
+    }
+
+    async fn expect_unconfirmed(&mut self, ticket: &Ticket) -> Result<()> {
+        let check_in = self.check_in(ticket).await?;
+        self.story.expect(
+            "check-in before the journal",
+            "North gate, unconfirmed",
+            check_in,
+        );
+        Ok(())
     }
 
     /// An answer as text.

@@ -12,12 +12,7 @@ impl ArrivalOrders<'_> {
             .part("row 1: the core admits S1, its verdict is lost, the node admits S1");
         let ticket = self.demo.next_ticket()?;
         self.lose_verdict(&ticket, "Admit, by the node").await?;
-        let before = self.check_in(&ticket).await?;
-        self.story.expect(
-            "check-in before the journal",
-            "North gate, unconfirmed",
-            before,
-        );
+        self.expect_unconfirmed(&ticket).await?;
         self.proxy.release(Direction::Up, JOURNAL);
         self.proxy.discard(Direction::Down, VERDICT);
         self.expect_result("North gate, confirmed", &[], &ticket)
@@ -31,10 +26,10 @@ impl ArrivalOrders<'_> {
         self.proxy.hold(Direction::Up, SCAN);
         let (s1, answer) = self.scan(NORTH, &ticket).await?;
         self.held_scan(s1).await?;
-        self.story.expect(
+        self.expect_shown(
             "the answer at the north gate",
             "Admit, by the node",
-            self.shown(&answer),
+            &answer,
         );
         self.settled().await?;
         let before = self.ticket(&ticket).await?;
@@ -63,16 +58,12 @@ impl ArrivalOrders<'_> {
         let ticket = self.demo.next_ticket()?;
         self.proxy.hold(Direction::Up, JOURNAL);
         let (_, first) = self.scan(NORTH, &ticket).await?;
-        self.story.expect(
-            "S1 at the north gate",
-            "Admit, by the core",
-            self.shown(&first),
-        );
+        self.expect_shown("S1 at the north gate", "Admit, by the core", &first);
         let (_, second) = self.scan(SOUTH, &ticket).await?;
-        self.story.expect(
+        self.expect_shown(
             "S2 at the south gate",
             "AlreadyUsed at North gate, confirmed: false",
-            self.shown(&second),
+            &second,
         );
         self.proxy.release(Direction::Up, JOURNAL);
         self.expect_result("North gate, confirmed", &[], &ticket)
@@ -87,11 +78,7 @@ impl ArrivalOrders<'_> {
         self.proxy.hold(Direction::Down, DELTA);
         self.proxy.hold(Direction::Down, VERDICT);
         let (_, second) = self.scan(SOUTH, &ticket).await?;
-        self.story.expect(
-            "S2 at the south gate",
-            "Admit, by the core",
-            self.shown(&second),
-        );
+        self.expect_shown("S2 at the south gate", "Admit, by the core", &second);
         self.surely_after(used_at(&self.ticket(&ticket).await?)?, NORTH)
             .await?;
         let (s1, first) = self.scan(NORTH, &ticket).await?;
@@ -101,11 +88,7 @@ impl ArrivalOrders<'_> {
             "AlreadyUsed",
             core.name(),
         );
-        self.story.expect(
-            "the answer at the north gate",
-            "Admit, by the node",
-            self.shown(&first),
-        );
+        self.expect_shown("the answer at the north gate", "Admit, by the node", &first);
         self.proxy.discard(Direction::Down, VERDICT);
         self.proxy.release(Direction::Down, DELTA);
         let double = "first South gate, second North gate";
@@ -119,19 +102,11 @@ impl ArrivalOrders<'_> {
         let ticket = self.demo.next_ticket()?;
         self.demo.gates[NORTH].edge.link.cut();
         let (s1, first) = self.scan(NORTH, &ticket).await?;
-        self.story.expect(
-            "the answer at the north gate",
-            "Admit, by the node",
-            self.shown(&first),
-        );
+        self.expect_shown("the answer at the north gate", "Admit, by the node", &first);
         let at = decided_at(self.demo, NORTH, s1).await?;
         self.surely_after(at, SOUTH).await?;
         let (_, second) = self.scan(SOUTH, &ticket).await?;
-        self.story.expect(
-            "S2 at the south gate",
-            "Admit, by the core",
-            self.shown(&second),
-        );
+        self.expect_shown("S2 at the south gate", "Admit, by the core", &second);
         self.demo.gates[NORTH].edge.link.heal();
         let double = "first North gate, second South gate";
         self.expect_result("North gate, confirmed", &[double], &ticket)

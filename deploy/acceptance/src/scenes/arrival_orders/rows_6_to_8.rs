@@ -12,12 +12,7 @@ impl ArrivalOrders<'_> {
             .part("row 6: the core admits S1, its verdict is lost, the guest tries again at the north gate");
         let ticket = self.demo.next_ticket()?;
         let s1 = self.lose_verdict(&ticket, "ResyncRequired").await?;
-        let before = self.check_in(&ticket).await?;
-        self.story.expect(
-            "check-in before the journal",
-            "North gate, unconfirmed",
-            before,
-        );
+        self.expect_unconfirmed(&ticket).await?;
         self.proxy.discard(Direction::Down, VERDICT);
         self.proxy.release(Direction::Up, JOURNAL);
         self.settled().await?;
@@ -26,11 +21,7 @@ impl ArrivalOrders<'_> {
             .scanner
             .scan_as(s1, &ticket.token)
             .await?;
-        self.story.expect(
-            "the same scan again",
-            "Admit, by the core",
-            self.shown(&again),
-        );
+        self.expect_shown("the same scan again", "Admit, by the core", &again);
         self.expect_result("North gate, confirmed", &[], &ticket)
             .await
     }
@@ -43,11 +34,7 @@ impl ArrivalOrders<'_> {
         self.proxy.hold(Direction::Down, VERDICT);
         let (s1, answer) = self.scan(NORTH, &ticket).await?;
         self.held_scan(s1).await?;
-        self.story.expect(
-            "the answer at the north gate",
-            "ResyncRequired",
-            self.shown(&answer),
-        );
+        self.expect_shown("the answer at the north gate", "ResyncRequired", &answer);
         self.proxy.release(Direction::Up, SCAN);
         let core = self.held_verdict(s1).await?;
         self.story.expect(
@@ -72,20 +59,20 @@ impl ArrivalOrders<'_> {
         self.proxy.discard(Direction::Down, VERDICT);
         self.proxy.discard(Direction::Up, JOURNAL);
         let (_, second) = self.scan(SOUTH, &ticket).await?;
-        self.story.expect(
+        self.expect_shown(
             "S2 at the south gate: a supervisor decides",
             "AlreadyUsed at North gate, confirmed: false",
-            self.shown(&second),
+            &second,
         );
         self.demo.gates[NORTH].edge.link.heal();
         // The journal has no admission.
         self.expect_result("none, the ticket is valid", &[], &ticket)
             .await?;
         let (_, again) = self.scan(SOUTH, &ticket).await?;
-        self.story.expect(
+        self.expect_shown(
             "after that, at the south gate",
             "Admit, by the core",
-            self.shown(&again),
+            &again,
         );
         self.expect_result("South gate, confirmed", &[], &ticket)
             .await

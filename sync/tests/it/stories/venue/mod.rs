@@ -38,6 +38,11 @@ pub(crate) const EPOCH: Epoch = Epoch {
     system: 7,
     timeline: 1,
 };
+/// After a failover.
+pub(crate) const PROMOTED: Epoch = Epoch {
+    timeline: 2,
+    ..EPOCH
+};
 const SCANNER: ScannerId = ScannerId(Uuid::from_u128(4));
 const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(5));
 const KEY: DigestKey = DigestKey(Hash32([6; 32]));
