@@ -18,6 +18,7 @@ use crate::app::{App, AppWith};
 use crate::cause::Cause;
 use crate::failure::Failure;
 use crate::names::short_name;
+use crate::supervision::{caught, supervised};
 use crate::tasks::{self, Task, TaskFn};
 
 type Run<A> =
@@ -275,7 +276,7 @@ impl Drop for Wake {
     }
 }
 
-/// Longest pause before a service that ended is started again.
+/// Pause before a service that ended is started again.
 const SERVICE_RESTART: Duration = Duration::from_millis(500);
 
 /// Starts a context's jobs and services; they end when `stop` is cancelled.
@@ -289,30 +290,37 @@ pub fn start(
     let mut running: Vec<BoxFuture<'static, ()>> = Vec::new();
     for scheduled in &jobs.jobs {
         let every = (factor > 0.0).then(|| scheduled.every.mul_f64(factor));
-        running.push(keep_running(app.clone(), scheduled.job, every, stop.clone()).boxed());
+        let (job, app) = (scheduled.job, app.clone());
+        let run = move |stop| keep_running(app.clone(), job, every, stop);
+        running.push(supervised(context, job.name, stop, run));
     }
     for (name, serve) in jobs.services.clone() {
-        let (app, stop) = (app.clone(), stop.clone());
-        running.push(
-            async move {
-                while !stop.is_cancelled() {
-                    serve(app.clone(), stop.clone()).await;
-                    if !stop.is_cancelled() {
-                        tracing::warn!(
-                            code = "jobs.service_ended",
-                            context,
-                            service = name,
-                            "a service ended and is started again"
-                        );
-                        stop.run_until_cancelled(tokio::time::sleep(SERVICE_RESTART))
-                            .await;
-                    }
-                }
-            }
-            .boxed(),
-        );
+        let app = app.clone();
+        let run = move |stop| keep_serving(app.clone(), (context, name), serve.clone(), stop);
+        running.push(supervised(context, name, stop, run));
     }
     running
+}
+
+async fn keep_serving(
+    app: App,
+    (context, service): (&'static str, &'static str),
+    serve: Serve<App>,
+    stop: CancellationToken,
+) {
+    while !stop.is_cancelled() {
+        serve(app.clone(), stop.clone()).await;
+        if !stop.is_cancelled() {
+            tracing::warn!(
+                code = "jobs.service_ended",
+                context,
+                service,
+                "a service ended and is started again"
+            );
+            let pause = tokio::time::sleep(SERVICE_RESTART);
+            stop.run_until_cancelled(pause).await;
+        }
+    }
 }
 
 async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: CancellationToken) {
@@ -357,9 +365,9 @@ async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result
     };
     let cause = Cause::fresh(&app.clock);
     let span = cause.span(name);
-    let result = (scheduled.run)(app, &cause).instrument(span).await;
+    let result = caught((scheduled.run)(app, &cause).instrument(span)).await;
     elected.resign().await;
-    result
+    result?
 }
 
 /// Works on all items, so many at once. The others go on when one fails; then the first failure is

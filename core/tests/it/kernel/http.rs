@@ -33,6 +33,7 @@ fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
         .post("/purchases/{key}/slow", Policy::signed_in(), slow)
         .post("/faults", Policy::signed_in(), fault)
         .get("/panics", Policy::public(), panics)
+        .post("/panics", Policy::signed_in(), panics)
         .get(
             "/purchases/of/{owner}",
             Policy::signed_in().owner("purchase.customer_id"),
@@ -285,6 +286,11 @@ async fn a_panic_is_an_internal_error_and_the_core_stays_up() {
     assert_eq!((answer.status, answer.code()), (500, "internal_error"));
     assert!(!answer.body.to_string().contains("personal"));
     core.anybody().get("/health/live").await.expect(200);
+    let ada = core.user("ada");
+    for _ in 0..2 {
+        let answer = ada.post_with_key("/panics", "k1", json!({})).await;
+        assert_eq!(answer.status, 500, "a fault frees the key: {answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod bus;
 mod http;
+mod jobs;
 mod servers;
 mod tasks;
 mod uplink;
