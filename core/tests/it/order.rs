@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, organiser, seat};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_its_customers_own() {
     let sale = Sale::open().await;
     let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
@@ -37,7 +37,7 @@ async fn an_order_is_its_customers_own() {
     assert_eq!(ada.post("/orders", nowhere).await.code(), "order_not_found");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_order_can_be_given_up() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -54,7 +54,7 @@ async fn an_unpaid_order_can_be_given_up() {
     assert_eq!(ada.post(&path, json!({})).await.code(), "order_state");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_gives_back_tickets_until_a_day_before() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -82,7 +82,7 @@ async fn a_customer_gives_back_tickets_until_a_day_before() {
     assert_eq!(sale.stripe.refunded(), 2500);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mistyped_field_cancels_nothing() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -129,7 +129,7 @@ async fn a_mistyped_field_cancels_nothing() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_organiser_gives_back_at_any_time() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -173,7 +173,7 @@ async fn the_organiser_gives_back_at_any_time() {
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_performance_pays_everybody_back() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -196,7 +196,7 @@ async fn a_cancelled_performance_pays_everybody_back() {
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_that_is_refused_is_not_asked_for_without_end() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -226,7 +226,7 @@ async fn a_refund_that_is_refused_is_not_asked_for_without_end() {
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_without_tickets_is_paid_back() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::sale::stripe::{Card, WEBHOOK_SECRET, sign};
 use crate::world::sale::{Sale, euro, seat};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_counts_once_and_only_with_its_signature() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -51,7 +51,7 @@ async fn a_webhook_counts_once_and_only_with_its_signature() {
     assert_eq!(order["tickets"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_may_arrive_before_the_answer() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -77,7 +77,7 @@ async fn a_webhook_may_arrive_before_the_answer() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn lost_webhooks_are_reconciled() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -99,7 +99,7 @@ async fn lost_webhooks_are_reconciled() {
     assert_eq!(sale.status(&bob, &bad).await, "cancelled");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_captures_all_return_the_result() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -114,7 +114,7 @@ async fn concurrent_captures_all_return_the_result() {
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_customers_page_need_not_wait_for_a_webhook() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -136,7 +136,7 @@ async fn the_customers_page_need_not_wait_for_a_webhook() {
     assert_eq!(eve.post(&capture, json!({})).await.status, 403);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_has_one_intent_and_its_own_amount() {
     let sale = Sale::open().await;
     let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
@@ -183,7 +183,7 @@ async fn an_order_has_one_intent_and_its_own_amount() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_whose_answer_is_lost_is_made_once() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -232,7 +232,7 @@ async fn an_operators_retry_does_not_pay_back_twice() {
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_on_its_way_is_done_when_the_provider_says_so() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -254,7 +254,7 @@ async fn a_refund_on_its_way_is_done_when_the_provider_says_so() {
     assert_eq!(payment["refunds"][0]["status"], "succeeded");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_refund_leaves_the_ticket_its_value() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -272,7 +272,7 @@ async fn a_refused_refund_leaves_the_ticket_its_value() {
     assert_eq!(order["tickets"][0]["refundId"], json!(null));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_down_is_left_alone() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");

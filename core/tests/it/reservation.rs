@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::world::TableGate;
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, organiser, seat, text};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_place_in_a_cart_is_held_and_given_back() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -49,7 +49,7 @@ async fn a_place_in_a_cart_is_held_and_given_back() {
     assert_eq!(sale.free().await, (SEATS, FLOOR));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn all_items_of_a_request_are_held_or_none() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -64,7 +64,7 @@ async fn all_items_of_a_request_are_held_or_none() {
     assert_eq!(sale.free().await, (SEATS - 1, FLOOR));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn prices_are_the_cores() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -95,7 +95,7 @@ async fn prices_are_the_cores() {
     assert_eq!(filled["total"], euro("12.00"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cart_holds_twenty_places() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -109,7 +109,7 @@ async fn a_cart_holds_twenty_places() {
     assert_eq!(sale.free().await, (SEATS, FLOOR - 20));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_keeps_so_many_places_from_others_and_no_more() {
     let limits = vec![("reservation.max_places_per_customer", "3".to_owned())];
     let sale = Sale::with(FaultInjection::default(), limits).await;
@@ -132,7 +132,7 @@ async fn a_customer_keeps_so_many_places_from_others_and_no_more() {
     sale.add(&bob, &bobs, seat("A-2")).await.expect(201);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_paid_no_longer_counts_and_a_confirmed_cart_does() {
     let limits = vec![("reservation.max_places_per_customer", "1".to_owned())];
     let sale = Sale::with(FaultInjection::default(), limits).await;
@@ -147,7 +147,7 @@ async fn what_is_paid_no_longer_counts_and_a_confirmed_cart_does() {
     sale.add(&ada, &next, seat("A-2")).await.expect(201);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_has_so_many_open_carts_and_a_box_office_as_many_as_it_needs() {
     let limits = vec![("reservation.max_open_per_customer", "2".to_owned())];
     let sale = Sale::with(FaultInjection::default(), limits).await;
@@ -173,7 +173,7 @@ async fn a_customer_has_so_many_open_carts_and_a_box_office_as_many_as_it_needs(
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_cart_is_gone_and_its_places_are_free() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -202,7 +202,7 @@ async fn an_expired_cart_is_gone_and_its_places_are_free() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn confirming_twice_answers_the_same_and_binds_the_places() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -231,7 +231,7 @@ async fn confirming_twice_answers_the_same_and_binds_the_places() {
     assert_eq!(given_up.code(), "reservation_confirmed");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn carts_belong_to_their_customers() {
     let sale = Sale::open().await;
     let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
@@ -247,7 +247,7 @@ async fn carts_belong_to_their_customers() {
     assert_eq!(ada.get(&nowhere).await.code(), "reservation_not_found");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_performance_ends_open_carts() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -269,7 +269,7 @@ async fn a_cancelled_performance_ends_open_carts() {
     assert_eq!((refused.status, refused.code()), (422, "not_on_sale"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_somebody_else_chose_too_gives_nobody_their_places() {
     let sale = Sale::open().await;
     let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
@@ -287,7 +287,7 @@ async fn a_key_that_somebody_else_chose_too_gives_nobody_their_places() {
     assert_eq!(again.expect(201)["items"].as_array().map(Vec::len), Some(1));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_text_that_no_database_takes_is_refused_and_stops_nobody_else() {
     let sale = Sale::open().await;
     let eve = sale.buyer("eve");

@@ -43,7 +43,7 @@ async fn story(sale: &Sale) {
     organiser(&sale.core).get(&path).await.expect(200);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_message_may_come_twice() {
     let sale = Sale::with(FaultInjection::deliver_twice(), Vec::new()).await;
     story(&sale).await;
@@ -51,7 +51,7 @@ async fn every_message_may_come_twice() {
 
 /// Each handler does its work for each message and fails before the commit, as if the process had
 /// died there; then the message comes again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn every_step_may_fail_once() {
     let sale = Sale::with(FaultInjection::fail_each_once(), Vec::new()).await;
     story(&sale).await;

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::world::sale::stripe::Card;
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, seat};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paid_order_gets_its_tickets() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -39,7 +39,7 @@ async fn a_paid_order_gets_its_tickets() {
     assert_eq!(sale.stripe.count("succeeded"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decline_ends_the_order_and_frees_its_seats() {
     for (card, reason) in [
         (Card::Declined, "declined"),
@@ -77,7 +77,7 @@ async fn a_decline_ends_the_order_and_frees_its_seats() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn three_d_secure_pending_is_no_decline() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -101,7 +101,7 @@ async fn three_d_secure_pending_is_no_decline() {
     assert_eq!(sale.free().await.0, SEATS - 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_order_ends_with_its_time() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -117,7 +117,7 @@ async fn an_unpaid_order_ends_with_its_time() {
     assert_eq!(sale.stripe.count("canceled"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn money_that_comes_too_late_goes_back_at_once() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -142,7 +142,7 @@ async fn money_that_comes_too_late_goes_back_at_once() {
     assert_eq!(sale.free().await, (SEATS, FLOOR));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn payment_may_be_down_for_a_while() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -177,7 +177,7 @@ async fn payment_may_be_down_for_a_while() {
     assert_eq!(sale.stripe.intents(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sixty_customers_race() {
     let sale = Sale::open().await;
     let buyers: Vec<_> = (0..60)

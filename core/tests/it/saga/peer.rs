@@ -31,7 +31,7 @@ async fn open() -> (Sale, Stripe) {
     (sale, stripe)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn cards_are_charged_declined_and_asked_back() {
     let (sale, stripe) = open().await;
     let (ada, bob, eve) = (sale.buyer("ada"), sale.buyer("bob"), sale.buyer("eve"));
@@ -89,7 +89,7 @@ async fn cards_are_charged_declined_and_asked_back() {
 }
 
 /// An account without an address for its webhooks: the page captures, the reconciliation asks.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_webhooks_it_comes_to_the_same() {
     let (sale, stripe) = open().await;
     stripe
