@@ -64,7 +64,7 @@ fn contexts_publish_their_own_events_only() {
 }
 
 #[test]
-fn what_is_heard_is_published_by_somebody() {
+fn what_is_consumed_is_published() {
     let contexts = made(product);
     let published: BTreeSet<_> = contexts
         .iter()
@@ -74,7 +74,7 @@ fn what_is_heard_is_published_by_somebody() {
         for (kind, name) in context.consumers.list() {
             assert!(
                 published.contains(kind),
-                "{} hears {kind} with {name}",
+                "{} consumes {kind} with {name}",
                 context.name
             );
         }

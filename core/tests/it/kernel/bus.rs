@@ -1,5 +1,5 @@
 //! The way of a message on real servers: outbox, relay, broker, inbox, retries, dead letters. Two
-//! small contexts stand in for the product's: a payment that is captured, an order that hears it.
+//! small contexts stand in for the product's: a payment that is captured, an order that consumes it.
 
 use crate::world::{ContextsOf, TestApp, TestOptions};
 use eventify_core::config::Config;
@@ -329,7 +329,7 @@ async fn a_broken_line_to_the_broker_heals_and_nothing_is_lost() {
     assert_eq!(times_paid(&core).await, vec![1; 60]);
 }
 
-/// With polls that never come, only the bell between processes can wake the relay.
+/// With polls that never come, only the notification between processes can wake the relay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_wakes_the_relay_of_another_process() {
     let no_polls = ("relay.poll_ms", "3600000".to_owned());
