@@ -62,7 +62,7 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
         })
 }
 
-/// Shortest time between two lines of one kind that a stranger can cause.
+/// Shortest time between two lines of one kind that anybody can cause.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keeps one kind of line from filling the log.
