@@ -17,8 +17,6 @@ use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
@@ -102,7 +100,7 @@ fn gate(name: &str) -> (Arc<Notify>, Arc<Semaphore>) {
     gates.entry(name.to_owned()).or_insert_with(closed).clone()
 }
 
-async fn start(config: Vec<(&'static str, String)>) -> TestApp {
+pub(super) async fn start(config: Vec<(&'static str, String)>) -> TestApp {
     TestApp::with(TestOptions {
         contexts: Some(contexts),
         config,
@@ -367,71 +365,4 @@ async fn a_request_has_one_authorization() {
     assert_eq!((answer.status, answer.code()), (400, "validation_error"));
     let details = &answer.body["error"]["details"];
     assert_eq!(details[0]["field"], "Authorization");
-}
-
-/// Long enough for anything that ends at all.
-const SOON: std::time::Duration = std::time::Duration::from_secs(20);
-
-/// A connection of the test's own, on which this much was said.
-async fn connect(core: &TestApp, said: &str) -> TcpStream {
-    let address = core.url().trim_start_matches("http://").to_owned();
-    let mut connection = TcpStream::connect(address).await.expect("the core listens");
-    // Who is refused may hear of it while speaking.
-    let _refused = connection.write_all(said.as_bytes()).await;
-    connection
-}
-
-/// What the core says until it closes the connection.
-async fn until_closed(mut connection: TcpStream) -> String {
-    let mut answer = Vec::new();
-    // Closed or reset is the same to who waits.
-    let _end = tokio::time::timeout(SOON, connection.read_to_end(&mut answer))
-        .await
-        .expect("the connection is closed");
-    String::from_utf8(answer).expect("an answer in text")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_says_nothing_for_too_long_is_hung_up_on() {
-    let core = start(vec![("http.header_timeout_ms", "200".to_owned())]).await;
-    for said in ["", "GET /me HTT", "GET /me HTTP/1.1\r\nhost: core\r\n\r\n"] {
-        let told = until_closed(connect(&core, said).await).await;
-        assert_eq!(told.contains(" 401 "), said.ends_with("\r\n\r\n"), "{told}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
-    let config = vec![
-        ("http.max_connections", "4".to_owned()),
-        ("http.header_timeout_ms", "300000".to_owned()),
-    ];
-    let core = start(config).await;
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        held.push(connect(&core, "").await);
-    }
-    assert_eq!(until_closed(connect(&core, "").await).await, "");
-    held.pop();
-    // The core hears of a closed connection in its own time.
-    let ask = "GET /me HTTP/1.1\r\nhost: core\r\nconnection: close\r\n\r\n";
-    let answered = async {
-        while !until_closed(connect(&core, ask).await)
-            .await
-            .contains(" 401 ")
-        {}
-    };
-    tokio::time::timeout(SOON, answered).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_never_comes_is_given_up_with_its_connection() {
-    let core = start(vec![("http.request_timeout_ms", "1000".to_owned())]).await;
-    let token = core.user("ada").role("CUSTOMER").token().unwrap();
-    let said = format!(
-        "POST /faults HTTP/1.1\r\nhost: core\r\nauthorization: Bearer {token}\r\n\
-         idempotency-key: k1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
-    );
-    let told = until_closed(connect(&core, &said).await).await;
-    assert!(told.contains(" 503 "), "{told}");
 }

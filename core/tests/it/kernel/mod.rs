@@ -1,6 +1,7 @@
 //! The kernel on real servers, with small contexts of its own.
 
 mod bus;
+mod connections;
 mod http;
 mod jobs;
 mod servers;
