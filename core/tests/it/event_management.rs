@@ -32,7 +32,7 @@ async fn an_event_goes_from_draft_to_archive() {
     assert_eq!(codes, ["FULL", "CHILD", "FLOOR"]);
 
     let early = organiser.post(&format!("{path}/publish"), json!({})).await;
-    assert_eq!((early.status, early.code()), (422, "nothing_to_sell"));
+    early.assert_refused(422, "nothing_to_sell");
     let venue = new_venue(&organiser).await;
     organiser
         .post(&format!("/venues/{venue}/seating-plans"), hall())
@@ -54,14 +54,14 @@ async fn an_event_goes_from_draft_to_archive() {
         );
     }
     let ahead = organiser.post(&format!("{path}/archive"), json!({})).await;
-    assert_eq!((ahead.status, ahead.code()), (422, "performances_ahead"));
+    ahead.assert_refused(422, "performances_ahead");
     core.advance(Duration::hours(2));
     let archived = organiser.post(&format!("{path}/archive"), json!({})).await;
     assert_eq!(archived.read::<EventHead>(200).status, "archived");
     let closed = organiser
         .post(&format!("{path}/cancel"), json!({ "reason": "rain" }))
         .await;
-    assert_eq!((closed.status, closed.code()), (409, "event_closed"));
+    closed.assert_refused(409, "event_closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,7 +81,7 @@ async fn an_edit_needs_the_version_that_was_read() {
     assert_eq!(put(&organiser, &path, &tag, &body).await.status, 412);
     let invalid = json!({ "title": " " });
     let refused = put(&organiser, &path, &edited_tag, &invalid).await;
-    assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    refused.assert_refused(400, "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -159,7 +159,7 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
         ),
     ] {
         let answer = organiser(&core).post(&path, body).await;
-        assert_eq!((answer.status, answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
     let other = json!({ "name": "Other hall", "zones": [{ "zone": "All", "capacity": 5 }] });
     organiser(&core)
@@ -169,10 +169,7 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
     core.settle().await;
     let unnamed = json!({ "venueId": venue, "startTime": at(1) });
     let answer = organiser(&core).post(&path, unnamed).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (422, "seating_plan_not_named")
-    );
+    answer.assert_refused(422, "seating_plan_not_named");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,7 +155,7 @@ async fn an_order_has_one_intent_and_its_own_amount() {
     .unwrap();
     assert_eq!(kept, [None, None], "a secret lies in the table");
     let other = ada.post("/payments/intents", want("1.00")).await;
-    assert_eq!((other.status, other.code()), (422, "price_mismatch"));
+    other.assert_refused(422, "price_mismatch");
     assert_eq!(
         eve.post("/payments/intents", want("39.00")).await.status,
         403
@@ -258,7 +258,7 @@ async fn a_provider_that_is_down_is_left_alone() {
     let asked = |_| ada.post(&capture, json!({}));
     // 50 calls are judged; each request is up to three.
     for answer in futures_util::future::join_all((0..20).map(asked)).await {
-        assert_eq!((answer.status, answer.code()), (503, "unavailable"));
+        answer.assert_refused(503, "unavailable");
     }
     let before = sale.stripe.requests();
     assert_eq!(ada.post(&capture, json!({})).await.status, 503);

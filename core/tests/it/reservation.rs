@@ -23,7 +23,7 @@ async fn a_place_in_a_cart_is_held_and_given_back() {
 
     let other = sale.cart(&bob).await;
     let refused = sale.add(&bob, other, seat("A-1")).await;
-    assert_eq!((refused.status, refused.code()), (409, "out_of_stock"));
+    refused.assert_refused(409, "out_of_stock");
     let empty = bob.get(&format!("/reservations/{other}")).await;
     assert_eq!(empty.read::<Reservation>(200).status, "pending");
 
@@ -70,12 +70,12 @@ async fn prices_are_the_cores() {
     let cart = sale.cart(&ada).await;
     let cheap = json!([{ "seatId": "A-1", "priceCategory": "FULL", "unitPrice": euro("1.00") }]);
     let refused = sale.add(&ada, cart, cheap).await;
-    assert_eq!((refused.status, refused.code()), (422, "price_mismatch"));
+    refused.assert_refused(422, "price_mismatch");
 
     // Without a category the price can be judged only when the place is held; then it is released.
     let cheap = json!([{ "bucketId": sale.floor, "unitPrice": euro("1.00") }]);
     let refused = sale.add(&ada, cart, cheap).await;
-    assert_eq!((refused.status, refused.code()), (422, "price_mismatch"));
+    refused.assert_refused(422, "price_mismatch");
     let undecided = json!([{ "seatId": "A-1" }]);
     assert_eq!(
         sale.add(&ada, cart, undecided).await.code(),
@@ -117,10 +117,7 @@ async fn a_customer_keeps_so_many_places_from_others_and_no_more() {
     let standing = |qty: u32| json!([{ "bucketId": sale.floor, "qty": qty }]);
     sale.add(&ada, one, standing(2)).await.expect(201);
     let refused = sale.add(&ada, other, standing(2)).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "too_many_places_held")
-    );
+    refused.assert_refused(409, "too_many_places_held");
     assert_eq!(sale.free().await.1, FLOOR - 2);
     sale.add(&ada, one, seat("A-1")).await.expect(201);
     assert_eq!(
@@ -159,10 +156,7 @@ async fn a_customer_has_so_many_open_carts_and_a_box_office_as_many_as_it_needs(
     let opened = all.iter().filter(|answer| answer.status == 201);
     assert_eq!(opened.count(), 2);
     let refused = open().await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "too_many_reservations")
-    );
+    refused.assert_refused(409, "too_many_reservations");
     sale.core.advance(Duration::minutes(11));
     open().await.expect(201);
 
@@ -184,7 +178,7 @@ async fn an_expired_cart_is_gone_and_its_places_are_free() {
     sale.core.advance(Duration::seconds(61));
     let confirm = format!("/reservations/{cart}/confirm");
     let late = ada.post(&confirm, json!({})).await;
-    assert_eq!((late.status, late.code()), (410, "reservation_expired"));
+    late.assert_refused(410, "reservation_expired");
     assert_eq!(sale.add(&ada, cart, seat("A-2")).await.status, 410);
     sale.tick().await;
     assert_eq!(sale.free().await, (SEATS, FLOOR));
@@ -194,10 +188,7 @@ async fn an_expired_cart_is_gone_and_its_places_are_free() {
     let too_long = ada
         .post("/reservations", json!({ "expiresInSeconds": 601 }))
         .await;
-    assert_eq!(
-        (too_long.status, too_long.code()),
-        (400, "validation_error")
-    );
+    too_long.assert_refused(400, "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,7 +248,7 @@ async fn a_cancelled_performance_ends_open_carts() {
     assert_eq!(ended.read::<Reservation>(200).status, "cancelled");
     let other = sale.cart(&ada).await;
     let refused = sale.add(&ada, other, seat("A-2")).await;
-    assert_eq!((refused.status, refused.code()), (422, "not_on_sale"));
+    refused.assert_refused(422, "not_on_sale");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,7 +261,7 @@ async fn a_key_that_somebody_else_chose_too_gives_nobody_their_places() {
     let first = ada.post_with_key(&items(hers), "1", body.clone()).await;
     first.expect(201);
     let refused = eve.post_with_key(&items(eves), "1", body.clone()).await;
-    assert_eq!((refused.status, refused.code()), (409, "out_of_stock"));
+    refused.assert_refused(409, "out_of_stock");
     let second = sale.cart(&ada).await;
     let refused = ada.post_with_key(&items(second), "1", body.clone()).await;
     assert_eq!(refused.code(), "idempotency_key_reused", "another cart");
@@ -287,10 +278,10 @@ async fn a_text_that_no_database_takes_is_refused_and_stops_nobody_else() {
     let body = json!({ "performanceId": sale.performance, "items": seat("A-1\u{0}") });
     for _ in 0..20 {
         let refused = eve.post(&path, body.clone()).await;
-        assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+        refused.assert_refused(400, "validation_error");
     }
     let query = eve.get("/catalog/events?city=a%00b").await;
-    assert_eq!((query.status, query.code()), (400, "validation_error"));
+    query.assert_refused(400, "validation_error");
     let ada = sale.buyer("ada");
     let hers = sale.cart(&ada).await;
     sale.add(&ada, hers, seat("A-1")).await.expect(201);

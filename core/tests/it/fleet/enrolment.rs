@@ -225,9 +225,9 @@ async fn venues_are_run_by_their_own_people() {
 
     let unknown = json!({ "venueId": venue.new_id(), "name": "North" });
     let answer = venue.owner().post("/fleet/gates", unknown).await;
-    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+    answer.assert_refused(404, "venue_not_found");
     let twice = venue.owner().post("/fleet/gates", gate).await;
-    assert_eq!((twice.status, twice.code()), (409, "name_taken"));
+    twice.assert_refused(409, "name_taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]

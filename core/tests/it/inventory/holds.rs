@@ -76,7 +76,7 @@ async fn what_can_not_be_held_is_refused_with_its_reason() {
         let answer = house
             .post_hold("pos", &core.clock.new_id().to_string(), body)
             .await;
-        assert_eq!((answer.status, answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
     assert_eq!(house.left().await, (20, 100));
 }
@@ -92,7 +92,7 @@ async fn it_is_all_or_nothing_and_what_is_missing_is_named() {
         "buckets": [{ "bucketId": house.floor, "qty": 3 }],
     });
     let answer = house.post_hold("pos", "k", wanted).await;
-    assert_eq!((answer.status, answer.code()), (409, "out_of_stock"));
+    answer.assert_refused(409, "out_of_stock");
     let details = answer.error().details;
     assert_eq!(
         (details[0].field.as_str(), details[0].issue.as_str()),
@@ -305,7 +305,7 @@ async fn a_zone_grows_and_shrinks_down_to_what_is_taken() {
     let adjusted: CapacityAdjusted = organiser(&core).post(&path, to(70)).await.read(200);
     assert_eq!((adjusted.remaining, adjusted.capacity), (10, 70));
     let refused = organiser(&core).post(&path, to(59)).await;
-    assert_eq!((refused.status, refused.code()), (422, "below_reserved"));
+    refused.assert_refused(422, "below_reserved");
     organiser(&core).post(&path, to(61)).await.expect(200);
     house.held(&[], 1).await;
     let full = house.request(&[], 1);

@@ -41,7 +41,7 @@ async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
         (&json!(1), &json!(1000))
     );
     let again = organiser.post(&path, plan).await;
-    assert_eq!((again.status, again.code()), (409, "plan_exists"));
+    again.assert_refused(409, "plan_exists");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -73,7 +73,7 @@ async fn a_plan_that_is_too_large_or_senseless_names_its_field() {
     }
     let unknown = format!("/venues/{}/seating-plans", core.clock.new_id());
     let answer = organiser.post(&unknown, hall()).await;
-    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+    answer.assert_refused(404, "venue_not_found");
 }
 
 #[tokio::test(flavor = "multi_thread")]

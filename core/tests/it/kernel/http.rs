@@ -126,10 +126,7 @@ async fn the_same_request_again_gets_the_first_response() {
 
     let changed = json!({"seat": "A-13", "quantity": 1});
     let reused = ada.post_with_key("/purchases", "k1", changed).await;
-    assert_eq!(
-        (reused.status, reused.code()),
-        (422, "idempotency_key_reused")
-    );
+    reused.assert_refused(422, "idempotency_key_reused");
 
     let grace = core.user("grace").role("CUSTOMER").scope("order:write");
     let hers = grace.post_with_key("/purchases", "k1", body).await;
@@ -141,7 +138,7 @@ async fn the_same_request_again_gets_the_first_response() {
     let refused = json!({"seat": "A-12", "quantity": 0});
     let first = ada.post_with_key("/purchases", "k3", refused.clone()).await;
     let again = ada.post_with_key("/purchases", "k3", refused).await;
-    assert_eq!((first.status, first.code()), (409, "out_of_stock"));
+    first.assert_refused(409, "out_of_stock");
     assert_eq!(first.body, again.body, "4xx are answers");
 }
 
@@ -151,7 +148,7 @@ async fn faults_are_not_remembered() {
     let ada = core.user("ada");
     for _ in 0..2 {
         let answer = ada.post_with_key("/faults", "k1", json!({})).await;
-        assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+        answer.assert_refused(500, "internal_error");
     }
     assert_eq!(FAULTS.load(Ordering::SeqCst), 2);
 }
@@ -167,10 +164,7 @@ async fn a_running_request_answers_its_repeat_with_409_until_its_lease_ends() {
     let meanwhile = async {
         began.notified().await;
         let repeat = ada.post_with_key(&path, "k1", json!({})).await;
-        assert_eq!(
-            (repeat.status, repeat.code()),
-            (409, "idempotency_in_progress")
-        );
+        repeat.assert_refused(409, "idempotency_in_progress");
         assert_eq!(repeat.header("retry-after"), "1");
         core.advance(Duration::seconds(61));
         let taken_over = ada.post_with_key(&path, "k1", json!({}));
@@ -257,31 +251,25 @@ async fn bad_input_is_named() {
             .header("Idempotency-Key", "media")
     };
     let answer = send(request().body("seat=A")).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (415, "unsupported_media_type")
-    );
+    answer.assert_refused(415, "unsupported_media_type");
     let answer = ada
         .post(
             "/purchases",
             json!({"seat": "A".repeat(4096), "quantity": 1}),
         )
         .await;
-    assert_eq!((answer.status, answer.code()), (413, "payload_too_large"));
+    answer.assert_refused(413, "payload_too_large");
     let answer = send(ada.request(Method::POST, "/purchases").json(&json!({}))).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (400, "idempotency_key_required")
-    );
+    answer.assert_refused(400, "idempotency_key_required");
     let answer = ada.get("/purchases/of/not-a-uuid").await;
-    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    answer.assert_refused(400, "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_an_internal_error_and_the_core_stays_up() {
     let core = start(Vec::new()).await;
     let answer = core.anybody().get("/panics").await;
-    assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+    answer.assert_refused(500, "internal_error");
     assert!(!answer.body.to_string().contains("personal"));
     core.anybody().get("/health/live").await.expect(200);
     let ada = core.user("ada");
@@ -362,7 +350,7 @@ async fn a_request_has_one_authorization() {
     let twice = core.user("ada").request(Method::GET, "/me");
     let twice = twice.bearer_auth(core.user("grace").token().unwrap());
     let answer = send(twice).await;
-    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    answer.assert_refused(400, "validation_error");
     let details = &answer.body["error"]["details"];
     assert_eq!(details[0]["field"], "Authorization");
 }

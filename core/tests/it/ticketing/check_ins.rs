@@ -44,7 +44,7 @@ async fn assigned_staff_check_in_once() {
 
     let again = json!({ "gateId": venue.gates[1] });
     let answer = sam.post(&path, again).await;
-    assert_eq!((answer.status, answer.code()), (409, "already_used"));
+    answer.assert_refused(409, "already_used");
     let details = answer.error().details;
     assert_eq!(details[0].field, "first.at");
     assert_eq!(details[1].issue, venue.gates[0].to_string());
@@ -128,7 +128,7 @@ async fn refusals_are_http_errors() {
     }
     let unknown = format!("/tickets/{nowhere}/check-in");
     let answer = root.post(&unknown, json!({ "gateId": gate })).await;
-    assert_eq!((answer.status, answer.code()), (404, "ticket_not_found"));
+    answer.assert_refused(404, "ticket_not_found");
     root.post(
         &format!("/tickets/{ticket}/revoke"),
         json!({ "reason": "fraud" }),
@@ -136,5 +136,5 @@ async fn refusals_are_http_errors() {
     .await
     .expect(200);
     let answer = root.post(&path, json!({ "gateId": gate })).await;
-    assert_eq!((answer.status, answer.code()), (409, "ticket_revoked"));
+    answer.assert_refused(409, "ticket_revoked");
 }

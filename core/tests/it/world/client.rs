@@ -32,6 +32,13 @@ impl Answer {
         self.body["error"]["code"].as_str().unwrap_or_default()
     }
 
+    /// The test fails with the body unless it is this refusal.
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, code: &str) {
+        let refusal = (self.status, self.code());
+        assert_eq!(refusal, (status, code), "{}", self.body);
+    }
+
     /// The typed body of an answer with this status.
     #[track_caller]
     pub fn read<T: DeserializeOwned>(self, status: u16) -> T {
