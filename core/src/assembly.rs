@@ -12,6 +12,7 @@ use eventify_kernel::config::Role;
 use eventify_kernel::context::Context;
 use eventify_kernel::db::{self, migrate, notify};
 use eventify_kernel::fault_injection::FaultInjection;
+use eventify_kernel::supervision::supervised;
 use eventify_kernel::{bus, housekeeping, http, jobs};
 use futures_util::future::{BoxFuture, join, join_all};
 use tokio::task::JoinHandle;
@@ -156,18 +157,22 @@ impl Running {
         let mut databases = BTreeSet::new();
         let mut work: Vec<BoxFuture<'static, ()>> = Vec::new();
         for context in contexts {
-            let (app, name) = (self.app.clone(), context.name);
-            let (db, notifier) = (app.db.clone(), app.outbox.clone());
-            let stop = || self.relays.clone();
+            let (app, name, stop) = (self.app.clone(), context.name, &self.relays);
             if relays {
-                let is_new = databases.insert(app.config.database.url_of(name).to_owned());
-                work.push(Box::pin(bus::relay::run(app, name, stop())));
-                if is_new {
-                    let listening = notify::listen(db.clone(), name, notifier.clone(), stop());
-                    work.push(Box::pin(listening));
+                let relay = app.clone();
+                work.push(supervised(name, "relay", stop, move |stop| {
+                    bus::relay::run(relay.clone(), name, stop)
+                }));
+                if databases.insert(app.config.database.url_of(name).to_owned()) {
+                    let listener = app.clone();
+                    work.push(supervised(name, "notify::listen", stop, move |stop| {
+                        notify::listen(listener.clone(), name, stop)
+                    }));
                 }
             }
-            work.push(Box::pin(notify::send(db, name, notifier, stop())));
+            work.push(supervised(name, "notify::send", stop, move |stop| {
+                notify::send(app.clone(), name, stop)
+            }));
         }
         self.relaying.extend(work.into_iter().map(tokio::spawn));
     }
@@ -178,14 +183,18 @@ impl Running {
         for context in contexts {
             let mut work = jobs::start(app, context.name, &context.jobs, stop);
             for uplink in context.consumers.uplinks() {
-                let consuming = bus::consume_uplink(app.clone(), uplink.clone(), stop.clone());
-                work.push(Box::pin(consuming));
+                let (app, uplink) = (app.clone(), uplink.clone());
+                let queue = uplink.uplink.queue;
+                work.push(supervised(context.name, queue, stop, move |stop| {
+                    bus::consume_uplink(app.clone(), uplink.clone(), stop)
+                }));
             }
             if !context.consumers.is_empty() {
-                let consumers = context.consumers.clone();
-                let consuming =
-                    bus::consumer::run(app.clone(), context.name, consumers, stop.clone());
-                work.push(Box::pin(consuming));
+                let (app, name) = (app.clone(), context.name);
+                let consumers = Arc::new(context.consumers.clone());
+                work.push(supervised(name, "consumer", stop, move |stop| {
+                    bus::consumer::run(app.clone(), name, Arc::clone(&consumers), stop)
+                }));
             }
             self.serving.extend(work.into_iter().map(tokio::spawn));
         }

@@ -1,9 +1,9 @@
-//! The sagas, one line a step: event → who hears it, with which function, and what undoes it.
+//! The sagas, one line a step: event → who consumes it, with which function, and what undoes it.
 //!
 //! The broker's bindings are declared from this list and from [`BINDINGS`]; a test compares it
 //! with the consumers that the contexts register, and the laws (deliver twice, fail each step
-//! once) are made from it. Next to it the deadlines: a saga that stands longer than its step allows
-//! is driven on or undone by the named job.
+//! once) are made from it. Next to it the deadlines: a saga that waits longer than its step allows is
+//! continued or undone by the named job.
 
 use eventify_kernel::bus::Routing;
 use eventify_kernel::event::DomainEvent;
@@ -140,7 +140,7 @@ pub struct Deadline {
     /// When the job acts: a setting (`section.key`), or a fact of the row in words. The numbers stand
     /// where they are used, and nowhere twice.
     pub after: &'static str,
-    /// The job in that context's `consumers.rs`.
+    /// The job in that context's `jobs.rs`.
     pub job: &'static str,
     /// What it does.
     pub then: &'static str,
@@ -151,11 +151,11 @@ pub struct Deadline {
 pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "reservation", state: "pending", after: "reservation.hold_seconds", job: "expire_reservations", then: "expired, seats released" },
     Deadline { context: "inventory", state: "held", after: "the hold's own end", job: "expire_holds", then: "released" },
-    Deadline { context: "order", state: "without an intent", after: "at once", job: "request_intents", then: "processing; payment is asked again" },
+    Deadline { context: "order", state: "without an intent", after: "at once", job: "request_intents", then: "processing; payment is called again" },
     Deadline { context: "order", state: "unpaid", after: "reservation.pay_seconds", job: "cancel_unpaid", then: "cancelled, seats released" },
-    Deadline { context: "payment", state: "something to ask", after: "at once", job: "drive_payments", then: "asked of the PSP again, up to a minute apart" },
-    Deadline { context: "payment", state: "nothing heard", after: "payment.reconcile_after_ms", job: "reconcile_payments", then: "asked of the PSP" },
-    Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "asked of the PSP again" },
+    Deadline { context: "payment", state: "a call is due", after: "at once", job: "drive_payments", then: "the provider is called, again at most a minute apart" },
+    Deadline { context: "payment", state: "no report from the provider", after: "payment.reconcile_after_ms", job: "reconcile_payments", then: "looked up at the provider" },
+    Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "the provider is called again" },
     Deadline { context: "ticketing", state: "paid, no tickets", after: "at once", job: "issue_missing", then: "issued, or ticket.issue.failed" },
     Deadline { context: "ticketing", state: "not compared with the feed", after: "ticketing.compare_every_hours", job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
 ];

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_lost_is_told_once_until_it_is_found() {
+    fn what_is_lost_is_logged_once_until_it_is_found() {
         let connectivity =
             Connectivity::of("database", "db:5432/eventify".to_owned(), "database.url");
         assert!(!connectivity.found(), "it was never lost");

@@ -2,14 +2,16 @@
 
 use crate::db::DbError;
 use crate::event::Malformed;
+use crate::supervision::Panicked;
 
 /// What is to become of a message or job that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Trying again can help: 30 s, 30 s, 2 m, 2 m, then the dead letter queue.
+    /// Trying again can help. A message: after 30 s, 30 s, 2 m, 2 m, then the dead letter queue. A
+    /// task: after 1, 2, 4 … 60 s. A job: at its next interval.
     #[error("{0}")]
     Retry(String),
-    /// It can't: straight to the dead letter queue.
+    /// It can't: a message goes to the dead letter queue, a task is parked.
     #[error("{0}")]
     Park(String),
 }
@@ -28,6 +30,12 @@ impl Failure {
 
 impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
+
+impl From<Panicked> for Failure {
+    fn from(error: Panicked) -> Self {
         Self::Retry(error.to_string())
     }
 }

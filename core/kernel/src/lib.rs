@@ -27,5 +27,6 @@ pub mod keys;
 mod names;
 pub mod outbox_notifier;
 pub mod schemas;
+pub mod supervision;
 pub mod tasks;
 pub mod telemetry;

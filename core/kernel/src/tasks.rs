@@ -22,6 +22,7 @@ use crate::db::DbResult;
 use crate::db::tasks::{self as rows, Claimed};
 use crate::failure::Failure;
 use crate::jobs::Job;
+use crate::supervision::caught;
 
 /// Tasks that are claimed at once, for each that can be worked on at once.
 const CLAIMED_PER_WORKER: u16 = 4;
@@ -136,7 +137,8 @@ where
                 earlier,
                 cause,
             };
-            run.call(app.clone(), attempt).await
+            let working = async { run.call(app.clone(), attempt).await };
+            caught(working).await.map_err(Failure::from).flatten()
         }
         Err(error) => Err(Failure::park(error)),
     };

@@ -13,7 +13,7 @@ use crate::config::ConfigError;
 /// What is logged if `RUST_LOG` says nothing: `info`, libraries `warn`.
 const DEFAULT_FILTER: &str = "warn,eventify_core=info,eventify_kernel=info";
 
-/// Starts logging. `RUST_LOG` chooses levels.
+/// Starts logging; `RUST_LOG` chooses levels. A panic is a line too, in the span that it happens in.
 ///
 /// # Errors
 /// `RUST_LOG` is no filter, or a subscriber is installed already.
@@ -32,6 +32,16 @@ pub fn start() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .finish()
         .try_init()?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let error = panic.payload_as_str();
+        tracing::error!(
+            code = "process.panicked",
+            place,
+            error,
+            "the program has a defect: this piece of work failed"
+        );
+    }));
     Ok(())
 }
 
@@ -52,7 +62,7 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
         })
 }
 
-/// Shortest time between two lines of one kind that a stranger can cause.
+/// Shortest time between two lines of one kind that anybody can cause.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keeps one kind of line from filling the log.

@@ -22,7 +22,7 @@ fn state(availability: &Value, seat: usize) -> &str {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_seat_map_follows_holds_and_releases() {
-    let core = TestApp::interfered(FaultInjection::deliver_twice()).await;
+    let core = TestApp::with_faults(FaultInjection::deliver_twice()).await;
     let house = House::open(&core).await;
     let before = availability(&house).await;
     assert_eq!(

@@ -1,6 +1,7 @@
 //! Organisers plan, price, publish, edit, cancel and archive.
 
-use crate::world::house::{House, concert, hall, id, organiser};
+use crate::world::house::{House, concert, hall, new_venue, organiser};
+use crate::world::replies::{Event, EventHead, Performance};
 use crate::world::{Answer, TestApp, User, send};
 use chrono::Duration;
 use reqwest::Method;
@@ -21,26 +22,18 @@ async fn an_event_goes_from_draft_to_archive() {
     let organiser = organiser(&core);
     let answer = organiser.post("/events", concert("Nova")).await;
     let path = answer.header("location").to_owned();
-    let event = answer.expect(201);
+    let event: Event = answer.read(201);
     assert_eq!(
-        (&event["status"], &event["tags"]),
-        (&json!("draft"), &json!(["rock"]))
+        (event.status.as_str(), event.tags),
+        ("draft", vec!["rock".to_owned()])
     );
-    let codes: Vec<_> = event["pricing"][0]["categories"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| &it["code"])
-        .collect();
+    let categories = event.pricing[0].categories.iter();
+    let codes: Vec<_> = categories.map(|it| it.code.to_string()).collect();
     assert_eq!(codes, ["FULL", "CHILD", "FLOOR"]);
 
     let early = organiser.post(&format!("{path}/publish"), json!({})).await;
-    assert_eq!((early.status, early.code()), (422, "nothing_to_sell"));
-    let venue = organiser
-        .post("/venues", json!({ "name": "Hall" }))
-        .await
-        .expect(201);
-    let venue = id(&venue, "venueId");
+    early.assert_refused(422, "nothing_to_sell");
+    let venue = new_venue(&organiser).await;
     organiser
         .post(&format!("/venues/{venue}/seating-plans"), hall())
         .await
@@ -48,34 +41,27 @@ async fn an_event_goes_from_draft_to_archive() {
     let start = core.clock.now() + Duration::hours(1);
     let doors = start - Duration::hours(1);
     let performance = json!({ "venueId": venue, "startTime": start });
-    let performance = organiser
-        .post(&format!("{path}/performances"), performance)
-        .await
-        .expect(201);
-    assert_eq!(performance["doorsAt"], json!(doors));
+    let performances = format!("{path}/performances");
+    let performance: Performance = organiser.post(&performances, performance).await.read(201);
+    assert_eq!(performance.doors_at, doors);
 
     for _ in 0..2 {
-        let published = organiser
-            .post(&format!("{path}/publish"), json!({}))
-            .await
-            .expect(200);
+        let published = organiser.post(&format!("{path}/publish"), json!({})).await;
+        let published: EventHead = published.read(200);
         assert_eq!(
-            (&published["status"], &published["version"]),
-            (&json!("published"), &json!(2))
+            (published.status.as_str(), published.version),
+            ("published", 2)
         );
     }
     let ahead = organiser.post(&format!("{path}/archive"), json!({})).await;
-    assert_eq!((ahead.status, ahead.code()), (422, "performances_ahead"));
+    ahead.assert_refused(422, "performances_ahead");
     core.advance(Duration::hours(2));
-    let archived = organiser
-        .post(&format!("{path}/archive"), json!({}))
-        .await
-        .expect(200);
-    assert_eq!(archived["status"], "archived");
+    let archived = organiser.post(&format!("{path}/archive"), json!({})).await;
+    assert_eq!(archived.read::<EventHead>(200).status, "archived");
     let closed = organiser
         .post(&format!("{path}/cancel"), json!({ "reason": "rain" }))
         .await;
-    assert_eq!((closed.status, closed.code()), (409, "event_closed"));
+    closed.assert_refused(409, "event_closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,14 +76,12 @@ async fn an_edit_needs_the_version_that_was_read() {
     let body = json!({ "title": "Supernova", "tags": [] });
     assert_eq!(organiser.put(&path, body.clone()).await.status, 428);
     let edited = put(&organiser, &path, &tag, &body).await;
-    assert_eq!(
-        (edited.status, &edited.body["title"]),
-        (200, &json!("Supernova"))
-    );
+    let edited_tag = edited.header("etag").to_owned();
+    assert_eq!(edited.read::<Event>(200).title, "Supernova");
     assert_eq!(put(&organiser, &path, &tag, &body).await.status, 412);
     let invalid = json!({ "title": " " });
-    let refused = put(&organiser, &path, edited.header("etag"), &invalid).await;
-    assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    let refused = put(&organiser, &path, &edited_tag, &invalid).await;
+    refused.assert_refused(400, "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,17 +124,13 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
     let at = |hours| core.clock.now() + Duration::hours(hours);
     let unknown = core.clock.new_id();
     let foreign = core.user("rival").role("ORGANIZER");
-    let elsewhere = foreign
-        .post("/venues", json!({ "name": "Theirs" }))
-        .await
-        .expect(201);
-    let elsewhere = id(&elsewhere, "venueId");
+    let elsewhere = new_venue(&foreign).await;
     foreign
         .post(&format!("/venues/{elsewhere}/seating-plans"), hall())
         .await
         .expect(201);
     core.settle().await;
-    let venue = &house.venue;
+    let venue = house.venue;
     for (body, status, code) in [
         (
             json!({ "venueId": venue, "startTime": at(-1) }),
@@ -179,7 +159,7 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
         ),
     ] {
         let answer = organiser(&core).post(&path, body).await;
-        assert_eq!((answer.status, answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
     let other = json!({ "name": "Other hall", "zones": [{ "zone": "All", "capacity": 5 }] });
     organiser(&core)
@@ -189,10 +169,7 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
     core.settle().await;
     let unnamed = json!({ "venueId": venue, "startTime": at(1) });
     let answer = organiser(&core).post(&path, unnamed).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (422, "seating_plan_not_named")
-    );
+    answer.assert_refused(422, "seating_plan_not_named");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,11 +182,11 @@ async fn cancelling_an_event_cancels_its_future_performances_once() {
         let answer = organiser(&core)
             .post(&cancel, json!({ "reason": "rain" }))
             .await;
-        assert_eq!(answer.expect(200)["status"], "cancelled");
+        assert_eq!(answer.read::<EventHead>(200).status, "cancelled");
     }
     core.settle().await;
-    let event = organiser(&core).get(&path).await.expect(200);
-    assert_eq!(event["performances"][0]["status"], "cancelled");
+    let event: Event = organiser(&core).get(&path).await.read(200);
+    assert_eq!(event.performances[0].status, "cancelled");
     let shown = core
         .anybody()
         .get(&format!("/catalog{path}"))

@@ -4,10 +4,11 @@ use chrono::Duration;
 use eventify_kernel::db::tasks;
 use serde_json::json;
 
+use crate::world::replies::{Order, Page, Payment};
 use crate::world::sale::stripe::{Card, WEBHOOK_SECRET, sign};
 use crate::world::sale::{Sale, euro, seat};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_counts_once_and_only_with_its_signature() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -47,18 +48,17 @@ async fn a_webhook_counts_once_and_only_with_its_signature() {
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
     assert_eq!(sale.stripe.count("succeeded"), 1);
-    let order = sale.order(&ada, &checkout).await;
-    assert_eq!(order["tickets"].as_array().unwrap().len(), 1);
+    assert_eq!(sale.order(&ada, &checkout).await.tickets().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_may_arrive_before_the_answer() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     // Every answer to the request for an intent is lost.
     sale.stripe.lose_answers(3);
     let cart = sale.cart(&ada).await;
-    sale.add(&ada, &cart, seat("A-1")).await.expect(201);
+    sale.add(&ada, cart, seat("A-1")).await.expect(201);
     ada.post(&format!("/reservations/{cart}/confirm"), json!({}))
         .await
         .expect(200);
@@ -66,18 +66,13 @@ async fn a_webhook_may_arrive_before_the_answer() {
     let secret = sale.stripe.secrets().remove(0);
     sale.stripe.pay(&secret, Card::Good);
     sale.deliver_all().await;
-    let orders = ada
-        .get(&format!("/orders?reservationId={cart}"))
-        .await
-        .expect(200);
-    assert_eq!(orders["items"][0]["status"], "paid", "{orders}");
-    assert_eq!(
-        (sale.stripe.intents(), orders["total"].as_i64()),
-        (1, Some(1))
-    );
+    let orders = ada.get(&format!("/orders?reservationId={cart}")).await;
+    let orders: Page<Order> = orders.read(200);
+    assert_eq!(orders.items[0].status, "paid");
+    assert_eq!((sale.stripe.intents(), orders.total), (1, 1));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn lost_webhooks_are_reconciled() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -99,7 +94,7 @@ async fn lost_webhooks_are_reconciled() {
     assert_eq!(sale.status(&bob, &bad).await, "cancelled");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_captures_all_return_the_result() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -108,54 +103,48 @@ async fn concurrent_captures_all_return_the_result() {
     let capture = format!("/payments/{}/capture", checkout.payment);
     let captures = (0..4).map(|_| ada.post(&capture, json!({})));
     for answer in futures_util::future::join_all(captures).await {
-        assert_eq!(answer.expect(200)["status"], "captured");
+        assert_eq!(answer.read::<Payment>(200).status, "captured");
     }
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_customers_page_need_not_wait_for_a_webhook() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     let checkout = sale.check_out(&ada, seat("A-1")).await;
     let capture = format!("/payments/{}/capture", checkout.payment);
-    let early = ada.post(&capture, json!({})).await.expect(200);
-    assert_eq!(
-        early["status"], "requires_action",
-        "nothing is authorised yet"
-    );
+    let page = async || {
+        let answer = ada.post(&capture, json!({})).await;
+        answer.read::<Payment>(200).status
+    };
+    assert_eq!(page().await, "requires_action", "nothing is authorised yet");
     sale.stripe.pay(&checkout.secret, Card::Good);
-    let captured = ada.post(&capture, json!({})).await.expect(200);
-    assert_eq!(captured["status"], "captured");
-    let again = ada.post(&capture, json!({})).await.expect(200);
-    assert_eq!(again["status"], "captured");
+    assert_eq!(page().await, "captured");
+    assert_eq!(page().await, "captured");
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
     let eve = sale.buyer("eve");
     assert_eq!(eve.post(&capture, json!({})).await.status, 403);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_order_has_one_intent_and_its_own_amount() {
     let sale = Sale::open().await;
     let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
     let checkout = sale.check_out(&ada, seat("A-1")).await;
     let want = |amount: &str| json!({ "orderId": checkout.order, "amount": euro(amount), "method": "card" });
-    let again = ada
-        .post("/payments/intents", want("39.00"))
-        .await
-        .expect(201);
+    let again = ada.post("/payments/intents", want("39.00")).await;
+    let again: Payment = again.read(201);
+    let secret = Some(checkout.secret.clone());
     assert_eq!(
-        (&again["paymentId"], &again["clientSecret"]),
-        (&json!(checkout.payment), &json!(checkout.secret))
+        (again.payment_id, &again.client_secret),
+        (checkout.payment, &secret)
     );
-    let path = format!("/payments/{}", checkout.payment);
-    let hers = ada.get(&path).await.expect(200);
-    assert_eq!(hers["clientSecret"], json!(checkout.secret));
+    assert_eq!(sale.payment(&ada, &checkout).await.client_secret, secret);
     let admin = sale.core.user("root").role("ADMIN");
-    let seen = admin.get(&path).await.expect(200);
-    assert!(seen.get("clientSecret").is_none(), "{seen}");
+    assert_eq!(sale.payment(&admin, &checkout).await.client_secret, None);
     let mut conn = sale.core.app().db.read("payment").await.unwrap();
     let kept: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
         "select body from idempotency_keys
@@ -166,7 +155,7 @@ async fn an_order_has_one_intent_and_its_own_amount() {
     .unwrap();
     assert_eq!(kept, [None, None], "a secret lies in the table");
     let other = ada.post("/payments/intents", want("1.00")).await;
-    assert_eq!((other.status, other.code()), (422, "price_mismatch"));
+    other.assert_refused(422, "price_mismatch");
     assert_eq!(
         eve.post("/payments/intents", want("39.00")).await.status,
         403
@@ -183,15 +172,13 @@ async fn an_order_has_one_intent_and_its_own_amount() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_whose_answer_is_lost_is_made_once() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
     sale.stripe.lose_answers(3);
-    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
-        .await
-        .expect(202);
+    sale.cancel(&ada, &checkout).await;
     sale.core.settle().await;
     assert_eq!(
         sale.status(&ada, &checkout).await,
@@ -211,9 +198,7 @@ async fn an_operators_retry_does_not_pay_back_twice() {
     let ada = sale.buyer("ada");
     let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
     sale.stripe.lose_answers(3);
-    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
-        .await
-        .expect(202);
+    sale.cancel(&ada, &checkout).await;
     sale.core.settle().await;
     sale.stripe.forget_keys();
     let app = sale.core.app();
@@ -232,47 +217,38 @@ async fn an_operators_retry_does_not_pay_back_twice() {
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refund_on_its_way_is_done_when_the_provider_says_so() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
     sale.stripe.hold_refunds();
-    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
-        .await
-        .expect(202);
+    sale.cancel(&ada, &checkout).await;
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
     sale.stripe.finish_refunds();
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");
-    let payment = ada
-        .get(&format!("/payments/{}", checkout.payment))
-        .await
-        .expect(200);
-    assert_eq!(payment["status"], "refunded");
-    assert_eq!(payment["refunds"][0]["status"], "succeeded");
+    let payment = sale.payment(&ada, &checkout).await;
+    assert_eq!(payment.status, "refunded");
+    assert_eq!(payment.refunds.unwrap()[0].status, "succeeded");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_refund_leaves_the_ticket_its_value() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
     sale.stripe.refuse_refunds();
-    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
-        .await
-        .expect(202);
+    sale.cancel(&ada, &checkout).await;
     sale.deliver_all().await;
     let order = sale.order(&ada, &checkout).await;
-    assert_eq!(
-        (&order["status"], &order["refunds"][0]["status"]),
-        (&json!("paid"), &json!("failed"))
-    );
-    assert_eq!(order["tickets"][0]["refundId"], json!(null));
+    assert_eq!(order.status, "paid");
+    assert_eq!(order.refunds()[0].status, "failed");
+    assert_eq!(order.tickets()[0].refund_id, None);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_down_is_left_alone() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -282,7 +258,7 @@ async fn a_provider_that_is_down_is_left_alone() {
     let asked = |_| ada.post(&capture, json!({}));
     // 50 calls are judged; each request is up to three.
     for answer in futures_util::future::join_all((0..20).map(asked)).await {
-        assert_eq!((answer.status, answer.code()), (503, "unavailable"));
+        answer.assert_refused(503, "unavailable");
     }
     let before = sale.stripe.requests();
     assert_eq!(ada.post(&capture, json!({})).await.status, 503);

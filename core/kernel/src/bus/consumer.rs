@@ -21,6 +21,7 @@ use crate::connectivity::Pauses;
 use crate::event::Envelope;
 use crate::failure::Failure;
 use crate::group_commit;
+use crate::supervision::caught;
 
 /// Failed attempts that go to the short and the long retry queue, in this order; then the DLQ.
 const SHORT_RETRIES: u32 = 2;
@@ -33,8 +34,12 @@ const MAX_GROUP_BYTES: usize = 256 * 1024;
 const MAX_GROUPS: usize = 1;
 
 /// Consumes until `stop`, then finishes what is in hand.
-pub async fn run(app: App, context: &'static str, consumers: Consumers, stop: CancellationToken) {
-    let consumers = Arc::new(consumers);
+pub async fn run(
+    app: App,
+    context: &'static str,
+    consumers: Arc<Consumers>,
+    stop: CancellationToken,
+) {
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, context, &consumers, &stop).await {
@@ -268,10 +273,10 @@ impl Hand {
             messages = envelopes.len(),
         );
         let deliveries = (0..self.app.faults.deliveries())
-            .map(|_| self.effect(handler, &envelopes).instrument(span.clone()));
+            .map(|_| caught(self.effect(handler, &envelopes).instrument(span.clone())));
         let done = futures_util::future::join_all(deliveries).await;
         self.app.faults.progressed();
-        done.into_iter().collect()
+        done.into_iter().try_for_each(|done| done?)
     }
 
     /// Inbox and effect in one transaction.

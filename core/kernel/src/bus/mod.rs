@@ -2,7 +2,8 @@
 //!
 //! Connections are disposable: a channel is opened on a live connection, which is made if there is
 //! none. The first connection, and each that replaces a broken one, declares the topology before
-//! anything else, so that no message meets a missing queue. The outbox is the memory; a publish that fails is tried again by the relay.
+//! anything else, so that no message meets a missing queue. The outbox is the memory; a publish that
+//! fails is tried again by the relay.
 
 use std::fmt::Display;
 use std::sync::Arc;

@@ -51,6 +51,8 @@ impl RelayError {
 /// Relays one context's outbox until `stop`; then once more, so that what was written before the
 /// stop is out.
 pub async fn run(app: App, context: &'static str, stop: CancellationToken) {
+    // Where the last run ended with a panic.
+    app.outbox.relay_is_here(context, false);
     let mut one_by_one = 0;
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {

@@ -15,6 +15,8 @@ use super::{BusError, Purpose};
 use crate::app::App;
 use crate::config;
 use crate::connectivity::Pauses;
+use crate::failure::Failure;
+use crate::supervision::caught;
 
 /// One kind of uplink traffic with its own queue, so that none waits behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +100,8 @@ async fn session(
                 routing_key: delivery.routing_key.to_string(),
                 body: delivery.data,
             };
-            if let Err(failure) = (handler.handle)(app, message).await {
+            let handled = caught((handler.handle)(app, message)).await;
+            if let Err(failure) = handled.map_err(Failure::from).flatten() {
                 tracing::warn!(code = "bus.uplink_message_failed", queue = name, handler = handler.name,
                     error = %failure, "an uplink message could not be handled; the node asks again");
             }

@@ -32,7 +32,9 @@ macro_rules! migrations {
     };
 }
 
-const SHARED: &[Migration] =
+/// The tables that every context has. A context's own files have other names: both are noted in one
+/// table.
+pub const SHARED: &[Migration] =
     crate::migrations!("shared": "0000_messaging", "0001_refused_rows", "0002_tasks");
 
 /// Everybody who migrates this database waits for this lock.

@@ -1,13 +1,14 @@
 //! PostgreSQL: one pool, schema and role per context; transactions that carry their outbox.
 //!
-//! A context's tables are reached through its `search_path`, so SQL names tables without a schema
-//! and can't join two contexts. The way of every write:
+//! A connection has the rights of its context's role alone. SQL names tables with their schema; the
+//! tables that every context has (outbox, inbox, tasks) are found through the `search_path`. Every
+//! write:
 //!
 //! ```text
 //! let mut tx = app.db.begin(NAME, &cause).await?;      // rows + outbox in one transaction
-//! store::save(&mut tx, &order).await?;
-//! tx.publish(order.version, &OrderPaid { .. })?;
-//! tx.commit().await?;                                  // rings the relay's bell
+//! store::update(&mut tx, &order).await?;
+//! tx.publish(app.clock.new_id(), order.version, &OrderPaid { .. });
+//! tx.commit().await?;                                  // notifies the relay
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,28 +6,20 @@ use std::time::Duration;
 use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Db, DbResult};
-use crate::outbox_notifier::OutboxNotifier;
+use super::DbResult;
+use crate::app::App;
 
 const CHANNEL: &str = "eventify_outbox";
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Notifies relays elsewhere of commits here, once for many commits where they come fast.
-pub async fn send(
-    db: Db,
-    context: &'static str,
-    notifier: OutboxNotifier,
-    stop: CancellationToken,
-) {
-    while stop
-        .run_until_cancelled(notifier.remote(context))
-        .await
-        .is_some()
-    {
+pub async fn send(app: App, context: &'static str, stop: CancellationToken) {
+    let remote = || app.outbox.remote(context);
+    while stop.run_until_cancelled(remote()).await.is_some() {
         let sent = sqlx::query("select pg_notify($1, $2)")
             .bind(CHANNEL)
             .bind(context)
-            .execute(db.pool(context))
+            .execute(app.db.pool(context))
             .await;
         if let Err(error) = sent {
             tracing::warn!(code = "outbox.notify_failed", context, %error,
@@ -38,14 +30,9 @@ pub async fn send(
 
 /// Receives notifications of commits elsewhere. The context's database may be shared: those of all
 /// contexts are passed on.
-pub async fn listen(
-    db: Db,
-    context: &'static str,
-    notifier: OutboxNotifier,
-    stop: CancellationToken,
-) {
+pub async fn listen(app: App, context: &'static str, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = session(&db, context, &notifier, &stop).await {
+        if let Err(error) = session(&app, context, &stop).await {
             tracing::warn!(code = "outbox.listen_interrupted", context, %error,
                 "receiving outbox notifications was interrupted and starts again");
             stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;
@@ -53,16 +40,11 @@ pub async fn listen(
     }
 }
 
-async fn session(
-    db: &Db,
-    context: &'static str,
-    notifier: &OutboxNotifier,
-    stop: &CancellationToken,
-) -> DbResult<()> {
-    let mut listener = PgListener::connect_with(db.pool(context)).await?;
+async fn session(app: &App, context: &'static str, stop: &CancellationToken) -> DbResult<()> {
+    let mut listener = PgListener::connect_with(app.db.pool(context)).await?;
     listener.listen(CHANNEL).await?;
     while let Some(received) = stop.run_until_cancelled(listener.recv()).await {
-        notifier.committed_elsewhere(received?.payload());
+        app.outbox.committed_elsewhere(received?.payload());
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use super::policy::Kept;
 use super::{ApiError, error};
 use crate::cause::Cause;
 use crate::db::idempotency::{self, Claim, KeyOf, Stored};
+use crate::supervision::caught;
 
 /// Responses beyond this are not kept for replay.
 const MAX_STORED_BYTES: usize = 1 << 20;
@@ -104,7 +105,8 @@ async fn try_once(
             .retry_after(1));
         }
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let running = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
+    let response = running.unwrap_or_else(|panicked| ApiError::internal(panicked).into_response());
     let response = error::finish(response, cause.correlation);
     remember(route, &row, response).await
 }

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::fleet::feed::ask;
 use crate::fleet::world::{Node, Venue, enrol_with};
+use crate::world::replies::NodeShown;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
@@ -144,8 +145,8 @@ async fn a_node_is_let_in_under_its_own_client_id_only_and_not_at_all_when_revok
     );
 
     let path = format!("/fleet/nodes/{}/revoke", node.answer.node_id);
-    let revoked = venue.owner().post(&path, json!({})).await.expect(200);
-    assert_eq!(revoked["status"], "revoked");
+    let revoked: NodeShown = venue.owner().post(&path, json!({})).await.read(200);
+    assert_eq!(revoked.status, "revoked");
     assert!(
         node.try_connect(&node.answer.node_id.to_string())
             .await
@@ -224,9 +225,9 @@ async fn venues_are_run_by_their_own_people() {
 
     let unknown = json!({ "venueId": venue.new_id(), "name": "North" });
     let answer = venue.owner().post("/fleet/gates", unknown).await;
-    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+    answer.assert_refused(404, "venue_not_found");
     let twice = venue.owner().post("/fleet/gates", gate).await;
-    assert_eq!((twice.status, twice.code()), (409, "name_taken"));
+    twice.assert_refused(409, "name_taken");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,7 @@ async fn an_exported_journal_joins_on_to_what_is_held() {
 
     // A part that begins beyond the end is refused, and changes nothing.
     let late = import(&admin, &path, lines(&journal.rows[5..])).await;
-    assert_eq!((late.status, late.code()), (409, "journal_not_joined"));
+    late.assert_refused(409, "journal_not_joined");
     stored(&venue, 3).await;
 
     let all = import(&admin, &path, lines(&journal.rows))
@@ -86,10 +86,7 @@ async fn rows_that_are_not_what_was_written_are_refused() {
     let mut other = Journal::open(node.id, 1);
     other.scan(501, Verdict::Admit, Mode::Degraded);
     let refused = import(&admin, &path, lines(&other.rows)).await;
-    assert_eq!(
-        (refused.status, refused.code()),
-        (409, "journal_not_joined")
-    );
+    refused.assert_refused(409, "journal_not_joined");
     assert_eq!(venue.alarms().await, ["journal_fork"]);
     stored(&venue, 2).await;
 }

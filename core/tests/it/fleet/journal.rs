@@ -13,6 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::fleet::world::{Node, Venue, ticket};
+use crate::world::replies::{List, NodeShown};
 use crate::world::until;
 
 /// A node's journal file, growing.
@@ -332,17 +333,21 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
         })
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);
+    let shown = async || {
+        let nodes: List<NodeShown> = venue.owner().get(&path).await.read(200);
+        nodes.items[0].clone()
+    };
     for (mode, unacknowledged) in [(Mode::Degraded, 4), (Mode::Degraded, 5), (Mode::Online, 6)] {
         node.send(health(mode, unacknowledged)).await;
         until("the report is in", async || {
-            let nodes = venue.owner().get(&path).await.expect(200);
-            nodes["items"][0]["health"]["unacknowledged"] == unacknowledged
+            let health = shown().await.health;
+            health.is_some_and(|it| it.unacknowledged == i64::try_from(unacknowledged).unwrap())
         })
         .await;
     }
-    let nodes = venue.owner().get(&path).await.expect(200);
-    assert_eq!(nodes["items"][0]["status"], "enrolled");
-    assert_eq!(nodes["items"][0]["health"]["mode"], "Online");
+    let shown = shown().await;
+    assert_eq!(shown.status, "enrolled");
+    assert_eq!(shown.health.unwrap().mode, "Online");
     let mut conn = venue.core.app().db.read("fleet").await.unwrap();
     let published: i64 =
         sqlx::query_scalar("select count(*) from outbox where kind = 'node.mode_changed'")

@@ -5,11 +5,11 @@ use eventify_contracts::ticketing::{Admission, CheckInConflict};
 use eventify_protocol::ids::{GateId, ScanId};
 use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
-use serde_json::json;
 use uuid::Uuid;
 
 use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, issue, ticket};
+use crate::world::replies::{Reconciliation, RowSpan};
 use crate::world::until;
 
 /// A guest whom a node let in alone, at a gate that nobody has named.
@@ -27,6 +27,11 @@ fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
         sync_truth: None,
         order_unknown: false,
     }
+}
+
+async fn report(venue: &Venue, query: &str) -> Reconciliation {
+    let path = format!("/fleet/venues/{}/reconciliation{query}", venue.id);
+    venue.owner().get(&path).await.read(200)
 }
 
 /// An outage between two scans that the core decided, with one decision that was not shown.
@@ -81,39 +86,37 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     venue.publish("ticketing", 1, &journal.applied(1, 10)).await;
     venue.core.settle().await;
 
-    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
-    let report = venue.owner().get(&path).await.expect(200);
-    assert_eq!(report["outages"].as_array().unwrap().len(), 1, "{report:#}");
-    let outage = &report["outages"][0];
-    assert_eq!(outage["label"], "North door");
-    assert_eq!(
-        outage["rows"],
-        json!([{ "incarnation": journal.file, "from": 3, "to": 9 }])
-    );
-    assert_eq!(outage["scans"], 5);
-    assert_eq!(
-        (&outage["admitted"], &outage["doubleEntries"]),
-        (&json!(1), &json!(1))
-    );
-    let refused = json!({ "Expired": 1, "ResyncRequired": 1, "UnknownOffline": 1 });
-    assert_eq!(outage["refused"], refused);
-    assert_eq!(outage["addsUp"], true);
-    assert_eq!(outage["gaps"], json!([]));
-    let doubles = report["doubleEntries"].as_array().unwrap();
-    let scans = |side: &str| {
-        doubles
-            .iter()
-            .map(|it| it[side]["scanId"].clone())
-            .collect()
+    let report = report(&venue, "").await;
+    let [outage] = report.outages.as_slice() else {
+        panic!("{report:#?}")
     };
-    let ids = |scans: [u128; 2]| scans.map(|scan| json!(Uuid::from_u128(scan))).to_vec();
-    let (first, second): (Vec<_>, Vec<_>) = (scans("first"), scans("second"));
-    assert_eq!((first, second), (ids([500, 401]), ids([402, 501])));
-    assert_ne!(
-        doubles[0]["first"]["gateId"],
-        doubles[0]["second"]["gateId"]
+    assert_eq!(outage.label, "North door");
+    let rows = RowSpan {
+        incarnation: journal.file,
+        from: 3,
+        to: 9,
+    };
+    assert_eq!(outage.rows, [rows]);
+    assert_eq!(
+        (outage.scans, outage.admitted, outage.double_entries),
+        (5, 1, 1)
     );
-    assert_eq!(doubles[0]["second"]["syncPosition"], 7);
+    let refused = ["Expired", "ResyncRequired", "UnknownOffline"].map(|why| (why.to_owned(), 1));
+    assert_eq!(outage.refused, refused.into());
+    assert!(outage.adds_up && outage.gaps.is_empty());
+    let doubles = report.double_entries;
+    let scans = doubles
+        .iter()
+        .map(|it| (it.first.scan_id, it.second.scan_id));
+    let ids = |first, second| {
+        (
+            ScanId(Uuid::from_u128(first)),
+            ScanId(Uuid::from_u128(second)),
+        )
+    };
+    assert_eq!(scans.collect::<Vec<_>>(), [ids(500, 402), ids(401, 501)]);
+    assert_ne!(doubles[0].first.gate_id, doubles[0].second.gate_id);
+    assert_eq!(doubles[0].second.sync_position, Some(7));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,20 +154,14 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
     venue.publish("ticketing", 1, &conflict).await;
     venue.core.settle().await;
 
-    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
-    let report = venue.owner().get(&path).await.expect(200);
-    let outages = report["outages"].as_array().unwrap();
-    assert_eq!(outages.len(), 2, "{report:#}");
-    for outage in outages {
-        assert_eq!(
-            (&outage["admitted"], &outage["orderUnknown"]),
-            (&json!(0), &json!(1))
-        );
-        assert_eq!(outage["addsUp"], true);
+    let report = report(&venue, "").await;
+    assert_eq!(report.outages.len(), 2, "{report:#?}");
+    for outage in report.outages {
+        assert_eq!((outage.admitted, outage.order_unknown), (0, 1));
+        assert!(outage.adds_up);
     }
-    let named = report["doubleEntries"].as_array().unwrap();
-    assert_eq!(named.len(), 1, "{report:#}");
-    assert_eq!(named[0]["conflictId"], json!(conflict.conflict_id));
+    let named = report.double_entries.iter().map(|it| it.conflict_id);
+    assert_eq!(named.collect::<Vec<_>>(), [conflict.conflict_id]);
 }
 
 /// Nobody is scanned after an outage that outlasts the evening.
@@ -192,16 +189,12 @@ async fn an_outage_ends_when_its_node_reports_online() {
     venue.publish("ticketing", 1, &conflict).await;
     venue.core.settle().await;
 
-    let path = format!(
-        "/fleet/venues/{}/reconciliation?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z",
-        venue.id
-    );
-    let report = async || venue.owner().get(&path).await.expect(200);
-    let first = report().await;
-    assert_eq!(first["outages"][0]["ended"], json!(null), "{first:#}");
-    let double = &first["doubleEntries"][0];
-    assert_eq!(double["secondGateName"], "North gate");
-    assert_eq!(double["firstGateName"], json!(null), "another venue's gate");
+    let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
+    let first = report(&venue, ever).await;
+    assert_eq!(first.outages[0].ended, None);
+    let double = &first.double_entries[0];
+    assert_eq!(double.second_gate_name.as_deref(), Some("North gate"));
+    assert_eq!(double.first_gate_name, None, "another venue's gate");
     // The rows of this file are dated in 2030.
     venue.core.advance(TimeDelta::days(5 * 365));
     node.send(Up::Health(Health {
@@ -214,7 +207,8 @@ async fn an_outage_ends_when_its_node_reports_online() {
     }))
     .await;
     until("the outage has ended", async || {
-        report().await["outages"][0]["ended"]["latest"].is_string()
+        let ended = report(&venue, ever).await.outages.remove(0).ended;
+        ended.is_some_and(|it| it.latest.is_some())
     })
     .await;
 }

@@ -91,7 +91,7 @@ fn trusting(url: &str) -> Auth {
     Auth::new(&config.kernel.auth).expect("an HTTP client")
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
     let issuer = Issuer::default();
     let url = issuer.start().await;
@@ -111,7 +111,7 @@ async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_key_is_fetched_at_most_every_thirty_seconds() {
     let issuer = Issuer::default();
     let url = issuer.start().await;
@@ -138,7 +138,7 @@ async fn an_unknown_key_is_fetched_at_most_every_thirty_seconds() {
     assert_eq!(issuer.fetches(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn stale_keys_serve_while_the_issuer_is_down() {
     let issuer = Issuer::default();
     let url = issuer.start().await;
@@ -154,7 +154,7 @@ async fn stale_keys_serve_while_the_issuer_is_down() {
     assert_eq!(issuer.fetches(), 2, "but not for each token");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_was_good_is_refused_when_it_has_expired_or_its_key_is_gone() {
     let issuer = Issuer::default();
     let url = issuer.start().await;
@@ -178,7 +178,7 @@ async fn a_token_that_was_good_is_refused_when_it_has_expired_or_its_key_is_gone
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_any_keys_no_token_is_verified() {
     let issuer = Issuer::default();
     issuer.down.store(true, Ordering::SeqCst);
@@ -192,7 +192,7 @@ async fn without_any_keys_no_token_is_verified() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn symmetric_and_missing_algorithms_are_refused() {
     let issuer = Issuer::default();
     let url = issuer.start().await;

@@ -31,7 +31,7 @@ async fn only_a_good_token_signs_in() {
     let core = TestApp::start().await;
     let now = core.clock.now().timestamp();
     let answer = core.anybody().get("/me").await;
-    assert_eq!((answer.status, answer.code()), (401, "unauthenticated"));
+    answer.assert_refused(401, "unauthenticated");
     for (claim, value) in [
         ("aud", json!("another-service")),
         ("iss", json!("https://elsewhere.example")),

@@ -1,8 +1,10 @@
 //! Holds: all or nothing, once, for a time.
 
 use crate::world::house::{CUSTOMER, House, organiser};
+use crate::world::replies::Hold;
 use crate::world::{TableGate, TestApp};
 use chrono::Duration;
+use eventify_contracts::inventory::CapacityAdjusted;
 use eventify_core::contexts::inventory::api::{
     self, Buyer, ExtendError, HoldError, HoldRefusal, HoldRequest, PartRelease, SeatWanted,
 };
@@ -22,22 +24,17 @@ async fn a_service_account_holds_seats_by_label_or_id_and_units_of_a_zone() {
         "ttlSeconds": 300,
     });
     let answer = house.post_hold("pos", "k1", body.clone()).await;
-    let held = answer.clone().expect(201);
-    assert_eq!(
-        (&held["seats"][0]["label"], &held["seats"][1]["label"]),
-        (&json!("A-2"), &json!("A-1"))
-    );
-    assert_eq!(held["seats"][0]["categories"], json!(["FULL", "CHILD"]));
-    assert_eq!(held["buckets"][0]["qty"], 3);
+    let held: Hold = answer.clone().read(201);
+    let labels: Vec<_> = held.seats.iter().map(|it| &it.label).collect();
+    assert_eq!(labels, ["A-2", "A-1"]);
+    assert_eq!(json!(held.seats[0].categories), json!(["FULL", "CHILD"]));
+    assert_eq!(held.buckets[0].qty, 3);
     assert_eq!(house.left().await, (18, 97));
     let again = house.post_hold("pos", "k1", body.clone()).await;
     assert_eq!(again.body, answer.body, "the same key gets the same hold");
     assert_eq!(house.left().await, (18, 97));
 
-    let release = format!(
-        "/inventory/holds/{}/release",
-        held["holdId"].as_str().unwrap()
-    );
+    let release = format!("/inventory/holds/{}/release", held.hold_id);
     let stranger = core.user("stranger").scope("inventory:hold");
     assert_eq!(stranger.post(&release, json!({})).await.status, 403);
     let pos = core.user("pos").scope("inventory:hold");
@@ -79,7 +76,7 @@ async fn what_can_not_be_held_is_refused_with_its_reason() {
         let answer = house
             .post_hold("pos", &core.clock.new_id().to_string(), body)
             .await;
-        assert_eq!((answer.status, answer.code()), (status, code));
+        answer.assert_refused(status, code);
     }
     assert_eq!(house.left().await, (20, 100));
 }
@@ -95,10 +92,13 @@ async fn it_is_all_or_nothing_and_what_is_missing_is_named() {
         "buckets": [{ "bucketId": house.floor, "qty": 3 }],
     });
     let answer = house.post_hold("pos", "k", wanted).await;
-    assert_eq!((answer.status, answer.code()), (409, "out_of_stock"));
-    let details = &answer.body["error"]["details"];
-    assert_eq!(details[0], json!({ "field": "seats", "issue": "A-2" }));
-    assert_eq!(details[1]["issue"], format!("{}: 2 of 3 left", house.floor));
+    answer.assert_refused(409, "out_of_stock");
+    let details = answer.error().details;
+    assert_eq!(
+        (details[0].field.as_str(), details[0].issue.as_str()),
+        ("seats", "A-2")
+    );
+    assert_eq!(details[1].issue, format!("{}: 2 of 3 left", house.floor));
     assert_eq!(house.left().await, (18, 2), "nothing else was taken");
     house.held(&["A-3"], 2).await;
 }
@@ -302,13 +302,10 @@ async fn a_zone_grows_and_shrinks_down_to_what_is_taken() {
     house.held(&[], 60).await;
     let path = format!("/inventory/performances/{}/capacity", house.performance);
     let to = |capacity: u32| json!({ "bucketId": house.floor, "capacity": capacity });
-    let adjusted = organiser(&core).post(&path, to(70)).await.expect(200);
-    assert_eq!(
-        (&adjusted["remaining"], &adjusted["capacity"]),
-        (&json!(10), &json!(70))
-    );
+    let adjusted: CapacityAdjusted = organiser(&core).post(&path, to(70)).await.read(200);
+    assert_eq!((adjusted.remaining, adjusted.capacity), (10, 70));
     let refused = organiser(&core).post(&path, to(59)).await;
-    assert_eq!((refused.status, refused.code()), (422, "below_reserved"));
+    refused.assert_refused(422, "below_reserved");
     organiser(&core).post(&path, to(61)).await.expect(200);
     house.held(&[], 1).await;
     let full = house.request(&[], 1);

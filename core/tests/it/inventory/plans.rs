@@ -1,19 +1,10 @@
 //! Venues and seating plans over HTTP.
 
-use crate::world::house::{hall, id, organiser};
-use crate::world::{TestApp, User, send};
+use crate::world::house::{hall, new_venue, organiser};
+use crate::world::replies::{Page, Plan, Venue};
+use crate::world::{TestApp, send};
 use reqwest::Method;
 use serde_json::{Value, json};
-
-async fn venue(owner: &User<'_>) -> String {
-    id(
-        &owner
-            .post("/venues", json!({ "name": "Hall" }))
-            .await
-            .expect(201),
-        "venueId",
-    )
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
@@ -27,11 +18,11 @@ async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
         "sections": [{ "section": "Stalls", "rows": rows, "categories": ["STALLS"] }],
         "zones": [{ "zone": "Floor", "capacity": 1000, "categories": ["FLOOR"] }],
     });
-    let path = format!("/venues/{}/seating-plans", venue(&organiser).await);
+    let path = format!("/venues/{}/seating-plans", new_venue(&organiser).await);
     let answer = organiser.post(&path, plan.clone()).await;
     let location = answer.header("location").to_owned();
-    let defined = answer.expect(201);
-    assert_eq!(defined["seats"], 500);
+    let defined: Plan = answer.read(201);
+    assert_eq!(defined.seats, 500);
     let read = organiser.get(&location).await.expect(200);
     let seats = read["seats"].as_array().unwrap();
     assert_eq!(
@@ -40,7 +31,7 @@ async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
     );
     assert_eq!(
         read["zones"][0]["bucketId"],
-        defined["zones"][0]["bucketId"]
+        json!(defined.zones[0].bucket_id)
     );
     assert_eq!(read["zones"][0]["capacity"], 1000);
 
@@ -50,14 +41,14 @@ async fn a_hall_of_500_seats_and_a_zone_of_1000_take_one_request() {
         (&json!(1), &json!(1000))
     );
     let again = organiser.post(&path, plan).await;
-    assert_eq!((again.status, again.code()), (409, "plan_exists"));
+    again.assert_refused(409, "plan_exists");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plan_that_is_too_large_or_senseless_names_its_field() {
     let core = TestApp::start().await;
     let organiser = organiser(&core);
-    let path = format!("/venues/{}/seating-plans", venue(&organiser).await);
+    let path = format!("/venues/{}/seating-plans", new_venue(&organiser).await);
     let row = |row: Value| json!({ "name": "P", "sections": [{ "section": "S", "rows": [row] }] });
     for (plan, field) in [
         (
@@ -78,11 +69,11 @@ async fn a_plan_that_is_too_large_or_senseless_names_its_field() {
             (400, "validation_error"),
             "{field}"
         );
-        assert_eq!(answer.body["error"]["details"][0]["field"], field);
+        assert_eq!(answer.error().details[0].field, field);
     }
     let unknown = format!("/venues/{}/seating-plans", core.clock.new_id());
     let answer = organiser.post(&unknown, hall()).await;
-    assert_eq!((answer.status, answer.code()), (404, "venue_not_found"));
+    answer.assert_refused(404, "venue_not_found");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,15 +90,15 @@ async fn a_venue_is_its_owners_its_organisations_or_everybodys() {
         .role("ORGANIZER")
         .claim("org_id", json!("circus"));
     let admin = core.user("admin").role("ADMIN");
-    let own = venue(&owner).await;
-    let shared = venue(&admin).await;
+    let own = new_venue(&owner).await;
+    let shared = new_venue(&admin).await;
     for (user, venue, reads, defines) in [
-        (&owner, &own, 200, 201),
-        (&colleague, &own, 200, 409),
-        (&admin, &own, 200, 409),
-        (&rival, &own, 403, 403),
-        (&rival, &shared, 200, 403),
-        (&admin, &shared, 200, 201),
+        (&owner, own, 200, 201),
+        (&colleague, own, 200, 409),
+        (&admin, own, 200, 409),
+        (&rival, own, 403, 403),
+        (&rival, shared, 200, 403),
+        (&admin, shared, 200, 201),
     ] {
         let path = format!("/venues/{venue}");
         assert_eq!(
@@ -130,18 +121,15 @@ async fn a_venue_is_its_owners_its_organisations_or_everybodys() {
         403
     );
     assert_eq!(core.anybody().get("/venues").await.status, 401);
-    let seen = rival.get("/venues").await.expect(200);
-    assert_eq!(
-        (&seen["total"], &seen["items"][0]["venueId"]),
-        (&json!(1), &json!(shared))
-    );
+    let seen: Page<Venue> = rival.get("/venues").await.read(200);
+    assert_eq!((seen.total, seen.items[0].venue_id), (1, shared));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_overwrites_a_venue_that_they_have_not_seen() {
     let core = TestApp::start().await;
     let organiser = organiser(&core);
-    let path = format!("/venues/{}", venue(&organiser).await);
+    let path = format!("/venues/{}", new_venue(&organiser).await);
     let seen = organiser.get(&path).await.header("etag").to_owned();
     let body = json!({ "name": "Great Hall", "city": "Lyon" });
     let put = |tag: Option<String>| {
@@ -153,10 +141,8 @@ async fn nobody_overwrites_a_venue_that_they_have_not_seen() {
     };
     assert_eq!(put(None).await.status, 428);
     let edited = put(Some(seen.clone())).await;
-    assert_eq!((edited.status, &edited.body["city"]), (200, &json!("Lyon")));
+    let tag = edited.header("etag").to_owned();
+    assert_eq!(edited.read::<Venue>(200).city.as_deref(), Some("Lyon"));
     assert_eq!(put(Some(seen)).await.status, 412);
-    assert_eq!(
-        organiser.get(&path).await.header("etag"),
-        edited.header("etag")
-    );
+    assert_eq!(organiser.get(&path).await.header("etag"), tag);
 }

@@ -66,7 +66,7 @@ async fn twenty_customers_want_the_same_ten_seats_and_one_gets_them() {
         };
         assert_eq!(missing.seats.len(), 10);
     }
-    assert_eq!(house.left().await, (10, u64::from(FLOOR) - 1));
+    assert_eq!(house.left().await, (10, FLOOR - 1));
     assert_eq!(deadlocks(&core).await, 0);
 }
 
@@ -97,7 +97,7 @@ async fn overlapping_requests_never_get_the_same_seat() {
     assert_eq!(distinct.len(), held.len(), "a seat was given to two");
     assert_eq!(
         house.left().await.0,
-        20 - u64::try_from(held.len()).unwrap()
+        20 - u32::try_from(held.len()).unwrap()
     );
     for refusal in answers.into_iter().filter_map(Result::err) {
         assert!(
@@ -123,7 +123,7 @@ async fn a_zone_is_sold_out_to_the_last_unit_and_never_beyond() {
             sold += held.buckets[0].quantity;
         }
         assert!(sold <= FLOOR, "{sold} units of {FLOOR} after round {round}");
-        assert_eq!(house.left().await.1, u64::from(FLOOR - sold));
+        assert_eq!(house.left().await.1, FLOOR - sold);
     }
     let singles = (0..5).map(|_| house.request(&[], 1)).collect();
     sold += u32::try_from(
@@ -176,10 +176,10 @@ async fn concurrent_holds_releases_and_expiries_keep_the_counts_right() {
         .map(|it| it.quantity)
         .sum();
     let seats: usize = alive.iter().map(|held| held.seats.len()).sum();
-    let expected = (20 - u64::try_from(seats).unwrap(), u64::from(FLOOR - units));
+    let expected = (20 - u32::try_from(seats).unwrap(), FLOOR - units);
     assert_eq!(house.left().await, expected);
     let rest: Vec<_> = alive.iter().map(|held| held.hold).collect();
     house.release(&rest).await;
-    assert_eq!(house.left().await, (20, u64::from(FLOOR)));
+    assert_eq!(house.left().await, (20, FLOOR));
     assert_eq!(deadlocks(&core).await, 0);
 }

@@ -1,5 +1,5 @@
 //! The way of a message on real servers: outbox, relay, broker, inbox, retries, dead letters. Two
-//! small contexts stand in for the product's: a payment that is captured, an order that hears it.
+//! small contexts stand in for the product's: a payment that is captured, an order that consumes it.
 
 use crate::world::{ContextsOf, TestApp, TestOptions};
 use eventify_core::config::Config;
@@ -36,6 +36,8 @@ const ORDERS: &[Migration] = &[Migration {
 
 /// An order that this test's consumer refuses.
 const REFUSED: Uuid = Uuid::from_u128(0xdead);
+/// One that makes it panic.
+const DEFECT: Uuid = Uuid::from_u128(0xdefec7);
 
 fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     hearing(Consumers::new().on::<PaymentCaptured, _>(on_payment_captured))
@@ -67,6 +69,7 @@ async fn on_payment_captured(
     if event.data.order_id == REFUSED {
         return Err(Failure::retry("no such order"));
     }
+    assert_ne!(event.data.order_id, DEFECT, "a defect in paying");
     sqlx::query(
         "insert into paid values ($1, 1)
          on conflict (order_id) do update set times = paid.times + 1",
@@ -190,6 +193,29 @@ async fn one_bad_message_spoils_nothing_for_those_that_came_with_it() {
     .await;
     assert_eq!(times_paid(&core).await, vec![1; 60]);
     core.leave_unsettled();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_makes_its_handler_panic_is_parked_and_the_others_go_on() {
+    for contexts in [contexts as ContextsOf, contexts_together] {
+        let core = start_with(contexts, FaultInjection::default()).await;
+        core.leave_unsettled();
+        let bus = &core.app().bus;
+        let good = (0..10).map(|_| core.clock.new_id());
+        capture_at_once(&core, good.flat_map(|id| [id, DEFECT])).await;
+        crate::world::until("the bad ones are parked", async || {
+            dead_letters::count(bus, "order").await.unwrap() == 10
+        })
+        .await;
+        let letter = dead_letters::read(bus, "order", 1).await.unwrap().remove(0);
+        let reason = letter.reason.unwrap();
+        assert!(reason.contains("a defect in paying"), "{reason}");
+        capture(&core, core.clock.new_id()).await;
+        crate::world::until("the next one is paid", async || {
+            times_paid(&core).await == vec![1; 11]
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +343,7 @@ async fn a_broken_line_to_the_broker_heals_and_nothing_is_lost() {
     assert_eq!(times_paid(&core).await, vec![1; 60]);
 }
 
-/// With polls that never come, only the bell between processes can wake the relay.
+/// With polls that never come, only the notification between processes can wake the relay.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_wakes_the_relay_of_another_process() {
     let no_polls = ("relay.poll_ms", "3600000".to_owned());

@@ -17,8 +17,6 @@ use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
@@ -33,6 +31,7 @@ fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
         .post("/purchases/{key}/slow", Policy::signed_in(), slow)
         .post("/faults", Policy::signed_in(), fault)
         .get("/panics", Policy::public(), panics)
+        .post("/panics", Policy::signed_in(), panics)
         .get(
             "/purchases/of/{owner}",
             Policy::signed_in().owner("purchase.customer_id"),
@@ -101,7 +100,7 @@ fn gate(name: &str) -> (Arc<Notify>, Arc<Semaphore>) {
     gates.entry(name.to_owned()).or_insert_with(closed).clone()
 }
 
-async fn start(config: Vec<(&'static str, String)>) -> TestApp {
+pub(super) async fn start(config: Vec<(&'static str, String)>) -> TestApp {
     TestApp::with(TestOptions {
         contexts: Some(contexts),
         config,
@@ -127,10 +126,7 @@ async fn the_same_request_again_gets_the_first_response() {
 
     let changed = json!({"seat": "A-13", "quantity": 1});
     let reused = ada.post_with_key("/purchases", "k1", changed).await;
-    assert_eq!(
-        (reused.status, reused.code()),
-        (422, "idempotency_key_reused")
-    );
+    reused.assert_refused(422, "idempotency_key_reused");
 
     let grace = core.user("grace").role("CUSTOMER").scope("order:write");
     let hers = grace.post_with_key("/purchases", "k1", body).await;
@@ -142,7 +138,7 @@ async fn the_same_request_again_gets_the_first_response() {
     let refused = json!({"seat": "A-12", "quantity": 0});
     let first = ada.post_with_key("/purchases", "k3", refused.clone()).await;
     let again = ada.post_with_key("/purchases", "k3", refused).await;
-    assert_eq!((first.status, first.code()), (409, "out_of_stock"));
+    first.assert_refused(409, "out_of_stock");
     assert_eq!(first.body, again.body, "4xx are answers");
 }
 
@@ -152,7 +148,7 @@ async fn faults_are_not_remembered() {
     let ada = core.user("ada");
     for _ in 0..2 {
         let answer = ada.post_with_key("/faults", "k1", json!({})).await;
-        assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+        answer.assert_refused(500, "internal_error");
     }
     assert_eq!(FAULTS.load(Ordering::SeqCst), 2);
 }
@@ -168,10 +164,7 @@ async fn a_running_request_answers_its_repeat_with_409_until_its_lease_ends() {
     let meanwhile = async {
         began.notified().await;
         let repeat = ada.post_with_key(&path, "k1", json!({})).await;
-        assert_eq!(
-            (repeat.status, repeat.code()),
-            (409, "idempotency_in_progress")
-        );
+        repeat.assert_refused(409, "idempotency_in_progress");
         assert_eq!(repeat.header("retry-after"), "1");
         core.advance(Duration::seconds(61));
         let taken_over = ada.post_with_key(&path, "k1", json!({}));
@@ -258,33 +251,32 @@ async fn bad_input_is_named() {
             .header("Idempotency-Key", "media")
     };
     let answer = send(request().body("seat=A")).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (415, "unsupported_media_type")
-    );
+    answer.assert_refused(415, "unsupported_media_type");
     let answer = ada
         .post(
             "/purchases",
             json!({"seat": "A".repeat(4096), "quantity": 1}),
         )
         .await;
-    assert_eq!((answer.status, answer.code()), (413, "payload_too_large"));
+    answer.assert_refused(413, "payload_too_large");
     let answer = send(ada.request(Method::POST, "/purchases").json(&json!({}))).await;
-    assert_eq!(
-        (answer.status, answer.code()),
-        (400, "idempotency_key_required")
-    );
+    answer.assert_refused(400, "idempotency_key_required");
     let answer = ada.get("/purchases/of/not-a-uuid").await;
-    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    answer.assert_refused(400, "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_is_an_internal_error_and_the_core_stays_up() {
     let core = start(Vec::new()).await;
     let answer = core.anybody().get("/panics").await;
-    assert_eq!((answer.status, answer.code()), (500, "internal_error"));
+    answer.assert_refused(500, "internal_error");
     assert!(!answer.body.to_string().contains("personal"));
     core.anybody().get("/health/live").await.expect(200);
+    let ada = core.user("ada");
+    for _ in 0..2 {
+        let answer = ada.post_with_key("/panics", "k1", json!({})).await;
+        assert_eq!(answer.status, 500, "a fault frees the key: {answer:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -358,74 +350,7 @@ async fn a_request_has_one_authorization() {
     let twice = core.user("ada").request(Method::GET, "/me");
     let twice = twice.bearer_auth(core.user("grace").token().unwrap());
     let answer = send(twice).await;
-    assert_eq!((answer.status, answer.code()), (400, "validation_error"));
+    answer.assert_refused(400, "validation_error");
     let details = &answer.body["error"]["details"];
     assert_eq!(details[0]["field"], "Authorization");
-}
-
-/// Long enough for anything that ends at all.
-const SOON: std::time::Duration = std::time::Duration::from_secs(20);
-
-/// A connection of the test's own, on which this much was said.
-async fn connect(core: &TestApp, said: &str) -> TcpStream {
-    let address = core.url().trim_start_matches("http://").to_owned();
-    let mut connection = TcpStream::connect(address).await.expect("the core listens");
-    // Who is refused may hear of it while speaking.
-    let _refused = connection.write_all(said.as_bytes()).await;
-    connection
-}
-
-/// What the core says until it closes the connection.
-async fn until_closed(mut connection: TcpStream) -> String {
-    let mut answer = Vec::new();
-    // Closed or reset is the same to who waits.
-    let _end = tokio::time::timeout(SOON, connection.read_to_end(&mut answer))
-        .await
-        .expect("the connection is closed");
-    String::from_utf8(answer).expect("an answer in text")
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_says_nothing_for_too_long_is_hung_up_on() {
-    let core = start(vec![("http.header_timeout_ms", "200".to_owned())]).await;
-    for said in ["", "GET /me HTT", "GET /me HTTP/1.1\r\nhost: core\r\n\r\n"] {
-        let told = until_closed(connect(&core, said).await).await;
-        assert_eq!(told.contains(" 401 "), said.ends_with("\r\n\r\n"), "{told}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_beyond_the_limit_are_refused_until_one_is_given_back() {
-    let config = vec![
-        ("http.max_connections", "4".to_owned()),
-        ("http.header_timeout_ms", "300000".to_owned()),
-    ];
-    let core = start(config).await;
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        held.push(connect(&core, "").await);
-    }
-    assert_eq!(until_closed(connect(&core, "").await).await, "");
-    held.pop();
-    // The core hears of a closed connection in its own time.
-    let ask = "GET /me HTTP/1.1\r\nhost: core\r\nconnection: close\r\n\r\n";
-    let answered = async {
-        while !until_closed(connect(&core, ask).await)
-            .await
-            .contains(" 401 ")
-        {}
-    };
-    tokio::time::timeout(SOON, answered).await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_never_comes_is_given_up_with_its_connection() {
-    let core = start(vec![("http.request_timeout_ms", "1000".to_owned())]).await;
-    let token = core.user("ada").role("CUSTOMER").token().unwrap();
-    let said = format!(
-        "POST /faults HTTP/1.1\r\nhost: core\r\nauthorization: Bearer {token}\r\n\
-         idempotency-key: k1\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{{"
-    );
-    let told = until_closed(connect(&core, &said).await).await;
-    assert!(told.contains(" 503 "), "{told}");
 }

@@ -1,7 +1,9 @@
 //! The kernel on real servers, with small contexts of its own.
 
 mod bus;
+mod connections;
 mod http;
+mod jobs;
 mod servers;
 mod tasks;
 mod uplink;

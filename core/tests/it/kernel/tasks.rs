@@ -35,6 +35,7 @@ enum Way {
     Wait,
     Fail,
     Park,
+    Panic,
     /// Done when the test lets it go on.
     Pause,
 }
@@ -97,6 +98,7 @@ async fn ship(app: App, attempt: Attempt<Ship>) -> Result<Outcome, Failure> {
         Way::Wait => Ok(Outcome::Wait),
         Way::Fail => Err(Failure::retry("the carrier does not answer")),
         Way::Park => Err(Failure::park("there is no such address")),
+        Way::Panic => panic!("a defect in shipping"),
         Way::Pause => {
             let gate = gate(id);
             gate.arrived.add_permits(1);
@@ -208,6 +210,21 @@ async fn a_failed_attempt_comes_again_after_a_pause_that_grows_to_a_minute() {
     depot.run().await;
     assert_eq!(depot.times(id).await, 8, "the pause is a minute now");
     assert_eq!(depot.troubled().await[0].failures, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_is_a_failed_attempt_and_ends_nothing_else() {
+    let depot = Depot::open().await;
+    let id = depot.request(Way::Panic).await;
+    depot.0.settle().await;
+    let listed = depot.troubled().await.remove(0);
+    let error = listed.last_error.as_deref();
+    assert_eq!(listed.failures, 1);
+    assert_eq!(error, Some("it panicked: a defect in shipping"));
+    depot.0.advance(Duration::minutes(1));
+    let other = depot.request(Way::Done).await;
+    depot.0.settle().await;
+    assert_eq!((depot.times(id).await, depot.times(other).await), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

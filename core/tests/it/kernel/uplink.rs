@@ -3,7 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::world::{TestApp, TestOptions};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::world::{TestApp, TestOptions, until};
+use eventify_contracts::uplink::ASK;
+use eventify_kernel::app::App;
+use eventify_kernel::bus::{Consumers, UplinkMessage};
+use eventify_kernel::context::Context;
+use eventify_kernel::failure::Failure;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -21,14 +28,14 @@ async fn channel(core: &TestApp) -> (Connection, Channel) {
     (connection, channel)
 }
 
-async fn publish(channel: &Channel, key: &str) {
+async fn publish(channel: &Channel, key: &str, body: &[u8]) {
     let options = BasicPublishOptions::default();
     let sent = channel
         .basic_publish(
             "amq.topic".into(),
             key.into(),
             options,
-            b"x",
+            body,
             BasicProperties::default(),
         )
         .await
@@ -59,11 +66,45 @@ async fn every_uplink_has_its_queue_and_strays_are_kept() {
     let (_connection, channel) = channel(&core).await;
     let node = core.clock.new_id();
     for (kind, queue) in [("journal", "edge.journal"), ("stray", "edge.unrouted.q")] {
-        publish(&channel, &format!("ev1.up.{node}.{kind}")).await;
-        crate::world::until(queue, async || waiting(&channel, queue).await == 1).await;
+        publish(&channel, &format!("ev1.up.{node}.{kind}"), b"x").await;
+        until(queue, async || waiting(&channel, queue).await == 1).await;
     }
-    publish(&channel, &format!("ev1.down.{node}.point")).await;
-    publish(&channel, &format!("ev1.up.{node}.stray")).await;
+    publish(&channel, &format!("ev1.down.{node}.point"), b"x").await;
+    publish(&channel, &format!("ev1.up.{node}.stray"), b"x").await;
     let unrouted = "edge.unrouted.q";
-    crate::world::until(unrouted, async || waiting(&channel, unrouted).await == 2).await;
+    until(unrouted, async || waiting(&channel, unrouted).await == 2).await;
+}
+
+static ANSWERED: AtomicUsize = AtomicUsize::new(0);
+
+async fn on_ask(_: App, message: UplinkMessage) -> Result<(), Failure> {
+    assert_ne!(message.body, b"defect");
+    ANSWERED.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// With one message in hand at a time, one that stays unacknowledged would be the last.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_makes_its_handler_panic_holds_up_no_other() {
+    let core = TestApp::with(TestOptions {
+        contexts: Some(|_, _| {
+            let consumers = Consumers::new().uplink(ASK, on_ask);
+            vec![Context {
+                consumers,
+                ..Context::new("fleet", &[])
+            }]
+        }),
+        config: vec![("bus.prefetch", "1".to_owned())],
+        ..TestOptions::default()
+    })
+    .await;
+    let (_connection, channel) = channel(&core).await;
+    let key = format!("ev1.up.{}.ask", core.clock.new_id());
+    for body in [b"defect".as_slice(), b"good"] {
+        publish(&channel, &key, body).await;
+    }
+    until("the next one is answered", async || {
+        ANSWERED.load(Ordering::SeqCst) == 1
+    })
+    .await;
 }

@@ -7,10 +7,11 @@ mod upgrade;
 use chrono::Duration;
 use serde_json::json;
 
+use crate::world::replies::{Order, Reservation};
 use crate::world::sale::stripe::Card;
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, seat};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paid_order_gets_its_tickets() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -21,25 +22,23 @@ async fn a_paid_order_gets_its_tickets() {
     let checkout = sale.check_out(&ada, items).await;
     let order = sale.order(&ada, &checkout).await;
     assert_eq!(
-        (&order["status"], &order["amount"]),
-        (&json!("pending"), &euro("89.00"))
+        (order.status.as_str(), order.amount),
+        ("pending", euro("89.00"))
     );
     sale.pay(&checkout).await;
     let order = sale.order(&ada, &checkout).await;
-    assert_eq!(order["status"], "paid");
-    let prices: Vec<_> = order["tickets"]
-        .as_array()
-        .unwrap()
+    assert_eq!(order.status, "paid");
+    assert_eq!(order.tickets().len(), 3);
+    let standing = order
+        .tickets()
         .iter()
-        .map(|it| it["price"]["amount"].clone())
-        .collect();
-    assert_eq!(prices.len(), 3);
-    assert_eq!(prices.iter().filter(|price| **price == "25.00").count(), 2);
+        .filter(|it| it.price == euro("25.00"));
+    assert_eq!(standing.count(), 2);
     assert_eq!(sale.free().await, (SEATS - 1, FLOOR - 2));
     assert_eq!(sale.stripe.count("succeeded"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decline_ends_the_order_and_frees_its_seats() {
     for (card, reason) in [
         (Card::Declined, "declined"),
@@ -51,23 +50,14 @@ async fn a_decline_ends_the_order_and_frees_its_seats() {
         sale.stripe.pay(&checkout.secret, card);
         sale.deliver_all().await;
         let order = sale.order(&ada, &checkout).await;
-        assert_eq!(
-            (&order["status"], &order["cancelledReason"]),
-            (&json!("cancelled"), &json!("payment_failed"))
-        );
-        let payment = ada
-            .get(&format!("/payments/{}", checkout.payment))
-            .await
-            .expect(200);
-        assert_eq!(
-            (&payment["status"], &payment["failureReason"]),
-            (&json!("failed"), &json!(reason))
-        );
-        let cart = ada
-            .get(&format!("/reservations/{}", checkout.reservation))
-            .await
-            .expect(200);
-        assert_eq!(cart["status"], "cancelled");
+        assert_eq!(order.status, "cancelled");
+        assert_eq!(order.cancelled_reason.as_deref(), Some("payment_failed"));
+        let payment = sale.payment(&ada, &checkout).await;
+        assert_eq!(payment.status, "failed");
+        assert_eq!(payment.failure_reason.as_deref(), Some(reason));
+        let path = format!("/reservations/{}", checkout.reservation);
+        let cart: Reservation = ada.get(&path).await.read(200);
+        assert_eq!(cart.status, "cancelled");
         assert_eq!(sale.free().await, (SEATS, FLOOR));
         assert_eq!(
             sale.stripe.count("canceled"),
@@ -77,7 +67,7 @@ async fn a_decline_ends_the_order_and_frees_its_seats() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn three_d_secure_pending_is_no_decline() {
     let sale = Sale::open().await;
     let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
@@ -101,7 +91,7 @@ async fn three_d_secure_pending_is_no_decline() {
     assert_eq!(sale.free().await.0, SEATS - 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_order_ends_with_its_time() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -112,12 +102,12 @@ async fn an_unpaid_order_ends_with_its_time() {
     sale.core.advance(Duration::minutes(2));
     sale.tick().await;
     let order = sale.order(&ada, &checkout).await;
-    assert_eq!(order["cancelledReason"], "payment_timeout");
+    assert_eq!(order.cancelled_reason.as_deref(), Some("payment_timeout"));
     assert_eq!(sale.free().await, (SEATS, FLOOR));
     assert_eq!(sale.stripe.count("canceled"), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn money_that_comes_too_late_goes_back_at_once() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
@@ -136,30 +126,33 @@ async fn money_that_comes_too_late_goes_back_at_once() {
     sale.tick().await;
     assert_eq!(sale.stripe.refunded(), 3900);
     let order = sale.order(&ada, &checkout).await;
-    assert_eq!(order["status"], "cancelled");
-    assert_eq!(order["refunds"][0]["reason"], "late_payment");
-    assert_eq!(order["refunds"][0]["status"], "succeeded");
+    assert_eq!(order.status, "cancelled");
+    let refund = &order.refunds()[0];
+    assert_eq!(
+        (refund.reason.as_str(), refund.status.as_str()),
+        ("late_payment", "succeeded")
+    );
     assert_eq!(sale.free().await, (SEATS, FLOOR));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn payment_may_be_down_for_a_while() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     sale.stripe.go_down(true);
     let cart = sale.cart(&ada).await;
-    sale.add(&ada, &cart, seat("A-1")).await.expect(201);
+    sale.add(&ada, cart, seat("A-1")).await.expect(201);
     ada.post(&format!("/reservations/{cart}/confirm"), json!({}))
         .await
         .expect(200);
-    let order = ada
-        .post("/orders", json!({ "reservationId": cart }))
-        .await
-        .expect(201);
-    let id = order["orderId"].as_str().unwrap();
+    let order = ada.post("/orders", json!({ "reservationId": cart })).await;
+    let id = order.read::<Order>(201).order_id;
+    let status = async || {
+        let order = ada.get(&format!("/orders/{id}")).await;
+        order.read::<Order>(200).status
+    };
     sale.core.settle().await;
-    let waiting = ada.get(&format!("/orders/{id}")).await.expect(200);
-    assert_eq!(waiting["status"], "processing");
+    assert_eq!(status().await, "processing");
     let want = json!({ "orderId": id });
     assert_eq!(
         ada.post("/payments/intents", want.clone()).await.status,
@@ -171,13 +164,12 @@ async fn payment_may_be_down_for_a_while() {
     // Order asks payment again a second later.
     sale.core.advance(Duration::seconds(1));
     sale.tick().await;
-    let ready = ada.get(&format!("/orders/{id}")).await.expect(200);
-    assert_eq!(ready["status"], "pending");
+    assert_eq!(status().await, "pending");
     ada.post("/payments/intents", want).await.expect(201);
     assert_eq!(sale.stripe.intents(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn sixty_customers_race() {
     let sale = Sale::open().await;
     let buyers: Vec<_> = (0..60)
@@ -193,7 +185,7 @@ async fn sixty_customers_race() {
         let sale = &sale;
         async move {
             let cart = sale.cart(buyer).await;
-            let added = sale.add(buyer, &cart, wish(number)).await;
+            let added = sale.add(buyer, cart, wish(number)).await;
             if added.status == 409 {
                 assert_eq!(added.code(), "out_of_stock");
                 return None;
@@ -228,10 +220,10 @@ async fn sixty_customers_race() {
         } else {
             "paid"
         };
-        assert_eq!(order["status"], expected, "buyer {number}");
+        assert_eq!(order.status, expected, "buyer {number}");
         paid += usize::from(expected == "paid");
-        for ticket in order["tickets"].as_array().unwrap() {
-            assert!(tickets.insert(ticket["ticketId"].as_str().unwrap().to_owned()));
+        for ticket in order.tickets() {
+            assert!(tickets.insert(ticket.ticket_id));
         }
     }
     // 10 of the 20 who raced, 17 of the 20 with own seats, 19 of the 20 on the floor.

@@ -4,6 +4,7 @@
 use eventify_stack::{Card, Payment, Stack, Stripe};
 use serde_json::json;
 
+use crate::world::replies;
 use crate::world::sale::{FLOOR, SEATS, Sale, seat};
 use crate::world::until;
 
@@ -31,7 +32,7 @@ async fn open() -> (Sale, Stripe) {
     (sale, stripe)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn cards_are_charged_declined_and_asked_back() {
     let (sale, stripe) = open().await;
     let (ada, bob, eve) = (sale.buyer("ada"), sale.buyer("bob"), sale.buyer("eve"));
@@ -77,9 +78,7 @@ async fn cards_are_charged_declined_and_asked_back() {
     sale.core.settle().await;
     assert_eq!(sale.free().await, (SEATS - 2, FLOOR));
 
-    ada.post(&format!("/orders/{}/cancel", good.order), json!({}))
-        .await
-        .expect(202);
+    sale.cancel(&ada, &good).await;
     until("the refund", async || {
         sale.status(&ada, &good).await == "refunded"
     })
@@ -89,7 +88,7 @@ async fn cards_are_charged_declined_and_asked_back() {
 }
 
 /// An account without an address for its webhooks: the page captures, the reconciliation asks.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn without_webhooks_it_comes_to_the_same() {
     let (sale, stripe) = open().await;
     stripe
@@ -102,12 +101,8 @@ async fn without_webhooks_it_comes_to_the_same() {
     stripe.pay(&good.secret, Card::Good).await.unwrap();
     stripe.pay(&bad.secret, Card::Declined).await.unwrap();
     let capture = format!("/payments/{}/capture", good.payment);
-    assert_eq!(
-        sale.post_patiently(&ada, &capture, json!({}))
-            .await
-            .expect(200)["status"],
-        "captured"
-    );
+    let captured = sale.post_patiently(&ada, &capture, json!({})).await;
+    assert_eq!(captured.read::<replies::Payment>(200).status, "captured");
     sale.core.advance(chrono::Duration::seconds(61));
     sale.tick().await;
     assert_eq!(sale.status(&ada, &good).await, "paid");

@@ -1,5 +1,6 @@
 //! Who was first (ADMISSION 7.2).
 
+use eventify_contracts::ticketing::CheckInConflict;
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::verdict::Verdict;
 
@@ -9,12 +10,11 @@ use crate::ticketing::world::{FLEET, Venue};
 
 /// `order_unknown` as it stands on the check-in, and on each admission of the newest event.
 async fn doubts(venue: &Venue, ticket: TicketId) -> (bool, bool, bool) {
-    let published = venue.published("checkin.conflict").await;
+    let published = venue.published::<CheckInConflict>().await;
     let newest = published.last().unwrap();
-    let of = |side: &str| newest[side]["orderUnknown"].as_bool().unwrap();
-    let shown = venue.show(ticket).await["orderUnknown"].as_bool().unwrap();
-    assert_eq!(newest["orderUnknown"], of("second"));
-    (shown, of("first"), of("second"))
+    let (first, second) = (newest.first.order_unknown, newest.second.order_unknown);
+    assert_eq!(newest.order_unknown, second);
+    (venue.show(ticket).await.order_unknown, first, second)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +27,7 @@ async fn an_unknown_order_stands_on_both_entries_until_it_is_known() {
     let mut north = Journal::of(&venue, 0);
     north.shown_between(&s1, at(0), at(10));
     north.upload().await;
-    assert_eq!(venue.show(ticket).await["orderUnknown"], false);
+    assert!(!venue.show(ticket).await.order_unknown);
     let mut south = Journal::of(&venue, 1);
     south.shown_between(&s2, at(5), at(15));
     south.upload().await;
@@ -46,7 +46,7 @@ async fn an_unknown_order_stands_on_both_entries_until_it_is_known() {
         entries(&venue, ticket).await,
         (Some((s1.scan, true)), vec![])
     );
-    assert_eq!(venue.show(ticket).await["orderUnknown"], false);
+    assert!(!venue.show(ticket).await.order_unknown);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 //! Paid orders get their tickets, once; what becomes of tickets afterwards.
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
-use eventify_contracts::ticketing::TicketState;
+use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued, TicketRevoked, TicketState};
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_protocol::ids::SeatId;
 use eventify_protocol::token::Parsed;
@@ -9,6 +11,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::ticketing::world::{ORDER, Venue};
+use crate::world::house::euro;
+use crate::world::replies::{IssuedTickets, Page, Ticket};
 use crate::world::until;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,15 +29,12 @@ async fn an_order_gets_one_ticket_for_each_seat_and_each_place_in_a_zone() {
     let tickets = venue.tickets(order.order_id).await;
     assert_eq!(tickets.len(), 5);
     let shown = venue.show(tickets[0]).await;
-    assert_eq!(shown["seatLabel"], "A-1");
-    assert_eq!(
-        shown["unitPrice"],
-        json!({ "currency": "EUR", "amount": "49.90" })
-    );
-    assert_eq!(shown["status"], "valid");
-    let issued = venue.published("ticket.issued").await;
+    assert_eq!(shown.seat_label.as_deref(), Some("A-1"));
+    assert_eq!(shown.unit_price, euro("49.90"));
+    assert_eq!(shown.status, "valid");
+    let issued = venue.published::<TicketIssued>().await;
     assert_eq!(issued.len(), 1);
-    assert_eq!(issued[0]["tickets"].as_array().unwrap().len(), 5);
+    assert_eq!(issued[0].tickets.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,18 +47,10 @@ async fn redelivery_and_repetition_make_the_same_tickets() {
     assert_eq!(before.len(), 2);
     let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": order.order_id });
-    let answer = admin.post("/tickets/issue", body).await.expect(201);
-    let mut again: Vec<_> = answer["tickets"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["ticketId"].as_str().unwrap().to_owned())
-        .collect();
-    let mut known: Vec<_> = before.iter().map(ToString::to_string).collect();
-    again.sort();
-    known.sort();
-    assert_eq!(again, known);
-    assert_eq!(venue.published("ticket.issued").await.len(), 1);
+    let answer: IssuedTickets = admin.post("/tickets/issue", body).await.read(201);
+    let again: BTreeSet<_> = answer.tickets.iter().map(|it| it.ticket_id).collect();
+    assert_eq!(again, before.into_iter().collect());
+    assert_eq!(venue.published::<TicketIssued>().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,7 +69,8 @@ async fn staff_see_that_tickets_are_there_and_the_holder_alone_their_codes() {
     }
     let ada = venue.core.user("ada").role("SUPPORT");
     let first = ada.post_with_key(route, "k1", body.clone()).await;
-    let qr = first.body["tickets"][0]["qr"].as_str().unwrap();
+    let mut issued: IssuedTickets = first.clone().read(201);
+    let qr = issued.tickets.remove(0).qr.unwrap();
     assert!(qr.starts_with("data:image/png;base64,"));
 
     // The code is not kept for the repeat: it is made again.
@@ -110,7 +104,7 @@ async fn a_seat_has_one_ticket_that_admits() {
     let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": second.order_id });
     let answer = admin.post("/tickets/issue", body).await;
-    assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
+    answer.assert_refused(409, "tickets_not_issued");
 
     // Whatever a program may do, the database holds it.
     let other = venue.pay(vec![venue.seat("A-2")]).await;
@@ -140,7 +134,7 @@ async fn tickets_wait_for_the_news_of_their_performance() {
     let admin = venue.core.user("root").role("ADMIN");
     let body = json!({ "orderId": order.order_id });
     let answer = admin.post("/tickets/issue", body).await;
-    assert_eq!((answer.status, answer.code()), (409, "tickets_not_issued"));
+    answer.assert_refused(409, "tickets_not_issued");
     venue
         .schedule(
             venue.performance,
@@ -158,13 +152,13 @@ async fn what_cannot_be_issued_fails_in_the_end() {
     venue.core.settle().await;
     venue.core.advance(Duration::minutes(9));
     venue.core.run_job("ticketing", "issue_missing").await;
-    assert!(venue.published("ticket.issue.failed").await.is_empty());
+    assert!(venue.published::<TicketIssueFailed>().await.is_empty());
     venue.core.advance(Duration::minutes(2));
     venue.core.run_job("ticketing", "issue_missing").await;
-    let failed = venue.published("ticket.issue.failed").await;
+    let failed = venue.published::<TicketIssueFailed>().await;
     assert_eq!(failed.len(), 1);
-    assert_eq!(failed[0]["orderId"], json!(order.order_id));
-    assert_eq!(failed[0]["reason"], "performance_unknown");
+    assert_eq!(failed[0].order_id, order.order_id);
+    assert_eq!(failed[0].reason, "performance_unknown");
     // Its money is on the way back: tickets that come now would be worth both.
     venue
         .schedule(
@@ -200,19 +194,20 @@ async fn a_refund_revokes_exactly_the_tickets_that_it_names() {
     let tickets = venue.tickets(order.order_id).await;
     venue.refund(&order, vec![tickets[1]], true).await;
     venue.refund(&order, vec![tickets[1]], true).await;
-    assert_eq!(venue.show(tickets[1]).await["status"], "revoked");
-    assert_eq!(venue.show(tickets[1]).await["revokedReason"], "refund");
+    let revoked = venue.show(tickets[1]).await;
+    assert_eq!(revoked.status, "revoked");
+    assert_eq!(revoked.revoked_reason.as_deref(), Some("refund"));
     for kept in [tickets[0], tickets[2]] {
-        assert_eq!(venue.show(kept).await["status"], "valid");
+        assert_eq!(venue.show(kept).await.status, "valid");
     }
-    assert_eq!(venue.published("ticket.revoked").await.len(), 1);
+    assert_eq!(venue.published::<TicketRevoked>().await.len(), 1);
     assert_eq!(
         venue.published_facts(tickets[1]).await.state,
         TicketState::Revoked
     );
     let ada = venue.core.user("ada").role("CUSTOMER");
     let answer = ada.get(&format!("/tickets/{}/token", tickets[1])).await;
-    assert_eq!((answer.status, answer.code()), (410, "ticket_revoked"));
+    answer.assert_refused(410, "ticket_revoked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,8 +243,8 @@ async fn the_token_is_the_holders_alone() {
     }
     let eve = venue.core.user("eve").role("CUSTOMER");
     assert_eq!(eve.get(&format!("/tickets/{ticket}")).await.status, 403);
-    let none = eve.get("/tickets").await.expect(200);
-    assert_eq!(none["total"], 0);
+    let none: Page<Ticket> = eve.get("/tickets").await.read(200);
+    assert_eq!(none.total, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -261,17 +256,14 @@ async fn organisers_revoke_for_their_own_performances() {
     let other = venue.core.user("oscar").role("ORGANIZER");
     assert_eq!(other.post(&path, fraud.clone()).await.status, 403);
     let olga = venue.core.user("olga").role("ORGANIZER");
-    let revoked = olga.post(&path, fraud.clone()).await.expect(200);
-    assert_eq!(
-        (&revoked["status"], &revoked["version"]),
-        (&json!("revoked"), &json!(2))
-    );
+    let revoked: Ticket = olga.post(&path, fraud.clone()).await.read(200);
+    assert_eq!((revoked.status.as_str(), revoked.version), ("revoked", 2));
     let answer = olga.post(&path, fraud).await;
-    assert_eq!((answer.status, answer.code()), (409, "ticket_revoked"));
-    let published = venue.published("ticket.revoked").await;
+    answer.assert_refused(409, "ticket_revoked");
+    let published = venue.published::<TicketRevoked>().await;
     assert_eq!(
-        (published.len(), &published[0]["reason"]),
-        (1, &json!("fraud"))
+        (published.len(), published[0].reason.as_str()),
+        (1, "fraud")
     );
 }
 
@@ -281,7 +273,8 @@ async fn a_reissued_ticket_has_another_token() {
     let (ticket, old) = venue.ticket().await;
     let ada = venue.core.user("ada").role("CUSTOMER");
     let path = format!("/tickets/{ticket}/reissue");
-    assert_eq!(ada.post(&path, json!({})).await.expect(200)["revision"], 2);
+    let reissued: Ticket = ada.post(&path, json!({})).await.read(200);
+    assert_eq!(reissued.revision, 2);
     let new = venue.token(ticket).await;
     assert_ne!(old, new);
     let parsed = Parsed::read(&new).unwrap();

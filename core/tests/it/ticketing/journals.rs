@@ -1,11 +1,10 @@
 //! The table of `ADMISSION` section 7, through the real consumers: scans by the uplink, journal rows
 //! as fleet hands them on.
 
-use eventify_contracts::ticketing::TicketState;
+use eventify_contracts::ticketing::{CheckInConflict, JournalApplied, TicketState};
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::Verdict;
-use serde_json::Value;
 
 use crate::ticketing::world::connection::NodeConnection;
 use crate::ticketing::world::journal::{Journal, classes, entries, refused_by};
@@ -94,27 +93,29 @@ async fn an_admission_against_the_cores_unheard_refusal_is_a_double_entry() {
         entries(&venue, ticket).await,
         (Some((s2.scan, false)), double)
     );
-    let published = venue.published("checkin.conflict").await;
+    let published = venue.published::<CheckInConflict>().await;
     assert_eq!(published.len(), 1);
-    let (first, second) = (&published[0]["first"], &published[0]["second"]);
-    assert_eq!(first["gateId"], serde_json::json!(venue.gates[1]));
-    assert_eq!(first["scannerId"], serde_json::json!(s2.scanner));
-    assert_eq!(second["gateId"], serde_json::json!(venue.gates[0]));
-    assert_eq!(second["nodeId"], serde_json::json!(venue.nodes[0]));
+    let (first, second) = (&published[0].first, &published[0].second);
     assert_eq!(
-        (&second["syncPosition"], &second["decidedBy"]),
-        (&42.into(), &"edge".into())
+        (first.gate_id, first.scanner_id),
+        (venue.gates[1], Some(s2.scanner))
+    );
+    assert_eq!(
+        (second.gate_id, second.node_id),
+        (venue.gates[0], Some(venue.nodes[0]))
+    );
+    assert_eq!(
+        (second.sync_position, second.decided_by.as_str()),
+        (Some(42), "edge")
     );
     assert_eq!(classes(&venue).await, ["double_entry"]);
-    let applied = venue.published("ticketing.journal.applied").await;
-    assert_eq!(
-        applied[0]["outcomes"][0]["conflictId"],
-        published[0]["conflictId"]
-    );
+    let applied = venue.published::<JournalApplied>().await;
+    let conflict = applied[0].outcomes[0].conflict_id;
+    assert_eq!(conflict, Some(published[0].conflict_id));
     // The feed has to have it as used before the node forgets whom it let in.
-    let stated = &applied[0]["tickets"][0];
-    assert_eq!(stated["ticketId"], serde_json::json!(ticket));
-    assert_eq!(stated["version"], 2, "as it was before");
+    let stated = &applied[0].tickets[0];
+    assert_eq!(stated.ticket_id, ticket);
+    assert_eq!(stated.version, 2, "as it was before");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,11 +146,8 @@ async fn a_late_arrival_that_was_first_takes_the_check_ins_place() {
         entries(&venue, ticket).await,
         (Some((s1.scan, true)), vec![])
     );
-    let published = venue.published("checkin.conflict").await;
-    let dissolved: Vec<_> = published
-        .iter()
-        .map(|it| it["dissolved"].as_bool().unwrap())
-        .collect();
+    let published = venue.published::<CheckInConflict>().await;
+    let dissolved: Vec<_> = published.iter().map(|it| it.dissolved).collect();
     assert_eq!(dissolved, [false, true]);
 }
 
@@ -203,7 +201,7 @@ async fn an_entry_that_nobody_confirmed_is_said_to_be_so_and_ends_with_its_journ
     journal.shown(&s1, Verdict::ResyncRequired);
     journal.upload().await;
     assert_eq!(entries(&venue, ticket).await, (None, vec![]));
-    assert_eq!(venue.show(ticket).await["status"], "valid");
+    assert_eq!(venue.show(ticket).await.status, "valid");
     let s3 = venue.scan(1, &token);
     assert_eq!(connection.scan(&s3).await, Verdict::Admit);
 }
@@ -237,12 +235,7 @@ async fn batches_are_applied_in_the_order_of_their_rows_however_they_come() {
     let second = journal.batch();
     venue.publish(FLEET, 1, &second).await;
     venue.core.settle().await;
-    assert!(
-        venue
-            .published("ticketing.journal.applied")
-            .await
-            .is_empty()
-    );
+    assert!(venue.published::<JournalApplied>().await.is_empty());
     venue.publish(FLEET, 1, &first).await;
     venue.core.settle().await;
     venue.publish(FLEET, 1, &first).await; // fleet sends it once more
@@ -268,6 +261,6 @@ async fn a_node_reports_on_tickets_of_its_own_venue_only() {
     venue.core.settle().await;
     assert_eq!(entries(&venue, ticket).await, (None, vec![]));
     assert_eq!(classes(&venue).await, ["unknown_ticket"]);
-    let applied = venue.published("ticketing.journal.applied").await;
-    assert_eq!(applied[0]["tickets"], Value::Array(vec![]));
+    let applied = venue.published::<JournalApplied>().await;
+    assert!(applied[0].tickets.is_empty());
 }

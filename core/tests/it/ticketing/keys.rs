@@ -1,5 +1,6 @@
 //! The published key set.
 
+use eventify_contracts::ticketing::KeysChanged;
 use eventify_kernel::keys;
 use eventify_protocol::keys::SignedKeySet;
 use eventify_protocol::token::Parsed;
@@ -60,15 +61,15 @@ async fn a_token_verifies_with_the_published_keys_alone() {
 async fn the_keys_of_a_starting_process_are_published_to_the_venues() {
     let venue = Venue::open().await;
     until("the event", async || {
-        !venue.published("ticketing.keys.changed").await.is_empty()
+        !venue.published::<KeysChanged>().await.is_empty()
     })
     .await;
-    let published = venue.published("ticketing.keys.changed").await.remove(0);
-    assert_eq!(published["version"], 1);
+    let published = venue.published::<KeysChanged>().await.remove(0);
+    assert_eq!(published.version, 1);
     let held = std::fs::read(venue.core.keys.path().join("key-set.cose")).unwrap();
     let signed = base64::Engine::decode(
         &base64::engine::general_purpose::URL_SAFE_NO_PAD,
-        published["signed"].as_str().unwrap(),
+        published.signed,
     );
     assert_eq!(signed.unwrap(), held);
 }
@@ -91,7 +92,7 @@ async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
     let mut connection = NodeConnection::connect(&venue).await;
     let scan = venue.scan(0, &token);
     assert_eq!(connection.scan(&scan).await, Verdict::Forged);
-    assert_eq!(venue.show(ticket).await["status"], "valid");
+    assert_eq!(venue.show(ticket).await.status, "valid");
     let jwks = venue
         .core
         .anybody()

@@ -1,6 +1,6 @@
 //! Scans that the core decides.
 
-use eventify_contracts::ticketing::TicketState;
+use eventify_contracts::ticketing::{ScanSuspected, TicketCheckedIn, TicketState};
 use eventify_protocol::ids::{GateId, NodeId, PerformanceId};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::Parsed;
@@ -30,9 +30,9 @@ async fn a_ticket_admits_once_and_the_same_scan_is_answered_the_same() {
     };
     assert_eq!((entry.gate, entry.confirmed), (venue.gates[0], false));
     assert_eq!(connection.scan(&second).await, refused);
-    let published = venue.published("ticket.checked_in").await;
+    let published = venue.published::<TicketCheckedIn>().await;
     assert_eq!(published.len(), 1);
-    assert_eq!(published[0]["deviceId"], json!(first.scanner));
+    assert_eq!(published[0].device_id, first.scanner.to_string());
     let facts = venue.published_facts(ticket).await;
     let TicketState::Used {
         scan_id,
@@ -48,10 +48,7 @@ async fn a_ticket_admits_once_and_the_same_scan_is_answered_the_same() {
         (first.scan, venue.gates[0], false)
     );
     assert_eq!(CoreTime::from(at), entry.at);
-    assert_eq!(
-        venue.show(ticket).await["usedGateId"],
-        json!(venue.gates[0])
-    );
+    assert_eq!(venue.show(ticket).await.used_gate_id, Some(venue.gates[0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +69,7 @@ async fn of_many_scans_at_two_gates_exactly_one_admits() {
         }
     }
     assert_eq!(admitted, 1);
-    assert_eq!(venue.published("ticket.checked_in").await.len(), 1);
+    assert_eq!(venue.published::<TicketCheckedIn>().await.len(), 1);
     assert_eq!(venue.published_facts(ticket).await.version, 2);
 }
 
@@ -110,7 +107,7 @@ async fn nobody_waits_for_a_ticket_that_somebody_else_has_locked() {
     for scan in &scans[..locked.len()] {
         assert_eq!(connection.verdict(scan).await, Verdict::Admit);
     }
-    let published = venue.published("ticket.checked_in").await;
+    let published = venue.published::<TicketCheckedIn>().await;
     assert_eq!(published.len(), locked.len() + free.len());
 }
 
@@ -135,7 +132,7 @@ async fn a_scan_id_used_twice_at_once_spoils_nothing_for_the_others() {
     }
     // One of the two that share an id; the other one is dropped.
     assert_eq!(connection.verdict(&scans[0]).await, Verdict::Admit);
-    let published = venue.published("ticket.checked_in").await;
+    let published = venue.published::<TicketCheckedIn>().await;
     assert_eq!(published.len(), scans.len() - 1);
 }
 
@@ -178,8 +175,8 @@ async fn a_scan_that_waited_past_its_deadline_burns_nothing() {
         .await
         .unwrap();
     assert_eq!(connection.verdict(&waiting).await, Verdict::TryAgain);
-    assert_eq!(venue.show(ticket).await["status"], "valid");
-    assert!(venue.published("ticket.checked_in").await.is_empty());
+    assert_eq!(venue.show(ticket).await.status, "valid");
+    assert!(venue.published::<TicketCheckedIn>().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +214,7 @@ async fn wrong_gates_performances_and_tokens_are_refused() {
         connection.scan(&venue.scan(0, &forged)).await,
         Verdict::Forged
     );
-    assert_eq!(venue.show(ticket).await["status"], "valid");
+    assert_eq!(venue.show(ticket).await.status, "valid");
     assert_eq!(
         connection.scan(&venue.scan(0, &token)).await,
         Verdict::Admit
@@ -299,11 +296,8 @@ async fn tickets_admit_around_their_performance_only() {
 
 /// What fleet was published, in the order of the alphabet.
 async fn suspicions(venue: &Venue) -> Vec<String> {
-    let published = venue.published("ticketing.scan.suspected").await;
-    let mut codes: Vec<_> = published
-        .iter()
-        .map(|it| it["code"].as_str().unwrap().to_owned())
-        .collect();
+    let published = venue.published::<ScanSuspected>().await;
+    let mut codes: Vec<_> = published.into_iter().map(|it| it.code).collect();
     codes.sort();
     codes
 }
@@ -344,7 +338,7 @@ async fn what_is_not_a_nodes_own_scan_is_dropped() {
     )
     .await;
     assert_eq!(venue.published_facts(ticket).await.version, 2);
-    assert_eq!(venue.published("ticket.checked_in").await.len(), 1);
+    assert_eq!(venue.published::<TicketCheckedIn>().await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -362,5 +356,5 @@ async fn a_scan_id_used_for_something_else_changes_nothing() {
     again.scanner = scan.scanner;
     assert_eq!(connection.scan(&again).await, Verdict::Unreadable);
     assert_eq!(connection.scan(&scan).await, Verdict::Admit);
-    assert_eq!(venue.show(other).await["status"], "valid");
+    assert_eq!(venue.show(other).await.status, "valid");
 }

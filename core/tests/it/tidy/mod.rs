@@ -1,8 +1,10 @@
 //! The rules of the house that a compiler doesn't hold: file names are the layers, few say the
 //! names of the great libraries, no file grows too long.
 
+mod database;
 mod documents;
 mod logging;
+mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -164,48 +166,6 @@ fn only_their_layer_says_sqlx_axum_or_lapin() {
     }
 }
 
-/// A context's tables, as its migrations make them.
-fn tables_of(context: &str) -> BTreeSet<String> {
-    let folder = root().join("core/migrations").join(context);
-    let files = files_of(&folder, "sql").into_iter();
-    let text: String = files
-        .map(|file| fs::read_to_string(file).expect("a readable file"))
-        .collect();
-    let made = text.split("create table ").skip(1);
-    made.filter_map(|rest| rest.split([' ', '(', '\n']).next())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Which schemas a query touches is a search.
-#[test]
-fn queries_name_tables_with_the_schema_of_their_context() {
-    let contexts = folders_of_contexts();
-    let mut named = 0;
-    for context in &contexts {
-        let tables = tables_of(context);
-        for (_, file) in layered_files(context) {
-            let text = code(&file).to_lowercase().replace(['\\', '"'], "");
-            let words: Vec<_> = text.split_whitespace().collect();
-            for pair in words.windows(2) {
-                if !["from", "join", "into", "update"].contains(&pair[0]) {
-                    continue;
-                }
-                let table = pair[1].trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
-                let at = format!("{}: {} {}", file.display(), pair[0], pair[1]);
-                assert!(!tables.contains(table), "{at} has no schema");
-                let Some((schema, _)) = table.split_once('.') else {
-                    continue;
-                };
-                let foreign = schema != context && contexts.contains(schema);
-                assert!(!foreign, "{at} is another context's");
-                named += usize::from(schema == context);
-            }
-        }
-    }
-    assert!(named > 150, "only {named} tables");
-}
-
 #[test]
 fn models_are_pure() {
     for context in folders_of_contexts() {
@@ -320,81 +280,6 @@ fn no_file_is_too_long() {
         too_long.is_empty(),
         "longer than {MAX_LINES} lines: {too_long:#?}"
     );
-}
-
-/// A field that nobody reads is a client's mistake, and is told so.
-#[test]
-fn what_clients_send_denies_unknown_fields() {
-    let contexts = folders_of_contexts();
-    let of_contexts = contexts
-        .iter()
-        .flat_map(|context| layered_files(context))
-        .filter(|(layer, _)| layer == "routes" || layer == "model");
-    let of_kernel = kernel_files()
-        .into_iter()
-        .filter(|(part, _)| part == "http");
-    // The broker is no client: RabbitMQ asks as its version asks.
-    let broker = contexts_folder().join("fleet/model/broker.rs");
-    let mut seen = 0;
-    for (_, file) in of_contexts.chain(of_kernel) {
-        for declared in declarations(&code(&file)) {
-            assert!(
-                file == broker || is_strict(&declared),
-                "{}: {declared}",
-                file.display()
-            );
-            seen += 1;
-        }
-    }
-    let protocol = root().join("protocol/src");
-    let mut of_nodes = files_of(&protocol.join("lan"), "rs");
-    of_nodes.push(protocol.join("enrolment.rs"));
-    for file in of_nodes {
-        for declared in declarations(&code(&file)) {
-            let is_request = declared.trim_end().ends_with("Request");
-            assert!(!is_request || is_strict(&declared), "{declared}");
-            seen += usize::from(is_request);
-        }
-    }
-    assert!(seen > 30, "only {seen} types");
-}
-
-/// What stands between a derive of `Deserialize` and the type's body.
-fn declarations(code: &str) -> Vec<String> {
-    code.split("#[derive(")
-        .skip(1)
-        .filter(|rest| {
-            let derives = rest.split(')').next().unwrap_or_default();
-            derives.contains("Deserialize")
-        })
-        .map(|rest| rest.split(['{', ';']).next().unwrap_or_default().to_owned())
-        .collect()
-}
-
-/// Fields that don't exist are refused; an enum of words has none.
-fn is_strict(declared: &str) -> bool {
-    declared.contains("deny_unknown_fields") || declared.contains("enum ")
-}
-
-#[test]
-fn migrations_in_the_folder_are_listed() {
-    for context in made(product) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("migrations")
-            .join(context.name);
-        let files: BTreeSet<_> = fs::read_dir(folder)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| stem(&entry.path()).to_owned())
-            .collect();
-        let listed: BTreeSet<_> = context
-            .migrations
-            .iter()
-            .map(|migration| migration.name.to_owned())
-            .collect();
-        assert_eq!(files, listed, "{}", context.name);
-    }
 }
 
 /// Comments that refer to a decision find it in `core/DECISIONS.md`.

@@ -1,6 +1,8 @@
 //! What a user does: requests with their token.
 
+use eventify_protocol::error::{ErrorBody, ErrorDetail};
 use reqwest::{Method, RequestBuilder};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::TestApp;
@@ -28,6 +30,28 @@ impl Answer {
     /// The error body's code, empty for a success.
     pub fn code(&self) -> &str {
         self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    /// The test fails with the body unless it is this refusal.
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, code: &str) {
+        let refusal = (self.status, self.code());
+        assert_eq!(refusal, (status, code), "{}", self.body);
+    }
+
+    /// The typed body of an answer with this status.
+    #[track_caller]
+    pub fn read<T: DeserializeOwned>(self, status: u16) -> T {
+        let body = self.expect(status);
+        let text = body.to_string();
+        serde_json::from_value(body).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// The error that it is.
+    #[track_caller]
+    pub fn error(self) -> ErrorDetail {
+        let status = self.status;
+        self.read::<ErrorBody>(status).error
     }
 
     /// A header's text.
@@ -96,10 +120,7 @@ impl<'core> User<'core> {
     /// Our internal id for them.
     pub async fn id(&self) -> uuid::Uuid {
         let me = self.get("/me").await.expect(200);
-        me["userId"]
-            .as_str()
-            .and_then(|id| id.parse().ok())
-            .expect("an id")
+        serde_json::from_value(me["userId"].clone()).expect("an id")
     }
 
     /// Any request, with their token.

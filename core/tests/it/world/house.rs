@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use eventify_contracts::inventory::VenueCreated;
+use eventify_contracts::inventory::{AvailabilityUpdated, VenueCreated};
 use eventify_core::config::Config;
 use eventify_core::contexts::inventory::api::{
     self, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
@@ -16,10 +16,12 @@ use eventify_kernel::context::Context;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
-use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, UserId};
+use eventify_protocol::ids::{BucketId, EventId, HoldId, PerformanceId, UserId, VenueId};
+use eventify_protocol::money::Money;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::world::replies::{Event, Performance, Plan, Venue};
 use crate::world::{Answer, TestApp, User};
 
 /// Units of the standing zone.
@@ -31,8 +33,8 @@ pub const CUSTOMER: UserId = UserId(Uuid::from_u128(1));
 #[derive(Debug)]
 pub struct House<'core> {
     pub core: &'core TestApp,
-    pub venue: String,
-    pub event: String,
+    pub venue: VenueId,
+    pub event: EventId,
     pub performance: PerformanceId,
     pub floor: BucketId,
 }
@@ -68,38 +70,71 @@ pub fn organiser(core: &TestApp) -> User<'_> {
     core.user("organiser").role("ORGANIZER")
 }
 
-pub fn id(value: &Value, field: &str) -> String {
-    value[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {field} in {value}"))
-        .to_owned()
+pub fn euro(amount: &str) -> Money {
+    Money::parse("EUR", amount).expect("an amount")
 }
 
 /// Rows A and B of ten seats in the stalls, and the floor.
 pub fn hall() -> Value {
+    hall_of(10, FLOOR)
+}
+
+/// Two rows of so many seats, and a floor for so many people.
+pub fn hall_of(seats: u32, floor: u32) -> Value {
     json!({
         "name": "Hall",
         "sections": [{
             "section": "Stalls",
             "categories": ["FULL", "CHILD"],
-            "rows": [{ "row": "A", "seats": 10 }, { "row": "B", "seats": 10 }],
+            "rows": [{ "row": "A", "seats": seats }, { "row": "B", "seats": seats }],
         }],
-        "zones": [{ "zone": "Floor", "capacity": FLOOR, "categories": ["FLOOR"] }],
+        "zones": [{ "zone": "Floor", "capacity": floor, "categories": ["FLOOR"] }],
     })
 }
 
 pub fn concert(title: &str) -> Value {
-    let price = |amount: &str| json!({ "currency": "EUR", "amount": amount });
     json!({
         "title": title,
         "city": "Lyon",
         "tags": ["Rock"],
         "pricing": { "categories": [
-            { "name": "Full", "price": price("39.00") },
-            { "name": "Child", "price": price("12.00") },
-            { "name": "Floor", "price": price("25.00") },
+            { "name": "Full", "price": euro("39.00") },
+            { "name": "Child", "price": euro("12.00") },
+            { "name": "Floor", "price": euro("25.00") },
         ] },
     })
+}
+
+pub async fn new_venue(owner: &User<'_>) -> VenueId {
+    let venue = owner.post("/venues", json!({ "name": "Hall" })).await;
+    venue.read::<Venue>(201).venue_id
+}
+
+/// A venue with this hall, and a performance in it, not published.
+pub async fn plan(core: &TestApp, hall: Value, ahead: Duration) -> House<'_> {
+    let organiser = organiser(core);
+    let venue = new_venue(&organiser).await;
+    let plans = format!("/venues/{venue}/seating-plans");
+    let plan: Plan = organiser.post(&plans, hall).await.read(201);
+    let event: Event = organiser.post("/events", concert("Nova")).await.read(201);
+    let event = event.event_id;
+    let performance = json!({ "venueId": venue, "startTime": core.clock.now() + ahead });
+    let path = format!("/events/{event}/performances");
+    let performance: Performance = organiser.post(&path, performance).await.read(201);
+    House {
+        core,
+        venue,
+        event,
+        performance: performance.performance_id,
+        floor: plan.zones[0].bucket_id,
+    }
+}
+
+/// What is left of the seats and of the floor, as inventory counts it.
+pub async fn left(core: &TestApp, performance: PerformanceId) -> (u32, u32) {
+    let path = format!("/inventory/performances/{performance}");
+    let left: AvailabilityUpdated = organiser(core).get(&path).await.read(200);
+    (left.by_section[0].remaining, left.by_bucket[0].remaining)
 }
 
 impl<'core> House<'core> {
@@ -114,29 +149,9 @@ impl<'core> House<'core> {
 
     /// The same, not published.
     pub async fn planned(core: &'core TestApp) -> Self {
-        let organiser = organiser(core);
-        let venue = organiser
-            .post("/venues", json!({ "name": "Hall" }))
-            .await
-            .expect(201);
-        let venue = id(&venue, "venueId");
-        let plans = format!("/venues/{venue}/seating-plans");
-        let plan = organiser.post(&plans, hall()).await.expect(201);
-        let event = organiser.post("/events", concert("Nova")).await.expect(201);
-        let event = id(&event, "eventId");
-        let performance = json!({
-            "venueId": venue, "startTime": core.clock.now() + Duration::hours(8),
-        });
-        let path = format!("/events/{event}/performances");
-        let performance = organiser.post(&path, performance).await.expect(201);
+        let house = plan(core, hall(), Duration::hours(8)).await;
         core.settle().await;
-        Self {
-            core,
-            venue,
-            event,
-            performance: id(&performance, "performanceId").parse().expect("an id"),
-            floor: id(&plan["zones"][0], "bucketId").parse().expect("an id"),
-        }
+        house
     }
 
     /// Seats by label, and units of the floor, for ten minutes.
@@ -189,12 +204,9 @@ impl<'core> House<'core> {
             .expect("the database answers");
     }
 
-    /// What is left of the seats and of the floor, as inventory counts it.
-    pub async fn left(&self) -> (u64, u64) {
-        let path = format!("/inventory/performances/{}", self.performance);
-        let left = organiser(self.core).get(&path).await.expect(200);
-        let number = |value: &Value| value["remaining"].as_u64().expect("a number");
-        (number(&left["bySection"][0]), number(&left["byBucket"][0]))
+    /// What is left of the seats and of the floor.
+    pub async fn left(&self) -> (u32, u32) {
+        left(self.core, self.performance).await
     }
 
     /// `POST /inventory/holds` as a service account.

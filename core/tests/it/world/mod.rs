@@ -14,6 +14,7 @@ mod client;
 mod gate;
 pub mod house;
 mod issuer;
+pub mod replies;
 pub mod sale;
 mod settle;
 
@@ -31,7 +32,7 @@ use eventify_kernel::jobs;
 use eventify_kernel::keys::{self, Lifetime};
 use eventify_stack::{FaultProxy, Scope, Stack};
 use tempfile::TempDir;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 pub use client::{Answer, User, send};
@@ -65,13 +66,13 @@ pub struct TestApp {
 impl Drop for TestApp {
     fn drop(&mut self) {
         let Some(running) = &self.running else { return };
-        let may_leave = self.may_leave.load(Ordering::Relaxed);
-        let runtime = Handle::current();
-        let is_threaded = runtime.runtime_flavor() == RuntimeFlavor::MultiThread;
-        if std::thread::panicking() || may_leave || !is_threaded {
+        if std::thread::panicking() || self.may_leave.load(Ordering::Relaxed) {
             return;
         }
-        block_in_place(|| runtime.block_on(settle::settle(&running.app, &running.consumed)));
+        // Panics in a test that runs on one thread: nothing could settle there.
+        block_in_place(|| {
+            Handle::current().block_on(settle::settle(&running.app, &running.consumed));
+        });
     }
 }
 
@@ -84,7 +85,7 @@ pub fn product(config: &Config, clock: &Clock) -> Vec<Context> {
     assembly::contexts(config, clock).expect("the settings are good")
 }
 
-/// What these are with the default settings: to look at.
+/// What these are with the default settings.
 pub fn made(contexts: ContextsOf) -> Vec<Context> {
     contexts(&config(&[]), &Clock::system())
 }
@@ -115,13 +116,13 @@ const TEST_CONFIG: [(&str, &str); 8] = [
 ];
 
 impl TestApp {
-    /// The product's contexts, nothing interfering.
+    /// The product's contexts, without faults.
     pub async fn start() -> Self {
         Self::with(TestOptions::default()).await
     }
 
-    /// Something interferes with messages.
-    pub async fn interfered(faults: FaultInjection) -> Self {
+    /// Messages meet faults.
+    pub async fn with_faults(faults: FaultInjection) -> Self {
         Self::with(TestOptions {
             faults,
             ..TestOptions::default()
@@ -237,8 +238,8 @@ impl TestApp {
         self.settle().await;
     }
 
-    /// Waits until every message that was written has had its effect with everybody who hears it,
-    /// and every job that was woken has run.
+    /// Waits until every message that was written has had its effect with every consumer of it, and
+    /// every job that was woken has run.
     pub async fn settle(&self) {
         settle::settle(self.app(), &self.running().consumed).await;
     }

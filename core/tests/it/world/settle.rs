@@ -1,5 +1,5 @@
-//! Settling by fact: every outbox row is published, every message stands in the inbox of everybody
-//! who hears its type, no woken job is left.
+//! Settling by fact: every outbox row is published, every message stands in the inbox of every
+//! consumer of its type, no woken job is left.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -11,13 +11,13 @@ use eventify_kernel::db::{inbox, outbox};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
-/// Far beyond any retry in tests; whoever waits so long waits for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Far beyond any retry in tests.
+const TIMEOUT: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 pub(super) async fn settle(app: &App, consumed: &Consumed) {
     let mut open = Vec::new();
-    let settled = tokio::time::timeout(PATIENCE, async {
+    let settled = tokio::time::timeout(TIMEOUT, async {
         loop {
             let mut progress = pin!(app.faults.progress());
             progress.as_mut().enable();
@@ -38,7 +38,7 @@ pub(super) async fn settle(app: &App, consumed: &Consumed) {
     );
 }
 
-/// Waits for a fact that can be asked for and that nobody tells: another server's, or the clock's.
+/// Polls for a fact that sends no notification: another server's, or the clock's.
 /// The test fails when it doesn't come true.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let waiting = async {
@@ -52,7 +52,7 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         }
     };
     assert!(
-        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        tokio::time::timeout(TIMEOUT, waiting).await.is_ok(),
         "waited in vain: {what}"
     );
 }
@@ -69,33 +69,33 @@ async fn unsettled(app: &App, consumed: &Consumed) -> Vec<String> {
                 open.push(format!("{kind} {id} of {context}: not published"));
             }
         }
-        for (listener, kinds) in consumed {
+        for (consumer, kinds) in consumed {
             let due: Vec<(Uuid, &str)> = written
                 .iter()
                 .filter(|(_, kind, published)| *published && kinds.contains(&kind.as_str()))
                 .map(|(id, kind, _)| (*id, kind.as_str()))
                 .collect();
-            open.extend(unheard(app, context, listener, &due).await);
+            open.extend(unconsumed(app, context, consumer, &due).await);
         }
     }
     open
 }
 
-async fn unheard(
+async fn unconsumed(
     app: &App,
     context: &str,
-    listener: &'static str,
+    consumer: &'static str,
     due: &[(Uuid, &str)],
 ) -> Vec<String> {
     if due.is_empty() {
         return Vec::new();
     }
     let ids: Vec<_> = due.iter().map(|(id, _)| *id).collect();
-    let mut conn = app.db.read(listener).await.expect("a connection");
+    let mut conn = app.db.read(consumer).await.expect("a connection");
     let done = inbox::processed(&mut conn, &ids).await.expect("the inbox");
     let done: HashSet<_> = done.into_iter().collect();
     due.iter()
         .filter(|(id, _)| !done.contains(id))
-        .map(|(id, kind)| format!("{kind} {id} of {context}: {listener} has not had it"))
+        .map(|(id, kind)| format!("{kind} {id} of {context}: {consumer} has not had it"))
         .collect()
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::fleet::JournalAccepted;
-use eventify_contracts::ticketing::TicketState;
+use eventify_contracts::ticketing::{JournalApplied, TicketState};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BootId, IncarnationId, ScanId, TicketId};
 use eventify_protocol::sync::{
@@ -190,13 +190,9 @@ pub(crate) async fn entries(venue: &Venue, ticket: TicketId) -> Entries {
 }
 
 pub(crate) async fn classes(venue: &Venue) -> Vec<String> {
-    let applied = venue.published("ticketing.journal.applied").await;
-    let outcomes = applied
-        .iter()
-        .flat_map(|it| it["outcomes"].as_array().unwrap().clone());
-    outcomes
-        .map(|outcome| outcome["class"].as_str().unwrap().to_owned())
-        .collect()
+    let applied = venue.published::<JournalApplied>().await;
+    let outcomes = applied.into_iter().flat_map(|it| it.outcomes);
+    outcomes.map(|outcome| outcome.class).collect()
 }
 
 pub(crate) fn refused_by(verdict: &Verdict) -> (eventify_protocol::ids::GateId, bool) {

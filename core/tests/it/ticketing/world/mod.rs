@@ -28,6 +28,7 @@ use eventify_protocol::ids::{
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::world::replies::{Page, Ticket};
 use crate::world::{TestApp, TestOptions, product};
 
 pub(crate) const SCHEDULED: &str = "event_management";
@@ -262,15 +263,9 @@ impl Venue {
 
     pub(crate) async fn tickets(&self, order: OrderId) -> Vec<TicketId> {
         let ada = self.core.user("ada").role("CUSTOMER");
-        let list = ada
-            .get(&format!("/tickets?orderId={order}&size=100"))
-            .await
-            .expect(200);
-        let items = list["items"].as_array().unwrap();
-        items
-            .iter()
-            .map(|item| item["ticketId"].as_str().unwrap().parse().unwrap())
-            .collect()
+        let path = format!("/tickets?orderId={order}&size=100");
+        let list: Page<Ticket> = ada.get(&path).await.read(200);
+        list.items.iter().map(|ticket| ticket.ticket_id).collect()
     }
 
     pub(crate) async fn token(&self, ticket: TicketId) -> String {
@@ -281,9 +276,9 @@ impl Venue {
         response.text().await.unwrap()
     }
 
-    pub(crate) async fn show(&self, ticket: TicketId) -> Value {
+    pub(crate) async fn show(&self, ticket: TicketId) -> Ticket {
         let ada = self.core.user("ada").role("CUSTOMER");
-        ada.get(&format!("/tickets/{ticket}")).await.expect(200)
+        ada.get(&format!("/tickets/{ticket}")).await.read(200)
     }
 
     pub(crate) async fn refund(&self, order: &OrderPaid, tickets: Vec<TicketId>, partial: bool) {
@@ -301,13 +296,16 @@ impl Venue {
     }
 
     /// The events of a type that ticketing has published, in order.
-    pub(crate) async fn published(&self, kind: &str) -> Vec<Value> {
+    pub(crate) async fn published<E: DomainEvent>(&self) -> Vec<E> {
         let mut conn = self.core.app().db.read(ticketing::NAME).await.unwrap();
-        sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
-            .bind(kind)
-            .fetch_all(&mut *conn)
-            .await
-            .unwrap()
+        let payloads: Vec<Value> =
+            sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
+                .bind(E::TYPE)
+                .fetch_all(&mut *conn)
+                .await
+                .unwrap();
+        let events = payloads.into_iter().map(serde_json::from_value);
+        events.collect::<Result<_, _>>().unwrap()
     }
 
     /// The newest facts of a ticket that were published to the gates.

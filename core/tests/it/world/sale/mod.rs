@@ -4,44 +4,39 @@ pub mod stripe;
 
 use chrono::Duration;
 use eventify_kernel::fault_injection::FaultInjection;
+use eventify_protocol::ids::{
+    BucketId, EventId, OrderId, PaymentId, PerformanceId, ReservationId, TicketId,
+};
 use serde_json::{Value, json};
 
+pub use crate::world::house::{euro, organiser};
+use crate::world::house::{hall_of, left, plan};
+use crate::world::replies::{Order, Payment, RefundStarted, Reservation};
 use crate::world::{Answer, TestApp, TestOptions, User, send};
 use stripe::{Card, StripeDouble, WEBHOOK_SECRET};
 
 /// Units of the standing zone.
-pub const FLOOR: u64 = 50;
+pub const FLOOR: u32 = 50;
 /// Seats of the hall, `A-1` to `B-20`.
-pub const SEATS: u64 = 40;
+pub const SEATS: u32 = 40;
 
 /// A core, the provider, and a performance on sale.
 #[derive(Debug)]
 pub struct Sale {
     pub core: TestApp,
     pub stripe: StripeDouble,
-    pub event: String,
-    pub performance: String,
-    pub floor: String,
+    pub event: EventId,
+    pub performance: PerformanceId,
+    pub floor: BucketId,
 }
 
 /// What a customer is about to buy.
 #[derive(Clone, Debug)]
 pub struct Checkout {
-    pub reservation: String,
-    pub order: String,
-    pub payment: String,
+    pub reservation: ReservationId,
+    pub order: OrderId,
+    pub payment: PaymentId,
     pub secret: String,
-}
-
-pub fn text(value: &Value, field: &str) -> String {
-    value[field]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {field} in {value}"))
-        .to_owned()
-}
-
-pub fn euro(amount: &str) -> Value {
-    json!({ "currency": "EUR", "amount": amount })
 }
 
 /// One seat at its price.
@@ -65,32 +60,11 @@ impl Sale {
             ..TestOptions::default()
         };
         let core = TestApp::with(options).await;
-        let organiser = organiser(&core);
-        let venue = organiser
-            .post("/venues", json!({ "name": "Hall" }))
-            .await
-            .expect(201);
-        let venue = text(&venue, "venueId");
-        let plan = organiser
-            .post(&format!("/venues/{venue}/seating-plans"), hall())
-            .await;
-        let plan = plan.expect(201);
-        let event = organiser.post("/events", concert()).await.expect(201);
-        let event = text(&event, "eventId");
-        let performance = json!({
-            "venueId": venue, "startTime": core.clock.now() + Duration::days(3),
-        });
-        let path = format!("/events/{event}/performances");
-        let performance = organiser.post(&path, performance).await.expect(201);
-        let published = organiser
-            .post(&format!("/events/{event}/publish"), json!({}))
-            .await;
-        published.expect(200);
+        let house = plan(&core, hall_of(20, FLOOR), Duration::days(3)).await;
+        let (event, performance, floor) = (house.event, house.performance, house.floor);
+        let publish = format!("/events/{event}/publish");
+        organiser(&core).post(&publish, json!({})).await.expect(200);
         core.settle().await;
-        let (performance, floor) = (
-            text(&performance, "performanceId"),
-            text(&plan["zones"][0], "bucketId"),
-        );
         Self {
             core,
             stripe,
@@ -105,15 +79,13 @@ impl Sale {
         buyer.scope("reservation:write").scope("order:write")
     }
 
-    pub async fn cart(&self, buyer: &User<'_>) -> String {
-        text(
-            &buyer.post("/reservations", json!({})).await.expect(201),
-            "reservationId",
-        )
+    pub async fn cart(&self, buyer: &User<'_>) -> ReservationId {
+        let cart = buyer.post("/reservations", json!({})).await;
+        cart.read::<Reservation>(201).reservation_id
     }
 
     /// Puts places into a cart.
-    pub async fn add(&self, buyer: &User<'_>, cart: &str, items: Value) -> Answer {
+    pub async fn add(&self, buyer: &User<'_>, cart: ReservationId, items: Value) -> Answer {
         let body = json!({ "performanceId": self.performance, "items": items });
         self.post_patiently(buyer, &format!("/reservations/{cart}/items"), body)
             .await
@@ -122,29 +94,25 @@ impl Sale {
     /// From an empty cart to the intent, with these items.
     pub async fn check_out(&self, buyer: &User<'_>, items: Value) -> Checkout {
         let reservation = self.cart(buyer).await;
-        self.add(buyer, &reservation, items).await.expect(201);
+        self.add(buyer, reservation, items).await.expect(201);
         self.confirm(buyer, reservation).await
     }
 
     /// From a filled cart to the intent.
-    pub async fn confirm(&self, buyer: &User<'_>, reservation: String) -> Checkout {
+    pub async fn confirm(&self, buyer: &User<'_>, reservation: ReservationId) -> Checkout {
         let path = format!("/reservations/{reservation}/confirm");
         self.post_patiently(buyer, &path, json!({}))
             .await
             .expect(200);
         let order = self.post_patiently(buyer, "/orders", json!({ "reservationId": reservation }));
-        let order = text(&order.await.expect(201), "orderId");
-        let intent = json!({ "orderId": order });
-        let intent = self
-            .post_patiently(buyer, "/payments/intents", intent)
-            .await;
-        let intent = intent.expect(201);
-        let (payment, secret) = (text(&intent, "paymentId"), text(&intent, "clientSecret"));
+        let order = order.await.read::<Order>(201).order_id;
+        let intent = self.post_patiently(buyer, "/payments/intents", json!({ "orderId": order }));
+        let intent: Payment = intent.await.read(201);
         Checkout {
             reservation,
             order,
-            payment,
-            secret,
+            payment: intent.payment_id,
+            secret: intent.client_secret.expect("the buyer's own"),
         }
     }
 
@@ -166,27 +134,42 @@ impl Sale {
     }
 
     /// A paid order with its tickets.
-    pub async fn bought(&self, buyer: &User<'_>, items: Value) -> (Checkout, Vec<String>) {
+    pub async fn bought(&self, buyer: &User<'_>, items: Value) -> (Checkout, Vec<TicketId>) {
         let checkout = self.check_out(buyer, items).await;
         self.pay(&checkout).await;
         let order = self.order(buyer, &checkout).await;
-        assert_eq!(order["status"], "paid", "{order}");
-        let tickets = order["tickets"].as_array().expect("tickets").iter();
-        (
-            checkout,
-            tickets.map(|ticket| text(ticket, "ticketId")).collect(),
-        )
+        assert_eq!(order.status, "paid", "{order:?}");
+        let tickets = order.tickets().iter().map(|it| it.ticket_id).collect();
+        (checkout, tickets)
     }
 
-    pub async fn order(&self, buyer: &User<'_>, checkout: &Checkout) -> Value {
-        buyer
-            .get(&format!("/orders/{}", checkout.order))
-            .await
-            .expect(200)
+    pub async fn order(&self, buyer: &User<'_>, checkout: &Checkout) -> Order {
+        let path = format!("/orders/{}", checkout.order);
+        buyer.get(&path).await.read(200)
+    }
+
+    pub async fn payment(&self, buyer: &User<'_>, checkout: &Checkout) -> Payment {
+        let path = format!("/payments/{}", checkout.payment);
+        buyer.get(&path).await.read(200)
+    }
+
+    /// Gives back all tickets of a paid order.
+    pub async fn cancel(&self, buyer: &User<'_>, checkout: &Checkout) -> RefundStarted {
+        let path = format!("/orders/{}/cancel", checkout.order);
+        buyer.post(&path, json!({})).await.read(202)
+    }
+
+    /// The organiser cancels the performance.
+    pub async fn cancel_performance(&self) {
+        let (event, performance) = (self.event, self.performance);
+        let path = format!("/events/{event}/performances/{performance}/cancel");
+        let organiser = organiser(&self.core);
+        let cancelled = organiser.post(&path, json!({ "reason": "flood" })).await;
+        cancelled.expect(200);
     }
 
     pub async fn status(&self, buyer: &User<'_>, checkout: &Checkout) -> String {
-        text(&self.order(buyer, checkout).await, "status")
+        self.order(buyer, checkout).await.status
     }
 
     /// Delivers webhooks and settles until there are none.
@@ -216,12 +199,9 @@ impl Sale {
         send(request.header("Stripe-Signature", signature)).await
     }
 
-    /// Seats and floor units that are free, as inventory counts them.
-    pub async fn free(&self) -> (u64, u64) {
-        let path = format!("/inventory/performances/{}", self.performance);
-        let left = organiser(&self.core).get(&path).await.expect(200);
-        let number = |value: &Value| value["remaining"].as_u64().expect("a number");
-        (number(&left["bySection"][0]), number(&left["byBucket"][0]))
+    /// Seats and floor units that are free.
+    pub async fn free(&self) -> (u32, u32) {
+        left(&self.core, self.performance).await
     }
 
     /// Runs all jobs of the sale, as their timers would, and settles.
@@ -239,32 +219,4 @@ impl Sale {
             self.core.run_job(context, job).await;
         }
     }
-}
-
-pub fn organiser(core: &TestApp) -> User<'_> {
-    core.user("organiser").role("ORGANIZER")
-}
-
-fn hall() -> Value {
-    json!({
-        "name": "Hall",
-        "sections": [{
-            "section": "Stalls",
-            "categories": ["FULL", "CHILD"],
-            "rows": [{ "row": "A", "seats": 20 }, { "row": "B", "seats": 20 }],
-        }],
-        "zones": [{ "zone": "Floor", "capacity": FLOOR, "categories": ["FLOOR"] }],
-    })
-}
-
-fn concert() -> Value {
-    json!({
-        "title": "Nova",
-        "city": "Lyon",
-        "pricing": { "categories": [
-            { "name": "Full", "price": euro("39.00") },
-            { "name": "Child", "price": euro("12.00") },
-            { "name": "Floor", "price": euro("25.00") },
-        ] },
-    })
 }

@@ -1,0 +1,170 @@
+//! The commonest answers, typed: a field that the core doesn't know, or that it has and a test
+//! doesn't, fails. Tests of the wire form itself read JSON.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::PricedCategory;
+use eventify_contracts::ticketing::Admission;
+use eventify_protocol::ids::{
+    BucketId, EventId, GateId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, PerformanceId,
+    PricingSchemeId, RefundId, ReservationId, ScanId, SeatId, SeatingPlanId, TicketId, UserId,
+    VenueId,
+};
+use eventify_protocol::money::Money;
+use eventify_protocol::token::CategoryCode;
+use serde::Deserialize;
+use uuid::Uuid;
+
+macro_rules! replies {
+    ($($(#[$doc:meta])* $name:ident $(<$item:ident>)? { $($field:ident: $kind:ty,)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        pub struct $name $(<$item>)? { $(pub $field: $kind,)+ }
+    )+};
+}
+
+replies! {
+    Page<T> { page: u32, size: u32, total: i64, items: Vec<T>, }
+    /// A list that has no pages.
+    List<T> { items: Vec<T>, }
+
+    Venue {
+        venue_id: VenueId, name: String, city: Option<String>,
+        address: Option<serde_json::Map<String, serde_json::Value>>, owner_id: Uuid,
+        org_id: Option<String>, shared: bool, created_at: DateTime<Utc>,
+        updated_at: DateTime<Utc>, version: i32,
+    }
+    /// The answer to a new plan.
+    Plan { seating_plan_id: SeatingPlanId, name: String, seats: usize, zones: Vec<Zone>, }
+    Zone { bucket_id: BucketId, zone: String, capacity: u32, categories: Vec<CategoryCode>, }
+
+    Event {
+        event_id: EventId, title: String, description: String, city: Option<String>,
+        tags: Vec<String>, status: String, published_at: Option<DateTime<Utc>>, owner_id: Uuid,
+        org_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>,
+        version: i32, pricing_id: Option<PricingSchemeId>, pricing: Vec<Pricing>,
+        performances: Vec<Performance>,
+    }
+    /// The answer to an act on an event.
+    EventHead {
+        event_id: EventId, title: String, description: String, city: Option<String>,
+        tags: Vec<String>, status: String, published_at: Option<DateTime<Utc>>, owner_id: Uuid,
+        org_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>,
+        version: i32,
+    }
+    Pricing { pricing_id: PricingSchemeId, categories: Vec<PricedCategory>, }
+    Performance {
+        performance_id: PerformanceId, status: String, start_time: DateTime<Utc>,
+        doors_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>,
+        sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
+        venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
+        version: i32,
+    }
+
+    Reservation {
+        reservation_id: ReservationId, customer_id: UserId, status: String,
+        expires_at: DateTime<Utc>, items: Vec<ReservedItem>, total: Option<Money>,
+    }
+    ReservedItem {
+        item_id: Uuid, performance_id: PerformanceId, seat_id: Option<SeatId>,
+        seat: Option<String>, bucket_id: Option<BucketId>, zone: Option<String>, qty: u32,
+        price_category: CategoryCode, unit_price: Money, hold_id: HoldId,
+    }
+    Hold {
+        hold_id: HoldId, performance_id: PerformanceId, expires_at: DateTime<Utc>,
+        seats: Vec<HeldSeat>, buckets: Vec<HeldBucket>,
+    }
+    HeldSeat { seat_id: SeatId, label: String, categories: Vec<CategoryCode>, }
+    HeldBucket { bucket_id: BucketId, zone: String, qty: u32, categories: Vec<CategoryCode>, }
+
+    Order {
+        order_id: OrderId, reservation_id: ReservationId, customer_id: UserId, status: String,
+        amount: Money, pay_until: DateTime<Utc>, payment_id: Option<PaymentId>,
+        paid_at: Option<DateTime<Utc>>, cancelled_reason: Option<String>,
+        items: Vec<eventify_contracts::order::Item>, created_at: DateTime<Utc>,
+        tickets: Option<Vec<OrderedTicket>>, refunds: Option<Vec<Refund>>,
+    }
+    OrderedTicket { ticket_id: TicketId, price: Money, refund_id: Option<RefundId>, }
+    /// A refund of an order.
+    Refund {
+        refund_id: RefundId, status: String, amount: Money, reason: String, note: Option<String>,
+        created_at: DateTime<Utc>,
+    }
+    RefundStarted {
+        order_id: OrderId, status: String, refund_id: RefundId, amount: Money,
+        ticket_ids: Vec<TicketId>, reason: String, note: Option<String>,
+    }
+    Payment {
+        payment_id: PaymentId, order_id: OrderId, customer_id: UserId, status: String,
+        amount: Money, provider: String, client_secret: Option<String>,
+        failure_reason: Option<String>, refunds: Option<Vec<PaymentRefund>>,
+    }
+    PaymentRefund {
+        refund_id: RefundId, status: String, amount: Money, reason: String,
+        ticket_ids: Vec<TicketId>,
+    }
+
+    IssuedTickets { tickets: Vec<IssuedTicket>, }
+    IssuedTicket { ticket_id: TicketId, qr: Option<String>, }
+    /// A ticket as its holder sees it.
+    Ticket {
+        ticket_id: TicketId, performance_id: PerformanceId, venue_id: VenueId,
+        seat_id: Option<SeatId>, seat_label: Option<String>, bucket_id: Option<BucketId>,
+        zone: Option<String>, price_category: CategoryCode, status: String,
+        used_at: Option<DateTime<Utc>>, used_gate_id: Option<GateId>, order_unknown: bool,
+        valid_from: Option<DateTime<Utc>>, valid_until: Option<DateTime<Utc>>, revision: u32,
+        order_id: OrderId, unit_price: Money, revoked_reason: Option<String>,
+        created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i32,
+    }
+    CheckedIn {
+        status: String, at: DateTime<Utc>, ticket_id: TicketId, gate_id: GateId, scan_id: ScanId,
+    }
+
+    /// A node in the list of its venue.
+    NodeShown {
+        node_id: NodeId, venue_id: VenueId, label: String, gates: Vec<GateId>, status: String,
+        version: i32, enrolled_at: Option<DateTime<Utc>>,
+        certificate_expires_at: Option<DateTime<Utc>>, revoked_at: Option<DateTime<Utc>>,
+        health: Option<NodeHealth>,
+    }
+    NodeHealth {
+        seen_at: DateTime<Utc>, mode: String, mode_since: DateTime<Utc>,
+        cache_age_ms: Option<i64>, position: i64, unacknowledged: i64, free_bytes: i64,
+        software: String,
+    }
+    /// The report of outages.
+    Reconciliation {
+        venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, outages: Vec<Outage>,
+        double_entries: Vec<DoubleEntry>,
+    }
+    Outage {
+        node_id: NodeId, label: String, began: OutageMoment, ended: Option<OutageMoment>,
+        rows: Vec<RowSpan>, scans: u64, admitted: u64, refused: BTreeMap<String, u64>,
+        double_entries: u64, order_unknown: u64, overrides: u64, adds_up: bool,
+        gaps: Vec<serde_json::Value>,
+    }
+    OutageMoment {
+        earliest: Option<DateTime<Utc>>, latest: Option<DateTime<Utc>>,
+        wall: Option<DateTime<Utc>>,
+    }
+    RowSpan { incarnation: IncarnationId, from: u64, to: u64, }
+    DoubleEntry {
+        conflict_id: Uuid, ticket_id: TicketId, order_unknown: bool, first: Admission,
+        second: Admission, dissolved: bool, first_gate_name: Option<String>,
+        second_gate_name: Option<String>,
+    }
+}
+
+impl Order {
+    /// Its tickets, where the answer shows them.
+    pub fn tickets(&self) -> &[OrderedTicket] {
+        self.tickets.as_deref().expect("an order alone has tickets")
+    }
+
+    /// Its refunds, where the answer shows them.
+    pub fn refunds(&self) -> &[Refund] {
+        self.refunds.as_deref().expect("an order alone has refunds")
+    }
+}
