@@ -70,7 +70,7 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_loop_that_panics_is_started_again_until_it_returns_or_the_process_stops() {
         let (stop, runs) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
         let supervise = || {
