@@ -20,7 +20,7 @@ async fn on_seating_plan_defined(
     tx: &mut Tx,
     event: Received<SeatingPlanDefined>,
 ) -> Result<(), Failure> {
-    Ok(plans::insert(tx, &event.data).await?)
+    Ok(plans::insert(tx, event.data).await?)
 }
 
 async fn on_venue_updated(

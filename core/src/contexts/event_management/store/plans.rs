@@ -1,16 +1,16 @@
 //! The seating plans that inventory has published.
 
 use eventify_contracts::inventory::SeatingPlanDefined;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
-use serde_json::json;
+use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::contexts::event_management::model::performance::KnownPlan;
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 struct PlanRow {
     seating_plan_id: SeatingPlanId,
     venue_id: VenueId,
@@ -22,23 +22,18 @@ struct PlanRow {
     category_sets: Vec<Vec<CategoryCode>>,
 }
 
-pub(crate) async fn insert(conn: &mut PgConnection, plan: &SeatingPlanDefined) -> DbResult<()> {
-    sqlx::query(
-        "insert into event_management.known_plans
-         select * from jsonb_populate_record(null::event_management.known_plans, $1)
-         on conflict do nothing",
-    )
-    .bind(json!({
-        "seating_plan_id": plan.seating_plan_id,
-        "venue_id": plan.venue_id,
-        "venue_name": plan.venue.name,
-        "owner_id": plan.venue.owner_id,
-        "org_id": plan.venue.org_id,
-        "shared": plan.venue.shared,
-        "category_sets": plan.category_sets,
-    }))
-    .execute(conn)
-    .await?;
+pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) -> DbResult<()> {
+    let row = PlanRow {
+        seating_plan_id: plan.seating_plan_id,
+        venue_id: plan.venue_id,
+        venue_name: plan.venue.name,
+        owner_id: plan.venue.owner_id,
+        org_id: plan.venue.org_id,
+        shared: plan.venue.shared,
+        category_sets: plan.category_sets,
+    };
+    let insert = "insert into event_management.known_plans";
+    insert_rows(conn, insert, &[row], "on conflict do nothing").await?;
     Ok(())
 }
 
