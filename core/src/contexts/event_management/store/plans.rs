@@ -1,4 +1,4 @@
-//! The seating plans that inventory has published.
+//! The seating plans and names of venues that inventory has published.
 
 use eventify_contracts::inventory::SeatingPlanDefined;
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
@@ -37,24 +37,35 @@ pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) ->
     Ok(())
 }
 
-pub(crate) async fn update_venue_name(
+/// An older version than the stored one changes nothing.
+pub(crate) async fn upsert_venue(
     conn: &mut PgConnection,
     venue: VenueId,
     name: &str,
+    version: i32,
 ) -> DbResult<()> {
-    sqlx::query("update event_management.known_plans set venue_name = $2 where venue_id = $1")
-        .bind(venue)
-        .bind(name)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "insert into event_management.known_venues as known (venue_id, name, version)
+         values ($1, $2, $3)
+         on conflict (venue_id) do update set name = excluded.name, version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(venue)
+    .bind(name)
+    .bind(version)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// The plans of a venue.
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
     let rows: Vec<PlanRow> = sqlx::query_as(
-        "select seating_plan_id, venue_id, venue_name, owner_id, org_id, shared, category_sets
-         from event_management.known_plans where venue_id = $1 order by seating_plan_id",
+        "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name, owner_id,
+             org_id, shared, category_sets
+         from event_management.known_plans
+             left join event_management.known_venues using (venue_id)
+         where venue_id = $1 order by seating_plan_id",
     )
     .bind(venue)
     .fetch_all(conn)
