@@ -4,6 +4,7 @@ use crate::world::house::{House, concert, hall, new_venue, organiser};
 use crate::world::replies::{Event, EventHead, Performance};
 use crate::world::{Answer, TestApp, User, send};
 use chrono::Duration;
+use eventify_contracts::inventory::{VenueFacts, VenueUpdated};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -208,4 +209,45 @@ async fn cancelling_an_event_cancels_its_future_performances_once() {
         published,
         [once("event.cancelled"), once("performance.cancelled")]
     );
+}
+
+/// Inventory's messages come in any order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_performance_gets_the_newest_name_of_its_venue() {
+    let core = TestApp::start().await;
+    let house = House::planned(&core).await;
+    for (version, name) in [(3, "Arena"), (2, "Old arena")] {
+        let facts = VenueFacts {
+            name: name.to_owned(),
+            city: None,
+            owner_id: organiser(&core).id().await,
+            org_id: None,
+            shared: false,
+        };
+        let updated = VenueUpdated {
+            venue_id: house.venue,
+            facts,
+        };
+        let begun = core.app().db.begin("inventory", &house.cause()).await;
+        let mut tx = begun.unwrap();
+        tx.publish(core.clock.new_id(), version, &updated);
+        tx.commit().await.unwrap();
+        core.settle().await;
+    }
+    let start = core.clock.now() + Duration::hours(9);
+    let performance = json!({ "venueId": house.venue, "startTime": start });
+    let event = format!("/events/{}", house.event);
+    for (act, body) in [("performances", performance), ("publish", json!({}))] {
+        let answer = organiser(&core).post(&format!("{event}/{act}"), body).await;
+        assert!(answer.status < 300, "{}", answer.body);
+    }
+    core.settle().await;
+    let shown = core
+        .anybody()
+        .get(&format!("/catalog{event}"))
+        .await
+        .expect(200);
+    let names = shown["performances"].as_array().unwrap().iter();
+    let names: Vec<_> = names.map(|it| &it["venueName"]).collect();
+    assert_eq!(names, ["Hall", "Arena"]);
 }

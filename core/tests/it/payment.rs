@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::world::replies::{Order, Page, Payment};
 use crate::world::sale::stripe::{Card, WEBHOOK_SECRET, sign};
 use crate::world::sale::{Sale, euro, seat};
+use crate::world::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_counts_once_and_only_with_its_signature() {
@@ -212,6 +213,31 @@ async fn an_operators_retry_does_not_pay_back_twice() {
     assert!(found.unwrap());
     drop(conn);
     sale.tick().await;
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    assert_eq!(sale.stripe.refunded(), 3900);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_whose_webhook_overtakes_its_lost_answer_is_looked_up_at_once() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    let held = sale.stripe.hold_refund_answers().await;
+    sale.stripe.lose_answers(3);
+    ada.post(&format!("/orders/{}/cancel", checkout.order), json!({}))
+        .await
+        .expect(202);
+    until("the provider's refund", async || {
+        sale.stripe.refunded() == 3900
+    })
+    .await;
+    for event in sale.stripe.take_events() {
+        assert_eq!(event["type"], "charge.refunded");
+        sale.deliver(&event).await.expect(200);
+    }
+    sale.stripe.forget_keys();
+    drop(held);
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");
     assert_eq!(sale.stripe.refunded(), 3900);

@@ -32,6 +32,7 @@ use crate::schemas::Schemas;
 pub mod epoch;
 pub mod idempotency;
 pub mod inbox;
+mod insert;
 pub mod lock;
 pub mod migrate;
 pub mod notify;
@@ -39,6 +40,7 @@ pub mod outbox;
 pub mod tasks;
 mod tx;
 
+pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
 

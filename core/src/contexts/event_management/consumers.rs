@@ -20,7 +20,7 @@ async fn on_seating_plan_defined(
     tx: &mut Tx,
     event: Received<SeatingPlanDefined>,
 ) -> Result<(), Failure> {
-    Ok(plans::insert(tx, &event.data).await?)
+    Ok(plans::insert(tx, event.data).await?)
 }
 
 async fn on_venue_updated(
@@ -28,5 +28,6 @@ async fn on_venue_updated(
     tx: &mut Tx,
     event: Received<VenueUpdated>,
 ) -> Result<(), Failure> {
-    Ok(plans::update_venue_name(tx, event.data.venue_id, &event.data.facts.name).await?)
+    let VenueUpdated { venue_id, facts } = event.data;
+    Ok(plans::upsert_venue(tx, venue_id, &facts.name, event.aggregate_version).await?)
 }

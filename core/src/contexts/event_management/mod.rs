@@ -30,7 +30,9 @@ pub fn context() -> Context {
         consumers: consumers::consumers(),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("event_management": "0001_events"),
+            eventify_kernel::migrations!(
+                "event_management": "0001_events", "0002_known_venues"
+            ),
         )
     }
 }

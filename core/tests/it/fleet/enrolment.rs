@@ -45,6 +45,20 @@ async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_not_announced_where_no_code_can_be_made() {
+    let venue = Venue::limited(&[("fleet.enrolment_listen", "")]).await;
+    let node = json!({ "venueId": venue.id, "label": "North door", "gates": [] });
+    let refused = venue.owner().post("/fleet/nodes", node).await;
+    assert_eq!(
+        (refused.status, refused.code()),
+        (503, "enrolment_not_configured")
+    );
+    let nodes = format!("/fleet/nodes?venueId={}", venue.id);
+    let nodes = venue.owner().get(&nodes).await.expect(200);
+    assert_eq!(nodes["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn silent_connections_leave_room_for_a_node() {
     let limits = [
         ("http.max_connections", "4"),

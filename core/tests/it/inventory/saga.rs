@@ -131,8 +131,13 @@ impl<'house, 'core> Order<'house, 'core> {
 
     /// The ticket of this item was revoked.
     async fn revoked(&self, item: usize, ticket: TicketId, reason: &str) {
+        let revoked = self.revoked_event(item, ticket, reason);
+        self.publish_and_settle("ticketing", &revoked).await;
+    }
+
+    fn revoked_event(&self, item: usize, ticket: TicketId, reason: &str) -> TicketRevoked {
         let item = &self.items[item];
-        let revoked = TicketRevoked {
+        TicketRevoked {
             ticket_id: ticket,
             order_id: self.id,
             reason: reason.to_owned(),
@@ -150,8 +155,7 @@ impl<'house, 'core> Order<'house, 'core> {
                 expiry: 1,
                 state: TicketState::Revoked,
             },
-        };
-        self.publish_and_settle("ticketing", &revoked).await;
+        }
     }
 
     fn ticket(&self) -> TicketId {
@@ -251,6 +255,44 @@ async fn a_revoked_ticket_frees_its_own_place_once_however_often_its_message_com
         (19, 100),
         "all that the order still had"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tickets_that_are_revoked_at_once_free_a_unit_each() {
+    let core = core(FaultInjection::default()).await;
+    let house = House::open(&core).await;
+    let mut order = Order::of(&house, &[], 1).await;
+    let second = Order::of(&house, &[], 1).await;
+    order.items.extend(second.items);
+    order.paid().await;
+    assert_eq!(house.left().await, (20, 98));
+    // Until both transactions wait, neither can end the hold that both could take.
+    let app = core.app();
+    let mut blocker = app.db.begin("inventory", &house.cause()).await.unwrap();
+    sqlx::query("select from inventory.holds for update")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
+    for item in [0, 1] {
+        let revoked = order.revoked_event(item, order.ticket(), "refund");
+        order.publish("ticketing", &revoked).await;
+    }
+    let mut conn = app.db.read("inventory").await.unwrap();
+    until("two waiting transactions", async || {
+        sqlx::query_scalar::<_, i64>(
+            "select count(distinct waiting.pid) from pg_locks as waiting
+                 join pg_locks as had using (pid) join pg_database on oid = had.database
+             where not waiting.granted and datname = current_database()",
+        )
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap()
+            == 2
+    })
+    .await;
+    drop((conn, blocker));
+    core.settle().await;
+    assert_eq!(house.left().await, (20, 100));
 }
 
 #[tokio::test(flavor = "multi_thread")]

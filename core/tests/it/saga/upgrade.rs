@@ -1,4 +1,5 @@
-//! Work that waited in the queues of an older release waits in the task queue of this one.
+//! From one release to the next: work that waited in older queues waits in the task queue of this
+//! one, and a release that still runs does so on tables that the next one has extended.
 
 use eventify_core::assembly;
 use eventify_core::config::Config;
@@ -8,8 +9,11 @@ use eventify_kernel::db::tasks;
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_kernel::jobs;
 use eventify_stack::Stack;
+use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
+use crate::world::house::House;
+use crate::world::sale::{Sale, seat};
 use crate::world::{config, made, product};
 
 /// What had to be done: two releases, an intent, a payment's request, two refunds.
@@ -107,4 +111,37 @@ async fn start(settings: Config) -> assembly::Running {
     assembly::start(settings, clock, faults, contexts)
         .await
         .unwrap()
+}
+
+/// Adds a column to every table of the schema in the search path.
+const EXTEND: &str = "do $$ declare name text; begin
+    for name in select tablename from pg_tables where schemaname = current_schema() loop
+        execute format('alter table %I add column added_later int not null default 1', name);
+    end loop;
+end $$";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_still_sells_when_the_next_one_has_added_columns() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    // Every connection has prepared its statements on the tables as they were.
+    sale.bought(&ada, seat("A-1")).await;
+    let app = sale.core.app();
+    for context in app.db.contexts() {
+        let mut conn = app.db.read(context).await.unwrap();
+        sqlx::raw_sql(EXTEND).execute(&mut *conn).await.unwrap();
+    }
+    let (checkout, tickets) = sale.bought(&ada, seat("A-2")).await;
+    let qr = format!("/tickets/{}/token", tickets[0]);
+    assert_eq!(ada.get(&qr).await.status, 200);
+    assert_eq!(ada.get("/orders").await.expect(200)["total"], 2);
+    let cancel = format!("/orders/{}/cancel", checkout.order);
+    ada.post(&cancel, json!({})).await.expect(202);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    let house = House::open(&sale.core).await;
+    let admin = sale.core.user("admin").role("ADMIN");
+    let gate = json!({ "venueId": house.venue, "name": "North" });
+    admin.post("/fleet/gates", gate).await.expect(201);
+    sale.core.settle().await;
 }

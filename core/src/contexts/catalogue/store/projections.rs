@@ -5,9 +5,9 @@ use eventify_contracts::event_management::{
     EventFacts, PerformanceCancelled, PerformanceScheduled,
 };
 use eventify_contracts::inventory::{BucketLevel, SeatingLaidOut, SeatsReleased, SeatsReserved};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::types::Json;
 
 /// An event as of a version; an older one changes nothing.
@@ -18,16 +18,7 @@ pub(crate) async fn upsert_event(
     status: &str,
     version: i32,
 ) -> DbResult<()> {
-    sqlx::query(
-        "insert into catalogue.events as known
-         select * from jsonb_populate_record(null::catalogue.events, $1)
-         on conflict (event_id) do update set title = excluded.title,
-             description = excluded.description, city = excluded.city, tags = excluded.tags,
-             status = excluded.status, published_at = excluded.published_at,
-             version = excluded.version
-         where known.version < excluded.version",
-    )
-    .bind(json!({
+    let row = json!({
         "event_id": id,
         "title": facts.title,
         "description": facts.description,
@@ -36,8 +27,17 @@ pub(crate) async fn upsert_event(
         "status": status,
         "published_at": facts.published_at,
         "version": version,
-    }))
-    .execute(conn)
+    });
+    insert_rows(
+        conn,
+        "insert into catalogue.events as known",
+        &[row],
+        "on conflict (event_id) do update set title = excluded.title,
+             description = excluded.description, city = excluded.city, tags = excluded.tags,
+             status = excluded.status, published_at = excluded.published_at,
+             version = excluded.version
+         where known.version < excluded.version",
+    )
     .await?;
     Ok(())
 }
@@ -47,17 +47,7 @@ pub(crate) async fn upsert_performance(
     scheduled: &PerformanceScheduled,
     version: i32,
 ) -> DbResult<()> {
-    sqlx::query(
-        "insert into catalogue.performances as known
-         select * from jsonb_populate_record(null::catalogue.performances, $1)
-         on conflict (performance_id) do update set venue_name = excluded.venue_name,
-             start_time = excluded.start_time, doors_at = excluded.doors_at,
-             ends_at = excluded.ends_at, sales_opens_at = excluded.sales_opens_at,
-             sales_closes_at = excluded.sales_closes_at, categories = excluded.categories,
-             version = greatest(known.version, excluded.version)
-         where known.version < excluded.version or known.venue_name is null",
-    )
-    .bind(json!({
+    let row = json!({
         "performance_id": scheduled.performance_id,
         "event_id": scheduled.event_id,
         "venue_id": scheduled.venue_id,
@@ -70,8 +60,18 @@ pub(crate) async fn upsert_performance(
         "categories": scheduled.categories,
         "cancelled": false,
         "version": version,
-    }))
-    .execute(conn)
+    });
+    insert_rows(
+        conn,
+        "insert into catalogue.performances as known",
+        &[row],
+        "on conflict (performance_id) do update set venue_name = excluded.venue_name,
+             start_time = excluded.start_time, doors_at = excluded.doors_at,
+             ends_at = excluded.ends_at, sales_opens_at = excluded.sales_opens_at,
+             sales_closes_at = excluded.sales_closes_at, categories = excluded.categories,
+             version = greatest(known.version, excluded.version)
+         where known.version < excluded.version or known.venue_name is null",
+    )
     .await?;
     Ok(())
 }
@@ -122,13 +122,13 @@ pub(crate) async fn insert_seating(
             "position": position,
         })
     });
-    sqlx::query(
-        "insert into catalogue.zones
-         select * from jsonb_populate_recordset(null::catalogue.zones, $1)
-         on conflict do nothing",
+    let zones: Vec<_> = zones.collect();
+    insert_rows(
+        conn,
+        "insert into catalogue.zones",
+        &zones,
+        "on conflict do nothing",
     )
-    .bind(zones.collect::<Value>())
-    .execute(&mut *conn)
     .await?;
     for zone in &seating.zones {
         let full = BucketLevel {

@@ -3,13 +3,15 @@
 
 pub(super) mod performances;
 
+use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::{
-    EventArchived, EventCancelled, EventCreated, EventPublished, EventUpdated,
+    EventArchived, EventCancelled, EventCreated, EventFacts, EventPublished, EventUpdated,
 };
 use eventify_kernel::app::App;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, PgConnection, Tx};
+use eventify_kernel::event::DomainEvent;
 use eventify_protocol::ids::{EventId, PricingSchemeId};
 
 use crate::contexts::event_management::NAME;
@@ -147,20 +149,8 @@ pub(crate) async fn publish(
     caller: &Principal,
     id: EventId,
 ) -> Result<Event, ActError> {
-    let mut tx = app.db.begin(NAME, cause).await?;
-    let full = lock(&mut tx, caller, id).await?;
-    let (before, ahead) = (full.event.version, full.performances_ahead(app));
-    let event = full.event.publish(ahead, app.clock.now())?;
-    if event.version != before {
-        events::update(&mut tx, &event).await?;
-        let published = EventPublished {
-            event_id: id,
-            facts: event.facts(),
-        };
-        tx.publish(app.clock.new_id(), event.version, &published);
-    }
-    tx.commit().await?;
-    Ok(event)
+    let published = |event_id, facts| EventPublished { event_id, facts };
+    change(app, cause, (caller, id), Event::publish, published).await
 }
 
 /// Cancels an event and all its future performances.
@@ -204,30 +194,31 @@ pub(crate) async fn archive(
     caller: &Principal,
     id: EventId,
 ) -> Result<Event, ActError> {
+    let archived = |event_id, facts| EventArchived { event_id, facts };
+    change(app, cause, (caller, id), Event::archive, archived).await
+}
+
+/// Publishes or archives an event, which depends on how many performances are still to come.
+async fn change<E: DomainEvent>(
+    app: &App,
+    cause: &Cause,
+    (caller, id): (&Principal, EventId),
+    decide: fn(Event, usize, DateTime<Utc>) -> Result<Event, EventError>,
+    message: fn(EventId, EventFacts) -> E,
+) -> Result<Event, ActError> {
+    let now = app.clock.now();
     let mut tx = app.db.begin(NAME, cause).await?;
     let full = lock(&mut tx, caller, id).await?;
-    let (before, ahead) = (full.event.version, full.performances_ahead(app));
-    let event = full.event.archive(ahead, app.clock.now())?;
+    let ahead = full.performances.iter().filter(|it| it.lies_ahead(now));
+    let (before, ahead) = (full.event.version, ahead.count());
+    let event = decide(full.event, ahead, now)?;
     if event.version != before {
         events::update(&mut tx, &event).await?;
-        let archived = EventArchived {
-            event_id: id,
-            facts: event.facts(),
-        };
-        tx.publish(app.clock.new_id(), event.version, &archived);
+        let message = message(id, event.facts());
+        tx.publish(app.clock.new_id(), event.version, &message);
     }
     tx.commit().await?;
     Ok(event)
-}
-
-impl FullEvent {
-    fn performances_ahead(&self, app: &App) -> usize {
-        let now = app.clock.now();
-        self.performances
-            .iter()
-            .filter(|performance| performance.lies_ahead(now))
-            .count()
-    }
 }
 
 async fn lock(tx: &mut Tx, caller: &Principal, id: EventId) -> Result<FullEvent, ActError> {

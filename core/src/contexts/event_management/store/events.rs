@@ -2,15 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::EventId;
-use serde_json::json;
+use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::contexts::event_management::model::event::{Details, Event, Status};
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 struct EventRow {
     event_id: EventId,
     owner_id: Uuid,
@@ -44,43 +44,40 @@ macro_rules! managed {
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, event: &Event) -> DbResult<()> {
-    sqlx::query(
-        "insert into event_management.events
-         select * from jsonb_populate_record(null::event_management.events, $1)",
-    )
-    .bind(json!({
-        "event_id": event.id,
-        "owner_id": event.owner_id,
-        "org_id": event.org_id,
-        "title": event.details.title,
-        "description": event.details.description,
-        "city": event.details.city,
-        "tags": event.details.tags,
-        "status": event.status.name(),
-        "published_at": event.published_at(),
-        "created_at": event.created_at,
-        "updated_at": event.updated_at,
-        "version": event.version,
-    }))
-    .execute(conn)
-    .await?;
+    let details = event.details.clone();
+    let row = EventRow {
+        event_id: event.id,
+        owner_id: event.owner_id,
+        org_id: event.org_id.clone(),
+        title: details.title,
+        description: details.description,
+        city: details.city,
+        tags: details.tags,
+        status: event.status.name().to_owned(),
+        published_at: event.published_at(),
+        created_at: event.created_at,
+        updated_at: event.updated_at,
+        version: event.version,
+    };
+    insert_rows(conn, "insert into event_management.events", &[row], "").await?;
     Ok(())
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: EventId) -> DbResult<Option<Event>> {
-    let row: Option<EventRow> = sqlx::query_as(select_events!("event_id = $1"))
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
-    row.map(Event::try_from).transpose()
+    find_one(conn, select_events!("event_id = $1"), id).await
 }
 
 /// An event, its performances and prices are changed under this lock only.
 pub(crate) async fn lock(conn: &mut PgConnection, id: EventId) -> DbResult<Option<Event>> {
-    let row: Option<EventRow> = sqlx::query_as(select_events!("event_id = $1 for update"))
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
+    find_one(conn, select_events!("event_id = $1 for update"), id).await
+}
+
+async fn find_one(
+    conn: &mut PgConnection,
+    query: &'static str,
+    id: EventId,
+) -> DbResult<Option<Event>> {
+    let row: Option<EventRow> = sqlx::query_as(query).bind(id).fetch_optional(conn).await?;
     row.map(Event::try_from).transpose()
 }
 

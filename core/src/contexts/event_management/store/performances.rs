@@ -1,7 +1,7 @@
 //! Performances.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use serde_json::json;
 use sqlx::FromRow;
@@ -31,11 +31,7 @@ pub(crate) async fn insert(
     performance: &Performance,
 ) -> DbResult<()> {
     let times = &performance.times;
-    sqlx::query(
-        "insert into event_management.performances
-         select * from jsonb_populate_record(null::event_management.performances, $1)",
-    )
-    .bind(json!({
+    let row = json!({
         "performance_id": performance.id,
         "event_id": event,
         "start_time": times.start,
@@ -50,8 +46,13 @@ pub(crate) async fn insert(
         "created_at": performance.created_at,
         "updated_at": performance.updated_at,
         "version": performance.version,
-    }))
-    .execute(conn)
+    });
+    insert_rows(
+        conn,
+        "insert into event_management.performances",
+        &[row],
+        "",
+    )
     .await?;
     Ok(())
 }

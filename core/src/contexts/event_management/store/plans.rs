@@ -1,16 +1,16 @@
-//! The seating plans that inventory has published.
+//! The seating plans and names of venues that inventory has published.
 
 use eventify_contracts::inventory::SeatingPlanDefined;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
-use serde_json::json;
+use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::contexts::event_management::model::performance::KnownPlan;
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 struct PlanRow {
     seating_plan_id: SeatingPlanId,
     venue_id: VenueId,
@@ -22,44 +22,50 @@ struct PlanRow {
     category_sets: Vec<Vec<CategoryCode>>,
 }
 
-pub(crate) async fn insert(conn: &mut PgConnection, plan: &SeatingPlanDefined) -> DbResult<()> {
-    sqlx::query(
-        "insert into event_management.known_plans
-         select * from jsonb_populate_record(null::event_management.known_plans, $1)
-         on conflict do nothing",
-    )
-    .bind(json!({
-        "seating_plan_id": plan.seating_plan_id,
-        "venue_id": plan.venue_id,
-        "venue_name": plan.venue.name,
-        "owner_id": plan.venue.owner_id,
-        "org_id": plan.venue.org_id,
-        "shared": plan.venue.shared,
-        "category_sets": plan.category_sets,
-    }))
-    .execute(conn)
-    .await?;
+pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) -> DbResult<()> {
+    let row = PlanRow {
+        seating_plan_id: plan.seating_plan_id,
+        venue_id: plan.venue_id,
+        venue_name: plan.venue.name,
+        owner_id: plan.venue.owner_id,
+        org_id: plan.venue.org_id,
+        shared: plan.venue.shared,
+        category_sets: plan.category_sets,
+    };
+    let insert = "insert into event_management.known_plans";
+    insert_rows(conn, insert, &[row], "on conflict do nothing").await?;
     Ok(())
 }
 
-pub(crate) async fn update_venue_name(
+/// An older version than the stored one changes nothing.
+pub(crate) async fn upsert_venue(
     conn: &mut PgConnection,
     venue: VenueId,
     name: &str,
+    version: i32,
 ) -> DbResult<()> {
-    sqlx::query("update event_management.known_plans set venue_name = $2 where venue_id = $1")
-        .bind(venue)
-        .bind(name)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "insert into event_management.known_venues as known (venue_id, name, version)
+         values ($1, $2, $3)
+         on conflict (venue_id) do update set name = excluded.name, version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(venue)
+    .bind(name)
+    .bind(version)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// The plans of a venue.
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
     let rows: Vec<PlanRow> = sqlx::query_as(
-        "select seating_plan_id, venue_id, venue_name, owner_id, org_id, shared, category_sets
-         from event_management.known_plans where venue_id = $1 order by seating_plan_id",
+        "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name, owner_id,
+             org_id, shared, category_sets
+         from event_management.known_plans
+             left join event_management.known_venues using (venue_id)
+         where venue_id = $1 order by seating_plan_id",
     )
     .bind(venue)
     .fetch_all(conn)

@@ -34,11 +34,14 @@ pub(crate) async fn announce(
     plan: NodePlan,
 ) -> Result<Announced, FleetError> {
     let label = check_label(&plan.label)?;
-    let authority = app.state.authority()?;
     let now = app.clock.now();
     let mut secret = [0; 20];
     secret.copy_from_slice(&app.clock.random_bytes()[..20]);
-    let secret = EnrolmentSecret(secret);
+    let code = EnrolmentCode {
+        core: app.state.enrolment_url().ok_or(FleetError::NotConfigured)?,
+        authority: app.state.authority()?.fingerprint(),
+        secret: EnrolmentSecret(secret),
+    };
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
     let node = Node {
@@ -50,15 +53,10 @@ pub(crate) async fn announce(
         code_expires_at: now + app.state.settings.code_life(),
         state: NodeState::Announced,
     };
-    nodes::insert(&mut tx, &node, secret.hash(), principal.user_id, now)
+    nodes::insert(&mut tx, &node, code.secret.hash(), principal.user_id, now)
         .await
         .map_err(label_taken)?;
     tx.commit().await?;
-    let code = EnrolmentCode {
-        core: app.state.enrolment_url().ok_or(FleetError::NotConfigured)?,
-        authority: authority.fingerprint(),
-        secret,
-    };
     Ok(Announced {
         node,
         code: code.to_string(),

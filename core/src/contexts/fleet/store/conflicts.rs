@@ -1,10 +1,9 @@
 //! Double entries and entries of unknown order, as ticketing publishes them.
 
 use eventify_contracts::ticketing::{Admission, CheckInConflict};
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{ScanId, TicketId};
 use serde::Serialize;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 #[derive(Serialize, sqlx::FromRow)]
@@ -52,17 +51,16 @@ pub(crate) async fn upsert(
         version,
         dissolved: conflict.dissolved,
     };
-    sqlx::query(
-        "insert into fleet.conflicts as stored
-         select * from jsonb_populate_record(null::fleet.conflicts, $1)
-         on conflict (conflict_id) do update set order_unknown = excluded.order_unknown,
+    insert_rows(
+        conn,
+        "insert into fleet.conflicts as stored",
+        &[row],
+        "on conflict (conflict_id) do update set order_unknown = excluded.order_unknown,
              first_scan = excluded.first_scan, second_scan = excluded.second_scan,
              first = excluded.first, second = excluded.second, version = excluded.version,
              dissolved = excluded.dissolved
          where stored.version < excluded.version",
     )
-    .bind(Json(row))
-    .execute(conn)
     .await?;
     Ok(())
 }

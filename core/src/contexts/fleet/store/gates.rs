@@ -1,7 +1,7 @@
 //! Gates and who may pass them.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
@@ -58,12 +58,8 @@ pub(crate) async fn insert(
     gate: &Gate,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    sqlx::query(
-        "insert into fleet.gates select * from jsonb_populate_record(null::fleet.gates, $1)",
-    )
-    .bind(Json(Row::of(gate, now)))
-    .execute(conn)
-    .await?;
+    let row = Row::of(gate, now);
+    insert_rows(conn, "insert into fleet.gates", &[row], "").await?;
     Ok(())
 }
 

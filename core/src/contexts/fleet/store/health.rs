@@ -1,12 +1,11 @@
 //! The last health report of each node, and their changes of mode.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::Health;
 use eventify_protocol::verdict::Mode;
 use serde::Serialize;
-use sqlx::types::Json;
 
 use super::signed;
 use crate::contexts::fleet::model::health::mode_name;
@@ -66,17 +65,16 @@ pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Opti
 }
 
 pub(crate) async fn upsert(conn: &mut PgConnection, health: &NodeHealth) -> DbResult<()> {
-    sqlx::query(
-        "insert into fleet.node_health
-         select * from jsonb_populate_record(null::fleet.node_health, $1)
-         on conflict (node_id) do update set seen_at = excluded.seen_at, mode = excluded.mode,
+    insert_rows(
+        conn,
+        "insert into fleet.node_health",
+        &[health],
+        "on conflict (node_id) do update set seen_at = excluded.seen_at, mode = excluded.mode,
              mode_since = excluded.mode_since, mode_changes = excluded.mode_changes,
              cache_age_ms = excluded.cache_age_ms, head = excluded.head,
              unacknowledged = excluded.unacknowledged, free_bytes = excluded.free_bytes,
              software = excluded.software",
     )
-    .bind(Json(health))
-    .execute(conn)
     .await?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! questions.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
@@ -16,11 +16,6 @@ use sqlx::types::Json;
 
 use super::{bytea, signed};
 use crate::contexts::fleet::model::health::mode_name;
-
-/// Those of [`Row`].
-const COLUMNS: &str = "node_id, incarnation, seq, hash, bytes, kind, wall_at, core_earliest, \
-     core_latest, scan_id, scanner_id, gate_id, ticket_id, performance_id, verdict, mode, \
-     decided_by, cache_age_ms, point_position, point_truth, voids_seq";
 
 #[derive(Default, Serialize)]
 struct Row {
@@ -100,15 +95,8 @@ pub(crate) async fn insert(
     node: NodeId,
     rows: &[SealedRow],
 ) -> DbResult<()> {
-    let insert = format!(
-        "insert into fleet.journal_rows ({COLUMNS})
-         select {COLUMNS} from jsonb_populate_recordset(null::fleet.journal_rows, $1)"
-    );
     let rows: Vec<_> = rows.iter().map(|row| Row::of(node, row)).collect();
-    sqlx::query(sqlx::AssertSqlSafe(insert))
-        .bind(Json(rows))
-        .execute(conn)
-        .await?;
+    insert_rows(conn, "insert into fleet.journal_rows", &rows, "").await?;
     Ok(())
 }
 

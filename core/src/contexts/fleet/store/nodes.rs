@@ -1,7 +1,7 @@
 //! Nodes and their enrolment.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use serde::{Serialize, Serializer};
@@ -126,12 +126,7 @@ pub(crate) async fn insert(
         created_by,
         created_at,
     };
-    sqlx::query(
-        "insert into fleet.nodes select * from jsonb_populate_record(null::fleet.nodes, $1)",
-    )
-    .bind(Json(row))
-    .execute(conn)
-    .await?;
+    insert_rows(conn, "insert into fleet.nodes", &[row], "").await?;
     Ok(())
 }
 

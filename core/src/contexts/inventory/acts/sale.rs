@@ -58,13 +58,11 @@ pub(crate) async fn return_ticket(
     order: OrderId,
     (performance, place): (PerformanceId, Place),
 ) -> DbResult<Returned> {
+    if !orders::lock(tx, order).await? {
+        return Ok(Returned::NotSoldYet);
+    }
     let Some(hold) = orders::find_hold(tx, order, performance, place).await? else {
-        let is_known = orders::is_known(tx, order).await?;
-        return Ok(if is_known {
-            Returned::Done
-        } else {
-            Returned::NotSoldYet
-        });
+        return Ok(Returned::Done);
     };
     let (seats, buckets) = match place {
         Place::Seat(seat) => (vec![seat], vec![]),

@@ -1,7 +1,7 @@
 //! A performance's own seats and slots, created when it is scheduled.
 
 use eventify_contracts::event_management::PerformanceScheduled;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde_json::json;
 
@@ -16,12 +16,7 @@ pub(crate) async fn insert_performance(
     conn: &mut PgConnection,
     scheduled: &PerformanceScheduled,
 ) -> DbResult<bool> {
-    let done = sqlx::query(
-        "insert into inventory.performances
-         select * from jsonb_populate_record(null::inventory.performances, $1)
-         on conflict do nothing",
-    )
-    .bind(json!({
+    let row = json!({
         "performance_id": scheduled.performance_id,
         "event_id": scheduled.event_id,
         "venue_id": scheduled.venue_id,
@@ -29,10 +24,9 @@ pub(crate) async fn insert_performance(
         "owner_id": scheduled.owner_id,
         "org_id": scheduled.org_id,
         "availability_version": 1,
-    }))
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    });
+    let insert = "insert into inventory.performances";
+    Ok(insert_rows(conn, insert, &[row], "on conflict do nothing").await? == 1)
 }
 
 /// The owner of a performance's event.

@@ -1,7 +1,7 @@
 //! The tables of inventory.
 //!
-//! Locks are always taken in this order, so that no two transactions wait for each other: holds
-//! by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
+//! Locks are always taken in this order, so that no two transactions wait for each other: the order,
+//! holds by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
 //! zone takes a slot out of turn; where it fails, its transaction is rolled back.
 
 use eventify_kernel::db::{DbError, DbResult};

@@ -24,14 +24,14 @@ pub(crate) async fn upsert(
     Ok(closed)
 }
 
-/// Whether a message about an order has arrived.
-pub(crate) async fn is_known(conn: &mut PgConnection, order: OrderId) -> DbResult<bool> {
-    let known =
-        sqlx::query_scalar("select exists (select from inventory.orders where order_id = $1)")
-            .bind(order)
-            .fetch_one(conn)
-            .await?;
-    Ok(known)
+/// Locks an order: its tickets are returned one after the other. False if no message about it has
+/// arrived.
+pub(crate) async fn lock(conn: &mut PgConnection, order: OrderId) -> DbResult<bool> {
+    let locked = sqlx::query("select from inventory.orders where order_id = $1 for update")
+        .bind(order)
+        .execute(conn)
+        .await?;
+    Ok(locked.rows_affected() == 1)
 }
 
 /// The hold by which an order has this seat, or units of this zone.

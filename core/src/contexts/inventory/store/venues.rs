@@ -2,16 +2,17 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::VenueId;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::contexts::inventory::model::venue::{Owner, Venue, VenueDetails};
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 struct VenueRow {
     venue_id: VenueId,
     owner_id: Uuid,
@@ -44,24 +45,20 @@ macro_rules! visible {
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, venue: &Venue) -> DbResult<()> {
-    sqlx::query(
-        "insert into inventory.venues
-         select * from jsonb_populate_record(null::inventory.venues, $1)",
-    )
-    .bind(json!({
-        "venue_id": venue.id,
-        "owner_id": venue.owner.user_id,
-        "org_id": venue.owner.org_id,
-        "shared": venue.shared,
-        "name": venue.details.name,
-        "city": venue.details.city,
-        "address": venue.details.address,
-        "created_at": venue.created_at,
-        "updated_at": venue.updated_at,
-        "version": venue.version,
-    }))
-    .execute(conn)
-    .await?;
+    let details = venue.details.clone();
+    let row = VenueRow {
+        venue_id: venue.id,
+        owner_id: venue.owner.user_id,
+        org_id: venue.owner.org_id.clone(),
+        shared: venue.shared,
+        name: details.name,
+        city: details.city,
+        address: details.address,
+        created_at: venue.created_at,
+        updated_at: venue.updated_at,
+        version: venue.version,
+    };
+    insert_rows(conn, "insert into inventory.venues", &[row], "").await?;
     Ok(())
 }
 

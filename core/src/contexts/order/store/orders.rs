@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::{CancelReason, Item};
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{
     BucketId, CorrelationId, HoldId, OrderId, PaymentId, PerformanceId, ReservationId, SeatId,
     UserId, VenueId,
@@ -10,7 +10,7 @@ use eventify_protocol::ids::{
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
+use uuid::Uuid;
 
 use crate::contexts::order::model::{Order, State};
 
@@ -50,30 +50,30 @@ struct ItemRow {
     hold_id: HoldId,
 }
 
+macro_rules! select_orders {
+    ($condition:literal) => {
+        concat!(
+            r#"select order_id, reservation_id, customer_id, status, currency, total_amount,
+                 pay_until, payment_id, paid_at, cancelled_reason, correlation_id, created_at,
+                 updated_at, version
+             from "order".orders where "#,
+            $condition
+        )
+    };
+}
+
 /// Inserts a new order; false when its reservation has one already.
 pub(crate) async fn insert(conn: &mut PgConnection, order: &Order) -> DbResult<bool> {
-    let inserted = sqlx::query(
-        r#"insert into "order".orders
-         select * from jsonb_populate_record(null::"order".orders, $1)
-         on conflict (reservation_id) do nothing"#,
-    )
-    .bind(Json(OrderRow::from(order)))
-    .execute(&mut *conn)
-    .await?;
-    if inserted.rows_affected() == 0 {
+    let row = OrderRow::from(order);
+    let rest = "on conflict (reservation_id) do nothing";
+    if insert_rows(conn, r#"insert into "order".orders"#, &[row], rest).await? == 0 {
         return Ok(false);
     }
     let lines = (0..).zip(&order.items);
     let items: Vec<_> = lines
         .map(|(line, item)| ItemRow::new(order.id, line, item))
         .collect();
-    sqlx::query(
-        r#"insert into "order".order_items
-         select * from jsonb_populate_recordset(null::"order".order_items, $1)"#,
-    )
-    .bind(Json(items))
-    .execute(conn)
-    .await?;
+    insert_rows(conn, r#"insert into "order".order_items"#, &items, "").await?;
     Ok(true)
 }
 
@@ -96,42 +96,38 @@ pub(crate) async fn update(conn: &mut PgConnection, order: &Order) -> DbResult<(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: OrderId) -> DbResult<Option<Order>> {
-    let order = sqlx::query_as(r#"select * from "order".orders where order_id = $1"#)
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
-    with_items(conn, order).await
+    find_one(conn, select_orders!("order_id = $1"), id.as_uuid()).await
 }
 
 /// Finds an order; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(conn: &mut PgConnection, id: OrderId) -> DbResult<Option<Order>> {
-    let order = sqlx::query_as(r#"select * from "order".orders where order_id = $1 for update"#)
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
-    with_items(conn, order).await
+    let query = select_orders!("order_id = $1 for update");
+    find_one(conn, query, id.as_uuid()).await
 }
 
 pub(crate) async fn lock_by_payment(
     conn: &mut PgConnection,
     id: PaymentId,
 ) -> DbResult<Option<Order>> {
-    let order = sqlx::query_as(r#"select * from "order".orders where payment_id = $1 for update"#)
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
-    with_items(conn, order).await
+    let query = select_orders!("payment_id = $1 for update");
+    find_one(conn, query, id.as_uuid()).await
 }
 
 pub(crate) async fn find_by_reservation(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Order>> {
-    let order = sqlx::query_as(r#"select * from "order".orders where reservation_id = $1"#)
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
-    with_items(conn, order).await
+    find_one(conn, select_orders!("reservation_id = $1"), id.as_uuid()).await
+}
+
+async fn find_one(
+    conn: &mut PgConnection,
+    query: &'static str,
+    id: Uuid,
+) -> DbResult<Option<Order>> {
+    let row = sqlx::query_as(query).bind(id);
+    let row = row.fetch_optional(&mut *conn).await?;
+    with_items(conn, row).await
 }
 
 /// A customer's orders, newest first, and how many there are.
@@ -149,11 +145,10 @@ pub(crate) async fn list(
     .bind(reservation)
     .fetch_one(&mut *conn)
     .await?;
-    let rows: Vec<OrderRow> = sqlx::query_as(
-        r#"select * from "order".orders
-         where customer_id = $1 and ($2::uuid is null or reservation_id = $2)
-         order by created_at desc, order_id limit $3 offset $4"#,
-    )
+    let rows: Vec<OrderRow> = sqlx::query_as(select_orders!(
+        "customer_id = $1 and ($2::uuid is null or reservation_id = $2)
+         order by created_at desc, order_id limit $3 offset $4"
+    ))
     .bind(customer)
     .bind(reservation)
     .bind(limit)
@@ -195,11 +190,14 @@ pub(crate) async fn list_unpaid_past_deadline(
 
 async fn with_items(conn: &mut PgConnection, row: Option<OrderRow>) -> DbResult<Option<Order>> {
     let Some(row) = row else { return Ok(None) };
-    let items: Vec<ItemRow> =
-        sqlx::query_as(r#"select * from "order".order_items where order_id = $1 order by line"#)
-            .bind(row.order_id)
-            .fetch_all(conn)
-            .await?;
+    let items: Vec<ItemRow> = sqlx::query_as(
+        r#"select order_id, line, performance_id, venue_id, seat_id, seat_label, bucket_id, zone,
+             qty, price_category, currency, unit_amount, hold_id
+         from "order".order_items where order_id = $1 order by line"#,
+    )
+    .bind(row.order_id)
+    .fetch_all(conn)
+    .await?;
     let items = items.into_iter().map(Item::try_from);
     Ok(Some(Order {
         state: row.state()?,

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, OrderId, PerformanceId, UserId};
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
 use crate::contexts::order::model::Performance;
 
@@ -35,16 +34,15 @@ pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
     performance: &PerformanceRow,
 ) -> DbResult<()> {
-    sqlx::query(
-        r#"insert into "order".performances as stored
-         select * from jsonb_populate_record(null::"order".performances, $1)
-         on conflict (performance_id) do update set owner_id = excluded.owner_id,
+    insert_rows(
+        conn,
+        r#"insert into "order".performances as stored"#,
+        &[performance],
+        "on conflict (performance_id) do update set owner_id = excluded.owner_id,
              org_id = excluded.org_id, start_time = excluded.start_time,
              version = excluded.version
-         where stored.version < excluded.version"#,
+         where stored.version < excluded.version",
     )
-    .bind(Json(performance))
-    .execute(conn)
     .await?;
     Ok(())
 }

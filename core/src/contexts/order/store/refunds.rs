@@ -2,13 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
 use crate::contexts::order::model::{PaidTicket, RefundPlan};
 
@@ -47,6 +46,17 @@ struct TicketRow {
     refund_id: Option<RefundId>,
 }
 
+macro_rules! select_refunds {
+    ($condition:literal) => {
+        concat!(
+            r#"select refund_id, order_id, status, currency, amount, reason, note, requested_by,
+                 created_at, updated_at
+             from "order".order_refunds where "#,
+            $condition
+        )
+    };
+}
+
 /// Inserts tickets; those that are known stay as they are.
 pub(crate) async fn insert_tickets(
     conn: &mut PgConnection,
@@ -61,14 +71,9 @@ pub(crate) async fn insert_tickets(
         amount: ticket.price.to_decimal(),
         refund_id: ticket.refund_id,
     };
-    sqlx::query(
-        r#"insert into "order".order_tickets
-         select * from jsonb_populate_recordset(null::"order".order_tickets, $1)
-         on conflict do nothing"#,
-    )
-    .bind(Json(tickets.iter().map(row).collect::<Vec<_>>()))
-    .execute(conn)
-    .await?;
+    let rows: Vec<_> = tickets.iter().map(row).collect();
+    let insert = r#"insert into "order".order_tickets"#;
+    insert_rows(conn, insert, &rows, "on conflict do nothing").await?;
     Ok(())
 }
 
@@ -77,7 +82,8 @@ pub(crate) async fn list_tickets(
     order: OrderId,
 ) -> DbResult<Vec<PaidTicket>> {
     let rows: Vec<TicketRow> = sqlx::query_as(
-        r#"select * from "order".order_tickets where order_id = $1 order by ticket_id"#,
+        r#"select ticket_id, order_id, performance_id, currency, amount, refund_id
+         from "order".order_tickets where order_id = $1 order by ticket_id"#,
     )
     .bind(order)
     .fetch_all(conn)
@@ -127,13 +133,7 @@ pub(crate) async fn insert_refund(
         created_at: now,
         updated_at: now,
     };
-    sqlx::query(
-        r#"insert into "order".order_refunds
-         select * from jsonb_populate_record(null::"order".order_refunds, $1)"#,
-    )
-    .bind(Json(row))
-    .execute(&mut *conn)
-    .await?;
+    insert_rows(conn, r#"insert into "order".order_refunds"#, &[row], "").await?;
     let updated = sqlx::query(
         r#"update "order".order_tickets set refund_id = $1
          where ticket_id = any($2) and refund_id is null"#,
@@ -151,19 +151,17 @@ pub(crate) async fn insert_refund(
 }
 
 pub(crate) async fn find_refund(conn: &mut PgConnection, id: RefundId) -> DbResult<Option<Refund>> {
-    let row: Option<RefundRow> =
-        sqlx::query_as(r#"select * from "order".order_refunds where refund_id = $1"#)
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
+    let row: Option<RefundRow> = sqlx::query_as(select_refunds!("refund_id = $1"))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
     row.map(Refund::try_from).transpose()
 }
 
 pub(crate) async fn list_refunds(conn: &mut PgConnection, order: OrderId) -> DbResult<Vec<Refund>> {
-    let rows: Vec<RefundRow> = sqlx::query_as(
-        r#"select * from "order".order_refunds where order_id = $1
-         order by created_at, refund_id"#,
-    )
+    let rows: Vec<RefundRow> = sqlx::query_as(select_refunds!(
+        "order_id = $1 order by created_at, refund_id"
+    ))
     .bind(order)
     .fetch_all(conn)
     .await?;

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::payment::FailureReason;
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
 use serde::Serialize;
-use sqlx::FromRow;
 use sqlx::types::Json;
+use sqlx::{Encode, FromRow, Postgres, Type};
 
 use crate::contexts::payment::gateway::Intent;
 use crate::contexts::payment::model::{End, Payment, State};
@@ -35,23 +35,36 @@ struct PaymentRow {
     version: i32,
 }
 
+/// A new payment with the provider that takes it.
+#[derive(Serialize)]
+struct NewRow<'a> {
+    #[serde(flatten)]
+    payment: PaymentRow,
+    provider: &'a str,
+}
+
+macro_rules! select_payments {
+    ($condition:literal) => {
+        concat!(
+            "select payment_id, order_id, customer_id, status, currency, amount, captured_amount,
+                 refunded_amount, provider_ref, client_secret, failure_reason, todo, heard_at,
+                 correlation_id, created_at, updated_at, version
+             from payment.payments where ",
+            $condition
+        )
+    };
+}
+
 /// Inserts a new payment; false when its order has one already.
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     payment: &Payment,
     provider: &str,
 ) -> DbResult<bool> {
-    let inserted = sqlx::query(
-        "insert into payment.payments
-         select * from jsonb_populate_record(null::payment.payments,
-             $1::jsonb || jsonb_build_object('provider', $2::text))
-         on conflict (order_id) do nothing",
-    )
-    .bind(Json(PaymentRow::from(payment)))
-    .bind(provider)
-    .execute(conn)
-    .await?;
-    Ok(inserted.rows_affected() == 1)
+    let payment = payment.into();
+    let row = NewRow { payment, provider };
+    let rest = "on conflict (order_id) do nothing";
+    Ok(insert_rows(conn, "insert into payment.payments", &[row], rest).await? == 1)
 }
 
 /// Writes the state of a payment that this transaction has locked.
@@ -73,46 +86,26 @@ pub(crate) async fn update(conn: &mut PgConnection, payment: &Payment) -> DbResu
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: PaymentId) -> DbResult<Option<Payment>> {
-    let row: Option<PaymentRow> =
-        sqlx::query_as("select * from payment.payments where payment_id = $1")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
-    row.map(Payment::try_from).transpose()
+    find_one(conn, select_payments!("payment_id = $1"), id).await
 }
 
 /// Finds a payment; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(conn: &mut PgConnection, id: PaymentId) -> DbResult<Option<Payment>> {
-    let row: Option<PaymentRow> =
-        sqlx::query_as("select * from payment.payments where payment_id = $1 for update")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
-    row.map(Payment::try_from).transpose()
+    find_one(conn, select_payments!("payment_id = $1 for update"), id).await
 }
 
 pub(crate) async fn find_by_order(
     conn: &mut PgConnection,
     id: OrderId,
 ) -> DbResult<Option<Payment>> {
-    let row: Option<PaymentRow> =
-        sqlx::query_as("select * from payment.payments where order_id = $1")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
-    row.map(Payment::try_from).transpose()
+    find_one(conn, select_payments!("order_id = $1"), id).await
 }
 
 pub(crate) async fn lock_by_order(
     conn: &mut PgConnection,
     id: OrderId,
 ) -> DbResult<Option<Payment>> {
-    let row: Option<PaymentRow> =
-        sqlx::query_as("select * from payment.payments where order_id = $1 for update")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
-    row.map(Payment::try_from).transpose()
+    find_one(conn, select_payments!("order_id = $1 for update"), id).await
 }
 
 /// By the provider's id of the intent.
@@ -120,11 +113,16 @@ pub(crate) async fn lock_by_reference(
     conn: &mut PgConnection,
     reference: &str,
 ) -> DbResult<Option<Payment>> {
-    let row: Option<PaymentRow> =
-        sqlx::query_as("select * from payment.payments where provider_ref = $1 for update")
-            .bind(reference)
-            .fetch_optional(conn)
-            .await?;
+    let query = select_payments!("provider_ref = $1 for update");
+    find_one(conn, query, reference).await
+}
+
+async fn find_one<'q>(
+    conn: &mut PgConnection,
+    query: &'static str,
+    key: impl Encode<'q, Postgres> + Type<Postgres> + 'q,
+) -> DbResult<Option<Payment>> {
+    let row: Option<PaymentRow> = sqlx::query_as(query).bind(key).fetch_optional(conn).await?;
     row.map(Payment::try_from).transpose()
 }
 
@@ -134,11 +132,10 @@ pub(crate) async fn list_silent(
     since: DateTime<Utc>,
     limit: u16,
 ) -> DbResult<Vec<Payment>> {
-    let rows: Vec<PaymentRow> = sqlx::query_as(
-        "select * from payment.payments
-         where status in ('processing', 'requires_action') and todo is null and heard_at <= $1
-         order by heard_at limit $2",
-    )
+    let rows: Vec<PaymentRow> = sqlx::query_as(select_payments!(
+        "status in ('processing', 'requires_action') and todo is null and heard_at <= $1
+         order by heard_at limit $2"
+    ))
     .bind(since)
     .bind(i64::from(limit))
     .fetch_all(conn)

@@ -1,13 +1,12 @@
 //! The refunds table.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
 use crate::contexts::payment::model::{Refund, RefundState};
 
@@ -27,15 +26,22 @@ struct RefundRow {
     updated_at: DateTime<Utc>,
 }
 
+macro_rules! select_refunds {
+    ($condition:literal) => {
+        concat!(
+            "select refund_id, payment_id, status, currency, amount, reason, ticket_ids,
+                 provider_ref, failure_reason, correlation_id, created_at, updated_at
+             from payment.refunds where ",
+            $condition
+        )
+    };
+}
+
 /// Inserts a new refund, unless it is known.
 pub(crate) async fn insert(conn: &mut PgConnection, refund: &Refund) -> DbResult<()> {
-    sqlx::query(
-        "insert into payment.refunds
-         select * from jsonb_populate_record(null::payment.refunds, $1) on conflict do nothing",
-    )
-    .bind(Json(RefundRow::from(refund)))
-    .execute(conn)
-    .await?;
+    let row = RefundRow::from(refund);
+    let rest = "on conflict do nothing";
+    insert_rows(conn, "insert into payment.refunds", &[row], rest).await?;
     Ok(())
 }
 
@@ -57,21 +63,20 @@ pub(crate) async fn update(conn: &mut PgConnection, refund: &Refund) -> DbResult
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: RefundId) -> DbResult<Option<Refund>> {
-    let row: Option<RefundRow> =
-        sqlx::query_as("select * from payment.refunds where refund_id = $1")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
-    row.map(Refund::try_from).transpose()
+    find_one(conn, select_refunds!("refund_id = $1"), id).await
 }
 
 /// Finds a refund; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(conn: &mut PgConnection, id: RefundId) -> DbResult<Option<Refund>> {
-    let row: Option<RefundRow> =
-        sqlx::query_as("select * from payment.refunds where refund_id = $1 for update")
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
+    find_one(conn, select_refunds!("refund_id = $1 for update"), id).await
+}
+
+async fn find_one(
+    conn: &mut PgConnection,
+    query: &'static str,
+    id: RefundId,
+) -> DbResult<Option<Refund>> {
+    let row: Option<RefundRow> = sqlx::query_as(query).bind(id).fetch_optional(conn).await?;
     row.map(Refund::try_from).transpose()
 }
 
@@ -79,9 +84,9 @@ pub(crate) async fn list_of_payment(
     conn: &mut PgConnection,
     id: PaymentId,
 ) -> DbResult<Vec<Refund>> {
-    let rows: Vec<RefundRow> = sqlx::query_as(
-        "select * from payment.refunds where payment_id = $1 order by created_at, refund_id",
-    )
+    let rows: Vec<RefundRow> = sqlx::query_as(select_refunds!(
+        "payment_id = $1 order by created_at, refund_id"
+    ))
     .bind(id)
     .fetch_all(conn)
     .await?;

@@ -2,14 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::reservation::{EndReason, Item};
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{
     BucketId, CorrelationId, HoldId, PerformanceId, ReservationId, SeatId, UserId, VenueId,
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::contexts::reservation::model::{CartItem, Reservation, State};
@@ -45,14 +44,20 @@ struct ItemRow {
     hold_id: HoldId,
 }
 
+macro_rules! select_carts {
+    ($condition:literal) => {
+        concat!(
+            "select reservation_id, customer_id, status, expires_at, ended_reason, correlation_id,
+                 created_at, updated_at, version
+             from reservation.reservations where ",
+            $condition
+        )
+    };
+}
+
 pub(crate) async fn insert(conn: &mut PgConnection, cart: &Reservation) -> DbResult<()> {
-    sqlx::query(
-        "insert into reservation.reservations
-         select * from jsonb_populate_record(null::reservation.reservations, $1)",
-    )
-    .bind(Json(CartRow::from(cart)))
-    .execute(conn)
-    .await?;
+    let row = CartRow::from(cart);
+    insert_rows(conn, "insert into reservation.reservations", &[row], "").await?;
     Ok(())
 }
 
@@ -100,11 +105,7 @@ pub(crate) async fn find(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Reservation>> {
-    let cart = sqlx::query_as("select * from reservation.reservations where reservation_id = $1")
-        .bind(id)
-        .fetch_optional(&mut *conn)
-        .await?;
-    with_items(conn, cart).await
+    find_one(conn, select_carts!("reservation_id = $1"), id).await
 }
 
 /// Finds a cart; nobody else changes it until the transaction ends.
@@ -112,24 +113,23 @@ pub(crate) async fn lock(
     conn: &mut PgConnection,
     id: ReservationId,
 ) -> DbResult<Option<Reservation>> {
-    let cart = sqlx::query_as(
-        "select * from reservation.reservations where reservation_id = $1 for update",
-    )
-    .bind(id)
-    .fetch_optional(&mut *conn)
-    .await?;
-    with_items(conn, cart).await
+    find_one(conn, select_carts!("reservation_id = $1 for update"), id).await
 }
 
-async fn with_items(
+async fn find_one(
     conn: &mut PgConnection,
-    cart: Option<CartRow>,
+    query: &'static str,
+    id: ReservationId,
 ) -> DbResult<Option<Reservation>> {
+    let cart = sqlx::query_as(query).bind(id);
+    let cart: Option<CartRow> = cart.fetch_optional(&mut *conn).await?;
     let Some(cart) = cart else { return Ok(None) };
     let items: Vec<ItemRow> = sqlx::query_as(
-        "select * from reservation.reservation_items where reservation_id = $1 order by item_id",
+        "select item_id, reservation_id, performance_id, venue_id, seat_id, seat_label, bucket_id,
+             zone, qty, price_category, currency, unit_amount, hold_id
+         from reservation.reservation_items where reservation_id = $1 order by item_id",
     )
-    .bind(cart.reservation_id)
+    .bind(id)
     .fetch_all(conn)
     .await?;
     let items = items.into_iter().map(CartItem::try_from);
@@ -152,13 +152,7 @@ pub(crate) async fn insert_items(
     lines: &[CartItem],
 ) -> DbResult<()> {
     let rows: Vec<_> = lines.iter().map(|line| ItemRow::new(id, line)).collect();
-    sqlx::query(
-        "insert into reservation.reservation_items
-         select * from jsonb_populate_recordset(null::reservation.reservation_items, $1)",
-    )
-    .bind(Json(rows))
-    .execute(conn)
-    .await?;
+    insert_rows(conn, "insert into reservation.reservation_items", &rows, "").await?;
     Ok(())
 }
 

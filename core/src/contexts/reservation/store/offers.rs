@@ -1,14 +1,13 @@
 //! Performances and prices, as event_management published them.
 
 use chrono::{DateTime, Utc};
-use eventify_kernel::db::{DbError, DbResult, PgConnection, money};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
 use crate::contexts::reservation::model::Offer;
 
@@ -74,31 +73,30 @@ pub(crate) async fn upsert_performance(
     performance: &PerformanceRow,
     prices: &[PriceRow],
 ) -> DbResult<()> {
-    let written = sqlx::query(
-        "insert into reservation.performances as stored
-         select * from jsonb_populate_record(null::reservation.performances, $1)
-         on conflict (performance_id) do update set event_title = excluded.event_title,
+    let written = insert_rows(
+        conn,
+        "insert into reservation.performances as stored",
+        &[performance],
+        "on conflict (performance_id) do update set event_title = excluded.event_title,
              venue_id = excluded.venue_id, start_time = excluded.start_time,
              ends_at = excluded.ends_at, sales_opens_at = excluded.sales_opens_at,
              sales_closes_at = excluded.sales_closes_at, version = excluded.version
          where stored.version < excluded.version",
     )
-    .bind(Json(performance))
-    .execute(&mut *conn)
     .await?;
-    if written.rows_affected() == 0 {
+    if written == 0 {
         return Ok(());
     }
     sqlx::query("delete from reservation.performance_prices where performance_id = $1")
         .bind(performance.performance_id)
         .execute(&mut *conn)
         .await?;
-    sqlx::query(
-        "insert into reservation.performance_prices
-         select * from jsonb_populate_recordset(null::reservation.performance_prices, $1)",
+    insert_rows(
+        conn,
+        "insert into reservation.performance_prices",
+        prices,
+        "",
     )
-    .bind(Json(prices))
-    .execute(conn)
     .await?;
     Ok(())
 }
@@ -146,11 +144,13 @@ pub(crate) async fn find_offer(
     .fetch_optional(&mut *conn)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let prices: Vec<PriceRow> =
-        sqlx::query_as("select * from reservation.performance_prices where performance_id = $1")
-            .bind(performance)
-            .fetch_all(conn)
-            .await?;
+    let prices: Vec<PriceRow> = sqlx::query_as(
+        "select performance_id, code, name, currency, amount
+         from reservation.performance_prices where performance_id = $1",
+    )
+    .bind(performance)
+    .fetch_all(conn)
+    .await?;
     Ok(Some(Offer {
         performance_id: performance,
         event_id: row.event_id,

@@ -88,9 +88,7 @@ async fn write(app: &App, tx: &mut Tx, changes: &Changes) -> DbResult<()> {
     store::delete_conflicts(tx, &dissolved).await?;
     store::replace_check_ins(tx, &changes.tickets, || CheckInId(app.clock.new_id())).await?;
     store::update_tickets(tx, &changes.tickets).await?;
-    if !changes.conflicts.is_empty() {
-        store::upsert_conflicts(tx, &changes.conflicts, app.clock.now()).await?;
-    }
+    store::upsert_conflicts(tx, &changes.conflicts, app.clock.now()).await?;
     store::upsert_scans(tx, &changes.scans).await
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::Admission;
-use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::TicketId;
 use eventify_sync::core::{Conflict, ConflictKind};
 use serde::{Deserialize, Serialize};
@@ -107,16 +107,15 @@ pub(crate) async fn upsert_conflicts(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     let rows = conflicts.iter().map(|it| ConflictRow::of(it, now));
-    sqlx::query(
-        "insert into ticketing.checkin_conflicts
-         select * from jsonb_populate_recordset(null::ticketing.checkin_conflicts, $1)
-         on conflict (conflict_id) do update set evidence = excluded.evidence,
+    insert_rows(
+        conn,
+        "insert into ticketing.checkin_conflicts",
+        &rows.collect::<DbResult<Vec<_>>>()?,
+        "on conflict (conflict_id) do update set evidence = excluded.evidence,
              journal_incarnation = excluded.journal_incarnation,
              journal_seq = excluded.journal_seq, kind = excluded.kind, first = excluded.first,
              second = excluded.second, version = excluded.version",
     )
-    .bind(Json(rows.collect::<DbResult<Vec<_>>>()?))
-    .execute(conn)
     .await?;
     Ok(())
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PerformanceScheduled;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, UserId, VenueId};
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
 use crate::contexts::ticketing::model::Performance;
 
@@ -60,17 +59,16 @@ pub(crate) async fn upsert_performance(
         ends_at: event.ends_at,
         version,
     };
-    sqlx::query(
-        "insert into ticketing.performances as stored
-         select * from jsonb_populate_record(null::ticketing.performances, $1)
-         on conflict (performance_id) do update set event_title = excluded.event_title,
+    insert_rows(
+        conn,
+        "insert into ticketing.performances as stored",
+        &[row],
+        "on conflict (performance_id) do update set event_title = excluded.event_title,
              owner_id = excluded.owner_id, org_id = excluded.org_id, venue_id = excluded.venue_id,
              doors_at = excluded.doors_at, start_time = excluded.start_time,
              ends_at = excluded.ends_at, version = excluded.version
          where stored.version < excluded.version",
     )
-    .bind(Json(row))
-    .execute(conn)
     .await?;
     Ok(())
 }
@@ -79,11 +77,14 @@ pub(crate) async fn list_performances(
     conn: &mut PgConnection,
     ids: &[PerformanceId],
 ) -> DbResult<BTreeMap<PerformanceId, Performance>> {
-    let rows: Vec<Row> =
-        sqlx::query_as("select * from ticketing.performances where performance_id = any($1)")
-            .bind(ids)
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<Row> = sqlx::query_as(
+        "select performance_id, event_id, event_title, owner_id, org_id, venue_id, doors_at,
+             start_time, ends_at, version
+         from ticketing.performances where performance_id = any($1)",
+    )
+    .bind(ids)
+    .fetch_all(conn)
+    .await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.performance_id, row.into()))

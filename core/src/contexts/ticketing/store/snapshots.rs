@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, FromRow};
 use super::check_ins::{self, EntryRow};
 use super::conflicts::ConflictRow;
 use super::scans::{self, ScanRow};
-use super::tickets::TicketRow;
+use super::tickets::{self, TicketRow};
 use super::{column, joined, unsigned};
 use crate::contexts::ticketing::model::{
     Gate, Node, PublishedConflict, ScanRequest, Snapshot, StoredScan, Ticket,
@@ -109,7 +109,7 @@ pub(crate) async fn find_snapshots(
              node.revoked as node_revoked, gate.venue_id as gate_venue_id,
              gate.name as gate_name, gate.performances as gate_performances,
              gate.categories as gate_categories, to_jsonb(conflict) as conflict,
-             {scan}, {entry}, ticket.*
+             {scan}, {entry}, {ticket}
          from unnest((select $1::uuid[]), (select $2::uuid[]), (select $3::uuid[]),
                  (select $4::uuid[])) with ordinality
                  as request (scan_id, ticket_id, gate_id, node_id, place)
@@ -131,6 +131,7 @@ pub(crate) async fn find_snapshots(
         epoch = epoch::COLUMNS,
         scan = scans::COLUMNS,
         entry = check_ins::COLUMNS,
+        ticket = tickets::COLUMNS,
     )))
     .bind(column(requests, |it| it.scan))
     .bind(column(requests, |it| it.ticket()))

@@ -16,11 +16,19 @@ use super::check_ins::{self, EntryRow};
 use super::{column, hash, joined, unsigned};
 use crate::contexts::ticketing::model::Ticket;
 
+/// The columns of a [`TicketRow`] that are not its check-in's.
+pub(super) const COLUMNS: &str = "ticket.ticket_id, ticket.order_id, ticket.line, ticket.unit, \
+    ticket.customer_id, ticket.performance_id, ticket.venue_id, ticket.seat_id, \
+    ticket.seat_label, ticket.bucket_id, ticket.zone, ticket.price_category, ticket.currency, \
+    ticket.unit_amount, ticket.hold_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
+    ticket.qr_payload, ticket.token_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
+    ticket.updated_at, ticket.version";
+
 /// Tickets with the check-ins of their present passages. To change one, lock it first: together with
 /// `for update of ticket` the check-in may be older than the lock.
 pub(super) fn select(rest: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "select ticket.*, {} from ticketing.tickets as ticket
+        "select {COLUMNS}, {} from ticketing.tickets as ticket
              left join ticketing.checkins as entry using (ticket_id, passage) {rest}",
         check_ins::COLUMNS
     ))

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// Stands in the core's configuration.
 pub const WEBHOOK_SECRET: &str = "whsec_test";
@@ -31,7 +32,11 @@ pub struct StripeDouble {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Shared(Arc<Mutex<World>>);
+struct Shared {
+    world: Arc<Mutex<World>>,
+    /// Answers to refunds pass while nobody writes.
+    gate: Arc<RwLock<()>>,
+}
 
 #[derive(Debug, Default)]
 struct World {
@@ -60,7 +65,7 @@ pub enum Card {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().expect("no test panics while holding it")
+        self.world.lock().expect("no test panics while holding it")
     }
 }
 
@@ -145,6 +150,11 @@ impl StripeDouble {
     /// Does what it is asked, but answers 500, so many times.
     pub fn lose_answers(&self, count: usize) {
         self.world.lock().lose_answers = count;
+    }
+
+    /// Makes refunds, but answers only when the guard is dropped.
+    pub async fn hold_refund_answers(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.world.gate).write_owned().await
     }
 
     /// Forgets idempotency keys, as providers do after a day.
@@ -410,7 +420,7 @@ async fn create_refund(
     headers: HeaderMap,
     Form(form): Form<Fields>,
 ) -> Response {
-    world.lock().once(&headers, |world| {
+    let answer = world.lock().once(&headers, |world| {
         let intent = &world.intents[&form["payment_intent"]];
         let received = intent["amount_received"].as_i64().unwrap_or_default();
         let of_intent = |refund: &&Value| refund["payment_intent"] == form["payment_intent"];
@@ -437,7 +447,9 @@ async fn create_refund(
         let charge = json!({ "object": "charge", "payment_intent": form["payment_intent"] });
         world.push_event("charge.refunded", &charge);
         (200, refund)
-    })
+    });
+    let _pass = world.gate.read().await;
+    answer
 }
 
 async fn show_refund(State(world): State<Shared>, Path(id): Path<String>) -> Response {
