@@ -3,6 +3,7 @@
 use chrono::Duration;
 use eventify_contracts::ticketing::TicketIssueFailed;
 use eventify_kernel::cause::Cause;
+use eventify_kernel::jobs;
 use serde_json::{Value, json};
 
 use crate::world::replies::{Order, Page, RefundStarted, Ticket};
@@ -46,6 +47,27 @@ async fn an_unpaid_order_can_be_given_up() {
     assert_eq!(sale.free().await, (SEATS, FLOOR));
     assert_eq!(sale.stripe.count("canceled"), 1);
     assert_eq!(ada.post(&path, json!({})).await.code(), "order_state");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_cannot_be_read_keeps_no_other_from_its_deadline() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let damaged = sale.check_out(&ada, seat("A-1")).await;
+    let unpaid = sale.check_out(&bob, seat("A-2")).await;
+    let app = sale.core.app();
+    let mut conn = app.db.read("order").await.unwrap();
+    sqlx::query("update order_items set price_category = '' where order_id = $1::uuid")
+        .bind(damaged.order)
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    sale.core.advance(Duration::minutes(16));
+    let failed = jobs::run_now(app, "order", "cancel_unpaid").await;
+    assert!(failed.is_err(), "{failed:?}");
+    assert_eq!(sale.status(&bob, &unpaid).await, "cancelled");
+    sale.core.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -100,16 +100,19 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
     outcome
 }
 
-/// Cancels orders that were not paid in time or whose performance was cancelled.
+/// Cancels orders that were not paid in time or whose performance was cancelled. One that fails
+/// doesn't stop the others.
 async fn cancel_unpaid(app: &App, _: &Cause) -> Result<(), Failure> {
     loop {
         let now = app.clock.now();
         let mut conn = app.db.read(NAME).await?;
         let due = store::list_unpaid_past_deadline(&mut conn, now, BATCH).await?;
         drop(conn);
+        let mut result = Ok(());
         for (id, reason) in &due {
-            cancel_one(app, *id, *reason).await?;
+            result = result.and(cancel_one(app, *id, *reason).await);
         }
+        result?;
         if due.len() < usize::from(BATCH) {
             return Ok(());
         }
@@ -138,9 +141,11 @@ async fn refund_cancelled_performances(app: &App, cause: &Cause) -> Result<(), F
         let refused_since = app.clock.now() - pause_after_refusal();
         let orders = store::list_refundable_orders(&mut conn, refused_since, BATCH).await?;
         drop(conn);
+        let mut result = Ok(());
         for id in &orders {
-            refund_cancelled(app, cause, *id).await?;
+            result = result.and(refund_cancelled(app, cause, *id).await);
         }
+        result?;
         if orders.len() < usize::from(BATCH) {
             return Ok(());
         }

@@ -110,15 +110,18 @@ async fn release_holds(app: App, attempt: Attempt<Release>) -> Result<Outcome, F
     Ok(Outcome::Done)
 }
 
-/// Ends open carts whose time has passed or whose performance was cancelled.
+/// Ends open carts whose time has passed or whose performance was cancelled. One that fails doesn't
+/// stop the others.
 async fn expire_reservations(app: &App, _: &Cause) -> Result<(), Failure> {
     loop {
         let mut conn = app.db.read(NAME).await?;
         let overdue = store::list_overdue(&mut conn, app.clock.now(), BATCH).await?;
         drop(conn);
+        let mut result = Ok(());
         for id in &overdue {
-            expire(app, *id).await?;
+            result = result.and(expire(app, *id).await);
         }
+        result?;
         if overdue.len() < usize::from(BATCH) {
             return Ok(());
         }

@@ -53,6 +53,16 @@ impl TryFrom<Row> for Gate {
     }
 }
 
+macro_rules! select_gates {
+    ($condition:literal) => {
+        concat!(
+            "select gate_id, venue_id, name, performances, categories, version, updated_at
+             from fleet.gates where ",
+            $condition
+        )
+    };
+}
+
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     gate: &Gate,
@@ -82,24 +92,18 @@ pub(crate) async fn update(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, gate: GateId) -> DbResult<Option<Gate>> {
-    let row: Option<Row> = sqlx::query_as(
-        "select gate_id, venue_id, name, performances, categories, version, updated_at
-         from fleet.gates where gate_id = $1",
-    )
-    .bind(gate)
-    .fetch_optional(conn)
-    .await?;
+    let row: Option<Row> = sqlx::query_as(select_gates!("gate_id = $1"))
+        .bind(gate)
+        .fetch_optional(conn)
+        .await?;
     row.map(Gate::try_from).transpose()
 }
 
 /// A venue's gates by name.
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Gate>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select gate_id, venue_id, name, performances, categories, version, updated_at
-         from fleet.gates where venue_id = $1 order by name",
-    )
-    .bind(venue)
-    .fetch_all(conn)
-    .await?;
+    let rows: Vec<Row> = sqlx::query_as(select_gates!("venue_id = $1 order by name"))
+        .bind(venue)
+        .fetch_all(conn)
+        .await?;
     rows.into_iter().map(Gate::try_from).collect()
 }

@@ -51,16 +51,23 @@ impl NodeHealth {
     }
 }
 
+macro_rules! select_health {
+    ($condition:literal) => {
+        concat!(
+            "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
+                 unacknowledged, free_bytes, software
+             from fleet.node_health where ",
+            $condition
+        )
+    };
+}
+
 /// The last report, its row locked to commit.
 pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<NodeHealth>> {
-    let row = sqlx::query_as(
-        "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
-             unacknowledged, free_bytes, software
-         from fleet.node_health where node_id = $1 for update",
-    )
-    .bind(node)
-    .fetch_optional(conn)
-    .await?;
+    let row = sqlx::query_as(select_health!("node_id = $1 for update"))
+        .bind(node)
+        .fetch_optional(conn)
+        .await?;
     Ok(row)
 }
 
@@ -81,14 +88,10 @@ pub(crate) async fn upsert(conn: &mut PgConnection, health: &NodeHealth) -> DbRe
 
 /// The last reports of these nodes; some may have made none.
 pub(crate) async fn list(conn: &mut PgConnection, nodes: &[NodeId]) -> DbResult<Vec<NodeHealth>> {
-    let rows = sqlx::query_as(
-        "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
-             unacknowledged, free_bytes, software
-         from fleet.node_health where node_id = any($1)",
-    )
-    .bind(nodes)
-    .fetch_all(conn)
-    .await?;
+    let rows = sqlx::query_as(select_health!("node_id = any($1)"))
+        .bind(nodes)
+        .fetch_all(conn)
+        .await?;
     Ok(rows)
 }
 

@@ -153,32 +153,25 @@ pub(crate) async fn update(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Node>> {
-    let query = select("where node_id = $1").bind(node);
-    query
-        .fetch_optional(conn)
-        .await?
-        .map(Node::try_from)
-        .transpose()
+    find_one(conn, select("where node_id = $1").bind(node)).await
 }
 
 /// With the row locked to commit: everything that a node does to its journal waits for it here.
 pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<Node>> {
-    let query = select("where node_id = $1 for update").bind(node);
-    query
-        .fetch_optional(conn)
-        .await?
-        .map(Node::try_from)
-        .transpose()
+    find_one(conn, select("where node_id = $1 for update").bind(node)).await
 }
 
 /// The node of a code, its row locked to commit.
 pub(crate) async fn lock_by_code(conn: &mut PgConnection, code: Hash32) -> DbResult<Option<Node>> {
-    let query = select("where code_hash = $1 for update").bind(code.0);
-    query
-        .fetch_optional(conn)
-        .await?
-        .map(Node::try_from)
-        .transpose()
+    find_one(conn, select("where code_hash = $1 for update").bind(code.0)).await
+}
+
+async fn find_one(
+    conn: &mut PgConnection,
+    query: QueryAs<'_, Postgres, Row, PgArguments>,
+) -> DbResult<Option<Node>> {
+    let row = query.fetch_optional(conn).await?;
+    row.map(Node::try_from).transpose()
 }
 
 /// A venue's nodes by label.

@@ -46,17 +46,23 @@ pub(crate) async fn issue(app: &App, tx: &mut Tx, id: OrderId) -> Result<Tickets
     }
 }
 
-/// Issues what can be issued by now, and fails orders that have waited too long.
+/// Issues what can be issued by now, and fails orders that have waited too long. One that can't be
+/// read or written doesn't stop the others.
 pub(crate) async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Error> {
     let mut conn = app.db.read(NAME).await?;
     let orders = store::list_due_orders(&mut conn, ORDERS_AT_ONCE).await?;
     drop(conn);
+    let mut result = Ok(());
     for order in orders {
-        let mut tx = app.db.begin(NAME, cause).await?;
-        issue(app, &mut tx, order).await?;
-        tx.commit().await?;
+        result = result.and(issue_one(app, cause, order).await);
     }
-    Ok(())
+    result
+}
+
+async fn issue_one(app: &App, cause: &Cause, order: OrderId) -> Result<(), Error> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    issue(app, &mut tx, order).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn make_tickets(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<Ticket>, Error> {

@@ -3,6 +3,7 @@
 mod check_ins;
 mod keys;
 mod tickets;
+mod tokens;
 
 use eventify_kernel::http::{ApiError, Routes};
 
@@ -11,7 +12,7 @@ use super::acts::Error;
 use super::model::{Refused, ScanError};
 
 pub(super) fn routes() -> Routes<App> {
-    check_ins::routes(tickets::routes(keys::routes(Routes::new())))
+    check_ins::routes(tokens::routes(tickets::routes(keys::routes(Routes::new()))))
 }
 
 impl From<Error> for ApiError {

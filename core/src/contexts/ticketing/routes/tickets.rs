@@ -1,11 +1,7 @@
 //! `/tickets`: customers read theirs, organisers and support read and change them.
 
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::http::{
@@ -15,10 +11,10 @@ use eventify_protocol::ids::{
     BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
-use eventify_protocol::qr;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
+use super::tokens::qr_url;
 use crate::contexts::ticketing::acts::issuing::Tickets;
 use crate::contexts::ticketing::acts::{self, Error};
 use crate::contexts::ticketing::model::{Performance, Ticket, date};
@@ -33,7 +29,7 @@ const READERS: &[Role] = &[
     Role::Support,
     Role::Admin,
 ];
-const HOLDERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
+pub(super) const HOLDERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REISSUERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Support, Role::Admin];
 const REVOKERS: &[Role] = &[Role::Organizer, Role::Admin];
 
@@ -51,9 +47,6 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         )
         .get("/tickets", show, list)
         .get("/tickets/{ticket_id}", read, find)
-        .get("/tickets/{ticket_id}/token", show, token)
-        .get("/tickets/{ticket_id}/qr.png", show, qr_png)
-        .get("/tickets/{ticket_id}/qr.svg", show, qr_svg)
         .post("/tickets/{ticket_id}/revoke", revoke, self::revoke)
         .post("/tickets/{ticket_id}/reissue", reissue, self::reissue)
 }
@@ -163,11 +156,6 @@ async fn issue(
     Ok((StatusCode::CREATED, Json(IssuedTickets { tickets })))
 }
 
-fn qr_url(token: &str) -> Answer<String> {
-    let png = qr::png(token, qr::Options::default()).map_err(ApiError::internal)?;
-    Ok(format!("data:image/png;base64,{}", BASE64.encode(png)))
-}
-
 /// The caller's own tickets, newest first.
 async fn list(
     State(app): State<App>,
@@ -203,36 +191,6 @@ async fn find(
     Ok(Json(GateView::of(&ticket)).into_response())
 }
 
-/// The text of the QR code.
-async fn token(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<TicketId>,
-) -> Answer<Response> {
-    let token = token_of_holder(&app, &caller, id).await?;
-    Ok(secret("text/plain; charset=utf-8", token))
-}
-
-async fn qr_png(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<TicketId>,
-) -> Answer<Response> {
-    let token = token_of_holder(&app, &caller, id).await?;
-    let png = qr::png(&token, qr::Options::default()).map_err(ApiError::internal)?;
-    Ok(secret("image/png", png))
-}
-
-async fn qr_svg(
-    State(app): State<App>,
-    caller: Caller,
-    Path(id): Path<TicketId>,
-) -> Answer<Response> {
-    let token = token_of_holder(&app, &caller, id).await?;
-    let svg = qr::svg(&token, qr::Options::default()).map_err(ApiError::internal)?;
-    Ok(secret("image/svg+xml", svg))
-}
-
 async fn revoke(
     State(app): State<App>,
     caller: Caller,
@@ -263,27 +221,7 @@ async fn reissue(
     Ok(Json(View::of(ticket)))
 }
 
-/// Whoever has the token can use the ticket: only its holder gets it, whatever the caller's role.
-async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<String> {
-    let ticket = acts::tickets::find(app, id).await?;
-    if !holds(caller, &ticket)? {
-        return Err(ApiError::forbidden("this ticket belongs to somebody else"));
-    }
-    match ticket.revoked {
-        Some(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
-        None => Ok(ticket.token),
-    }
-}
-
-fn secret(kind: &'static str, body: impl IntoResponse) -> Response {
-    let mut response = body.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    response
-}
-
-fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
+pub(super) fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
     Ok(caller.principal()?.user_id == ticket.customer_id.as_uuid())
 }
 
