@@ -21,7 +21,7 @@ pub struct Step {
     pub routing_key: &'static str,
     /// The context whose queue takes it.
     pub consumer: &'static str,
-    /// The function in that context's `consumers.rs`.
+    /// The function in that context's `consumers`.
     pub handler: &'static str,
     /// What makes it undone, if the saga fails later.
     pub undo: &'static str,
@@ -129,6 +129,9 @@ pub const BINDINGS: &[(&str, &str)] = &[
     ("order", "payment.refunded"),
     ("reservation", "inventory.seats.*"),
 ];
+
+/// The contexts whose tracked events are projected into the venues' feeds by `fleet`.
+pub const FEEDING: [&str; 2] = ["event_management", "ticketing"];
 
 /// How long a saga may stand at a state, and the job that then moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -198,6 +198,8 @@ pub struct EventType {
     /// The context that publishes it.
     pub publisher: &'static str,
     pub routing_key: &'static str,
+    /// See [`DomainEvent::TRACKED`].
+    pub tracked: bool,
     /// JSON Schema, draft 2020-12, of its data.
     pub schema: Value,
 }
@@ -210,6 +212,7 @@ impl EventType {
             kind: E::TYPE,
             publisher: E::PUBLISHER,
             routing_key: E::ROUTING_KEY,
+            tracked: E::TRACKED,
             schema: schemars::schema_for!(E).to_value(),
         }
     }

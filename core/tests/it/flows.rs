@@ -63,6 +63,25 @@ fn contexts_publish_their_own_events_only() {
     }
 }
 
+/// A tracked event that nobody marks would hold the venues' truth back for ever.
+#[test]
+fn tracked_events_are_projected_by_fleet() {
+    let contexts = made(product);
+    let events = contexts.iter().flat_map(|context| &context.events);
+    let tracked: Vec<_> = events.filter(|event| event.tracked).collect();
+    let publishers: BTreeSet<_> = tracked.iter().map(|event| event.publisher).collect();
+    assert_eq!(publishers, BTreeSet::from(flows::FEEDING));
+    for event in tracked {
+        let is_projected =
+            |step: &&flows::Step| step.consumer == "fleet" && step.event == event.kind;
+        assert!(
+            flows::STEPS.iter().any(|step| is_projected(&step)),
+            "{}",
+            event.kind
+        );
+    }
+}
+
 #[test]
 fn what_is_consumed_is_published() {
     let contexts = made(product);

@@ -5,7 +5,7 @@ use eventify_kernel::fault_injection::FaultInjection;
 use serde_json::json;
 
 use crate::world::TableGate;
-use crate::world::replies::Reservation;
+use crate::world::replies::{Reservation, Ticket};
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, seat};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,4 +285,26 @@ async fn a_text_that_no_database_takes_is_refused_and_stops_nobody_else() {
     let ada = sale.buyer("ada");
     let hers = sale.cart(&ada).await;
     sale.add(&ada, hers, seat("A-1")).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_are_in_the_order_in_which_the_seats_were_chosen() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let chosen = ["A-3", "A-1", "A-4", "A-2"];
+    let item = |label: &&str| seat(label)[0].clone();
+    let items = chosen.iter().map(item).collect();
+    let (checkout, tickets) = sale.bought(&ada, items).await;
+    let order = sale.order(&ada, &checkout).await;
+    let ordered: Vec<_> = order
+        .items
+        .iter()
+        .map(|it| it.seat_label.as_deref())
+        .collect();
+    assert_eq!(ordered, chosen.map(Some));
+    for (ticket, label) in tickets.iter().zip(chosen) {
+        let path = format!("/tickets/{ticket}");
+        let ticket: Ticket = ada.get(&path).await.read(200);
+        assert_eq!(ticket.seat_label.as_deref(), Some(label));
+    }
 }

@@ -39,9 +39,9 @@ impl Caller {
     ///
     /// # Errors
     /// 401, 403.
-    pub fn must_own(&self, owner: Uuid) -> Result<(), ApiError> {
+    pub fn must_own(&self, owner: impl Into<Uuid>) -> Result<(), ApiError> {
         let principal = self.principal()?;
-        if principal.user_id == owner || principal.has_role(Role::Admin) {
+        if principal.user_id == owner.into() || principal.has_role(Role::Admin) {
             return Ok(());
         }
         Err(ApiError::forbidden("this belongs to another user"))

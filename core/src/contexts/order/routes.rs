@@ -133,7 +133,7 @@ async fn place(
         let message = "the reservation has no order yet; try again if it was confirmed just now";
         ApiError::not_found("order_not_found", message).retry_after(1)
     })?;
-    caller.must_own(order.customer_id.as_uuid())?;
+    caller.must_own(order.customer_id)?;
     let amount = order.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
@@ -255,7 +255,7 @@ fn accepted(refund: RequestedRefund) -> impl IntoResponse {
 
 async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
     let order = acts::find(app, id).await?;
-    caller.must_own(order.customer_id.as_uuid())?;
+    caller.must_own(order.customer_id)?;
     Ok(order)
 }
 

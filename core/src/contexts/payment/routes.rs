@@ -96,7 +96,7 @@ async fn intent(
         let message = "the order has no payment yet; try again if it was placed just now";
         ApiError::not_found("payment_not_found", message).retry_after(1)
     })?;
-    caller.must_own(payment.customer_id.as_uuid())?;
+    caller.must_own(payment.customer_id)?;
     let amount = payment.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
@@ -203,7 +203,7 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
     let payment = store::find(&mut conn, id)
         .await?
         .ok_or_else(|| ApiError::not_found("payment_not_found", "there is no such payment"))?;
-    caller.must_own(payment.customer_id.as_uuid())?;
+    caller.must_own(payment.customer_id)?;
     Ok(payment)
 }
 

@@ -202,7 +202,7 @@ fn limit_of(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
 
 async fn owned(app: &App, caller: &Caller, id: ReservationId) -> Answer<Reservation> {
     let cart = acts::find(app, id).await?;
-    caller.must_own(cart.customer_id.as_uuid())?;
+    caller.must_own(cart.customer_id)?;
     Ok(cart)
 }
 

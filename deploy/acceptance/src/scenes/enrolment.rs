@@ -3,7 +3,7 @@
 use anyhow::Result;
 use eventify_protocol::verdict::Mode;
 
-use super::{Demo, MAX_CACHE_AGE, SOON};
+use super::{DEMO_CACHE_AGE, Demo, SOON};
 use crate::{
     clock::timed,
     story::Story,
@@ -20,11 +20,15 @@ pub(super) async fn open_doors(story: &mut Story, world: World) -> Result<Demo> 
     story.step("2. Two edge nodes enrol and download their first snapshot");
     let venue_it = world.venue_it(&fixture).await?;
     venue_it
-        .allow_degraded(u64::try_from(MAX_CACHE_AGE.as_millis())?)
+        .allow_degraded(u64::try_from(DEMO_CACHE_AGE.as_millis())?)
         .await?;
     let (gates, took) = timed(async {
-        let north = world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?;
-        let south = world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?;
+        let north = world
+            .gate(&fixture, 1, "North gate", DEMO_CACHE_AGE)
+            .await?;
+        let south = world
+            .gate(&fixture, 2, "South gate", DEMO_CACHE_AGE)
+            .await?;
         anyhow::Ok([north, south])
     })
     .await;

@@ -28,7 +28,7 @@ use crate::{
 
 /// The nodes' maximum cache age in the demo: lower than 300 s, to keep the demo short, and several
 /// times what a scene takes that relies on a young cache.
-pub const MAX_CACHE_AGE: Duration = Duration::from_secs(10);
+pub const DEMO_CACHE_AGE: Duration = Duration::from_secs(10);
 
 /// An unused enrolment code must expire before the story ends.
 const SETTINGS: [(&str, &str); 1] = [("FLEET__CODE_SECONDS", "30")];

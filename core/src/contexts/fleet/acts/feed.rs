@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use eventify_contracts::flows::FEEDING;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx, outbox};
 use eventify_protocol::ids::{NodeId, VenueId};
@@ -12,7 +13,6 @@ use uuid::Uuid;
 
 use super::{messages, venues, welcome};
 use crate::contexts::fleet::store::pending::{Change, Origin, Pending, Work};
-use crate::contexts::fleet::store::watermark::FEEDING;
 use crate::contexts::fleet::store::{batches, feed, nodes, pending, watermark};
 use crate::contexts::fleet::{App, NAME, jobs};
 

@@ -1,6 +1,7 @@
 //! T, C, N and D: the values of a sync point, read together (ADMISSION 1.1, 1.3).
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::flows::FEEDING;
 use eventify_kernel::cause::Cause;
 pub(crate) use eventify_kernel::db::epoch::epoch;
 use eventify_kernel::db::{DbResult, PgConnection, outbox};
@@ -11,10 +12,6 @@ use eventify_sync::core::watermark::{Watermark, truth};
 
 use super::feed;
 use crate::contexts::fleet::{App, NAME};
-use crate::contexts::{event_management, ticketing};
-
-/// The contexts whose outboxes hold changes for venues' feeds.
-pub(crate) const FEEDING: [&str; 2] = [event_management::NAME, ticketing::NAME];
 
 /// Reads a venue's watermark; `None` if the venue has no feed.
 ///

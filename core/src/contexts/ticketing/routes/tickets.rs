@@ -215,7 +215,7 @@ async fn reissue(
 ) -> Answer<Json<View>> {
     let ticket = acts::tickets::find(&app, id).await?;
     if !caller.principal()?.has_role(Role::Support) {
-        caller.must_own(ticket.customer_id.as_uuid())?;
+        caller.must_own(ticket.customer_id)?;
     }
     let ticket = acts::tickets::reissue(&app, &caller.cause, id).await?;
     Ok(Json(View::of(ticket)))

@@ -21,7 +21,7 @@ use eventify_stack::{Direction, MessageProxy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Demo, MAX_CACHE_AGE, SOON};
+use super::{DEMO_CACHE_AGE, Demo, SOON};
 use crate::{
     api::Api,
     clock,
@@ -88,7 +88,7 @@ impl ArrivalOrders<'_> {
         self.same_scan_again().await?;
         self.scan_too_late().await?;
         self.guest_at_other_gate().await?;
-        self.allow_degraded(u64::try_from(MAX_CACHE_AGE.as_millis())?)
+        self.allow_degraded(u64::try_from(DEMO_CACHE_AGE.as_millis())?)
             .await
     }
 
