@@ -1,7 +1,7 @@
 //! Structs inserted as rows, without a bind for each column.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -10,7 +10,7 @@ use super::{DbError, DbResult};
 /// Inserts rows, and returns how many were written. `insert` is the statement up to its columns:
 /// `insert into order.orders as stored`; `rest` what follows the rows: `on conflict do nothing`.
 ///
-/// The columns are the fields of the rows. A column that a newer release has added is not named,
+/// The columns are the fields of the rows, which all rows have. A column that a newer release has added is not named,
 /// so while this one still runs, it gets its default and not `null`.
 ///
 /// # Errors
@@ -24,9 +24,10 @@ pub async fn insert_rows<Row: Serialize>(
     let Some(first) = rows.first() else {
         return Ok(0);
     };
-    let fields: Map<String, Value> = serde_json::to_value(first)
-        .and_then(serde_json::from_value)
-        .map_err(DbError::impossible_row)?;
+    let first = serde_json::to_value(first).map_err(DbError::impossible_row)?;
+    let Value::Object(fields) = first else {
+        return Err(DbError::impossible_row("a row that is no struct"));
+    };
     let columns: Vec<_> = fields.keys().map(|name| format!("\"{name}\"")).collect();
     let columns = columns.join(", ");
     let table = insert.split_whitespace().nth(2).unwrap_or_default();
