@@ -75,26 +75,19 @@ async fn an_order_waits_for_an_intent_whose_answers_are_lost() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
     sale.stripe.lose_answers(3);
-    let cart = sale.cart(&ada).await;
-    sale.add(&ada, cart, seat("A-1")).await.expect(201);
-    ada.post(&format!("/reservations/{cart}/confirm"), json!({}))
-        .await
-        .expect(200);
-    sale.core.settle().await;
-    let orders = format!("/orders?reservationId={cart}");
-    let order = async || ada.get(&orders).await.expect(200)["items"][0].clone();
-    assert_eq!(order().await["status"], "processing");
+    let cart = sale.confirmed(&ada, seat("A-1")).await;
+    assert_eq!(sale.listed(&ada, cart).await.status, "processing");
     // Payment's own task asks the provider again, then order's asks payment.
     sale.core.advance(Duration::seconds(16));
     sale.core.run_job("payment", "drive_payments").await;
     sale.core.advance(Duration::seconds(2));
     sale.core.run_job("order", "request_intents").await;
-    let order = order().await;
+    let order = sale.listed(&ada, cart).await;
     assert_eq!(
-        (&order["status"], sale.stripe.intents()),
-        (&json!("pending"), 1)
+        (order.status.as_str(), sale.stripe.intents()),
+        ("pending", 1)
     );
-    assert!(order["paymentId"].is_string(), "{order}");
+    assert!(order.payment_id.is_some(), "{order:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 pub use crate::world::house::{euro, organiser};
 use crate::world::house::{hall_of, left, plan};
-use crate::world::replies::{Order, Payment, RefundStarted, Reservation};
+use crate::world::replies::{Order, Page, Payment, RefundStarted, Reservation};
 use crate::world::{Answer, TestApp, TestOptions, User, send};
 use stripe::{Card, StripeDouble, WEBHOOK_SECRET};
 
@@ -98,12 +98,32 @@ impl Sale {
         self.confirm(buyer, reservation).await
     }
 
+    /// From an empty cart to a confirmed one with these items; its order is there, the intent may not.
+    pub async fn confirmed(&self, buyer: &User<'_>, items: Value) -> ReservationId {
+        let cart = self.cart(buyer).await;
+        self.add(buyer, cart, items).await.expect(201);
+        self.confirm_cart(buyer, cart).await;
+        self.core.settle().await;
+        cart
+    }
+
+    async fn confirm_cart(&self, buyer: &User<'_>, cart: ReservationId) {
+        let path = format!("/reservations/{cart}/confirm");
+        let confirmed = self.post_patiently(buyer, &path, json!({}));
+        confirmed.await.expect(200);
+    }
+
+    /// The order of a confirmed cart, as its customer's list shows it.
+    pub async fn listed(&self, buyer: &User<'_>, cart: ReservationId) -> Order {
+        let path = format!("/orders?reservationId={cart}");
+        let mut found: Page<Order> = buyer.get(&path).await.read(200);
+        assert_eq!(found.total, 1, "one order a reservation");
+        found.items.remove(0)
+    }
+
     /// From a filled cart to the intent.
     pub async fn confirm(&self, buyer: &User<'_>, reservation: ReservationId) -> Checkout {
-        let path = format!("/reservations/{reservation}/confirm");
-        self.post_patiently(buyer, &path, json!({}))
-            .await
-            .expect(200);
+        self.confirm_cart(buyer, reservation).await;
         let order = self.post_patiently(buyer, "/orders", json!({ "reservationId": reservation }));
         let order = order.await.read::<Order>(201).order_id;
         let intent = self.post_patiently(buyer, "/payments/intents", json!({ "orderId": order }));
