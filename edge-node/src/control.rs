@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{UnixListener, UnixStream},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,8 @@ use crate::lan::{CODE_LIFE, Lan};
 const FILE: &str = "control.sock";
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// After a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// From a tool to the node.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,9 +107,15 @@ pub(crate) fn listen(
                 () = stop.cancelled() => break,
                 accepted = listener.accept() => {
                     // One at a time is enough for tools.
-                    if let Ok((stream, _)) = accepted
-                        && let Ok(Err(error)) = timeout(TIMEOUT, serve(stream, &lan)).await
-                    {
+                    let served = match accepted {
+                        Ok((stream, _)) => timeout(TIMEOUT, serve(stream, &lan)).await,
+                        Err(error) => {
+                            // No descriptor is left, for example: the next attempt would fail at once.
+                            sleep(ACCEPT_PAUSE).await;
+                            Ok(Err(error))
+                        }
+                    };
+                    if let Ok(Err(error)) = served {
                         tracing::debug!(%error, "a connection to the control socket broke");
                     }
                 }
