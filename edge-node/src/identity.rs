@@ -1,7 +1,8 @@
 //! The node's identity: the result of its enrolment, its two private keys, and what it pins.
 //!
-//! One file, readable by its owner only, written once. To change it, enrol a new instance in an empty
-//! data directory: an instance's id is never used again (`ADMISSION` 4.4).
+//! One file, readable by its owner only. It is written by the enrolment, and when the certificate is
+//! renewed. Anything else is a new instance in an empty data directory: an instance's id is never used
+//! again (`ADMISSION` 4.4).
 
 use std::{
     fmt, fs, io,

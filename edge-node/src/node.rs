@@ -4,17 +4,18 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use eventify_protocol::{hash::Hash32, ids::GateId, lan::PairingCode};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
     config::Config,
     control, durable_file,
+    enrol::Renewal,
     identity::Identity,
     instance_lock::InstanceLock,
     lan::{self, Bound, Endpoint, Lan, Scanners},
-    link,
+    link::{self, Access},
     owner::{self, Fatal, Handle, Parts, StartError},
 };
 
@@ -38,6 +39,7 @@ impl Node {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let folder = &config.data_dir;
         let identity = Identity::load(folder)?.behind(config.broker.as_ref());
+        let access = Access::of(&identity).map_err(StartError::Unusable)?;
         durable_file::private_folder(folder).map_err(|error| StartError::System {
             what: format!("removing the rights of others from {}", folder.display()),
             error,
@@ -56,8 +58,22 @@ impl Node {
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let (link, keep_open) =
-            link::open(&identity, config.link, stop.clone()).map_err(StartError::Unusable)?;
+        let (access, current_access) = watch::channel(Arc::new(access));
+        let expired = Arc::new(Notify::new());
+        let renewal = Renewal {
+            data_dir: folder.clone(),
+            clock,
+            broker: config.broker.clone(),
+            access,
+            expired: Arc::clone(&expired),
+        };
+        let settings = link::Settings {
+            node: identity.node_id,
+            access: current_access,
+            expired,
+            limits: config.link,
+        };
+        let (link, keep_open) = link::open(settings, stop.clone());
         let parts = Parts {
             config,
             identity: &identity,
@@ -82,6 +98,8 @@ impl Node {
             }
         })?;
         tasks.spawn(keep_open);
+        let renewing = stop.clone();
+        tasks.spawn(async move { renewing.run_until_cancelled(renewal.run()).await });
         tasks.spawn(control);
         let router = lan::router(Arc::clone(&lan));
         let limits = config.lan.clone();

@@ -4,7 +4,8 @@
 //! The core makes an [`EnrolmentCode`]. It carries the core's address and the fingerprint of the
 //! authority that its certificate must come from, so that the first contact is already safe. The
 //! node makes its keys, sends `POST /fleet/enrolments` ([`EnrolmentRequest`]) and gets its identity
-//! ([`EnrolmentAnswer`]).
+//! ([`EnrolmentAnswer`]). Later it has its certificate renewed with `POST /fleet/renewals`
+//! ([`RenewalRequest`]).
 
 use std::{fmt, str::FromStr};
 
@@ -77,6 +78,27 @@ pub struct EnrolmentAnswer {
     pub root_key: String,
     /// The signed key set, base64url without padding.
     pub key_set: String,
+}
+
+/// `POST /fleet/renewals`: the certificate of an enrolled node is to be renewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenewalRequest {
+    /// The node's instance.
+    pub node_id: NodeId,
+    /// PKCS #10 request, PEM, signed by the key that the node enrolled with. A request that somebody
+    /// has copied gives him a certificate that he can't use.
+    pub csr: String,
+}
+
+/// What is in force from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RenewalAnswer {
+    /// The certificate and its authority's, PEM, leaf first.
+    pub certificate_chain: String,
+    /// Where the broker is.
+    pub broker: BrokerAddress,
 }
 
 /// The broker's MQTT listener.

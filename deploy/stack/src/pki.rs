@@ -44,7 +44,8 @@ impl DeviceCa {
         client_certificate(common_name, &self.issuer()?, Some(2020))
     }
 
-    fn issuer(&self) -> Result<Issuer<'static, KeyPair>> {
+    /// Signs what tests want to be signed.
+    pub fn issuer(&self) -> Result<Issuer<'static, KeyPair>> {
         let read = |path: &PathBuf| {
             fs::read_to_string(path).during(|| format!("reading {}", path.display()))
         };

@@ -4,14 +4,16 @@
 //! sent, so that the request can be repeated with the same code and key if its answer is lost.
 
 mod authority;
+mod core;
+mod renewal;
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{fs, io, path::Path};
 
-use eventify_protocol::{
-    enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest},
-    error::ErrorBody,
-};
+use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
+
+pub use self::core::CoreError;
+pub(crate) use renewal::{RENEWABLE_FOR_DAYS, Renewal, Validity};
 
 use crate::{
     SOFTWARE, durable_file,
@@ -19,8 +21,6 @@ use crate::{
 };
 
 const PENDING_KEY: &str = "enrolment.key.pem";
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
 /// Why the enrolment failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,26 +39,8 @@ pub enum EnrolError {
         what: String,
         error: io::Error,
     },
-    /// No trusted connection to the core. Nothing was sent.
-    #[error(
-        "no trusted connection to the core at {core}: {reason}; nothing was sent. Check the address \
-         in the code, and that no other server answers there"
-    )]
-    Connection {
-        /// The address in the code.
-        core: String,
-        /// The chain of causes.
-        reason: String,
-    },
-    #[error("the core refused the enrolment ({code}): {message}")]
-    Refused {
-        /// Stable.
-        code: String,
-        /// For people.
-        message: String,
-    },
-    #[error("the core's answer can't be used: {0}")]
-    Answer(String),
+    #[error(transparent)]
+    Core(#[from] CoreError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -83,7 +65,11 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
         csr: signing_request(&key)?,
         software: SOFTWARE.to_owned(),
     };
-    let answer = send(code, &request).await?;
+    let core = core::Core {
+        url: &code.core,
+        authority: code.authority,
+    };
+    let answer = core.post("/fleet/enrolments", &request).await?;
     let identity = identity(code, answer, &key)?;
     identity.save(data_dir)?;
     delete_pending_key(data_dir)?;
@@ -133,51 +119,6 @@ fn signing_request(key: &KeyPair) -> Result<String, EnrolError> {
         .map_err(|error| EnrolError::Keys(error.to_string()))
 }
 
-async fn send(
-    code: &EnrolmentCode,
-    request: &EnrolmentRequest,
-) -> Result<EnrolmentAnswer, EnrolError> {
-    let unreachable = |error: reqwest::Error| EnrolError::Connection {
-        core: code.core.clone(),
-        reason: causes(&error),
-    };
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(authority::client_config(code.authority))
-        .timeout(REQUEST_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .https_only(true)
-        .build()
-        .map_err(unreachable)?;
-    let url = format!("{}/fleet/enrolments", code.core.trim_end_matches('/'));
-    let mut response = client
-        .post(url)
-        .json(request)
-        .send()
-        .await
-        .map_err(unreachable)?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(part) = response.chunk().await.map_err(unreachable)? {
-        body.extend_from_slice(&part);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Err(EnrolError::Answer(format!(
-                "it has more than {MAX_ANSWER_BYTES} bytes"
-            )));
-        }
-    }
-    if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|e| EnrolError::Answer(e.to_string()));
-    }
-    Err(match serde_json::from_slice::<ErrorBody>(&body) {
-        Ok(body) => EnrolError::Refused {
-            code: body.error.code,
-            message: body.error.message,
-        },
-        Err(_) => EnrolError::Answer(format!("HTTP status {status}")),
-    })
-}
-
 fn identity(
     code: &EnrolmentCode,
     answer: EnrolmentAnswer,
@@ -195,18 +136,7 @@ fn identity(
         root_key: answer.root_key,
         key_set: answer.key_set,
     };
-    identity.first_key_set().map_err(EnrolError::Answer)?;
-    crate::link::check_identity(&identity).map_err(EnrolError::Answer)?;
+    identity.first_key_set().map_err(CoreError::Answer)?;
+    crate::link::check_identity(&identity).map_err(CoreError::Answer)?;
     Ok(identity)
-}
-
-/// An error with its causes, for people.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -1,18 +1,22 @@
 //! One connection, from the handshake to its end. The only file that uses `rumqttc`.
 
-use std::time::Duration;
+use std::{error::Error, io, sync::Arc, time::Duration};
 
-use eventify_protocol::sync::{Envelope, MAX_MESSAGE_BYTES, Up, topic};
+use eventify_protocol::{
+    ids::NodeId,
+    sync::{Envelope, MAX_MESSAGE_BYTES, Up, topic},
+};
 use rumqttc::{
     AsyncClient, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, SubscribeReasonCode,
     TlsConfiguration, Transport,
 };
+use rustls::AlertDescription;
 use tokio::{
     sync::{Notify, mpsc},
     time::{Instant, timeout_at},
 };
 
-use super::{Ends, LinkEvent, Settings, decode, is_ephemeral};
+use super::{Access, Ends, LinkEvent, Settings, decode, is_ephemeral};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT_SECONDS: u64 = 3;
@@ -42,10 +46,29 @@ pub(super) enum Reason {
     Stopping,
 }
 
+impl Reason {
+    /// Whether the broker has refused the node's certificate because its time is over.
+    pub(super) fn is_expired_certificate(&self) -> bool {
+        let mut cause: Option<&(dyn Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            let tls = match error.downcast_ref::<io::Error>() {
+                Some(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+                None => error.downcast_ref(),
+            };
+            if let Some(rustls::Error::AlertReceived(alert)) = tls {
+                return *alert == AlertDescription::CertificateExpired;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 /// Connects, subscribes, and carries messages both ways until something fails. The library's event
 /// loop lives only here.
-pub(super) async fn run(settings: &Settings, ends: &mut Ends) -> Ended {
-    let (client, event_loop) = build(settings);
+pub(super) async fn run(settings: &mut Settings, ends: &mut Ends) -> Ended {
+    let access = Arc::clone(&settings.access.borrow_and_update());
+    let (client, event_loop) = build(settings.node, &access);
     let filter = topic::down_filter(settings.node);
     if client.try_subscribe(filter, QoS::AtLeastOnce).is_err() {
         return Ended {
@@ -71,10 +94,8 @@ pub(super) async fn run(settings: &Settings, ends: &mut Ends) -> Ended {
     }
 }
 
-fn build(settings: &Settings) -> (AsyncClient, EventLoop) {
-    let Settings {
-        node, broker, tls, ..
-    } = settings;
+fn build(node: NodeId, access: &Access) -> (AsyncClient, EventLoop) {
+    let Access { broker, tls } = access;
     let mut options = MqttOptions::new(node.to_string(), &broker.host, broker.port);
     let limit = MAX_MESSAGE_BYTES + PACKET_OVERHEAD;
     options
@@ -82,7 +103,7 @@ fn build(settings: &Settings) -> (AsyncClient, EventLoop) {
         .set_keep_alive(KEEP_ALIVE)
         .set_max_packet_size(limit, limit)
         .set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(
-            tls.clone(),
+            Arc::clone(tls),
         )));
     let (client, mut event_loop) = AsyncClient::new(options, LIBRARY_QUEUE);
     let mut network = NetworkOptions::new();
@@ -185,5 +206,27 @@ async fn send(
         {
             return Reason::Client;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rumqttc::ConnectionError;
+
+    use super::*;
+
+    fn refused_with(alert: AlertDescription) -> Reason {
+        let error = io::Error::new(
+            io::ErrorKind::InvalidData,
+            rustls::Error::AlertReceived(alert),
+        );
+        Reason::Lost(Box::new(ConnectionError::Io(error)))
+    }
+
+    #[test]
+    fn only_an_expired_certificate_asks_for_a_renewal() {
+        assert!(refused_with(AlertDescription::CertificateExpired).is_expired_certificate());
+        assert!(!refused_with(AlertDescription::UnknownCA).is_expired_certificate());
+        assert!(!Reason::Silent.is_expired_certificate());
     }
 }

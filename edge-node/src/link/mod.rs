@@ -8,7 +8,7 @@
 mod connection;
 mod tls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use eventify_protocol::{
     enrolment::BrokerAddress,
@@ -16,7 +16,7 @@ use eventify_protocol::{
     sync::{Down, Envelope, Sender, Up, WireError, topic},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc, watch},
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -62,33 +62,41 @@ pub(crate) struct Ends {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) node: NodeId,
-    pub(crate) broker: BrokerAddress,
-    pub(crate) tls: std::sync::Arc<rustls::ClientConfig>,
+    pub(crate) access: watch::Receiver<Arc<Access>>,
+    /// Told when the broker calls the node's certificate expired.
+    pub(crate) expired: Arc<Notify>,
     pub(crate) limits: LinkConfig,
 }
 
+/// How the broker is reached: its address, and the certificates that both sides show.
+pub(crate) struct Access {
+    broker: BrokerAddress,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+impl Access {
+    /// # Errors
+    /// What is wrong with the identity's certificates.
+    pub(crate) fn of(identity: &Identity) -> Result<Self, String> {
+        Ok(Self {
+            broker: identity.broker.clone(),
+            tls: Arc::new(client_config(identity)?),
+        })
+    }
+}
+
 /// Returns the link, and the task that connects it and reconnects it until `stop`.
-///
-/// # Errors
-/// What is wrong with the identity's certificates.
-pub fn open(
-    identity: &Identity,
-    limits: LinkConfig,
+pub(crate) fn open(
+    settings: Settings,
     stop: CancellationToken,
-) -> Result<(Link, impl Future<Output = ()> + Send + use<>), String> {
-    let settings = Settings {
-        node: identity.node_id,
-        broker: identity.broker.clone(),
-        tls: std::sync::Arc::new(tls::client_config(identity)?),
-        limits,
-    };
+) -> (Link, impl Future<Output = ()> + Send) {
     let (link, ends) = channels();
-    Ok((link, async move {
+    (link, async move {
         tokio::select! {
             () = stop.cancelled() => {}
             () = keep_open(settings, ends) => {}
         }
-    }))
+    })
 }
 
 fn channels() -> (Link, Ends) {
@@ -141,17 +149,20 @@ fn is_urgent(message: &Up) -> bool {
     }
 }
 
-async fn keep_open(settings: Settings, mut ends: Ends) {
+async fn keep_open(mut settings: Settings, mut ends: Ends) {
     let mut backoff = FIRST_BACKOFF;
     loop {
         clear_queues(&mut ends);
         let begun = Instant::now();
-        let ended = connection::run(&settings, &mut ends).await;
+        let ended = connection::run(&mut settings, &mut ends).await;
         if ends.events.send(LinkEvent::Disconnected).await.is_err() {
             return;
         }
         if ended.was_connected && begun.elapsed() >= GOOD_CONNECTION {
             backoff = FIRST_BACKOFF;
+        }
+        if ended.reason.is_expired_certificate() {
+            settings.expired.notify_one();
         }
         let pause = clock::jittered(backoff);
         tracing::info!(

@@ -6,5 +6,6 @@ mod enrolment;
 mod lan;
 mod limits;
 mod node;
+mod renewal;
 mod tools;
 mod world;

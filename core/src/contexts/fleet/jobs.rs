@@ -9,7 +9,7 @@ use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
 use serde_json::json;
 
-use super::acts::{alarms, comparison, feed as feed_acts, venues as venue_acts};
+use super::acts::{alarms, comparison, feed as feed_acts, renewal, venues as venue_acts};
 use super::model::alarm::Alarm;
 use super::store::{comparisons, feed, snapshots, venues, watermark};
 use super::{App, NAME};
@@ -18,6 +18,7 @@ pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed");
 pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
 pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
+pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 
 /// Safety net behind the wakes.
@@ -26,6 +27,7 @@ const KEYS_EVERY: Duration = Duration::from_secs(30);
 const WATCH_EVERY: Duration = Duration::from_secs(30);
 /// How soon a statement is tried again that could not be compared yet.
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How long the writer waits for more: changes that come within it cost no new election, and under
@@ -49,6 +51,7 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(KEYS_EVERY, PUBLISH_KEY_SET, publish_key_set)
         .every(WATCH_EVERY, WATCH_TRUTH, watch_truth)
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
+        .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
         .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
 }
 
@@ -117,6 +120,11 @@ async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
 /// Compares ticketing's statements with the feed.
 async fn compare_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(comparison::compare_due(app, cause).await?)
+}
+
+/// Raises an alarm for each node that should have renewed its certificate and has not.
+async fn watch_certificates(app: &App, _: &Cause) -> Result<(), Failure> {
+    Ok(renewal::warn_of_ends(app).await?)
 }
 
 /// Deletes entries that no node needs any more, and snapshots that none has pulled.

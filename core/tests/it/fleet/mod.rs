@@ -6,5 +6,6 @@ mod enrolment;
 mod feed;
 mod import;
 mod journal;
+mod renewal;
 mod report;
 mod world;

@@ -126,7 +126,8 @@ replies! {
     NodeShown {
         node_id: NodeId, venue_id: VenueId, label: String, gates: Vec<GateId>, status: String,
         version: i32, enrolled_at: Option<DateTime<Utc>>,
-        certificate_expires_at: Option<DateTime<Utc>>, revoked_at: Option<DateTime<Utc>>,
+        certificate_expires_at: Option<DateTime<Utc>>,
+        renewal_allowed_until: Option<DateTime<Utc>>, revoked_at: Option<DateTime<Utc>>,
         health: Option<NodeHealth>,
     }
     NodeHealth {

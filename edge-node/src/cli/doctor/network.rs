@@ -2,56 +2,71 @@
 
 use std::{sync::Arc, time::Duration};
 
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
-use x509_parser::parse_x509_certificate;
-
 use super::Finding;
 use crate::{
     clock::Clock,
     config::Config,
     control::{self, Request},
+    enrol::{RENEWABLE_FOR_DAYS, Validity},
     identity::Identity,
     link,
 };
+use rustls_pki_types::ServerName;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DAY_SECONDS: i64 = 24 * 3_600;
-/// Leaves time to enrol the node again.
-const SOON_DAYS: i64 = 30;
+/// A node that was off a moment ago has had no time to renew its certificate.
+const RENEWAL_GRACE_SECONDS: i64 = 3_600;
 
 pub(super) fn certificate(identity: &Identity) -> Finding {
     let subject = "certificate";
-    let Ok(leaf) = CertificateDer::from_pem_slice(identity.certificate_chain.as_bytes()) else {
-        return Finding::fail(subject, "not readable; enrol the node again");
-    };
-    let Ok((_, parsed)) = parse_x509_certificate(&leaf) else {
+    let Ok(validity) = Validity::of(&identity.certificate_chain) else {
         return Finding::fail(subject, "not readable; enrol the node again");
     };
     let now = match Clock::of_this_boot() {
         Ok(clock) => clock.wall().0 / 1_000_000,
         Err(error) => return Finding::fail(subject, error),
     };
-    let validity = parsed.validity();
-    let days = (validity.not_after.timestamp() - now).div_euclid(DAY_SECONDS);
-    if now < validity.not_before.timestamp() {
+    let days = (validity.until - now) / DAY_SECONDS;
+    let expired = match -days {
+        0 => "expired today".to_owned(),
+        1 => "expired yesterday".to_owned(),
+        days => format!("expired {days} days ago"),
+    };
+    if now < validity.from {
         Finding::fail(
             subject,
             "not valid yet by the wall clock of this machine; set the clock",
         )
-    } else if days < 0 {
+    } else if days <= -RENEWABLE_FOR_DAYS {
         Finding::fail(
             subject,
-            format!("expired {} days ago; enrol the node again", -days),
+            format!(
+                "expired {} days ago; enrol a new node with a new code",
+                -days
+            ),
         )
-    } else if days < SOON_DAYS {
+    } else if validity.until <= now {
+        Finding::fail(
+            subject,
+            format!(
+                "{expired}; the node renews it at {} once somebody who runs the venue allows \
+                 it there: POST /fleet/nodes/{}/renewal",
+                identity.core, identity.node_id
+            ),
+        )
+    } else if now >= validity.renew_at() + RENEWAL_GRACE_SECONDS {
         Finding::warn(
             subject,
-            format!("expires in {days} days; enrol the node again before that"),
+            format!(
+                "expires in {days} days and should be renewed already; let the node reach {}",
+                identity.core
+            ),
         )
     } else {
         Finding::ok(subject, format!("valid for {days} days"))

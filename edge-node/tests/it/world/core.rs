@@ -4,6 +4,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{Router, extract::Path as UrlPath, routing::post};
@@ -19,9 +20,14 @@ use lapin::{
     options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
+use rcgen::{
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, PublicKeyData,
+    date_time_ymd,
+};
 use tokio::task::JoinHandle;
 
 use super::{
+    clock,
     ledger::Ledger,
     venue::{Ticket, Venue},
 };
@@ -75,6 +81,29 @@ impl Core {
         };
         self.venue
             .identity_with(broker, client.certificate, client.key)
+    }
+
+    /// The authority that signs certificates of nodes, and its own certificate.
+    pub(crate) fn devices(&self) -> (Issuer<'static, KeyPair>, String) {
+        let devices = &self.scope.device_ca;
+        let certificate = std::fs::read_to_string(&devices.certificate).unwrap();
+        (devices.issuer().unwrap(), certificate)
+    }
+
+    /// A certificate over a key for the venue's node, valid for these seconds from and to now, with
+    /// the authority's behind it.
+    pub(crate) fn certify(&self, key: &impl PublicKeyData, (from, until): (i64, i64)) -> String {
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        let name = self.scope.common_name(&self.venue.node.to_string());
+        parameters.distinguished_name.push(DnType::CommonName, name);
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let now = clock().wall().0 / 1_000_000;
+        let at = |seconds| {
+            date_time_ymd(1970, 1, 1) + Duration::from_secs(u64::try_from(now + seconds).unwrap())
+        };
+        (parameters.not_before, parameters.not_after) = (at(from), at(until));
+        let (issuer, authority) = self.devices();
+        parameters.signed_by(key, &issuer).unwrap().pem() + &authority
     }
 
     /// Adds entries to the feed and sends them to the node.

@@ -2,6 +2,7 @@
 //! of the broker.
 
 mod core;
+mod fleet_listener;
 mod ledger;
 mod process;
 mod scanner;
@@ -9,13 +10,14 @@ mod venue;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use eventify_edge::{Node, clock::Clock, config::Config};
+use eventify_edge::{Node, clock::Clock, config::Config, identity::Identity};
 use eventify_protocol::{lan::NodeStatus, verdict::Mode};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
 pub(crate) use self::{
     core::Core,
+    fleet_listener::FleetListener,
     ledger::admitted,
     process::{PROGRAM, Process, pair},
     scanner::{Scanner, TIMEOUTS, refusal},
@@ -58,20 +60,27 @@ impl World {
         world
     }
 
-    /// The node is about to connect to a core, and has a scanner.
-    pub(crate) async fn connected(settings: Settings<'_>) -> (Self, Core, Scanner) {
+    /// The node has an identity at a core and does not run. Its core may be given another identity.
+    pub(crate) async fn enrolled(change: impl FnOnce(&Core, Identity) -> Identity) -> (Self, Core) {
         use_ring();
         let venue = Arc::new(Venue::new());
         let tickets = venue.many_tickets(1_200);
         let core = Box::pin(Core::start(&tickets, Arc::clone(&venue))).await;
         let folder = tempfile::tempdir().unwrap();
-        core.identity().save(folder.path()).unwrap();
-        let mut world = Self {
+        let identity = change(&core, core.identity());
+        identity.save(folder.path()).unwrap();
+        let world = Self {
             venue,
             tickets: tickets.into(),
             folder,
             node: None,
         };
+        (world, core)
+    }
+
+    /// The node is about to connect to a core, and has a scanner.
+    pub(crate) async fn connected(settings: Settings<'_>) -> (Self, Core, Scanner) {
+        let (mut world, core) = Self::enrolled(|_, identity| identity).await;
         world.start(settings).await;
         let scanner = world.scanner(1).await;
         (world, core, scanner)

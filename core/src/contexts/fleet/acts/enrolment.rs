@@ -4,9 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_contracts::fleet::NodeEnrolled;
 use eventify_kernel::cause::Cause;
-use eventify_protocol::enrolment::{
-    BrokerAddress, EnrolmentAnswer, EnrolmentRequest, EnrolmentSecret,
-};
+use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentRequest, EnrolmentSecret};
 
 use super::FleetError;
 use super::nodes::{node_facts, publish};
@@ -41,6 +39,7 @@ pub(crate) async fn enrol(
             key_hash: key.hash(),
             certificate_chain: authority.certify_node(&name, &key, serial, now, until)?,
             certificate_expires_at: until,
+            renewal_allowed_until: None,
             at: now,
         });
         node.version += 1;
@@ -60,17 +59,12 @@ fn answer(app: &App, node: Node) -> Result<EnrolmentAnswer, FleetError> {
         return Err(FleetError::CodeNotFound);
     };
     let keys = app.keys.ring().map_err(|_| FleetError::NotConfigured)?;
-    let settings = &app.state.settings;
     Ok(EnrolmentAnswer {
         node_id: node.node_id,
         venue_id: node.venue_id,
         label: node.label,
         certificate_chain: enrolment.certificate_chain,
-        broker: BrokerAddress {
-            host: settings.mqtt_host.clone(),
-            port: settings.mqtt_port,
-            authority: app.state.mqtt_authority.clone(),
-        },
+        broker: app.state.broker(),
         root_key: URL_SAFE_NO_PAD.encode(keys.root.as_bytes()),
         key_set: URL_SAFE_NO_PAD.encode(keys.signed.as_bytes()),
     })

@@ -12,6 +12,7 @@ pub(super) mod messages;
 pub(super) mod nodes;
 pub(super) mod points;
 pub(super) mod reconciliation;
+pub(super) mod renewal;
 pub(super) mod snapshots;
 mod state;
 pub(super) mod venues;
@@ -22,6 +23,7 @@ use eventify_protocol::ids::IncarnationId;
 
 use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
+use super::model::renewal::{PermissionRefused, RenewalRefused};
 
 pub use state::State;
 
@@ -46,6 +48,10 @@ pub(crate) enum FleetError {
     CodeNotFound,
     #[error(transparent)]
     Claim(#[from] ClaimRefused),
+    #[error(transparent)]
+    Renewal(#[from] RenewalRefused),
+    #[error(transparent)]
+    Permission(#[from] PermissionRefused),
     #[error("nodes can't be enrolled here: fleet.device_authority_* is not configured")]
     NotConfigured,
     #[error("certificates: {0}")]

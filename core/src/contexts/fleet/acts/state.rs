@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use eventify_kernel::config::ConfigError;
+use eventify_protocol::enrolment::BrokerAddress;
 use eventify_protocol::ids::VenueId;
 use eventify_sync::core::watermark::Watermark;
 
@@ -24,7 +25,7 @@ pub struct State {
     pub(crate) settings: Settings,
     authority: Option<DeviceAuthority>,
     /// PEM; empty where no nodes are enrolled.
-    pub(crate) mqtt_authority: String,
+    mqtt_authority: String,
     /// Of this process's enrolment listener, if it has one.
     pub(crate) enrolment_address: OnceLock<SocketAddr>,
     watermarks: Mutex<HashMap<VenueId, Slot>>,
@@ -56,6 +57,15 @@ impl State {
     /// The device authority, where nodes can be enrolled.
     pub(crate) fn authority(&self) -> Result<&DeviceAuthority, FleetError> {
         self.authority.as_ref().ok_or(FleetError::NotConfigured)
+    }
+
+    /// Where nodes reach the broker.
+    pub(crate) fn broker(&self) -> BrokerAddress {
+        BrokerAddress {
+            host: self.settings.mqtt_host.clone(),
+            port: self.settings.mqtt_port,
+            authority: self.mqtt_authority.clone(),
+        }
     }
 
     /// The configured URL of the enrolment listener, or the one of its address.

@@ -44,6 +44,8 @@ pub(crate) struct Enrolment {
     /// PEM, leaf first.
     pub(crate) certificate_chain: String,
     pub(crate) certificate_expires_at: DateTime<Utc>,
+    /// An expired certificate can be renewed until then.
+    pub(crate) renewal_allowed_until: Option<DateTime<Utc>>,
     pub(crate) at: DateTime<Utc>,
 }
 
@@ -153,6 +155,7 @@ mod tests {
             key_hash: KEY,
             certificate_chain: "PEM".to_owned(),
             certificate_expires_at: DateTime::UNIX_EPOCH + TimeDelta::days(90),
+            renewal_allowed_until: None,
             at: DateTime::UNIX_EPOCH,
         })
     }

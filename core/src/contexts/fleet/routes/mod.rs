@@ -13,6 +13,7 @@ use eventify_kernel::http::{ApiError, Policy, Routes, StatusCode};
 use super::App;
 use super::acts::FleetError;
 use super::model::node::ClaimRefused;
+use super::model::renewal::{PermissionRefused, RenewalRefused};
 
 /// Those who run a venue.
 const RUNS_VENUE: Policy =
@@ -32,6 +33,11 @@ pub(super) fn routes() -> Routes<App> {
         .get("/fleet/nodes", RUNS_VENUE, nodes::list)
         .put("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::edit)
         .post("/fleet/nodes/{nodeId}/revoke", RUNS_VENUE, nodes::revoke)
+        .post(
+            "/fleet/nodes/{nodeId}/renewal",
+            RUNS_VENUE,
+            nodes::allow_renewal,
+        )
         .get(
             "/fleet/nodes/{nodeId}/journal",
             RUNS_VENUE,
@@ -94,6 +100,14 @@ impl From<FleetError> for ApiError {
             FleetError::Claim(ClaimRefused::Expired) => Self::gone("enrolment_code_expired", text),
             FleetError::Claim(ClaimRefused::Used) => Self::conflict("enrolment_code_used", text),
             FleetError::Claim(ClaimRefused::Revoked) => Self::gone("node_revoked", text),
+            FleetError::Renewal(error)
+            | FleetError::Permission(PermissionRefused::TooLate(error)) => renewal_refused(error),
+            FleetError::Permission(PermissionRefused::NotExpired) => {
+                Self::conflict("certificate_not_expired", text)
+            }
+            FleetError::Permission(PermissionRefused::NotEnrolled) => {
+                Self::conflict("node_not_enrolled", text)
+            }
             FleetError::NotConfigured => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "enrolment_not_configured",
@@ -102,5 +116,17 @@ impl From<FleetError> for ApiError {
             FleetError::Authority(error) => Self::internal(error),
             FleetError::Db(error) => error.into(),
         }
+    }
+}
+
+fn renewal_refused(refused: RenewalRefused) -> ApiError {
+    let text = refused.to_string();
+    match refused {
+        RenewalRefused::UnknownKey => ApiError::not_found("node_key_unknown", text),
+        RenewalRefused::Revoked => ApiError::gone("node_revoked", text),
+        RenewalRefused::NotAllowed => {
+            ApiError::new(StatusCode::FORBIDDEN, "renewal_not_allowed", text)
+        }
+        RenewalRefused::TooLate => ApiError::gone("certificate_too_old", text),
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gates::{EtagHeader, OfVenue};
 use crate::contexts::fleet::acts::nodes::{self, Announced, NodePlan};
-use crate::contexts::fleet::acts::{FleetError, import, journal, venues};
+use crate::contexts::fleet::acts::{FleetError, import, journal, renewal, venues};
 use crate::contexts::fleet::model::node::{Node, NodeState};
 use crate::contexts::fleet::store::health::NodeHealth;
 use crate::contexts::fleet::{App, NAME, store};
@@ -37,6 +37,8 @@ pub(super) struct NodeView {
     version: i32,
     enrolled_at: Option<DateTime<Utc>>,
     certificate_expires_at: Option<DateTime<Utc>>,
+    /// Set while the node may renew an expired certificate.
+    renewal_allowed_until: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
     /// Its last report; none before the first.
     health: Option<HealthView>,
@@ -92,6 +94,9 @@ impl NodeView {
             status,
             version: node.version,
             enrolled_at: enrolment.as_ref().map(|enrolment| enrolment.at),
+            renewal_allowed_until: enrolment
+                .as_ref()
+                .and_then(|enrolment| enrolment.renewal_allowed_until),
             certificate_expires_at: enrolment.map(|enrolment| enrolment.certificate_expires_at),
             revoked_at,
             health: health.map(HealthView::from),
@@ -182,6 +187,15 @@ pub(super) async fn revoke(
     Path(node): Path<NodeId>,
 ) -> Answer<Json<NodeView>> {
     let node = nodes::revoke(&app, &caller.cause, caller.principal()?, node).await?;
+    Ok(Json(NodeView::of(node, None)))
+}
+
+pub(super) async fn allow_renewal(
+    State(app): State<App>,
+    caller: Caller,
+    Path(node): Path<NodeId>,
+) -> Answer<Json<NodeView>> {
+    let node = renewal::allow(&app, &caller.cause, caller.principal()?, node).await?;
     Ok(Json(NodeView::of(node, None)))
 }
 

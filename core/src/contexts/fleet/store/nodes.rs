@@ -26,6 +26,7 @@ struct Row {
     key_hash: Option<[u8; 32]>,
     certificate_chain: Option<String>,
     certificate_expires_at: Option<DateTime<Utc>>,
+    renewal_allowed_until: Option<DateTime<Utc>>,
     enrolled_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
 }
@@ -37,7 +38,7 @@ fn serialize_bytea<S: Serializer>(bytes: &Option<[u8; 32]>, to: S) -> Result<S::
 fn select<'q>(clause: &str) -> QueryAs<'q, Postgres, Row, PgArguments> {
     sqlx::query_as(AssertSqlSafe(format!(
         "select node_id, venue_id, label, gates, version, code_expires_at, key_hash,
-             certificate_chain, certificate_expires_at, enrolled_at, revoked_at
+             certificate_chain, certificate_expires_at, renewal_allowed_until, enrolled_at, revoked_at
          from fleet.nodes {clause}"
     )))
 }
@@ -59,6 +60,7 @@ impl From<&Node> for Row {
             key_hash: enrolment.map(|it| it.key_hash.0),
             certificate_chain: enrolment.map(|it| it.certificate_chain.clone()),
             certificate_expires_at: enrolment.map(|it| it.certificate_expires_at),
+            renewal_allowed_until: enrolment.and_then(|it| it.renewal_allowed_until),
             enrolled_at: enrolment.map(|it| it.at),
             revoked_at,
         }
@@ -80,6 +82,7 @@ impl TryFrom<Row> for Node {
                     key_hash: Hash32(key_hash),
                     certificate_chain,
                     certificate_expires_at,
+                    renewal_allowed_until: row.renewal_allowed_until,
                     at,
                 })
             }
@@ -140,7 +143,8 @@ pub(crate) async fn update(
         "update fleet.nodes as stored set label = new.label, gates = new.gates,
              version = new.version, key_hash = new.key_hash,
              certificate_chain = new.certificate_chain,
-             certificate_expires_at = new.certificate_expires_at, enrolled_at = new.enrolled_at,
+             certificate_expires_at = new.certificate_expires_at,
+             renewal_allowed_until = new.renewal_allowed_until, enrolled_at = new.enrolled_at,
              revoked_at = new.revoked_at, revoked_by = coalesce($2, stored.revoked_by)
          from jsonb_populate_record(null::fleet.nodes, $1) as new
          where stored.node_id = new.node_id",
@@ -177,6 +181,19 @@ async fn find_one(
 /// A venue's nodes by label.
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Node>> {
     let query = select("where venue_id = $1 order by label").bind(venue);
+    let rows = query.fetch_all(conn).await?;
+    rows.into_iter().map(Node::try_from).collect()
+}
+
+/// The enrolled nodes whose certificates end before a time, those that end first at the front.
+pub(crate) async fn list_ending(
+    conn: &mut PgConnection,
+    before: DateTime<Utc>,
+) -> DbResult<Vec<Node>> {
+    let query = select(
+        "where certificate_expires_at < $1 and revoked_at is null order by certificate_expires_at",
+    )
+    .bind(before);
     let rows = query.fetch_all(conn).await?;
     rows.into_iter().map(Node::try_from).collect()
 }

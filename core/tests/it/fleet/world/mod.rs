@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::world::{ContextsOf, TestApp, TestOptions, User};
 
-pub(crate) use node::{Node, enrol_with, hello};
+pub(crate) use node::{Node, enrol_with, hello, renew_with};
 pub(crate) use tickets::{issue, performance, ticket};
 
 /// In the path of the broker's requests.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use eventify_kernel::clock::Clock;
-use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode};
+use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode, RenewalAnswer, RenewalRequest};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{BootId, IncarnationId, MessageId, NodeId};
 use eventify_protocol::sync::{
@@ -16,6 +16,7 @@ use rumqttc::{
 };
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -166,19 +167,47 @@ pub(crate) async fn enrol_with(
         .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
         .build()
         .unwrap();
-    let csr = rcgen::CertificateParams::default()
-        .serialize_request(key)
-        .unwrap()
-        .pem()
-        .unwrap();
-    let answer = client
+    let request = client
         .post(format!("{}/fleet/enrolments", code.core))
-        .json(&json!({ "secret": code.secret.to_text(), "csr": csr, "software": "test" }))
+        .json(&json!({ "secret": code.secret.to_text(), "csr": csr(key), "software": "test" }));
+    answer(request).await
+}
+
+/// `POST /fleet/renewals`. The test's clock runs ahead of that of this client, for which the
+/// listener's certificate is not valid yet.
+pub(crate) async fn renew_with(
+    venue: &Venue,
+    node: NodeId,
+    key: &rcgen::KeyPair,
+) -> Result<RenewalAnswer, (StatusCode, Value)> {
+    let client = reqwest::Client::builder()
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .unwrap();
+    let address = venue.core.listener("enrolment");
+    let request = client
+        .post(format!("https://{address}/fleet/renewals"))
+        .json(&RenewalRequest {
+            node_id: node,
+            csr: csr(key),
+        });
+    answer(request).await
+}
+
+fn csr(key: &rcgen::KeyPair) -> String {
+    let request = rcgen::CertificateParams::default().serialize_request(key);
+    request.unwrap().pem().unwrap()
+}
+
+async fn answer<T: DeserializeOwned>(
+    request: reqwest::RequestBuilder,
+) -> Result<T, (StatusCode, Value)> {
+    let answer = request
         .send()
         .await
         .expect("the listener shows a certificate of the authority");
     let status = answer.status();
-    if status == StatusCode::CREATED {
+    if status.is_success() {
         Ok(answer.json().await.unwrap())
     } else {
         Err((status, answer.json().await.unwrap()))

@@ -1,4 +1,4 @@
-//! `POST /fleet/enrolments`, on a TLS listener whose certificate the device authority has signed:
+//! `POST /fleet/enrolments` and `/fleet/renewals`, on a TLS listener whose certificate the device authority has signed:
 //! an enrolment code names that authority, so a node can verify the server before it sends anything.
 
 use std::net::SocketAddr;
@@ -7,13 +7,15 @@ use axum::extract::State;
 use chrono::TimeDelta;
 use eventify_kernel::context::Listening;
 use eventify_kernel::http::{self, Answer, Caller, Json, Policy, Routes, StatusCode};
-use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentRequest};
+use eventify_protocol::enrolment::{
+    EnrolmentAnswer, EnrolmentRequest, RenewalAnswer, RenewalRequest,
+};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::ListenError;
 use super::tls::{self, Identity};
-use crate::contexts::fleet::acts::enrolment;
+use crate::contexts::fleet::acts::{enrolment, renewal};
 use crate::contexts::fleet::{App, NAME};
 
 /// The listener's certificate is made anew at each start, and when half of this is over.
@@ -21,14 +23,20 @@ const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
 /// Connections at once: nodes are enrolled seldom, and anybody may connect.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Its one route.
+/// What nodes without a certificate that is in force can ask for.
 #[must_use]
 pub fn routes() -> Routes<App> {
-    Routes::new().post(
-        "/fleet/enrolments",
-        Policy::proof("the secret of an enrolment code").key_ignored(),
-        enrol,
-    )
+    Routes::new()
+        .post(
+            "/fleet/enrolments",
+            Policy::proof("the secret of an enrolment code").key_ignored(),
+            enrol,
+        )
+        .post(
+            "/fleet/renewals",
+            Policy::proof("the key that the node enrolled with").key_ignored(),
+            renew,
+        )
 }
 
 async fn enrol(
@@ -38,6 +46,14 @@ async fn enrol(
 ) -> Answer<(StatusCode, Json<EnrolmentAnswer>)> {
     let answer = enrolment::enrol(&app, &caller.cause, &request).await?;
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+async fn renew(
+    State(app): State<App>,
+    caller: Caller,
+    Json(request): Json<RenewalRequest>,
+) -> Answer<Json<RenewalAnswer>> {
+    Ok(Json(renewal::renew(&app, &caller.cause, &request).await?))
 }
 
 /// Opens the listener.

@@ -1,0 +1,113 @@
+//! Renewal of certificates: asked for by nodes, allowed by those who run the venue.
+
+use chrono::TimeDelta;
+use eventify_kernel::auth::Principal;
+use eventify_kernel::cause::Cause;
+use eventify_kernel::db::DbResult;
+use eventify_protocol::enrolment::{RenewalAnswer, RenewalRequest};
+use eventify_protocol::ids::NodeId;
+use serde_json::json;
+
+use super::nodes::own;
+use super::{FleetError, alarms};
+use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::authority::{RequestedKey, common_name};
+use crate::contexts::fleet::model::node::{Node, NodeState};
+use crate::contexts::fleet::model::renewal::{Renewal, RenewalRefused, WARN_BEFORE};
+use crate::contexts::fleet::store::nodes;
+use crate::contexts::fleet::{App, NAME};
+
+/// Gives a node a new certificate for the key that it enrolled with.
+pub(crate) async fn renew(
+    app: &App,
+    cause: &Cause,
+    request: &RenewalRequest,
+) -> Result<RenewalAnswer, FleetError> {
+    let authority = app.state.authority()?;
+    let key = RequestedKey::read(&request.csr)
+        .map_err(|error| FleetError::Invalid("csr", error.to_string()))?;
+    let now = app.clock.now();
+    let life = app.state.settings.certificate_life();
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let mut node = nodes::lock(&mut tx, request.node_id)
+        .await?
+        .ok_or(RenewalRefused::UnknownKey)?;
+    let life_delta = TimeDelta::from_std(life).unwrap_or(TimeDelta::MAX);
+    let renewal = match node.renewal(key.hash(), life_delta, now) {
+        Err(RenewalRefused::NotAllowed) => {
+            drop(tx);
+            let alarm = alarm("node_waits_for_renewal", &node);
+            alarms::raise(app, &alarm).await?;
+            return Err(RenewalRefused::NotAllowed.into());
+        }
+        renewal => renewal?,
+    };
+    let certificate_chain = match renewal {
+        Renewal::Current { certificate_chain } => certificate_chain.to_owned(),
+        Renewal::Sign => {
+            let name = common_name(&app.config.bus.vhost(), &node.node_id.to_string());
+            let (serial, until) = (app.clock.new_id(), now + life);
+            let chain = authority.certify_node(&name, &key, serial, now, until)?;
+            if let NodeState::Enrolled(enrolment) = node.state {
+                node.state = NodeState::Enrolled(enrolment.renewed(chain.clone(), until));
+            }
+            nodes::update(&mut tx, &node, None).await?;
+            tracing::info!(
+                code = "fleet.certificate_renewed",
+                node_id = %node.node_id,
+                %until,
+                "a node's certificate was renewed"
+            );
+            chain
+        }
+    };
+    tx.commit().await?;
+    Ok(RenewalAnswer {
+        certificate_chain,
+        broker: app.state.broker(),
+    })
+}
+
+/// Lets a node whose certificate has expired renew it.
+pub(crate) async fn allow(
+    app: &App,
+    cause: &Cause,
+    principal: &Principal,
+    node: NodeId,
+) -> Result<Node, FleetError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let node = own(&mut tx, principal, node).await?;
+    let node = node.allow_renewal(app.clock.now())?;
+    nodes::update(&mut tx, &node, None).await?;
+    tx.commit().await?;
+    tracing::info!(
+        code = "fleet.renewal_allowed",
+        node_id = %node.node_id,
+        user_id = %principal.user_id,
+        "a node may renew its expired certificate"
+    );
+    Ok(node)
+}
+
+/// Raises an alarm for each node whose certificate ends soon or has ended.
+pub(crate) async fn warn_of_ends(app: &App) -> DbResult<()> {
+    let mut conn = app.db.read(NAME).await?;
+    let ending = nodes::list_ending(&mut conn, app.clock.now() + WARN_BEFORE).await?;
+    for node in &ending {
+        alarms::raise_in(app, &mut conn, &alarm("certificate_ends", node)).await?;
+    }
+    Ok(())
+}
+
+fn alarm(code: &'static str, node: &Node) -> Alarm {
+    let expires_at = match &node.state {
+        NodeState::Announced => None,
+        NodeState::Enrolled(enrolment) => Some(enrolment.certificate_expires_at),
+        NodeState::Revoked { enrolment, .. } => {
+            enrolment.as_ref().map(|it| it.certificate_expires_at)
+        }
+    };
+    Alarm::new(code)
+        .of_node(node.venue_id, node.node_id)
+        .with(json!({ "label": node.label, "certificateExpiresAt": expires_at }))
+}
