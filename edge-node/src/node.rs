@@ -39,7 +39,6 @@ impl Node {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let folder = &config.data_dir;
         let identity = Identity::load(folder)?.behind(config.broker.as_ref());
-        let access = Access::of(&identity).map_err(StartError::Unusable)?;
         durable_file::private_folder(folder).map_err(|error| StartError::System {
             what: format!("removing the rights of others from {}", folder.display()),
             error,
@@ -58,22 +57,8 @@ impl Node {
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let (access, current_access) = watch::channel(Arc::new(access));
-        let expired = Arc::new(Notify::new());
-        let renewal = Renewal {
-            data_dir: folder.clone(),
-            clock,
-            broker: config.broker.clone(),
-            access,
-            expired: Arc::clone(&expired),
-        };
-        let settings = link::Settings {
-            node: identity.node_id,
-            access: current_access,
-            expired,
-            limits: config.link,
-        };
-        let (link, keep_open) = link::open(settings, stop.clone());
+        let (line, renewal) = connection(config, &identity, clock)?;
+        let (link, keep_open) = link::open(line, stop.clone());
         let parts = Parts {
             config,
             identity: &identity,
@@ -98,12 +83,10 @@ impl Node {
             }
         })?;
         tasks.spawn(keep_open);
-        let renewing = stop.clone();
-        tasks.spawn(async move { renewing.run_until_cancelled(renewal.run()).await });
+        tasks.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
         tasks.spawn(control);
         let router = lan::router(Arc::clone(&lan));
-        let limits = config.lan.clone();
-        let serving = stop.clone();
+        let (limits, serving) = (config.lan.clone(), stop.clone());
         tasks.spawn(async move { bound.serve(router, &limits, clock, serving).await });
         tasks.close();
         tracing::info!(
@@ -169,6 +152,31 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// How the core is reached, and what keeps that in force.
+fn connection(
+    config: &Config,
+    identity: &Identity,
+    clock: Clock,
+) -> Result<(link::Settings, Renewal), StartError> {
+    let access = Access::of(identity).map_err(StartError::Unusable)?;
+    let (renewed_access, access) = watch::channel(Arc::new(access));
+    let expired = Arc::new(Notify::new());
+    let renewal = Renewal {
+        data_dir: config.data_dir.clone(),
+        clock,
+        broker: config.broker.clone(),
+        access: renewed_access,
+        expired: Arc::clone(&expired),
+    };
+    let settings = link::Settings {
+        node: identity.node_id,
+        access,
+        expired,
+        limits: config.link,
+    };
+    Ok((settings, renewal))
 }
 
 /// The address and key in pairing codes.
