@@ -104,6 +104,29 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
             ("EVENTIFY_CORE__PROCESS__ROLES", "[\"dance\"]"),
             vec!["dance", "process.roles", "allowed is one of", "`serve`"],
         ),
+        (
+            "",
+            (
+                "EVENTIFY_CORE__DATABASE__URL",
+                "postgres://user:secret@host:port/db",
+            ),
+            vec!["database.url", "(hidden)", "HOST:PORT/DATABASE"],
+        ),
+        (
+            "[database.contexts.order]\nurl = 'postgres://u:secret@host/db?sslmode=secret'",
+            ("", ""),
+            vec!["database.contexts.order.url", "(hidden)", "HOST:PORT"],
+        ),
+        (
+            "[bus]\nurl = 'amqp://user:secret@host:port/%2f'",
+            ("", ""),
+            vec!["bus.url", "(hidden)", "HOST:PORT/VIRTUAL-HOST"],
+        ),
+        (
+            "[database.contexts]\norder = 'postgres://user:secret@host/db'",
+            ("", ""),
+            vec!["database.contexts.order", "(hidden)", "allowed is a table"],
+        ),
         ("not toml", ("", ""), vec!["TOML"]),
     ] {
         let mistake = load(Some(file), &[env]).unwrap_err();
