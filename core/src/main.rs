@@ -108,7 +108,7 @@ fn load(file: Option<PathBuf>) -> anyhow::Result<Config> {
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::start()?;
+    let _until_the_end = telemetry::start()?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let contexts = commands::contexts(&config)?;

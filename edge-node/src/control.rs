@@ -3,7 +3,14 @@
 //! A Unix socket in the data directory, which only the owner of that folder (and root) can reach. A
 //! connection is one line of JSON in each direction: [`Request`], [`Response`].
 
-use std::{io, path::Path, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use eventify_protocol::{ids::GateId, lan::NodeStatus};
 use serde::{Deserialize, Serialize};
@@ -19,7 +26,7 @@ use crate::lan::{CODE_LIFE, Lan};
 const FILE: &str = "control.sock";
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// After a connection could not be accepted.
+/// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// From a tool to the node.
@@ -105,17 +112,9 @@ pub(crate) fn listen(
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
-                accepted = listener.accept() => {
+                (stream, _) = accept(|cx| listener.poll_accept(cx)) => {
                     // One at a time is enough for tools.
-                    let served = match accepted {
-                        Ok((stream, _)) => timeout(TIMEOUT, serve(stream, &lan)).await,
-                        Err(error) => {
-                            // No descriptor is left, for example: the next attempt would fail at once.
-                            sleep(ACCEPT_PAUSE).await;
-                            Ok(Err(error))
-                        }
-                    };
-                    if let Ok(Err(error)) = served {
+                    if let Ok(Err(error)) = timeout(TIMEOUT, serve(stream, &lan)).await {
                         tracing::debug!(%error, "a connection to the control socket broke");
                     }
                 }
@@ -124,6 +123,18 @@ pub(crate) fn listen(
         // If this fails, the next start removes it.
         drop(std::fs::remove_file(&path));
     })
+}
+
+/// The next connection. One that the system can't give, for want of files, is waiting still: without
+/// a pause the node would ask for it all the time, and use a whole processor.
+async fn accept<T>(mut next: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>) -> T {
+    loop {
+        match poll_fn(&mut next).await {
+            Ok(accepted) => return accepted,
+            Err(error) => tracing::debug!(%error, "the control socket accepted no connection"),
+        }
+        sleep(ACCEPT_PAUSE).await;
+    }
 }
 
 async fn serve(stream: UnixStream, lan: &Lan) -> io::Result<()> {
@@ -157,5 +168,24 @@ async fn respond(lan: &Lan, request: Request) -> Response {
             code: lan.pairing_code(gates).to_string(),
             expires_in_seconds: CODE_LIFE.as_secs(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_system_without_free_files_is_not_asked_all_the_time() {
+        let mut asked = 0;
+        let mut accepted = pin!(accept(|_| -> Poll<io::Result<()>> {
+            asked += 1;
+            assert!(asked < 2, "it is asked again without a pause");
+            Poll::Ready(Err(io::Error::other("too many open files")))
+        }));
+        let first = poll_fn(|cx| Poll::Ready(accepted.as_mut().poll(cx)));
+        assert_eq!(first.await, Poll::Pending);
     }
 }

@@ -2,7 +2,7 @@
 //! owns the breaker and its limits.
 //!
 //! A call runs in a task of its own: when the caller's timeout passes, the callee still finishes
-//! what it began, and the next try with the same idempotency key finds it done. Only timeouts,
+//! what it began (within a hundred of these timeouts), and the next try with the same idempotency key finds it done. Only timeouts,
 //! faults and slow calls count against the callee; a refusal ("no stock") is an answer.
 
 use std::sync::Arc;
@@ -17,6 +17,10 @@ use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::db::DbError;
+
+/// A call that has run for so many of its timeouts waits for what never comes, such as a server that
+/// is gone. It is dropped, for it holds a turn; what it had begun in a transaction is rolled back.
+const LONGEST_CALL: u32 = 100;
 
 /// A running call; its result says whether it counts as failed.
 type Call = BoxFuture<'static, Result<(), Counted>>;
@@ -179,16 +183,16 @@ impl Breaker {
             // The turn ends with the work, not with the waiting for it.
             let task = tokio::spawn(
                 async move {
-                    let result = call.await;
+                    let result = tokio::time::timeout(timeout * LONGEST_CALL, call).await;
                     drop(turn);
                     result
                 }
                 .in_current_span(),
             );
             let outcome = match tokio::time::timeout(timeout, task).await {
-                Err(_) => Err(CallError::TimedOut),
+                Err(_) | Ok(Ok(Err(_))) => Err(CallError::TimedOut),
                 Ok(Err(broke)) => Err(CallError::Broke(broke)),
-                Ok(Ok(result)) => result.map_err(CallError::Callee),
+                Ok(Ok(Ok(result))) => result.map_err(CallError::Callee),
             };
             let failed = match &outcome {
                 Ok(_) | Err(CallError::Open) => false,
@@ -327,6 +331,21 @@ mod tests {
         assert!(matches!(outcome, Err(CallError::TimedOut)));
         go.send(()).unwrap();
         finished.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_callee_that_never_ends_gives_its_turn_back() {
+        let one_at_once = Limits {
+            pauses: &[],
+            at_once: 1,
+            queue_for: ms(60_000),
+            ..QUICK
+        };
+        let breaker = Breaker::new(one_at_once, Clock::system()).unwrap();
+        let endless = breaker.call(std::future::pending::<Result<(), Refusal>>);
+        assert!(matches!(endless.await, Err(CallError::TimedOut)));
+        let next = breaker.call(|| async { Ok::<_, Refusal>("done") });
+        assert_eq!(next.await.unwrap(), "done");
     }
 
     #[tokio::test]

@@ -43,6 +43,9 @@ pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {
 
     /// Longest pause between two attempts.
     const MAX_PAUSE: TimeDelta = TimeDelta::seconds(60);
+    /// An attempt that takes longer has failed: one that waits for what never comes must not hold up
+    /// all others of its kind.
+    const LONGEST: Duration = Duration::from_secs(30);
 
     /// What it is about. A second request for the same key replaces the first.
     fn key(&self) -> Uuid;
@@ -138,7 +141,10 @@ where
                 cause,
             };
             let working = async { run.call(app.clone(), attempt).await };
-            caught(working).await.map_err(Failure::from).flatten()
+            match tokio::time::timeout(T::LONGEST, caught(working)).await {
+                Ok(done) => done.map_err(Failure::from).flatten(),
+                Err(_) => Err(Failure::retry("it took too long and was given up")),
+            }
         }
         Err(error) => Err(Failure::park(error)),
     };

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use eventify_log::Flush;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -14,22 +15,24 @@ use crate::config::ConfigError;
 const DEFAULT_FILTER: &str = "warn,eventify_core=info,eventify_kernel=info";
 
 /// Starts logging; `RUST_LOG` chooses levels. A panic is a line too, in the span that it happens in.
+/// What it returns is kept until the end: it waits for the last lines.
 ///
 /// # Errors
 /// `RUST_LOG` is no filter, or a subscriber is installed already.
-pub fn start() -> anyhow::Result<()> {
+pub fn start() -> anyhow::Result<Flush> {
     let given = std::env::var_os("RUST_LOG").filter(|text| !text.is_empty());
     let filter = match given {
         Some(text) => filter(&text.to_string_lossy())?,
         None => EnvFilter::new(DEFAULT_FILTER),
     };
+    let (lines, flush) = eventify_log::to_stderr(of_loss)?;
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || lines.clone())
         .finish()
         .try_init()?;
     std::panic::set_hook(Box::new(|panic| {
@@ -42,7 +45,15 @@ pub fn start() -> anyhow::Result<()> {
             "the program has a defect: this piece of work failed"
         );
     }));
-    Ok(())
+    Ok(flush)
+}
+
+/// Its fields are those of the other lines, apart from the time.
+fn of_loss(lines: u64) -> String {
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"log lines were dropped: their reader is too slow\",\
+         \"code\":\"log.lines_lost\",\"lines\":{lines}}}\n"
+    )
 }
 
 /// A filter without a misspelt level. `tracing` takes a misspelt level for the name of a module

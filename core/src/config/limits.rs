@@ -41,6 +41,7 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("ticketing.compare_before_doors_minutes", 0..=DAY_MINUTES),
     ("database.max_connections", 2..=1_000),
     ("database.acquire_timeout_ms", 1..=5 * MINUTE_MS),
+    ("database.statement_timeout_ms", 1_000..=HOUR_MS),
     ("bus.prefetch", 1..=10_000),
     ("bus.concurrency", 1..=1_000),
     ("bus.retry_short_ms", 1..=HOUR_MS),

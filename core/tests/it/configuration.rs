@@ -115,6 +115,37 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
 }
 
 #[test]
+fn an_address_that_can_not_be_read_is_named_without_its_password() {
+    let whole_database = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+    for (file, key, allowed) in [
+        (
+            "[database]\nurl = 'postgres://user:secret@host:port/db'",
+            "database.url",
+            whole_database,
+        ),
+        (
+            "[database.contexts.order]\nurl = 'postgres://u:secret@host/db?sslmode=secret'",
+            "database.contexts.order.url",
+            whole_database,
+        ),
+        (
+            "[bus]\nurl = 'amqp://user:secret@host:port/%2f'",
+            "bus.url",
+            "amqp://USER:PASSWORD@HOST:PORT/VIRTUAL-HOST",
+        ),
+        (
+            "[database.contexts]\norder = 'postgres://user:secret@host/db'",
+            "database.contexts.order",
+            "a table",
+        ),
+    ] {
+        let mistake = load(Some(file), &[]).unwrap_err();
+        let end = format!("{key} = (hidden): allowed is {allowed}");
+        assert!(mistake.ends_with(&end), "{mistake}");
+    }
+}
+
+#[test]
 fn a_database_is_given_to_contexts_that_exist() {
     let file = "[database.contexts.ticketting]\nurl = 'postgres://other/tickets'";
     let config = load(Some(file), &[]).unwrap();

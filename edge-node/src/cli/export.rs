@@ -24,6 +24,13 @@ pub(super) fn export(
         journal::export(&reader, &mut BufWriter::new(output))?;
         return Ok(ExitCode::SUCCESS);
     };
+    let is_own_name = out.extension().is_some_and(|it| it == "jsonl");
+    if !is_own_name && is_in(out, &config.data_dir) {
+        return Err(anyhow!(
+            "{} may be a file of the node; in its data directory an export is named *.jsonl",
+            out.display()
+        ));
+    }
     let file = OpenOptions::new()
         .write(true)
         .create(may_replace)
@@ -45,4 +52,17 @@ pub(super) fn export(
         .sync_all()?;
     writeln!(output, "{exported}")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a file is or would be in a folder: `--force` would replace the journal itself.
+fn is_in(file: &Path, folder: &Path) -> bool {
+    let parent = file.parent().filter(|it| !it.as_os_str().is_empty());
+    let real = |path: &Path| path.canonicalize().ok();
+    let folder = real(folder);
+    let target = real(file);
+    let parents = [
+        real(parent.unwrap_or(Path::new("."))),
+        target.and_then(|target| Some(target.parent()?.to_owned())),
+    ];
+    folder.is_some() && parents.contains(&folder)
 }

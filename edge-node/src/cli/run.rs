@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use eventify_log::Flush;
 use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
@@ -17,7 +18,7 @@ use crate::{
 };
 
 pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode> {
-    log_to_stderr(&config.log)?;
+    let _until_the_end = log_to_stderr(&config.log)?;
     let clock = Clock::of_this_boot()?;
     let ended = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -50,14 +51,33 @@ pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode
     })
 }
 
-fn log_to_stderr(config: &LogConfig) -> anyhow::Result<()> {
+fn log_to_stderr(config: &LogConfig) -> anyhow::Result<Flush> {
     let filter = EnvFilter::try_new(&config.filter)?;
+    let of_loss = match config.format {
+        LogFormat::Text => loss_as_text,
+        LogFormat::Json => loss_as_json,
+    };
+    let (lines, flush) = eventify_log::to_stderr(of_loss)?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(move || lines.clone());
     let installed = match config.format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
-    installed.map_err(|error| anyhow::anyhow!("setting up the log: {error}"))
+    installed.map_err(|error| anyhow::anyhow!("setting up the log: {error}"))?;
+    Ok(flush)
+}
+
+fn loss_as_text(lines: u64) -> String {
+    format!(
+        "WARN log lines were dropped: their reader is too slow code=\"log.lines_lost\" lines={lines}\n"
+    )
+}
+
+fn loss_as_json(lines: u64) -> String {
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"log lines were dropped: their reader is too slow\",\
+         \"code\":\"log.lines_lost\",\"lines\":{lines}}}\n"
+    )
 }

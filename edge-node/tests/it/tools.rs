@@ -1,9 +1,13 @@
 //! The commands of the program.
 
-use eventify_protocol::lan::{NodeStatus, PairingCode};
+use eventify_edge::control;
+use eventify_protocol::{
+    lan::{NodeStatus, PairingCode},
+    verdict::Verdict,
+};
 use tokio::process::Command;
 
-use crate::world::{PROGRAM, Process, Scanner, Settings, World, variables};
+use crate::world::{PROGRAM, Process, Scanner, Settings, World, pair, variables};
 
 /// Exit code and standard output of a command on the world's data directory.
 async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
@@ -101,6 +105,15 @@ async fn exports_the_journal(world: &World) {
     let (code, _) = run(world, &["export-journal", "--force", "--out", file]).await;
     assert_eq!(code, 0);
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+
+    for own in ["journal.sqlite", "journal.sqlite-wal"] {
+        let path = world.folder.path().join(own);
+        let before = std::fs::read(&path).unwrap();
+        let file = path.to_str().unwrap();
+        let (code, _) = run(world, &["export-journal", "--force", "--out", file]).await;
+        assert_eq!(code, 1, "the journal is evidence");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,4 +130,38 @@ async fn a_wrong_setting_stops_the_start() {
     for part in ["admission.max_cache_age_ms", "900000", "0 to 300000"] {
         assert!(text.contains(part), "{text}");
     }
+}
+
+/// A disk without space for the log, or a reader of the log that is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_can_not_be_written_ends_no_node() {
+    let world = World::stopped(10);
+    let folder = world.folder.path();
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut node = Command::new(PROGRAM)
+        .arg("run")
+        .env_clear()
+        .envs(variables(folder, &[]))
+        .stderr(full.unwrap())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let answers = async {
+        while control::send(folder, &control::Request::Status)
+            .await
+            .is_err()
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        ended = node.wait() => panic!("the node has ended: {ended:?}"),
+        () = answers => {}
+    }
+    let scanner = pair(folder).await;
+    let token = &world.tickets[0].token;
+    assert_eq!(
+        scanner.scan(world.venue.north, token).await.verdict,
+        Verdict::Admit
+    );
 }

@@ -122,6 +122,8 @@ fn expected(message: &str, is_hidden: bool) -> &str {
         "invalid socket address syntax" => "ADDRESS:PORT, such as 0.0.0.0:8080",
         "invalid IP address syntax" => "an IP address",
         _ => match message.rsplit_once("expected ") {
+            // The name of a type in the program tells nobody anything.
+            Some((_, expected)) if expected.starts_with("struct ") => "a table",
             Some((_, expected)) => expected,
             None if is_hidden => "a value as the defaults describe it",
             None => message,

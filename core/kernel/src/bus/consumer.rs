@@ -1,10 +1,11 @@
 //! The consumer loop of a context's queue: decode, check, dispatch, commit, acknowledge; or retry
 //! later, or park (DECISIONS 16, 17).
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
@@ -13,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::grouped::{Grouped, take_group};
 use super::publisher::{Outgoing, Publisher};
 use super::registry::{Consumers, Handler};
 use super::{BusError, Purpose, headers, topology};
@@ -27,11 +29,9 @@ use crate::supervision::caught;
 const SHORT_RETRIES: u32 = 2;
 const LONG_RETRIES: u32 = 2;
 
-/// Most messages that share a transaction, and of how many bytes: large messages gain nothing.
-const MAX_GROUP: usize = 64;
-const MAX_GROUP_BYTES: usize = 256 * 1024;
-/// Transactions of one event type at once; messages that arrive meanwhile share the next one.
-const MAX_GROUPS: usize = 1;
+/// An effect that takes longer waits for what never comes, such as a database that is gone: it is
+/// rolled back and tried again. Far beyond any that is only slow.
+const LONGEST_EFFECT: Duration = Duration::from_secs(300);
 
 /// Consumes until `stop`, then finishes what is in hand.
 pub async fn run(
@@ -95,6 +95,7 @@ async fn session(
             context,
             consumers: Arc::clone(consumers),
             publisher: Arc::clone(&publisher),
+            stop: stop.clone(),
         };
         if let Some((kind, queue)) = grouped.find(&delivery) {
             if queue.append(delivery) {
@@ -120,43 +121,13 @@ async fn session(
     ))
 }
 
-/// Messages that wait for a shared transaction, by event type.
-struct Grouped(BTreeMap<&'static str, group_commit::Queue<Delivery>>);
-
-impl Grouped {
-    fn of(consumers: &Consumers) -> Self {
-        let handlers = consumers.handlers.iter().filter(|it| it.is_grouped);
-        let queues = handlers.map(|it| (it.kind, group_commit::Queue::new(MAX_GROUPS)));
-        Self(queues.collect())
-    }
-
-    /// The queue of a message, by the type that its header names.
-    fn find(&self, delivery: &Delivery) -> Option<(&'static str, &group_commit::Queue<Delivery>)> {
-        let kind = delivery.properties.kind().as_ref()?;
-        let (kind, queue) = self.0.get_key_value(kind.as_str())?;
-        Some((kind, queue))
-    }
-}
-
-/// Takes as many messages as one transaction should have.
-fn take_group(waiting: &mut VecDeque<Delivery>) -> Vec<Delivery> {
-    let (mut group, mut bytes) = (Vec::new(), 0);
-    while group.len() < MAX_GROUP
-        && let Some(next) = waiting.front()
-        && (group.is_empty() || bytes + next.data.len() <= MAX_GROUP_BYTES)
-    {
-        bytes += next.data.len();
-        group.extend(waiting.pop_front());
-    }
-    group
-}
-
 /// All that is needed to take messages.
 struct Hand {
     app: App,
     context: &'static str,
     consumers: Arc<Consumers>,
     publisher: Arc<Publisher>,
+    stop: CancellationToken,
 }
 
 impl Hand {
@@ -187,7 +158,10 @@ impl Hand {
 
     /// One message, from delivery to acknowledgement.
     async fn take(&self, delivery: Delivery) {
-        let taken = match self.handle(&[&delivery.data]).await {
+        let Some(handled) = self.handle_with_database(&delivery).await else {
+            return;
+        };
+        let taken = match handled {
             Ok(()) => Ok(()),
             Err(failure) => self.pass_on(&delivery, failure).await,
         };
@@ -198,6 +172,22 @@ impl Hand {
                 tracing::warn!(code = "bus.not_acknowledged", context = self.context, %error,
                     "a message was not acknowledged; the broker delivers it again");
             }
+        }
+    }
+
+    /// The effect of one message. While the database doesn't answer the message has not failed: it
+    /// stays in hand. An outage of some minutes would else empty the queue into the dead letters. None
+    /// when the process stops meanwhile; then the broker delivers it again.
+    async fn handle_with_database(&self, delivery: &Delivery) -> Option<Result<(), Failure>> {
+        let mut pauses = Pauses::default();
+        loop {
+            let handled = self.handle(&[&delivery.data]).await;
+            let may_pass = matches!(handled, Err(Failure::Retry(_)));
+            if !may_pass || self.app.db.answers(self.context).await {
+                return Some(handled);
+            }
+            let pause = tokio::time::sleep(pauses.next());
+            self.stop.run_until_cancelled(pause).await?;
         }
     }
 
@@ -274,8 +264,9 @@ impl Hand {
         );
         let deliveries = (0..self.app.faults.deliveries())
             .map(|_| caught(self.effect(handler, &envelopes).instrument(span.clone())));
-        let done = futures_util::future::join_all(deliveries).await;
+        let done = tokio::time::timeout(LONGEST_EFFECT, join_all(deliveries)).await;
         self.app.faults.progressed();
+        let done = done.map_err(|_| Failure::retry("it took too long and was given up"))?;
         done.into_iter().try_for_each(|done| done?)
     }
 

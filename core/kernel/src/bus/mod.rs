@@ -19,6 +19,7 @@ use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
 
 pub mod consumer;
 pub mod dead_letters;
+mod grouped;
 mod headers;
 mod publisher;
 mod registry;
@@ -320,6 +321,12 @@ fn is_line(error: &lapin::Error) -> bool {
             | ErrorKind::InvalidConnectionState(_)
             | ErrorKind::InvalidChannelState(..)
     )
+}
+
+/// Whether a URL can be read. Why not is not said: the reason may quote a password.
+#[must_use]
+pub(crate) fn is_url(text: &str) -> bool {
+    text.parse::<AMQPUri>().is_ok()
 }
 
 /// Host, port and virtual host of a URL, without the login.

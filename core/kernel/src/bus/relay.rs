@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::connectivity::Pauses;
 use crate::db::lock::Elected;
 use crate::db::outbox::{self, Unpublished};
-use crate::db::{DbError, PgConnection};
+use crate::db::{Db, DbError, PgConnection};
 use crate::group_commit;
 
 /// How often a process that is not elected tries again.
@@ -98,6 +98,7 @@ async fn lead(
 ) -> Result<(), RelayError> {
     let publisher = app.bus.publisher().await?;
     let relay = Relay {
+        db: app.db.clone(),
         bus: app.bus.clone(),
         publisher,
         context,
@@ -110,7 +111,8 @@ async fn lead(
             0 => app.config.relay.batch,
             _ => 1,
         };
-        let rows = outbox::unpublished(elected.conn(), limit).await?;
+        let rows = outbox::unpublished(elected.conn(), limit);
+        let rows = app.db.in_time(rows).await?;
         let moved = rows.len();
         if let Err(error) = relay.publish(elected.conn(), rows).await {
             if matches!(error, RelayError::Bus(BusError::Amqp(_))) {
@@ -123,7 +125,7 @@ async fn lead(
         let now = app.clock.instant();
         if looked_at.is_none_or(|last| now >= last + SECOND_CHANCES) {
             looked_at = Some(now);
-            let row = outbox::refused(elected.conn()).await?;
+            let row = app.db.in_time(outbox::refused(elected.conn())).await?;
             relay.publish(elected.conn(), Vec::from_iter(row)).await?;
             app.faults.progressed();
         }
@@ -146,6 +148,7 @@ async fn lead(
 }
 
 struct Relay {
+    db: Db,
     bus: Bus,
     publisher: Publisher,
     context: &'static str,
@@ -179,7 +182,8 @@ impl Relay {
                 }
             }
         }
-        outbox::mark_published(conn, &taken).await?;
+        let marked = outbox::mark_published(conn, &taken);
+        self.db.in_time(marked).await?;
         match broken {
             Some(error) => Err(error.into()),
             None => Ok(()),
@@ -205,7 +209,8 @@ impl Relay {
         position: i64,
         reason: &str,
     ) -> Result<(), RelayError> {
-        let refused = outbox::refuse(conn, position, reason).await?;
+        let refused = outbox::refuse(conn, position, reason);
+        let refused = self.db.in_time(refused).await?;
         let (context, message) = (self.context, refused.message_id);
         let (kind, refusals) = (refused.kind, refused.refusals);
         if refusals >= MAX_REFUSALS {

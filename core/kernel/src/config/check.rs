@@ -3,6 +3,7 @@
 use eventify_settings::Settings;
 
 use super::{Config, ConfigError};
+use crate::{bus, db};
 
 /// Slower than that, the daily jobs would run once a quarter.
 const MAX_FACTOR: f64 = 100.0;
@@ -18,19 +19,20 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
         (0.0..=MAX_FACTOR).contains(&factor),
         &format!("0 to {MAX_FACTOR}"),
     )?;
-    settings.require_url(
-        "database.url",
-        &config.database.url,
-        &["postgres://", "postgresql://"],
-    )?;
+    let postgres = &["postgres://", "postgresql://"];
+    let whole = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";
+    let must_be_database = |key: &str, url: &str| {
+        settings.require_url(key, url, postgres)?;
+        settings.require(key, "(hidden)", db::is_url(url), whole)
+    };
+    must_be_database("database.url", &config.database.url)?;
     for (name, own) in &config.database.contexts {
-        settings.require_url(
-            &format!("database.contexts.{name}.url"),
-            &own.url,
-            &["postgres://", "postgresql://"],
-        )?;
+        must_be_database(&format!("database.contexts.{name}.url"), &own.url)?;
     }
-    settings.require_url("bus.url", &config.bus.url, &["amqp://", "amqps://"])?;
+    let url = &config.bus.url;
+    settings.require_url("bus.url", url, &["amqp://", "amqps://"])?;
+    let whole = "amqp://USER:PASSWORD@HOST:PORT/VIRTUAL-HOST";
+    settings.require("bus.url", "(hidden)", bus::is_url(url), whole)?;
     settings.require_url(
         "http.public_url",
         &config.http.public_url,

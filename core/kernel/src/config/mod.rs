@@ -209,6 +209,7 @@ pub struct Database {
     /// Connections per context.
     pub max_connections: u32,
     acquire_timeout_ms: u64,
+    statement_timeout_ms: u32,
     /// Contexts with a database of their own.
     pub contexts: std::collections::BTreeMap<String, ContextDatabase>,
 }
@@ -218,6 +219,12 @@ impl Database {
     #[must_use]
     pub fn acquire_timeout(&self) -> Duration {
         Duration::from_millis(self.acquire_timeout_ms)
+    }
+
+    /// After which PostgreSQL gives up a statement.
+    #[must_use]
+    pub fn statement_timeout(&self) -> Duration {
+        Duration::from_millis(self.statement_timeout_ms.into())
     }
 
     /// Every context that is given a database of its own exists.

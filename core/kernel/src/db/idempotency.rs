@@ -1,4 +1,7 @@
 //! Idempotency keys: a committed claim with a lease, then the response (DECISIONS 21).
+//!
+//! A claim is known by the moment it was made. One that was taken over, because its process stood
+//! still for longer than its lease, keeps nothing and frees nothing any more.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -18,6 +21,13 @@ pub struct KeyOf {
     pub key: String,
 }
 
+/// A key that is claimed.
+#[derive(Clone, Debug)]
+pub struct Claimed {
+    of: KeyOf,
+    at: DateTime<Utc>,
+}
+
 /// A response as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -30,10 +40,10 @@ pub struct Stored {
 }
 
 /// What a claim met.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Claim {
     /// Run it.
-    Ours,
+    Ours(Claimed),
     /// It has run.
     Done(Stored),
     /// It is running.
@@ -48,7 +58,7 @@ pub enum Claim {
 /// The query failed.
 pub async fn claim(
     conn: &mut PgConnection,
-    of: &KeyOf,
+    of: KeyOf,
     request_hash: &[u8],
     now: DateTime<Utc>,
     leased_until: DateTime<Utc>,
@@ -57,7 +67,8 @@ pub async fn claim(
         "insert into idempotency_keys as held
              (caller, route, key, request_hash, leased_until, created_at)
          values ($1, $2, $3, $4, $5, $6)
-         on conflict (caller, route, key) do update set leased_until = excluded.leased_until
+         on conflict (caller, route, key) do update set leased_until = excluded.leased_until,
+             created_at = excluded.created_at
          where held.request_hash = excluded.request_hash
              and held.status is null and held.leased_until <= $6",
     )
@@ -70,7 +81,7 @@ pub async fn claim(
     .execute(&mut *conn)
     .await?;
     if won.rows_affected() == 1 {
-        return Ok(Claim::Ours);
+        return Ok(Claim::Ours(Claimed { of, at: now }));
     }
     type Row = (
         Vec<u8>,
@@ -99,18 +110,46 @@ pub async fn claim(
     })
 }
 
-/// Keeps the response for replay.
+/// The request still runs: its claim lasts until then.
 ///
 /// # Errors
 /// The update failed.
-pub async fn remember(conn: &mut PgConnection, of: &KeyOf, response: &Stored) -> DbResult<()> {
+pub async fn renew(
+    conn: &mut PgConnection,
+    Claimed { of, at }: &Claimed,
+    leased_until: DateTime<Utc>,
+) -> DbResult<()> {
     sqlx::query(
-        "update idempotency_keys set status = $4, headers = $5, body = $6
-         where caller = $1 and route = $2 and key = $3",
+        "update idempotency_keys set leased_until = $5
+         where caller = $1 and route = $2 and key = $3 and created_at = $4 and status is null",
     )
     .bind(of.caller)
     .bind(&of.route)
     .bind(&of.key)
+    .bind(at)
+    .bind(leased_until)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Keeps the response for replay.
+///
+/// # Errors
+/// The update failed.
+pub async fn remember(
+    conn: &mut PgConnection,
+    Claimed { of, at }: &Claimed,
+    response: &Stored,
+) -> DbResult<()> {
+    sqlx::query(
+        "update idempotency_keys set status = $5, headers = $6, body = $7
+         where caller = $1 and route = $2 and key = $3 and created_at = $4",
+    )
+    .bind(of.caller)
+    .bind(&of.route)
+    .bind(&of.key)
+    .bind(at)
     .bind(i16::try_from(response.status).map_err(DbError::impossible_row)?)
     .bind(Json(&response.headers))
     .bind(&response.body)
@@ -123,13 +162,17 @@ pub async fn remember(conn: &mut PgConnection, of: &KeyOf, response: &Stored) ->
 ///
 /// # Errors
 /// The delete failed; the lease will end.
-pub async fn give_up(conn: &mut PgConnection, of: &KeyOf) -> DbResult<()> {
-    sqlx::query("delete from idempotency_keys where caller = $1 and route = $2 and key = $3")
-        .bind(of.caller)
-        .bind(&of.route)
-        .bind(&of.key)
-        .execute(conn)
-        .await?;
+pub async fn give_up(conn: &mut PgConnection, Claimed { of, at }: &Claimed) -> DbResult<()> {
+    sqlx::query(
+        "delete from idempotency_keys
+         where caller = $1 and route = $2 and key = $3 and created_at = $4",
+    )
+    .bind(of.caller)
+    .bind(&of.route)
+    .bind(&of.key)
+    .bind(at)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

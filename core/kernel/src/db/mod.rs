@@ -18,7 +18,6 @@ use std::time::Duration;
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
 use sqlx::Connection as _;
-use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
@@ -30,6 +29,7 @@ use crate::outbox_notifier::OutboxNotifier;
 use crate::schemas::Schemas;
 
 pub mod epoch;
+mod error;
 pub mod idempotency;
 pub mod inbox;
 mod insert;
@@ -37,70 +37,30 @@ pub mod lock;
 pub mod migrate;
 pub mod notify;
 pub mod outbox;
+mod session;
 pub mod tasks;
 mod tx;
 
+pub use error::{DbError, DbResult};
 pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
 
-/// A failed statement or connection. Never shown to a client. Cheap to clone: those who shared a
-/// transaction share its failure.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct DbError(Arc<sqlx::Error>);
-
-impl From<sqlx::Error> for DbError {
-    fn from(error: sqlx::Error) -> Self {
-        Self(Arc::new(error))
-    }
-}
-
-/// What every store function answers.
-pub type DbResult<T> = Result<T, DbError>;
-
-impl DbError {
-    /// A row that can't exist was read: the code or the data is wrong.
-    #[must_use]
-    pub fn impossible_row(what: impl std::fmt::Display) -> Self {
-        sqlx::Error::Decode(what.to_string().into()).into()
-    }
-
-    /// Whether a constraint of this name refused the statement.
-    #[must_use]
-    pub fn violates(&self, constraint: &str) -> bool {
-        self.0
-            .as_database_error()
-            .and_then(|error| error.constraint())
-            .is_some_and(|name| name == constraint)
-    }
-
-    /// Whether the database is at fault, and not what was asked of it (SQLSTATE class 22, data
-    /// exceptions): only then does a breaker count it.
-    #[must_use]
-    pub fn is_databases_fault(&self) -> bool {
-        let code = self.0.as_database_error().and_then(DatabaseError::code);
-        !code.is_some_and(|code| code.starts_with("22"))
-    }
-
-    /// Whether trying again can help: deadlock, serialization failure, lost connection.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        let code = self.0.as_database_error().and_then(DatabaseError::code);
-        matches!(code.as_deref(), Some("40001" | "40P01" | "57P01" | "53300"))
-            || matches!(
-                &*self.0,
-                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed
-            )
-    }
-}
-
 /// The databases of all contexts. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pools: Arc<BTreeMap<&'static str, PgPool>>,
+    pools: Arc<BTreeMap<&'static str, Pool>>,
+    /// Without an answer for so long, a line is dead.
+    patience: Duration,
     schemas: Schemas,
     notifier: OutboxNotifier,
+}
+
+/// A context's connections. Contexts that share a database share what is known of its line.
+#[derive(Debug)]
+struct Pool {
+    connections: PgPool,
+    connectivity: Arc<Connectivity>,
 }
 
 impl Db {
@@ -114,27 +74,37 @@ impl Db {
         schemas: Schemas,
         notifier: OutboxNotifier,
     ) -> DbResult<Self> {
-        let mut pools = BTreeMap::new();
+        let (mut pools, mut lines) = (BTreeMap::new(), BTreeMap::new());
         for context in contexts {
-            let options = config
-                .url_of(context)
-                .parse::<PgConnectOptions>()?
+            let url = config.url_of(context);
+            let options = url.parse::<PgConnectOptions>()?;
+            let connectivity = lines
+                .entry(url)
+                .or_insert_with(|| Arc::new(connectivity(&options)));
+            let options = options
                 .application_name(&format!("eventify {context}"))
                 .options([
                     ("role", role_of(context)),
                     ("search_path", format!("\"{context}\",public")),
-                ]);
-            let pool = PgPoolOptions::new()
+                ])
+                .options(session::limits(config));
+            let connections = PgPoolOptions::new()
                 .max_connections(config.max_connections)
                 .acquire_timeout(config.acquire_timeout())
                 .test_before_acquire(false)
-                .before_acquire(|conn, kept| Box::pin(is_alive(conn, kept.idle_for)))
+                .before_acquire(|conn, kept| Box::pin(session::is_alive(conn, kept.idle_for)))
                 .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
                 .connect_lazy_with(options);
+            let connectivity = Arc::clone(connectivity);
+            let pool = Pool {
+                connections,
+                connectivity,
+            };
             pools.insert(context, pool);
         }
         Ok(Self {
             pools: Arc::new(pools),
+            patience: config.statement_timeout().mul_f64(session::PATIENCE),
             schemas,
             notifier,
         })
@@ -179,35 +149,59 @@ impl Db {
     /// # Errors
     /// The first that doesn't.
     pub async fn ping(&self) -> DbResult<()> {
-        for pool in self.pools.values() {
-            sqlx::query("select 1").execute(pool).await?;
+        for context in self.contexts() {
+            sqlx::query("select 1").execute(self.pool(context)).await?;
         }
         Ok(())
+    }
+
+    /// The answer of the server, if the line to it lives: by itself a connection waits for an answer
+    /// for ever, also from a server that is gone.
+    ///
+    /// # Errors
+    /// The work's own; no answer in time.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = DbResult<T>>) -> DbResult<T> {
+        let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()).into());
+        let answer = tokio::time::timeout(self.patience, work).await;
+        answer.unwrap_or_else(late)
+    }
+
+    /// Whether a context's database answers, which tells a fault of the work from one of the database.
+    /// One that doesn't is logged once, and once more when it answers.
+    pub async fn answers(&self, context: &'static str) -> bool {
+        let connectivity = &self.pool_of(context).connectivity;
+        let asked = async {
+            let probe = sqlx::query("select 1").execute(self.pool(context));
+            Ok(probe.await?)
+        };
+        match self.in_time(asked).await {
+            Ok(_) => {
+                connectivity.found();
+                true
+            }
+            Err(error) => {
+                connectivity.lost(error);
+                false
+            }
+        }
     }
 
     /// Closes all pools, waiting for connections in use.
     pub async fn close(&self) {
         for pool in self.pools.values() {
-            pool.close().await;
+            pool.connections.close().await;
         }
     }
 
     pub(crate) fn pool(&self, context: &'static str) -> &PgPool {
+        &self.pool_of(context).connections
+    }
+
+    fn pool_of(&self, context: &'static str) -> &Pool {
         self.pools
             .get(context)
             .expect("every registered context has a pool")
     }
-}
-
-/// A connection that was used a moment ago is taken to live; the answer about another costs a round
-/// trip, which a restarted database is worth.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-
-async fn is_alive(conn: &mut PgConnection, idle_for: Duration) -> sqlx::Result<bool> {
-    if idle_for > TRUSTED_IDLE {
-        conn.ping().await?;
-    }
-    Ok(true)
 }
 
 /// The database answers, and takes no connection from us.
@@ -230,7 +224,7 @@ pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Resul
             why,
         };
         let options: PgConnectOptions = url.parse().map_err(|why| refused("database.url", why))?;
-        let connectivity = Connectivity::of("database", place(&options), "database.url");
+        let connectivity = connectivity(&options);
         let mut pauses = Pauses::default();
         loop {
             let connecting = PgConnection::connect_with(&options);
@@ -239,7 +233,7 @@ pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Resul
                     let _closed = taken.close().await;
                     break;
                 }
-                Ok(Err(error)) if !is_line(&error) => {
+                Ok(Err(error)) if !error::is_line(&error) => {
                     return Err(refused(connectivity.place(), error));
                 }
                 Ok(Err(error)) => connectivity.lost(error),
@@ -252,14 +246,14 @@ pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Resul
     Ok(())
 }
 
-/// Whether it is the line, or a server that starts, stops or is full, and not what was asked.
-fn is_line(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    matches!(
-        error,
-        // Hanging up at once is a protocol error to the library.
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_)
-    ) || matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "53300"))
+fn connectivity(options: &PgConnectOptions) -> Connectivity {
+    Connectivity::of("database", place(options), "database.url")
+}
+
+/// Whether a URL can be read. Why not is not said: the reason may quote a password.
+#[must_use]
+pub(crate) fn is_url(text: &str) -> bool {
+    text.parse::<PgConnectOptions>().is_ok()
 }
 
 /// Host, port and name, without the login.

@@ -16,12 +16,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub async fn send(app: App, context: &'static str, stop: CancellationToken) {
     let remote = || app.outbox.remote(context);
     while stop.run_until_cancelled(remote()).await.is_some() {
-        let sent = sqlx::query("select pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(context)
-            .execute(app.db.pool(context))
-            .await;
-        if let Err(error) = sent {
+        let sent = async {
+            let notify = sqlx::query("select pg_notify($1, $2)");
+            let notify = notify.bind(CHANNEL).bind(context);
+            Ok(notify.execute(app.db.pool(context)).await?)
+        };
+        if let Err(error) = app.db.in_time(sent).await {
             tracing::warn!(code = "outbox.notify_failed", context, %error,
                 "relays in other processes were not notified");
         }

@@ -171,8 +171,10 @@ async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Option<Principal
     }
 }
 
+/// A key that can't be read is refused and not left out: its sender relies on it.
 fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>, ApiError> {
-    match (header(headers, IDEMPOTENCY), rule) {
+    let mut values = headers.get_all(IDEMPOTENCY).iter();
+    match (values.next(), rule) {
         (_, KeyRule::Ignored) | (None, KeyRule::Accepted) => Ok(None),
         (None, KeyRule::Required) => Err(ApiError::new(
             StatusCode::BAD_REQUEST,
@@ -180,11 +182,15 @@ fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>,
             "send an Idempotency-Key header",
         )
         .field("Idempotency-Key", "required")),
-        (Some(key), KeyRule::Required | KeyRule::Accepted) => {
+        (Some(value), KeyRule::Required | KeyRule::Accepted) => {
+            if values.next().is_some() {
+                return Err(ApiError::invalid("Idempotency-Key", "must be sent once"));
+            }
+            let key = value.to_str().unwrap_or_default();
             if key.is_empty() || key.len() > MAX_KEY {
                 return Err(ApiError::invalid(
                     "Idempotency-Key",
-                    "must be 1 to 255 characters",
+                    "must be 1 to 255 characters of ASCII",
                 ));
             }
             Ok(Some(key.to_owned()))

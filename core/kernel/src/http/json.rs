@@ -91,7 +91,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     }
 }
 
-fn refuse(status: StatusCode, text: &str) -> ApiError {
+pub(super) fn refuse(status: StatusCode, text: &str) -> ApiError {
     match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -1,8 +1,10 @@
 //! Idempotency keys over HTTP (DECISIONS 21): claim, run, remember; or replay. An answer that holds
 //! a secret is not kept: its repeat is answered anew, with what is true by then.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::Request;
+use axum::extract::{FromRequest as _, Request};
 use axum::http::header::RETRY_AFTER;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,13 +17,17 @@ use uuid::Uuid;
 use super::caller::IdempotencyKey;
 use super::guard::Guarded;
 use super::policy::Kept;
-use super::{ApiError, error};
+use super::{ApiError, error, json};
 use crate::cause::Cause;
-use crate::db::idempotency::{self, Claim, KeyOf, Stored};
+use crate::db::idempotency::{self, Claim, Claimed, KeyOf, Stored};
 use crate::supervision::caught;
 
 /// Responses beyond this are not kept for replay.
 const MAX_STORED_BYTES: usize = 1 << 20;
+/// How often the claim of a running request is renewed within its lease.
+const RENEWALS_IN_A_LEASE: u32 = 3;
+/// A request that runs for ten leases is given up.
+const MAX_RENEWALS: u32 = 10 * RENEWALS_IN_A_LEASE;
 /// Headers that are part of the answer.
 const KEPT_HEADERS: [&str; 3] = ["content-type", "location", "etag"];
 
@@ -37,13 +43,13 @@ pub(super) async fn once(
 ) -> Response {
     // Read out here, where the timeout and the client's end reach it: nothing has an effect yet.
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, route.app.config.http.max_body_bytes).await else {
-        let refusal = ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            "the request body is too large",
-        );
-        return refusal.into_response();
+    let request = Request::from_parts(parts.clone(), body);
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(rejection) => {
+            let refusal = json::refuse(rejection.status(), &rejection.body_text());
+            return refusal.into_response();
+        }
     };
     let running = async move { try_once(&route, caller, &key, &cause, (parts, body), next).await };
     match tokio::spawn(running.in_current_span()).await {
@@ -80,10 +86,10 @@ async fn try_once(
     let now = app.clock.now();
     let lease = app.config.http.idempotency.lease();
     let mut conn = app.db.read(route.context).await?;
-    let claim = idempotency::claim(&mut conn, &row, &hash, now, now + lease).await?;
+    let claim = idempotency::claim(&mut conn, row, &hash, now, now + lease).await?;
     drop(conn);
-    match claim {
-        Claim::Ours => {}
+    let claimed = match claim {
+        Claim::Ours(claimed) => claimed,
         Claim::Done(stored) => {
             if let Some(response) = replay(stored) {
                 return Ok(response);
@@ -104,19 +110,46 @@ async fn try_once(
             )
             .retry_after(1));
         }
-    }
-    let running = caught(next.run(Request::from_parts(parts, Body::from(body)))).await;
-    let response = running.unwrap_or_else(|panicked| ApiError::internal(panicked).into_response());
+    };
+    let running = caught(next.run(Request::from_parts(parts, Body::from(body))));
+    let response = tokio::select! {
+        response = running => {
+            response.unwrap_or_else(|panicked| ApiError::internal(panicked).into_response())
+        }
+        () = keep_claim(route, &claimed, lease) => {
+            ApiError::unavailable("the request took too long; try again").into_response()
+        }
+    };
     let response = error::finish(response, cause.correlation);
-    remember(route, &row, response).await
+    remember(route, &claimed, response).await
+}
+
+/// Renews a claim while its request runs, so that no repeat is begun beside it: the lease is for a
+/// process that died. Ends when the request has taken so long that it waits for what never comes.
+async fn keep_claim(route: &Guarded, claimed: &Claimed, lease: Duration) {
+    let app = &route.app;
+    for _ in 0..MAX_RENEWALS {
+        tokio::time::sleep(lease / RENEWALS_IN_A_LEASE).await;
+        let renewed = async {
+            let mut conn = app.db.read(route.context).await?;
+            idempotency::renew(&mut conn, claimed, app.clock.now() + lease).await
+        };
+        if let Err(error) = app.db.in_time(renewed).await {
+            tracing::debug!(%error, "the claim of an idempotency key was not renewed");
+        }
+    }
 }
 
 /// What asks the client to try again is not kept: 5xx, and answers with `Retry-After`. The next
 /// attempt, with the same key, is a new one.
-async fn remember(route: &Guarded, row: &KeyOf, response: Response) -> Result<Response, ApiError> {
+async fn remember(
+    route: &Guarded,
+    claimed: &Claimed,
+    response: Response,
+) -> Result<Response, ApiError> {
     let mut conn = route.app.db.read(route.context).await?;
     if response.status().is_server_error() || response.headers().contains_key(RETRY_AFTER) {
-        idempotency::give_up(&mut conn, row).await?;
+        idempotency::give_up(&mut conn, claimed).await?;
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
@@ -129,7 +162,7 @@ async fn remember(route: &Guarded, row: &KeyOf, response: Response) -> Result<Re
         headers: kept(&parts.headers),
         body: (!secret).then(|| body.to_vec()),
     };
-    idempotency::remember(&mut conn, row, &stored).await?;
+    idempotency::remember(&mut conn, claimed, &stored).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 

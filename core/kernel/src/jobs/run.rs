@@ -78,8 +78,11 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
         if woken {
             waker.delivered.store(0, Ordering::SeqCst);
         }
-        if let Err(failure) = run_elected(&app, &waker.scheduled, woken).await {
-            let Job { context, name } = job;
+        // That the database doesn't answer is logged once, for all jobs.
+        let Job { context, name } = job;
+        if let Err(failure) = run_elected(&app, &waker.scheduled, woken).await
+            && app.db.answers(context).await
+        {
             tracing::error!(code = "jobs.failed", context, job = name, error = %failure,
                 "a job failed; it runs again at its next interval");
         }
@@ -92,7 +95,7 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
 async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result<(), Failure> {
     let Job { context, name } = scheduled.job;
     let lock = format!("job/{name}");
-    let elected = if must_run {
+    let mut elected = if must_run {
         app.db.elect(context, &lock).await?
     } else {
         match app.db.try_elect(context, &lock).await? {
@@ -102,7 +105,8 @@ async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result
     };
     let cause = Cause::fresh(&app.clock);
     let span = cause.span(name);
-    let result = caught((scheduled.run)(app, &cause).instrument(span)).await;
+    let running = caught((scheduled.run)(app, &cause).instrument(span));
+    let result = elected.while_held(running).await?;
     elected.resign().await;
     result?
 }

@@ -39,12 +39,12 @@ const REFUSED: Uuid = Uuid::from_u128(0xdead);
 /// One that makes it panic.
 const DEFECT: Uuid = Uuid::from_u128(0xdefec7);
 
-fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
+pub(super) fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     hearing(Consumers::new().on::<PaymentCaptured, _>(on_payment_captured))
 }
 
 /// The same with an order that takes messages together.
-fn contexts_together(_: &Config, _: &Clock) -> Vec<Context> {
+pub(super) fn contexts_together(_: &Config, _: &Clock) -> Vec<Context> {
     hearing(Consumers::new().grouped::<PaymentCaptured, _>(on_payments_captured))
 }
 
@@ -146,11 +146,11 @@ async fn capture_at_once(core: &TestApp, orders: impl IntoIterator<Item = Uuid>)
     tx.commit().await.expect("a commit");
 }
 
-async fn capture(core: &TestApp, order_id: Uuid) {
+pub(super) async fn capture(core: &TestApp, order_id: Uuid) {
     capture_at_once(core, [order_id]).await;
 }
 
-async fn times_paid(core: &TestApp) -> Vec<i32> {
+pub(super) async fn times_paid(core: &TestApp) -> Vec<i32> {
     let mut conn = core.app().db.read("order").await.expect("a connection");
     let conn: &mut PgConnection = &mut conn;
     sqlx::query_scalar("select times from paid")

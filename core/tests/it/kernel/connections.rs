@@ -76,3 +76,16 @@ async fn a_body_that_never_comes_is_given_up_with_its_connection() {
     let received = until_closed(connect(&core, &sent).await).await;
     assert!(received.contains(" 503 "), "{received}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_breaks_is_not_called_too_large() {
+    let core = start(Vec::new()).await;
+    let token = core.user("ada").role("CUSTOMER").token().unwrap();
+    let sent = format!(
+        "POST /faults HTTP/1.1\r\nhost: core\r\nauthorization: Bearer {token}\r\n\
+         idempotency-key: k1\r\ncontent-type: application/json\r\n\
+         transfer-encoding: chunked\r\n\r\nno number\r\n"
+    );
+    let received = until_closed(connect(&core, &sent).await).await;
+    assert!(received.contains(" 400 "), "{received}");
+}

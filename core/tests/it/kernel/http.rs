@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use crate::world::{TestApp, TestOptions, send};
 use axum::extract::State;
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use eventify_core::config::Config;
 use eventify_core::contexts::identity;
 use eventify_kernel::app::App;
@@ -175,6 +175,96 @@ async fn a_running_request_answers_its_repeat_with_409_until_its_lease_ends() {
         tokio::join!(taken_over, let_go).0.expect(200);
     };
     tokio::join!(first, meanwhile).0.expect(200);
+}
+
+/// Renewed in real time, so its lease is short here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_runs_for_longer_than_its_lease_is_not_begun_again() {
+    let core = start(vec![("http.idempotency.lease_ms", "3000".to_owned())]).await;
+    let ada = core.user("ada");
+    let name = core.clock.new_id().to_string();
+    let path = format!("/purchases/{name}/slow");
+    let (began, go_on) = gate(&name);
+    let leased_until = async || -> DateTime<Utc> {
+        let mut conn = core.app().db.read("order").await.unwrap();
+        sqlx::query_scalar("select leased_until from idempotency_keys")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap()
+    };
+    let first = ada.post_with_key(&path, "k1", json!({}));
+    let meanwhile = async {
+        began.notified().await;
+        let lease = leased_until().await;
+        core.advance(Duration::milliseconds(2_500));
+        crate::world::until("the lease is renewed", async || {
+            leased_until().await > lease + Duration::seconds(2)
+        })
+        .await;
+        core.advance(Duration::milliseconds(1_500));
+        assert!(core.clock.now() > lease, "its first lease is over");
+        let repeat = ada.post_with_key(&path, "k1", json!({})).await;
+        repeat.assert_refused(409, "idempotency_in_progress");
+        go_on.add_permits(1);
+    };
+    tokio::join!(first, meanwhile).0.expect(200);
+    let replay = ada.post_with_key(&path, "k1", json!({})).await;
+    assert_eq!(replay.header("idempotency-replayed"), "true");
+}
+
+/// Its process stood still, as a machine that is moved does: another one has taken the key over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_lost_its_key_keeps_nothing_under_it() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada");
+    let name = core.clock.new_id().to_string();
+    let path = format!("/purchases/{name}/slow");
+    let (began, go_on) = gate(&name);
+    let post = || ada.post_with_key(&path, "k1", json!({}));
+    let (first, second) = (post(), post());
+    let first = async {
+        let answer = first.await;
+        post().await.assert_refused(409, "idempotency_in_progress");
+        go_on.add_permits(1);
+        answer
+    };
+    let second = async {
+        began.notified().await;
+        core.advance(Duration::seconds(61));
+        let began_too = async {
+            began.notified().await;
+            // Those that wait are served in turn: the first request goes on.
+            go_on.add_permits(1);
+        };
+        tokio::join!(second, began_too).0
+    };
+    let (first, second) = tokio::join!(first, second);
+    first.expect(200);
+    second.expect(200);
+    let replay = post().await;
+    assert_eq!(replay.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_can_not_be_read_is_refused_and_not_left_out() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada");
+    let name = core.clock.new_id().to_string();
+    let (_, go_on) = gate(&name);
+    go_on.add_permits(9);
+    for keys in [&["clé"][..], &["a", "b"], &["a", "a"], &[""]] {
+        let path = format!("/purchases/{name}/slow");
+        let request = ada.request(Method::POST, &path).json(&json!({}));
+        let request = keys.iter().fold(request, |request, key| {
+            request.header("Idempotency-Key", key.as_bytes())
+        });
+        let answer = send(request).await;
+        answer.assert_refused(400, "validation_error");
+        assert_eq!(
+            answer.body["error"]["details"][0]["field"],
+            "Idempotency-Key"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

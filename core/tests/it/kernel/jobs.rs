@@ -1,4 +1,4 @@
-//! Jobs and services: a panic ends one run and not the loop.
+//! Jobs and services: a panic ends one run and not the loop, a lost lock ends the job.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,7 +7,8 @@ use eventify_kernel::app::App;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::context::Context;
 use eventify_kernel::failure::Failure;
-use eventify_kernel::jobs::{Job, Jobs};
+use eventify_kernel::jobs::{self, Job, Jobs};
+use sqlx::{Connection as _, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{TestApp, TestOptions, until};
@@ -60,4 +61,49 @@ async fn a_job_and_a_service_that_panic_run_again() {
         SERVED.load(Ordering::SeqCst) == 2
     })
     .await;
+}
+
+const GUARD: Job = Job::of("order", "guard");
+static GUARDING: AtomicUsize = AtomicUsize::new(0);
+
+/// Does what one process alone may do, and never ends by itself.
+async fn guard(_: &App, _: &Cause) -> Result<(), Failure> {
+    struct Guarding;
+    impl Drop for Guarding {
+        fn drop(&mut self) {
+            GUARDING.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    GUARDING.fetch_add(1, Ordering::SeqCst);
+    let _guarding = Guarding;
+    std::future::pending().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_loses_its_lock_ends_before_it_meets_its_like() {
+    let core = TestApp::with(TestOptions {
+        contexts: Some(|_, _| {
+            vec![Context {
+                jobs: Jobs::new().every(Duration::from_secs(60), GUARD, guard),
+                ..Context::new("order", &[])
+            }]
+        }),
+        ..TestOptions::default()
+    })
+    .await;
+    let app = core.app().clone();
+    let running = tokio::spawn(async move { jobs::run_now(&app, "order", GUARD.name).await });
+    until("it runs", async || GUARDING.load(Ordering::SeqCst) == 1).await;
+    let mut server = PgConnection::connect(core.scope.database.url())
+        .await
+        .unwrap();
+    sqlx::query(
+        "select pg_terminate_backend(pid) from pg_locks join pg_database on oid = database
+         where locktype = 'advisory' and datname = current_database()",
+    )
+    .execute(&mut server)
+    .await
+    .unwrap();
+    assert!(running.await.unwrap().is_err());
+    assert_eq!(GUARDING.load(Ordering::SeqCst), 0);
 }

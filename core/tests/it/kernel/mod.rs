@@ -4,6 +4,8 @@ mod bus;
 mod connections;
 mod http;
 mod jobs;
+mod log;
+mod outages;
 mod servers;
 mod tasks;
 mod uplink;

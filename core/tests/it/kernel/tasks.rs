@@ -49,6 +49,7 @@ struct Ship {
 
 impl Task for Ship {
     const JOB: Job = SHIP;
+    const LONGEST: std::time::Duration = std::time::Duration::from_secs(2);
 
     fn key(&self) -> Uuid {
         self.id
@@ -318,6 +319,22 @@ async fn parked_work_waits_for_an_operator() {
     assert!(drop_parked(parked).await);
     assert!(!drop_parked(parked).await);
     assert_eq!(depot.troubled().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_never_ends_has_failed_and_holds_up_no_other() {
+    let depot = Depot::open().await;
+    let endless = depot.request(Way::Pause).await;
+    gate(endless).arrived.acquire().await.unwrap().forget();
+    let next = depot.request(Way::Done).await;
+    depot.0.settle().await;
+    assert_eq!(
+        (depot.times(endless).await, depot.times(next).await),
+        (1, 1)
+    );
+    let troubled = depot.troubled().await;
+    let reason = troubled[0].last_error.as_deref().unwrap();
+    assert!(reason.contains("too long"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

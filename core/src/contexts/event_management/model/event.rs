@@ -71,16 +71,16 @@ pub(crate) enum EventError {
 }
 
 impl Details {
-    /// Trims, makes tags lower case, and checks the lengths.
+    /// Trims, makes tags lower case, and checks lengths and letters.
     pub(crate) fn check(self) -> Result<Self, EventError> {
         let title = self.title.trim().to_owned();
         let city = self
             .city
             .map(|city| city.trim().to_owned())
             .filter(|city| !city.is_empty());
-        length("title", &title, 1..=MAX_TITLE)?;
-        length("description", &self.description, 0..=MAX_DESCRIPTION)?;
-        length("city", city.as_deref().unwrap_or_default(), 0..=MAX_CITY)?;
+        line("title", &title, 1..=MAX_TITLE)?;
+        text("description", &self.description, 0..=MAX_DESCRIPTION)?;
+        line("city", city.as_deref().unwrap_or_default(), 0..=MAX_CITY)?;
         let mut tags: Vec<_> = self
             .tags
             .iter()
@@ -92,7 +92,7 @@ impl Details {
             return invalid("tags", format!("must not be more than {MAX_TAGS}"));
         }
         tags.iter()
-            .try_for_each(|tag| length("tags", tag, 1..=MAX_TAG))?;
+            .try_for_each(|tag| line("tags", tag, 1..=MAX_TAG))?;
         Ok(Self {
             title,
             description: self.description,
@@ -251,8 +251,37 @@ impl Status {
 
 pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
     let reason = reason.trim();
-    length("reason", reason, 1..=MAX_REASON)?;
+    text("reason", reason, 1..=MAX_REASON)?;
     Ok(reason.to_owned())
+}
+
+/// A name: it stands in lists, tickets and terminals, where a control character does harm.
+fn line(
+    field: &'static str,
+    line: &str,
+    allowed: std::ops::RangeInclusive<usize>,
+) -> Result<(), EventError> {
+    length(field, line, allowed)?;
+    if line.chars().any(char::is_control) {
+        return invalid(field, "must be printable characters".to_owned());
+    }
+    Ok(())
+}
+
+/// A text of several lines.
+fn text(
+    field: &'static str,
+    text: &str,
+    allowed: std::ops::RangeInclusive<usize>,
+) -> Result<(), EventError> {
+    length(field, text, allowed)?;
+    if text
+        .chars()
+        .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
+    {
+        return invalid(field, "must be printable characters and lines".to_owned());
+    }
+    Ok(())
 }
 
 fn length(

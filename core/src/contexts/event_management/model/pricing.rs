@@ -60,9 +60,10 @@ impl PricingScheme {
         let (mut names, mut codes) = (HashSet::new(), HashSet::new());
         let mut categories = Vec::new();
         for CategorySpec { name, code, price } in spec.categories {
-            if name.trim().is_empty() || name.chars().count() > MAX_NAME {
+            let is_printable = !name.chars().any(char::is_control);
+            if name.trim().is_empty() || name.chars().count() > MAX_NAME || !is_printable {
                 return Err(invalid(format!(
-                    "must have names of 1 to {MAX_NAME} characters"
+                    "must have names of 1 to {MAX_NAME} printable characters"
                 )));
             }
             if price.currency() != currency {

@@ -131,3 +131,33 @@ fn rows_that_cannot_exist_are_not_read() {
         assert_eq!(Status::of(status.name(), at), Some(status));
     }
 }
+
+#[test]
+fn a_name_with_a_control_character_is_refused_and_a_description_has_lines() {
+    let with = |title: &str, description: &str, tag: &str, city: &str| Details {
+        description: description.to_owned(),
+        city: Some(city.to_owned()),
+        ..details(title, &[tag])
+    };
+    let good = with(
+        "Nuit \u{202e}blanche 🎉",
+        "Two\nlines\r\n\tand more",
+        "rock",
+        "Lyon",
+    );
+    assert!(good.check().is_ok());
+    for (details, at) in [
+        (with("Tosca\u{1b}[31m", "", "rock", "Lyon"), "title"),
+        (with("Tosca\nSet-Cookie: a", "", "rock", "Lyon"), "title"),
+        (with("Tosca", "\u{7}", "rock", "Lyon"), "description"),
+        (with("Tosca", "", "ro\u{85}ck", "Lyon"), "tags"),
+        (with("Tosca", "", "rock", "Ly\u{0}on"), "city"),
+    ] {
+        let refused = details.check();
+        assert!(
+            matches!(refused, Err(EventError::Invalid { field, .. }) if field == at),
+            "{refused:?}"
+        );
+    }
+    assert!(check_reason("storm\u{1b}").is_err());
+}
