@@ -127,7 +127,7 @@ fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
         JournalEntry::Opened { .. } => None,
         JournalEntry::Decision(decision) => Some(decision.scan),
-        JournalEntry::Voided { scan, .. } => Some(*scan),
+        JournalEntry::Voided { scan, .. } | JournalEntry::RefusedAgain { scan, .. } => Some(*scan),
     }
 }
 

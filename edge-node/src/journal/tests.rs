@@ -57,6 +57,7 @@ impl Chain {
             cache_age_ms: Some(1_000),
             point: None,
             replaces: vec![],
+            asked_until: None,
         }))
     }
 

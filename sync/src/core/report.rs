@@ -63,7 +63,7 @@ impl Report {
             report.gaps.extend(last.and_then(|last| gap(last, row)));
             last = Some(row);
             match &row.row().entry {
-                JournalEntry::Opened { .. } => {}
+                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
                     shown.insert(decision.scan, &decision.verdict);
                 }
@@ -109,7 +109,9 @@ fn gap(last: &SealedRow, next: &SealedRow) -> Option<Gap> {
     }
     let joins = match &row.entry {
         JournalEntry::Opened { succeeds, .. } => *succeeds == Some(held),
-        JournalEntry::Decision(_) | JournalEntry::Voided { .. } => false,
+        JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => false,
     };
     (!joins).then_some(Gap::BegunAnew {
         held,

@@ -5,7 +5,7 @@ use eventify_protocol::{
     ids::IncarnationId,
     sync::{Decision, JournalAck, JournalEntry, JournalHead, JournalRow, Moment, SealedRow},
     time::BootTime,
-    verdict::DecidedBy,
+    verdict::{DecidedBy, Verdict},
 };
 
 use super::{
@@ -77,12 +77,11 @@ impl CoreEnd {
     }
 }
 
-/// Whether the core has to have a decision before it decides again: every decision about a ticket
-/// that is not simply the core's own final verdict. A "not admitted" that arrived behind the same
-/// scan's next attempt would free a ticket that is being used.
+/// Whether the core has to have a decision before it decides again: only who was let in without it.
+/// Refusals are uploaded behind and hold no door closed; each says up to which question it takes an
+/// answer of the core back (`ADMISSION` 2 and 3.4).
 fn is_own(decision: &Decision) -> bool {
-    let by_core = decision.decided_by == DecidedBy::Core && decision.verdict.is_final();
-    decision.ticket.is_some() && !by_core
+    decision.decided_by == DecidedBy::Edge && decision.verdict == Verdict::Admit
 }
 
 impl Journal {
@@ -110,6 +109,7 @@ impl Journal {
             JournalEntry::Opened { succeeds, .. } => {
                 self.predecessor = succeeds.map(|head| head.incarnation);
             }
+            JournalEntry::RefusedAgain { .. } => {}
             JournalEntry::Decision(decision) if !is_own(decision) => {}
             JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
                 self.last_own = self.last_own.max(row.seq);
@@ -125,7 +125,7 @@ impl Journal {
         self.head.seq - self.acknowledged
     }
 
-    /// The core has acknowledged every decision that this node made itself.
+    /// The core has acknowledged everybody whom this node let in itself, and what took that back.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.last_own <= self.acknowledged && !self.is_forking()
     }

@@ -110,6 +110,8 @@ pub struct Machine {
     counts: BTreeMap<GateId, report::Counts>,
     counts_changed: bool,
     reported: Option<(Mode, Option<Reason>)>,
+    /// Begins anywhere, so that a restart shows in it as well.
+    mode_number: u32,
 }
 
 impl Machine {
@@ -144,7 +146,9 @@ impl Machine {
             counts: BTreeMap::new(),
             counts_changed: false,
             reported: None,
+            mode_number: 0,
         };
+        machine.mode_number = machine.outputs.random.number();
         for row in &restored.journal.rows {
             machine.replay([&row.row]);
             if let Some((position, (epoch, _))) = row.acknowledged.zip(on_disk) {
@@ -314,9 +318,18 @@ impl Machine {
             .expires_at(self.limit())
             .filter(|at| *at > now.boottime);
         let ruling = self.node_state(now).ruling();
+        if ruling.mode == Mode::Online {
+            self.write_all_refused_again(now);
+        }
         let reported = Some((self.display(ruling.mode), ruling.reason));
         let counts_changed = std::mem::take(&mut self.counts_changed);
         if reported != self.reported || counts_changed {
+            let before = self.reported.map(|(mode, _)| mode);
+            if before != reported.map(|(mode, _)| mode) {
+                // An outage ends for the core when it hears of it.
+                self.mode_number = self.mode_number.wrapping_add(1);
+                self.health_at = now.boottime;
+            }
             self.reported = reported;
             self.outputs.push(Output::StatusChanged);
         }

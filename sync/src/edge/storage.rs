@@ -79,7 +79,9 @@ impl Machine {
                     }
                 }
                 JournalEntry::Voided { scan, .. } => self.overlay.delete_by_scan(*scan),
-                JournalEntry::Opened { .. } | JournalEntry::Decision(_) => {}
+                JournalEntry::Opened { .. }
+                | JournalEntry::Decision(_)
+                | JournalEntry::RefusedAgain { .. } => {}
             }
         }
     }

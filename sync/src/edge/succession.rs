@@ -34,7 +34,9 @@ pub fn carry_over(
                 row: numbers.get(voided).copied().unwrap_or_default(),
                 scan: *scan,
             },
-            JournalEntry::Opened { .. } | JournalEntry::Decision(_) => row.entry.clone(),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::RefusedAgain { .. } => row.entry.clone(),
         };
         (row.at, entry)
     });
@@ -90,6 +92,7 @@ mod tests {
             cache_age_ms: None,
             point: None,
             replaces: vec![],
+            asked_until: None,
         })
     }
 

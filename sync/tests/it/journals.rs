@@ -74,6 +74,7 @@ fn decision(scan: u128, verdict: &Verdict) -> Decision {
         cache_age_ms: None,
         point: None,
         replaces: vec![],
+        asked_until: None,
     }
 }
 

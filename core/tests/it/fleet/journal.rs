@@ -77,6 +77,7 @@ impl Journal {
             cache_age_ms: Some(1_000),
             point: None,
             replaces: Vec::new(),
+            asked_until: None,
         }));
     }
 
@@ -330,6 +331,7 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
             unacknowledged,
             free_bytes: 1 << 30,
             software: "1.0".to_owned(),
+            mode_number: None,
         })
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);

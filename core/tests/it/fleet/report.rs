@@ -164,6 +164,39 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
     assert_eq!(named.collect::<Vec<_>>(), [conflict.conflict_id]);
 }
 
+/// N2: the line was cut for a few seconds between two reports, and nobody was scanned since: the
+/// outage went on until the next scan.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let online = |mode_number| {
+        Up::Health(Health {
+            mode: Mode::Online,
+            cache_age_ms: Some(1_500),
+            head: Position(3),
+            unacknowledged: 0,
+            free_bytes: 1 << 30,
+            software: "1.0".to_owned(),
+            mode_number: Some(mode_number),
+        })
+    };
+    let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
+    node.send(online(7)).await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    node.send(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    // The rows of this file are dated in 2030.
+    venue.core.advance(TimeDelta::days(5 * 365));
+    node.send(online(9)).await;
+    until("the outage has ended", async || {
+        let ended = report(&venue, ever).await.outages.remove(0).ended;
+        ended.is_some_and(|it| it.latest.is_some())
+    })
+    .await;
+}
+
 /// Nobody is scanned after an outage that outlasts the evening.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_ends_when_its_node_reports_online() {
@@ -204,6 +237,7 @@ async fn an_outage_ends_when_its_node_reports_online() {
         unacknowledged: 0,
         free_bytes: 1 << 30,
         software: "1.0".to_owned(),
+        mode_number: None,
     }))
     .await;
     until("the outage has ended", async || {

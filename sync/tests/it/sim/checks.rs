@@ -10,7 +10,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::report::Report,
-    edge::{ScanOutcome, Status},
+    edge::{Reason, ScanOutcome, Status},
 };
 
 use super::{
@@ -192,6 +192,13 @@ impl World {
         }
         let held = &self.nodes[node];
         let decided = held.decided.get(&scan).copied();
+        // Refused again: decided at this request, and written by the row that is there.
+        let refused = !answer.verdict.is_final() && answer.decided_by == DecidedBy::Edge;
+        let status = held.machine.as_ref().map(|it| it.status(held.now(self.at)));
+        let is_online = status.is_some_and(|status| status.mode == Mode::Online);
+        if decided.is_some() && refused && !is_online {
+            return;
+        }
         if decided.is_none_or(|decided| decided < asked) {
             self.violated(format!(
                 "{scan:?} was asked at {asked} and is answered by what was decided at {decided:?}"
@@ -241,6 +248,11 @@ impl World {
             Mode::Degraded => status.cache_age.is_some_and(|age| age <= status.limit),
             Mode::Locked | Mode::Resyncing => status.reason.is_some(),
         };
+        let held = &self.nodes[node];
+        let owes = held.watch.owes() || held.forking;
+        if status.reason == Some(Reason::CatchingUp) && !owes {
+            self.violated(format!("node {node} waits for nothing: {status:?}"));
+        }
         if !holds || status.limit > MAX_CACHE_AGE {
             self.violated(format!("node {node} shows {status:?}"));
         }

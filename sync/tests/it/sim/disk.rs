@@ -117,7 +117,8 @@ impl Disk {
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::Decision(_)
-                | JournalEntry::Voided { .. } => {}
+                | JournalEntry::Voided { .. }
+                | JournalEntry::RefusedAgain { .. } => {}
             }
         }
         None

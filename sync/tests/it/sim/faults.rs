@@ -232,8 +232,9 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
             Some(decision.scan)
         }
-        JournalEntry::Opened { .. } | JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
-            None
-        }
+        JournalEntry::Opened { .. }
+        | JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
     }
 }

@@ -164,7 +164,7 @@ impl World {
 
     fn moves(&mut self, node: usize, entry: &JournalEntry) {
         let scan = match entry {
-            JournalEntry::Opened { .. } => return,
+            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

@@ -2,6 +2,7 @@
 
 mod failover;
 mod modes;
+mod returning;
 mod rules;
 mod scans;
 mod slow;

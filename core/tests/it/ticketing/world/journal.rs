@@ -115,6 +115,7 @@ impl<'venue> Journal<'venue> {
                 truth: CoreTime::from(self.venue.core.clock.now()),
             }),
             replaces: scan.replaces.clone(),
+            asked_until: Some(scan.deadline),
         }
     }
 

@@ -28,7 +28,9 @@ impl Venue {
     pub(crate) fn decisions(&self) -> Vec<Decision> {
         let decisions = self.rows.iter().filter_map(|row| match &row.row().entry {
             JournalEntry::Decision(decision) => Some(decision.clone()),
-            JournalEntry::Opened { .. } | JournalEntry::Voided { .. } => None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. } => None,
         });
         decisions.collect()
     }
