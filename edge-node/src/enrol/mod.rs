@@ -5,7 +5,11 @@
 
 mod authority;
 
-use std::{fs, io, path::Path, time::Duration};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use eventify_protocol::{
     enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest},
@@ -16,6 +20,9 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use crate::{
     SOFTWARE, durable_file,
     identity::{Identity, IdentityError},
+    journal,
+    lan::Scanners,
+    store,
 };
 
 const PENDING_KEY: &str = "enrolment.key.pem";
@@ -30,6 +37,15 @@ pub enum EnrolError {
          an instance's id is never used again"
     )]
     AlreadyEnrolled(String),
+    /// Journal, replica or scanners of an instance whose identity is gone.
+    #[error(
+        "{} has files of another instance ({}), whose identity.json is not there; nothing was sent. \
+         Put identity.json back from a backup, and the node goes on as that instance. Otherwise save \
+         its journal with `eventify-edge export-journal --out FILE`, import it at the core (POST \
+         /fleet/nodes/{{nodeId}}/journal), move the folder away, and enrol in an empty one",
+        folder.display(), files.join(", ")
+    )]
+    NotEmpty { folder: PathBuf, files: Vec<String> },
     /// Keys could not be made or read.
     #[error("the node's keys can't be used: {0}")]
     Keys(String),
@@ -73,6 +89,11 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
             Identity::load(data_dir)?.node_id.to_string(),
         ));
     }
+    let files = files_of_an_instance(data_dir);
+    if !files.is_empty() {
+        let folder = data_dir.to_owned();
+        return Err(EnrolError::NotEmpty { folder, files });
+    }
     durable_file::private_folder(data_dir).map_err(|error| EnrolError::Disk {
         what: format!("{}", data_dir.display()),
         error,
@@ -88,6 +109,17 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
     identity.save(data_dir)?;
     delete_pending_key(data_dir)?;
     Ok(identity)
+}
+
+/// What the folder has of an instance, beside an identity and the key of an interrupted enrolment. Its
+/// journal would be sent in the new instance's name.
+fn files_of_an_instance(data_dir: &Path) -> Vec<String> {
+    let journal = journal::path(data_dir);
+    let replica = store::newest_path(data_dir);
+    let known = [Some(journal), replica, Some(Scanners::path(data_dir))];
+    let found = known.into_iter().flatten().filter(|path| path.exists());
+    let names = found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    names.collect()
 }
 
 /// The key of an interrupted enrolment, or a new one.
