@@ -20,7 +20,7 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use crate::{
     SOFTWARE, durable_file,
     identity::{Identity, IdentityError},
-    journal,
+    journal::{self, LastRow},
     lan::Scanners,
     store,
 };
@@ -116,8 +116,9 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
 fn files_of_an_instance(data_dir: &Path) -> Vec<String> {
     let journal = journal::path(data_dir);
     let replica = store::newest_path(data_dir);
-    let known = [Some(journal), replica, Some(Scanners::path(data_dir))];
-    let found = known.into_iter().flatten().filter(|path| path.exists());
+    let others = [Scanners::path(data_dir), LastRow::path(data_dir)];
+    let known = [Some(journal), replica].into_iter().flatten().chain(others);
+    let found = known.filter(|path| path.exists());
     let names = found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     names.collect()
 }

@@ -40,6 +40,7 @@ impl Chain {
         self.append(JournalEntry::Opened {
             node: NodeId(Uuid::from_u128(1)),
             succeeds: None,
+            after_loss: None,
         })
     }
 

@@ -186,7 +186,12 @@ async fn a_new_instance_takes_no_journal_of_another() {
     use_ring();
     let (authority, venue) = (authority(), Arc::new(Venue::new()));
     let core = FleetListener::start(&authority, "localhost", venue).await;
-    for file in ["journal.sqlite", "replica-1.sqlite", "scanners.json"] {
+    for file in [
+        "journal.sqlite",
+        "replica-1.sqlite",
+        "scanners.json",
+        "last-row.json",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(file), b"of another instance").unwrap();
         let error = refused(&core.code(&authority), folder.path()).await;

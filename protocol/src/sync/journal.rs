@@ -88,6 +88,10 @@ pub enum JournalEntry {
         /// The chain that this one goes on from after a fork or a lost disk.
         #[n(1)]
         succeeds: Option<JournalHead>,
+        /// Somebody went on without rows that were known to exist: the last of them. What this file
+        /// does not carry and the core does not hold is lost (`ADMISSION` 4.5).
+        #[n(2)]
+        after_loss: Option<JournalHead>,
     },
     /// A scan was decided and is about to be shown.
     #[n(1)]

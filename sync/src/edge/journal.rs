@@ -32,6 +32,8 @@ pub(super) struct Journal {
     /// A failover has lost rows up to here: they are read again, for the core and for the overlay.
     reread_until: u64,
     fork: Fork,
+    /// Since the start the core has named an end that is in this chain.
+    compared: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,8 @@ pub(super) enum EndComparison {
     Rewound(JournalAck),
     /// The core's end is not in this chain.
     Fork { core: JournalHead, own: JournalHead },
+    /// The core's end was in this chain, and was removed from it after its time.
+    Retired { core: JournalHead, own: JournalHead },
     /// An acknowledgement of another file: an old one, or the core holds another one than this. Its
     /// `Welcome` will show which.
     AnotherFile,
@@ -97,6 +101,7 @@ impl Journal {
             verifying: None,
             reread_until: 0,
             fork: Fork::None,
+            compared: false,
         };
         for row in &restored.rows {
             journal.register(row.row.row());
@@ -128,6 +133,11 @@ impl Journal {
     /// The core has acknowledged everybody whom this node let in itself, and what took that back.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.last_own <= self.acknowledged && !self.is_forking()
+    }
+
+    /// The core has named an end that this disk has. A fork after that is no old disk.
+    pub(super) fn is_compared(&self) -> bool {
+        self.compared
     }
 
     /// Nothing can be appended now.
@@ -237,6 +247,7 @@ impl Journal {
     /// The core's end is in this chain.
     fn acknowledge(&mut self, end: &CoreEnd, now: Now) -> EndComparison {
         let seq = end.ack.seq;
+        self.compared = true;
         if seq >= self.acknowledged {
             let is_new = seq > self.acknowledged;
             self.acknowledged = seq;
@@ -289,7 +300,11 @@ impl Journal {
         if let Some(end) = self.verifying.take_if(|end| end.ack.seq == from) {
             return match first {
                 Some(row) if row.hash() == end.ack.hash => self.acknowledge(&end, now),
-                Some(_) | None => self.fork_at(&end),
+                Some(_) => self.fork_at(&end),
+                None => EndComparison::Retired {
+                    core: end.head(),
+                    own: self.head,
+                },
             };
         }
         if !self.upload.is_reading(from) {
@@ -300,7 +315,7 @@ impl Journal {
                 self.upload.send(rows, last, outputs);
                 EndComparison::Nothing
             }
-            (None, Some(_)) => EndComparison::Fork {
+            (None, Some(_)) => EndComparison::Retired {
                 core: self.core,
                 own: self.head,
             },

@@ -55,6 +55,7 @@ use eventify_protocol::{
 pub use connectivity::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use io::{
     CoreMessage, Input, JournalOutput, Output, Previous, ReplicaOutput, RequestId, ScanRequest,
+    Stop,
 };
 pub use pull::SnapshotPlan;
 pub use report::{Alarm, GateCounts, Reason, Reply, ScanOutcome, Status};
@@ -62,7 +63,7 @@ pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
-pub use succession::carry_over;
+pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 
 use age::Timekeeping;
@@ -345,6 +346,7 @@ impl Machine {
                 && self.welcomed_by == self.answered_by,
             acknowledged: self.journal.is_acknowledged(),
             complete: self.replica.is_present() && !self.journal.is_rereading(),
+            whole: self.overlay.is_complete(),
             clock_trusted: self.time.is_trusted(),
             age: self.time.age(now),
             limit: self.limit(),

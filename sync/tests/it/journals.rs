@@ -28,6 +28,7 @@ fn chain(
     let opened = JournalEntry::Opened {
         node: NODE,
         succeeds,
+        after_loss: None,
     };
     let decisions = (scans..)
         .zip(verdicts)

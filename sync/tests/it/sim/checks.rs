@@ -66,6 +66,7 @@ impl World {
             return self.violated(format!("node {node} admits alone in {:?}", decision.mode));
         }
         self.check_age(node, "decides");
+        self.check_whole(node);
         let held = &self.nodes[node];
         let overdue = held.watch.is_overdue(self.at, held.paused);
         let apart = held.watch.clocks_apart(held.now(self.at));
@@ -105,6 +106,17 @@ impl World {
                 "node {node} admits on {:?} at {now:?}",
                 decision.point
             ));
+        }
+    }
+
+    /// After a loss a node waits until the core has said whom it let in.
+    fn check_whole(&mut self, node: usize) {
+        let held = &self.nodes[node];
+        let journal = self.core.journals.get(&held.id);
+        let acknowledged = journal.and_then(|journal| journal.acknowledged);
+        let is_known = acknowledged.is_some_and(|end| end.incarnation == held.disk.incarnation());
+        if held.disk.is_after_loss() && !is_known && self.model.failovers == 0 {
+            self.violated(format!("node {node} admits alone though it lacks rows"));
         }
     }
 

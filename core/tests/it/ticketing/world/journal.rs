@@ -37,6 +37,7 @@ impl<'venue> Journal<'venue> {
         let opened = JournalEntry::Opened {
             node: venue.nodes[index],
             succeeds: None,
+            after_loss: None,
         };
         journal.add(opened, None);
         journal
