@@ -56,7 +56,8 @@ pub enum IdentityError {
     /// The file can't be read or written.
     #[error("{}: {error}", path.display())]
     File { path: PathBuf, error: io::Error },
-    #[error("{} is damaged: {what}. Restore it from a backup, or enrol again", path.display())]
+    #[error("{} is damaged: {what}. Restore it from a backup; otherwise save the journal \
+         with `eventify-edge export-journal` and enrol a new instance in an empty folder", path.display())]
     Damaged { path: PathBuf, what: String },
 }
 

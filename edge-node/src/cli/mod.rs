@@ -5,6 +5,7 @@ mod doctor;
 mod enrol;
 mod export;
 mod pair;
+mod restart_journal;
 mod run;
 mod status;
 
@@ -17,10 +18,15 @@ use std::{
 use clap::{Parser, Subcommand};
 use eventify_protocol::ids::GateId;
 
-use crate::config::{Config, ConfigError};
+use crate::{
+    config::{Config, ConfigError},
+    owner::StartError,
+};
 
 /// A setting is wrong (`EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
+/// The journal is damaged or lacks rows: a person decides (`EX_DATAERR`).
+const EXIT_JOURNAL: u8 = 65;
 /// Journal or replica could not be written (`EX_IOERR`).
 const EXIT_DISK: u8 = 74;
 
@@ -30,7 +36,7 @@ const EXIT_DISK: u8 = 74;
     name = "eventify-edge",
     version,
     after_help = "Exit codes: 0 success; 1 failure, the message gives the reason; 2 wrong usage; \
-                  74 journal or replica could not be written; 78 a setting is wrong"
+                  65 the journal is damaged or lacks rows, do not start again by itself; 74 journal or replica could not be written; 78 a setting is wrong"
 )]
 pub struct Arguments {
     /// File with settings (TOML). `eventify-edge settings` prints all of them with their defaults.
@@ -70,6 +76,9 @@ enum Command {
         #[arg(long, requires = "out")]
         force: bool,
     },
+    /// Goes on without rows of the journal that are lost: puts the file aside, and begins a new one that
+    /// says so and carries what can still be read. Only for a journal that is damaged or lacks rows.
+    RestartJournal,
     /// Checks clock, disk, journal, replica, port, certificate and broker, and says what to do.
     Doctor,
     /// Prints a one-time code that pairs a scanner with the running node.
@@ -91,9 +100,18 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Err(error) => {
             // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "eventify-edge: {error:#}"));
-            let is_config = error.downcast_ref::<ConfigError>().is_some();
-            ExitCode::from(if is_config { EXIT_CONFIG } else { 1 })
+            ExitCode::from(exit_code(&error))
         }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.downcast_ref::<ConfigError>().is_some() {
+        return EXIT_CONFIG;
+    }
+    match error.downcast_ref::<StartError>() {
+        Some(StartError::Journal(error)) if error.is_loss() => EXIT_JOURNAL,
+        Some(_) | None => 1,
     }
 }
 
@@ -118,6 +136,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::ExportJournal { out, force } => {
             export::export(&config, out.as_deref(), force, &mut output)
         }
+        Command::RestartJournal => restart_journal::restart_journal(&config, &mut output),
         Command::Doctor => runtime.block_on(doctor::doctor(&config, &mut output)),
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, &mut output)),
         Command::Settings => Ok(ExitCode::SUCCESS),

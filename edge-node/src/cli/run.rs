@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::EXIT_DISK;
+use super::{EXIT_DISK, EXIT_JOURNAL};
 use crate::{
     Node,
     clock::Clock,
@@ -35,6 +35,14 @@ pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode
         Ok(()) => {
             tracing::info!(code = "node.stopped", "the node has stopped");
             ExitCode::SUCCESS
+        }
+        Err(Fatal::Behind(error)) => {
+            tracing::error!(
+                code = "node.journal_behind",
+                %error,
+                "the node ends: the core holds rows of its journal that are not on this disk"
+            );
+            ExitCode::from(EXIT_JOURNAL)
         }
         Err(error @ (Fatal::Journal(_) | Fatal::Replica(_))) => {
             tracing::error!(

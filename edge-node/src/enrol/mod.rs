@@ -7,7 +7,10 @@ mod authority;
 mod core;
 mod renewal;
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -18,6 +21,9 @@ pub(crate) use renewal::{RENEWABLE_FOR_DAYS, Renewal, Validity};
 use crate::{
     SOFTWARE, durable_file,
     identity::{Identity, IdentityError},
+    journal::{self, LastRow},
+    lan::Scanners,
+    store,
 };
 
 const PENDING_KEY: &str = "enrolment.key.pem";
@@ -30,6 +36,15 @@ pub enum EnrolError {
          an instance's id is never used again"
     )]
     AlreadyEnrolled(String),
+    /// Journal, replica or scanners of an instance whose identity is gone.
+    #[error(
+        "{} has files of another instance ({}), whose identity.json is not there; nothing was sent. \
+         Put identity.json back from a backup, and the node goes on as that instance. Otherwise save \
+         its journal with `eventify-edge export-journal --out FILE`, import it at the core (POST \
+         /fleet/nodes/{{nodeId}}/journal), move the folder away, and enrol in an empty one",
+        folder.display(), files.join(", ")
+    )]
+    NotEmpty { folder: PathBuf, files: Vec<String> },
     /// Keys could not be made or read.
     #[error("the node's keys can't be used: {0}")]
     Keys(String),
@@ -55,6 +70,11 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
             Identity::load(data_dir)?.node_id.to_string(),
         ));
     }
+    let files = files_of_an_instance(data_dir);
+    if !files.is_empty() {
+        let folder = data_dir.to_owned();
+        return Err(EnrolError::NotEmpty { folder, files });
+    }
     durable_file::private_folder(data_dir).map_err(|error| EnrolError::Disk {
         what: format!("{}", data_dir.display()),
         error,
@@ -74,6 +94,18 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
     identity.save(data_dir)?;
     delete_pending_key(data_dir)?;
     Ok(identity)
+}
+
+/// What the folder has of an instance, beside an identity and the key of an interrupted enrolment. Its
+/// journal would be sent in the new instance's name.
+fn files_of_an_instance(data_dir: &Path) -> Vec<String> {
+    let journal = journal::path(data_dir);
+    let replica = store::newest_path(data_dir);
+    let others = [Scanners::path(data_dir), LastRow::path(data_dir)];
+    let known = [Some(journal), replica].into_iter().flatten().chain(others);
+    let found = known.filter(|path| path.exists());
+    let names = found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    names.collect()
 }
 
 /// The key of an interrupted enrolment, or a new one.

@@ -12,6 +12,8 @@
 
 mod checkpointer;
 mod export;
+mod last_row;
+mod loss;
 mod reader;
 mod restore;
 mod schema;
@@ -33,6 +35,8 @@ use rusqlite::Connection;
 use crate::{config::JournalConfig, writer_thread::WriterThread};
 
 pub use export::{ExportError, Exported, export};
+pub use last_row::{LastRow, LastRowKeeper};
+pub use loss::{Loss, RestartError, Restarted, find_loss, restart};
 pub use reader::{Chain, Reader};
 pub use writer::Notice;
 
@@ -46,9 +50,20 @@ const FILE: &str = "journal.sqlite";
 pub enum JournalError {
     /// SQLite, or the disk under it.
     #[error("journal: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
+    #[error("journal: the file is damaged ({0}). {KEEP_AND_GO_ON}")]
+    Damaged(rusqlite::Error),
+    /// A row that is known to exist is not there.
+    #[error("journal: {0}; guests who were let in may be among them. {KEEP_AND_GO_ON}")]
+    Behind(Loss),
+    /// What is kept of the journal's end apart from it.
+    #[error("{}: {error}; `eventify-edge restart-journal` writes it anew", path.display())]
+    LastRow {
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error("journal: the file is damaged or of a newer release: {0}")]
-    Migration(#[from] rusqlite_migration::Error),
+    Migration(rusqlite_migration::Error),
     #[error("journal: a row can't be decoded: {0}")]
     Row(#[from] RowError),
     #[error("journal: row {seq} doesn't follow the end of its chain")]
@@ -57,7 +72,42 @@ pub enum JournalError {
     Thread(std::io::Error),
 }
 
+/// What to do about a journal that is damaged or lacks rows.
+const KEEP_AND_GO_ON: &str = "If a good copy is at hand (the old card, a backup of after the last \
+     row), put it back. Otherwise save what can be read with `eventify-edge export-journal --out \
+     FILE`, then `eventify-edge restart-journal` puts the file aside and goes on without the rest: \
+     the core is told what is lost, and the gate stays closed until the core has said whom it let in";
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                Self::Damaged(error)
+            }
+            Some(_) | None => Self::Sqlite(error),
+        }
+    }
+}
+
+impl From<rusqlite_migration::Error> for JournalError {
+    fn from(error: rusqlite_migration::Error) -> Self {
+        match error {
+            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
+            other => Self::Migration(other),
+        }
+    }
+}
+
 impl JournalError {
+    /// Rows are lost or can't be read: starting again does not help.
+    #[must_use]
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_) | Self::Behind(_) | Self::LastRow { .. }
+        )
+    }
+
     /// There is no space left, on the disk or under the limit.
     fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sqlite(error)
@@ -127,7 +177,7 @@ fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
         JournalEntry::Opened { .. } => None,
         JournalEntry::Decision(decision) => Some(decision.scan),
-        JournalEntry::Voided { scan, .. } => Some(*scan),
+        JournalEntry::Voided { scan, .. } | JournalEntry::RefusedAgain { scan, .. } => Some(*scan),
     }
 }
 

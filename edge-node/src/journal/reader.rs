@@ -101,7 +101,7 @@ impl Reader {
                         voided,
                     }));
                 }
-                JournalEntry::Opened { .. } => {}
+                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
             }
         }
         Ok(None)

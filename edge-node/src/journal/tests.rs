@@ -40,6 +40,7 @@ impl Chain {
         self.append(JournalEntry::Opened {
             node: NodeId(Uuid::from_u128(1)),
             succeeds: None,
+            after_loss: None,
         })
     }
 
@@ -57,6 +58,7 @@ impl Chain {
             cache_age_ms: Some(1_000),
             point: None,
             replaces: vec![],
+            asked_until: None,
         }))
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use crate::{
     clock::{self, Clock},
     config::Config,
-    journal::{Journal, JournalError, Notice, Reader},
+    journal::{Journal, JournalError, LastRow, LastRowKeeper, Notice, Reader, find_loss},
     log_throttle::LogThrottle,
 };
 
@@ -28,6 +28,7 @@ pub(super) struct JournalFile {
     /// Bytes that can still be written.
     pub(super) space: u64,
     no_space: LogThrottle,
+    last_row: LastRowKeeper,
     node: NodeId,
     /// Rows of this round.
     rows: Vec<SealedRow>,
@@ -48,13 +49,25 @@ struct NewFile {
 }
 
 impl JournalFile {
-    /// Opens the journal; the first start writes its first row.
+    /// Opens the journal; the first start writes its first row. A journal that lacks a row which this
+    /// folder knows of is left as it is.
     pub(super) fn open(
         config: &Config,
         node: NodeId,
         (clock, now): (&Clock, Now),
-        replica: Option<(Epoch, Position)>,
+        (replica, in_replica): (Option<(Epoch, Position)>, Option<JournalHead>),
     ) -> Result<(Self, RestoredJournal), JournalError> {
+        let apart = LastRow::load(&config.data_dir)?;
+        let apart = apart.map(|apart| [Some(apart.own), apart.core]);
+        let known: Vec<_> = apart
+            .into_iter()
+            .flatten()
+            .flatten()
+            .chain(in_replica)
+            .collect();
+        if let Some(loss) = find_loss(&config.data_dir, &known)? {
+            return Err(JournalError::Behind(loss));
+        }
         let (notify, notices) = mpsc::unbounded_channel();
         // The receiver lives as long as the owner; a later notice is needed by nobody.
         let notify = move |notice| drop(notify.send(notice));
@@ -75,6 +88,7 @@ impl JournalFile {
         let file = Self {
             space: reader.space(&config.journal),
             no_space: LogThrottle::new(NO_SPACE_LOG_INTERVAL),
+            last_row: LastRowKeeper::start(&config.data_dir, empty)?,
             writer,
             reader,
             notices,
@@ -125,6 +139,22 @@ impl JournalFile {
         Ok(None)
     }
 
+    /// The end of what is on disk.
+    pub(super) fn persisted(&self) -> JournalHead {
+        self.persisted
+    }
+
+    /// Once a second, and at the end.
+    pub(super) fn keep_last_row(&mut self) {
+        self.last_row.tick(self.persisted);
+    }
+
+    /// The core holds a row that is not here: the next start knows it.
+    pub(super) fn stop_behind(&mut self, core: JournalHead) {
+        self.flush();
+        self.last_row.behind(self.persisted, core);
+    }
+
     /// A scan was not decided, because its row could use up the reserve.
     pub(super) fn log_no_space(&mut self, now: BootTime) {
         if let Some(suppressed) = self.no_space.pass(now) {
@@ -153,6 +183,7 @@ impl JournalFile {
     ) -> Result<Input, JournalError> {
         self.space = space;
         self.persisted = head;
+        self.last_row.persisted(head);
         let opened = self
             .opening
             .take_if(|(opened, _)| opened.incarnation == head.incarnation);
@@ -198,6 +229,7 @@ fn begin_first_file(writer: &Journal, node: NodeId, at: Moment) -> RestoredJourn
         entry: JournalEntry::Opened {
             node,
             succeeds: None,
+            after_loss: None,
         },
     });
     writer.append(vec![row.clone()]);

@@ -69,6 +69,9 @@ pub enum Fatal {
     /// The journal can't be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The core holds rows that the journal lacks.
+    #[error(transparent)]
+    Behind(JournalError),
     /// Not even an empty replica can be made.
     #[error(transparent)]
     Replica(StoreError),
@@ -99,7 +102,11 @@ struct Owner {
 
 impl Owner {
     async fn run(mut self, stop: CancellationToken) -> Result<(), Fatal> {
-        match self.serve(&stop).await {
+        let ended = self.serve(&stop).await;
+        if ended.is_ok() {
+            self.journal.keep_last_row();
+        }
+        match ended {
             // When the node stops, the others may be gone before the owner notices it.
             Err(Fatal::Gone(_)) if stop.is_cancelled() => Ok(()),
             ended => ended,
@@ -172,6 +179,7 @@ impl Owner {
     }
 
     fn on_tick(&mut self) {
+        self.journal.keep_last_row();
         self.journal.space = self.journal.reader.space(&self.limits);
         let bytes = self.journal.reader.free_bytes();
         self.step(Input::FreeSpace { bytes });

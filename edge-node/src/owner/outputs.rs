@@ -1,9 +1,10 @@
 //! Carries out what the machine wants done, in its order.
 
 use eventify_protocol::sync::{Envelope, Sender, Up};
-use eventify_sync::edge::{Alarm, Output};
+use eventify_sync::edge::{Alarm, Output, Stop};
 
 use super::{Fatal, Owner};
+use crate::journal::{JournalError, Loss};
 
 impl Owner {
     /// Until the machine wants nothing more; then the rows of this round go to the journal.
@@ -23,7 +24,11 @@ impl Owner {
                     None
                 }
                 Output::Journal(output) => self.journal.perform(output)?,
-                Output::Replica(output) => self.replica.perform(output),
+                Output::Replica(output) => {
+                    let end = Some(self.journal.persisted()).filter(|end| end.seq > 0);
+                    self.replica.perform(output, end)
+                }
+                Output::Stop(stop) => return Err(self.stopped(stop)),
                 Output::Alarm(alarm) => {
                     log_alarm(&alarm);
                     None
@@ -39,6 +44,19 @@ impl Owner {
         }
         self.journal.flush();
         Ok(())
+    }
+}
+
+impl Owner {
+    /// The machine does not go on without a person's word.
+    fn stopped(&mut self, stop: Stop) -> Fatal {
+        match stop {
+            Stop::JournalBehind { core, own } => {
+                self.journal.stop_behind(core);
+                let own = Some(own);
+                Fatal::Behind(JournalError::Behind(Loss { known: core, own }))
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use eventify_protocol::sync::JournalHead;
 use eventify_sync::edge::{Input, ReplicaOutput};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
@@ -46,8 +47,13 @@ impl ReplicaFiles {
         Ok((files, found))
     }
 
-    /// Carries out an output; what is known at once is returned.
-    pub(super) fn perform(&mut self, output: ReplicaOutput) -> Option<Input> {
+    /// Carries out an output; what is known at once is returned. The journal's end lies beside the
+    /// proof, so that it is in more than one place.
+    pub(super) fn perform(
+        &mut self,
+        output: ReplicaOutput,
+        journal_end: Option<JournalHead>,
+    ) -> Option<Input> {
         match output {
             ReplicaOutput::ReadTicket {
                 scan,
@@ -103,7 +109,7 @@ impl ReplicaFiles {
                 );
                 self.discard();
             }
-            ReplicaOutput::UpdateProof(proof) => self.writer.update_proof(proof),
+            ReplicaOutput::UpdateProof(proof) => self.writer.update_proof(proof, journal_end),
             ReplicaOutput::UpdateRevoked(revoked) => self.writer.update_revoked(revoked),
         }
         None

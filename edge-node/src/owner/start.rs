@@ -116,7 +116,8 @@ fn prepare(
         .replica
         .as_ref()
         .map(|replica| (replica.epoch, replica.position));
-    let (journal, restored) = JournalFile::open(config, node, (&clock, now), position)?;
+    let (journal, restored) =
+        JournalFile::open(config, node, (&clock, now), (position, found.journal_end))?;
     let keys = newest_keys(identity, found.replica.as_ref()).map_err(StartError::Unusable)?;
     let restored = Restored {
         node,

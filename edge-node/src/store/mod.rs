@@ -9,6 +9,7 @@
 //! itself decided is in the journal.
 
 mod files;
+mod journal_end;
 mod proof;
 mod reader;
 mod rows;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use eventify_protocol::{
     ids::SnapshotId,
-    sync::{Chunk, Delta, DigestKey, Epoch, Position},
+    sync::{Chunk, Delta, DigestKey, Epoch, JournalHead, Position},
 };
 pub use eventify_sync::edge::SnapshotPlan;
 use eventify_sync::edge::{PartialSnapshot, RestoredReplica, SavedProof};
@@ -35,6 +36,7 @@ use files::Files;
 use snapshot::Pull;
 use writer::{Command, Writer};
 
+pub use journal_end::{delete_journal_end, journal_end};
 pub(crate) use reader::key_set_of;
 pub use reader::{Reader, Recomputed};
 pub use writer::Notice;
@@ -72,6 +74,8 @@ pub struct Found {
     pub replica: Option<RestoredReplica>,
     pub tickets: u64,
     pub proof: Option<SavedProof>,
+    /// The journal's end when the proof was written.
+    pub journal_end: Option<JournalHead>,
     /// Whether the core has revoked this node.
     pub revoked: bool,
     /// A snapshot whose pull was interrupted.
@@ -144,9 +148,10 @@ impl Replica {
         self.writer.command(Command::Discard);
     }
 
-    /// Stores a proof of the cache's age for a restart.
-    pub fn update_proof(&self, proof: SavedProof) {
-        self.writer.command(Command::UpdateProof(proof));
+    /// Stores a proof of the cache's age for a restart, and the journal's end at that time.
+    pub fn update_proof(&self, proof: SavedProof, journal_end: Option<JournalHead>) {
+        self.writer
+            .command(Command::UpdateProof(proof, journal_end));
     }
 
     /// Stores whether the core has revoked this node.
@@ -166,6 +171,7 @@ fn inspect(connection: &Connection, path: &Path) -> Result<(Reader, Found), Stor
         replica: rows::find_replica(connection)?,
         tickets: recomputed.map_or(0, |recomputed| recomputed.tickets),
         proof: proof::find(connection)?,
+        journal_end: journal_end::find(connection)?,
         ..Found::default()
     };
     Ok((reader, found))

@@ -2,8 +2,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{BootId, GateId, PerformanceId, TicketId},
-    sync::{Digest, FeedEntry, GateEntry, Subject, TicketEntry, TicketState, Value},
+    ids::{BootId, GateId, IncarnationId, PerformanceId, TicketId},
+    sync::{Digest, FeedEntry, GateEntry, JournalHead, Subject, TicketEntry, TicketState, Value},
     time::{BootTime, CoreTime, WallTime},
     token::TokenHash,
 };
@@ -430,7 +430,12 @@ fn proof_and_revocation_survive_a_restart_and_a_damaged_file_does_not_stop_it() 
         truth: CoreTime(8),
         core: CoreTime(9),
     };
-    fixture.replica.update_proof(proof);
+    let end = JournalHead {
+        incarnation: IncarnationId(Uuid::from_u128(1)),
+        seq: 9,
+        hash: Hash32([9; 32]),
+    };
+    fixture.replica.update_proof(proof, Some(end));
     fixture.replica.update_revoked(true);
     let fixture = fixture.restart();
     assert_eq!(

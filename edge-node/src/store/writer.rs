@@ -4,7 +4,7 @@ use std::sync::mpsc::Receiver;
 
 use eventify_protocol::{
     ids::SnapshotId,
-    sync::{Chunk, Delta, Digest, DigestKey, Epoch, Position},
+    sync::{Chunk, Delta, Digest, DigestKey, Epoch, JournalHead, Position},
 };
 use eventify_sync::edge::{RestoredReplica, SavedProof, SnapshotPlan};
 use rusqlite::{Connection, TransactionBehavior};
@@ -12,7 +12,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{
     StoreError,
     files::{self, Files},
-    proof,
+    journal_end, proof,
     reader::{self, Reader},
     rows,
     snapshot::Pull,
@@ -26,7 +26,7 @@ pub(super) enum Command {
     StoreChunk(Chunk),
     FinishSnapshot(SnapshotId),
     Discard,
-    UpdateProof(SavedProof),
+    UpdateProof(SavedProof, Option<JournalHead>),
     UpdateRevoked(bool),
 }
 
@@ -124,7 +124,12 @@ impl Writer {
             }
             Command::FinishSnapshot(snapshot) => return self.finish_snapshot(snapshot).map(Some),
             Command::Discard => return self.empty().map(Notice::Emptied).map(Some),
-            Command::UpdateProof(saved) => proof::update(&self.connection, &saved)?,
+            Command::UpdateProof(saved, end) => {
+                proof::update(&self.connection, &saved)?;
+                if let Some(end) = end {
+                    journal_end::update(&self.connection, &end)?;
+                }
+            }
             Command::UpdateRevoked(revoked) => self.files.update_revoked(revoked)?,
         }
         Ok(None)

@@ -73,7 +73,7 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
                 JournalEntry::Voided { scan, .. } => {
                     decisions.remove(scan);
                 }
-                JournalEntry::Opened { .. } => {}
+                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
             }
         }
     }

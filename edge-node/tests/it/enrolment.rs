@@ -93,6 +93,31 @@ async fn the_right_core_gives_an_identity_once() {
     assert_eq!(core.received_bytes(), received);
 }
 
+/// N1: a lost `identity.json` and a new code gave the new instance the old one's journal, which the
+/// core never acknowledged.
+#[tokio::test]
+async fn a_new_instance_takes_no_journal_of_another() {
+    use_ring();
+    let (authority, venue) = (authority(), Arc::new(Venue::new()));
+    let core = core(&authority, "localhost", venue).await;
+    for file in [
+        "journal.sqlite",
+        "replica-1.sqlite",
+        "scanners.json",
+        "last-row.json",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(file), b"of another instance").unwrap();
+        let error = refused(&code(&core, &authority), folder.path()).await;
+        assert!(
+            error.contains(file) && error.contains("nothing was sent"),
+            "{error}"
+        );
+        assert!(error.contains("export-journal"), "how to keep it: {error}");
+    }
+    assert_eq!(core.received_bytes(), 0);
+}
+
 #[tokio::test]
 async fn a_wrong_authority_or_name_receives_nothing() {
     use_ring();

@@ -5,6 +5,7 @@ mod crash;
 mod enrolment;
 mod lan;
 mod limits;
+mod losses;
 mod node;
 mod renewal;
 mod tools;

@@ -1,8 +1,6 @@
 //! A node at a real broker: from the first connection through an outage and back.
 
-use std::path::Path;
-
-use eventify_edge::{clock::Clock, journal};
+use eventify_edge::clock::Clock;
 use eventify_protocol::{
     ids::GateId,
     keys::SignedKeySet,
@@ -17,7 +15,7 @@ fn decided(answer: &ScanAnswer) -> (&Verdict, DecidedBy) {
     (&answer.verdict, answer.decided_by)
 }
 
-fn assert_used(answer: &ScanAnswer, first_gate: Option<GateId>) {
+pub(crate) fn assert_used(answer: &ScanAnswer, first_gate: Option<GateId>) {
     let Verdict::AlreadyUsed { first } = answer.verdict else {
         panic!("{answer:?}")
     };
@@ -229,52 +227,4 @@ async fn a_line_on_which_bytes_stand_still_is_an_outage_like_any_other() {
         .await;
     assert_eq!(core.journal().last().unwrap().head(), status.journal.head);
     world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_disk_set_back_begins_a_new_chain_and_keeps_the_old_one() {
-    let (mut world, _core, mut scanner) = World::connected(&[]).await;
-    let (north, south) = (world.venue.north, world.venue.south);
-    let tickets = std::sync::Arc::clone(&world.tickets);
-    world.until_ready().await;
-    scanner.scan(north, &tickets[0].token).await;
-    world.stop().await;
-    let image = tempfile::tempdir().unwrap();
-    copy(world.folder.path(), image.path());
-
-    // What happens now is not in the image.
-    world.start(&[]).await;
-    world.reconnect(&mut scanner).await;
-    world.until_ready().await;
-    scanner.scan(north, &tickets[1].token).await;
-    let lost = world
-        .until(|status| status.journal.head.seq == 3 && status.journal.unacknowledged == 0)
-        .await;
-    world.stop().await;
-
-    world.folder = image;
-    world.start(&[]).await;
-    world.reconnect(&mut scanner).await;
-    let forked = world
-        .until(|status| {
-            status.mode == Mode::Online
-                && status.journal.head.incarnation != lost.journal.head.incarnation
-                && status.journal.unacknowledged == 0
-        })
-        .await;
-    // The core's entries are news to this image, and stand.
-    assert_used(&scanner.scan(south, &tickets[1].token).await, None);
-    world.stop().await;
-    let reader = journal::Reader::open(&journal::path(world.folder.path())).unwrap();
-    let chains = reader.chains().unwrap();
-    assert_eq!(chains.len(), 2);
-    assert_eq!(chains[1].head.incarnation, forked.journal.head.incarnation);
-    journal::export(&reader, &mut std::io::sink()).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-    }
 }

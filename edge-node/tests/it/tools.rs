@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::world::{PROGRAM, Process, Scanner, Settings, World, pair, variables};
 
 /// Exit code and standard output of a command on the world's data directory.
-async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
     run_with(world, &[], arguments).await
 }
 

@@ -88,6 +88,10 @@ pub enum JournalEntry {
         /// The chain that this one goes on from after a fork or a lost disk.
         #[n(1)]
         succeeds: Option<JournalHead>,
+        /// Somebody went on without rows that were known to exist: the last of them. What this file
+        /// does not carry and the core does not hold is lost (`ADMISSION` 4.5).
+        #[n(2)]
+        after_loss: Option<JournalHead>,
     },
     /// A scan was decided and is about to be shown.
     #[n(1)]
@@ -102,6 +106,23 @@ pub enum JournalEntry {
         /// Its scan.
         #[n(1)]
         scan: ScanId,
+    },
+    /// A scan was shown the same refusal again and again, which is not final and which its decision
+    /// above has already: one row for all of them (`ADMISSION` 4.6).
+    #[n(3)]
+    RefusedAgain {
+        /// The scan.
+        #[n(0)]
+        scan: ScanId,
+        /// How often, beside the decision itself.
+        #[n(1)]
+        times: u64,
+        /// The first of them.
+        #[n(2)]
+        first: Moment,
+        /// The last of them.
+        #[n(3)]
+        last: Moment,
     },
 }
 
@@ -147,6 +168,11 @@ pub struct Decision {
     /// (`ADMISSION` 3.4).
     #[n(11)]
     pub replaces: Vec<ScanId>,
+    /// The deadline of this node's last question to the core about this scan, whose answer was not
+    /// shown: an entry that the core made for it before then is nobody's (`ADMISSION` 3.4). None if
+    /// the core was not asked, as far as the node remembers.
+    #[n(12)]
+    pub asked_until: Option<CoreTime>,
 }
 
 /// Which sync point.

@@ -131,6 +131,10 @@ pub struct Health {
     /// Version of its software.
     #[n(5)]
     pub software: String,
+    /// Another number whenever the mode has changed: an outage between two reports that both say
+    /// `Online` shows in it. None from a release that does not count.
+    #[n(6)]
+    pub mode_number: Option<u32>,
 }
 
 /// See [`Up::Pull`].

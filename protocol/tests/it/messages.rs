@@ -160,6 +160,7 @@ fn row(seq: u64, previous: Hash32) -> JournalRow {
         entry: JournalEntry::Opened {
             node: NODE,
             succeeds: None,
+            after_loss: None,
         },
     }
 }

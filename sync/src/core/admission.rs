@@ -35,7 +35,7 @@ pub struct LockedState<'a> {
     /// What is stored of the scan id, from a `Scan` or a journal.
     pub scan: Option<&'a ScanRecord>,
     /// The ticket that the token names, if it exists. Of its conflicts only those of this scan are
-    /// needed, or all if the scan replaces others.
+    /// needed, or all if the scan replaces others or is that of the check-in.
     pub ticket: Option<(&'a Entitlement, &'a AdmissionState)>,
     /// The gate, if it is one of the node's.
     pub gate: Option<&'a GateEntry>,
@@ -47,7 +47,8 @@ pub struct LockedState<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
     pub verdict: Verdict,
-    /// [`Effect::Insert`] or [`Effect::Move`], if anything changes.
+    /// [`Effect::Insert`] or [`Effect::Move`], if anything changes; also from a scan to itself, which
+    /// renews its time.
     pub effect: Option<Effect>,
 }
 
@@ -72,7 +73,8 @@ pub fn decide(request: &Request<'_>, locked: &LockedState<'_>) -> Result<Decided
             return Err(ScanIdReused(request.scan));
         }
         if let Some(verdict) = valid_verdict(request.scan, record, locked.ticket) {
-            return Ok(refuse(verdict));
+            let effect = request.renew(locked).filter(|_| verdict == Verdict::Admit);
+            return Ok(Decided { verdict, effect });
         }
     }
     let signed = match request.token {
@@ -122,7 +124,10 @@ fn enter(
         .check_in
         .is_some_and(|check_in| check_in.scan == request.scan)
     {
-        return refuse(Verdict::Admit);
+        return Decided {
+            verdict: Verdict::Admit,
+            effect: request.renew(locked),
+        };
     }
     if state.revoked {
         return refuse(Verdict::Revoked);
@@ -167,6 +172,24 @@ impl Request<'_> {
     fn replaces(&self, entry: &CheckIn) -> bool {
         self.node.is_some_and(|node| entry.is_unconfirmed_of(node))
             && self.replaces.contains(&entry.scan)
+    }
+
+    /// The core has admitted this scan before and does so again: either answer may be the one that is
+    /// shown, so its entry lasts until now, and a row which says that the earlier one was not shown
+    /// leaves it as it is. Beside another guest's entry it stays: without it the ticket is that one's.
+    fn renew(&self, locked: &LockedState<'_>) -> Option<Effect> {
+        let (_, state) = locked.ticket?;
+        let own = |entry: &CheckIn| {
+            entry.scan == self.scan && self.node.is_some_and(|node| entry.is_unconfirmed_of(node))
+        };
+        let earlier = state.check_in.filter(own)?;
+        state.conflicts.is_empty().then(|| Effect::Move {
+            from: self.scan,
+            to: self.entry(CoreInterval {
+                latest: locked.now,
+                ..earlier.at
+            }),
+        })
     }
 
     /// The guest who was admitted beside the answer that this scan replaces, if there is one.

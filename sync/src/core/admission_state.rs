@@ -26,7 +26,7 @@ pub struct CheckIn {
     pub gate: GateId,
     /// The node that asked or decided; none for a check-in over REST.
     pub node: Option<NodeId>,
-    /// Exact if the core decided it.
+    /// Exact if the core decided it, or from its first to its last answer to the same scan.
     pub at: CoreInterval,
     pub evidence: Evidence,
 }

@@ -151,7 +151,9 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
         };
         let opened = match &row.row().entry {
             JournalEntry::Opened { node: whose, .. } => seq == 1 && *whose == node,
-            JournalEntry::Decision(_) | JournalEntry::Voided { .. } => seq > 1,
+            JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. } => seq > 1,
         };
         if !follows || !opened {
             return Err(Refused::BrokenChain { seq });
@@ -167,6 +169,8 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
 fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
     match &first.row().entry {
         JournalEntry::Opened { succeeds, .. } => succeeds.as_ref(),
-        JournalEntry::Decision(_) | JournalEntry::Voided { .. } => None,
+        JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
     }
 }

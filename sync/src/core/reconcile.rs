@@ -79,9 +79,7 @@ pub fn reconcile(
         Some(state) if admitted => admit(row, record, state),
         Some(state) => Outcome {
             class: Class::Refused,
-            effects: never_shown(state, row.decision.scan, |entry| {
-                entry.is_unconfirmed_of(row.source.node)
-            }),
+            effects: never_shown(state, row.decision.scan, |entry| row.takes_back(entry)),
         },
     }
 }
@@ -221,6 +219,15 @@ impl Row<'_> {
     /// The entry is an answer of the core that this node did not show.
     fn replaces(&self, entry: &CheckIn) -> bool {
         entry.is_unconfirmed_of(self.source.node) && self.decision.replaces.contains(&entry.scan)
+    }
+
+    /// The entry is an answer of the core to a question of which this row says that nothing was
+    /// shown. An answer to a later question about the same scan is not: this row may have been held
+    /// up while that one was shown.
+    fn takes_back(&self, entry: &CheckIn) -> bool {
+        let asked_until = self.decision.asked_until;
+        entry.is_unconfirmed_of(self.source.node)
+            && asked_until.is_some_and(|until| entry.at.latest < until)
     }
 
     fn entry(&self) -> CheckIn {

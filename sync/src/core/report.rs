@@ -45,6 +45,13 @@ pub enum Gap {
         /// The new file.
         by: IncarnationId,
     },
+    /// A new file goes on without rows that were known to exist. The core may hold some of them.
+    Lost {
+        /// The last of them.
+        known: JournalHead,
+        /// The new file.
+        by: IncarnationId,
+    },
 }
 
 impl Report {
@@ -60,10 +67,10 @@ impl Report {
         let mut shown: BTreeMap<ScanId, &Verdict> = BTreeMap::new();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
-            report.gaps.extend(last.and_then(|last| gap(last, row)));
+            report.gaps.extend(gap(last, row));
             last = Some(row);
             match &row.row().entry {
-                JournalEntry::Opened { .. } => {}
+                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
                     shown.insert(decision.scan, &decision.verdict);
                 }
@@ -76,6 +83,12 @@ impl Report {
             report.count(verdict, conflict(scan));
         }
         report
+    }
+
+    /// Every scan is in one class and no row is missing.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.classified() == self.scans && self.gaps.is_empty()
     }
 
     /// All scans in one of the classes; [`Self::scans`] if the report is right.
@@ -98,8 +111,23 @@ impl Report {
     }
 }
 
-fn gap(last: &SealedRow, next: &SealedRow) -> Option<Gap> {
-    let (held, row) = (last.head(), next.row());
+fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {
+    let row = next.row();
+    let opened = match &row.entry {
+        JournalEntry::Opened {
+            succeeds,
+            after_loss,
+            ..
+        } => Some((*succeeds, *after_loss)),
+        JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
+    };
+    if let Some((_, Some(known))) = opened {
+        let by = row.incarnation;
+        return Some(Gap::Lost { known, by });
+    }
+    let held = last?.head();
     if held.incarnation == row.incarnation {
         return (!held.is_followed_by(row)).then_some(Gap::Missing {
             incarnation: held.incarnation,
@@ -107,10 +135,7 @@ fn gap(last: &SealedRow, next: &SealedRow) -> Option<Gap> {
             before: row.seq,
         });
     }
-    let joins = match &row.entry {
-        JournalEntry::Opened { succeeds, .. } => *succeeds == Some(held),
-        JournalEntry::Decision(_) | JournalEntry::Voided { .. } => false,
-    };
+    let joins = opened.is_some_and(|(succeeds, _)| succeeds == Some(held));
     (!joins).then_some(Gap::BegunAnew {
         held,
         by: row.incarnation,

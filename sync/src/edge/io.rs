@@ -156,8 +156,18 @@ pub enum Output {
     Replica(ReplicaOutput),
     /// To venue IT.
     Alarm(Alarm),
+    /// The process is to end, with words for venue IT, and not to start again by itself.
+    Stop(Stop),
     /// To status displays: mode, reason or counts have changed, see [`super::Machine::status`].
     StatusChanged,
+}
+
+/// Why a node must not go on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The core holds rows that this disk does not have: an old disk was put back, or a copy of it
+    /// runs elsewhere. A person decides what becomes of them (`ADMISSION` 4.5).
+    JournalBehind { core: JournalHead, own: JournalHead },
 }
 
 /// What the journal's file is to do.

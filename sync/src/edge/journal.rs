@@ -5,7 +5,7 @@ use eventify_protocol::{
     ids::IncarnationId,
     sync::{Decision, JournalAck, JournalEntry, JournalHead, JournalRow, Moment, SealedRow},
     time::BootTime,
-    verdict::DecidedBy,
+    verdict::{DecidedBy, Verdict},
 };
 
 use super::{
@@ -32,6 +32,8 @@ pub(super) struct Journal {
     /// A failover has lost rows up to here: they are read again, for the core and for the overlay.
     reread_until: u64,
     fork: Fork,
+    /// Since the start the core has named an end that is in this chain.
+    compared: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +64,8 @@ pub(super) enum EndComparison {
     Rewound(JournalAck),
     /// The core's end is not in this chain.
     Fork { core: JournalHead, own: JournalHead },
+    /// The core's end was in this chain, and was removed from it after its time.
+    Retired { core: JournalHead, own: JournalHead },
     /// An acknowledgement of another file: an old one, or the core holds another one than this. Its
     /// `Welcome` will show which.
     AnotherFile,
@@ -77,12 +81,11 @@ impl CoreEnd {
     }
 }
 
-/// Whether the core has to have a decision before it decides again: every decision about a ticket
-/// that is not simply the core's own final verdict. A "not admitted" that arrived behind the same
-/// scan's next attempt would free a ticket that is being used.
+/// Whether the core has to have a decision before it decides again: only who was let in without it.
+/// Refusals are uploaded behind and hold no door closed; each says up to which question it takes an
+/// answer of the core back (`ADMISSION` 2 and 3.4).
 fn is_own(decision: &Decision) -> bool {
-    let by_core = decision.decided_by == DecidedBy::Core && decision.verdict.is_final();
-    decision.ticket.is_some() && !by_core
+    decision.decided_by == DecidedBy::Edge && decision.verdict == Verdict::Admit
 }
 
 impl Journal {
@@ -98,6 +101,7 @@ impl Journal {
             verifying: None,
             reread_until: 0,
             fork: Fork::None,
+            compared: false,
         };
         for row in &restored.rows {
             journal.register(row.row.row());
@@ -110,6 +114,7 @@ impl Journal {
             JournalEntry::Opened { succeeds, .. } => {
                 self.predecessor = succeeds.map(|head| head.incarnation);
             }
+            JournalEntry::RefusedAgain { .. } => {}
             JournalEntry::Decision(decision) if !is_own(decision) => {}
             JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
                 self.last_own = self.last_own.max(row.seq);
@@ -125,9 +130,14 @@ impl Journal {
         self.head.seq - self.acknowledged
     }
 
-    /// The core has acknowledged every decision that this node made itself.
+    /// The core has acknowledged everybody whom this node let in itself, and what took that back.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.last_own <= self.acknowledged && !self.is_forking()
+    }
+
+    /// The core has named an end that this disk has. A fork after that is no old disk.
+    pub(super) fn is_compared(&self) -> bool {
+        self.compared
     }
 
     /// Nothing can be appended now.
@@ -237,6 +247,7 @@ impl Journal {
     /// The core's end is in this chain.
     fn acknowledge(&mut self, end: &CoreEnd, now: Now) -> EndComparison {
         let seq = end.ack.seq;
+        self.compared = true;
         if seq >= self.acknowledged {
             let is_new = seq > self.acknowledged;
             self.acknowledged = seq;
@@ -289,7 +300,11 @@ impl Journal {
         if let Some(end) = self.verifying.take_if(|end| end.ack.seq == from) {
             return match first {
                 Some(row) if row.hash() == end.ack.hash => self.acknowledge(&end, now),
-                Some(_) | None => self.fork_at(&end),
+                Some(_) => self.fork_at(&end),
+                None => EndComparison::Retired {
+                    core: end.head(),
+                    own: self.head,
+                },
             };
         }
         if !self.upload.is_reading(from) {
@@ -300,7 +315,7 @@ impl Journal {
                 self.upload.send(rows, last, outputs);
                 EndComparison::Nothing
             }
-            (None, Some(_)) => EndComparison::Fork {
+            (None, Some(_)) => EndComparison::Retired {
                 core: self.core,
                 own: self.head,
             },

@@ -46,6 +46,7 @@ impl Machine {
             unacknowledged: self.journal.unacknowledged(),
             free_bytes: self.free_bytes,
             software: self.software.clone(),
+            mode_number: Some(self.mode_number),
         }));
     }
 

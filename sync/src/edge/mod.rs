@@ -55,6 +55,7 @@ use eventify_protocol::{
 pub use connectivity::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use io::{
     CoreMessage, Input, JournalOutput, Output, Previous, ReplicaOutput, RequestId, ScanRequest,
+    Stop,
 };
 pub use pull::SnapshotPlan;
 pub use report::{Alarm, GateCounts, Reason, Reply, ScanOutcome, Status};
@@ -62,7 +63,7 @@ pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
-pub use succession::carry_over;
+pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 
 use age::Timekeeping;
@@ -110,6 +111,8 @@ pub struct Machine {
     counts: BTreeMap<GateId, report::Counts>,
     counts_changed: bool,
     reported: Option<(Mode, Option<Reason>)>,
+    /// Begins anywhere, so that a restart shows in it as well.
+    mode_number: u32,
 }
 
 impl Machine {
@@ -144,7 +147,9 @@ impl Machine {
             counts: BTreeMap::new(),
             counts_changed: false,
             reported: None,
+            mode_number: 0,
         };
+        machine.mode_number = machine.outputs.random.number();
         for row in &restored.journal.rows {
             machine.replay([&row.row]);
             if let Some((position, (epoch, _))) = row.acknowledged.zip(on_disk) {
@@ -314,9 +319,18 @@ impl Machine {
             .expires_at(self.limit())
             .filter(|at| *at > now.boottime);
         let ruling = self.node_state(now).ruling();
+        if ruling.mode == Mode::Online {
+            self.write_all_refused_again(now);
+        }
         let reported = Some((self.display(ruling.mode), ruling.reason));
         let counts_changed = std::mem::take(&mut self.counts_changed);
         if reported != self.reported || counts_changed {
+            let before = self.reported.map(|(mode, _)| mode);
+            if before != reported.map(|(mode, _)| mode) {
+                // An outage ends for the core when it hears of it.
+                self.mode_number = self.mode_number.wrapping_add(1);
+                self.health_at = now.boottime;
+            }
             self.reported = reported;
             self.outputs.push(Output::StatusChanged);
         }
@@ -332,6 +346,7 @@ impl Machine {
                 && self.welcomed_by == self.answered_by,
             acknowledged: self.journal.is_acknowledged(),
             complete: self.replica.is_present() && !self.journal.is_rereading(),
+            whole: self.overlay.is_complete(),
             clock_trusted: self.time.is_trusted(),
             age: self.time.age(now),
             limit: self.limit(),

@@ -16,6 +16,8 @@ pub(super) struct NodeState {
     pub(super) acknowledged: bool,
     /// There is a complete replica, and the overlay over it is complete.
     pub(super) complete: bool,
+    /// No rows are lost whose admissions the replica may not show.
+    pub(super) whole: bool,
     pub(super) clock_trusted: bool,
     /// Age of the newest sync point that is applied and has the same digest.
     pub(super) age: Option<Duration>,
@@ -71,6 +73,9 @@ impl NodeState {
         if !self.complete {
             return Err(Reason::NoReplica);
         }
+        if !self.whole {
+            return Err(Reason::RowsLost);
+        }
         if self.limit.is_zero() {
             return Err(Reason::DegradedOff);
         }
@@ -112,6 +117,7 @@ mod tests {
             core_answers: false,
             acknowledged: true,
             complete: true,
+            whole: true,
             clock_trusted: true,
             age: Some(MAX_CACHE_AGE),
             limit: MAX_CACHE_AGE,
@@ -176,6 +182,13 @@ mod tests {
                 ..cut_off()
             },
             Reason::NoReplica,
+        );
+        locked(
+            NodeState {
+                whole: false,
+                ..cut_off()
+            },
+            Reason::RowsLost,
         );
         locked(
             NodeState {

@@ -46,6 +46,10 @@ pub(super) struct Overlay {
     swept: Option<FeedRef>,
     /// The database that acknowledged last.
     epoch: Option<Epoch>,
+    /// Rows of this journal are lost, and with them admissions: until the core has acknowledged the
+    /// file that goes on without them, and the replica has what it knew by then, the overlay is not
+    /// complete.
+    loss: Option<State>,
 }
 
 impl Admission {
@@ -94,6 +98,17 @@ impl Overlay {
         }
     }
 
+    /// Row 1 says that this file began after a loss.
+    pub(super) fn begin_after_loss(&mut self) {
+        self.loss = Some(State::Open);
+        self.swept = None;
+    }
+
+    /// It has every admission that the replica may not show.
+    pub(super) fn is_complete(&self) -> bool {
+        self.loss.is_none()
+    }
+
     fn close_row(&mut self, seq: u64) {
         self.open.remove(&seq);
         self.alone.remove(&seq);
@@ -125,10 +140,12 @@ impl Overlay {
             return;
         }
         let covered = |admission: &&mut Admission| admission.seq <= seq;
-        for admission in self.admissions.values_mut().filter(covered) {
-            if !matches!(admission.state, State::Acknowledged(Some((epoch, _))) if epoch == position.0)
-            {
-                admission.state = State::Acknowledged(Some(position));
+        let covered = self.admissions.values_mut().filter(covered);
+        let states = covered.map(|admission| &mut admission.state);
+        let loss = self.loss.as_mut().filter(|_| seq > 0);
+        for state in states.chain(loss) {
+            if !matches!(state, State::Acknowledged(Some((epoch, _))) if *epoch == position.0) {
+                *state = State::Acknowledged(Some(position));
             }
         }
     }
@@ -140,6 +157,13 @@ impl Overlay {
 
     fn close_rows(&mut self, seq: u64, position: Option<FeedRef>) {
         self.swept = None;
+        if let Some(loss) = self
+            .loss
+            .as_mut()
+            .filter(|loss| **loss == State::Open && seq > 0)
+        {
+            *loss = State::Acknowledged(position);
+        }
         self.alone = self.alone.split_off(&(seq + 1));
         let open = self.open.split_off(&(seq + 1));
         for ticket in std::mem::replace(&mut self.open, open).into_values() {
@@ -154,6 +178,12 @@ impl Overlay {
     pub(super) fn rewind(&mut self, seq: u64, position: FeedRef) {
         self.swept = None;
         self.epoch = Some(position.0);
+        if let Some(loss) = &mut self.loss {
+            *loss = match seq {
+                0 => State::Open,
+                _ => State::Acknowledged(Some(position)),
+            };
+        }
         for (ticket, admission) in &mut self.admissions {
             if admission.seq > seq {
                 admission.state = State::Open;
@@ -174,13 +204,15 @@ impl Overlay {
         if self.swept.replace(applied) == Some(applied) {
             return;
         }
+        let is_needed = |state: State| match state {
+            State::Acknowledged(Some((epoch, position))) => {
+                epoch != applied.0 || position > applied.1
+            }
+            State::Open | State::Acknowledged(None) => true,
+        };
         self.admissions
-            .retain(|_, admission| match admission.state {
-                State::Acknowledged(Some((epoch, position))) => {
-                    epoch != applied.0 || position > applied.1
-                }
-                State::Open | State::Acknowledged(None) => true,
-            });
+            .retain(|_, admission| is_needed(admission.state));
+        self.loss = self.loss.filter(|loss| is_needed(*loss));
     }
 
     /// The oldest unacknowledged admission that was decided without the core.
@@ -191,6 +223,7 @@ impl Overlay {
     /// A new journal file begins again with row 1: what is not acknowledged is inserted again, what is
     /// acknowledged stays and belongs to no row.
     pub(super) fn renumber(&mut self) {
+        self.loss = None;
         self.open.clear();
         self.alone.clear();
         self.admissions

@@ -35,6 +35,10 @@ impl Random {
         IncarnationId(Builder::from_random_bytes(self.draw()).into_uuid())
     }
 
+    pub(super) fn number(&mut self) -> u32 {
+        u32::from_be_bytes(self.draw())
+    }
+
     pub(super) fn below(&mut self, end: u64) -> u64 {
         u64::from_be_bytes(self.draw()) % end.max(1)
     }

@@ -165,6 +165,10 @@ impl Replica {
             Some(contents) if contents.applied == from && contents.requested == from => {
                 contents.epoch = epoch;
                 contents.key = key;
+                // Of the positions before, this epoch may have other digests: the same entries can
+                // have come in another order. Where it was joined they are the same.
+                let before = contents.history.len().saturating_sub(1);
+                contents.history.drain(..before);
                 true
             }
             Some(_) | None => false,

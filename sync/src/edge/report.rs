@@ -73,6 +73,8 @@ pub enum Reason {
     DegradedOff,
     /// `Locked`: there is no complete replica.
     NoReplica,
+    /// `Locked`: rows of the journal are lost, and the core has yet to say whom they let in.
+    RowsLost,
     /// `Locked`: the clocks can't be trusted until the core has answered.
     ClockNotTrusted,
     /// `Locked`: no sync point has matched since the start or the last snapshot.
@@ -138,6 +140,7 @@ impl Reason {
             Self::Revoked => "revoked",
             Self::DegradedOff => "degraded_off",
             Self::NoReplica => "no_replica",
+            Self::RowsLost => "journal_rows_lost",
             Self::ClockNotTrusted => "clock_not_trusted",
             Self::NoProof => "no_sync_point",
             Self::CacheTooOld => "cache_too_old",

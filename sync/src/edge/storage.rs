@@ -9,7 +9,7 @@ use eventify_protocol::{
 };
 
 use super::{
-    Alarm, JournalOutput, Machine, Now, ReplicaOutput, RestoredReplica,
+    Alarm, JournalOutput, Machine, Now, Output, ReplicaOutput, RestoredReplica, Stop,
     hello::{MAX_JITTER, PAUSE},
     journal::{CoreEnd, EndComparison},
     overlay::Admission,
@@ -37,6 +37,14 @@ impl Machine {
             }
             EndComparison::AnotherFile => self.greeting.plan_if_idle(now),
             EndComparison::Fork { core, own } => {
+                self.outputs.alarm(Alarm::JournalFork { core, own });
+                if !self.journal.is_compared() {
+                    let behind = Stop::JournalBehind { core, own };
+                    return self.outputs.push(Output::Stop(behind));
+                }
+                self.journal.begin_fork(core);
+            }
+            EndComparison::Retired { core, own } => {
                 self.outputs.alarm(Alarm::JournalFork { core, own });
                 self.journal.begin_fork(core);
             }
@@ -79,7 +87,13 @@ impl Machine {
                     }
                 }
                 JournalEntry::Voided { scan, .. } => self.overlay.delete_by_scan(*scan),
-                JournalEntry::Opened { .. } | JournalEntry::Decision(_) => {}
+                JournalEntry::Opened {
+                    after_loss: Some(_),
+                    ..
+                } => self.overlay.begin_after_loss(),
+                JournalEntry::Opened { .. }
+                | JournalEntry::Decision(_)
+                | JournalEntry::RefusedAgain { .. } => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The file that takes a journal's place after a fork (`ADMISSION` 4.1).
+//! The file that takes a journal's place after a fork, or after a loss (`ADMISSION` 4.1 and 4.5).
 
 use std::collections::BTreeMap;
 
@@ -18,10 +18,45 @@ pub fn carry_over(
     at: Moment,
     old: &[SealedRow],
 ) -> Vec<SealedRow> {
+    let mut lost = old.iter().map(|row| match &row.row().entry {
+        JournalEntry::Opened { after_loss, .. } => *after_loss,
+        JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
+    });
+    // The core may not know yet that the old file began after a loss.
     let opened = JournalEntry::Opened {
         node,
         succeeds: Some(succeeds),
+        after_loss: lost.next().flatten(),
     };
+    seal(incarnation, (at, opened), old)
+}
+
+/// The rows of a file that goes on without rows that are lost: `known` is the last that anybody knew
+/// of, `left` what can still be read.
+#[must_use]
+pub fn begin_after_loss(
+    node: NodeId,
+    incarnation: IncarnationId,
+    known: JournalHead,
+    at: Moment,
+    left: &[SealedRow],
+) -> Vec<SealedRow> {
+    let opened = JournalEntry::Opened {
+        node,
+        succeeds: Some(known),
+        after_loss: Some(known),
+    };
+    seal(incarnation, (at, opened), left)
+}
+
+/// One chain of `Opened` and the rows of another file.
+fn seal(
+    incarnation: IncarnationId,
+    (at, opened): (Moment, JournalEntry),
+    old: &[SealedRow],
+) -> Vec<SealedRow> {
     let carried = old
         .iter()
         .map(SealedRow::row)
@@ -34,7 +69,9 @@ pub fn carry_over(
                 row: numbers.get(voided).copied().unwrap_or_default(),
                 scan: *scan,
             },
-            JournalEntry::Opened { .. } | JournalEntry::Decision(_) => row.entry.clone(),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::RefusedAgain { .. } => row.entry.clone(),
         };
         (row.at, entry)
     });
@@ -90,6 +127,7 @@ mod tests {
             cache_age_ms: None,
             point: None,
             replaces: vec![],
+            asked_until: None,
         })
     }
 
@@ -125,6 +163,7 @@ mod tests {
         let opened = JournalEntry::Opened {
             node: NODE,
             succeeds: Some(core),
+            after_loss: None,
         };
         // A voided row that is gone has no number.
         let carried = [opened, admits(10), admits(11), void(3, 11), void(0, 9)];
@@ -142,6 +181,7 @@ mod tests {
         let opened = JournalEntry::Opened {
             node: NODE,
             succeeds: None,
+            after_loss: None,
         };
         let old = old(1, vec![opened, admits(10)]);
         let head = old[1].head();

@@ -27,7 +27,22 @@ pub(crate) const NODE_3: NodeId = NodeId(Uuid::from_u128(0x13));
 pub(crate) const GATE_1: GateId = GateId(Uuid::from_u128(0x21));
 pub(crate) const GATE_2: GateId = GateId(Uuid::from_u128(0x22));
 
+/// How long a node waits for the core's answer.
+const PATIENCE: i64 = 5;
 const TOKEN: TokenHash = TokenHash(Hash32([3; 32]));
+
+pub(crate) const ADMIT: Verdict = Verdict::Admit;
+
+pub(crate) fn span(earliest: i64, latest: i64) -> CoreInterval {
+    CoreInterval {
+        earliest: CoreTime(earliest),
+        latest: CoreTime(latest),
+    }
+}
+
+pub(crate) fn is_used(verdict: &Verdict, confirmed: bool) -> bool {
+    matches!(verdict, Verdict::AlreadyUsed { first } if first.confirmed == confirmed)
+}
 
 /// A pull of the trigger.
 #[derive(Clone)]
@@ -56,6 +71,8 @@ pub(crate) struct Counter {
     /// A failover has lost the ticket.
     pub(crate) lost: bool,
     records: BTreeMap<ScanId, ScanRecord>,
+    /// Deadlines of the last questions.
+    asked: BTreeMap<ScanId, CoreTime>,
     seqs: BTreeMap<NodeId, u64>,
     scans: u128,
 }
@@ -66,6 +83,7 @@ impl Counter {
             standing: AdmissionState::default(),
             lost: false,
             records: BTreeMap::new(),
+            asked: BTreeMap::new(),
             seqs: BTreeMap::new(),
             scans: 0,
         }
@@ -127,6 +145,7 @@ impl Counter {
             gate: Some(&gate),
             now: CoreTime(now),
         };
+        self.asked.insert(pull.scan, CoreTime(now + PATIENCE));
         let decided = admission::decide(&request, &held)?;
         self.apply(decided.effect.as_slice());
         if decided.verdict.is_final() {
@@ -136,6 +155,18 @@ impl Counter {
     }
 
     pub(crate) fn journal(&mut self, pull: &Pull, verdict: Verdict, at: CoreInterval) -> Class {
+        let asked_until = self.asked.get(&pull.scan).copied();
+        self.journal_held_up(pull, verdict, at, asked_until)
+    }
+
+    /// A row that was written when the last question about the scan had this deadline.
+    pub(crate) fn journal_held_up(
+        &mut self,
+        pull: &Pull,
+        verdict: Verdict,
+        at: CoreInterval,
+        asked_until: Option<CoreTime>,
+    ) -> Class {
         let seq = self.seqs.entry(pull.node).or_default();
         *seq += 1;
         let source = JournalRef {
@@ -156,6 +187,7 @@ impl Counter {
             cache_age_ms: None,
             point: None,
             replaces: pull.replaces.clone(),
+            asked_until,
         };
         let row = Row {
             source,

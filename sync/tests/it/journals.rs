@@ -28,6 +28,7 @@ fn chain(
     let opened = JournalEntry::Opened {
         node: NODE,
         succeeds,
+        after_loss: None,
     };
     let decisions = (scans..)
         .zip(verdicts)
@@ -74,6 +75,7 @@ fn decision(scan: u128, verdict: &Verdict) -> Decision {
         cache_age_ms: None,
         point: None,
         replaces: vec![],
+        asked_until: None,
     }
 }
 

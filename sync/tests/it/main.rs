@@ -3,6 +3,7 @@
 mod counter;
 mod feeds;
 mod journals;
+mod late_refusals;
 mod reconciliation;
 mod sim;
 mod stories;

@@ -1,21 +1,8 @@
 //! The table of `ADMISSION` section 7, row by row, and the cases around it.
 
-use super::counter::{Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3};
-use eventify_protocol::{time::CoreInterval, time::CoreTime, verdict::Verdict};
+use super::counter::{ADMIT, Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3, is_used, span};
+use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::{ConflictKind, reconcile::Class};
-
-const ADMIT: Verdict = Verdict::Admit;
-
-fn span(earliest: i64, latest: i64) -> CoreInterval {
-    CoreInterval {
-        earliest: CoreTime(earliest),
-        latest: CoreTime(latest),
-    }
-}
-
-fn is_used(verdict: &Verdict, confirmed: bool) -> bool {
-    matches!(verdict, Verdict::AlreadyUsed { first } if first.confirmed == confirmed)
-}
 
 #[test]
 fn core_admits_answer_lost_edge_admits_the_same_scan() {
@@ -110,7 +97,7 @@ fn core_admits_s1_nothing_shown_and_the_guest_tries_again() {
     let s1 = core.new_scan(NODE_1, GATE_1);
     assert_eq!(core.scan(&s1, 100), ADMIT);
     assert_eq!(core.scan(&s1, 150), ADMIT);
-    assert_eq!(core.check_in().at, span(100, 100), "admitted once");
+    assert_eq!(core.check_in().at, span(100, 150), "admitted once");
     // With a new id, which replaces the first.
     let again = core.new_scan(NODE_1, GATE_1).replacing(&s1);
     assert_eq!(core.scan(&again, 200), ADMIT);

@@ -25,6 +25,16 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn open(node: NodeId, file: u128) -> Self {
+        Self::begin(node, file, None, None)
+    }
+
+    /// A file that goes on from another one.
+    pub(crate) fn begin(
+        node: NodeId,
+        file: u128,
+        succeeds: Option<JournalHead>,
+        after_loss: Option<JournalHead>,
+    ) -> Self {
         let file = IncarnationId(Uuid::from_u128(file));
         let mut journal = Self {
             node,
@@ -33,7 +43,8 @@ impl Journal {
         };
         journal.push(JournalEntry::Opened {
             node,
-            succeeds: None,
+            succeeds,
+            after_loss,
         });
         journal
     }
@@ -77,6 +88,7 @@ impl Journal {
             cache_age_ms: Some(1_000),
             point: None,
             replaces: Vec::new(),
+            asked_until: None,
         }));
     }
 
@@ -232,15 +244,7 @@ async fn both_sides_of_a_fork_are_stored_and_the_node_gets_ours() {
 
     // The node begins a new file that names the end that it was shown.
     let succeeds = Some(journal.rows[1].head());
-    let mut next = Journal {
-        node: node.id,
-        file: IncarnationId(Uuid::from_u128(2)),
-        rows: vec![],
-    };
-    next.push(JournalEntry::Opened {
-        node: node.id,
-        succeeds,
-    });
+    let next = Journal::begin(node.id, 2, succeeds, None);
     node.send(Up::Journal(next.batch(1, 1))).await;
     stored(&venue, 3).await;
     let head: JournalHead = next.rows[0].head();
@@ -330,6 +334,7 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
             unacknowledged,
             free_bytes: 1 << 30,
             software: "1.0".to_owned(),
+            mode_number: None,
         })
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);

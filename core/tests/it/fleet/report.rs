@@ -164,6 +164,71 @@ async fn an_unknown_order_counts_on_both_sides_and_is_named_once() {
     assert_eq!(named.collect::<Vec<_>>(), [conflict.conflict_id]);
 }
 
+/// C41: a deleted journal left "addsUp: true, gaps: []" and no alarm, and two guests got in twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_over_lost_rows_does_not_add_up_and_somebody_is_told() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    node.send(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    // Two more rows never came.
+    journal.scan(402, Verdict::Admit, Mode::Degraded);
+    journal.scan(403, Verdict::Admit, Mode::Degraded);
+    let known = Some(journal.rows[3].head());
+    let mut next = Journal::begin(node.id, 2, known, known);
+    next.scan(404, Verdict::Admit, Mode::Online);
+    node.send(Up::Journal(next.batch(1, 2))).await;
+    stored(&venue, 4).await;
+    venue.core.settle().await;
+
+    assert_eq!(venue.alarms().await, ["journal_rows_lost"]);
+    let report = report(&venue, "").await;
+    assert!(!report.adds_up);
+    let [gap] = report.gaps.as_slice() else {
+        panic!("{:#?}", report.gaps)
+    };
+    assert_eq!(
+        (&gap["kind"], &gap["known"]["seq"]),
+        (&"lost".into(), &4.into())
+    );
+    assert_eq!(gap["label"], "North door");
+}
+
+/// N2: the line was cut for a few seconds between two reports, and nobody was scanned since: the
+/// outage went on until the next scan.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let online = |mode_number| {
+        Up::Health(Health {
+            mode: Mode::Online,
+            cache_age_ms: Some(1_500),
+            head: Position(3),
+            unacknowledged: 0,
+            free_bytes: 1 << 30,
+            software: "1.0".to_owned(),
+            mode_number: Some(mode_number),
+        })
+    };
+    let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
+    node.send(online(7)).await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    node.send(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    // The rows of this file are dated in 2030.
+    venue.core.advance(TimeDelta::days(5 * 365));
+    node.send(online(9)).await;
+    until("the outage has ended", async || {
+        let ended = report(&venue, ever).await.outages.remove(0).ended;
+        ended.is_some_and(|it| it.latest.is_some())
+    })
+    .await;
+}
+
 /// Nobody is scanned after an outage that outlasts the evening.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_ends_when_its_node_reports_online() {
@@ -204,6 +269,7 @@ async fn an_outage_ends_when_its_node_reports_online() {
         unacknowledged: 0,
         free_bytes: 1 << 30,
         software: "1.0".to_owned(),
+        mode_number: None,
     }))
     .await;
     until("the outage has ended", async || {

@@ -138,7 +138,7 @@ replies! {
     /// The report of outages.
     Reconciliation {
         venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, outages: Vec<Outage>,
-        double_entries: Vec<DoubleEntry>,
+        double_entries: Vec<DoubleEntry>, gaps: Vec<serde_json::Value>, adds_up: bool,
     }
     Outage {
         node_id: NodeId, label: String, began: OutageMoment, ended: Option<OutageMoment>,

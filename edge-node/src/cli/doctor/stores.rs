@@ -1,12 +1,21 @@
 //! Journal and replica.
 
-use super::Finding;
-use crate::{config::Config, journal, store};
+use super::{super::restart_journal::known_ends, Finding};
+use crate::{
+    config::Config,
+    journal::{self, JournalError},
+    store,
+};
 
 pub(super) fn journal(config: &Config) -> Finding {
     let path = journal::path(&config.data_dir);
-    if !path.exists() {
-        return Finding::ok("journal", "none yet; the first start creates it");
+    match journal::find_loss(&config.data_dir, &known_ends(config)) {
+        Ok(Some(loss)) => return Finding::fail("journal", JournalError::Behind(loss)),
+        Err(error) => return Finding::fail("journal", error),
+        Ok(None) if !path.exists() => {
+            return Finding::ok("journal", "none yet; the first start creates it");
+        }
+        Ok(None) => {}
     }
     let checked = journal::Reader::open(&path)
         .map_err(journal::ExportError::from)

@@ -68,8 +68,13 @@ struct Record {
 }
 
 impl Scanners {
+    /// The scanners' file in a data directory.
+    pub(crate) fn path(data_dir: &Path) -> PathBuf {
+        data_dir.join(FILE)
+    }
+
     pub(crate) fn load(data_dir: &Path) -> Result<Self, ScannerError> {
-        let path = data_dir.join(FILE);
+        let path = Self::path(data_dir);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),

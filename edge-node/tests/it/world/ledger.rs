@@ -308,7 +308,8 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             }
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
-            | JournalEntry::Voided { .. } => None,
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. } => None,
         })
         .collect()
 }

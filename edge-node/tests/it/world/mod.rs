@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) venue: Arc<Venue>,
     pub(crate) tickets: Arc<[Ticket]>,
     pub(crate) folder: TempDir,
-    node: Option<Node>,
+    pub(crate) node: Option<Node>,
 }
 
 impl World {

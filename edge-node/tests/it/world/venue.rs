@@ -242,7 +242,7 @@ impl Venue {
             wall: clock.wall(),
         };
         let core = CoreTime(asked.wall.0);
-        replica.update_proof(SavedProof {
+        let proof = SavedProof {
             boot: clock.boot(),
             asked,
             answered: asked.boottime,
@@ -250,7 +250,8 @@ impl Venue {
             position: plan.position,
             truth: core,
             core,
-        });
+        };
+        replica.update_proof(proof, None);
         drop(replica);
     }
 }

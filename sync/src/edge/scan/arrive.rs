@@ -38,7 +38,10 @@ impl Machine {
         if self.scans.pending.len() >= MAX_PENDING_SCANS {
             return self.reply(id, Reply::Overloaded);
         }
-        let pending = Pending::new(request, now.boottime);
+        let mut pending = Pending::new(request, now.boottime);
+        pending.asked_until = pending
+            .ticket()
+            .and_then(|ticket| self.scans.asked_until(ticket, scan));
         self.scans.pending.insert(scan, pending);
         self.route(scan, now);
     }

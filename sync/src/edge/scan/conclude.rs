@@ -17,9 +17,17 @@ use super::{
 use crate::token::SignedTicket;
 
 impl Machine {
-    /// Writes a decision to the journal; the reply waits for the disk.
+    /// Writes a decision to the journal; the reply waits for the disk. A refusal that the disk has
+    /// already is counted and leaves at once.
     pub(super) fn conclude(&mut self, scan: ScanId, conclusion: Conclusion, now: Now) {
         let at = self.moment(now);
+        if conclusion.may_repeat() && self.scans.refusals.count(scan, &conclusion.verdict, at) {
+            if let Some(pending) = self.scans.pending.remove(&scan) {
+                self.report_verdict(scan, &pending, &conclusion, now);
+            }
+            return;
+        }
+        self.write_refused_again(scan, now);
         let Some(pending) = self.scans.pending.get_mut(&scan) else {
             return;
         };
@@ -41,6 +49,9 @@ impl Machine {
             cache_age_ms: age.map(millis_rounded_up),
             point: self.time.proven_point(),
             replaces: conclusion.replaces.clone(),
+            asked_until: pending
+                .asked_until
+                .filter(|_| conclusion.verdict != Verdict::Admit),
         };
         let entry = JournalEntry::Decision(decision.clone());
         let seq = self.journal.append(entry, at, &mut self.outputs);
@@ -68,9 +79,29 @@ impl Machine {
             debug_assert_eq!(*seq, row);
             if conclusion.is_from_cache() && self.node_state(now).cache_may_decide().is_err() {
                 self.take_back(scan, row, pending, now);
-            } else {
-                self.report_verdict(scan, &pending, conclusion, now);
+                continue;
             }
+            self.report_verdict(scan, &pending, conclusion, now);
+            if conclusion.may_repeat() {
+                let verdict = conclusion.verdict.clone();
+                self.scans.refusals.insert(scan, verdict);
+            }
+        }
+    }
+
+    /// What was counted of a scan, before something else is written about it.
+    pub(super) fn write_refused_again(&mut self, scan: ScanId, now: Now) {
+        if let Some(entry) = self.scans.refusals.take(scan) {
+            let at = self.moment(now);
+            self.journal.append(entry, at, &mut self.outputs);
+        }
+    }
+
+    /// The core decides again: what was counted during the outage is written behind it.
+    pub(crate) fn write_all_refused_again(&mut self, now: Now) {
+        let at = self.moment(now);
+        for entry in self.scans.refusals.take_all() {
+            self.journal.append(entry, at, &mut self.outputs);
         }
     }
 

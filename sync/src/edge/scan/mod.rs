@@ -27,6 +27,7 @@ mod arrive;
 mod conclude;
 mod offline;
 mod online;
+mod refusals;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -43,6 +44,7 @@ use eventify_protocol::{
 
 use super::{Previous, RequestId, ScanRequest};
 use crate::token::{SignedTicket, TokenCheck};
+use refusals::Refusals;
 
 /// Most scans that wait for a verdict at a time.
 pub const MAX_PENDING_SCANS: usize = 1_024;
@@ -64,6 +66,8 @@ struct Pending {
     token: String,
     checked: TokenCheck,
     progress: Progress,
+    /// Deadline of the last question to the core about it.
+    asked_until: Option<CoreTime>,
     /// Undecided by then, it is given up.
     expires: BootTime,
 }
@@ -122,6 +126,11 @@ impl Conclusion {
         }
     }
 
+    /// A refusal that is decided anew at each request of its scan, and may be the same each time.
+    fn may_repeat(&self) -> bool {
+        self.decided_by == DecidedBy::Edge && !self.verdict.is_final()
+    }
+
     /// The cache decided: its age is checked again after the fsync.
     fn is_from_cache(&self) -> bool {
         self.decided_by == DecidedBy::Edge && self.mode == Mode::Degraded
@@ -144,6 +153,7 @@ impl Pending {
             token: request.token,
             checked: request.checked,
             progress: Progress::Waiting,
+            asked_until: None,
             expires: now.plus(MAX_UNDECIDED),
         }
     }
@@ -175,8 +185,10 @@ pub(super) struct Scans {
     writing: BTreeMap<u64, ScanId>,
     recent: BTreeMap<ScanId, Previous>,
     recent_order: VecDeque<ScanId>,
-    /// Earlier scans of a ticket for which the core was asked and nothing was shown.
-    unshown: BTreeMap<TicketId, Vec<ScanId>>,
+    refusals: Refusals,
+    /// Earlier scans of a ticket for which the core was asked, until a deadline, and nothing was
+    /// shown.
+    unshown: BTreeMap<TicketId, Vec<(ScanId, CoreTime)>>,
     unshown_order: VecDeque<TicketId>,
 }
 
@@ -209,14 +221,15 @@ impl Scans {
         }
     }
 
-    /// The core was asked, and its answer will not be shown.
-    fn insert_unshown(&mut self, ticket: TicketId, scan: ScanId) {
+    /// The core was asked until a deadline, and its answer will not be shown.
+    fn insert_unshown(&mut self, ticket: TicketId, scan: ScanId, until: CoreTime) {
         let scans = self.unshown.entry(ticket).or_default();
         if scans.is_empty() {
             self.unshown_order.push_back(ticket);
         }
-        if !scans.contains(&scan) {
-            scans.push(scan);
+        match scans.iter_mut().find(|(earlier, _)| *earlier == scan) {
+            Some((_, deadline)) => *deadline = until,
+            None => scans.push((scan, until)),
         }
         while self.unshown_order.len() > MAX_UNSHOWN {
             let oldest = self.unshown_order.pop_front();
@@ -231,11 +244,19 @@ impl Scans {
         }
     }
 
+    /// The deadline of the last question about a scan whose answer was not shown.
+    fn asked_until(&self, ticket: TicketId, scan: ScanId) -> Option<CoreTime> {
+        let mut unshown = self.unshown.get(&ticket).into_iter().flatten();
+        let question = unshown.find(|(earlier, _)| *earlier == scan);
+        question.map(|(_, until)| *until)
+    }
+
     /// Earlier scans of a ticket for which no `Admit` was shown and, now that `scan` takes their
     /// place, never will be: one that is asked again replaces its successor in turn.
     fn list_replaced(&self, ticket: TicketId, scan: ScanId) -> Vec<ScanId> {
-        let unshown = self.unshown.get(&ticket).into_iter().flatten().copied();
+        let unshown = self.unshown.get(&ticket).into_iter().flatten();
         unshown
+            .map(|(earlier, _)| *earlier)
             .filter(|earlier| *earlier != scan && !self.pending.contains_key(earlier))
             .collect()
     }

@@ -46,8 +46,11 @@ impl Machine {
             replaces,
         };
         if let Some(pending) = self.scans.pending.get_mut(&scan) {
+            pending.asked_until = Some(deadline);
             pending.progress = Progress::AtCore(question);
         }
+        // From now on the core may have an answer that the next refusal has to take back.
+        self.write_refused_again(scan, now);
     }
 
     /// The core has answered a scan: the open question, or an earlier one about the same scan, whose
@@ -109,9 +112,10 @@ impl Machine {
     fn give_up_on_core(&mut self, scans: impl IntoIterator<Item = ScanId>, now: Now) {
         self.connectivity.failed(now);
         for scan in scans {
-            let ticket = self.scans.pending.get(&scan).and_then(Pending::ticket);
-            if let Some(ticket) = ticket {
-                self.scans.insert_unshown(ticket, scan);
+            let pending = self.scans.pending.get(&scan);
+            let asked = pending.and_then(|pending| pending.ticket().zip(pending.asked_until));
+            if let Some((ticket, until)) = asked {
+                self.scans.insert_unshown(ticket, scan, until);
             }
             self.route(scan, now);
         }

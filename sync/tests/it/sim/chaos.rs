@@ -68,6 +68,10 @@ pub(crate) enum Fault {
     Image {
         node: usize,
     },
+    /// The journal's file comes back from a power cut without its end, or is gone.
+    Shorten {
+        node: usize,
+    },
     Misapply {
         node: usize,
     },
@@ -182,7 +186,8 @@ fn trouble(world: &mut World, end: Nanos, sets_clocks: bool) {
             };
             return world.schedule(back, Event::Fault(fault));
         }
-        57..60 => return set_back_in_a_stall(world, node, end),
+        57..58 => Fault::Shorten { node },
+        58..60 => return set_back_in_a_stall(world, node, end),
         60..64 => clock_trouble(node, sets_clocks, rng),
         64..69 => Fault::Suspend {
             node,

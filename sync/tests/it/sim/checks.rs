@@ -10,7 +10,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::report::Report,
-    edge::{ScanOutcome, Status},
+    edge::{Reason, ScanOutcome, Status},
 };
 
 use super::{
@@ -66,6 +66,7 @@ impl World {
             return self.violated(format!("node {node} admits alone in {:?}", decision.mode));
         }
         self.check_age(node, "decides");
+        self.check_whole(node);
         let held = &self.nodes[node];
         let overdue = held.watch.is_overdue(self.at, held.paused);
         let apart = held.watch.clocks_apart(held.now(self.at));
@@ -105,6 +106,17 @@ impl World {
                 "node {node} admits on {:?} at {now:?}",
                 decision.point
             ));
+        }
+    }
+
+    /// After a loss a node waits until the core has said whom it let in.
+    fn check_whole(&mut self, node: usize) {
+        let held = &self.nodes[node];
+        let journal = self.core.journals.get(&held.id);
+        let acknowledged = journal.and_then(|journal| journal.acknowledged);
+        let is_known = acknowledged.is_some_and(|end| end.incarnation == held.disk.incarnation());
+        if held.disk.is_after_loss() && !is_known && self.model.failovers == 0 {
+            self.violated(format!("node {node} admits alone though it lacks rows"));
         }
     }
 
@@ -192,6 +204,13 @@ impl World {
         }
         let held = &self.nodes[node];
         let decided = held.decided.get(&scan).copied();
+        // Refused again: decided at this request, and written by the row that is there.
+        let refused = !answer.verdict.is_final() && answer.decided_by == DecidedBy::Edge;
+        let status = held.machine.as_ref().map(|it| it.status(held.now(self.at)));
+        let is_online = status.is_some_and(|status| status.mode == Mode::Online);
+        if decided.is_some() && refused && !is_online {
+            return;
+        }
         if decided.is_none_or(|decided| decided < asked) {
             self.violated(format!(
                 "{scan:?} was asked at {asked} and is answered by what was decided at {decided:?}"
@@ -241,6 +260,11 @@ impl World {
             Mode::Degraded => status.cache_age.is_some_and(|age| age <= status.limit),
             Mode::Locked | Mode::Resyncing => status.reason.is_some(),
         };
+        let held = &self.nodes[node];
+        let owes = held.watch.owes() || held.forking;
+        if status.reason == Some(Reason::CatchingUp) && !owes {
+            self.violated(format!("node {node} waits for nothing: {status:?}"));
+        }
         if !holds || status.limit > MAX_CACHE_AGE {
             self.violated(format!("node {node} shows {status:?}"));
         }

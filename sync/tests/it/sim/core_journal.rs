@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use eventify_protocol::{
     ids::{NodeId, TicketId},
     sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, SealedRow},
+    time::CoreTime,
     verdict::Verdict,
 };
 use eventify_sync::core::{
@@ -14,7 +15,7 @@ use eventify_sync::core::{
     reconcile::{self, Row},
 };
 
-use super::{clock::Nanos, core::Core, coverage::Coverage, rng::Rng};
+use super::{clock::Nanos, core::Core, coverage::Coverage, model::Mutation, rng::Rng};
 
 #[derive(Clone, Default)]
 pub(crate) struct NodeJournal {
@@ -140,7 +141,16 @@ impl Core {
         };
         let (ticket, outcome) = match &row.row().entry {
             JournalEntry::Opened { .. } => return None,
+            JournalEntry::RefusedAgain { .. } => {
+                coverage.refused_again += 1;
+                return None;
+            }
             JournalEntry::Decision(decision) => {
+                let mut decision = decision.clone();
+                if self.mutation == Some(Mutation::OldRefusalsTakeAnswersBack) {
+                    decision.asked_until = Some(CoreTime(i64::MAX));
+                }
+                let decision = &decision;
                 let row = Row {
                     source,
                     at: row.row().at.core,

@@ -29,12 +29,12 @@ coverage! {
     steps, scans, repeats, id_reused,
     online_admits, shown_by_core, degraded_admits, own_scan_in_feed,
     already_used, revoked, not_valid_here, not_yet, expired, unreadable, forged, unknown_offline,
-    resync_required, try_again, locked_too_old, locked_clock, locked_unacknowledged, locked_no_proof,
+    resync_required, try_again, refused_again, locked_too_old, locked_clock, locked_unacknowledged, locked_no_proof,
     degraded_catching_up, voided, gave_up_on_core, decided_at_once, late_scans, replacing_scans,
     double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
     snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
-    damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, suspends, pauses, clock_jumps, ambushes,
+    damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted,
 }
 

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{IncarnationId, ScanId, SnapshotId},
+    ids::{IncarnationId, NodeId, ScanId, SnapshotId},
     sync::{
         Chunk, Delta, Digest, DigestKey, Epoch, FeedEntry, JournalAck, JournalEntry, JournalHead,
-        Position, SealedRow, Subject, TicketEntry, Value,
+        Moment, Position, SealedRow, Subject, TicketEntry, Value,
     },
 };
 use eventify_sync::{
     digest,
     edge::{
         PartialSnapshot, Previous, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
-        SnapshotPlan,
+        SnapshotPlan, begin_after_loss,
     },
 };
 
@@ -28,6 +28,8 @@ pub(crate) struct Disk {
     partial: Option<Partial>,
     pub(crate) proof: Option<SavedProof>,
     pub(crate) revoked: bool,
+    /// The journal's last row, kept apart from it.
+    pub(crate) last_row: JournalHead,
 }
 
 /// The replica's file.
@@ -52,6 +54,7 @@ struct Partial {
 impl Disk {
     pub(crate) fn new(opened: SealedRow) -> Self {
         Self {
+            last_row: opened.head(),
             journals: vec![(opened.row().incarnation, vec![opened])],
             acks: BTreeMap::new(),
             replica: None,
@@ -79,11 +82,62 @@ impl Disk {
             .expect("a journal is never deleted")
             .1
             .extend(rows);
+        self.keep_last_row();
     }
 
     pub(crate) fn open(&mut self, incarnation: IncarnationId, rows: Vec<SealedRow>) {
         self.journals.push((incarnation, rows));
         self.acks.clear();
+        self.keep_last_row();
+    }
+
+    fn keep_last_row(&mut self) {
+        if let Some(row) = self.rows().last() {
+            self.last_row = row.head();
+        }
+    }
+
+    /// The file loses its end, or all of it and the ones before.
+    pub(crate) fn shorten(&mut self, left: usize) -> Vec<SealedRow> {
+        let incarnation = self.incarnation();
+        let kept: Vec<SealedRow> = self.rows().iter().take(left).cloned().collect();
+        let cut = self.rows()[kept.len()..].to_vec();
+        if kept.is_empty() {
+            self.journals.clear();
+            self.journals.push((incarnation, vec![]));
+        } else if let Some((_, rows)) = self.journals.last_mut() {
+            *rows = kept;
+        }
+        self.acks.split_off(&(left as u64 + 1));
+        cut
+    }
+
+    /// The journal lacks a row that is known apart from it.
+    pub(crate) fn is_short(&self) -> bool {
+        self.rows().last().map(SealedRow::head) != Some(self.last_row)
+    }
+
+    /// Somebody goes on without what is lost.
+    pub(crate) fn begin_after_loss(
+        &mut self,
+        (node, incarnation): (NodeId, IncarnationId),
+        known: JournalHead,
+        at: Moment,
+    ) {
+        let rows = begin_after_loss(node, incarnation, known, at, self.rows());
+        self.open(incarnation, rows);
+    }
+
+    /// The file began after a loss.
+    pub(crate) fn is_after_loss(&self) -> bool {
+        let first = self.rows().first().map(|row| &row.row().entry);
+        matches!(
+            first,
+            Some(JournalEntry::Opened {
+                after_loss: Some(_),
+                ..
+            })
+        )
     }
 
     pub(crate) fn mark_acknowledged(&mut self, ack: JournalAck) {
@@ -117,7 +171,8 @@ impl Disk {
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::Decision(_)
-                | JournalEntry::Voided { .. } => {}
+                | JournalEntry::Voided { .. }
+                | JournalEntry::RefusedAgain { .. } => {}
             }
         }
         None

@@ -1,8 +1,8 @@
 //! Trouble, as it comes.
 
 use eventify_protocol::{
-    ids::BootId,
-    sync::{Config, Down, JournalEntry, NodeEntry, SealedRow, Subject, Value},
+    ids::{BootId, IncarnationId},
+    sync::{Config, Down, JournalEntry, JournalHead, NodeEntry, SealedRow, Subject, Value},
     verdict::Verdict,
 };
 use eventify_sync::edge::Input;
@@ -58,6 +58,7 @@ impl World {
             Fault::Image { node } => {
                 self.nodes[node].image = Some(self.nodes[node].disk.clone());
             }
+            Fault::Shorten { node } => self.shorten(node),
             Fault::BreakReplica { node, times } => {
                 self.coverage.broken_replicas += 1;
                 self.nodes[node].breaks = times;
@@ -161,6 +162,43 @@ impl World {
         }
     }
 
+    fn shorten(&mut self, node: usize) {
+        if self.nodes[node].machine.is_none() {
+            return;
+        }
+        let left = self.rng.index(self.nodes[node].disk.rows().len());
+        let left = if self.rng.percent(30) { 0 } else { left };
+        self.crash(node, 2 * S, false, false);
+        self.coverage.shortened += 1;
+        let cut = self.nodes[node].disk.shorten(left);
+        self.nodes[node].was_restored = true;
+        for scan in cut.iter().filter_map(admission) {
+            self.model.lost.push(scan);
+        }
+    }
+
+    /// The node has stopped because of what it lacks, and somebody goes on without that.
+    pub(crate) fn go_on_after_loss(&mut self, node: usize, known: JournalHead) {
+        self.coverage.went_on_after_loss += 1;
+        self.trace_line(|| format!("node {node} goes on without what is lost up to {known:?}"));
+        if self.nodes[node].machine.is_some() {
+            self.nodes[node].crash(&mut self.rng);
+            let stays_down = self.rng.between(S, 5 * S);
+            self.schedule(self.at + stays_down, Event::Fault(Fault::Start { node }));
+        }
+        let incarnation = IncarnationId(self.rng.uuid());
+        let held = &mut self.nodes[node];
+        let now = held.now(self.at);
+        let at = eventify_protocol::sync::Moment {
+            boot: held.clock.boot,
+            boottime: now.boottime,
+            wall: now.wall,
+            core: None,
+        };
+        let ids = (held.id, incarnation);
+        held.disk.begin_after_loss(ids, known, at);
+    }
+
     fn recount(&mut self, node: usize, damage: bool) {
         let held = &mut self.nodes[node];
         if held.frozen_until > self.at {
@@ -232,8 +270,9 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
             Some(decision.scan)
         }
-        JournalEntry::Opened { .. } | JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
-            None
-        }
+        JournalEntry::Opened { .. }
+        | JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
     }
 }

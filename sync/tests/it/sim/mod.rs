@@ -2,7 +2,8 @@
 //! drawn from one seed. The rules of `ADMISSION` hold whatever happens.
 //!
 //! `EVENTIFY_SIM_SEEDS` is the number of seeds (default 2,000), `EVENTIFY_SIM_FROM` the first of
-//! them (default 1).
+//! them (default 1). Seeds that have failed once are played in every run (`regressions`), and others
+//! that each commit has for itself, so that the runs of a project don't all see the same worlds.
 
 mod chaos;
 mod checks;
@@ -17,6 +18,7 @@ mod guests;
 mod model;
 mod network;
 mod node;
+mod regressions;
 mod rng;
 mod server;
 mod shell;
@@ -98,6 +100,23 @@ fn run(world: &mut World) {
     }
 }
 
+/// Plays seeds without a mutation; a violation ends the test with the command that repeats it.
+fn play_all(seeds: impl IntoIterator<Item = u64>) -> Coverage {
+    let mut coverage = Coverage::default();
+    for seed in seeds {
+        match play(seed, None) {
+            Ok(run) => coverage.add(&run),
+            Err(Violation { step, what }) => {
+                let trace = trace_of(seed, None).join("\n");
+                panic!(
+                    "seed {seed}, step {step}: {what}\n{trace}\nagain: make sim SEEDS=1 FROM={seed}"
+                );
+            }
+        }
+    }
+    coverage
+}
+
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
@@ -108,19 +127,7 @@ fn the_promises_hold_whatever_happens() {
         setting("EVENTIFY_SIM_FROM", 1),
         setting("EVENTIFY_SIM_SEEDS", 2_000),
     );
-    let mut coverage = Coverage::default();
-    for seed in from..from + seeds {
-        match play(seed, None) {
-            Ok(run) => coverage.add(&run),
-            Err(violation) => {
-                let trace = trace_of(seed, None).join("\n");
-                panic!(
-                    "seed {seed}, step {}: {}\n{trace}",
-                    violation.step, violation.what
-                );
-            }
-        }
-    }
+    let coverage = play_all(from..from + seeds);
     let all = coverage.all();
     for (what, count) in &all {
         println!("{what:>24} {count}");
@@ -191,6 +198,15 @@ fn a_node_that_forgets_its_overlay_is_caught() {
         Mutation::ForgetsTheOverlay,
         1_500,
         "admitted twice, by one node",
+    );
+}
+
+#[test]
+fn a_core_that_frees_tickets_by_old_refusals_is_caught() {
+    is_caught(
+        Mutation::OldRefusalsTakeAnswersBack,
+        30_000,
+        "admitted twice, both online",
     );
 }
 

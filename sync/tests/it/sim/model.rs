@@ -36,6 +36,8 @@ pub(crate) enum Mutation {
     AnswersBeforeTheDisk,
     /// The shell doesn't read its unacknowledged admissions back after a restart.
     ForgetsTheOverlay,
+    /// The core takes each refusal for one of its newest answer.
+    OldRefusalsTakeAnswersBack,
     /// The core drops a journal row that it has acknowledged.
     CoreLosesRows,
 }

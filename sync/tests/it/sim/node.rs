@@ -11,7 +11,7 @@ use eventify_protocol::{
     ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId, SnapshotId, TicketId},
     sync::{Delta, JournalEntry, JournalHead, JournalRow, Moment, SealedRow, TicketEntry},
 };
-use eventify_sync::edge::{Input, Machine, Now, ReplicaOutput, Restored, carry_over};
+use eventify_sync::edge::{Input, Machine, Now, ReplicaOutput, Restored, RestoredRow, carry_over};
 
 use super::{
     clock::{Clock, MS, Nanos, S},
@@ -101,6 +101,7 @@ impl Node {
             entry: JournalEntry::Opened {
                 node: id,
                 succeeds: None,
+                after_loss: None,
             },
         });
         Self {
@@ -154,7 +155,9 @@ impl Node {
         let Hash32(entropy) = rng.hash();
         let mut journal = self.disk.restored_journal();
         if self.forgets_overlay {
-            journal.rows.clear();
+            let is_decision =
+                |row: &RestoredRow| matches!(row.row.row().entry, JournalEntry::Decision(_));
+            journal.rows.retain(|row| !is_decision(row));
         }
         let proof = self
             .disk

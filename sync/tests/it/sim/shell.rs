@@ -4,7 +4,9 @@ use eventify_protocol::{
     sync::{JournalEntry, SealedRow, Up},
     verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::{Alarm, Input, JournalOutput, Machine, Output, Reason, ReplicaOutput};
+use eventify_sync::edge::{
+    Alarm, Input, JournalOutput, Machine, Output, Reason, ReplicaOutput, Stop,
+};
 
 use super::{chaos::Moment, clock::MS, event::AtNode, model::Mutation, world::World};
 
@@ -37,6 +39,12 @@ impl World {
             Output::Journal(output) => self.use_journal(node, output),
             Output::Replica(output) => self.use_replica(node, output),
             Output::Alarm(alarm) => self.alarm(node, &alarm),
+            Output::Stop(Stop::JournalBehind { core, .. }) => {
+                if !self.nodes[node].was_restored {
+                    self.violated(format!("node {node} stops for no reason"));
+                }
+                self.go_on_after_loss(node, core);
+            }
             Output::StatusChanged => self.status_changed(node),
         }
     }
@@ -164,7 +172,7 @@ impl World {
 
     fn moves(&mut self, node: usize, entry: &JournalEntry) {
         let scan = match entry {
-            JournalEntry::Opened { .. } => return,
+            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };
@@ -210,6 +218,7 @@ impl World {
             Some(Reason::Unacknowledged) => coverage.locked_unacknowledged += 1,
             Some(Reason::NoProof) => coverage.locked_no_proof += 1,
             Some(Reason::CatchingUp) => coverage.degraded_catching_up += 1,
+            Some(Reason::RowsLost) => coverage.locked_rows_lost += 1,
             Some(
                 Reason::Revoked | Reason::DegradedOff | Reason::NoReplica | Reason::CoreSilent,
             )

@@ -31,6 +31,9 @@ pub(crate) struct Watch {
     failed: Option<BootTime>,
     file: Option<IncarnationId>,
     acknowledged: u64,
+    /// A row that takes something back, and one that the core had acknowledged and has lost: the last
+    /// of both.
+    owed: u64,
     /// Admissions without the core, by row: their scan and when they were made.
     lonely: BTreeMap<u64, (ScanId, Nanos)>,
     made: BTreeMap<ScanId, Nanos>,
@@ -56,7 +59,7 @@ impl Watch {
     /// Another file, or this one after a restart.
     pub(crate) fn opened(&mut self, rows: &[SealedRow]) {
         self.lonely.clear();
-        self.acknowledged = 0;
+        (self.acknowledged, self.owed) = (0, 0);
         for row in rows {
             self.written(row, 0);
         }
@@ -72,15 +75,21 @@ impl Watch {
                 self.lonely.insert(row.row().seq, (decision.scan, made));
             }
             JournalEntry::Voided { scan, .. } => {
+                self.owed = self.owed.max(row.row().seq);
                 self.lonely.retain(|_, (held, _)| held != scan);
                 self.made.remove(scan);
             }
-            JournalEntry::Opened { .. } | JournalEntry::Decision(_) => {}
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::RefusedAgain { .. } => {}
         }
     }
 
     pub(crate) fn acknowledged(&mut self, ack: &JournalAck) {
         if Some(ack.incarnation) == self.file {
+            if ack.seq < self.acknowledged {
+                self.owed = self.owed.max(self.acknowledged);
+            }
             self.acknowledged = ack.seq;
         }
     }
@@ -91,6 +100,13 @@ impl Watch {
         // The node's clock may be slower by the drift bound, and may have stood still.
         open.next()
             .is_some_and(|(_, (_, made))| *made > 0 && at - made > 301 * S + paused)
+    }
+
+    /// Whether the core lacks anything that it has to have before it decides at this gate again
+    /// (`ADMISSION` 2): refusals are nothing of that.
+    pub(crate) fn owes(&self) -> bool {
+        let mut open = self.lonely.range(self.acknowledged + 1..);
+        self.owed > self.acknowledged || open.next().is_some()
     }
 
     pub(crate) fn asks(&mut self, nonce: Nonce, now: Now) {

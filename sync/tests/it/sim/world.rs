@@ -211,6 +211,10 @@ impl World {
         if self.nodes[node].machine.is_some() {
             return;
         }
+        if self.nodes[node].disk.is_short() {
+            let known = self.nodes[node].disk.last_row;
+            self.go_on_after_loss(node, known);
+        }
         let resumes = self.nodes[node].disk.partial().is_some();
         self.coverage.snapshots_resumed += u64::from(resumes);
         self.nodes[node].start(self.at, &mut self.rng);

@@ -1,7 +1,9 @@
 //! A node's way through its modes and its scans, step by step (`ADMISSION` 1 to 6).
 
 mod failover;
+mod losses;
 mod modes;
+mod returning;
 mod rules;
 mod scans;
 mod slow;

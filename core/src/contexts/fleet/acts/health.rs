@@ -19,7 +19,8 @@ pub(crate) async fn record(app: &App, cause: &Cause, node: &Node, report: &Healt
     let mode = mode_name(report.mode);
     let health = NodeHealth::new(node.node_id, &report, before.as_ref(), now)?;
     health::upsert(&mut tx, &health).await?;
-    if before.as_ref().is_none_or(|before| before.mode != mode) {
+    let changes = before.as_ref().map(|before| before.mode_changes);
+    if changes != Some(health.mode_changes) {
         health::insert_change(&mut tx, &health).await?;
         let event = NodeModeChanged {
             node_id: node.node_id,

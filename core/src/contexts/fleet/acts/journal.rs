@@ -6,7 +6,7 @@ use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::{IncarnationId, NodeId};
-use eventify_protocol::sync::{JournalAck, JournalBatch, SealedRow};
+use eventify_protocol::sync::{JournalAck, JournalBatch, JournalEntry, SealedRow};
 use eventify_sync::core::journal::{Accepted, Refused, accept, overlap};
 use serde_json::json;
 
@@ -66,6 +66,7 @@ async fn store(
     };
     if first.row().seq == 1 {
         journals::insert(&mut tx, node.node_id, incarnation, accepted.succeeds).await?;
+        raise_loss(app, &mut tx, node, first).await?;
     }
     journal_rows::insert(&mut tx, node.node_id, &accepted.rows).await?;
     journals::update_end(&mut tx, node.node_id, last).await?;
@@ -84,6 +85,26 @@ async fn store(
         publish(app, &mut tx, node, &batch, rows);
     }
     tx.commit().await
+}
+
+/// A file that goes on without rows that were known to exist: whom they let in is nowhere any more.
+async fn raise_loss(app: &App, tx: &mut Tx, node: &Node, first: &SealedRow) -> DbResult<()> {
+    let JournalEntry::Opened {
+        after_loss: Some(known),
+        ..
+    } = &first.row().entry
+    else {
+        return Ok(());
+    };
+    let stored = journals::stored_end(tx, node.node_id, known.incarnation).await?;
+    let details = json!({
+        "known": known,
+        "stored": stored,
+        "by": first.row().incarnation,
+        "act": "look for double entries at this node's gates; import a journal that was saved",
+    });
+    let alarm = Alarm::new("journal_rows_lost").of_node(node.venue_id, node.node_id);
+    alarms::raise_in(app, tx, &alarm.with(details)).await
 }
 
 fn publish<'a>(

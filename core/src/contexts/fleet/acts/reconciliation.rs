@@ -10,7 +10,7 @@ use eventify_protocol::ids::{GateId, NodeId, ScanId, VenueId};
 use eventify_protocol::sync::{Moment, SealedRow};
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::ConflictKind;
-use eventify_sync::core::report::Report;
+use eventify_sync::core::report::{Gap, Report};
 
 use crate::contexts::fleet::model::outages::{OutageEnd, Span, outages};
 use crate::contexts::fleet::store::{conflicts, gates, health, journal_rows, nodes};
@@ -35,6 +35,15 @@ pub(crate) struct Reconciliation {
     /// The conflicts in which a guest of one of the outages takes part, as first or as second.
     pub(crate) double_entries: Vec<CheckInConflict>,
     pub(crate) gates: BTreeMap<GateId, String>,
+    pub(crate) gaps: Vec<NodeGap>,
+}
+
+/// Rows of a node that are missing.
+#[derive(Debug)]
+pub(crate) struct NodeGap {
+    pub(crate) node: NodeId,
+    pub(crate) label: String,
+    pub(crate) gap: Gap,
 }
 
 /// All outages of a venue whose rows were received in a span of time.
@@ -56,8 +65,14 @@ pub(crate) async fn reconcile(
     }
     let double_entries = list_conflicts(&mut conn, &journals).await?;
     let kinds = conflict_kinds(&double_entries);
-    let mut reports = Vec::new();
+    let (mut reports, mut gaps) = (Vec::new(), Vec::new());
     for (node, rows) in &journals {
+        let found = Report::of(rows, |_| None).gaps.into_iter();
+        gaps.extend(found.map(|gap| NodeGap {
+            node: *node,
+            label: labels.get(node).cloned().unwrap_or_default(),
+            gap,
+        }));
         let online = online.get(node).map_or(&[][..], Vec::as_slice);
         for outage in outages(*node, rows, online) {
             reports.push(OutageReport {
@@ -74,6 +89,7 @@ pub(crate) async fn reconcile(
         outages: reports,
         double_entries,
         gates,
+        gaps,
     })
 }
 

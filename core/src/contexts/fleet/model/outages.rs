@@ -40,7 +40,9 @@ pub(crate) struct Span {
 fn mode(row: &SealedRow) -> Option<Mode> {
     match &row.row().entry {
         JournalEntry::Decision(decision) => Some(decision.mode),
-        JournalEntry::Opened { .. } | JournalEntry::Voided { .. } => None,
+        JournalEntry::Opened { .. }
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. } => None,
     }
 }
 
@@ -127,7 +129,8 @@ impl Outage<'_> {
             }
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
-            | JournalEntry::Voided { .. } => None,
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. } => None,
         })
     }
 }
@@ -172,6 +175,7 @@ mod tests {
                     cache_age_ms: None,
                     point: None,
                     replaces: Vec::new(),
+                    asked_until: None,
                 }),
             })
         };

@@ -13,7 +13,7 @@ use eventify_sync::core::report::Gap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::contexts::fleet::acts::reconciliation::{self, OutageReport};
+use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::{nodes, venues};
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
 use crate::contexts::fleet::store::alarms::RaisedAlarm;
@@ -38,6 +38,19 @@ pub(super) struct Reconciliation {
     to: DateTime<Utc>,
     outages: Vec<OutageView>,
     double_entries: Vec<DoubleEntry>,
+    /// Where rows of a node are missing, in an outage or not.
+    gaps: Vec<GapView>,
+    /// Whether all outages add up and no node has a gap.
+    adds_up: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GapView {
+    node_id: NodeId,
+    label: String,
+    #[serde(flatten)]
+    gap: Value,
 }
 
 /// A conflict with the names of both gates, as far as they are this venue's.
@@ -64,7 +77,7 @@ pub(super) struct OutageView {
     double_entries: u64,
     order_unknown: u64,
     overrides: u64,
-    /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides.
+    /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides, without a gap.
     adds_up: bool,
     gaps: Vec<Value>,
 }
@@ -133,6 +146,17 @@ fn gap(gap: &Gap) -> Value {
             "kind": "missing", "incarnation": incarnation, "after": after, "before": before,
         }),
         Gap::BegunAnew { held, by } => json!({ "kind": "begunAnew", "held": held, "by": by }),
+        Gap::Lost { known, by } => json!({ "kind": "lost", "known": known, "by": by }),
+    }
+}
+
+impl From<&NodeGap> for GapView {
+    fn from(found: &NodeGap) -> Self {
+        Self {
+            node_id: found.node,
+            label: found.label.clone(),
+            gap: gap(&found.gap),
+        }
     }
 }
 
@@ -152,7 +176,7 @@ impl From<&OutageReport> for OutageView {
             order_unknown: report.order_unknown,
             // No row records an override yet.
             overrides: 0,
-            adds_up: report.classified() == report.scans,
+            adds_up: report.adds_up(),
             gaps: report.gaps.iter().map(gap).collect(),
         }
     }
@@ -170,7 +194,10 @@ pub(super) async fn reconciliation(
     let to = between.to.unwrap_or_else(|| app.clock.now());
     let from = between.from.unwrap_or(to - LAST_DAYS);
     let reports = reconciliation::reconcile(&app, venue_id, from, to).await?;
+    let add_up = |outage: &OutageReport| outage.report.adds_up();
     Ok(Json(Reconciliation {
+        adds_up: reports.gaps.is_empty() && reports.outages.iter().all(add_up),
+        gaps: reports.gaps.iter().map(GapView::from).collect(),
         venue_id,
         from,
         to,

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::signed;
 use crate::contexts::fleet::model::health::mode_name;
 
-/// A node's last report.
+/// A node's last report. With another number the mode is another one than before, also if it has the
+/// same name: there was one between.
 #[derive(Clone, Debug, Serialize, sqlx::FromRow)]
 pub(crate) struct NodeHealth {
     pub(crate) node_id: NodeId,
@@ -23,6 +24,7 @@ pub(crate) struct NodeHealth {
     pub(crate) unacknowledged: i64,
     pub(crate) free_bytes: i64,
     pub(crate) software: String,
+    pub(crate) mode_number: Option<i64>,
 }
 
 impl NodeHealth {
@@ -34,7 +36,11 @@ impl NodeHealth {
         now: DateTime<Utc>,
     ) -> DbResult<Self> {
         let mode = mode_name(report.mode);
-        let same = before.filter(|before| before.mode == mode);
+        let mode_number = report.mode_number.map(i64::from);
+        let same = before.filter(|before| {
+            let counted = before.mode_number.zip(mode_number);
+            before.mode == mode && counted.is_none_or(|(before, now)| before == now)
+        });
         let changes = before.map_or(0, |before| before.mode_changes);
         Ok(Self {
             node_id,
@@ -47,6 +53,7 @@ impl NodeHealth {
             unacknowledged: signed(report.unacknowledged)?,
             free_bytes: signed(report.free_bytes)?,
             software: report.software.clone(),
+            mode_number,
         })
     }
 }
@@ -55,7 +62,7 @@ macro_rules! select_health {
     ($condition:literal) => {
         concat!(
             "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
-                 unacknowledged, free_bytes, software
+                 unacknowledged, free_bytes, software, mode_number
              from fleet.node_health where ",
             $condition
         )
@@ -80,7 +87,7 @@ pub(crate) async fn upsert(conn: &mut PgConnection, health: &NodeHealth) -> DbRe
              mode_since = excluded.mode_since, mode_changes = excluded.mode_changes,
              cache_age_ms = excluded.cache_age_ms, head = excluded.head,
              unacknowledged = excluded.unacknowledged, free_bytes = excluded.free_bytes,
-             software = excluded.software",
+             software = excluded.software, mode_number = excluded.mode_number",
     )
     .await?;
     Ok(())

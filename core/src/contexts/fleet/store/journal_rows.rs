@@ -79,6 +79,11 @@ impl Row {
                 point_truth: decision.point.map(|point| point.truth.0),
                 ..common
             },
+            JournalEntry::RefusedAgain { scan, .. } => Self {
+                kind: "refused_again",
+                scan_id: Some(*scan),
+                ..common
+            },
             JournalEntry::Voided { row, scan } => Self {
                 kind: "voided",
                 scan_id: Some(*scan),

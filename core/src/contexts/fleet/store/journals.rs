@@ -1,6 +1,6 @@
 //! Journal files and their ends.
 
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{IncarnationId, NodeId};
 use eventify_protocol::sync::{Epoch, JournalAck, JournalHead, Position, SealedRow};
@@ -99,6 +99,23 @@ pub(crate) async fn exists(
     .fetch_one(conn)
     .await?;
     Ok(exists)
+}
+
+/// The last row that is stored of a file.
+pub(crate) async fn stored_end(
+    conn: &mut PgConnection,
+    node: NodeId,
+    incarnation: IncarnationId,
+) -> DbResult<Option<u64>> {
+    let seq: Option<i64> = sqlx::query_scalar(
+        "select seq from fleet.journals where node_id = $1 and incarnation = $2",
+    )
+    .bind(node)
+    .bind(incarnation)
+    .fetch_optional(conn)
+    .await?;
+    seq.map(|seq| u64::try_from(seq).map_err(DbError::impossible_row))
+        .transpose()
 }
 
 /// A new file, before its first row.

@@ -104,7 +104,7 @@ impl Reconciliation {
             seq,
         };
         let (outcome, conflict_id) = match &row.entry {
-            JournalEntry::Opened { .. } => return None,
+            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return None,
             JournalEntry::Decision(decision) => {
                 let source = source(row.seq);
                 let stored = self.scans.get(&decision.scan);

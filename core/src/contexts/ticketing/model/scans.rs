@@ -176,10 +176,12 @@ impl ScanRequest {
         }
     }
 
-    /// The ticket all of whose conflicts are needed: a scan may want to replace its check-in.
+    /// The ticket all of whose conflicts are needed: a scan may want to replace its check-in, or to
+    /// renew it.
     pub(crate) fn may_replace(&self, snapshot: &Snapshot) -> Option<TicketId> {
         let ticket = snapshot.ticket.as_ref()?;
-        let may_replace = !self.replaces.is_empty() && ticket.check_in.is_some();
+        let check_in = ticket.check_in.as_ref()?;
+        let may_replace = !self.replaces.is_empty() || check_in.scan == self.scan;
         may_replace.then_some(ticket.id)
     }
 

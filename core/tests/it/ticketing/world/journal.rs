@@ -37,6 +37,7 @@ impl<'venue> Journal<'venue> {
         let opened = JournalEntry::Opened {
             node: venue.nodes[index],
             succeeds: None,
+            after_loss: None,
         };
         journal.add(opened, None);
         journal
@@ -115,6 +116,7 @@ impl<'venue> Journal<'venue> {
                 truth: CoreTime::from(self.venue.core.clock.now()),
             }),
             replaces: scan.replaces.clone(),
+            asked_until: Some(scan.deadline),
         }
     }
 

@@ -3,8 +3,8 @@
 use eventify_protocol::{
     ids::{MessageId, ScanId, TicketId},
     sync::{
-        DIGEST_ALGORITHM, Delta, Digest, Epoch, FeedEntry, Hello, JournalAck, JournalHead, Plan,
-        Position, Scan, ScanVerdict, SealedRow, Subject, SyncPoint, TicketState, Up, Value,
+        DIGEST_ALGORITHM, Delta, Digest, Epoch, FeedEntry, Health, Hello, JournalAck, JournalHead,
+        Plan, Position, Scan, ScanVerdict, SealedRow, Subject, SyncPoint, TicketState, Up, Value,
         Welcome,
     },
     time::CoreTime,
@@ -29,6 +29,16 @@ impl Venue {
         self.sent(|id, message| {
             if let Up::Hello(hello) = message {
                 Some((id, hello))
+            } else {
+                None
+            }
+        })
+    }
+
+    pub(crate) fn sent_health(&mut self) -> Option<Health> {
+        self.sent(|_, message| {
+            if let Up::Health(health) = message {
+                Some(health)
             } else {
                 None
             }

@@ -13,7 +13,7 @@ use eventify_protocol::{
 };
 use eventify_sync::edge::{
     Input, JournalOutput, Machine, Output, ReplicaOutput, Restored, RestoredJournal,
-    RestoredReplica, RestoredRow, SavedProof,
+    RestoredReplica, RestoredRow, SavedProof, begin_after_loss,
 };
 use uuid::Uuid;
 
@@ -28,7 +28,9 @@ impl Venue {
     pub(crate) fn decisions(&self) -> Vec<Decision> {
         let decisions = self.rows.iter().filter_map(|row| match &row.row().entry {
             JournalEntry::Decision(decision) => Some(decision.clone()),
-            JournalEntry::Opened { .. } | JournalEntry::Voided { .. } => None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. } => None,
         });
         decisions.collect()
     }
@@ -60,6 +62,17 @@ impl Venue {
         }
     }
 
+    /// The file lost its end behind row `left`, and somebody has gone on without that: the process
+    /// starts again in the same boot.
+    pub(crate) fn restart_after_loss(&mut self, left: usize) {
+        let known = self.rows.last().map(SealedRow::head).expect("a row");
+        let at = self.rows[0].row().at;
+        let incarnation = IncarnationId(Uuid::from_u128(88));
+        self.rows = begin_after_loss(NODE, incarnation, known, at, &self.rows[..left]);
+        (self.acked, self.unsynced) = (0, self.rows.len() as u64);
+        self.restart(10);
+    }
+
     /// The process ends and starts again from its disk, in this boot or in another.
     pub(crate) fn restart(&mut self, boot: u128) {
         self.boot = BootId(Uuid::from_u128(boot));
@@ -84,7 +97,9 @@ impl Venue {
                 Output::Reply { reply, .. } => self.replies.push(reply),
                 Output::Journal(output) => self.use_journal(output),
                 Output::Replica(output) => self.use_replica(output),
-                Output::Alarm(_) | Output::StatusChanged => self.outputs.push(output),
+                Output::Alarm(_) | Output::Stop(_) | Output::StatusChanged => {
+                    self.outputs.push(output);
+                }
             }
         }
         if !self.slow_disk {

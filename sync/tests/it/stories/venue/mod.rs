@@ -134,6 +134,7 @@ impl Venue {
             entry: JournalEntry::Opened {
                 node: NODE,
                 succeeds: None,
+                after_loss: None,
             },
         });
         let mut venue = Self {
