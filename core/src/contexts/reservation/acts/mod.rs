@@ -147,11 +147,13 @@ pub(super) async fn cancel(app: &App, cause: &Cause, id: ReservationId) -> Resul
     Ok(())
 }
 
-/// Writes and publishes the end of a cart, and requests the release of its holds.
+/// Writes and publishes the end of a cart, and requests the release of all that it holds.
 pub(super) async fn end(app: &App, tx: &mut Tx, ended: &Reservation) -> DbResult<()> {
     store::update(tx, ended).await?;
     let (id, items) = (ended.id, ended.plain_items());
-    release_holds(app, tx, &items).await?;
+    if let Some(reason) = ended.state.end_reason() {
+        tx.request(app, &Release::Cart { cart: id, reason }).await?;
+    }
     let (message_id, version) = (app.clock.new_id(), ended.version);
     match ended.state {
         State::Expired => {
@@ -171,14 +173,6 @@ pub(super) async fn end(app: &App, tx: &mut Tx, ended: &Reservation) -> DbResult
             tx.publish(message_id, version, &event);
         }
         State::Pending | State::Confirmed => {}
-    }
-    Ok(())
-}
-
-/// Requests the release of all holds of these items.
-pub(super) async fn release_holds(app: &App, tx: &mut Tx, items: &[Item]) -> DbResult<()> {
-    for hold_id in holds_of(items) {
-        tx.request(app, &Release::Hold { hold_id }).await?;
     }
     Ok(())
 }
