@@ -1,4 +1,4 @@
-//! PostgreSQL: one pool, schema and role per context; transactions that carry their outbox.
+//! PostgreSQL: pools, schema and role per context; transactions that carry their outbox.
 //!
 //! A connection has the rights of its context's role alone. SQL names tables with their schema; the
 //! tables that every context has (outbox, inbox, tasks) are found through the `search_path`. Every
@@ -39,10 +39,12 @@ pub mod notify;
 pub mod outbox;
 pub mod tasks;
 mod tx;
+mod work;
 
 pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
+pub use work::Work;
 
 /// A failed statement or connection. Never shown to a client. Cheap to clone: those who shared a
 /// transaction share its failure.
@@ -83,6 +85,12 @@ impl DbError {
         !code.is_some_and(|code| code.starts_with("22"))
     }
 
+    /// Whether all connections were in use for as long as this kind of work waits for one.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(&*self.0, sqlx::Error::PoolTimedOut)
+    }
+
     /// Whether trying again can help: deadlock, serialization failure, lost connection.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -95,16 +103,17 @@ impl DbError {
     }
 }
 
-/// The databases of all contexts. Cheap to clone.
+/// The databases of all contexts, as far as a kind of work reaches. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pools: Arc<BTreeMap<&'static str, PgPool>>,
+    pools: Arc<BTreeMap<(&'static str, Work), PgPool>>,
+    work: Work,
     schemas: Schemas,
     notifier: OutboxNotifier,
 }
 
 impl Db {
-    /// Opens a pool per context; connections are made when needed.
+    /// Opens the pools of each context; connections are made when needed.
     ///
     /// # Errors
     /// An URL that doesn't parse.
@@ -124,20 +133,32 @@ impl Db {
                     ("role", role_of(context)),
                     ("search_path", format!("\"{context}\",public")),
                 ]);
-            let pool = PgPoolOptions::new()
-                .max_connections(config.max_connections)
-                .acquire_timeout(config.acquire_timeout())
-                .test_before_acquire(false)
-                .before_acquire(|conn, kept| Box::pin(is_alive(conn, kept.idle_for)))
-                .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
-                .connect_lazy_with(options);
-            pools.insert(context, pool);
+            for work in Work::ALL {
+                let pool = PgPoolOptions::new()
+                    .max_connections(work.connections(config))
+                    .acquire_timeout(work.patience(config))
+                    .test_before_acquire(false)
+                    .before_acquire(|conn, kept| Box::pin(is_alive(conn, kept.idle_for)))
+                    .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
+                    .connect_lazy_with(options.clone());
+                pools.insert((context, work), pool);
+            }
         }
         Ok(Self {
             pools: Arc::new(pools),
+            work: Work::Ordinary,
             schemas,
             notifier,
         })
+    }
+
+    /// The same databases, with the connections of this kind of work.
+    #[must_use]
+    pub fn for_work(&self, work: Work) -> Self {
+        Self {
+            work,
+            ..self.clone()
+        }
     }
 
     /// Begins a context's transaction.
@@ -165,7 +186,8 @@ impl Db {
 
     /// The contexts that have a pool.
     pub fn contexts(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.pools.keys().copied()
+        let of_all = self.pools.keys();
+        of_all.filter_map(|(context, work)| (*work == Work::Ordinary).then_some(*context))
     }
 
     /// The schemas of all events.
@@ -179,8 +201,8 @@ impl Db {
     /// # Errors
     /// The first that doesn't.
     pub async fn ping(&self) -> DbResult<()> {
-        for pool in self.pools.values() {
-            sqlx::query("select 1").execute(pool).await?;
+        for context in self.contexts() {
+            sqlx::query("select 1").execute(self.pool(context)).await?;
         }
         Ok(())
     }
@@ -194,7 +216,7 @@ impl Db {
 
     pub(crate) fn pool(&self, context: &'static str) -> &PgPool {
         self.pools
-            .get(context)
+            .get(&(context, self.work))
             .expect("every registered context has a pool")
     }
 }

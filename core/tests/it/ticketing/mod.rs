@@ -5,5 +5,6 @@ mod entry_order;
 mod issuing;
 mod journals;
 mod keys;
+mod rush;
 mod scans;
 mod world;

@@ -4,15 +4,13 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
-use eventify_contracts::inventory::LaidOutSeat;
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::{BucketId, EventId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
-use crate::contexts::catalogue::model::{Performance, Zone};
+use crate::contexts::catalogue::model::{ChangedSeat, Performance, SeatState, Zone};
 
 /// What a customer searches for; `None` matches everything.
 #[derive(Clone, Debug)]
@@ -176,18 +174,78 @@ pub(crate) async fn find_performance(
     Ok(row.map(Performance::from))
 }
 
-/// All seats of a performance, in the plan's order.
-pub(crate) async fn list_seats(
+/// All seats of a performance, in the plan's order, in parts: each a JSON list of
+/// [`LaidOutSeat`](eventify_contracts::inventory::LaidOutSeat). Reading a stadium's takes a while, and
+/// is not done here, where the connection would wait for it.
+pub(crate) async fn list_seating(
     conn: &mut PgConnection,
     performance: PerformanceId,
-) -> DbResult<Vec<LaidOutSeat>> {
-    let parts: Vec<Json<Vec<LaidOutSeat>>> = sqlx::query_scalar(
-        "select seats from catalogue.seating where performance_id = $1 order by part",
+) -> DbResult<Vec<String>> {
+    let parts = sqlx::query_scalar(
+        "select seats::text from catalogue.seating where performance_id = $1 order by part",
     )
     .bind(performance)
     .fetch_all(conn)
     .await?;
-    Ok(parts.into_iter().flat_map(|Json(seats)| seats).collect())
+    Ok(parts)
+}
+
+/// The version of a performance's map; 0 before the first change.
+pub(crate) async fn find_map_version(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+) -> DbResult<i64> {
+    let version: Option<i64> =
+        sqlx::query_scalar("select version from catalogue.map_versions where performance_id = $1")
+            .bind(performance)
+            .fetch_optional(conn)
+            .await?;
+    Ok(version.unwrap_or_default())
+}
+
+/// Whether all changes after a version are still known.
+pub(crate) async fn knows_changes_since(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    since: i64,
+) -> DbResult<bool> {
+    let known = sqlx::query_scalar(
+        "select exists (select from catalogue.map_versions
+         where performance_id = $1 and known_since <= $2)",
+    )
+    .bind(performance)
+    .bind(since)
+    .fetch_one(conn)
+    .await?;
+    Ok(known)
+}
+
+/// The seats that were taken or freed after a version, as they are now.
+pub(crate) async fn list_changed_seats(
+    conn: &mut PgConnection,
+    (performance, since): (PerformanceId, i64),
+    limit: i64,
+) -> DbResult<Vec<ChangedSeat>> {
+    let rows: Vec<(SeatId, bool)> = sqlx::query_as(
+        "select seat_id, bool_or(ended_at is null) from catalogue.seat_claims
+         where performance_id = $1 and seat_id in (select seat_id from catalogue.seat_claims
+             where performance_id = $1 and version > $2)
+         group by seat_id order by seat_id limit $3",
+    )
+    .bind(performance)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    let seats = rows.into_iter().map(|(seat_id, taken)| ChangedSeat {
+        seat_id,
+        state: if taken {
+            SeatState::Taken
+        } else {
+            SeatState::Available
+        },
+    });
+    Ok(seats.collect())
 }
 
 /// The seats that are held or sold.
