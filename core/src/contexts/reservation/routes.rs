@@ -286,6 +286,7 @@ impl From<Error> for ApiError {
             Error::UnknownItem => Self::not_found("item_not_found", message),
             Error::UnknownPerformance => Self::not_found("performance_not_found", message),
             Error::Hold(error) => not_held(error),
+            Error::CantSign(error) => error.into(),
             Error::Unavailable => Self::unavailable(message),
             Error::Db(error) => error.into(),
         }

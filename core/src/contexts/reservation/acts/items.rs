@@ -17,6 +17,7 @@ use crate::contexts::inventory::api::{
 use crate::contexts::reservation::jobs::Release;
 use crate::contexts::reservation::model::{CartItem, HeldPlace, Offer, Refusal, Reservation};
 use crate::contexts::reservation::{App, NAME, store};
+use crate::contexts::ticketing::api as ticketing;
 
 /// A place that a customer requests, with the price that the client shows, if it sends one.
 #[derive(Clone, Debug)]
@@ -159,6 +160,7 @@ async fn check_before_hold(
     let offer = store::find_offer(&mut conn, performance).await?;
     let offer = offer.ok_or(Error::UnknownPerformance)?;
     offer.must_be_on_sale(now)?;
+    ticketing::can_sign(app, offer.start_time, offer.ends_at)?;
     for (category, claimed) in places.iter().map(RequestedPlace::category_and_price) {
         if let Some(category) = category {
             offer.price(category, claimed)?;
