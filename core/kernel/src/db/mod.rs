@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,7 +89,13 @@ impl DbError {
     /// Whether all connections were in use for as long as this kind of work waits for one.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        matches!(&*self.0, sqlx::Error::PoolTimedOut)
+        matches!(&*self.0, sqlx::Error::PoolTimedOut) || self.is_crowded()
+    }
+
+    /// Whether those were the connections of anonymous requests: as it is meant to be in a rush.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        matches!(&*self.0, sqlx::Error::Io(error) if error.kind() == ErrorKind::ResourceBusy)
     }
 
     /// Whether trying again can help: deadlock, serialization failure, lost connection.
@@ -166,7 +173,9 @@ impl Db {
     /// # Errors
     /// No connection within the acquire timeout.
     pub async fn begin(&self, context: &'static str, cause: &Cause) -> DbResult<Tx> {
-        let inner = self.pool(context).begin().await?;
+        let pool = self.pool(context);
+        let begun = pool.begin().await;
+        let inner = begun.map_err(|error| self.no_connection(pool, error))?;
         Ok(Tx::new(
             inner,
             context,
@@ -181,7 +190,9 @@ impl Db {
     /// # Errors
     /// No connection within the acquire timeout.
     pub async fn read(&self, context: &'static str) -> DbResult<PoolConnection<Postgres>> {
-        Ok(self.pool(context).acquire().await?)
+        let pool = self.pool(context);
+        let acquired = pool.acquire().await;
+        Ok(acquired.map_err(|error| self.no_connection(pool, error))?)
     }
 
     /// The contexts that have a pool.
@@ -212,6 +223,17 @@ impl Db {
         for pool in self.pools.values() {
             pool.close().await;
         }
+    }
+
+    /// Waiting in vain for a connection has two reasons: all are in use, or none can be made.
+    fn no_connection(&self, pool: &PgPool, error: sqlx::Error) -> sqlx::Error {
+        let is_full = pool.size() >= pool.options().get_max_connections();
+        let kind = match (&error, self.work) {
+            (sqlx::Error::PoolTimedOut, _) if !is_full => ErrorKind::TimedOut,
+            (sqlx::Error::PoolTimedOut, Work::Anonymous) => ErrorKind::ResourceBusy,
+            _ => return error,
+        };
+        io::Error::from(kind).into()
     }
 
     pub(crate) fn pool(&self, context: &'static str) -> &PgPool {

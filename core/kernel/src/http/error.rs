@@ -179,7 +179,10 @@ impl IntoResponse for ApiError {
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
         if error.is_busy() {
-            tracing::warn!(code = "http.database_busy", %error, "a request got no database connection");
+            if !error.is_crowded() {
+                tracing::warn!(code = "http.database_busy", %error,
+                    "a request got no database connection");
+            }
             return Self::busy("too much is asked at this moment; try again in a second");
         }
         if error.is_transient() {

@@ -88,11 +88,8 @@ async fn find(
     conn: &mut PgConnection,
     id: PerformanceId,
 ) -> Result<(Performance, MapVersion), Error> {
-    let performance = read::find_performance(conn, id).await?;
-    let performance = performance.ok_or(Error::Unknown)?;
-    let event = read::find_event(conn, performance.event_id).await?;
-    let published = event.ok_or(Error::Unknown)?.status == "published";
-    let number = read::find_map_version(conn, id).await?;
+    let found = read::find_map_version(conn, id).await?;
+    let (performance, number, published) = found.ok_or(Error::Unknown)?;
     let version = performance.map_version(number, published, app.clock.now());
     Ok((performance, version))
 }

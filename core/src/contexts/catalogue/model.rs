@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_contracts::inventory::LaidOutSeat;
-use eventify_protocol::ids::{BucketId, EventId, PerformanceId, SeatId, VenueId};
+use eventify_protocol::ids::{BucketId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
 
@@ -18,8 +18,6 @@ use self::maps::MapVersion;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Performance {
     pub(super) performance_id: PerformanceId,
-    #[serde(skip)]
-    pub(super) event_id: EventId,
     pub(super) start_time: DateTime<Utc>,
     pub(super) doors_at: Option<DateTime<Utc>>,
     pub(super) ends_at: Option<DateTime<Utc>>,

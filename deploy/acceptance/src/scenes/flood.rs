@@ -1,10 +1,13 @@
 //! A flood of readers of a stadium's seat map, beside two gates.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
-use eventify_protocol::{lan::ScanAnswer, verdict::DecidedBy};
+use eventify_protocol::{
+    lan::{NodeStatus, ScanAnswer},
+    verdict::{DecidedBy, Mode},
+};
 use futures_util::future::try_join_all;
 use reqwest::header::{ACCEPT_ENCODING, ETAG, IF_NONE_MATCH};
 use reqwest::{Client, Response};
@@ -24,12 +27,14 @@ use crate::{
 const SEATS: u64 = 50_000;
 const SECTIONS: u64 = 5;
 const ROWS: u64 = 100;
-/// Readers at once, each asking again as soon as it has an answer.
+/// Readers at once: pages that show the map.
 const READERS: usize = 50;
+/// A page asks again so soon after an answer: the flood is some 500 requests a second.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// Scans in the meantime, by turns at both gates.
 const SCANS: usize = 40;
 /// A reader that got no answer within this hangs.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers by status.
 type Answers = BTreeMap<u16, u64>;
@@ -49,6 +54,12 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
         Ok((map.body["remaining"] == SEATS).then_some(()))
     })
     .await?;
+    for gate in &demo.gates {
+        let online = |status: &NodeStatus| status.mode == Mode::Online;
+        gate.edge
+            .wait_until("the gate to be online", super::SOON, online)
+            .await?;
+    }
     let url = format!("{}{path}", demo.world.core.api.base());
     let (ticket, stop) = (demo.next_ticket()?, CancellationToken::new());
     let readers = try_join_all((0..READERS).map(|reader| read(&url, reader, &stop)));
@@ -83,17 +94,14 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
     Ok(())
 }
 
-/// Reads until it is stopped; every second one keeps what it has and takes compressed answers.
+/// Reads until it is stopped, as browsers do; every second one keeps what it has.
 async fn read(url: &str, reader: usize, stop: &CancellationToken) -> Result<Answers> {
     let http = Client::builder().timeout(PATIENCE).build()?;
     let (mut answers, mut tag) = (Answers::new(), None);
     while !stop.is_cancelled() {
-        let mut request = http.get(url);
-        if reader.is_multiple_of(2) {
-            request = request.header(ACCEPT_ENCODING, "gzip");
-            if let Some(tag) = &tag {
-                request = request.header(IF_NONE_MATCH, tag);
-            }
+        let mut request = http.get(url).header(ACCEPT_ENCODING, "gzip");
+        if let Some(tag) = tag.as_ref().filter(|_| reader.is_multiple_of(2)) {
+            request = request.header(IF_NONE_MATCH, tag);
         }
         let response = request.send().await.context("a reader hangs")?;
         *answers.entry(response.status().as_u16()).or_default() += 1;
@@ -101,6 +109,7 @@ async fn read(url: &str, reader: usize, stop: &CancellationToken) -> Result<Answ
             tag = response.headers().get(ETAG).cloned();
         }
         read_whole(response).await?;
+        tokio::time::sleep(AGAIN_AFTER).await;
     }
     Ok(answers)
 }
@@ -121,7 +130,7 @@ async fn buy(demo: &Demo, stadium: &Fixture, stop: &CancellationToken) -> Result
             break;
         }
         let item = json!({ "performanceId": stadium.performance,
-            "items": [{ "seatId": format!("S1-R1-{seat}"), "priceCategory": "SEAT" }] });
+            "items": [{ "seatId": format!("S1R1-{seat}"), "priceCategory": "SEAT" }] });
         let _: Value = customer.api.post(&items, item).await?;
         sold += 1;
     }
@@ -135,7 +144,7 @@ async fn stadium(organiser: &Api) -> Result<Fixture> {
     let per_row = SEATS / SECTIONS / ROWS;
     let rows = |section: u64| {
         let rows =
-            (1..=ROWS).map(|row| json!({ "row": format!("S{section}-R{row}"), "seats": per_row }));
+            (1..=ROWS).map(|row| json!({ "row": format!("S{section}R{row}"), "seats": per_row }));
         rows.collect::<Vec<_>>()
     };
     let sections = (1..=SECTIONS).map(|section| {

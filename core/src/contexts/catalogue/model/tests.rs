@@ -11,7 +11,6 @@ fn now() -> DateTime<Utc> {
 fn performance() -> Performance {
     Performance {
         performance_id: PerformanceId(Uuid::nil()),
-        event_id: EventId(Uuid::nil()),
         start_time: "2026-06-01T20:00:00Z".parse().unwrap(),
         doors_at: None,
         ends_at: None,

@@ -52,7 +52,6 @@ pub(crate) struct Event {
 #[derive(FromRow)]
 struct PerformanceRow {
     performance_id: PerformanceId,
-    event_id: EventId,
     venue_id: VenueId,
     venue_name: Option<String>,
     start_time: DateTime<Utc>,
@@ -63,6 +62,14 @@ struct PerformanceRow {
     #[sqlx(json)]
     categories: Vec<PricedCategory>,
     cancelled: bool,
+}
+
+#[derive(FromRow)]
+struct VersionRow {
+    #[sqlx(flatten)]
+    performance: PerformanceRow,
+    version: i64,
+    published: bool,
 }
 
 #[derive(FromRow)]
@@ -93,7 +100,7 @@ macro_rules! matching_events {
 macro_rules! select_performances {
     ($condition:literal) => {
         concat!(
-            "select performance_id, event_id, venue_id, venue_name, start_time, doors_at, ends_at,
+            "select performance_id, venue_id, venue_name, start_time, doors_at, ends_at,
                  sales_opens_at, sales_closes_at, categories, cancelled
              from catalogue.performances where ",
             $condition
@@ -163,15 +170,26 @@ pub(crate) async fn list_performances(
     Ok(rows.into_iter().map(Performance::from).collect())
 }
 
-pub(crate) async fn find_performance(
+/// A performance with the version of its map, and whether its event is published now. One statement:
+/// every request for a map begins with it, whoever made the map.
+pub(crate) async fn find_map_version(
     conn: &mut PgConnection,
     id: PerformanceId,
-) -> DbResult<Option<Performance>> {
-    let row: Option<PerformanceRow> = sqlx::query_as(select_performances!("performance_id = $1"))
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(Performance::from))
+) -> DbResult<Option<(Performance, i64, bool)>> {
+    let row: Option<VersionRow> = sqlx::query_as(
+        "select p.performance_id, p.venue_id, p.venue_name, p.start_time, p.doors_at,
+             p.ends_at, p.sales_opens_at, p.sales_closes_at, p.categories, p.cancelled,
+             coalesce(v.version, 0) as version, e.status = 'published' as published
+         from catalogue.performances p
+             join catalogue.events e on e.event_id = p.event_id
+             left join catalogue.map_versions v on v.performance_id = p.performance_id
+         where p.performance_id = $1
+             and e.published_at is not null and e.status in ('published', 'cancelled')",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.performance.into(), row.version, row.published)))
 }
 
 /// All seats of a performance, in the plan's order, in parts: each a JSON list of
@@ -188,19 +206,6 @@ pub(crate) async fn list_seating(
     .fetch_all(conn)
     .await?;
     Ok(parts)
-}
-
-/// The version of a performance's map; 0 before the first change.
-pub(crate) async fn find_map_version(
-    conn: &mut PgConnection,
-    performance: PerformanceId,
-) -> DbResult<i64> {
-    let version: Option<i64> =
-        sqlx::query_scalar("select version from catalogue.map_versions where performance_id = $1")
-            .bind(performance)
-            .fetch_optional(conn)
-            .await?;
-    Ok(version.unwrap_or_default())
 }
 
 /// Whether all changes after a version are still known.
@@ -282,7 +287,6 @@ impl From<PerformanceRow> for Performance {
     fn from(row: PerformanceRow) -> Self {
         Self {
             performance_id: row.performance_id,
-            event_id: row.event_id,
             start_time: row.start_time,
             doors_at: row.doors_at,
             ends_at: row.ends_at,
