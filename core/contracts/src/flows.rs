@@ -92,7 +92,6 @@ pub const STEPS: &[Step] = &[
     step::<order::OrderRefundRequested>(REFUND, "payment", "on_order_refund_requested", "refund.failed"),
     step::<payment::PaymentRefunded>(REFUND, "order", "on_payment_refunded", "nothing: money went back"),
     step::<payment::RefundFailed>(REFUND, "order", "on_refund_failed", "nothing: people look at it"),
-    step::<order::OrderRefunded>(REFUND, "reservation", "on_order_refunded", "nothing: money went back"),
     step::<order::OrderRefunded>(REFUND, "ticketing", "on_order_refunded", "nothing: money went back"),
     step::<order::OrderRefunded>(REFUND, "inventory", "on_order_refunded", "nothing: money went back"),
     step::<ticketing::TicketRevoked>(REFUND, "inventory", "on_ticket_revoked", "nothing: money went back"),

@@ -9,7 +9,7 @@ use crate::bus::{Bus, Routing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::context::Context;
-use crate::db::Db;
+use crate::db::{Db, Work};
 use crate::fault_injection::FaultInjection;
 use crate::http::rate_limit::RateLimiter;
 use crate::jobs::JobWakers;
@@ -19,7 +19,11 @@ use crate::schemas::Schemas;
 
 /// What all parts of the core share. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct App(Arc<Parts>);
+pub struct App {
+    parts: Arc<Parts>,
+    /// PostgreSQL, as far as this kind of work reaches.
+    pub db: Db,
+}
 
 /// The fields of an [`App`].
 #[derive(Debug)]
@@ -27,8 +31,6 @@ pub struct Parts {
     pub config: Config,
     /// Time and ids.
     pub clock: Clock,
-    /// PostgreSQL.
-    pub db: Db,
     /// RabbitMQ.
     pub bus: Bus,
     /// Trusted issuers of tokens.
@@ -50,7 +52,7 @@ impl Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.parts
     }
 }
 
@@ -75,8 +77,8 @@ impl App {
         let users = contexts
             .iter()
             .find_map(|context| context.resolve_user.clone());
-        Ok(Self(Arc::new(Parts {
-            db: Db::open(&config.database, names, schemas, outbox.clone())?,
+        let db = Db::open(&config.database, names, schemas, outbox.clone())?;
+        let parts = Arc::new(Parts {
             bus: Bus::new(
                 config.bus.clone(),
                 consuming.map(|context| context.name).collect(),
@@ -91,7 +93,17 @@ impl App {
             clock,
             faults,
             config,
-        })))
+        });
+        Ok(Self { parts, db })
+    }
+
+    /// The same parts, with the database connections of this kind of work.
+    #[must_use]
+    pub fn for_work(&self, work: Work) -> Self {
+        Self {
+            parts: Arc::clone(&self.parts),
+            db: self.db.for_work(work),
+        }
     }
 
     /// These parts beside a context's own state.

@@ -73,6 +73,12 @@ impl Api {
         })
     }
 
+    /// Where the core is, without a slash at its end.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The same client with a token.
     #[must_use]
     pub fn signed_in(&self, token: String) -> Self {

@@ -15,6 +15,7 @@ use super::{BusError, Purpose};
 use crate::app::App;
 use crate::config;
 use crate::connectivity::Pauses;
+use crate::db::Work;
 use crate::failure::Failure;
 use crate::supervision::caught;
 
@@ -44,6 +45,7 @@ impl Uplink {
 
 /// Consumes an uplink queue until `stop`.
 pub async fn consume(app: App, handler: UplinkHandler, stop: CancellationToken) {
+    let app = app.for_work(Work::Gates);
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
         if let Err(error) = session(&app, &handler, &stop).await {

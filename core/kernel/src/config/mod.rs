@@ -88,6 +88,8 @@ pub struct Http {
     request_timeout_ms: u64,
     /// Connections open at once, per listener.
     pub max_connections: usize,
+    /// Requests to public routes that are answered at once.
+    pub anonymous_at_once: usize,
     header_timeout_ms: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
@@ -206,10 +208,15 @@ fn default_audiences() -> Vec<String> {
 pub struct Database {
     /// The database of every context without one of its own.
     pub url: String,
-    /// Connections per context.
+    /// Connections per context, for all work but the two below.
     pub max_connections: u32,
+    /// Connections per context for messages of edge nodes.
+    pub gate_connections: u32,
+    /// Connections per context for requests to public routes.
+    pub anonymous_connections: u32,
     acquire_timeout_ms: u64,
     statement_timeout_ms: u32,
+    anonymous_wait_ms: u64,
     /// Contexts with a database of their own.
     pub contexts: std::collections::BTreeMap<String, ContextDatabase>,
 }
@@ -225,6 +232,12 @@ impl Database {
     #[must_use]
     pub fn statement_timeout(&self) -> Duration {
         Duration::from_millis(self.statement_timeout_ms.into())
+    }
+
+    /// How long a request to a public route waits for one.
+    #[must_use]
+    pub fn anonymous_wait(&self) -> Duration {
+        Duration::from_millis(self.anonymous_wait_ms)
     }
 
     /// Every context that is given a database of its own exists.

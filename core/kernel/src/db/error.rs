@@ -1,5 +1,6 @@
 //! Failed statements and connections, and whether trying again can help.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
@@ -47,6 +48,18 @@ impl DbError {
     pub(super) fn took_too_long(&self) -> bool {
         let error = self.0.as_database_error();
         error.is_some_and(|error| error.code().as_deref() == Some("57014"))
+    }
+
+    /// Whether all connections were in use for as long as this kind of work waits for one.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(&*self.0, sqlx::Error::PoolTimedOut) || self.is_crowded()
+    }
+
+    /// Whether those were the connections of anonymous requests: as it is meant to be in a rush.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        matches!(&*self.0, sqlx::Error::Io(error) if error.kind() == ErrorKind::ResourceBusy)
     }
 
     /// Whether trying again can help: deadlock, serialization failure, a lock or statement that took

@@ -1,4 +1,4 @@
-//! PostgreSQL: one pool, schema and role per context; transactions that carry their outbox.
+//! PostgreSQL: pools, schema and role per context; transactions that carry their outbox.
 //!
 //! A connection has the rights of its context's role alone. SQL names tables with their schema; the
 //! tables that every context has (outbox, inbox, tasks) are found through the `search_path`. Every
@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,16 +41,19 @@ pub mod outbox;
 mod session;
 pub mod tasks;
 mod tx;
+mod work;
 
 pub use error::{DbError, DbResult};
 pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
+pub use work::Work;
 
-/// The databases of all contexts. Cheap to clone.
+/// The databases of all contexts, as far as a kind of work reaches. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    pools: Arc<BTreeMap<&'static str, Pool>>,
+    pools: Arc<BTreeMap<(&'static str, Work), Pool>>,
+    work: Work,
     /// Without an answer for so long, a line is dead.
     patience: Duration,
     schemas: Schemas,
@@ -64,7 +68,7 @@ struct Pool {
 }
 
 impl Db {
-    /// Opens a pool per context; connections are made when needed.
+    /// Opens the pools of each context; connections are made when needed.
     ///
     /// # Errors
     /// An URL that doesn't parse.
@@ -88,26 +92,38 @@ impl Db {
                     ("search_path", format!("\"{context}\",public")),
                 ])
                 .options(session::limits(config));
-            let connections = PgPoolOptions::new()
-                .max_connections(config.max_connections)
-                .acquire_timeout(config.acquire_timeout())
-                .test_before_acquire(false)
-                .before_acquire(|conn, kept| Box::pin(session::is_alive(conn, kept.idle_for)))
-                .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
-                .connect_lazy_with(options);
-            let connectivity = Arc::clone(connectivity);
-            let pool = Pool {
-                connections,
-                connectivity,
-            };
-            pools.insert(context, pool);
+            for work in Work::ALL {
+                let connections = PgPoolOptions::new()
+                    .max_connections(work.connections(config))
+                    .acquire_timeout(work.patience(config))
+                    .test_before_acquire(false)
+                    .before_acquire(|conn, kept| Box::pin(session::is_alive(conn, kept.idle_for)))
+                    .after_connect(|conn, _| Box::pin(epoch::remember(conn)))
+                    .connect_lazy_with(options.clone());
+                let connectivity = Arc::clone(connectivity);
+                let pool = Pool {
+                    connections,
+                    connectivity,
+                };
+                pools.insert((context, work), pool);
+            }
         }
         Ok(Self {
             pools: Arc::new(pools),
+            work: Work::Ordinary,
             patience: config.statement_timeout().mul_f64(session::PATIENCE),
             schemas,
             notifier,
         })
+    }
+
+    /// The same databases, with the connections of this kind of work.
+    #[must_use]
+    pub fn for_work(&self, work: Work) -> Self {
+        Self {
+            work,
+            ..self.clone()
+        }
     }
 
     /// Begins a context's transaction.
@@ -115,7 +131,9 @@ impl Db {
     /// # Errors
     /// No connection within the acquire timeout.
     pub async fn begin(&self, context: &'static str, cause: &Cause) -> DbResult<Tx> {
-        let inner = self.pool(context).begin().await?;
+        let pool = self.pool(context);
+        let begun = pool.begin().await;
+        let inner = begun.map_err(|error| self.no_connection(pool, error))?;
         Ok(Tx::new(
             inner,
             context,
@@ -130,12 +148,15 @@ impl Db {
     /// # Errors
     /// No connection within the acquire timeout.
     pub async fn read(&self, context: &'static str) -> DbResult<PoolConnection<Postgres>> {
-        Ok(self.pool(context).acquire().await?)
+        let pool = self.pool(context);
+        let acquired = pool.acquire().await;
+        Ok(acquired.map_err(|error| self.no_connection(pool, error))?)
     }
 
     /// The contexts that have a pool.
     pub fn contexts(&self) -> impl Iterator<Item = &'static str> + '_ {
-        self.pools.keys().copied()
+        let of_all = self.pools.keys();
+        of_all.filter_map(|(context, work)| (*work == Work::Ordinary).then_some(*context))
     }
 
     /// The schemas of all events.
@@ -193,13 +214,24 @@ impl Db {
         }
     }
 
+    /// Waiting in vain for a connection has two reasons: all are in use, or none can be made.
+    fn no_connection(&self, pool: &PgPool, error: sqlx::Error) -> sqlx::Error {
+        let is_full = pool.size() >= pool.options().get_max_connections();
+        let kind = match (&error, self.work) {
+            (sqlx::Error::PoolTimedOut, _) if !is_full => ErrorKind::TimedOut,
+            (sqlx::Error::PoolTimedOut, Work::Anonymous) => ErrorKind::ResourceBusy,
+            _ => return error,
+        };
+        io::Error::from(kind).into()
+    }
+
     pub(crate) fn pool(&self, context: &'static str) -> &PgPool {
         &self.pool_of(context).connections
     }
 
     fn pool_of(&self, context: &'static str) -> &Pool {
         self.pools
-            .get(context)
+            .get(&(context, self.work))
             .expect("every registered context has a pool")
     }
 }

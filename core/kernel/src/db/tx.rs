@@ -138,6 +138,15 @@ impl Tx {
         Ok(first.collect())
     }
 
+    /// Ends the transaction without an effect. One that is only dropped ends a moment later, and
+    /// keeps its locks until then.
+    ///
+    /// # Errors
+    /// The connection broke; nothing was committed.
+    pub async fn rollback(self) -> DbResult<()> {
+        Ok(self.inner.rollback().await?)
+    }
+
     /// Writes the outbox and commits; then the relay is notified.
     ///
     /// # Errors

@@ -77,6 +77,11 @@ impl ApiError {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 
+    /// 503 `busy`: the share of this kind of request is in use.
+    pub fn busy(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", message).retry_after(1)
+    }
+
     /// 503 `unavailable`: a part that this needs doesn't answer.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message).retry_after(1)
@@ -173,6 +178,13 @@ impl IntoResponse for ApiError {
 
 impl From<DbError> for ApiError {
     fn from(error: DbError) -> Self {
+        if error.is_busy() {
+            if !error.is_crowded() {
+                tracing::warn!(code = "http.database_busy", %error,
+                    "a request got no database connection");
+            }
+            return Self::busy("too much is asked at this moment; try again in a second");
+        }
         if error.is_transient() {
             tracing::warn!(code = "http.no_database", %error, "a request found no database");
             return Self::unavailable("the database doesn't answer; try again");

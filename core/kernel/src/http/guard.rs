@@ -14,6 +14,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::caller::{Caller, IdempotencyKey};
+use super::places::Places;
 use super::policy::KeyRule;
 use super::rate_limit::Payer;
 use super::routes::RouteInfo;
@@ -33,6 +34,8 @@ pub(super) struct Guarded {
     pub(super) app: App,
     pub(super) context: &'static str,
     pub(super) info: Arc<RouteInfo>,
+    /// Of a public route.
+    pub(super) places: Option<Places>,
 }
 
 /// Outermost: gives the request its correlation id and span, and errors their body.
@@ -95,7 +98,11 @@ pub(super) async fn guard(
             let (user, key, cause) = (principal.user_id, key.clone(), caller.cause.clone());
             replay::once(route, user, key, cause, request, next).await
         }
-        (None, _) | (_, None) => next.run(request).await,
+        (None, _) | (_, None) => match route.places.as_ref().map(Places::take).transpose() {
+            Ok(None) => next.run(request).await,
+            Ok(Some(place)) => place.until_sent(next.run(request).await),
+            Err(busy) => busy.into_response(),
+        },
     }
 }
 

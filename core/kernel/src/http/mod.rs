@@ -11,6 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
+use crate::db::Work;
 
 mod caller;
 mod error;
@@ -20,9 +21,11 @@ pub mod health;
 mod json;
 mod listing;
 mod paging;
+mod places;
 pub mod policy;
 pub mod rate_limit;
 mod replay;
+mod representation;
 mod routes;
 mod server;
 
@@ -34,6 +37,7 @@ pub use json::{Json, Path, Query};
 pub use listing::listing;
 pub use paging::{Paged, Paging};
 pub use policy::Policy;
+pub use representation::{Conditional, Representation, Unwritable};
 pub use routes::{RouteInfo, Routes};
 pub use server::{Acceptors, Server, bind};
 
@@ -58,6 +62,7 @@ pub fn router(
 ) -> Result<Router, DoubleRoute> {
     let mut seen = HashSet::new();
     let mut router = Router::new();
+    let places = places::Places::new(app.config.http.anonymous_at_once);
     for (context, Routes(rows)) in tables {
         for (info, bind) in rows {
             if !seen.insert((info.method.clone(), info.path)) {
@@ -66,12 +71,19 @@ pub fn router(
                     path: info.path,
                 });
             }
+            let is_public = info.policy.is_limited_as_public();
             let guarded = guard::Guarded {
                 app: app.clone(),
                 context,
                 info: Arc::new(info.clone()),
+                places: is_public.then(|| places.clone()),
             };
-            let handler = bind(app.clone());
+            let work = if is_public {
+                Work::Anonymous
+            } else {
+                Work::Ordinary
+            };
+            let handler = bind(app.for_work(work));
             let handler = handler.route_layer(from_fn_with_state(guarded, guard::guard));
             router = router.route(info.path, handler);
         }

@@ -170,6 +170,13 @@ impl Policy {
         !matches!(self.access, Access::Proof(_))
     }
 
+    /// Whether anybody may call it as often as the limits for strangers allow. Probes are no such
+    /// route.
+    #[must_use]
+    pub fn is_limited_as_public(&self) -> bool {
+        self.access == Access::Public && self.rate != Rate::Unlimited
+    }
+
     /// Decides about a caller.
     ///
     /// # Errors

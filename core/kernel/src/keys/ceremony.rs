@@ -72,6 +72,30 @@ pub fn rotate(
     })
 }
 
+/// Rotates if the ticket key ends before `reach` seconds from now; `None`: it reaches that far.
+///
+/// # Errors
+/// See [`KeysError`].
+pub fn renew(
+    directory: &Path,
+    lifetime: Lifetime,
+    reach: i64,
+    seed: &mut dyn FnMut() -> [u8; 32],
+) -> Result<Option<KeySet>, KeysError> {
+    let held = verified(directory, &read_signed(directory)?, &read_root(directory)?)?;
+    let wanted = lifetime.from.saturating_add(reach);
+    let mut keys = held.keys().iter();
+    let reaches = keys.any(|entry| {
+        entry.key_use == KeyUse::Ticket
+            && entry.status == KeyStatus::Active
+            && entry.window.not_after >= wanted
+    });
+    if reaches {
+        return Ok(None);
+    }
+    rotate(directory, lifetime, seed).map(Some)
+}
+
 /// Takes a compromised key back: from the next key set on it verifies nothing.
 ///
 /// # Errors
@@ -200,6 +224,24 @@ mod tests {
         assert_ne!(after.tickets.kid(), before.tickets.kid());
         let old = after.set.find(before.tickets.kid()).unwrap();
         assert_eq!(old.status, KeyStatus::Retired);
+    }
+
+    /// C01
+    #[test]
+    fn the_next_key_is_made_when_this_one_no_longer_reaches_far_enough() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut seed = seeds();
+        init(directory.path(), LIFETIME, &mut seed).unwrap();
+        let later = Lifetime {
+            from: LIFETIME.from + 500,
+            ..LIFETIME
+        };
+        let mut renew = |reach| renew(directory.path(), later, reach, &mut seed).unwrap();
+        assert_eq!(renew(500), None);
+        assert_eq!(renew(501).map(|set| set.version()), Some(2));
+        assert_eq!(renew(501), None);
+        let ring = KeyRing::load(directory.path()).unwrap();
+        assert_eq!(ring.tickets.entry().window.not_after, later.from + 1_000);
     }
 
     #[test]

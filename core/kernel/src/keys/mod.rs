@@ -23,7 +23,7 @@ use eventify_protocol::keys::{
 };
 use eventify_protocol::token::TicketSigner;
 
-pub use ceremony::{Lifetime, init, rotate, withdraw};
+pub use ceremony::{Lifetime, init, renew, rotate, withdraw};
 
 const ROOT_PUBLIC: &str = "root.pub";
 const ROOT_PRIVATE: &str = "root.pem";

@@ -101,7 +101,7 @@ async fn on_capacity_adjusted(_: &App, tx: &mut Tx, event: Received<CapacityAdju
         capacity: data.capacity,
     };
     let version = event.aggregate_version;
-    Ok(projections::upsert_level(tx, data.performance_id, &level, version).await?)
+    Ok(projections::upsert_levels(tx, data.performance_id, &[level], version).await?)
 }
 
 async fn on_availability_updated(
@@ -110,8 +110,5 @@ async fn on_availability_updated(
     event: Received<AvailabilityUpdated>,
 ) -> Done {
     let (id, version) = (event.data.performance_id, event.aggregate_version);
-    for level in &event.data.by_bucket {
-        projections::upsert_level(tx, id, level, version).await?;
-    }
-    Ok(())
+    Ok(projections::upsert_levels(tx, id, &event.data.by_bucket, version).await?)
 }

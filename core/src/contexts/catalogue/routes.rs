@@ -1,20 +1,23 @@
 //! `/catalog`: public.
 
 use axum::extract::State;
+use axum::response::Response;
 use chrono::{DateTime, Utc};
-use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, ApiError, Json, Paged, Paging, Path, Policy, Query, Routes};
+use eventify_kernel::http::{
+    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes,
+};
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde::{Deserialize, Serialize};
 
-use super::NAME;
-use super::model::{Availability, Performance, contains};
-use super::store::read::{self, Event, EventItem, Filter};
+use super::acts::{self, Error};
+use super::model::{Performance, contains};
+use super::store::read::{self, Event, Filter};
+use super::{App, NAME};
 
 /// Longest search text, in characters.
 const MAX_QUERY: usize = 100;
 
-pub(super) fn routes() -> Routes {
+pub(super) fn routes() -> Routes<App> {
     const PUBLIC: Policy = Policy::public();
     Routes::new()
         .get("/catalog/events", PUBLIC, events)
@@ -38,6 +41,13 @@ struct Filters {
     size: Option<u32>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    /// A version that the client has; without one it gets the whole map.
+    since: Option<i64>,
+}
+
 #[derive(Debug, Serialize)]
 struct EventBody {
     #[serde(flatten)]
@@ -48,49 +58,60 @@ struct EventBody {
 async fn events(
     State(app): State<App>,
     Query(filters): Query<Filters>,
-) -> Answer<Json<Paged<EventItem>>> {
+    to: Conditional,
+) -> Answer<Response> {
     let paging = Paging::of(filters.page, filters.size)?;
     let filter = filters.check(app.clock.now())?;
     let mut conn = app.db.read(NAME).await?;
     let (items, total) =
         read::list_events(&mut conn, &filter, paging.limit(), paging.offset()).await?;
-    Ok(Json(paging.answer(items, total)))
+    drop(conn);
+    Ok(Representation::json(&paging.answer(items, total))?.answer(&to))
 }
 
-async fn event(State(app): State<App>, Path(id): Path<EventId>) -> Answer<Json<EventBody>> {
+async fn event(
+    State(app): State<App>,
+    Path(id): Path<EventId>,
+    to: Conditional,
+) -> Answer<Response> {
     let mut conn = app.db.read(NAME).await?;
     let event = read::find_event(&mut conn, id)
         .await?
         .ok_or_else(|| ApiError::not_found("event_not_found", "there is no such event"))?;
     let performances = read::list_performances(&mut conn, id).await?;
-    Ok(Json(EventBody {
+    drop(conn);
+    let body = EventBody {
         event,
         performances,
-    }))
+    };
+    Ok(Representation::json(&body)?.answer(&to))
 }
 
 async fn availability(
     State(app): State<App>,
     Path(id): Path<PerformanceId>,
-) -> Answer<Json<Availability>> {
-    let unknown = || ApiError::not_found("performance_not_found", "there is no such performance");
-    let mut conn = app.db.read(NAME).await?;
-    let performance = read::find_performance(&mut conn, id).await?;
-    let performance = performance.ok_or_else(unknown)?;
-    let event = read::find_event(&mut conn, performance.event_id).await?;
-    let published = event.ok_or_else(unknown)?.status == "published";
-    let seats = read::list_seats(&mut conn, id).await?;
-    let taken = read::list_taken_seats(&mut conn, id).await?;
-    let zones = read::list_zones(&mut conn, id).await?;
-    let now = app.clock.now();
-    Ok(Json(Availability::of(
-        performance,
-        published,
-        seats,
-        &taken,
-        zones,
-        now,
-    )))
+    Query(Since { since }): Query<Since>,
+    to: Conditional,
+) -> Answer<Response> {
+    if let Some(since) = since
+        && let Some(changes) = acts::changes(&app, id, since).await?
+    {
+        return Ok(Representation::json(&changes)?.answer(&to));
+    }
+    Ok(acts::seat_map(&app, id).await?.answer(&to))
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Unknown => Self::not_found("performance_not_found", message),
+            Error::Busy => Self::busy(message),
+            Error::NotMade(error) => Self::internal(error),
+            Error::Unwritable(error) => error.into(),
+            Error::Db(error) => error.into(),
+        }
+    }
 }
 
 impl Filters {

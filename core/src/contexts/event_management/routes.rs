@@ -312,6 +312,7 @@ impl From<ActError> for ApiError {
                 error.into()
             }
             ActError::Schedule(error) => error.into(),
+            ActError::CantSign(error) => error.into(),
             ActError::Db(error) => error.into(),
         }
     }

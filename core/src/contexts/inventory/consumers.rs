@@ -15,9 +15,10 @@ use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::HoldId;
 
-use super::acts::release::{self, Extent};
+use super::acts::release;
 use super::acts::sale::{self, Returned};
 use super::acts::stock;
+use super::model::attempts::EndedBy;
 use super::model::hold::Place;
 use super::store::{layout, plans};
 
@@ -81,7 +82,8 @@ async fn on_reservation_expired(
     tx: &mut Tx,
     event: Received<ReservationExpired>,
 ) -> Done {
-    Ok(release::end(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+    let (cart, by) = (event.data.reservation_id, EndedBy::Cart(event.data.reason));
+    Ok(release::end_cart(app, tx, cart, by).await?)
 }
 
 async fn on_reservation_cancelled(
@@ -89,11 +91,13 @@ async fn on_reservation_cancelled(
     tx: &mut Tx,
     event: Received<ReservationCancelled>,
 ) -> Done {
-    Ok(release::end(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+    let (cart, by) = (event.data.reservation_id, EndedBy::Cart(event.data.reason));
+    Ok(release::end_cart(app, tx, cart, by).await?)
 }
 
 async fn on_order_cancelled(app: &App, tx: &mut Tx, event: Received<OrderCancelled>) -> Done {
-    Ok(release::end(app, tx, &holds_of(&event.data.items), Extent::Unsold).await?)
+    let cart = event.data.reservation_id;
+    Ok(release::end_cart(app, tx, cart, EndedBy::OrderCancelled).await?)
 }
 
 async fn on_order_paid(app: &App, tx: &mut Tx, event: Received<OrderPaid>) -> Done {

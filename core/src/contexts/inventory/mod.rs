@@ -5,14 +5,15 @@
 //!
 //! hold:  held ──extend──▶ confirmed ──order.paid──▶ sold
 //!          │                  │                       │
-//!          ├─expiry, release  ├─order.cancelled, …    ├─order.refunded (all), ticket.revoked (one)
+//!          ├─expiry, undo     ├─order.cancelled, …    ├─order.refunded (all), ticket.revoked (one)
 //!          ▼                  ▼                       ▼
 //!        released ◀───────────┴───────────────────────┘
 //! ```
 //!
 //! A seat is taken by a row of `seat_allocations`, whose primary key makes a double sale
 //! impossible; a zone by units of its slots, each with a check constraint. A confirmed hold never
-//! expires by itself: its payment may have been captured while the message is on its way.
+//! expires by itself: its payment may have been captured while the message is on its way. A held one
+//! stands on the attempts that took it, and ends when the last of them is undone.
 //!
 //! Deliberately not here: prices, sales windows and carts (reservation), who may buy what.
 
@@ -39,7 +40,7 @@ pub fn context() -> Context {
         jobs: jobs::jobs(),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners"),
+            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners", "0004_hold_attempts"),
         )
     }
 }

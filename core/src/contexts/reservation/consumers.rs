@@ -3,7 +3,7 @@
 use eventify_contracts::event_management::{
     EventPublished, PerformanceCancelled, PerformanceScheduled,
 };
-use eventify_contracts::order::{CancelReason, OrderCancelled, OrderRefunded, RefundReason};
+use eventify_contracts::order::{CancelReason, OrderCancelled};
 use eventify_contracts::reservation::EndReason;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
@@ -20,7 +20,6 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(on_event_published)
         .on(on_performance_cancelled)
         .on(on_order_cancelled)
-        .on(on_order_refunded)
 }
 
 async fn on_performance_scheduled(
@@ -83,18 +82,6 @@ async fn on_order_cancelled(
     let cart = cart.ok_or_else(|| Failure::park(format!("there is no reservation {id}")))?;
     if let Some(ended) = cart.cancel(reason, app.clock.now()) {
         acts::end(app, tx, &ended).await?;
-    }
-    Ok(())
-}
-
-/// Seats that were sold but got no tickets are released by nobody else.
-async fn on_order_refunded(
-    app: &App,
-    tx: &mut Tx,
-    event: Received<OrderRefunded>,
-) -> Result<(), Failure> {
-    if event.data.reason == RefundReason::TicketIssueFailed {
-        acts::release_holds(app, tx, &event.data.items).await?;
     }
     Ok(())
 }

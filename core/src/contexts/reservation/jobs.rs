@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::model::State;
 use super::{App, NAME, acts, store};
-use crate::contexts::inventory::api::{self as inventory, PartRelease};
+use crate::contexts::inventory::api::{self as inventory, AttemptId, PartRelease};
 
 pub(crate) const EXPIRE_RESERVATIONS: Job = Job::of(NAME, "expire_reservations");
 pub(crate) const RELEASE_HOLDS: Job = Job::of(NAME, "release_holds");
@@ -33,12 +33,18 @@ pub(super) fn jobs() -> Jobs<App> {
         .tasks(release_holds)
 }
 
-/// Places that inventory is to release: a whole hold, or those of one removed item.
+/// What inventory is to release. It names what it undoes, so that it may come late: an attempt that
+/// failed, a cart that has ended, an item that was removed (DECISIONS 45).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Release {
-    Hold {
+    Attempt {
         hold_id: HoldId,
+        attempt: Uuid,
+    },
+    Cart {
+        cart: ReservationId,
+        reason: EndReason,
     },
     Item {
         item_id: Uuid,
@@ -58,7 +64,8 @@ impl Task for Release {
 
     fn key(&self) -> Uuid {
         match self {
-            Self::Hold { hold_id } => hold_id.as_uuid(),
+            Self::Attempt { attempt, .. } => *attempt,
+            Self::Cart { cart, .. } => cart.as_uuid(),
             Self::Item { item_id, .. } => *item_id,
         }
     }
@@ -83,7 +90,12 @@ async fn release_holds(app: App, attempt: Attempt<Release>) -> Result<Outcome, F
         let (app, Attempt { task, cause, .. }) = (app.clone(), attempt.clone());
         async move {
             match task {
-                Release::Hold { hold_id } => inventory::release(&app, &cause, &[hold_id]).await,
+                Release::Attempt { hold_id, attempt } => {
+                    inventory::undo(&app, &cause, hold_id, AttemptId(attempt)).await
+                }
+                Release::Cart { cart, reason } => {
+                    inventory::end_cart(&app, &cause, cart, reason).await
+                }
                 Release::Item {
                     item_id,
                     hold_id,

@@ -11,7 +11,7 @@
 //!
 //! Places are held at inventory, synchronously, behind the breaker `rsv_inventory`; prices are the
 //! core's own, from `performance.scheduled`. Nobody waits for a release: it is a task, requested
-//! with the cart's end.
+//! with the cart's end, or with the failure of the attempt that it undoes (DECISIONS 45).
 //!
 //! Deliberately not here: stock (inventory), money (order, payment), payment of a part of a cart.
 
@@ -85,7 +85,8 @@ pub fn context(state: &Arc<State>) -> Context {
         ..Context::new(
             NAME,
             eventify_kernel::migrations!(
-                "reservation": "0001_reservations", "0002_release_owners", "0003_tasks"
+                "reservation": "0001_reservations", "0002_release_owners", "0003_tasks",
+                "0004_releases_name_attempts"
             ),
         )
     }

@@ -19,6 +19,9 @@ use crate::contexts::inventory::api::{
 };
 use crate::contexts::reservation::App;
 
+/// How often a request can be repeated whose hold was released in between.
+const HOLDS_PER_KEY: u32 = 8;
+
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 
 pub(super) fn routes() -> Routes<App> {
@@ -145,10 +148,7 @@ async fn add_items(
     let places = items
         .map(|(index, item)| item.requested(index))
         .collect::<Answer<Vec<_>>>()?;
-    let hold = caller
-        .key
-        .as_ref()
-        .map_or_else(|| app.clock.new_id(), |key| key.inner("hold"));
+    let holds = hold_ids(&app, &caller);
     let buyer = Buyer {
         id: cart.customer_id,
         most_held: limit_of(&caller, app.state.settings.max_places_per_customer)?,
@@ -159,7 +159,7 @@ async fn add_items(
         (&cart, buyer),
         body.performance_id,
         &places,
-        hold.into(),
+        &holds,
     );
     Ok((StatusCode::CREATED, Json(View::of(&added.await?)?)))
 }
@@ -192,6 +192,17 @@ async fn cancel(
     owned(&app, &caller, id).await?;
     acts::cancel(&app, &caller.cause, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The holds that a request may take, in turn. One that has ended never comes back, and a repeat of
+/// the request must find the one that its first attempt took.
+fn hold_ids(app: &App, caller: &Caller) -> Vec<HoldId> {
+    let Some(key) = &caller.key else {
+        return vec![HoldId(app.clock.new_id())];
+    };
+    let further = (2..=HOLDS_PER_KEY).map(|turn| key.inner(&format!("hold {turn}")));
+    let ids = std::iter::once(key.inner("hold")).chain(further);
+    ids.map(HoldId).collect()
 }
 
 /// A box office has no limit: it sells to everybody in its queue.
@@ -275,6 +286,7 @@ impl From<Error> for ApiError {
             Error::UnknownItem => Self::not_found("item_not_found", message),
             Error::UnknownPerformance => Self::not_found("performance_not_found", message),
             Error::Hold(error) => not_held(error),
+            Error::CantSign(error) => error.into(),
             Error::Unavailable => Self::unavailable(message),
             Error::Db(error) => error.into(),
         }
@@ -328,7 +340,7 @@ fn not_held(error: HoldError) -> ApiError {
         }
         HoldRefusal::OutOfStock(short) => out_of_stock(&short),
         HoldRefusal::TooManyHeld(_) => ApiError::conflict("too_many_places_held", message),
-        HoldRefusal::Ended => ApiError::gone("hold_expired", message),
+        HoldRefusal::Ended | HoldRefusal::Undone => ApiError::gone("hold_expired", message),
         HoldRefusal::IdReused => ApiError::conflict("idempotency_key_reused", message),
     }
 }

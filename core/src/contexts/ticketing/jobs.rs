@@ -11,11 +11,14 @@ use super::{App, NAME, acts};
 
 pub(crate) const ISSUE_MISSING: Job = Job::of(NAME, "issue_missing");
 const STATE_TICKETS: Job = Job::of(NAME, "state_tickets");
+pub(crate) const WATCH_KEYS: Job = Job::of(NAME, "watch_keys");
 
 /// Safety net behind the wakes.
 const ISSUE_EVERY: Duration = Duration::from_secs(5);
 /// How often it is checked whether statements are due.
 const STATE_EVERY: Duration = Duration::from_secs(60);
+/// A reminder stands for months.
+const WATCH_EVERY: Duration = Duration::from_secs(24 * 3_600);
 /// Pause after a failed attempt to publish the key set.
 const KEYS_RETRY: Duration = Duration::from_secs(1);
 
@@ -23,6 +26,7 @@ pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
         .every(ISSUE_EVERY, ISSUE_MISSING, issue_missing)
         .every(STATE_EVERY, STATE_TICKETS, state_tickets)
+        .every(WATCH_EVERY, WATCH_KEYS, watch_keys)
         .service(publish_keys)
 }
 
@@ -34,6 +38,11 @@ async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Failure> {
 
 async fn state_tickets(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(acts::statements::state_due_venues(app, cause).await?)
+}
+
+/// Reminds of the next ticket key long before the programme reaches the end of this one.
+async fn watch_keys(app: &App, _: &Cause) -> Result<(), Failure> {
+    Ok(acts::keys::watch(app).await?)
 }
 
 /// Puts the keys that this process has read into force, once. Keys change with a restart.

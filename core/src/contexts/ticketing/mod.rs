@@ -18,6 +18,7 @@
 //! without the core (the edge machine's).
 
 mod acts;
+pub mod api;
 mod consumers;
 mod jobs;
 mod model;

@@ -92,6 +92,10 @@ impl<'house, 'core> Order<'house, 'core> {
         self.house.core.settle().await;
     }
 
+    fn cart(&self) -> ReservationId {
+        ReservationId(self.held.hold.as_uuid())
+    }
+
     async fn paid(&self) {
         self.publish_and_settle("order", &self.paid_event(CUSTOMER))
             .await;
@@ -109,7 +113,7 @@ impl<'house, 'core> Order<'house, 'core> {
     async fn cancelled(&self) {
         let cancelled = OrderCancelled {
             order_id: self.id,
-            reservation_id: ReservationId(Uuid::from_u128(2)),
+            reservation_id: self.cart(),
             reason: CancelReason::PaymentFailed,
             items: self.items.clone(),
         };
@@ -171,7 +175,7 @@ async fn paid_places_are_sold_and_neither_time_nor_release_frees_them() {
     order.paid().await;
     house.release(&[order.held.hold]).await;
     let expired = ReservationExpired {
-        reservation_id: ReservationId(Uuid::from_u128(2)),
+        reservation_id: order.cart(),
         reason: EndReason::Expired,
         items: order.items.clone(),
     };

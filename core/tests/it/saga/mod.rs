@@ -1,6 +1,7 @@
 //! The sale from cart to tickets on real servers, with everything that goes wrong on the way.
 
 mod laws;
+mod one_payer;
 mod peer;
 mod upgrade;
 

@@ -4,6 +4,8 @@ mod check_ins;
 mod entry_order;
 mod issuing;
 mod journals;
+mod key_window;
 mod keys;
+mod rush;
 mod scans;
 mod world;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use eventify_contracts::inventory::{AvailabilityUpdated, VenueCreated};
+use eventify_contracts::reservation::EndReason;
 use eventify_core::config::Config;
 use eventify_core::contexts::inventory::api::{
-    self, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
+    self, AttemptId, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
 };
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
@@ -16,7 +17,9 @@ use eventify_kernel::context::Context;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
-use eventify_protocol::ids::{BucketId, EventId, HoldId, PerformanceId, UserId, VenueId};
+use eventify_protocol::ids::{
+    BucketId, EventId, HoldId, PerformanceId, ReservationId, UserId, VenueId,
+};
 use eventify_protocol::money::Money;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -154,7 +157,7 @@ impl<'core> House<'core> {
         house
     }
 
-    /// Seats by label, and units of the floor, for ten minutes.
+    /// Seats by label, and units of the floor, for ten minutes, in a cart of its own with the same id.
     pub fn request(&self, seats: &[&str], units: u32) -> HoldRequest {
         let wanted = |seat: &&str| SeatWanted {
             seat: SeatRef::parse(seat),
@@ -165,9 +168,11 @@ impl<'core> House<'core> {
             quantity: units,
             category: None,
         };
+        let id = self.core.clock.new_id();
         HoldRequest {
-            hold: HoldId(self.core.clock.new_id()),
-            owner: self.core.clock.new_id(),
+            hold: HoldId(id),
+            attempt: AttemptId(self.core.clock.new_id()),
+            owner: id,
             customer: Some(Buyer {
                 id: CUSTOMER,
                 most_held: None,
@@ -198,10 +203,26 @@ impl<'core> House<'core> {
         async move { self.hold(&request).await.expect("the places are free") }
     }
 
+    /// The carts of these holds end.
     pub async fn release(&self, holds: &[HoldId]) {
-        api::release(self.core.app(), &self.cause(), holds)
-            .await
-            .expect("the database answers");
+        for hold in holds {
+            let (cart, why) = (ReservationId(hold.as_uuid()), EndReason::UserCancelled);
+            api::end_cart(self.core.app(), &self.cause(), cart, why)
+                .await
+                .expect("the database answers");
+        }
+    }
+
+    /// The attempt of this request is undone.
+    pub async fn undo(&self, request: &HoldRequest) {
+        api::undo(
+            self.core.app(),
+            &self.cause(),
+            request.hold,
+            request.attempt,
+        )
+        .await
+        .expect("the database answers");
     }
 
     /// What is left of the seats and of the floor.

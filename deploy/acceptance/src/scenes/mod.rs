@@ -4,6 +4,7 @@ mod arrival_orders;
 mod bad_input;
 mod delivery;
 mod enrolment;
+mod flood;
 mod lost_answer;
 mod online;
 mod outage;
@@ -91,6 +92,7 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     sale::sell(story, &mut demo).await?;
     delivery::deliver(story, &mut demo).await?;
     online::scan(story, &mut demo).await?;
+    flood::run(story, &mut demo).await?;
     lost_answer::run(story, &mut demo).await?;
     outage::cut(story, &mut demo).await?;
     outage::lock(story, &mut demo).await?;

@@ -63,6 +63,14 @@ impl Fixture {
         .await
     }
 
+    /// Publishes an event with a performance in a venue that has no standing zone.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn in_venue(organiser: &Api, venue: &str, starts_at: DateTime<Utc>) -> Result<Self> {
+        Self::create_performance(organiser, venue, String::new(), starts_at).await
+    }
+
     async fn create_performance(
         organiser: &Api,
         venue: &str,

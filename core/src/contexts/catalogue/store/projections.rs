@@ -10,6 +10,20 @@ use eventify_protocol::ids::{EventId, PerformanceId};
 use serde_json::json;
 use sqlx::types::Json;
 
+/// Counts a performance's map up, first thing in the transaction of a change: those of one performance
+/// follow each other from here on.
+async fn next_map_version(conn: &mut PgConnection, performance: PerformanceId) -> DbResult<i64> {
+    let version = sqlx::query_scalar(
+        "insert into catalogue.map_versions as known (performance_id, version) values ($1, 1)
+         on conflict (performance_id) do update set version = known.version + 1
+         returning version",
+    )
+    .bind(performance)
+    .fetch_one(conn)
+    .await?;
+    Ok(version)
+}
+
 /// An event as of a version; an older one changes nothing.
 pub(crate) async fn upsert_event(
     conn: &mut PgConnection,
@@ -47,6 +61,7 @@ pub(crate) async fn upsert_performance(
     scheduled: &PerformanceScheduled,
     version: i32,
 ) -> DbResult<()> {
+    next_map_version(conn, scheduled.performance_id).await?;
     let row = json!({
         "performance_id": scheduled.performance_id,
         "event_id": scheduled.event_id,
@@ -82,6 +97,7 @@ pub(crate) async fn cancel_performance(
     cancelled: &PerformanceCancelled,
     version: i32,
 ) -> DbResult<()> {
+    next_map_version(conn, cancelled.performance_id).await?;
     sqlx::query(
         "insert into catalogue.performances as known
              (performance_id, event_id, venue_id, start_time, categories, cancelled, version)
@@ -104,6 +120,7 @@ pub(crate) async fn insert_seating(
     conn: &mut PgConnection,
     seating: &SeatingLaidOut,
 ) -> DbResult<()> {
+    next_map_version(conn, seating.performance_id).await?;
     sqlx::query(
         "insert into catalogue.seating (performance_id, part, seats) values ($1, $2, $3)
          on conflict do nothing",
@@ -141,8 +158,21 @@ pub(crate) async fn insert_seating(
     Ok(())
 }
 
-/// What is left of a zone as of a version; an older one changes nothing.
-pub(crate) async fn upsert_level(
+/// What is left of zones as of a version; an older one changes nothing.
+pub(crate) async fn upsert_levels(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    levels: &[BucketLevel],
+    version: i32,
+) -> DbResult<()> {
+    next_map_version(conn, performance).await?;
+    for level in levels {
+        upsert_level(conn, performance, level, version).await?;
+    }
+    Ok(())
+}
+
+async fn upsert_level(
     conn: &mut PgConnection,
     performance: PerformanceId,
     level: &BucketLevel,
@@ -172,14 +202,16 @@ pub(crate) async fn insert_claims(
     conn: &mut PgConnection,
     reserved: &SeatsReserved,
 ) -> DbResult<()> {
+    let version = next_map_version(conn, reserved.performance_id).await?;
     sqlx::query(
-        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id)
-         select $1, seat_id, $2 from unnest($3::uuid[]) as taken (seat_id) order by seat_id
+        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id, version)
+         select $1, seat_id, $2, $4 from unnest($3::uuid[]) as taken (seat_id) order by seat_id
          on conflict do nothing",
     )
     .bind(reserved.performance_id)
     .bind(reserved.hold_id)
     .bind(&reserved.seat_ids)
+    .bind(version)
     .execute(conn)
     .await?;
     Ok(())
@@ -191,15 +223,18 @@ pub(crate) async fn end_claims(
     released: &SeatsReleased,
     at: DateTime<Utc>,
 ) -> DbResult<()> {
+    let version = next_map_version(conn, released.performance_id).await?;
     sqlx::query(
-        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id, ended_at)
-         select $1, seat_id, $2, $4 from unnest($3::uuid[]) as freed (seat_id) order by seat_id
-         on conflict (performance_id, seat_id, hold_id) do update set ended_at = excluded.ended_at",
+        "insert into catalogue.seat_claims (performance_id, seat_id, hold_id, ended_at, version)
+         select $1, seat_id, $2, $4, $5 from unnest($3::uuid[]) as freed (seat_id) order by seat_id
+         on conflict (performance_id, seat_id, hold_id) do update set ended_at = excluded.ended_at,
+             version = excluded.version",
     )
     .bind(released.performance_id)
     .bind(released.hold_id)
     .bind(&released.seat_ids)
     .bind(at)
+    .bind(version)
     .execute(conn)
     .await?;
     Ok(())
@@ -209,9 +244,18 @@ pub(crate) async fn delete_claims_ended_before(
     conn: &mut PgConnection,
     time: DateTime<Utc>,
 ) -> DbResult<()> {
-    sqlx::query("delete from catalogue.seat_claims where ended_at < $1")
-        .bind(time)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "with gone as (
+             delete from catalogue.seat_claims where ended_at < $1
+             returning performance_id, version)
+         update catalogue.map_versions as known
+         set known_since = greatest(known.known_since, newest.version)
+         from (select performance_id, max(version) as version from gone group by performance_id)
+             as newest
+         where newest.performance_id = known.performance_id",
+    )
+    .bind(time)
+    .execute(conn)
+    .await?;
     Ok(())
 }

@@ -4,15 +4,13 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
-use eventify_contracts::inventory::LaidOutSeat;
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::{BucketId, EventId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
 use sqlx::FromRow;
-use sqlx::types::Json;
 
-use crate::contexts::catalogue::model::{Performance, Zone};
+use crate::contexts::catalogue::model::{ChangedSeat, Performance, SeatState, Zone};
 
 /// What a customer searches for; `None` matches everything.
 #[derive(Clone, Debug)]
@@ -54,7 +52,6 @@ pub(crate) struct Event {
 #[derive(FromRow)]
 struct PerformanceRow {
     performance_id: PerformanceId,
-    event_id: EventId,
     venue_id: VenueId,
     venue_name: Option<String>,
     start_time: DateTime<Utc>,
@@ -65,6 +62,14 @@ struct PerformanceRow {
     #[sqlx(json)]
     categories: Vec<PricedCategory>,
     cancelled: bool,
+}
+
+#[derive(FromRow)]
+struct VersionRow {
+    #[sqlx(flatten)]
+    performance: PerformanceRow,
+    version: i64,
+    published: bool,
 }
 
 #[derive(FromRow)]
@@ -95,7 +100,7 @@ macro_rules! matching_events {
 macro_rules! select_performances {
     ($condition:literal) => {
         concat!(
-            "select performance_id, event_id, venue_id, venue_name, start_time, doors_at, ends_at,
+            "select performance_id, venue_id, venue_name, start_time, doors_at, ends_at,
                  sales_opens_at, sales_closes_at, categories, cancelled
              from catalogue.performances where ",
             $condition
@@ -165,29 +170,87 @@ pub(crate) async fn list_performances(
     Ok(rows.into_iter().map(Performance::from).collect())
 }
 
-pub(crate) async fn find_performance(
+/// A performance with the version of its map, and whether its event is published now. One statement:
+/// every request for a map begins with it, whoever made the map.
+pub(crate) async fn find_map_version(
     conn: &mut PgConnection,
     id: PerformanceId,
-) -> DbResult<Option<Performance>> {
-    let row: Option<PerformanceRow> = sqlx::query_as(select_performances!("performance_id = $1"))
-        .bind(id)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(Performance::from))
+) -> DbResult<Option<(Performance, i64, bool)>> {
+    let row: Option<VersionRow> = sqlx::query_as(
+        "select p.performance_id, p.venue_id, p.venue_name, p.start_time, p.doors_at,
+             p.ends_at, p.sales_opens_at, p.sales_closes_at, p.categories, p.cancelled,
+             coalesce(v.version, 0) as version, e.status = 'published' as published
+         from catalogue.performances p
+             join catalogue.events e on e.event_id = p.event_id
+             left join catalogue.map_versions v on v.performance_id = p.performance_id
+         where p.performance_id = $1
+             and e.published_at is not null and e.status in ('published', 'cancelled')",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(|row| (row.performance.into(), row.version, row.published)))
 }
 
-/// All seats of a performance, in the plan's order.
-pub(crate) async fn list_seats(
+/// All seats of a performance, in the plan's order, in parts: each a JSON list of
+/// [`LaidOutSeat`](eventify_contracts::inventory::LaidOutSeat). Reading a stadium's takes a while, and
+/// is not done here, where the connection would wait for it.
+pub(crate) async fn list_seating(
     conn: &mut PgConnection,
     performance: PerformanceId,
-) -> DbResult<Vec<LaidOutSeat>> {
-    let parts: Vec<Json<Vec<LaidOutSeat>>> = sqlx::query_scalar(
-        "select seats from catalogue.seating where performance_id = $1 order by part",
+) -> DbResult<Vec<String>> {
+    let parts = sqlx::query_scalar(
+        "select seats::text from catalogue.seating where performance_id = $1 order by part",
     )
     .bind(performance)
     .fetch_all(conn)
     .await?;
-    Ok(parts.into_iter().flat_map(|Json(seats)| seats).collect())
+    Ok(parts)
+}
+
+/// Whether all changes after a version are still known.
+pub(crate) async fn knows_changes_since(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    since: i64,
+) -> DbResult<bool> {
+    let known = sqlx::query_scalar(
+        "select exists (select from catalogue.map_versions
+         where performance_id = $1 and known_since <= $2)",
+    )
+    .bind(performance)
+    .bind(since)
+    .fetch_one(conn)
+    .await?;
+    Ok(known)
+}
+
+/// The seats that were taken or freed after a version, as they are now.
+pub(crate) async fn list_changed_seats(
+    conn: &mut PgConnection,
+    (performance, since): (PerformanceId, i64),
+    limit: i64,
+) -> DbResult<Vec<ChangedSeat>> {
+    let rows: Vec<(SeatId, bool)> = sqlx::query_as(
+        "select seat_id, bool_or(ended_at is null) from catalogue.seat_claims
+         where performance_id = $1 and seat_id in (select seat_id from catalogue.seat_claims
+             where performance_id = $1 and version > $2)
+         group by seat_id order by seat_id limit $3",
+    )
+    .bind(performance)
+    .bind(since)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    let seats = rows.into_iter().map(|(seat_id, taken)| ChangedSeat {
+        seat_id,
+        state: if taken {
+            SeatState::Taken
+        } else {
+            SeatState::Available
+        },
+    });
+    Ok(seats.collect())
 }
 
 /// The seats that are held or sold.
@@ -224,7 +287,6 @@ impl From<PerformanceRow> for Performance {
     fn from(row: PerformanceRow) -> Self {
         Self {
             performance_id: row.performance_id,
-            event_id: row.event_id,
             start_time: row.start_time,
             doors_at: row.doors_at,
             ends_at: row.ends_at,

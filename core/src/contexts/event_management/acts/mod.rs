@@ -23,6 +23,7 @@ use crate::contexts::event_management::model::performance::{
 };
 use crate::contexts::event_management::model::pricing::{PricingScheme, PricingSpec};
 use crate::contexts::event_management::store::{self, events, pricing};
+use crate::contexts::ticketing::api::CantSign;
 
 /// Why an act was refused.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,8 @@ pub(crate) enum ActError {
     Event(#[from] EventError),
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
+    #[error(transparent)]
+    CantSign(#[from] CantSign),
     #[error(transparent)]
     Db(#[from] DbError),
 }

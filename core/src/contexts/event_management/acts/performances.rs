@@ -15,6 +15,7 @@ use crate::contexts::event_management::model::performance::{
     KnownPlan, MAX_PERFORMANCES, Performance, PerformanceSpec, ScheduleError, choose_plan,
 };
 use crate::contexts::event_management::store::{performances, plans};
+use crate::contexts::ticketing::api as ticketing;
 
 /// The message about a venue that was set up a moment ago may still be on its way: we wait for it
 /// this long.
@@ -92,6 +93,7 @@ pub(super) async fn schedule_in(
         return Err(ScheduleError::TooMany.into());
     }
     let times = spec.times(now)?;
+    ticketing::can_sign(app, times.start, times.end)?;
     let scheme = match spec.pricing_id {
         Some(id) => full.schemes.iter().find(|scheme| scheme.id == id),
         None => full.schemes.last(),

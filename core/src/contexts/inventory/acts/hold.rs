@@ -6,17 +6,20 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::inventory::SeatsReserved;
 use eventify_kernel::app::App;
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbError, PgConnection};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{BucketId, HoldId};
 use uuid::Uuid;
 
 use super::bucket_units;
-use super::release::{self, Extent};
+use super::release;
 use crate::contexts::inventory::NAME;
+use crate::contexts::inventory::model::attempts::{AttemptState, EndedBy};
 use crate::contexts::inventory::model::hold::{Buyer, Held, HoldRefusal, HoldRequest, OutOfStock};
 use crate::contexts::inventory::model::slots::Taken;
 use crate::contexts::inventory::model::stock::Stock;
-use crate::contexts::inventory::store::{availability, claim, holds, stock};
+use crate::contexts::inventory::store::{
+    attempts, availability, claim, holds, release as returned, stock,
+};
 
 /// Why a hold was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +76,9 @@ pub(crate) async fn hold(
         let on_sale = on_sale.ok_or(HoldRefusal::UnknownPerformance)?;
         let stock = stock::list(&mut conn, request, now).await?;
         let held = stock.places(request, on_sale.venue)?;
-        if let Some(known) = holds::find(&mut conn, request.hold).await? {
-            return Ok(known.answer(request.fingerprint(), held, now)?);
+        if holds::find(&mut conn, request.hold).await?.is_some() {
+            drop(conn);
+            return take_up_again(app, cause, request, held).await;
         }
         on_sale.check()?;
         if let Some(missing) = stock.shortage(request) {
@@ -86,7 +90,7 @@ pub(crate) async fn hold(
         }
         drop(conn);
         let mut tx = app.db.begin(NAME, cause).await?;
-        release::end(app, &mut tx, &expired, Extent::Expired).await?;
+        release::end_each(app, &mut tx, &expired, EndedBy::Expiry).await?;
         tx.commit().await?;
     };
     let places = (&stock, &held);
@@ -97,13 +101,51 @@ pub(crate) async fn hold(
     match outcome {
         Attempt::Held => Ok(held),
         // The second attempt never asks for a third.
-        Attempt::Known | Attempt::SearchAllSlots => {
-            let mut conn = app.db.read(NAME).await?;
-            let known = holds::find(&mut conn, request.hold).await?;
-            let known = known.ok_or(HoldRefusal::Ended)?;
-            Ok(known.answer(request.fingerprint(), held, now)?)
+        Attempt::Known | Attempt::SearchAllSlots => take_up_again(app, cause, request, held).await,
+    }
+}
+
+/// The answer of a known hold, which from now on stands on this attempt too.
+async fn take_up_again(
+    app: &App,
+    cause: &Cause,
+    request: &HoldRequest,
+    held: Held,
+) -> Result<Held, HoldError> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let taken = stand(&mut tx, request, held, now).await?;
+    // Ended either way: one that is only dropped ends a moment later, and keeps its locks until then.
+    match taken {
+        Ok(held) => {
+            tx.commit().await?;
+            Ok(held)
+        }
+        Err(refusal) => {
+            tx.rollback().await?;
+            Err(refusal.into())
         }
     }
+}
+
+async fn stand(
+    conn: &mut PgConnection,
+    request: &HoldRequest,
+    held: Held,
+    now: DateTime<Utc>,
+) -> DbResult<Result<Held, HoldRefusal>> {
+    let known = attempts::record(conn, (request.hold, request.attempt), now).await?;
+    if let Err(refusal) = AttemptState::arrived(known) {
+        return Ok(Err(refusal));
+    }
+    let locked = holds::lock(conn, &[request.hold]).await?;
+    let Some(hold) = locked.first() else {
+        return Ok(Err(HoldRefusal::Ended));
+    };
+    if returned::has_returned_parts(conn, request.hold).await? {
+        return Ok(Err(HoldRefusal::Ended));
+    }
+    Ok(hold.answer(request.fingerprint(), held, now))
 }
 
 async fn attempt(
@@ -116,6 +158,8 @@ async fn attempt(
 ) -> Result<Attempt, HoldError> {
     let now = app.clock.now();
     let mut tx = app.db.begin(NAME, cause).await?;
+    let known = attempts::record(&mut tx, (request.hold, request.attempt), now).await?;
+    AttemptState::arrived(known)?;
     if let Some(Buyer {
         id,
         most_held: Some(most),
@@ -191,7 +235,7 @@ async fn take_units(
 /// Binds holds to a confirmed reservation, until `until` and beyond: they no longer expire by
 /// themselves, because a payment may be under way whose message has not arrived. From here on only
 /// `order.paid` (sold), `order.cancelled`, `reservation.expired|cancelled` or
-/// [`release`](crate::contexts::inventory::api::release) end them; the deadline job of the caller
+/// [`end_cart`](crate::contexts::inventory::api::end_cart) end them, and no undone attempt does; the deadline job of the caller
 /// makes sure that one of these comes.
 ///
 /// # Errors

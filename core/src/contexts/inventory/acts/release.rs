@@ -4,38 +4,61 @@ use eventify_contracts::inventory::SeatsReleased;
 use eventify_kernel::app::App;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
-use eventify_protocol::ids::HoldId;
+use eventify_protocol::ids::{HoldId, OrderId, ReservationId};
 
 use super::bucket_units;
 use crate::contexts::inventory::NAME;
+use crate::contexts::inventory::model::attempts::{AttemptId, EndedBy};
 use crate::contexts::inventory::model::hold::PartRelease;
 use crate::contexts::inventory::model::state::Hold;
 use crate::contexts::inventory::store::release::Released;
-use crate::contexts::inventory::store::{availability, holds, release};
+use crate::contexts::inventory::store::{attempts, availability, holds, release};
 
-/// Which holds end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Those that have expired.
-    Expired,
-    /// Those that are not sold: carts, unpaid orders.
-    Unsold,
-    /// All: the order's money was refunded.
-    Everything,
+/// Undoes one attempt. Its hold ends unless another attempt stands, or the customer has confirmed.
+pub(crate) async fn undo(app: &App, tx: &mut Tx, hold: HoldId, attempt: AttemptId) -> DbResult<()> {
+    attempts::undo(tx, (hold, attempt), app.clock.now()).await?;
+    let locked = holds::lock(tx, &[hold]).await?;
+    if locked.is_empty() || attempts::any_standing(tx, hold).await? {
+        return Ok(());
+    }
+    end(app, tx, &locked, EndedBy::Undo).await
 }
 
-/// Ends holds in a transaction of the caller.
-pub(crate) async fn end(app: &App, tx: &mut Tx, ids: &[HoldId], extent: Extent) -> DbResult<()> {
-    let now = app.clock.now();
-    holds::insert_tombstones(tx, ids, now).await?;
-    let ends = |it: &&Hold| match extent {
-        Extent::Expired => it.has_expired(now),
-        Extent::Unsold => !it.is_released() && !it.is_sold(),
-        Extent::Everything => !it.is_released(),
-    };
+/// Ends all that a cart holds. What is sold is its order's.
+pub(crate) async fn end_cart(
+    app: &App,
+    tx: &mut Tx,
+    cart: ReservationId,
+    by: EndedBy,
+) -> DbResult<()> {
+    let locked = holds::lock_of_owner(tx, cart.as_uuid()).await?;
+    end(app, tx, &locked, by).await
+}
+
+/// Ends all that an order has, sold or not: its money went back.
+pub(crate) async fn end_order(
+    app: &App,
+    tx: &mut Tx,
+    order: OrderId,
+    ids: &[HoldId],
+) -> DbResult<()> {
+    let mut locked = holds::lock(tx, ids).await?;
+    locked.retain(|it| it.order.is_none_or(|has| has == order));
+    end(app, tx, &locked, EndedBy::OrderRefunded).await
+}
+
+/// Ends holds that their request, their time or their holder ends.
+pub(crate) async fn end_each(app: &App, tx: &mut Tx, ids: &[HoldId], by: EndedBy) -> DbResult<()> {
     let locked = holds::lock(tx, ids).await?;
-    let ending: Vec<_> = locked.iter().filter(ends).map(|it| it.id).collect();
-    let released = release::release_all(tx, &ending, now).await?;
+    end(app, tx, &locked, by).await
+}
+
+/// Ends those of these locked holds that this ends.
+async fn end(app: &App, tx: &mut Tx, locked: &[Hold], by: EndedBy) -> DbResult<()> {
+    let now = app.clock.now();
+    let ending = locked.iter().filter(|it| it.is_ended_by(by, now));
+    let ending: Vec<_> = ending.map(|it| it.id).collect();
+    let released = release::release_all(tx, &ending, by, now).await?;
     publish_released(app, tx, released).await
 }
 
@@ -45,7 +68,7 @@ pub(crate) async fn end_expired(app: &App, cause: &Cause, limit: usize) -> DbRes
     let mut tx = app.db.begin(NAME, cause).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let expired = holds::lock_expired(&mut tx, now, limit).await?;
-    let released = release::release_all(&mut tx, &expired, now).await?;
+    let released = release::release_all(&mut tx, &expired, EndedBy::Expiry, now).await?;
     publish_released(app, &mut tx, released).await?;
     tx.commit().await?;
     Ok(expired.len())

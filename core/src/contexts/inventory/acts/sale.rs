@@ -4,7 +4,7 @@ use eventify_kernel::app::App;
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::ids::{HoldId, OrderId, PerformanceId, TicketId, UserId};
 
-use super::release::{self, Extent};
+use super::release;
 use crate::contexts::inventory::model::hold::{PartRelease, Place};
 use crate::contexts::inventory::store::{holds, orders};
 
@@ -26,7 +26,7 @@ pub(crate) async fn sell(
 ) -> DbResult<Vec<HoldId>> {
     if orders::upsert(tx, order, false).await? {
         // The order was refunded before this message arrived.
-        release::end(app, tx, ids, Extent::Everything).await?;
+        release::end_order(app, tx, order, ids).await?;
         return Ok(vec![]);
     }
     let locked = holds::lock(tx, ids).await?;
@@ -47,7 +47,7 @@ pub(crate) async fn close_order(
     ids: &[HoldId],
 ) -> DbResult<()> {
     orders::upsert(tx, order, true).await?;
-    release::end(app, tx, ids, Extent::Everything).await
+    release::end_order(app, tx, order, ids).await
 }
 
 /// Gives the place of a revoked ticket back, once for each ticket.

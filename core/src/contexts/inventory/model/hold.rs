@@ -8,6 +8,8 @@ use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, UserId, Ve
 use eventify_protocol::token::CategoryCode;
 use uuid::Uuid;
 
+use super::attempts::AttemptId;
+
 /// Most seats and zone entries of one hold.
 pub const MAX_PLACES_PER_HOLD: usize = 50;
 /// Most units of a zone in one entry of a hold.
@@ -22,6 +24,8 @@ const MAX_TTL_SECONDS: u32 = 900;
 pub struct HoldRequest {
     /// Made by the caller, and the idempotency key: the same request again answers the same.
     pub hold: HoldId,
+    /// Which request for it this is. Who gets no answer undoes the attempt, and not the hold.
+    pub attempt: AttemptId,
     /// A cart or a service account. A request of another owner under the same id is refused.
     pub owner: Uuid,
     /// Who will buy the places; none for a service account's hold.
@@ -198,9 +202,12 @@ pub enum HoldRefusal {
         "a customer can hold at most {0} places of a performance at a time: pay or release some"
     )]
     TooManyHeld(u32),
-    /// This hold has expired or was released; it can't come back.
+    /// This hold has expired or was released, all of it or a part; it can't come back.
     #[error("the hold has ended")]
     Ended,
+    /// The caller gave this attempt up before it arrived.
+    #[error("the attempt was undone")]
+    Undone,
     #[error("the hold id belongs to another request")]
     IdReused,
 }
@@ -249,7 +256,7 @@ impl HoldRequest {
     }
 
     /// Two requests under one id are the same if owner and places are. The expiry doesn't count: a
-    /// repeat may have computed it again.
+    /// repeat may have computed it again. Nor does the attempt.
     pub(crate) fn fingerprint(&self) -> Hash32 {
         let seats = self
             .seats

@@ -1,5 +1,6 @@
 //! Pure decisions: seating plans, what a performance sells of them, zones in slots, holds.
 
+pub(super) mod attempts;
 pub(super) mod hold;
 pub(super) mod layout;
 pub(super) mod plan;

@@ -5,6 +5,7 @@ use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{HoldId, OrderId, UserId};
 use uuid::Uuid;
 
+use super::attempts::EndedBy;
 use super::hold::{Held, HoldRefusal};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,19 @@ impl Hold {
 
     pub(crate) fn is_released(&self) -> bool {
         self.status == HoldStatus::Released
+    }
+
+    /// Whether this ends it. Undoing an attempt never frees what a customer has confirmed or paid:
+    /// the cart or the order ends that.
+    pub(crate) fn is_ended_by(&self, by: EndedBy, now: DateTime<Utc>) -> bool {
+        match by {
+            EndedBy::Expiry => self.has_expired(now),
+            EndedBy::Undo => self.status == HoldStatus::Held,
+            EndedBy::Holder | EndedBy::Cart(_) | EndedBy::OrderCancelled => {
+                !self.is_released() && !self.is_sold()
+            }
+            EndedBy::OrderRefunded => !self.is_released(),
+        }
     }
 
     /// Whether this order may buy its places: the hold is the customer's, and no other order has it.

@@ -198,6 +198,7 @@ mod tests {
     use eventify_protocol::ids::PerformanceId;
     use uuid::Uuid;
 
+    use super::super::attempts::AttemptId;
     use super::super::hold::{BucketWanted, SeatWanted};
     use super::*;
 
@@ -241,6 +242,7 @@ mod tests {
         };
         HoldRequest {
             hold: HoldId(Uuid::from_u128(1)),
+            attempt: AttemptId(Uuid::from_u128(4)),
             owner: Uuid::from_u128(3),
             customer: None,
             performance: PerformanceId(Uuid::from_u128(2)),

@@ -11,12 +11,14 @@ use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::acts::hold::{HoldError, hold};
+use crate::contexts::inventory::acts::release;
+use crate::contexts::inventory::model::attempts::{AttemptId, EndedBy};
 use crate::contexts::inventory::model::hold::{
     BucketWanted, Held, HoldRefusal, HoldRequest, OutOfStock, SeatRef, SeatWanted, expiry_after,
 };
 use crate::contexts::inventory::store::holds;
-use crate::contexts::inventory::{NAME, api};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -90,13 +92,14 @@ pub(super) async fn take(
     let repeated = caller.key.as_ref().map(|key| key.inner("hold"));
     let holder = caller.principal()?.user_id;
     let id = HoldId(repeated.unwrap_or_else(|| app.clock.new_id()));
-    let request = body.request((id, holder), expires_at);
+    let attempt = AttemptId(app.clock.new_id());
+    let request = body.request((id, attempt), holder, expires_at);
     let held = hold(&app, &caller.cause, &request, Some(holder)).await?;
     let location = (LOCATION, format!("/inventory/holds/{}", held.hold));
     Ok((StatusCode::CREATED, [location], Json(held.into())))
 }
 
-pub(super) async fn release(
+pub(super) async fn give_back(
     State(app): State<App>,
     caller: Caller,
     Path(hold_id): Path<HoldId>,
@@ -107,7 +110,9 @@ pub(super) async fn release(
     caller.must_own(holder.ok_or_else(|| {
         ApiError::not_found("hold_not_found", "no service account has such a hold")
     })?)?;
-    api::release(&app, &caller.cause, &[hold_id]).await?;
+    let mut tx = app.db.begin(NAME, &caller.cause).await?;
+    release::end_each(&app, &mut tx, &[hold_id], EndedBy::Holder).await?;
+    tx.commit().await?;
     Ok(Json(ReleasedBody {
         hold_id,
         status: "released",
@@ -115,7 +120,12 @@ pub(super) async fn release(
 }
 
 impl HoldBody {
-    fn request(self, (hold, owner): (HoldId, Uuid), expires_at: DateTime<Utc>) -> HoldRequest {
+    fn request(
+        self,
+        (hold, attempt): (HoldId, AttemptId),
+        owner: Uuid,
+        expires_at: DateTime<Utc>,
+    ) -> HoldRequest {
         let seats = self.seats.into_iter().map(|wanted| SeatWanted {
             seat: SeatRef::parse(&wanted.seat_id),
             category: wanted.price_category,
@@ -127,6 +137,7 @@ impl HoldBody {
         });
         HoldRequest {
             hold,
+            attempt,
             owner,
             customer: None,
             performance: self.performance_id,
@@ -188,7 +199,7 @@ impl From<HoldRefusal> for ApiError {
             }
             HoldRefusal::OutOfStock(missing) => missing.into(),
             HoldRefusal::TooManyHeld(_) => Self::conflict("too_many_places_held", message),
-            HoldRefusal::Ended => Self::gone("hold_ended", message),
+            HoldRefusal::Ended | HoldRefusal::Undone => Self::gone("hold_ended", message),
             HoldRefusal::IdReused => Self::unprocessable("hold_id_reused", message),
         }
     }

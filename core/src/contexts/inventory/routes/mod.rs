@@ -24,5 +24,5 @@ pub(super) fn routes() -> Routes {
         .get("/inventory/performances/{performanceId}", ORGANISERS.owner("event.owner_id"), stock::read)
         .post("/inventory/performances/{performanceId}/capacity", ORGANISERS.owner("event.owner_id"), stock::adjust)
         .post("/inventory/holds", HOLDS, holds::take)
-        .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::release)
+        .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::give_back)
 }

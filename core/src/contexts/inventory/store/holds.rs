@@ -57,24 +57,6 @@ pub(crate) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// Inserts unknown ids as released, so that their holds are refused when they come.
-pub(crate) async fn insert_tombstones(
-    conn: &mut PgConnection,
-    ids: &[HoldId],
-    now: DateTime<Utc>,
-) -> DbResult<()> {
-    sqlx::query(
-        "insert into inventory.holds (hold_id, status, created_at, updated_at, version)
-         select id, 'released', $2, $2, 1 from unnest($1::uuid[]) as given (id) order by id
-         on conflict do nothing",
-    )
-    .bind(ids)
-    .bind(now)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
 pub(crate) async fn find(conn: &mut PgConnection, id: HoldId) -> DbResult<Option<Hold>> {
     let row: Option<HoldRow> = sqlx::query_as(select_holds!("hold_id = $1"))
         .bind(id)
@@ -89,6 +71,17 @@ pub(crate) async fn lock(conn: &mut PgConnection, ids: &[HoldId]) -> DbResult<Ve
         "hold_id = any($1) order by hold_id for update"
     ))
     .bind(ids)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Hold::try_from).collect()
+}
+
+/// Locks what a cart has not lost or sold, in order.
+pub(crate) async fn lock_of_owner(conn: &mut PgConnection, owner: Uuid) -> DbResult<Vec<Hold>> {
+    let rows: Vec<HoldRow> = sqlx::query_as(select_holds!(
+        "owner_id = $1 and status in ('held', 'confirmed') order by hold_id for update"
+    ))
+    .bind(owner)
     .fetch_all(conn)
     .await?;
     rows.into_iter().map(Hold::try_from).collect()

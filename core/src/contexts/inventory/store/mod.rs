@@ -1,12 +1,13 @@
 //! The tables of inventory.
 //!
 //! Locks are always taken in this order, so that no two transactions wait for each other: the order,
-//! holds by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
+//! the attempt, holds by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
 //! zone takes a slot out of turn; where it fails, its transaction is rolled back.
 
 use eventify_kernel::db::{DbError, DbResult};
 use eventify_protocol::token::CategoryCode;
 
+pub(super) mod attempts;
 pub(super) mod availability;
 pub(super) mod claim;
 pub(super) mod holds;

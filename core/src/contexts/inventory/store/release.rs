@@ -8,6 +8,7 @@ use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use sqlx::FromRow;
 
 use super::{column, int};
+use crate::contexts::inventory::model::attempts::EndedBy;
 use crate::contexts::inventory::model::hold::PartRelease;
 
 /// Places that were given back, by hold.
@@ -42,13 +43,16 @@ struct Units {
 pub(crate) async fn release_all(
     conn: &mut PgConnection,
     ids: &[HoldId],
+    by: EndedBy,
     now: DateTime<Utc>,
 ) -> DbResult<Released> {
     sqlx::query(
-        "update inventory.holds set status = 'released', updated_at = $2, version = version + 1
+        "update inventory.holds set status = 'released', ended_by = $2, updated_at = $3,
+             version = version + 1
          where hold_id = any($1)",
     )
     .bind(ids)
+    .bind(by.name())
     .bind(now)
     .execute(&mut *conn)
     .await?;
@@ -98,6 +102,17 @@ pub(crate) async fn release_part(
     .execute(conn)
     .await?;
     Ok(Some(released))
+}
+
+/// Whether a part of a hold went back: its request can't be answered as it was any more.
+pub(crate) async fn has_returned_parts(conn: &mut PgConnection, hold: HoldId) -> DbResult<bool> {
+    let any = sqlx::query_scalar(
+        "select exists (select from inventory.returned_parts where hold_id = $1)",
+    )
+    .bind(hold)
+    .fetch_one(conn)
+    .await?;
+    Ok(any)
 }
 
 /// Deletes seat allocations: all of these holds, or the named ones.

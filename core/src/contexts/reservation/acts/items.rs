@@ -11,11 +11,13 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::contexts::inventory::api::{
-    self as inventory, BucketWanted, Buyer, Held, HoldRequest, SeatWanted,
+    self as inventory, AttemptId, BucketWanted, Buyer, Held, HoldError, HoldRefusal, HoldRequest,
+    SeatWanted,
 };
 use crate::contexts::reservation::jobs::Release;
 use crate::contexts::reservation::model::{CartItem, HeldPlace, Offer, Refusal, Reservation};
 use crate::contexts::reservation::{App, NAME, store};
+use crate::contexts::ticketing::api as ticketing;
 
 /// A place that a customer requests, with the price that the client shows, if it sends one.
 #[derive(Clone, Debug)]
@@ -61,18 +63,20 @@ impl RequestedPlace {
 }
 
 /// Holds places and adds them to the cart, all or none. Every repeat of the request has the same
-/// `hold`. A hold whose answer was lost is released.
+/// `holds`: the first one that has not ended is taken. Each is an attempt of its own, and one that
+/// fails undoes itself alone.
 pub(crate) async fn add_items(
     app: &App,
     cause: &Cause,
     (cart, buyer): (&Reservation, Buyer),
     performance: PerformanceId,
     places: &[RequestedPlace],
-    hold_id: HoldId,
+    holds: &[HoldId],
 ) -> Result<Reservation, Error> {
     let offer = check_before_hold(app, cart, performance, places).await?;
-    let request = HoldRequest {
-        hold: hold_id,
+    let mut request = HoldRequest {
+        hold: HoldId(app.clock.new_id()),
+        attempt: AttemptId(app.clock.new_id()),
         owner: cart.id.as_uuid(),
         customer: Some(buyer),
         performance,
@@ -80,11 +84,7 @@ pub(crate) async fn add_items(
         buckets: places.iter().filter_map(RequestedPlace::bucket).collect(),
         expires_at: cart.expires_at,
     };
-    let hold = || {
-        let (app, cause, request) = (app.clone(), cause.clone(), request.clone());
-        async move { inventory::hold(&app, &cause, &request).await }.boxed()
-    };
-    let added = match app.state.inventory_breaker.call(hold).await {
+    let added = match hold(app, cause, &mut request, holds).await {
         Ok(held) => add_held(app, cause, cart.id, &offer, held, places).await,
         Err(CallError::Callee(error)) if !error.is_fault() => return Err(Error::Hold(error)),
         Err(CallError::Open) => return Err(Error::Unavailable),
@@ -92,12 +92,57 @@ pub(crate) async fn add_items(
             Err(Error::Unavailable)
         }
     };
-    if added.is_err() {
-        let mut tx = app.db.begin(NAME, cause).await?;
-        tx.request(app, &Release::Hold { hold_id }).await?;
-        tx.commit().await?;
+    match added {
+        Ok(cart) => Ok(cart),
+        Err(error) => give_up(app, cause, cart.id, &request, error).await,
     }
-    added
+}
+
+/// Takes the first hold of these that has not ended; the request keeps which one it was.
+async fn hold(
+    app: &App,
+    cause: &Cause,
+    request: &mut HoldRequest,
+    holds: &[HoldId],
+) -> Result<Held, CallError<HoldError>> {
+    let mut answer = Err(CallError::Callee(HoldRefusal::Ended.into()));
+    for id in holds {
+        request.hold = *id;
+        let hold = || {
+            let (app, cause, request) = (app.clone(), cause.clone(), request.clone());
+            async move { inventory::hold(&app, &cause, &request).await }.boxed()
+        };
+        answer = app.state.inventory_breaker.call(hold).await;
+        let Err(CallError::Callee(HoldError::Refused(HoldRefusal::Ended))) = answer else {
+            break;
+        };
+    }
+    answer
+}
+
+/// Undoes the attempt of a request that failed, and answers its error. A commit can have had its
+/// effect though its answer was lost: what stands in the cart stays, and is the answer.
+async fn give_up(
+    app: &App,
+    cause: &Cause,
+    id: ReservationId,
+    request: &HoldRequest,
+    error: Error,
+) -> Result<Reservation, Error> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    // Waits for a commit that is still on its way.
+    let cart = store::lock(&mut tx, id).await?.ok_or(Error::Unknown)?;
+    if cart.has_hold(request.hold) {
+        cart.must_be_open(app.clock.now())?;
+        return Ok(cart);
+    }
+    let undo = Release::Attempt {
+        hold_id: request.hold,
+        attempt: request.attempt.0,
+    };
+    tx.request(app, &undo).await?;
+    tx.commit().await?;
+    Err(error)
 }
 
 /// Refuses what can be refused without a call to inventory.
@@ -115,6 +160,7 @@ async fn check_before_hold(
     let offer = store::find_offer(&mut conn, performance).await?;
     let offer = offer.ok_or(Error::UnknownPerformance)?;
     offer.must_be_on_sale(now)?;
+    ticketing::can_sign(app, offer.start_time, offer.ends_at)?;
     for (category, claimed) in places.iter().map(RequestedPlace::category_and_price) {
         if let Some(category) = category {
             offer.price(category, claimed)?;
@@ -136,7 +182,7 @@ async fn add_held(
     let lines = priced(app, offer, held, places)?;
     let mut tx = app.db.begin(NAME, cause).await?;
     let cart = store::lock(&mut tx, id).await?.ok_or(Error::Unknown)?;
-    if cart.items.iter().any(|line| line.item.hold_id == hold_id) {
+    if cart.has_hold(hold_id) {
         return Ok(cart);
     }
     let cart = cart.add(lines.clone(), app.clock.now())?;

@@ -4,6 +4,8 @@
 
 mod items;
 
+use std::collections::BTreeSet;
+
 use chrono::Duration;
 use eventify_contracts::reservation::{
     EndReason, Item, ReservationCancelled, ReservationConfirmed, ReservationExpired,
@@ -19,6 +21,7 @@ use super::jobs::Release;
 use super::model::{Refusal, Reservation, State};
 use super::{App, NAME, store};
 use crate::contexts::inventory::api::{self as inventory, ExtendError, HoldError};
+use crate::contexts::ticketing::api::{self as ticketing, CantSign};
 
 pub(super) use items::{RequestedPlace, add_items, remove_item};
 
@@ -35,6 +38,8 @@ pub(super) enum Error {
     UnknownPerformance,
     #[error(transparent)]
     Hold(HoldError),
+    #[error(transparent)]
+    CantSign(#[from] CantSign),
     #[error("inventory doesn't answer")]
     Unavailable,
     #[error(transparent)]
@@ -97,6 +102,7 @@ pub(super) async fn confirm(
     if cart.is_confirmed(now)? {
         return Ok(cart);
     }
+    must_be_signable(app, &cart).await?;
     let pay_until = now + app.state.settings.pay_within();
     let holds = holds_of(&cart.plain_items());
     let extend = || {
@@ -136,6 +142,18 @@ pub(super) async fn confirm(
     Ok(confirmed)
 }
 
+/// Before money moves: the key may have changed since the performance was scheduled.
+async fn must_be_signable(app: &App, cart: &Reservation) -> Result<(), Error> {
+    let performances = cart.items.iter().map(|line| line.item.performance_id);
+    let mut conn = app.db.read(NAME).await?;
+    for performance in performances.collect::<BTreeSet<_>>() {
+        let offer = store::find_offer(&mut conn, performance).await?;
+        let offer = offer.ok_or(Error::UnknownPerformance)?;
+        ticketing::can_sign(app, offer.start_time, offer.ends_at)?;
+    }
+    Ok(())
+}
+
 /// The customer cancels the cart. A cart that has ended already stays as it is.
 pub(super) async fn cancel(app: &App, cause: &Cause, id: ReservationId) -> Result<(), Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
@@ -147,11 +165,13 @@ pub(super) async fn cancel(app: &App, cause: &Cause, id: ReservationId) -> Resul
     Ok(())
 }
 
-/// Writes and publishes the end of a cart, and requests the release of its holds.
+/// Writes and publishes the end of a cart, and requests the release of all that it holds.
 pub(super) async fn end(app: &App, tx: &mut Tx, ended: &Reservation) -> DbResult<()> {
     store::update(tx, ended).await?;
     let (id, items) = (ended.id, ended.plain_items());
-    release_holds(app, tx, &items).await?;
+    if let Some(reason) = ended.state.end_reason() {
+        tx.request(app, &Release::Cart { cart: id, reason }).await?;
+    }
     let (message_id, version) = (app.clock.new_id(), ended.version);
     match ended.state {
         State::Expired => {
@@ -171,14 +191,6 @@ pub(super) async fn end(app: &App, tx: &mut Tx, ended: &Reservation) -> DbResult
             tx.publish(message_id, version, &event);
         }
         State::Pending | State::Confirmed => {}
-    }
-    Ok(())
-}
-
-/// Requests the release of all holds of these items.
-pub(super) async fn release_holds(app: &App, tx: &mut Tx, items: &[Item]) -> DbResult<()> {
-    for hold_id in holds_of(items) {
-        tx.request(app, &Release::Hold { hold_id }).await?;
     }
     Ok(())
 }

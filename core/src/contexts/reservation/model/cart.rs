@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::reservation::{EndReason, Item};
-use eventify_protocol::ids::{CorrelationId, ReservationId, UserId};
+use eventify_protocol::ids::{CorrelationId, HoldId, ReservationId, UserId};
 use eventify_protocol::money::{Money, MoneyError};
 use uuid::Uuid;
 
@@ -29,6 +29,17 @@ pub(crate) enum State {
     Confirmed,
     Cancelled(EndReason),
     Expired,
+}
+
+impl State {
+    /// Why it ended, if it has.
+    pub(crate) fn end_reason(self) -> Option<EndReason> {
+        match self {
+            Self::Pending | Self::Confirmed => None,
+            Self::Cancelled(reason) => Some(reason),
+            Self::Expired => Some(EndReason::Expired),
+        }
+    }
 }
 
 /// A line of the cart, with the id under which it can be taken out.
@@ -83,6 +94,11 @@ impl Reservation {
             State::Confirmed => Err(Refusal::Confirmed),
             State::Cancelled(_) => Err(Refusal::Cancelled),
         }
+    }
+
+    /// Whether places of this hold are in the cart.
+    pub(crate) fn has_hold(&self, hold: HoldId) -> bool {
+        self.items.iter().any(|line| line.item.hold_id == hold)
     }
 
     pub(crate) fn must_have_room(&self, more: u32) -> Result<(), Refusal> {

@@ -17,6 +17,7 @@ pub(crate) struct Offer {
     pub(crate) published: bool,
     pub(crate) cancelled: bool,
     pub(crate) start_time: DateTime<Utc>,
+    pub(crate) ends_at: Option<DateTime<Utc>>,
     pub(crate) sales_opens_at: Option<DateTime<Utc>>,
     pub(crate) sales_closes_at: Option<DateTime<Utc>>,
     pub(crate) prices: Vec<(CategoryCode, Money)>,

@@ -37,6 +37,7 @@ fn offer() -> Offer {
         published: true,
         cancelled: false,
         start_time: at(60),
+        ends_at: None,
         sales_opens_at: Some(at(-10)),
         sales_closes_at: None,
         prices: vec![(code("STALLS"), euro(3900)), (code("CHILD"), euro(1500))],

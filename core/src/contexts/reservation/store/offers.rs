@@ -41,6 +41,7 @@ struct OfferRow {
     published: bool,
     cancelled: bool,
     start_time: DateTime<Utc>,
+    ends_at: Option<DateTime<Utc>>,
     sales_opens_at: Option<DateTime<Utc>>,
     sales_closes_at: Option<DateTime<Utc>>,
 }
@@ -133,7 +134,7 @@ pub(crate) async fn find_offer(
     performance: PerformanceId,
 ) -> DbResult<Option<Offer>> {
     let row: Option<OfferRow> = sqlx::query_as(
-        "select event_id, venue_id, start_time, sales_opens_at, sales_closes_at,
+        "select event_id, venue_id, start_time, ends_at, sales_opens_at, sales_closes_at,
              exists (select from reservation.published_events as published
                  where published.event_id = performances.event_id) as published,
              exists (select from reservation.cancelled_performances as cancelled
@@ -158,6 +159,7 @@ pub(crate) async fn find_offer(
         published: row.published,
         cancelled: row.cancelled,
         start_time: row.start_time,
+        ends_at: row.ends_at,
         sales_opens_at: row.sales_opens_at,
         sales_closes_at: row.sales_closes_at,
         prices: prices

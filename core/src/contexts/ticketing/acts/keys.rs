@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::contexts::ticketing::App;
+use crate::contexts::ticketing::model::{self, Reminder};
 use crate::contexts::ticketing::{NAME, store};
 
 /// The key set is one aggregate for the whole system.
@@ -72,4 +73,28 @@ async fn find_verified(conn: &mut PgConnection, ring: &KeyRing) -> DbResult<Opti
     let signed = store::find_key_set(conn).await?;
     let set = signed.map(|signed| signed.verify(&ring.root));
     set.transpose().map_err(DbError::impossible_row)
+}
+
+/// Warns, if the next ticket key is due.
+pub(crate) async fn watch(app: &App) -> DbResult<()> {
+    let Ok(ring) = app.keys.ring() else {
+        return Ok(());
+    };
+    let mut conn = app.db.read(NAME).await?;
+    let programme_until = store::find_end_of_programme(&mut conn).await?;
+    drop(conn);
+    let key = ring.tickets.entry();
+    if let Some(Reminder {
+        ends_at,
+        programme_until,
+    }) = model::remind(&key, programme_until, app.clock.now())
+    {
+        tracing::warn!(
+            code = "ticketing.next_key_due",
+            %ends_at,
+            programme_until = ?programme_until,
+            "the ticket key ends soon: nothing later can be scheduled or sold"
+        );
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 mod conflicts;
 mod issuing;
 mod journals;
+mod reach;
 mod scans;
 mod settings;
 mod tickets;
@@ -10,6 +11,8 @@ mod tickets;
 pub(super) use conflicts::PublishedConflict;
 pub(super) use issuing::{IssueError, Order, PaidOrder, Performance, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
+pub use reach::CantSign;
+pub(super) use reach::{Reminder, can_sign, remind};
 pub(super) use scans::{
     Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
 };

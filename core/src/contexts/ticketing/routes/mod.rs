@@ -9,10 +9,21 @@ use eventify_kernel::http::{ApiError, Routes};
 
 use super::App;
 use super::acts::Error;
-use super::model::{Refused, ScanError};
+use super::model::{CantSign, Refused, ScanError};
 
 pub(super) fn routes() -> Routes<App> {
     check_ins::routes(tokens::routes(tickets::routes(keys::routes(Routes::new()))))
+}
+
+/// Also what event_management and reservation answer.
+impl From<CantSign> for ApiError {
+    fn from(error: CantSign) -> Self {
+        let text = error.to_string();
+        match error {
+            CantSign::Beyond { .. } => Self::unprocessable("beyond_ticket_keys", text),
+            CantSign::NoKey => Self::unavailable(text),
+        }
+    }
 }
 
 impl From<Error> for ApiError {

@@ -105,3 +105,14 @@ pub(crate) async fn find_organiser(
     .await?;
     Ok(organiser)
 }
+
+/// When the last performance ends, or begins, if its end is not planned.
+pub(crate) async fn find_end_of_programme(
+    conn: &mut PgConnection,
+) -> DbResult<Option<DateTime<Utc>>> {
+    let last =
+        sqlx::query_scalar("select max(coalesce(ends_at, start_time)) from ticketing.performances")
+            .fetch_one(conn)
+            .await?;
+    Ok(last)
+}

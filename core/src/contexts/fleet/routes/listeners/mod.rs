@@ -7,6 +7,7 @@ mod tls;
 use std::sync::Arc;
 
 use eventify_kernel::context::{Listening, OpenListeners};
+use eventify_kernel::db::Work;
 use eventify_kernel::http::{self, DoubleRoute};
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
@@ -57,7 +58,9 @@ async fn listen(app: &App, stop: &CancellationToken) -> Result<Vec<Listening>, L
             %address,
             "listening for the broker's authorization requests"
         );
-        let (router, stop) = (broker::router(app), stop.clone());
+        // Nodes connect and publish with it.
+        let gates = app.for_work(Work::Gates).with(&app.state);
+        let (router, stop) = (broker::router(&gates), stop.clone());
         let grace = app.config.process.stop_grace();
         let limits = (app.config.http.clone(), app.clock.clone());
         let serving = async move { server.run(router, limits, stop, grace).await }.boxed();

@@ -10,6 +10,7 @@ fn request(seats: &[&str], quantities: &[u32]) -> HoldRequest {
     let bucket = BucketId(Uuid::from_u128(9));
     HoldRequest {
         hold: HoldId(Uuid::from_u128(1)),
+        attempt: AttemptId(Uuid::from_u128(4)),
         owner: Uuid::from_u128(3),
         customer: None,
         performance: PerformanceId(Uuid::from_u128(2)),

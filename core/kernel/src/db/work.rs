@@ -1,0 +1,38 @@
+//! Kinds of work, each with connections of its own (DECISIONS 46).
+
+use std::time::Duration;
+
+use crate::config::Database;
+
+/// Who waits for the answer. No kind can take another's connections: a rush in the shop is no reason
+/// for a gate to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Work {
+    /// Guests at a gate: messages of edge nodes.
+    Gates,
+    /// Requests that prove who they come from, consumers, jobs.
+    Ordinary,
+    /// Requests to public routes.
+    Anonymous,
+}
+
+impl Work {
+    pub(super) const ALL: [Self; 3] = [Self::Gates, Self::Ordinary, Self::Anonymous];
+
+    /// Connections of a context in a process.
+    pub(super) const fn connections(self, config: &Database) -> u32 {
+        match self {
+            Self::Gates => config.gate_connections,
+            Self::Ordinary => config.max_connections,
+            Self::Anonymous => config.anonymous_connections,
+        }
+    }
+
+    /// Longest wait for one of them.
+    pub(super) fn patience(self, config: &Database) -> Duration {
+        match self {
+            Self::Gates | Self::Ordinary => config.acquire_timeout(),
+            Self::Anonymous => config.anonymous_wait(),
+        }
+    }
+}

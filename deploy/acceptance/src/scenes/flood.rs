@@ -1,0 +1,159 @@
+//! A flood of readers of a stadium's seat map, beside two gates.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use anyhow::{Context as _, Result};
+use chrono::TimeDelta;
+use eventify_protocol::{
+    lan::{NodeStatus, ScanAnswer},
+    verdict::{DecidedBy, Mode},
+};
+use futures_util::future::try_join_all;
+use reqwest::header::{ACCEPT_ENCODING, ETAG, IF_NONE_MATCH};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::Demo;
+use crate::{
+    api::Api,
+    clock,
+    story::Story,
+    wait,
+    world::{customer::text, fixture::Fixture},
+};
+
+/// Seats of the stadium.
+const SEATS: u64 = 50_000;
+const SECTIONS: u64 = 5;
+const ROWS: u64 = 100;
+/// Readers at once: pages that show the map.
+const READERS: usize = 50;
+/// A page asks again so soon after an answer: the flood is some 500 requests a second.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Scans in the meantime, by turns at both gates.
+const SCANS: usize = 40;
+/// A reader that got no answer within this hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Answers by status.
+type Answers = BTreeMap<u16, u64>;
+
+pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
+    story.step("A flood of readers beside a gate");
+    let organiser = demo.world.organiser().await?;
+    let stadium = stadium(&organiser).await?;
+    let path = format!("/catalog/performances/{}/availability", stadium.performance);
+    wait::until("the stadium to be on sale", wait::START, || async {
+        let map = demo
+            .world
+            .core
+            .api
+            .send(reqwest::Method::GET, &path, None)
+            .await?;
+        Ok((map.body["remaining"] == SEATS).then_some(()))
+    })
+    .await?;
+    for gate in &demo.gates {
+        let online = |status: &NodeStatus| status.mode == Mode::Online;
+        gate.edge
+            .wait_until("the gate to be online", super::SOON, online)
+            .await?;
+    }
+    let url = format!("{}{path}", demo.world.core.api.base());
+    let (ticket, stop) = (demo.next_ticket()?, CancellationToken::new());
+    let readers = try_join_all((0..READERS).map(|reader| read(&url, reader, &stop)));
+    let buyer = buy(demo, &stadium, &stop);
+    let scans = async {
+        let mut answers = Vec::new();
+        for turn in 0..SCANS {
+            let scanner = &demo.gates[turn % 2].scanner;
+            answers.push(scanner.scan(&ticket.token).await);
+        }
+        stop.cancel();
+        answers.into_iter().collect::<Result<Vec<_>>>()
+    };
+    let (answers, scans, sold) = tokio::join!(readers, scans, buyer);
+    let (answers, scans) = (answers?, scans?);
+    let verdicts = |name: &str| scans.iter().filter(|it| it.verdict.name() == name).count();
+    story.expect("a ticket at two gates: Admit", 1, verdicts("Admit"));
+    story.expect("and AlreadyUsed", SCANS - 1, verdicts("AlreadyUsed"));
+    let by_core = |it: &&ScanAnswer| it.decided_by == DecidedBy::Core;
+    let decided = scans.iter().filter(by_core).count();
+    story.expect("decided by the core", SCANS, decided);
+    story.holds("seats were sold meanwhile", sold? > 0, "they were");
+
+    let mut sum = Answers::new();
+    for (status, count) in answers.into_iter().flatten() {
+        *sum.entry(status).or_default() += count;
+    }
+    let as_told = sum.keys().all(|status| [200, 304, 503].contains(status));
+    let observed = format!("{sum:?}");
+    story.holds("each reader got 200, 304 or 503", as_told, &observed);
+    story.holds("and some the map", sum.contains_key(&200), &observed);
+    Ok(())
+}
+
+/// Reads until it is stopped, as browsers do; every second one keeps what it has.
+async fn read(url: &str, reader: usize, stop: &CancellationToken) -> Result<Answers> {
+    let http = Client::builder().timeout(PATIENCE).build()?;
+    let (mut answers, mut tag) = (Answers::new(), None);
+    while !stop.is_cancelled() {
+        let mut request = http.get(url).header(ACCEPT_ENCODING, "gzip");
+        if let Some(tag) = tag.as_ref().filter(|_| reader.is_multiple_of(2)) {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        let response = request.send().await.context("a reader hangs")?;
+        *answers.entry(response.status().as_u16()).or_default() += 1;
+        if response.status().is_success() {
+            tag = response.headers().get(ETAG).cloned();
+        }
+        read_whole(response).await?;
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+    Ok(answers)
+}
+
+async fn read_whole(mut response: Response) -> Result<()> {
+    while response.chunk().await.context("a reader hangs")?.is_some() {}
+    Ok(())
+}
+
+/// Seat after seat goes into carts, so that the map changes under its readers.
+async fn buy(demo: &Demo, stadium: &Fixture, stop: &CancellationToken) -> Result<usize> {
+    let customer = demo.world.customer(300).await?;
+    let cart: Value = customer.api.post("/reservations", json!({})).await?;
+    let items = format!("/reservations/{}/items", text(&cart, "reservationId")?);
+    let mut sold = 0;
+    for seat in 1..=20 {
+        if stop.is_cancelled() {
+            break;
+        }
+        let item = json!({ "performanceId": stadium.performance,
+            "items": [{ "seatId": format!("S1R1-{seat}"), "priceCategory": "SEAT" }] });
+        let _: Value = customer.api.post(&items, item).await?;
+        sold += 1;
+    }
+    Ok(sold)
+}
+
+async fn stadium(organiser: &Api) -> Result<Fixture> {
+    let venue = json!({ "name": "Stade du Nord", "city": "Lille" });
+    let venue: Value = organiser.post("/venues", venue).await?;
+    let venue = text(&venue, "venueId")?;
+    let per_row = SEATS / SECTIONS / ROWS;
+    let rows = |section: u64| {
+        let rows =
+            (1..=ROWS).map(|row| json!({ "row": format!("S{section}R{row}"), "seats": per_row }));
+        rows.collect::<Vec<_>>()
+    };
+    let sections = (1..=SECTIONS).map(|section| {
+        json!({ "section": format!("Section {section}"), "rows": rows(section),
+            "categories": ["SEAT"] })
+    });
+    let plan = json!({ "name": "Stadium", "sections": sections.collect::<Vec<_>>() });
+    let plans = format!("/venues/{venue}/seating-plans");
+    let _: Value = organiser.post(&plans, plan).await?;
+    let starts_at = clock::now() + TimeDelta::days(3);
+    Fixture::in_venue(organiser, &venue, starts_at).await
+}
