@@ -17,8 +17,8 @@ pub(crate) const WATCH_KEYS: Job = Job::of(NAME, "watch_keys");
 const ISSUE_EVERY: Duration = Duration::from_secs(5);
 /// How often it is checked whether statements are due.
 const STATE_EVERY: Duration = Duration::from_secs(60);
-/// A reminder stands for months.
-const WATCH_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// Sooner than processes are restarted.
+const WATCH_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// Pause after a failed attempt to publish the key set.
 const KEYS_RETRY: Duration = Duration::from_secs(1);
 
