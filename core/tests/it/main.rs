@@ -20,6 +20,7 @@ mod payment;
 mod reservation;
 mod saga;
 mod schemas;
+mod shows;
 mod ticketing;
 mod tidy;
 mod world;

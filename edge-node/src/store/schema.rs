@@ -40,7 +40,11 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 
 fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     set_limits(connection)?;
-    Migrations::new(vec![M::up(include_str!("schema.sql"))]).to_latest(connection)?;
+    Migrations::new(vec![
+        M::up(include_str!("schema.sql")),
+        M::up(include_str!("second_form.sql")),
+    ])
+    .to_latest(connection)?;
     Ok(())
 }
 

@@ -85,7 +85,8 @@ pub fn context(state: &Arc<State>) -> Context {
         ..Context::new(
             NAME,
             eventify_kernel::migrations!(
-                "reservation": "0001_reservations", "0002_release_owners", "0003_tasks"
+                "reservation": "0001_reservations", "0002_release_owners", "0003_tasks",
+                "0004_sold_until_the_end"
             ),
         )
     }

@@ -6,5 +6,6 @@ mod enrolment;
 mod feed;
 mod import;
 mod journal;
+mod performances;
 mod report;
 mod world;

@@ -6,4 +6,5 @@ mod issuing;
 mod journals;
 mod keys;
 mod scans;
+mod shows;
 mod world;

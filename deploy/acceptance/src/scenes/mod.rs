@@ -7,6 +7,7 @@ mod enrolment;
 mod lost_answer;
 mod online;
 mod outage;
+mod postponed;
 mod reconciliation;
 mod sale;
 
@@ -91,6 +92,7 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     sale::sell(story, &mut demo).await?;
     delivery::deliver(story, &mut demo).await?;
     online::scan(story, &mut demo).await?;
+    postponed::run(story, &mut demo).await?;
     lost_answer::run(story, &mut demo).await?;
     outage::cut(story, &mut demo).await?;
     outage::lock(story, &mut demo).await?;

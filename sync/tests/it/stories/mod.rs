@@ -4,6 +4,7 @@ mod failover;
 mod modes;
 mod rules;
 mod scans;
+mod shows;
 mod slow;
 mod snapshots;
 mod venue;

@@ -10,4 +10,5 @@ pub(super) mod health;
 pub(super) mod node;
 pub(super) mod outages;
 pub(super) mod parts;
+pub(super) mod performance;
 pub(super) mod settings;

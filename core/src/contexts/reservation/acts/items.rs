@@ -14,7 +14,9 @@ use crate::contexts::inventory::api::{
     self as inventory, BucketWanted, Buyer, Held, HoldRequest, SeatWanted,
 };
 use crate::contexts::reservation::jobs::Release;
-use crate::contexts::reservation::model::{CartItem, HeldPlace, Offer, Refusal, Reservation};
+use crate::contexts::reservation::model::{
+    CartItem, Channel, HeldPlace, Offer, Refusal, Reservation,
+};
 use crate::contexts::reservation::{App, NAME, store};
 
 /// A place that a customer requests, with the price that the client shows, if it sends one.
@@ -65,12 +67,12 @@ impl RequestedPlace {
 pub(crate) async fn add_items(
     app: &App,
     cause: &Cause,
-    (cart, buyer): (&Reservation, Buyer),
+    (cart, buyer, channel): (&Reservation, Buyer, Channel),
     performance: PerformanceId,
     places: &[RequestedPlace],
     hold_id: HoldId,
 ) -> Result<Reservation, Error> {
-    let offer = check_before_hold(app, cart, performance, places).await?;
+    let offer = check_before_hold(app, (cart, channel), performance, places).await?;
     let request = HoldRequest {
         hold: hold_id,
         owner: cart.id.as_uuid(),
@@ -103,7 +105,7 @@ pub(crate) async fn add_items(
 /// Refuses what can be refused without a call to inventory.
 async fn check_before_hold(
     app: &App,
-    cart: &Reservation,
+    (cart, channel): (&Reservation, Channel),
     performance: PerformanceId,
     places: &[RequestedPlace],
 ) -> Result<Offer, Error> {
@@ -114,7 +116,7 @@ async fn check_before_hold(
     let mut conn = app.db.read(NAME).await?;
     let offer = store::find_offer(&mut conn, performance).await?;
     let offer = offer.ok_or(Error::UnknownPerformance)?;
-    offer.must_be_on_sale(now)?;
+    offer.must_be_on_sale(channel, now)?;
     for (category, claimed) in places.iter().map(RequestedPlace::category_and_price) {
         if let Some(category) = category {
             offer.price(category, claimed)?;

@@ -3,13 +3,15 @@
 mod conflicts;
 mod issuing;
 mod journals;
+mod performances;
 mod scans;
 mod settings;
 mod tickets;
 
 pub(super) use conflicts::PublishedConflict;
-pub(super) use issuing::{IssueError, Order, PaidOrder, Performance, issue};
+pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
+pub(super) use performances::Performance;
 pub(super) use scans::{
     Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
 };

@@ -25,7 +25,10 @@ pub(super) use gates::{upsert_gate, upsert_node};
 pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal};
 pub(super) use keys::{find_key_set, insert_key_set, lock_key_sets};
 pub(super) use orders::{close_order, end_order, insert_order, list_due_orders, lock_order};
-pub(super) use performances::{find_organiser, list_performances, upsert_performance};
+pub(super) use performances::{
+    count_outlived_tokens, find_organiser, insert_cancelled_performance,
+    insert_confirmed_performance, list_performances, upsert_performance,
+};
 pub(super) use scans::{list_scans, upsert_scans};
 pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided};
 pub(super) use statements::{database_now, list_due_venues, list_tickets_in, upsert_statement};
