@@ -32,9 +32,12 @@ pub fn contexts(config: &Config, clock: &Clock) -> anyhow::Result<Vec<Context>> 
     let payment = Arc::new(payment::State::new(&settings.payment, clock)?);
     let order = order::State::new(&payment, clock)?;
     let reservation = reservation::State::new(settings.reservation, clock)?;
+    let codes_outlive_show = settings.ticketing.token_outlives_show();
+    let event_management =
+        event_management::State::new(settings.event_management, codes_outlive_show);
     Ok(vec![
         catalogue::context(),
-        event_management::context(),
+        event_management::context(&Arc::new(event_management)),
         fleet::context(&Arc::new(fleet::State::open(&settings.fleet)?)),
         identity::context(&Arc::default()),
         inventory::context(),

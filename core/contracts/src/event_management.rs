@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
+use eventify_protocol::sync::{AdmissionWindow, PerformanceEntry, PerformanceState, short_title};
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -99,12 +100,26 @@ pub struct PricedCategory {
     pub price: Money,
 }
 
-/// `performance.scheduled`.
+/// When a performance takes place and admits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct PerformanceScheduled {
-    /// Which.
-    pub performance_id: PerformanceId,
+pub struct PerformanceTimes {
+    /// When it begins.
+    pub start_time: DateTime<Utc>,
+    /// From when guests are let in.
+    pub doors_at: DateTime<Utc>,
+    /// When it ends, if known.
+    pub ends_at: Option<DateTime<Utc>>,
+    /// Its tickets admit from then on. Nobody else computes it.
+    pub admits_from: DateTime<Utc>,
+    /// Its tickets admit until then, and the box office sells until then.
+    pub admits_until: DateTime<Utc>,
+}
+
+/// What a performance is, after the change that is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceFacts {
     /// Of which event.
     pub event_id: EventId,
     /// The event's title.
@@ -113,16 +128,20 @@ pub struct PerformanceScheduled {
     pub owner_id: Uuid,
     /// Organisation.
     pub org_id: Option<String>,
-    /// When it begins.
-    pub start_time: DateTime<Utc>,
-    /// From when guests are let in.
-    pub doors_at: DateTime<Utc>,
-    /// When it ends, if known.
-    pub ends_at: Option<DateTime<Utc>>,
+    /// When.
+    #[serde(flatten)]
+    pub times: PerformanceTimes,
+    /// Not sold before; absent: as soon as the event is published.
+    pub sales_opens_at: Option<DateTime<Utc>>,
+    /// Not sold online from then on; absent: until it begins.
+    pub sales_closes_at: Option<DateTime<Utc>>,
     /// Where.
     pub venue_id: VenueId,
     /// The venue's name.
     pub venue_name: String,
+    /// Its organiser is not the venue's: the venue's gates admit nobody to it before the venue has
+    /// confirmed it (ADMISSION 3.11).
+    pub awaits_venue: bool,
     /// Seats and zones.
     pub seating_plan_id: SeatingPlanId,
     /// Prices.
@@ -131,10 +150,31 @@ pub struct PerformanceScheduled {
     pub currency: String,
     /// Prices, in the organiser's order.
     pub categories: Vec<PricedCategory>,
-    /// Not sold before; absent: as soon as the event is published.
-    pub sales_opens_at: Option<DateTime<Utc>>,
-    /// Not sold from then on; absent: until it begins.
-    pub sales_closes_at: Option<DateTime<Utc>>,
+}
+
+/// `performance.scheduled`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceScheduled {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// What it is.
+    #[serde(flatten)]
+    pub facts: PerformanceFacts,
+}
+
+/// `performance.rescheduled`: its times have moved. Tickets stay good; whoever sells, refunds or admits
+/// goes by the new times.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceRescheduled {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// What it is now, whole: it may come before `performance.scheduled`.
+    #[serde(flatten)]
+    pub facts: PerformanceFacts,
+    /// When it was to begin.
+    pub previous_start_time: DateTime<Utc>,
 }
 
 /// `performance.cancelled`.
@@ -159,6 +199,26 @@ pub struct PerformanceCancelled {
     pub reason: String,
 }
 
+impl PerformanceTimes {
+    /// As an entry of the venue's feed, and as the core's own decision reads it. A second that has begun
+    /// counts as whole.
+    #[must_use]
+    pub fn entry(&self, title: &str, state: PerformanceState) -> PerformanceEntry {
+        let until = self.admits_until;
+        PerformanceEntry {
+            title: short_title(title),
+            doors_at: self.doors_at.timestamp(),
+            starts_at: self.start_time.timestamp(),
+            ends_at: self.ends_at.map(|end| end.timestamp()),
+            admits: AdmissionWindow {
+                from: self.admits_from.timestamp(),
+                until: until.timestamp() + i64::from(until.timestamp_subsec_nanos() > 0),
+            },
+            state,
+        }
+    }
+}
+
 eventify_kernel::domain_events! { "event_management":
     EventCreated: "event.created" as "event.event.created" of event_id;
     EventUpdated: "event.updated" as "event.event.updated" of event_id;
@@ -166,5 +226,6 @@ eventify_kernel::domain_events! { "event_management":
     EventArchived: "event.archived" as "event.event.archived" of event_id;
     EventCancelled: "event.cancelled" as "event.event.cancelled" of event_id;
     PerformanceScheduled: "performance.scheduled" as "event.performance.scheduled" of performance_id, tracked;
+    PerformanceRescheduled: "performance.rescheduled" as "event.performance.rescheduled" of performance_id, tracked;
     PerformanceCancelled: "performance.cancelled" as "event.performance.cancelled" of performance_id, tracked;
 }

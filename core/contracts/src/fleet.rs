@@ -22,12 +22,26 @@ pub struct GateUpdated {
     pub venue_id: VenueId,
     /// The name on the door.
     pub name: String,
-    /// The performances admitted here; empty: all of the venue.
+    /// The performances admitted here; empty: all that the venue admits to.
     pub performances: Vec<PerformanceId>,
     /// The category codes admitted here; empty: all.
     pub categories: Vec<String>,
     /// Version of the gate; an older one says nothing.
     pub version: i32,
+}
+
+/// `performance.confirmed`: the venue admits to a foreign organiser's performance (ADMISSION 3.11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceConfirmed {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// Where.
+    pub venue_id: VenueId,
+    /// Version of the performance that was confirmed: newer times want the venue's word again.
+    pub version: i32,
+    /// When.
+    pub confirmed_at: DateTime<Utc>,
 }
 
 /// What others need to know of a node, in each of its events.
@@ -198,6 +212,7 @@ pub enum Doubt {
 
 eventify_kernel::domain_events! { "fleet":
     GateUpdated: "gate.updated" as "fleet.gate.updated" of gate_id;
+    PerformanceConfirmed: "performance.confirmed" as "fleet.performance.confirmed" of performance_id;
     NodeEnrolled: "node.enrolled" as "fleet.node.enrolled" of node_id;
     NodeUpdated: "node.updated" as "fleet.node.updated" of node_id;
     NodeRevoked: "node.revoked" as "fleet.node.revoked" of node_id;

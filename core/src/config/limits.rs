@@ -35,8 +35,9 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("auth.leeway_seconds", 0..=300),
     ("auth.jwks_cache_seconds", 1..=DAY_SECONDS),
     ("auth.jwks_refresh_seconds", 1..=HOUR_SECONDS),
-    ("ticketing.before_doors_minutes", 0..=DAY_MINUTES),
-    ("ticketing.after_start_minutes", 0..=DAY_MINUTES),
+    ("event_management.admit_before_doors_minutes", 0..=DAY_MINUTES),
+    ("event_management.admit_after_start_minutes", 1..=DAY_MINUTES),
+    ("ticketing.token_weeks", 1..=52),
     // ADMISSION 5.2
     ("ticketing.compare_every_hours", 1..=24),
     ("ticketing.compare_before_doors_minutes", 0..=DAY_MINUTES),

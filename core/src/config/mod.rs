@@ -5,7 +5,7 @@ use eventify_kernel::config::{self, ConfigError};
 use eventify_settings::{File, Program};
 use serde::Deserialize;
 
-use crate::contexts::{fleet, payment, reservation, ticketing};
+use crate::contexts::{event_management, fleet, payment, reservation, ticketing};
 
 mod limits;
 
@@ -39,6 +39,7 @@ pub struct Config {
 /// The sections of the contexts.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Contexts {
+    pub event_management: event_management::Settings,
     pub fleet: fleet::Settings,
     pub payment: payment::Settings,
     pub reservation: reservation::Settings,

@@ -1,7 +1,7 @@
 //! Organisers plan, price, publish, edit, cancel and archive.
 
 use crate::world::house::{House, concert, hall, new_venue, organiser};
-use crate::world::replies::{Event, EventHead, Performance};
+use crate::world::replies::{CancelledEvent, Event, EventHead, Performance};
 use crate::world::{Answer, TestApp, User, send};
 use chrono::Duration;
 use eventify_contracts::inventory::{VenueFacts, VenueUpdated};
@@ -57,6 +57,9 @@ async fn an_event_goes_from_draft_to_archive() {
     let ahead = organiser.post(&format!("{path}/archive"), json!({})).await;
     ahead.assert_refused(422, "performances_ahead");
     core.advance(Duration::hours(2));
+    let running = organiser.post(&format!("{path}/archive"), json!({})).await;
+    running.assert_refused(422, "performances_ahead");
+    core.advance(Duration::hours(6));
     let archived = organiser.post(&format!("{path}/archive"), json!({})).await;
     assert_eq!(archived.read::<EventHead>(200).status, "archived");
     let closed = organiser
@@ -183,7 +186,7 @@ async fn cancelling_an_event_cancels_its_future_performances_once() {
         let answer = organiser(&core)
             .post(&cancel, json!({ "reason": "rain" }))
             .await;
-        assert_eq!(answer.read::<EventHead>(200).status, "cancelled");
+        assert_eq!(answer.read::<CancelledEvent>(200).status, "cancelled");
     }
     core.settle().await;
     let event: Event = organiser(&core).get(&path).await.read(200);

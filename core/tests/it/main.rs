@@ -20,6 +20,7 @@ mod payment;
 mod reservation;
 mod saga;
 mod schemas;
+mod shows;
 mod stadium;
 mod ticketing;
 mod tidy;

@@ -123,6 +123,10 @@ impl Api {
         if *method == Method::POST {
             request = request.header("idempotency-key", key);
         }
+        if *method == Method::PUT {
+            // Nobody else edits what the demo sets up.
+            request = request.header("if-match", "*");
+        }
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -182,6 +182,7 @@ mod tests {
         ScanAnswer {
             scan_id: ScanId(Uuid::from_u128(1)),
             verdict,
+            ticket: None,
             first_gate_name: None,
             mode: Mode::Degraded,
             cache_age_ms,

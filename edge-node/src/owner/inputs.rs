@@ -51,6 +51,7 @@ impl Owner {
         ScanOutcome {
             scan: scan.scan,
             verdict: Verdict::NodeFault,
+            ticket: None,
             first_gate_name: None,
             mode: status.mode,
             cache_age: status.cache_age,

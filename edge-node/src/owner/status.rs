@@ -86,6 +86,7 @@ pub(super) fn scan_answer(outcome: ScanOutcome) -> ScanAnswer {
     ScanAnswer {
         scan_id: outcome.scan,
         verdict: outcome.verdict,
+        ticket: outcome.ticket,
         first_gate_name: outcome.first_gate_name,
         mode: outcome.mode,
         cache_age_ms: outcome.cache_age.map(millis),

@@ -43,6 +43,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     Migrations::new(vec![
         M::up(include_str!("schema.sql")),
         M::up(include_str!("journal_end.sql")),
+        M::up(include_str!("second_form.sql")),
     ])
     .to_latest(connection)?;
     Ok(())

@@ -27,8 +27,6 @@ fn ticket(id: u128, version: u64, state: TicketState) -> FeedEntry {
             token: TokenHash(Hash32([3; 32])),
             performance: PerformanceId(Uuid::from_u128(5)),
             category: "A".parse().unwrap(),
-            not_before: 0,
-            expiry: 4_000_000_000,
             state,
         })),
     }
@@ -320,6 +318,30 @@ fn a_pull_continues_where_a_restart_interrupted_it() {
         (digest_of(&entries), digest_of(&entries))
     );
     assert_eq!(recomputed.tickets, 6);
+}
+
+/// What an older release has stored can't be read by this one: the node starts all the same, with
+/// nothing, and fetches it anew.
+#[test]
+fn a_replica_of_an_older_form_is_begun_anew() {
+    let fixture = empty();
+    let entries = [ticket(1, 1, TicketState::Valid), gate(2, 1, "North")];
+    fixture.pull(&snapshot(1, 40, &entries));
+    let fixture = fixture.restart();
+    assert!(fixture.found.replica.is_some());
+    let older = rusqlite::Connection::open(fixture.reader.path()).unwrap();
+    older
+        .execute("UPDATE tickets SET bytes = x'0102'", ())
+        .unwrap();
+    older.pragma_update(None, "user_version", 1).unwrap();
+    drop(older);
+    let fixture = fixture.restart();
+    assert!(fixture.found.replica.is_none());
+    assert_eq!(fixture.found.tickets, 0);
+    assert!(matches!(
+        fixture.pull(&snapshot(2, 41, &entries)),
+        Notice::SnapshotReady { tickets: 1, .. }
+    ));
 }
 
 #[test]

@@ -102,6 +102,38 @@ async fn an_outage_from_end_to_end() {
     world.stop().await;
 }
 
+/// C08: the show is postponed. Online and alone the gate follows within a delta, and the code in the
+/// guest's hand stays good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_follows_a_show_that_moves_and_names_it() {
+    let (mut world, core, scanner) = World::connected(&[]).await;
+    let north = world.venue.north;
+    let token = |ticket: usize| world.tickets[ticket].token.clone();
+    world.until_ready().await;
+    let over = world.venue.show(2, (1_000_000, 1_100_000));
+    core.publish(vec![over]).await;
+    until_synced(&world, &core).await;
+    core.line.cut();
+    let answer = scanner.scan(north, &token(0)).await;
+    assert_eq!(answer.verdict, Verdict::Expired { expiry: 1_100_000 });
+    core.line.heal();
+    world.until_ready().await;
+    let moved = world.venue.show(3, (1_000_000, 3_800_000_000));
+    core.publish(vec![moved]).await;
+    until_synced(&world, &core).await;
+    core.line.cut();
+    let answer = scanner.scan(north, &token(0)).await;
+    assert_eq!(decided(&answer), (&Verdict::Admit, DecidedBy::Edge));
+    let shown = answer.ticket.expect("a ticket of ours");
+    assert_eq!(
+        (shown.title.as_deref(), shown.category.as_str()),
+        (Some("Opening night"), "A")
+    );
+    core.line.heal();
+    world.until_ready().await;
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn past_the_limit_nobody_decides() {
     let limit = [("admission.max_cache_age_ms", "3000")];

@@ -20,9 +20,10 @@ pub use pairing::{MalformedPairingCode, PairingCode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{GateId, NodeId, ScanId, ScannerId, VenueId},
+    ids::{GateId, NodeId, PerformanceId, ScanId, ScannerId, VenueId},
     sync::{Digest, Epoch, JournalHead, Position},
     time::CoreTime,
+    token::CategoryCode,
     verdict::{DecidedBy, Mode, Verdict},
 };
 
@@ -48,6 +49,10 @@ pub struct ScanAnswer {
     /// The verdict and its facts, in the same JSON object.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What the ticket is for, so that a steward sees what green means. Absent for a text that no key
+    /// of ours is known to have signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<ShownTicket>,
     /// Name of the gate of the first entry, beside `AlreadyUsed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_gate_name: Option<String>,
@@ -61,6 +66,21 @@ pub struct ScanAnswer {
     pub decided_by: DecidedBy,
     /// The same scan was answered with this verdict before.
     pub repeated: bool,
+}
+
+/// A ticket as staff at a gate see it. Grows by optional members, and never by personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownTicket {
+    pub performance_id: PerformanceId,
+    /// The event's title, at most `sync::MAX_TITLE_CHARS`; none if the node does not know the
+    /// performance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// When the performance begins, Unix seconds; none if the node does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<i64>,
+    pub category: CategoryCode,
 }
 
 /// `GET /v1/status`.

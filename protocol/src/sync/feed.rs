@@ -10,8 +10,13 @@ use crate::{
     token::{CategoryCode, TokenHash},
 };
 
-/// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row.
-pub const DIGEST_ALGORITHM: u8 = 1;
+/// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row, with rows of
+/// the second form. The first form's tickets had times of their own; whoever holds such rows can't add
+/// up these, so a changed form of an entry is a new number (`ADMISSION` 5.5).
+pub const DIGEST_ALGORITHM: u8 = 2;
+
+/// Longest title of a performance in the feed, in characters; a longer one is cut.
+pub const MAX_TITLE_CHARS: usize = 60;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
 #[derive(
@@ -176,11 +181,14 @@ pub struct GateEntry {
     pub categories: Vec<CategoryCode>,
 }
 
-/// A performance, as far as gates and screens need it.
+/// A performance that the venue admits to, as far as gates and screens need it. Only performances of
+/// the venue's own organisation, and those that it has confirmed, have an entry (`ADMISSION` 3.11).
+///
+/// Its times are facts that move: every ticket refers to them, and none has its own.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct PerformanceEntry {
-    /// The event's title.
+    /// The event's title, at most [`MAX_TITLE_CHARS`].
     #[n(0)]
     pub title: String,
     /// Unix seconds.
@@ -189,9 +197,43 @@ pub struct PerformanceEntry {
     /// Unix seconds.
     #[n(2)]
     pub starts_at: i64,
+    /// Unix seconds, if an end is planned.
+    #[n(3)]
+    pub ends_at: Option<i64>,
+    /// When its tickets admit.
+    #[n(4)]
+    pub admits: AdmissionWindow,
+    /// Whether it takes place.
+    #[n(5)]
+    pub state: PerformanceState,
 }
 
-/// A signed ticket, as far as gates need it. No names, no personal data.
+/// When the tickets of a performance admit. The core computes it, in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct AdmissionWindow {
+    /// Unix seconds, included.
+    #[n(0)]
+    pub from: i64,
+    /// Unix seconds, not included.
+    #[n(1)]
+    pub until: i64,
+}
+
+/// Whether a performance takes place. That it runs or is over is no state but the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum PerformanceState {
+    /// As planned, or as moved.
+    #[n(0)]
+    Scheduled,
+    /// Its tickets admit nobody, whatever became of their refunds so far.
+    #[n(1)]
+    Cancelled,
+}
+
+/// A signed ticket, as far as gates need it. No names, no personal data, and no times: those are the
+/// performance's.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct TicketEntry {
@@ -204,14 +246,8 @@ pub struct TicketEntry {
     /// Category or zone code.
     #[n(2)]
     pub category: CategoryCode,
-    /// Admitted from, Unix seconds.
-    #[n(3)]
-    pub not_before: i64,
-    /// Admitted until, Unix seconds.
-    #[n(4)]
-    pub expiry: i64,
     /// Whether it can still be used.
-    #[n(5)]
+    #[n(3)]
     pub state: TicketState,
 }
 
@@ -228,6 +264,10 @@ pub enum TicketState {
     /// Used.
     #[n(2)]
     Used(#[n(0)] UsedBy),
+    /// Not good at present, and perhaps again later: it is being refunded. Nodes of this release judge
+    /// it; no core sends it yet.
+    #[n(3)]
+    Suspended,
 }
 
 /// The check-in that used a ticket. A node that finds its own scan id here answers `Admit`
@@ -255,6 +295,16 @@ impl Position {
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
+}
+
+/// A title as an entry carries it: not longer than a scanner's screen can show.
+#[must_use]
+pub fn short_title(title: &str) -> String {
+    if title.chars().count() <= MAX_TITLE_CHARS {
+        return title.to_owned();
+    }
+    let kept = title.chars().take(MAX_TITLE_CHARS - 1);
+    kept.chain(['…']).collect()
 }
 
 impl FeedEntry {

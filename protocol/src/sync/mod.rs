@@ -16,8 +16,9 @@ mod up;
 pub use down::{Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, Welcome};
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
-    DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-    PolicyEntry, Position, Subject, TicketEntry, TicketState, UsedBy, Value,
+    AdmissionWindow, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry,
+    MAX_TITLE_CHARS, NodeEntry, PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject,
+    TicketEntry, TicketState, UsedBy, Value, short_title,
 };
 pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,

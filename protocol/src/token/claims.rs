@@ -31,10 +31,11 @@ pub struct Claims {
     /// The category or zone that it is for.
     #[n(2)]
     pub category: CategoryCode,
-    /// Admitted from (`nbf`), Unix seconds, 0 to 2³² − 1.
+    /// Outer bound (`nbf`), Unix seconds, 0 to 2³² − 1: admitted at no gate before. When a ticket
+    /// admits is its performance's, which may move (`ADMISSION` 3.8).
     #[n(3)]
     pub not_before: i64,
-    /// Admitted until (`exp`), Unix seconds, after `not_before`, at most 2³² − 1.
+    /// Outer bound (`exp`): admitted at no gate from then on. Unix seconds, after `not_before`, at most 2³² − 1.
     #[n(4)]
     pub expiry: i64,
     /// Counts up when the ticket is reissued; an older token of the same ticket is void.

@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     ids::{GateId, NodeId, ScanId, ScannerId},
-    sync::GateEntry,
+    sync::{GateEntry, PerformanceEntry},
     time::{CoreInterval, CoreTime},
     verdict::{FirstEntry, Verdict},
 };
@@ -39,6 +39,9 @@ pub struct LockedState<'a> {
     pub ticket: Option<(&'a Entitlement, &'a AdmissionState)>,
     /// The gate, if it is one of the node's.
     pub gate: Option<&'a GateEntry>,
+    /// The ticket's performance, if its venue admits to it: its own organisation's, or one that it has
+    /// confirmed.
+    pub performance: Option<&'a PerformanceEntry>,
     /// The primary's clock, read after the lock.
     pub now: CoreTime,
 }
@@ -133,7 +136,10 @@ fn enter(
         return refuse(Verdict::Revoked);
     }
     let now = CoreInterval::exact(locked.now);
-    if let Err(verdict) = entitlement.admits(signed.hash, request.gate, locked.gate, &now) {
+    let Some(performance) = locked.performance else {
+        return refuse(entitlement.elsewhere(request.gate));
+    };
+    if let Err(verdict) = entitlement.admits(signed, request.gate, locked.gate, performance, &now) {
         return refuse(verdict);
     }
     let entry = request.entry(now);

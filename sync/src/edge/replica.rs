@@ -7,10 +7,10 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{GateId, NodeId},
+    ids::{GateId, NodeId, PerformanceId},
     sync::{
-        Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, Position, Subject,
-        SyncPoint, Value,
+        Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
+        Position, Subject, SyncPoint, Value,
     },
 };
 
@@ -288,6 +288,13 @@ impl Replica {
 
     pub(super) fn node(&self, node: NodeId) -> Option<&NodeEntry> {
         let Value::Node(entry) = self.small(Subject::Node(node))? else {
+            return None;
+        };
+        Some(entry)
+    }
+
+    pub(super) fn performance(&self, performance: PerformanceId) -> Option<&PerformanceEntry> {
+        let Value::Performance(entry) = self.small(Subject::Performance(performance))? else {
             return None;
         };
         Some(entry)

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::{GateId, ScanId},
+    lan::ShownTicket,
     sync::{Digest, Epoch, JournalHead, Position},
     time::CoreInterval,
     verdict::{DecidedBy, Mode, Verdict},
 };
 
 use super::{Machine, Now};
+use crate::token::TokenCheck;
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub enum Reply {
 pub struct ScanOutcome {
     pub scan: ScanId,
     pub verdict: Verdict,
+    /// What the ticket is for, unless nobody is known to have signed it.
+    pub ticket: Option<ShownTicket>,
     /// Name of the first entry's gate, beside `AlreadyUsed`, if the replica has it.
     pub first_gate_name: Option<String>,
     /// When it was decided.
@@ -184,6 +188,28 @@ impl Machine {
             Mode::Degraded | Mode::Locked if is_back => Mode::Resyncing,
             Mode::Online | Mode::Degraded | Mode::Locked | Mode::Resyncing => ruled,
         }
+    }
+
+    /// What staff see of a scanned ticket. The claims under a key that this node does not have count
+    /// once the core has admitted by them.
+    pub(super) fn shown_ticket(
+        &self,
+        checked: &TokenCheck,
+        verdict: &Verdict,
+    ) -> Option<ShownTicket> {
+        let vouched = if *verdict == Verdict::Admit {
+            checked.claimed()
+        } else {
+            checked.signed()
+        };
+        let claims = &vouched?.claims;
+        let performance = self.replica.performance(claims.performance);
+        Some(ShownTicket {
+            performance_id: claims.performance,
+            title: performance.map(|performance| performance.title.clone()),
+            starts_at: performance.map(|performance| performance.starts_at),
+            category: claims.category,
+        })
     }
 
     fn gate_counts(&self) -> Vec<GateCounts> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
-    sync::{Decision, GateEntry},
+    sync::{AdmissionWindow, Decision, GateEntry, PerformanceEntry, PerformanceState},
     time::{CoreInterval, CoreTime},
     token::{Claims, TokenHash},
     verdict::{DecidedBy, Mode, Verdict},
@@ -118,8 +118,17 @@ impl Counter {
             token: TOKEN,
             performance: claims.performance,
             category: claims.category,
-            not_before: claims.not_before,
-            expiry: claims.expiry,
+        };
+        let performance = PerformanceEntry {
+            title: "any".to_owned(),
+            doors_at: 0,
+            starts_at: 0,
+            ends_at: None,
+            admits: AdmissionWindow {
+                from: 0,
+                until: 1_000_000,
+            },
+            state: PerformanceState::Scheduled,
         };
         let token = TokenCheck::Signed(SignedTicket {
             hash: TOKEN,
@@ -143,6 +152,7 @@ impl Counter {
             scan: self.records.get(&pull.scan),
             ticket: (!self.lost).then_some((&entitlement, &self.standing)),
             gate: Some(&gate),
+            performance: Some(&performance),
             now: CoreTime(now),
         };
         self.asked.insert(pull.scan, CoreTime(now + PATIENCE));

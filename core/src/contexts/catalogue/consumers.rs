@@ -2,7 +2,7 @@
 
 use eventify_contracts::event_management::{
     EventArchived, EventCancelled, EventCreated, EventPublished, EventUpdated,
-    PerformanceCancelled, PerformanceScheduled,
+    PerformanceCancelled, PerformanceRescheduled, PerformanceScheduled,
 };
 use eventify_contracts::inventory::{
     AvailabilityUpdated, BucketLevel, CapacityAdjusted, SeatingLaidOut, SeatsReleased,
@@ -24,6 +24,7 @@ pub(super) fn consumers() -> Consumers {
         .on::<EventArchived, _>(on_event_archived)
         .on::<EventCancelled, _>(on_event_cancelled)
         .on::<PerformanceScheduled, _>(on_performance_scheduled)
+        .on::<PerformanceRescheduled, _>(on_performance_rescheduled)
         .on::<PerformanceCancelled, _>(on_performance_cancelled)
         .on::<SeatingLaidOut, _>(on_seating_laid_out)
         .on::<SeatsReserved, _>(on_seats_reserved)
@@ -70,7 +71,21 @@ async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Done {
-    Ok(projections::upsert_performance(tx, &event.data, event.aggregate_version).await?)
+    let PerformanceScheduled {
+        performance_id,
+        facts,
+    } = event.data;
+    let version = event.aggregate_version;
+    Ok(projections::upsert_performance(tx, performance_id, &facts, version).await?)
+}
+
+async fn on_performance_rescheduled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Done {
+    let (id, facts) = (event.data.performance_id, event.data.facts);
+    Ok(projections::upsert_performance(tx, id, &facts, event.aggregate_version).await?)
 }
 
 async fn on_performance_cancelled(

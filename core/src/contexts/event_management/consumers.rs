@@ -1,18 +1,29 @@
-//! Inventory publishes where performances can be planned.
+//! Inventory publishes where performances can be planned, fleet which of them their venues confirm.
 
+use eventify_contracts::fleet::PerformanceConfirmed;
 use eventify_contracts::inventory::{SeatingPlanDefined, VenueUpdated};
-use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 
-use super::store::plans;
+use super::App;
+use super::store::{performances, plans};
 
-pub(super) fn consumers() -> Consumers {
+pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
-        .on::<SeatingPlanDefined, _>(on_seating_plan_defined)
-        .on::<VenueUpdated, _>(on_venue_updated)
+        .on(on_seating_plan_defined)
+        .on(on_venue_updated)
+        .on(on_performance_confirmed)
+}
+
+async fn on_performance_confirmed(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceConfirmed>,
+) -> Result<(), Failure> {
+    let confirmed = event.data;
+    Ok(performances::confirm(tx, confirmed.performance_id, confirmed.version).await?)
 }
 
 async fn on_seating_plan_defined(

@@ -48,7 +48,7 @@ async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Done {
-    let (id, plan_id) = (event.data.performance_id, event.data.seating_plan_id);
+    let (id, plan_id) = (event.data.performance_id, event.data.facts.seating_plan_id);
     let Some((_, plan)) = plans::find(tx, plan_id).await? else {
         let unknown = format!("performance {id} has unknown seating plan {plan_id}");
         return Err(Failure::park(unknown));

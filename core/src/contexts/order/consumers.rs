@@ -1,6 +1,8 @@
 //! One function for each foreign event.
 
-use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
+use eventify_contracts::event_management::{
+    PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
+};
 use eventify_contracts::order::{CancelReason, OrderPlaced, RefundReason};
 use eventify_contracts::payment::{PaymentCaptured, PaymentFailed, PaymentRefunded, RefundFailed};
 use eventify_contracts::reservation::ReservationConfirmed;
@@ -9,7 +11,7 @@ use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
-use eventify_protocol::ids::OrderId;
+use eventify_protocol::ids::{OrderId, PerformanceId};
 
 use super::App;
 use super::acts::{self, request_refund};
@@ -20,6 +22,7 @@ use super::store::{self, PerformanceRow};
 pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
         .on(on_performance_scheduled)
+        .on(on_performance_rescheduled)
         .on(on_performance_cancelled)
         .on(on_reservation_confirmed)
         .on(on_payment_captured)
@@ -35,15 +38,37 @@ async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Result<(), Failure> {
-    let performance = PerformanceRow {
-        performance_id: event.data.performance_id,
-        event_id: event.data.event_id,
-        owner_id: event.data.owner_id.into(),
-        org_id: event.data.org_id,
-        start_time: event.data.start_time,
-        version: event.aggregate_version,
-    };
-    Ok(store::upsert_performance(tx, &performance).await?)
+    let row = performance(
+        event.data.performance_id,
+        event.data.facts,
+        event.aggregate_version,
+    );
+    Ok(store::upsert_performance(tx, &row).await?)
+}
+
+/// Until when a customer gets everything back moves with the beginning.
+async fn on_performance_rescheduled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Result<(), Failure> {
+    let row = performance(
+        event.data.performance_id,
+        event.data.facts,
+        event.aggregate_version,
+    );
+    Ok(store::upsert_performance(tx, &row).await?)
+}
+
+fn performance(id: PerformanceId, facts: PerformanceFacts, version: i32) -> PerformanceRow {
+    PerformanceRow {
+        performance_id: id,
+        event_id: facts.event_id,
+        owner_id: facts.owner_id.into(),
+        org_id: facts.org_id,
+        start_time: facts.times.start_time,
+        version,
+    }
 }
 
 /// The jobs cancel unpaid orders and refund paid ones.

@@ -19,6 +19,7 @@
 //! Deliberately not here: cards and the provider (payment), tickets (ticketing).
 
 mod acts;
+pub(crate) mod api;
 mod consumers;
 mod jobs;
 mod model;

@@ -1,7 +1,8 @@
 //! One function for each foreign event.
 
 use eventify_contracts::event_management::{
-    EventPublished, PerformanceCancelled, PerformanceScheduled,
+    EventPublished, PerformanceCancelled, PerformanceFacts, PerformanceRescheduled,
+    PerformanceScheduled,
 };
 use eventify_contracts::order::{CancelReason, OrderCancelled};
 use eventify_contracts::reservation::EndReason;
@@ -9,6 +10,7 @@ use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
+use eventify_protocol::ids::PerformanceId;
 
 use super::jobs::EXPIRE_RESERVATIONS;
 use super::store::{self, PerformanceRow, PriceRow};
@@ -17,6 +19,7 @@ use super::{App, acts};
 pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
         .on(on_performance_scheduled)
+        .on(on_performance_rescheduled)
         .on(on_event_published)
         .on(on_performance_cancelled)
         .on(on_order_cancelled)
@@ -27,20 +30,39 @@ async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Result<(), Failure> {
-    let scheduled = event.data;
-    let id = scheduled.performance_id;
+    let (id, facts) = (event.data.performance_id, event.data.facts);
+    offer(tx, id, facts, event.aggregate_version).await
+}
+
+/// From now on sold until the new times.
+async fn on_performance_rescheduled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Result<(), Failure> {
+    let (id, facts) = (event.data.performance_id, event.data.facts);
+    offer(tx, id, facts, event.aggregate_version).await
+}
+
+async fn offer(
+    tx: &mut Tx,
+    id: PerformanceId,
+    facts: PerformanceFacts,
+    version: i32,
+) -> Result<(), Failure> {
     let performance = PerformanceRow {
         performance_id: id,
-        event_id: scheduled.event_id,
-        event_title: scheduled.event_title,
-        venue_id: scheduled.venue_id,
-        start_time: scheduled.start_time,
-        ends_at: scheduled.ends_at,
-        sales_opens_at: scheduled.sales_opens_at,
-        sales_closes_at: scheduled.sales_closes_at,
-        version: event.aggregate_version,
+        event_id: facts.event_id,
+        event_title: facts.event_title,
+        venue_id: facts.venue_id,
+        start_time: facts.times.start_time,
+        ends_at: facts.times.ends_at,
+        sales_opens_at: facts.sales_opens_at,
+        sales_closes_at: facts.sales_closes_at,
+        admits_until: facts.times.admits_until,
+        version,
     };
-    let categories = scheduled.categories.into_iter();
+    let categories = facts.categories.into_iter();
     let prices: Vec<_> = categories
         .map(|category| PriceRow::new(id, category.name, category.code, category.price))
         .collect();

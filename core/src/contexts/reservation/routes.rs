@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::acts::{self, Error, RequestedPlace};
-use super::model::{self, Refusal, Reservation};
+use super::model::{self, Channel, Refusal, Reservation};
 use crate::contexts::inventory::api::{
     BucketWanted, Buyer, HoldError, HoldRefusal, OutOfStock, SeatRef, SeatWanted,
 };
@@ -156,7 +156,7 @@ async fn add_items(
     let added = acts::add_items(
         &app,
         &caller.cause,
-        (&cart, buyer),
+        (&cart, buyer, Channel::of(caller.principal()?)),
         body.performance_id,
         &places,
         &holds,

@@ -6,6 +6,7 @@ mod enrolment;
 mod feed;
 mod import;
 mod journal;
+mod performances;
 mod renewal;
 mod report;
 mod world;

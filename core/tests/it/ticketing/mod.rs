@@ -8,4 +8,5 @@ mod key_window;
 mod keys;
 mod rush;
 mod scans;
+mod shows;
 mod world;

@@ -6,6 +6,7 @@ use chrono::Duration;
 use eventify_contracts::inventory::{AvailabilityUpdated, VenueCreated};
 use eventify_contracts::reservation::EndReason;
 use eventify_core::config::Config;
+use eventify_core::contexts::event_management;
 use eventify_core::contexts::inventory::api::{
     self, AttemptId, BucketWanted, Buyer, Held, HoldError, HoldRequest, SeatRef, SeatWanted,
 };
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::world::replies::{Event, Performance, Plan, Venue};
-use crate::world::{Answer, TestApp, User};
+use crate::world::{Answer, TestApp, User, product};
 
 /// Units of the standing zone.
 pub const FLOOR: u32 = 100;
@@ -44,22 +45,30 @@ pub struct House<'core> {
 
 /// The contexts that create stock and show it, and bare ones instead of those that sell: the test
 /// itself publishes their events.
-pub fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
+pub fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
+    let margins = config.contexts.event_management;
+    let event_management = event_management::State::new(margins, Duration::weeks(26));
     let bare = |name, events| Context {
         events,
         ..Context::new(name, &[])
     };
+    // Event management asks what is sold.
+    let mut real = product(config, clock).into_iter();
+    let orders = real.find(|it| it.name == "order").expect("a context");
     vec![
         eventify_core::contexts::catalogue::context(),
-        eventify_core::contexts::event_management::context(),
+        event_management::context(&Arc::new(event_management)),
         eventify_core::contexts::identity::context(&Arc::default()),
         eventify_core::contexts::inventory::context(),
-        // The relay requires that a queue takes `venue.created`.
+        // The relay requires that a queue takes what fleet alone consumes.
         Context {
             consumers: Consumers::new().on::<VenueCreated, _>(on_venue_created),
             ..Context::new("fleet", &[])
         },
-        bare("order", eventify_contracts::order::events()),
+        Context {
+            events: eventify_contracts::order::events(),
+            ..Context::new("order", orders.migrations)
+        },
         bare("reservation", eventify_contracts::reservation::events()),
         bare("ticketing", eventify_contracts::ticketing::events()),
     ]

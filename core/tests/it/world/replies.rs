@@ -57,10 +57,24 @@ replies! {
     Pricing { pricing_id: PricingSchemeId, categories: Vec<PricedCategory>, }
     Performance {
         performance_id: PerformanceId, status: String, start_time: DateTime<Utc>,
-        doors_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>,
+        doors_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>, admits_from: DateTime<Utc>,
+        admits_until: DateTime<Utc>,
         sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
         venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
-        version: i32,
+        awaits_venue: bool, version: i32, warnings: Vec<Warning>,
+    }
+    Warning { code: String, message: String, performance_id: Option<PerformanceId>, }
+    /// Places that are paid and not refunded.
+    Sold { orders: u64, tickets: u64, sum: String, amounts: Vec<Money>, }
+    /// The answer to an event's cancellation.
+    CancelledEvent {
+        event_id: EventId, title: String, description: String, city: Option<String>,
+        tags: Vec<String>, status: String, published_at: Option<DateTime<Utc>>, owner_id: Uuid,
+        org_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>,
+        version: i32, performances: Vec<CancelledPart>,
+    }
+    CancelledPart {
+        performance_id: PerformanceId, start_time: DateTime<Utc>, outcome: String, sold: Sold,
     }
 
     Reservation {

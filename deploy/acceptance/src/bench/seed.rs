@@ -98,7 +98,6 @@ async fn read(db: &mut PgConnection, fixture: &Fixture) -> Result<Vec<Ticket>> {
 pub(super) async fn fillers(db: &mut PgConnection, fixture: &Fixture, count: usize) -> Result<()> {
     let venue: Uuid = fixture.venue.parse()?;
     let performance = fixture.performance.parse()?;
-    let now = clock::now().timestamp();
     let mut tx = db.begin().await?;
     let (mut head, sum, key): (i64, Vec<u8>, Vec<u8>) = sqlx::query_as(
         "select head, digest, digest_key from fleet.venues where venue_id = $1 for update",
@@ -112,7 +111,7 @@ pub(super) async fn fillers(db: &mut PgConnection, fixture: &Fixture, count: usi
     while left > 0 {
         let part = left.min(ROWS_AT_ONCE);
         let entries: Vec<FeedEntry> = (0..part)
-            .map(|_| filler(TicketId(clock::new_id()), performance, now))
+            .map(|_| filler(TicketId(clock::new_id()), performance))
             .collect::<Result<_>>()?;
         let rows: Vec<Vec<u8>> = entries.iter().map(FeedEntry::to_bytes).collect();
         for row in &rows {
@@ -136,13 +135,11 @@ pub(super) async fn fillers(db: &mut PgConnection, fixture: &Fixture, count: usi
     Ok(())
 }
 
-fn filler(id: TicketId, performance: PerformanceId, now: i64) -> Result<FeedEntry> {
+fn filler(id: TicketId, performance: PerformanceId) -> Result<FeedEntry> {
     let entry = TicketEntry {
         token: TokenHash(Hash32::of(id.as_uuid().as_bytes())),
         performance,
         category: "STAND".parse().context("a category")?,
-        not_before: now - 3_600,
-        expiry: now + 36_000,
         state: TicketState::Valid,
     };
     Ok(FeedEntry {

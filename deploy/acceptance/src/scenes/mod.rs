@@ -8,6 +8,7 @@ mod flood;
 mod lost_answer;
 mod online;
 mod outage;
+mod postponed;
 mod reconciliation;
 mod sale;
 
@@ -93,6 +94,7 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     delivery::deliver(story, &mut demo).await?;
     online::scan(story, &mut demo).await?;
     flood::run(story, &mut demo).await?;
+    postponed::run(story, &mut demo).await?;
     lost_answer::run(story, &mut demo).await?;
     outage::cut(story, &mut demo).await?;
     outage::lock(story, &mut demo).await?;

@@ -219,7 +219,7 @@ impl Ledger {
             panic!("a ticket's row")
         };
         match state.state {
-            TicketState::Revoked => (Verdict::Revoked, None),
+            TicketState::Revoked | TicketState::Suspended => (Verdict::Revoked, None),
             TicketState::Used(first) if first.scan != by.scan => {
                 let first = FirstEntry {
                     gate: first.gate,

@@ -14,8 +14,9 @@ use eventify_protocol::{
     ids::{GateId, NodeId, PerformanceId, ScanId, SnapshotId, TicketId, VenueId},
     keys::{KeyEntry, KeySet, KeyStatus, KeyUse, PrivateKey, RootKey, Signer, Window},
     sync::{
-        Chunk, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry, PolicyEntry,
-        Position, Subject, TicketEntry, TicketState, Value,
+        AdmissionWindow, Chunk, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject, TicketEntry,
+        TicketState, Value,
     },
     time::CoreTime,
     token::{Claims, Parsed, TicketSigner},
@@ -120,8 +121,6 @@ impl Venue {
             token: Parsed::read(&token).unwrap().hash(),
             performance: self.performance,
             category: claims.category,
-            not_before: claims.not_before,
-            expiry: claims.expiry,
             state: TicketState::Valid,
         };
         Ticket { id, token, entry }
@@ -145,11 +144,6 @@ impl Venue {
             gates: vec![self.north, self.south],
             revoked: false,
         };
-        let performance = PerformanceEntry {
-            title: "Opening night".to_owned(),
-            doors_at: 0,
-            starts_at: 0,
-        };
         let key_set = self.root.sign(&self.keys()).as_bytes().to_vec();
         [
             (
@@ -162,17 +156,32 @@ impl Venue {
             (Subject::Node(self.node), Value::Node(node)),
             (Subject::Gate(self.north), gate("North")),
             (Subject::Gate(self.south), gate("South")),
-            (
-                Subject::Performance(self.performance),
-                Value::Performance(performance),
-            ),
         ]
         .map(|(subject, value)| FeedEntry {
             subject,
             version: 1,
             value: Some(value),
         })
-        .to_vec()
+        .into_iter()
+        .chain([self.show(1, (1_000_000, 3_900_000_000))])
+        .collect()
+    }
+
+    /// The show, and when it admits.
+    pub(crate) fn show(&self, version: u64, (from, until): (i64, i64)) -> FeedEntry {
+        let entry = PerformanceEntry {
+            title: "Opening night".to_owned(),
+            doors_at: from,
+            starts_at: from + 3_600,
+            ends_at: None,
+            admits: AdmissionWindow { from, until },
+            state: PerformanceState::Scheduled,
+        };
+        FeedEntry {
+            subject: Subject::Performance(self.performance),
+            version,
+            value: Some(Value::Performance(entry)),
+        }
     }
 
     /// An identity with a certificate of its own making, for nodes that reach no broker.

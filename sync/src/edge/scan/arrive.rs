@@ -9,9 +9,7 @@ use eventify_protocol::{
 };
 
 use super::{
-    super::{
-        Machine, Now, Previous, Reply, RequestId, ScanOutcome, ScanRequest, connectivity::Attempt,
-    },
+    super::{Machine, Now, Previous, Reply, ScanOutcome, ScanRequest, connectivity::Attempt},
     MAX_PENDING_SCANS, Pending, Progress,
 };
 
@@ -32,7 +30,7 @@ impl Machine {
                 return self.reply(id, Reply::ScanIdReused);
             }
             if previous.stands() {
-                return self.repeat(id, previous, now);
+                return self.repeat(&request, previous, now);
             }
         }
         if self.scans.pending.len() >= MAX_PENDING_SCANS {
@@ -47,7 +45,7 @@ impl Machine {
     }
 
     /// A final verdict stands in every mode, with its age.
-    fn repeat(&mut self, request: RequestId, previous: Previous, now: Now) {
+    fn repeat(&mut self, request: &ScanRequest, previous: Previous, now: Now) {
         let decision = previous.decision;
         let since = self.since(&previous.at, now);
         let at_decision = match decision.decided_by {
@@ -57,6 +55,7 @@ impl Machine {
         let outcome = ScanOutcome {
             scan: decision.scan,
             first_gate_name: self.first_gate_name(&decision.verdict),
+            ticket: self.shown_ticket(&request.checked, &decision.verdict),
             verdict: decision.verdict,
             mode: decision.mode,
             cache_age: at_decision
@@ -66,7 +65,7 @@ impl Machine {
             decided_by: decision.decided_by,
             repeated: true,
         };
-        self.reply(request, Reply::Verdict(outcome));
+        self.reply(request.request, Reply::Verdict(outcome));
     }
 
     /// Chooses who decides a scan, by the tests as they hold now.

@@ -136,6 +136,7 @@ impl Machine {
         let outcome = ScanOutcome {
             scan,
             verdict: conclusion.verdict.clone(),
+            ticket: self.shown_ticket(&pending.checked, &conclusion.verdict),
             first_gate_name: self.first_gate_name(&conclusion.verdict),
             mode: conclusion.mode,
             cache_age,

@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     ids::{GateId, ScanId},
-    sync::{GateEntry, Position, TicketEntry, TicketState, UsedBy},
+    sync::{GateEntry, PerformanceEntry, Position, TicketEntry, TicketState, UsedBy},
     time::CoreInterval,
     verdict::{FirstEntry, Mode, Verdict},
 };
@@ -80,6 +80,7 @@ impl Machine {
             signed,
             overlay: self.overlay.find(signed.ticket()),
             ticket,
+            performance: ticket.and_then(|ticket| self.replica.performance(ticket.performance)),
             gate: self.replica.gate_of(self.node, pending.gate),
             when: &when,
             unshown: &unshown,
@@ -104,6 +105,8 @@ struct OfflineCase<'a> {
     overlay: Option<&'a Admission>,
     /// The replica's row.
     ticket: Option<&'a TicketEntry>,
+    /// The ticket's performance, if the replica has it.
+    performance: Option<&'a PerformanceEntry>,
     /// None if this node may not decide for it.
     gate: Option<&'a GateEntry>,
     when: &'a CoreInterval,
@@ -125,10 +128,8 @@ impl OfflineCase<'_> {
         let Some(ticket) = self.ticket else {
             return Verdict::UnknownOffline;
         };
-        let entitlement = Entitlement::from(ticket);
-        let entitled = || entitlement.admits(self.signed.hash, self.at, self.gate, self.when);
         match ticket.state {
-            TicketState::Revoked => Verdict::Revoked,
+            TicketState::Revoked | TicketState::Suspended => Verdict::Revoked,
             TicketState::Used(by) if by.scan == self.scan => Verdict::Admit,
             TicketState::Used(by) if !self.was_never_shown(&by) => {
                 let first = FirstEntry {
@@ -136,10 +137,20 @@ impl OfflineCase<'_> {
                     at: by.at,
                     confirmed: by.confirmed,
                 };
-                entitled().err().unwrap_or(Verdict::AlreadyUsed { first })
+                let refused = self.entitled(ticket).err();
+                refused.unwrap_or(Verdict::AlreadyUsed { first })
             }
-            TicketState::Used(_) | TicketState::Valid => entitled().err().unwrap_or(Verdict::Admit),
+            TicketState::Used(_) | TicketState::Valid => {
+                self.entitled(ticket).err().unwrap_or(Verdict::Admit)
+            }
         }
+    }
+
+    /// Whether the ticket is good here and now. A performance that the replica does not have is one
+    /// that the venue does not admit to, or one that is still on its way: only the core can tell.
+    fn entitled(&self, ticket: &TicketEntry) -> Result<(), Verdict> {
+        let performance = self.performance.ok_or(Verdict::UnknownOffline)?;
+        Entitlement::from(ticket).admits(self.signed, self.at, self.gate, performance, self.when)
     }
 
     fn was_never_shown(&self, by: &UsedBy) -> bool {

@@ -90,6 +90,10 @@ pub(crate) enum Fault {
         lasts: Nanos,
     },
     Policy,
+    /// The organiser moves a show.
+    MoveShow {
+        away: bool,
+    },
 }
 
 /// Where a clock that jumps hurts most.
@@ -122,6 +126,10 @@ pub(crate) fn plan(world: &mut World) -> Nanos {
     }
     for _ in 0..world.rng.between(1, 8) {
         schedule(world, end, Fault::RevokeTicket);
+    }
+    for _ in 0..world.rng.between(0, 5) {
+        let away = world.rng.percent(60);
+        schedule(world, end, Fault::MoveShow { away });
     }
     let sets_clocks = world.rng.percent(60);
     for _ in 0..world.rng.between(3, 16) {

@@ -281,6 +281,7 @@ impl World {
         }
         self.model.admitted = admitted;
         self.check_guests();
+        self.check_returned();
         self.check_reports();
     }
 

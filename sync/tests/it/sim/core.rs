@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, MessageId, NodeId, ScanId, SnapshotId, TicketId},
+    ids::{GateId, MessageId, NodeId, PerformanceId, ScanId, SnapshotId, TicketId},
     sync::{
-        DigestKey, Epoch, FeedEntry, GateEntry, Position, Scan, ScanVerdict, Subject, SyncPoint,
-        TicketEntry, Value,
+        DigestKey, Epoch, FeedEntry, GateEntry, PerformanceEntry, Position, Scan, ScanVerdict,
+        Subject, SyncPoint, TicketEntry, Value,
     },
     time::CoreTime,
     verdict::Verdict,
@@ -44,6 +44,8 @@ pub(crate) struct Core {
     key: DigestKey,
     pub(crate) tickets: BTreeMap<TicketId, Ticket>,
     pub(crate) gates: BTreeMap<GateId, (NodeId, GateEntry)>,
+    /// Those that the venue admits to.
+    pub(crate) performances: BTreeMap<PerformanceId, PerformanceEntry>,
     pub(crate) scans: BTreeMap<ScanId, ScanRecord>,
     versions: BTreeMap<Subject, u64>,
     outbox: BTreeMap<u64, OutboxRow>,
@@ -99,6 +101,7 @@ impl Core {
             key: DigestKey(rng.hash()),
             tickets: BTreeMap::new(),
             gates: BTreeMap::new(),
+            performances: BTreeMap::new(),
             scans: BTreeMap::new(),
             versions: BTreeMap::new(),
             outbox: BTreeMap::new(),
@@ -196,8 +199,6 @@ impl Core {
             token: held.entitlement.token,
             performance: held.entitlement.performance,
             category: held.entitlement.category,
-            not_before: held.entitlement.not_before,
-            expiry: held.entitlement.expiry,
             state: held.standing.state(),
         };
         self.publish(Subject::Ticket(ticket), Value::Ticket(entry), at, rng)
@@ -363,6 +364,8 @@ impl Core {
             scan: self.scans.get(&scan.scan),
             ticket: ticket.map(|ticket| (&ticket.entitlement, &ticket.standing)),
             gate: gate.map(|(_, entry)| entry),
+            performance: ticket
+                .and_then(|ticket| self.performances.get(&ticket.entitlement.performance)),
             now,
         };
         coverage.late_scans += u64::from(now >= scan.deadline);

@@ -35,7 +35,7 @@ coverage! {
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
     snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
     damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
-    clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted,
+    clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
 }
 
 impl Coverage {

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{IncarnationId, NodeId, ScanId, SnapshotId},
+    ids::{IncarnationId, NodeId, PerformanceId, ScanId, SnapshotId},
     sync::{
-        Chunk, Delta, Digest, DigestKey, Epoch, FeedEntry, JournalAck, JournalEntry, JournalHead,
-        Moment, Position, SealedRow, Subject, TicketEntry, Value,
+        AdmissionWindow, Chunk, Delta, Digest, DigestKey, Epoch, FeedEntry, JournalAck,
+        JournalEntry, JournalHead, Moment, PerformanceState, Position, SealedRow, Subject,
+        TicketEntry, Value,
     },
 };
 use eventify_sync::{
@@ -311,6 +312,15 @@ impl Store {
             | Value::Gate(_)
             | Value::Performance(_) => None,
         }
+    }
+
+    /// When a performance admits, if it takes place.
+    pub(crate) fn window(&self, performance: PerformanceId) -> Option<AdmissionWindow> {
+        let value = self.entry(Subject::Performance(performance))?.value?;
+        let Value::Performance(entry) = value else {
+            return None;
+        };
+        (entry.state == PerformanceState::Scheduled).then_some(entry.admits)
     }
 
     pub(crate) fn recomputed(&self) -> Digest {

@@ -71,6 +71,7 @@ impl World {
             Fault::RevokeTicket => self.revoke_ticket(),
             Fault::Compact => self.core.make_snapshot(true, &mut self.rng),
             Fault::StallFeed { lasts } => self.core.stall(self.at + lasts),
+            Fault::MoveShow { away } => self.move_show(away),
             Fault::Policy => {
                 let limit = [0, 10_000, 60_000, 300_000][self.rng.index(4)];
                 self.set_policy(limit);

@@ -45,6 +45,8 @@ pub(crate) enum GuestEvent {
 pub(crate) struct Guests {
     pub(crate) all: Vec<Guest>,
     pub(crate) attempts: Vec<Attempt>,
+    /// Attempts of those who came again to a show that was moved back.
+    pub(crate) returned: Vec<usize>,
     requests: BTreeMap<RequestId, Asked>,
     /// Requests that have to be refused.
     misuses: BTreeSet<RequestId>,
@@ -180,6 +182,28 @@ impl World {
             shown: None,
         });
         self.pull_trigger(self.guests.attempts.len() - 1);
+    }
+
+    /// The guest comes to the same gate once more, for a new scan.
+    pub(crate) fn come_again(&mut self, guest: usize) {
+        let mut earlier = self.guests.attempts.iter();
+        let Some(first) = earlier.find(|attempt| attempt.guest == guest) else {
+            return;
+        };
+        let Some(Verdict::NotYet { .. } | Verdict::Expired { .. }) = first.shown else {
+            return;
+        };
+        let attempt = Attempt {
+            scan: ScanId(self.rng.uuid()),
+            round: 0,
+            waits: false,
+            shown: None,
+            ..*first
+        };
+        self.guests.attempts.push(attempt);
+        let attempt = self.guests.attempts.len() - 1;
+        self.guests.returned.push(attempt);
+        self.pull_trigger(attempt);
     }
 
     pub(crate) fn pull_trigger(&mut self, attempt: usize) {

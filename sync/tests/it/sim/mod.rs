@@ -22,6 +22,7 @@ mod regressions;
 mod rng;
 mod server;
 mod shell;
+mod shows;
 mod watch;
 mod world;
 
@@ -89,7 +90,12 @@ fn run(world: &mut World) {
     world.settle_down();
     // Everything that is down starts, every line is good: nodes find back to Online.
     world.run_until(world.at + 15 * S);
-    for _ in 0..8 {
+    // The show is played now after all.
+    world.move_show(false);
+    for round in 0..8 {
+        if round == 4 {
+            world.return_to_the_moved_show();
+        }
         world.all_try_again();
         world.run_until(world.at + 5 * S);
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{NodeId, PerformanceId, ScanId, TicketId, VenueId},
+    ids::{NodeId, ScanId, TicketId, VenueId},
     token::{Claims, TokenHash},
     verdict::{DecidedBy, Verdict},
 };
@@ -15,13 +15,9 @@ use eventify_sync::{
 };
 use uuid::Uuid;
 
-use super::clock::{Nanos, S, unix};
+use super::{clock::Nanos, shows};
 
 pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(0xE0E0));
-
-/// What is played, and what is played elsewhere.
-pub(crate) const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(0xA1));
-pub(crate) const ELSEWHERE: PerformanceId = PerformanceId(Uuid::from_u128(0xA2));
 
 /// Rules that a world can break, to see that the checks bite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,21 +76,13 @@ pub(crate) fn check(text: &str, reader: Reader) -> TokenCheck {
     }
 }
 
-/// The claims of ticket `number`: a few are for elsewhere, for later, or from yesterday.
+/// The claims of ticket `number`.
 pub(crate) fn claims(number: u128) -> Claims {
-    let (mut performance, mut not_before, mut expiry) =
-        (TONIGHT, unix(0) - 3_600, unix(0) + 36_000);
-    match number % 20 {
-        17 => performance = ELSEWHERE,
-        18 => not_before = unix(100 * S),
-        19 => expiry = unix(100 * S),
-        _ => {}
-    }
-    let category = "STALLS".parse().expect("a category");
+    let (not_before, expiry) = shows::code_window();
     Claims {
         ticket: ticket_id(number),
-        performance,
-        category,
+        performance: shows::show_of(number),
+        category: "STALLS".parse().expect("a category"),
         not_before,
         expiry,
         revision: 1,
@@ -107,14 +95,12 @@ pub(crate) fn entitlement(number: u128, text: &str) -> Entitlement {
         token: TokenHash(Hash32::of(text.as_bytes())),
         performance: claims.performance,
         category: claims.category,
-        not_before: claims.not_before,
-        expiry: claims.expiry,
     }
 }
 
 /// Whether ticket `number` is for tonight, from the beginning to the end.
 pub(crate) fn is_plain(number: u128) -> bool {
-    number % 20 < 17
+    shows::show_of(number) == shows::TONIGHT
 }
 
 /// A guest was shown `Admit`.

@@ -149,6 +149,7 @@ impl World {
                 self.nodes[node].given_up.insert(decision.scan);
                 self.coverage.gave_up_on_core += 1;
             }
+            self.check_window(node, decision);
             if decision.verdict == Verdict::Admit {
                 self.check_lonely_admission(node, decision);
                 self.spring(node, Moment::Decided);

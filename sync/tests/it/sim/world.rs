@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use eventify_protocol::{
     ids::{GateId, MessageId},
-    sync::{Down, GateEntry, NodeEntry, PerformanceEntry, PolicyEntry, Subject, Up, Value},
+    sync::{Down, GateEntry, NodeEntry, PolicyEntry, Subject, Up, Value},
 };
 use eventify_sync::edge::{CoreMessage, Input, Machine};
 
@@ -15,10 +15,11 @@ use super::{
     coverage::Coverage,
     event::{AtNode, Event},
     guests::Guests,
-    model::{self, Model, Mutation},
+    model::{Model, Mutation},
     network::{Direction, size_down, size_up},
     node::Node,
     rng::Rng,
+    shows,
 };
 
 /// Printed for a failing seed.
@@ -96,7 +97,7 @@ impl World {
                 &mut self.rng,
             );
             for gate in gates {
-                let performances = vec![model::TONIGHT];
+                let performances = shows::AT_THE_GATES.to_vec();
                 let name = format!("gate {gate}");
                 let entry = GateEntry {
                     name,
@@ -115,14 +116,7 @@ impl World {
         }
         let limit = [0, 5_000, 20_000, 60_000, 60_000, 300_000, 300_000][self.rng.index(7)];
         self.set_policy(limit);
-        let tonight = PerformanceEntry {
-            title: "Tonight".to_owned(),
-            doors_at: 0,
-            starts_at: 0,
-        };
-        let subject = Subject::Performance(model::TONIGHT);
-        self.core
-            .publish(subject, Value::Performance(tonight), self.at, &mut self.rng);
+        self.schedule_shows();
         // All of this is long in the feed when the first node starts.
         self.core.flow(self.at);
         self.core.write_feed(self.at, &mut self.rng);

@@ -6,6 +6,7 @@ mod modes;
 mod returning;
 mod rules;
 mod scans;
+mod shows;
 mod slow;
 mod snapshots;
 mod venue;

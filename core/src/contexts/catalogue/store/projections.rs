@@ -1,9 +1,7 @@
 //! Applies events to the read model. Each function can be repeated, and called in any order.
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::event_management::{
-    EventFacts, PerformanceCancelled, PerformanceScheduled,
-};
+use eventify_contracts::event_management::{EventFacts, PerformanceCancelled, PerformanceFacts};
 use eventify_contracts::inventory::{BucketLevel, SeatingLaidOut, SeatsReleased, SeatsReserved};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId};
@@ -58,21 +56,22 @@ pub(crate) async fn upsert_event(
 
 pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
-    scheduled: &PerformanceScheduled,
+    id: PerformanceId,
+    facts: &PerformanceFacts,
     version: i32,
 ) -> DbResult<()> {
-    next_map_version(conn, scheduled.performance_id).await?;
+    next_map_version(conn, id).await?;
     let row = json!({
-        "performance_id": scheduled.performance_id,
-        "event_id": scheduled.event_id,
-        "venue_id": scheduled.venue_id,
-        "venue_name": scheduled.venue_name,
-        "start_time": scheduled.start_time,
-        "doors_at": scheduled.doors_at,
-        "ends_at": scheduled.ends_at,
-        "sales_opens_at": scheduled.sales_opens_at,
-        "sales_closes_at": scheduled.sales_closes_at,
-        "categories": scheduled.categories,
+        "performance_id": id,
+        "event_id": facts.event_id,
+        "venue_id": facts.venue_id,
+        "venue_name": facts.venue_name,
+        "start_time": facts.times.start_time,
+        "doors_at": facts.times.doors_at,
+        "ends_at": facts.times.ends_at,
+        "sales_opens_at": facts.sales_opens_at,
+        "sales_closes_at": facts.sales_closes_at,
+        "categories": facts.categories,
         "cancelled": false,
         "version": version,
     });

@@ -1,28 +1,28 @@
 //! The acts of organisers. Every change of an event, its performances and prices is made under the
 //! event's row lock.
 
+pub(super) mod cancelling;
+pub(super) mod moving;
 pub(super) mod performances;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::{
-    EventArchived, EventCancelled, EventCreated, EventFacts, EventPublished, EventUpdated,
+    EventArchived, EventCreated, EventFacts, EventPublished, EventUpdated,
 };
-use eventify_kernel::app::App;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, PgConnection, Tx};
 use eventify_kernel::event::DomainEvent;
 use eventify_protocol::ids::{EventId, PricingSchemeId};
 
-use crate::contexts::event_management::NAME;
-use crate::contexts::event_management::model::event::{
-    Details, Event, EventError, Status, check_reason,
-};
+use crate::contexts::event_management::model::cancellation::NeedsConfirmation;
+use crate::contexts::event_management::model::event::{Details, Event, EventError, Status};
 use crate::contexts::event_management::model::performance::{
     Performance, PerformanceSpec, ScheduleError,
 };
 use crate::contexts::event_management::model::pricing::{PricingScheme, PricingSpec};
 use crate::contexts::event_management::store::{self, events, pricing};
+use crate::contexts::event_management::{App, NAME};
 use crate::contexts::ticketing::api::CantSign;
 
 /// Why an act was refused.
@@ -40,6 +40,8 @@ pub(crate) enum ActError {
     Schedule(#[from] ScheduleError),
     #[error(transparent)]
     CantSign(#[from] CantSign),
+    #[error(transparent)]
+    Confirm(#[from] NeedsConfirmation),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -81,7 +83,7 @@ pub(crate) async fn create(
         full.schemes.push(scheme);
     }
     for spec in specs {
-        performances::schedule_in(app, &mut tx, &mut full, spec, &found).await?;
+        performances::schedule_in(app, &mut tx, (&mut full, owner), spec, &found).await?;
     }
     tx.commit().await?;
     Ok(full)
@@ -156,41 +158,6 @@ pub(crate) async fn publish(
     change(app, cause, (caller, id), Event::publish, published).await
 }
 
-/// Cancels an event and all its future performances.
-pub(crate) async fn cancel(
-    app: &App,
-    cause: &Cause,
-    caller: &Principal,
-    id: EventId,
-    reason: &str,
-) -> Result<Event, ActError> {
-    let reason = check_reason(reason)?;
-    let mut tx = app.db.begin(NAME, cause).await?;
-    let full = lock(&mut tx, caller, id).await?;
-    let before = full.event.version;
-    let now = app.clock.now();
-    let event = full.event.cancel(now)?;
-    if event.version != before {
-        events::update(&mut tx, &event).await?;
-        let facts = event.facts();
-        let cancelled = EventCancelled {
-            event_id: id,
-            facts,
-            reason: reason.clone(),
-        };
-        tx.publish(app.clock.new_id(), event.version, &cancelled);
-        for performance in full
-            .performances
-            .into_iter()
-            .filter(|it| it.lies_ahead(now))
-        {
-            performances::cancel_in(app, &mut tx, &event, performance, &reason).await?;
-        }
-    }
-    tx.commit().await?;
-    Ok(event)
-}
-
 pub(crate) async fn archive(
     app: &App,
     cause: &Cause,
@@ -212,7 +179,11 @@ async fn change<E: DomainEvent>(
     let now = app.clock.now();
     let mut tx = app.db.begin(NAME, cause).await?;
     let full = lock(&mut tx, caller, id).await?;
-    let ahead = full.performances.iter().filter(|it| it.lies_ahead(now));
+    let margins = app.state.margins;
+    let ahead = full
+        .performances
+        .iter()
+        .filter(|it| it.lies_ahead(margins, now));
     let (before, ahead) = (full.event.version, ahead.count());
     let event = decide(full.event, ahead, now)?;
     if event.version != before {

@@ -1,20 +1,20 @@
-//! Schedules and cancels performances, under the lock of their event.
+//! Schedules performances, under the lock of their event.
 
 use std::time::Duration;
 
-use eventify_kernel::app::App;
-use eventify_kernel::auth::Principal;
+use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 
+use super::moving::{Warning, warnings};
 use super::{ActError, FullEvent, lock};
-use crate::contexts::event_management::NAME;
-use crate::contexts::event_management::model::event::{Event, check_reason};
+use crate::contexts::event_management::model::event::Event;
 use crate::contexts::event_management::model::performance::{
     KnownPlan, MAX_PERFORMANCES, Performance, PerformanceSpec, ScheduleError, choose_plan,
 };
 use crate::contexts::event_management::store::{performances, plans};
+use crate::contexts::event_management::{App, NAME};
 use crate::contexts::ticketing::api as ticketing;
 
 /// The message about a venue that was set up a moment ago may still be on its way: we wait for it
@@ -28,33 +28,14 @@ pub(crate) async fn schedule(
     caller: &Principal,
     id: EventId,
     spec: &PerformanceSpec,
-) -> Result<Performance, ActError> {
+) -> Result<(Performance, Vec<Warning>), ActError> {
     let found = wait_for_plans(app, std::slice::from_ref(spec)).await?;
     let mut tx = app.db.begin(NAME, cause).await?;
     let mut full = lock(&mut tx, caller, id).await?;
-    let performance = schedule_in(app, &mut tx, &mut full, spec, &found).await?;
+    let performance = schedule_in(app, &mut tx, (&mut full, caller), spec, &found).await?;
+    let warnings = warnings(app, &mut tx, &performance).await?;
     tx.commit().await?;
-    Ok(performance)
-}
-
-pub(crate) async fn cancel(
-    app: &App,
-    cause: &Cause,
-    caller: &Principal,
-    (id, performance): (EventId, PerformanceId),
-    reason: &str,
-) -> Result<Performance, ActError> {
-    let reason = check_reason(reason)?;
-    let mut tx = app.db.begin(NAME, cause).await?;
-    let full = lock(&mut tx, caller, id).await?;
-    let found = full
-        .performances
-        .into_iter()
-        .find(|it| it.id == performance);
-    let found = found.ok_or(ActError::UnknownPerformance)?;
-    let cancelled = cancel_in(app, &mut tx, &full.event, found, &reason).await?;
-    tx.commit().await?;
-    Ok(cancelled)
+    Ok((performance, warnings))
 }
 
 /// The plans of the named venues; waits a moment for those that are not known yet.
@@ -83,16 +64,16 @@ pub(super) async fn wait_for_plans(
 pub(super) async fn schedule_in(
     app: &App,
     tx: &mut Tx,
-    full: &mut FullEvent,
+    (full, caller): (&mut FullEvent, &Principal),
     spec: &PerformanceSpec,
     known: &[KnownPlan],
 ) -> Result<Performance, ActError> {
-    let now = app.clock.now();
+    let (now, margins) = (app.clock.now(), app.state.margins);
     full.event.must_be_open()?;
     if full.performances.len() >= MAX_PERFORMANCES {
         return Err(ScheduleError::TooMany.into());
     }
-    let times = spec.times(now)?;
+    let times = spec.times().of_new(now)?;
     ticketing::can_sign(app, times.start, times.end)?;
     let scheme = match spec.pricing_id {
         Some(id) => full.schemes.iter().find(|scheme| scheme.id == id),
@@ -112,30 +93,21 @@ pub(super) async fn schedule_in(
         plan: plan.id,
         pricing: scheme.id,
         cancelled: false,
+        awaits_venue: awaits_venue(plan, &full.event, caller),
+        confirmed_version: 0,
+        first_admits_until: Some(times.admits_until(margins)),
         created_at: now,
         updated_at: now,
         version: 1,
     };
     performances::insert(tx, full.event.id, &performance).await?;
-    let scheduled = performance.as_scheduled(&full.event, scheme, &plan.venue_name);
+    let scheduled = performance.as_scheduled(&full.event, scheme, &plan.venue_name, margins);
     tx.publish(app.clock.new_id(), performance.version, &scheduled);
     full.performances.push(performance.clone());
     Ok(performance)
 }
 
-pub(super) async fn cancel_in(
-    app: &App,
-    tx: &mut Tx,
-    event: &Event,
-    performance: Performance,
-    reason: &str,
-) -> DbResult<Performance> {
-    if performance.cancelled {
-        return Ok(performance);
-    }
-    let cancelled = performance.cancel(app.clock.now());
-    performances::cancel(tx, &cancelled).await?;
-    let message = cancelled.as_cancelled(event, reason);
-    tx.publish(app.clock.new_id(), cancelled.version, &message);
-    Ok(cancelled)
+/// Whether the venue is to be asked. An administrator is as good as the owner of any venue.
+pub(super) fn awaits_venue(plan: &KnownPlan, event: &Event, caller: &Principal) -> bool {
+    plan.is_foreign_to(event) && !caller.has_role(Role::Admin)
 }

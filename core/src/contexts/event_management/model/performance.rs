@@ -1,7 +1,9 @@
 //! A performance: when, where, at which prices.
 
-use chrono::{DateTime, Duration, Utc};
-use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
+use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::{
+    PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
+};
 use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
@@ -9,10 +11,8 @@ use uuid::Uuid;
 
 use super::event::{Event, EventError};
 use super::pricing::PricingScheme;
+use super::times::{Margins, PlannedTimes, Times};
 
-/// Doors open this long before the beginning, unless the organiser sets another time.
-const DOORS_BEFORE_START: Duration = Duration::hours(1);
-const MAX_AHEAD: Duration = Duration::days(5 * 366);
 /// Of one event.
 pub(crate) const MAX_PERFORMANCES: usize = 500;
 
@@ -20,7 +20,7 @@ pub(crate) const MAX_PERFORMANCES: usize = 500;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PerformanceSpec {
-    pub(crate) start_time: DateTime<Utc>,
+    start_time: DateTime<Utc>,
     pub(crate) venue_id: VenueId,
     /// Default: the event's newest scheme.
     #[serde(default)]
@@ -38,16 +38,6 @@ pub(crate) struct PerformanceSpec {
     sales_closes_at: Option<DateTime<Utc>>,
 }
 
-/// When a performance takes place and is sold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Times {
-    pub(crate) start: DateTime<Utc>,
-    pub(crate) doors: DateTime<Utc>,
-    pub(crate) end: Option<DateTime<Utc>>,
-    pub(crate) sales_open: Option<DateTime<Utc>>,
-    pub(crate) sales_close: Option<DateTime<Utc>>,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Performance {
     pub(crate) id: PerformanceId,
@@ -56,6 +46,13 @@ pub(crate) struct Performance {
     pub(crate) plan: SeatingPlanId,
     pub(crate) pricing: PricingSchemeId,
     pub(crate) cancelled: bool,
+    /// Its organiser is not the venue's: the venue is asked.
+    pub(crate) awaits_venue: bool,
+    /// The newest version that the venue has confirmed; 0 for none.
+    pub(crate) confirmed_version: i32,
+    /// The earliest end that was ever published: codes that were signed then are good for some weeks
+    /// after it. None in what the release before has written.
+    pub(crate) first_admits_until: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
     pub(crate) version: i32,
@@ -90,53 +87,29 @@ pub(crate) enum ScheduleError {
     UnknownPricing,
     #[error("an event has at most {MAX_PERFORMANCES} performances")]
     TooMany,
+    #[error("the performance is cancelled and can't be moved")]
+    Cancelled,
     #[error("no seat or zone of the seating plan is sold in any of the price categories")]
     NothingOnSale,
 }
 
 impl PerformanceSpec {
-    /// The times, with their defaults, if they are in order.
-    pub(crate) fn times(&self, now: DateTime<Utc>) -> Result<Times, EventError> {
-        let times = Times {
-            start: self.start_time,
-            doors: self
-                .doors_at
-                .unwrap_or(self.start_time - DOORS_BEFORE_START),
-            end: self.ends_at,
-            sales_open: self.sales_opens_at,
-            sales_close: self.sales_closes_at,
-        };
-        let refuse = |field, issue: &str| {
-            Err(EventError::Invalid {
-                field,
-                issue: issue.to_owned(),
-            })
-        };
-        if times.start <= now {
-            return refuse("startTime", "is in the past");
+    pub(crate) fn times(&self) -> PlannedTimes {
+        PlannedTimes {
+            start_time: self.start_time,
+            doors_at: self.doors_at,
+            ends_at: self.ends_at,
+            sales_opens_at: self.sales_opens_at,
+            sales_closes_at: self.sales_closes_at,
         }
-        if times.start > now + MAX_AHEAD {
-            return refuse("startTime", "is more than five years ahead");
-        }
-        if times.doors > times.start {
-            return refuse("doorsAt", "must not be after startTime");
-        }
-        if times.end.is_some_and(|end| end <= times.start) {
-            return refuse("endsAt", "must be after startTime");
-        }
-        if times
-            .sales_open
-            .is_some_and(|open| open >= times.sales_end())
-        {
-            return refuse("salesOpensAt", "must be before the sale ends");
-        }
-        Ok(times)
     }
 }
 
-impl Times {
-    fn sales_end(&self) -> DateTime<Utc> {
-        self.sales_close.unwrap_or(self.start)
+impl KnownPlan {
+    /// Whether an event's organiser is another one than the venue's.
+    pub(crate) fn is_foreign_to(&self, event: &Event) -> bool {
+        let same_org = self.org_id.is_some() && self.org_id == event.org_id;
+        self.owner_id != event.owner_id && !same_org
     }
 }
 
@@ -156,8 +129,7 @@ pub(crate) fn choose_plan<'a>(
         ([only], None) => only,
         (_, None) => return Err(ScheduleError::PlanNotNamed),
     };
-    let same_org = plan.org_id.is_some() && plan.org_id == event.org_id;
-    if !plan.shared && plan.owner_id != event.owner_id && !same_org {
+    if !plan.shared && plan.is_foreign_to(event) {
         return Err(ScheduleError::ForeignVenue);
     }
     let on_sale =
@@ -170,9 +142,19 @@ pub(crate) fn choose_plan<'a>(
 }
 
 impl Performance {
-    /// Whether it is still to come, or has not ended.
-    pub(crate) fn lies_ahead(&self, now: DateTime<Utc>) -> bool {
-        !self.cancelled && self.times.end.unwrap_or(self.times.start) > now
+    /// Whether it is still to come, or its tickets still admit.
+    pub(crate) fn lies_ahead(&self, margins: Margins, now: DateTime<Utc>) -> bool {
+        !self.cancelled && !self.is_over(margins, now)
+    }
+
+    /// Whether its tickets admit nobody any more.
+    pub(crate) fn is_over(&self, margins: Margins, now: DateTime<Utc>) -> bool {
+        self.times.admits_until(margins) <= now
+    }
+
+    /// Whether the venue's gates admit nobody before the venue has confirmed it, as it is planned now.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.awaits_venue && !self.cancelled && self.confirmed_version < self.version
     }
 
     /// Cancelling again changes nothing.
@@ -188,29 +170,78 @@ impl Performance {
         }
     }
 
+    /// At other times, which whoever moves it has checked.
+    pub(crate) fn moved(
+        self,
+        times: Times,
+        awaits_venue: bool,
+        margins: Margins,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ScheduleError> {
+        if self.cancelled {
+            return Err(ScheduleError::Cancelled);
+        }
+        let until = times.admits_until(margins);
+        Ok(Self {
+            times,
+            awaits_venue,
+            first_admits_until: Some(self.first_admits_until.map_or(until, |it| it.min(until))),
+            updated_at: now,
+            version: self.version + 1,
+            ..self
+        })
+    }
+
     pub(crate) fn as_scheduled(
         &self,
         event: &Event,
         pricing: &PricingScheme,
         venue_name: &str,
+        margins: Margins,
     ) -> PerformanceScheduled {
         PerformanceScheduled {
             performance_id: self.id,
+            facts: self.facts(event, pricing, venue_name, margins),
+        }
+    }
+
+    pub(crate) fn as_rescheduled(
+        &self,
+        event: &Event,
+        pricing: &PricingScheme,
+        venue_name: &str,
+        margins: Margins,
+        previous_start_time: DateTime<Utc>,
+    ) -> PerformanceRescheduled {
+        PerformanceRescheduled {
+            performance_id: self.id,
+            facts: self.facts(event, pricing, venue_name, margins),
+            previous_start_time,
+        }
+    }
+
+    fn facts(
+        &self,
+        event: &Event,
+        pricing: &PricingScheme,
+        venue_name: &str,
+        margins: Margins,
+    ) -> PerformanceFacts {
+        PerformanceFacts {
             event_id: event.id,
             event_title: event.details.title.clone(),
             owner_id: event.owner_id,
             org_id: event.org_id.clone(),
-            start_time: self.times.start,
-            doors_at: self.times.doors,
-            ends_at: self.times.end,
+            times: self.times.facts(margins),
+            sales_opens_at: self.times.sales_open,
+            sales_closes_at: self.times.sales_close,
             venue_id: self.venue,
             venue_name: venue_name.to_owned(),
+            awaits_venue: self.awaits_venue,
             seating_plan_id: self.plan,
             pricing_scheme_id: self.pricing,
             currency: pricing.currency.code().to_owned(),
             categories: pricing.priced_categories(),
-            sales_opens_at: self.times.sales_open,
-            sales_closes_at: self.times.sales_close,
         }
     }
 

@@ -6,7 +6,8 @@ use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPla
 use serde_json::json;
 use sqlx::FromRow;
 
-use crate::contexts::event_management::model::performance::{Performance, Times};
+use crate::contexts::event_management::model::performance::Performance;
+use crate::contexts::event_management::model::times::{Margins, Times};
 
 #[derive(FromRow)]
 struct PerformanceRow {
@@ -20,6 +21,9 @@ struct PerformanceRow {
     seating_plan_id: SeatingPlanId,
     pricing_scheme_id: PricingSchemeId,
     cancelled: bool,
+    awaits_venue: bool,
+    confirmed_version: i32,
+    first_admits_until: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
@@ -43,6 +47,10 @@ pub(crate) async fn insert(
         "seating_plan_id": performance.plan,
         "pricing_scheme_id": performance.pricing,
         "status": "scheduled",
+        "awaits_venue": performance.awaits_venue,
+        "confirmed_version": performance.confirmed_version,
+        "first_admits_until": performance.first_admits_until,
+        "published_window": true,
         "created_at": performance.created_at,
         "updated_at": performance.updated_at,
         "version": performance.version,
@@ -62,7 +70,7 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
     let rows: Vec<PerformanceRow> = sqlx::query_as(
         "select performance_id, start_time, doors_at, ends_at, sales_opens_at, sales_closes_at,
              venue_id, seating_plan_id, pricing_scheme_id, status = 'cancelled' as cancelled,
-             created_at, updated_at, version
+             awaits_venue, confirmed_version, first_admits_until, created_at, updated_at, version
          from event_management.performances
          where event_id = $1 order by start_time, performance_id",
     )
@@ -85,6 +93,113 @@ pub(crate) async fn cancel(conn: &mut PgConnection, performance: &Performance) -
     Ok(())
 }
 
+/// Writes the times of a performance that has moved, or that is published again.
+pub(crate) async fn update_times(
+    conn: &mut PgConnection,
+    performance: &Performance,
+) -> DbResult<()> {
+    let times = &performance.times;
+    sqlx::query(
+        "update event_management.performances
+         set start_time = $2, doors_at = $3, ends_at = $4, sales_opens_at = $5,
+             sales_closes_at = $6, awaits_venue = $7, first_admits_until = $8,
+             published_window = true, updated_at = $9, version = $10
+         where performance_id = $1",
+    )
+    .bind(performance.id)
+    .bind(times.start)
+    .bind(times.doors)
+    .bind(times.end)
+    .bind(times.sales_open)
+    .bind(times.sales_close)
+    .bind(performance.awaits_venue)
+    .bind(performance.first_admits_until)
+    .bind(performance.updated_at)
+    .bind(performance.version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The venue has confirmed a version.
+pub(crate) async fn confirm(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "update event_management.performances set confirmed_version = $2
+         where performance_id = $1 and confirmed_version < $2",
+    )
+    .bind(id)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Another performance in the same hall at the same time.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Overlap {
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) start_time: DateTime<Utc>,
+}
+
+/// The first performances in the same venue that take place, from doors to end, while this one does.
+pub(crate) async fn list_overlaps(
+    conn: &mut PgConnection,
+    performance: &Performance,
+    margins: Margins,
+    limit: i64,
+) -> DbResult<Vec<Overlap>> {
+    let overlaps = sqlx::query_as(
+        "select performance_id, start_time from event_management.performances
+         where venue_id = $1 and performance_id <> $2 and status = 'scheduled'
+             and doors_at < $4 and coalesce(ends_at, start_time + $5) > $3
+         order by start_time, performance_id limit $6",
+    )
+    .bind(performance.venue)
+    .bind(performance.id)
+    .bind(performance.times.doors)
+    .bind(performance.times.admits_until(margins))
+    .bind(margins.after_start)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(overlaps)
+}
+
+/// Events with performances that were never published with the times at which they admit.
+pub(crate) async fn list_events_without_window(
+    conn: &mut PgConnection,
+    limit: i64,
+) -> DbResult<Vec<EventId>> {
+    let events = sqlx::query_scalar(
+        "select distinct event_id from event_management.performances
+         where not published_window and status = 'scheduled' order by event_id limit $1",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(events)
+}
+
+/// Those of an event.
+pub(crate) async fn list_without_window(
+    conn: &mut PgConnection,
+    event: EventId,
+) -> DbResult<Vec<PerformanceId>> {
+    let ids = sqlx::query_scalar(
+        "select performance_id from event_management.performances
+         where event_id = $1 and not published_window and status = 'scheduled'
+         order by performance_id",
+    )
+    .bind(event)
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
 impl From<PerformanceRow> for Performance {
     fn from(row: PerformanceRow) -> Self {
         Self {
@@ -100,6 +215,9 @@ impl From<PerformanceRow> for Performance {
             plan: row.seating_plan_id,
             pricing: row.pricing_scheme_id,
             cancelled: row.cancelled,
+            awaits_venue: row.awaits_venue,
+            confirmed_version: row.confirmed_version,
+            first_admits_until: row.first_admits_until,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

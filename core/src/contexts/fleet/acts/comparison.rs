@@ -17,8 +17,8 @@ use serde_json::json;
 use super::alarms;
 use crate::contexts::fleet::model::alarm::Alarm;
 use crate::contexts::fleet::model::comparison::doubts;
-use crate::contexts::fleet::store::comparisons;
 use crate::contexts::fleet::store::feed::{self, Feed};
+use crate::contexts::fleet::store::{comparisons, performances};
 use crate::contexts::fleet::{App, NAME};
 use crate::contexts::ticketing;
 
@@ -32,8 +32,10 @@ const MAX_NAMED: usize = 10;
 /// as well: with it the feed's own digest is checked, when there has been time for repairs.
 pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
     let mut sum = TicketSum::NONE;
-    comparisons::each_ticket(tx, stated.venue_id, &stated.range, |ticket| {
-        if let Some(hash) = ticket.hash_in(&stated.range) {
+    let range = &stated.range;
+    let over = performances::list_over(tx, stated.venue_id, range.expiring_after).await?;
+    comparisons::each_ticket(tx, stated.venue_id, range, |ticket| {
+        if let Some(hash) = ticket.hash_unless(&over) {
             sum = sum.with(hash);
         }
     })
@@ -78,13 +80,15 @@ async fn compare_tickets(
 ) -> DbResult<()> {
     let named: BTreeSet<_> = tickets.iter().map(|ticket| ticket.ticket_id).collect();
     let mut in_feed = Vec::new();
-    comparisons::each_ticket(tx, stated.venue_id, &stated.range, |ticket| {
-        if named.contains(&ticket.id) || ticket.hash_in(&stated.range).is_some() {
+    let range = &stated.range;
+    let over = performances::list_over(tx, stated.venue_id, range.expiring_after).await?;
+    comparisons::each_ticket(tx, stated.venue_id, range, |ticket| {
+        if named.contains(&ticket.id) || ticket.hash_unless(&over).is_some() {
             in_feed.push(ticket);
         }
     })
     .await?;
-    for part in doubts(&stated.range, tickets, in_feed).chunks(MAX_DOUBTS) {
+    for part in doubts(&over, tickets, in_feed).chunks(MAX_DOUBTS) {
         let event = TicketsDoubted {
             venue_id: stated.venue_id,
             tickets: part.to_vec(),

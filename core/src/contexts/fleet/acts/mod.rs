@@ -10,6 +10,7 @@ pub(super) mod import;
 pub(super) mod journal;
 pub(super) mod messages;
 pub(super) mod nodes;
+pub(super) mod performances;
 pub(super) mod points;
 pub(super) mod reconciliation;
 pub(super) mod renewal;
@@ -34,6 +35,8 @@ pub(crate) enum FleetError {
     VenueNotFound,
     #[error("there is no such gate in this venue")]
     GateNotFound,
+    #[error("there is no such performance in this venue")]
+    PerformanceNotFound,
     #[error("there is no such node")]
     NodeNotFound,
     #[error("this venue is run by somebody else")]

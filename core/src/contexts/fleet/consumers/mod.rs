@@ -1,5 +1,6 @@
 //! The other contexts' events, and the nodes' messages.
 
+mod performances;
 mod projections;
 mod uplink;
 
@@ -12,8 +13,9 @@ pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
         .on(projections::on_venue_created)
         .on(projections::on_venue_updated)
-        .on(projections::on_performance_scheduled)
-        .on(projections::on_performance_cancelled)
+        .on(performances::on_performance_scheduled)
+        .on(performances::on_performance_rescheduled)
+        .on(performances::on_performance_cancelled)
         .grouped(projections::on_tickets_issued)
         .grouped(projections::on_tickets_revoked)
         .grouped(projections::on_tickets_checked_in)

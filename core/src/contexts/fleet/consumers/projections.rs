@@ -3,7 +3,6 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
 use eventify_contracts::inventory::{VenueCreated, VenueFacts, VenueUpdated};
 use eventify_contracts::ticketing::{
     CheckInConflict, JournalApplied, KeysChanged, ScanSuspected, TicketCheckInChanged,
@@ -22,7 +21,7 @@ use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::store::pending::{self, Change, Origin};
 use crate::contexts::fleet::store::{batches, comparisons, conflicts, nodes, venues};
 use crate::contexts::fleet::{App, jobs};
-use crate::contexts::{event_management, ticketing};
+use crate::contexts::ticketing;
 
 pub(super) async fn on_venue_created(
     app: &App,
@@ -51,28 +50,6 @@ async fn describe(
 ) -> DbResult<()> {
     venue_acts::ensure(app, tx, venue).await?;
     venues::update_description(tx, venue, &facts.name, facts.owner_id, version).await
-}
-
-pub(super) async fn on_performance_scheduled(
-    app: &App,
-    tx: &mut Tx,
-    event: Received<PerformanceScheduled>,
-) -> Result<(), Failure> {
-    let entry = entries::performance(&event.data, event.aggregate_version);
-    let entries = vec![(event.data.venue_id, entry)];
-    let change = change(&event, event_management::NAME, entries);
-    Ok(feed::enqueue(app, tx, &[change]).await?)
-}
-
-pub(super) async fn on_performance_cancelled(
-    app: &App,
-    tx: &mut Tx,
-    event: Received<PerformanceCancelled>,
-) -> Result<(), Failure> {
-    let entry = entries::cancelled_performance(&event.data, event.aggregate_version);
-    let entries = vec![(event.data.venue_id, entry)];
-    let change = change(&event, event_management::NAME, entries);
-    Ok(feed::enqueue(app, tx, &[change]).await?)
 }
 
 pub(super) async fn on_tickets_issued(
@@ -228,7 +205,7 @@ fn ticket_entries(tickets: &[TicketFacts]) -> Vec<(VenueId, FeedEntry)> {
     entries.collect()
 }
 
-fn change<E>(
+pub(super) fn change<E>(
     event: &Received<E>,
     source: &'static str,
     entries: Vec<(VenueId, FeedEntry)>,

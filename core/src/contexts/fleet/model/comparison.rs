@@ -1,11 +1,11 @@
 //! The feed's tickets compared with ticketing's statements (ADMISSION 5.2).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_contracts::fleet::{Doubt, TicketDoubt};
-use eventify_contracts::ticketing::{StatedTicket, TicketRange};
+use eventify_contracts::ticketing::StatedTicket;
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::TicketId;
+use eventify_protocol::ids::{PerformanceId, TicketId};
 use eventify_protocol::sync::{FeedEntry, Value};
 
 /// A ticket's newest entry, as the feed's table has it.
@@ -20,8 +20,8 @@ pub(crate) struct FeedTicket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FeedRow {
     pub(crate) hash: Hash32,
-    /// Unix seconds; none if the entry can't be decoded: such a row is doubted too.
-    pub(crate) expiry: Option<i64>,
+    /// None if the entry can't be decoded: such a row is doubted too.
+    pub(crate) performance: Option<PerformanceId>,
 }
 
 impl FeedRow {
@@ -30,8 +30,8 @@ impl FeedRow {
     pub(crate) fn decode(bytes: &[u8], version: u64) -> Self {
         let entry: Option<FeedEntry> = minicbor::decode(bytes).ok();
         let agrees = entry.as_ref().is_some_and(|entry| entry.version == version);
-        let expiry = match entry.and_then(|entry| entry.value) {
-            Some(Value::Ticket(ticket)) => Some(ticket.expiry),
+        let performance = match entry.and_then(|entry| entry.value) {
+            Some(Value::Ticket(ticket)) => Some(ticket.performance),
             Some(
                 Value::Policy(_)
                 | Value::KeySet(_)
@@ -46,25 +46,24 @@ impl FeedRow {
         } else {
             Hash32::ZERO
         };
-        Self { hash, expiry }
+        Self { hash, performance }
     }
 }
 
 impl FeedTicket {
-    /// The row's hash, if the ticket is part of the range's sum: it has not expired by then.
-    pub(crate) fn hash_in(&self, range: &TicketRange) -> Option<Hash32> {
+    /// The row's hash, if the ticket is part of a sum: its performance is not one of those that are
+    /// over.
+    pub(crate) fn hash_unless(&self, over: &BTreeSet<PerformanceId>) -> Option<Hash32> {
         let row = self.row?;
-        let over = row
-            .expiry
-            .is_some_and(|expiry| expiry <= range.expiring_after);
-        (!over).then_some(row.hash)
+        let is_over = row.performance.is_some_and(|it| over.contains(&it));
+        (!is_over).then_some(row.hash)
     }
 }
 
 /// The tickets whose rows differ from the statement. The feed holds all that was committed before
 /// the statement: an older version, or none, is not an entry that is still to be written.
 pub(crate) fn doubts(
-    range: &TicketRange,
+    over: &BTreeSet<PerformanceId>,
     stated: &[StatedTicket],
     in_feed: impl IntoIterator<Item = FeedTicket>,
 ) -> Vec<TicketDoubt> {
@@ -76,7 +75,7 @@ pub(crate) fn doubts(
     for ticket in in_feed {
         let doubt = match missing.remove(&ticket.id) {
             Some(stated) => difference(stated, &ticket),
-            None => ticket.hash_in(range).map(|_| Doubt::Unknown),
+            None => ticket.hash_unless(over).map(|_| Doubt::Unknown),
         };
         doubts.extend(doubt.map(|doubt| TicketDoubt {
             ticket_id: ticket.id,
@@ -108,11 +107,8 @@ mod tests {
 
     use super::*;
 
-    const RANGE: TicketRange = TicketRange {
-        after: None,
-        through: None,
-        expiring_after: 100,
-    };
+    const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(0xA1));
+    const OVER: PerformanceId = PerformanceId(Uuid::from_u128(0xA2));
 
     fn id(number: u128) -> TicketId {
         TicketId(Uuid::from_u128(number))
@@ -129,7 +125,7 @@ mod tests {
     fn in_feed(number: u128, version: u64) -> FeedTicket {
         let row = FeedRow {
             hash: Hash32([1; 32]),
-            expiry: Some(200),
+            performance: Some(TONIGHT),
         };
         FeedTicket {
             id: id(number),
@@ -142,7 +138,7 @@ mod tests {
         stated: &[StatedTicket],
         in_feed: Vec<FeedTicket>,
     ) -> Vec<(TicketId, Doubt, Option<u64>)> {
-        doubts(&RANGE, stated, in_feed)
+        doubts(&BTreeSet::from([OVER]), stated, in_feed)
             .into_iter()
             .map(|it| (it.ticket_id, it.doubt, it.held_version))
             .collect()
@@ -164,7 +160,7 @@ mod tests {
         let other = FeedTicket {
             row: Some(FeedRow {
                 hash: Hash32([2; 32]),
-                expiry: Some(200),
+                performance: Some(TONIGHT),
             }),
             ..in_feed(1, 3)
         };
@@ -189,17 +185,17 @@ mod tests {
 
     #[test]
     fn only_tickets_that_still_admit_are_unknown() {
-        let with_expiry = |expiry| FeedTicket {
+        let of = |performance| FeedTicket {
             row: Some(FeedRow {
                 hash: Hash32([1; 32]),
-                expiry,
+                performance,
             }),
             ..in_feed(1, 1)
         };
-        assert_eq!(found(&[], vec![with_expiry(Some(100))]), []);
-        assert_eq!(found(&[], vec![with_expiry(Some(101))]).len(), 1);
+        assert_eq!(found(&[], vec![of(Some(OVER))]), []);
+        assert_eq!(found(&[], vec![of(Some(TONIGHT))]).len(), 1);
         let unreadable = FeedRow::decode(b"rubbish", 1);
-        assert_eq!(unreadable.expiry, None);
-        assert_eq!(found(&[], vec![with_expiry(unreadable.expiry)]).len(), 1);
+        assert_eq!(unreadable.performance, None);
+        assert_eq!(found(&[], vec![of(unreadable.performance)]).len(), 1);
     }
 }

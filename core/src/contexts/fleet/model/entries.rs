@@ -1,8 +1,7 @@
 //! Feed entries made of other contexts' events and of fleet's own changes.
 
-use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
 use eventify_contracts::ticketing::UnknownTicket;
-use eventify_protocol::sync::{FeedEntry, PerformanceEntry, PolicyEntry, Subject, Value};
+use eventify_protocol::sync::{FeedEntry, PolicyEntry, Subject, Value};
 
 use super::gate::Gate;
 use super::node::Node;
@@ -39,20 +38,6 @@ pub(crate) fn key_set(version: u64, bytes: Vec<u8>) -> FeedEntry {
         version,
         value: Some(Value::KeySet(bytes)),
     }
-}
-
-pub(crate) fn performance(event: &PerformanceScheduled, version: i32) -> FeedEntry {
-    let value = Value::Performance(PerformanceEntry {
-        title: event.event_title.clone(),
-        doors_at: event.doors_at.timestamp(),
-        starts_at: event.start_time.timestamp(),
-    });
-    let subject = Subject::Performance(event.performance_id);
-    entry(subject, version, Some(value))
-}
-
-pub(crate) fn cancelled_performance(event: &PerformanceCancelled, version: i32) -> FeedEntry {
-    entry(Subject::Performance(event.performance_id), version, None)
 }
 
 pub(crate) fn unknown_ticket(unknown: &UnknownTicket) -> FeedEntry {

@@ -10,5 +10,6 @@ pub(super) mod health;
 pub(super) mod node;
 pub(super) mod outages;
 pub(super) mod parts;
+pub(super) mod performance;
 pub(super) mod renewal;
 pub(super) mod settings;

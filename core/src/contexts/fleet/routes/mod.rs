@@ -4,6 +4,7 @@
 mod gates;
 pub(super) mod listeners;
 mod nodes;
+mod performances;
 mod reports;
 mod venues;
 
@@ -75,6 +76,16 @@ pub(super) fn routes() -> Routes<App> {
             venues::dismiss,
         )
         .get(
+            "/fleet/venues/{venueId}/performances",
+            RUNS_VENUE,
+            performances::list,
+        )
+        .post(
+            "/fleet/venues/{venueId}/performances/{performanceId}/confirm",
+            RUNS_VENUE,
+            performances::confirm,
+        )
+        .get(
             "/fleet/venues/{venueId}/reconciliation",
             RUNS_VENUE,
             reports::reconciliation,
@@ -88,6 +99,7 @@ impl From<FleetError> for ApiError {
         match error {
             FleetError::VenueNotFound => Self::not_found("venue_not_found", text),
             FleetError::GateNotFound => Self::not_found("gate_not_found", text),
+            FleetError::PerformanceNotFound => Self::not_found("performance_not_found", text),
             FleetError::NodeNotFound => Self::not_found("node_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),

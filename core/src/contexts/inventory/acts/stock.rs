@@ -39,7 +39,12 @@ pub(crate) async fn lay_out(
     if !layout::insert_performance(tx, scheduled).await? {
         return Ok(());
     }
-    let priced: Vec<_> = scheduled.categories.iter().map(|it| it.code).collect();
+    let priced: Vec<_> = scheduled
+        .facts
+        .categories
+        .iter()
+        .map(|it| it.code)
+        .collect();
     let laid_out = Layout::price(plan.seats, plan.zones, &priced);
     layout::insert(tx, id, &laid_out).await?;
     for part in laid_out.parts(id) {

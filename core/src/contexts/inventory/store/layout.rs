@@ -18,11 +18,11 @@ pub(crate) async fn insert_performance(
 ) -> DbResult<bool> {
     let row = json!({
         "performance_id": scheduled.performance_id,
-        "event_id": scheduled.event_id,
-        "venue_id": scheduled.venue_id,
-        "seating_plan_id": scheduled.seating_plan_id,
-        "owner_id": scheduled.owner_id,
-        "org_id": scheduled.org_id,
+        "event_id": scheduled.facts.event_id,
+        "venue_id": scheduled.facts.venue_id,
+        "seating_plan_id": scheduled.facts.seating_plan_id,
+        "owner_id": scheduled.facts.owner_id,
+        "org_id": scheduled.facts.org_id,
         "availability_version": 1,
     });
     let insert = "insert into inventory.performances";

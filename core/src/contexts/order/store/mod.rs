@@ -3,6 +3,7 @@
 mod orders;
 mod performances;
 mod refunds;
+mod sales;
 
 pub(super) use orders::{
     find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
@@ -16,3 +17,4 @@ pub(super) use refunds::{
     find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds, list_tickets,
     mark_refund_failed, mark_refund_succeeded,
 };
+pub(super) use sales::count_sold;

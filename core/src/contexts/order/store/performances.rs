@@ -9,7 +9,7 @@ use sqlx::FromRow;
 
 use crate::contexts::order::model::Performance;
 
-/// One `performance.scheduled`.
+/// A performance as it was scheduled or moved.
 #[derive(Debug, Serialize)]
 pub(crate) struct PerformanceRow {
     pub(crate) performance_id: PerformanceId,

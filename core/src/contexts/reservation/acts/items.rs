@@ -15,7 +15,9 @@ use crate::contexts::inventory::api::{
     SeatWanted,
 };
 use crate::contexts::reservation::jobs::Release;
-use crate::contexts::reservation::model::{CartItem, HeldPlace, Offer, Refusal, Reservation};
+use crate::contexts::reservation::model::{
+    CartItem, Channel, HeldPlace, Offer, Refusal, Reservation,
+};
 use crate::contexts::reservation::{App, NAME, store};
 use crate::contexts::ticketing::api as ticketing;
 
@@ -68,12 +70,12 @@ impl RequestedPlace {
 pub(crate) async fn add_items(
     app: &App,
     cause: &Cause,
-    (cart, buyer): (&Reservation, Buyer),
+    (cart, buyer, channel): (&Reservation, Buyer, Channel),
     performance: PerformanceId,
     places: &[RequestedPlace],
     holds: &[HoldId],
 ) -> Result<Reservation, Error> {
-    let offer = check_before_hold(app, cart, performance, places).await?;
+    let offer = check_before_hold(app, (cart, channel), performance, places).await?;
     let mut request = HoldRequest {
         hold: HoldId(app.clock.new_id()),
         attempt: AttemptId(app.clock.new_id()),
@@ -148,7 +150,7 @@ async fn give_up(
 /// Refuses what can be refused without a call to inventory.
 async fn check_before_hold(
     app: &App,
-    cart: &Reservation,
+    (cart, channel): (&Reservation, Channel),
     performance: PerformanceId,
     places: &[RequestedPlace],
 ) -> Result<Offer, Error> {
@@ -159,7 +161,7 @@ async fn check_before_hold(
     let mut conn = app.db.read(NAME).await?;
     let offer = store::find_offer(&mut conn, performance).await?;
     let offer = offer.ok_or(Error::UnknownPerformance)?;
-    offer.must_be_on_sale(now)?;
+    offer.must_be_on_sale(channel, now)?;
     ticketing::can_sign(app, offer.start_time, offer.ends_at)?;
     for (category, claimed) in places.iter().map(RequestedPlace::category_and_price) {
         if let Some(category) = category {

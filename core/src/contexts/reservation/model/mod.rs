@@ -11,7 +11,7 @@ mod settings;
 mod tests;
 
 pub(super) use cart::{CartItem, Reservation, State};
-pub(super) use offer::{HeldPlace, Offer};
+pub(super) use offer::{Channel, HeldPlace, Offer};
 pub use settings::Settings;
 
 /// Most places (seats, and places in zones) in one reservation.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::reservation::Item;
+use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::{BucketId, EventId, HoldId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
@@ -20,7 +21,17 @@ pub(crate) struct Offer {
     pub(crate) ends_at: Option<DateTime<Utc>>,
     pub(crate) sales_opens_at: Option<DateTime<Utc>>,
     pub(crate) sales_closes_at: Option<DateTime<Utc>>,
+    pub(crate) admits_until: DateTime<Utc>,
     pub(crate) prices: Vec<(CategoryCode, Money)>,
+}
+
+/// Who sells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// The customer, within the organiser's sales window.
+    Online,
+    /// The box office, to guests at the door: until nobody is admitted any more.
+    BoxOffice,
 }
 
 /// A place that inventory holds for the cart.
@@ -36,16 +47,33 @@ pub(crate) struct HeldPlace {
     pub(crate) allowed: Vec<CategoryCode>,
 }
 
+impl Channel {
+    pub(crate) fn of(seller: &Principal) -> Self {
+        if seller.has_role(Role::BoxOffice) {
+            Self::BoxOffice
+        } else {
+            Self::Online
+        }
+    }
+}
+
 impl Offer {
-    /// Without a closing time of its own, the sale closes when the performance starts.
-    pub(crate) fn must_be_on_sale(&self, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Without a closing time of its own, the online sale closes when the performance starts.
+    pub(crate) fn must_be_on_sale(
+        &self,
+        channel: Channel,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         if !self.published || self.cancelled {
             return Err(Refusal::NotOnSale);
         }
         if let Some(opens) = self.sales_opens_at.filter(|opens| now < *opens) {
             return Err(Refusal::SalesNotOpen(opens));
         }
-        let closes = self.sales_closes_at.unwrap_or(self.start_time);
+        let closes = match channel {
+            Channel::Online => self.sales_closes_at.unwrap_or(self.start_time),
+            Channel::BoxOffice => self.admits_until,
+        };
         if now < closes {
             Ok(())
         } else {

@@ -40,6 +40,7 @@ fn offer() -> Offer {
         ends_at: None,
         sales_opens_at: Some(at(-10)),
         sales_closes_at: None,
+        admits_until: at(240),
         prices: vec![(code("STALLS"), euro(3900)), (code("CHILD"), euro(1500))],
     }
 }
@@ -99,13 +100,13 @@ fn a_category_is_chosen_unless_there_is_one_only() {
 #[test]
 fn sales_have_a_window() {
     let offer = offer();
-    assert_eq!(offer.must_be_on_sale(at(0)), Ok(()));
+    assert_eq!(offer.must_be_on_sale(Channel::Online, at(0)), Ok(()));
     assert_eq!(
-        offer.must_be_on_sale(at(-11)),
+        offer.must_be_on_sale(Channel::Online, at(-11)),
         Err(Refusal::SalesNotOpen(at(-10)))
     );
     assert_eq!(
-        offer.must_be_on_sale(at(60)),
+        offer.must_be_on_sale(Channel::Online, at(60)),
         Err(Refusal::SalesClosed(at(60)))
     );
     let closing = Offer {
@@ -113,19 +114,28 @@ fn sales_have_a_window() {
         ..offer.clone()
     };
     assert_eq!(
-        closing.must_be_on_sale(at(5)),
+        closing.must_be_on_sale(Channel::Online, at(5)),
         Err(Refusal::SalesClosed(at(5)))
     );
+    let at_the_door = |time| closing.must_be_on_sale(Channel::BoxOffice, time);
+    assert_eq!(at_the_door(at(239)), Ok(()), "guests come late");
+    assert_eq!(at_the_door(at(240)), Err(Refusal::SalesClosed(at(240))));
     let draft = Offer {
         published: false,
         ..offer.clone()
     };
-    assert_eq!(draft.must_be_on_sale(at(0)), Err(Refusal::NotOnSale));
+    assert_eq!(
+        draft.must_be_on_sale(Channel::Online, at(0)),
+        Err(Refusal::NotOnSale)
+    );
     let cancelled = Offer {
         cancelled: true,
         ..offer
     };
-    assert_eq!(cancelled.must_be_on_sale(at(0)), Err(Refusal::NotOnSale));
+    assert_eq!(
+        cancelled.must_be_on_sale(Channel::Online, at(0)),
+        Err(Refusal::NotOnSale)
+    );
 }
 
 #[test]

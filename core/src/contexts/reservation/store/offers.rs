@@ -11,7 +11,7 @@ use sqlx::FromRow;
 
 use crate::contexts::reservation::model::Offer;
 
-/// One `performance.scheduled`.
+/// A performance as it was scheduled or moved.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PerformanceRow {
     pub(crate) performance_id: PerformanceId,
@@ -22,6 +22,7 @@ pub(crate) struct PerformanceRow {
     pub(crate) ends_at: Option<DateTime<Utc>>,
     pub(crate) sales_opens_at: Option<DateTime<Utc>>,
     pub(crate) sales_closes_at: Option<DateTime<Utc>>,
+    pub(crate) admits_until: DateTime<Utc>,
     pub(crate) version: i32,
 }
 
@@ -44,6 +45,8 @@ struct OfferRow {
     ends_at: Option<DateTime<Utc>>,
     sales_opens_at: Option<DateTime<Utc>>,
     sales_closes_at: Option<DateTime<Utc>>,
+    /// A row that the release before has written has none.
+    admits_until: Option<DateTime<Utc>>,
 }
 
 impl PriceRow {
@@ -81,7 +84,8 @@ pub(crate) async fn upsert_performance(
         "on conflict (performance_id) do update set event_title = excluded.event_title,
              venue_id = excluded.venue_id, start_time = excluded.start_time,
              ends_at = excluded.ends_at, sales_opens_at = excluded.sales_opens_at,
-             sales_closes_at = excluded.sales_closes_at, version = excluded.version
+             sales_closes_at = excluded.sales_closes_at, admits_until = excluded.admits_until,
+             version = excluded.version
          where stored.version < excluded.version",
     )
     .await?;
@@ -134,7 +138,7 @@ pub(crate) async fn find_offer(
     performance: PerformanceId,
 ) -> DbResult<Option<Offer>> {
     let row: Option<OfferRow> = sqlx::query_as(
-        "select event_id, venue_id, start_time, ends_at, sales_opens_at, sales_closes_at,
+        "select event_id, venue_id, start_time, ends_at, sales_opens_at, sales_closes_at, admits_until,
              exists (select from reservation.published_events as published
                  where published.event_id = performances.event_id) as published,
              exists (select from reservation.cancelled_performances as cancelled
@@ -162,6 +166,7 @@ pub(crate) async fn find_offer(
         ends_at: row.ends_at,
         sales_opens_at: row.sales_opens_at,
         sales_closes_at: row.sales_closes_at,
+        admits_until: row.admits_until.unwrap_or(row.start_time),
         prices: prices
             .iter()
             .map(PriceRow::price)

@@ -6,10 +6,11 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
 use eventify_protocol::ids::{OrderId, PerformanceId};
 use eventify_protocol::keys::KeyStatus;
+use eventify_protocol::token::TicketSigner;
 
 use super::{Error, keys};
 use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::model::{self, IssueError, Order, PaidOrder, Ticket};
+use crate::contexts::ticketing::model::{self, IssueError, Order, PaidOrder, Ticket, TokenTerms};
 use crate::contexts::ticketing::{NAME, store};
 
 /// How long tickets may be late before the order fails and its money goes back. Long enough for the
@@ -79,7 +80,7 @@ async fn make_tickets(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<T
     let tickets = model::issue(
         order,
         &performances,
-        app.state.settings.margins(),
+        terms(app, signer),
         app.clock.now(),
         || app.clock.new_id(),
         |claims| signer.sign(claims),
@@ -87,6 +88,14 @@ async fn make_tickets(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<T
     match store::find_taken_seat(tx, &tickets).await? {
         Some(seat) => Err(IssueError::SeatTaken(seat).into()),
         None => Ok(tickets),
+    }
+}
+
+/// The terms of tokens that are signed now.
+pub(super) fn terms(app: &App, signer: &TicketSigner) -> TokenTerms {
+    TokenTerms {
+        outlives_show: app.state.settings.token_outlives_show(),
+        key_vouches_until: signer.entry().window.not_after,
     }
 }
 

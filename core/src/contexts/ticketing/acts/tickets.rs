@@ -1,11 +1,14 @@
 //! What happens to a ticket after it was issued.
 
+use std::collections::BTreeMap;
+
 use eventify_contracts::ticketing::{TicketIssued, TicketRevoked};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
-use eventify_protocol::ids::{OrderId, TicketId};
+use eventify_protocol::ids::{OrderId, PerformanceId, TicketId};
 
 use super::Error;
+use super::issuing::terms;
 use crate::contexts::ticketing::App;
 use crate::contexts::ticketing::model::{IssueError, Performance, Refused, Ticket};
 use crate::contexts::ticketing::{NAME, store};
@@ -28,6 +31,16 @@ pub(crate) async fn find_with_performance(
     let mut performances = store::list_performances(&mut conn, &[ticket.performance_id]).await?;
     let performance = performances.remove(&ticket.performance_id);
     Ok((ticket, performance))
+}
+
+/// The performances of tickets, as far as they are known.
+pub(crate) async fn performances_of(
+    app: &App,
+    tickets: &[Ticket],
+) -> Result<BTreeMap<PerformanceId, Performance>, Error> {
+    let ids: Vec<_> = tickets.iter().map(|ticket| ticket.performance_id).collect();
+    let mut conn = app.db.read(NAME).await?;
+    Ok(store::list_performances(&mut conn, &ids).await?)
 }
 
 pub(crate) async fn revoke(
@@ -61,7 +74,7 @@ pub(crate) async fn revoke_of_order(
         }
         match ticket.revoke(reason, app.clock.now()) {
             Ok(ticket) => revoked.push(ticket),
-            Err(Refused::Revoked | Refused::Used) => {}
+            Err(Refused::Revoked | Refused::Used | Refused::Over) => {}
         }
     }
     store::update_tickets(tx, &revoked).await?;
@@ -74,13 +87,16 @@ pub(crate) async fn revoke_of_order(
 /// Gives a ticket a new token; the old one no longer admits.
 pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ticket, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
-    let ticket = lock(&mut tx, id).await?.next_revision(app.clock.now())?;
-    let token = app
-        .keys
-        .ring()?
-        .tickets
-        .sign(&ticket.claims())
-        .map_err(IssueError::from)?;
+    let ticket = lock(&mut tx, id).await?;
+    let show = ticket.performance_id;
+    let mut shows = store::list_performances(&mut tx, &[show]).await?;
+    let performance = shows
+        .remove(&show)
+        .ok_or(IssueError::UnknownPerformance(show))?;
+    let (signer, now) = (&app.keys.ring()?.tickets, app.clock.now());
+    let bounds = terms(app, signer).bounds(&performance, now);
+    let ticket = ticket.next_revision(&performance, bounds, now)?;
+    let token = signer.sign(&ticket.claims()).map_err(IssueError::from)?;
     let ticket = Ticket {
         token: token.as_str().to_owned(),
         token_hash: token.hash(),

@@ -1,9 +1,11 @@
 //! The other contexts' events.
 
-use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_contracts::event_management::{
+    PerformanceCancelled, PerformanceRescheduled, PerformanceScheduled,
+};
 use eventify_contracts::fleet::{
-    GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, TicketsDoubted,
-    TicketsQuestioned,
+    GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, PerformanceConfirmed,
+    TicketsDoubted, TicketsQuestioned,
 };
 use eventify_contracts::order::{OrderPaid, OrderRefunded, RefundReason};
 use eventify_kernel::db::Tx;
@@ -19,9 +21,52 @@ pub(super) async fn on_performance_scheduled(
     tx: &mut Tx,
     event: Received<PerformanceScheduled>,
 ) -> Result<(), Failure> {
-    store::upsert_performance(tx, event.data, event.aggregate_version).await?;
+    let PerformanceScheduled {
+        performance_id,
+        facts,
+    } = event.data;
+    store::upsert_performance(tx, performance_id, facts, event.aggregate_version).await?;
     tx.wake(app.jobs.wake(ISSUE_MISSING));
     Ok(())
+}
+
+/// Tickets stay good with the codes that their holders have, unless the show has moved beyond the
+/// codes' outer bounds.
+pub(super) async fn on_performance_rescheduled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Result<(), Failure> {
+    let (performance_id, facts) = (event.data.performance_id, event.data.facts);
+    store::upsert_performance(tx, performance_id, facts, event.aggregate_version).await?;
+    let tickets = store::count_outlived_tokens(tx, performance_id).await?;
+    if tickets > 0 {
+        tracing::error!(code = "ticketing.codes_end_before_show", %performance_id, tickets,
+            "a show has moved beyond the end of its tickets' codes; they have to be issued again");
+    }
+    Ok(())
+}
+
+/// From now on its tickets admit nobody, whenever their money goes back.
+pub(super) async fn on_performance_cancelled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceCancelled>,
+) -> Result<(), Failure> {
+    Ok(store::insert_cancelled_performance(tx, event.data.performance_id).await?)
+}
+
+pub(super) async fn on_performance_confirmed(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceConfirmed>,
+) -> Result<(), Failure> {
+    let PerformanceConfirmed {
+        performance_id,
+        version,
+        ..
+    } = event.data;
+    Ok(store::insert_confirmed_performance(tx, performance_id, version).await?)
 }
 
 /// Issues the tickets at once. If something is missing, the job tries again.

@@ -11,6 +11,9 @@ use super::App;
 pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
         .on(events::on_performance_scheduled)
+        .on(events::on_performance_rescheduled)
+        .on(events::on_performance_cancelled)
+        .on(events::on_performance_confirmed)
         .on(events::on_order_paid)
         .on(events::on_order_refunded)
         .on(events::on_gate_updated)

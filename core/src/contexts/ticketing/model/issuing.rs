@@ -4,33 +4,35 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::order::Item;
-use eventify_protocol::ids::{EventId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId};
+use eventify_protocol::ids::{OrderId, PerformanceId, SeatId, TicketId, UserId};
 use eventify_protocol::token::{Claims, InvalidClaims, Token};
 use uuid::Uuid;
 
+use super::performances::Performance;
 use super::tickets::Ticket;
 
-/// When and where a performance admits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Performance {
-    pub(crate) id: PerformanceId,
-    pub(crate) event_id: EventId,
-    pub(crate) event_title: String,
-    pub(crate) owner_id: UserId,
-    pub(crate) org_id: Option<String>,
-    pub(crate) venue_id: VenueId,
-    pub(crate) doors_at: DateTime<Utc>,
-    pub(crate) start_time: DateTime<Utc>,
-    pub(crate) ends_at: Option<DateTime<Utc>>,
+/// How long a token may be good, whatever becomes of its show. The show's own times decide; a token
+/// outlives them by so much that its holder needs no other when the show moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenTerms {
+    /// After the show, as it is planned when the token is signed.
+    pub(crate) outlives_show: TimeDelta,
+    /// The latest expiry that the key may vouch for, Unix seconds.
+    pub(crate) key_vouches_until: i64,
 }
 
-/// How much earlier and later than planned a ticket admits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Margins {
-    /// Before the doors open.
-    pub(crate) before_doors: TimeDelta,
-    /// After the start of a performance whose end is not known.
-    pub(crate) after_start: TimeDelta,
+impl TokenTerms {
+    /// Begin and expiry of a token that is signed now.
+    pub(crate) fn bounds(&self, performance: &Performance, now: DateTime<Utc>) -> (i64, i64) {
+        let end = performance.times.admits_until;
+        // A show that ends beyond the key's window is refused by the signer.
+        let least = end.timestamp() + 1;
+        let wide = (end + self.outlives_show).timestamp() + 1;
+        (
+            now.min(performance.times.admits_from).timestamp(),
+            wide.min(self.key_vouches_until).max(least),
+        )
+    }
 }
 
 /// An order whose tickets are due.
@@ -87,24 +89,11 @@ impl IssueError {
     }
 }
 
-impl Performance {
-    /// Admitted from and until, Unix seconds. A second that has begun counts as whole.
-    fn admits(&self, margins: Margins) -> (i64, i64) {
-        let until = self
-            .ends_at
-            .unwrap_or(self.start_time + margins.after_start);
-        (
-            (self.doors_at - margins.before_doors).timestamp(),
-            until.timestamp() + i64::from(until.timestamp_subsec_nanos() > 0),
-        )
-    }
-}
-
 /// One ticket for each seat and each place in a zone. `id` makes new ids, `sign` tokens.
 pub(crate) fn issue(
     order: &PaidOrder,
     performances: &BTreeMap<PerformanceId, Performance>,
-    margins: Margins,
+    terms: TokenTerms,
     now: DateTime<Utc>,
     mut id: impl FnMut() -> Uuid,
     sign: impl Fn(&Claims) -> Result<Token, InvalidClaims>,
@@ -114,7 +103,7 @@ pub(crate) fn issue(
         let performance = performances
             .get(&item.performance_id)
             .ok_or(IssueError::UnknownPerformance(item.performance_id))?;
-        let (not_before, expiry) = performance.admits(margins);
+        let (not_before, expiry) = terms.bounds(performance, now);
         for unit in 0..i32::try_from(item.qty).map_err(|_| IssueError::TooMany)? {
             let claims = Claims {
                 ticket: TicketId(id()),
@@ -171,7 +160,8 @@ fn ticket(
 
 #[cfg(test)]
 mod tests {
-    use eventify_protocol::ids::{BucketId, HoldId};
+    use eventify_contracts::event_management::PerformanceTimes;
+    use eventify_protocol::ids::{BucketId, EventId, HoldId, VenueId};
     use eventify_protocol::keys::{PrivateKey, Window};
     use eventify_protocol::money::Money;
     use eventify_protocol::token::TicketSigner;
@@ -179,12 +169,9 @@ mod tests {
     use super::*;
 
     const START: i64 = 1_000_000;
-    const MARGINS: Margins = Margins {
-        before_doors: TimeDelta::minutes(30),
-        after_start: TimeDelta::hours(6),
-    };
+    const WEEKS: i64 = 4 * 7 * 86_400;
 
-    fn performance(ends_at_ms: Option<i64>) -> Performance {
+    fn performance(until: i64) -> Performance {
         let time = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
         Performance {
             id: PerformanceId(Uuid::from_u128(1)),
@@ -193,16 +180,22 @@ mod tests {
             owner_id: UserId(Uuid::from_u128(3)),
             org_id: None,
             venue_id: VenueId(Uuid::from_u128(4)),
-            doors_at: time(START - 3_600),
-            start_time: time(START),
-            ends_at: ends_at_ms.map(|ms| DateTime::from_timestamp_millis(ms).unwrap()),
+            times: PerformanceTimes {
+                start_time: time(START),
+                doors_at: time(START - 3_600),
+                ends_at: None,
+                admits_from: time(START - 5_400),
+                admits_until: time(until),
+            },
+            cancelled: false,
+            accepted: true,
         }
     }
 
     fn order(qty: u32) -> PaidOrder {
         let item = Item {
-            performance_id: performance(None).id,
-            venue_id: performance(None).venue_id,
+            performance_id: performance(START + 100).id,
+            venue_id: performance(START + 100).venue_id,
             seat_id: None,
             seat_label: None,
             bucket_id: Some(BucketId(Uuid::from_u128(5))),
@@ -224,35 +217,43 @@ mod tests {
         let known = known.iter().map(|it| (it.id, it.clone())).collect();
         let window = Window {
             not_before: 0,
-            not_after: START + 7 * 3_600,
+            not_after: START + 2 * WEEKS,
         };
         let signer = TicketSigner::new(PrivateKey::from_seed(&[1; 32]), window);
+        let terms = TokenTerms {
+            outlives_show: TimeDelta::seconds(WEEKS),
+            key_vouches_until: window.not_after,
+        };
         let mut ids = 100..;
         let id = || Uuid::from_u128(ids.next().unwrap());
-        issue(order, &known, MARGINS, order.received_at, id, |claims| {
+        issue(order, &known, terms, order.received_at, id, |claims| {
             signer.sign(claims)
         })
     }
 
+    /// C08: a show that is postponed by weeks needs no new codes.
     #[test]
-    fn tickets_admit_from_before_the_doors_to_the_end() {
-        let open = &issued(&order(1), &[performance(None)]).unwrap()[0];
+    fn a_token_is_good_from_now_to_weeks_after_the_show() {
+        let until = START + 6 * 3_600;
+        let ticket = &issued(&order(1), &[performance(until)]).unwrap()[0];
+        assert_eq!((ticket.not_before, ticket.expiry), (0, until + WEEKS + 1));
+    }
+
+    #[test]
+    fn a_token_ends_with_its_key_at_the_latest() {
+        let near = START + 2 * WEEKS - 100;
+        let ticket = &issued(&order(1), &[performance(near)]).unwrap()[0];
+        assert_eq!(ticket.expiry, START + 2 * WEEKS);
+        let beyond = performance(START + 2 * WEEKS);
         assert_eq!(
-            (open.not_before, open.expiry),
-            (START - 3_600 - 1_800, START + 6 * 3_600)
-        );
-        let ends = START * 1_000 + 7_200_001;
-        let planned = &issued(&order(1), &[performance(Some(ends))]).unwrap()[0];
-        assert_eq!(
-            planned.expiry,
-            START + 7_201,
-            "a second that has begun is whole"
+            issued(&order(1), &[beyond]).unwrap_err().code(),
+            "outside_key_window"
         );
     }
 
     #[test]
     fn each_place_has_its_own_ticket_and_token() {
-        let tickets = issued(&order(3), &[performance(None)]).unwrap();
+        let tickets = issued(&order(3), &[performance(START + 100)]).unwrap();
         let places: Vec<_> = tickets
             .iter()
             .map(|it| (it.line, it.unit, it.version))
@@ -263,18 +264,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn a_performance_that_is_not_known_is_named() {
         let unknown = issued(&order(1), &[]).unwrap_err();
         assert_eq!(unknown.code(), "performance_unknown");
-        let late = performance(Some((START + 8 * 3_600) * 1_000));
-        assert_eq!(
-            issued(&order(1), &[late]).unwrap_err().code(),
-            "outside_key_window"
-        );
-        let before = performance(Some((START - 3 * 3_600) * 1_000));
-        assert_eq!(
-            issued(&order(1), &[before]).unwrap_err().code(),
-            "performance_times"
-        );
     }
 }

@@ -3,14 +3,16 @@
 mod conflicts;
 mod issuing;
 mod journals;
+mod performances;
 mod reach;
 mod scans;
 mod settings;
 mod tickets;
 
 pub(super) use conflicts::PublishedConflict;
-pub(super) use issuing::{IssueError, Order, PaidOrder, Performance, issue};
+pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
+pub(super) use performances::Performance;
 pub use reach::CantSign;
 pub(super) use reach::{Reminder, can_sign, remind};
 pub(super) use scans::{

@@ -16,6 +16,7 @@ use eventify_sync::core::admission::{self, Decided, LockedState, Request, ScanId
 use eventify_sync::core::{Conflict, Effect, ScanRecord};
 use eventify_sync::token::{SignedTicket, TokenCheck};
 
+use super::performances::Performance;
 use super::tickets::Ticket;
 
 /// A scan that the core is to decide.
@@ -74,6 +75,8 @@ pub(crate) struct Snapshot {
     pub(crate) gate: Option<Gate>,
     pub(crate) scan: Option<StoredScan>,
     pub(crate) ticket: Option<Ticket>,
+    /// The ticket's performance.
+    pub(crate) performance: Option<Performance>,
     /// The ticket's conflicts: that of this scan, or all of them if the scan replaces others.
     pub(crate) conflicts: Vec<Conflict>,
 }
@@ -199,6 +202,8 @@ impl ScanRequest {
         }
         let token = self.token(snapshot.ticket.as_ref())?;
         let gate = snapshot.gate_for(self);
+        let performance = snapshot.performance.as_ref();
+        let performance = performance.and_then(Performance::entry);
         let entitlement = snapshot.ticket.as_ref().map(Ticket::entitlement);
         let state = snapshot
             .ticket
@@ -210,6 +215,7 @@ impl ScanRequest {
                 scan: snapshot.scan.as_ref().map(|scan| &scan.record),
                 ticket: entitlement.as_ref().zip(state.as_ref()),
                 gate,
+                performance: performance.as_ref(),
                 now: snapshot.now,
             },
         )?;
@@ -236,7 +242,7 @@ impl ScanRequest {
         match &self.presented {
             Presented::Token { check, .. } => Ok(*check),
             Presented::Ticket(id) => ticket
-                .map(|ticket| TokenCheck::Signed(ticket.signed()))
+                .map(|ticket| TokenCheck::Signed(ticket.vouched()))
                 .ok_or(ScanError::UnknownTicket(*id)),
         }
     }

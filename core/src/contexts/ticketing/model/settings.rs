@@ -1,26 +1,21 @@
-//! `[ticketing]`: when tickets admit, and when the venues' feeds are compared with them.
+//! `[ticketing]`: how long tokens are good, and when the venues' feeds are compared with them.
 
 use chrono::TimeDelta;
 use serde::Deserialize;
-
-use super::issuing::Margins;
 
 /// `[ticketing]`
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    before_doors_minutes: u32,
-    after_start_minutes: u32,
+    token_weeks: u32,
     compare_every_hours: u32,
     compare_before_doors_minutes: u32,
 }
 
 impl Settings {
-    pub(crate) fn margins(&self) -> Margins {
-        Margins {
-            before_doors: TimeDelta::minutes(self.before_doors_minutes.into()),
-            after_start: TimeDelta::minutes(self.after_start_minutes.into()),
-        }
+    /// How long a token outlives its show, as it is planned when the token is signed.
+    pub(crate) fn token_outlives_show(&self) -> TimeDelta {
+        TimeDelta::weeks(self.token_weeks.into())
     }
 
     /// How often a venue's feed is compared with its tickets.

@@ -12,6 +12,8 @@ use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
+use super::performances::Performance;
+
 /// One place at one performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
@@ -41,6 +43,7 @@ pub(crate) struct Ticket {
     /// The token's text: whoever has it can use the ticket.
     pub(crate) token: String,
     pub(crate) token_hash: TokenHash,
+    /// The token's outer bounds, Unix seconds; when it admits is its performance's.
     pub(crate) not_before: i64,
     pub(crate) expiry: i64,
     pub(crate) created_at: DateTime<Utc>,
@@ -64,6 +67,8 @@ pub(crate) enum Refused {
     Revoked,
     #[error("the ticket has been used")]
     Used,
+    #[error("the performance is over")]
+    Over,
 }
 
 impl Status {
@@ -95,16 +100,19 @@ impl Ticket {
             token: self.token_hash,
             performance: self.performance_id,
             category: self.category,
-            not_before: self.not_before,
-            expiry: self.expiry,
         }
     }
 
-    /// The ticket itself in place of its token, for a caller who names it.
-    pub(crate) fn signed(&self) -> SignedTicket {
+    /// The ticket itself in place of its token, for a caller who vouches for it: no bounds of a token
+    /// that nobody has presented.
+    pub(crate) fn vouched(&self) -> SignedTicket {
         SignedTicket {
             hash: self.token_hash,
-            claims: self.claims(),
+            claims: Claims {
+                not_before: 0,
+                expiry: u32::MAX.into(),
+                ..self.claims()
+            },
         }
     }
 
@@ -133,12 +141,25 @@ impl Ticket {
         Ok(Self { revoked, ..self }.changed(at))
     }
 
-    /// The next revision, whose token is to be signed.
-    pub(crate) fn next_revision(self, at: DateTime<Utc>) -> Result<Self, Refused> {
+    /// The next revision, whose token is to be signed, with these bounds. Once nobody is admitted any
+    /// more a new token would be good for nothing.
+    pub(crate) fn next_revision(
+        self,
+        performance: &Performance,
+        (not_before, expiry): (i64, i64),
+        at: DateTime<Utc>,
+    ) -> Result<Self, Refused> {
         match self.status() {
+            Status::Valid if performance.is_over(at) => Err(Refused::Over),
             Status::Valid => {
                 let revision = self.revision + 1;
-                Ok(Self { revision, ..self }.changed(at))
+                Ok(Self {
+                    revision,
+                    not_before,
+                    expiry,
+                    ..self
+                }
+                .changed(at))
             }
             Status::Revoked => Err(Refused::Revoked),
             Status::Used => Err(Refused::Used),

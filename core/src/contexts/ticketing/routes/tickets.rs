@@ -111,6 +111,7 @@ struct GateView {
     used_gate_id: Option<GateId>,
     /// Somebody else was admitted with it too, perhaps earlier.
     order_unknown: bool,
+    /// When its performance admits, as it is planned now; none while that is not known.
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
     revision: u32,
@@ -168,10 +169,13 @@ async fn list(
     let window = (paging.offset(), paging.limit());
     let (tickets, total) =
         store::list_tickets_of_customer(&mut conn, customer, query.order_id, window).await?;
-    Ok(Json(paging.answer(
-        tickets.into_iter().map(View::of).collect(),
-        total,
-    )))
+    drop(conn);
+    let shows = acts::tickets::performances_of(&app, &tickets).await?;
+    let views = tickets.into_iter().map(|ticket| {
+        let show = shows.get(&ticket.performance_id);
+        View::of(ticket, show)
+    });
+    Ok(Json(paging.answer(views.collect(), total)))
 }
 
 async fn find(
@@ -185,10 +189,10 @@ async fn find(
         || holds(&caller, &ticket)?
         || organises(&caller, performance.as_ref())?
     {
-        return Ok(Json(View::of(ticket)).into_response());
+        return Ok(Json(View::of(ticket, performance.as_ref())).into_response());
     }
     must_check_in(&app, who, id).await?;
-    Ok(Json(GateView::of(&ticket)).into_response())
+    Ok(Json(GateView::of(&ticket, performance.as_ref())).into_response())
 }
 
 async fn revoke(
@@ -204,7 +208,7 @@ async fn revoke(
         ));
     }
     let ticket = acts::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
-    Ok(Json(View::of(ticket)))
+    Ok(Json(View::of(ticket, performance.as_ref())))
 }
 
 /// A new token for a lost or stolen one.
@@ -213,12 +217,12 @@ async fn reissue(
     caller: Caller,
     Path(id): Path<TicketId>,
 ) -> Answer<Json<View>> {
-    let ticket = acts::tickets::find(&app, id).await?;
+    let (ticket, performance) = acts::tickets::find_with_performance(&app, id).await?;
     if !caller.principal()?.has_role(Role::Support) {
         caller.must_own(ticket.customer_id)?;
     }
     let ticket = acts::tickets::reissue(&app, &caller.cause, id).await?;
-    Ok(Json(View::of(ticket)))
+    Ok(Json(View::of(ticket, performance.as_ref())))
 }
 
 pub(super) fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
@@ -261,7 +265,7 @@ impl Reason {
 }
 
 impl GateView {
-    fn of(ticket: &Ticket) -> Self {
+    fn of(ticket: &Ticket, performance: Option<&Performance>) -> Self {
         Self {
             ticket_id: ticket.id,
             performance_id: ticket.performance_id,
@@ -275,17 +279,17 @@ impl GateView {
             used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
             used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
             order_unknown: ticket.order_unknown,
-            valid_from: DateTime::from_timestamp(ticket.not_before, 0),
-            valid_until: DateTime::from_timestamp(ticket.expiry, 0),
+            valid_from: performance.map(|performance| performance.times.admits_from),
+            valid_until: performance.map(|performance| performance.times.admits_until),
             revision: ticket.revision,
         }
     }
 }
 
 impl View {
-    fn of(ticket: Ticket) -> Self {
+    fn of(ticket: Ticket, performance: Option<&Performance>) -> Self {
         Self {
-            gate: GateView::of(&ticket),
+            gate: GateView::of(&ticket, performance),
             order_id: ticket.order_id,
             unit_price: ticket.unit_price,
             revoked_reason: ticket.revoked,

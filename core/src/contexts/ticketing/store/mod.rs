@@ -26,7 +26,8 @@ pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal
 pub(super) use keys::{find_key_set, insert_key_set, lock_key_sets};
 pub(super) use orders::{close_order, end_order, insert_order, list_due_orders, lock_order};
 pub(super) use performances::{
-    find_end_of_programme, find_organiser, list_performances, upsert_performance,
+    count_outlived_tokens, find_end_of_programme, find_organiser, insert_cancelled_performance,
+    insert_confirmed_performance, list_performances, upsert_performance,
 };
 pub(super) use scans::{list_scans, upsert_scans};
 pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided};

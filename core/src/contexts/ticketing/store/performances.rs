@@ -3,16 +3,71 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::event_management::PerformanceScheduled;
+use eventify_contracts::event_management::{PerformanceFacts, PerformanceTimes};
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, UserId, VenueId};
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{AssertSqlSafe, FromRow};
 
 use crate::contexts::ticketing::model::Performance;
 
-#[derive(FromRow, Serialize)]
-struct Row {
+/// The columns of a [`ShowRow`], of a row `show`.
+pub(super) const COLUMNS: &str = "show.performance_id as show_performance_id, \
+    show.event_id as show_event_id, show.event_title as show_event_title, \
+    show.owner_id as show_owner_id, show.org_id as show_org_id, show.venue_id as show_venue_id, \
+    show.doors_at as show_doors_at, show.start_time as show_start_time, \
+    show.ends_at as show_ends_at, show.admits_from as show_admits_from, \
+    show.admits_until as show_admits_until, \
+    exists (select from ticketing.cancelled_performances as cancelled \
+        where cancelled.performance_id = show.performance_id) as show_cancelled, \
+    not show.awaits_venue or exists (select from ticketing.confirmed_performances as confirmed \
+        where confirmed.performance_id = show.performance_id \
+            and confirmed.version >= show.version) as show_accepted";
+
+#[derive(FromRow)]
+pub(super) struct ShowRow {
+    show_performance_id: PerformanceId,
+    show_event_id: EventId,
+    show_event_title: String,
+    show_owner_id: UserId,
+    show_org_id: Option<String>,
+    show_venue_id: VenueId,
+    show_doors_at: DateTime<Utc>,
+    show_start_time: DateTime<Utc>,
+    show_ends_at: Option<DateTime<Utc>>,
+    show_admits_from: Option<DateTime<Utc>>,
+    show_admits_until: Option<DateTime<Utc>>,
+    show_cancelled: bool,
+    show_accepted: bool,
+}
+
+impl From<ShowRow> for Performance {
+    fn from(row: ShowRow) -> Self {
+        // The release before writes no window: the narrowest that its columns say, until
+        // event_management has published the performance again.
+        let end = row.show_ends_at.unwrap_or(row.show_start_time);
+        Self {
+            id: row.show_performance_id,
+            event_id: row.show_event_id,
+            event_title: row.show_event_title,
+            owner_id: row.show_owner_id,
+            org_id: row.show_org_id,
+            venue_id: row.show_venue_id,
+            times: PerformanceTimes {
+                start_time: row.show_start_time,
+                doors_at: row.show_doors_at,
+                ends_at: row.show_ends_at,
+                admits_from: row.show_admits_from.unwrap_or(row.show_doors_at),
+                admits_until: row.show_admits_until.unwrap_or(end),
+            },
+            cancelled: row.show_cancelled,
+            accepted: row.show_accepted,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct NewRow {
     performance_id: PerformanceId,
     event_id: EventId,
     event_title: String,
@@ -22,41 +77,32 @@ struct Row {
     doors_at: DateTime<Utc>,
     start_time: DateTime<Utc>,
     ends_at: Option<DateTime<Utc>>,
+    admits_from: DateTime<Utc>,
+    admits_until: DateTime<Utc>,
+    awaits_venue: bool,
     version: i32,
 }
 
-impl From<Row> for Performance {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.performance_id,
-            event_id: row.event_id,
-            event_title: row.event_title,
-            owner_id: row.owner_id,
-            org_id: row.org_id,
-            venue_id: row.venue_id,
-            doors_at: row.doors_at,
-            start_time: row.start_time,
-            ends_at: row.ends_at,
-        }
-    }
-}
-
-/// An older version than the stored one changes nothing.
+/// A performance as it was scheduled or moved. An older version than the stored one changes nothing.
 pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
-    event: PerformanceScheduled,
+    id: PerformanceId,
+    facts: PerformanceFacts,
     version: i32,
 ) -> DbResult<()> {
-    let row = Row {
-        performance_id: event.performance_id,
-        event_id: event.event_id,
-        event_title: event.event_title,
-        owner_id: event.owner_id.into(),
-        org_id: event.org_id,
-        venue_id: event.venue_id,
-        doors_at: event.doors_at,
-        start_time: event.start_time,
-        ends_at: event.ends_at,
+    let row = NewRow {
+        performance_id: id,
+        event_id: facts.event_id,
+        event_title: facts.event_title,
+        owner_id: facts.owner_id.into(),
+        org_id: facts.org_id,
+        venue_id: facts.venue_id,
+        doors_at: facts.times.doors_at,
+        start_time: facts.times.start_time,
+        ends_at: facts.times.ends_at,
+        admits_from: facts.times.admits_from,
+        admits_until: facts.times.admits_until,
+        awaits_venue: facts.awaits_venue,
         version,
     };
     insert_rows(
@@ -66,9 +112,43 @@ pub(crate) async fn upsert_performance(
         "on conflict (performance_id) do update set event_title = excluded.event_title,
              owner_id = excluded.owner_id, org_id = excluded.org_id, venue_id = excluded.venue_id,
              doors_at = excluded.doors_at, start_time = excluded.start_time,
-             ends_at = excluded.ends_at, version = excluded.version
+             ends_at = excluded.ends_at, admits_from = excluded.admits_from,
+             admits_until = excluded.admits_until, awaits_venue = excluded.awaits_venue,
+             version = excluded.version
          where stored.version < excluded.version",
     )
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn insert_cancelled_performance(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into ticketing.cancelled_performances (performance_id) values ($1)
+         on conflict do nothing",
+    )
+    .bind(id)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn insert_confirmed_performance(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into ticketing.confirmed_performances as stored (performance_id, version)
+         values ($1, $2)
+         on conflict (performance_id) do update
+             set version = greatest(stored.version, excluded.version)",
+    )
+    .bind(id)
+    .bind(version)
+    .execute(conn)
     .await?;
     Ok(())
 }
@@ -77,18 +157,31 @@ pub(crate) async fn list_performances(
     conn: &mut PgConnection,
     ids: &[PerformanceId],
 ) -> DbResult<BTreeMap<PerformanceId, Performance>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, event_id, event_title, owner_id, org_id, venue_id, doors_at,
-             start_time, ends_at, version
-         from ticketing.performances where performance_id = any($1)",
-    )
+    let rows: Vec<ShowRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "select {COLUMNS} from ticketing.performances as show where performance_id = any($1)"
+    )))
     .bind(ids)
     .fetch_all(conn)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.performance_id, row.into()))
-        .collect())
+    let shows = rows.into_iter().map(Performance::from);
+    Ok(shows.map(|show| (show.id, show)).collect())
+}
+
+/// How many tickets of a performance can still be used although their tokens end before it does.
+pub(crate) async fn count_outlived_tokens(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+) -> DbResult<i64> {
+    let count = sqlx::query_scalar(
+        "select count(*) from ticketing.tickets
+         join ticketing.performances using (performance_id)
+         where performance_id = $1 and status = 'valid'
+             and to_timestamp(expiry) < coalesce(admits_until, ends_at, start_time)",
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
 }
 
 /// Owner and organisation of an event that has a performance.

@@ -13,11 +13,12 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::check_ins::{self, EntryRow};
 use super::conflicts::ConflictRow;
+use super::performances::{self, ShowRow};
 use super::scans::{self, ScanRow};
 use super::tickets::{self, TicketRow};
 use super::{column, joined, unsigned};
 use crate::contexts::ticketing::model::{
-    Gate, Node, PublishedConflict, ScanRequest, Snapshot, StoredScan, Ticket,
+    Gate, Node, Performance, PublishedConflict, ScanRequest, Snapshot, StoredScan, Ticket,
 };
 
 #[derive(FromRow)]
@@ -109,7 +110,7 @@ pub(crate) async fn find_snapshots(
              node.revoked as node_revoked, gate.venue_id as gate_venue_id,
              gate.name as gate_name, gate.performances as gate_performances,
              gate.categories as gate_categories, to_jsonb(conflict) as conflict,
-             {scan}, {entry}, {ticket}
+             {scan}, {entry}, {ticket}, {show}
          from unnest((select $1::uuid[]), (select $2::uuid[]), (select $3::uuid[]),
                  (select $4::uuid[])) with ordinality
                  as request (scan_id, ticket_id, gate_id, node_id, place)
@@ -121,6 +122,8 @@ pub(crate) async fn find_snapshots(
                  where scan_id = request.scan_id limit 1) as scan on true
              left join lateral (select * from ticketing.tickets
                  where ticket_id = request.ticket_id limit 1) as ticket on true
+             left join lateral (select * from ticketing.performances
+                 where performance_id = ticket.performance_id limit 1) as show on true
              left join lateral (select * from ticketing.checkins
                  where ticket_id = ticket.ticket_id and passage = ticket.passage limit 1)
                  as entry on true
@@ -132,6 +135,7 @@ pub(crate) async fn find_snapshots(
         scan = scans::COLUMNS,
         entry = check_ins::COLUMNS,
         ticket = tickets::COLUMNS,
+        show = performances::COLUMNS,
     )))
     .bind(column(requests, |it| it.scan))
     .bind(column(requests, |it| it.ticket()))
@@ -161,6 +165,7 @@ fn snapshot(row: &PgRow) -> DbResult<Snapshot> {
         gate: gate.map(Gate::try_from).transpose()?,
         scan: scan.map(StoredScan::try_from).transpose()?,
         ticket: ticket.map(Ticket::try_from).transpose()?,
+        performance: joined::<ShowRow>(row, "show_performance_id")?.map(Performance::from),
         conflicts: conflict
             .transpose()?
             .map(|conflict| conflict.conflict)

@@ -18,7 +18,7 @@ pub(crate) async fn list_due_venues(
     let due = sqlx::query_scalar(
         "select venue_id
          from ticketing.performances left join ticketing.feed_statements using (venue_id)
-         where coalesce(ends_at, start_time + $4) > $1
+         where coalesce(admits_until, ends_at, start_time) > $1
          group by venue_id, stated_at
          having stated_at is null or stated_at <= $1 - $2
              or bool_or(doors_at - $3 <= $1 and stated_at < doors_at - $3)
@@ -27,7 +27,6 @@ pub(crate) async fn list_due_venues(
     .bind(now)
     .bind(settings.compare_every())
     .bind(settings.compare_before_doors())
-    .bind(settings.margins().after_start)
     .fetch_all(conn)
     .await?;
     Ok(due)
@@ -57,7 +56,8 @@ pub(crate) async fn list_tickets_in(
     limit: u16,
 ) -> DbResult<Vec<Ticket>> {
     let rows: Vec<TicketRow> = sqlx::query_as(select(
-        "where ticket.venue_id = $1 and ticket.expiry > $2
+        "left join ticketing.performances as show on show.performance_id = ticket.performance_id
+         where ticket.venue_id = $1 and coalesce(show.admits_until > to_timestamp($2), true)
              and ($3::uuid is null or ticket.ticket_id > $3)
              and ($4::uuid is null or ticket.ticket_id <= $4)
          order by ticket.ticket_id limit $5",

@@ -188,11 +188,12 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     sqlx::query(
         "update ticketing.tickets as stored set status = new.status, revoked_reason = new.reason,
              revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
-             updated_at = new.updated_at, version = new.version
+             not_before = new.not_before, expiry = new.expiry, updated_at = new.updated_at,
+             version = new.version
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-             $7::timestamptz[], $8::int[])
-             as new (ticket_id, status, reason, revision, qr_payload, token_hash, updated_at,
-             version)
+             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[])
+             as new (ticket_id, status, reason, revision, qr_payload, token_hash, not_before,
+             expiry, updated_at, version)
          where stored.ticket_id = new.ticket_id",
     )
     .bind(column(tickets, |it| it.id))
@@ -201,6 +202,8 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(revisions(tickets)?)
     .bind(column(tickets, |it| it.token.as_str()))
     .bind(column(tickets, |it| &it.token_hash.as_bytes()[..]))
+    .bind(column(tickets, |it| it.not_before))
+    .bind(column(tickets, |it| it.expiry))
     .bind(column(tickets, |it| it.updated_at))
     .bind(column(tickets, |it| it.version))
     .execute(conn)

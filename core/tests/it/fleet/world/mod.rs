@@ -6,7 +6,7 @@ mod tickets;
 
 use std::sync::Arc;
 
-use eventify_contracts::fleet::JournalAccepted;
+use eventify_contracts::fleet::{JournalAccepted, PerformanceConfirmed};
 use eventify_contracts::inventory::{VenueCreated, VenueFacts};
 use eventify_contracts::{event_management, inventory, ticketing};
 use eventify_core::config::Config;
@@ -41,6 +41,7 @@ pub(crate) fn contexts(config: &Config, _: &Clock) -> Vec<Context> {
         fleet::context(&Arc::new(state)),
         Context {
             events: event_management::events(),
+            consumers: Consumers::new().on::<PerformanceConfirmed, _>(on_performance_confirmed),
             ..Context::new("event_management", &[])
         },
         Context {
@@ -62,6 +63,14 @@ async fn on_journal_accepted(
     event: Received<JournalAccepted>,
 ) -> Result<(), Failure> {
     event.data.decode().map(drop).map_err(Failure::park)
+}
+
+async fn on_performance_confirmed(
+    _: &App,
+    _: &mut Tx,
+    _: Received<PerformanceConfirmed>,
+) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// One venue of one owner.
@@ -188,6 +197,19 @@ impl Venue {
             .fetch_one(&mut *conn)
             .await
             .unwrap()
+    }
+
+    /// The payloads of a type that fleet has published, in order.
+    pub(crate) async fn published<E: DomainEvent>(&self) -> Vec<E> {
+        let mut conn = self.core.app().db.read("fleet").await.unwrap();
+        let payloads: Vec<Value> =
+            sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
+                .bind(E::TYPE)
+                .fetch_all(&mut *conn)
+                .await
+                .unwrap();
+        let events = payloads.into_iter().map(serde_json::from_value);
+        events.collect::<Result<_, _>>().unwrap()
     }
 
     pub(crate) fn new_id(&self) -> Uuid {

@@ -1,7 +1,9 @@
 //! Events of the neighbours, made up.
 
-use chrono::{DateTime, Utc};
-use eventify_contracts::event_management::PerformanceScheduled;
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_contracts::event_management::{
+    PerformanceFacts, PerformanceScheduled, PerformanceTimes,
+};
 use eventify_contracts::ticketing::{TicketFacts, TicketIssued, TicketState};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
@@ -41,20 +43,27 @@ pub(crate) fn issue(tickets: Vec<TicketFacts>) -> TicketIssued {
 pub(crate) fn performance(venue_id: VenueId, start_time: DateTime<Utc>) -> PerformanceScheduled {
     PerformanceScheduled {
         performance_id: PerformanceId(Uuid::from_u128(5)),
-        event_id: EventId(Uuid::from_u128(6)),
-        event_title: "Evening concert".to_owned(),
-        owner_id: Uuid::nil(),
-        org_id: None,
-        start_time,
-        doors_at: start_time,
-        ends_at: None,
-        venue_id,
-        venue_name: "Town hall".to_owned(),
-        seating_plan_id: SeatingPlanId(Uuid::nil()),
-        pricing_scheme_id: PricingSchemeId(Uuid::nil()),
-        currency: "EUR".to_owned(),
-        categories: Vec::new(),
-        sales_opens_at: None,
-        sales_closes_at: None,
+        facts: PerformanceFacts {
+            event_id: EventId(Uuid::from_u128(6)),
+            event_title: "Evening concert".to_owned(),
+            owner_id: Uuid::nil(),
+            org_id: None,
+            times: PerformanceTimes {
+                start_time,
+                doors_at: start_time,
+                ends_at: None,
+                admits_from: start_time,
+                admits_until: start_time + TimeDelta::hours(6),
+            },
+            sales_opens_at: None,
+            sales_closes_at: None,
+            venue_id,
+            venue_name: "Town hall".to_owned(),
+            awaits_venue: false,
+            seating_plan_id: SeatingPlanId(Uuid::nil()),
+            pricing_scheme_id: PricingSchemeId(Uuid::nil()),
+            currency: "EUR".to_owned(),
+            categories: Vec::new(),
+        },
     }
 }

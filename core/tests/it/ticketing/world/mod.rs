@@ -5,7 +5,10 @@ pub(crate) mod connection;
 pub(crate) mod journal;
 
 use chrono::{DateTime, Duration, Utc};
-use eventify_contracts::event_management::{PerformanceScheduled, PricedCategory};
+use eventify_contracts::event_management::{
+    PerformanceFacts, PerformanceRescheduled, PerformanceScheduled, PerformanceTimes,
+    PricedCategory,
+};
 use eventify_contracts::fleet::{GateUpdated, NodeEnrolled, NodeFacts, NodeRevoked};
 use eventify_contracts::order::{Item, OrderPaid, OrderRefunded, RefundReason};
 use eventify_contracts::ticketing::{TicketFacts, TicketIssueFailed, TicketIssued};
@@ -147,17 +150,34 @@ impl Venue {
     }
 
     pub(crate) async fn schedule(&self, performance: PerformanceId, start: DateTime<Utc>) {
+        let facts = self.played(start, false);
         let event = PerformanceScheduled {
             performance_id: performance,
+            facts,
+        };
+        self.publish(SCHEDULED, 1, &event).await;
+    }
+
+    /// The facts of the show, played at a time; `foreign` is not the venue's organiser's.
+    pub(crate) fn played(&self, start: DateTime<Utc>, foreign: bool) -> PerformanceFacts {
+        let doors_at = start - Duration::minutes(60);
+        PerformanceFacts {
             event_id: self.event,
             event_title: "Romeo and Juliet".to_owned(),
             owner_id: self.organiser,
             org_id: None,
-            start_time: start,
-            doors_at: start - Duration::minutes(60),
-            ends_at: None,
+            times: PerformanceTimes {
+                start_time: start,
+                doors_at,
+                ends_at: None,
+                admits_from: doors_at - Duration::minutes(30),
+                admits_until: start + Duration::hours(6),
+            },
+            sales_opens_at: None,
+            sales_closes_at: None,
             venue_id: self.id,
             venue_name: "Grand Hall".to_owned(),
+            awaits_venue: foreign,
             seating_plan_id: self.core.clock.new_id().into(),
             pricing_scheme_id: self.core.clock.new_id().into(),
             currency: "EUR".to_owned(),
@@ -166,10 +186,18 @@ impl Venue {
                 code: "STALLS".parse().unwrap(),
                 price: price(),
             }],
-            sales_opens_at: None,
-            sales_closes_at: None,
+        }
+    }
+
+    /// The show moves. Nobody gets a new code.
+    pub(crate) async fn reschedule(&self, version: i32, facts: PerformanceFacts) {
+        let event = PerformanceRescheduled {
+            performance_id: self.performance,
+            previous_start_time: facts.times.start_time,
+            facts,
         };
-        self.publish(SCHEDULED, 1, &event).await;
+        self.publish(SCHEDULED, version, &event).await;
+        self.core.settle().await;
     }
 
     pub(crate) async fn gate(&self, gate: GateId, performances: &[PerformanceId], version: i32) {

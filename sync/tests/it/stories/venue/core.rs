@@ -211,11 +211,20 @@ impl Venue {
 
     /// Sends the next entry of the feed.
     pub(crate) fn state(&mut self, subject: Subject, value: Value) {
+        self.change(subject, Some(value));
+    }
+
+    /// Sends the next entry of the feed: the subject is gone.
+    pub(crate) fn delete(&mut self, subject: Subject) {
+        self.change(subject, None);
+    }
+
+    fn change(&mut self, subject: Subject, value: Option<Value>) {
         let from = Position(self.position);
         let entry = FeedEntry {
             subject,
             version: 2,
-            value: Some(value),
+            value,
         };
         self.receive(CoreMessage::Delta(Delta {
             epoch: EPOCH,

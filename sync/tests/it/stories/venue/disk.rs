@@ -6,8 +6,9 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
-        Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PolicyEntry, Position, SealedRow,
-        Subject, TicketEntry, TicketState, Up, Value,
+        AdmissionWindow, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PerformanceEntry,
+        PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry, TicketState, Up,
+        Value,
     },
     token::TokenHash,
 };
@@ -211,9 +212,22 @@ pub(super) fn entry(ticket: TicketId, state: TicketState) -> TicketEntry {
         token: TokenHash(Hash32([number; 32])),
         performance: TONIGHT,
         category: "STALLS".parse().expect("a category"),
-        not_before: 0,
-        expiry: 4_000_000_000,
         state,
+    }
+}
+
+/// Played for as long as any story takes.
+pub(crate) fn tonight() -> PerformanceEntry {
+    PerformanceEntry {
+        title: "Hamlet".to_owned(),
+        doors_at: 0,
+        starts_at: 3_600,
+        ends_at: None,
+        admits: AdmissionWindow {
+            from: 0,
+            until: 4_000_000_000,
+        },
+        state: PerformanceState::Scheduled,
     }
 }
 
@@ -256,6 +270,9 @@ pub(super) fn restored(
             }),
         ),
     ];
+    let small = small
+        .into_iter()
+        .chain([(Subject::Performance(TONIGHT), Value::Performance(tonight()))]);
     let entry = |(subject, value)| FeedEntry {
         subject,
         version: 1,
@@ -284,7 +301,7 @@ pub(super) fn restored(
             position: Position(position),
             digest: digest_at(position),
             digest_key: KEY,
-            small: small.into_iter().map(entry).collect(),
+            small: small.map(entry).collect(),
         }),
         partial: None,
         proof,

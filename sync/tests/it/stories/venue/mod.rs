@@ -26,8 +26,8 @@ use eventify_sync::{
 };
 use uuid::Uuid;
 
-pub(crate) use disk::news;
 use disk::restored;
+pub(crate) use disk::{news, tonight};
 
 pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(1));
 pub(crate) const VENUE: VenueId = VenueId(Uuid::from_u128(2));
@@ -44,7 +44,7 @@ pub(crate) const PROMOTED: Epoch = Epoch {
     ..EPOCH
 };
 const SCANNER: ScannerId = ScannerId(Uuid::from_u128(4));
-const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(5));
+pub(crate) const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(5));
 const KEY: DigestKey = DigestKey(Hash32([6; 32]));
 const FIRST_FILE: IncarnationId = IncarnationId(Uuid::from_u128(8));
 const LIMIT_MS: u32 = 20_000;

@@ -8,47 +8,6 @@ fn now() -> DateTime<Utc> {
     "2026-06-01T12:00:00Z".parse().unwrap()
 }
 
-fn times(fields: &serde_json::Value) -> Result<Times, EventError> {
-    let mut spec = json!({ "startTime": "2026-06-01T20:00:00Z", "venueId": Uuid::nil() });
-    spec.as_object_mut()
-        .unwrap()
-        .extend(fields.as_object().unwrap().clone());
-    serde_json::from_value::<PerformanceSpec>(spec)
-        .unwrap()
-        .times(now())
-}
-
-#[test]
-fn doors_open_an_hour_before_by_default() {
-    let times = times(&json!({})).unwrap();
-    assert_eq!(times.start - times.doors, Duration::hours(1));
-}
-
-#[test]
-fn times_must_be_in_order() {
-    for (fields, field) in [
-        (json!({ "startTime": "2026-06-01T12:00:00Z" }), "startTime"),
-        (json!({ "startTime": "2036-06-01T12:00:00Z" }), "startTime"),
-        (json!({ "doorsAt": "2026-06-01T20:00:01Z" }), "doorsAt"),
-        (json!({ "endsAt": "2026-06-01T20:00:00Z" }), "endsAt"),
-        (
-            json!({ "salesOpensAt": "2026-06-01T20:00:00Z" }),
-            "salesOpensAt",
-        ),
-        (
-            json!({
-                "salesOpensAt": "2026-06-01T13:00:00Z", "salesClosesAt": "2026-06-01T13:00:00Z"
-            }),
-            "salesOpensAt",
-        ),
-    ] {
-        match times(&fields) {
-            Err(EventError::Invalid { field: found, .. }) => assert_eq!(found, field),
-            other => panic!("{fields}: {other:?}"),
-        }
-    }
-}
-
 fn plan(id: u128, owner: u128, org: Option<&str>, shared: bool, set: &[&str]) -> KnownPlan {
     KnownPlan {
         id: SeatingPlanId(Uuid::from_u128(id)),

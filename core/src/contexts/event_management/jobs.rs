@@ -1,0 +1,20 @@
+//! What time makes event management do.
+
+use std::time::Duration;
+
+use eventify_kernel::cause::Cause;
+use eventify_kernel::failure::Failure;
+use eventify_kernel::jobs::{Job, Jobs};
+
+use super::{App, NAME, acts};
+
+/// Publishes performances again that the release before has published.
+const PUBLISH_WINDOWS: Job = Job::of(NAME, "publish_windows");
+
+pub(super) fn jobs() -> Jobs<App> {
+    Jobs::new().every(Duration::from_secs(60), PUBLISH_WINDOWS, publish_windows)
+}
+
+async fn publish_windows(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::moving::publish_windows(app, cause).await?)
+}

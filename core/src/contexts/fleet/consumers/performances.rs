@@ -1,0 +1,61 @@
+//! Performances, as event_management publishes them. Each message reaches the writer, also one that
+//! changes no feed: its outbox row is to be marked.
+
+use eventify_contracts::event_management::{
+    PerformanceCancelled, PerformanceRescheduled, PerformanceScheduled,
+};
+use eventify_kernel::db::Tx;
+use eventify_kernel::event::Received;
+use eventify_kernel::failure::Failure;
+
+use super::projections::change;
+use crate::contexts::event_management;
+use crate::contexts::fleet::App;
+use crate::contexts::fleet::acts::{feed, performances as acts};
+use crate::contexts::fleet::model::performance::Performance;
+use crate::contexts::fleet::store::performances;
+
+/// A foreign organiser's performance is announced to the venue, and enters its feed when the venue
+/// has confirmed it.
+pub(super) async fn on_performance_scheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceScheduled>,
+) -> Result<(), Failure> {
+    let (id, version) = (event.data.performance_id, event.aggregate_version);
+    let known = performances::upsert(tx, id, &event.data.facts, version).await?;
+    acts::announce(app, tx, known.as_ref()).await?;
+    project(app, tx, &event, known.as_ref()).await
+}
+
+/// The gates follow with the next delta; of a foreign organiser's performance when the venue has
+/// confirmed the new times.
+pub(super) async fn on_performance_rescheduled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Result<(), Failure> {
+    let (id, version) = (event.data.performance_id, event.aggregate_version);
+    let known = performances::upsert(tx, id, &event.data.facts, version).await?;
+    acts::announce(app, tx, known.as_ref()).await?;
+    project(app, tx, &event, known.as_ref()).await
+}
+
+pub(super) async fn on_performance_cancelled(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceCancelled>,
+) -> Result<(), Failure> {
+    let known = performances::cancel(tx, &event.data, event.aggregate_version).await?;
+    project(app, tx, &event, known.as_ref()).await
+}
+
+async fn project<E>(
+    app: &App,
+    tx: &mut Tx,
+    event: &Received<E>,
+    known: Option<&Performance>,
+) -> Result<(), Failure> {
+    let change = change(event, event_management::NAME, acts::entries(known));
+    Ok(feed::enqueue(app, tx, &[change]).await?)
+}

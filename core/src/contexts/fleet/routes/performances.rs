@@ -1,0 +1,90 @@
+//! `/fleet/venues/{venueId}/performances`: what is played in a venue, and which of it waits for the
+//! venue's confirmation.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query};
+use eventify_protocol::ids::{PerformanceId, VenueId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::contexts::fleet::acts::{performances as acts, venues};
+use crate::contexts::fleet::model::performance::Performance;
+use crate::contexts::fleet::store::performances;
+use crate::contexts::fleet::{App, NAME};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ListQuery {
+    /// Those alone that wait for the venue.
+    #[serde(default)]
+    waiting: bool,
+    page: Option<u32>,
+    size: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct View {
+    performance_id: PerformanceId,
+    title: String,
+    organiser_id: Uuid,
+    org_id: Option<String>,
+    start_time: DateTime<Utc>,
+    doors_at: DateTime<Utc>,
+    ends_at: Option<DateTime<Utc>>,
+    admits_from: DateTime<Utc>,
+    admits_until: DateTime<Utc>,
+    cancelled: bool,
+    /// Its tickets admit nobody here before the venue has confirmed it.
+    awaits_venue: bool,
+    confirmed_at: Option<DateTime<Utc>>,
+}
+
+impl View {
+    /// None while only its cancellation is known.
+    fn of(performance: Performance) -> Option<Self> {
+        let awaits_venue = performance.is_waiting();
+        let facts = performance.facts?;
+        Some(Self {
+            performance_id: performance.id,
+            title: facts.event_title,
+            organiser_id: facts.owner_id,
+            org_id: facts.org_id,
+            start_time: facts.times.start_time,
+            doors_at: facts.times.doors_at,
+            ends_at: facts.times.ends_at,
+            admits_from: facts.times.admits_from,
+            admits_until: facts.times.admits_until,
+            cancelled: performance.cancelled,
+            awaits_venue,
+            confirmed_at: performance.confirmed.map(|confirmed| confirmed.at),
+        })
+    }
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Path(venue): Path<VenueId>,
+    Query(query): Query<ListQuery>,
+) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
+    let mut conn = app.db.read(NAME).await?;
+    venues::own(&mut conn, caller.principal()?, venue).await?;
+    let (now, window) = (app.clock.now(), (paging.limit(), paging.offset()));
+    let (found, total) =
+        performances::list_ahead(&mut conn, venue, now, query.waiting, window).await?;
+    let views = found.into_iter().filter_map(View::of);
+    Ok(Json(paging.answer(views.collect(), total)))
+}
+
+pub(super) async fn confirm(
+    State(app): State<App>,
+    caller: Caller,
+    Path(which): Path<(VenueId, PerformanceId)>,
+) -> Answer<Json<Option<View>>> {
+    let principal = caller.principal()?;
+    let confirmed = acts::confirm(&app, &caller.cause, principal, which).await?;
+    Ok(Json(View::of(confirmed)))
+}

@@ -1,0 +1,182 @@
+//! Performances in the venues, and which of them the venues have confirmed.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use eventify_contracts::event_management::{PerformanceCancelled, PerformanceFacts};
+use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::ids::{PerformanceId, VenueId};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::contexts::fleet::model::performance::{Confirmation, Performance};
+
+#[derive(FromRow)]
+struct Row {
+    performance_id: PerformanceId,
+    venue_id: VenueId,
+    facts: Option<Json<PerformanceFacts>>,
+    facts_version: i32,
+    version: i32,
+    cancelled: bool,
+    confirmed_version: Option<i32>,
+    confirmed_at: Option<DateTime<Utc>>,
+}
+
+impl From<Row> for Performance {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.performance_id,
+            venue: row.venue_id,
+            facts: row.facts.map(|Json(facts)| facts),
+            facts_version: row.facts_version,
+            version: row.version,
+            cancelled: row.cancelled,
+            confirmed: row
+                .confirmed_version
+                .zip(row.confirmed_at)
+                .map(|(version, at)| Confirmation { version, at }),
+        }
+    }
+}
+
+/// A performance as it was scheduled or moved; older facts than the stored ones change nothing.
+/// Returns what is known now.
+pub(crate) async fn upsert(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    facts: &PerformanceFacts,
+    version: i32,
+) -> DbResult<Option<Performance>> {
+    sqlx::query(
+        "insert into fleet.performances as stored
+             (performance_id, venue_id, facts, facts_version, version, admits_until, awaits_venue)
+         values ($1, $2, $3, $4, $4, $5, $6)
+         on conflict (performance_id) do update set facts = excluded.facts,
+             facts_version = excluded.facts_version,
+             version = greatest(stored.version, excluded.version),
+             admits_until = excluded.admits_until, awaits_venue = excluded.awaits_venue
+         where stored.facts_version < excluded.facts_version",
+    )
+    .bind(id)
+    .bind(facts.venue_id)
+    .bind(Json(facts))
+    .bind(version)
+    .bind(facts.times.admits_until)
+    .bind(facts.awaits_venue)
+    .execute(&mut *conn)
+    .await?;
+    lock(conn, id).await
+}
+
+/// Cancelled for good. Returns what is known now.
+pub(crate) async fn cancel(
+    conn: &mut PgConnection,
+    cancelled: &PerformanceCancelled,
+    version: i32,
+) -> DbResult<Option<Performance>> {
+    sqlx::query(
+        "insert into fleet.performances as stored (performance_id, venue_id, version, cancelled)
+         values ($1, $2, $3, true)
+         on conflict (performance_id) do update set cancelled = true,
+             version = greatest(stored.version, excluded.version)",
+    )
+    .bind(cancelled.performance_id)
+    .bind(cancelled.venue_id)
+    .bind(version)
+    .execute(&mut *conn)
+    .await?;
+    lock(conn, cancelled.performance_id).await
+}
+
+pub(crate) async fn lock(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+) -> DbResult<Option<Performance>> {
+    let row: Option<Row> = sqlx::query_as(
+        "select performance_id, venue_id, facts, facts_version, version, cancelled,
+             confirmed_version, confirmed_at
+         from fleet.performances where performance_id = $1 for update",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Performance::from))
+}
+
+pub(crate) async fn confirm(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    confirmation: Confirmation,
+    by: Uuid,
+) -> DbResult<()> {
+    sqlx::query(
+        "update fleet.performances
+         set confirmed_version = $2, confirmed_at = $3, confirmed_by = $4
+         where performance_id = $1",
+    )
+    .bind(id)
+    .bind(confirmation.version)
+    .bind(confirmation.at)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A page of the performances of a venue that are not over, by their end, and how many there are;
+/// those alone that wait for the venue's confirmation, if `waiting`.
+pub(crate) async fn list_ahead(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    now: DateTime<Utc>,
+    waiting: bool,
+    (limit, offset): (i64, i64),
+) -> DbResult<(Vec<Performance>, i64)> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select performance_id, venue_id, facts, facts_version, version, cancelled,
+             confirmed_version, confirmed_at
+         from fleet.performances
+         where venue_id = $1 and admits_until > $2
+             and (not $3 or awaits_venue and not cancelled
+                 and coalesce(confirmed_version, 0) < facts_version)
+         order by admits_until, performance_id limit $4 offset $5",
+    )
+    .bind(venue)
+    .bind(now)
+    .bind(waiting)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar(
+        "select count(*) from fleet.performances
+         where venue_id = $1 and admits_until > $2
+             and (not $3 or awaits_venue and not cancelled
+                 and coalesce(confirmed_version, 0) < facts_version)",
+    )
+    .bind(venue)
+    .bind(now)
+    .bind(waiting)
+    .fetch_one(conn)
+    .await?;
+    Ok((rows.into_iter().map(Performance::from).collect(), total))
+}
+
+/// The performances of a venue that admit nobody after a moment, Unix seconds.
+pub(crate) async fn list_over(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    after: i64,
+) -> DbResult<BTreeSet<PerformanceId>> {
+    let over: Vec<PerformanceId> = sqlx::query_scalar(
+        "select performance_id from fleet.performances
+         where venue_id = $1 and admits_until <= to_timestamp($2)",
+    )
+    .bind(venue)
+    .bind(after)
+    .fetch_all(conn)
+    .await?;
+    Ok(over.into_iter().collect())
+}
