@@ -5,7 +5,7 @@ use eventify_kernel::config::{self, ConfigError};
 use eventify_settings::{File, Program};
 use serde::Deserialize;
 
-use crate::contexts::{fleet, payment, reservation, ticketing};
+use crate::contexts::{fleet, order, payment, reservation, ticketing};
 
 mod limits;
 
@@ -40,6 +40,7 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Contexts {
     pub fleet: fleet::Settings,
+    pub order: order::Settings,
     pub payment: payment::Settings,
     pub reservation: reservation::Settings,
     pub ticketing: ticketing::Settings,

@@ -29,6 +29,7 @@ use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
 use crate::outbox_notifier::OutboxNotifier;
 use crate::schemas::Schemas;
 
+pub mod alarms;
 pub mod epoch;
 pub mod idempotency;
 pub mod inbox;

@@ -16,17 +16,32 @@ mod model;
 mod routes;
 mod store;
 
+use std::sync::Arc;
+
+use eventify_kernel::app::AppWith;
 use eventify_kernel::context::Context;
+
+use crate::contexts::payment;
 
 /// Folder, schema and queue.
 pub const NAME: &str = "event_management";
 
+/// The kernel's parts with this context's state.
+pub type App = AppWith<State>;
+
+/// What event management holds in memory.
+#[derive(Debug, Default)]
+pub struct State {
+    /// What can be paid: prices below are allowed, with a warning.
+    pub least_amounts: payment::LeastAmounts,
+}
+
 /// What this context registers.
 #[must_use]
-pub fn context() -> Context {
+pub fn context(state: &Arc<State>) -> Context {
     Context {
         events: eventify_contracts::event_management::events(),
-        routes: routes::routes(),
+        routes: routes::routes().capture(state),
         consumers: consumers::consumers(),
         ..Context::new(
             NAME,

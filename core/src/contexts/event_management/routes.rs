@@ -5,23 +5,23 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
-use eventify_kernel::app::App;
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
     Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, Policy, Routes, etag,
 };
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::acts::{self, ActError, FullEvent, performances};
 use super::model::event::{Details, Event, EventError};
 use super::model::performance::{Performance, PerformanceSpec, ScheduleError};
-use super::model::pricing::{PricingScheme, PricingSpec};
-use super::{NAME, store};
+use super::model::pricing::{PriceCategory, PricingScheme, PricingSpec};
+use super::{App, NAME, store};
 
 #[rustfmt::skip]
-pub(super) fn routes() -> Routes {
+pub(super) fn routes() -> Routes<App> {
     const ORGANISERS: Policy = Policy::roles(&[Role::Organizer, Role::Admin]);
     const OWNER: Policy = ORGANISERS.owner("event.owner_id");
     Routes::new()
@@ -92,6 +92,17 @@ struct EventBody {
 struct PricingBody {
     pricing_id: PricingSchemeId,
     categories: Vec<PricedCategory>,
+    /// What is allowed and will surprise somebody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Warning>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Warning {
+    code: &'static str,
+    category: CategoryCode,
+    message: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,7 +138,7 @@ async fn create(
     let (owner, pricing, specs) = (caller.principal()?, body.pricing, body.performances);
     let full = acts::create(&app, &caller.cause, owner, details, pricing, &specs).await?;
     let path = format!("/events/{}", full.event.id);
-    Ok(created(path, full.event.version, full.into()))
+    Ok(created(path, full.event.version, EventBody::of(&app, full)))
 }
 
 async fn list(
@@ -149,7 +160,7 @@ async fn read(
     Path(id): Path<EventId>,
 ) -> Answer<Tagged<EventBody>> {
     let full = acts::read(&app, caller.principal()?, id).await?;
-    Ok(([etag(full.event.version)], Json(full.into())))
+    Ok(([etag(full.event.version)], Json(EventBody::of(&app, full))))
 }
 
 async fn edit(
@@ -163,7 +174,7 @@ async fn edit(
     let (tx, full) = acts::begin_edit(&app, &caller.cause, principal, id).await?;
     seen.must_match(full.event.version)?;
     let full = acts::edit(&app, tx, full, details).await?;
-    Ok(([etag(full.event.version)], Json(full.into())))
+    Ok(([etag(full.event.version)], Json(EventBody::of(&app, full))))
 }
 
 async fn publish(
@@ -201,7 +212,7 @@ async fn price(
     Json(spec): Json<PricingSpec>,
 ) -> Answer<(StatusCode, Json<PricingBody>)> {
     let scheme = acts::price(&app, &caller.cause, caller.principal()?, id, spec).await?;
-    Ok((StatusCode::CREATED, Json(scheme.into())))
+    Ok((StatusCode::CREATED, Json(PricingBody::of(&app, &scheme))))
 }
 
 async fn schedule(
@@ -254,12 +265,16 @@ impl From<Event> for EventHead {
     }
 }
 
-impl From<FullEvent> for EventBody {
-    fn from(full: FullEvent) -> Self {
+impl EventBody {
+    fn of(app: &App, full: FullEvent) -> Self {
+        let pricing = full.schemes.into_iter();
+        let pricing: Vec<_> = pricing
+            .map(|scheme| PricingBody::of(app, &scheme))
+            .collect();
         Self {
             head: full.event.into(),
-            pricing_id: full.schemes.last().map(|scheme| scheme.id),
-            pricing: full.schemes.into_iter().map(PricingBody::from).collect(),
+            pricing_id: pricing.last().map(|scheme| scheme.pricing_id),
+            pricing,
             performances: full
                 .performances
                 .into_iter()
@@ -269,12 +284,33 @@ impl From<FullEvent> for EventBody {
     }
 }
 
-impl From<PricingScheme> for PricingBody {
-    fn from(scheme: PricingScheme) -> Self {
+impl PricingBody {
+    fn of(app: &App, scheme: &PricingScheme) -> Self {
         Self {
             pricing_id: scheme.id,
             categories: scheme.priced_categories(),
+            warnings: scheme
+                .categories
+                .iter()
+                .filter_map(|category| Warning::of(app, category))
+                .collect(),
         }
+    }
+}
+
+impl Warning {
+    /// Alone, such a place can be put into a cart and never be paid.
+    fn of(app: &App, category: &PriceCategory) -> Option<Self> {
+        let least = app.state.least_amounts.beyond(category.price)?;
+        Some(Self {
+            code: "below_least_amount",
+            category: category.code,
+            message: format!(
+                "{} is less than the payment provider takes: a cart of less than {least} can't be \
+                 paid, so one such place alone can't be bought",
+                category.price
+            ),
+        })
     }
 }
 

@@ -48,7 +48,7 @@ pub fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     };
     vec![
         eventify_core::contexts::catalogue::context(),
-        eventify_core::contexts::event_management::context(),
+        eventify_core::contexts::event_management::context(&Arc::default()),
         eventify_core::contexts::identity::context(&Arc::default()),
         eventify_core::contexts::inventory::context(),
         // The relay requires that a queue takes `venue.created`.

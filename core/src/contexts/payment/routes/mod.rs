@@ -1,5 +1,8 @@
 //! `/payments`, and the webhooks of the provider.
 
+mod comparisons;
+mod items;
+
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -7,8 +10,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
 use eventify_contracts::payment::FailureReason;
 use eventify_kernel::auth::Role;
+use eventify_kernel::breaker::CallError;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
@@ -16,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::acts::{self, AdvanceError};
-use super::model::{Payment, Refund, State as PaymentState};
+use super::gateway::GatewayError;
+use super::model::{Fact, FactKind, LearntBy, Payment, Refund, State as PaymentState, Sums};
 use super::{App, NAME, store};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
@@ -31,7 +37,7 @@ pub(super) fn routes() -> Routes<App> {
         .key_required()
         .strict();
     let read = Policy::roles(BUYERS).owner("payment.customer_id").strict();
-    Routes::new()
+    let routes = Routes::new()
         .post("/payments/intents", write.secret_answer(), intent)
         .get("/payments/{payment_id}", read, show)
         .post("/payments/{payment_id}/capture", write, capture)
@@ -39,7 +45,8 @@ pub(super) fn routes() -> Routes<App> {
             "/webhooks/psp",
             Policy::proof("Stripe-Signature").key_ignored().unlimited(),
             webhook,
-        )
+        );
+    comparisons::routes(items::routes(routes))
 }
 
 #[derive(Debug, Deserialize)]
@@ -70,8 +77,37 @@ struct View {
     client_secret: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure_reason: Option<&'static str>,
+    /// Why the last card was declined, while another one may be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_decline: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sums: Option<SumsView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refunds: Option<Vec<RefundView>>,
+    /// What happened to the money, and how that was learnt. For staff.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ledger: Option<Vec<FactView>>,
+}
+
+/// What the facts add up to, in the currency of what was captured.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SumsView {
+    captured: Money,
+    refunded: Money,
+    refunded_elsewhere: Money,
+    disputed: Money,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FactView {
+    kind: &'static str,
+    amount: Money,
+    reference: String,
+    refund_id: Option<RefundId>,
+    learnt_by: &'static str,
+    at: DateTime<Utc>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,6 +117,13 @@ struct RefundView {
     status: &'static str,
     amount: Money,
     reason: String,
+    /// The code with which it was refused or came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
+    settled_by: &'static str,
+    /// Of a payment by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
     ticket_ids: Vec<TicketId>,
 }
 
@@ -91,21 +134,33 @@ async fn intent(
     Json(body): Json<GetIntent>,
 ) -> Answer<impl IntoResponse> {
     let Method::Card = body.method.unwrap_or(Method::Card);
-    let payment = wait_for_intent(&app, body.order_id).await?;
-    let payment = payment.ok_or_else(|| {
-        let message = "the order has no payment yet; try again if it was placed just now";
-        ApiError::not_found("payment_not_found", message).retry_after(1)
-    })?;
+    let payment = match wait_for_intent(&app, body.order_id).await? {
+        Waited::Ready(payment) => *payment,
+        Waited::Free(customer) => {
+            caller.must_own(customer)?;
+            let message = "nothing is due: the order is free, and its tickets are being issued";
+            return Err(ApiError::conflict("nothing_due", message));
+        }
+        Waited::Nothing => {
+            let message = "the order has no payment yet; try again if it was placed just now";
+            return Err(ApiError::not_found("payment_not_found", message).retry_after(1));
+        }
+    };
     caller.must_own(payment.customer_id)?;
     let amount = payment.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
         return Err(refused.field("amount", format!("must be {amount}")));
     }
-    if payment.state == PaymentState::Creating {
-        return Err(ApiError::unavailable(
-            "the payment provider doesn't answer; try again",
-        ));
+    if let Some(code) = payment.state.parked() {
+        let message = format!(
+            "the payment provider doesn't take this payment ({code}); nobody's card was declined, and \
+             the organiser has been notified"
+        );
+        return Err(ApiError::unprocessable("payment_refused", message));
+    }
+    if payment.state == PaymentState::CREATING {
+        return Err(out_of_order(None));
     }
     let location = [(LOCATION, format!("/payments/{}", payment.id))];
     Ok((
@@ -115,21 +170,50 @@ async fn intent(
     ))
 }
 
+/// What an order has to pay.
+enum Waited {
+    Ready(Box<Payment>),
+    /// Nothing, and this is its customer.
+    Free(UserId),
+    /// That is not known yet.
+    Nothing,
+}
+
 /// Waits until the payment of an order is ready; afterwards its current state.
-async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Option<Payment>> {
+async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Waited> {
     let started = app.clock.instant();
     loop {
         let mut conn = app.db.read(NAME).await?;
         let payment = store::find_by_order(&mut conn, order).await?;
+        let free = match payment {
+            None => store::orders::find_free(&mut conn, order).await?,
+            Some(_) => None,
+        };
         drop(conn);
-        let ready = payment
-            .as_ref()
-            .is_some_and(|it| it.state != PaymentState::Creating);
-        if ready || started.elapsed() >= INTENT_WAIT {
-            return Ok(payment);
+        if let Some(customer) = free {
+            return Ok(Waited::Free(customer));
         }
-        tokio::time::sleep(INTENT_POLL).await;
+        let is_over = started.elapsed() >= INTENT_WAIT;
+        match payment {
+            Some(payment) if is_over || payment.state != PaymentState::CREATING => {
+                return Ok(Waited::Ready(Box::new(payment)));
+            }
+            None if is_over => return Ok(Waited::Nothing),
+            Some(_) | None => tokio::time::sleep(INTENT_POLL).await,
+        }
     }
+}
+
+/// The provider can't be used, or wants fewer calls: nobody was declined.
+fn out_of_order(error: Option<&AdvanceError>) -> ApiError {
+    const WORDS: &str = "payments are out of order at the moment; nothing was charged, and the \
+        places are kept: try again";
+    let asked = error.and_then(|error| match error {
+        AdvanceError::Provider(CallError::Callee(GatewayError::SlowDown(left))) => *left,
+        AdvanceError::Provider(_) | AdvanceError::Db(_) => None,
+    });
+    let seconds = asked.map_or(5, |left| left.num_seconds().clamp(1, 60));
+    ApiError::unavailable(WORDS).retry_after(seconds.unsigned_abs())
 }
 
 /// A payment with its refunds.
@@ -142,8 +226,14 @@ async fn show(
     let mut conn = app.db.read(NAME).await?;
     let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
     let refunds = refunds.map(RefundView::from);
+    let facts = store::ledger::list_of_payment(&mut conn, id).await?;
+    let sums = Sums::of(&facts, payment.amount.currency());
+    let is_staff = caller.principal()?.has_role(Role::Admin);
+    let ledger = is_staff.then(|| facts.into_iter().map(FactView::from).collect());
     Ok(Json(View {
         refunds: Some(refunds.collect()),
+        sums: Some(sums.into()),
+        ledger,
         ..View::of(&app, &caller, &payment)?
     }))
 }
@@ -160,7 +250,7 @@ async fn capture(
         AdvanceError::Provider(error) => {
             tracing::warn!(code = "payment.capture_delayed", payment_id = %id, %error,
                 "the provider could not be called; webhook, task or reconciliation will capture");
-            ApiError::unavailable("the payment provider doesn't answer; try again")
+            out_of_order(Some(&AdvanceError::Provider(error)))
         }
         AdvanceError::Db(error) => error.into(),
     })?;
@@ -215,9 +305,10 @@ impl View {
                 Some(intent.client_secret.clone())
             }
             PaymentState::AwaitingCustomer(_)
-            | PaymentState::Creating
+            | PaymentState::Creating { .. }
             | PaymentState::Capturing(_)
             | PaymentState::Captured { .. }
+            | PaymentState::Differs { .. }
             | PaymentState::Ended { .. } => None,
         };
         Ok(Self {
@@ -229,19 +320,50 @@ impl View {
             provider: app.state.gateway.name(),
             client_secret,
             failure_reason: payment.state.failure_reason().map(FailureReason::name),
+            last_decline: payment.last_decline.map(FailureReason::name),
+            sums: None,
             refunds: None,
+            ledger: None,
         })
     }
 }
 
 impl From<Refund> for RefundView {
     fn from(refund: Refund) -> Self {
+        let (status, failure) = refund.state.name_and_failure();
         Self {
             refund_id: refund.id,
-            status: refund.state.name_and_failure().0,
+            status,
             amount: refund.amount,
+            failure_reason: failure.map(str::to_owned),
+            settled_by: refund.settled_by.name(),
             reason: refund.reason,
+            reference: refund.reference,
             ticket_ids: refund.ticket_ids,
+        }
+    }
+}
+
+impl From<Sums> for SumsView {
+    fn from(sums: Sums) -> Self {
+        Self {
+            captured: sums.captured,
+            refunded: sums.refunded,
+            refunded_elsewhere: sums.refunded_elsewhere,
+            disputed: sums.disputed,
+        }
+    }
+}
+
+impl From<Fact> for FactView {
+    fn from(fact: Fact) -> Self {
+        Self {
+            kind: FactKind::name(fact.kind),
+            amount: fact.amount,
+            reference: fact.reference,
+            refund_id: fact.refund_id,
+            learnt_by: LearntBy::name(fact.learnt_by),
+            at: fact.happened_at,
         }
     }
 }
