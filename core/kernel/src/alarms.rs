@@ -6,6 +6,8 @@
 //! Deliberately not here: who is notified, and how. Kinds are stable, so rules can be built on them.
 
 use crate::db::PgConnection;
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -72,6 +74,6 @@ pub async fn list_standing(app: &App) -> DbResult<Vec<StandingAlarm>> {
         let mut conn = app.db.read(context).await?;
         standing.extend(rows::list_standing(&mut conn, MAX_LISTED).await?);
     }
-    standing.sort_by(|one, other| other.last_at.cmp(&one.last_at));
+    standing.sort_by_key(|alarm| Reverse(alarm.last_at));
     Ok(standing)
 }

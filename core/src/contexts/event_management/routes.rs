@@ -10,14 +10,13 @@ use eventify_kernel::http::{
     Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, Policy, Routes, etag,
 };
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
-use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::acts::{self, ActError, FullEvent, performances};
 use super::model::event::{Details, Event, EventError};
 use super::model::performance::{Performance, PerformanceSpec, ScheduleError};
-use super::model::pricing::{PriceCategory, PricingScheme, PricingSpec};
+use super::model::pricing::{PriceWarning, PricingScheme, PricingSpec};
 use super::{App, NAME, store};
 
 #[rustfmt::skip]
@@ -94,15 +93,7 @@ struct PricingBody {
     categories: Vec<PricedCategory>,
     /// What is allowed and will surprise somebody.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<Warning>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Warning {
-    code: &'static str,
-    category: CategoryCode,
-    message: String,
+    warnings: Vec<PriceWarning>,
 }
 
 #[derive(Debug, Serialize)]
@@ -289,28 +280,8 @@ impl PricingBody {
         Self {
             pricing_id: scheme.id,
             categories: scheme.priced_categories(),
-            warnings: scheme
-                .categories
-                .iter()
-                .filter_map(|category| Warning::of(app, category))
-                .collect(),
+            warnings: scheme.warnings(&app.state.least_amounts),
         }
-    }
-}
-
-impl Warning {
-    /// Alone, such a place can be put into a cart and never be paid.
-    fn of(app: &App, category: &PriceCategory) -> Option<Self> {
-        let least = app.state.least_amounts.beyond(category.price)?;
-        Some(Self {
-            code: "below_least_amount",
-            category: category.code,
-            message: format!(
-                "{} is less than the payment provider takes: a cart of less than {least} can't be \
-                 paid, so one such place alone can't be bought",
-                category.price
-            ),
-        })
     }
 }
 

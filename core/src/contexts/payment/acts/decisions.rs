@@ -11,7 +11,7 @@ use super::items::{self, Ending};
 use super::ledger::{self, Moved};
 use super::{AdvanceError, advance, record, refunds};
 use crate::contexts::payment::model::{
-    Act, FactKind, ItemKind, LearntBy, OpenItem, Payment, Refund, State,
+    Act, FactKind, ItemKind, LearntBy, OpenItem, Payment, Refund,
 };
 use crate::contexts::payment::{App, NAME, store};
 
@@ -192,17 +192,14 @@ async fn about_amount(
             record(app, tx, &paid, (announcement, LearntBy::Staff)).await?;
         }
         Act::PayOtherwise => {
-            let State::Differs {
-                captured, refunded, ..
-            } = &payment.state
-            else {
-                return Ok(false);
-            };
+            // Of an ended order, with an amount that nobody told, there is only the reference.
+            let nothing = Money::zero(payment.amount.currency());
+            let (captured, refunded) = payment.state.amounts().unwrap_or((nothing, nothing));
             let left = captured.minor() - refunded.minor();
             let left = Money::from_minor(captured.currency(), left.max(0));
             let moved = Moved {
                 kind: FactKind::PaidByHand,
-                amount: left.unwrap_or(*captured),
+                amount: left.unwrap_or(captured),
                 reference: decision.reference.clone().unwrap_or_default(),
                 refund_id: None,
                 happened_at: None,

@@ -194,9 +194,17 @@ pub(crate) async fn order_ended(app: &App, tx: &mut Tx, order: OrderId) -> DbRes
     if let Some((ended, announcement)) = payment.clone().order_ended(app.clock.now()) {
         record(app, tx, &ended, (announcement, LearntBy::Call)).await?;
     }
-    let about_an_unpaid_order = [ItemKind::IntentRefused, ItemKind::AmountDiffers];
+    let mut over = vec![ItemKind::IntentRefused];
+    // Money whose amount nobody told can't go back by itself: its item stays.
+    if payment
+        .state
+        .amounts()
+        .is_none_or(|(captured, _)| captured.minor() > 0)
+    {
+        over.push(ItemKind::AmountDiffers);
+    }
     let ending = items::by_itself("order_ended");
-    items::close_all(app, tx, &payment, &about_an_unpaid_order, &ending).await
+    items::close_all(app, tx, &payment, &over, &ending).await
 }
 
 /// Sends the next request of a payment to the provider, or looks its intent up where there is none,
@@ -235,23 +243,11 @@ pub(crate) async fn advance(app: &App, payment: &Payment) -> Result<Option<Payme
         )) if creates => {
             tracing::error!(code = "payment.intent_refused", payment_id = %payment.id,
                 reason = %error, "the provider refuses to create an intent");
-            Err(refusal(error))
+            Err(error.code())
         }
         Err(error) => return Err(error.into()),
     };
     Ok(apply_answer(app, payment, answer.as_ref()).await?)
-}
-
-/// The provider's code.
-fn refusal(error: GatewayError) -> String {
-    match error {
-        GatewayError::Refused(code) | GatewayError::MovedOn(code) => code,
-        other @ (GatewayError::Unavailable(_)
-        | GatewayError::KeyRejected(_)
-        | GatewayError::Missing(_)
-        | GatewayError::SlowDown(_)
-        | GatewayError::Declined(_)) => other.to_string(),
-    }
 }
 
 /// Applies an answer, or the code of a refused creation, in its own transaction.

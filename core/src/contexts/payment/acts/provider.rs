@@ -106,7 +106,16 @@ async fn is_troubled(app: &App, line: &Line, error: &CallError<GatewayError>) {
              payment.stripe.secret_key belongs to the account and mode (live, test) of these \
              payments; what waits goes through by itself then",
         ),
-        _ => (
+        CallError::Callee(
+            GatewayError::Unavailable(_)
+            | GatewayError::SlowDown(_)
+            | GatewayError::Declined(_)
+            | GatewayError::MovedOn(_)
+            | GatewayError::Refused(_),
+        )
+        | CallError::Open
+        | CallError::TimedOut
+        | CallError::Broke(_) => (
             UNAVAILABLE,
             "the payment provider doesn't answer as it should: look at its status page and at our \
              line to it; orders and refunds wait and go through by themselves",

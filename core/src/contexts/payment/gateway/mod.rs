@@ -259,6 +259,20 @@ pub(crate) enum GatewayError {
     Refused(String),
 }
 
+impl GatewayError {
+    /// The provider's code of a refusal.
+    pub(crate) fn code(self) -> String {
+        match self {
+            Self::Refused(code) | Self::MovedOn(code) => code,
+            other @ (Self::Unavailable(_)
+            | Self::KeyRejected(_)
+            | Self::Missing(_)
+            | Self::SlowDown(_)
+            | Self::Declined(_)) => other.to_string(),
+        }
+    }
+}
+
 /// Why a webhook is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum WebhookError {

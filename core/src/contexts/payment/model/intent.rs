@@ -114,6 +114,10 @@ impl Payment {
         let (intent, closing) = match self.state {
             State::Creating { parked } => (None, parked.is_none()),
             State::AwaitingCustomer(intent) | State::Capturing(intent) => (Some(intent), true),
+            // Nothing that we could send back: should there be any, the next update says so.
+            State::Differs {
+                intent, captured, ..
+            } if captured.minor() == 0 => (Some(intent), false),
             State::Differs {
                 intent,
                 captured,

@@ -258,7 +258,12 @@ impl State {
             Self::Differs { refunded, .. } if refunded.currency() == captured.currency() => {
                 *refunded
             }
-            _ => Money::zero(captured.currency()),
+            Self::Creating { .. }
+            | Self::AwaitingCustomer(_)
+            | Self::Capturing(_)
+            | Self::Captured { .. }
+            | Self::Differs { .. }
+            | Self::Ended { .. } => Money::zero(captured.currency()),
         };
         let has_ended = matches!(self, Self::Ended { .. });
         let intent = self.intent().unwrap_or(&update.intent).clone();

@@ -2,6 +2,7 @@
 
 mod comparisons;
 mod items;
+mod views;
 
 use std::time::Duration;
 
@@ -10,20 +11,19 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
-use chrono::{DateTime, Utc};
-use eventify_contracts::payment::FailureReason;
 use eventify_kernel::auth::Role;
 use eventify_kernel::breaker::CallError;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
+use eventify_protocol::ids::{OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acts::{self, AdvanceError};
 use super::gateway::GatewayError;
-use super::model::{Fact, FactKind, LearntBy, Payment, Refund, State as PaymentState, Sums};
+use super::model::{Payment, State as PaymentState, Sums};
 use super::{App, NAME, store};
+use views::{FactView, RefundView, View};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 /// How long `POST /payments/intents` waits for the order's intent.
@@ -61,70 +61,6 @@ struct GetIntent {
 #[serde(rename_all = "snake_case")]
 enum Method {
     Card,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct View {
-    payment_id: PaymentId,
-    order_id: OrderId,
-    customer_id: UserId,
-    status: &'static str,
-    amount: Money,
-    provider: &'static str,
-    /// For the customer only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<&'static str>,
-    /// Why the last card was declined, while another one may be tried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_decline: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sums: Option<SumsView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refunds: Option<Vec<RefundView>>,
-    /// What happened to the money, and how that was learnt. For staff.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ledger: Option<Vec<FactView>>,
-}
-
-/// What the facts add up to, in the currency of what was captured.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SumsView {
-    captured: Money,
-    refunded: Money,
-    refunded_elsewhere: Money,
-    disputed: Money,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FactView {
-    kind: &'static str,
-    amount: Money,
-    reference: String,
-    refund_id: Option<RefundId>,
-    learnt_by: &'static str,
-    at: DateTime<Utc>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RefundView {
-    refund_id: RefundId,
-    status: &'static str,
-    amount: Money,
-    reason: String,
-    /// The code with which it was refused or came back.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<String>,
-    settled_by: &'static str,
-    /// Of a payment by hand.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reference: Option<String>,
-    ticket_ids: Vec<TicketId>,
 }
 
 /// The intent of an order, with the secret with which the customer's browser pays.
@@ -295,75 +231,4 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
         .ok_or_else(|| ApiError::not_found("payment_not_found", "there is no such payment"))?;
     caller.must_own(payment.customer_id)?;
     Ok(payment)
-}
-
-impl View {
-    fn of(app: &App, caller: &Caller, payment: &Payment) -> Answer<Self> {
-        let is_payer = caller.principal()?.user_id == payment.customer_id.as_uuid();
-        let client_secret = match &payment.state {
-            PaymentState::AwaitingCustomer(intent) if is_payer => {
-                Some(intent.client_secret.clone())
-            }
-            PaymentState::AwaitingCustomer(_)
-            | PaymentState::Creating { .. }
-            | PaymentState::Capturing(_)
-            | PaymentState::Captured { .. }
-            | PaymentState::Differs { .. }
-            | PaymentState::Ended { .. } => None,
-        };
-        Ok(Self {
-            payment_id: payment.id,
-            order_id: payment.order_id,
-            customer_id: payment.customer_id,
-            status: payment.state.name(),
-            amount: payment.amount,
-            provider: app.state.gateway.name(),
-            client_secret,
-            failure_reason: payment.state.failure_reason().map(FailureReason::name),
-            last_decline: payment.last_decline.map(FailureReason::name),
-            sums: None,
-            refunds: None,
-            ledger: None,
-        })
-    }
-}
-
-impl From<Refund> for RefundView {
-    fn from(refund: Refund) -> Self {
-        let (status, failure) = refund.state.name_and_failure();
-        Self {
-            refund_id: refund.id,
-            status,
-            amount: refund.amount,
-            failure_reason: failure.map(str::to_owned),
-            settled_by: refund.settled_by.name(),
-            reason: refund.reason,
-            reference: refund.reference,
-            ticket_ids: refund.ticket_ids,
-        }
-    }
-}
-
-impl From<Sums> for SumsView {
-    fn from(sums: Sums) -> Self {
-        Self {
-            captured: sums.captured,
-            refunded: sums.refunded,
-            refunded_elsewhere: sums.refunded_elsewhere,
-            disputed: sums.disputed,
-        }
-    }
-}
-
-impl From<Fact> for FactView {
-    fn from(fact: Fact) -> Self {
-        Self {
-            kind: FactKind::name(fact.kind),
-            amount: fact.amount,
-            reference: fact.reference,
-            refund_id: fact.refund_id,
-            learnt_by: LearntBy::name(fact.learnt_by),
-            at: fact.happened_at,
-        }
-    }
 }

@@ -129,7 +129,7 @@ pub(crate) async fn advance_refund(
         )) => {
             // What has happened without us shows in the intent's refunds.
             let known = list_refunds(app, &intent.reference).await?;
-            Err((code_of(error), known))
+            Err((error.code(), known))
         }
         answer => Ok(answer?),
     };
@@ -185,17 +185,6 @@ pub(crate) async fn park_unreachable(app: &App, refund: &Refund, code: &str) -> 
         stand(app, &mut tx, payment, &parked).await?;
     }
     tx.commit().await
-}
-
-fn code_of(error: GatewayError) -> String {
-    match error {
-        GatewayError::Refused(code) | GatewayError::MovedOn(code) => code,
-        other @ (GatewayError::Unavailable(_)
-        | GatewayError::KeyRejected(_)
-        | GatewayError::Missing(_)
-        | GatewayError::SlowDown(_)
-        | GatewayError::Declined(_)) => other.to_string(),
-    }
 }
 
 /// A refund that may exist is searched before it is requested: not every provider remembers
