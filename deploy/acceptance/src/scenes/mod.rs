@@ -8,6 +8,7 @@ mod lost_answer;
 mod online;
 mod outage;
 mod reconciliation;
+mod rolled_key;
 mod sale;
 
 use std::time::Duration;
