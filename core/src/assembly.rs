@@ -30,11 +30,16 @@ use crate::contexts::{
 pub fn contexts(config: &Config, clock: &Clock) -> anyhow::Result<Vec<Context>> {
     let settings = &config.contexts;
     let payment = Arc::new(payment::State::new(&settings.payment, clock)?);
-    let order = order::State::new(&payment, clock)?;
-    let reservation = reservation::State::new(settings.reservation, clock)?;
+    let deadlines = order::Deadlines {
+        wait: settings.order.wait(),
+        pay: settings.reservation.pay_within(),
+    };
+    let order = order::State::new(&payment, deadlines, clock)?;
+    let least_amounts = settings.payment.least_amounts.clone();
+    let reservation = reservation::State::new(settings.reservation, least_amounts.clone(), clock)?;
     let codes_outlive_show = settings.ticketing.token_outlives_show();
     let event_management =
-        event_management::State::new(settings.event_management, codes_outlive_show);
+        event_management::State::new(settings.event_management, codes_outlive_show, least_amounts);
     Ok(vec![
         catalogue::context(),
         event_management::context(&Arc::new(event_management)),

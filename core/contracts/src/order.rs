@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::reservation::Item;
 
-/// An order exists and waits for its payment. Information: nobody has to act on it.
+/// An order exists and waits for its payment; payment remembers those of which nothing is due.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderPlaced {

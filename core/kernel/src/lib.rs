@@ -6,6 +6,7 @@
 //! Storage traits, a service locator, thread-local context: what a function needs is an argument.
 //! Time and ids come from [`clock::Clock`] alone.
 
+pub mod alarms;
 pub mod app;
 pub mod auth;
 pub mod breaker;
@@ -26,6 +27,7 @@ pub mod jobs;
 pub mod keys;
 mod names;
 pub mod outbox_notifier;
+pub mod pace;
 pub mod schemas;
 pub mod supervision;
 pub mod tasks;

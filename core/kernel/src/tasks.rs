@@ -94,6 +94,8 @@ pub enum Outcome {
     /// There is nothing to do yet. The next attempt comes after a pause, but this one counts as no
     /// failure.
     Wait,
+    /// The same, and the next attempt comes after this: another party said so.
+    After(TimeDelta),
 }
 
 /// Works on all tasks of a kind that are due. One that fails doesn't stop the others.
@@ -163,6 +165,9 @@ async fn record<T: Task>(
     match outcome {
         Ok(Outcome::Done) => rows::finish(&mut conn, name, claimed).await,
         Ok(Outcome::Wait) => rows::postpone(&mut conn, name, claimed, again_at, None).await,
+        Ok(Outcome::After(pause)) => {
+            rows::postpone(&mut conn, name, claimed, now + pause, None).await
+        }
         Err(Failure::Retry(error)) => {
             let failures = claimed.failures + 1;
             if failures % ALARM_EVERY == 0 {

@@ -61,7 +61,9 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("reservation.pay_seconds", 1..=7 * DAY_SECONDS),
     ("reservation.max_open_per_customer", 1..=1_000),
     ("reservation.max_places_per_customer", 1..=100_000),
+    ("order.wait_seconds", 1..=7 * DAY_SECONDS),
     ("payment.reconcile_after_ms", 1..=DAY_MS),
+    ("payment.compare_every_hours", 1..=7 * 24),
     ("payment.stripe.request_timeout_ms", 1..=5 * MINUTE_MS),
 ];
 

@@ -5,7 +5,7 @@ use eventify_kernel::config::{self, ConfigError};
 use eventify_settings::{File, Program};
 use serde::Deserialize;
 
-use crate::contexts::{event_management, fleet, payment, reservation, ticketing};
+use crate::contexts::{event_management, fleet, order, payment, reservation, ticketing};
 
 mod limits;
 
@@ -41,6 +41,7 @@ pub struct Config {
 pub struct Contexts {
     pub event_management: event_management::Settings,
     pub fleet: fleet::Settings,
+    pub order: order::Settings,
     pub payment: payment::Settings,
     pub reservation: reservation::Settings,
     pub ticketing: ticketing::Settings,

@@ -51,7 +51,7 @@ fn deadlines_name_settings_that_exist() {
         assert!(setting.is_some(), "{deadline:?}");
         settings += 1;
     }
-    assert_eq!(settings, 4);
+    assert_eq!(settings, 6);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod flows;
 mod identity;
 mod inventory;
 mod kernel;
+mod money;
 mod order;
 mod payment;
 mod reservation;

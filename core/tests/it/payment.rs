@@ -85,7 +85,8 @@ async fn lost_webhooks_are_reconciled() {
     sale.tick().await;
     sale.stripe.take_events();
     assert_eq!(sale.status(&ada, &good).await, "paid");
-    assert_eq!(sale.status(&bob, &bad).await, "cancelled");
+    let declined = sale.payment(&bob, &bad).await;
+    assert_eq!(declined.last_decline.as_deref(), Some("declined"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,20 +252,6 @@ async fn a_refund_on_its_way_is_done_when_the_provider_says_so() {
     let payment = sale.payment(&ada, &checkout).await;
     assert_eq!(payment.status, "refunded");
     assert_eq!(payment.refunds.unwrap()[0].status, "succeeded");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_refund_leaves_the_ticket_its_value() {
-    let sale = Sale::open().await;
-    let ada = sale.buyer("ada");
-    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
-    sale.stripe.refuse_refunds();
-    sale.cancel(&ada, &checkout).await;
-    sale.deliver_all().await;
-    let order = sale.order(&ada, &checkout).await;
-    assert_eq!(order.status, "paid");
-    assert_eq!(order.refunds()[0].status, "failed");
-    assert_eq!(order.tickets()[0].refund_id, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,14 +7,13 @@
 //! Differences from Stripe that matter to the core, found by running it:
 //! - It refuses unknown parameters (400 `Unexpected …`), among others `description`,
 //!   `automatic_payment_methods`, `receipt_email` on intents; `confirm` takes no `payment_method`.
-//! - Responses lack `amount_capturable` and `amount_received`: read `status` and `amount`.
+//! - Responses lack `amount_capturable`: read `status` and `amount`.
 //! - `/v1/payment_intents/{id}/confirm` with a declined card returns 402 `card_declined` and sends
-//!   `payment_intent.payment_failed`; the intent is then `requires_payment_method` and can't be
-//!   confirmed again.
+//!   `payment_intent.payment_failed`; the intent is then `requires_payment_method`.
 //! - A webhook is sent once, without retries. `4000 0000 0000 0002`, Stripe's best-known declined card,
 //!   is charged: use [`Card::Declined`].
 //!
-//! `stripe/serve.py` adds accounts, idempotency keys and missing events.
+//! `stripe/serve.py` adds accounts, idempotency keys, missing events, and what people and banks do there.
 
 use std::time::Duration;
 
@@ -124,8 +123,7 @@ impl Stripe {
     pub async fn register_webhook(&self, url: &str) -> Result<()> {
         let form = [("url", url), ("secret", &self.webhook_secret)];
         let path = format!("/_config/webhooks/{}", self.secret_key);
-        self.post(&path, &form).await?.error_for_status()?;
-        Ok(())
+        self.configure(&path, &form).await
     }
 
     /// The customer enters a card in the payment form and confirms. `client_secret` is from the core's
@@ -162,6 +160,41 @@ impl Stripe {
             &form,
         )
         .await
+    }
+
+    /// Somebody rolls the account's key: every request of it is a 401 until it is rolled back.
+    pub async fn roll_key(&self, rolled: bool) -> Result<()> {
+        let path = format!("/_config/rolled/{}", self.secret_key);
+        self.configure(&path, &[("rolled", if rolled { "1" } else { "0" })])
+            .await
+    }
+
+    /// Of so many requests for a refund, one is a 429; 0: none.
+    pub async fn be_busy(&self, every: u32) -> Result<()> {
+        let path = format!("/_config/busy/{}", self.secret_key);
+        self.configure(&path, &[("refunds", &every.to_string())])
+            .await
+    }
+
+    /// The guest's bank sends a refund back.
+    pub async fn send_back(&self, refund: &str) -> Result<()> {
+        self.configure(&format!("/_config/returned/{refund}"), &[])
+            .await
+    }
+
+    /// The card's bank takes the money of an intent, or decides: `won`, `lost`.
+    pub async fn dispute(&self, client_secret: &str, decision: Option<&str>) -> Result<()> {
+        let intent = intent_of(client_secret)?;
+        let path = match decision {
+            None => format!("/_config/disputed/{intent}"),
+            Some(decision) => format!("/_config/disputed/{intent}/{decision}"),
+        };
+        self.configure(&path, &[]).await
+    }
+
+    async fn configure(&self, path: &str, form: &[(&str, &str)]) -> Result<()> {
+        self.post(path, form).await?.error_for_status()?;
+        Ok(())
     }
 
     async fn outcome(&self, path: &str, form: &[(&str, &str)]) -> Result<Payment> {

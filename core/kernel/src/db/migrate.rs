@@ -34,8 +34,9 @@ macro_rules! migrations {
 
 /// The tables that every context has. A context's own files have other names: both are noted in one
 /// table.
-pub const SHARED: &[Migration] =
-    crate::migrations!("shared": "0000_messaging", "0001_refused_rows", "0002_tasks");
+pub const SHARED: &[Migration] = crate::migrations!(
+    "shared": "0000_messaging", "0001_refused_rows", "0002_tasks", "0003_standing_alarms"
+);
 
 /// Everybody who migrates this database waits for this lock.
 const LOCK: i64 = 0x6576_656e_7469_6679;

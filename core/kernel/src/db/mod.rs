@@ -29,6 +29,7 @@ use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
 use crate::outbox_notifier::OutboxNotifier;
 use crate::schemas::Schemas;
 
+pub mod alarms;
 pub mod epoch;
 mod error;
 pub mod idempotency;

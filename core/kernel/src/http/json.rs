@@ -130,6 +130,7 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         )
         .field(field, "unknown");
     }
+    let allowed = allowed_words(text);
     // axum puts the JSON path of the misfit in front: "…into the target type: items[0].seatId: …".
     let path = text
         .split_once("target type: ")
@@ -137,6 +138,9 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         .map(|(path, _)| path)
         .filter(|path| !path.is_empty() && !path.contains(' '));
     let field = path.unwrap_or(whole);
+    if let Some(allowed) = allowed {
+        return ApiError::invalid(field, format!("must be one of {allowed}"));
+    }
     let issue = if text.contains("Failed to parse the request body") {
         "malformed"
     } else {
@@ -150,9 +154,39 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
     .field(field, issue)
 }
 
+/// The words that a field takes, from serde's "unknown variant `x`, expected one of `a`, `b`".
+fn allowed_words(text: &str) -> Option<String> {
+    // The word that was sent stands between the first two backquotes, whatever it contains is cut
+    // off with it: the list comes last.
+    let (before, list) = text.rsplit_once("`, expected ")?;
+    if !before.contains("unknown variant `") {
+        return None;
+    }
+    let words: Vec<_> = list.split('`').skip(1).step_by(2).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_not_taken_is_answered_with_those_that_are() {
+        let of = |sent: &str| {
+            let text = format!(
+                "Failed to deserialize the JSON body into the target type: reason: unknown variant \
+                 `{sent}`, expected one of `refund`, `fraud` at line 1 column 14"
+            );
+            refuse_text("body", &text)
+        };
+        for sent in ["storm", "`, expected `x", ""] {
+            let refused = of(sent);
+            let said = format!("{refused:?}");
+            assert!(said.contains("must be one of refund, fraud"), "{said}");
+            assert!(said.contains("'reason'"), "{said}");
+            assert!(!said.contains("storm"), "{said}");
+        }
+    }
 
     #[test]
     fn a_nul_is_seen_and_an_escaped_backslash_before_it_is_none() {

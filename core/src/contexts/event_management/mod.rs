@@ -27,6 +27,7 @@ use chrono::TimeDelta;
 use eventify_kernel::app::AppWith;
 use eventify_kernel::context::Context;
 
+use crate::contexts::payment::LeastAmounts;
 use model::times::Margins;
 
 pub use model::settings::Settings;
@@ -43,14 +44,21 @@ pub struct State {
     margins: Margins,
     /// How long the codes of tickets outlive their show, as it was planned when they were signed.
     codes_outlive_show: TimeDelta,
+    /// What can be paid: prices below are allowed, with a warning.
+    least_amounts: LeastAmounts,
 }
 
 impl State {
     #[must_use]
-    pub fn new(settings: Settings, codes_outlive_show: TimeDelta) -> Self {
+    pub fn new(
+        settings: Settings,
+        codes_outlive_show: TimeDelta,
+        least_amounts: LeastAmounts,
+    ) -> Self {
         Self {
             margins: settings.margins(),
             codes_outlive_show,
+            least_amounts,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use eventify_contracts::order::{
     CancelReason, OrderCancelled, OrderPaid, OrderRefundRequested, OrderRefunded, RefundReason,
 };
+use eventify_contracts::payment::SettledBy;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
@@ -100,16 +101,26 @@ pub(super) async fn cancel(
     Ok(cancelled)
 }
 
+/// Whose tickets are refunded. A free order has no payment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Refunded {
+    Of(PaymentId),
+    Order(OrderId),
+}
+
 /// Refunds named tickets, if the caller runs all their performances or is an administrator.
 pub(super) async fn refund(
     app: &App,
     cause: &Cause,
-    payment: PaymentId,
+    whose: Refunded,
     (named, note): (&[TicketId], Option<String>),
     by: &Organiser,
 ) -> Result<RequestedRefund, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
-    let order = store::lock_by_payment(&mut tx, payment).await?;
+    let order = match whose {
+        Refunded::Of(payment) => store::lock_by_payment(&mut tx, payment).await?,
+        Refunded::Order(order) => store::lock(&mut tx, order).await?,
+    };
     let order = order.ok_or(Error::Unknown)?;
     let tickets = store::list_tickets(&mut tx, order.id).await?;
     let is_named = |ticket: &&PaidTicket| named.contains(&ticket.ticket_id);
@@ -183,7 +194,7 @@ pub(super) async fn request_refund(
     let refund_id = RefundId(app.clock.new_id());
     store::insert_refund(tx, refund_id, order.id, &plan, by, app.clock.now()).await?;
     let order = if plan.amount.minor() == 0 {
-        complete_refund(app, tx, order, refund_id, plan.clone()).await?
+        complete_refund(app, tx, order, refund_id, plan.clone(), &Settled::default()).await?
     } else {
         let event = OrderRefundRequested {
             order_id: order.id,
@@ -203,6 +214,13 @@ pub(super) async fn request_refund(
     })
 }
 
+/// Who sent the money of a refund.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settled {
+    pub(super) by: SettledBy,
+    pub(super) reference: Option<String>,
+}
+
 /// Writes and publishes that the money of a refund has been sent back.
 pub(super) async fn complete_refund(
     app: &App,
@@ -210,9 +228,11 @@ pub(super) async fn complete_refund(
     order: Order,
     refund_id: RefundId,
     plan: RefundPlan,
+    settled: &Settled,
 ) -> DbResult<Order> {
     let now = app.clock.now();
-    store::mark_refund_succeeded(tx, refund_id, now).await?;
+    let settlement = (settled.by, settled.reference.as_deref());
+    store::mark_refund_succeeded(tx, refund_id, settlement, now).await?;
     let left = !plan.tickets.is_empty() && store::has_paid_tickets(tx, order.id).await?;
     let order = match order.clone().refunded(left, now) {
         Some(changed) => {

@@ -4,7 +4,10 @@ use eventify_contracts::event_management::{
     PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
 };
 use eventify_contracts::order::{CancelReason, OrderPlaced, RefundReason};
-use eventify_contracts::payment::{PaymentCaptured, PaymentFailed, PaymentRefunded, RefundFailed};
+use eventify_contracts::payment::{
+    PaymentCaptured, PaymentFailed, PaymentRefunded, RefundFailed, RefundParked, RefundReturned,
+    RefundedElsewhere, RevocationCause, RevocationRequested,
+};
 use eventify_contracts::reservation::ReservationConfirmed;
 use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued};
 use eventify_kernel::bus::Consumers;
@@ -14,7 +17,7 @@ use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::{OrderId, PerformanceId};
 
 use super::App;
-use super::acts::{self, request_refund};
+use super::acts::{self, Settled, request_refund};
 use super::jobs::{CANCEL_UNPAID, REFUND_CANCELLED_PERFORMANCES, RequestIntent};
 use super::model::{Captured, Order, PaidTicket, RefundPlan};
 use super::store::{self, PerformanceRow};
@@ -28,6 +31,10 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(on_payment_captured)
         .on(on_payment_failed)
         .on(on_payment_refunded)
+        .on(on_refund_parked)
+        .on(on_refund_returned)
+        .on(on_refunded_elsewhere)
+        .on(on_revocation_requested)
         .on(on_refund_failed)
         .on(on_ticket_issued)
         .on(on_ticket_issue_failed)
@@ -120,7 +127,8 @@ async fn on_payment_captured(
     match order.clone().captured(payment_id, app.clock.now()) {
         Captured::Paid(order) => acts::record_paid(app, tx, &order).await?,
         Captured::TooLate => {
-            let plan = order.full_refund(RefundReason::LatePayment);
+            // What came, which need not be what it would have cost.
+            let plan = order.full_refund(event.data.amount, RefundReason::LatePayment);
             request_refund(app, tx, order, plan, None).await?;
         }
         Captured::AlreadyPaid => {}
@@ -153,11 +161,118 @@ async fn on_payment_refunded(
         reason: refund.reason,
         note: refund.note,
     };
-    acts::complete_refund(app, tx, order, id, plan).await?;
+    let settled = Settled {
+        by: event.data.settled_by,
+        reference: event.data.reference,
+    };
+    let (is_newer, now) = (
+        store::is_newer(tx, id, event.aggregate_version).await?,
+        app.clock.now(),
+    );
+    if refund.settled_by.is_some() {
+        // Its tickets lost their value when the money went back for the first time.
+        if is_newer {
+            let settlement = (settled.by, settled.reference.as_deref());
+            store::mark_refund_succeeded(tx, id, settlement, now).await?;
+        }
+        return Ok(());
+    }
+    let later = (refund.status.as_str(), refund.failure_reason.as_deref());
+    acts::complete_refund(app, tx, order, id, plan, &settled).await?;
+    if !is_newer {
+        store::mark_refund(tx, id, later, now).await?;
+    }
     Ok(())
 }
 
-/// The tickets stay valid; an operator must decide.
+/// The provider refuses. Payment has an open item: the tickets stay with the refund until somebody
+/// has decided.
+async fn on_refund_parked(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<RefundParked>,
+) -> Result<(), Failure> {
+    let parked = event.data;
+    lock(tx, parked.order_id).await?;
+    if store::is_newer(tx, parked.refund_id, event.aggregate_version).await? {
+        let mark = (store::PARKED, Some(parked.reason.as_str()));
+        store::mark_refund(tx, parked.refund_id, mark, app.clock.now()).await?;
+    }
+    Ok(())
+}
+
+/// The money came back to us. The tickets stay revoked, and the guest waits for it.
+async fn on_refund_returned(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<RefundReturned>,
+) -> Result<(), Failure> {
+    let returned = event.data;
+    lock(tx, returned.order_id).await?;
+    if store::is_newer(tx, returned.refund_id, event.aggregate_version).await? {
+        let mark = (store::RETURNED, Some(returned.reason.as_str()));
+        store::mark_refund(tx, returned.refund_id, mark, app.clock.now()).await?;
+    }
+    Ok(())
+}
+
+/// The order shows it; what becomes of the tickets is decided at payment's open item.
+async fn on_refunded_elsewhere(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<RefundedElsewhere>,
+) -> Result<(), Failure> {
+    let elsewhere = event.data;
+    let order = lock(tx, elsewhere.order_id).await?;
+    let (total, version) = (elsewhere.total, event.aggregate_version);
+    // Of money in another currency, payment's own ledger tells.
+    if total.currency() == order.amount.currency() {
+        store::update_elsewhere(tx, order.id, total, version).await?;
+    }
+    Ok(())
+}
+
+/// Tickets lose their value for money that went back without us: a refund of ours whose money is
+/// there. Fraud is ticketing's alone: nothing is refunded.
+async fn on_revocation_requested(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<RevocationRequested>,
+) -> Result<(), Failure> {
+    let requested = event.data;
+    if requested.cause == RevocationCause::Fraud {
+        return Ok(());
+    }
+    let order = lock(tx, requested.order_id).await?;
+    let tickets = store::list_tickets(tx, order.id).await?;
+    let is_meant = |ticket: &&PaidTicket| {
+        let named = &requested.ticket_ids;
+        ticket.refund_id.is_none() && (named.is_empty() || named.contains(&ticket.ticket_id))
+    };
+    let meant: Vec<_> = tickets
+        .iter()
+        .filter(is_meant)
+        .map(|it| it.ticket_id)
+        .collect();
+    let plan = order.goodwill_refund(&tickets, &meant, RefundReason::OrganiserDecision);
+    let Ok(plan) = plan else {
+        return Ok(());
+    };
+    let covered = plan.amount.minor() <= requested.settled.minor();
+    let plan = RefundPlan {
+        // Never more than what went back: nothing is sent once more.
+        amount: if covered {
+            plan.amount
+        } else {
+            requested.settled
+        },
+        ..plan
+    };
+    request_refund(app, tx, order, plan, Some(requested.decided_by)).await?;
+    Ok(())
+}
+
+/// Somebody decided that nothing goes back: the tickets keep their value.
 async fn on_refund_failed(
     app: &App,
     tx: &mut Tx,
@@ -165,9 +280,15 @@ async fn on_refund_failed(
 ) -> Result<(), Failure> {
     let failed = event.data;
     lock(tx, failed.order_id).await?;
-    tracing::error!(code = "order.refund_failed", order_id = %failed.order_id,
-        refund_id = %failed.refund_id, reason = failed.failure_reason, "a refund failed");
-    Ok(store::mark_refund_failed(tx, failed.refund_id, app.clock.now()).await?)
+    tracing::warn!(code = "order.refund_failed", order_id = %failed.order_id,
+        refund_id = %failed.refund_id, reason = failed.failure_reason, "a refund was given up");
+    // Payment may have known no such order, and given no version.
+    let is_newer = store::is_newer(tx, failed.refund_id, event.aggregate_version).await?;
+    if is_newer || failed.payment_id.is_none() {
+        let reason = failed.failure_reason.as_str();
+        store::mark_refund_failed(tx, failed.refund_id, reason, app.clock.now()).await?;
+    }
+    Ok(())
 }
 
 async fn on_ticket_issued(
@@ -198,7 +319,7 @@ async fn on_ticket_issue_failed(
     let order = lock(tx, event.data.order_id).await?;
     let has_refund = !store::list_refunds(tx, order.id).await?.is_empty();
     if order.state.paid_at().is_some() && !has_refund {
-        let plan = order.full_refund(RefundReason::TicketIssueFailed);
+        let plan = order.full_refund(order.amount, RefundReason::TicketIssueFailed);
         request_refund(app, tx, order, plan, None).await?;
     }
     Ok(())

@@ -8,16 +8,16 @@ use eventify_kernel::breaker::CallError;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::DbResult;
 use eventify_kernel::failure::Failure;
-use eventify_kernel::jobs::{Job, Jobs};
+use eventify_kernel::jobs::{Job, Jobs, at_once};
 use eventify_kernel::tasks::{Attempt, Outcome, Task};
-use eventify_protocol::ids::OrderId;
+use eventify_protocol::ids::{OrderId, UserId};
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::model::PaidTicket;
+use super::model::{Order, PaidTicket};
 use super::{App, NAME, acts, store};
-use crate::contexts::payment::api::{self as payment, IntentError};
+use crate::contexts::payment::api::{self as payment, Closed, IntentError, IntentState};
 
 pub(crate) const REQUEST_INTENTS: Job = Job::of(NAME, "request_intents");
 pub(crate) const CANCEL_UNPAID: Job = Job::of(NAME, "cancel_unpaid");
@@ -26,6 +26,13 @@ pub(crate) const REFUND_CANCELLED_PERFORMANCES: Job =
 
 /// Orders that one query lists.
 const BATCH: u16 = 100;
+/// Intents that are ended at once.
+const CLOSINGS_AT_ONCE: usize = 8;
+
+/// Pause before payment is asked again whether somebody has made a refused payment possible.
+fn after_refusal() -> chrono::Duration {
+    chrono::Duration::seconds(30)
+}
 
 /// Pause after a refused refund of a cancelled performance: an operator may correct the cause at
 /// the provider meanwhile.
@@ -70,6 +77,7 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
         return Ok(Outcome::Done);
     };
     let request = payment::IntentRequest {
+        organisers: organisers_of(&app, &order).await?,
         order_id: id,
         customer_id: order.customer_id,
         amount: order.amount,
@@ -85,11 +93,19 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
         return Ok(Outcome::Done);
     };
     let (changed, outcome) = match answer {
-        Ok(intent) if intent.ready => (
-            Some(order.with_payment(intent.payment_id, now)),
-            Ok(Outcome::Done),
-        ),
-        Ok(_) => (order.payment_delayed(now), Ok(Outcome::Wait)),
+        Ok(intent) => match intent.state {
+            IntentState::Ready => {
+                let pay_within = app.state.deadlines.pay;
+                let payable = order.with_payment(intent.payment_id, pay_within, now);
+                (Some(payable), Ok(Outcome::Done))
+            }
+            IntentState::Waiting => (order.payment_delayed(now), Ok(Outcome::Wait)),
+            // Somebody has to decide first.
+            IntentState::Refused => (
+                order.payment_delayed(now),
+                Ok(Outcome::After(after_refusal())),
+            ),
+        },
         Err(CallError::Callee(IntentError::OrderEnded)) => (None, Ok(Outcome::Done)),
         Err(error) => (order.payment_delayed(now), Err(Failure::retry(error))),
     };
@@ -100,32 +116,57 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
     outcome
 }
 
+/// Who runs the performances of an order, each once.
+async fn organisers_of(app: &App, order: &Order) -> DbResult<Vec<(UserId, Option<String>)>> {
+    let mut ids: Vec<_> = order.items.iter().map(|item| item.performance_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut conn = app.db.read(NAME).await?;
+    let performances = store::list_performances(&mut conn, &ids).await?.into_iter();
+    let mut organisers: Vec<_> = performances.map(|it| (it.owner_id, it.org_id)).collect();
+    organisers.sort();
+    organisers.dedup();
+    Ok(organisers)
+}
+
 /// Cancels orders that were not paid in time or whose performance was cancelled. One that fails
 /// doesn't stop the others.
 async fn cancel_unpaid(app: &App, _: &Cause) -> Result<(), Failure> {
     loop {
         let now = app.clock.now();
         let mut conn = app.db.read(NAME).await?;
-        let due = store::list_unpaid_past_deadline(&mut conn, now, BATCH).await?;
+        let wait = app.state.deadlines.wait;
+        let due = store::list_unpaid_past_deadline(&mut conn, now, wait, BATCH).await?;
         drop(conn);
-        let mut result = Ok(());
-        for (id, reason) in &due {
-            result = result.and(cancel_one(app, *id, *reason).await);
-        }
-        result?;
-        if due.len() < usize::from(BATCH) {
+        let is_last = due.len() < usize::from(BATCH);
+        at_once(CLOSINGS_AT_ONCE, due, |(id, reason)| {
+            let app = app.clone();
+            async move { cancel_one(&app, id, reason).await }.boxed()
+        })
+        .await?;
+        // What was paid in the last moment is listed again until payment's event arrives.
+        if is_last {
             return Ok(());
         }
     }
 }
 
+/// The intent is ended first: no card may pay for places that are free again. If the provider doesn't
+/// answer, the places are free all the same, and money that comes goes back.
 async fn cancel_one(app: &App, id: OrderId, reason: CancelReason) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let Some(found) = store::find(&mut conn, id).await? else {
         return Ok(());
     };
     drop(conn);
-    let mut tx = app.db.begin(NAME, &Cause::of(found.correlation)).await?;
+    let cause = Cause::of(found.correlation);
+    if found.payment_id.is_some() {
+        let payment = app.with(&app.state.payment);
+        if payment::close_intent(&payment, &cause, id).await? == Closed::Paid {
+            return Ok(());
+        }
+    }
+    let mut tx = app.db.begin(NAME, &cause).await?;
     let Some(order) = store::lock(&mut tx, id).await? else {
         return Ok(());
     };

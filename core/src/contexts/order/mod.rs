@@ -7,12 +7,14 @@
 //!     pending ◀──▶ processing ────┴──▶ paid ──▶ partially_refunded ──▶ refunded
 //!        │             │                 └───────────────────────────────▲
 //!        └──────┬──────┘
-//!               ├── payment.failed, deadline, customer, performance.cancelled
+//!               ├── deadline, customer, performance.cancelled, payment.failed (cancelled at the provider)
 //!               ▼
 //!           cancelled ── money that arrives later is refunded at once
 //! ```
 //!
-//! `processing` means that payment hasn't answered in time; the request continues as a task.
+//! `processing` means that payment hasn't answered in time; the request continues as a task. The time
+//! to pay begins when there is something to pay, and a declined card doesn't end it. At the deadline the
+//! intent is cancelled first.
 //! Refunds are decided here, because order knows the price of each ticket and who runs its
 //! performance; so this context serves `POST /payments/{id}/refunds`. Payment sends the money.
 //!
@@ -33,6 +35,7 @@ use eventify_kernel::app::AppWith;
 use eventify_kernel::breaker::{Breaker, Limits};
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
+use serde::Deserialize;
 
 use crate::contexts::payment;
 
@@ -49,6 +52,31 @@ pub struct State {
     pub(crate) payment: Arc<payment::State>,
     /// For those calls.
     pub(crate) payment_breaker: Breaker,
+    pub(crate) deadlines: Deadlines,
+}
+
+/// How long an order waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadlines {
+    /// For something to pay, while the provider is out.
+    pub wait: chrono::Duration,
+    /// For its payment, from the moment when there is something to pay.
+    pub pay: chrono::Duration,
+}
+
+/// `[order]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    wait_seconds: u32,
+}
+
+impl Settings {
+    /// How long an order waits for something to pay.
+    #[must_use]
+    pub fn wait(&self) -> chrono::Duration {
+        chrono::Duration::seconds(i64::from(self.wait_seconds))
+    }
 }
 
 /// order → payment: no second attempt, the task tries again.
@@ -69,8 +97,13 @@ const PAYMENT: Limits = Limits {
 impl State {
     /// # Errors
     /// The breaker's limits are refused.
-    pub fn new(payment: &Arc<payment::State>, clock: &Clock) -> anyhow::Result<Self> {
+    pub fn new(
+        payment: &Arc<payment::State>,
+        deadlines: Deadlines,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
+            deadlines,
             payment: Arc::clone(payment),
             payment_breaker: Breaker::new(PAYMENT, clock.clone())?,
         })
@@ -86,7 +119,9 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("order": "0001_orders", "0002_intents_as_tasks"),
+            eventify_kernel::migrations!(
+                "order": "0001_orders", "0002_intents_as_tasks", "0003_refunds_that_stand"
+            ),
         )
     }
 }

@@ -13,7 +13,7 @@ use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, Ticket
 use eventify_protocol::money::Money;
 use serde::{Deserialize, Serialize};
 
-use super::acts::{self, Cancelled, Error, Organiser, RequestedRefund};
+use super::acts::{self, Cancelled, Error, Organiser, Refunded, RequestedRefund};
 use super::model::{Order, Refusal};
 use super::{App, NAME, store};
 
@@ -36,6 +36,7 @@ pub(super) fn routes() -> Routes<App> {
         .get("/orders", read, list)
         .get("/orders/{order_id}", read, show)
         .post("/orders/{order_id}/cancel", write, cancel)
+        .post("/orders/{order_id}/refunds", refund, refund_of_order)
         .post("/payments/{payment_id}/refunds", refund, refund_tickets)
 }
 
@@ -78,6 +79,9 @@ struct View {
     amount: Money,
     pay_until: DateTime<Utc>,
     payment_id: Option<PaymentId>,
+    /// What went back at the payment provider without us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_elsewhere: Option<Money>,
     paid_at: Option<DateTime<Utc>>,
     cancelled_reason: Option<&'static str>,
     items: Vec<Item>,
@@ -106,6 +110,14 @@ struct RefundView {
     /// The organiser's explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+    /// The code with which it was refused, or came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_reason: Option<String>,
+    /// Who sent the money: `provider`, `elsewhere`, `hand`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settled_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
     created_at: DateTime<Utc>,
 }
 
@@ -180,6 +192,9 @@ async fn show(
         amount: refund.amount,
         reason: refund.reason,
         note: refund.note,
+        failure_reason: refund.failure_reason,
+        settled_by: refund.settled_by,
+        reference: refund.reference,
         created_at: refund.created_at,
     });
     Ok(Json(View {
@@ -214,6 +229,25 @@ async fn refund_tickets(
     Path(id): Path<PaymentId>,
     Json(body): Json<Refund>,
 ) -> Answer<impl IntoResponse> {
+    refund(&app, &caller, Refunded::Of(id), body).await
+}
+
+/// The same by the order: a free one has no payment.
+async fn refund_of_order(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Json(body): Json<Refund>,
+) -> Answer<impl IntoResponse> {
+    refund(&app, &caller, Refunded::Order(id), body).await
+}
+
+async fn refund(
+    app: &App,
+    caller: &Caller,
+    whose: Refunded,
+    body: Refund,
+) -> Answer<impl IntoResponse + use<>> {
     let principal = caller.principal()?;
     check_count(&body.ticket_ids)?;
     let note = body.reason.map(|text| text.trim().to_owned());
@@ -231,7 +265,7 @@ async fn refund_tickets(
         is_admin: principal.has_role(Role::Admin),
     };
     let named = (body.ticket_ids.as_slice(), note);
-    let refund = acts::refund(&app, &caller.cause, id, named, &by).await?;
+    let refund = acts::refund(app, &caller.cause, whose, named, &by).await?;
     Ok(accepted(refund))
 }
 
@@ -279,6 +313,7 @@ impl View {
             amount: order.amount,
             pay_until: order.pay_until,
             payment_id: order.payment_id,
+            refunded_elsewhere: Some(order.refunded_elsewhere).filter(|it| it.minor() > 0),
             paid_at: order.state.paid_at(),
             cancelled_reason: order.state.cancel_reason().map(CancelReason::name),
             items: order.items,

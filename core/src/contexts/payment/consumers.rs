@@ -1,6 +1,7 @@
 //! One function for each foreign event.
 
-use eventify_contracts::order::{OrderCancelled, OrderRefundRequested};
+use eventify_contracts::order::{OrderCancelled, OrderPlaced, OrderRefundRequested};
+use eventify_contracts::ticketing::TicketIssued;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
@@ -10,8 +11,33 @@ use super::{App, acts, store};
 
 pub(super) fn consumers() -> Consumers<App> {
     Consumers::new()
+        .on(on_order_placed)
+        .on(on_ticket_issued)
         .on(on_order_cancelled)
         .on(on_order_refund_requested)
+}
+
+/// Remembers an order of which nothing is due: it gets no payment, and its customer reads why.
+async fn on_order_placed(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<OrderPlaced>,
+) -> Result<(), Failure> {
+    let placed = event.data;
+    if placed.amount.minor() == 0 {
+        store::orders::insert_free(tx, placed.order_id, placed.customer_id).await?;
+    }
+    Ok(())
+}
+
+/// Whoever decides about an open item sees the tickets that it is about.
+async fn on_ticket_issued(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<TicketIssued>,
+) -> Result<(), Failure> {
+    let tickets = event.data.tickets.iter().map(|ticket| ticket.ticket_id);
+    Ok(store::orders::insert_tickets(tx, event.data.order_id, tickets).await?)
 }
 
 /// Ends the payment. It may not exist yet, so the end of the order is stored too.
@@ -22,11 +48,7 @@ async fn on_order_cancelled(
 ) -> Result<(), Failure> {
     let order = event.data.order_id;
     store::insert_ended_order(tx, order).await?;
-    let payment = store::lock_by_order(tx, order).await?;
-    if let Some(ended) = payment.and_then(|payment| payment.order_ended(app.clock.now())) {
-        acts::record(app, tx, &ended, None).await?;
-    }
-    Ok(())
+    Ok(acts::order_ended(app, tx, order).await?)
 }
 
 async fn on_order_refund_requested(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_kernel::breaker::CallError;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs, at_once};
@@ -11,23 +13,47 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::acts::{self, AdvanceError};
-use super::model::{Payment, RefundState};
+use super::acts::{self, AdvanceError, Step};
+use super::gateway::{GatewayError, Made};
+use super::model::{Payment, Refund, RefundState};
 use super::{App, NAME, store};
 
 pub(crate) const DRIVE_PAYMENTS: Job = Job::of(NAME, "drive_payments");
 pub(crate) const DRIVE_REFUNDS: Job = Job::of(NAME, "drive_refunds");
+pub(crate) const READ_REFUNDS: Job = Job::of(NAME, "read_refunds");
 pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
+pub(crate) const COMPARE_WITH_PROVIDER: Job = Job::of(NAME, "compare_with_provider");
+pub(crate) const COMPARE_PAGES: Job = Job::of(NAME, "compare_pages");
 
 /// Payments that one reconciliation lists.
 const BATCH: u16 = 100;
 /// Concurrent calls to the provider in one reconciliation.
 const CONCURRENT_CALLS: usize = 16;
+/// Attempts of a refund that stands, without anybody's decision: a day and a night.
+const OWN_ATTEMPTS: i32 = 24;
+
+/// Pause before a refund that stands is tried again by itself: somebody may have corrected the cause
+/// at the provider.
+pub(super) fn own_retry_pause() -> TimeDelta {
+    TimeDelta::hours(1)
+}
+
+/// A refund that an outage holds up for longer than this stands like a refused one.
+fn longest_outage() -> TimeDelta {
+    TimeDelta::hours(24)
+}
 
 pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
         .tasks(drive_payments)
         .tasks(drive_refunds)
+        .tasks(read_refunds)
+        .tasks(compare_pages)
+        .every(
+            Duration::from_secs(600),
+            COMPARE_WITH_PROVIDER,
+            compare_with_provider,
+        )
         .every(
             Duration::from_millis(500),
             RECONCILE_PAYMENTS,
@@ -81,6 +107,69 @@ impl Task for DriveRefund {
     }
 }
 
+/// Refunds of a payment's intent have changed at the provider.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct ReadRefunds {
+    pub(super) payment_id: PaymentId,
+}
+
+impl Task for ReadRefunds {
+    const JOB: Job = READ_REFUNDS;
+
+    fn key(&self) -> Uuid {
+        self.payment_id.as_uuid()
+    }
+}
+
+/// A part of a comparison has more pages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ComparePages {
+    pub(super) part: Uuid,
+    pub(super) comparison_id: Uuid,
+    pub(super) made: Part,
+    pub(super) since: DateTime<Utc>,
+    pub(super) after: Option<String>,
+}
+
+/// [`Made`], as it is stored.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    Intents,
+    Refunds,
+    Disputes,
+}
+
+impl Task for ComparePages {
+    const JOB: Job = COMPARE_PAGES;
+    /// The shop goes first.
+    const CONCURRENCY: u16 = 1;
+
+    fn key(&self) -> Uuid {
+        self.part
+    }
+}
+
+impl From<Made> for Part {
+    fn from(made: Made) -> Self {
+        match made {
+            Made::Intents => Self::Intents,
+            Made::Refunds => Self::Refunds,
+            Made::Disputes => Self::Disputes,
+        }
+    }
+}
+
+impl From<Part> for Made {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Intents => Self::Intents,
+            Part::Refunds => Self::Refunds,
+            Part::Disputes => Self::Disputes,
+        }
+    }
+}
+
 /// Sends the next request of a payment until the provider has answered.
 async fn drive_payments(app: App, attempt: Attempt<DrivePayment>) -> Result<Outcome, Failure> {
     let mut conn = app.db.read(NAME).await?;
@@ -89,33 +178,99 @@ async fn drive_payments(app: App, attempt: Attempt<DrivePayment>) -> Result<Outc
     let Some(payment) = payment.filter(|it| it.state.next_request().is_some()) else {
         return Ok(Outcome::Done);
     };
-    let changed = acts::advance(&app, &payment)
-        .await
-        .map_err(Failure::retry)?;
-    // With its new state, a payment has withdrawn this task or requested it anew.
-    Ok(changed.map_or(Outcome::Wait, |_| Outcome::Done))
+    match acts::advance(&app, &payment).await {
+        // With its new state, a payment has withdrawn this task or requested it anew.
+        Ok(changed) => Ok(changed.map_or(Outcome::Wait, |_| Outcome::Done)),
+        Err(error) => acts::postponed(&app, error),
+    }
 }
 
-/// Requests a refund from the provider and looks it up until it has ended.
+/// Requests a refund from the provider and looks it up until it has ended. One that stands is tried
+/// again by itself for a while.
 async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcome, Failure> {
     let DriveRefund {
         refund_id,
         may_exist,
     } = attempt.task;
     let mut conn = app.db.read(NAME).await?;
-    let refund = store::find_refund(&mut conn, refund_id).await?;
-    let Some(refund) = refund.filter(|it| it.state == RefundState::Pending) else {
+    let Some(refund) = store::find_refund(&mut conn, refund_id).await? else {
         return Ok(Outcome::Done);
     };
+    if refund.state != RefundState::Pending && !(may_exist && refund.provider_ref.is_some()) {
+        if !refund.stands() || refund.attempt > OWN_ATTEMPTS {
+            return Ok(Outcome::Done);
+        }
+        let mut tx = app.db.begin(NAME, &attempt.cause).await?;
+        acts::begin_attempt(&app, &mut tx, refund_id).await?;
+        tx.commit().await?;
+        // With its new state it has requested this task anew, or withdrawn it.
+        return Ok(Outcome::Done);
+    }
     let payment = store::find(&mut conn, refund.payment_id).await?;
     drop(conn);
     let intent = payment.as_ref().and_then(|it| it.state.intent());
     let intent = intent.ok_or_else(|| Failure::park("the payment has no intent"))?;
     let may_exist = may_exist || attempt.earlier > 0;
-    let advanced = acts::advance_refund(&app, &refund, intent, may_exist).await;
-    match advanced.map_err(Failure::retry)? {
-        true => Ok(Outcome::Done),
-        false => Ok(Outcome::Wait),
+    match acts::advance_refund(&app, &refund, intent, may_exist).await {
+        Ok(Step::Ended | Step::Stands) => Ok(Outcome::Done),
+        Ok(Step::OnItsWay) => Ok(Outcome::Wait),
+        Err(error) => {
+            if let Some(code) = held_up_for_long(&app, &refund, &error) {
+                acts::park_unreachable(&app, &refund, code).await?;
+                return Ok(Outcome::Done);
+            }
+            acts::postponed(&app, error)
+        }
+    }
+}
+
+/// Why a refund has been held up for too long. Only where the provider has certainly not made it:
+/// else somebody might pay twice.
+fn held_up_for_long(app: &App, refund: &Refund, error: &AdvanceError) -> Option<&'static str> {
+    let AdvanceError::Provider(CallError::Callee(error)) = error else {
+        return None;
+    };
+    let code = match error {
+        GatewayError::KeyRejected(_) => "key_rejected",
+        GatewayError::Missing(_) => "object_missing",
+        GatewayError::Unavailable(_)
+        | GatewayError::SlowDown(_)
+        | GatewayError::Declined(_)
+        | GatewayError::MovedOn(_)
+        | GatewayError::Refused(_) => return None,
+    };
+    let since = refund.updated_at + longest_outage();
+    (refund.provider_ref.is_none() && since <= app.clock.now()).then_some(code)
+}
+
+/// Books what the provider has refunded without us.
+async fn read_refunds(app: App, attempt: Attempt<ReadRefunds>) -> Result<Outcome, Failure> {
+    match acts::read_refunds(&app, attempt.task.payment_id, &attempt.cause).await {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error) => acts::postponed(&app, error),
+    }
+}
+
+/// Begins the daily comparison.
+async fn compare_with_provider(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::compare_when_due(app, cause).await?)
+}
+
+/// Reads pages of a comparison.
+async fn compare_pages(app: App, attempt: Attempt<ComparePages>) -> Result<Outcome, Failure> {
+    match acts::compare_page(&app, &attempt.cause, &attempt.task).await {
+        Ok(None) => Ok(Outcome::Done),
+        Ok(after) => {
+            let mut tx = app.db.begin(NAME, &attempt.cause).await?;
+            let next = ComparePages {
+                after,
+                ..attempt.task
+            };
+            tx.request(&app, &next).await?;
+            tx.commit().await?;
+            Ok(Outcome::Done)
+        }
+        Err(error) => acts::postponed(&app, error),
     }
 }
 

@@ -2,22 +2,28 @@
 //!
 //! ```text
 //! order calls ─▶ processing ──▶ requires_action ──▶ processing ──▶ captured ──▶ partially_refunded
-//!               (the provider      (the customer      (capture)        │               │
-//!                creates an intent) pays, 3-D Secure)                  └───────────────┴─▶ refunded
-//!                    │                    │
-//!                    └────────────────────┴──▶ failed (declined) │ cancelled (the order ended)
+//!               (the provider      (the customer      (capture)     │  ▲  │               │
+//!                creates an intent) pays, 3-D Secure;               │  │  └───────────────┴─▶ refunded
+//!                    │              declined: another card)         ▼  │ (accepted)
+//!                    │                    │                    amount_differs
+//!                    └────────────────────┴──▶ failed (cancelled at the provider) │ cancelled (the order ended)
 //! ```
 //!
 //! The next request to the provider is stored with the state, as a task, so a crash loses nothing.
-//! The provider's data come as webhooks and as answers, in any order, and both become the same
-//! updates. Where no webhook comes, the reconciliation looks the payment up.
+//! The provider's data come as webhooks, as answers and by the comparison, in any order, and all become
+//! the same updates. Where no webhook comes, the reconciliation looks the payment up.
+//!
+//! Money has one truth, the ledger: facts that are added and never changed, with who told them. What
+//! differs from what was agreed, was refused or came back is an open item with an alarm, until somebody
+//! decides (`GET /payments/open-items`). An outage is no item: its work waits.
 //!
 //! The way of a webhook, in at one place and out at one place:
 //! 1. `routes::webhook` receives the raw body; `gateway` verifies its signature and reads the event.
 //! 2. `acts::receive_webhook` opens the transaction and stores the event's id: a repeat stops here.
-//! 3. It locks the payment; `model` applies the update and returns the new state and its result.
-//! 4. `acts::record` writes the state, requests or withdraws the task `drive_payments`, and
-//!    publishes `payment.captured` or `payment.failed`; then the transaction commits.
+//! 3. `acts::updates` locks the payment; `model` applies the update and returns the new state.
+//! 4. `acts::record` writes the state, books what was captured, opens or closes items, requests or
+//!    withdraws the task `drive_payments`, and publishes `payment.captured` or `payment.failed`; refunds
+//!    and disputes are booked by `acts::ledger`. Then the transaction commits.
 //! 5. The job does what the new state needs, such as the capture, and calls `acts::record` again.
 //!
 //! Deliberately not here: card data (the customer's browser sends it to the provider), and the
@@ -33,15 +39,13 @@ mod routes;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use eventify_kernel::app::AppWith;
-use eventify_kernel::breaker::{Breaker, Limits};
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
 
-use gateway::{PaymentGateway, Stripe};
-pub use model::Settings;
+use gateway::{Lines, PaymentGateway, Stripe};
+pub use model::{LeastAmounts, Settings};
 
 /// Names the folder, the schema and the queue.
 pub const NAME: &str = "payment";
@@ -54,24 +58,9 @@ pub type App = AppWith<State>;
 pub struct State {
     pub(crate) settings: Settings,
     pub(crate) gateway: Box<dyn PaymentGateway>,
-    /// For the calls to the provider.
-    pub(crate) breaker: Breaker,
+    /// For the calls to the provider, by kind.
+    pub(crate) lines: Lines,
 }
-
-/// payment → provider.
-const PROVIDER: Limits = Limits {
-    name: "pay_psp",
-    timeout: Duration::from_millis(2_000),
-    pauses: &[Duration::from_millis(200), Duration::from_millis(800)],
-    window: 50,
-    failure_rate: 0.25,
-    slow_after: Duration::from_millis(2_000),
-    slow_rate: 1.0,
-    open_for: Duration::from_millis(45_000),
-    half_open_calls: 10,
-    at_once: 32,
-    queue_for: Duration::from_millis(5_000),
-};
 
 impl State {
     /// # Errors
@@ -80,7 +69,7 @@ impl State {
         Ok(Self {
             settings: settings.clone(),
             gateway: Box::new(Stripe::new(settings.stripe.clone())?),
-            breaker: Breaker::new(PROVIDER, clock.clone())?,
+            lines: Lines::new(clock)?,
         })
     }
 }
@@ -94,7 +83,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger"),
         )
     }
 }

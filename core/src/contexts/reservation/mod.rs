@@ -32,6 +32,8 @@ use eventify_kernel::context::Context;
 
 pub use model::Settings;
 
+use crate::contexts::payment::LeastAmounts;
+
 /// Names the folder, the schema and the queue.
 pub const NAME: &str = "reservation";
 
@@ -42,6 +44,8 @@ pub type App = AppWith<State>;
 #[derive(Debug)]
 pub struct State {
     pub(crate) settings: Settings,
+    /// A cart below can't be paid.
+    pub(crate) least_amounts: LeastAmounts,
     /// For the synchronous calls to inventory.
     pub(crate) inventory_breaker: Breaker,
 }
@@ -67,9 +71,14 @@ const INVENTORY: Limits = Limits {
 impl State {
     /// # Errors
     /// The breaker's limits are refused.
-    pub fn new(settings: Settings, clock: &Clock) -> anyhow::Result<Self> {
+    pub fn new(
+        settings: Settings,
+        least_amounts: LeastAmounts,
+        clock: &Clock,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             settings,
+            least_amounts,
             inventory_breaker: Breaker::new(INVENTORY, clock.clone())?,
         })
     }

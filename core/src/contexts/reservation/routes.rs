@@ -317,6 +317,8 @@ fn refused(refusal: &Refusal) -> ApiError {
         Refusal::PriceMismatch(price) => ApiError::unprocessable("price_mismatch", message)
             .field("unitPrice", format!("must be {price}")),
         Refusal::OtherCurrency(_) => ApiError::unprocessable("other_currency", message),
+        Refusal::BelowLeast { least, .. } => ApiError::unprocessable("amount_too_small", message)
+            .field("total", format!("must be at least {least}")),
         Refusal::TooExpensive => ApiError::unprocessable("amount_too_large", message),
     }
 }

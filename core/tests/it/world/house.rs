@@ -47,7 +47,11 @@ pub struct House<'core> {
 /// itself publishes their events.
 pub fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
     let margins = config.contexts.event_management;
-    let event_management = event_management::State::new(margins, Duration::weeks(26));
+    let event_management = event_management::State::new(
+        margins,
+        Duration::weeks(26),
+        config.contexts.payment.least_amounts.clone(),
+    );
     let bare = |name, events| Context {
         events,
         ..Context::new(name, &[])

@@ -54,7 +54,11 @@ replies! {
         org_id: Option<String>, created_at: DateTime<Utc>, updated_at: DateTime<Utc>,
         version: i32,
     }
-    Pricing { pricing_id: PricingSchemeId, categories: Vec<PricedCategory>, }
+    Pricing {
+        pricing_id: PricingSchemeId, categories: Vec<PricedCategory>,
+        warnings: Option<Vec<PricingWarning>>,
+    }
+    PricingWarning { code: String, category: CategoryCode, message: String, }
     Performance {
         performance_id: PerformanceId, status: String, start_time: DateTime<Utc>,
         doors_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>, admits_from: DateTime<Utc>,
@@ -99,11 +103,13 @@ replies! {
         paid_at: Option<DateTime<Utc>>, cancelled_reason: Option<String>,
         items: Vec<eventify_contracts::order::Item>, created_at: DateTime<Utc>,
         tickets: Option<Vec<OrderedTicket>>, refunds: Option<Vec<Refund>>,
+        refunded_elsewhere: Option<Money>,
     }
     OrderedTicket { ticket_id: TicketId, price: Money, refund_id: Option<RefundId>, }
     /// A refund of an order.
     Refund {
         refund_id: RefundId, status: String, amount: Money, reason: String, note: Option<String>,
+        failure_reason: Option<String>, settled_by: Option<String>, reference: Option<String>,
         created_at: DateTime<Utc>,
     }
     RefundStarted {
@@ -114,9 +120,28 @@ replies! {
         payment_id: PaymentId, order_id: OrderId, customer_id: UserId, status: String,
         amount: Money, provider: String, client_secret: Option<String>,
         failure_reason: Option<String>, refunds: Option<Vec<PaymentRefund>>,
+        last_decline: Option<String>, sums: Option<Sums>, ledger: Option<Vec<Fact>>,
+    }
+    Sums { captured: Money, refunded: Money, refunded_elsewhere: Money, disputed: Money, }
+    Fact {
+        kind: String, amount: Money, reference: String, refund_id: Option<RefundId>,
+        learnt_by: String, at: DateTime<Utc>,
+    }
+    OpenItem {
+        item_id: Uuid, kind: String, state: String, payment_id: PaymentId, order_id: OrderId,
+        refund_id: Option<RefundId>, amount: Money, reason: String, words: String,
+        since: DateTime<Utc>, updated_at: DateTime<Utc>, ticket_ids: Vec<TicketId>,
+        acts: Vec<String>, act: Option<String>, acted_by: Option<UserId>,
+        reference: Option<String>, done_at: Option<DateTime<Utc>>,
+    }
+    Comparison {
+        comparison_id: Uuid, since: DateTime<Utc>, until: DateTime<Utc>,
+        started_at: DateTime<Utc>, parts_left: i32, seen: i64, booked: i64,
+        finished_at: Option<DateTime<Utc>>,
     }
     PaymentRefund {
         refund_id: RefundId, status: String, amount: Money, reason: String,
+        failure_reason: Option<String>, settled_by: String, reference: Option<String>,
         ticket_ids: Vec<TicketId>,
     }
 

@@ -10,6 +10,7 @@ mod online;
 mod outage;
 mod postponed;
 mod reconciliation;
+mod rolled_key;
 mod sale;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use eventify_stack::Card;
 use futures_util::future::try_join_all;
 
-use super::{Demo, SOON};
+use super::{Demo, SOON, rolled_key};
 use crate::{
     clock::timed,
     story::Story,
@@ -69,7 +69,7 @@ pub(super) async fn sell(story: &mut Story, demo: &mut Demo) -> Result<()> {
     unique(story, &tickets);
     freed(story, demo, tickets.len()).await?;
     demo.unused = tickets;
-    Ok(())
+    rolled_key::run(story, demo).await
 }
 
 async fn customer(world: &World, fixture: &Fixture, number: usize) -> Result<Outcome> {

@@ -32,7 +32,7 @@ pub enum Outcome {
     Tickets(Vec<Ticket>),
     /// Another customer has the places.
     OutOfStock,
-    /// The card was declined and the order cancelled.
+    /// The card was declined, and the customer gave the order up.
     Declined,
     /// The cart expired.
     Expired,
@@ -132,9 +132,7 @@ impl Customer {
     /// # Errors
     /// The core refuses.
     pub async fn check_out(&self, reservation: &str) -> Result<(String, String)> {
-        let confirm = format!("/reservations/{reservation}/confirm");
-        let _: Value = self.api.post(&confirm, json!({})).await?;
-        let order = self.order_of(reservation).await?;
+        let order = self.order_from(reservation).await?;
         let intent: Value = self
             .api
             .post("/payments/intents", json!({ "orderId": order }))
@@ -143,16 +141,30 @@ impl Customer {
         Ok((order, secret))
     }
 
+    /// Confirms a cart; returns the order.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn order_from(&self, reservation: &str) -> Result<String> {
+        let confirm = format!("/reservations/{reservation}/confirm");
+        let _: Value = self.api.post(&confirm, json!({})).await?;
+        self.order_of(reservation).await
+    }
+
     /// Pays an order by card and waits for the end of the saga.
     ///
     /// # Errors
     /// Something that is not an [`Outcome`].
     pub async fn pay_order(&self, order: &str, secret: &str, card: Card) -> Result<Outcome> {
-        let payment = self.stripe.pay(secret, card).await?;
+        let mut payment = self.stripe.pay(secret, card).await?;
         if payment.needs_authentication() {
-            self.stripe
-                .authenticate(secret, card != Card::ThreeDSecureThenDeclined)
-                .await?;
+            let passes = card != Card::ThreeDSecureThenDeclined;
+            payment = self.stripe.authenticate(secret, passes).await?;
+        }
+        if !payment.is_authorised() {
+            // Another card could be tried; this customer has none.
+            let path = format!("/orders/{order}/cancel");
+            let _: Value = self.api.post(&path, json!({})).await?;
         }
         self.end_of(order).await
     }

@@ -244,6 +244,48 @@ async fn a_payment_is_authorised_captured_and_refunded_and_only_its_account_gets
 }
 
 #[tokio::test]
+async fn people_and_banks_do_at_the_provider_what_they_do_at_stripe() {
+    let (stripe, mut hooks) = account().await;
+    let (id, secret) = intent(&stripe).await;
+    let capture = format!("/v1/payment_intents/{id}/capture");
+    stripe.roll_key(true).await.unwrap();
+    let refused = request(&stripe, &capture, "c", &[]).await;
+    assert_eq!(refused["error"]["code"], "api_key_expired");
+    stripe.roll_key(false).await.unwrap();
+
+    // Another card after a declined one.
+    let declined = stripe.pay(&secret, Card::Declined).await.unwrap();
+    assert!(matches!(declined, Payment::Refused { .. }));
+    let failed = event(&stripe, &mut hooks).await;
+    assert_eq!(failed, "payment_intent.payment_failed");
+    let good = stripe.pay(&secret, Card::Good).await.unwrap();
+    assert!(good.is_authorised());
+    let authorised = event(&stripe, &mut hooks).await;
+    assert_eq!(authorised, "payment_intent.amount_capturable_updated");
+    let part = [("amount_to_capture", "3000")];
+    let captured = request(&stripe, &capture, "c", &part).await;
+    assert_eq!(captured["amount_received"], 3000);
+    assert_eq!(event(&stripe, &mut hooks).await, "payment_intent.succeeded");
+
+    let form = [("payment_intent", id.as_str()), ("amount", "1200")];
+    stripe.be_busy(2).await.unwrap();
+    let refund = request(&stripe, "/v1/refunds", "r", &form).await;
+    let slower = request(&stripe, "/v1/refunds", "s", &form).await;
+    assert_eq!(slower["error"]["code"], "rate_limit");
+    assert_eq!(event(&stripe, &mut hooks).await, "refund.created");
+    assert_eq!(event(&stripe, &mut hooks).await, "charge.refunded");
+    stripe
+        .send_back(refund["id"].as_str().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(event(&stripe, &mut hooks).await, "refund.failed");
+    stripe.dispute(&secret, None).await.unwrap();
+    assert_eq!(event(&stripe, &mut hooks).await, "charge.dispute.created");
+    stripe.dispute(&secret, Some("lost")).await.unwrap();
+    assert_eq!(event(&stripe, &mut hooks).await, "charge.dispute.closed");
+}
+
+#[tokio::test]
 async fn a_declined_card_is_refused_and_reported() {
     let (stripe, mut hooks) = account().await;
     let (_, secret) = intent(&stripe).await;

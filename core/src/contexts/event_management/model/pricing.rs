@@ -6,9 +6,10 @@ use eventify_contracts::event_management::PricedCategory;
 use eventify_protocol::ids::PricingSchemeId;
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::token::CategoryCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::EventError;
+use crate::contexts::payment::LeastAmounts;
 
 /// Of one scheme.
 const MAX_CATEGORIES: usize = 50;
@@ -45,6 +46,15 @@ pub(crate) struct PriceCategory {
     pub(crate) name: String,
     pub(crate) code: CategoryCode,
     pub(crate) price: Money,
+}
+
+/// What is allowed and will surprise somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PriceWarning {
+    code: &'static str,
+    category: CategoryCode,
+    message: String,
 }
 
 impl PricingScheme {
@@ -94,6 +104,23 @@ impl PricingScheme {
     /// The codes, in the organiser's order.
     pub(crate) fn codes(&self) -> impl Iterator<Item = CategoryCode> + '_ {
         self.categories.iter().map(|category| category.code)
+    }
+
+    /// The categories of which one place alone can't be paid.
+    pub(crate) fn warnings(&self, least: &LeastAmounts) -> Vec<PriceWarning> {
+        let warning = |category: &PriceCategory| {
+            let least = least.beyond(category.price)?;
+            Some(PriceWarning {
+                code: "below_least_amount",
+                category: category.code,
+                message: format!(
+                    "{} is less than the payment provider takes: a cart of less than {least} can't \
+                     be paid, so one such place alone can't be bought",
+                    category.price
+                ),
+            })
+        };
+        self.categories.iter().filter_map(warning).collect()
     }
 
     /// As in published events.

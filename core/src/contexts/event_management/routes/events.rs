@@ -16,8 +16,7 @@ use crate::contexts::event_management::acts::{self, FullEvent};
 use crate::contexts::event_management::model::cancellation::Outcome;
 use crate::contexts::event_management::model::event::{Details, Event};
 use crate::contexts::event_management::model::performance::{Performance, PerformanceSpec};
-use crate::contexts::event_management::model::pricing::{PricingScheme, PricingSpec};
-use crate::contexts::event_management::model::times::Margins;
+use crate::contexts::event_management::model::pricing::{PriceWarning, PricingScheme, PricingSpec};
 use crate::contexts::event_management::{App, NAME, store};
 use crate::contexts::order::api::Sold;
 
@@ -90,6 +89,9 @@ struct CancelledPart {
 pub(super) struct PricingBody {
     pricing_id: PricingSchemeId,
     categories: Vec<PricedCategory>,
+    /// What is allowed and will surprise somebody.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<PriceWarning>,
 }
 
 pub(super) async fn create(
@@ -106,11 +108,7 @@ pub(super) async fn create(
     let (owner, pricing, specs) = (caller.principal()?, body.pricing, body.performances);
     let full = acts::create(&app, &caller.cause, owner, details, pricing, &specs).await?;
     let path = format!("/events/{}", full.event.id);
-    Ok(created(
-        path,
-        full.event.version,
-        EventBody::of(full, app.state.margins),
-    ))
+    Ok(created(path, full.event.version, EventBody::of(&app, full)))
 }
 
 pub(super) async fn list(
@@ -132,10 +130,7 @@ pub(super) async fn read(
     Path(id): Path<EventId>,
 ) -> Answer<Tagged<EventBody>> {
     let full = acts::read(&app, caller.principal()?, id).await?;
-    Ok((
-        [etag(full.event.version)],
-        Json(EventBody::of(full, app.state.margins)),
-    ))
+    Ok(([etag(full.event.version)], Json(EventBody::of(&app, full))))
 }
 
 pub(super) async fn edit(
@@ -149,10 +144,7 @@ pub(super) async fn edit(
     let (tx, full) = acts::begin_edit(&app, &caller.cause, principal, id).await?;
     seen.must_match(full.event.version)?;
     let full = acts::edit(&app, tx, full, details).await?;
-    Ok((
-        [etag(full.event.version)],
-        Json(EventBody::of(full, app.state.margins)),
-    ))
+    Ok(([etag(full.event.version)], Json(EventBody::of(&app, full))))
 }
 
 pub(super) async fn publish(
@@ -192,7 +184,7 @@ pub(super) async fn price(
     Json(spec): Json<PricingSpec>,
 ) -> Answer<(StatusCode, Json<PricingBody>)> {
     let scheme = acts::price(&app, &caller.cause, caller.principal()?, id, spec).await?;
-    Ok((StatusCode::CREATED, Json(scheme.into())))
+    Ok((StatusCode::CREATED, Json(PricingBody::of(&app, &scheme))))
 }
 
 impl From<Event> for EventHead {
@@ -215,11 +207,14 @@ impl From<Event> for EventHead {
 }
 
 impl EventBody {
-    fn of(full: FullEvent, margins: Margins) -> Self {
+    fn of(app: &App, full: FullEvent) -> Self {
+        let margins = app.state.margins;
+        let pricing = full.schemes.iter();
+        let pricing: Vec<_> = pricing.map(|scheme| PricingBody::of(app, scheme)).collect();
         Self {
             head: full.event.into(),
-            pricing_id: full.schemes.last().map(|scheme| scheme.id),
-            pricing: full.schemes.into_iter().map(PricingBody::from).collect(),
+            pricing_id: pricing.last().map(|scheme| scheme.pricing_id),
+            pricing,
             performances: full
                 .performances
                 .iter()
@@ -229,11 +224,12 @@ impl EventBody {
     }
 }
 
-impl From<PricingScheme> for PricingBody {
-    fn from(scheme: PricingScheme) -> Self {
+impl PricingBody {
+    fn of(app: &App, scheme: &PricingScheme) -> Self {
         Self {
             pricing_id: scheme.id,
             categories: scheme.priced_categories(),
+            warnings: scheme.warnings(&app.state.least_amounts),
         }
     }
 }

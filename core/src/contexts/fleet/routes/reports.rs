@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::ticketing::CheckInConflict;
+use eventify_kernel::alarms::list_standing;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{IncarnationId, NodeId, VenueId};
 use eventify_protocol::sync::{JournalRow, Moment, SealedRow};
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::{nodes, venues};
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
-use crate::contexts::fleet::store::alarms::RaisedAlarm;
+use crate::contexts::fleet::store::alarms::ListedAlarm;
 use crate::contexts::fleet::store::{alarms, journal_rows};
 use crate::contexts::fleet::{App, NAME};
 
@@ -247,13 +248,32 @@ pub(super) async fn journal(
     Ok(Json(paging.answer(items, total)))
 }
 
+/// An administrator sees those that stand at any context first, with what to do.
 pub(super) async fn alarms(
     State(app): State<App>,
     caller: Caller,
     paging: Paging,
-) -> Answer<Json<Paged<RaisedAlarm>>> {
+) -> Answer<Json<Paged<ListedAlarm>>> {
     let mut conn = app.db.read(NAME).await?;
     let venues = venues::visible(&mut conn, caller.principal()?).await?;
-    let (items, total) = alarms::list(&mut conn, venues.as_deref(), paging).await?;
-    Ok(Json(paging.answer(items, total)))
+    drop(conn);
+    let standing = match venues {
+        None => list_standing(&app).await?,
+        Some(_) => Vec::new(),
+    };
+    let stand = i64::try_from(standing.len()).unwrap_or(i64::MAX);
+    let (offset, limit) = (paging.offset(), paging.limit());
+    let first = standing
+        .into_iter()
+        .map(|it| ListedAlarm::Standing(it.into()));
+    let mut items: Vec<_> = first
+        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+        .take(usize::try_from(limit).unwrap_or(usize::MAX))
+        .collect();
+    let rest = limit - i64::try_from(items.len()).unwrap_or(limit);
+    let mut conn = app.db.read(NAME).await?;
+    let window = ((offset - stand).max(0), rest);
+    let (raised, total) = alarms::list(&mut conn, venues.as_deref(), window).await?;
+    items.extend(raised.into_iter().map(ListedAlarm::Raised));
+    Ok(Json(paging.answer(items, total + stand)))
 }

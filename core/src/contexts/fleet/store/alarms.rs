@@ -1,8 +1,8 @@
 //! Raised alarms: one row for each code, node and day, with a count.
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::alarms::StandingAlarm;
 use eventify_kernel::db::{DbResult, PgConnection};
-use eventify_kernel::http::Paging;
 use eventify_protocol::ids::{NodeId, VenueId};
 use serde::Serialize;
 use serde_json::Value;
@@ -24,6 +24,42 @@ pub(crate) struct RaisedAlarm {
     occurrences: i64,
     #[sqlx(json)]
     details: Value,
+}
+
+/// An alarm of any context, as the API lists it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ListedAlarm {
+    Standing(StandingView),
+    Raised(RaisedAlarm),
+}
+
+/// One that stands until what it is about is over.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StandingView {
+    code: String,
+    subject: String,
+    /// What to do.
+    act: String,
+    first_at: DateTime<Utc>,
+    last_at: DateTime<Utc>,
+    occurrences: i64,
+    details: Value,
+}
+
+impl From<StandingAlarm> for StandingView {
+    fn from(alarm: StandingAlarm) -> Self {
+        Self {
+            code: alarm.kind,
+            subject: alarm.subject,
+            act: alarm.act,
+            first_at: alarm.raised_at,
+            last_at: alarm.last_at,
+            occurrences: alarm.occurrences,
+            details: alarm.details,
+        }
+    }
 }
 
 /// Inserts an alarm, or counts it if it was raised before today.
@@ -57,7 +93,7 @@ pub(crate) async fn insert_or_count(
 pub(crate) async fn list(
     conn: &mut PgConnection,
     venues: Option<&[VenueId]>,
-    paging: Paging,
+    (offset, limit): (i64, i64),
 ) -> DbResult<(Vec<RaisedAlarm>, i64)> {
     let rows = sqlx::query_as(
         "select alarm_id, code, venue_id, node_id, first_at, last_at, occurrences, details
@@ -65,8 +101,8 @@ pub(crate) async fn list(
          order by last_at desc, alarm_id offset $2 limit $3",
     )
     .bind(venues)
-    .bind(paging.offset())
-    .bind(paging.limit())
+    .bind(offset)
+    .bind(limit)
     .fetch_all(&mut *conn)
     .await?;
     let total = sqlx::query_scalar(

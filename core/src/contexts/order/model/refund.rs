@@ -80,10 +80,10 @@ impl Order {
     }
 
     /// The whole order: no ticket was issued, or the money came too late.
-    pub(crate) fn full_refund(&self, reason: RefundReason) -> RefundPlan {
+    pub(crate) fn full_refund(&self, amount: Money, reason: RefundReason) -> RefundPlan {
         RefundPlan {
             tickets: Vec::new(),
-            amount: self.amount,
+            amount,
             reason,
             note: None,
         }

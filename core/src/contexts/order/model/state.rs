@@ -1,6 +1,6 @@
 //! The order and its states.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{CancelReason, Item};
 use eventify_contracts::reservation::ReservationConfirmed;
 use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, ReservationId, UserId};
@@ -14,10 +14,12 @@ pub(crate) struct Order {
     pub(crate) state: State,
     pub(crate) amount: Money,
     pub(crate) items: Vec<Item>,
-    /// An order that is unpaid by then is cancelled.
+    /// An order that is unpaid by then is cancelled, if there was something to pay.
     pub(crate) pay_until: DateTime<Utc>,
     /// Set when the payment intent exists.
     pub(crate) payment_id: Option<PaymentId>,
+    /// What went back at the provider without us.
+    pub(crate) refunded_elsewhere: Money,
     /// Of the request that started the reservation.
     pub(crate) correlation: CorrelationId,
     pub(crate) created_at: DateTime<Utc>,
@@ -101,6 +103,7 @@ impl Order {
             items: confirmed.items.clone(),
             pay_until: confirmed.confirmed_until,
             payment_id: None,
+            refunded_elsewhere: Money::zero(confirmed.amount.currency()),
             correlation,
             created_at: now,
             updated_at: now,
@@ -117,9 +120,15 @@ impl Order {
         self.amount.minor() == 0
     }
 
-    /// The payment intent exists.
-    pub(crate) fn with_payment(mut self, payment_id: PaymentId, now: DateTime<Utc>) -> Self {
+    /// The payment intent exists: the time to pay begins.
+    pub(crate) fn with_payment(
+        mut self,
+        payment_id: PaymentId,
+        pay_within: Duration,
+        now: DateTime<Utc>,
+    ) -> Self {
         self.payment_id = Some(payment_id);
+        self.pay_until = self.pay_until.max(now + pay_within);
         if self.state == State::Processing {
             self.state = State::Pending;
         }

@@ -1,6 +1,6 @@
 //! The rules of orders and refunds.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{CancelReason, RefundReason};
 use eventify_contracts::reservation::ReservationConfirmed;
 use eventify_protocol::money::{Currency, Money};
@@ -82,7 +82,7 @@ fn a_delayed_payment_shows_until_the_intent_exists() {
     let waiting = order().payment_delayed(at(0)).unwrap();
     assert_eq!(waiting.state, State::Processing);
     assert_eq!(waiting.clone().payment_delayed(at(0)), None);
-    let answered = waiting.with_payment(Uuid::nil().into(), at(0));
+    let answered = waiting.with_payment(Uuid::nil().into(), Duration::minutes(15), at(0));
     assert_eq!(answered.state, State::Pending);
     assert_eq!(answered.payment_delayed(at(0)), None);
 }

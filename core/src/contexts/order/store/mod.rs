@@ -7,14 +7,14 @@ mod sales;
 
 pub(super) use orders::{
     find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
-    update,
+    update, update_elsewhere,
 };
 pub(super) use performances::{
     PerformanceRow, insert_cancelled_performance, list_performances, list_refundable_orders,
     upsert_performance,
 };
 pub(super) use refunds::{
-    find_refund, has_paid_tickets, insert_refund, insert_tickets, list_refunds, list_tickets,
-    mark_refund_failed, mark_refund_succeeded,
+    PARKED, RETURNED, find_refund, has_paid_tickets, insert_refund, insert_tickets, is_newer,
+    list_refunds, list_tickets, mark_refund, mark_refund_failed, mark_refund_succeeded,
 };
 pub(super) use sales::count_sold;

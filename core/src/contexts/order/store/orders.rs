@@ -1,12 +1,13 @@
 //! Orders with their items.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{CancelReason, Item};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{
     BucketId, CorrelationId, HoldId, OrderId, PaymentId, PerformanceId, ReservationId, SeatId,
     UserId, VenueId,
 };
+use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
@@ -30,6 +31,7 @@ struct OrderRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
+    refunded_elsewhere: Decimal,
 }
 
 #[derive(Debug, FromRow, Serialize)]
@@ -55,7 +57,7 @@ macro_rules! select_orders {
         concat!(
             r#"select order_id, reservation_id, customer_id, status, currency, total_amount,
                  pay_until, payment_id, paid_at, cancelled_reason, correlation_id, created_at,
-                 updated_at, version
+                 updated_at, version, refunded_elsewhere
              from "order".orders where "#,
             $condition
         )
@@ -81,7 +83,8 @@ pub(crate) async fn insert(conn: &mut PgConnection, order: &Order) -> DbResult<b
 pub(crate) async fn update(conn: &mut PgConnection, order: &Order) -> DbResult<()> {
     sqlx::query(
         r#"update "order".orders set status = $2, payment_id = $3, paid_at = $4,
-             cancelled_reason = $5, updated_at = $6, version = $7 where order_id = $1"#,
+             cancelled_reason = $5, updated_at = $6, version = $7, pay_until = $8
+         where order_id = $1"#,
     )
     .bind(order.id)
     .bind(order.state.name())
@@ -90,6 +93,26 @@ pub(crate) async fn update(conn: &mut PgConnection, order: &Order) -> DbResult<(
     .bind(order.state.cancel_reason().map(CancelReason::name))
     .bind(order.updated_at)
     .bind(order.version)
+    .bind(order.pay_until)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// What went back without us, unless a later word about it has arrived before.
+pub(crate) async fn update_elsewhere(
+    conn: &mut PgConnection,
+    id: OrderId,
+    total: Money,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        r#"update "order".orders set refunded_elsewhere = $2, refunded_elsewhere_version = $3
+         where order_id = $1 and refunded_elsewhere_version < $3"#,
+    )
+    .bind(id)
+    .bind(total.to_decimal())
+    .bind(version)
     .execute(conn)
     .await?;
     Ok(())
@@ -163,22 +186,28 @@ pub(crate) async fn list(
 }
 
 /// Unpaid orders whose deadline has passed or whose performance was cancelled, with the reason for
-/// which they are cancelled.
+/// which they are cancelled. An order for which there is nothing to pay yet waits since it was made.
 pub(crate) async fn list_unpaid_past_deadline(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
+    wait: Duration,
     limit: u16,
 ) -> DbResult<Vec<(OrderId, CancelReason)>> {
     let orders: Vec<(OrderId, bool)> = sqlx::query_as(
-        r#"select order_id, pay_until <= $1 from "order".orders
-         where status in ('pending', 'processing') and (pay_until <= $1 or exists (
+        r#"with unpaid as (
+             select order_id, pay_until,
+                 pay_until <= $1 and (payment_id is not null or created_at <= $3) as is_late
+             from "order".orders where status in ('pending', 'processing'))
+         select order_id, is_late from unpaid
+         where is_late or exists (
              select from "order".order_items
              join "order".cancelled_performances using (performance_id)
-             where order_items.order_id = orders.order_id))
+             where order_items.order_id = unpaid.order_id)
          order by pay_until limit $2"#,
     )
     .bind(now)
     .bind(i64::from(limit))
+    .bind(now - wait)
     .fetch_all(conn)
     .await?;
     let with_reason = |(id, is_late)| match is_late {
@@ -208,6 +237,7 @@ async fn with_items(conn: &mut PgConnection, row: Option<OrderRow>) -> DbResult<
         items: items.collect::<DbResult<_>>()?,
         pay_until: row.pay_until,
         payment_id: row.payment_id,
+        refunded_elsewhere: money(&row.currency, row.refunded_elsewhere)?,
         correlation: row.correlation_id,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -233,6 +263,7 @@ impl From<&Order> for OrderRow {
             created_at: order.created_at,
             updated_at: order.updated_at,
             version: order.version,
+            refunded_elsewhere: order.refunded_elsewhere.to_decimal(),
         }
     }
 }

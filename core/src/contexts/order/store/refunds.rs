@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
+use eventify_contracts::payment::SettledBy;
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
@@ -19,8 +20,17 @@ pub(crate) struct Refund {
     pub(crate) amount: Money,
     pub(crate) reason: RefundReason,
     pub(crate) note: Option<String>,
+    /// The code with which it was refused or came back.
+    pub(crate) failure_reason: Option<String>,
+    pub(crate) settled_by: Option<String>,
+    pub(crate) reference: Option<String>,
     pub(crate) created_at: DateTime<Utc>,
 }
+
+/// Status of a refund that the provider refuses, until somebody decides.
+pub(crate) const PARKED: &str = "parked";
+/// Status of a refund whose money came back.
+pub(crate) const RETURNED: &str = "returned";
 
 #[derive(Debug, FromRow, Serialize)]
 struct RefundRow {
@@ -31,6 +41,9 @@ struct RefundRow {
     amount: Decimal,
     reason: String,
     note: Option<String>,
+    failure_reason: Option<String>,
+    settled_by: Option<String>,
+    reference: Option<String>,
     requested_by: Option<UserId>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -49,8 +62,8 @@ struct TicketRow {
 macro_rules! select_refunds {
     ($condition:literal) => {
         concat!(
-            r#"select refund_id, order_id, status, currency, amount, reason, note, requested_by,
-                 created_at, updated_at
+            r#"select refund_id, order_id, status, currency, amount, reason, note,
+                 failure_reason, settled_by, reference, requested_by, created_at, updated_at
              from "order".order_refunds where "#,
             $condition
         )
@@ -104,7 +117,8 @@ pub(crate) async fn has_paid_tickets(conn: &mut PgConnection, order: OrderId) ->
     let left = sqlx::query_scalar(
         r#"select exists (select from "order".order_tickets
              left join "order".order_refunds using (refund_id)
-             where order_tickets.order_id = $1 and status is distinct from 'succeeded')"#,
+             where order_tickets.order_id = $1
+                 and (status is null or status not in ('succeeded', 'returned')))"#,
     )
     .bind(order)
     .fetch_one(conn)
@@ -129,6 +143,9 @@ pub(crate) async fn insert_refund(
         amount: plan.amount.to_decimal(),
         reason: plan.reason.name().to_owned(),
         note: plan.note.clone(),
+        failure_reason: None,
+        settled_by: None,
+        reference: None,
         requested_by,
         created_at: now,
         updated_at: now,
@@ -168,17 +185,58 @@ pub(crate) async fn list_refunds(conn: &mut PgConnection, order: OrderId) -> DbR
     rows.into_iter().map(Refund::try_from).collect()
 }
 
+/// Notes payment's word about a refund; false when a later one has been noted.
+pub(crate) async fn is_newer(
+    conn: &mut PgConnection,
+    id: RefundId,
+    version: i32,
+) -> DbResult<bool> {
+    let noted = sqlx::query(
+        r#"update "order".order_refunds set payment_version = $2
+         where refund_id = $1 and payment_version < $2"#,
+    )
+    .bind(id)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
 /// The money went back.
 pub(crate) async fn mark_refund_succeeded(
     conn: &mut PgConnection,
     id: RefundId,
+    (by, reference): (SettledBy, Option<&str>),
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query(
-        r#"update "order".order_refunds set status = 'succeeded', updated_at = $2
+        r#"update "order".order_refunds set status = 'succeeded', updated_at = $2,
+             failure_reason = null, settled_by = $3, reference = $4
          where refund_id = $1"#,
     )
     .bind(id)
+    .bind(now)
+    .bind(by.name())
+    .bind(reference)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The refund is in this state, for a reason; its tickets stay with it.
+pub(crate) async fn mark_refund(
+    conn: &mut PgConnection,
+    id: RefundId,
+    (status, reason): (&str, Option<&str>),
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        r#"update "order".order_refunds set status = $2, failure_reason = $3, updated_at = $4
+         where refund_id = $1"#,
+    )
+    .bind(id)
+    .bind(status)
+    .bind(reason)
     .bind(now)
     .execute(conn)
     .await?;
@@ -189,16 +247,19 @@ pub(crate) async fn mark_refund_succeeded(
 pub(crate) async fn mark_refund_failed(
     conn: &mut PgConnection,
     id: RefundId,
+    reason: &str,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query(
         r#"with failed as (
-             update "order".order_refunds set status = 'failed', updated_at = $2
+             update "order".order_refunds set status = 'failed', failure_reason = $3,
+                 updated_at = $2
              where refund_id = $1)
          update "order".order_tickets set refund_id = null where refund_id = $1"#,
     )
     .bind(id)
     .bind(now)
+    .bind(reason)
     .execute(conn)
     .await?;
     Ok(())
@@ -216,6 +277,9 @@ impl TryFrom<RefundRow> for Refund {
             amount: money(&row.currency, row.amount)?,
             reason: reason.ok_or_else(unknown)?,
             note: row.note,
+            failure_reason: row.failure_reason,
+            settled_by: row.settled_by,
+            reference: row.reference,
             created_at: row.created_at,
         })
     }

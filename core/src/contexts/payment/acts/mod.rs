@@ -1,61 +1,74 @@
-//! What can be done with payments. The provider is called behind the breaker `pay_psp`, outside of
-//! every transaction.
+//! What can be done with payments. The provider is called outside of every transaction.
 
+mod comparison;
+mod decisions;
 mod intents;
+mod items;
+mod ledger;
+mod provider;
 mod refunds;
-mod webhook;
+mod updates;
 
 use eventify_contracts::payment::{PaymentCaptured, PaymentFailed};
-use eventify_kernel::breaker::{CallError, IsFault};
-use eventify_kernel::db::{DbError, DbResult, Tx};
+use eventify_kernel::db::{DbResult, Tx};
 
-use super::gateway::{GatewayCall, GatewayError};
 use super::jobs::DrivePayment;
-use super::model::{Announcement, Payment};
+use super::model::{Announcement, ItemKind, LearntBy, Payment, State};
 use super::{App, store};
 
-pub use intents::{CreatedIntent, IntentError, IntentRequest, create_intent};
-pub(super) use intents::{advance, refresh};
-pub(super) use refunds::{advance_refund, request_refund};
-pub(super) use webhook::receive_webhook;
+pub(super) use comparison::{compare_page, compare_when_due, start_comparison};
+pub(super) use decisions::{Decision, DecisionError, decide};
+pub use intents::{
+    Closed, CreatedIntent, IntentError, IntentRequest, IntentState, close_intent, create_intent,
+};
+pub(super) use intents::{advance, order_ended, refresh};
+pub(super) use provider::{AdvanceError, postponed};
+pub(super) use refunds::{
+    Step, advance_refund, begin_attempt, park_unreachable, read_refunds, request_refund,
+};
+pub(super) use updates::receive_webhook;
 
-/// Why a payment or refund could not be advanced.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum AdvanceError {
-    /// The next request stays stored with the state.
-    #[error(transparent)]
-    Provider(#[from] CallError<GatewayError>),
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-impl IsFault for GatewayError {
-    fn is_fault(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
-}
-
-/// Calls the provider behind the breaker.
-async fn call<T: Send + 'static>(
-    app: &App,
-    attempt: impl Fn() -> GatewayCall<T>,
-) -> Result<T, CallError<GatewayError>> {
-    app.state.breaker.call(attempt).await
-}
-
-/// Writes the new state of a payment, requests the task that its next request to the provider
-/// needs, and publishes its result.
+/// Writes the new state of a payment, books what was captured, opens and closes the items that it
+/// makes, requests the task that its next request to the provider needs, and publishes its result.
 pub(super) async fn record(
     app: &App,
     tx: &mut Tx,
     payment: &Payment,
-    announcement: Option<Announcement>,
+    (announcement, learnt_by): (Option<Announcement>, LearntBy),
 ) -> DbResult<()> {
     store::update(tx, payment).await?;
     let (payment_id, order_id) = (payment.id, payment.order_id);
     match payment.state.next_request() {
         Some(_) => tx.request(app, &DrivePayment { payment_id }).await?,
         None => tx.withdraw::<DrivePayment>(payment_id.as_uuid()).await?,
+    }
+    match &payment.state {
+        State::Differs { captured, .. } => {
+            ledger::book_capture(app, tx, payment, learnt_by).await?;
+            let reason = match captured.currency() == payment.amount.currency() {
+                true => "amount_differs",
+                false => "currency_differs",
+            };
+            let about = (ItemKind::AmountDiffers, payment_id.to_string());
+            items::open(app, tx, payment, about, (*captured, reason, None)).await?;
+        }
+        State::Captured { captured, .. } => {
+            ledger::book_capture(app, tx, payment, learnt_by).await?;
+            if *captured == payment.amount {
+                let about = (ItemKind::AmountDiffers, payment_id.to_string());
+                items::close(app, tx, about, items::by_itself("captured")).await?;
+            }
+        }
+        State::Creating { parked: Some(code) } => {
+            let about = (ItemKind::IntentRefused, payment_id.to_string());
+            let what = (payment.amount, code.as_str(), None);
+            items::open(app, tx, payment, about, what).await?;
+        }
+        State::AwaitingCustomer(_) => {
+            let about = (ItemKind::IntentRefused, payment_id.to_string());
+            items::close(app, tx, about, items::by_itself("created")).await?;
+        }
+        State::Creating { parked: None } | State::Capturing(_) | State::Ended { .. } => {}
     }
     match announcement {
         Some(Announcement::Captured(amount)) => {

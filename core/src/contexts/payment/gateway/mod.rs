@@ -6,15 +6,18 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId};
 use eventify_protocol::money::Money;
 use futures_util::future::BoxFuture;
 
+mod lines;
 mod signature;
 mod stripe;
+mod stripe_errors;
 mod stripe_objects;
 
+pub(crate) use lines::{Calls, Line, Lines};
 pub(crate) use stripe::Stripe;
 
 /// A provider. Each method is one call; the caller adds timeouts, retries and the breaker.
@@ -22,7 +25,7 @@ pub(crate) trait PaymentGateway: fmt::Debug + Send + Sync {
     /// Stored with each payment.
     fn name(&self) -> &'static str;
 
-    /// Creates an intent with manual capture. The payment's id is the idempotency key.
+    /// Creates an intent with manual capture. Payment and attempt are the idempotency key.
     fn create_intent(&self, new: NewIntent) -> GatewayCall<IntentUpdate>;
 
     fn retrieve_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
@@ -33,13 +36,18 @@ pub(crate) trait PaymentGateway: fmt::Debug + Send + Sync {
     /// Cancels an intent and releases what was authorised.
     fn cancel_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
 
-    /// The refund's id is the idempotency key.
+    /// Refund and attempt are the idempotency key.
     fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate>;
 
     fn retrieve_refund(&self, reference: String) -> GatewayCall<RefundUpdate>;
 
-    /// Searches the refunds of an intent for one whose answer was lost.
-    fn find_refund(&self, new: NewRefund) -> GatewayCall<Option<RefundUpdate>>;
+    /// The refunds of an intent, ours and others.
+    fn list_refunds(&self, intent: String) -> GatewayCall<Vec<RefundUpdate>>;
+
+    /// A page of what the provider has made since a time, for the comparison.
+    fn list_made(&self, listing: Listing) -> GatewayCall<Listed>;
+
+    fn retrieve_dispute(&self, reference: String) -> GatewayCall<DisputeUpdate>;
 
     /// Reads a webhook, after checking its signature over the raw body.
     ///
@@ -59,6 +67,8 @@ pub(crate) type GatewayCall<T> = BoxFuture<'static, Result<T, GatewayError>>;
 pub(crate) struct NewIntent {
     /// Idempotency key; it also identifies webhooks that arrive before the call's answer.
     pub(crate) payment_id: PaymentId,
+    /// From 1: a refused request is made anew under another key.
+    pub(crate) attempt: i32,
     /// Shown in the provider's dashboard.
     pub(crate) order_id: OrderId,
     pub(crate) amount: Money,
@@ -68,6 +78,8 @@ pub(crate) struct NewIntent {
 pub(crate) struct NewRefund {
     /// Idempotency key; it also identifies refund webhooks.
     pub(crate) refund_id: RefundId,
+    /// From 1: what was refused or came back is requested anew under another key.
+    pub(crate) attempt: i32,
     /// The provider's id of the intent.
     pub(crate) intent: String,
     pub(crate) amount: Money,
@@ -96,6 +108,7 @@ pub(crate) struct IntentUpdate {
     pub(crate) status: IntentStatus,
     /// Why the last card was declined, if it was.
     pub(crate) declined: Option<Decline>,
+    /// As far as the provider says it, in a currency that we know.
     pub(crate) captured: Option<Money>,
     /// Our payment, from the metadata of the intent.
     pub(crate) payment_id: Option<PaymentId>,
@@ -127,16 +140,70 @@ pub(crate) struct RefundUpdate {
     /// The provider's id.
     pub(crate) reference: String,
     pub(crate) status: RefundStatus,
-    /// Our refund, from the metadata of the provider's.
+    /// The provider's id of the intent, if it names one.
+    pub(crate) intent: Option<String>,
+    /// In a currency that we know.
+    pub(crate) amount: Option<Money>,
+    /// Our refund and which attempt of it, from the metadata of the provider's.
     pub(crate) refund_id: Option<RefundId>,
+    pub(crate) attempt: i32,
+    pub(crate) made_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefundStatus {
     Pending,
+    /// The customer has to do something before the money can arrive.
+    NeedsCustomer,
     Succeeded,
     /// With the provider's code.
     Failed(String),
+}
+
+/// The card's bank takes money back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DisputeUpdate {
+    /// The provider's id.
+    pub(crate) reference: String,
+    /// The provider's id of the intent.
+    pub(crate) intent: String,
+    pub(crate) amount: Option<Money>,
+    pub(crate) status: DisputeStatus,
+    /// The bank's reason, a code.
+    pub(crate) reason: String,
+    pub(crate) made_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DisputeStatus {
+    Open,
+    Won,
+    Lost,
+}
+
+/// What a comparison reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    Intents,
+    Refunds,
+    Disputes,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Listing {
+    pub(crate) made: Made,
+    pub(crate) since: DateTime<Utc>,
+    /// Where the page before ended.
+    pub(crate) after: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) subjects: Vec<Subject>,
+    /// Objects of the page, also those that are not ours.
+    pub(crate) seen: usize,
+    /// Where the next page begins; `None` after the last one.
+    pub(crate) next: Option<String>,
 }
 
 /// A webhook that has been verified.
@@ -153,21 +220,57 @@ pub(crate) struct WebhookEvent {
 pub(crate) enum Subject {
     Intent(IntentUpdate),
     Refund(RefundUpdate),
-    /// Refunds of this intent have changed, without details.
-    RefundsOf(String),
-    /// An event type that has no effect here.
+    /// Refunds of this intent have changed, without details; so much is refunded of it, if the provider
+    /// says that.
+    RefundsOf {
+        intent: String,
+        refunded: Option<Money>,
+    },
+    Dispute(DisputeUpdate),
+    /// An event type that has no effect here, or an object that can't be ours.
     Ignored,
 }
 
-/// A call to the provider failed.
+/// A call to the provider failed. What each means for payments and refunds is decided by its kind;
+/// the kind is chosen in `stripe_errors` alone, from the type and status of the provider's error.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GatewayError {
-    /// No answer, or a temporary one: timeout, transport, 409, 429, 5xx. The result is not known.
+    /// No answer, or a temporary one: timeout, transport, 5xx. The result is not known.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(String),
-    /// The provider rejected the request, with this code.
-    #[error("the payment provider refused: {0}")]
+    /// The provider doesn't know us: a rolled, expired or restricted key. Nobody was charged or
+    /// declined; the work waits.
+    #[error("the payment provider doesn't take our key: {0}")]
+    KeyRejected(String),
+    /// The provider doesn't know an object that it made for us: another account.
+    #[error("the payment provider doesn't know what it made for us: {0}")]
+    Missing(String),
+    /// Fewer calls, please; perhaps for how long.
+    #[error("the payment provider asks for fewer calls")]
+    SlowDown(Option<TimeDelta>),
+    /// The customer's bank says no.
+    #[error("the card was declined: {0:?}")]
+    Declined(Decline),
+    /// The object has moved on without us: whoever asked reads it.
+    #[error("the payment provider has done that already: {0}")]
+    MovedOn(String),
+    /// The provider rejects the request itself, with this code.
+    #[error("the payment provider refuses: {0}")]
     Refused(String),
+}
+
+impl GatewayError {
+    /// The provider's code of a refusal.
+    pub(crate) fn code(self) -> String {
+        match self {
+            Self::Refused(code) | Self::MovedOn(code) => code,
+            other @ (Self::Unavailable(_)
+            | Self::KeyRejected(_)
+            | Self::Missing(_)
+            | Self::SlowDown(_)
+            | Self::Declined(_)) => other.to_string(),
+        }
+    }
 }
 
 /// Why a webhook is rejected.

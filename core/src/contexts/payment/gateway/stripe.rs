@@ -1,28 +1,31 @@
 //! Stripe's HTTP API: form-encoded requests, JSON answers, `Idempotency-Key` on every POST.
 //!
 //! <https://docs.stripe.com/api>: payment intents (create, retrieve, capture, cancel) and refunds
-//! (create, retrieve, list). After a refused capture or cancellation the intent is retrieved, and
-//! its status decides.
+//! (create, retrieve, list), disputes (retrieve, list). After a refused capture or cancellation the
+//! intent is retrieved, and its status decides.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use eventify_protocol::ids::{PaymentId, RefundId};
 use futures_util::FutureExt;
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::header::RETRY_AFTER;
+use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use super::stripe_errors::classify;
 use super::stripe_objects::{
-    self as objects, ErrorAnswer, List, ORDER_ID, PAYMENT_ID, PaymentIntent, REFUND_ID, Refund,
+    self as objects, ATTEMPT, Dispute, List, ORDER_ID, PAYMENT_ID, PaymentIntent, REFUND_ID, Refund,
 };
 use super::{
-    GatewayCall, GatewayError, IntentUpdate, NewIntent, NewRefund, PaymentGateway, RefundUpdate,
-    WebhookError, WebhookEvent, signature,
+    DisputeUpdate, GatewayCall, GatewayError, IntentUpdate, Listed, Listing, Made, NewIntent,
+    NewRefund, PaymentGateway, RefundUpdate, WebhookError, WebhookEvent, signature,
 };
 use crate::contexts::payment::model;
 
-/// Refunds of one intent that are searched.
-const MAX_REFUNDS_LISTED: &str = "100";
+/// Objects of one page.
+const PAGE: &str = "100";
 
 /// The client. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -85,12 +88,16 @@ impl Stripe {
         // The key of an action never changes: an intent is captured once and cancelled once.
         match answer::<PaymentIntent>(self.post(&path, &format!("{verb}/{reference}"), &[])).await {
             Ok(intent) => Ok(intent.update()),
-            Err(GatewayError::Refused(reason)) => {
+            Err(
+                error @ (GatewayError::Refused(_)
+                | GatewayError::MovedOn(_)
+                | GatewayError::Declined(_)),
+            ) => {
                 tracing::info!(
                     code = "payment.action_refused",
                     provider_ref = reference,
                     action = verb,
-                    reason,
+                    reason = %error,
                     "the provider refused an action; its intent is retrieved"
                 );
                 self.retrieve(reference).await
@@ -119,7 +126,7 @@ impl PaymentGateway for Stripe {
                 metadata(PAYMENT_ID, new.payment_id),
                 metadata(ORDER_ID, new.order_id),
             ];
-            let key = intent_key(new.payment_id);
+            let key = intent_key(new.payment_id, new.attempt);
             let request = this.post("payment_intents", &key, &form);
             Ok(answer::<PaymentIntent>(request).await?.update())
         }
@@ -144,12 +151,16 @@ impl PaymentGateway for Stripe {
     fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate> {
         let this = self.clone();
         async move {
-            let form = [
+            let mut form = vec![
                 ("payment_intent".to_owned(), new.intent),
                 ("amount".to_owned(), new.amount.minor().to_string()),
                 metadata(REFUND_ID, new.refund_id),
             ];
-            let request = this.post("refunds", &refund_key(new.refund_id), &form);
+            if new.attempt > 1 {
+                form.push(metadata(ATTEMPT, new.attempt));
+            }
+            let key = refund_key(new.refund_id, new.attempt);
+            let request = this.post("refunds", &key, &form);
             Ok(answer::<Refund>(request).await?.update())
         }
         .boxed()
@@ -164,16 +175,49 @@ impl PaymentGateway for Stripe {
         .boxed()
     }
 
-    fn find_refund(&self, new: NewRefund) -> GatewayCall<Option<RefundUpdate>> {
+    fn list_refunds(&self, intent: String) -> GatewayCall<Vec<RefundUpdate>> {
         let this = self.clone();
         async move {
-            let query = [
-                ("payment_intent", new.intent.as_str()),
-                ("limit", MAX_REFUNDS_LISTED),
-            ];
+            let query = [("payment_intent", intent.as_str()), ("limit", PAGE)];
             let refunds = answer::<List<Refund>>(this.get("refunds").query(&query)).await?;
-            let mut update = refunds.data.into_iter().map(Refund::update);
-            Ok(update.find(|refund| refund.refund_id == Some(new.refund_id)))
+            Ok(refunds.data.into_iter().map(Refund::update).collect())
+        }
+        .boxed()
+    }
+
+    fn list_made(&self, listing: Listing) -> GatewayCall<Listed> {
+        let this = self.clone();
+        async move {
+            let path = match listing.made {
+                Made::Intents => "payment_intents",
+                Made::Refunds => "refunds",
+                Made::Disputes => "disputes",
+            };
+            let since = listing.since.timestamp().to_string();
+            let mut query = vec![("created[gte]", since.as_str()), ("limit", PAGE)];
+            if let Some(after) = &listing.after {
+                query.push(("starting_after", after));
+            }
+            let page = answer::<List<Value>>(this.get(path).query(&query)).await?;
+            let seen = page.data.len();
+            let last = page.data.last();
+            let last = last.and_then(|it| it["id"].as_str()).map(str::to_owned);
+            let read = |object| objects::subject_of(listing.made, object);
+            Ok(Listed {
+                seen,
+                next: last.filter(|_| page.has_more),
+                subjects: page.data.into_iter().map(read).collect(),
+            })
+        }
+        .boxed()
+    }
+
+    fn retrieve_dispute(&self, reference: String) -> GatewayCall<DisputeUpdate> {
+        let this = self.clone();
+        async move {
+            let request = this.get(&format!("disputes/{reference}"));
+            let dispute = answer::<Dispute>(request).await?.update();
+            dispute.ok_or_else(|| GatewayError::Missing("the dispute names no intent".to_owned()))
         }
         .boxed()
     }
@@ -189,19 +233,26 @@ impl PaymentGateway for Stripe {
     }
 }
 
-fn intent_key(payment: PaymentId) -> String {
-    format!("intent/{payment}")
+fn intent_key(payment: PaymentId, attempt: i32) -> String {
+    match attempt {
+        // As before there were more: a request that is on its way keeps its key.
+        ..=1 => format!("intent/{payment}"),
+        _ => format!("intent/{payment}/{attempt}"),
+    }
 }
 
-fn refund_key(refund: RefundId) -> String {
-    format!("refund/{refund}")
+fn refund_key(refund: RefundId, attempt: i32) -> String {
+    match attempt {
+        ..=1 => format!("refund/{refund}"),
+        _ => format!("refund/{refund}/{attempt}"),
+    }
 }
 
 fn metadata(key: &str, value: impl std::fmt::Display) -> (String, String) {
     (format!("metadata[{key}]"), value.to_string())
 }
 
-/// Sends a request. 2xx is a success, 4xx a refusal; otherwise the result is not known.
+/// Sends a request. What an answer without success means is decided in `stripe_errors`.
 async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, GatewayError> {
     let unavailable = |error: reqwest::Error| GatewayError::Unavailable(kind_of(&error).to_owned());
     let response = request.send().await.map_err(unavailable)?;
@@ -209,20 +260,13 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Gatew
     if status.is_success() {
         return response.json().await.map_err(unavailable);
     }
-    // 409: another request with this idempotency key is being processed.
-    let temporary = [
-        StatusCode::CONFLICT,
-        StatusCode::TOO_MANY_REQUESTS,
-        StatusCode::REQUEST_TIMEOUT,
-    ];
-    if !status.is_client_error() || temporary.contains(&status) {
-        return Err(GatewayError::Unavailable(status.to_string()));
-    }
-    let code = response
-        .json::<ErrorAnswer>()
-        .await
-        .map_or_else(|_| status.to_string(), ErrorAnswer::code);
-    Err(GatewayError::Refused(code))
+    let retry_after = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+        .map(|seconds: u32| TimeDelta::seconds(seconds.into()));
+    let error = response.json().await.ok();
+    Err(classify(status.as_u16(), retry_after, error))
 }
 
 /// A description for logs; the error itself would show the URL.

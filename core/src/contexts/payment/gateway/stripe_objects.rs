@@ -1,17 +1,21 @@
 //! Stripe's JSON objects, as far as they are used, and their conversion to the gateway's types.
 
-use eventify_protocol::ids::{PaymentId, RefundId};
+use chrono::{DateTime, Utc};
 use eventify_protocol::money::{Currency, Money};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{
-    Decline, Intent, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate, Subject, WebhookEvent,
+    DisputeStatus, DisputeUpdate, Intent, IntentStatus, IntentUpdate, Made, RefundStatus,
+    RefundUpdate, Subject, WebhookEvent, stripe_errors,
 };
 
 /// Keys of the `metadata` that intents and refunds carry.
 pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const ORDER_ID: &str = "order_id";
 pub(super) const REFUND_ID: &str = "refund_id";
+pub(super) const ATTEMPT: &str = "attempt";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct PaymentIntent {
@@ -22,7 +26,7 @@ pub(super) struct PaymentIntent {
     amount_received: Option<i64>,
     last_payment_error: Option<PaymentProblem>,
     #[serde(default)]
-    metadata: Metadata,
+    metadata: Option<Metadata>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,37 +41,57 @@ pub(super) struct Refund {
     /// Absent in older answers: the refund is done.
     status: Option<String>,
     failure_reason: Option<String>,
+    payment_intent: Option<Reference>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    created: Option<i64>,
     #[serde(default)]
-    metadata: Metadata,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Dispute {
+    id: String,
+    payment_intent: Option<Reference>,
+    amount: Option<i64>,
+    currency: Option<String>,
+    status: String,
+    reason: Option<String>,
+    created: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct List<T> {
     pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
 }
 
+/// Written by whoever made the object: another shop on the same account may use the same words for
+/// other things, so anything is read, and only ids count.
 #[derive(Debug, Default, Deserialize)]
 struct Metadata {
-    payment_id: Option<PaymentId>,
-    refund_id: Option<RefundId>,
+    #[serde(default)]
+    payment_id: Value,
+    #[serde(default)]
+    refund_id: Value,
+    #[serde(default)]
+    attempt: Value,
+}
+
+/// The id of another object, or that object itself.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Reference {
+    Id(String),
+    Expanded { id: String },
 }
 
 #[derive(Debug, Deserialize)]
 struct Charge {
-    payment_intent: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct ErrorAnswer {
-    error: Problem,
-}
-
-#[derive(Debug, Deserialize)]
-struct Problem {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    code: Option<String>,
-    decline_code: Option<String>,
+    payment_intent: Option<Reference>,
+    amount_refunded: Option<i64>,
+    currency: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,22 +104,30 @@ struct Event {
 
 #[derive(Debug, Deserialize)]
 struct EventData {
-    object: serde_json::Value,
+    object: Value,
 }
 
-impl ErrorAnswer {
-    /// The most specific code; never the message, which can contain personal data.
-    pub(super) fn code(self) -> String {
-        let Problem {
-            kind,
-            code,
-            decline_code,
-        } = self.error;
-        decline_code
-            .or(code)
-            .or(kind)
-            .unwrap_or_else(|| "unknown".to_owned())
+impl Reference {
+    fn id(self) -> String {
+        match self {
+            Self::Id(id) | Self::Expanded { id } => id,
+        }
     }
+}
+
+/// An id of ours, where there is one.
+fn our_id<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    T::deserialize(value).ok()
+}
+
+/// `None` for an amount below zero, or in a currency that is not sold in.
+fn money(currency: Option<&str>, minor: Option<i64>) -> Option<Money> {
+    let currency = Currency::parse(&currency?.to_ascii_uppercase()).ok()?;
+    Money::from_minor(currency, minor?).ok()
+}
+
+fn time(seconds: Option<i64>) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(seconds?, 0)
 }
 
 impl PaymentIntent {
@@ -114,32 +146,26 @@ impl PaymentIntent {
         let problem = self
             .last_payment_error
             .filter(|_| self.status == "requires_payment_method");
-        let captured = self
-            .amount_received
-            .filter(|amount| *amount > 0)
-            .and_then(|amount| {
-                let currency = Currency::parse(&self.currency.to_ascii_uppercase()).ok()?;
-                Money::from_minor(currency, amount).ok()
-            });
+        let code = |it: PaymentProblem| it.decline_code.or(it.code);
         IntentUpdate {
             intent: Intent {
                 reference: self.id,
                 client_secret: self.client_secret,
             },
             status,
-            declined: problem.map(PaymentProblem::decline),
-            captured,
-            payment_id: self.metadata.payment_id,
+            declined: problem.map(|it| stripe_errors::decline(code(it).as_deref())),
+            captured: money(Some(&self.currency), self.amount_received),
+            payment_id: our_id(&self.metadata.unwrap_or_default().payment_id),
         }
     }
 }
 
-impl PaymentProblem {
-    fn decline(self) -> Decline {
-        match self.decline_code.or(self.code).as_deref() {
-            Some("insufficient_funds") => Decline::InsufficientFunds,
-            Some(_) | None => Decline::Declined,
-        }
+impl Charge {
+    fn refunds(self) -> Option<Subject> {
+        Some(Subject::RefundsOf {
+            refunded: money(self.currency.as_deref(), self.amount_refunded),
+            intent: self.payment_intent?.id(),
+        })
     }
 }
 
@@ -150,17 +176,61 @@ impl Refund {
             Some(end @ ("failed" | "canceled")) => {
                 RefundStatus::Failed(self.failure_reason.unwrap_or_else(|| end.to_owned()))
             }
+            Some("requires_action") => RefundStatus::NeedsCustomer,
             Some(_) => RefundStatus::Pending,
         };
+        let metadata = self.metadata.unwrap_or_default();
+        let attempt = metadata.attempt.as_str().and_then(|it| it.parse().ok());
         RefundUpdate {
             reference: self.id,
             status,
-            refund_id: self.metadata.refund_id,
+            intent: self.payment_intent.map(Reference::id),
+            amount: money(self.currency.as_deref(), self.amount),
+            refund_id: our_id(&metadata.refund_id),
+            attempt: attempt.unwrap_or(1),
+            made_at: time(self.created),
         }
     }
 }
 
-/// `None` when the body is not an event.
+impl Dispute {
+    /// `None` for a dispute about no intent, as older charges have.
+    pub(super) fn update(self) -> Option<DisputeUpdate> {
+        let status = match self.status.as_str() {
+            "lost" => DisputeStatus::Lost,
+            // A warning that was closed took no money.
+            "won" | "warning_closed" | "prevented" => DisputeStatus::Won,
+            _ => DisputeStatus::Open,
+        };
+        Some(DisputeUpdate {
+            reference: self.id,
+            intent: self.payment_intent?.id(),
+            amount: money(self.currency.as_deref(), self.amount),
+            status,
+            reason: self.reason.unwrap_or_else(|| "unknown".to_owned()),
+            made_at: time(self.created),
+        })
+    }
+}
+
+/// What an object of a list is about. Nothing that is shaped otherwise can be ours.
+pub(super) fn subject_of(made: Made, object: Value) -> Subject {
+    let subject = match made {
+        Made::Intents => read::<PaymentIntent>(object).map(|it| Subject::Intent(it.update())),
+        Made::Refunds => read::<Refund>(object).map(|it| Subject::Refund(it.update())),
+        Made::Disputes => read::<Dispute>(object)
+            .and_then(Dispute::update)
+            .map(Subject::Dispute),
+    };
+    subject.unwrap_or(Subject::Ignored)
+}
+
+fn read<T: DeserializeOwned>(object: Value) -> Option<T> {
+    serde_json::from_value(object).ok()
+}
+
+/// `None` when the body is no event at all. One of another shop on the same account is an event, and
+/// is ignored.
 pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
     let Event { id, kind, data } = serde_json::from_slice(body).ok()?;
     let subject = match kind.as_str() {
@@ -169,19 +239,18 @@ pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
         | "payment_intent.payment_failed"
         | "payment_intent.canceled"
         | "payment_intent.processing"
-        | "payment_intent.requires_action" => Subject::Intent(
-            serde_json::from_value::<PaymentIntent>(data.object)
-                .ok()?
-                .update(),
-        ),
+        | "payment_intent.requires_action" => subject_of(Made::Intents, data.object),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            Subject::Refund(serde_json::from_value::<Refund>(data.object).ok()?.update())
+            subject_of(Made::Refunds, data.object)
         }
+        "charge.dispute.created"
+        | "charge.dispute.updated"
+        | "charge.dispute.funds_withdrawn"
+        | "charge.dispute.funds_reinstated"
+        | "charge.dispute.closed" => subject_of(Made::Disputes, data.object),
         "charge.refunded" => {
-            let charge: Charge = serde_json::from_value(data.object).ok()?;
-            charge
-                .payment_intent
-                .map_or(Subject::Ignored, Subject::RefundsOf)
+            let charge = read::<Charge>(data.object);
+            charge.and_then(Charge::refunds).unwrap_or(Subject::Ignored)
         }
         _ => Subject::Ignored,
     };
@@ -192,6 +261,7 @@ pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
 mod tests {
     use serde_json::json;
 
+    use super::super::Decline;
     use super::*;
 
     fn intent(status: &str, more: &serde_json::Value) -> IntentUpdate {
@@ -246,12 +316,18 @@ mod tests {
     fn the_captured_amount_is_money() {
         let captured = intent("succeeded", &json!({"amount_received": 3900})).captured;
         assert_eq!(captured.unwrap().to_string(), "39.00 EUR");
-        assert_eq!(
-            intent("requires_capture", &json!({"amount_received": 0})).captured,
-            None
-        );
+        let nothing = intent("requires_capture", &json!({"amount_received": 0})).captured;
+        assert_eq!(nothing.unwrap().to_string(), "0.00 EUR");
+        for unknown in [
+            json!({}),
+            json!({"amount_received": -1}),
+            json!({"amount_received": 3900, "currency": "kwd"}),
+        ] {
+            assert_eq!(intent("succeeded", &unknown).captured, None, "{unknown}");
+        }
     }
 
+    /// C02: one account serves several shops.
     #[test]
     fn other_events_are_ignored_and_malformed_ones_rejected() {
         let body = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}});
@@ -260,13 +336,33 @@ mod tests {
             (event_1.id.as_str(), event_1.subject),
             ("evt_1", Subject::Ignored)
         );
-        let body =
-            json!({"id": "evt_2", "type": "payment_intent.succeeded", "data": {"object": {}}});
-        assert_eq!(event(body.to_string().as_bytes()), None);
+        for object in [
+            json!({}),
+            json!({"id": "pi_1", "status": "succeeded", "currency": "eur", "metadata": null}),
+        ] {
+            let body = json!({"id": "evt_2", "type": "payment_intent.succeeded", "data": {"object": object}});
+            let subject = event(body.to_string().as_bytes()).unwrap().subject;
+            assert_eq!(subject, Subject::Ignored, "{body}");
+        }
+        let foreign = intent("succeeded", &json!({"metadata": {"payment_id": 42}}));
+        assert_eq!(foreign.payment_id, None);
+        let foreign = json!({"id": "re_1", "amount": 100, "currency": "eur",
+            "payment_intent": {"id": "pi_9"}, "metadata": {"refund_id": "R-7"}});
+        let foreign = serde_json::from_value::<Refund>(foreign).unwrap().update();
+        assert_eq!(
+            (foreign.refund_id, foreign.intent.as_deref()),
+            (None, Some("pi_9"))
+        );
         assert_eq!(event(b"[]"), None);
         let body = json!({"id": "evt_3", "type": "charge.refunded",
             "data": {"object": {"payment_intent": "pi_1"}}});
         let event_3 = event(body.to_string().as_bytes()).unwrap();
-        assert_eq!(event_3.subject, Subject::RefundsOf("pi_1".to_owned()));
+        assert_eq!(
+            event_3.subject,
+            Subject::RefundsOf {
+                intent: "pi_1".to_owned(),
+                refunded: None,
+            }
+        );
     }
 }

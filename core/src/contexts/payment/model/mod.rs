@@ -1,16 +1,24 @@
-//! Pure decisions about a payment: what the provider's data change, and what is requested of the
-//! provider next.
+//! Pure decisions about a payment: what the provider's data change, what is requested of the provider
+//! next, what its facts add up to, and what people may decide.
 //!
-//! The provider's data come as webhooks and as answers, in any order and any number of times. Both
-//! become the same `IntentUpdate`, and every state accepts every update.
+//! The provider's data come as webhooks, answers and comparisons, in any order and any number of times.
+//! All become the same updates, and every state accepts every update.
 
 mod intent;
+mod items;
+mod least;
+mod ledger;
 mod refund;
 mod settings;
+mod state;
 #[cfg(test)]
 mod tests;
 
-pub(super) use intent::{Announcement, End, Payment, ProviderRequest, State};
+pub(super) use intent::Payment;
+pub(super) use items::{Act, Done, ItemKind, OpenItem};
+pub use least::LeastAmounts;
+pub(super) use ledger::{Fact, FactKind, LearntBy, Sums};
 pub(super) use refund::{Refund, RefundState};
 pub use settings::Settings;
 pub(crate) use settings::StripeSettings;
+pub(super) use state::{Announcement, End, ProviderRequest, State};

@@ -1,10 +1,11 @@
 //! Refunds: together never more than was captured.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::payment::SettledBy;
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::Money;
 
-use super::{Payment, State};
+use super::{Payment, Sums};
 use crate::contexts::payment::gateway::{RefundStatus, RefundUpdate};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,12 @@ pub(crate) struct Refund {
     pub(crate) reason: String,
     pub(crate) ticket_ids: Vec<TicketId>,
     pub(crate) state: RefundState,
+    /// From 1; each attempt after a refusal is a new request to the provider.
+    pub(crate) attempt: i32,
+    pub(crate) settled_by: SettledBy,
+    /// Of a payment by hand.
+    pub(crate) reference: Option<String>,
+    /// The provider's id, of this attempt.
     pub(crate) provider_ref: Option<String>,
     /// Of the request that started it.
     pub(crate) correlation: CorrelationId,
@@ -24,8 +31,14 @@ pub(crate) struct Refund {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RefundState {
+    /// Requested from the provider, or on its way.
     Pending,
     Succeeded,
+    /// Refused, with a code: it stands until it is tried again or somebody decides.
+    Parked(String),
+    /// It had succeeded, and the money came back.
+    Returned(String),
+    /// Given up: no money goes back, the tickets keep their value.
     Failed(String),
 }
 
@@ -37,81 +50,188 @@ pub(crate) enum RefundRefusal {
     MoreThanCaptured,
     #[error("other_currency")]
     OtherCurrency,
+    /// The bank has it.
+    #[error("disputed")]
+    Disputed,
 }
 
 impl RefundState {
-    /// As on the wire and in the store, and why it failed.
+    /// As on the wire and in the store, and why it failed or stands.
     pub(crate) fn name_and_failure(&self) -> (&'static str, Option<&str>) {
         match self {
             Self::Pending => ("pending", None),
             Self::Succeeded => ("succeeded", None),
-            Self::Failed(reason) => ("failed", Some(reason)),
+            Self::Parked(code) => ("parked", Some(code)),
+            Self::Returned(code) => ("returned", Some(code)),
+            Self::Failed(code) => ("failed", Some(code)),
         }
+    }
+
+    /// Nothing more happens to it by itself.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed(_))
     }
 }
 
 impl Payment {
     /// Checks that an amount can be refunded in addition to pending refunds.
-    pub(crate) fn may_refund(&self, amount: Money, pending: Money) -> Result<(), RefundRefusal> {
+    pub(crate) fn may_refund(
+        &self,
+        amount: Money,
+        pending: Money,
+        sums: &Sums,
+    ) -> Result<(), RefundRefusal> {
         let amounts = self.state.amounts();
-        let (captured, refunded) = amounts.ok_or(RefundRefusal::NothingCaptured)?;
-        let sum = refunded
+        let (captured, _) = amounts.ok_or(RefundRefusal::NothingCaptured)?;
+        let sum = sums
+            .gone_back()
             .plus(pending)
             .and_then(|sum| sum.plus(amount))
             .map_err(|_| RefundRefusal::OtherCurrency)?;
         if sum.minor() > captured.minor() {
             return Err(RefundRefusal::MoreThanCaptured);
         }
+        if sum.minor() + sums.disputed.minor() > captured.minor() {
+            return Err(RefundRefusal::Disputed);
+        }
         Ok(())
-    }
-
-    /// Money was sent back; the flag is true when everything has been refunded.
-    pub(crate) fn refunded(
-        mut self,
-        amount: Money,
-        now: DateTime<Utc>,
-    ) -> Result<(Self, bool), RefundRefusal> {
-        self.may_refund(amount, Money::zero(amount.currency()))?;
-        let State::Captured {
-            captured, refunded, ..
-        } = &mut self.state
-        else {
-            return Err(RefundRefusal::NothingCaptured);
-        };
-        *refunded = refunded
-            .plus(amount)
-            .map_err(|_| RefundRefusal::OtherCurrency)?;
-        let in_full = refunded == captured;
-        Ok((self.touched(now), in_full))
     }
 }
 
 impl Refund {
-    /// Applies the provider's data. `None` when they change nothing: a refund ends once.
+    /// Applies the provider's data. `None` when they change nothing, or are of another attempt.
     pub(crate) fn apply(mut self, update: &RefundUpdate, now: DateTime<Utc>) -> Option<Self> {
-        if self.state != RefundState::Pending {
+        let is_current = match &self.provider_ref {
+            Some(known) => *known == update.reference,
+            None => update.attempt == self.attempt,
+        };
+        if !is_current {
             return None;
         }
-        let state = match &update.status {
-            RefundStatus::Pending => RefundState::Pending,
-            RefundStatus::Succeeded => RefundState::Succeeded,
-            RefundStatus::Failed(reason) => RefundState::Failed(reason.clone()),
+        let state = match (&self.state, &update.status) {
+            (RefundState::Pending, RefundStatus::Pending | RefundStatus::NeedsCustomer) => {
+                RefundState::Pending
+            }
+            (RefundState::Pending, RefundStatus::Failed(code)) => RefundState::Parked(code.clone()),
+            (RefundState::Succeeded, RefundStatus::Failed(code)) if self.is_the_providers() => {
+                RefundState::Returned(code.clone())
+            }
+            (RefundState::Succeeded, RefundStatus::NeedsCustomer) if self.is_the_providers() => {
+                RefundState::Returned("requires_action".to_owned())
+            }
+            (
+                RefundState::Pending
+                | RefundState::Parked(_)
+                | RefundState::Returned(_)
+                | RefundState::Failed(_),
+                RefundStatus::Succeeded,
+            ) => RefundState::Succeeded,
+            (
+                RefundState::Parked(_)
+                | RefundState::Returned(_)
+                | RefundState::Failed(_)
+                | RefundState::Succeeded,
+                _,
+            ) => return None,
         };
         if state == self.state && self.provider_ref.as_ref() == Some(&update.reference) {
             return None;
         }
         self.state = state;
+        self.settled_by = SettledBy::Provider;
         self.provider_ref = Some(update.reference.clone());
         self.updated_at = now;
         Some(self)
     }
 
-    /// The provider refuses it for good. `None` when it has ended meanwhile.
-    pub(crate) fn refused(mut self, reason: &str, now: DateTime<Utc>) -> Option<Self> {
+    /// Whether a webhook says what a later one may have made obsolete: then the provider is asked
+    /// what is so now.
+    pub(crate) fn must_be_looked_up(&self, update: &RefundUpdate) -> bool {
+        let is_current = self.provider_ref.as_ref() == Some(&update.reference);
+        is_current
+            && match (&self.state, &update.status) {
+                (RefundState::Succeeded, RefundStatus::NeedsCustomer)
+                | (RefundState::Returned(_), RefundStatus::Succeeded) => true,
+                (
+                    RefundState::Pending
+                    | RefundState::Parked(_)
+                    | RefundState::Failed(_)
+                    | RefundState::Succeeded
+                    | RefundState::Returned(_),
+                    _,
+                ) => false,
+            }
+    }
+
+    fn is_the_providers(&self) -> bool {
+        self.settled_by == SettledBy::Provider
+    }
+
+    /// It has ended, and not by the provider: what the provider sends all the same is other money.
+    pub(crate) fn is_settled_otherwise(&self) -> bool {
+        self.state == RefundState::Succeeded && !self.is_the_providers()
+    }
+
+    /// Refused: by the provider, or because the money is not there. `None` when it is not pending.
+    pub(crate) fn park(mut self, code: &str, now: DateTime<Utc>) -> Option<Self> {
         (self.state == RefundState::Pending).then(|| {
-            self.state = RefundState::Failed(reason.to_owned());
+            self.state = RefundState::Parked(code.to_owned());
             self.updated_at = now;
             self
         })
+    }
+
+    /// Tried once more, as a new request. `None` when it does not stand.
+    pub(crate) fn retry(mut self, now: DateTime<Utc>) -> Option<Self> {
+        self.stands().then(|| {
+            self.state = RefundState::Pending;
+            self.attempt += 1;
+            self.provider_ref = None;
+            self.updated_at = now;
+            self
+        })
+    }
+
+    /// The money went back by another way than a request of ours. `None` when it has ended.
+    pub(crate) fn settle(
+        mut self,
+        by: SettledBy,
+        reference: Option<String>,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        (!self.state.is_final()).then(|| {
+            self.state = RefundState::Succeeded;
+            self.settled_by = by;
+            self.reference = reference;
+            self.updated_at = now;
+            self
+        })
+    }
+
+    /// No money goes back. `None` where that can't be: it has ended, no ticket keeps its value by
+    /// it, or the show is off.
+    pub(crate) fn give_up(mut self, now: DateTime<Utc>) -> Option<Self> {
+        if !self.may_be_given_up() {
+            return None;
+        }
+        let RefundState::Parked(code) = self.state else {
+            return None;
+        };
+        self.state = RefundState::Failed(code);
+        self.updated_at = now;
+        Some(self)
+    }
+
+    /// Whether it waits for a decision.
+    pub(crate) fn stands(&self) -> bool {
+        matches!(
+            self.state,
+            RefundState::Parked(_) | RefundState::Returned(_)
+        )
+    }
+
+    pub(crate) fn may_be_given_up(&self) -> bool {
+        let off = self.reason == "event_cancelled";
+        matches!(self.state, RefundState::Parked(_)) && !self.ticket_ids.is_empty() && !off
     }
 }

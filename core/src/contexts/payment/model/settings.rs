@@ -5,11 +5,16 @@ use std::fmt;
 use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
+use super::LeastAmounts;
+
 /// `[payment]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     reconcile_after_ms: u32,
+    compare_every_hours: u32,
+    /// What the provider takes at least.
+    pub least_amounts: LeastAmounts,
     /// The provider.
     pub stripe: StripeSettings,
 }
@@ -40,6 +45,12 @@ impl Settings {
     #[must_use]
     pub fn reconcile_after(&self) -> chrono::Duration {
         chrono::Duration::milliseconds(i64::from(self.reconcile_after_ms))
+    }
+
+    /// How often all that the provider has made is compared with what is known here.
+    #[must_use]
+    pub fn compare_every(&self) -> chrono::Duration {
+        chrono::Duration::hours(i64::from(self.compare_every_hours))
     }
 }
 

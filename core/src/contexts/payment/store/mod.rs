@@ -1,6 +1,10 @@
 //! The tables of payment.
 
+pub(super) mod comparisons;
 mod deduplication;
+pub(super) mod items;
+pub(super) mod ledger;
+pub(super) mod orders;
 mod payments;
 mod refunds;
 
@@ -10,6 +14,6 @@ pub(super) use payments::{
     update_answered_at,
 };
 pub(super) use refunds::{
-    find as find_refund, insert as insert_refund, list_of_payment as list_refunds, list_pending,
-    lock as lock_refund, pending_sum, update as update_refund,
+    find as find_refund, find_by_reference as find_refund_by_reference, insert as insert_refund,
+    list_of_payment as list_refunds, lock as lock_refund, spoken_for, update as update_refund,
 };

@@ -27,6 +27,10 @@ struct PaymentRow {
     provider_ref: Option<String>,
     client_secret: Option<String>,
     failure_reason: Option<String>,
+    captured_currency: Option<String>,
+    last_decline: Option<String>,
+    parked_reason: Option<String>,
+    attempt: i32,
     todo: Option<String>,
     heard_at: DateTime<Utc>,
     correlation_id: CorrelationId,
@@ -47,8 +51,9 @@ macro_rules! select_payments {
     ($condition:literal) => {
         concat!(
             "select payment_id, order_id, customer_id, status, currency, amount, captured_amount,
-                 refunded_amount, provider_ref, client_secret, failure_reason, todo, heard_at,
-                 correlation_id, created_at, updated_at, version
+                 refunded_amount, provider_ref, client_secret, failure_reason, captured_currency,
+                 last_decline, parked_reason, attempt, todo, heard_at, correlation_id, created_at,
+                 updated_at, version
              from payment.payments where ",
             $condition
         )
@@ -74,6 +79,9 @@ pub(crate) async fn update(conn: &mut PgConnection, payment: &Payment) -> DbResu
              captured_amount = changed.captured_amount,
              refunded_amount = changed.refunded_amount, provider_ref = changed.provider_ref,
              client_secret = changed.client_secret, failure_reason = changed.failure_reason,
+             captured_currency = changed.captured_currency,
+             last_decline = changed.last_decline, parked_reason = changed.parked_reason,
+             attempt = changed.attempt,
              todo = changed.todo, heard_at = changed.heard_at, updated_at = changed.updated_at,
              version = changed.version
          from jsonb_populate_record(null::payment.payments, $1) as changed
@@ -133,8 +141,8 @@ pub(crate) async fn list_silent(
     limit: u16,
 ) -> DbResult<Vec<Payment>> {
     let rows: Vec<PaymentRow> = sqlx::query_as(select_payments!(
-        "status in ('processing', 'requires_action') and todo is null and heard_at <= $1
-         order by heard_at limit $2"
+        "status in ('processing', 'requires_action') and todo is null
+         and parked_reason is null and heard_at <= $1 order by heard_at limit $2"
     ))
     .bind(since)
     .bind(i64::from(limit))
@@ -162,6 +170,8 @@ impl From<&Payment> for PaymentRow {
         let state = &payment.state;
         let none = Money::zero(payment.amount.currency());
         let (captured, refunded) = state.amounts().unwrap_or((none, none));
+        let currency = payment.amount.currency();
+        let foreign = (captured.currency() != currency).then(|| captured.currency());
         let intent = state.intent().cloned();
         let (provider_ref, client_secret) =
             intent.map(|it| (it.reference, it.client_secret)).unzip();
@@ -177,6 +187,10 @@ impl From<&Payment> for PaymentRow {
             provider_ref,
             client_secret,
             failure_reason: state.failure_reason().map(|it| it.name().to_owned()),
+            captured_currency: foreign.map(|it| it.code().to_owned()),
+            last_decline: payment.last_decline.map(|it| it.name().to_owned()),
+            parked_reason: state.parked().map(str::to_owned),
+            attempt: payment.attempt,
             todo: state.next_request().map(|it| it.name().to_owned()),
             heard_at: payment.updated_at,
             correlation_id: payment.correlation,
@@ -196,6 +210,8 @@ impl TryFrom<PaymentRow> for Payment {
             order_id: row.order_id,
             customer_id: row.customer_id,
             amount: money(&row.currency, row.amount)?,
+            last_decline: row.last_decline.as_deref().and_then(FailureReason::parse),
+            attempt: row.attempt,
             correlation: row.correlation_id,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -214,21 +230,29 @@ impl PaymentRow {
         });
         let closing = self.todo.is_some();
         let reason = self.failure_reason.as_deref();
+        let received = self.captured_currency.as_ref().unwrap_or(&self.currency);
         match (
             self.status.as_str(),
             intent,
             reason.and_then(FailureReason::parse),
         ) {
-            ("processing", None, None) => Ok(State::Creating),
+            ("processing", None, None) => Ok(State::Creating {
+                parked: self.parked_reason,
+            }),
             ("processing", Some(intent), None) => Ok(State::Capturing(intent)),
             ("requires_action", Some(intent), None) => Ok(State::AwaitingCustomer(intent)),
             ("captured" | "partially_refunded" | "refunded", Some(intent), None) => {
                 Ok(State::Captured {
                     intent,
-                    captured: money(&self.currency, self.captured_amount)?,
-                    refunded: money(&self.currency, self.refunded_amount)?,
+                    captured: money(received, self.captured_amount)?,
+                    refunded: money(received, self.refunded_amount)?,
                 })
             }
+            ("amount_differs", Some(intent), None) => Ok(State::Differs {
+                intent,
+                captured: money(received, self.captured_amount)?,
+                refunded: money(received, self.refunded_amount)?,
+            }),
             ("failed", intent, Some(reason)) => Ok(State::Ended {
                 intent,
                 end: End::Failed(reason),

@@ -1,6 +1,7 @@
 //! The refunds table.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::payment::SettledBy;
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::{Currency, Money};
@@ -19,6 +20,9 @@ struct RefundRow {
     amount: Decimal,
     reason: String,
     ticket_ids: Vec<TicketId>,
+    attempt: i32,
+    settled_by: String,
+    reference: Option<String>,
     provider_ref: Option<String>,
     failure_reason: Option<String>,
     correlation_id: CorrelationId,
@@ -30,7 +34,7 @@ macro_rules! select_refunds {
     ($condition:literal) => {
         concat!(
             "select refund_id, payment_id, status, currency, amount, reason, ticket_ids,
-                 provider_ref, failure_reason, correlation_id, created_at, updated_at
+                 attempt, settled_by, reference, provider_ref, failure_reason, correlation_id, created_at, updated_at
              from payment.refunds where ",
             $condition
         )
@@ -50,13 +54,16 @@ pub(crate) async fn update(conn: &mut PgConnection, refund: &Refund) -> DbResult
     let (status, failure_reason) = refund.state.name_and_failure();
     sqlx::query(
         "update payment.refunds set status = $2, provider_ref = $3, failure_reason = $4,
-             updated_at = $5 where refund_id = $1",
+             updated_at = $5, attempt = $6, settled_by = $7, reference = $8 where refund_id = $1",
     )
     .bind(refund.id)
     .bind(status)
     .bind(&refund.provider_ref)
     .bind(failure_reason)
     .bind(refund.updated_at)
+    .bind(refund.attempt)
+    .bind(refund.settled_by.name())
+    .bind(&refund.reference)
     .execute(conn)
     .await?;
     Ok(())
@@ -93,30 +100,33 @@ pub(crate) async fn list_of_payment(
     rows.into_iter().map(Refund::try_from).collect()
 }
 
-pub(crate) async fn list_pending(
+/// By the provider's id.
+pub(crate) async fn find_by_reference(
     conn: &mut PgConnection,
-    payment: PaymentId,
-) -> DbResult<Vec<RefundId>> {
-    let ids = sqlx::query_scalar(
-        "select refund_id from payment.refunds where payment_id = $1 and status = 'pending'",
-    )
-    .bind(payment)
-    .fetch_all(conn)
-    .await?;
-    Ok(ids)
+    reference: &str,
+) -> DbResult<Option<Refund>> {
+    let row: Option<RefundRow> = sqlx::query_as(select_refunds!("provider_ref = $1"))
+        .bind(reference)
+        .fetch_optional(conn)
+        .await?;
+    row.map(Refund::try_from).transpose()
 }
 
-/// The sum of all pending refunds of a payment.
-pub(crate) async fn pending_sum(
+/// The sum of all pending refunds of a payment, and of those that stand: their money is spoken for.
+pub(crate) async fn spoken_for(
     conn: &mut PgConnection,
     payment: PaymentId,
     currency: Currency,
+    except: Option<RefundId>,
 ) -> DbResult<Money> {
     let sum = sqlx::query_scalar(
         "select coalesce(sum(amount), 0) from payment.refunds
-         where payment_id = $1 and status = 'pending'",
+         where payment_id = $1 and currency = $2
+             and status in ('pending', 'parked', 'returned') and refund_id is distinct from $3",
     )
     .bind(payment)
+    .bind(currency.code())
+    .bind(except)
     .fetch_one(conn)
     .await?;
     money(currency.code(), sum)
@@ -133,6 +143,9 @@ impl From<&Refund> for RefundRow {
             amount: refund.amount.to_decimal(),
             reason: refund.reason.clone(),
             ticket_ids: refund.ticket_ids.clone(),
+            attempt: refund.attempt,
+            settled_by: refund.settled_by.name().to_owned(),
+            reference: refund.reference.clone(),
             provider_ref: refund.provider_ref.clone(),
             failure_reason: failure_reason.map(str::to_owned),
             correlation_id: refund.correlation,
@@ -149,10 +162,17 @@ impl TryFrom<RefundRow> for Refund {
         let state = match (row.status.as_str(), row.failure_reason) {
             ("pending", None) => RefundState::Pending,
             ("succeeded", None) => RefundState::Succeeded,
+            ("parked", Some(reason)) => RefundState::Parked(reason),
+            ("returned", Some(reason)) => RefundState::Returned(reason),
             ("failed", Some(reason)) => RefundState::Failed(reason),
             (status, _) => return Err(DbError::impossible_row(format!("refund {status}"))),
         };
+        let settled_by = SettledBy::parse(&row.settled_by);
+        let unknown = || DbError::impossible_row(format!("refund settled by {}", row.settled_by));
         Ok(Self {
+            attempt: row.attempt,
+            settled_by: settled_by.ok_or_else(unknown)?,
+            reference: row.reference,
             id: row.refund_id,
             payment_id: row.payment_id,
             amount: money(&row.currency, row.amount)?,

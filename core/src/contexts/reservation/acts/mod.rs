@@ -104,6 +104,12 @@ pub(super) async fn confirm(
     }
     must_be_signable(app, &cart).await?;
     let pay_until = now + app.state.settings.pay_within();
+    if let Some(total) = cart.total()?
+        && let Some(least) = app.state.least_amounts.beyond(total)
+    {
+        // The cart stays as it is, so that more can be added.
+        return Err(Refusal::BelowLeast { total, least }.into());
+    }
     let holds = holds_of(&cart.plain_items());
     let extend = || {
         let (app, cause, holds) = (app.clone(), cause.clone(), holds.clone());

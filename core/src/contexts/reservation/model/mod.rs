@@ -50,6 +50,8 @@ pub(crate) enum Refusal {
     Duplicate,
     #[error("the reservation was changed at the same moment; try again")]
     Changed,
+    #[error("{total} is less than can be paid, which is {least}; the cart is kept: add more to it")]
+    BelowLeast { total: Money, least: Money },
     #[error("the sum is too large")]
     TooExpensive,
 }

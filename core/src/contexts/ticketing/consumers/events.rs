@@ -8,9 +8,11 @@ use eventify_contracts::fleet::{
     TicketsDoubted, TicketsQuestioned,
 };
 use eventify_contracts::order::{OrderPaid, OrderRefunded, RefundReason};
+use eventify_contracts::payment::{RevocationCause, RevocationRequested};
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
+use eventify_protocol::ids::TicketId;
 
 use crate::contexts::ticketing::jobs::ISSUE_MISSING;
 use crate::contexts::ticketing::model::{Batch, PaidOrder};
@@ -106,6 +108,26 @@ pub(super) async fn on_order_refunded(
         | RefundReason::LatePayment => "refund",
     };
     acts::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    Ok(())
+}
+
+/// Fraud: the card's bank took the money back. The place is not sold again.
+pub(super) async fn on_revocation_requested(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<RevocationRequested>,
+) -> Result<(), Failure> {
+    let requested = event.data;
+    // For money that went back, order has the tickets refunded.
+    if requested.cause == RevocationCause::RefundedElsewhere {
+        return Ok(());
+    }
+    let order = requested.order_id;
+    let of_order = store::list_tickets_of_order(tx, order).await?.into_iter();
+    let named = &requested.ticket_ids;
+    let is_meant = |id: &TicketId| named.is_empty() || named.contains(id);
+    let meant: Vec<_> = of_order.map(|ticket| ticket.id).filter(is_meant).collect();
+    acts::tickets::revoke_of_order(app, tx, order, &meant, "fraud").await?;
     Ok(())
 }
 

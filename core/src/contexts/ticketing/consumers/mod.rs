@@ -16,6 +16,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(events::on_performance_confirmed)
         .on(events::on_order_paid)
         .on(events::on_order_refunded)
+        .on(events::on_revocation_requested)
         .on(events::on_gate_updated)
         .on(events::on_node_enrolled)
         .on(events::on_node_updated)

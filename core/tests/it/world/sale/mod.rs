@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 pub use crate::world::house::{euro, organiser};
 use crate::world::house::{hall_of, left, plan};
-use crate::world::replies::{Order, Page, Payment, RefundStarted, Reservation};
+use crate::world::replies::{OpenItem, Order, Page, Payment, RefundStarted, Reservation};
 use crate::world::{Answer, TestApp, TestOptions, User, send};
 use stripe::{Card, StripeDouble, WEBHOOK_SECRET};
 
@@ -192,6 +192,56 @@ impl Sale {
         self.order(buyer, checkout).await.status
     }
 
+    pub fn admin(&self) -> User<'_> {
+        self.core.user("root").role("ADMIN")
+    }
+
+    /// The open items that a user sees.
+    pub async fn open_items(&self, user: &User<'_>) -> Vec<OpenItem> {
+        let page = user.get("/payments/open-items").await;
+        page.read::<Page<OpenItem>>(200).items
+    }
+
+    /// The one open item there is, as its organiser sees it.
+    pub async fn open_item(&self) -> OpenItem {
+        let mut items = self.open_items(&organiser(&self.core)).await;
+        assert_eq!(items.len(), 1, "{items:?}");
+        items.remove(0)
+    }
+
+    /// The organiser decides about the one open item there is.
+    pub async fn decide(&self, act: &str, body: Value) -> Answer {
+        let item = self.open_item().await;
+        let path = format!("/payments/open-items/{}/{act}", item.item_id);
+        organiser(&self.core).post(&path, body).await
+    }
+
+    /// Codes and acts of the alarms that stand, as an administrator sees them.
+    pub async fn alarms(&self) -> Vec<(String, String)> {
+        let alarms = self.admin().get("/fleet/alarms").await.expect(200);
+        let text = |alarm: &Value, name: &str| alarm[name].as_str().unwrap_or_default().to_owned();
+        let alarms = alarms["items"].as_array().expect("a list").iter();
+        alarms
+            .map(|it| (text(it, "code"), text(it, "act")))
+            .collect()
+    }
+
+    /// The same, only the codes.
+    pub async fn alarm_codes(&self) -> Vec<String> {
+        self.alarms()
+            .await
+            .into_iter()
+            .map(|(code, _)| code)
+            .collect()
+    }
+
+    /// The organiser refunds a ticket.
+    pub async fn refund(&self, checkout: &Checkout, tickets: &[TicketId]) -> RefundStarted {
+        let path = format!("/payments/{}/refunds", checkout.payment);
+        let body = json!({ "ticketIds": tickets });
+        organiser(&self.core).post(&path, body).await.read(202)
+    }
+
     /// Delivers webhooks and settles until there are none.
     pub async fn deliver_all(&self) {
         loop {
@@ -234,6 +284,7 @@ impl Sale {
             ("payment", "drive_payments"),
             ("payment", "reconcile_payments"),
             ("payment", "drive_refunds"),
+            ("payment", "read_refunds"),
             ("reservation", "release_holds"),
         ] {
             self.core.run_job(context, job).await;

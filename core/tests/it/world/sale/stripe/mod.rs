@@ -4,10 +4,13 @@
 //! Webhooks are not sent but kept: the test takes them and delivers them when, as often and as
 //! damaged as it likes.
 
+mod lists;
+mod office;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -44,8 +47,15 @@ struct World {
     refunds: BTreeMap<String, Value>,
     /// Idempotency key → the first answer.
     answers: BTreeMap<String, (u16, Value)>,
+    disputes: BTreeMap<String, Value>,
     events: Vec<Value>,
     down: bool,
+    /// The account doesn't know the key, or what it made: status and code.
+    stranger: Option<(u16, &'static str)>,
+    /// Every second request for a refund is one too many.
+    busy: bool,
+    asked: usize,
+    least: i64,
     lose_answers: usize,
     refuse_refunds: bool,
     pending_refunds: bool,
@@ -73,10 +83,15 @@ impl StripeDouble {
     pub async fn start() -> Self {
         let world = Shared::default();
         let router = Router::new()
-            .route("/v1/payment_intents", post(create_intent))
+            .route(
+                "/v1/payment_intents",
+                post(create_intent).get(lists::intents),
+            )
+            .route("/v1/disputes", get(lists::disputes))
+            .route("/v1/disputes/{id}", get(lists::show_dispute))
             .route("/v1/payment_intents/{id}", get(show_intent))
             .route("/v1/payment_intents/{id}/{verb}", post(act_on_intent))
-            .route("/v1/refunds", post(create_refund).get(list_refunds))
+            .route("/v1/refunds", post(create_refund).get(lists::refunds))
             .route("/v1/refunds/{id}", get(show_refund))
             .with_state(world.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
@@ -304,9 +319,8 @@ impl World {
         headers: &HeaderMap,
         act: impl FnOnce(&mut Self) -> (u16, Value),
     ) -> Response {
-        self.requests += 1;
-        if self.down {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        if let Some(trouble) = self.trouble() {
+            return trouble;
         }
         let key = headers
             .get("idempotency-key")
@@ -323,12 +337,22 @@ impl World {
         self.answer(answer)
     }
 
-    fn read(&mut self, object: Option<Value>) -> Response {
+    /// What is answered to anything.
+    fn trouble(&mut self) -> Option<Response> {
         self.requests += 1;
         if self.down {
-            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            return Some(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         }
-        let missing = || (404, json!({ "error": { "code": "resource_missing" } }));
+        let (status, code) = self.stranger?;
+        let status = StatusCode::from_u16(status).expect("a status");
+        Some((status, Json(problem(code))).into_response())
+    }
+
+    fn read(&mut self, object: Option<Value>) -> Response {
+        if let Some(trouble) = self.trouble() {
+            return trouble;
+        }
+        let missing = || (404, problem("resource_missing"));
         self.answer(object.map_or_else(missing, |object| (200, object)))
     }
 
@@ -346,10 +370,11 @@ fn id(object: &Value) -> &str {
 }
 
 fn refused(code: &str) -> (u16, Value) {
-    (
-        400,
-        json!({ "error": { "type": "invalid_request_error", "code": code } }),
-    )
+    (400, problem(code))
+}
+
+fn problem(code: &str) -> Value {
+    json!({ "error": { "type": "invalid_request_error", "code": code } })
 }
 
 fn metadata(form: &Fields) -> Value {
@@ -372,6 +397,9 @@ async fn create_intent(
     assert_eq!(headers["authorization"], "Bearer sk_test_double");
     assert_eq!(form["capture_method"], "manual");
     world.lock().once(&headers, |world| {
+        if amount(&form) < world.least {
+            return refused("amount_too_small");
+        }
         let id = world.next("pi");
         let intent = json!({
             "id": id, "object": "payment_intent", "status": "requires_payment_method",
@@ -420,32 +448,18 @@ async fn create_refund(
     headers: HeaderMap,
     Form(form): Form<Fields>,
 ) -> Response {
+    if world.lock().is_busy() {
+        let words = problem("rate_limit");
+        return (StatusCode::TOO_MANY_REQUESTS, Json(words)).into_response();
+    }
     let answer = world.lock().once(&headers, |world| {
-        let intent = &world.intents[&form["payment_intent"]];
-        let received = intent["amount_received"].as_i64().unwrap_or_default();
-        let of_intent = |refund: &&Value| refund["payment_intent"] == form["payment_intent"];
-        let gone: i64 = world
-            .refunds
-            .values()
-            .filter(of_intent)
-            .filter_map(|it| it["amount"].as_i64())
-            .sum();
-        if world.refuse_refunds || gone + amount(&form) > received {
+        let intent = &form["payment_intent"];
+        let received = world.intents[intent]["amount_received"].as_i64();
+        let gone = world.gone(intent);
+        if world.refuse_refunds || gone + amount(&form) > received.unwrap_or_default() {
             return refused("charge_already_refunded");
         }
-        let id = world.next("re");
-        let status = if world.pending_refunds {
-            "pending"
-        } else {
-            "succeeded"
-        };
-        let refund = json!({
-            "id": id, "object": "refund", "status": status, "amount": amount(&form),
-            "payment_intent": form["payment_intent"], "metadata": metadata(&form),
-        });
-        world.refunds.insert(id, refund.clone());
-        let charge = json!({ "object": "charge", "payment_intent": form["payment_intent"] });
-        world.push_event("charge.refunded", &charge);
+        let refund = world.refund(intent, amount(&form), metadata(&form));
         (200, refund)
     });
     let _pass = world.gate.read().await;
@@ -456,11 +470,4 @@ async fn show_refund(State(world): State<Shared>, Path(id): Path<String>) -> Res
     let mut world = world.lock();
     let refund = world.refunds.get(&id).cloned();
     world.read(refund)
-}
-
-async fn list_refunds(State(world): State<Shared>, Query(query): Query<Fields>) -> Response {
-    let mut world = world.lock();
-    let of_intent = |refund: &&Value| refund["payment_intent"] == query["payment_intent"];
-    let data: Vec<_> = world.refunds.values().filter(of_intent).cloned().collect();
-    world.read(Some(json!({ "object": "list", "data": data })))
 }

@@ -1,5 +1,9 @@
 //! `/payments`, and the webhooks of the provider.
 
+mod comparisons;
+mod items;
+mod views;
+
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -7,17 +11,19 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
-use eventify_contracts::payment::FailureReason;
 use eventify_kernel::auth::Role;
+use eventify_kernel::breaker::CallError;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
+use eventify_protocol::ids::{OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::acts::{self, AdvanceError};
-use super::model::{Payment, Refund, State as PaymentState};
+use super::gateway::GatewayError;
+use super::model::{Payment, State as PaymentState, Sums};
 use super::{App, NAME, store};
+use views::{FactView, RefundView, View};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 /// How long `POST /payments/intents` waits for the order's intent.
@@ -31,7 +37,7 @@ pub(super) fn routes() -> Routes<App> {
         .key_required()
         .strict();
     let read = Policy::roles(BUYERS).owner("payment.customer_id").strict();
-    Routes::new()
+    let routes = Routes::new()
         .post("/payments/intents", write.secret_answer(), intent)
         .get("/payments/{payment_id}", read, show)
         .post("/payments/{payment_id}/capture", write, capture)
@@ -39,7 +45,8 @@ pub(super) fn routes() -> Routes<App> {
             "/webhooks/psp",
             Policy::proof("Stripe-Signature").key_ignored().unlimited(),
             webhook,
-        )
+        );
+    comparisons::routes(items::routes(routes))
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,34 +63,6 @@ enum Method {
     Card,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct View {
-    payment_id: PaymentId,
-    order_id: OrderId,
-    customer_id: UserId,
-    status: &'static str,
-    amount: Money,
-    provider: &'static str,
-    /// For the customer only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_secret: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failure_reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refunds: Option<Vec<RefundView>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RefundView {
-    refund_id: RefundId,
-    status: &'static str,
-    amount: Money,
-    reason: String,
-    ticket_ids: Vec<TicketId>,
-}
-
 /// The intent of an order, with the secret with which the customer's browser pays.
 async fn intent(
     State(app): State<App>,
@@ -91,21 +70,33 @@ async fn intent(
     Json(body): Json<GetIntent>,
 ) -> Answer<impl IntoResponse> {
     let Method::Card = body.method.unwrap_or(Method::Card);
-    let payment = wait_for_intent(&app, body.order_id).await?;
-    let payment = payment.ok_or_else(|| {
-        let message = "the order has no payment yet; try again if it was placed just now";
-        ApiError::not_found("payment_not_found", message).retry_after(1)
-    })?;
+    let payment = match wait_for_intent(&app, body.order_id).await? {
+        Waited::Ready(payment) => *payment,
+        Waited::Free(customer) => {
+            caller.must_own(customer)?;
+            let message = "nothing is due: the order is free, and its tickets are being issued";
+            return Err(ApiError::conflict("nothing_due", message));
+        }
+        Waited::Nothing => {
+            let message = "the order has no payment yet; try again if it was placed just now";
+            return Err(ApiError::not_found("payment_not_found", message).retry_after(1));
+        }
+    };
     caller.must_own(payment.customer_id)?;
     let amount = payment.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
         return Err(refused.field("amount", format!("must be {amount}")));
     }
-    if payment.state == PaymentState::Creating {
-        return Err(ApiError::unavailable(
-            "the payment provider doesn't answer; try again",
-        ));
+    if let Some(code) = payment.state.parked() {
+        let message = format!(
+            "the payment provider doesn't take this payment ({code}); nobody's card was declined, and \
+             the organiser has been notified"
+        );
+        return Err(ApiError::unprocessable("payment_refused", message));
+    }
+    if payment.state == PaymentState::CREATING {
+        return Err(out_of_order(None));
     }
     let location = [(LOCATION, format!("/payments/{}", payment.id))];
     Ok((
@@ -115,21 +106,50 @@ async fn intent(
     ))
 }
 
+/// What an order has to pay.
+enum Waited {
+    Ready(Box<Payment>),
+    /// Nothing, and this is its customer.
+    Free(UserId),
+    /// That is not known yet.
+    Nothing,
+}
+
 /// Waits until the payment of an order is ready; afterwards its current state.
-async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Option<Payment>> {
+async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Waited> {
     let started = app.clock.instant();
     loop {
         let mut conn = app.db.read(NAME).await?;
         let payment = store::find_by_order(&mut conn, order).await?;
+        let free = match payment {
+            None => store::orders::find_free(&mut conn, order).await?,
+            Some(_) => None,
+        };
         drop(conn);
-        let ready = payment
-            .as_ref()
-            .is_some_and(|it| it.state != PaymentState::Creating);
-        if ready || started.elapsed() >= INTENT_WAIT {
-            return Ok(payment);
+        if let Some(customer) = free {
+            return Ok(Waited::Free(customer));
         }
-        tokio::time::sleep(INTENT_POLL).await;
+        let is_over = started.elapsed() >= INTENT_WAIT;
+        match payment {
+            Some(payment) if is_over || payment.state != PaymentState::CREATING => {
+                return Ok(Waited::Ready(Box::new(payment)));
+            }
+            None if is_over => return Ok(Waited::Nothing),
+            Some(_) | None => tokio::time::sleep(INTENT_POLL).await,
+        }
     }
+}
+
+/// The provider can't be used, or wants fewer calls: nobody was declined.
+fn out_of_order(error: Option<&AdvanceError>) -> ApiError {
+    const WORDS: &str = "payments are out of order at the moment; nothing was charged, and the \
+        places are kept: try again";
+    let asked = error.and_then(|error| match error {
+        AdvanceError::Provider(CallError::Callee(GatewayError::SlowDown(left))) => *left,
+        AdvanceError::Provider(_) | AdvanceError::Db(_) => None,
+    });
+    let seconds = asked.map_or(5, |left| left.num_seconds().clamp(1, 60));
+    ApiError::unavailable(WORDS).retry_after(seconds.unsigned_abs())
 }
 
 /// A payment with its refunds.
@@ -142,8 +162,14 @@ async fn show(
     let mut conn = app.db.read(NAME).await?;
     let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
     let refunds = refunds.map(RefundView::from);
+    let facts = store::ledger::list_of_payment(&mut conn, id).await?;
+    let sums = Sums::of(&facts, payment.amount.currency());
+    let is_staff = caller.principal()?.has_role(Role::Admin);
+    let ledger = is_staff.then(|| facts.into_iter().map(FactView::from).collect());
     Ok(Json(View {
         refunds: Some(refunds.collect()),
+        sums: Some(sums.into()),
+        ledger,
         ..View::of(&app, &caller, &payment)?
     }))
 }
@@ -160,7 +186,7 @@ async fn capture(
         AdvanceError::Provider(error) => {
             tracing::warn!(code = "payment.capture_delayed", payment_id = %id, %error,
                 "the provider could not be called; webhook, task or reconciliation will capture");
-            ApiError::unavailable("the payment provider doesn't answer; try again")
+            out_of_order(Some(&AdvanceError::Provider(error)))
         }
         AdvanceError::Db(error) => error.into(),
     })?;
@@ -205,43 +231,4 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
         .ok_or_else(|| ApiError::not_found("payment_not_found", "there is no such payment"))?;
     caller.must_own(payment.customer_id)?;
     Ok(payment)
-}
-
-impl View {
-    fn of(app: &App, caller: &Caller, payment: &Payment) -> Answer<Self> {
-        let is_payer = caller.principal()?.user_id == payment.customer_id.as_uuid();
-        let client_secret = match &payment.state {
-            PaymentState::AwaitingCustomer(intent) if is_payer => {
-                Some(intent.client_secret.clone())
-            }
-            PaymentState::AwaitingCustomer(_)
-            | PaymentState::Creating
-            | PaymentState::Capturing(_)
-            | PaymentState::Captured { .. }
-            | PaymentState::Ended { .. } => None,
-        };
-        Ok(Self {
-            payment_id: payment.id,
-            order_id: payment.order_id,
-            customer_id: payment.customer_id,
-            status: payment.state.name(),
-            amount: payment.amount,
-            provider: app.state.gateway.name(),
-            client_secret,
-            failure_reason: payment.state.failure_reason().map(FailureReason::name),
-            refunds: None,
-        })
-    }
-}
-
-impl From<Refund> for RefundView {
-    fn from(refund: Refund) -> Self {
-        Self {
-            refund_id: refund.id,
-            status: refund.state.name_and_failure().0,
-            amount: refund.amount,
-            reason: refund.reason,
-            ticket_ids: refund.ticket_ids,
-        }
-    }
 }

@@ -1,0 +1,165 @@
+//! Open items: what differs, stands or was refused, and what may be done about it.
+
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, UserId};
+use eventify_protocol::money::Money;
+use uuid::Uuid;
+
+use super::{Refund, RefundState};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OpenItem {
+    pub(crate) id: Uuid,
+    pub(crate) kind: ItemKind,
+    /// What it is about, one open item each.
+    pub(crate) subject: String,
+    pub(crate) payment_id: PaymentId,
+    pub(crate) order_id: OrderId,
+    pub(crate) refund_id: Option<RefundId>,
+    pub(crate) amount: Money,
+    /// A code.
+    pub(crate) reason: String,
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) done: Option<Done>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// An [`Act`], or what ended it by itself.
+    pub(crate) act: String,
+    pub(crate) by: Option<UserId>,
+    pub(crate) reference: Option<String>,
+    pub(crate) at: DateTime<Utc>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ItemKind {
+    /// The provider refuses to send money back, or the money is not there.
+    RefundRefused,
+    /// Money that had gone back came back.
+    RefundReturned,
+    /// Money went back without us: what about the tickets?
+    RefundedElsewhere,
+    /// The provider holds other money than the order costs.
+    AmountDiffers,
+    /// The card's bank takes money back.
+    Disputed,
+    /// The provider refuses to create an intent.
+    IntentRefused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Once more at the provider.
+    Retry,
+    /// As it is.
+    Accept,
+    /// Paid back by another way, with a reference.
+    PayOtherwise,
+    /// The tickets lose their value.
+    Revoke,
+}
+
+impl Act {
+    /// As on the wire and in the store.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Accept => "accept",
+            Self::PayOtherwise => "pay-otherwise",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+impl ItemKind {
+    pub(crate) const ALL: [Self; 6] = [
+        Self::RefundRefused,
+        Self::RefundReturned,
+        Self::RefundedElsewhere,
+        Self::AmountDiffers,
+        Self::Disputed,
+        Self::IntentRefused,
+    ];
+
+    /// As on the wire and in the store.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::RefundRefused => "refund_refused",
+            Self::RefundReturned => "refund_returned",
+            Self::RefundedElsewhere => "refunded_elsewhere",
+            Self::AmountDiffers => "amount_differs",
+            Self::Disputed => "disputed",
+            Self::IntentRefused => "intent_refused",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Of the alarm that stands as long as the item does.
+    pub(crate) fn alarm(self) -> &'static str {
+        match self {
+            Self::RefundRefused => "payment.refund_refused",
+            Self::RefundReturned => "payment.refund_returned",
+            Self::RefundedElsewhere => "payment.refunded_elsewhere",
+            Self::AmountDiffers => "payment.amount_differs",
+            Self::Disputed => "payment.disputed",
+            Self::IntentRefused => "payment.intent_refused",
+        }
+    }
+
+    /// What to do, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::RefundRefused => {
+                "a guest waits for money that the payment provider doesn't send: correct the cause \
+                 there and retry, or pay it back otherwise and give the reference, or accept that \
+                 nothing goes back and the tickets stay good"
+            }
+            Self::RefundReturned => {
+                "a guest's bank sent a refund back; the tickets are revoked and the guest waits for \
+                 the money: retry, or pay it back otherwise and give the reference"
+            }
+            Self::RefundedElsewhere => {
+                "money went back at the payment provider without this system, and the tickets are \
+                 still good: revoke those that it was for, or accept it as goodwill"
+            }
+            Self::AmountDiffers => {
+                "the payment provider holds another amount than the order costs, so the order is not \
+                 paid: retry after a correction there, accept the amount as the order's payment, or \
+                 pay it back otherwise; when the order ends, it goes back by itself"
+            }
+            Self::Disputed => {
+                "the card's bank takes the money back: answer the dispute at the payment provider; \
+                 revoke the tickets if it is fraud, or accept that they stay good"
+            }
+            Self::IntentRefused => {
+                "the payment provider refuses to take the order's payment: correct the cause (its \
+                 least amount, the currency, the account) and retry; when the order ends, this does too"
+            }
+        }
+    }
+
+    /// What may be done now.
+    pub(crate) fn acts(self, refund: Option<&Refund>) -> &'static [Act] {
+        match self {
+            // An attempt is on its way: its end is awaited first.
+            Self::RefundRefused | Self::RefundReturned
+                if refund.is_some_and(|it| it.state == RefundState::Pending) =>
+            {
+                &[]
+            }
+            Self::RefundRefused if refund.is_some_and(Refund::may_be_given_up) => {
+                &[Act::Retry, Act::PayOtherwise, Act::Accept]
+            }
+            Self::RefundRefused | Self::RefundReturned => &[Act::Retry, Act::PayOtherwise],
+            Self::RefundedElsewhere | Self::Disputed => &[Act::Revoke, Act::Accept],
+            Self::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
+            Self::IntentRefused => &[Act::Retry],
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! `/payments/open-items`: what differs, stands or was refused, and what people decide.
+
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use eventify_kernel::auth::{Principal, Role};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes,
+};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
+use eventify_protocol::money::Money;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::out_of_order;
+use crate::contexts::payment::acts::{self, AdvanceError, Decision, DecisionError};
+use crate::contexts::payment::model::{Act, ItemKind, OpenItem};
+use crate::contexts::payment::store::items::ItemFilter;
+use crate::contexts::payment::{App, NAME, store};
+
+const DECIDERS: &[Role] = &[Role::Organizer, Role::Admin];
+const MAX_REFERENCE_CHARS: usize = 200;
+const MAX_TICKETS: usize = 100;
+
+pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
+    let read = Policy::roles(DECIDERS).owner("performance.owner_id");
+    let decide = read.key_required().strict();
+    routes
+        .get("/payments/open-items", read, list)
+        .get("/payments/open-items/{item_id}", read, show)
+        .post("/payments/open-items/{item_id}/retry", decide, retry)
+        .post("/payments/open-items/{item_id}/accept", decide, accept)
+        .post(
+            "/payments/open-items/{item_id}/pay-otherwise",
+            decide,
+            pay_otherwise,
+        )
+        .post("/payments/open-items/{item_id}/revoke", decide, revoke)
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ListQuery {
+    kind: Option<String>,
+    order_id: Option<OrderId>,
+    /// `open` (the default) or `all`.
+    state: Option<String>,
+    page: Option<u32>,
+    size: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PaidOtherwise {
+    reference: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Revocation {
+    #[serde(default)]
+    ticket_ids: Vec<TicketId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct View {
+    item_id: Uuid,
+    kind: &'static str,
+    state: &'static str,
+    payment_id: PaymentId,
+    order_id: OrderId,
+    refund_id: Option<RefundId>,
+    amount: Money,
+    /// The provider's code, or the bank's.
+    reason: String,
+    /// What it is, and what to do.
+    words: &'static str,
+    since: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    /// Of the refund, or of the whole order.
+    ticket_ids: Vec<TicketId>,
+    /// What may be done now.
+    acts: Vec<&'static str>,
+    /// How it ended, and by whom.
+    act: Option<String>,
+    acted_by: Option<UserId>,
+    reference: Option<String>,
+    done_at: Option<DateTime<Utc>>,
+}
+
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer<Json<Paged<View>>> {
+    let paging = Paging::of(query.page, query.size)?;
+    let filter = ItemFilter {
+        kind: query.kind.as_deref().map(kind_named).transpose()?,
+        order: query.order_id,
+        done: match query.state.as_deref() {
+            None | Some("open") => false,
+            Some("all") => true,
+            Some(_) => return Err(ApiError::invalid("state", "must be open or all")),
+        },
+        run_by: run_by(caller.principal()?),
+    };
+    let mut conn = app.db.read(NAME).await?;
+    let window = (paging.offset(), paging.limit());
+    let (items, total) = store::items::list(&mut conn, &filter, window).await?;
+    drop(conn);
+    Ok(Json(paging.answer(views(&app, items).await?, total)))
+}
+
+async fn show(State(app): State<App>, caller: Caller, Path(id): Path<Uuid>) -> Answer<Json<View>> {
+    let item = own(&app, &caller, id).await?;
+    view(&app, item).await
+}
+
+async fn retry(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Json<View>> {
+    decide(&app, &caller, id, (Act::Retry, None, Vec::new())).await
+}
+
+async fn accept(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(Nothing {}): Json<Nothing>,
+) -> Answer<Json<View>> {
+    decide(&app, &caller, id, (Act::Accept, None, Vec::new())).await
+}
+
+/// The money was paid back by another way: a transfer, cash at the office.
+async fn pay_otherwise(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<PaidOtherwise>,
+) -> Answer<Json<View>> {
+    let reference = body.reference.trim().to_owned();
+    let chars = reference.chars().count();
+    if chars == 0 || chars > MAX_REFERENCE_CHARS {
+        let issue = format!("1 to {MAX_REFERENCE_CHARS} characters that find the payment again");
+        return Err(ApiError::invalid("reference", issue));
+    }
+    let what = (Act::PayOtherwise, Some(reference), Vec::new());
+    decide(&app, &caller, id, what).await
+}
+
+/// The tickets lose their value: all of the order, or the named ones.
+async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+    Json(body): Json<Revocation>,
+) -> Answer<Json<View>> {
+    if body.ticket_ids.len() > MAX_TICKETS {
+        let issue = format!("at most {MAX_TICKETS}");
+        return Err(ApiError::invalid("ticketIds", issue));
+    }
+    decide(&app, &caller, id, (Act::Revoke, None, body.ticket_ids)).await
+}
+
+async fn decide(
+    app: &App,
+    caller: &Caller,
+    id: Uuid,
+    (act, reference, tickets): (Act, Option<String>, Vec<TicketId>),
+) -> Answer<Json<View>> {
+    own(app, caller, id).await?;
+    let decision = Decision {
+        act,
+        by: caller.principal()?.user_id.into(),
+        reference,
+        tickets,
+    };
+    let item = acts::decide(app, &caller.cause, id, decision).await?;
+    view(app, item).await
+}
+
+/// An organiser sees the items of orders whose performances are all theirs.
+async fn own(app: &App, caller: &Caller, id: Uuid) -> Answer<OpenItem> {
+    let mut conn = app.db.read(NAME).await?;
+    let item = store::items::find(&mut conn, id).await?;
+    let item = item.ok_or(DecisionError::Unknown)?;
+    if let Some((user, org)) = run_by(caller.principal()?) {
+        let who = (user, org.as_deref());
+        if !store::orders::is_run_by(&mut conn, item.payment_id, who).await? {
+            return Err(ApiError::forbidden(
+                "another organiser runs this performance",
+            ));
+        }
+    }
+    Ok(item)
+}
+
+/// `None` for an administrator, who sees all.
+fn run_by(who: &Principal) -> Option<(UserId, Option<String>)> {
+    let all = who.has_role(Role::Admin);
+    (!all).then(|| (who.user_id.into(), who.org_id.clone()))
+}
+
+fn kind_named(name: &str) -> Answer<ItemKind> {
+    ItemKind::parse(name).ok_or_else(|| {
+        let names = ItemKind::ALL.map(ItemKind::name).join(", ");
+        ApiError::invalid("kind", format!("must be one of {names}"))
+    })
+}
+
+async fn view(app: &App, item: OpenItem) -> Answer<Json<View>> {
+    let view = views(app, vec![item]).await?.pop();
+    Ok(Json(view.ok_or(DecisionError::Unknown)?))
+}
+
+async fn views(app: &App, items: Vec<OpenItem>) -> Answer<Vec<View>> {
+    let mut conn = app.db.read(NAME).await?;
+    let orders: Vec<_> = items.iter().map(|item| item.order_id).collect();
+    let tickets = store::orders::list_tickets(&mut conn, &orders).await?;
+    let mut views = Vec::with_capacity(items.len());
+    for item in items {
+        let refund = match item.refund_id {
+            Some(id) => store::find_refund(&mut conn, id).await?,
+            None => None,
+        };
+        let of_order = tickets.iter().filter(|(order, _)| *order == item.order_id);
+        let acts = match item.done {
+            None => item.kind.acts(refund.as_ref()),
+            Some(_) => &[],
+        };
+        let (act, done) = (item.done.as_ref().map(|it| it.act.clone()), item.done);
+        views.push(View {
+            item_id: item.id,
+            kind: item.kind.name(),
+            state: if done.is_some() { "done" } else { "open" },
+            payment_id: item.payment_id,
+            order_id: item.order_id,
+            refund_id: item.refund_id,
+            amount: item.amount,
+            reason: item.reason,
+            words: item.kind.words(),
+            since: item.since,
+            updated_at: item.updated_at,
+            ticket_ids: match refund {
+                Some(refund) => refund.ticket_ids,
+                None => of_order.map(|(_, ticket)| *ticket).collect(),
+            },
+            acts: acts.iter().map(|act| act.name()).collect(),
+            act,
+            acted_by: done.as_ref().and_then(|it| it.by),
+            done_at: done.as_ref().map(|it| it.at),
+            reference: done.and_then(|it| it.reference),
+        });
+    }
+    Ok(views)
+}
+
+impl From<DecisionError> for ApiError {
+    fn from(error: DecisionError) -> Self {
+        let message = error.to_string();
+        match error {
+            DecisionError::Unknown => Self::not_found("open_item_not_found", message),
+            DecisionError::Done(_) => Self::conflict("open_item_done", message),
+            DecisionError::NotAllowed { acts, .. } => {
+                let refused = Self::conflict("act_not_allowed", message);
+                acts.into_iter()
+                    .fold(refused, |it, act| it.field("act", act))
+            }
+            DecisionError::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
+            DecisionError::TicketsNotNamed => Self::invalid("ticketIds", message),
+            DecisionError::Provider(AdvanceError::Db(error)) | DecisionError::Db(error) => {
+                error.into()
+            }
+            DecisionError::Provider(error) => out_of_order(Some(&error)),
+        }
+    }
+}
