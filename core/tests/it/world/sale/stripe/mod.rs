@@ -459,7 +459,7 @@ async fn create_refund(
         if world.refuse_refunds || gone + amount(&form) > received.unwrap_or_default() {
             return refused("charge_already_refunded");
         }
-        let refund = world.refund(intent, amount(&form), metadata(&form));
+        let refund = world.refund(intent, amount(&form), &metadata(&form));
         (200, refund)
     });
     let _pass = world.gate.read().await;

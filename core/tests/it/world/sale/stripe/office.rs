@@ -33,7 +33,7 @@ impl StripeDouble {
     pub fn refund_in_dashboard(&self, secret: &str, minor: i64) -> String {
         let mut world = self.world.lock();
         let intent = world.by_secret(secret);
-        let refund = world.refund(id(&intent), minor, json!({}));
+        let refund = world.refund(id(&intent), minor, &json!({}));
         world.push_event("refund.created", &refund);
         id(&refund).to_owned()
     }
@@ -111,7 +111,7 @@ impl World {
         went.filter_map(|it| it["amount"].as_i64()).sum()
     }
 
-    pub(super) fn refund(&mut self, intent: &str, amount: i64, metadata: Value) -> Value {
+    pub(super) fn refund(&mut self, intent: &str, amount: i64, metadata: &Value) -> Value {
         let id = self.next("re");
         let status = if self.pending_refunds {
             "pending"
