@@ -6,7 +6,8 @@ use eventify_kernel::fault_injection::FaultInjection;
 use crate::world::sale::stripe::Card;
 use crate::world::sale::{FLOOR, SEATS, Sale, seat};
 
-/// One paid, one declined, one paid and refunded: every step of the sale and of the refund.
+/// One paid, one declined, one paid and refunded, while the show moves: every step of the sale and of
+/// the refund.
 async fn story(sale: &Sale) {
     let (ada, bob, eve) = (sale.buyer("ada"), sale.buyer("bob"), sale.buyer("eve"));
     let (kept, _) = sale.bought(&ada, seat("A-1")).await;
@@ -14,6 +15,8 @@ async fn story(sale: &Sale) {
     let declined = sale.check_out(&bob, seat("A-2")).await;
     sale.stripe.pay(&declined.secret, Card::Declined);
     sale.deliver_all().await;
+
+    sale.reschedule(chrono::Duration::hours(1)).await;
 
     let (returned, _) = sale.bought(&eve, seat("A-3")).await;
     sale.cancel(&eve, &returned).await;

@@ -32,6 +32,8 @@ pub(crate) enum Mutation {
     AnswersBeforeTheDisk,
     /// The shell doesn't read its unacknowledged admissions back after a restart.
     ForgetsTheOverlay,
+    /// A show that moves is moved in the feed alone: the core decides by the old times.
+    CoreKeepsOldTimes,
     /// The core drops a journal row that it has acknowledged.
     CoreLosesRows,
 }
