@@ -101,6 +101,9 @@ pub struct TicketCheckedIn {
     pub checked_in_at: DateTime<Utc>,
     /// The scanner, or the device that used the REST API.
     pub device_id: String,
+    /// Why a supervisor let in outside of the performance's times, in the supervisor's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The ticket from now on.
     pub ticket: TicketFacts,
 }

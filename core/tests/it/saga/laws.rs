@@ -6,7 +6,8 @@ use eventify_kernel::fault_injection::FaultInjection;
 use crate::world::sale::stripe::Card;
 use crate::world::sale::{FLOOR, SEATS, Sale, seat};
 
-/// One paid, one declined, one paid and refunded: every step of the sale and of the refund.
+/// One paid, one declined, one paid and refunded, while the show moves: every step of the sale and of
+/// the refund.
 async fn story(sale: &Sale) {
     let (ada, bob, eve) = (sale.buyer("ada"), sale.buyer("bob"), sale.buyer("eve"));
     let (kept, _) = sale.bought(&ada, seat("A-1")).await;
@@ -17,6 +18,8 @@ async fn story(sale: &Sale) {
     // A decline ends nothing; somebody at the provider does.
     sale.stripe.cancel(&declined.secret);
     sale.deliver_all().await;
+
+    sale.reschedule(chrono::Duration::hours(1)).await;
 
     let (returned, _) = sale.bought(&eve, seat("A-3")).await;
     sale.cancel(&eve, &returned).await;

@@ -4,6 +4,7 @@
 use chrono::Duration;
 use eventify_contracts::event_management::{PerformanceCancelled, PerformanceScheduled};
 use eventify_contracts::fleet::PerformanceConfirmed;
+use eventify_contracts::ticketing::TicketCheckedIn;
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::verdict::Verdict;
@@ -153,4 +154,33 @@ async fn a_foreign_show_opens_no_gate_before_the_venue_has_confirmed_it() {
     venue.publish(FLEET, 2, &confirm(2)).await;
     venue.core.settle().await;
     assert_eq!(node.scan(&venue.scan(0, &token)).await, Verdict::Admit);
+}
+
+/// C08: the house holds the curtain, and its organiser has not moved the times yet. Somebody who answers
+/// for it lets guests in, in words; whatever else is wrong with a ticket still counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_lets_in_outside_of_the_times_with_a_reason() {
+    let (venue, ticket, _) = sold(Duration::hours(24), false).await;
+    let path = format!("/tickets/{ticket}/check-in");
+    let staff = |name: &str, role: &str| venue.core.user(name).role(role).scope("ticket:checkin");
+    let olga = venue.core.user("olga").role("ORGANIZER");
+    for (name, role) in [("sam", "STEWARD"), ("sue", "SUPERVISOR")] {
+        let user = staff(name, role).id().await;
+        let assignment = format!("/events/{}/check-in-assignments/{user}", venue.event);
+        assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
+    }
+    let gate = venue.gates[0];
+    let body = |reason: &str| json!({ "gateId": gate, "reason": reason });
+    let sue = staff("sue", "SUPERVISOR");
+    let plain = sue.post(&path, json!({ "gateId": gate })).await;
+    plain.assert_refused(410, "ticket_expired");
+    let steward = staff("sam", "STEWARD").post(&path, body("late bus")).await;
+    assert_eq!((steward.status, steward.code()), (403, "forbidden"));
+    let wordless = sue.post(&path, body(" ")).await;
+    wordless.assert_refused(400, "validation_error");
+    sue.post(&path, body("late bus")).await.expect(200);
+    let published = venue.published::<TicketCheckedIn>().await;
+    assert_eq!(published[0].reason.as_deref(), Some("late bus"));
+    let again = sue.post(&path, body("late bus")).await;
+    again.assert_refused(409, "already_used");
 }

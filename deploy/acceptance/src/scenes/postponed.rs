@@ -2,7 +2,10 @@
 
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use eventify_protocol::{lan::ScanAnswer, verdict::Mode};
+use eventify_protocol::{
+    lan::{NodeStatus, ScanAnswer},
+    verdict::Mode,
+};
 use eventify_stack::Card;
 use serde_json::{Value, json};
 
@@ -62,17 +65,30 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
         "Nuit blanche",
         shown.unwrap_or_default(),
     );
-    alone(story, demo, &degraded).await
+    alone(story, demo, &degraded, &doors["doorsAt"]).await
 }
 
 /// The same at a gate that has lost its line.
-async fn alone(story: &mut Story, demo: &Demo, guest: &Ticket) -> Result<()> {
+async fn alone(story: &mut Story, demo: &Demo, guest: &Ticket, doors: &Value) -> Result<()> {
     let gate = &demo.gates[1];
-    let at_head = |status: &eventify_protocol::lan::NodeStatus| {
-        status.replica.position == status.replica.head
+    let doors: DateTime<Utc> = serde_json::from_value(doors.clone())?;
+    wait::until("the venue's feed to get the new doors", SOON, || async {
+        let known = demo.venue_it.performances().await?;
+        let is_it = |show: &&Value| show["performanceId"] == demo.fixture.performance.as_str();
+        let show = known.iter().find(is_it).map(|show| show["doorsAt"].clone());
+        let at: Option<DateTime<Utc>> = show.map(serde_json::from_value).transpose()?;
+        Ok((at == Some(doors)).then_some(()))
+    })
+    .await?;
+    // A cache that is younger than this has all that was committed before.
+    let known = clock::now();
+    let has_it = |status: &NodeStatus| {
+        let age = status.cache_age_ms.and_then(|age| i64::try_from(age).ok());
+        let since = (clock::now() - known).num_milliseconds();
+        status.mode == Mode::Online && age.is_some_and(|age| age < since)
     };
     gate.edge
-        .wait_until("the node at the feed's head", SOON, at_head)
+        .wait_until("the node to have them", SOON, has_it)
         .await?;
     gate.edge.link.cut();
     let answer = gate.scanner.scan(&guest.token).await?;

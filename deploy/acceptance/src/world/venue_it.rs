@@ -80,6 +80,16 @@ impl VenueIt {
         })
     }
 
+    /// What is played in the venue, as its gates are told.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn performances(&self) -> Result<Vec<Value>> {
+        let path = format!("/fleet/venues/{}/performances?size=100", self.venue);
+        let mut list: Value = self.api.get(&path).await?;
+        Ok(serde_json::from_value(list["items"].take())?)
+    }
+
     /// The venue's reconciliation report.
     ///
     /// # Errors

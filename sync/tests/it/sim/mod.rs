@@ -188,6 +188,16 @@ fn a_core_that_executes_late_scans_is_caught() {
     );
 }
 
+/// C08: guests with good codes would be refused by times that have moved.
+#[test]
+fn a_core_that_keeps_the_old_times_is_caught() {
+    is_caught(
+        Mutation::CoreKeepsOldTimes,
+        50,
+        "of the moved show was shown",
+    );
+}
+
 #[test]
 fn clocks_that_drift_beyond_the_bound_are_caught() {
     is_caught(Mutation::ClocksDriftBeyondTheBound, 5, "that it is");

@@ -34,6 +34,8 @@ pub(crate) enum Mutation {
     ForgetsTheOverlay,
     /// The core takes each refusal for one of its newest answer.
     OldRefusalsTakeAnswersBack,
+    /// A show that moves is moved in the feed alone: the core decides by the old times.
+    CoreKeepsOldTimes,
     /// The core drops a journal row that it has acknowledged.
     CoreLosesRows,
 }

@@ -2,7 +2,9 @@
 
 use eventify_protocol::{
     ids::PerformanceId,
-    sync::{AdmissionWindow, Decision, PerformanceEntry, PerformanceState, Subject, Value},
+    sync::{
+        AdmissionWindow, Decision, PerformanceEntry, PerformanceState, Subject, TicketState, Value,
+    },
     time::CoreTime,
     verdict::Verdict,
 };
@@ -10,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     clock::{S, core_time, unix},
-    model,
+    model::{self, Mutation},
     world::World,
 };
 
@@ -21,7 +23,7 @@ pub(crate) const ELSEWHERE: PerformanceId = PerformanceId(Uuid::from_u128(0xA2))
 pub(crate) const LATER: PerformanceId = PerformanceId(Uuid::from_u128(0xA3));
 /// It ends in the course of a run.
 pub(crate) const EARLIER: PerformanceId = PerformanceId(Uuid::from_u128(0xA4));
-/// Its organiser moves it, to tomorrow and back.
+/// Planned for yesterday; its organiser moves it, to now, to tomorrow, and back.
 pub(crate) const MOVED: PerformanceId = PerformanceId(Uuid::from_u128(0xA5));
 /// Of a foreign organiser: the venue has not confirmed it.
 pub(crate) const FOREIGN: PerformanceId = PerformanceId(Uuid::from_u128(0xA6));
@@ -58,14 +60,17 @@ impl World {
             (ELSEWHERE, show(before, after)),
             (LATER, show(unix(100 * S), after)),
             (EARLIER, show(before, unix(100 * S))),
-            (MOVED, show(before, after)),
+            (MOVED, show(before - DAY, after - DAY)),
         ] {
             self.publish_show(id, entry);
         }
     }
 
     fn publish_show(&mut self, id: PerformanceId, entry: PerformanceEntry) {
-        self.core.performances.insert(id, entry.clone());
+        let keeps = self.mutation == Some(Mutation::CoreKeepsOldTimes);
+        if !keeps || !self.core.performances.contains_key(&id) {
+            self.core.performances.insert(id, entry.clone());
+        }
         let value = Value::Performance(entry);
         self.core
             .publish(Subject::Performance(id), value, self.at, &mut self.rng);
@@ -121,8 +126,12 @@ impl World {
     }
 
     /// A node follows the times of its replica, in both directions: it admits to no show outside of
-    /// them, and refuses nobody within them as too early or too late.
+    /// them, and refuses nobody within them as too early or too late. A scan that was admitted before
+    /// stays so: the guest waits for the answer.
     pub(crate) fn check_window(&mut self, node: usize, decision: &Decision) {
+        if self.was_admitted(node, decision) {
+            return;
+        }
         let store = self.nodes[node].disk.replica.as_ref();
         let Some(performance) = decision.performance else {
             return;
@@ -143,6 +152,18 @@ impl World {
                 decision.verdict
             ));
         }
+    }
+
+    /// By the core, as the replica has it, or by this node itself.
+    fn was_admitted(&self, node: usize, decision: &Decision) -> bool {
+        let disk = &self.nodes[node].disk;
+        let ticket = decision.ticket.zip(disk.replica.as_ref());
+        let ticket = ticket.and_then(|(ticket, store)| store.ticket(ticket));
+        let by_core = ticket.is_some_and(
+            |entry| matches!(entry.state, TicketState::Used(by) if by.scan == decision.scan),
+        );
+        let earlier = disk.previous(decision.scan);
+        by_core || earlier.is_some_and(|earlier| earlier.decision.verdict == Verdict::Admit)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
         gate,
         node: Some(node),
         device: None,
+        out_of_hours: None,
         presented: Presented::token(scan.token, &keys),
         deadline: Some(scan.deadline),
         replaces: scan.replaces,

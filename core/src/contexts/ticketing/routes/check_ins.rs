@@ -22,6 +22,10 @@ const CHECKERS: &[Role] = &[
     Role::Admin,
 ];
 const ORGANISERS: &[Role] = &[Role::Organizer, Role::Admin];
+/// Those who answer for letting in outside of a performance's times.
+const SUPERVISORS: &[Role] = &[Role::Supervisor, Role::Organizer, Role::Admin];
+/// Longest reason.
+const MAX_REASON_CHARS: usize = 200;
 /// Longest name of a device.
 const MAX_DEVICE_CHARS: usize = 100;
 
@@ -54,6 +58,8 @@ struct CheckIn {
     device_id: Option<String>,
     /// The scanned token; without it the caller vouches for the ticket.
     token: Option<String>,
+    /// A supervisor's words for letting in outside of the performance's times.
+    reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -109,6 +115,7 @@ fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answ
         let limit = format!("at most {MAX_DEVICE_CHARS} characters");
         return Err(ApiError::invalid("deviceId", limit));
     }
+    let reason = body.reason.map(|reason| supervised(caller, &reason));
     if let Some(text) = &body.token
         && Parsed::read(text).is_ok_and(|token| token.unverified_claims().ticket != id)
     {
@@ -128,6 +135,7 @@ fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answ
         gate: body.gate_id,
         node: None,
         device,
+        out_of_hours: reason.transpose()?,
         presented: match body.token {
             Some(text) => Presented::token(text, &keys),
             None => Presented::Ticket(id),
@@ -135,6 +143,22 @@ fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answ
         deadline: None,
         replaces: Vec::new(),
     })
+}
+
+/// A reason is given by those alone who may decide so.
+fn supervised(caller: &Caller, reason: &str) -> Answer<String> {
+    let who = caller.principal()?;
+    if !SUPERVISORS.iter().any(|role| who.has_role(*role)) {
+        return Err(ApiError::forbidden(
+            "only a supervisor lets in outside of the performance's times",
+        ));
+    }
+    let reason = reason.trim();
+    if !(1..=MAX_REASON_CHARS).contains(&reason.chars().count()) {
+        let limit = format!("must be 1 to {MAX_REASON_CHARS} characters");
+        return Err(ApiError::invalid("reason", limit));
+    }
+    Ok(reason.to_owned())
 }
 
 /// The same for each repeat.

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 pub use crate::world::house::{euro, organiser};
 use crate::world::house::{hall_of, left, plan};
-use crate::world::replies::{OpenItem, Order, Page, Payment, RefundStarted, Reservation};
+use crate::world::replies::{
+    OpenItem, Order, Page, Payment, Performance, RefundStarted, Reservation,
+};
 use crate::world::{Answer, TestApp, TestOptions, User, send};
 use stripe::{Card, StripeDouble, WEBHOOK_SECRET};
 
@@ -177,6 +179,18 @@ impl Sale {
     pub async fn cancel(&self, buyer: &User<'_>, checkout: &Checkout) -> RefundStarted {
         let path = format!("/orders/{}/cancel", checkout.order);
         buyer.post(&path, json!({})).await.read(202)
+    }
+
+    /// The organiser moves the performance.
+    pub async fn reschedule(&self, by: Duration) {
+        let (event, performance) = (self.event, self.performance);
+        let path = format!("/events/{event}/performances/{performance}");
+        let organiser = organiser(&self.core);
+        let planned: Performance = organiser.get(&path).await.read(200);
+        let times = json!({ "startTime": planned.start_time + by });
+        let request = organiser.request(reqwest::Method::PUT, &path);
+        let request = request.header("If-Match", "*").json(&times);
+        send(request).await.expect(200);
     }
 
     /// The organiser cancels the performance.

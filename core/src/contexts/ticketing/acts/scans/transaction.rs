@@ -135,6 +135,7 @@ fn publish(
         ticket_id: ticket.id,
         checked_in_at: ticket.updated_at,
         device_id: device.unwrap_or_else(|| request.scanner.to_string()),
+        reason: request.out_of_hours.clone(),
         ticket: ticket.facts(),
     };
     tx.publish_for(cause, message, ticket.version, &event);
