@@ -12,6 +12,7 @@ pub(super) mod messages;
 pub(super) mod nodes;
 pub(super) mod points;
 pub(super) mod reconciliation;
+mod sessions;
 pub(super) mod snapshots;
 mod state;
 pub(super) mod venues;

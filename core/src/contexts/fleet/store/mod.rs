@@ -12,6 +12,7 @@ pub(super) mod journals;
 pub(super) mod key_sets;
 pub(super) mod nodes;
 pub(super) mod pending;
+pub(super) mod sessions;
 pub(super) mod snapshots;
 pub(super) mod venues;
 pub(super) mod watermark;
