@@ -11,7 +11,7 @@ use eventify_sync::{
 
 use super::{
     clock::{S, core_time},
-    event::Event,
+    event::{AtNode, Event},
     node::Node,
     world::World,
 };
@@ -43,7 +43,8 @@ impl World {
         let id = self.nodes[node].id;
         for other in 0..self.nodes.len() {
             if other != node && self.nodes[other].id == id && self.nodes[other].connected {
-                self.pipe(other, false);
+                // A machine that is suspended notices it when it wakes.
+                self.at_node(other, self.at, AtNode::Pipe { up: false });
             }
         }
     }
