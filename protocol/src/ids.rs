@@ -131,6 +131,8 @@ typed_ids! {
     IncarnationId,
     /// The kernel's boot id (`/proc/sys/kernel/random/boot_id`).
     BootId,
+    /// One run of a node's process, from its start to its end.
+    SessionId,
     /// A stored snapshot of a venue's feed at one position.
     SnapshotId,
     /// A box office's lease on seats or counts.

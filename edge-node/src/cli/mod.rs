@@ -27,6 +27,8 @@ use crate::{
 const EXIT_CONFIG: u8 = 78;
 /// The journal is damaged or lacks rows: a person decides (`EX_DATAERR`).
 const EXIT_JOURNAL: u8 = 65;
+/// Another node with this identity is running (`EX_UNAVAILABLE`).
+const EXIT_DUPLICATE: u8 = 69;
 /// Journal or replica could not be written (`EX_IOERR`).
 const EXIT_DISK: u8 = 74;
 
@@ -36,7 +38,8 @@ const EXIT_DISK: u8 = 74;
     name = "eventify-edge",
     version,
     after_help = "Exit codes: 0 success; 1 failure, the message gives the reason; 2 wrong usage; \
-                  65 the journal is damaged or lacks rows, do not start again by itself; 74 journal or replica could not be written; 78 a setting is wrong"
+                  65 the journal is damaged or lacks rows, do not start again by itself; \
+                  69 another node with this identity is running, do not start again by itself; 74 journal or replica could not be written; 78 a setting is wrong"
 )]
 pub struct Arguments {
     /// File with settings (TOML). `eventify-edge settings` prints all of them with their defaults.

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::{EXIT_DISK, EXIT_JOURNAL};
+use super::{EXIT_DISK, EXIT_DUPLICATE, EXIT_JOURNAL};
 use crate::{
     Node,
     clock::Clock,
@@ -35,6 +35,14 @@ pub(super) fn run(runtime: &Runtime, config: &Config) -> anyhow::Result<ExitCode
         Ok(()) => {
             tracing::info!(code = "node.stopped", "the node has stopped");
             ExitCode::SUCCESS
+        }
+        Err(error @ Fatal::Duplicate(_)) => {
+            tracing::error!(
+                code = "node.duplicate",
+                %error,
+                "the node ends: another one with its identity is running"
+            );
+            ExitCode::from(EXIT_DUPLICATE)
         }
         Err(Fatal::Behind(error)) => {
             tracing::error!(

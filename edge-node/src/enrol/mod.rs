@@ -41,7 +41,7 @@ pub enum EnrolError {
         "{} has files of another instance ({}), whose identity.json is not there; nothing was sent. \
          Put identity.json back from a backup, and the node goes on as that instance. Otherwise save \
          its journal with `eventify-edge export-journal --out FILE`, import it at the core (POST \
-         /fleet/nodes/{{nodeId}}/journal), move the folder away, and enrol in an empty one",
+         /fleet/nodes/{{nodeId}}/journal/import), move the folder away, and enrol in an empty one",
         folder.display(), files.join(", ")
     )]
     NotEmpty { folder: PathBuf, files: Vec<String> },

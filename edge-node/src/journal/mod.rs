@@ -91,9 +91,10 @@ impl From<rusqlite::Error> for JournalError {
 
 impl From<rusqlite_migration::Error> for JournalError {
     fn from(error: rusqlite_migration::Error) -> Self {
-        match error {
-            rusqlite_migration::Error::RusqliteError { err, .. } => err.into(),
-            other => Self::Migration(other),
+        if let rusqlite_migration::Error::RusqliteError { err, .. } = error {
+            err.into()
+        } else {
+            Self::Migration(error)
         }
     }
 }

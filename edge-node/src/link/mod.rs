@@ -219,7 +219,10 @@ mod tests {
     use super::*;
 
     fn config(sender: Sender) -> Vec<u8> {
-        let body = Down::Config(Config { revoked: false });
+        let body = Down::Config(Config {
+            revoked: false,
+            duplicate: None,
+        });
         Envelope::new(MessageId(Uuid::from_u128(1)), sender, body).to_bytes()
     }
 

@@ -72,6 +72,14 @@ pub enum Fatal {
     /// The core holds rows that the journal lacks.
     #[error(transparent)]
     Behind(JournalError),
+    /// A copy of this node lives, and is the elder one.
+    #[error(
+        "another node with the identity {0} is running: was this disk copied? Only one may. If this is \
+         the right one, stop the other and start this one again. If not, save what this one has \
+         decided with `eventify-edge export-journal --out FILE`, import it at the core (POST \
+         /fleet/nodes/{0}/journal/import), and enrol this machine as an instance of its own in an empty folder"
+    )]
+    Duplicate(NodeId),
     /// Not even an empty replica can be made.
     #[error(transparent)]
     Replica(StoreError),

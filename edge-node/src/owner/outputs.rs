@@ -51,6 +51,10 @@ impl Owner {
     /// The machine does not go on without a person's word.
     fn stopped(&mut self, stop: Stop) -> Fatal {
         match stop {
+            Stop::Duplicate => {
+                self.journal.flush();
+                Fatal::Duplicate(self.node)
+            }
             Stop::JournalBehind { core, own } => {
                 self.journal.stop_behind(core);
                 let own = Some(own);

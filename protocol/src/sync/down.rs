@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     hash::Hash32,
-    ids::{IncarnationId, MessageId, ScanId, SnapshotId},
+    ids::{IncarnationId, MessageId, ScanId, SessionId, SnapshotId},
     sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position},
     time::CoreTime,
     verdict::Verdict,
@@ -181,4 +181,7 @@ pub struct Config {
     /// Revoked: the node locks and stays locked.
     #[n(0)]
     pub revoked: bool,
+    /// This run of the node is a second one beside another that lives: it stops.
+    #[n(1)]
+    pub duplicate: Option<SessionId>,
 }

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
-    ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SnapshotId},
+    ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
     sync::{Digest, Epoch, JournalHead, Nonce, Position},
     time::CoreTime,
     verdict::Mode,
@@ -58,6 +58,12 @@ pub struct Hello {
     /// Version of its software.
     #[n(6)]
     pub software: String,
+    /// This run of its process.
+    #[n(7)]
+    pub session: Option<SessionId>,
+    /// It was sent certainly after this time of the core, if the node can prove any.
+    #[n(8)]
+    pub sent_after: Option<CoreTime>,
 }
 
 /// See [`Up::Ask`].

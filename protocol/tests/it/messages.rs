@@ -42,6 +42,8 @@ fn hello() -> Envelope<Up> {
         algorithms: vec![1],
         journal: JournalHead::empty(IncarnationId(Uuid::from_u128(4))),
         software: "0.1.0".to_owned(),
+        session: None,
+        sent_after: None,
     };
     Envelope::new(
         MessageId(Uuid::from_u128(2)),

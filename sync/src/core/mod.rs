@@ -17,6 +17,7 @@ pub mod feed;
 pub mod journal;
 pub mod reconcile;
 pub mod report;
+pub mod sessions;
 pub mod watermark;
 pub mod welcome;
 

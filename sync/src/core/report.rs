@@ -72,7 +72,12 @@ impl Report {
             match &row.row().entry {
                 JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
-                    shown.insert(decision.scan, &decision.verdict);
+                    // A final verdict stands: what is not final and comes behind it was carried over
+                    // from before.
+                    let stands = shown.get(&decision.scan).is_some_and(|it| it.is_final());
+                    if !stands || decision.verdict.is_final() {
+                        shown.insert(decision.scan, &decision.verdict);
+                    }
                 }
                 JournalEntry::Voided { scan, .. } => {
                     shown.insert(*scan, &Verdict::ResyncRequired);

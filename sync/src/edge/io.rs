@@ -168,6 +168,8 @@ pub enum Stop {
     /// The core holds rows that this disk does not have: an old disk was put back, or a copy of it
     /// runs elsewhere. A person decides what becomes of them (`ADMISSION` 4.5).
     JournalBehind { core: JournalHead, own: JournalHead },
+    /// Another process with this identity lives, and is the elder one (`ADMISSION` 4.7).
+    Duplicate,
 }
 
 /// What the journal's file is to do.

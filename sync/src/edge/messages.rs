@@ -7,8 +7,8 @@ use eventify_protocol::sync::{
 use std::time::Duration;
 
 use super::{
-    Alarm, CoreMessage, Machine, Now, ReplicaOutput, SnapshotPlan, age::TimeSample, hello::PAUSE,
-    journal::CoreEnd, pull::Pulling, replica::DeltaCheck,
+    Alarm, CoreMessage, Machine, Now, Output, ReplicaOutput, SnapshotPlan, Stop, age::TimeSample,
+    hello::PAUSE, journal::CoreEnd, pull::Pulling, replica::DeltaCheck,
 };
 
 /// How often the core gets the node's health.
@@ -30,6 +30,8 @@ impl Machine {
             algorithms: vec![DIGEST_ALGORITHM],
             journal: self.journal.head(),
             software: self.software.clone(),
+            session: Some(self.session),
+            sent_after: self.time.bounds(now).map(|bounds| bounds.earliest),
         };
         let id = self.outputs.send(Up::Hello(hello));
         self.greeting.sent(id, now);
@@ -214,6 +216,9 @@ impl Machine {
     }
 
     fn on_config(&mut self, config: &Config) {
+        if config.duplicate == Some(self.session) {
+            return self.outputs.push(Output::Stop(Stop::Duplicate));
+        }
         if self.revoked == config.revoked {
             return;
         }

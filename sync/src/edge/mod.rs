@@ -46,7 +46,7 @@ mod upload;
 use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
-    ids::{BootId, GateId, NodeId, SnapshotId, VenueId},
+    ids::{BootId, GateId, NodeId, SessionId, SnapshotId, VenueId},
     sync::{Epoch, Moment},
     time::{BootTime, MAX_CACHE_AGE, at_most},
     verdict::Mode,
@@ -83,6 +83,7 @@ pub struct Machine {
     node: NodeId,
     venue: VenueId,
     boot: BootId,
+    session: SessionId,
     software: String,
     configured_limit: Duration,
     time: Timekeeping,
@@ -121,10 +122,13 @@ impl Machine {
     pub fn new(restored: Restored, now: Now) -> Self {
         let replica = Replica::new(restored.replica);
         let on_disk = replica.epoch().map(|epoch| (epoch, replica.applied()));
+        let mut outputs = Outputs::new(restored.entropy, now.wall);
+        let mode_number = outputs.random.number();
         let mut machine = Self {
             node: restored.node,
             venue: restored.venue,
             boot: restored.boot,
+            session: outputs.random.session(),
             software: restored.software,
             configured_limit: restored.configured_limit.min(MAX_CACHE_AGE),
             time: Timekeeping::new(restored.boot, restored.proof, on_disk),
@@ -137,7 +141,7 @@ impl Machine {
             partial: restored.partial,
             abandoned: None,
             scans: Scans::default(),
-            outputs: Outputs::new(restored.entropy, now.wall),
+            outputs,
             revoked: restored.revoked,
             welcomed_by: None,
             answered_by: None,
@@ -147,9 +151,8 @@ impl Machine {
             counts: BTreeMap::new(),
             counts_changed: false,
             reported: None,
-            mode_number: 0,
+            mode_number,
         };
-        machine.mode_number = machine.outputs.random.number();
         for row in &restored.journal.rows {
             machine.replay([&row.row]);
             if let Some((position, (epoch, _))) = row.acknowledged.zip(on_disk) {

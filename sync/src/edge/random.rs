@@ -3,7 +3,7 @@
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{IncarnationId, MessageId},
+    ids::{IncarnationId, MessageId, SessionId},
     sync::Nonce,
     time::WallTime,
 };
@@ -29,6 +29,10 @@ impl Random {
     pub(super) fn message_id(&mut self, wall: WallTime) -> MessageId {
         let millis = u64::try_from(wall.0 / 1_000).unwrap_or(0);
         MessageId(Builder::from_unix_timestamp_millis(millis, &self.draw()).into_uuid())
+    }
+
+    pub(super) fn session(&mut self) -> SessionId {
+        SessionId(Builder::from_random_bytes(self.draw()).into_uuid())
     }
 
     pub(super) fn incarnation(&mut self) -> IncarnationId {

@@ -140,6 +140,8 @@ fn hello(head: u64, digest: Option<[u8; 32]>) -> Hello {
         algorithms: vec![DIGEST_ALGORITHM],
         journal: JournalHead::empty(IncarnationId(Uuid::from_u128(2))),
         software: "test".to_owned(),
+        session: None,
+        sent_after: None,
     }
 }
 

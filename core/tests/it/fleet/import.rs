@@ -9,7 +9,7 @@ use crate::fleet::world::Venue;
 use crate::world::{Answer, User, send};
 
 /// As the node writes them: the row, and the hash of its bytes beside it.
-fn lines(rows: &[SealedRow]) -> String {
+pub(crate) fn lines(rows: &[SealedRow]) -> String {
     let line = |row: &SealedRow| {
         let mut line = serde_json::to_value(row.row()).unwrap();
         line["hash"] = json!(row.hash());
@@ -18,7 +18,7 @@ fn lines(rows: &[SealedRow]) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-async fn import(user: &User<'_>, path: &str, lines: String) -> Answer {
+pub(crate) async fn import(user: &User<'_>, path: &str, lines: String) -> Answer {
     let request = user.request(reqwest::Method::POST, path);
     send(request.body(lines)).await
 }

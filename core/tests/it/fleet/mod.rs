@@ -2,6 +2,7 @@
 //! own certificates, feed, sync points, journals, reports.
 mod alarms;
 mod comparison;
+mod copies;
 mod enrolment;
 mod feed;
 mod import;

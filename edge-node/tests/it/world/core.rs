@@ -114,7 +114,11 @@ impl Core {
 
     pub(crate) async fn revoke(&self, revoked: bool) {
         self.state.lock().unwrap().revoked = revoked;
-        self.send(Down::Config(Config { revoked })).await;
+        self.send(Down::Config(Config {
+            revoked,
+            duplicate: None,
+        }))
+        .await;
     }
 
     /// Sends something to the node that is no message.

@@ -168,6 +168,7 @@ impl Ledger {
             Down::Welcome(welcome),
             Down::Config(Config {
                 revoked: self.revoked,
+                duplicate: None,
             }),
         ];
         if joins && !missed.is_empty() {

@@ -75,6 +75,10 @@ pub(crate) enum Fault {
     Misapply {
         node: usize,
     },
+    /// A copy of the disk is switched on in another machine.
+    Copy {
+        node: usize,
+    },
     Recount {
         node: usize,
         damage: bool,
@@ -206,7 +210,8 @@ fn trouble(world: &mut World, end: Nanos, sets_clocks: bool) {
             lasts: rng.between(5 * S, 60 * S),
         },
         74..76 => Fault::Misapply { node },
-        76..79 => Fault::BreakReplica {
+        76..77 => Fault::Copy { node },
+        77..79 => Fault::BreakReplica {
             node,
             times: u32::try_from(rng.between(1, 4)).expect("small"),
         },

@@ -113,8 +113,9 @@ impl World {
     fn check_whole(&mut self, node: usize) {
         let held = &self.nodes[node];
         let journal = self.core.journals.get(&held.id);
-        let acknowledged = journal.and_then(|journal| journal.acknowledged);
-        let is_known = acknowledged.is_some_and(|end| end.incarnation == held.disk.incarnation());
+        let file = held.disk.incarnation();
+        let mut rows = journal.into_iter().flat_map(|journal| &journal.rows);
+        let is_known = rows.any(|row| row.row().incarnation == file);
         if held.disk.is_after_loss() && !is_known && self.model.failovers == 0 {
             self.violated(format!("node {node} admits alone though it lacks rows"));
         }
@@ -189,7 +190,7 @@ impl World {
             self.check_age(node, "shows");
         }
         let shown = Shown {
-            node: self.nodes[node].id,
+            line: node,
             scan,
             by: answer.decided_by,
         };
@@ -286,6 +287,10 @@ impl World {
     }
 
     fn check_node_at_rest(&mut self, node: usize) {
+        if self.nodes[node].is_stopped {
+            return;
+        }
+        self.check_growth(node);
         let held = &self.nodes[node];
         let now = held.now(self.at);
         let Some(status) = held.machine.as_ref().map(|machine| machine.status(now)) else {
@@ -354,7 +359,7 @@ impl World {
         let same_node = shown.iter().enumerate().any(|(index, one)| {
             shown[index + 1..]
                 .iter()
-                .any(|other| one.node == other.node && !lost(one))
+                .any(|other| one.line == other.line && !lost(one))
         });
         if same_node {
             return Some("by one node");

@@ -20,6 +20,7 @@ use eventify_sync::{
         AdmissionState, Effect, ScanRecord,
         admission::{self, LockedState, Request},
         feed::{self, FeedHead, NewestRow},
+        sessions::Session,
         watermark::{self, Watermark},
         welcome::{Known, StoredSnapshot},
     },
@@ -62,6 +63,7 @@ pub(crate) struct Core {
     /// Every commit that concerns the venue, and where the feed has it.
     pub(crate) commits: Vec<Commit>,
     pub(crate) journals: BTreeMap<NodeId, NodeJournal>,
+    pub(crate) sessions: BTreeMap<NodeId, Vec<Session>>,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -114,6 +116,7 @@ impl Core {
             watermark: None,
             commits: vec![],
             journals: BTreeMap::new(),
+            sessions: BTreeMap::new(),
             mutation,
         }
     }

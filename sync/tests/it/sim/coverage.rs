@@ -34,7 +34,7 @@ coverage! {
     double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
     snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
-    damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
+    damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, copies, duplicates_stopped, most_files, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
 }
 

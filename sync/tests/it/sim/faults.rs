@@ -59,6 +59,7 @@ impl World {
                 self.nodes[node].image = Some(self.nodes[node].disk.clone());
             }
             Fault::Shorten { node } => self.shorten(node),
+            Fault::Copy { node } => self.copy_disk(node),
             Fault::BreakReplica { node, times } => {
                 self.coverage.broken_replicas += 1;
                 self.nodes[node].breaks = times;
@@ -231,14 +232,16 @@ impl World {
             return;
         }
         self.coverage.revoked_nodes += 1;
-        self.nodes[node].was_revoked = true;
+        let id = self.nodes[node].id;
+        for held in self.nodes.iter_mut().filter(|held| held.id == id) {
+            held.was_revoked = true;
+        }
         let gates = self.nodes[node].gates.clone();
         let entry = NodeEntry {
             label: "revoked".to_owned(),
             gates,
             revoked: true,
         };
-        let id = self.nodes[node].id;
         self.core.publish(
             Subject::Node(id),
             Value::Node(entry),
@@ -246,7 +249,10 @@ impl World {
             &mut self.rng,
         );
         self.watch_feed();
-        let config = World::unsigned(Down::Config(Config { revoked: true }));
+        let config = World::unsigned(Down::Config(Config {
+            revoked: true,
+            duplicate: None,
+        }));
         self.send_down(node, &config);
     }
 

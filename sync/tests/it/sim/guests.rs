@@ -283,7 +283,8 @@ impl World {
             let node = self.rng.index(self.nodes.len());
             return self.try_at(guest, node);
         }
-        let hopeless = self.calm && self.nodes[node].was_revoked;
+        let held = &self.nodes[node];
+        let hopeless = self.calm && held.was_revoked || held.is_stopped;
         if !self.quiet && !hopeless && (self.calm || round < 12) {
             self.after(300 * MS, 3 * S, Event::Guest(GuestEvent::Pull { attempt }));
         }

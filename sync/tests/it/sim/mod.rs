@@ -8,6 +8,7 @@
 mod chaos;
 mod checks;
 mod clock;
+mod copies;
 mod core;
 mod core_journal;
 mod coverage;

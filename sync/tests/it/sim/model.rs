@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{NodeId, ScanId, TicketId, VenueId},
+    ids::{ScanId, TicketId, VenueId},
     token::{Claims, TokenHash},
     verdict::{DecidedBy, Verdict},
 };
@@ -108,7 +108,8 @@ pub(crate) fn is_plain(number: u128) -> bool {
 /// A guest was shown `Admit`.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
-    pub(crate) node: NodeId,
+    /// Which machine: of two copies of a node each is one.
+    pub(crate) line: usize,
     pub(crate) scan: ScanId,
     pub(crate) by: DecidedBy,
 }

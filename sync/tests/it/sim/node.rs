@@ -49,6 +49,10 @@ pub(crate) struct Node {
     /// Somebody has put an old image back.
     pub(crate) was_restored: bool,
     pub(crate) was_revoked: bool,
+    /// A copy of its disk runs elsewhere, or it is one.
+    pub(crate) is_copied: bool,
+    /// It was told that it is a duplicate.
+    pub(crate) is_stopped: bool,
     /// The next row that is applied is written wrongly.
     pub(crate) misapplies: bool,
     /// Scans that this process has sent to the core.
@@ -124,6 +128,8 @@ impl Node {
             image: None,
             was_restored: false,
             was_revoked: false,
+            is_copied: false,
+            is_stopped: false,
             misapplies: false,
             asked: BTreeSet::new(),
             given_up: BTreeSet::new(),

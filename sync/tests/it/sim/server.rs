@@ -74,6 +74,9 @@ impl World {
     }
 
     fn hello(&mut self, node: usize, id: MessageId, hello: &Hello) {
+        if !self.is_the_node(node, hello) {
+            return;
+        }
         let from = self.nodes[node].id;
         let known = self.core.known(from, hello.head);
         let welcome = match welcome::answer(id, hello, &known) {
@@ -94,7 +97,10 @@ impl World {
         self.send_down(node, &World::unsigned(Down::Welcome(welcome.clone())));
         self.send_from(node, &welcome, hello.head);
         if self.nodes[node].was_revoked {
-            let revoked = eventify_protocol::sync::Config { revoked: true };
+            let revoked = eventify_protocol::sync::Config {
+                revoked: true,
+                duplicate: None,
+            };
             self.send_down(node, &World::unsigned(Down::Config(revoked)));
         }
     }
@@ -195,6 +201,7 @@ impl World {
                 self.schedule(self.at, Event::ApplyRows { epoch, node });
             }
         }
+        self.import_again();
         self.watch_feed();
         self.send_acks();
     }

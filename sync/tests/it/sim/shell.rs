@@ -39,6 +39,7 @@ impl World {
             Output::Journal(output) => self.use_journal(node, output),
             Output::Replica(output) => self.use_replica(node, output),
             Output::Alarm(alarm) => self.alarm(node, &alarm),
+            Output::Stop(Stop::Duplicate) => self.stop_duplicate(node),
             Output::Stop(Stop::JournalBehind { core, .. }) => {
                 if !self.nodes[node].was_restored {
                     self.violated(format!("node {node} stops for no reason"));

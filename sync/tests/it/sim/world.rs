@@ -202,7 +202,7 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, node: usize) {
-        if self.nodes[node].machine.is_some() {
+        if self.nodes[node].machine.is_some() || self.nodes[node].is_stopped {
             return;
         }
         if self.nodes[node].disk.is_short() {
@@ -226,6 +226,10 @@ impl World {
             // The shell tries again until the line is back.
             return self.at_node_after(node, 500 * MS, 2 * S, AtNode::Pipe { up });
         }
+        if up {
+            self.displace_others(node);
+        }
+        let held = &mut self.nodes[node];
         held.connected = up;
         held.session += 1;
         held.line.forget(self.at);
@@ -312,7 +316,16 @@ impl World {
     }
 
     pub(crate) fn index_of(&self, id: eventify_protocol::ids::NodeId) -> Option<usize> {
-        self.nodes.iter().position(|node| node.id == id)
+        let of_id = |node: &&Node| node.id == id;
+        let connected = self
+            .nodes
+            .iter()
+            .position(|node| node.id == id && node.connected);
+        debug_assert!(
+            self.nodes.iter().filter(of_id).count() < 3,
+            "one copy at most"
+        );
+        connected.or_else(|| self.nodes.iter().position(|node| node.id == id))
     }
 
     /// Only for messages that need no signature.

@@ -128,12 +128,18 @@ fn a_row_says_between_which_core_times_it_was_made() {
 #[test]
 fn a_revoked_node_locks_and_knows_it_after_a_restart() {
     let mut venue = Venue::online();
-    venue.receive(CoreMessage::Config(Config { revoked: true }));
+    venue.receive(CoreMessage::Config(Config {
+        revoked: true,
+        duplicate: None,
+    }));
     venue.restart(10);
     assert_eq!(venue.status().reason, Some(Reason::Revoked));
     venue.scan(scan_id(1), token(1));
     assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
-    venue.receive(CoreMessage::Config(Config { revoked: false }));
+    venue.receive(CoreMessage::Config(Config {
+        revoked: false,
+        duplicate: None,
+    }));
     assert_ne!(venue.status().reason, Some(Reason::Revoked));
     let entry = NodeEntry {
         label: "edge".to_owned(),

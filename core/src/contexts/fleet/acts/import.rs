@@ -7,12 +7,14 @@
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::NodeId;
+use eventify_protocol::ids::{IncarnationId, NodeId};
 use eventify_protocol::sync::{JournalBatch, JournalRow, SealedRow};
+use eventify_sync::edge::carry_over;
 use serde::Deserialize;
+use uuid::Builder;
 
 use super::{FleetError, journal, nodes};
-use crate::contexts::fleet::store::journal_rows;
+use crate::contexts::fleet::store::{journal_rows, journals, sessions};
 use crate::contexts::fleet::{App, NAME};
 
 /// Rows of one batch.
@@ -52,11 +54,57 @@ pub(crate) async fn import(
         journal::receive(app, cause, node, &batch).await?;
         let mut conn = app.db.read(NAME).await?;
         let stored = journal_rows::hash_at(&mut conn, node, incarnation, last.row().seq).await?;
+        drop(conn);
         if stored != Some(last.hash()) {
-            return Err(FleetError::NotJoined(incarnation, from));
+            let of_file = |row: &&SealedRow| row.row().incarnation == incarnation;
+            let file: Vec<_> = rows.iter().filter(of_file).cloned().collect();
+            let mut conn = app.db.read(NAME).await?;
+            let was_copied = sessions::has_duplicate(&mut conn, node).await?;
+            drop(conn);
+            if !was_copied || file.first().is_none_or(|first| first.row().seq != 1) {
+                return Err(FleetError::NotJoined(incarnation, from));
+            }
+            import_beside(app, cause, node, &file).await?;
+            break;
         }
     }
     Ok(rows.len())
+}
+
+/// A file whose rows are not those that are stored: of a copy of the node's disk, which went on beside
+/// it. They become a file of their own behind the stored one, as a node makes it after a fork; each
+/// scan counts once. The node that runs finds another file than its own and begins a new one.
+async fn import_beside(
+    app: &App,
+    cause: &Cause,
+    node: NodeId,
+    file: &[SealedRow],
+) -> Result<(), FleetError> {
+    let (Some(first), Some(last)) = (file.first(), file.last()) else {
+        return Ok(());
+    };
+    // The same import again makes the same file.
+    let Hash32(hash) = last.hash();
+    let (id, _) = hash.split_at(16);
+    let id =
+        IncarnationId(Builder::from_custom_bytes(id.try_into().unwrap_or_default()).into_uuid());
+    let mut conn = app.db.read(NAME).await?;
+    let is_there = journals::exists(&mut conn, node, id).await?;
+    let stored = journals::find_current(&mut conn, node).await?;
+    drop(conn);
+    let Some(stored) = stored.filter(|_| !is_there).map(|ends| ends.stored) else {
+        return Ok(());
+    };
+    let rows = carry_over(node, id, stored, first.row().at, file);
+    for part in parts(&rows) {
+        let batch = JournalBatch {
+            incarnation: id,
+            from: part.first().map_or(1, |row| row.row().seq),
+            rows: part.iter().map(|row| row.bytes().to_vec().into()).collect(),
+        };
+        journal::receive(app, cause, node, &batch).await?;
+    }
+    Ok(())
 }
 
 fn parse(lines: &str) -> Result<Vec<SealedRow>, FleetError> {

@@ -73,7 +73,15 @@ async fn drop_message(app: &App, alarm: Alarm) -> DbResult<Option<NodeMessage>> 
 /// Whether a node is to be answered. A revoked one gets its revocation instead, each time it sends.
 pub(crate) async fn is_served(app: &App, node: &Node) -> bool {
     if node.is_revoked() {
-        send(app, node.node_id, Down::Config(Config { revoked: true })).await;
+        send(
+            app,
+            node.node_id,
+            Down::Config(Config {
+                revoked: true,
+                duplicate: None,
+            }),
+        )
+        .await;
     }
     node.is_enrolled()
 }

@@ -14,6 +14,7 @@ pub(super) mod performances;
 pub(super) mod points;
 pub(super) mod reconciliation;
 pub(super) mod renewal;
+mod sessions;
 pub(super) mod snapshots;
 mod state;
 pub(super) mod venues;

@@ -134,7 +134,15 @@ pub(crate) async fn revoke(
     };
     publish(app, &mut tx, &node, &event).await?;
     tx.commit().await?;
-    messages::send(app, node.node_id, Down::Config(Config { revoked: true })).await;
+    messages::send(
+        app,
+        node.node_id,
+        Down::Config(Config {
+            revoked: true,
+            duplicate: None,
+        }),
+    )
+    .await;
     Ok(node)
 }
 

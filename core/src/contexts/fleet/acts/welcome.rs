@@ -9,7 +9,7 @@ use eventify_protocol::sync::{
 use eventify_sync::core::welcome::{Known, NoPlan, StoredSnapshot, answer};
 use serde_json::json;
 
-use super::{alarms, messages, snapshots};
+use super::{alarms, messages, sessions, snapshots};
 use crate::contexts::fleet::model::alarm::Alarm;
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::model::parts::{MAX_CATCH_UP, MAX_PART_BYTES, parts};
@@ -28,6 +28,9 @@ pub(crate) async fn welcome(
     hello_id: MessageId,
     hello: &Hello,
 ) -> DbResult<()> {
+    if !sessions::is_the_node(app, cause, node, hello).await? {
+        return Ok(());
+    }
     let mut known = find_known(app, cause, node, hello).await?;
     raise_alarms(app, node, hello, &known).await?;
     let mut planned = answer(hello_id, hello, &known);

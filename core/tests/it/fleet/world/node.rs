@@ -53,6 +53,8 @@ pub(crate) fn hello(held: Option<(Epoch, Position, Digest)>) -> Hello {
         algorithms: vec![DIGEST_ALGORITHM],
         journal: JournalHead::empty(IncarnationId(Uuid::nil())),
         software: "test".to_owned(),
+        session: None,
+        sent_after: None,
     }
 }
 
