@@ -291,8 +291,8 @@ mod tests {
             .iter()
             .map(|context| context.routes.table().count())
             .sum();
-        // Two probes, and the enrolment listener's.
-        assert_eq!(rows.len(), of_contexts + 3);
+        // Two probes, and the two routes of the enrolment listener.
+        assert_eq!(rows.len(), of_contexts + 4);
         assert!(rows.is_sorted_by_key(|row| row[1]));
         let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id";
         for row in [

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_contracts::ticketing::KeysChanged;
+use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_kernel::keys::{KeyRing, revived};
 use eventify_protocol::keys::KeySet;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::Error;
@@ -18,6 +20,10 @@ use crate::contexts::ticketing::{NAME, store};
 
 /// The key set is one aggregate for the whole system.
 const KEY_SET_ID: Uuid = Uuid::from_u128(0x0193_5c1e_0000_7000_8000_6b65_7973_6574);
+
+/// The alarm that stands until the next ticket key is there.
+const NEXT_KEY_DUE: &str = "ticketing.next_key_due";
+const TICKET_KEY: &str = "ticket key";
 
 /// Puts this process's key set in force if it is newer than the one that is, and notifies the
 /// venues. A set that would revive a withdrawn key is refused; the one in force stays.
@@ -75,19 +81,19 @@ async fn find_verified(conn: &mut PgConnection, ring: &KeyRing) -> DbResult<Opti
     set.transpose().map_err(DbError::impossible_row)
 }
 
-/// Warns, if the next ticket key is due.
+/// Raises an alarm while the next ticket key is due.
 pub(crate) async fn watch(app: &App) -> DbResult<()> {
     let Ok(ring) = app.keys.ring() else {
         return Ok(());
     };
     let mut conn = app.db.read(NAME).await?;
     let programme_until = store::find_end_of_programme(&mut conn).await?;
-    drop(conn);
     let key = ring.tickets.entry();
+    let now = app.clock.now();
     if let Some(Reminder {
         ends_at,
         programme_until,
-    }) = model::remind(&key, programme_until, app.clock.now())
+    }) = model::remind(&key, programme_until, now)
     {
         tracing::warn!(
             code = "ticketing.next_key_due",
@@ -95,6 +101,15 @@ pub(crate) async fn watch(app: &App) -> DbResult<()> {
             programme_until = ?programme_until,
             "the ticket key ends soon: nothing later can be scheduled or sold"
         );
+        let alarm = Alarm {
+            kind: NEXT_KEY_DUE,
+            subject: TICKET_KEY.to_owned(),
+            act: "make the next ticket key with `eventify-core keys renew`, and restart the core's \
+                  processes with it",
+            details: json!({ "endsAt": ends_at, "programmeUntil": programme_until }),
+        };
+        alarms::raise(&mut conn, &alarm, now).await
+    } else {
+        alarms::clear(&mut conn, NEXT_KEY_DUE, TICKET_KEY, now).await
     }
-    Ok(())
 }

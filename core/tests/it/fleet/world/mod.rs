@@ -98,11 +98,11 @@ impl Venue {
 
     async fn set_up(contexts: ContextsOf, more: &[(&'static str, &str)]) -> Self {
         let more = more.iter().map(|(key, value)| (*key, (*value).to_owned()));
-        let core = TestApp::with(TestOptions {
+        let core = Box::pin(TestApp::with(TestOptions {
             config: settings().await.into_iter().chain(more).collect(),
             contexts: Some(contexts),
             ..TestOptions::default()
-        })
+        }))
         .await;
         let address = core.listener("broker_auth");
         core.scope
