@@ -88,3 +88,22 @@ async fn a_cart_is_not_confirmed_when_the_key_no_longer_reaches() {
     assert_eq!(kept.status, "pending");
     assert_eq!(sale.stripe.intents(), 0);
 }
+
+/// C01: somebody is told long before the programme meets the end of the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_stands_while_the_programme_nears_the_end_of_the_key() {
+    let sale = Sale::open().await;
+    let due = "ticketing.next_key_due".to_owned();
+    sale.core.run_job("ticketing", "watch_keys").await;
+    assert!(!sale.alarm_codes().await.contains(&due));
+
+    schedule(&sale, 390).await.expect(201);
+    sale.core.settle().await;
+    sale.core.run_job("ticketing", "watch_keys").await;
+    let alarms = sale.alarms().await;
+    let (_, act) = alarms
+        .iter()
+        .find(|(code, _)| *code == due)
+        .expect("it stands");
+    assert!(act.contains("eventify-core keys renew"), "{act}");
+}
