@@ -138,6 +138,12 @@ async fn items_whose_commit_lost_its_answer_are_in_the_cart_and_stay_held() {
             .expect("the unlock");
     };
     let (added, ()) = tokio::join!(shop.add(&ada, cart, "seat", seat("A-1")), break_the_line);
+    // The look into the cart may meet a connection that was lost with the other: then it is the
+    // repeat of the request that finds the items there.
+    let added = match added.status {
+        503 => shop.add(&ada, cart, "seat", seat("A-1")).await,
+        _ => added,
+    };
     assert_eq!(added.read::<Reservation>(201).items.len(), 1);
 
     sale.core.run_job("reservation", "release_holds").await;
