@@ -1,6 +1,5 @@
 //! Renewal of certificates: asked for by nodes, allowed by those who run the venue.
 
-use chrono::TimeDelta;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::DbResult;
@@ -32,8 +31,7 @@ pub(crate) async fn renew(
     let mut node = nodes::lock(&mut tx, request.node_id)
         .await?
         .ok_or(RenewalRefused::UnknownKey)?;
-    let life_delta = TimeDelta::from_std(life).unwrap_or(TimeDelta::MAX);
-    let renewal = match node.renewal(key.hash(), life_delta, now) {
+    let renewal = match node.renewal(key.hash(), life, now) {
         Err(RenewalRefused::NotAllowed) => {
             drop(tx);
             let alarm = alarm("node_waits_for_renewal", &node);

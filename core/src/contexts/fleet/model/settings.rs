@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use eventify_kernel::config::{self, ConfigError};
 use serde::Deserialize;
 
@@ -113,8 +114,8 @@ impl Settings {
 
     /// Validity of a node's certificate.
     #[must_use]
-    pub fn certificate_life(&self) -> Duration {
-        Duration::from_secs(u64::from(self.certificate_days) * 86_400)
+    pub fn certificate_life(&self) -> TimeDelta {
+        TimeDelta::days(self.certificate_days.into())
     }
 
     /// The authority of the MQTT listener's certificate.
