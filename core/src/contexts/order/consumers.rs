@@ -14,7 +14,7 @@ use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
-use eventify_protocol::ids::{OrderId, PerformanceId};
+use eventify_protocol::ids::{OrderId, PerformanceId, RefundId};
 
 use super::App;
 use super::acts::{self, Settled, request_refund};
@@ -192,13 +192,9 @@ async fn on_refund_parked(
     tx: &mut Tx,
     event: Received<RefundParked>,
 ) -> Result<(), Failure> {
-    let parked = event.data;
-    lock(tx, parked.order_id).await?;
-    if store::is_newer(tx, parked.refund_id, event.aggregate_version).await? {
-        let mark = (store::PARKED, Some(parked.reason.as_str()));
-        store::mark_refund(tx, parked.refund_id, mark, app.clock.now()).await?;
-    }
-    Ok(())
+    let (version, parked) = (event.aggregate_version, event.data);
+    let refund = (parked.order_id, parked.refund_id);
+    mark_refund(app, tx, refund, version, (store::PARKED, &parked.reason)).await
 }
 
 /// The money came back to us. The tickets stay revoked, and the guest waits for it.
@@ -207,11 +203,30 @@ async fn on_refund_returned(
     tx: &mut Tx,
     event: Received<RefundReturned>,
 ) -> Result<(), Failure> {
-    let returned = event.data;
-    lock(tx, returned.order_id).await?;
-    if store::is_newer(tx, returned.refund_id, event.aggregate_version).await? {
-        let mark = (store::RETURNED, Some(returned.reason.as_str()));
-        store::mark_refund(tx, returned.refund_id, mark, app.clock.now()).await?;
+    let (version, returned) = (event.aggregate_version, event.data);
+    let refund = (returned.order_id, returned.refund_id);
+    mark_refund(
+        app,
+        tx,
+        refund,
+        version,
+        (store::RETURNED, &returned.reason),
+    )
+    .await
+}
+
+/// Writes a refund's status, unless payment has told a newer one before.
+async fn mark_refund(
+    app: &App,
+    tx: &mut Tx,
+    (order, refund): (OrderId, RefundId),
+    version: i32,
+    (status, reason): (&str, &str),
+) -> Result<(), Failure> {
+    lock(tx, order).await?;
+    if store::is_newer(tx, refund, version).await? {
+        let now = app.clock.now();
+        store::mark_refund(tx, refund, (status, Some(reason)), now).await?;
     }
     Ok(())
 }
