@@ -27,10 +27,12 @@ use eventify_core::config::Config;
 use eventify_kernel::app::App;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
+use eventify_kernel::event::DomainEvent;
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_kernel::jobs;
 use eventify_kernel::keys::{self, Lifetime};
 use eventify_stack::{FaultProxy, Scope, Stack};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -228,6 +230,19 @@ impl TestApp {
     /// Moves the core's clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// The payloads of a type that a context has published, in order.
+    pub async fn published<E: DomainEvent>(&self, context: &'static str) -> Vec<E> {
+        let mut conn = self.app().db.read(context).await.expect("a connection");
+        let payloads: Vec<Value> =
+            sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
+                .bind(E::TYPE)
+                .fetch_all(&mut *conn)
+                .await
+                .expect("the outbox");
+        let events = payloads.into_iter().map(serde_json::from_value);
+        events.collect::<Result<_, _>>().expect("of this type")
     }
 
     /// Runs a job as its timer would, then settles.

@@ -201,15 +201,7 @@ impl Venue {
 
     /// The payloads of a type that fleet has published, in order.
     pub(crate) async fn published<E: DomainEvent>(&self) -> Vec<E> {
-        let mut conn = self.core.app().db.read("fleet").await.unwrap();
-        let payloads: Vec<Value> =
-            sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
-                .bind(E::TYPE)
-                .fetch_all(&mut *conn)
-                .await
-                .unwrap();
-        let events = payloads.into_iter().map(serde_json::from_value);
-        events.collect::<Result<_, _>>().unwrap()
+        self.core.published("fleet").await
     }
 
     pub(crate) fn new_id(&self) -> Uuid {

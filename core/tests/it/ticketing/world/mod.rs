@@ -325,15 +325,7 @@ impl Venue {
 
     /// The events of a type that ticketing has published, in order.
     pub(crate) async fn published<E: DomainEvent>(&self) -> Vec<E> {
-        let mut conn = self.core.app().db.read(ticketing::NAME).await.unwrap();
-        let payloads: Vec<Value> =
-            sqlx::query_scalar("select payload from outbox where kind = $1 order by position")
-                .bind(E::TYPE)
-                .fetch_all(&mut *conn)
-                .await
-                .unwrap();
-        let events = payloads.into_iter().map(serde_json::from_value);
-        events.collect::<Result<_, _>>().unwrap()
+        self.core.published(ticketing::NAME).await
     }
 
     /// The newest facts of a ticket that were published to the gates.
