@@ -216,11 +216,21 @@ impl Sale {
         page.read::<Page<OpenItem>>(200).items
     }
 
-    /// The one open item there is, as its organiser sees it.
+    /// The one open item there is, as its organiser sees it. A call that found the provider slow is
+    /// made again first.
     pub async fn open_item(&self) -> OpenItem {
-        let mut items = self.open_items(&organiser(&self.core)).await;
-        assert_eq!(items.len(), 1, "{items:?}");
-        items.remove(0)
+        let opened = async {
+            loop {
+                let mut items = self.open_items(&organiser(&self.core)).await;
+                assert!(items.len() <= 1, "{items:?}");
+                if let Some(item) = items.pop() {
+                    return item;
+                }
+                self.core.settle().await;
+            }
+        };
+        let opened = tokio::time::timeout(std::time::Duration::from_secs(30), opened).await;
+        opened.expect("an open item")
     }
 
     /// The organiser decides about the one open item there is.
