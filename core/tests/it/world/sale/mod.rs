@@ -14,6 +14,7 @@ use crate::world::house::{hall_of, left, plan};
 use crate::world::replies::{
     OpenItem, Order, Page, Payment, Performance, RefundStarted, Reservation,
 };
+use crate::world::settle::until;
 use crate::world::{Answer, TestApp, TestOptions, User, send};
 use stripe::{Card, StripeDouble, WEBHOOK_SECRET};
 
@@ -130,12 +131,18 @@ impl Sale {
         let order = order.await.read::<Order>(201).order_id;
         let intent = self.post_patiently(buyer, "/payments/intents", json!({ "orderId": order }));
         let intent: Payment = intent.await.read(201);
-        Checkout {
+        let checkout = Checkout {
             reservation,
             order,
             payment: intent.payment_id,
             secret: intent.client_secret.expect("the buyer's own"),
-        }
+        };
+        // Under load the order hears of its payment in a later attempt, and the time to pay begins then.
+        until("the order knows its payment", async || {
+            self.order(buyer, &checkout).await.payment_id.is_some()
+        })
+        .await;
+        checkout
     }
 
     /// What a storefront does: an answer with `Retry-After` is asked for again, with the same key.
