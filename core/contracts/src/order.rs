@@ -52,6 +52,32 @@ pub struct OrderCancelled {
     pub items: Vec<Item>,
 }
 
+/// Tickets are to be given back: ticketing suspends them before any money is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderRefundOpened {
+    /// The order.
+    pub order_id: OrderId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Its tickets, at least one.
+    pub ticket_ids: Vec<TicketId>,
+    /// Why. A customer's own cancel (`user_request`) takes no ticket that was used or revoked.
+    pub reason: RefundReason,
+}
+
+/// Nothing goes back: the tickets of the refund are good again.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderRefundGivenUp {
+    /// The order.
+    pub order_id: OrderId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// Its tickets.
+    pub ticket_ids: Vec<TicketId>,
+}
+
 /// Payment is to send money back.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -176,6 +202,8 @@ eventify_kernel::domain_events! { "order":
     OrderPlaced: "order.placed" as "order.placed" of order_id;
     OrderPaid: "order.paid" as "order.paid" of order_id;
     OrderCancelled: "order.cancelled" as "order.cancelled" of order_id;
+    OrderRefundOpened: "order.refund.opened" as "order.refund.opened" of order_id;
+    OrderRefundGivenUp: "order.refund.given_up" as "order.refund.given_up" of order_id;
     OrderRefundRequested: "order.refund.requested" as "order.refund.requested" of order_id;
     OrderRefunded: "order.refunded" as "order.refunded" of order_id;
 }

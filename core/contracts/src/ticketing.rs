@@ -4,9 +4,10 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, ScanId, ScannerId,
-    SeatId, TicketId, VenueId,
+    BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, RefundId, ScanId,
+    ScannerId, SeatId, TicketId, VenueId,
 };
+use eventify_protocol::money::Money;
 use eventify_protocol::sync::{self, FeedEntry, Subject, TicketEntry, UsedBy, Value};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, TokenHash};
@@ -52,6 +53,8 @@ pub struct TicketFacts {
 pub enum TicketState {
     /// Not used yet, or its holder has left again.
     Valid,
+    /// Being refunded: good for nobody, and perhaps good again.
+    Suspended,
     /// Refunded, cancelled or replaced.
     Revoked,
     /// Used, by the check-in of this scan.
@@ -119,6 +122,52 @@ pub struct TicketCheckInChanged {
     pub ticket: TicketFacts,
 }
 
+/// `ticket.suspended`: tickets of an order admit nobody while their money is on its way back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsSuspended {
+    /// The order.
+    pub order_id: OrderId,
+    /// The refund.
+    pub refund_id: RefundId,
+    /// The suspended ones from now on.
+    pub tickets: Vec<TicketFacts>,
+    /// Those that a customer's own cancel does not take.
+    pub refused: Vec<NotSuspended>,
+}
+
+/// A ticket that its customer can't give back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotSuspended {
+    /// Which.
+    pub ticket_id: TicketId,
+    /// Why.
+    pub because: NotGood,
+}
+
+/// Why a customer can't give a ticket back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotGood {
+    /// Somebody was admitted with it.
+    Used,
+    /// It was revoked without a refund.
+    Revoked,
+}
+
+/// `ticket.reinstated`: nothing went back, and the tickets are as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsReinstated {
+    /// The order.
+    pub order_id: OrderId,
+    /// The refund that was given up.
+    pub refund_id: RefundId,
+    /// The tickets from now on.
+    pub tickets: Vec<TicketFacts>,
+}
+
 /// `ticket.revoked`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -129,8 +178,53 @@ pub struct TicketRevoked {
     pub order_id: OrderId,
     /// `refund`, `fraud`, `event_cancelled`, …
     pub reason: String,
+    /// Why its place is not sold again before somebody releases it; none: it is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_back: Option<KeptBack>,
     /// The ticket from now on.
     pub ticket: TicketFacts,
+}
+
+/// Why the place of a revoked ticket is not sold again by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptBack {
+    /// Somebody was admitted with it.
+    Used,
+    /// Gates admit to its performance, or begin before all of them can have heard of it: somebody may
+    /// have been admitted by one that has no connection.
+    GatesAdmit,
+    /// The card's bank took the money back.
+    Fraud,
+}
+
+/// `ticketing.refunded.admitted`: somebody was admitted, by a gate without connection, with a ticket
+/// that was suspended or revoked. One for each ticket and passage; the newest version is true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundedAdmitted {
+    /// Which ticket.
+    pub ticket_id: TicketId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// Whose venue.
+    pub venue_id: VenueId,
+    /// To what.
+    pub performance_id: PerformanceId,
+    /// The seat's label, if it is a numbered one.
+    pub seat_label: Option<String>,
+    /// The zone's name, if it is a place in one.
+    pub zone: Option<String>,
+    /// What was paid for it.
+    pub amount: Money,
+    /// The refund, if there is one.
+    pub refund_id: Option<RefundId>,
+    /// Why it was revoked; none while it is suspended.
+    pub revoked: Option<String>,
+    /// Who was admitted, where and when.
+    pub admission: Admission,
+    /// It is none any more: nobody was admitted after all, or nothing went back.
+    pub dissolved: bool,
 }
 
 /// `ticketing.keys.changed`: a new signed key set is in force.
@@ -310,6 +404,7 @@ impl TicketFacts {
     pub fn entry(&self) -> FeedEntry {
         let state = match &self.state {
             TicketState::Valid => sync::TicketState::Valid,
+            TicketState::Suspended => sync::TicketState::Suspended,
             TicketState::Revoked => sync::TicketState::Revoked,
             TicketState::Used {
                 scan_id,
@@ -368,10 +463,13 @@ eventify_kernel::domain_events! { "ticketing":
     TicketIssueFailed: "ticket.issue.failed" as "ticket.issue.failed" of order_id;
     TicketCheckedIn: "ticket.checked_in" as "ticket.checked_in" of ticket_id, tracked;
     TicketCheckInChanged: "ticket.check_in.changed" as "ticket.check_in.changed" of ticket_id, tracked;
+    TicketsSuspended: "ticket.suspended" as "ticket.suspended" of order_id, tracked;
+    TicketsReinstated: "ticket.reinstated" as "ticket.reinstated" of order_id, tracked;
     TicketRevoked: "ticket.revoked" as "ticket.revoked" of ticket_id, tracked;
     KeysChanged: "ticketing.keys.changed" as "ticketing.keys.changed" of key_set_id, tracked;
     JournalApplied: "ticketing.journal.applied" as "ticketing.journal.applied" of node_id, tracked;
     CheckInConflict: "checkin.conflict" as "ticketing.checkin.conflict" of ticket_id;
+    RefundedAdmitted: "ticketing.refunded.admitted" as "ticketing.refunded.admitted" of ticket_id;
     ScanSuspected: "ticketing.scan.suspected" as "ticketing.scan.suspected" of suspicion_id;
     TicketsStated: "ticketing.tickets.stated" as "ticketing.tickets.stated" of venue_id;
     TicketsRestated: "ticketing.tickets.restated" as "ticketing.tickets.restated" of venue_id, tracked;

@@ -264,8 +264,8 @@ pub enum TicketState {
     /// Used.
     #[n(2)]
     Used(#[n(0)] UsedBy),
-    /// Not good at present, and perhaps again later: it is being refunded. Nodes of this release judge
-    /// it; no core sends it yet.
+    /// Not good at present, and perhaps again later: it is being refunded. Whoever presents it gets
+    /// `Revoked`.
     #[n(3)]
     Suspended,
 }

@@ -7,7 +7,9 @@ use eventify_protocol::{
     verdict::{FirstEntry, Verdict},
 };
 
-use super::{AdmissionState, CheckIn, Effect, Evidence, ScanRecord, admission_state::first_of};
+use super::{
+    AdmissionState, CheckIn, Effect, Evidence, ScanRecord, Validity, admission_state::first_of,
+};
 use crate::{
     rules::Entitlement,
     token::{SignedTicket, TokenCheck},
@@ -132,7 +134,7 @@ fn enter(
             effect: request.renew(locked),
         };
     }
-    if state.revoked {
+    if state.validity != Validity::Valid {
         return refuse(Verdict::Revoked);
     }
     let now = CoreInterval::exact(locked.now);

@@ -11,12 +11,23 @@ use eventify_protocol::{
 /// The entries of a ticket in its present passage: at most one check-in, and its conflicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdmissionState {
-    /// The ticket was refunded, cancelled or replaced.
-    pub revoked: bool,
+    /// Whether the ticket is good, whoever has entered with it.
+    pub validity: Validity,
     /// The entry that counts.
     pub check_in: Option<CheckIn>,
     /// Other entries of the same passage.
     pub conflicts: Vec<Conflict>,
+}
+
+/// Whether a ticket is good. What has happened stays recorded all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Validity {
+    #[default]
+    Valid,
+    /// It is being refunded, and may be good again.
+    Suspended,
+    /// It was refunded, cancelled or replaced.
+    Revoked,
 }
 
 /// One entry.
@@ -185,10 +196,11 @@ impl AdmissionState {
     /// The ticket's state for the feed.
     #[must_use]
     pub fn state(&self) -> TicketState {
-        match &self.check_in {
-            _ if self.revoked => TicketState::Revoked,
-            Some(check_in) => TicketState::Used(check_in.used_by()),
-            None => TicketState::Valid,
+        match (self.validity, &self.check_in) {
+            (Validity::Revoked, _) => TicketState::Revoked,
+            (Validity::Suspended, _) => TicketState::Suspended,
+            (Validity::Valid, Some(check_in)) => TicketState::Used(check_in.used_by()),
+            (Validity::Valid, None) => TicketState::Valid,
         }
     }
 

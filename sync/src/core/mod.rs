@@ -23,5 +23,5 @@ pub mod welcome;
 
 pub use admission_state::{
     AdmissionState, CheckIn, Conflict, ConflictKind, Effect, Evidence, JournalRef, ScanRecord,
-    Shown,
+    Shown, Validity,
 };

@@ -2,7 +2,7 @@
 
 use super::counter::{ADMIT, Counter, GATE_1, GATE_2, NODE_1, NODE_2, NODE_3, is_used, span};
 use eventify_protocol::verdict::Verdict;
-use eventify_sync::core::{ConflictKind, reconcile::Class};
+use eventify_sync::core::{ConflictKind, Validity, reconcile::Class};
 
 #[test]
 fn core_admits_answer_lost_edge_admits_the_same_scan() {
@@ -361,7 +361,7 @@ fn every_row_twice_changes_nothing() {
 #[test]
 fn a_revoked_ticket_that_was_admitted_offline_stays_revoked_and_its_entry_is_kept() {
     let mut core = Counter::new();
-    core.standing.revoked = true;
+    core.standing.validity = Validity::Revoked;
     let s1 = core.new_scan(NODE_1, GATE_1);
     assert_eq!(core.scan(&s1, 100), Verdict::Revoked);
     core.forget_scans();

@@ -9,7 +9,7 @@ use eventify_contracts::payment::{
     RefundedElsewhere, RevocationCause, RevocationRequested,
 };
 use eventify_contracts::reservation::ReservationConfirmed;
-use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued};
+use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued, TicketsSuspended};
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
@@ -30,6 +30,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(on_reservation_confirmed)
         .on(on_payment_captured)
         .on(on_payment_failed)
+        .on(on_tickets_suspended)
         .on(on_payment_refunded)
         .on(on_refund_parked)
         .on(on_refund_returned)
@@ -74,6 +75,7 @@ fn performance(id: PerformanceId, facts: PerformanceFacts, version: i32) -> Perf
         owner_id: facts.owner_id.into(),
         org_id: facts.org_id,
         start_time: facts.times.start_time,
+        doors_at: facts.times.doors_at,
         version,
     }
 }
@@ -143,6 +145,22 @@ async fn on_payment_failed(
 ) -> Result<(), Failure> {
     let order = lock(tx, event.data.order_id).await?;
     acts::cancel_unpaid(app, tx, order, CancelReason::PaymentFailed).await?;
+    Ok(())
+}
+
+/// The tickets admit nobody any more: now the money may go.
+async fn on_tickets_suspended(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketsSuspended>,
+) -> Result<(), Failure> {
+    let (id, refused) = (event.data.refund_id, event.data.refused);
+    let order = lock(tx, event.data.order_id).await?;
+    let refund = store::find_refund(tx, id).await?;
+    let refund = refund.ok_or_else(|| Failure::park(format!("there is no refund {id}")))?;
+    if refund.status == store::REQUESTED {
+        acts::refunds::suspended(app, tx, order, refund, &refused).await?;
+    }
     Ok(())
 }
 
@@ -294,7 +312,7 @@ async fn on_refund_failed(
     event: Received<RefundFailed>,
 ) -> Result<(), Failure> {
     let failed = event.data;
-    lock(tx, failed.order_id).await?;
+    let order = lock(tx, failed.order_id).await?;
     tracing::warn!(code = "order.refund_failed", order_id = %failed.order_id,
         refund_id = %failed.refund_id, reason = failed.failure_reason, "a refund was given up");
     // Payment may have known no such order, and given no version.
@@ -302,6 +320,7 @@ async fn on_refund_failed(
     if is_newer || failed.payment_id.is_none() {
         let reason = failed.failure_reason.as_str();
         store::mark_refund_failed(tx, failed.refund_id, reason, app.clock.now()).await?;
+        acts::refunds::publish_given_up(app, tx, &order, failed.refund_id, failed.ticket_ids);
     }
     Ok(())
 }

@@ -15,6 +15,8 @@
 //! `processing` means that payment hasn't answered in time; the request continues as a task. The time
 //! to pay begins when there is something to pay, and a declined card doesn't end it. At the deadline the
 //! intent is cancelled first.
+//! Tickets that are given back admit nobody from the request on: ticketing suspends them first, and then
+//! the money is asked for (DECISIONS 52).
 //! Refunds are decided here, because order knows the price of each ticket and who runs its
 //! performance; so this context serves `POST /payments/{id}/refunds`. Payment sends the money.
 //!
@@ -120,7 +122,8 @@ pub fn context(state: &Arc<State>) -> Context {
         ..Context::new(
             NAME,
             eventify_kernel::migrations!(
-                "order": "0001_orders", "0002_intents_as_tasks", "0003_refunds_that_stand"
+                "order": "0001_orders", "0002_intents_as_tasks", "0003_refunds_that_stand",
+                "0004_refunds_suspend_first"
             ),
         )
     }

@@ -338,6 +338,8 @@ impl From<Error> for ApiError {
                 }
                 Refusal::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
                 Refusal::AlreadyRefunded(_) => Self::conflict("already_refunded", message),
+                Refusal::Used(_) => Self::conflict("ticket_used", message),
+                Refusal::Revoked(_) => Self::conflict("ticket_revoked", message),
                 Refusal::NothingLeft => Self::conflict("nothing_to_refund", message),
                 Refusal::WindowClosed => Self::unprocessable("refund_window_closed", message),
             },

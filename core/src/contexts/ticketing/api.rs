@@ -1,13 +1,17 @@
-//! What other contexts ask before they promise a ticket. In this process, and without a database.
+//! What other contexts ask before they promise a ticket, or take one back.
 
 use chrono::{DateTime, Utc};
+use eventify_contracts::ticketing::NotGood;
 use eventify_kernel::app::App;
+use eventify_kernel::db::DbResult;
+use eventify_protocol::ids::{OrderId, TicketId};
 
-use super::model;
+use super::{NAME, model, store};
 
 pub use super::model::CantSign;
 
 /// Whether tickets of a performance with these times can be signed, by the key that this process has.
+/// Without the database.
 ///
 /// # Errors
 /// [`CantSign`].
@@ -19,4 +23,15 @@ pub fn can_sign(
     let ring = app.keys.ring().map_err(|_| CantSign::NoKey)?;
     let set = app.keys.in_force().map_err(|_| CantSign::NoKey)?;
     model::can_sign(set.find(ring.tickets.kid()), start, end)
+}
+
+/// The tickets of an order that its customer can't give back now.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn list_not_good(app: &App, order: OrderId) -> DbResult<Vec<(TicketId, NotGood)>> {
+    let mut conn = app.db.read(NAME).await?;
+    let tickets = store::list_tickets_of_order(&mut conn, order).await?;
+    let not_good = tickets.iter().map(|it| Some((it.id, it.not_good()?)));
+    Ok(not_good.flatten().collect())
 }

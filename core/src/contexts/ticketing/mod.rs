@@ -5,7 +5,10 @@
 //!              ├── too late ──▶ failed          └── refunded before that ──▶ closed
 //! ticket     valid ◀──never shown──┬── used
 //!              ├──── check-in ─────┴───▲
-//!              └── refund, fraud, …──▶ revoked ◀── used
+//!              ├── refund opened ──▶ suspended ◀── used, if its customer does not ask for it
+//!              │                      ├── given up ──▶ valid, used
+//!              │                      └── money sent ──▶ revoked
+//!              └── fraud, … ──▶ revoked ◀── used
 //! check-in   unconfirmed ──journal row: shown──▶ confirmed
 //!              └── journal row: not shown ──▶ gone, ticket valid again
 //! ```
@@ -67,7 +70,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat", "0006_shows_that_move"),
+            eventify_kernel::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat", "0006_shows_that_move", "0007_suspended_tickets"),
         )
     }
 }

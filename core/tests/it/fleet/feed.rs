@@ -160,6 +160,7 @@ async fn concurrent_writers_leave_no_gap_and_the_newest_version_wins() {
                 ticket_id: revoked.ticket_id,
                 order_id: OrderId(revoked.ticket_id.as_uuid()),
                 reason: "refund".to_owned(),
+                kept_back: None,
                 ticket: revoked,
             };
             if order % 2 == 0 {

@@ -145,6 +145,7 @@ impl<'house, 'core> Order<'house, 'core> {
             ticket_id: ticket,
             order_id: self.id,
             reason: reason.to_owned(),
+            kept_back: None,
             ticket: TicketFacts {
                 ticket_id: ticket,
                 version: 2,

@@ -9,7 +9,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, Mode, Verdict},
 };
 use eventify_sync::{
-    core::report::Report,
+    core::{Validity, report::Report},
     edge::{Reason, ScanOutcome, Status},
 };
 
@@ -382,7 +382,7 @@ impl World {
                 .core
                 .tickets
                 .get(&ticket)
-                .is_some_and(|held| !held.standing.revoked);
+                .is_some_and(|held| held.standing.validity == Validity::Valid);
             let legitimate = guest.honest
                 && good
                 && model::is_plain(guest.number)

@@ -5,6 +5,7 @@ use eventify_protocol::{
     sync::{Config, Down, JournalEntry, JournalHead, NodeEntry, SealedRow, Subject, Value},
     verdict::Verdict,
 };
+use eventify_sync::core::Validity;
 use eventify_sync::edge::Input;
 
 use super::{
@@ -265,7 +266,7 @@ impl World {
         let Some(held) = self.core.tickets.get_mut(&ticket) else {
             return;
         };
-        held.standing.revoked = true;
+        held.standing.validity = Validity::Revoked;
         self.guests.all[guest].honest = false;
         self.core.publish_ticket(ticket, self.at, &mut self.rng);
         self.watch_feed();

@@ -8,6 +8,7 @@ use eventify_protocol::{
     time::CoreTime,
     verdict::Verdict,
 };
+use eventify_sync::core::Validity;
 use uuid::Uuid;
 
 use super::{
@@ -107,7 +108,8 @@ impl World {
             let guest = &self.guests.all[attempt.guest];
             let node = &self.nodes[attempt.node];
             let held = self.core.tickets.get(&model::ticket_id(guest.number));
-            let is_good = held.is_some_and(|held| !held.standing.revoked) && guest.honest;
+            let is_good =
+                held.is_some_and(|held| held.standing.validity == Validity::Valid) && guest.honest;
             if !is_good || node.was_revoked || node.was_restored || self.model.failovers > 0 {
                 continue;
             }

@@ -6,7 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_contracts::inventory::{VenueCreated, VenueFacts, VenueUpdated};
 use eventify_contracts::ticketing::{
     CheckInConflict, JournalApplied, KeysChanged, ScanSuspected, TicketCheckInChanged,
-    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsRestated, TicketsStated,
+    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsReinstated, TicketsRestated,
+    TicketsStated, TicketsSuspended,
 };
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_kernel::event::Received;
@@ -58,6 +59,22 @@ pub(super) async fn on_tickets_issued(
     events: Vec<Received<TicketIssued>>,
 ) -> Result<(), Failure> {
     enqueue_tickets(app, tx, &events, |issued| &issued.tickets).await
+}
+
+pub(super) async fn on_tickets_suspended(
+    app: &App,
+    tx: &mut Tx,
+    events: Vec<Received<TicketsSuspended>>,
+) -> Result<(), Failure> {
+    enqueue_tickets(app, tx, &events, |it| &it.tickets).await
+}
+
+pub(super) async fn on_tickets_reinstated(
+    app: &App,
+    tx: &mut Tx,
+    events: Vec<Received<TicketsReinstated>>,
+) -> Result<(), Failure> {
+    enqueue_tickets(app, tx, &events, |it| &it.tickets).await
 }
 
 pub(super) async fn on_tickets_revoked(

@@ -7,7 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(super) use refund::{PaidTicket, Performance, RefundPlan};
+pub(super) use refund::{CustomerPolicy, PaidTicket, Performance, RefundPlan};
 pub(super) use state::{Captured, Order, State};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +22,12 @@ pub(crate) enum Refusal {
     AlreadyRefunded(TicketId),
     #[error("there is nothing left to refund")]
     NothingLeft,
-    #[error("tickets can be given back until 24 hours before the performance")]
+    #[error("somebody was admitted with ticket {0}; its organiser may still pay it back")]
+    Used(TicketId),
+    #[error("ticket {0} was revoked; ask its organiser")]
+    Revoked(TicketId),
+    #[error(
+        "tickets can be given back until 24 hours before the doors open or the performance starts"
+    )]
     WindowClosed,
 }

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{Item, RefundReason};
-use eventify_contracts::ticketing::TicketFacts;
+use eventify_contracts::ticketing::{NotGood, TicketFacts};
 use eventify_protocol::ids::{PerformanceId, RefundId, TicketId, UserId};
 use eventify_protocol::money::{Money, MoneyError};
 
 use super::{Order, Refusal, State};
 
-/// A customer gets all money back until this long before the performance, and nothing afterwards
+/// A customer gets all money back until this long before a performance begins, and nothing afterwards
 /// (blueprint, "Politique d'annulation/remboursement").
 pub(crate) fn customer_cancel_limit() -> Duration {
     Duration::hours(24)
@@ -30,8 +30,18 @@ pub(crate) struct Performance {
     pub(crate) performance_id: PerformanceId,
     pub(crate) owner_id: UserId,
     pub(crate) org_id: Option<String>,
-    pub(crate) start_time: DateTime<Utc>,
+    /// When guests come: at the doors, or at a start before them.
+    pub(crate) begins: DateTime<Utc>,
     pub(crate) cancelled: bool,
+}
+
+/// What decides what a customer may give back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CustomerPolicy<'a> {
+    pub(crate) performances: &'a [Performance],
+    /// Tickets of the order that were used or revoked.
+    pub(crate) not_good: &'a [(TicketId, NotGood)],
+    pub(crate) now: DateTime<Utc>,
 }
 
 /// What is to be refunded.
@@ -45,28 +55,25 @@ pub(crate) struct RefundPlan {
 }
 
 impl Order {
-    /// The customer returns tickets: exactly the named ones, or all for which it is not too late.
+    /// The customer returns tickets: exactly the named ones, or all that may still be given back.
     pub(crate) fn customer_refund(
         &self,
         tickets: &[PaidTicket],
-        performances: &[Performance],
         named: Option<&[TicketId]>,
-        now: DateTime<Utc>,
+        policy: &CustomerPolicy<'_>,
     ) -> Result<RefundPlan, Refusal> {
-        let in_time = |ticket: &PaidTicket| {
-            performances
-                .iter()
-                .find(|performance| performance.performance_id == ticket.performance_id)
-                .is_some_and(|performance| {
-                    performance.cancelled || now + customer_cancel_limit() <= performance.start_time
-                })
-        };
         let chosen = self.choose(tickets, named)?;
-        let refundable: Vec<_> = chosen.iter().copied().filter(in_time).collect();
-        if refundable.is_empty() || (named.is_some() && refundable.len() < chosen.len()) {
-            return Err(Refusal::WindowClosed);
+        let judged: Vec<_> = chosen.iter().map(|it| (it, policy.refusal(it))).collect();
+        let refundable: Vec<_> = judged
+            .iter()
+            .filter(|(_, refusal)| refusal.is_none())
+            .map(|(ticket, _)| **ticket)
+            .collect();
+        let refusal = judged.into_iter().find_map(|(_, refusal)| refusal);
+        match refusal {
+            Some(refusal) if named.is_some() || refundable.is_empty() => Err(refusal),
+            Some(_) | None => self.plan(&refundable, RefundReason::UserRequest),
         }
-        self.plan(&refundable, RefundReason::UserRequest)
     }
 
     /// The organiser or an administrator refunds tickets, at any time.
@@ -102,6 +109,12 @@ impl Order {
             .clone()
             .find(|it| it.price_category == ticket.category);
         Some(same_category.or_else(|| lines.next())?.unit_price)
+    }
+
+    pub(crate) fn price_of_all(&self, tickets: &[PaidTicket]) -> Result<Money, MoneyError> {
+        let nothing = Money::zero(self.amount.currency());
+        let mut prices = tickets.iter().map(|ticket| ticket.price);
+        prices.try_fold(nothing, Money::plus)
     }
 
     fn choose(
@@ -151,11 +164,8 @@ impl Order {
     }
 
     fn plan(&self, tickets: &[PaidTicket], reason: RefundReason) -> Result<RefundPlan, Refusal> {
-        let amount = tickets
-            .iter()
-            .try_fold(Money::zero(self.amount.currency()), |sum, ticket| {
-                sum.plus(ticket.price)
-            })
+        let amount = self
+            .price_of_all(tickets)
             .map_err(|_: MoneyError| Refusal::NothingLeft)?;
         Ok(RefundPlan {
             tickets: tickets.iter().map(|ticket| ticket.ticket_id).collect(),
@@ -163,6 +173,22 @@ impl Order {
             reason,
             note: None,
         })
+    }
+}
+
+impl CustomerPolicy<'_> {
+    fn refusal(&self, ticket: &PaidTicket) -> Option<Refusal> {
+        let of = |(id, _): &&(TicketId, NotGood)| *id == ticket.ticket_id;
+        match self.not_good.iter().find(of) {
+            Some((id, NotGood::Used)) => return Some(Refusal::Used(*id)),
+            Some((id, NotGood::Revoked)) => return Some(Refusal::Revoked(*id)),
+            None => {}
+        }
+        let mut performances = self.performances.iter();
+        let in_time = performances
+            .find(|it| it.performance_id == ticket.performance_id)
+            .is_some_and(|it| it.cancelled || self.now + customer_cancel_limit() <= it.begins);
+        (!in_time).then_some(Refusal::WindowClosed)
     }
 }
 

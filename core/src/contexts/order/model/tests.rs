@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{CancelReason, RefundReason};
 use eventify_contracts::reservation::ReservationConfirmed;
+use eventify_contracts::ticketing::NotGood;
 use eventify_protocol::money::{Currency, Money};
 use uuid::Uuid;
 
@@ -48,13 +49,21 @@ fn ticket(number: u128, performance: u128) -> PaidTicket {
     }
 }
 
-fn performance(number: u128, start: i64) -> Performance {
+fn performance(number: u128, begins: i64) -> Performance {
     Performance {
         performance_id: Uuid::from_u128(number).into(),
         owner_id: Uuid::from_u128(9).into(),
         org_id: Some("hall".to_owned()),
-        start_time: at(start),
+        begins: at(begins),
         cancelled: false,
+    }
+}
+
+fn policy(performances: &[Performance], now: i64) -> CustomerPolicy<'_> {
+    CustomerPolicy {
+        performances,
+        not_good: &[],
+        now: at(now),
     }
 }
 
@@ -92,7 +101,7 @@ fn a_customer_returns_tickets_until_24_hours_before() {
     let (order, tickets) = (paid(), [ticket(1, 10), ticket(2, 20)]);
     let performances = [performance(10, 24), performance(20, 23)];
     let plan = order
-        .customer_refund(&tickets, &performances, None, at(0))
+        .customer_refund(&tickets, None, &policy(&performances, 0))
         .unwrap();
     assert_eq!(
         (plan.tickets, plan.amount),
@@ -100,22 +109,41 @@ fn a_customer_returns_tickets_until_24_hours_before() {
     );
     let late = [tickets[1].ticket_id];
     assert_eq!(
-        order.customer_refund(&tickets, &performances, Some(&late), at(0)),
+        order.customer_refund(&tickets, Some(&late), &policy(&performances, 0)),
         Err(Refusal::WindowClosed)
     );
     assert_eq!(
-        order.customer_refund(&tickets, &performances, None, at(2)),
+        order.customer_refund(&tickets, None, &policy(&performances, 2)),
         Err(Refusal::WindowClosed)
     );
     let mut cancelled = performances;
     cancelled[1].cancelled = true;
     let plan = order
-        .customer_refund(&tickets, &cancelled, Some(&late), at(2))
+        .customer_refund(&tickets, Some(&late), &policy(&cancelled, 2))
         .unwrap();
     assert_eq!(
         plan.tickets, late,
         "a cancelled performance is refunded at any time"
     );
+}
+
+#[test]
+fn a_customer_gives_back_no_ticket_that_was_used_or_revoked() {
+    let (order, tickets) = (paid(), [1, 2, 3].map(|number| ticket(number, 10)));
+    let [good, used, revoked] = tickets.map(|it| it.ticket_id);
+    let performances = [performance(10, 48)];
+    let not_good = [(used, NotGood::Used), (revoked, NotGood::Revoked)];
+    let policy = CustomerPolicy {
+        not_good: &not_good,
+        ..policy(&performances, 0)
+    };
+    let of = |named: &[TicketId]| order.customer_refund(&tickets, Some(named), &policy);
+    assert_eq!(of(&[good, used]), Err(Refusal::Used(used)));
+    assert_eq!(of(&[revoked]), Err(Refusal::Revoked(revoked)));
+    let plan = order.customer_refund(&tickets, None, &policy).unwrap();
+    assert_eq!((plan.tickets, plan.amount), (vec![good], euro(3900)));
+    let only_used = order.customer_refund(&tickets[1..2], None, &policy);
+    assert_eq!(only_used, Err(Refusal::Used(used)));
 }
 
 #[test]
@@ -152,7 +180,7 @@ fn refunds_of_all_tickets_end_in_refunded() {
     let all = part.refunded(false, at(2)).unwrap();
     assert_eq!(all.state, State::Refunded { paid_at: at(0) });
     assert_eq!(all.clone().refunded(false, at(3)), None);
-    let refused = all.customer_refund(&[ticket(1, 10)], &[], None, at(3));
+    let refused = all.customer_refund(&[ticket(1, 10)], None, &policy(&[], 3));
     assert_eq!(refused, Err(Refusal::WrongState("refunded")));
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct PerformanceRow {
     pub(crate) owner_id: UserId,
     pub(crate) org_id: Option<String>,
     pub(crate) start_time: DateTime<Utc>,
+    pub(crate) doors_at: DateTime<Utc>,
     pub(crate) version: i32,
 }
 
@@ -25,7 +26,7 @@ struct ScheduledRow {
     performance_id: PerformanceId,
     owner_id: UserId,
     org_id: Option<String>,
-    start_time: DateTime<Utc>,
+    begins: DateTime<Utc>,
     cancelled: bool,
 }
 
@@ -40,7 +41,7 @@ pub(crate) async fn upsert_performance(
         &[performance],
         "on conflict (performance_id) do update set owner_id = excluded.owner_id,
              org_id = excluded.org_id, start_time = excluded.start_time,
-             version = excluded.version
+             doors_at = excluded.doors_at, version = excluded.version
          where stored.version < excluded.version",
     )
     .await?;
@@ -66,7 +67,7 @@ pub(crate) async fn list_performances(
     ids: &[PerformanceId],
 ) -> DbResult<Vec<Performance>> {
     let rows: Vec<ScheduledRow> = sqlx::query_as(
-        r#"select performance_id, owner_id, org_id, start_time,
+        r#"select performance_id, owner_id, org_id, least(start_time, doors_at) as begins,
              exists (select from "order".cancelled_performances as cancelled
                  where cancelled.performance_id = performances.performance_id) as cancelled
          from "order".performances where performance_id = any($1)"#,
@@ -78,7 +79,7 @@ pub(crate) async fn list_performances(
         performance_id: row.performance_id,
         owner_id: row.owner_id,
         org_id: row.org_id,
-        start_time: row.start_time,
+        begins: row.begins,
         cancelled: row.cancelled,
     };
     Ok(rows.into_iter().map(performance).collect())

@@ -27,6 +27,8 @@ pub(crate) struct Refund {
     pub(crate) created_at: DateTime<Utc>,
 }
 
+/// Status of a refund from the request on.
+pub(crate) const REQUESTED: &str = "requested";
 /// Status of a refund that the provider refuses, until somebody decides.
 pub(crate) const PARKED: &str = "parked";
 /// Status of a refund whose money came back.
@@ -138,7 +140,7 @@ pub(crate) async fn insert_refund(
     let row = RefundRow {
         refund_id: id,
         order_id,
-        status: "requested".to_owned(),
+        status: REQUESTED.to_owned(),
         currency: plan.amount.currency().code().to_owned(),
         amount: plan.amount.to_decimal(),
         reason: plan.reason.name().to_owned(),
@@ -237,6 +239,32 @@ pub(crate) async fn mark_refund(
     .bind(id)
     .bind(status)
     .bind(reason)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// These tickets don't belong to the refund any more, which has another amount.
+pub(crate) async fn leave_out(
+    conn: &mut PgConnection,
+    id: RefundId,
+    tickets: &[TicketId],
+    amount: &Money,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    if tickets.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        r#"with smaller as (
+             update "order".order_refunds set amount = $3, updated_at = $4 where refund_id = $1)
+         update "order".order_tickets set refund_id = null
+         where refund_id = $1 and ticket_id = any($2)"#,
+    )
+    .bind(id)
+    .bind(tickets)
+    .bind(amount.to_decimal())
     .bind(now)
     .execute(conn)
     .await?;

@@ -105,6 +105,9 @@ fn publish(
     for conflict in &changes.dissolved {
         tx.publish(app.clock.new_id(), conflict.version, &conflict.event(true));
     }
+    for (version, admitted) in &changes.refunded {
+        tx.publish(app.clock.new_id(), *version, admitted);
+    }
     let tickets = changes.tickets.iter().chain(&changes.unchanged);
     let event = JournalApplied {
         node_id: batch.node,

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use eventify_contracts::ticketing::{TicketIssued, TicketRevoked};
+use eventify_contracts::order::{OrderRefundGivenUp, OrderRefundOpened, RefundReason};
+use eventify_contracts::ticketing::{
+    NotSuspended, TicketIssued, TicketRevoked, TicketsReinstated, TicketsSuspended,
+};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
-use eventify_protocol::ids::{OrderId, PerformanceId, TicketId};
+use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId};
 
 use super::Error;
 use super::issuing::terms;
 use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::model::{IssueError, Performance, Refused, Ticket};
+use crate::contexts::ticketing::model::{IssueError, Performance, Ticket, refunded_admitted};
 use crate::contexts::ticketing::{NAME, store};
 
 pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
@@ -51,8 +54,7 @@ pub(crate) async fn revoke(
 ) -> Result<Ticket, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let ticket = lock(&mut tx, id).await?.revoke(reason, app.clock.now())?;
-    store::update_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;
-    publish_revoked(app, &mut tx, &ticket, reason);
+    record_revoked(app, &mut tx, std::slice::from_ref(&ticket), reason).await?;
     tx.commit().await?;
     Ok(ticket)
 }
@@ -63,25 +65,92 @@ pub(crate) async fn revoke_of_order(
     tx: &mut Tx,
     order: OrderId,
     ids: &[TicketId],
-    reason: &str,
+    (reason, refund): (&str, Option<RefundId>),
 ) -> Result<(), Error> {
     let mut revoked = Vec::new();
-    for ticket in store::lock_tickets(tx, ids).await? {
+    for ticket in lock_of_order(tx, order, ids).await? {
+        let refund = refund.or(ticket.refund);
+        let refunded = Ticket { refund, ..ticket };
+        if let Ok(ticket) = refunded.revoke(reason, app.clock.now()) {
+            revoked.push(ticket);
+        }
+    }
+    record_revoked(app, tx, &revoked, reason).await
+}
+
+/// Suspends the tickets of a refund, and tells its order which of them its customer can't give back.
+pub(crate) async fn suspend(
+    app: &App,
+    tx: &mut Tx,
+    opened: &OrderRefundOpened,
+) -> Result<(), Error> {
+    let (mut suspended, mut refused) = (Vec::new(), Vec::new());
+    for ticket in lock_of_order(tx, opened.order_id, &opened.ticket_ids).await? {
+        let ticket_id = ticket.id;
+        match ticket.suspend(opened.refund_id, opened.reason, app.clock.now()) {
+            Ok(ticket) => suspended.push(ticket),
+            // Whoever runs the show may pay back what was revoked before.
+            Err(because) if opened.reason == RefundReason::UserRequest => {
+                refused.push(NotSuspended { ticket_id, because });
+            }
+            Err(_) => {}
+        }
+    }
+    store::update_tickets(tx, &suspended).await?;
+    let event = TicketsSuspended {
+        order_id: opened.order_id,
+        refund_id: opened.refund_id,
+        tickets: suspended.iter().map(Ticket::facts).collect(),
+        refused,
+    };
+    tx.publish(app.clock.new_id(), 1, &event);
+    Ok(())
+}
+
+/// The tickets of a refund that was given up are as they were before it.
+pub(crate) async fn reinstate(
+    app: &App,
+    tx: &mut Tx,
+    given_up: &OrderRefundGivenUp,
+) -> Result<(), Error> {
+    let (refund_id, now) = (given_up.refund_id, app.clock.now());
+    let locked = lock_of_order(tx, given_up.order_id, &given_up.ticket_ids).await?;
+    let again = locked
+        .into_iter()
+        .filter_map(|it| it.reinstate(refund_id, now));
+    let reinstated: Vec<_> = again.collect();
+    store::update_tickets(tx, &reinstated).await?;
+    for ticket in &reinstated {
+        if let Some(entry) = &ticket.check_in {
+            let scans = store::list_scans(tx, &[entry.scan]).await?;
+            let event = refunded_admitted(ticket, entry, scans.get(&entry.scan), true);
+            tx.publish(app.clock.new_id(), ticket.version, &event);
+        }
+    }
+    let event = TicketsReinstated {
+        order_id: given_up.order_id,
+        refund_id,
+        tickets: reinstated.iter().map(Ticket::facts).collect(),
+    };
+    tx.publish(app.clock.new_id(), 1, &event);
+    Ok(())
+}
+
+/// Locks the named tickets, and leaves those of another order out.
+async fn lock_of_order(
+    tx: &mut Tx,
+    order: OrderId,
+    ids: &[TicketId],
+) -> Result<Vec<Ticket>, Error> {
+    let mut tickets = store::lock_tickets(tx, ids).await?;
+    tickets.retain(|ticket| {
         if ticket.order_id != order {
             tracing::error!(code = "ticketing.refund_of_foreign_ticket", ticket_id = %ticket.id,
                 order_id = %order, "a refund names a ticket of another order");
-            continue;
         }
-        match ticket.revoke(reason, app.clock.now()) {
-            Ok(ticket) => revoked.push(ticket),
-            Err(Refused::Revoked | Refused::Used | Refused::Over) => {}
-        }
-    }
-    store::update_tickets(tx, &revoked).await?;
-    for ticket in &revoked {
-        publish_revoked(app, tx, ticket, reason);
-    }
-    Ok(())
+        ticket.order_id == order
+    });
+    Ok(tickets)
 }
 
 /// Gives a ticket a new token; the old one no longer admits.
@@ -118,12 +187,26 @@ async fn lock(tx: &mut Tx, id: TicketId) -> Result<Ticket, Error> {
     tickets.pop().ok_or(Error::UnknownTicket(id))
 }
 
-fn publish_revoked(app: &App, tx: &mut Tx, ticket: &Ticket, reason: &str) {
-    let event = TicketRevoked {
-        ticket_id: ticket.id,
-        order_id: ticket.order_id,
-        reason: reason.to_owned(),
-        ticket: ticket.facts(),
-    };
-    tx.publish(app.clock.new_id(), ticket.version, &event);
+/// Writes and publishes that tickets are revoked.
+async fn record_revoked(
+    app: &App,
+    tx: &mut Tx,
+    revoked: &[Ticket],
+    reason: &str,
+) -> Result<(), Error> {
+    store::update_tickets(tx, revoked).await?;
+    let shows: Vec<_> = revoked.iter().map(|it| it.performance_id).collect();
+    let shows = store::list_performances(tx, &shows).await?;
+    for ticket in revoked {
+        let show = shows.get(&ticket.performance_id);
+        let event = TicketRevoked {
+            ticket_id: ticket.id,
+            order_id: ticket.order_id,
+            reason: reason.to_owned(),
+            kept_back: ticket.keeps_place(reason, show, app.clock.now()),
+            ticket: ticket.facts(),
+        };
+        tx.publish(app.clock.new_id(), ticket.version, &event);
+    }
+    Ok(())
 }

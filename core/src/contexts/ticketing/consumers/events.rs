@@ -7,7 +7,9 @@ use eventify_contracts::fleet::{
     GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, PerformanceConfirmed,
     TicketsDoubted, TicketsQuestioned,
 };
-use eventify_contracts::order::{OrderPaid, OrderRefunded, RefundReason};
+use eventify_contracts::order::{
+    OrderPaid, OrderRefundGivenUp, OrderRefundOpened, OrderRefunded, RefundReason,
+};
 use eventify_contracts::payment::{RevocationCause, RevocationRequested};
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
@@ -15,7 +17,7 @@ use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::TicketId;
 
 use crate::contexts::ticketing::jobs::ISSUE_MISSING;
-use crate::contexts::ticketing::model::{Batch, PaidOrder};
+use crate::contexts::ticketing::model::{Batch, FRAUD, PaidOrder};
 use crate::contexts::ticketing::{App, acts, store};
 
 pub(super) async fn on_performance_scheduled(
@@ -88,6 +90,23 @@ pub(super) async fn on_order_paid(
     Ok(())
 }
 
+/// From the request on the tickets admit nobody.
+pub(super) async fn on_order_refund_opened(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderRefundOpened>,
+) -> Result<(), Failure> {
+    Ok(acts::tickets::suspend(app, tx, &event.data).await?)
+}
+
+pub(super) async fn on_order_refund_given_up(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<OrderRefundGivenUp>,
+) -> Result<(), Failure> {
+    Ok(acts::tickets::reinstate(app, tx, &event.data).await?)
+}
+
 /// Revokes exactly the tickets that are named. An order that was refunded as a whole before it had
 /// any gets none.
 pub(super) async fn on_order_refunded(
@@ -107,7 +126,8 @@ pub(super) async fn on_order_refunded(
         | RefundReason::TicketIssueFailed
         | RefundReason::LatePayment => "refund",
     };
-    acts::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, reason).await?;
+    let why = (reason, Some(refund.refund_id));
+    acts::tickets::revoke_of_order(app, tx, refund.order_id, &refund.ticket_ids, why).await?;
     Ok(())
 }
 
@@ -127,7 +147,7 @@ pub(super) async fn on_revocation_requested(
     let named = &requested.ticket_ids;
     let is_meant = |id: &TicketId| named.is_empty() || named.contains(id);
     let meant: Vec<_> = of_order.map(|ticket| ticket.id).filter(is_meant).collect();
-    acts::tickets::revoke_of_order(app, tx, order, &meant, "fraud").await?;
+    acts::tickets::revoke_of_order(app, tx, order, &meant, (FRAUD, None)).await?;
     Ok(())
 }
 

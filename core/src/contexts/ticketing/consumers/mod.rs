@@ -15,6 +15,8 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(events::on_performance_cancelled)
         .on(events::on_performance_confirmed)
         .on(events::on_order_paid)
+        .on(events::on_order_refund_opened)
+        .on(events::on_order_refund_given_up)
         .on(events::on_order_refunded)
         .on(events::on_revocation_requested)
         .on(events::on_gate_updated)

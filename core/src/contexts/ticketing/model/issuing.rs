@@ -143,6 +143,7 @@ fn ticket(
         category: item.price_category,
         unit_price: item.unit_price,
         hold_id: item.hold_id,
+        refund: None,
         revoked: None,
         check_in: None,
         order_unknown: false,

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::RowOutcome;
+use eventify_contracts::ticketing::{RefundedAdmitted, RowOutcome};
 use eventify_protocol::ids::{IncarnationId, NodeId, ScanId, TicketId, VenueId};
 use eventify_protocol::sync::{Decision, JournalEntry, SealedRow};
 use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::reconcile::{self, Class, Outcome, Row};
-use eventify_sync::core::{AdmissionState, ConflictKind, JournalRef, ScanRecord, Shown};
+use eventify_sync::core::{AdmissionState, ConflictKind, JournalRef, ScanRecord, Shown, Validity};
 use uuid::Uuid;
 
-use super::conflicts::{PublishedConflict, admission};
+use super::conflicts::{PublishedConflict, admission, refunded_admitted};
 use super::scans::StoredScan;
 use super::tickets::Ticket;
 
@@ -63,6 +63,9 @@ pub(crate) struct Changes {
     pub(crate) conflicts: Vec<PublishedConflict>,
     /// No conflicts any more.
     pub(crate) dissolved: Vec<PublishedConflict>,
+    /// Guests who were admitted though the money went back, or were not after all; with the version
+    /// of the ticket.
+    pub(crate) refunded: Vec<(i32, RefundedAdmitted)>,
 }
 
 impl Reconciliation {
@@ -285,10 +288,23 @@ impl Entries {
             .filter(|it| state.conflict(it.conflict.entry.scan).is_none());
         let dissolved = dissolved.map(PublishedConflict::next_version);
         changes.dissolved.extend(dissolved);
-        if ticket.differs_from(&state) {
-            changes.tickets.push(ticket.with_entries(&state, now));
+        let (before, differs) = (ticket.check_in, ticket.differs_from(&state));
+        let after = if differs {
+            ticket.with_entries(&state, now)
+        } else {
+            ticket
+        };
+        if state.validity != Validity::Valid && (differs || self.admitted) {
+            let entry = state.check_in.or(before);
+            changes.refunded.extend(entry.map(|entry| {
+                let (scan, gone) = (scans.get(&entry.scan), state.check_in.is_none());
+                (after.version, refunded_admitted(&after, &entry, scan, gone))
+            }));
+        }
+        if differs {
+            changes.tickets.push(after);
         } else if self.admitted {
-            changes.unchanged.push(ticket);
+            changes.unchanged.push(after);
         }
     }
 }

@@ -9,7 +9,7 @@ mod scans;
 mod settings;
 mod tickets;
 
-pub(super) use conflicts::PublishedConflict;
+pub(super) use conflicts::{PublishedConflict, refunded_admitted};
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
 pub(super) use performances::Performance;
@@ -19,4 +19,4 @@ pub(super) use scans::{
     Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
 };
 pub use settings::Settings;
-pub(super) use tickets::{Refused, Ticket, date};
+pub(super) use tickets::{FRAUD, Refused, Ticket, date};

@@ -1,18 +1,22 @@
 //! A ticket and what gates need of it.
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::{TicketFacts, TicketState};
+use eventify_contracts::order::RefundReason;
+use eventify_contracts::ticketing::{KeptBack, NotGood, TicketFacts, TicketState};
 use eventify_protocol::ids::{
-    BucketId, HoldId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
+    BucketId, HoldId, OrderId, PerformanceId, RefundId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
-use eventify_protocol::time::CoreTime;
+use eventify_protocol::time::{CoreTime, MAX_CACHE_AGE};
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
-use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect};
+use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect, Validity};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
 use super::performances::Performance;
+
+/// The card's bank took the money back, or will: nobody sells the place again unasked.
+pub(crate) const FRAUD: &str = "fraud";
 
 /// One place at one performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +36,8 @@ pub(crate) struct Ticket {
     pub(crate) category: CategoryCode,
     pub(crate) unit_price: Money,
     pub(crate) hold_id: HoldId,
+    /// The refund that it is under, or was revoked by.
+    pub(crate) refund: Option<RefundId>,
     /// Why it was revoked, if it was.
     pub(crate) revoked: Option<String>,
     /// The entry that counts in the present passage.
@@ -55,6 +61,8 @@ pub(crate) struct Ticket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     Valid,
+    /// Being refunded; a ticket that was used can be suspended too.
+    Suspended,
     /// Refunded, cancelled or replaced; a ticket that was used can be revoked too.
     Revoked,
     Used,
@@ -67,6 +75,8 @@ pub(crate) enum Refused {
     Revoked,
     #[error("the ticket has been used")]
     Used,
+    #[error("the ticket is being refunded")]
+    Suspended,
     #[error("the performance is over")]
     Over,
 }
@@ -75,6 +85,7 @@ impl Status {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Valid => "valid",
+            Self::Suspended => "suspended",
             Self::Revoked => "revoked",
             Self::Used => "used",
         }
@@ -117,20 +128,88 @@ impl Ticket {
     }
 
     pub(crate) fn status(&self) -> Status {
+        match (self.validity(), &self.check_in) {
+            (Validity::Revoked, _) => Status::Revoked,
+            (Validity::Suspended, _) => Status::Suspended,
+            (Validity::Valid, Some(_)) => Status::Used,
+            (Validity::Valid, None) => Status::Valid,
+        }
+    }
+
+    pub(crate) fn validity(&self) -> Validity {
+        match (&self.revoked, self.refund) {
+            (Some(_), _) => Validity::Revoked,
+            (None, Some(_)) => Validity::Suspended,
+            (None, None) => Validity::Valid,
+        }
+    }
+
+    /// Why its customer can't give it back.
+    pub(crate) fn not_good(&self) -> Option<NotGood> {
         match (&self.revoked, &self.check_in) {
-            (Some(_), _) => Status::Revoked,
-            (None, Some(_)) => Status::Used,
-            (None, None) => Status::Valid,
+            (Some(_), _) => Some(NotGood::Revoked),
+            (None, Some(_)) => Some(NotGood::Used),
+            (None, None) => None,
         }
     }
 
     /// Its entries: the check-in, and these conflicts.
     pub(crate) fn admission_state(&self, conflicts: Vec<Conflict>) -> AdmissionState {
         AdmissionState {
-            revoked: self.revoked.is_some(),
+            validity: self.validity(),
             check_in: self.check_in,
             conflicts,
         }
+    }
+
+    /// It admits nobody while its money is on its way back. Whoever was admitted has had the show: a
+    /// customer's own cancel takes no such ticket. One that was revoked stays so, whoever asks.
+    pub(crate) fn suspend(
+        self,
+        refund: RefundId,
+        reason: RefundReason,
+        at: DateTime<Utc>,
+    ) -> Result<Self, NotGood> {
+        match self.not_good() {
+            Some(NotGood::Revoked) => Err(NotGood::Revoked),
+            Some(NotGood::Used) if reason == RefundReason::UserRequest => Err(NotGood::Used),
+            Some(NotGood::Used) | None => {
+                let refund = Some(refund);
+                Ok(Self { refund, ..self }.changed(at))
+            }
+        }
+    }
+
+    /// As it was before this refund; none if it is not suspended by it.
+    pub(crate) fn reinstate(self, refund: RefundId, at: DateTime<Utc>) -> Option<Self> {
+        let is_by = self.validity() == Validity::Suspended && self.refund == Some(refund);
+        is_by.then(|| {
+            let refund = None;
+            Self { refund, ..self }.changed(at)
+        })
+    }
+
+    /// Why its place is not to be sold again by itself, once it is revoked for a reason: somebody sits
+    /// on it, or may do. A gate without connection admits by what it knew at most
+    /// [`MAX_CACHE_AGE`] ago.
+    pub(crate) fn keeps_place(
+        &self,
+        reason: &str,
+        performance: Option<&Performance>,
+        now: DateTime<Utc>,
+    ) -> Option<KeptBack> {
+        if reason == FRAUD {
+            return Some(KeptBack::Fraud);
+        }
+        if performance.is_some_and(|it| it.cancelled) {
+            return None;
+        }
+        if self.check_in.is_some() {
+            return Some(KeptBack::Used);
+        }
+        let begins = |it: &&Performance| it.times.admits_from <= now + MAX_CACHE_AGE;
+        let open = performance.filter(begins).filter(|it| !it.is_over(now));
+        open.map(|_| KeptBack::GatesAdmit)
     }
 
     pub(crate) fn revoke(self, reason: &str, at: DateTime<Utc>) -> Result<Self, Refused> {
@@ -161,6 +240,7 @@ impl Ticket {
                 }
                 .changed(at))
             }
+            Status::Suspended => Err(Refused::Suspended),
             Status::Revoked => Err(Refused::Revoked),
             Status::Used => Err(Refused::Used),
         }
@@ -210,10 +290,11 @@ impl Ticket {
             token_hash: self.token_hash.0,
             not_before: self.not_before,
             expiry: self.expiry,
-            state: match (&self.revoked, &self.check_in) {
-                (Some(_), _) => TicketState::Revoked,
-                (None, None) => TicketState::Valid,
-                (None, Some(check_in)) => TicketState::Used {
+            state: match (self.validity(), &self.check_in) {
+                (Validity::Revoked, _) => TicketState::Revoked,
+                (Validity::Suspended, _) => TicketState::Suspended,
+                (Validity::Valid, None) => TicketState::Valid,
+                (Validity::Valid, Some(check_in)) => TicketState::Used {
                     scan_id: check_in.scan,
                     gate_id: check_in.gate,
                     at: date(check_in.at.earliest),

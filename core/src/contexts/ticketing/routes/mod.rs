@@ -37,6 +37,7 @@ impl From<Error> for ApiError {
             Error::NotIssued(_) => Self::conflict("tickets_not_issued", text),
             Error::Refused(Refused::Revoked) => Self::conflict("ticket_revoked", text),
             Error::Refused(Refused::Used) => Self::conflict("ticket_used", text),
+            Error::Refused(Refused::Suspended) => Self::conflict("ticket_suspended", text),
             Error::Refused(Refused::Over) => Self::gone("performance_over", text),
             Error::Issue(_) => Self::conflict("tickets_not_issued", text).retry_after(5),
             Error::Scan(ScanError::UnknownNode(_) | ScanError::RevokedNode(_)) => {

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::tokens::qr_url;
 use crate::contexts::ticketing::acts::issuing::Tickets;
 use crate::contexts::ticketing::acts::{self, Error};
-use crate::contexts::ticketing::model::{Performance, Ticket, date};
+use crate::contexts::ticketing::model::{FRAUD, Performance, Ticket, date};
 use crate::contexts::ticketing::{App, NAME, store};
 
 const ISSUERS: &[Role] = &[Role::Admin, Role::Support];
@@ -257,7 +257,7 @@ impl Reason {
     fn code(&self) -> &'static str {
         match self {
             Self::Refund => "refund",
-            Self::Fraud => "fraud",
+            Self::Fraud => FRAUD,
             Self::EventCancelled => "event_cancelled",
             Self::Replaced => "replaced",
         }

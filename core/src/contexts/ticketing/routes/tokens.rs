@@ -9,9 +9,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use eventify_kernel::http::{Answer, ApiError, Caller, Path, Policy, Routes};
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::qr;
+use eventify_sync::core::Validity;
 
 use super::tickets::{HOLDERS, holds};
-use crate::contexts::ticketing::{App, acts};
+use crate::contexts::ticketing::App;
+use crate::contexts::ticketing::acts::{self, Error};
+use crate::contexts::ticketing::model::Refused;
 
 pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     let show = Policy::roles(HOLDERS).owner("ticket.customer_id");
@@ -57,9 +60,10 @@ async fn token_of_holder(app: &App, caller: &Caller, id: TicketId) -> Answer<Str
     if !holds(caller, &ticket)? {
         return Err(ApiError::forbidden("this ticket belongs to somebody else"));
     }
-    match ticket.revoked {
-        Some(_) => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
-        None => Ok(ticket.token),
+    match ticket.validity() {
+        Validity::Revoked => Err(ApiError::gone("ticket_revoked", "the ticket was revoked")),
+        Validity::Suspended => Err(Error::Refused(Refused::Suspended).into()),
+        Validity::Valid => Ok(ticket.token),
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{
-    BucketId, HoldId, OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId,
+    BucketId, HoldId, OrderId, PerformanceId, RefundId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::token::TokenHash;
@@ -20,7 +20,7 @@ use crate::contexts::ticketing::model::Ticket;
 pub(super) const COLUMNS: &str = "ticket.ticket_id, ticket.order_id, ticket.line, ticket.unit, \
     ticket.customer_id, ticket.performance_id, ticket.venue_id, ticket.seat_id, \
     ticket.seat_label, ticket.bucket_id, ticket.zone, ticket.price_category, ticket.currency, \
-    ticket.unit_amount, ticket.hold_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
+    ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
     ticket.qr_payload, ticket.token_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
     ticket.updated_at, ticket.version";
 
@@ -51,6 +51,7 @@ pub(super) struct TicketRow {
     currency: String,
     unit_amount: Decimal,
     hold_id: HoldId,
+    refund_id: Option<RefundId>,
     revoked_reason: Option<String>,
     #[sqlx(flatten)]
     check_in: CheckInRow,
@@ -97,6 +98,7 @@ impl TryFrom<TicketRow> for Ticket {
             category: category.map_err(DbError::impossible_row)?,
             unit_price: price.map_err(DbError::impossible_row)?,
             hold_id: row.hold_id,
+            refund: row.refund_id,
             revoked: row.revoked_reason,
             check_in: row.check_in.0.map(CheckIn::try_from).transpose()?,
             order_unknown: row.order_unknown,
@@ -186,14 +188,14 @@ pub(crate) async fn find_taken_seat(
 /// Writes what can change of tickets that this transaction has locked.
 pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) -> DbResult<()> {
     sqlx::query(
-        "update ticketing.tickets as stored set status = new.status, revoked_reason = new.reason,
-             revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
+        "update ticketing.tickets as stored set status = new.status, refund_id = new.refund_id,
+             revoked_reason = new.reason, revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
              not_before = new.not_before, expiry = new.expiry, updated_at = new.updated_at,
              version = new.version
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[])
+             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[])
              as new (ticket_id, status, reason, revision, qr_payload, token_hash, not_before,
-             expiry, updated_at, version)
+             expiry, updated_at, version, refund_id)
          where stored.ticket_id = new.ticket_id",
     )
     .bind(column(tickets, |it| it.id))
@@ -206,6 +208,7 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(column(tickets, |it| it.expiry))
     .bind(column(tickets, |it| it.updated_at))
     .bind(column(tickets, |it| it.version))
+    .bind(column(tickets, |it| it.refund))
     .execute(conn)
     .await?;
     Ok(())

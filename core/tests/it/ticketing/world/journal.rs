@@ -179,7 +179,7 @@ pub(crate) async fn entries(venue: &Venue, ticket: TicketId) -> Entries {
         TicketState::Used {
             scan_id, confirmed, ..
         } => Some((scan_id, confirmed)),
-        TicketState::Valid | TicketState::Revoked => None,
+        TicketState::Valid | TicketState::Suspended | TicketState::Revoked => None,
     };
     assert_eq!(published, check_in);
     (

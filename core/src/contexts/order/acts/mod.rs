@@ -1,17 +1,19 @@
 //! What can be done with an order, and the state changes that routes, consumers and jobs share.
 
+pub(super) mod refunds;
+
 use std::time::Duration;
 
-use eventify_contracts::order::{
-    CancelReason, OrderCancelled, OrderPaid, OrderRefundRequested, OrderRefunded, RefundReason,
-};
-use eventify_contracts::payment::SettledBy;
+use eventify_contracts::order::{CancelReason, OrderCancelled, OrderPaid, RefundReason};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
 
-use super::model::{Order, PaidTicket, Performance, RefundPlan, Refusal};
+use super::model::{CustomerPolicy, Order, PaidTicket, Performance, RefundPlan, Refusal};
 use super::{App, NAME, store};
+use crate::contexts::ticketing::api as ticketing;
+
+pub(super) use refunds::{Settled, complete_refund, request_refund};
 
 /// How long `POST /orders` waits until the reservation's confirmation has arrived.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
@@ -35,11 +37,11 @@ pub(super) enum Error {
 pub(super) enum Cancelled {
     /// The order was unpaid and is cancelled.
     Unpaid(Order),
-    /// The order is paid: the money for these tickets is refunded.
+    /// The order is paid: these tickets are given back.
     Refunding(RequestedRefund),
 }
 
-/// A refund that payment is to execute.
+/// A refund that was asked for: its tickets are being suspended.
 #[derive(Debug)]
 pub(super) struct RequestedRefund {
     pub(super) order: Order,
@@ -84,6 +86,7 @@ pub(super) async fn cancel(
     named: Option<&[TicketId]>,
     by: UserId,
 ) -> Result<Cancelled, Error> {
+    let not_good = ticketing::list_not_good(app, id).await?;
     let mut tx = app.db.begin(NAME, cause).await?;
     let order = store::lock(&mut tx, id).await?.ok_or(Error::Unknown)?;
     let reason = CancelReason::UserRequest;
@@ -92,8 +95,12 @@ pub(super) async fn cancel(
         None => {
             let tickets = store::list_tickets(&mut tx, id).await?;
             let performances = performances_of(&mut tx, &tickets).await?;
-            let now = app.clock.now();
-            let plan = order.customer_refund(&tickets, &performances, named, now)?;
+            let policy = CustomerPolicy {
+                performances: &performances,
+                not_good: &not_good,
+                now: app.clock.now(),
+            };
+            let plan = order.customer_refund(&tickets, named, &policy)?;
             Cancelled::Refunding(request_refund(app, &mut tx, order, plan, Some(by)).await?)
         }
     };
@@ -180,76 +187,4 @@ pub(super) async fn record_paid(app: &App, tx: &mut Tx, order: &Order) -> DbResu
     };
     tx.publish(app.clock.new_id(), order.version, &event);
     Ok(())
-}
-
-/// Reserves the tickets for a refund and requests the money from payment. Free tickets need no
-/// payment.
-pub(super) async fn request_refund(
-    app: &App,
-    tx: &mut Tx,
-    order: Order,
-    plan: RefundPlan,
-    by: Option<UserId>,
-) -> DbResult<RequestedRefund> {
-    let refund_id = RefundId(app.clock.new_id());
-    store::insert_refund(tx, refund_id, order.id, &plan, by, app.clock.now()).await?;
-    let order = if plan.amount.minor() == 0 {
-        complete_refund(app, tx, order, refund_id, plan.clone(), &Settled::default()).await?
-    } else {
-        let event = OrderRefundRequested {
-            order_id: order.id,
-            refund_id,
-            ticket_ids: plan.tickets.clone(),
-            amount: plan.amount,
-            reason: plan.reason,
-            note: plan.note.clone(),
-        };
-        tx.publish(app.clock.new_id(), order.version, &event);
-        order
-    };
-    Ok(RequestedRefund {
-        order,
-        refund_id,
-        plan,
-    })
-}
-
-/// Who sent the money of a refund.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Settled {
-    pub(super) by: SettledBy,
-    pub(super) reference: Option<String>,
-}
-
-/// Writes and publishes that the money of a refund has been sent back.
-pub(super) async fn complete_refund(
-    app: &App,
-    tx: &mut Tx,
-    order: Order,
-    refund_id: RefundId,
-    plan: RefundPlan,
-    settled: &Settled,
-) -> DbResult<Order> {
-    let now = app.clock.now();
-    let settlement = (settled.by, settled.reference.as_deref());
-    store::mark_refund_succeeded(tx, refund_id, settlement, now).await?;
-    let left = !plan.tickets.is_empty() && store::has_paid_tickets(tx, order.id).await?;
-    let order = match order.clone().refunded(left, now) {
-        Some(changed) => {
-            store::update(tx, &changed).await?;
-            changed
-        }
-        None => order,
-    };
-    let event = OrderRefunded {
-        order_id: order.id,
-        refund_id,
-        reason: plan.reason,
-        note: plan.note,
-        ticket_ids: plan.tickets,
-        partial: left,
-        items: order.items.clone(),
-    };
-    tx.publish(app.clock.new_id(), order.version, &event);
-    Ok(order)
 }

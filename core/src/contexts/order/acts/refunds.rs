@@ -1,0 +1,170 @@
+//! A refund from the request to its end: tickets first, money afterwards.
+//!
+//! ```text
+//! request ──opened──▶ ticketing suspends ──suspended──▶ requested ──▶ payment ──▶ complete
+//!    │                        └── none that its customer may give back ──▶ failed
+//!    └── without tickets ───────────────────────────────▲
+//! ```
+
+use eventify_contracts::order::{
+    OrderRefundGivenUp, OrderRefundOpened, OrderRefundRequested, OrderRefunded,
+};
+use eventify_contracts::payment::SettledBy;
+use eventify_contracts::ticketing::{NotGood, NotSuspended};
+use eventify_kernel::db::{DbError, DbResult, Tx};
+use eventify_protocol::ids::{RefundId, TicketId, UserId};
+
+use super::RequestedRefund;
+use crate::contexts::order::App;
+use crate::contexts::order::model::{Order, PaidTicket, RefundPlan};
+use crate::contexts::order::store::{self, Refund};
+
+/// Reserves the tickets for a refund and has them suspended. Without tickets the money is asked for at
+/// once.
+pub(crate) async fn request_refund(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    plan: RefundPlan,
+    by: Option<UserId>,
+) -> DbResult<RequestedRefund> {
+    let refund_id = RefundId(app.clock.new_id());
+    store::insert_refund(tx, refund_id, order.id, &plan, by, app.clock.now()).await?;
+    let order = if plan.tickets.is_empty() {
+        ask_for_money(app, tx, order, refund_id, plan.clone()).await?
+    } else {
+        let event = OrderRefundOpened {
+            order_id: order.id,
+            refund_id,
+            ticket_ids: plan.tickets.clone(),
+            reason: plan.reason,
+        };
+        tx.publish(app.clock.new_id(), order.version, &event);
+        order
+    };
+    Ok(RequestedRefund {
+        order,
+        refund_id,
+        plan,
+    })
+}
+
+/// The tickets of a refund admit nobody any more: its money is asked for. What its customer can't give
+/// back, because somebody has been admitted meanwhile, leaves the refund.
+pub(crate) async fn suspended(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    refund: Refund,
+    refused: &[NotSuspended],
+) -> DbResult<()> {
+    let id = refund.refund_id;
+    let of_order = store::list_tickets(tx, order.id).await?;
+    let of_refund = of_order.into_iter().filter(|it| it.refund_id == Some(id));
+    let is_refused = |it: &PaidTicket| refused.iter().any(|no| no.ticket_id == it.ticket_id);
+    let (left_out, left): (Vec<_>, Vec<_>) = of_refund.partition(is_refused);
+    let now = app.clock.now();
+    if left.is_empty() {
+        let reason = match refused.first().map(|it| it.because) {
+            Some(NotGood::Used) | None => "ticket_used",
+            Some(NotGood::Revoked) => "ticket_revoked",
+        };
+        return store::mark_refund_failed(tx, id, reason, now).await;
+    }
+    let ids = |tickets: &[PaidTicket]| tickets.iter().map(|it| it.ticket_id).collect::<Vec<_>>();
+    let mut amount = refund.amount;
+    if !left_out.is_empty() {
+        amount = order.price_of_all(&left).map_err(DbError::impossible_row)?;
+        store::leave_out(tx, id, &ids(&left_out), &amount, now).await?;
+    }
+    let plan = RefundPlan {
+        tickets: ids(&left),
+        amount,
+        reason: refund.reason,
+        note: refund.note,
+    };
+    ask_for_money(app, tx, order, id, plan).await?;
+    Ok(())
+}
+
+/// Nothing goes back. Tickets of the refund that were suspended are good again.
+pub(crate) fn publish_given_up(
+    app: &App,
+    tx: &mut Tx,
+    order: &Order,
+    refund_id: RefundId,
+    ticket_ids: Vec<TicketId>,
+) {
+    if ticket_ids.is_empty() {
+        return;
+    }
+    let event = OrderRefundGivenUp {
+        order_id: order.id,
+        refund_id,
+        ticket_ids,
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+}
+
+/// Requests the money from payment. What cost nothing needs no payment.
+async fn ask_for_money(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    refund_id: RefundId,
+    plan: RefundPlan,
+) -> DbResult<Order> {
+    if plan.amount.minor() == 0 {
+        return complete_refund(app, tx, order, refund_id, plan, &Settled::default()).await;
+    }
+    let event = OrderRefundRequested {
+        order_id: order.id,
+        refund_id,
+        ticket_ids: plan.tickets,
+        amount: plan.amount,
+        reason: plan.reason,
+        note: plan.note,
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+    Ok(order)
+}
+
+/// Who sent the money of a refund.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled {
+    pub(crate) by: SettledBy,
+    pub(crate) reference: Option<String>,
+}
+
+/// Writes and publishes that the money of a refund has been sent back.
+pub(crate) async fn complete_refund(
+    app: &App,
+    tx: &mut Tx,
+    order: Order,
+    refund_id: RefundId,
+    plan: RefundPlan,
+    settled: &Settled,
+) -> DbResult<Order> {
+    let now = app.clock.now();
+    let settlement = (settled.by, settled.reference.as_deref());
+    store::mark_refund_succeeded(tx, refund_id, settlement, now).await?;
+    let left = !plan.tickets.is_empty() && store::has_paid_tickets(tx, order.id).await?;
+    let order = match order.clone().refunded(left, now) {
+        Some(changed) => {
+            store::update(tx, &changed).await?;
+            changed
+        }
+        None => order,
+    };
+    let event = OrderRefunded {
+        order_id: order.id,
+        refund_id,
+        reason: plan.reason,
+        note: plan.note,
+        ticket_ids: plan.tickets,
+        partial: left,
+        items: order.items.clone(),
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+    Ok(order)
+}
