@@ -6,6 +6,7 @@ mod issuing;
 mod journals;
 mod key_window;
 mod keys;
+mod refunds;
 mod rush;
 mod scans;
 mod shows;

@@ -11,7 +11,10 @@ use eventify_contracts::event_management::{
 };
 use eventify_contracts::fleet::{GateUpdated, NodeEnrolled, NodeFacts, NodeRevoked};
 use eventify_contracts::order::{Item, OrderPaid, OrderRefunded, RefundReason};
-use eventify_contracts::ticketing::{TicketFacts, TicketIssueFailed, TicketIssued};
+use eventify_contracts::ticketing::{
+    RefundedAdmitted, TicketFacts, TicketIssueFailed, TicketIssued, TicketsReinstated,
+    TicketsSuspended,
+};
 use eventify_core::config::Config;
 use eventify_core::contexts::{event_management, fleet, order, ticketing};
 use eventify_kernel::app::App;
@@ -53,8 +56,13 @@ pub(crate) struct Venue {
 fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
     let quiet = |context: Context| Context {
         consumers: match context.name {
-            FLEET => Consumers::new().on::<TicketIssued, _>(on_ticket_issued),
-            ORDER => Consumers::new().on::<TicketIssueFailed, _>(on_ticket_issue_failed),
+            FLEET => Consumers::new()
+                .on::<TicketIssued, _>(on_ticket_issued)
+                .on::<TicketsReinstated, _>(on_tickets_reinstated)
+                .on::<RefundedAdmitted, _>(on_refunded_admitted),
+            ORDER => Consumers::new()
+                .on::<TicketIssueFailed, _>(on_ticket_issue_failed)
+                .on::<TicketsSuspended, _>(on_tickets_suspended),
             _ => Consumers::new(),
         },
         routes: if context.name == "identity" {
@@ -78,6 +86,30 @@ fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
 }
 
 async fn on_ticket_issued(_: &App, _: &mut Tx, _: Received<TicketIssued>) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn on_tickets_suspended(
+    _: &App,
+    _: &mut Tx,
+    _: Received<TicketsSuspended>,
+) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn on_tickets_reinstated(
+    _: &App,
+    _: &mut Tx,
+    _: Received<TicketsReinstated>,
+) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn on_refunded_admitted(
+    _: &App,
+    _: &mut Tx,
+    _: Received<RefundedAdmitted>,
+) -> Result<(), Failure> {
     Ok(())
 }
 

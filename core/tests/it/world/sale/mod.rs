@@ -5,7 +5,7 @@ pub mod stripe;
 use chrono::Duration;
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_protocol::ids::{
-    BucketId, EventId, OrderId, PaymentId, PerformanceId, ReservationId, TicketId,
+    BucketId, EventId, OrderId, PaymentId, PerformanceId, ReservationId, TicketId, VenueId,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,7 @@ pub const SEATS: u32 = 40;
 pub struct Sale {
     pub core: TestApp,
     pub stripe: StripeDouble,
+    pub venue: VenueId,
     pub event: EventId,
     pub performance: PerformanceId,
     pub floor: BucketId,
@@ -64,13 +65,15 @@ impl Sale {
         };
         let core = TestApp::with(options).await;
         let house = plan(&core, hall_of(20, FLOOR), Duration::days(3)).await;
-        let (event, performance, floor) = (house.event, house.performance, house.floor);
+        let (venue, event) = (house.venue, house.event);
+        let (performance, floor) = (house.performance, house.floor);
         let publish = format!("/events/{event}/publish");
         organiser(&core).post(&publish, json!({})).await.expect(200);
         core.settle().await;
         Self {
             core,
             stripe,
+            venue,
             event,
             performance,
             floor,
@@ -198,6 +201,18 @@ impl Sale {
         let request = organiser.request(reqwest::Method::PUT, &path);
         let request = request.header("If-Match", "*").json(&times);
         send(request).await.expect(200);
+    }
+
+    /// The organiser, at a gate of the venue, lets the holder of a ticket in.
+    pub async fn check_in(&self, ticket: TicketId) -> Answer {
+        let gate = json!({ "venueId": self.venue, "name": self.core.clock.new_id() });
+        let gate = self.admin().post("/fleet/gates", gate).await.expect(201);
+        self.core.settle().await;
+        let path = format!("/tickets/{ticket}/check-in");
+        // Scans go by the database's clock, which no test moves.
+        let body = json!({ "gateId": gate["gateId"], "reason": "the doors are open" });
+        let organiser = organiser(&self.core).scope("ticket:checkin");
+        organiser.post(&path, body).await
     }
 
     /// The organiser cancels the performance.

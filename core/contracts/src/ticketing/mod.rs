@@ -4,17 +4,25 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, RefundId, ScanId,
-    ScannerId, SeatId, TicketId, VenueId,
+    BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, ScanId, ScannerId,
+    SeatId, TicketId, VenueId,
 };
-use eventify_protocol::money::Money;
 use eventify_protocol::sync::{self, FeedEntry, Subject, TicketEntry, UsedBy, Value};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, TokenHash};
-use eventify_sync::digest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+mod refunds;
+mod statements;
+
+pub use refunds::{
+    KeptBack, NotGood, NotSuspended, RefundedAdmitted, TicketsReinstated, TicketsSuspended,
+};
+pub use statements::{
+    StatedTicket, TicketRange, TicketSum, TicketsRestated, TicketsStated, UnknownTicket,
+};
 
 /// A ticket as gates need it, after the change that is told. No personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -122,52 +130,6 @@ pub struct TicketCheckInChanged {
     pub ticket: TicketFacts,
 }
 
-/// `ticket.suspended`: tickets of an order admit nobody while their money is on its way back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketsSuspended {
-    /// The order.
-    pub order_id: OrderId,
-    /// The refund.
-    pub refund_id: RefundId,
-    /// The suspended ones from now on.
-    pub tickets: Vec<TicketFacts>,
-    /// Those that a customer's own cancel does not take.
-    pub refused: Vec<NotSuspended>,
-}
-
-/// A ticket that its customer can't give back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NotSuspended {
-    /// Which.
-    pub ticket_id: TicketId,
-    /// Why.
-    pub because: NotGood,
-}
-
-/// Why a customer can't give a ticket back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NotGood {
-    /// Somebody was admitted with it.
-    Used,
-    /// It was revoked without a refund.
-    Revoked,
-}
-
-/// `ticket.reinstated`: nothing went back, and the tickets are as they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketsReinstated {
-    /// The order.
-    pub order_id: OrderId,
-    /// The refund that was given up.
-    pub refund_id: RefundId,
-    /// The tickets from now on.
-    pub tickets: Vec<TicketFacts>,
-}
-
 /// `ticket.revoked`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -183,48 +145,6 @@ pub struct TicketRevoked {
     pub kept_back: Option<KeptBack>,
     /// The ticket from now on.
     pub ticket: TicketFacts,
-}
-
-/// Why the place of a revoked ticket is not sold again by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum KeptBack {
-    /// Somebody was admitted with it.
-    Used,
-    /// Gates admit to its performance, or begin before all of them can have heard of it: somebody may
-    /// have been admitted by one that has no connection.
-    GatesAdmit,
-    /// The card's bank took the money back.
-    Fraud,
-}
-
-/// `ticketing.refunded.admitted`: somebody was admitted, by a gate without connection, with a ticket
-/// that was suspended or revoked. One for each ticket and passage; the newest version is true.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RefundedAdmitted {
-    /// Which ticket.
-    pub ticket_id: TicketId,
-    /// Of which order.
-    pub order_id: OrderId,
-    /// Whose venue.
-    pub venue_id: VenueId,
-    /// To what.
-    pub performance_id: PerformanceId,
-    /// The seat's label, if it is a numbered one.
-    pub seat_label: Option<String>,
-    /// The zone's name, if it is a place in one.
-    pub zone: Option<String>,
-    /// What was paid for it.
-    pub amount: Money,
-    /// The refund, if there is one.
-    pub refund_id: Option<RefundId>,
-    /// Why it was revoked; none while it is suspended.
-    pub revoked: Option<String>,
-    /// Who was admitted, where and when.
-    pub admission: Admission,
-    /// It is none any more: nobody was admitted after all, or nothing went back.
-    pub dissolved: bool,
 }
 
 /// `ticketing.keys.changed`: a new signed key set is in force.
@@ -330,74 +250,6 @@ pub struct ScanSuspected {
     pub code: String,
 }
 
-/// `ticketing.tickets.stated`: what ticketing holds of the venue's tickets in a range of ids, for
-/// fleet to compare the venue's feed with (ADMISSION 5.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketsStated {
-    /// Whose tickets.
-    pub venue_id: VenueId,
-    /// The range.
-    pub range: TicketRange,
-    /// How many there are.
-    pub count: u64,
-    /// Sum modulo 2²⁵⁶ of their hashes, hexadecimal.
-    #[schemars(with = "String")]
-    pub digest: Hash32,
-    /// Each of them, if fleet has asked: what it holds has another sum.
-    pub tickets: Option<Vec<StatedTicket>>,
-    /// All that the statement knows was committed before, by ticketing's database.
-    pub as_of: DateTime<Utc>,
-}
-
-/// `ticketing.tickets.restated`: tickets of which the venue's feed said something else. Each has
-/// got a version above the one that the feed holds, so that it takes its place everywhere.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketsRestated {
-    /// Whose feed.
-    pub venue_id: VenueId,
-    /// As they are.
-    pub tickets: Vec<TicketFacts>,
-    /// There are no such tickets; the versions that the feed holds.
-    pub unknown: Vec<UnknownTicket>,
-}
-
-/// Tickets of a venue whose performances admit after a moment, within bounds of their ids.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketRange {
-    /// Behind this one; none: from the first on.
-    pub after: Option<TicketId>,
-    /// This one included; none: to the last.
-    pub through: Option<TicketId>,
-    /// Those whose performance admits later than this, Unix seconds.
-    pub expiring_after: i64,
-}
-
-/// One ticket of a statement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StatedTicket {
-    /// Which.
-    pub ticket_id: TicketId,
-    /// Its version.
-    pub version: i32,
-    /// SHA-256 of its feed entry, hexadecimal.
-    #[schemars(with = "String")]
-    pub hash: Hash32,
-}
-
-/// A ticket that there is only in a feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct UnknownTicket {
-    /// Its id.
-    pub ticket_id: TicketId,
-    /// The version that the feed holds.
-    pub version: u64,
-}
-
 impl TicketFacts {
     /// As an entry of the venue's feed.
     #[must_use]
@@ -428,32 +280,6 @@ impl TicketFacts {
             subject: Subject::Ticket(self.ticket_id),
             version: u64::try_from(self.version).unwrap_or_default(),
             value: Some(Value::Ticket(value)),
-        }
-    }
-}
-
-/// What a range of tickets adds up to, from the bytes of their feed entries. Both sides count so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TicketSum {
-    /// How many.
-    pub count: u64,
-    /// Sum modulo 2²⁵⁶ of the hashes.
-    pub digest: Hash32,
-}
-
-impl TicketSum {
-    /// Of no tickets.
-    pub const NONE: Self = Self {
-        count: 0,
-        digest: Hash32::ZERO,
-    };
-
-    /// With one more, whose feed entry has this hash.
-    #[must_use]
-    pub fn with(self, hash: Hash32) -> Self {
-        Self {
-            count: self.count + 1,
-            digest: digest::add(sync::Digest(self.digest), hash).0,
         }
     }
 }

@@ -1,0 +1,216 @@
+//! Tickets whose money is asked back.
+
+use chrono::Duration;
+use eventify_contracts::order::{OrderPaid, OrderRefundGivenUp, OrderRefundOpened, RefundReason};
+use eventify_contracts::ticketing::{
+    KeptBack, NotGood, RefundedAdmitted, TicketRevoked, TicketState, TicketsSuspended,
+};
+use eventify_kernel::fault_injection::FaultInjection;
+use eventify_protocol::ids::{RefundId, TicketId};
+use eventify_protocol::verdict::Verdict;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::ticketing::world::connection::NodeConnection;
+use crate::ticketing::world::journal::{Journal, classes, entries};
+use crate::ticketing::world::{ORDER, Venue};
+use crate::world::house::euro;
+
+const BY_CUSTOMER: RefundReason = RefundReason::UserRequest;
+const BY_ORGANISER: RefundReason = RefundReason::OrganiserDecision;
+
+async fn open(venue: &Venue, of: &OrderPaid, tickets: &[TicketId], why: RefundReason) -> RefundId {
+    let opened = OrderRefundOpened {
+        order_id: of.order_id,
+        refund_id: venue.core.clock.new_id().into(),
+        ticket_ids: tickets.to_vec(),
+        reason: why,
+    };
+    venue.publish(ORDER, 2, &opened).await;
+    venue.core.settle().await;
+    opened.refund_id
+}
+
+async fn give_up(venue: &Venue, of: &OrderPaid, tickets: &[TicketId], refund_id: RefundId) {
+    let given_up = OrderRefundGivenUp {
+        order_id: of.order_id,
+        refund_id,
+        ticket_ids: tickets.to_vec(),
+    };
+    venue.publish(ORDER, 3, &given_up).await;
+    venue.core.settle().await;
+}
+
+async fn bought(venue: &Venue, qty: u32) -> (OrderPaid, Vec<TicketId>) {
+    let order = venue.pay(vec![venue.standing(qty)]).await;
+    venue.core.settle().await;
+    let tickets = venue.tickets(order.order_id).await;
+    (order, tickets)
+}
+
+/// C05: from the request on nobody is admitted with the ticket; if nothing goes back, it is good again.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_admitted_while_the_money_is_on_its_way_back() {
+    let venue = Venue::with_faults(FaultInjection::deliver_twice()).await;
+    let (order, tickets) = bought(&venue, 2).await;
+    let [back, kept] = tickets[..] else {
+        panic!("two")
+    };
+    let (token, other) = (venue.token(back).await, venue.token(kept).await);
+    let refund = open(&venue, &order, &[back], BY_CUSTOMER).await;
+    let facts = venue.published_facts(back).await;
+    assert_eq!(facts.state, TicketState::Suspended, "gates hear of it");
+    assert_eq!(venue.show(back).await.status, "suspended");
+    let mut connection = NodeConnection::connect(&venue).await;
+    let refused = connection.scan(&venue.scan(0, &token)).await;
+    assert_eq!(refused, Verdict::Revoked);
+    assert_eq!(
+        connection.scan(&venue.scan(0, &other)).await,
+        Verdict::Admit
+    );
+    let ada = venue.core.user("ada").role("CUSTOMER");
+    let shown = ada.get(&format!("/tickets/{back}/token")).await;
+    shown.assert_refused(409, "ticket_suspended");
+    let reissue = format!("/tickets/{back}/reissue");
+    let reissued = ada.post(&reissue, json!({})).await;
+    reissued.assert_refused(409, "ticket_suspended");
+
+    let another = venue.core.clock.new_id().into();
+    give_up(&venue, &order, &[back], another).await;
+    assert_eq!(
+        venue.show(back).await.status,
+        "suspended",
+        "by another refund"
+    );
+    give_up(&venue, &order, &[back], refund).await;
+    assert_eq!(venue.published_facts(back).await.state, TicketState::Valid);
+    assert_eq!(
+        connection.scan(&venue.scan(0, &token)).await,
+        Verdict::Admit
+    );
+}
+
+/// S7: a customer's own cancel takes no ticket that somebody was admitted with, or that was revoked;
+/// the organiser's takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_is_inside_does_not_get_the_money_by_a_click() {
+    let venue = Venue::open().await;
+    let (order, tickets) = bought(&venue, 3).await;
+    let [used, revoked, good] = tickets[..] else {
+        panic!("three")
+    };
+    let token = venue.token(used).await;
+    let mut connection = NodeConnection::connect(&venue).await;
+    let scan = venue.scan(0, &token);
+    assert_eq!(connection.scan(&scan).await, Verdict::Admit);
+    let admin = venue.core.user("root").role("ADMIN");
+    let body = json!({ "reason": "fraud" });
+    let path = format!("/tickets/{revoked}/revoke");
+    admin.post(&path, body).await.expect(200);
+    open(&venue, &order, &tickets, BY_CUSTOMER).await;
+    let told = venue.published::<TicketsSuspended>().await.remove(0);
+    let because = |id| {
+        let mut refused = told.refused.iter();
+        refused.find(|it| it.ticket_id == id).map(|it| it.because)
+    };
+    assert_eq!(because(used), Some(NotGood::Used));
+    assert_eq!(because(revoked), Some(NotGood::Revoked));
+    assert_eq!((because(good), told.tickets.len()), (None, 1));
+    assert_eq!(venue.show(used).await.status, "used");
+
+    let refund = open(&venue, &order, &[used, revoked], BY_ORGANISER).await;
+    let told = venue.published::<TicketsSuspended>().await.remove(1);
+    assert!(told.refused.is_empty(), "{told:?}");
+    assert_eq!(venue.show(used).await.status, "suspended");
+    assert_eq!(venue.show(revoked).await.status, "revoked");
+    give_up(&venue, &order, &[used, revoked], refund).await;
+    assert_eq!(venue.show(used).await.status, "used", "as it was before");
+    assert_eq!(venue.show(revoked).await.status, "revoked");
+}
+
+/// C05: a gate without connection admits with a ticket that is being refunded: the entry is kept, and
+/// the money and the gate are told; no longer when nobody was admitted after all.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_admitted_by_a_cut_gate_during_the_refund_is_known_with_money_and_gate() {
+    let venue = Venue::with_faults(FaultInjection::deliver_twice()).await;
+    let (order, tickets) = bought(&venue, 1).await;
+    let token = venue.token(tickets[0]).await;
+    let refund = open(&venue, &order, &tickets, BY_CUSTOMER).await;
+    let scan = venue.scan(0, &token);
+    let mut journal = Journal::of(&venue, 0);
+    journal.shown(&scan, Verdict::Admit);
+    journal.upload().await;
+    assert_eq!(classes(&venue).await, ["admitted"]);
+    let facts = venue.published_facts(tickets[0]).await;
+    assert_eq!(facts.state, TicketState::Suspended, "and stays so");
+    let told = venue.published::<RefundedAdmitted>().await;
+    let [found] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!(found.amount, euro("49.90"));
+    assert_eq!((found.refund_id, &found.revoked), (Some(refund), &None));
+    let admission = (found.admission.scan_id, found.admission.gate_id);
+    assert_eq!(admission, (scan.scan, venue.gates[0]));
+    assert!(!found.dissolved);
+
+    venue.refund(&order, tickets.clone(), false).await;
+    let revoked = venue.published::<TicketRevoked>().await.remove(0);
+    assert_eq!(
+        revoked.kept_back,
+        Some(KeptBack::Used),
+        "somebody sits there"
+    );
+    journal.voided(&scan);
+    journal.upload().await;
+    let told = venue.published::<RefundedAdmitted>().await;
+    assert!(told.last().unwrap().dissolved, "it was never shown");
+    assert_eq!(told.last().unwrap().revoked.as_deref(), Some("refund"));
+    assert_eq!(entries_of_revoked(&venue, tickets[0]).await, 0);
+}
+
+/// C05: the same, and then nothing goes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_is_given_up_leaves_no_finding_about_its_guest() {
+    let venue = Venue::open().await;
+    let (order, tickets) = bought(&venue, 1).await;
+    let token = venue.token(tickets[0]).await;
+    let refund = open(&venue, &order, &tickets, BY_ORGANISER).await;
+    let scan = venue.scan(0, &token);
+    let mut journal = Journal::of(&venue, 0);
+    journal.shown(&scan, Verdict::Admit);
+    journal.upload().await;
+    give_up(&venue, &order, &tickets, refund).await;
+    let told = venue.published::<RefundedAdmitted>().await;
+    let dissolved: Vec<_> = told.iter().map(|it| it.dissolved).collect();
+    assert_eq!(dissolved, [false, true]);
+    let admitted = entries(&venue, tickets[0]).await.0;
+    assert_eq!(admitted, Some((scan.scan, true)), "used, as everybody sees");
+}
+
+/// C05: whose place is free at once, and whose is not sold while somebody may sit on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_is_kept_back_when_a_gate_may_have_admitted_to_it() {
+    let venue = Venue::empty(FaultInjection::default()).await;
+    let begins = venue.core.clock.now() + Duration::hours(3);
+    // Gates admit from 90 minutes before.
+    venue.schedule(venue.performance, begins).await;
+    let (order, tickets) = bought(&venue, 3).await;
+    venue.refund(&order, vec![tickets[0]], true).await;
+    venue.core.advance(Duration::minutes(86));
+    venue.refund(&order, vec![tickets[1]], true).await;
+    let fraud = json!({ "reason": "fraud" });
+    let admin = venue.core.user("root").role("ADMIN");
+    let path = format!("/tickets/{}/revoke", tickets[2]);
+    admin.post(&path, fraud).await.expect(200);
+    let revoked = venue.published::<TicketRevoked>().await.into_iter();
+    let kept: Vec<_> = revoked.map(|it| it.kept_back).collect();
+    let (gates, fraud) = (Some(KeptBack::GatesAdmit), Some(KeptBack::Fraud));
+    assert_eq!(kept, [None, gates, fraud]);
+}
+
+async fn entries_of_revoked(venue: &Venue, ticket: TicketId) -> usize {
+    let ada = venue.core.user("ada").role("CUSTOMER");
+    let request = ada.request(Method::GET, &format!("/tickets/{ticket}"));
+    let shown: serde_json::Value = request.send().await.unwrap().json().await.unwrap();
+    usize::from(!shown["usedAt"].is_null())
+}
