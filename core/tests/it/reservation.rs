@@ -2,7 +2,9 @@
 
 use chrono::Duration;
 use eventify_kernel::fault_injection::FaultInjection;
+use eventify_kernel::jobs;
 use serde_json::json;
+use sqlx::Connection;
 
 use crate::world::TableGate;
 use crate::world::replies::{Reservation, Ticket};
@@ -307,4 +309,36 @@ async fn tickets_are_in_the_order_in_which_the_seats_were_chosen() {
         let ticket: Ticket = ada.get(&path).await.read(200);
         assert_eq!(ticket.seat_label.as_deref(), Some(label));
     }
+}
+
+/// Kind 9: places that can't be given back stop nobody from buying others.
+#[tokio::test(flavor = "multi_thread")]
+async fn releases_that_fail_close_no_shop() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let cart = sale.cart(&ada).await;
+    let of_seat = |number| json!({ "seatId": format!("A-{number}"), "priceCategory": "FULL", "unitPrice": euro("39.00") });
+    let seats: Vec<_> = (1..=10).map(of_seat).collect();
+    let filled: Reservation = sale.add(&ada, cart, json!(seats)).await.read(201);
+    let mut conn = sqlx::PgConnection::connect(sale.core.scope.database.url())
+        .await
+        .unwrap();
+    let gone = sqlx::raw_sql("alter table inventory.returned_parts rename to elsewhere");
+    gone.execute(&mut conn).await.unwrap();
+    for item in &filled.items {
+        let path = format!("/reservations/{cart}/items/{}", item.item_id);
+        ada.delete(&path).await.expect(204);
+    }
+    sale.core.settle().await;
+    assert_eq!(sale.free().await.0, SEATS - 10, "all of them have failed");
+    let release = sale.core.app();
+    sale.core.advance(Duration::seconds(1));
+    // Three attempts each: far more failures than a breaker looks at.
+    let tried = jobs::run_now(release, "reservation", "release_holds").await;
+    assert!(tried.is_ok(), "a task that fails is tried again: {tried:?}");
+    let other = sale.cart(&bob).await;
+    let body = json!({ "performanceId": sale.performance, "items": seat("B-1") });
+    let path = format!("/reservations/{other}/items");
+    bob.post(&path, body).await.expect(201);
+    sale.core.leave_unsettled();
 }

@@ -117,7 +117,7 @@ async fn release_holds(app: App, attempt: Attempt<Release>) -> Result<Outcome, F
         }
         .boxed()
     };
-    let released = app.state.inventory_breaker.call(release).await;
+    let released = app.state.inventory.releases.call(release).await;
     released.map_err(Failure::retry)?;
     Ok(Outcome::Done)
 }

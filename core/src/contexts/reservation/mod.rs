@@ -9,7 +9,7 @@
 //!               └── customer ────▶ cancelled ◀── order.cancelled
 //! ```
 //!
-//! Places are held at inventory, synchronously, behind the breaker `rsv_inventory`; prices are the
+//! Places are held at inventory, synchronously, behind breakers (`rsv_inventory…`); prices are the
 //! core's own, from `performance.scheduled`. Nobody waits for a release: it is a task, requested
 //! with the cart's end, or with the failure of the attempt that it undoes (DECISIONS 45).
 //!
@@ -47,14 +47,22 @@ pub struct State {
     /// A cart below can't be paid.
     pub(crate) least_amounts: LeastAmounts,
     /// For the synchronous calls to inventory.
-    pub(crate) inventory_breaker: Breaker,
+    pub(crate) inventory: InventoryBreakers,
 }
 
-/// Calls to inventory at once.
+/// One for each kind of call: releases that fail stop nobody from buying.
+#[derive(Debug)]
+pub(crate) struct InventoryBreakers {
+    pub(crate) holds: Breaker,
+    pub(crate) extensions: Breaker,
+    pub(crate) releases: Breaker,
+}
+
+/// Calls of a kind to inventory at once.
 const INVENTORY_CALLS_AT_ONCE: u16 = 4;
 
-/// reservation → inventory.
-const INVENTORY: Limits = Limits {
+/// reservation → inventory: places are taken.
+const HOLDS: Limits = Limits {
     name: "rsv_inventory",
     timeout: Duration::from_millis(300),
     pauses: &[Duration::from_millis(50), Duration::from_millis(150)],
@@ -68,6 +76,18 @@ const INVENTORY: Limits = Limits {
     queue_for: Duration::from_millis(3_000),
 };
 
+/// A cart is confirmed.
+const EXTENSIONS: Limits = Limits {
+    name: "rsv_inventory_extend",
+    ..HOLDS
+};
+
+/// Places are given back, by tasks.
+const RELEASES: Limits = Limits {
+    name: "rsv_inventory_release",
+    ..HOLDS
+};
+
 impl State {
     /// # Errors
     /// The breaker's limits are refused.
@@ -79,7 +99,11 @@ impl State {
         Ok(Self {
             settings,
             least_amounts,
-            inventory_breaker: Breaker::new(INVENTORY, clock.clone())?,
+            inventory: InventoryBreakers {
+                holds: Breaker::new(HOLDS, clock.clone())?,
+                extensions: Breaker::new(EXTENSIONS, clock.clone())?,
+                releases: Breaker::new(RELEASES, clock.clone())?,
+            },
         })
     }
 }

@@ -114,7 +114,7 @@ async fn hold(
             let (app, cause, request) = (app.clone(), cause.clone(), request.clone());
             async move { inventory::hold(&app, &cause, &request).await }.boxed()
         };
-        answer = app.state.inventory_breaker.call(hold).await;
+        answer = app.state.inventory.holds.call(hold).await;
         let Err(CallError::Callee(HoldError::Refused(HoldRefusal::Ended))) = answer else {
             break;
         };

@@ -1,6 +1,6 @@
 //! What can be done with a cart.
 //!
-//! Inventory is called behind the breaker `rsv_inventory`, outside of every transaction.
+//! Inventory is called behind a breaker for each kind of call, outside of every transaction.
 
 mod items;
 
@@ -115,7 +115,7 @@ pub(super) async fn confirm(
         let (app, cause, holds) = (app.clone(), cause.clone(), holds.clone());
         async move { inventory::extend(&app, &cause, &holds, pay_until).await }.boxed()
     };
-    match app.state.inventory_breaker.call(extend).await {
+    match app.state.inventory.extensions.call(extend).await {
         Ok(()) => {}
         Err(CallError::Callee(ExtendError::Ended(_))) => return Err(Refusal::Expired.into()),
         Err(
