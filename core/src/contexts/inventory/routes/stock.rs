@@ -22,7 +22,7 @@ pub(super) struct NewCapacity {
 pub(super) struct StockBody {
     #[serde(flatten)]
     left: AvailabilityUpdated,
-    /// Places that are in nobody's hands, and not on sale before somebody releases them.
+    /// Places of revoked tickets that nobody can buy before somebody has looked and releases them.
     kept_back: i64,
 }
 
