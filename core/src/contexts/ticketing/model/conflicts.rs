@@ -57,7 +57,7 @@ pub(crate) fn refunded_admitted(
         performance_id: ticket.performance_id,
         seat_label: ticket.seat_label.clone(),
         zone: ticket.zone.clone(),
-        amount: ticket.unit_price.clone(),
+        amount: ticket.unit_price,
         refund_id: ticket.refund,
         revoked: ticket.revoked.clone(),
         admission: admission(entry, scan, ticket.order_unknown),
