@@ -9,7 +9,7 @@ use eventify_protocol::{
     time::{CoreTime, MAX_CACHE_AGE},
     verdict::{Mode, Verdict},
 };
-use eventify_sync::core::Validity;
+use eventify_sync::{core::Validity, token::SignedTicket};
 
 use super::{
     chaos::Fault,
@@ -325,7 +325,7 @@ impl World {
     /// before.
     pub(crate) fn may_be_admitted(&mut self, scan: &Scan) -> bool {
         let token = model::check(&scan.token, Reader::Core);
-        let signed = token.signed().map(|signed| signed.ticket());
+        let signed = token.signed().map(SignedTicket::ticket);
         let Some(held) = signed.and_then(|ticket| self.core.tickets.get(&ticket)) else {
             return true;
         };

@@ -9,7 +9,7 @@ use super::{
 use eventify_protocol::{
     hash::Hash32,
     ids::SnapshotId,
-    sync::{Chunk, Plan, Position, TicketState, Up, UsedBy},
+    sync::{Chunk, Plan, Position, SealedRow, TicketState, Up, UsedBy},
     time::CoreTime,
     verdict::Verdict,
 };
@@ -262,7 +262,7 @@ fn a_replica_that_is_fetched_anew_admits_nobody_a_second_time() {
         chunks: 1,
         hash: Hash32([3; 32]),
     };
-    let journal = venue.rows().last().map(|row| row.head());
+    let journal = venue.rows().last().map(SealedRow::head);
     venue.welcome_from(EPOCH, plan, journal);
     venue.receive(chunk(1, 0, 1));
     let replica = venue.replica_at(50);
