@@ -16,15 +16,11 @@ use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::HoldId;
 
 use super::acts::release;
-use super::acts::sale::{self, Returned};
+use super::acts::sale::{self, Closed, Returned};
 use super::acts::stock;
 use super::model::attempts::EndedBy;
-use super::model::hold::Place;
+use super::model::kept_back::{Place, RevokedTicket};
 use super::store::{layout, plans};
-
-/// The place of a ticket that was revoked for this reason is not sold again: its money was not
-/// refunded.
-const NOT_RESOLD: &str = "fraud";
 
 type Done = Result<(), Failure>;
 
@@ -113,29 +109,38 @@ async fn on_order_paid(app: &App, tx: &mut Tx, event: Received<OrderPaid>) -> Do
     )))
 }
 
-/// The whole order was refunded, also when no tickets had been issued. A partial refund arrives
-/// ticket by ticket.
+/// Of tickets, in part or as a whole, the places come back ticket by ticket. An order that never had
+/// any gives everything back at once.
 async fn on_order_refunded(app: &App, tx: &mut Tx, event: Received<OrderRefunded>) -> Done {
     let data = event.data;
-    if data.partial {
+    if data.partial || !data.ticket_ids.is_empty() {
         return Ok(());
     }
-    Ok(sale::close_order(app, tx, data.order_id, &holds_of(&data.items)).await?)
+    let order = data.order_id;
+    match sale::close_order(app, tx, order, &holds_of(&data.items)).await? {
+        Closed::Done => Ok(()),
+        Closed::HadTickets => Err(Failure::park(format!(
+            "order {order} is refunded as one without tickets, but places of its tickets are kept back"
+        ))),
+    }
 }
 
+/// The place is free again, unless ticketing says why it is kept back.
 async fn on_ticket_revoked(app: &App, tx: &mut Tx, event: Received<TicketRevoked>) -> Done {
     let data = event.data;
     let (id, order) = (data.ticket_id, data.order_id);
-    if data.reason == NOT_RESOLD {
-        return Ok(());
-    }
     let place = match (data.ticket.seat_id, data.ticket.bucket_id) {
         (Some(seat), _) => Place::Seat(seat),
         (None, Some(bucket)) => Place::Unit(bucket),
         (None, None) => return Err(Failure::park(format!("ticket {id} has no place"))),
     };
-    let place = (data.ticket.performance_id, place);
-    match sale::return_ticket(app, tx, id, order, place).await? {
+    let ticket = RevokedTicket {
+        id,
+        order,
+        performance: data.ticket.performance_id,
+        place,
+    };
+    match sale::return_ticket(app, tx, &ticket, data.kept_back).await? {
         Returned::Done => Ok(()),
         Returned::NotSoldYet => Err(Failure::retry(format!(
             "the payment of order {order} has not arrived"

@@ -3,17 +3,19 @@
 //! ```text
 //! plan ──performance.scheduled──▶ seats and slots of a performance ──event.published──▶ on sale
 //!
-//! hold:  held ──extend──▶ confirmed ──order.paid──▶ sold
-//!          │                  │                       │
-//!          ├─expiry, undo     ├─order.cancelled, …    ├─order.refunded (all), ticket.revoked (one)
-//!          ▼                  ▼                       ▼
-//!        released ◀───────────┴───────────────────────┘
+//! hold:  held ──extend──▶ confirmed ──order.paid──▶ sold ──ticket.revoked, kept back──▶ kept back
+//!          │                  │                       │                                    │
+//!          ├─expiry, undo     ├─order.cancelled, …    ├─ticket.revoked (its place)         ├─release (its place)
+//!          │                  │                       ├─order.refunded without tickets     │
+//!          ▼                  ▼                       ▼                                    ▼
+//!        released ◀───────────┴───────────────────────┴────────────────────────────────────┘
 //! ```
 //!
 //! A seat is taken by a row of `seat_allocations`, whose primary key makes a double sale
 //! impossible; a zone by units of its slots, each with a check constraint. A confirmed hold never
 //! expires by itself: its payment may have been captured while the message is on its way. A held one
-//! stands on the attempts that took it, and ends when the last of them is undone.
+//! stands on the attempts that took it, and ends when the last of them is undone. A place that is kept
+//! back is taken like a sold one (DECISIONS 53).
 //!
 //! Deliberately not here: prices, sales windows and carts (reservation), who may buy what.
 
@@ -40,7 +42,7 @@ pub fn context() -> Context {
         jobs: jobs::jobs(),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners", "0004_hold_attempts"),
+            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners", "0004_hold_attempts", "0005_kept_back"),
         )
     }
 }

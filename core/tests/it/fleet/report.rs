@@ -222,6 +222,7 @@ async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
     // The rows of this file are dated in 2030.
     venue.core.advance(TimeDelta::days(5 * 365));
     node.send(online(9)).await;
+    // Both reports are on their way at once, and neither is lost beside the other.
     until("the outage has ended", async || {
         let ended = report(&venue, ever).await.outages.remove(0).ended;
         ended.is_some_and(|it| it.latest.is_some())

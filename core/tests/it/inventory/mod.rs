@@ -1,7 +1,12 @@
-//! Inventory: plans, holds, the rush for one seat, its part in the sagas.
+//! Inventory: plans, holds, the rush for one seat, its part in the sagas, what is not sold
+//! again by itself.
 
 mod attempts;
 mod holds;
+mod kept_back;
+mod kept_back_order;
+mod kept_back_shop;
+mod orders;
 mod plans;
 mod race;
 mod saga;

@@ -19,13 +19,13 @@ use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::{
-    BucketId, EventId, HoldId, PerformanceId, ReservationId, UserId, VenueId,
+    BucketId, EventId, HoldId, PerformanceId, ReservationId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::replies::{Event, Performance, Plan, Venue};
+use crate::world::replies::{Event, KeptPlace, Page, Performance, Plan, Venue};
 use crate::world::{Answer, TestApp, User, product};
 
 /// Units of the standing zone.
@@ -151,6 +151,28 @@ pub async fn left(core: &TestApp, performance: PerformanceId) -> (u32, u32) {
     let path = format!("/inventory/performances/{performance}");
     let left: AvailabilityUpdated = organiser(core).get(&path).await.read(200);
     (left.by_section[0].remaining, left.by_bucket[0].remaining)
+}
+
+/// The places that the organiser finds kept back: as many as the count beside the stock says.
+pub async fn kept_back(core: &TestApp, performance: PerformanceId) -> Vec<KeptPlace> {
+    let path = format!("/inventory/performances/{performance}");
+    let organiser = organiser(core);
+    let list = organiser.get(&format!("{path}/kept-back")).await;
+    let page: Page<KeptPlace> = list.read(200);
+    let stock = organiser.get(&path).await.expect(200);
+    assert_eq!(stock["keptBack"], json!(page.total));
+    page.items
+}
+
+/// The organiser says that nobody sits there.
+pub async fn release_kept(
+    core: &TestApp,
+    performance: PerformanceId,
+    ticket: TicketId,
+    words: Value,
+) -> Answer {
+    let path = format!("/inventory/performances/{performance}/kept-back/{ticket}/release");
+    organiser(core).post(&path, words).await
 }
 
 impl<'core> House<'core> {

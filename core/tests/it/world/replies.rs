@@ -97,6 +97,14 @@ replies! {
     HeldSeat { seat_id: SeatId, label: String, categories: Vec<CategoryCode>, }
     HeldBucket { bucket_id: BucketId, zone: String, qty: u32, categories: Vec<CategoryCode>, }
 
+    /// A place that is not sold again before somebody releases it.
+    KeptPlace {
+        ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
+        seat_id: Option<SeatId>, seat_label: Option<String>, bucket_id: Option<BucketId>,
+        zone: Option<String>, reason: String, since: DateTime<Utc>,
+        released_at: Option<DateTime<Utc>>, released_by: Option<UserId>, note: Option<String>,
+    }
+
     Order {
         order_id: OrderId, reservation_id: ReservationId, customer_id: UserId, status: String,
         amount: Money, pay_until: DateTime<Utc>, payment_id: Option<PaymentId>,

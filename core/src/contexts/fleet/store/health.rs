@@ -69,8 +69,20 @@ macro_rules! select_health {
     };
 }
 
-/// The last report, its row locked to commit.
+/// The last report, locked to commit. A node's first reports have no row yet: they wait for each other at
+/// the node's own, so that none is lost beside another.
 pub(crate) async fn lock(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<NodeHealth>> {
+    if let Some(health) = find_locked(conn, node).await? {
+        return Ok(Some(health));
+    }
+    sqlx::query("select from fleet.nodes where node_id = $1 for update")
+        .bind(node)
+        .execute(&mut *conn)
+        .await?;
+    find_locked(conn, node).await
+}
+
+async fn find_locked(conn: &mut PgConnection, node: NodeId) -> DbResult<Option<NodeHealth>> {
     let row = sqlx::query_as(select_health!("node_id = $1 for update"))
         .bind(node)
         .fetch_optional(conn)

@@ -1,6 +1,7 @@
 //! The acts of inventory, by what they change.
 
 pub(super) mod hold;
+pub(super) mod kept_back;
 pub(super) mod release;
 pub(super) mod sale;
 pub(super) mod stock;

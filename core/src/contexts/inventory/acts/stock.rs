@@ -12,7 +12,7 @@ use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::layout::Layout;
 use crate::contexts::inventory::model::plan::Plan;
 use crate::contexts::inventory::model::slots::BelowReserved;
-use crate::contexts::inventory::store::{availability, claim, layout};
+use crate::contexts::inventory::store::{availability, claim, kept_back, layout};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StockError {
@@ -20,6 +20,8 @@ pub(crate) enum StockError {
     UnknownPerformance,
     #[error("there is no such zone")]
     UnknownBucket,
+    #[error("no place of this performance is kept back for this ticket")]
+    NotKeptBack,
     #[error("the event belongs to another organiser")]
     Foreign,
     #[error(transparent)]
@@ -57,15 +59,17 @@ pub(crate) async fn lay_out(
     availability::insert_change(tx, id).await
 }
 
-/// What is left, counted now.
+/// What is left, and how many places are kept back, counted now.
 pub(crate) async fn count_left(
     app: &App,
     caller: &Principal,
     id: PerformanceId,
-) -> Result<AvailabilityUpdated, StockError> {
+) -> Result<(AvailabilityUpdated, i64), StockError> {
     let mut conn = app.db.read(NAME).await?;
     must_manage(&mut conn, caller, id).await?;
-    Ok(availability::count_left(&mut conn, id).await?)
+    let left = availability::count_left(&mut conn, id).await?;
+    let kept_back = kept_back::count(&mut conn, id, false).await?;
+    Ok((left, kept_back))
 }
 
 /// Gives a zone a new capacity, at least what is held and sold.
@@ -103,7 +107,8 @@ pub(crate) async fn publish_availability(app: &App, cause: &Cause) -> DbResult<(
     tx.commit().await
 }
 
-async fn must_manage(
+/// Only who runs the event, or an administrator.
+pub(super) async fn must_manage(
     conn: &mut PgConnection,
     caller: &Principal,
     id: PerformanceId,

@@ -144,13 +144,6 @@ pub struct PartRelease {
     pub buckets: Vec<(BucketId, u32)>,
 }
 
-/// A seat, or one unit of a zone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    Seat(SeatId),
-    Unit(BucketId),
-}
-
 /// What is missing for a hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutOfStock {

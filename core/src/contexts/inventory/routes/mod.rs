@@ -4,6 +4,7 @@ use eventify_kernel::auth::Role;
 use eventify_kernel::http::{Policy, Routes};
 
 mod holds;
+mod kept_back;
 mod plans;
 mod stock;
 mod venues;
@@ -23,6 +24,8 @@ pub(super) fn routes() -> Routes {
         .get("/seating-plans/{seatingPlanId}", ORGANISERS.owner("venue.owner_id, or shared"), plans::read)
         .get("/inventory/performances/{performanceId}", ORGANISERS.owner("event.owner_id"), stock::read)
         .post("/inventory/performances/{performanceId}/capacity", ORGANISERS.owner("event.owner_id"), stock::adjust)
+        .get("/inventory/performances/{performanceId}/kept-back", ORGANISERS.owner("event.owner_id"), kept_back::list)
+        .post("/inventory/performances/{performanceId}/kept-back/{ticketId}/release", ORGANISERS.owner("event.owner_id"), kept_back::release)
         .post("/inventory/holds", HOLDS, holds::take)
         .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::give_back)
 }

@@ -5,7 +5,7 @@ use eventify_contracts::inventory::{AvailabilityUpdated, CapacityAdjusted};
 use eventify_kernel::app::App;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, PerformanceId};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contexts::inventory::acts::stock::{self, StockError};
 use crate::contexts::inventory::model::plan::MAX_ZONE_CAPACITY;
@@ -17,14 +17,22 @@ pub(super) struct NewCapacity {
     capacity: u32,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StockBody {
+    #[serde(flatten)]
+    left: AvailabilityUpdated,
+    /// Places of revoked tickets that nobody can buy before somebody has looked and releases them.
+    kept_back: i64,
+}
+
 pub(super) async fn read(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<PerformanceId>,
-) -> Answer<Json<AvailabilityUpdated>> {
-    Ok(Json(
-        stock::count_left(&app, caller.principal()?, id).await?,
-    ))
+) -> Answer<Json<StockBody>> {
+    let (left, kept_back) = stock::count_left(&app, caller.principal()?, id).await?;
+    Ok(Json(StockBody { left, kept_back }))
 }
 
 pub(super) async fn adjust(
@@ -49,6 +57,7 @@ impl From<StockError> for ApiError {
         match error {
             StockError::UnknownPerformance => Self::not_found("performance_not_found", message),
             StockError::UnknownBucket => Self::not_found("bucket_not_found", message),
+            StockError::NotKeptBack => Self::not_found("kept_back_not_found", message),
             StockError::Foreign => Self::forbidden(message),
             StockError::BelowReserved(_) => Self::unprocessable("below_reserved", message),
             StockError::Db(error) => error.into(),

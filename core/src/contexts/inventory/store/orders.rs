@@ -1,9 +1,9 @@
 //! Orders, as far as they own holds.
 
 use eventify_kernel::db::{DbResult, PgConnection};
-use eventify_protocol::ids::{HoldId, OrderId, PerformanceId};
+use eventify_protocol::ids::{HoldId, OrderId};
 
-use crate::contexts::inventory::model::hold::Place;
+use crate::contexts::inventory::model::kept_back::RevokedTicket;
 
 /// Records that an order is paid or closed; returns whether it is closed. The row's lock puts the
 /// two messages in an order, whichever comes first.
@@ -34,17 +34,12 @@ pub(crate) async fn lock(conn: &mut PgConnection, order: OrderId) -> DbResult<bo
     Ok(locked.rows_affected() == 1)
 }
 
-/// The hold by which an order has this seat, or units of this zone.
+/// The hold by which the ticket's order has its seat, or units of its zone. Looked for each time: a
+/// unit has no name, and whichever hold still has one can give it.
 pub(crate) async fn find_hold(
     conn: &mut PgConnection,
-    order: OrderId,
-    performance: PerformanceId,
-    place: Place,
+    ticket: &RevokedTicket,
 ) -> DbResult<Option<HoldId>> {
-    let (seat, bucket) = match place {
-        Place::Seat(seat) => (Some(seat), None),
-        Place::Unit(bucket) => (None, Some(bucket)),
-    };
     let hold = sqlx::query_scalar(
         "select h.hold_id from inventory.holds h where h.order_id = $1 and (
              exists (select from inventory.seat_allocations a where a.hold_id = h.hold_id
@@ -53,10 +48,10 @@ pub(crate) async fn find_hold(
                  and b.performance_id = $2 and b.bucket_id = $4))
          order by h.hold_id limit 1",
     )
-    .bind(order)
-    .bind(performance)
-    .bind(seat)
-    .bind(bucket)
+    .bind(ticket.order)
+    .bind(ticket.performance)
+    .bind(ticket.place.seat())
+    .bind(ticket.place.bucket())
     .fetch_optional(conn)
     .await?;
     Ok(hold)
