@@ -65,7 +65,8 @@ codes! {
     RefundedGuestAdmitted = "refunded_guest_admitted":
         "A gate without connection let a guest in whose money goes back. The venue's reconciliation report lists \
          all of them under refundedAdmissions. Decide with the organiser: ask the guest to pay or to leave, or \
-         leave it at that. The place stays kept back; release it when it is empty.";
+         leave it at that. The place is not sold before the organiser releases it with POST \
+         /inventory/performances/{performanceId}/kept-back/{ticketId}/release.";
     PerformanceAwaitsConfirmation = "performance_awaits_confirmation":
         "An organiser who is not of this venue plans a performance here, and no gate admits to it yet. Look at it \
          with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed.";
