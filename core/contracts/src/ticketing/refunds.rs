@@ -94,3 +94,17 @@ pub struct RefundedAdmitted {
     /// It is none any more: nobody was admitted after all, or nothing went back.
     pub dissolved: bool,
 }
+
+impl RefundedAdmitted {
+    /// The seat's label, or the zone's name.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.seat_label.as_deref().or(self.zone.as_deref())
+    }
+
+    /// `suspended`, or why the ticket was revoked.
+    #[must_use]
+    pub fn state(&self) -> &str {
+        self.revoked.as_deref().unwrap_or("suspended")
+    }
+}

@@ -10,7 +10,7 @@ use eventify_kernel::jobs::{Job, Jobs};
 use serde_json::json;
 
 use super::acts::{alarms, comparison, feed as feed_acts, renewal, venues as venue_acts};
-use super::model::alarm::Alarm;
+use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, snapshots, venues, watermark};
 use super::{App, NAME};
 
@@ -111,7 +111,7 @@ async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
     let lag = mark.core.since(mark.truth);
     if lag > MAX_TRUTH_LAG {
         let details = json!({ "seconds": lag.as_secs() });
-        let alarm = Alarm::new("truth_stands_still").with(details);
+        let alarm = Alarm::new(Code::TruthStandsStill).with(details);
         alarms::raise(app, &alarm).await?;
     }
     Ok(())

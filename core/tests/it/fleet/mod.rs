@@ -8,6 +8,7 @@ mod feed;
 mod import;
 mod journal;
 mod performances;
+mod refunded;
 mod renewal;
 mod report;
 mod world;

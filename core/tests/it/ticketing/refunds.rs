@@ -187,6 +187,47 @@ async fn a_refund_that_is_given_up_leaves_no_finding_about_its_guest() {
     assert_eq!(admitted, Some((scan.scan, true)), "used, as everybody sees");
 }
 
+/// C05: the guest's row said "suspended" for ever, after the money had gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_is_inside_stays_known_when_the_money_has_gone() {
+    let venue = Venue::with_faults(FaultInjection::deliver_twice()).await;
+    let (order, tickets) = bought(&venue, 1).await;
+    let token = venue.token(tickets[0]).await;
+    open(&venue, &order, &tickets, BY_CUSTOMER).await;
+    let mut journal = Journal::of(&venue, 0);
+    journal.shown(&venue.scan(0, &token), Verdict::Admit);
+    journal.upload().await;
+    venue.refund(&order, tickets, false).await;
+    let told = venue.published::<RefundedAdmitted>().await;
+    let states: Vec<_> = told.iter().map(RefundedAdmitted::state).collect();
+    assert_eq!(states, ["suspended", "refund"]);
+    assert!(told.iter().all(|it| !it.dissolved));
+}
+
+/// C05: the core let the guest in, and the organiser paid back knowing it. The journal's row, which
+/// comes after that, is no news; only another guest at a cut gate is.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pays_a_guest_back_knowingly_is_not_alarmed_by_the_journal() {
+    let venue = Venue::open().await;
+    let (order, tickets) = bought(&venue, 1).await;
+    let token = venue.token(tickets[0]).await;
+    let mut connection = NodeConnection::connect(&venue).await;
+    let (online, alone) = (venue.scan(0, &token), venue.scan(1, &token));
+    assert_eq!(connection.scan(&online).await, Verdict::Admit);
+    open(&venue, &order, &tickets, BY_ORGANISER).await;
+    let mut journal = Journal::of(&venue, 0);
+    journal.confirmed(&online);
+    journal.upload().await;
+    assert!(venue.published::<RefundedAdmitted>().await.is_empty());
+
+    let mut journal = Journal::of(&venue, 1);
+    journal.shown(&alone, Verdict::Admit);
+    journal.upload().await;
+    let told = venue.published::<RefundedAdmitted>().await;
+    let named: Vec<_> = told.iter().map(|it| it.admission.scan_id).collect();
+    assert_eq!(named, [alone.scan], "at the gate that had no connection");
+}
+
 /// C05: whose place is free at once, and whose is not sold while somebody may sit on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_is_kept_back_when_a_gate_may_have_admitted_to_it() {

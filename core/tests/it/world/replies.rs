@@ -185,12 +185,21 @@ replies! {
     /// The report of outages.
     Reconciliation {
         venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, outages: Vec<Outage>,
-        double_entries: Vec<DoubleEntry>, gaps: Vec<serde_json::Value>, adds_up: bool,
+        double_entries: Vec<DoubleEntry>, refunded_admissions: Vec<RefundedAdmission>,
+        gaps: Vec<serde_json::Value>, adds_up: bool,
+    }
+    RefundedAdmission {
+        ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
+        place: Option<String>, amount: Money, refund_id: Option<RefundId>, state: String,
+        gate_id: GateId, gate_name: Option<String>, node_id: Option<NodeId>,
+        node_label: Option<String>, scan_id: ScanId, earliest: DateTime<Utc>,
+        latest: DateTime<Utc>,
     }
     Outage {
         node_id: NodeId, label: String, began: OutageMoment, ended: Option<OutageMoment>,
         rows: Vec<RowSpan>, scans: u64, admitted: u64, refused: BTreeMap<String, u64>,
-        double_entries: u64, order_unknown: u64, overrides: u64, adds_up: bool,
+        double_entries: u64, order_unknown: u64, overrides: u64, refunded_admissions: u64,
+        refunded_amounts: Vec<Money>, adds_up: bool,
         gaps: Vec<serde_json::Value>,
     }
     OutageMoment {

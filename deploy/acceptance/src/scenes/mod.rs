@@ -10,6 +10,7 @@ mod online;
 mod outage;
 mod postponed;
 mod reconciliation;
+mod refunded;
 mod rolled_key;
 mod sale;
 
@@ -96,6 +97,7 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     online::scan(story, &mut demo).await?;
     flood::run(story, &mut demo).await?;
     postponed::run(story, &mut demo).await?;
+    refunded::run(story, &demo).await?;
     lost_answer::run(story, &mut demo).await?;
     outage::cut(story, &mut demo).await?;
     outage::lock(story, &mut demo).await?;

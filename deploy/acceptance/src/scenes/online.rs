@@ -15,7 +15,7 @@ use crate::{
     clock::{self, timed},
     story::Story,
     wait,
-    world::customer::{Outcome, Places, Ticket, text},
+    world::customer::{Customer, Outcome, Places, Ticket, text},
 };
 
 pub(super) async fn scan(story: &mut Story, demo: &mut Demo) -> Result<()> {
@@ -102,14 +102,7 @@ async fn refunded(demo: &Demo) -> Result<Ticket> {
             .buy(&demo.fixture, &Places::Standing(1), Card::Good)
             .await?,
     )?;
-    let order: Value = customer
-        .api
-        .get(&format!("/orders/{}", ticket.order))
-        .await?;
-    let organiser = demo.world.organiser().await?;
-    let refunds = format!("/payments/{}/refunds", text(&order, "paymentId")?);
-    let refund = json!({ "ticketIds": [ticket.id], "reason": "force_majeure" });
-    let _: Value = organiser.post(&refunds, refund).await?;
+    pay_back(demo, &customer, &ticket).await?;
     wait::until("the ticket to be revoked", super::SOON, || async {
         let seen: Value = customer.api.get(&format!("/tickets/{}", ticket.id)).await?;
         Ok((seen["status"] == "revoked").then_some(()))
@@ -118,7 +111,20 @@ async fn refunded(demo: &Demo) -> Result<Ticket> {
     Ok(ticket)
 }
 
-fn one_ticket(outcome: Outcome) -> Result<Ticket> {
+/// The organiser asks that a customer gets the money back.
+pub(super) async fn pay_back(demo: &Demo, customer: &Customer, ticket: &Ticket) -> Result<()> {
+    let order: Value = customer
+        .api
+        .get(&format!("/orders/{}", ticket.order))
+        .await?;
+    let organiser = demo.world.organiser().await?;
+    let refunds = format!("/payments/{}/refunds", text(&order, "paymentId")?);
+    let refund = json!({ "ticketIds": [ticket.id], "reason": "force_majeure" });
+    let _: Value = organiser.post(&refunds, refund).await?;
+    Ok(())
+}
+
+pub(super) fn one_ticket(outcome: Outcome) -> Result<Ticket> {
     match outcome {
         Outcome::Tickets(tickets) => tickets
             .into_iter()

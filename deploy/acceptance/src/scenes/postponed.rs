@@ -2,10 +2,7 @@
 
 use anyhow::Result;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use eventify_protocol::{
-    lan::{NodeStatus, ScanAnswer},
-    verdict::Mode,
-};
+use eventify_protocol::{lan::ScanAnswer, verdict::Mode};
 use eventify_stack::Card;
 use serde_json::{Value, json};
 
@@ -80,16 +77,7 @@ async fn alone(story: &mut Story, demo: &Demo, guest: &Ticket, doors: &Value) ->
         Ok((at == Some(doors)).then_some(()))
     })
     .await?;
-    // A cache that is younger than this has all that was committed before.
-    let known = clock::now();
-    let has_it = |status: &NodeStatus| {
-        let age = status.cache_age_ms.and_then(|age| i64::try_from(age).ok());
-        let since = (clock::now() - known).num_milliseconds();
-        status.mode == Mode::Online && age.is_some_and(|age| age < since)
-    };
-    gate.edge
-        .wait_until("the node to have them", SOON, has_it)
-        .await?;
+    gate.edge.catch_up(SOON).await?;
     gate.edge.link.cut();
     let answer = gate.scanner.scan(&guest.token).await?;
     story.expect(

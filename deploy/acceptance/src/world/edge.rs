@@ -19,7 +19,7 @@ use super::{
     customer::text,
     process::{self, Exit, Process},
 };
-use crate::{scanner::Scanner, wait};
+use crate::{clock, scanner::Scanner, wait};
 
 /// Longest pause before a node connects again: shorter than the default, since tests wait for it.
 const MAX_BACKOFF_MS: u64 = 500;
@@ -218,6 +218,22 @@ impl Edge {
     /// The node does not run.
     pub async fn id(&self) -> Result<NodeId> {
         Ok(self.status().await?.node_id)
+    }
+
+    /// Waits until it is online and has all that was committed before now.
+    ///
+    /// # Errors
+    /// It does not get that far.
+    pub async fn catch_up(&self, limit: Duration) -> Result<NodeStatus> {
+        // A cache that is younger than this has it.
+        let known = clock::now();
+        let has_it = |status: &NodeStatus| {
+            let age = status.cache_age_ms.and_then(|age| i64::try_from(age).ok());
+            let since = (clock::now() - known).num_milliseconds();
+            status.mode == Mode::Online && age.is_some_and(|age| age < since)
+        };
+        let what = format!("{} to have what is committed", self.label);
+        self.wait_until(&what, limit, has_it).await
     }
 
     /// Waits for a mode.

@@ -15,7 +15,7 @@ use eventify_sync::core::feed::FeedHead;
 use serde_json::json;
 
 use super::alarms;
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::comparison::doubts;
 use crate::contexts::fleet::store::feed::{self, Feed};
 use crate::contexts::fleet::store::{comparisons, performances};
@@ -108,7 +108,7 @@ async fn check_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
     }
     feed::update_digest(tx, venue, &FeedHead { digest, ..head }).await?;
     let details = json!({ "position": head.position, "held": head.digest, "rows": digest });
-    let alarm = Alarm::new("feed_digest_wrong")
+    let alarm = Alarm::new(Code::FeedDigestWrong)
         .of_venue(venue)
         .with(details);
     alarms::raise_in(app, tx, &alarm).await
@@ -123,7 +123,7 @@ pub(crate) async fn raise_difference(
     let known = restated.tickets.iter().map(|ticket| ticket.ticket_id);
     let unknown = restated.unknown.iter().map(|ticket| ticket.ticket_id);
     let named: Vec<_> = known.chain(unknown).take(MAX_NAMED).collect();
-    let alarm = Alarm::new("feed_differs_from_ticketing")
+    let alarm = Alarm::new(Code::FeedDiffersFromTicketing)
         .of_venue(restated.venue_id)
         .with(json!({
             "restated": restated.tickets.len(),

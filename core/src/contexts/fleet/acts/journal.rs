@@ -11,7 +11,7 @@ use eventify_sync::core::journal::{Accepted, Refused, accept, overlap};
 use serde_json::json;
 
 use super::{FleetError, alarms, nodes as node_acts};
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::store::batches::{self, Batch};
 use crate::contexts::fleet::store::journals::{self, Ends};
@@ -101,9 +101,8 @@ async fn raise_loss(app: &App, tx: &mut Tx, node: &Node, first: &SealedRow) -> D
         "known": known,
         "stored": stored,
         "by": first.row().incarnation,
-        "act": "look for double entries at this node's gates; import a journal that was saved",
     });
-    let alarm = Alarm::new("journal_rows_lost").of_node(node.venue_id, node.node_id);
+    let alarm = Alarm::new(Code::JournalRowsLost).of_node(node.venue_id, node.node_id);
     alarms::raise_in(app, tx, &alarm.with(details)).await
 }
 
@@ -150,11 +149,11 @@ async fn refuse(
         }
         Refused::Fork { .. } | Refused::UnknownIncarnation => {
             let stored = ends.map_or(empty, |ends| ends.contradiction(epoch));
-            ("journal_fork", stored)
+            (Code::JournalFork, stored)
         }
         // A node that has the stored end must not get it before its effects are in the feed.
-        Refused::Malformed(_) => ("journal_row_malformed", acked),
-        Refused::BrokenChain { .. } => ("journal_chain_broken", acked),
+        Refused::Malformed(_) => (Code::JournalRowMalformed, acked),
+        Refused::BrokenChain { .. } => (Code::JournalChainBroken, acked),
     };
     let is_new = insert_evidence(&mut tx, node.node_id, batch).await?;
     tx.commit().await?;

@@ -8,7 +8,7 @@ use eventify_protocol::sync::{Config, Down, Envelope, Sender, Up, topic};
 use serde_json::json;
 
 use super::alarms;
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::{Node, NodeState};
 use crate::contexts::fleet::store::nodes;
 use crate::contexts::fleet::{App, NAME};
@@ -26,14 +26,14 @@ pub(crate) struct NodeMessage {
 /// dropped with an alarm; the broker doesn't have to keep it.
 pub(crate) async fn open(app: &App, message: &UplinkMessage) -> DbResult<Option<NodeMessage>> {
     let Some(claimed) = topic::node_of_key(&message.routing_key) else {
-        return drop_message(app, Alarm::new("uplink_key_malformed")).await;
+        return drop_message(app, Alarm::new(Code::UplinkKeyMalformed)).await;
     };
     let mut conn = app.db.read(NAME).await?;
     let known = nodes::find(&mut conn, claimed).await?;
     drop(conn);
     let Some(node) = known.filter(|node| node.state != NodeState::Announced) else {
         let details = json!({ "claimedNodeId": claimed });
-        return drop_message(app, Alarm::new("uplink_node_unknown").with(details)).await;
+        return drop_message(app, Alarm::new(Code::UplinkNodeUnknown).with(details)).await;
     };
     let alarm = |code, details| {
         Alarm::new(code)
@@ -44,18 +44,18 @@ pub(crate) async fn open(app: &App, message: &UplinkMessage) -> DbResult<Option<
         Ok(envelope) => envelope,
         Err(error) => {
             let details = json!({ "bytes": message.body.len() });
-            return drop_message(app, alarm(error.code(), details)).await;
+            return drop_message(app, alarm(Code::from(&error), details)).await;
         }
     };
     let kind = topic::up_kind(&envelope.body);
     let sent_as = message.routing_key.rsplit('.').next().unwrap_or_default();
     if envelope.sender != Sender::Node(node.node_id) {
         let details = json!({ "kind": kind });
-        return drop_message(app, alarm("uplink_sender_mismatch", details)).await;
+        return drop_message(app, alarm(Code::UplinkSenderMismatch, details)).await;
     }
     if kind != sent_as {
         let details = json!({ "kind": kind, "sentAs": sent_as });
-        return drop_message(app, alarm("uplink_kind_mismatch", details)).await;
+        return drop_message(app, alarm(Code::UplinkKindMismatch, details)).await;
     }
     Ok(Some(NodeMessage {
         node,

@@ -13,6 +13,7 @@ pub(super) mod nodes;
 pub(super) mod performances;
 pub(super) mod points;
 pub(super) mod reconciliation;
+pub(super) mod refunded;
 pub(super) mod renewal;
 mod sessions;
 pub(super) mod snapshots;
@@ -40,6 +41,8 @@ pub(crate) enum FleetError {
     PerformanceNotFound,
     #[error("there is no such node")]
     NodeNotFound,
+    #[error("there is no such alarm")]
+    AlarmNotFound,
     #[error("this venue is run by somebody else")]
     NotYourVenue,
     #[error("'{0}': {1}")]

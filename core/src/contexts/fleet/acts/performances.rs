@@ -10,7 +10,7 @@ use eventify_protocol::sync::FeedEntry;
 use serde_json::json;
 
 use super::{FleetError, alarms, feed, venues};
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
 use crate::contexts::fleet::store::performances;
 use crate::contexts::fleet::{App, NAME};
@@ -31,7 +31,7 @@ pub(crate) async fn announce(
     let Some(waiting) = performance.filter(|it| it.is_waiting()) else {
         return Ok(());
     };
-    let alarm = Alarm::new("performance_awaits_confirmation")
+    let alarm = Alarm::new(Code::PerformanceAwaitsConfirmation)
         .of_venue(waiting.venue)
         .with(json!({ "performanceId": waiting.id }));
     alarms::raise_in(app, tx, &alarm).await

@@ -1,19 +1,21 @@
 //! The reconciliation of a venue: each outage with its scans by class, and every double entry in
-//! full. Entries whose order is unknown count on both sides.
+//! full. Entries whose order is unknown count on both sides. Guests whose money goes back are named with it;
+//! each is one of the admitted or of the double entries, so they change no sum.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::CheckInConflict;
-use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
+use eventify_kernel::db::{DbError, DbResult};
 use eventify_protocol::ids::{GateId, NodeId, ScanId, VenueId};
+use eventify_protocol::money::{Currency, Money, MoneyError};
 use eventify_protocol::sync::{Moment, SealedRow};
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::ConflictKind;
 use eventify_sync::core::report::{Gap, Report};
 
-use crate::contexts::fleet::model::outages::{OutageEnd, Span, outages};
-use crate::contexts::fleet::store::{conflicts, gates, health, journal_rows, nodes};
+use crate::contexts::fleet::model::outages::{Outage, OutageEnd, Span, outages};
+use crate::contexts::fleet::store::{conflicts, gates, health, journal_rows, nodes, refunded};
 use crate::contexts::fleet::{App, NAME};
 
 /// One outage.
@@ -25,6 +27,15 @@ pub(crate) struct OutageReport {
     pub(crate) ended: Option<OutageEnd>,
     pub(crate) rows: Vec<Span>,
     pub(crate) report: Report,
+    pub(crate) refunded: RefundedSum,
+}
+
+/// Guests of an outage whose money goes back.
+#[derive(Debug, Default)]
+pub(crate) struct RefundedSum {
+    pub(crate) guests: u64,
+    /// One for each currency.
+    pub(crate) amounts: Vec<Money>,
 }
 
 /// All outages of a venue in a span of time.
@@ -34,7 +45,10 @@ pub(crate) struct Reconciliation {
     pub(crate) outages: Vec<OutageReport>,
     /// The conflicts in which a guest of one of the outages takes part, as first or as second.
     pub(crate) double_entries: Vec<CheckInConflict>,
+    /// Guests of the outages whose money goes back.
+    pub(crate) refunded: Vec<RefundedAdmitted>,
     pub(crate) gates: BTreeMap<GateId, String>,
+    pub(crate) labels: BTreeMap<NodeId, String>,
     pub(crate) gaps: Vec<NodeGap>,
 }
 
@@ -63,7 +77,10 @@ pub(crate) async fn reconcile(
     for (node, at) in health::list_online_since(&mut conn, venue, from).await? {
         online.entry(node).or_default().push(at.into());
     }
-    let double_entries = list_conflicts(&mut conn, &journals).await?;
+    let admitted = admitted(&journals);
+    // The other guest may have been admitted online meanwhile, at a gate that had no outage.
+    let double_entries = conflicts::list_of_scans(&mut conn, &admitted).await?;
+    let refunded = refunded::list_of_scans(&mut conn, venue, &admitted).await?;
     let kinds = conflict_kinds(&double_entries);
     let (mut reports, mut gaps) = (Vec::new(), Vec::new());
     for (node, rows) in &journals {
@@ -82,30 +99,51 @@ pub(crate) async fn reconcile(
                 ended: outage.ended,
                 rows: outage.spans(),
                 report: outage.report(|scan| kinds.get(&scan).copied()),
+                refunded: sum(&outage, &refunded).map_err(DbError::impossible_row)?,
             });
         }
     }
     Ok(Reconciliation {
         outages: reports,
         double_entries,
+        refunded,
         gates,
+        labels,
         gaps,
     })
 }
 
-/// The conflicts in which a guest of these outages takes part. The other guest may have been admitted
-/// online meanwhile, at a gate that had no outage.
-async fn list_conflicts(
-    conn: &mut PgConnection,
-    journals: &[(NodeId, Vec<SealedRow>)],
-) -> DbResult<Vec<CheckInConflict>> {
+/// The scans that let a guest of an outage in.
+fn admitted(journals: &[(NodeId, Vec<SealedRow>)]) -> Vec<ScanId> {
     let scans: BTreeSet<ScanId> = journals
         .iter()
         .flat_map(|(node, rows)| outages(*node, rows, &[]))
         .flat_map(|outage| outage.admitted().collect::<Vec<_>>())
         .collect();
-    let scans: Vec<ScanId> = scans.into_iter().collect();
-    conflicts::list_of_scans(conn, &scans).await
+    scans.into_iter().collect()
+}
+
+/// How many guests of an outage have their money back, and how much, by currency.
+fn sum(outage: &Outage<'_>, refunded: &[RefundedAdmitted]) -> Result<RefundedSum, MoneyError> {
+    let scans: BTreeSet<ScanId> = outage.admitted().collect();
+    let of_outage = refunded
+        .iter()
+        .filter(|it| scans.contains(&it.admission.scan_id));
+    let (mut guests, mut amounts) = (0, BTreeMap::<Currency, Money>::new());
+    for finding in of_outage {
+        guests += 1;
+        let currency = finding.amount.currency();
+        let before = amounts.get(&currency).copied();
+        let sum = match before {
+            Some(before) => before.plus(finding.amount)?,
+            None => finding.amount,
+        };
+        amounts.insert(currency, sum);
+    }
+    Ok(RefundedSum {
+        guests,
+        amounts: amounts.into_values().collect(),
+    })
 }
 
 /// The kind of conflict of each scan. An unknown order counts on both scans; a scan that was

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::nodes::own;
 use super::{FleetError, alarms};
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::authority::{RequestedKey, common_name};
 use crate::contexts::fleet::model::node::{Node, NodeState};
 use crate::contexts::fleet::model::renewal::{Renewal, RenewalRefused, WARN_BEFORE};
@@ -34,7 +34,7 @@ pub(crate) async fn renew(
     let renewal = match node.renewal(key.hash(), life, now) {
         Err(RenewalRefused::NotAllowed) => {
             drop(tx);
-            let alarm = alarm("node_waits_for_renewal", &node);
+            let alarm = alarm(Code::NodeWaitsForRenewal, &node);
             alarms::raise(app, &alarm).await?;
             return Err(RenewalRefused::NotAllowed.into());
         }
@@ -92,12 +92,12 @@ pub(crate) async fn warn_of_ends(app: &App) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let ending = nodes::list_ending(&mut conn, app.clock.now() + WARN_BEFORE).await?;
     for node in &ending {
-        alarms::raise_in(app, &mut conn, &alarm("certificate_ends", node)).await?;
+        alarms::raise_in(app, &mut conn, &alarm(Code::CertificateEnds, node)).await?;
     }
     Ok(())
 }
 
-fn alarm(code: &'static str, node: &Node) -> Alarm {
+fn alarm(code: Code, node: &Node) -> Alarm {
     let expires_at = match &node.state {
         NodeState::Announced => None,
         NodeState::Enrolled(enrolment) => Some(enrolment.certificate_expires_at),

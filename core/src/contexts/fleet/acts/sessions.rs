@@ -9,7 +9,7 @@ use eventify_sync::core::sessions::{Heard, hear};
 use serde_json::json;
 
 use super::{alarms, messages};
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::store::{nodes, sessions};
 use crate::contexts::fleet::{App, NAME};
@@ -35,10 +35,8 @@ pub(super) async fn is_the_node(
             let details = json!({
                 "goesOn": session,
                 "stops": younger,
-                "act": "one of two copies of this node's disk was stopped: find the machine, save its \
-                        journal with export-journal and import it here",
             });
-            let alarm = Alarm::new("node_duplicated").of_node(node.venue_id, node.node_id);
+            let alarm = Alarm::new(Code::NodeDuplicated).of_node(node.venue_id, node.node_id);
             alarms::raise_in(app, &mut tx, &alarm.with(details)).await?;
         }
         Heard::Current | Heard::Duplicate => {}

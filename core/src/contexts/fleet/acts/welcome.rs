@@ -10,7 +10,7 @@ use eventify_sync::core::welcome::{Known, NoPlan, StoredSnapshot, answer};
 use serde_json::json;
 
 use super::{alarms, messages, sessions, snapshots};
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::model::parts::{MAX_CATCH_UP, MAX_PART_BYTES, parts};
 use crate::contexts::fleet::store::{feed, journals, watermark};
@@ -86,11 +86,11 @@ async fn raise_alarms(app: &App, node: &Node, hello: &Hello, known: &Known) -> D
         && theirs != ours
     {
         let details = json!({ "position": hello.head, "node": theirs, "core": ours });
-        alarms::raise(app, &alarm("digest_mismatch").with(details)).await?;
+        alarms::raise(app, &alarm(Code::DigestMismatch).with(details)).await?;
     }
     if !hello.algorithms.contains(&DIGEST_ALGORITHM) {
         let details = json!({ "speaks": hello.algorithms, "needed": DIGEST_ALGORITHM });
-        alarms::raise(app, &alarm("digest_algorithm_unknown").with(details)).await?;
+        alarms::raise(app, &alarm(Code::DigestAlgorithmUnknown).with(details)).await?;
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(projections::on_keys_changed)
         .on(projections::on_journal_applied)
         .on(projections::on_check_in_conflict)
+        .on(projections::on_refunded_admitted)
         .on(projections::on_scan_suspected)
         .on(projections::on_tickets_stated)
         .on(projections::on_tickets_restated)

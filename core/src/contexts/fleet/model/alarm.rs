@@ -1,15 +1,14 @@
 //! Alarms for the venue's staff. Codes are stable; details hold ids and numbers, never personal
 //! data.
 
-use std::borrow::Cow;
-
 use eventify_protocol::ids::{NodeId, VenueId};
+use eventify_protocol::sync::WireError;
 use serde_json::{Value, json};
 
 /// Something that must not happen in a healthy venue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alarm {
-    pub(crate) code: Cow<'static, str>,
+    pub(crate) code: Code,
     pub(crate) venue: Option<VenueId>,
     pub(crate) node: Option<NodeId>,
     pub(crate) details: Value,
@@ -17,9 +16,9 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Of no venue or node that is known.
-    pub(crate) fn new(code: &'static str) -> Self {
+    pub(crate) fn new(code: Code) -> Self {
         Self {
-            code: Cow::Borrowed(code),
+            code,
             venue: None,
             node: None,
             details: json!({}),
@@ -38,5 +37,149 @@ impl Alarm {
 
     pub(crate) fn with(self, details: Value) -> Self {
         Self { details, ..self }
+    }
+}
+
+macro_rules! codes {
+    ($($code:ident = $name:literal: $act:literal;)+) => {
+        /// What happened. Each has its stable name and what a person does about it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Code { $($code,)+ }
+
+        impl Code {
+            const ALL: &[Self] = &[$(Self::$code,)+];
+
+            pub(crate) fn name(self) -> &'static str {
+                match self { $(Self::$code => $name,)+ }
+            }
+
+            /// What to do, in words.
+            pub(crate) fn act(self) -> &'static str {
+                match self { $(Self::$code => $act,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    RefundedGuestAdmitted = "refunded_guest_admitted":
+        "A gate without connection let a guest in whose money goes back. The venue's reconciliation report lists \
+         all of them under refundedAdmissions. Decide with the organiser: ask the guest to pay or to leave, or \
+         leave it at that. The place is not sold before the organiser releases it with POST \
+         /inventory/performances/{performanceId}/kept-back/{ticketId}/release.";
+    PerformanceAwaitsConfirmation = "performance_awaits_confirmation":
+        "An organiser who is not of this venue plans a performance here, and no gate admits to it yet. Look at it \
+         with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed.";
+    JournalRowsLost = "journal_rows_lost":
+        "Rows of this node's journal are missing: nobody knows whom they let in. Look for double entries at its \
+         gates, and import the journal if a copy was saved.";
+    JournalFork = "journal_fork":
+        "This node's journal contradicts what the core holds, as after a restored disk. It has begun a new file \
+         by itself. Find out who restored it, and compare the rows in the details.";
+    JournalRowMalformed = "journal_row_malformed":
+        "The core can't read a row of this node's journal. Export the journal on the node, keep the file, and \
+         update the node's software.";
+    JournalChainBroken = "journal_chain_broken":
+        "Rows of this node's journal don't follow each other: somebody has changed them, or the disk is bad. \
+         Export the journal, keep the file, and replace the node.";
+    NodeDuplicated = "node_duplicated":
+        "Two machines run copies of this node's disk, and the younger one was stopped. Find that machine, save \
+         its journal with export-journal, and import it here.";
+    NodeWaitsForRenewal = "node_waits_for_renewal":
+        "This node's certificate has expired, and it asks for a new one. If the machine is yours and where it \
+         belongs, allow it with POST /fleet/nodes/{nodeId}/renewal; else revoke the node.";
+    CertificateEnds = "certificate_ends":
+        "This node's certificate ends soon, and it has not renewed it. Switch the node on and connect it: it \
+         renews by itself. If it is connected, run eventify-edge doctor on it.";
+    BrokerRefused = "broker_refused":
+        "A node asked the broker for what it may not do. Check which machine uses its certificate; revoke the \
+         node if it is not yours.";
+    DigestMismatch = "digest_mismatch":
+        "This node's copy of the tickets differed from the core's. It fetches a new one by itself. If it \
+         happens again, check the node's disk.";
+    DigestAlgorithmUnknown = "digest_algorithm_unknown":
+        "This node's software is too old for the core, and it does not decide alone. Update it.";
+    FeedDigestWrong = "feed_digest_wrong":
+        "The checksum of the venue's feed was wrong and was corrected. Find out who changed rows of the \
+         database, or restored it.";
+    FeedDiffersFromTicketing = "feed_differs_from_ticketing":
+        "The venue's feed differed from the tickets and was repaired. Nobody has to act at the gates. Find out \
+         who changed rows of the database, or restored it.";
+    TruthStandsStill = "truth_stands_still":
+        "Changes of tickets don't reach the gates, and after five minutes no gate decides alone. Look for what \
+         is stuck: eventify-core dlq read, the relay, the broker.";
+    UplinkKeyMalformed = "uplink_key_malformed":
+        "A message came under a topic that belongs to no node, and was dropped. Check who may publish at the \
+         broker.";
+    UplinkNodeUnknown = "uplink_node_unknown":
+        "A message came from a node that is not enrolled, and was dropped. Check which machine uses its \
+         certificate.";
+    UplinkSenderMismatch = "uplink_sender_mismatch":
+        "A message named another sender than the node that sent it, and was dropped. Take this node out of \
+         service, and look who has access to it.";
+    UplinkKindMismatch = "uplink_kind_mismatch":
+        "A message was of another kind than its topic says, and was dropped. Update the node's software; if it \
+         happens again, look who has access to it.";
+    MessageTooLarge = "message_too_large":
+        "A message of this node is larger than any of its kind, and was dropped. Update its software; if it \
+         happens again, look who has access to it.";
+    MessageVersion = "message_version":
+        "This node speaks a version that the core doesn't know. Update its software, or the core's.";
+    MessageMalformed = "message_malformed":
+        "The core can't read a message of this node, and dropped it. Update its software; if it happens again, \
+         look who has access to it.";
+    MessageTrailingBytes = "message_trailing_bytes":
+        "A message of this node has more in it than the core reads, and was dropped. Update its software; if it \
+         happens again, look who has access to it.";
+    ScanNodeUnknown = "scan_node_unknown":
+        "A scan came from a node that is not enrolled, and nobody was let in. Check which machine uses its \
+         certificate.";
+    ScanGateNotAssigned = "scan_gate_not_assigned":
+        "A node scanned at a gate that is not one of its own. Give the node this gate if it stands there; else \
+         look who has access to it.";
+    ScanSuspected = "scan_suspected":
+        "Ticketing dropped a scan for the reason in the details. Check the node that sent it.";
+}
+
+impl Code {
+    /// The code of a name, if this release has it.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+impl From<&WireError> for Code {
+    fn from(error: &WireError) -> Self {
+        match error {
+            WireError::TooLarge(_) => Self::MessageTooLarge,
+            WireError::Version(_) => Self::MessageVersion,
+            WireError::Malformed(_) => Self::MessageMalformed,
+            WireError::Trailing(_) => Self::MessageTrailingBytes,
+        }
+    }
+}
+
+/// What to do about an alarm that is stored, perhaps by another release.
+pub(crate) fn act_of(name: &str) -> &'static str {
+    Code::named(name).map_or("Look at the details.", Code::act)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_code_has_a_name_of_its_own_and_says_what_to_do() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(
+                code.act().len() > 40 && code.act().ends_with('.'),
+                "{code:?}"
+            );
+            assert_eq!(Code::named(code.name()), Some(*code));
+        }
     }
 }

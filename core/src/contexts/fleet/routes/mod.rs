@@ -1,6 +1,7 @@
 //! Fleet's routes: those for venue IT on the core's HTTP server, those for nodes and the broker on
 //! listeners of their own.
 
+mod alarms;
 mod gates;
 pub(super) mod listeners;
 mod nodes;
@@ -90,7 +91,12 @@ pub(super) fn routes() -> Routes<App> {
             RUNS_VENUE,
             reports::reconciliation,
         )
-        .get("/fleet/alarms", RUNS_VENUE, reports::alarms)
+        .get("/fleet/alarms", RUNS_VENUE, alarms::list)
+        .post(
+            "/fleet/alarms/{alarmId}/seen",
+            RUNS_VENUE,
+            alarms::mark_seen,
+        )
 }
 
 impl From<FleetError> for ApiError {
@@ -101,6 +107,7 @@ impl From<FleetError> for ApiError {
             FleetError::GateNotFound => Self::not_found("gate_not_found", text),
             FleetError::PerformanceNotFound => Self::not_found("performance_not_found", text),
             FleetError::NodeNotFound => Self::not_found("node_not_found", text),
+            FleetError::AlarmNotFound => Self::not_found("alarm_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),

@@ -1,13 +1,15 @@
-//! Reconciliation, journals, alarms.
+//! Reconciliation, journals.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
-use eventify_contracts::ticketing::CheckInConflict;
-use eventify_kernel::alarms::list_standing;
+use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
-use eventify_protocol::ids::{IncarnationId, NodeId, VenueId};
+use eventify_protocol::ids::{
+    GateId, IncarnationId, NodeId, OrderId, PerformanceId, RefundId, ScanId, TicketId, VenueId,
+};
+use eventify_protocol::money::Money;
 use eventify_protocol::sync::{JournalRow, Moment, SealedRow};
 use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_sync::core::report::Gap;
@@ -17,8 +19,7 @@ use serde_json::{Value, json};
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::{nodes, venues};
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
-use crate::contexts::fleet::store::alarms::ListedAlarm;
-use crate::contexts::fleet::store::{alarms, journal_rows};
+use crate::contexts::fleet::store::journal_rows;
 use crate::contexts::fleet::{App, NAME};
 
 /// What a report covers if the request names no span.
@@ -39,6 +40,7 @@ pub(super) struct Reconciliation {
     to: DateTime<Utc>,
     outages: Vec<OutageView>,
     double_entries: Vec<DoubleEntry>,
+    refunded_admissions: Vec<RefundedAdmission>,
     /// Where rows of a node are missing, in an outage or not.
     gaps: Vec<GapView>,
     /// Whether all outages add up and no node has a gap.
@@ -64,6 +66,30 @@ pub(super) struct DoubleEntry {
     second_gate_name: Option<String>,
 }
 
+/// A guest who was let in during an outage though the money goes back. Each is also one of the admitted,
+/// the double entries, or those of unknown order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundedAdmission {
+    ticket_id: TicketId,
+    order_id: OrderId,
+    performance_id: PerformanceId,
+    /// The seat's label, or the zone's name.
+    place: Option<String>,
+    /// What was paid for the place.
+    amount: Money,
+    refund_id: Option<RefundId>,
+    /// `suspended` while the refund is on its way, else why the ticket was revoked.
+    state: String,
+    gate_id: GateId,
+    gate_name: Option<String>,
+    node_id: Option<NodeId>,
+    node_label: Option<String>,
+    scan_id: ScanId,
+    earliest: DateTime<Utc>,
+    latest: DateTime<Utc>,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OutageView {
@@ -78,6 +104,9 @@ pub(super) struct OutageView {
     double_entries: u64,
     order_unknown: u64,
     overrides: u64,
+    /// How many of its guests have their money back, and how much, by currency.
+    refunded_admissions: u64,
+    refunded_amounts: Vec<Money>,
     /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides, without a gap.
     adds_up: bool,
     gaps: Vec<Value>,
@@ -177,9 +206,35 @@ impl From<&OutageReport> for OutageView {
             order_unknown: report.order_unknown,
             // No row records an override yet.
             overrides: 0,
+            refunded_admissions: outage.refunded.guests,
+            refunded_amounts: outage.refunded.amounts.clone(),
             adds_up: report.adds_up(),
             gaps: report.gaps.iter().map(gap).collect(),
         }
+    }
+}
+
+fn refunded(
+    found: &RefundedAdmitted,
+    reports: &reconciliation::Reconciliation,
+) -> RefundedAdmission {
+    let admission = &found.admission;
+    let label = |node| reports.labels.get(&node).cloned();
+    RefundedAdmission {
+        ticket_id: found.ticket_id,
+        order_id: found.order_id,
+        performance_id: found.performance_id,
+        place: found.place().map(ToOwned::to_owned),
+        amount: found.amount,
+        refund_id: found.refund_id,
+        state: found.state().to_owned(),
+        gate_id: admission.gate_id,
+        gate_name: reports.gates.get(&admission.gate_id).cloned(),
+        node_id: admission.node_id,
+        node_label: admission.node_id.and_then(label),
+        scan_id: admission.scan_id,
+        earliest: admission.earliest,
+        latest: admission.latest,
     }
 }
 
@@ -199,6 +254,11 @@ pub(super) async fn reconciliation(
     Ok(Json(Reconciliation {
         adds_up: reports.gaps.is_empty() && reports.outages.iter().all(add_up),
         gaps: reports.gaps.iter().map(GapView::from).collect(),
+        refunded_admissions: reports
+            .refunded
+            .iter()
+            .map(|found| refunded(found, &reports))
+            .collect(),
         venue_id,
         from,
         to,
@@ -246,34 +306,4 @@ pub(super) async fn journal(
     });
     let items = items.collect::<Result<Vec<_>, ApiError>>()?;
     Ok(Json(paging.answer(items, total)))
-}
-
-/// An administrator sees those that stand at any context first, with what to do.
-pub(super) async fn alarms(
-    State(app): State<App>,
-    caller: Caller,
-    paging: Paging,
-) -> Answer<Json<Paged<ListedAlarm>>> {
-    let mut conn = app.db.read(NAME).await?;
-    let venues = venues::visible(&mut conn, caller.principal()?).await?;
-    drop(conn);
-    let standing = match venues {
-        None => list_standing(&app).await?,
-        Some(_) => Vec::new(),
-    };
-    let stand = i64::try_from(standing.len()).unwrap_or(i64::MAX);
-    let (offset, limit) = (paging.offset(), paging.limit());
-    let first = standing
-        .into_iter()
-        .map(|it| ListedAlarm::Standing(it.into()));
-    let mut items: Vec<_> = first
-        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(limit).unwrap_or(usize::MAX))
-        .collect();
-    let rest = limit - i64::try_from(items.len()).unwrap_or(limit);
-    let mut conn = app.db.read(NAME).await?;
-    let window = ((offset - stand).max(0), rest);
-    let (raised, total) = alarms::list(&mut conn, venues.as_deref(), window).await?;
-    items.extend(raised.into_iter().map(ListedAlarm::Raised));
-    Ok(Json(paging.answer(items, total + stand)))
 }

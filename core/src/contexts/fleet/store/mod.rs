@@ -13,6 +13,7 @@ pub(super) mod key_sets;
 pub(super) mod nodes;
 pub(super) mod pending;
 pub(super) mod performances;
+pub(super) mod refunded;
 pub(super) mod sessions;
 pub(super) mod snapshots;
 pub(super) mod venues;

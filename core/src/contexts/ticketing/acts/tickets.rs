@@ -9,13 +9,15 @@ use eventify_contracts::ticketing::{
 use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
-use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId};
+use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, ScanId, TicketId};
 use serde_json::json;
 
 use super::Error;
 use super::issuing::terms;
 use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::model::{IssueError, Performance, Ticket, refunded_admitted};
+use crate::contexts::ticketing::model::{
+    IssueError, Performance, RefundedEntry, Ticket, refunded_admitted,
+};
 use crate::contexts::ticketing::{NAME, store};
 
 pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
@@ -99,6 +101,7 @@ pub(crate) async fn suspend(
         }
     }
     store::update_tickets(tx, &suspended).await?;
+    publish_guests(app, tx, &suspended, |it| it.refunded_scan).await?;
     let event = TicketsSuspended {
         order_id: opened.order_id,
         refund_id: opened.refund_id,
@@ -117,18 +120,16 @@ pub(crate) async fn reinstate(
 ) -> Result<(), Error> {
     let (refund_id, now) = (given_up.refund_id, app.clock.now());
     let locked = lock_of_order(tx, given_up.order_id, &given_up.ticket_ids).await?;
+    let guests: BTreeMap<_, _> = locked
+        .iter()
+        .filter_map(|it| Some((it.id, it.refunded_scan?)))
+        .collect();
     let again = locked
         .into_iter()
         .filter_map(|it| it.reinstate(refund_id, now));
     let reinstated: Vec<_> = again.collect();
     store::update_tickets(tx, &reinstated).await?;
-    for ticket in &reinstated {
-        if let Some(entry) = &ticket.check_in {
-            let scans = store::list_scans(tx, &[entry.scan]).await?;
-            let event = refunded_admitted(ticket, entry, scans.get(&entry.scan), true);
-            tx.publish(app.clock.new_id(), ticket.version, &event);
-        }
-    }
+    publish_guests(app, tx, &reinstated, |it| guests.get(&it.id).copied()).await?;
     let event = TicketsReinstated {
         order_id: given_up.order_id,
         refund_id,
@@ -236,6 +237,37 @@ async fn record_revoked(
             ticket: ticket.facts(),
         };
         tx.publish(app.clock.new_id(), ticket.version, &event);
+    }
+    publish_guests(app, tx, revoked, |it| it.refunded_scan).await
+}
+
+/// Publishes anew what stands published of guests who were let in with these tickets, which have
+/// changed: it is dissolved where no entry of the ticket stands so any more.
+async fn publish_guests(
+    app: &App,
+    tx: &mut Tx,
+    tickets: &[Ticket],
+    scan_of: impl Fn(&Ticket) -> Option<ScanId>,
+) -> Result<(), Error> {
+    let known: Vec<_> = tickets
+        .iter()
+        .filter_map(|ticket| Some((ticket, scan_of(ticket)?)))
+        .collect();
+    if known.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = known.iter().map(|(ticket, _)| ticket.id).collect();
+    let ids_of_scans: Vec<_> = known.iter().map(|(_, scan)| *scan).collect();
+    let conflicts = store::list_conflicts(tx, &ids).await?;
+    let scans = store::list_scans(tx, &ids_of_scans).await?;
+    for (ticket, scan) in known {
+        let others = conflicts.get(&ticket.id).into_iter().flatten();
+        let state = ticket.admission_state(others.map(|it| it.conflict).collect());
+        if let Some(found) = RefundedEntry::of(&state, scan) {
+            let dissolved = ticket.refunded_scan.is_none();
+            let event = refunded_admitted(ticket, &found, scans.get(&scan), dissolved);
+            tx.publish(app.clock.new_id(), ticket.version, &event);
+        }
     }
     Ok(())
 }

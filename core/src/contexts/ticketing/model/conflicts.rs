@@ -1,14 +1,13 @@
-//! What people have to hear of admissions: two in one passage of a ticket, or one with a ticket whose
-//! money goes back.
+//! Two admissions in one passage of a ticket, as people hear of them.
 
-use eventify_contracts::ticketing::{Admission, CheckInConflict, RefundedAdmitted};
+use eventify_contracts::ticketing::{Admission, CheckInConflict};
 use eventify_protocol::ids::TicketId;
 use eventify_protocol::verdict::DecidedBy;
 use eventify_sync::core::{CheckIn, Conflict, ConflictKind};
 use uuid::Uuid;
 
 use super::scans::StoredScan;
-use super::tickets::{Ticket, date};
+use super::tickets::date;
 
 /// A conflict as it was last published.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,28 +39,6 @@ impl PublishedConflict {
             second: self.second.clone(),
             dissolved,
         }
-    }
-}
-
-/// Somebody was admitted with a ticket that is suspended or revoked; `dissolved`: not any more.
-pub(crate) fn refunded_admitted(
-    ticket: &Ticket,
-    entry: &CheckIn,
-    scan: Option<&StoredScan>,
-    dissolved: bool,
-) -> RefundedAdmitted {
-    RefundedAdmitted {
-        ticket_id: ticket.id,
-        order_id: ticket.order_id,
-        venue_id: ticket.venue_id,
-        performance_id: ticket.performance_id,
-        seat_label: ticket.seat_label.clone(),
-        zone: ticket.zone.clone(),
-        amount: ticket.unit_price,
-        refund_id: ticket.refund,
-        revoked: ticket.revoked.clone(),
-        admission: admission(entry, scan, ticket.order_unknown),
-        dissolved,
     }
 }
 

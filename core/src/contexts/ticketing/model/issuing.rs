@@ -157,6 +157,7 @@ fn ticket(
         unit_price: item.unit_price,
         hold_id: item.hold_id,
         refund: None,
+        refunded_scan: None,
         revoked: None,
         check_in: None,
         order_unknown: false,

@@ -11,7 +11,8 @@ use eventify_sync::core::reconcile::{self, Class, Outcome, Row};
 use eventify_sync::core::{AdmissionState, ConflictKind, JournalRef, ScanRecord, Shown, Validity};
 use uuid::Uuid;
 
-use super::conflicts::{PublishedConflict, admission, refunded_admitted};
+use super::conflicts::{PublishedConflict, admission};
+use super::refunded::{RefundedEntry, alone, refunded_admitted};
 use super::scans::StoredScan;
 use super::tickets::Ticket;
 
@@ -259,6 +260,11 @@ impl Entries {
         changes: &mut Changes,
     ) {
         let Self { ticket, state, .. } = self;
+        let conflicts = self.published.iter().map(|it| it.conflict);
+        let before = ticket.admission_state(conflicts.collect());
+        let published = ticket
+            .refunded_scan
+            .and_then(|scan| RefundedEntry::of(&before, scan));
         for conflict in &state.conflicts {
             let entry = &conflict.entry;
             let first = state.check_in.as_ref().unwrap_or(entry);
@@ -288,18 +294,27 @@ impl Entries {
             .filter(|it| state.conflict(it.conflict.entry.scan).is_none());
         let dissolved = dissolved.map(PublishedConflict::next_version);
         changes.dissolved.extend(dissolved);
-        let (before, differs) = (ticket.check_in, ticket.differs_from(&state));
-        let after = if differs {
-            ticket.with_entries(&state, now)
+        let differs = ticket.differs_from(&state);
+        let is_good = state.validity == Validity::Valid;
+        let found = if !is_good && (self.admitted || published.is_some()) {
+            alone(&state, scans)
         } else {
-            ticket
+            None
         };
-        if state.validity != Validity::Valid && (differs || self.admitted) {
-            let entry = state.check_in.or(before);
-            changes.refunded.extend(entry.map(|entry| {
-                let (scan, gone) = (scans.get(&entry.scan), state.check_in.is_none());
-                (after.version, refunded_admitted(&after, &entry, scan, gone))
-            }));
+        let found_scan = found.map(|it| it.entry.scan);
+        let finds = ticket.refunded_scan != found_scan;
+        let mut after = ticket;
+        if differs {
+            after = after.with_entries(&state, now);
+        }
+        if finds {
+            after = after.with_refunded(found_scan, now);
+        }
+        let differs = differs || finds;
+        if let Some(named) = found.or(published).filter(|_| differs) {
+            let scan = scans.get(&named.entry.scan);
+            let event = refunded_admitted(&after, &named, scan, found.is_none());
+            changes.refunded.push((after.version, event));
         }
         if differs {
             changes.tickets.push(after);

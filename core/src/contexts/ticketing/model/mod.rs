@@ -5,16 +5,18 @@ mod issuing;
 mod journals;
 mod performances;
 mod reach;
+mod refunded;
 mod scans;
 mod settings;
 mod tickets;
 
-pub(super) use conflicts::{PublishedConflict, refunded_admitted};
+pub(super) use conflicts::PublishedConflict;
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
 pub(super) use performances::Performance;
 pub use reach::CantSign;
 pub(super) use reach::{Reminder, can_sign, remind};
+pub(super) use refunded::{RefundedEntry, refunded_admitted};
 pub(super) use scans::{
     Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
 };

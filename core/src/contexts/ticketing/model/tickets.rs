@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
 use eventify_contracts::ticketing::{KeptBack, NotGood, TicketFacts, TicketState};
 use eventify_protocol::ids::{
-    BucketId, HoldId, OrderId, PerformanceId, RefundId, SeatId, TicketId, UserId, VenueId,
+    BucketId, HoldId, OrderId, PerformanceId, RefundId, ScanId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
 use eventify_protocol::time::{CoreTime, MAX_CACHE_AGE};
@@ -38,6 +38,8 @@ pub(crate) struct Ticket {
     pub(crate) hold_id: HoldId,
     /// The refund that it is under, or was revoked by.
     pub(crate) refund: Option<RefundId>,
+    /// The entry that stands published as one whose money goes back.
+    pub(crate) refunded_scan: Option<ScanId>,
     /// Why it was revoked, if it was.
     pub(crate) revoked: Option<String>,
     /// The entry that counts in the present passage.
@@ -188,8 +190,12 @@ impl Ticket {
     pub(crate) fn reinstate(self, refund: RefundId, at: DateTime<Utc>) -> Option<Self> {
         let is_by = self.validity() == Validity::Suspended && self.refund == Some(refund);
         is_by.then(|| {
-            let refund = None;
-            Self { refund, ..self }.changed(at)
+            Self {
+                refund: None,
+                refunded_scan: None,
+                ..self
+            }
+            .changed(at)
         })
     }
 
@@ -260,6 +266,15 @@ impl Ticket {
         let mut state = self.admission_state(Vec::new());
         state.apply(effect);
         self.with_entries(&state, at)
+    }
+
+    /// Another entry stands published as one whose money goes back, or none.
+    pub(crate) fn with_refunded(self, scan: Option<ScanId>, at: DateTime<Utc>) -> Self {
+        Self {
+            refunded_scan: scan,
+            ..self
+        }
+        .changed(at)
     }
 
     /// The ticket with other entries.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{
-    BucketId, HoldId, OrderId, PerformanceId, RefundId, SeatId, TicketId, UserId, VenueId,
+    BucketId, HoldId, OrderId, PerformanceId, RefundId, ScanId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::token::TokenHash;
@@ -20,7 +20,7 @@ use crate::contexts::ticketing::model::Ticket;
 pub(super) const COLUMNS: &str = "ticket.ticket_id, ticket.order_id, ticket.line, ticket.unit, \
     ticket.customer_id, ticket.performance_id, ticket.venue_id, ticket.seat_id, \
     ticket.seat_label, ticket.bucket_id, ticket.zone, ticket.price_category, ticket.currency, \
-    ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
+    ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.refunded_scan_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
     ticket.qr_payload, ticket.token_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
     ticket.updated_at, ticket.version";
 
@@ -52,6 +52,7 @@ pub(super) struct TicketRow {
     unit_amount: Decimal,
     hold_id: HoldId,
     refund_id: Option<RefundId>,
+    refunded_scan_id: Option<ScanId>,
     revoked_reason: Option<String>,
     #[sqlx(flatten)]
     check_in: CheckInRow,
@@ -99,6 +100,7 @@ impl TryFrom<TicketRow> for Ticket {
             unit_price: price.map_err(DbError::impossible_row)?,
             hold_id: row.hold_id,
             refund: row.refund_id,
+            refunded_scan: row.refunded_scan_id,
             revoked: row.revoked_reason,
             check_in: row.check_in.0.map(CheckIn::try_from).transpose()?,
             order_unknown: row.order_unknown,
@@ -189,13 +191,14 @@ pub(crate) async fn find_taken_seat(
 pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) -> DbResult<()> {
     sqlx::query(
         "update ticketing.tickets as stored set status = new.status, refund_id = new.refund_id,
+             refunded_scan_id = new.refunded_scan_id,
              revoked_reason = new.reason, revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
              not_before = new.not_before, expiry = new.expiry, updated_at = new.updated_at,
              version = new.version
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[])
+             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[], $12::uuid[])
              as new (ticket_id, status, reason, revision, qr_payload, token_hash, not_before,
-             expiry, updated_at, version, refund_id)
+             expiry, updated_at, version, refund_id, refunded_scan_id)
          where stored.ticket_id = new.ticket_id",
     )
     .bind(column(tickets, |it| it.id))
@@ -209,6 +212,7 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(column(tickets, |it| it.updated_at))
     .bind(column(tickets, |it| it.version))
     .bind(column(tickets, |it| it.refund))
+    .bind(column(tickets, |it| it.refunded_scan))
     .execute(conn)
     .await?;
     Ok(())

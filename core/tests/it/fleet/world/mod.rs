@@ -6,6 +6,7 @@ mod tickets;
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use eventify_contracts::fleet::{JournalAccepted, PerformanceConfirmed};
 use eventify_contracts::inventory::{VenueCreated, VenueFacts};
 use eventify_contracts::{event_management, inventory, ticketing};
@@ -220,11 +221,16 @@ pub(crate) struct Announced {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alarm {
+    /// None of one that stands at another context.
+    pub(crate) alarm_id: Option<Uuid>,
     pub(crate) code: String,
+    pub(crate) act: String,
     pub(crate) venue_id: Option<VenueId>,
     pub(crate) node_id: Option<NodeId>,
     pub(crate) occurrences: u32,
     pub(crate) details: Value,
+    pub(crate) seen_at: Option<DateTime<Utc>>,
+    pub(crate) seen_by: Option<Uuid>,
 }
 
 /// The alarms that a user may see, newest first.

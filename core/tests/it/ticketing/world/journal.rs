@@ -69,6 +69,17 @@ impl<'venue> Journal<'venue> {
         self.shown_at(scan, verdict, Some(self.venue.core.clock.now()));
     }
 
+    /// The node has shown what the core had answered.
+    pub(crate) fn confirmed(&mut self, scan: &TestScan) {
+        let decision = Decision {
+            mode: Mode::Online,
+            decided_by: DecidedBy::Core,
+            ..self.decision(scan, Verdict::Admit)
+        };
+        let now = self.venue.core.clock.now();
+        self.add(JournalEntry::Decision(decision), Some(now));
+    }
+
     pub(crate) fn shown_at(
         &mut self,
         scan: &TestScan,

@@ -13,7 +13,7 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use crate::contexts::fleet::acts::alarms;
-use crate::contexts::fleet::model::alarm::Alarm;
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::broker::{AuthRequest, Check, Denied, authorise};
 use crate::contexts::fleet::store::nodes;
 use crate::contexts::fleet::{App, NAME};
@@ -95,7 +95,7 @@ async fn report_denial(
     };
     drop(conn);
     let details = json!({ "reason": denied.to_string(), "permission": request.permission });
-    let alarm = Alarm::new("broker_refused")
+    let alarm = Alarm::new(Code::BrokerRefused)
         .of_node(node.venue_id, node.node_id)
         .with(details);
     alarms::raise(app, &alarm).await
