@@ -177,6 +177,7 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "order", state: "without an intent", after: "at once", job: "request_intents", then: "processing; payment is called again" },
     Deadline { context: "order", state: "nothing to pay yet", after: "order.wait_seconds", job: "cancel_unpaid", then: "cancelled, seats released" },
     Deadline { context: "order", state: "unpaid", after: "reservation.pay_seconds", job: "cancel_unpaid", then: "the intent is ended; cancelled, seats released" },
+    Deadline { context: "order", state: "refund opened", after: "ten minutes", job: "reopen_refunds", then: "its tickets are asked for again; an alarm" },
     Deadline { context: "payment", state: "a call is due", after: "at once", job: "drive_payments", then: "the provider is called, again at most a minute apart" },
     Deadline { context: "payment", state: "no report from the provider", after: "payment.reconcile_after_ms", job: "reconcile_payments", then: "looked up at the provider" },
     Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "the provider is called again" },

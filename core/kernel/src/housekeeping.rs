@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use serde_json::json;
+
+use crate::alarms::{self, Alarm};
 use crate::app::App;
+use crate::bus::dead_letters;
 use crate::cause::Cause;
 use crate::db::idempotency;
+use crate::db::tasks as rows;
 use crate::failure::Failure;
 use crate::jobs::{Job, Jobs};
 
@@ -14,7 +19,50 @@ use crate::jobs::{Job, Jobs};
 #[must_use]
 pub fn jobs(context: &'static str) -> Jobs {
     let sweep = Job::of(context, "sweep_idempotency_keys");
-    Jobs::new().every(Duration::from_secs(3600), sweep, sweep_idempotency_keys)
+    let watch = Job::of(context, "watch_parked_work");
+    Jobs::new()
+        .every(Duration::from_secs(3600), sweep, sweep_idempotency_keys)
+        .every(Duration::from_secs(60), watch, watch_parked_work)
+}
+
+/// Messages and tasks that nobody goes on with by itself are an alarm of their context until there are
+/// none: behind each somebody waits.
+async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
+    const MESSAGES: &str = "bus.messages_parked";
+    const TASKS: &str = "tasks.parked";
+    let contexts: Vec<_> = app.db.contexts().collect();
+    for context in contexts {
+        let messages = dead_letters::count(&app.bus, context).await;
+        let messages = i64::from(messages.map_err(Failure::retry)?);
+        let mut conn = app.db.read(context).await?;
+        let tasks = rows::count_parked(&mut conn).await?;
+        for (kind, parked, act) in [
+            (
+                MESSAGES,
+                messages,
+                "read why with `eventify-core dlq read`, end the cause, then `eventify-core dlq replay`",
+            ),
+            (
+                TASKS,
+                tasks,
+                "read why with `eventify-core tasks list`, end the cause, then `eventify-core tasks retry`",
+            ),
+        ] {
+            let now = app.clock.now();
+            if parked == 0 {
+                alarms::clear(&mut conn, kind, context, now).await?;
+                continue;
+            }
+            let alarm = Alarm {
+                kind,
+                subject: context.to_owned(),
+                act,
+                details: json!({ "parked": parked }),
+            };
+            alarms::raise(&mut conn, &alarm, now).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletes keys that are older than their promise.

@@ -1,5 +1,7 @@
 //! The chain: what is on disk, what the core holds of it, and where it forks (`ADMISSION` 4).
 
+use std::collections::BTreeSet;
+
 use eventify_protocol::{
     hash::Hash32,
     ids::IncarnationId,
@@ -31,6 +33,8 @@ pub(super) struct Journal {
     verifying: Option<CoreEnd>,
     /// A failover has lost rows up to here: they are read again, for the core and for the overlay.
     reread_until: u64,
+    /// Rows of this file whose decision was taken back, each because its sync took too long.
+    voided: BTreeSet<u64>,
     fork: Fork,
     /// Since the start the core has named an end that is in this chain.
     compared: bool,
@@ -100,6 +104,7 @@ impl Journal {
             upload: Upload::new(restored.acknowledged, now),
             verifying: None,
             reread_until: 0,
+            voided: BTreeSet::new(),
             fork: Fork::None,
             compared: false,
         };
@@ -116,7 +121,9 @@ impl Journal {
             }
             JournalEntry::RefusedAgain { .. } => {}
             JournalEntry::Decision(decision) if !is_own(decision) => {}
-            JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
+            JournalEntry::Decision(_) => self.last_own = self.last_own.max(row.seq),
+            JournalEntry::Voided { row: voided, .. } => {
+                self.voided.insert(*voided);
                 self.last_own = self.last_own.max(row.seq);
             }
         }
@@ -150,6 +157,12 @@ impl Journal {
     pub(super) fn is_rereading(&self) -> bool {
         let is_behind = |end: CoreEnd| end.ack.seq < self.acknowledged;
         self.upload.next() <= self.reread_until || self.verifying.is_some_and(is_behind)
+    }
+
+    /// Whether the overlay may lack what this row says. It has all later rows; and what was taken back
+    /// by one that is not on disk yet must not come back.
+    pub(super) fn may_be_lacking(&self, seq: u64) -> bool {
+        seq <= self.reread_until && !self.voided.contains(&seq)
     }
 
     pub(super) fn append(&mut self, entry: JournalEntry, at: Moment, outputs: &mut Outputs) -> u64 {
@@ -360,6 +373,7 @@ impl Journal {
         self.acknowledged = 0;
         self.last_own = 0;
         self.reread_until = 0;
+        self.voided.clear();
         self.verifying = None;
         self.fork = Fork::None;
         self.upload.restart_file();

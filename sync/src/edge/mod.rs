@@ -348,13 +348,20 @@ impl Machine {
                 && self.time.has_answer()
                 && self.welcomed_by == self.answered_by,
             acknowledged: self.journal.is_acknowledged(),
-            complete: self.replica.is_present() && !self.journal.is_rereading(),
+            complete: self.has_complete_replica() && !self.journal.is_rereading(),
             whole: self.overlay.is_complete(),
             clock_trusted: self.time.is_trusted(),
             age: self.time.age(now),
             limit: self.limit(),
             oldest_alone: oldest.map(|own| self.since(&own.at, now).unwrap_or(Duration::MAX)),
         }
+    }
+
+    /// One that was fetched anew has to show everybody whom the overlay has deleted.
+    fn has_complete_replica(&self) -> bool {
+        let epoch = self.replica.epoch();
+        let applied = epoch.map(|epoch| (epoch, self.replica.applied()));
+        applied.is_some_and(|applied| self.overlay.is_continued_by(applied))
     }
 
     /// By a message of the core, or by the feed.

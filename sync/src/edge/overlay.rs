@@ -44,6 +44,9 @@ pub(super) struct Overlay {
     /// The replica's position at the last deletion; none if something was acknowledged since. After an
     /// hour alone there are tens of thousands of admissions, and deletion is tried at every input.
     swept: Option<FeedRef>,
+    /// The furthest acknowledgement of what was deleted: only a replica that has it shows what is no
+    /// longer here. One that was fetched anew begins behind it.
+    passed: Option<FeedRef>,
     /// The database that acknowledged last.
     epoch: Option<Epoch>,
     /// Rows of this journal are lost, and with them admissions: until the core has acknowledged the
@@ -124,9 +127,10 @@ impl Overlay {
         }
     }
 
-    pub(super) fn delete_by_scan(&mut self, scan: ScanId) {
+    /// Row `seq` says that this scan's admission by an earlier row was not shown.
+    pub(super) fn delete_before(&mut self, seq: u64, scan: ScanId) {
         let mut admissions = self.admissions.iter();
-        let found = admissions.find(|(_, admission)| admission.scan == scan);
+        let found = admissions.find(|(_, held)| held.scan == scan && held.seq < seq);
         if let Some((&ticket, _)) = found {
             self.delete(ticket, scan);
         }
@@ -204,15 +208,27 @@ impl Overlay {
         if self.swept.replace(applied) == Some(applied) {
             return;
         }
-        let is_needed = |state: State| match state {
-            State::Acknowledged(Some((epoch, position))) => {
-                epoch != applied.0 || position > applied.1
+        let mut passed = self.passed.filter(|(epoch, _)| *epoch == applied.0);
+        let mut is_needed = |state: State| match state {
+            State::Acknowledged(Some((epoch, position)))
+                if epoch == applied.0 && position <= applied.1 =>
+            {
+                let furthest = passed.map_or(position, |(_, earlier)| earlier.max(position));
+                passed = Some((epoch, furthest));
+                false
             }
-            State::Open | State::Acknowledged(None) => true,
+            State::Open | State::Acknowledged(_) => true,
         };
         self.admissions
             .retain(|_, admission| is_needed(admission.state));
         self.loss = self.loss.filter(|loss| is_needed(*loss));
+        self.passed = passed;
+    }
+
+    /// Whether a replica shows everything that was deleted here because of an earlier one.
+    pub(super) fn is_continued_by(&self, applied: FeedRef) -> bool {
+        let of_it = self.passed.filter(|(epoch, _)| *epoch == applied.0);
+        of_it.is_none_or(|(_, position)| position <= applied.1)
     }
 
     /// The oldest unacknowledged admission that was decided without the core.
@@ -300,6 +316,20 @@ mod tests {
         assert_eq!(tickets(&overlay), [1, 2, 3]);
         overlay.delete_passed(at(40));
         assert_eq!(tickets(&overlay), [3]);
+    }
+
+    #[test]
+    fn a_replica_that_begins_anew_has_to_come_as_far_again() {
+        let mut overlay = overlay();
+        overlay.mark_acknowledged(5, at(30));
+        overlay.mark_acknowledged(6, at(40));
+        overlay.delete_passed(at(45));
+        assert!(overlay.is_continued_by(at(45)));
+        overlay.delete_passed(at(26));
+        assert!(!overlay.is_continued_by(at(39)), "it may lack ticket 2");
+        assert!(overlay.is_continued_by(at(40)));
+        overlay.delete_passed((PROMOTED, Position(3)));
+        assert!(overlay.is_continued_by((PROMOTED, Position(3))));
     }
 
     #[test]

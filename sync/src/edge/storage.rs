@@ -59,6 +59,8 @@ impl Machine {
     ) {
         // Rows that a failover has lost are read again: with them the overlay is complete.
         if self.journal.is_rereading() {
+            let lacking = |row: &&SealedRow| self.journal.may_be_lacking(row.row().seq);
+            let rows: Vec<&SealedRow> = rows.iter().filter(lacking).collect();
             self.replay(rows);
         }
         let comparison = self
@@ -75,18 +77,21 @@ impl Machine {
         self.reroute_waiting(now);
     }
 
-    /// Brings the overlay up to date with rows of the journal.
+    /// Brings the overlay up to date with rows of the journal. It may have newer ones already.
     pub(super) fn replay<'r>(&mut self, rows: impl IntoIterator<Item = &'r SealedRow>) {
         for row in rows {
             let (seq, at) = (row.row().seq, row.row().at);
             match &row.row().entry {
                 JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
-                    if let Some(ticket) = decision.ticket {
+                    let is_newer = |held: &Admission| held.seq > seq;
+                    if let Some(ticket) = decision.ticket
+                        && !self.overlay.find(ticket).is_some_and(is_newer)
+                    {
                         self.overlay
                             .insert(ticket, Admission::of(decision, seq, at));
                     }
                 }
-                JournalEntry::Voided { scan, .. } => self.overlay.delete_by_scan(*scan),
+                JournalEntry::Voided { scan, .. } => self.overlay.delete_before(seq, *scan),
                 JournalEntry::Opened {
                     after_loss: Some(_),
                     ..

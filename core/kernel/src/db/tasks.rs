@@ -170,6 +170,17 @@ pub async fn list_troubled(conn: &mut PgConnection, limit: u32) -> DbResult<Vec<
     Ok(rows)
 }
 
+/// How many tasks are parked.
+///
+/// # Errors
+/// The table can't be read.
+pub async fn count_parked(conn: &mut PgConnection) -> DbResult<i64> {
+    let count = sqlx::query_scalar("select count(*) from tasks where parked_at is not null")
+        .fetch_one(conn)
+        .await?;
+    Ok(count)
+}
+
 /// Makes a task due now, parked or not; false if there is none. That it was attempted before stays
 /// known.
 ///

@@ -158,7 +158,7 @@ async fn on_tickets_suspended(
     let order = lock(tx, event.data.order_id).await?;
     let refund = store::find_refund(tx, id).await?;
     let refund = refund.ok_or_else(|| Failure::park(format!("there is no refund {id}")))?;
-    if refund.status == store::REQUESTED {
+    if refund.status == store::OPENED {
         acts::refunds::suspended(app, tx, order, refund, &refused).await?;
     }
     Ok(())

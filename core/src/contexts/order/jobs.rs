@@ -1,5 +1,7 @@
 //! What time and tasks make order do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -23,6 +25,8 @@ pub(crate) const REQUEST_INTENTS: Job = Job::of(NAME, "request_intents");
 pub(crate) const CANCEL_UNPAID: Job = Job::of(NAME, "cancel_unpaid");
 pub(crate) const REFUND_CANCELLED_PERFORMANCES: Job =
     Job::of(NAME, "refund_cancelled_performances");
+
+pub(crate) const REOPEN_REFUNDS: Job = Job::of(NAME, "reopen_refunds");
 
 /// Orders that one query lists.
 const BATCH: u16 = 100;
@@ -49,6 +53,7 @@ pub(super) fn jobs() -> Jobs<App> {
             REFUND_CANCELLED_PERFORMANCES,
             refund_cancelled_performances,
         )
+        .every(Duration::from_secs(60), REOPEN_REFUNDS, reopen_refunds)
 }
 
 /// Payment is to create the intent of a new order.
@@ -132,46 +137,59 @@ async fn organisers_of(app: &App, order: &Order) -> DbResult<Vec<(UserId, Option
 /// Cancels orders that were not paid in time or whose performance was cancelled. One that fails
 /// doesn't stop the others.
 async fn cancel_unpaid(app: &App, _: &Cause) -> Result<(), Failure> {
+    // What was paid in the last moment is listed until payment's event arrives: it holds up no other.
+    let mut skip = 0;
     loop {
         let now = app.clock.now();
         let mut conn = app.db.read(NAME).await?;
-        let wait = app.state.deadlines.wait;
-        let due = store::list_unpaid_past_deadline(&mut conn, now, wait, BATCH).await?;
+        let (wait, window) = (app.state.deadlines.wait, (skip, BATCH));
+        let due = store::list_unpaid_past_deadline(&mut conn, now, wait, window).await?;
         drop(conn);
         let is_last = due.len() < usize::from(BATCH);
+        let ended = Arc::new(AtomicUsize::new(0));
         at_once(CLOSINGS_AT_ONCE, due, |(id, reason)| {
-            let app = app.clone();
-            async move { cancel_one(&app, id, reason).await }.boxed()
+            let (app, ended) = (app.clone(), Arc::clone(&ended));
+            async move {
+                let is_ended = cancel_one(&app, id, reason).await?;
+                ended.fetch_add(usize::from(is_ended), Ordering::Relaxed);
+                DbResult::Ok(())
+            }
+            .boxed()
         })
         .await?;
-        // What was paid in the last moment is listed again until payment's event arrives.
+        skip += BATCH - u16::try_from(ended.load(Ordering::Relaxed)).unwrap_or(BATCH);
         if is_last {
             return Ok(());
         }
     }
 }
 
-/// The intent is ended first: no card may pay for places that are free again. If the provider doesn't
+/// Whether it has ended. The intent is ended first: no card may pay for places that are free again. If the provider doesn't
 /// answer, the places are free all the same, and money that comes goes back.
-async fn cancel_one(app: &App, id: OrderId, reason: CancelReason) -> DbResult<()> {
+async fn cancel_one(app: &App, id: OrderId, reason: CancelReason) -> DbResult<bool> {
     let mut conn = app.db.read(NAME).await?;
     let Some(found) = store::find(&mut conn, id).await? else {
-        return Ok(());
+        return Ok(false);
     };
     drop(conn);
     let cause = Cause::of(found.correlation);
     if found.payment_id.is_some() {
         let payment = app.with(&app.state.payment);
         if payment::close_intent(&payment, &cause, id).await? == Closed::Paid {
-            return Ok(());
+            return Ok(false);
         }
     }
     let mut tx = app.db.begin(NAME, &cause).await?;
     let Some(order) = store::lock(&mut tx, id).await? else {
-        return Ok(());
+        return Ok(false);
     };
-    acts::cancel_unpaid(app, &mut tx, order, reason).await?;
-    tx.commit().await
+    let ended = acts::cancel_unpaid(app, &mut tx, order, reason).await?;
+    tx.commit().await?;
+    Ok(ended.is_some())
+}
+
+async fn reopen_refunds(app: &App, _: &Cause) -> Result<(), Failure> {
+    Ok(acts::refunds::reopen_stuck(app).await?)
 }
 
 /// Refunds all tickets of cancelled performances. Tickets with a refund are the progress, so an

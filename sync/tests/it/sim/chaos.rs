@@ -4,6 +4,7 @@ use super::{
     clock::{MS, Nanos, S},
     event::Event,
     guests::GuestEvent,
+    refunds::{self, Whose},
     rng::Rng,
     world::World,
 };
@@ -89,6 +90,14 @@ pub(crate) enum Fault {
         node: usize,
     },
     RevokeTicket,
+    /// Somebody asks for the money back.
+    OpenRefund {
+        whose: Whose,
+    },
+    /// The money went, or the refund is given up.
+    EndRefund {
+        refund: usize,
+    },
     Compact,
     StallFeed {
         lasts: Nanos,
@@ -142,6 +151,7 @@ pub(crate) fn plan(world: &mut World) -> Nanos {
     if lasts > 400 * S {
         long_one_way_cut(world, end);
     }
+    refunds::plan(world, end);
     end
 }
 

@@ -86,7 +86,7 @@ impl World {
             .and_then(|id| held.and_then(|store| store.ticket(id)));
         let valid = ticket
             .as_ref()
-            .is_some_and(|entry| entry.state != TicketState::Revoked);
+            .is_some_and(|entry| matches!(entry.state, TicketState::Valid | TicketState::Used(_)));
         if !valid {
             self.violated(format!(
                 "node {node} admits {:?} which it holds as {ticket:?}",
@@ -283,6 +283,7 @@ impl World {
         self.model.admitted = admitted;
         self.check_guests();
         self.check_returned();
+        self.check_after_refunds();
         self.check_reports();
     }
 

@@ -71,6 +71,8 @@ pub(crate) struct Core {
 pub(crate) struct Ticket {
     pub(crate) entitlement: Entitlement,
     pub(crate) standing: AdmissionState,
+    /// The refund that it is under, or was revoked by.
+    pub(crate) refund: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -205,6 +207,16 @@ impl Core {
             state: held.standing.state(),
         };
         self.publish(Subject::Ticket(ticket), Value::Ticket(entry), at, rng)
+    }
+
+    /// A ticket's newest entry.
+    pub(crate) fn ticket_in_feed(&self, ticket: TicketId) -> Option<TicketEntry> {
+        let row = self.held.get(&Subject::Ticket(ticket))?.row.as_ref()?;
+        let entry: FeedEntry = minicbor::decode(row).expect("rows are entries");
+        let Some(Value::Ticket(entry)) = entry.value else {
+            return None;
+        };
+        Some(entry)
     }
 
     /// The elected writer takes what has come, in whatever order it came; the rows are settled

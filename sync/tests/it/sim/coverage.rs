@@ -36,6 +36,8 @@ coverage! {
     snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
     damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, copies, duplicates_stopped, most_files, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
+    suspended, suspended_inside, suspended_at_core, suspended_offline, suspended_admitted_alone, suspended_entries_kept,
+    refunds_of_used_refused, refunds_given_up, admitted_after_refund, refunded, refunded_inside,
 }
 
 impl Coverage {

@@ -71,6 +71,8 @@ impl World {
             Fault::FailOver => self.fail_over(),
             Fault::RevokeNode { node } => self.revoke_node(node),
             Fault::RevokeTicket => self.revoke_ticket(),
+            Fault::OpenRefund { whose } => self.open_refund(whose),
+            Fault::EndRefund { refund } => self.end_refund(refund),
             Fault::Compact => self.core.make_snapshot(true, &mut self.rng),
             Fault::StallFeed { lasts } => self.core.stall(self.at + lasts),
             Fault::MoveShow { away } => self.move_show(away),
@@ -267,6 +269,7 @@ impl World {
             return;
         };
         held.standing.validity = Validity::Revoked;
+        self.watch_validity(ticket);
         self.guests.all[guest].honest = false;
         self.core.publish_ticket(ticket, self.at, &mut self.rng);
         self.watch_feed();

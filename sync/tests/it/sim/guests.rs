@@ -31,6 +31,8 @@ pub(crate) enum GuestEvent {
     Arrive { guest: usize },
     /// A copy of the ticket is held up at another node.
     Copy { guest: usize, node: usize },
+    /// Whose ticket is or was under refund comes to some gate.
+    ComeAgain { guest: usize },
     /// The trigger is pulled, or pulled again.
     Pull { attempt: usize },
     /// The id of an old scan is used for another ticket.
@@ -115,6 +117,7 @@ impl World {
                 let elsewhere = (node + 1) % self.nodes.len();
                 self.try_at(guest, elsewhere);
             }
+            GuestEvent::ComeAgain { guest } => self.come_under_refund(guest),
             GuestEvent::Pull { attempt } => self.pull_trigger(attempt),
             GuestEvent::Misuse { attempt } => self.misuse(attempt),
             GuestEvent::Overdue { request } => self.check_answered(request),
@@ -150,6 +153,7 @@ impl World {
                 Ticket {
                     entitlement,
                     standing,
+                    refund: None,
                 },
             );
             self.core.publish_ticket(ticket, self.at, &mut self.rng);
@@ -169,6 +173,10 @@ impl World {
         let gates = &self.nodes[node].gates;
         let gate = gates[self.rng.index(gates.len())];
         let scan = ScanId(self.rng.uuid());
+        self.try_with(guest, node, (scan, gate));
+    }
+
+    pub(crate) fn try_with(&mut self, guest: usize, node: usize, (scan, gate): (ScanId, GateId)) {
         let held = &mut self.guests.all[guest];
         held.attempts += 1;
         held.honest &= held.attempts == 1;
@@ -219,7 +227,8 @@ impl World {
         held.waits = true;
         let round = held.round;
         let text = self.guests.all[held.guest].text.clone();
-        let (scan, gate) = (held.scan, held.gate);
+        let (scan, gate, guest) = (held.scan, held.gate, held.guest);
+        self.refund_during_scan(guest);
         self.request(attempt, node, (scan, gate), text);
         self.after(
             SCANNER_TIMEOUT.0,

@@ -19,6 +19,7 @@ mod guests;
 mod model;
 mod network;
 mod node;
+mod refunds;
 mod regressions;
 mod rng;
 mod server;
@@ -96,6 +97,7 @@ fn run(world: &mut World) {
     for round in 0..8 {
         if round == 4 {
             world.return_to_the_moved_show();
+            world.return_after_refunds();
         }
         world.all_try_again();
         world.run_until(world.at + 5 * S);
@@ -230,4 +232,20 @@ fn a_core_that_frees_tickets_by_old_refusals_is_caught() {
 #[test]
 fn a_core_that_loses_an_entry_is_caught() {
     is_caught(Mutation::CoreLosesRows, 20, "is not in");
+}
+
+/// C05: whoever was refused because of a refund could get in, and the money too.
+#[test]
+fn a_node_that_admits_suspended_tickets_is_caught() {
+    is_caught(Mutation::NodeAdmitsSuspended, 50, "state: Suspended");
+}
+
+/// C05: no gate without connection would ever refuse a ticket that is being refunded.
+#[test]
+fn a_core_whose_feed_lacks_suspensions_is_caught() {
+    is_caught(
+        Mutation::FeedLacksSuspensions,
+        50,
+        "the core holds it as Suspended",
+    );
 }

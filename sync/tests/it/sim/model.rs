@@ -36,6 +36,10 @@ pub(crate) enum Mutation {
     OldRefusalsTakeAnswersBack,
     /// A show that moves is moved in the feed alone: the core decides by the old times.
     CoreKeepsOldTimes,
+    /// A node's replica gives a suspended ticket out as a valid one.
+    NodeAdmitsSuspended,
+    /// The core suspends tickets and writes nothing of it into the feed.
+    FeedLacksSuspensions,
     /// The core drops a journal row that it has acknowledged.
     CoreLosesRows,
 }

@@ -9,7 +9,9 @@ use std::{
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId, SnapshotId, TicketId},
-    sync::{Delta, JournalEntry, JournalHead, JournalRow, Moment, SealedRow, TicketEntry},
+    sync::{
+        Delta, JournalEntry, JournalHead, JournalRow, Moment, SealedRow, TicketEntry, TicketState,
+    },
 };
 use eventify_sync::edge::{Input, Machine, Now, ReplicaOutput, Restored, RestoredRow, carry_over};
 
@@ -57,6 +59,8 @@ pub(crate) struct Node {
     pub(crate) misapplies: bool,
     /// Scans that this process has sent to the core.
     pub(crate) asked: BTreeSet<ScanId>,
+    /// Scans that an earlier process has sent: this one can't say until when the core was asked.
+    pub(crate) asked_before: BTreeSet<ScanId>,
     /// Scans that were decided without the core after it was asked.
     pub(crate) given_up: BTreeSet<ScanId>,
     /// Its next look-ups, or the next work on its replica, find a file that can't be used.
@@ -77,6 +81,8 @@ pub(crate) struct Node {
     configured_limit: Duration,
     /// The shell loses its overlay at a restart, in a world where it does.
     pub(crate) forgets_overlay: bool,
+    /// The shell gives suspended tickets out as valid ones, in a world where it does.
+    pub(crate) admits_suspended: bool,
 }
 
 impl Node {
@@ -132,6 +138,7 @@ impl Node {
             is_stopped: false,
             misapplies: false,
             asked: BTreeSet::new(),
+            asked_before: BTreeSet::new(),
             given_up: BTreeSet::new(),
             breaks: 0,
             lost_a_pull: false,
@@ -143,6 +150,7 @@ impl Node {
             paused: 0,
             configured_limit: Duration::from_secs([300, 3_600, 40][rng.index(3)]),
             forgets_overlay: false,
+            admits_suspended: false,
         }
     }
 
@@ -152,7 +160,7 @@ impl Node {
 
     pub(crate) fn start(&mut self, at: Nanos, rng: &mut Rng) {
         self.life += 1;
-        self.asked.clear();
+        self.asked_before.append(&mut self.asked);
         self.forking = false;
         self.unsynced.clear();
         self.syncing = 0;
@@ -250,7 +258,13 @@ impl Node {
         generation: u32,
     ) -> Option<Input> {
         let store = self.disk.replica.as_ref().filter(|_| self.breaks == 0)?;
-        let ticket: Option<TicketEntry> = store.ticket(ticket);
+        let mut ticket: Option<TicketEntry> = store.ticket(ticket);
+        if self.admits_suspended
+            && let Some(entry) = &mut ticket
+            && entry.state == TicketState::Suspended
+        {
+            entry.state = TicketState::Valid;
+        }
         Some(Input::TicketRead {
             scan,
             generation,

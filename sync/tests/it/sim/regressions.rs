@@ -6,13 +6,19 @@ use eventify_protocol::hash::Hash32;
 
 use super::{play_all, setting};
 
-/// With what was wrong. A change of the simulator makes other worlds of them: what they showed has a
-/// test of its own as well.
+/// With what was wrong. A change of the simulator makes other worlds of them: then each is chosen anew
+/// by playing with the old fault put back, as far as one is found. What they showed has a test of its
+/// own as well.
 const FAILED_ONCE: &[u64] = &[
     // N8: refusals that waited to be acknowledged kept a gate closed.
-    28_465_697,
-    // N9: a digest of the old epoch was compared with a point of the new one.
+    28_465_701,
+    // N9: a digest of the old epoch was compared with a point of the new one. This world does not show
+    // it any more, and no other was found; the story about a point from before a database does.
     50_016_332,
+    // A replica that was fetched anew lacked an admission that the overlay had deleted.
+    1_789,
+    // An admission that was taken back came back when the journal was read again.
+    1_007_603,
 ];
 
 /// Seeds of one commit begin here and there, far from those of `make sim`.

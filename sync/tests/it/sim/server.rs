@@ -3,6 +3,7 @@
 use eventify_protocol::{
     ids::MessageId,
     sync::{Chunk, Delta, Down, Epoch, Hello, Position, Pull, Up, Welcome},
+    verdict::Verdict,
 };
 use eventify_sync::{
     core::welcome::{self, NoPlan},
@@ -36,6 +37,7 @@ impl World {
                 self.coverage.replacing_scans += u64::from(!scan.replaces.is_empty());
                 let from = self.nodes[node].id;
                 let commits = self.core.commits.len();
+                let may_be_admitted = self.may_be_admitted(scan);
                 let verdict =
                     self.core
                         .scan((from, id, scan), self.at, &mut self.rng, &mut self.coverage);
@@ -44,6 +46,12 @@ impl World {
                     self.check_in_time(node, scan.scan);
                 }
                 if let Some(verdict) = verdict {
+                    if verdict.verdict == Verdict::Admit && !may_be_admitted {
+                        self.violated(format!(
+                            "the core admits {:?}, which is not good",
+                            scan.scan
+                        ));
+                    }
                     self.send_down(node, &CoreMessage::Verdict(verdict));
                 }
                 self.watch_feed();
@@ -201,6 +209,7 @@ impl World {
                 self.schedule(self.at, Event::ApplyRows { epoch, node });
             }
         }
+        self.refunds_after_failover();
         self.import_again();
         self.watch_feed();
         self.send_acks();

@@ -155,6 +155,7 @@ impl World {
                 self.check_lonely_admission(node, decision);
                 self.spring(node, Moment::Decided);
             }
+            self.check_refunded(node, decision);
         }
         self.check_moment(node, &row);
         let (incarnation, seq) = (row.row().incarnation, row.row().seq);

@@ -9,7 +9,7 @@ use eventify_protocol::{
 use eventify_sync::edge::{CoreMessage, Input, Machine};
 
 use super::{
-    chaos::Moment,
+    chaos::{Fault, Moment},
     clock::{MS, Nanos, S},
     core::Core,
     coverage::Coverage,
@@ -18,6 +18,7 @@ use super::{
     model::{Model, Mutation},
     network::{Direction, size_down, size_up},
     node::Node,
+    refunds::Refunds,
     rng::Rng,
     shows,
 };
@@ -34,6 +35,7 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) guests: Guests,
     pub(crate) model: Model,
+    pub(crate) refunds: Refunds,
     pub(crate) coverage: Coverage,
     /// No more trouble: everything has to come to rest.
     pub(crate) calm: bool,
@@ -57,6 +59,7 @@ impl World {
             nodes: vec![],
             guests: Guests::default(),
             model: Model::default(),
+            refunds: Refunds::new(seed),
             coverage: Coverage::default(),
             calm: false,
             quiet: false,
@@ -84,6 +87,7 @@ impl World {
                 node.clock = super::clock::Clock::new(node.clock.boot, 0, -60_000, 0);
             }
             node.forgets_overlay = self.mutation == Some(Mutation::ForgetsTheOverlay);
+            node.admits_suspended = self.mutation == Some(Mutation::NodeAdmitsSuspended);
             let label = format!("edge {index}");
             let entry = NodeEntry {
                 label,
@@ -136,6 +140,17 @@ impl World {
     pub(crate) fn schedule(&mut self, at: Nanos, event: Event) {
         self.events += 1;
         self.queue.insert((at.max(self.at), self.events), event);
+    }
+
+    /// When other trouble is planned, and whether it is a show that moves.
+    pub(crate) fn planned_faults(&self) -> Vec<(Nanos, bool)> {
+        let planned = self.queue.iter().filter_map(|((at, _), event)| {
+            let Event::Fault(fault) = event else {
+                return None;
+            };
+            Some((*at, matches!(fault, Fault::MoveShow { .. })))
+        });
+        planned.collect()
     }
 
     pub(crate) fn after(&mut self, low: Nanos, high: Nanos, event: Event) {
@@ -199,6 +214,7 @@ impl World {
             held.misapplies = false;
             self.start(node);
         }
+        self.settle_refunds();
     }
 
     pub(crate) fn start(&mut self, node: usize) {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     is_used,
-    venue::{GATE, PROMOTED, Venue, digest_at, scan_id, ticket_id, token},
+    venue::{EPOCH, GATE, PROMOTED, Venue, digest_at, scan_id, ticket_id, token},
 };
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
@@ -127,4 +127,36 @@ fn it_knows_its_admissions_though_core_and_replica_have_lost_them() {
     assert_eq!(verdict_of_another_scan(2), Verdict::ResyncRequired);
     let verdict = verdict_of_another_scan(3);
     assert!(is_used(&verdict, true), "{verdict:?}");
+}
+
+/// The promoted core makes the node read its journal again while the row that took an admission back
+/// is still on its way to the disk.
+#[test]
+fn what_was_taken_back_stays_so_when_the_journal_is_read_again() {
+    let mut venue = Venue::cut_off();
+    venue.wait(MS(19_600));
+    venue.slow_disk = true;
+    venue.scan(scan_id(1), token(1));
+    venue.wait(MS(500));
+    // The cache has become too old meanwhile.
+    venue.sync();
+    assert_eq!(venue.reply(), None, "the void row is not on disk");
+    venue.step(Input::Connected);
+    venue.welcome();
+    let admitted = venue.rows()[1].head();
+    venue.acknowledge_end(admitted, EPOCH);
+
+    venue.step(Input::Disconnected);
+    venue.count_sent(|_| true);
+    venue.step(Input::Connected);
+    let (from, held) = (Position(50), lost(&venue));
+    venue.welcome_from(PROMOTED, Plan::Delta { from }, held);
+    venue.answer_question_of(PROMOTED, 50, digest_at(50));
+    venue.sync();
+    assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
+    venue.slow_disk = false;
+    venue.tickets[0].1 = TicketState::Revoked;
+    venue.scan(scan_id(1), token(1));
+    venue.wait(MS(300));
+    assert_eq!(venue.answer().verdict, Verdict::Revoked);
 }

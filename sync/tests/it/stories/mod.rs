@@ -3,6 +3,7 @@
 mod failover;
 mod losses;
 mod modes;
+mod refunds;
 mod returning;
 mod rules;
 mod scans;

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
-use super::venue::{PROMOTED, Venue};
+use super::{
+    is_used,
+    venue::{EPOCH, GATE, PROMOTED, Venue, digest_at, scan_id, ticket_id, token},
+};
 use eventify_protocol::{
     hash::Hash32,
     ids::SnapshotId,
-    sync::{Chunk, Plan, Position, Up},
+    sync::{Chunk, Plan, Position, SealedRow, TicketState, Up, UsedBy},
+    time::CoreTime,
+    verdict::Verdict,
 };
 use eventify_sync::edge::{
     CoreMessage, Input, Output, PartialSnapshot, ReplicaOutput, RestoredReplica,
@@ -228,4 +233,50 @@ fn a_pull_continues_after_a_restart_if_the_same_snapshot_is_named() {
         let finishes = venue.outputs.iter().any(finishes_snapshot);
         assert_eq!(finishes, next.is_none(), "{held:?}");
     }
+}
+
+/// The feed has shown the guest's admission, and the node has stopped remembering it itself. Its next
+/// replica begins with a snapshot of before, and an answer that was held up proves that one's age.
+#[test]
+fn a_replica_that_is_fetched_anew_admits_nobody_a_second_time() {
+    let mut venue = Venue::online();
+    venue.wait(Duration::from_millis(500));
+    let held_up = venue.take_question();
+    venue.scan(scan_id(1), token(1));
+    venue.verdict(scan_id(1), Verdict::Admit);
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
+    venue.acknowledge();
+    let used = TicketState::Used(UsedBy {
+        scan: scan_id(1),
+        gate: GATE,
+        at: CoreTime(5),
+        confirmed: true,
+    });
+    venue.publish(ticket_id(1), used);
+
+    venue.step(Input::ReplicaFailed);
+    venue.wait(S(3));
+    let plan = Plan::Snapshot {
+        id: snapshot(1),
+        position: Position(50),
+        chunks: 1,
+        hash: Hash32([3; 32]),
+    };
+    let journal = venue.rows().last().map(SealedRow::head);
+    venue.welcome_from(EPOCH, plan, journal);
+    venue.receive(chunk(1, 0, 1));
+    let replica = venue.replica_at(50);
+    let snapshot = snapshot(1);
+    venue.step(Input::SnapshotReady { snapshot, replica });
+    venue.replace_tickets(50);
+    venue.answer_ask(&held_up, (EPOCH, 50, digest_at(50)));
+    assert!(venue.status().cache_age.is_some(), "the cache is young");
+    venue.scan(scan_id(2), token(1));
+    venue.wait(Duration::from_millis(300));
+    assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
+
+    venue.publish(ticket_id(1), used);
+    venue.scan(scan_id(2), token(1));
+    let verdict = venue.answer().verdict;
+    assert!(is_used(&verdict, true), "{verdict:?}");
 }

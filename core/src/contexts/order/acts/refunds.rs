@@ -6,18 +6,30 @@
 //!    └── without tickets ───────────────────────────────▲
 //! ```
 
+use chrono::TimeDelta;
 use eventify_contracts::order::{
     OrderRefundGivenUp, OrderRefundOpened, OrderRefundRequested, OrderRefunded,
 };
 use eventify_contracts::payment::SettledBy;
 use eventify_contracts::ticketing::{NotGood, NotSuspended};
+use eventify_kernel::alarms::{self, Alarm};
+use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
-use eventify_protocol::ids::{RefundId, TicketId, UserId};
+use eventify_protocol::ids::{OrderId, RefundId, TicketId, UserId};
+use serde_json::json;
 
 use super::RequestedRefund;
-use crate::contexts::order::App;
 use crate::contexts::order::model::{Order, PaidTicket, RefundPlan};
 use crate::contexts::order::store::{self, Refund};
+use crate::contexts::order::{App, NAME};
+
+/// Refunds that are asked for again at once.
+const AT_ONCE: u16 = 100;
+
+/// A message has long come through its retry queues by then.
+fn stuck_after() -> TimeDelta {
+    TimeDelta::minutes(10)
+}
 
 /// Reserves the tickets for a refund and has them suspended. Without tickets the money is asked for at
 /// once.
@@ -33,13 +45,7 @@ pub(crate) async fn request_refund(
     let order = if plan.tickets.is_empty() {
         ask_for_money(app, tx, order, refund_id, plan.clone()).await?
     } else {
-        let event = OrderRefundOpened {
-            order_id: order.id,
-            refund_id,
-            ticket_ids: plan.tickets.clone(),
-            reason: plan.reason,
-        };
-        tx.publish(app.clock.new_id(), order.version, &event);
+        publish_opened(app, tx, &order, refund_id, &plan);
         order
     };
     Ok(RequestedRefund {
@@ -47,6 +53,64 @@ pub(crate) async fn request_refund(
         refund_id,
         plan,
     })
+}
+
+fn publish_opened(app: &App, tx: &mut Tx, order: &Order, refund_id: RefundId, plan: &RefundPlan) {
+    let event = OrderRefundOpened {
+        order_id: order.id,
+        refund_id,
+        ticket_ids: plan.tickets.clone(),
+        reason: plan.reason,
+    };
+    tx.publish(app.clock.new_id(), order.version, &event);
+}
+
+/// Asks once more for refunds whose tickets were not suspended in time, and says so: a message of them is
+/// parked somewhere.
+pub(crate) async fn reopen_stuck(app: &App) -> DbResult<()> {
+    const KIND: &str = "order.refunds_stuck";
+    let mut conn = app.db.read(NAME).await?;
+    let now = app.clock.now();
+    let stuck = store::list_stuck(&mut conn, now - stuck_after(), AT_ONCE).await?;
+    if stuck.is_empty() {
+        return alarms::clear(&mut conn, KIND, NAME, now).await;
+    }
+    let alarm = Alarm {
+        kind: KIND,
+        subject: NAME.to_owned(),
+        act: "refunds wait for their tickets to be suspended, and are asked for again each ten minutes: \
+              see the parked messages of ticketing and order (eventify-core dlq)",
+        details: json!({ "refunds": stuck.len() }),
+    };
+    alarms::raise(&mut conn, &alarm, now).await?;
+    drop(conn);
+    for (refund, order) in stuck {
+        reopen(app, order, refund).await?;
+    }
+    Ok(())
+}
+
+async fn reopen(app: &App, order: OrderId, id: RefundId) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, &Cause::fresh(&app.clock)).await?;
+    let order = store::lock(&mut tx, order).await?;
+    let refund = store::find_refund(&mut tx, id).await?;
+    let (Some(order), Some(refund)) = (order, refund) else {
+        return Ok(());
+    };
+    if refund.status != store::OPENED {
+        return Ok(());
+    }
+    let tickets = store::list_tickets(&mut tx, order.id).await?.into_iter();
+    let of_refund = tickets.filter(|it| it.refund_id == Some(id));
+    let plan = RefundPlan {
+        tickets: of_refund.map(|it| it.ticket_id).collect(),
+        amount: refund.amount,
+        reason: refund.reason,
+        note: refund.note,
+    };
+    store::mark_refund(&mut tx, id, (store::OPENED, None), app.clock.now()).await?;
+    publish_opened(app, &mut tx, &order, id, &plan);
+    tx.commit().await
 }
 
 /// The tickets of a refund admit nobody any more: its money is asked for. What its customer can't give
@@ -117,6 +181,7 @@ async fn ask_for_money(
     if plan.amount.minor() == 0 {
         return complete_refund(app, tx, order, refund_id, plan, &Settled::default()).await;
     }
+    store::mark_refund(tx, refund_id, (store::REQUESTED, None), app.clock.now()).await?;
     let event = OrderRefundRequested {
         order_id: order.id,
         refund_id,

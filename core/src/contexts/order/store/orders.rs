@@ -191,7 +191,7 @@ pub(crate) async fn list_unpaid_past_deadline(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
     wait: Duration,
-    limit: u16,
+    (offset, limit): (u16, u16),
 ) -> DbResult<Vec<(OrderId, CancelReason)>> {
     let orders: Vec<(OrderId, bool)> = sqlx::query_as(
         r#"with unpaid as (
@@ -203,11 +203,12 @@ pub(crate) async fn list_unpaid_past_deadline(
              select from "order".order_items
              join "order".cancelled_performances using (performance_id)
              where order_items.order_id = unpaid.order_id)
-         order by pay_until limit $2"#,
+         order by pay_until, order_id limit $2 offset $4"#,
     )
     .bind(now)
     .bind(i64::from(limit))
     .bind(now - wait)
+    .bind(i64::from(offset))
     .fetch_all(conn)
     .await?;
     let with_reason = |(id, is_late)| match is_late {

@@ -27,7 +27,9 @@ pub(crate) struct Refund {
     pub(crate) created_at: DateTime<Utc>,
 }
 
-/// Status of a refund from the request on.
+/// Status of a refund until its tickets are suspended.
+pub(crate) const OPENED: &str = "opened";
+/// Status of a refund whose money was asked for.
 pub(crate) const REQUESTED: &str = "requested";
 /// Status of a refund that the provider refuses, until somebody decides.
 pub(crate) const PARKED: &str = "parked";
@@ -140,7 +142,7 @@ pub(crate) async fn insert_refund(
     let row = RefundRow {
         refund_id: id,
         order_id,
-        status: REQUESTED.to_owned(),
+        status: OPENED.to_owned(),
         currency: plan.amount.currency().code().to_owned(),
         amount: plan.amount.to_decimal(),
         reason: plan.reason.name().to_owned(),
@@ -269,6 +271,24 @@ pub(crate) async fn leave_out(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Refunds whose tickets are not suspended though that was asked for long ago, the oldest first.
+pub(crate) async fn list_stuck(
+    conn: &mut PgConnection,
+    since: DateTime<Utc>,
+    limit: u16,
+) -> DbResult<Vec<(RefundId, OrderId)>> {
+    let stuck = sqlx::query_as(
+        r#"select refund_id, order_id from "order".order_refunds
+         where status = $1 and updated_at <= $2 order by updated_at limit $3"#,
+    )
+    .bind(OPENED)
+    .bind(since)
+    .bind(i64::from(limit))
+    .fetch_all(conn)
+    .await?;
+    Ok(stuck)
 }
 
 /// The refund failed: its tickets can be refunded again.

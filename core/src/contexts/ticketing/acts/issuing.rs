@@ -2,20 +2,22 @@
 
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued};
+use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
 use eventify_protocol::ids::{OrderId, PerformanceId};
 use eventify_protocol::keys::KeyStatus;
 use eventify_protocol::token::TicketSigner;
+use serde_json::json;
 
 use super::{Error, keys};
 use crate::contexts::ticketing::App;
 use crate::contexts::ticketing::model::{self, IssueError, Order, PaidOrder, Ticket, TokenTerms};
 use crate::contexts::ticketing::{NAME, store};
 
-/// How long tickets may be late before the order fails and its money goes back. Long enough for the
-/// event of a performance to come through the retry queues, and for an operator to add a key.
-const MAX_DELAY: TimeDelta = TimeDelta::minutes(10);
+/// Tickets that our own trouble keeps later than this are an alarm.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+const TICKETS_LATE: &str = "ticketing.tickets_late";
 /// Orders that a run of the job takes on.
 const ORDERS_AT_ONCE: u16 = 200;
 
@@ -53,17 +55,49 @@ pub(crate) async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Error>
     let mut conn = app.db.read(NAME).await?;
     let orders = store::list_due_orders(&mut conn, ORDERS_AT_ONCE).await?;
     drop(conn);
-    let mut result = Ok(());
-    for order in orders {
-        result = result.and(issue_one(app, cause, order).await);
+    let (mut result, mut waiting) = (Ok(()), Vec::new());
+    for (order, since) in orders {
+        match issue_one(app, cause, order).await {
+            Ok(Tickets::Waiting(reason)) if app.clock.now() - since >= LATE => waiting.push(reason),
+            Ok(_) => {}
+            Err(error) => result = result.and(Err(error)),
+        }
     }
+    tell_what_is_late(app, &waiting).await?;
     result
 }
 
-async fn issue_one(app: &App, cause: &Cause, order: OrderId) -> Result<(), Error> {
+async fn issue_one(app: &App, cause: &Cause, order: OrderId) -> Result<Tickets, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
-    issue(app, &mut tx, order).await?;
-    Ok(tx.commit().await?)
+    let tickets = issue(app, &mut tx, order).await?;
+    tx.commit().await?;
+    Ok(tickets)
+}
+
+/// People have paid and wait for tickets because of us: an alarm until none does.
+async fn tell_what_is_late(app: &App, waiting: &[IssueError]) -> Result<(), Error> {
+    let mut conn = app.db.read(NAME).await?;
+    let now = app.clock.now();
+    for code in IssueError::OURS {
+        let orders = waiting
+            .iter()
+            .filter(|reason| reason.code() == code)
+            .count();
+        if orders == 0 {
+            alarms::clear(&mut conn, TICKETS_LATE, code, now).await?;
+            continue;
+        }
+        let alarm = Alarm {
+            kind: TICKETS_LATE,
+            subject: code.to_owned(),
+            act: "people have paid and have no tickets: restart every process after keys were renewed; \
+                  replay ticketing's parked messages (eventify-core dlq); after a day their money goes \
+                  back",
+            details: json!({ "orders": orders }),
+        };
+        alarms::raise(&mut conn, &alarm, now).await?;
+    }
+    Ok(())
 }
 
 async fn make_tickets(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<Ticket>, Error> {
@@ -123,7 +157,7 @@ async fn wait_or_fail(
     reason: IssueError,
 ) -> Result<Tickets, Error> {
     let now = app.clock.now();
-    if now - order.received_at < MAX_DELAY {
+    if now - order.received_at < reason.patience() {
         tracing::warn!(code = "ticketing.tickets_late", order_id = %order.id, %reason,
             "tickets can't be issued yet");
         return Ok(Tickets::Waiting(reason));

@@ -6,9 +6,11 @@ use eventify_contracts::order::{OrderRefundGivenUp, OrderRefundOpened, RefundRea
 use eventify_contracts::ticketing::{
     NotSuspended, TicketIssued, TicketRevoked, TicketsReinstated, TicketsSuspended,
 };
+use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::Tx;
+use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, ScanId, TicketId};
+use serde_json::json;
 
 use super::Error;
 use super::issuing::terms;
@@ -165,6 +167,7 @@ pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ti
         .ok_or(IssueError::UnknownPerformance(show))?;
     let (signer, now) = (&app.keys.ring()?.tickets, app.clock.now());
     let bounds = terms(app, signer).bounds(&performance, now);
+    let was_outlived = ticket.expiry < performance.times.admits_until.timestamp();
     let ticket = ticket.next_revision(&performance, bounds, now)?;
     let token = signer.sign(&ticket.claims()).map_err(IssueError::from)?;
     let ticket = Ticket {
@@ -179,8 +182,34 @@ pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ti
         tickets: vec![ticket.facts()],
     };
     tx.publish(app.clock.new_id(), ticket.version, &event);
+    if was_outlived {
+        tell_outlived_codes(app, &mut tx, show).await?;
+    }
     tx.commit().await?;
     Ok(ticket)
+}
+
+/// A show that has moved beyond the end of its tickets' codes is an alarm until none of them ends too
+/// early.
+pub(crate) async fn tell_outlived_codes(
+    app: &App,
+    tx: &mut Tx,
+    performance: PerformanceId,
+) -> DbResult<()> {
+    const KIND: &str = "ticketing.codes_end_before_show";
+    let (subject, now) = (performance.to_string(), app.clock.now());
+    let tickets = store::count_outlived_tokens(tx, performance).await?;
+    if tickets == 0 {
+        return alarms::clear(tx, KIND, &subject, now).await;
+    }
+    let alarm = Alarm {
+        kind: KIND,
+        subject,
+        act: "the show has moved beyond the end of its tickets' codes: have each issued again \
+              (POST /tickets/{ticketId}/reissue) and its holder told, or move the show nearer",
+        details: json!({ "tickets": tickets }),
+    };
+    alarms::raise(tx, &alarm, now).await
 }
 
 async fn lock(tx: &mut Tx, id: TicketId) -> Result<Ticket, Error> {

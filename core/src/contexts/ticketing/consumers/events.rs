@@ -37,18 +37,13 @@ pub(super) async fn on_performance_scheduled(
 /// Tickets stay good with the codes that their holders have, unless the show has moved beyond the
 /// codes' outer bounds.
 pub(super) async fn on_performance_rescheduled(
-    _: &App,
+    app: &App,
     tx: &mut Tx,
     event: Received<PerformanceRescheduled>,
 ) -> Result<(), Failure> {
     let (performance_id, facts) = (event.data.performance_id, event.data.facts);
     store::upsert_performance(tx, performance_id, facts, event.aggregate_version).await?;
-    let tickets = store::count_outlived_tokens(tx, performance_id).await?;
-    if tickets > 0 {
-        tracing::error!(code = "ticketing.codes_end_before_show", %performance_id, tickets,
-            "a show has moved beyond the end of its tickets' codes; they have to be issued again");
-    }
-    Ok(())
+    Ok(acts::tickets::tell_outlived_codes(app, tx, performance_id).await?)
 }
 
 /// From now on its tickets admit nobody, whenever their money goes back.

@@ -74,6 +74,19 @@ pub(crate) enum IssueError {
 }
 
 impl IssueError {
+    /// Codes of what is our own trouble and nobody's fault outside: people end it.
+    pub(crate) const OURS: [&'static str; 2] = ["performance_unknown", "ticket_key_not_in_force"];
+
+    /// How long an order waits for its tickets before it fails and its money goes back: long enough for
+    /// an event to come through the retry queues; for our own trouble until somebody had the time to end
+    /// it.
+    pub(crate) fn patience(self) -> TimeDelta {
+        if Self::OURS.contains(&self.code()) {
+            return TimeDelta::hours(24);
+        }
+        TimeDelta::minutes(10)
+    }
+
     /// Stable code, for `ticket.issue.failed`.
     pub(crate) fn code(self) -> &'static str {
         match self {

@@ -172,6 +172,10 @@ impl Ticket {
         reason: RefundReason,
         at: DateTime<Utc>,
     ) -> Result<Self, NotGood> {
+        if self.validity() == Validity::Suspended && self.refund == Some(refund) {
+            // Asked once more.
+            return Ok(self);
+        }
         match self.not_good() {
             Some(NotGood::Revoked) => Err(NotGood::Revoked),
             Some(NotGood::Used) if reason == RefundReason::UserRequest => Err(NotGood::Used),

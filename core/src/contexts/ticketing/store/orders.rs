@@ -116,10 +116,13 @@ pub(crate) async fn end_order(
     Ok(version)
 }
 
-/// Orders whose tickets are due, the oldest first.
-pub(crate) async fn list_due_orders(conn: &mut PgConnection, limit: u16) -> DbResult<Vec<OrderId>> {
-    let due = sqlx::query_scalar(
-        "select order_id from ticketing.orders where status = 'paid' order by received_at limit $1",
+/// Orders whose tickets are due, the oldest first, with the time since when.
+pub(crate) async fn list_due_orders(
+    conn: &mut PgConnection,
+    limit: u16,
+) -> DbResult<Vec<(OrderId, DateTime<Utc>)>> {
+    let due = sqlx::query_as(
+        "select order_id, received_at from ticketing.orders where status = 'paid' order by received_at limit $1",
     )
     .bind(i64::from(limit))
     .fetch_all(conn)

@@ -3,9 +3,9 @@
 use eventify_protocol::{
     ids::{MessageId, ScanId, TicketId},
     sync::{
-        DIGEST_ALGORITHM, Delta, Digest, Epoch, FeedEntry, Health, Hello, JournalAck, JournalHead,
-        Plan, Position, Scan, ScanVerdict, SealedRow, Subject, SyncPoint, TicketState, Up, Value,
-        Welcome,
+        Ask, DIGEST_ALGORITHM, Delta, Digest, Epoch, FeedEntry, Health, Hello, JournalAck,
+        JournalHead, Plan, Position, Scan, ScanVerdict, SealedRow, Subject, SyncPoint, TicketState,
+        Up, Value, Welcome,
     },
     time::CoreTime,
     verdict::Verdict,
@@ -67,6 +67,12 @@ impl Venue {
 
     /// A core of this database answers.
     pub(crate) fn answer_question_of(&mut self, epoch: Epoch, position: u64, digest: Digest) {
+        let ask = self.take_question();
+        self.answer_ask(&ask, (epoch, position, digest));
+    }
+
+    /// A question that is held up.
+    pub(crate) fn take_question(&mut self) -> Ask {
         let asked = |_, message| {
             if let Up::Ask(ask) = message {
                 Some(ask)
@@ -74,7 +80,11 @@ impl Venue {
                 None
             }
         };
-        let ask = self.sent(asked).expect("a question");
+        self.sent(asked).expect("a question")
+    }
+
+    pub(crate) fn answer_ask(&mut self, ask: &Ask, of: (Epoch, u64, Digest)) {
+        let (epoch, position, digest) = of;
         let now = self.core_time();
         self.receive(CoreMessage::Point(SyncPoint {
             nonce: ask.nonce,
