@@ -32,8 +32,11 @@ async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
     const TASKS: &str = "tasks.parked";
     let contexts: Vec<_> = app.db.contexts().collect();
     for context in contexts {
-        let messages = dead_letters::count(&app.bus, context).await;
-        let messages = i64::from(messages.map_err(Failure::retry)?);
+        let mut messages = 0;
+        if app.bus.has_queue(context) {
+            let parked = dead_letters::count(&app.bus, context).await;
+            messages = parked.map_err(Failure::retry)?.into();
+        }
         let mut conn = app.db.read(context).await?;
         let tasks = rows::count_parked(&mut conn).await?;
         for (kind, parked, act) in [

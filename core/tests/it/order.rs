@@ -5,6 +5,7 @@ use eventify_contracts::ticketing::TicketIssueFailed;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::jobs;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::world::replies::{Order, Page, RefundStarted, Ticket};
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, organiser, seat};
@@ -266,4 +267,38 @@ async fn an_order_without_tickets_is_paid_back() {
     assert_eq!(reasons, ["ticket_issue_failed"]);
     assert_eq!(sale.stripe.refunded(), 3900);
     assert_eq!(sale.free().await.0, SEATS);
+}
+
+/// Kind 9: a hundred orders that were paid in the last moment, and one that was not.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_whose_payment_event_is_late_hold_up_no_other() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let (paid, _) = sale.bought(&ada, seat("A-1")).await;
+    let unpaid = sale.check_out(&bob, seat("A-2")).await;
+    let mut conn = sqlx::PgConnection::connect(sale.core.scope.database.url())
+        .await
+        .unwrap();
+    let copied = sqlx::query(
+        r#"with copies as (
+             insert into "order".orders
+             select (jsonb_populate_record(o, jsonb_build_object('order_id', gen_random_uuid(),
+                 'reservation_id', gen_random_uuid(), 'status', 'pending', 'paid_at', null))).*
+             from "order".orders o cross join generate_series(1, 100) where o.order_id = $1
+             returning order_id)
+         insert into payment.payments
+         select (jsonb_populate_record(p, jsonb_build_object('payment_id', gen_random_uuid(),
+             'order_id', copies.order_id, 'provider_ref', copies.order_id::text))).*
+         from payment.payments p cross join copies where p.order_id = $1"#,
+    )
+    .bind(paid.order)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    assert_eq!(copied.rows_affected(), 100);
+    sale.core.advance(Duration::minutes(16));
+    let job = jobs::run_now(sale.core.app(), "order", "cancel_unpaid");
+    let done = tokio::time::timeout(std::time::Duration::from_secs(30), job).await;
+    done.expect("an end").unwrap();
+    assert_eq!(sale.status(&bob, &unpaid).await, "cancelled");
 }

@@ -140,6 +140,12 @@ impl Bus {
         }))
     }
 
+    /// Whether a context has a queue: one that consumes nothing has none.
+    #[must_use]
+    pub fn has_queue(&self, context: &str) -> bool {
+        self.0.contexts.contains(&context)
+    }
+
     /// Whether the broker was out of reach when it was last wanted.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -1,6 +1,8 @@
 //! Refund and admission see each other, from the shop's side.
 
 use chrono::Duration;
+use eventify_kernel::bus::dead_letters;
+use eventify_kernel::jobs::run_now;
 use serde_json::json;
 use sqlx::Connection;
 
@@ -134,4 +136,93 @@ async fn a_scan_that_was_first_keeps_the_money_here() {
     let path = format!("/orders/{}/cancel", checkout.order);
     let refused = ada.post(&path, json!({})).await;
     refused.assert_refused(409, "ticket_used");
+}
+
+/// The message with which ticketing suspends was lost: somebody is told, and it is asked for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_whose_suspension_was_lost_goes_on() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, tickets) = sale.bought(&ada, seat("A-1")).await;
+    let mut conn = sale.core.app().db.read("order").await.unwrap();
+    let refund = sale.core.clock.new_id();
+    sqlx::query(
+        "insert into order_refunds (refund_id, order_id, status, currency, amount, reason, created_at,
+             updated_at)
+         values ($1, $2, 'opened', 'EUR', 39, 'user_request', $3, $3)",
+    )
+    .bind(refund)
+    .bind(checkout.order)
+    .bind(sale.core.clock.now())
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    sqlx::query("update order_tickets set refund_id = $1 where ticket_id = $2")
+        .bind(refund)
+        .bind(tickets[0])
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    sale.core.run_job("order", "reopen_refunds").await;
+    assert!(sale.alarm_codes().await.is_empty(), "it may be on its way");
+    sale.core.advance(Duration::minutes(11));
+    sale.core.run_job("order", "reopen_refunds").await;
+    assert_eq!(sale.alarm_codes().await, ["order.refunds_stuck"]);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "refunded");
+    assert_eq!(sale.stripe.sent_back(), (3900, 1));
+    sale.core.run_job("order", "reopen_refunds").await;
+    assert!(sale.alarm_codes().await.is_empty());
+}
+
+/// What is parked is an alarm with what to do, and it ends when somebody has done it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_message_is_an_alarm_until_it_is_replayed() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    let lost = eventify_contracts::ticketing::TicketsSuspended {
+        order_id: checkout.order,
+        refund_id: sale.core.clock.new_id().into(),
+        tickets: Vec::new(),
+        refused: Vec::new(),
+    };
+    let app = sale.core.app();
+    let cause = eventify_kernel::cause::Cause::fresh(&sale.core.clock);
+    let mut tx = app.db.begin("ticketing", &cause).await.unwrap();
+    tx.publish(sale.core.clock.new_id(), 1, &lost);
+    tx.commit().await.unwrap();
+    until("the message is parked", async || {
+        dead_letters::count(&app.bus, "order").await.unwrap() == 1
+    })
+    .await;
+    sale.core.leave_unsettled();
+    run_now(app, "catalogue", "watch_parked_work")
+        .await
+        .unwrap();
+    let alarms = sale.alarms().await;
+    let [(code, act)] = &alarms[..] else {
+        panic!("{alarms:?}")
+    };
+    assert_eq!(code, "bus.messages_parked");
+    assert!(act.contains("eventify-core dlq replay"), "{act}");
+
+    let mut conn = app.db.read("order").await.unwrap();
+    sqlx::query(
+        "insert into order_refunds (refund_id, order_id, status, currency, amount, reason, created_at,
+             updated_at)
+         values ($1, $2, 'failed', 'EUR', 39, 'user_request', now(), now())",
+    )
+    .bind(lost.refund_id)
+    .bind(checkout.order)
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    drop(conn);
+    dead_letters::replay(&app.bus, "order", 10).await.unwrap();
+    run_now(app, "catalogue", "watch_parked_work")
+        .await
+        .unwrap();
+    assert!(sale.alarms().await.is_empty());
 }

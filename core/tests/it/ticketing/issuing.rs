@@ -145,15 +145,37 @@ async fn tickets_wait_for_the_news_of_their_performance() {
     assert_eq!(venue.tickets(order.order_id).await.len(), 1);
 }
 
+/// Kind 1: our own trouble is an outage, and sells nobody's seat to somebody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn tickets_that_are_late_because_of_us_are_an_alarm_and_no_refund() {
+    let venue = Venue::empty(FaultInjection::default()).await;
+    let order = venue.pay(vec![venue.seat("A-1")]).await;
+    venue.core.settle().await;
+    venue.core.advance(Duration::minutes(2));
+    venue.core.run_job("ticketing", "issue_missing").await;
+    let late = [("ticketing.tickets_late", "performance_unknown")];
+    let late = late.map(|(kind, why)| (kind.to_owned(), why.to_owned()));
+    assert_eq!(venue.alarms().await, late);
+    venue.core.advance(Duration::hours(5));
+    venue.core.run_job("ticketing", "issue_missing").await;
+    assert!(venue.published::<TicketIssueFailed>().await.is_empty());
+    let begins = venue.core.clock.now() + Duration::hours(1);
+    venue.schedule(venue.performance, begins).await;
+    venue.core.settle().await;
+    assert_eq!(venue.tickets(order.order_id).await.len(), 1);
+    venue.core.run_job("ticketing", "issue_missing").await;
+    assert!(venue.alarms().await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_issued_fails_in_the_end() {
     let venue = Venue::empty(FaultInjection::default()).await;
     let order = venue.pay(vec![venue.seat("A-1")]).await;
     venue.core.settle().await;
-    venue.core.advance(Duration::minutes(9));
+    venue.core.advance(Duration::hours(23));
     venue.core.run_job("ticketing", "issue_missing").await;
     assert!(venue.published::<TicketIssueFailed>().await.is_empty());
-    venue.core.advance(Duration::minutes(2));
+    venue.core.advance(Duration::hours(2));
     venue.core.run_job("ticketing", "issue_missing").await;
     let failed = venue.published::<TicketIssueFailed>().await;
     assert_eq!(failed.len(), 1);

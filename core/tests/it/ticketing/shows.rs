@@ -184,3 +184,19 @@ async fn a_supervisor_lets_in_outside_of_the_times_with_a_reason() {
     let again = sue.post(&path, body("late bus")).await;
     again.assert_refused(409, "already_used");
 }
+
+/// C08: the show moves beyond the end of the codes: an alarm, until everybody has another code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_show_beyond_its_codes_is_an_alarm_until_they_are_issued_again() {
+    let (venue, ticket, token) = sold(Duration::hours(1), false).await;
+    let far = venue.core.clock.now() + Duration::weeks(40);
+    venue.reschedule(2, venue.played(far, false)).await;
+    let show = venue.performance.to_string();
+    let ends = ("ticketing.codes_end_before_show".to_owned(), show);
+    assert_eq!(venue.alarms().await, [ends]);
+    let ada = venue.core.user("ada").role("CUSTOMER");
+    let path = format!("/tickets/{ticket}/reissue");
+    ada.post(&path, serde_json::json!({})).await.expect(200);
+    assert_ne!(venue.token(ticket).await, token);
+    assert!(venue.alarms().await.is_empty());
+}

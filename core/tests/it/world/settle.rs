@@ -21,10 +21,16 @@ pub(super) async fn settle(app: &App, consumed: &Consumed) {
         loop {
             let mut progress = pin!(app.faults.progress());
             progress.as_mut().enable();
-            open = unsettled(app, consumed).await;
+            let rows;
+            (rows, open) = unsettled(app, consumed).await;
             // Jobs in between: a woken one may have written, and a consumer's commit wakes it
-            // before the message shows in the inbox.
-            if open.is_empty() && app.jobs.idle() && unsettled(app, consumed).await.is_empty() {
+            // before the message shows in the inbox. The contexts are read one after the other: what is
+            // written meanwhile shows in the number of rows.
+            if open.is_empty()
+                && app.jobs.idle()
+                && unsettled(app, consumed).await == (rows, Vec::new())
+                && app.jobs.idle()
+            {
                 return;
             }
             progress.await;
@@ -57,13 +63,14 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     );
 }
 
-/// What is missing, in words.
-async fn unsettled(app: &App, consumed: &Consumed) -> Vec<String> {
-    let mut open = Vec::new();
+/// How many messages were written, and what is missing, in words.
+async fn unsettled(app: &App, consumed: &Consumed) -> (usize, Vec<String>) {
+    let (mut rows, mut open) = (0, Vec::new());
     for context in app.db.contexts() {
         let mut conn = app.db.read(context).await.expect("a connection");
         let written = outbox::written(&mut conn).await.expect("the outbox");
         drop(conn);
+        rows += written.len();
         for (id, kind, published) in &written {
             if !published {
                 open.push(format!("{kind} {id} of {context}: not published"));
@@ -78,7 +85,7 @@ async fn unsettled(app: &App, consumed: &Consumed) -> Vec<String> {
             open.extend(unconsumed(app, context, consumer, &due).await);
         }
     }
-    open
+    (rows, open)
 }
 
 async fn unconsumed(

@@ -17,6 +17,7 @@ use eventify_contracts::ticketing::{
 };
 use eventify_core::config::Config;
 use eventify_core::contexts::{event_management, fleet, order, ticketing};
+use eventify_kernel::alarms::list_standing;
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::cause::Cause;
@@ -361,6 +362,15 @@ impl Venue {
     }
 
     /// The newest facts of a ticket that were published to the gates.
+    /// Kinds and subjects of the alarms that stand.
+    pub(crate) async fn alarms(&self) -> Vec<(String, String)> {
+        let standing = list_standing(self.core.app()).await.unwrap();
+        standing
+            .into_iter()
+            .map(|it| (it.kind, it.subject))
+            .collect()
+    }
+
     pub(crate) async fn published_facts(&self, ticket: TicketId) -> TicketFacts {
         let mut conn = self.core.app().db.read(ticketing::NAME).await.unwrap();
         let payloads: Vec<Value> =
