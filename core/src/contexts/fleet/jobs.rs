@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
+use eventify_protocol::ids::VenueId;
 use serde_json::json;
 
 use super::acts::{alarms, comparison, feed as feed_acts, renewal, venues as venue_acts};
@@ -127,14 +128,31 @@ async fn watch_certificates(app: &App, _: &Cause) -> Result<(), Failure> {
     Ok(renewal::warn_of_ends(app).await?)
 }
 
+/// One transaction a venue: the long feed of one holds up the writer of no other.
+async fn compact_venue(
+    app: &App,
+    cause: &Cause,
+    venue: VenueId,
+    before: DateTime<Utc>,
+) -> Result<u64, Failure> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let entries = feed::compact(&mut tx, venue, before).await?;
+    tx.commit().await?;
+    Ok(entries)
+}
+
 /// Deletes entries that no node needs any more, and snapshots that none has pulled.
 async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let before = app.clock.now() - KEPT;
     let mut tx = app.db.begin(NAME, cause).await?;
     let snapshots = snapshots::delete_unused(&mut tx, before).await?;
-    let entries = feed::compact(&mut tx, before).await?;
     let comparisons = comparisons::delete_before(&mut tx, before).await?;
+    let venues = feed::list_compactable(&mut tx).await?;
     tx.commit().await?;
+    let mut entries = 0;
+    for venue in venues {
+        entries += compact_venue(app, cause, venue, before).await?;
+    }
     tracing::info!(
         code = "fleet.feed_compacted",
         entries,

@@ -262,40 +262,49 @@ pub(crate) async fn list_rows(conn: &mut PgConnection, venue: VenueId) -> DbResu
     Ok(rows)
 }
 
-/// Deletes entries written before a time, but none after a position that a node still needs: that of
-/// the newest snapshot, or of one that was pulled since.
-pub(crate) async fn compact(conn: &mut PgConnection, older_than: DateTime<Utc>) -> DbResult<u64> {
-    // The venue's row first, as the writer does: locks are taken in one order.
-    let venues: Vec<VenueId> = sqlx::query_scalar(
-        "select venue_id from fleet.venues where head > compacted_to order by venue_id for update",
+/// Venues whose feed has entries that may go.
+pub(crate) async fn list_compactable(conn: &mut PgConnection) -> DbResult<Vec<VenueId>> {
+    let venues = sqlx::query_scalar(
+        "select venue_id from fleet.venues where head > compacted_to order by venue_id",
     )
-    .fetch_all(&mut *conn)
+    .fetch_all(conn)
     .await?;
-    let mut deleted = 0;
-    for venue in venues {
-        let through: Option<i64> = sqlx::query_scalar(
-            "select max(position) from fleet.feed_entries
-             where venue_id = $1 and written_at < $2
-                 and position <= coalesce((select min(position) from fleet.snapshots
-                     where venue_id = $1 and pulled_at >= $2), position)",
-        )
+    Ok(venues)
+}
+
+/// Deletes a venue's entries written before a time, but none after a position that a node still needs:
+/// that of the newest snapshot, or of one that was pulled since.
+pub(crate) async fn compact(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    older_than: DateTime<Utc>,
+) -> DbResult<u64> {
+    // The venue's row first, as the writer does: locks are taken in one order.
+    sqlx::query("select from fleet.venues where venue_id = $1 for update")
         .bind(venue)
-        .bind(older_than)
-        .fetch_one(&mut *conn)
+        .execute(&mut *conn)
         .await?;
-        let Some(through) = through else { continue };
-        let delete = "delete from fleet.feed_entries where venue_id = $1 and position <= $2";
-        let done = sqlx::query(delete)
-            .bind(venue)
-            .bind(through)
-            .execute(&mut *conn)
-            .await?;
-        sqlx::query("update fleet.venues set compacted_to = $2 where venue_id = $1")
-            .bind(venue)
-            .bind(through)
-            .execute(&mut *conn)
-            .await?;
-        deleted += done.rows_affected();
-    }
-    Ok(deleted)
+    let through: Option<i64> = sqlx::query_scalar(
+        "select max(position) from fleet.feed_entries
+         where venue_id = $1 and written_at < $2
+             and position <= coalesce((select min(position) from fleet.snapshots
+                 where venue_id = $1 and pulled_at >= $2), position)",
+    )
+    .bind(venue)
+    .bind(older_than)
+    .fetch_one(&mut *conn)
+    .await?;
+    let Some(through) = through else { return Ok(0) };
+    let delete = "delete from fleet.feed_entries where venue_id = $1 and position <= $2";
+    let deleted = sqlx::query(delete)
+        .bind(venue)
+        .bind(through)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("update fleet.venues set compacted_to = $2 where venue_id = $1")
+        .bind(venue)
+        .bind(through)
+        .execute(conn)
+        .await?;
+    Ok(deleted.rows_affected())
 }
