@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use eventify_contracts::flows;
 use eventify_kernel::app::App;
+use eventify_kernel::bus::Lane;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::config::Role;
 use eventify_kernel::context::Context;
@@ -197,11 +198,16 @@ impl Running {
                     bus::consume_uplink(app.clone(), uplink.clone(), stop)
                 }));
             }
-            if !context.consumers.is_empty() {
-                let (app, name) = (app.clone(), context.name);
-                let consumers = Arc::new(context.consumers.clone());
-                work.push(supervised(name, "consumer", stop, move |stop| {
-                    bus::consumer::run(app.clone(), name, Arc::clone(&consumers), stop)
+            let consumers = Arc::new(context.consumers.clone());
+            let queues = app.bus.queues().into_iter();
+            for queue in queues.filter(|queue| queue.context == context.name) {
+                let (app, consumers) = (app.clone(), Arc::clone(&consumers));
+                let name = match queue.lane {
+                    Lane::Ordinary => "consumer",
+                    Lane::Gates => "consumer for gates",
+                };
+                work.push(supervised(context.name, name, stop, move |stop| {
+                    bus::consumer::run(app.clone(), queue, Arc::clone(&consumers), stop)
                 }));
             }
             self.serving.extend(work.into_iter().map(tokio::spawn));

@@ -5,7 +5,7 @@
 //! once) are made from it. Next to it the deadlines: a saga that waits longer than its step allows is
 //! continued or undone by the named job.
 
-use eventify_kernel::bus::Routing;
+use eventify_kernel::bus::{EventQueue, Routing};
 use eventify_kernel::event::DomainEvent;
 
 use crate::{event_management, fleet, inventory, order, payment, reservation, ticketing, uplink};
@@ -19,12 +19,24 @@ pub struct Step {
     pub event: &'static str,
     /// Its routing key.
     pub routing_key: &'static str,
-    /// The context whose queue takes it.
+    /// The context that takes it, from [`Step::queue`].
     pub consumer: &'static str,
     /// The function in that context's `consumers`.
     pub handler: &'static str,
     /// What makes it undone, if the saga fails later.
     pub undo: &'static str,
+}
+
+impl Step {
+    /// The queue that its event is taken from.
+    #[must_use]
+    pub fn queue(&self) -> EventQueue {
+        if self.saga == GATES {
+            EventQueue::gates(self.consumer)
+        } else {
+            EventQueue::ordinary(self.consumer)
+        }
+    }
 }
 
 const fn step<E: DomainEvent>(
@@ -47,6 +59,9 @@ const SET_UP: &str = "set up";
 const BUY: &str = "reservation → tickets";
 const REFUND: &str = "cancel and refund";
 const VENUE: &str = "venue feed";
+/// What gates wait for. These steps have queues, consumers and connections of their own: no purchase and
+/// no refund stands before them (DECISIONS 46).
+const GATES: &str = "gates";
 
 /// Every step there is.
 #[rustfmt::skip]
@@ -110,35 +125,35 @@ pub const STEPS: &[Step] = &[
     step::<order::OrderRefunded>(REFUND, "inventory", "on_order_refunded", "nothing: money went back"),
     step::<ticketing::TicketRevoked>(REFUND, "inventory", "on_ticket_revoked", "nothing: money went back"),
 
-    step::<event_management::PerformanceScheduled>(VENUE, "fleet", "on_performance_scheduled", "performance.cancelled"),
-    step::<event_management::PerformanceRescheduled>(VENUE, "fleet", "on_performance_rescheduled", "the next one"),
-    step::<event_management::PerformanceRescheduled>(VENUE, "ticketing", "on_performance_rescheduled", "the next one"),
-    step::<event_management::PerformanceCancelled>(VENUE, "ticketing", "on_performance_cancelled", "nothing: it is final"),
-    step::<fleet::PerformanceConfirmed>(VENUE, "ticketing", "on_performance_confirmed", "nothing: it is final"),
-    step::<event_management::PerformanceScheduled>(VENUE, "ticketing", "on_performance_scheduled", "performance.cancelled"),
+    step::<event_management::PerformanceScheduled>(GATES, "fleet", "on_performance_scheduled", "performance.cancelled"),
+    step::<event_management::PerformanceRescheduled>(GATES, "fleet", "on_performance_rescheduled", "the next one"),
+    step::<event_management::PerformanceRescheduled>(GATES, "ticketing", "on_performance_rescheduled", "the next one"),
+    step::<event_management::PerformanceCancelled>(GATES, "ticketing", "on_performance_cancelled", "nothing: it is final"),
+    step::<fleet::PerformanceConfirmed>(GATES, "ticketing", "on_performance_confirmed", "nothing: it is final"),
+    step::<event_management::PerformanceScheduled>(GATES, "ticketing", "on_performance_scheduled", "performance.cancelled"),
     step::<ticketing::TicketIssued>(VENUE, "fleet", "on_tickets_issued", "ticket.revoked"),
     step::<ticketing::TicketsSuspended>(VENUE, "fleet", "on_tickets_suspended", "ticket.reinstated"),
     step::<ticketing::TicketsReinstated>(VENUE, "fleet", "on_tickets_reinstated", "ticket.suspended by another refund"),
     step::<ticketing::RefundedAdmitted>(VENUE, "fleet", "on_refunded_admitted", "the next one, dissolved"),
     step::<ticketing::TicketRevoked>(VENUE, "fleet", "on_tickets_revoked", "ticket.issued with a higher version"),
-    step::<ticketing::TicketCheckedIn>(VENUE, "fleet", "on_tickets_checked_in", "ticket.check_in.changed"),
-    step::<ticketing::TicketCheckInChanged>(VENUE, "fleet", "on_check_ins_changed", "the next one"),
-    step::<ticketing::KeysChanged>(VENUE, "fleet", "on_keys_changed", "the next one"),
-    step::<fleet::JournalAccepted>(VENUE, "ticketing", "on_journal_accepted", "nothing: what was shown happened"),
-    step::<ticketing::JournalApplied>(VENUE, "fleet", "on_journal_applied", "nothing: what was shown happened"),
-    step::<fleet::GateUpdated>(VENUE, "ticketing", "on_gate_updated", "the next one"),
-    step::<fleet::NodeUpdated>(VENUE, "ticketing", "on_node_updated", "the next one"),
+    step::<ticketing::TicketCheckedIn>(GATES, "fleet", "on_tickets_checked_in", "ticket.check_in.changed"),
+    step::<ticketing::TicketCheckInChanged>(GATES, "fleet", "on_check_ins_changed", "the next one"),
+    step::<ticketing::KeysChanged>(GATES, "fleet", "on_keys_changed", "the next one"),
+    step::<fleet::JournalAccepted>(GATES, "ticketing", "on_journal_accepted", "nothing: what was shown happened"),
+    step::<ticketing::JournalApplied>(GATES, "fleet", "on_journal_applied", "nothing: what was shown happened"),
+    step::<fleet::GateUpdated>(GATES, "ticketing", "on_gate_updated", "the next one"),
+    step::<fleet::NodeUpdated>(GATES, "ticketing", "on_node_updated", "the next one"),
     step::<inventory::VenueCreated>(VENUE, "fleet", "on_venue_created", "nothing: a venue stays"),
     step::<inventory::VenueUpdated>(VENUE, "fleet", "on_venue_updated", "the next one"),
-    step::<event_management::PerformanceCancelled>(VENUE, "fleet", "on_performance_cancelled", "nothing: what is cancelled stays so"),
+    step::<event_management::PerformanceCancelled>(GATES, "fleet", "on_performance_cancelled", "nothing: what is cancelled stays so"),
     step::<ticketing::CheckInConflict>(VENUE, "fleet", "on_check_in_conflict", "nothing: what was shown happened"),
     step::<ticketing::ScanSuspected>(VENUE, "fleet", "on_scan_suspected", "nothing: people look at it"),
     step::<ticketing::TicketsStated>(VENUE, "fleet", "on_tickets_stated", "the next one"),
     step::<fleet::TicketsQuestioned>(VENUE, "ticketing", "on_tickets_questioned", "nothing: it changes nothing"),
     step::<fleet::TicketsDoubted>(VENUE, "ticketing", "on_tickets_doubted", "the ticket's next change"),
-    step::<ticketing::TicketsRestated>(VENUE, "fleet", "on_tickets_restated", "the ticket's next change"),
-    step::<fleet::NodeEnrolled>(VENUE, "ticketing", "on_node_enrolled", "node.revoked"),
-    step::<fleet::NodeRevoked>(VENUE, "ticketing", "on_node_revoked", "nothing: an instance id is never used again"),
+    step::<ticketing::TicketsRestated>(GATES, "fleet", "on_tickets_restated", "the ticket's next change"),
+    step::<fleet::NodeEnrolled>(GATES, "ticketing", "on_node_enrolled", "node.revoked"),
+    step::<fleet::NodeRevoked>(GATES, "ticketing", "on_node_revoked", "nothing: an instance id is never used again"),
 ];
 
 /// The blueprint's wider bindings: the queue takes these too, though no saga step needs them yet.
@@ -187,13 +202,15 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "ticketing", state: "not compared with the feed", after: "ticketing.compare_every_hours", job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
 ];
 
-/// What the broker is to do: every context's queue bound to its steps' keys and the blueprint's
-/// wider ones; an event with a step has to be taken by somebody.
+/// What the broker is to do: every context's queues bound to their steps' keys, the ordinary one to the
+/// blueprint's wider ones too; an event with a step has to be taken by somebody.
 #[must_use]
 pub fn routing() -> Routing {
-    let of_steps = STEPS.iter().map(|step| (step.consumer, step.routing_key));
+    let of_steps = STEPS.iter().map(|step| (step.queue(), step.routing_key));
+    let wider = BINDINGS.iter();
+    let wider = wider.map(|(context, pattern)| (EventQueue::ordinary(context), *pattern));
     Routing {
-        bindings: of_steps.chain(BINDINGS.iter().copied()).collect(),
+        bindings: of_steps.chain(wider).collect(),
         awaited: STEPS.iter().map(|step| step.event).collect(),
         uplinks: uplink::ALL.to_vec(),
     }
@@ -245,6 +262,37 @@ mod tests {
             let events = crate::all();
             let taken = events.iter().any(|it| matches(pattern, it.routing_key));
             assert!(taken, "{context} {pattern}");
+        }
+    }
+
+    /// Tickets that are sold or given back, of which there may be thousands at once. T waits for them
+    /// too: in their queue they wait for each other and for reports, and for no order or payment.
+    const OF_THE_SHOP: [&str; 4] = [
+        "ticket.issued",
+        "ticket.suspended",
+        "ticket.reinstated",
+        "ticket.revoked",
+    ];
+    /// The daily comparison, which no gate waits for.
+    const COMPARISON: [&str; 2] = ["fleet.tickets.questioned", "fleet.tickets.doubted"];
+
+    /// C35: whoever adds an event that moves T, or one that fleet tells ticketing, decides whether
+    /// gates wait for it.
+    #[test]
+    fn what_gates_wait_for_stands_behind_no_sale_and_no_refund() {
+        let events = crate::all();
+        for step in STEPS {
+            let event = events.iter().find(|it| it.kind == step.event).unwrap();
+            let concerns_gates = match (event.publisher, step.consumer) {
+                (_, "fleet") => event.tracked && !OF_THE_SHOP.contains(&step.event),
+                ("fleet" | "event_management", "ticketing") => !COMPARISON.contains(&step.event),
+                _ => false,
+            };
+            let queue = match concerns_gates {
+                true => EventQueue::gates(step.consumer),
+                false => EventQueue::ordinary(step.consumer),
+            };
+            assert_eq!(step.queue(), queue, "{step:?}");
         }
     }
 

@@ -10,8 +10,8 @@ use crate::alarms::{self, Alarm};
 use crate::app::App;
 use crate::bus::dead_letters;
 use crate::cause::Cause;
-use crate::db::idempotency;
 use crate::db::tasks as rows;
+use crate::db::{DbResult, PgConnection, idempotency};
 use crate::failure::Failure;
 use crate::jobs::{Job, Jobs};
 
@@ -26,45 +26,51 @@ pub fn jobs(context: &'static str) -> Jobs {
 }
 
 /// Messages and tasks that nobody goes on with by itself are an alarm of their context until there are
-/// none: behind each somebody waits.
+/// none: behind each somebody waits. A context that consumes nothing has no queue.
 async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
-    const MESSAGES: &str = "bus.messages_parked";
-    const TASKS: &str = "tasks.parked";
+    const MESSAGES: (&str, &str) = (
+        "bus.messages_parked",
+        "read why with `eventify-core dlq read`, end the cause, then `eventify-core dlq replay`",
+    );
+    const TASKS: (&str, &str) = (
+        "tasks.parked",
+        "read why with `eventify-core tasks list`, end the cause, then `eventify-core tasks retry`",
+    );
+    for queue in app.bus.queues() {
+        let name = queue.to_string();
+        let parked = dead_letters::count(&app.bus, &name).await;
+        let parked = i64::from(parked.map_err(Failure::retry)?);
+        let mut conn = app.db.read(queue.context).await?;
+        update_alarm(app, &mut conn, MESSAGES, &name, parked).await?;
+    }
     let contexts: Vec<_> = app.db.contexts().collect();
     for context in contexts {
-        let mut messages = 0;
-        if app.bus.has_queue(context) {
-            let parked = dead_letters::count(&app.bus, context).await;
-            messages = parked.map_err(Failure::retry)?.into();
-        }
         let mut conn = app.db.read(context).await?;
-        let tasks = rows::count_parked(&mut conn).await?;
-        for (kind, parked, act) in [
-            (
-                MESSAGES,
-                messages,
-                "read why with `eventify-core dlq read`, end the cause, then `eventify-core dlq replay`",
-            ),
-            (
-                TASKS,
-                tasks,
-                "read why with `eventify-core tasks list`, end the cause, then `eventify-core tasks retry`",
-            ),
-        ] {
-            let now = app.clock.now();
-            if parked == 0 {
-                alarms::clear(&mut conn, kind, context, now).await?;
-                continue;
-            }
-            let alarm = Alarm {
-                kind,
-                subject: context.to_owned(),
-                act,
-                details: json!({ "parked": parked }),
-            };
-            alarms::raise(&mut conn, &alarm, now).await?;
-        }
+        let parked = rows::count_parked(&mut conn).await?;
+        update_alarm(app, &mut conn, TASKS, context, parked).await?;
     }
+    Ok(())
+}
+
+async fn update_alarm(
+    app: &App,
+    conn: &mut PgConnection,
+    (kind, act): (&'static str, &'static str),
+    subject: &str,
+    parked: i64,
+) -> DbResult<()> {
+    let now = app.clock.now();
+    if parked == 0 {
+        alarms::clear(conn, kind, subject, now).await?;
+        return Ok(());
+    }
+    let alarm = Alarm {
+        kind,
+        subject: subject.to_owned(),
+        act,
+        details: json!({ "parked": parked }),
+    };
+    alarms::raise(conn, &alarm, now).await?;
     Ok(())
 }
 

@@ -158,7 +158,7 @@ async fn record<T: Task>(
     claimed: &Claimed,
     outcome: Result<Outcome, Failure>,
 ) -> DbResult<()> {
-    let Job { context, name } = T::JOB;
+    let Job { context, name, .. } = T::JOB;
     let (task, now) = (claimed.key, app.clock.now());
     let again_at = now + pause(claimed.attempts - 1, T::MAX_PAUSE);
     let mut conn = app.db.read(context).await?;

@@ -1,4 +1,4 @@
-//! `eventify-core dlq`: the dead letter queues of the contexts.
+//! `eventify-core dlq`: the dead letters of the contexts' queues.
 
 use clap::Subcommand;
 use eventify_contracts::flows;
@@ -9,20 +9,20 @@ use super::{contexts, known, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// Prints each context with the number of its parked messages.
+    /// Prints each queue with the number of its parked messages: that of a context, or `.gates` of it.
     List,
-    /// Prints parked messages of a context, without their data; they stay parked.
+    /// Prints parked messages of a queue, without their data; they stay parked.
     Read {
-        /// A context that `list` prints.
-        context: String,
+        /// A queue that `list` prints.
+        queue: String,
         /// Largest number of messages.
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// Puts parked messages back into the context's queue, with fresh attempts.
+    /// Puts parked messages back into their queue, with fresh attempts.
     Replay {
-        /// A context that `list` prints.
-        context: String,
+        /// A queue that `list` prints.
+        queue: String,
         /// Largest number of messages.
         #[arg(long, default_value_t = 1000)]
         limit: u32,
@@ -32,8 +32,9 @@ pub(crate) enum DeadLetters {
 pub(crate) async fn run(command: DeadLetters, config: Config) -> anyhow::Result<()> {
     let contexts = contexts(&config)?;
     let consuming = contexts.iter().filter(|it| !it.consumers.is_empty());
-    let names: Vec<_> = consuming.map(|context| context.name).collect();
-    let bus = Bus::new(config.kernel.bus, names.clone(), flows::routing());
+    let consuming = consuming.map(|context| context.name).collect();
+    let bus = Bus::new(config.kernel.bus, consuming, flows::routing());
+    let names: Vec<_> = bus.queues().iter().map(ToString::to_string).collect();
     match command {
         DeadLetters::List => {
             for name in &names {
@@ -41,16 +42,16 @@ pub(crate) async fn run(command: DeadLetters, config: Config) -> anyhow::Result<
                 print(&format!("{name} {parked}"))?;
             }
         }
-        DeadLetters::Read { context, limit } => {
-            let context = known(&names, &context)?;
-            for letter in dead_letters::read(&bus, context, limit).await? {
+        DeadLetters::Read { queue, limit } => {
+            let queue = known("queue", &names, &queue)?;
+            for letter in dead_letters::read(&bus, queue, limit).await? {
                 print(&serde_json::to_string(&letter)?)?;
             }
         }
-        DeadLetters::Replay { context, limit } => {
-            let context = known(&names, &context)?;
-            let replayed = dead_letters::replay(&bus, context, limit).await?;
-            print(&format!("{context} {replayed}"))?;
+        DeadLetters::Replay { queue, limit } => {
+            let queue = known("queue", &names, &queue)?;
+            let replayed = dead_letters::replay(&bus, queue, limit).await?;
+            print(&format!("{queue} {replayed}"))?;
         }
     }
     bus.close().await;

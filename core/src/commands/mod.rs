@@ -16,12 +16,13 @@ pub(crate) fn contexts(config: &Config) -> anyhow::Result<Vec<Context>> {
     assembly::contexts(config, &Clock::system())
 }
 
-/// The context of this name.
-fn known(names: &[&'static str], name: &str) -> anyhow::Result<&'static str> {
-    let found = names.iter().find(|known| **known == name);
-    found.copied().ok_or_else(|| {
-        let allowed = names.join(", ");
-        anyhow::anyhow!("there is no context '{name}'; allowed: {allowed}")
+/// The one of these names that was meant.
+fn known<'a, N: AsRef<str>>(what: &str, names: &'a [N], name: &str) -> anyhow::Result<&'a N> {
+    let found = names.iter().find(|known| known.as_ref() == name);
+    found.ok_or_else(|| {
+        let allowed: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+        let allowed = allowed.join(", ");
+        anyhow::anyhow!("there is no {what} '{name}'; allowed: {allowed}")
     })
 }
 

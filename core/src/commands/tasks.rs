@@ -57,14 +57,14 @@ pub(crate) async fn run(command: Tasks, config: Config) -> anyhow::Result<()> {
             }
         }
         Tasks::Retry(which) => {
-            let context = known(&names, &which.context)?;
+            let context = *known("context", &names, &which.context)?;
             let mut conn = app.db.read(context).await?;
             let now = app.clock.now();
             let found = tasks::retry(&mut conn, (&which.kind, which.key), now).await?;
             anyhow::ensure!(found, "{context} has no task {} {}", which.kind, which.key);
         }
         Tasks::Drop(which) => {
-            let context = known(&names, &which.context)?;
+            let context = *known("context", &names, &which.context)?;
             let mut conn = app.db.read(context).await?;
             let found = tasks::drop_parked(&mut conn, &which.kind, which.key).await?;
             let (kind, key) = (which.kind, which.key);

@@ -1,4 +1,4 @@
-//! The consumer loop of a context's queue: decode, check, dispatch, commit, acknowledge; or retry
+//! The consumer loop of a queue of events: decode, check, dispatch, commit, acknowledge; or retry
 //! later, or park (DECISIONS 16, 17).
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tracing::Instrument;
 use super::grouped::{Grouped, take_group};
 use super::publisher::{Outgoing, Publisher};
 use super::registry::{Consumers, Handler};
-use super::{BusError, Purpose, headers, topology};
+use super::{BusError, EventQueue, headers, topology};
 use crate::app::App;
 use crate::connectivity::Pauses;
 use crate::event::Envelope;
@@ -34,18 +34,14 @@ const LONG_RETRIES: u32 = 2;
 const LONGEST_EFFECT: Duration = Duration::from_secs(300);
 
 /// Consumes until `stop`, then finishes what is in hand.
-pub async fn run(
-    app: App,
-    context: &'static str,
-    consumers: Arc<Consumers>,
-    stop: CancellationToken,
-) {
+pub async fn run(app: App, queue: EventQueue, consumers: Arc<Consumers>, stop: CancellationToken) {
+    let app = app.for_work(queue.lane.work());
     let mut pauses = Pauses::default();
     while !stop.is_cancelled() {
-        if let Err(error) = session(&app, context, &consumers, &stop).await {
+        if let Err(error) = session(&app, queue, &consumers, &stop).await {
             let (pause, is_news) = error.pause(&mut pauses);
             if is_news {
-                tracing::warn!(code = "bus.consumer_interrupted", context, %error,
+                tracing::warn!(code = "bus.consumer_interrupted", %queue, %error,
                     "the consumer was interrupted and starts again");
             }
             stop.run_until_cancelled(tokio::time::sleep(pause)).await;
@@ -56,32 +52,35 @@ pub async fn run(
 /// One channel's life.
 async fn session(
     app: &App,
-    context: &'static str,
+    queue: EventQueue,
     consumers: &Arc<Consumers>,
     stop: &CancellationToken,
 ) -> Result<(), BusError> {
     let config = app.bus.config();
-    let channel = app.bus.channel(Purpose::Consume).await?;
+    let name = queue.to_string();
+    let channel = app.bus.channel(queue.lane.purpose()).await?;
     channel
         .basic_qos(config.prefetch, BasicQosOptions::default())
         .await?;
     let publisher = Arc::new(app.bus.publisher().await?);
     let mut deliveries = channel
         .basic_consume(
-            topology::queue(context).into(),
-            context.into(),
+            topology::queue(&name).into(),
+            name.as_str().into(),
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
         .await?;
-    let permits = Arc::new(Semaphore::new(usize::from(config.concurrency)));
+    let gate_connections = app.config.database.gate_connections;
+    let at_once = queue.lane.at_once(config.concurrency, gate_connections);
+    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let grouped = Arc::new(Grouped::of(consumers));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {
             () = stop.cancelled() => {
                 let options = BasicCancelOptions::default();
-                break channel.basic_cancel(context.into(), options).await;
+                break channel.basic_cancel(name.as_str().into(), options).await;
             }
             Some(_) = working.join_next(), if !working.is_empty() => continue,
             delivery = deliveries.next() => match delivery {
@@ -92,13 +91,13 @@ async fn session(
         };
         let hand = Hand {
             app: app.clone(),
-            context,
+            queue,
             consumers: Arc::clone(consumers),
             publisher: Arc::clone(&publisher),
             stop: stop.clone(),
         };
-        if let Some((kind, queue)) = grouped.find(&delivery) {
-            if queue.append(delivery) {
+        if let Some((kind, waiting)) = grouped.find(&delivery) {
+            if waiting.append(delivery) {
                 working.spawn(hand.work(Arc::clone(&grouped), kind));
             }
             continue;
@@ -124,7 +123,7 @@ async fn session(
 /// All that is needed to take messages.
 struct Hand {
     app: App,
-    context: &'static str,
+    queue: EventQueue,
     consumers: Arc<Consumers>,
     publisher: Arc<Publisher>,
     stop: CancellationToken,
@@ -169,7 +168,7 @@ impl Hand {
             Ok(()) => self.acknowledge(&delivery).await,
             // Not acknowledged: the broker delivers it again.
             Err(error) => {
-                tracing::warn!(code = "bus.not_acknowledged", context = self.context, %error,
+                tracing::warn!(code = "bus.not_acknowledged", queue = %self.queue, %error,
                     "a message was not acknowledged; the broker delivers it again");
             }
         }
@@ -183,7 +182,7 @@ impl Hand {
         loop {
             let handled = self.handle(&[&delivery.data]).await;
             let may_pass = matches!(handled, Err(Failure::Retry(_)));
-            if !may_pass || self.app.db.answers(self.context).await {
+            if !may_pass || self.app.db.answers(self.queue.context).await {
                 return Some(handled);
             }
             let pause = tokio::time::sleep(pauses.next());
@@ -193,35 +192,35 @@ impl Hand {
 
     async fn acknowledge(&self, delivery: &Delivery) {
         if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
-            tracing::warn!(code = "bus.not_acknowledged", context = self.context, %error,
+            tracing::warn!(code = "bus.not_acknowledged", queue = %self.queue, %error,
                     "a message was not acknowledged; the broker delivers it again");
         }
     }
 
     /// To a retry queue, or to the dead letters.
     async fn pass_on(&self, delivery: &Delivery, failure: Failure) -> Result<(), BusError> {
-        let context = self.context;
+        let queue = self.queue;
         let attempt = headers::attempt(&delivery.properties) + 1;
         let (target, reason) = match failure {
             Failure::Retry(reason) => {
                 tracing::warn!(
                     code = "bus.message_failed",
-                    context,
+                    %queue,
                     attempt,
                     error = reason,
                     "a message failed and is tried again"
                 );
-                (retry_target(context, attempt), reason)
+                (retry_target(&queue.to_string(), attempt), reason)
             }
             Failure::Park(reason) => {
                 tracing::error!(
                     code = "bus.message_parked",
-                    context,
+                    %queue,
                     attempt,
                     error = reason,
                     "a message was parked in the dead letter queue"
                 );
-                (topology::dead_letter_queue(context), reason)
+                (topology::dead_letter_queue(&queue.to_string()), reason)
             }
         };
         // Confirmed before the original is acknowledged: twice is fine, lost is not.
@@ -257,7 +256,7 @@ impl Hand {
         let span = tracing::info_span!(
             "message",
             correlation_id = %first.correlationid,
-            context = self.context,
+            context = self.queue.context,
             handler = handler.name,
             message_id = %first.id,
             messages = envelopes.len(),
@@ -272,7 +271,7 @@ impl Hand {
 
     /// Inbox and effect in one transaction.
     async fn effect(&self, handler: &Handler, envelopes: &[Envelope]) -> Result<(), Failure> {
-        let (app, context) = (&self.app, self.context);
+        let (app, context) = (&self.app, self.queue.context);
         let Some(first) = envelopes.first() else {
             return Ok(());
         };
@@ -295,14 +294,14 @@ impl Hand {
 }
 
 /// Where a message goes after this many failed attempts.
-fn retry_target(context: &str, attempt: u32) -> String {
-    let [short, long] = topology::retry_queues(context);
+fn retry_target(name: &str, attempt: u32) -> String {
+    let [short, long] = topology::retry_queues(name);
     if attempt <= SHORT_RETRIES {
         short
     } else if attempt <= SHORT_RETRIES + LONG_RETRIES {
         long
     } else {
-        topology::dead_letter_queue(context)
+        topology::dead_letter_queue(name)
     }
 }
 

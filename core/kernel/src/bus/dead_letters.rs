@@ -26,11 +26,11 @@ pub struct DeadLetter {
     pub reason: Option<String>,
 }
 
-/// How many messages are parked for a context.
+/// How many messages of a queue ([`EventQueue`](super::EventQueue)) are parked.
 ///
 /// # Errors
 /// The broker doesn't answer.
-pub async fn count(bus: &Bus, context: &str) -> Result<u32, BusError> {
+pub async fn count(bus: &Bus, name: &str) -> Result<u32, BusError> {
     let channel = bus.channel(Purpose::Consume).await?;
     let options = QueueDeclareOptions {
         passive: true,
@@ -38,7 +38,7 @@ pub async fn count(bus: &Bus, context: &str) -> Result<u32, BusError> {
     };
     let queue = channel
         .queue_declare(
-            topology::dead_letter_queue(context).into(),
+            topology::dead_letter_queue(name).into(),
             options,
             FieldTable::default(),
         )
@@ -50,10 +50,10 @@ pub async fn count(bus: &Bus, context: &str) -> Result<u32, BusError> {
 ///
 /// # Errors
 /// The broker doesn't answer.
-pub async fn read(bus: &Bus, context: &str, limit: u32) -> Result<Vec<DeadLetter>, BusError> {
+pub async fn read(bus: &Bus, name: &str, limit: u32) -> Result<Vec<DeadLetter>, BusError> {
     // Messages that were got and not acknowledged go back when the channel is closed.
     let channel = bus.channel(Purpose::Consume).await?;
-    let queue = topology::dead_letter_queue(context);
+    let queue = topology::dead_letter_queue(name);
     let mut letters = Vec::new();
     for _ in 0..limit {
         let got = channel
@@ -74,14 +74,14 @@ pub async fn read(bus: &Bus, context: &str, limit: u32) -> Result<Vec<DeadLetter
     Ok(letters)
 }
 
-/// Puts up to `limit` parked messages back into the context's queue, with fresh attempts.
+/// Puts up to `limit` parked messages back into the queue that they came from, with fresh attempts.
 ///
 /// # Errors
 /// The broker doesn't answer; messages not yet replayed stay parked.
-pub async fn replay(bus: &Bus, context: &str, limit: u32) -> Result<u32, BusError> {
+pub async fn replay(bus: &Bus, name: &str, limit: u32) -> Result<u32, BusError> {
     let channel = bus.channel(Purpose::Consume).await?;
     let publisher = bus.publisher().await?;
-    let dead = topology::dead_letter_queue(context);
+    let dead = topology::dead_letter_queue(name);
     let mut replayed = 0;
     while replayed < limit {
         let got = channel
@@ -91,7 +91,7 @@ pub async fn replay(bus: &Bus, context: &str, limit: u32) -> Result<u32, BusErro
         publisher
             .publish(Outgoing {
                 exchange: "",
-                routing_key: topology::queue(context),
+                routing_key: topology::queue(name),
                 body: message.data.clone(),
                 properties: headers::replayed(&message.properties),
                 must_route: true,

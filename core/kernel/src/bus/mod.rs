@@ -22,15 +22,16 @@ pub mod dead_letters;
 mod grouped;
 mod headers;
 mod publisher;
+mod queues;
 mod registry;
 pub mod relay;
 mod topology;
 mod uplink;
 
+pub use queues::{EventQueue, Lane, Routing};
 pub use registry::{ConsumerFn, Consumers, GroupConsumerFn, Handler, UplinkHandler, UplinkMessage};
 pub use topology::{
-    ALTERNATE_EXCHANGE, DOMAIN_EXCHANGE, MQTT_EXCHANGE, Routing, dead_letter_queue, queue,
-    retry_queues,
+    ALTERNATE_EXCHANGE, DOMAIN_EXCHANGE, MQTT_EXCHANGE, dead_letter_queue, queue, retry_queues,
 };
 pub use uplink::{Uplink, consume as consume_uplink};
 
@@ -89,7 +90,7 @@ pub(crate) enum Purpose {
     Publish,
     /// Events from the broker.
     Consume,
-    /// Messages of edges.
+    /// Messages of edges, and the events that gates wait for.
     Uplink,
     /// Messages to edges.
     Downlink,
@@ -102,7 +103,7 @@ impl Purpose {
         match self {
             Self::Publish => "publish",
             Self::Consume => "consume",
-            Self::Uplink => "from edges",
+            Self::Uplink => "for gates",
             Self::Downlink => "to edges",
         }
     }
@@ -138,12 +139,6 @@ impl Bus {
             downlink: Mutex::default(),
             connectivity,
         }))
-    }
-
-    /// Whether a context has a queue: one that consumes nothing has none.
-    #[must_use]
-    pub fn has_queue(&self, context: &str) -> bool {
-        self.0.contexts.contains(&context)
     }
 
     /// Whether the broker was out of reach when it was last wanted.
@@ -217,6 +212,12 @@ impl Bus {
                 let _already_gone = connection.close(200, "stopping".into()).await;
             }
         }
+    }
+
+    /// The queues of events of the contexts that consume any.
+    #[must_use]
+    pub fn queues(&self) -> Vec<EventQueue> {
+        self.0.routing.queues(&self.0.contexts)
     }
 
     /// Whether a queue must receive this event: then an unroutable message is a fault.

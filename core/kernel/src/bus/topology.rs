@@ -5,24 +5,13 @@
 //! (apply-to exchanges). What that exchange collects is declared here: uplink keys alone, because
 //! it would else gather every downlink to a node that is offline.
 
-use std::collections::BTreeSet;
-
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
+use super::queues::Routing;
 use super::{BusError, Uplink};
 use crate::config;
-
-/// Which messages go where, as the contracts define.
-#[derive(Clone, Debug, Default)]
-pub struct Routing {
-    /// Context and routing key: what each context's queue is bound to.
-    pub bindings: BTreeSet<(&'static str, &'static str)>,
-    /// Event types that at least one queue must receive.
-    pub awaited: BTreeSet<&'static str>,
-    pub uplinks: Vec<Uplink>,
-}
 
 /// Where domain events are published.
 pub const DOMAIN_EXCHANGE: &str = "domain.events";
@@ -38,28 +27,27 @@ const UPLINK_TTL_MS: i32 = 2_000;
 /// Deliveries of a message that takes the process down with it, before it is parked.
 const MAX_DELIVERIES: i32 = 20;
 
-/// `<context>.q`
+/// `<name>.q`; the name is that of an [`EventQueue`](super::EventQueue).
 #[must_use]
-pub fn queue(context: &str) -> String {
-    format!("{context}.q")
+pub fn queue(name: &str) -> String {
+    format!("{name}.q")
 }
 
-/// `<context>.retry.30s.q` and `<context>.retry.2m.q`. The names give the default delays.
+/// `<name>.retry.30s.q` and `<name>.retry.2m.q`. The names give the default delays.
 #[must_use]
-pub fn retry_queues(context: &str) -> [String; 2] {
-    [
-        format!("{context}.retry.30s.q"),
-        format!("{context}.retry.2m.q"),
-    ]
+pub fn retry_queues(name: &str) -> [String; 2] {
+    [format!("{name}.retry.30s.q"), format!("{name}.retry.2m.q")]
 }
 
-/// `<context>.dlq`
+/// `<name>.dlq`
 #[must_use]
-pub fn dead_letter_queue(context: &str) -> String {
-    format!("{context}.dlq")
+pub fn dead_letter_queue(name: &str) -> String {
+    format!("{name}.dlq")
 }
 
-/// Declares everything; declaring again changes nothing.
+/// Declares everything; declaring again changes nothing. A key that moved to another queue of its
+/// context is bound there before it is taken from the old one: between the two a message comes twice,
+/// and the inbox takes it once.
 pub(super) async fn declare(
     channel: &Channel,
     config: &config::Bus,
@@ -67,35 +55,47 @@ pub(super) async fn declare(
     routing: &Routing,
 ) -> Result<(), BusError> {
     topic_exchange(channel, DOMAIN_EXCHANGE).await?;
-    for context in contexts {
-        declare_context(channel, config, context).await?;
-        let keys = routing.bindings.iter().filter(|(name, _)| name == context);
-        for (_, key) in keys {
-            bind(channel, &queue(context), DOMAIN_EXCHANGE, key).await?;
+    let queues = routing.queues(contexts);
+    for known in &queues {
+        let name = known.to_string();
+        declare_queues(channel, config, &name).await?;
+        for key in routing.keys_of(*known) {
+            bind(channel, &queue(&name), DOMAIN_EXCHANGE, key).await?;
+        }
+    }
+    for known in &queues {
+        let name = queue(&known.to_string());
+        for key in routing.keys_no_longer_of(*known) {
+            let arguments = FieldTable::default();
+            let (queue, exchange) = (name.as_str().into(), DOMAIN_EXCHANGE.into());
+            channel
+                .queue_unbind(queue, exchange, key.into(), arguments)
+                .await?;
         }
     }
     declare_uplinks(channel, &routing.uplinks).await
 }
 
-async fn declare_context(
+/// A queue of events with its dead letters and its retries.
+async fn declare_queues(
     channel: &Channel,
     config: &config::Bus,
-    context: &str,
+    name: &str,
 ) -> Result<(), BusError> {
-    let main = queue(context);
-    let dead = dead_letter_queue(context);
+    let main = queue(name);
+    let dead = dead_letter_queue(name);
     declare_queue(channel, &dead, quorum()).await?;
     let mut arguments = dead_lettering_to(&dead);
     arguments.insert("x-delivery-limit".into(), MAX_DELIVERIES.into());
     declare_queue(channel, &main, arguments).await?;
     let delays = [config.retry_short_ms, config.retry_long_ms];
-    for (name, delay) in retry_queues(context).iter().zip(delays) {
+    for (retry, delay) in retry_queues(name).iter().zip(delays) {
         let mut arguments = dead_lettering_to(&main);
         arguments.insert(
             "x-message-ttl".into(),
             AMQPValue::LongLongInt(i64::from(delay)),
         );
-        declare_queue(channel, name, arguments).await?;
+        declare_queue(channel, retry, arguments).await?;
     }
     Ok(())
 }

@@ -210,7 +210,7 @@ pub struct Database {
     pub url: String,
     /// Connections per context, for all work but the two below.
     pub max_connections: u32,
-    /// Connections per context for messages of edge nodes.
+    /// Connections per context for messages of edge nodes and for events that gates wait for.
     pub gate_connections: u32,
     /// Connections per context for requests to public routes.
     pub anonymous_connections: u32,
@@ -282,7 +282,7 @@ pub struct Bus {
     pub url: String,
     /// Messages taken ahead.
     pub prefetch: u16,
-    /// Messages worked on at once, per context.
+    /// Messages worked on at once, per queue.
     pub concurrency: u16,
     /// First and second retry, milliseconds.
     pub retry_short_ms: u32,

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, AppWith};
 use crate::cause::Cause;
+use crate::db::Work;
 use crate::failure::Failure;
 use crate::names::short_name;
 use crate::tasks::{self, Task, TaskFn};
@@ -34,13 +35,28 @@ pub struct Job {
     pub context: &'static str,
     /// Unique in its context.
     pub name: &'static str,
+    /// Who waits for it: whose connections it has.
+    pub(crate) work: Work,
 }
 
 impl Job {
     /// Names a job.
     #[must_use]
     pub const fn of(context: &'static str, name: &'static str) -> Self {
-        Self { context, name }
+        Self {
+            context,
+            name,
+            work: Work::Ordinary,
+        }
+    }
+
+    /// The same, for which gates wait: it has their connections.
+    #[must_use]
+    pub const fn for_gates(self) -> Self {
+        Self {
+            work: Work::Gates,
+            ..self
+        }
     }
 }
 

@@ -79,7 +79,7 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
             waker.delivered.store(0, Ordering::SeqCst);
         }
         // That the database doesn't answer is logged once, for all jobs.
-        let Job { context, name } = job;
+        let Job { context, name, .. } = job;
         if let Err(failure) = run_elected(&app, &waker.scheduled, woken).await
             && app.db.answers(context).await
         {
@@ -93,7 +93,12 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
 
 /// One run under the job's lock. A timer's run is left out when another process is at it.
 async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result<(), Failure> {
-    let Job { context, name } = scheduled.job;
+    let Job {
+        context,
+        name,
+        work,
+    } = scheduled.job;
+    let app = &app.for_work(work);
     let lock = format!("job/{name}");
     let mut elected = if must_run {
         app.db.elect(context, &lock).await?

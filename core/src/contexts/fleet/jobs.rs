@@ -15,7 +15,7 @@ use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, snapshots, venues, watermark};
 use super::{App, NAME};
 
-pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed");
+pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
 pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
 pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");

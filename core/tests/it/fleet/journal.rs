@@ -122,7 +122,7 @@ impl Journal {
     }
 }
 
-async fn ack(node: &mut Node) -> JournalAck {
+pub(crate) async fn ack(node: &mut Node) -> JournalAck {
     node.receive("an acknowledgement", |message| match message {
         Down::JournalAck(ack) => Some(ack),
         _ => None,

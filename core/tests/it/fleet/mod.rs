@@ -11,4 +11,5 @@ mod performances;
 mod refunded;
 mod renewal;
 mod report;
+mod rush;
 mod world;

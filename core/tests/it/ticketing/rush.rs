@@ -1,11 +1,19 @@
 //! Gates come first: what a rush in the shop can't take from them (DECISIONS 46).
 
+use eventify_contracts::fleet::JournalAccepted;
+use eventify_kernel::bus::{DOMAIN_EXCHANGE, EventQueue, dead_letters, queue};
+use eventify_kernel::event::DomainEvent;
+use eventify_kernel::{alarms, jobs};
 use eventify_protocol::verdict::Verdict;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, ConnectionProperties};
 use reqwest::Method;
 use sqlx::{Connection, PgConnection};
 
-use crate::ticketing::world::Venue;
 use crate::ticketing::world::connection::NodeConnection;
+use crate::ticketing::world::journal::{Journal, classes};
+use crate::ticketing::world::{FLEET, Venue, contexts};
 use crate::world::house::House;
 use crate::world::{TestApp, TestOptions, send, until};
 
@@ -86,4 +94,135 @@ async fn readers_beyond_their_share_are_refused_at_once_and_hold_up_no_message()
     for answer in first {
         answer.expect(200);
     }
+}
+
+/// The queue that journals stood in before they had one of their own, and the present one.
+const QUEUES: [EventQueue; 2] = [
+    EventQueue::ordinary("ticketing"),
+    EventQueue::gates("ticketing"),
+];
+
+async fn bind(channel: &Channel, to: EventQueue) {
+    let (name, options) = (queue(&to.to_string()), QueueBindOptions::default());
+    let key = JournalAccepted::ROUTING_KEY.into();
+    let bound = channel.queue_bind(
+        name.into(),
+        DOMAIN_EXCHANGE.into(),
+        key,
+        options,
+        FieldTable::default(),
+    );
+    bound.await.expect("the binding");
+}
+
+async fn unbind(channel: &Channel, from: EventQueue) {
+    let name = queue(&from.to_string());
+    let key = JournalAccepted::ROUTING_KEY.into();
+    let unbound = channel.queue_unbind(
+        name.into(),
+        DOMAIN_EXCHANGE.into(),
+        key,
+        FieldTable::default(),
+    );
+    unbound.await.expect("no binding");
+}
+
+/// Whether any queue takes journals.
+async fn is_routed(channel: &Channel) -> bool {
+    let options = BasicPublishOptions {
+        mandatory: true,
+        ..BasicPublishOptions::default()
+    };
+    let sent = channel
+        .basic_publish(
+            DOMAIN_EXCHANGE.into(),
+            JournalAccepted::ROUTING_KEY.into(),
+            options,
+            b"no journal",
+            BasicProperties::default(),
+        )
+        .await
+        .expect("a publish");
+    match sent.await.expect("a confirm") {
+        Confirmation::Ack(returned) => returned.is_none(),
+        Confirmation::Nack(_) | Confirmation::NotRequested => panic!("the broker takes messages"),
+    }
+}
+
+/// C35: from one release to the next. What stands in the old queue is applied from there; the old
+/// binding is taken back, or each journal would stand behind the orders as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_in_the_queue_of_the_release_before_is_applied_and_the_next_one_is_not_sent_there()
+ {
+    let venue = Venue::open().await;
+    let url = &venue.core.scope.amqp_url;
+    let connection = lapin::Connection::connect(url, ConnectionProperties::default())
+        .await
+        .expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    let options = ConfirmSelectOptions::default();
+    channel.confirm_select(options).await.expect("confirms");
+    let [old, new] = QUEUES;
+
+    // As the release before has declared it.
+    bind(&channel, old).await;
+    unbind(&channel, new).await;
+    let (_, token) = venue.ticket().await;
+    let mut journal = Journal::of(&venue, 0);
+    journal.shown(&venue.scan(0, &token), Verdict::Admit);
+    journal.upload().await;
+    assert_eq!(classes(&venue).await, ["admitted"]);
+
+    // A process of this release starts beside it.
+    let roles = vec![("process.roles", "[\"relay\"]".to_owned())];
+    let next = venue.core.beside(roles, contexts).await;
+    let (_, token) = venue.ticket().await;
+    journal.shown(&venue.scan(0, &token), Verdict::Admit);
+    journal.upload().await;
+    assert_eq!(classes(&venue).await, ["admitted", "admitted"]);
+    unbind(&channel, new).await;
+    assert!(!is_routed(&channel).await, "the old binding is gone");
+    bind(&channel, new).await;
+    next.stop().await;
+}
+
+/// C35: what is parked for gates is counted, alarmed and replayed as what is parked for the shop.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_parked_is_an_alarm_and_is_replayed_into_its_own_queue() {
+    let venue = Venue::open().await;
+    venue.core.leave_unsettled();
+    let app = venue.core.app();
+    let name = EventQueue::gates("ticketing").to_string();
+    let parked = async || {
+        dead_letters::count(&app.bus, &name)
+            .await
+            .expect("the count")
+            == 1
+    };
+    let mut damaged = Journal::of(&venue, 0).batch();
+    damaged.rows = vec!["no row".to_owned()];
+    venue.publish(FLEET, 1, &damaged).await;
+    until("the journal is parked", parked).await;
+    let letters = dead_letters::read(&app.bus, &name, 10)
+        .await
+        .expect("letters");
+    assert_eq!(letters[0].kind.as_deref(), Some(JournalAccepted::TYPE));
+
+    let watch = async || {
+        let ran = jobs::run_now(app, "catalogue", "watch_parked_work").await;
+        ran.expect("the job succeeds");
+        let standing = alarms::list_standing(app).await.expect("the alarms");
+        let standing = standing
+            .into_iter()
+            .map(|alarm| (alarm.kind, alarm.subject));
+        Vec::from_iter(standing)
+    };
+    let alarm = ("bus.messages_parked".to_owned(), name.clone());
+    assert_eq!(watch().await, [alarm]);
+    until("it can be got again", parked).await;
+    let replayed = dead_letters::replay(&app.bus, &name, 10)
+        .await
+        .expect("a replay");
+    assert_eq!(replayed, 1);
+    until("it is parked again", parked).await;
 }

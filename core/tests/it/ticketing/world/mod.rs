@@ -54,7 +54,7 @@ pub(crate) struct Venue {
 }
 
 /// The contexts of the product; all but ticketing do nothing.
-fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
+pub(crate) fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
     let quiet = |context: Context| Context {
         consumers: match context.name {
             FLEET => Consumers::new()
