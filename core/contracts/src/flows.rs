@@ -179,7 +179,7 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "order", state: "unpaid", after: "reservation.pay_seconds", job: "cancel_unpaid", then: "the intent is ended; cancelled, seats released" },
     Deadline { context: "payment", state: "a call is due", after: "at once", job: "drive_payments", then: "the provider is called, again at most a minute apart" },
     Deadline { context: "payment", state: "no report from the provider", after: "payment.reconcile_after_ms", job: "reconcile_payments", then: "looked up at the provider" },
-    Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "the provider is called again" },
+    Deadline { context: "payment", state: "refund pending", after: "its own pause", job: "drive_refunds", then: "the provider is called again; after three days an open item" },
     Deadline { context: "payment", state: "refund parked", after: "an hour, for a day", job: "drive_refunds", then: "the provider is called again; the open item stays" },
     Deadline { context: "payment", state: "not compared with the provider", after: "payment.compare_every_hours", job: "compare_with_provider", then: "read; what no webhook told is booked" },
     Deadline { context: "ticketing", state: "paid, no tickets", after: "at once", job: "issue_missing", then: "issued, or ticket.issue.failed" },

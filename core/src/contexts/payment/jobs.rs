@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::acts::{self, AdvanceError, Step};
 use super::gateway::{GatewayError, Made};
-use super::model::{Payment, Refund, RefundState};
+use super::model::{DELAY_MISSING, Payment, Refund, RefundState};
 use super::{App, NAME, store};
 
 pub(crate) const DRIVE_PAYMENTS: Job = Job::of(NAME, "drive_payments");
@@ -215,24 +215,29 @@ async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcom
         Ok(Step::Ended | Step::Stands) => Ok(Outcome::Done),
         Ok(Step::OnItsWay) => Ok(Outcome::Wait),
         Err(error) => {
-            if let Some(code) = held_up_for_long(&app, &refund, &error) {
-                acts::park_unreachable(&app, &refund, code).await?;
-                return Ok(Outcome::Done);
+            match held_up_for_long(&app, &refund, &error) {
+                Some(code) if refund.provider_ref.is_none() => {
+                    acts::park_unreachable(&app, &refund, code).await?;
+                    return Ok(Outcome::Done);
+                }
+                // It was made once, so it is asked for on, and somebody looks into the other account.
+                Some(DELAY_MISSING) => acts::note_missing(&app, &refund).await?,
+                Some(_) | None => {}
             }
             acts::postponed(&app, error)
         }
     }
 }
 
-/// Why a refund has been held up for too long. Only where the provider has certainly not made it:
-/// else somebody might pay twice.
+/// Why a refund has been held up for too long: our key is refused, or the provider doesn't know what it
+/// is asked about. Where nobody answers, it may have been made, and somebody might pay twice.
 fn held_up_for_long(app: &App, refund: &Refund, error: &AdvanceError) -> Option<&'static str> {
     let AdvanceError::Provider(CallError::Callee(error)) = error else {
         return None;
     };
     let code = match error {
         GatewayError::KeyRejected(_) => "key_rejected",
-        GatewayError::Missing(_) => "object_missing",
+        GatewayError::Missing(_) => DELAY_MISSING,
         GatewayError::Unavailable(_)
         | GatewayError::SlowDown(_)
         | GatewayError::Declined(_)
@@ -240,7 +245,7 @@ fn held_up_for_long(app: &App, refund: &Refund, error: &AdvanceError) -> Option<
         | GatewayError::Refused(_) => return None,
     };
     let since = refund.updated_at + longest_outage();
-    (refund.provider_ref.is_none() && since <= app.clock.now()).then_some(code)
+    (since <= app.clock.now()).then_some(code)
 }
 
 /// Books what the provider has refunded without us.

@@ -6,6 +6,7 @@ mod attempts;
 mod comparison;
 mod contradictions;
 mod decisions;
+mod delays;
 mod nothing_due;
 mod outage;
 mod pace;

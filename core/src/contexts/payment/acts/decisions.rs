@@ -72,7 +72,7 @@ pub(crate) async fn decide(
 ) -> Result<OpenItem, DecisionError> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let about = lock(&mut tx, id).await?;
-    let acts = about.item.kind.acts(about.refund.as_ref());
+    let acts = about.item.acts(about.refund.as_ref());
     let refused = || DecisionError::NotAllowed {
         act: decision.act.name(),
         acts: acts.iter().map(|act| act.name()).collect(),
@@ -133,6 +133,12 @@ async fn act(
         ItemKind::RefundRefused | ItemKind::RefundReturned => {
             about_refund(app, tx, about, decision).await
         }
+        // Its end is the provider's, and closes the next item.
+        ItemKind::RefundDelayed if decision.act == Act::Accept => {
+            close(app, tx, &about.item, decision).await?;
+            Ok(true)
+        }
+        ItemKind::RefundDelayed => about_refund(app, tx, about, decision).await,
         ItemKind::RefundedElsewhere | ItemKind::Disputed => {
             if decision.act == Act::Revoke {
                 revoke(app, tx, &about, decision).await?;
@@ -230,6 +236,7 @@ async fn revoke(
         ItemKind::Disputed => (RevocationCause::Fraud, Money::zero(item.amount.currency())),
         ItemKind::RefundRefused
         | ItemKind::RefundReturned
+        | ItemKind::RefundDelayed
         | ItemKind::RefundedElsewhere
         | ItemKind::AmountDiffers
         | ItemKind::IntentRefused => {

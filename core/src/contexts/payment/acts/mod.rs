@@ -24,7 +24,8 @@ pub use intents::{
 pub(super) use intents::{advance, order_ended, refresh};
 pub(super) use provider::{AdvanceError, postponed};
 pub(super) use refunds::{
-    Step, advance_refund, begin_attempt, park_unreachable, read_refunds, request_refund,
+    Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
+    request_refund,
 };
 pub(super) use updates::receive_webhook;
 

@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use super::{Refund, RefundState};
 
+/// The reason of a delayed refund that the provider doesn't know any more.
+pub(crate) const DELAY_MISSING: &str = "object_missing";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenItem {
     pub(crate) id: Uuid,
@@ -40,6 +43,8 @@ pub(crate) enum ItemKind {
     RefundRefused,
     /// Money that had gone back came back.
     RefundReturned,
+    /// The provider has the refund, and the money doesn't arrive.
+    RefundDelayed,
     /// Money went back without us: what about the tickets?
     RefundedElsewhere,
     /// The provider holds other money than the order costs.
@@ -75,9 +80,10 @@ impl Act {
 }
 
 impl ItemKind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::RefundRefused,
         Self::RefundReturned,
+        Self::RefundDelayed,
         Self::RefundedElsewhere,
         Self::AmountDiffers,
         Self::Disputed,
@@ -89,6 +95,7 @@ impl ItemKind {
         match self {
             Self::RefundRefused => "refund_refused",
             Self::RefundReturned => "refund_returned",
+            Self::RefundDelayed => "refund_delayed",
             Self::RefundedElsewhere => "refunded_elsewhere",
             Self::AmountDiffers => "amount_differs",
             Self::Disputed => "disputed",
@@ -105,6 +112,7 @@ impl ItemKind {
         match self {
             Self::RefundRefused => "payment.refund_refused",
             Self::RefundReturned => "payment.refund_returned",
+            Self::RefundDelayed => "payment.refund_delayed",
             Self::RefundedElsewhere => "payment.refunded_elsewhere",
             Self::AmountDiffers => "payment.amount_differs",
             Self::Disputed => "payment.disputed",
@@ -123,6 +131,13 @@ impl ItemKind {
             Self::RefundReturned => {
                 "a guest's bank sent a refund back; the tickets are revoked and the guest waits for \
                  the money: retry, or pay it back otherwise and give the reference"
+            }
+            Self::RefundDelayed => {
+                "a refund is at the payment provider and doesn't arrive, and its tickets admit nobody: \
+                 look at it there. If the guest has to name an account, remind them; if the balance is \
+                 too low, fill it up; what is cancelled there can be retried or paid otherwise here. \
+                 Accept to wait for three more days; where the provider doesn't know the refund any \
+                 more, find it in the account that made it, or pay otherwise and give the reference"
             }
             Self::RefundedElsewhere => {
                 "money went back at the payment provider without this system, and the tickets are \
@@ -143,23 +158,30 @@ impl ItemKind {
             }
         }
     }
+}
 
+impl OpenItem {
     /// What may be done now.
-    pub(crate) fn acts(self, refund: Option<&Refund>) -> &'static [Act] {
-        match self {
+    pub(crate) fn acts(&self, refund: Option<&Refund>) -> &'static [Act] {
+        match self.kind {
             // An attempt is on its way: its end is awaited first.
-            Self::RefundRefused | Self::RefundReturned
+            ItemKind::RefundRefused | ItemKind::RefundReturned
                 if refund.is_some_and(|it| it.state == RefundState::Pending) =>
             {
                 &[]
             }
-            Self::RefundRefused if refund.is_some_and(Refund::may_be_given_up) => {
+            ItemKind::RefundRefused if refund.is_some_and(Refund::may_be_given_up) => {
                 &[Act::Retry, Act::PayOtherwise, Act::Accept]
             }
-            Self::RefundRefused | Self::RefundReturned => &[Act::Retry, Act::PayOtherwise],
-            Self::RefundedElsewhere | Self::Disputed => &[Act::Revoke, Act::Accept],
-            Self::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
-            Self::IntentRefused => &[Act::Retry],
+            ItemKind::RefundRefused | ItemKind::RefundReturned => &[Act::Retry, Act::PayOtherwise],
+            // Only the provider ends what it has: whoever paid beside it would pay twice.
+            ItemKind::RefundDelayed if self.reason == DELAY_MISSING => {
+                &[Act::Accept, Act::PayOtherwise]
+            }
+            ItemKind::RefundDelayed => &[Act::Accept],
+            ItemKind::RefundedElsewhere | ItemKind::Disputed => &[Act::Revoke, Act::Accept],
+            ItemKind::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
+            ItemKind::IntentRefused => &[Act::Retry],
         }
     }
 }

@@ -232,7 +232,7 @@ async fn views(app: &App, items: Vec<OpenItem>) -> Answer<Vec<View>> {
         };
         let of_order = tickets.iter().filter(|(order, _)| *order == item.order_id);
         let acts = match item.done {
-            None => item.kind.acts(refund.as_ref()),
+            None => item.acts(refund.as_ref()),
             Some(_) => &[],
         };
         let (act, done) = (item.done.as_ref().map(|it| it.act.clone()), item.done);

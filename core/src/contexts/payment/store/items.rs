@@ -107,6 +107,22 @@ pub(crate) async fn close(
     Ok(id)
 }
 
+/// When somebody last accepted what such an item was about.
+pub(crate) async fn accepted_at(
+    conn: &mut PgConnection,
+    (kind, subject): (ItemKind, &str),
+) -> DbResult<Option<DateTime<Utc>>> {
+    let at = sqlx::query_scalar(
+        "select max(done_at) from payment.open_items
+         where kind = $1 and subject = $2 and act = 'accept'",
+    )
+    .bind(kind.name())
+    .bind(subject)
+    .fetch_one(conn)
+    .await?;
+    Ok(at)
+}
+
 pub(crate) async fn find(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<OpenItem>> {
     let row: Option<ItemRow> = sqlx::query_as(select_items!("item_id = $1"))
         .bind(id)

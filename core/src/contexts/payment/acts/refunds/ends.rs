@@ -32,6 +32,8 @@ pub(crate) async fn stand(
     let task = DriveRefund::new(refund.id);
     tx.request_at(app, &task, app.clock.now() + own_retry_pause())
         .await?;
+    let delayed = (ItemKind::RefundDelayed, refund.id.to_string());
+    items::close(app, tx, delayed, items::by_itself("refused")).await?;
     let about = (ItemKind::RefundRefused, refund.id.to_string());
     let what = (refund.amount, reason, Some(refund.id));
     items::open(app, tx, &payment, about, what).await?;
@@ -105,7 +107,11 @@ pub(crate) async fn end(
         return Ok(());
     }
     let payment = book_end(app, tx, payment, &refund, by).await?;
-    for kind in [ItemKind::RefundRefused, ItemKind::RefundReturned] {
+    for kind in [
+        ItemKind::RefundRefused,
+        ItemKind::RefundReturned,
+        ItemKind::RefundDelayed,
+    ] {
         let about = (kind, refund.id.to_string());
         items::close(app, tx, about, items::by_itself("settled")).await?;
     }

@@ -1,5 +1,6 @@
 //! Refunds at the provider.
 
+mod delays;
 mod ends;
 
 use eventify_contracts::order::OrderRefundRequested;
@@ -18,6 +19,7 @@ use crate::contexts::payment::jobs::DriveRefund;
 use crate::contexts::payment::model::{LearntBy, Payment, Refund, RefundState};
 use crate::contexts::payment::{App, NAME, store};
 
+pub(crate) use delays::note_missing;
 pub(super) use ends::end;
 use ends::{came_back, stand};
 
@@ -287,11 +289,18 @@ pub(super) async fn apply_update(
     let Some((payment, refund)) = lock_both(tx, id).await? else {
         return Ok(());
     };
-    let Some(changed) = refund.apply(update, app.clock.now()) else {
+    let is_current = refund.is_about(update);
+    let Some(changed) = refund.clone().apply(update, app.clock.now()) else {
+        if is_current && refund.state == RefundState::Pending {
+            delays::check(app, tx, &payment, &refund, &update.status).await?;
+        }
         return Ok(());
     };
     match changed.state {
-        RefundState::Pending => store::update_refund(tx, &changed).await,
+        RefundState::Pending => {
+            store::update_refund(tx, &changed).await?;
+            delays::check(app, tx, &payment, &changed, &update.status).await
+        }
         RefundState::Parked(_) => stand(app, tx, payment, &changed).await,
         RefundState::Returned(_) => came_back(app, tx, payment, changed, by).await,
         RefundState::Succeeded | RefundState::Failed(_) => end(app, tx, payment, changed, by).await,
