@@ -19,6 +19,7 @@ use super::model::{DELAY_MISSING, Payment, Refund, RefundState};
 use super::{App, NAME, store};
 
 pub(crate) const DRIVE_PAYMENTS: Job = Job::of(NAME, "drive_payments");
+pub(crate) const READ_INTENTS: Job = Job::of(NAME, "read_intents");
 pub(crate) const DRIVE_REFUNDS: Job = Job::of(NAME, "drive_refunds");
 pub(crate) const READ_REFUNDS: Job = Job::of(NAME, "read_refunds");
 pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
@@ -46,6 +47,7 @@ fn longest_outage() -> TimeDelta {
 pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
         .tasks(drive_payments)
+        .tasks(read_intents)
         .tasks(drive_refunds)
         .tasks(read_refunds)
         .tasks(compare_pages)
@@ -69,6 +71,22 @@ pub(super) struct DrivePayment {
 
 impl Task for DrivePayment {
     const JOB: Job = DRIVE_PAYMENTS;
+
+    fn key(&self) -> Uuid {
+        self.payment_id.as_uuid()
+    }
+}
+
+/// A webhook says that the money of an intent came: the provider itself has to say so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReadIntent {
+    pub(super) payment_id: PaymentId,
+    /// The provider's id.
+    pub(super) reference: String,
+}
+
+impl Task for ReadIntent {
+    const JOB: Job = READ_INTENTS;
 
     fn key(&self) -> Uuid {
         self.payment_id.as_uuid()
@@ -181,6 +199,14 @@ async fn drive_payments(app: App, attempt: Attempt<DrivePayment>) -> Result<Outc
     match acts::advance(&app, &payment).await {
         // With its new state, a payment has withdrawn this task or requested it anew.
         Ok(changed) => Ok(changed.map_or(Outcome::Wait, |_| Outcome::Done)),
+        Err(error) => acts::postponed(&app, error),
+    }
+}
+
+/// Has a webhook about money confirmed.
+async fn read_intents(app: App, attempt: Attempt<ReadIntent>) -> Result<Outcome, Failure> {
+    match acts::read_intent(&app, &attempt.task, &attempt.cause).await {
+        Ok(()) => Ok(Outcome::Done),
         Err(error) => acts::postponed(&app, error),
     }
 }

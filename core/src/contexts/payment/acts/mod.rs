@@ -27,7 +27,7 @@ pub(super) use refunds::{
     Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
     request_refund,
 };
-pub(super) use updates::receive_webhook;
+pub(super) use updates::{read_intent, receive_webhook};
 
 /// Writes the new state of a payment, books what was captured, opens and closes the items that it
 /// makes, requests the task that its next request to the provider needs, and publishes its result.

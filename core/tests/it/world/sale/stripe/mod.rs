@@ -22,7 +22,7 @@ use sha2::Sha256;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// Stands in the core's configuration.
-pub const WEBHOOK_SECRET: &str = "whsec_test";
+pub const WEBHOOK_SECRET: &str = "whsec_of_the_double_0123456789";
 
 type Fields = BTreeMap<String, String>;
 
