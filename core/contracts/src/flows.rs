@@ -105,6 +105,8 @@ pub const STEPS: &[Step] = &[
     step::<payment::RefundedElsewhere>(REFUND, "order", "on_refunded_elsewhere", "the next one"),
     step::<payment::RevocationRequested>(REFUND, "order", "on_revocation_requested", "nothing: it was decided"),
     step::<payment::RevocationRequested>(REFUND, "ticketing", "on_revocation_requested", "nothing: it was decided"),
+    step::<order::RevocationRefused>(REFUND, "payment", "on_revocation_refused", "another decision"),
+    step::<ticketing::TicketRevoked>(REFUND, "payment", "on_ticket_revoked", "nothing: it ends a decision"),
     step::<payment::RefundFailed>(REFUND, "order", "on_refund_failed", "nothing: it was decided"),
     step::<order::OrderRefunded>(REFUND, "ticketing", "on_order_refunded", "nothing: money went back"),
     step::<order::OrderRefunded>(REFUND, "inventory", "on_order_refunded", "nothing: money went back"),

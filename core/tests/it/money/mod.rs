@@ -10,3 +10,4 @@ mod delays;
 mod nothing_due;
 mod outage;
 mod pace;
+mod revocations;

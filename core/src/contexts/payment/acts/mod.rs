@@ -7,6 +7,7 @@ mod items;
 mod ledger;
 mod provider;
 mod refunds;
+mod revocations;
 mod updates;
 
 use eventify_contracts::payment::{PaymentCaptured, PaymentFailed};
@@ -27,6 +28,7 @@ pub(super) use refunds::{
     Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
     request_refund,
 };
+pub(super) use revocations::{refused as revocation_refused, ticket_revoked, tickets_issued};
 pub(super) use updates::{read_intent, receive_webhook};
 
 /// Writes the new state of a payment, books what was captured, opens and closes the items that it

@@ -1,7 +1,7 @@
 //! Open items: what differs, stands or was refused, and what may be done about it.
 
-use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, UserId};
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use uuid::Uuid;
 
@@ -24,7 +24,44 @@ pub(crate) struct OpenItem {
     pub(crate) reason: String,
     pub(crate) since: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
+    /// Decided, and not carried out yet.
+    pub(crate) revoking: Option<Revoking>,
+    /// Why the last decision was not carried out, a code.
+    pub(crate) refused: Option<String>,
     pub(crate) done: Option<Done>,
+}
+
+/// Tickets that somebody decided to revoke: the item stays open until they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Revoking {
+    /// Empty: all of the order, which had none when it was decided.
+    pub(crate) tickets: Vec<TicketId>,
+    pub(crate) by: UserId,
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// A ticket that was issued for an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IssuedTicket {
+    pub(crate) id: TicketId,
+    pub(crate) revoked: bool,
+}
+
+impl Revoking {
+    /// Whether all that are meant are revoked, of these tickets of the order.
+    pub(crate) fn is_done(&self, of_order: &[IssuedTicket]) -> bool {
+        let is_meant =
+            |it: &&IssuedTicket| self.tickets.is_empty() || self.tickets.contains(&it.id);
+        let meant: Vec<_> = of_order.iter().filter(is_meant).collect();
+        let least = self.tickets.len().max(1);
+        meant.len() >= least && meant.iter().all(|it| it.revoked)
+    }
+}
+
+/// A decision that nobody has answered after this may be taken once more. Longer than tickets may be
+/// late.
+fn longest_revocation() -> TimeDelta {
+    TimeDelta::minutes(15)
 }
 
 /// How it ended.
@@ -162,8 +199,12 @@ impl ItemKind {
 
 impl OpenItem {
     /// What may be done now.
-    pub(crate) fn acts(&self, refund: Option<&Refund>) -> &'static [Act] {
+    pub(crate) fn acts(&self, refund: Option<&Refund>, now: DateTime<Utc>) -> &'static [Act] {
+        let revoking = self.revoking.as_ref();
         match self.kind {
+            _ if revoking.is_some_and(|it| now < it.since + longest_revocation()) => &[],
+            // Order may still act on the decision: accepting now would send the money once more.
+            ItemKind::RefundedElsewhere if revoking.is_some() => &[Act::Revoke],
             // An attempt is on its way: its end is awaited first.
             ItemKind::RefundRefused | ItemKind::RefundReturned
                 if refund.is_some_and(|it| it.state == RefundState::Pending) =>

@@ -7,6 +7,7 @@ use eventify_kernel::db::{DbResult, Tx};
 
 use super::super::items;
 use super::super::ledger::{self, Moved};
+use super::super::revocations;
 use crate::contexts::payment::jobs::{DriveRefund, own_retry_pause};
 use crate::contexts::payment::model::{FactKind, ItemKind, LearntBy, Payment, Refund, RefundState};
 use crate::contexts::payment::{App, store};
@@ -95,7 +96,8 @@ pub(crate) async fn end(
     tx.withdraw::<DriveRefund>(refund.id.as_uuid()).await?;
     let payment = next_version(app, tx, payment).await?;
     let (payment_id, order_id) = (payment.id, payment.order_id);
-    if let RefundState::Failed(reason) = refund.state {
+    if let RefundState::Failed(reason) = refund.state.clone() {
+        revocations::refund_ended(app, tx, &payment, &refund).await?;
         let event = RefundFailed {
             payment_id: Some(payment_id),
             order_id,
@@ -142,16 +144,7 @@ async fn book_end(
         SettledBy::Hand => (FactKind::PaidByHand, refund.reference.clone()),
         // Booked when it was learnt. Now somebody has said what it was for.
         SettledBy::Elsewhere => {
-            let (_, sums) = ledger::read(tx, &payment).await?;
-            if ledger::unexplained_elsewhere(tx, &payment, &sums)
-                .await?
-                .minor()
-                == 0
-            {
-                let kinds = [ItemKind::RefundedElsewhere];
-                let ending = items::by_itself("settled");
-                items::close_all(app, tx, &payment, &kinds, &ending).await?;
-            }
+            revocations::refund_ended(app, tx, &payment, refund).await?;
             return Ok(payment);
         }
     };
