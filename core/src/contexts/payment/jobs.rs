@@ -240,6 +240,10 @@ async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcom
     match acts::advance_refund(&app, &refund, intent, may_exist).await {
         Ok(Step::Ended | Step::Stands) => Ok(Outcome::Done),
         Ok(Step::OnItsWay) => Ok(Outcome::Wait),
+        Err(AdvanceError::Provider(CallError::Callee(GatewayError::Failed))) => {
+            acts::take_fresh_key(&app, &refund).await?;
+            Err(Failure::retry(GatewayError::Failed))
+        }
         Err(error) => {
             match held_up_for_long(&app, &refund, &error) {
                 Some(code) if refund.provider_ref.is_none() => {
@@ -265,6 +269,7 @@ fn held_up_for_long(app: &App, refund: &Refund, error: &AdvanceError) -> Option<
         GatewayError::KeyRejected(_) => "key_rejected",
         GatewayError::Missing(_) => DELAY_MISSING,
         GatewayError::Unavailable(_)
+        | GatewayError::Failed
         | GatewayError::SlowDown(_)
         | GatewayError::Declined(_)
         | GatewayError::MovedOn(_)

@@ -7,6 +7,7 @@ mod comparison;
 mod contradictions;
 mod decisions;
 mod delays;
+mod inside;
 mod nothing_due;
 mod outage;
 mod pace;

@@ -26,7 +26,7 @@ pub(super) use intents::{advance, order_ended, refresh};
 pub(super) use provider::{AdvanceError, postponed};
 pub(super) use refunds::{
     Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
-    request_refund,
+    request_refund, take_fresh_key,
 };
 pub(super) use revocations::{refused as revocation_refused, ticket_revoked, tickets_issued};
 pub(super) use updates::{read_intent, receive_webhook};

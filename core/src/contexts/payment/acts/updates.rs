@@ -111,7 +111,11 @@ async fn apply_to_payment(
 async fn lock_of_intent(tx: &mut Tx, update: &IntentUpdate) -> DbResult<Option<Payment>> {
     let known = store::lock_by_reference(tx, &update.intent.reference).await?;
     match (known, update.payment_id) {
-        (None, Some(id)) => store::lock(tx, id).await,
+        (None, Some(id)) => {
+            let named = store::lock(tx, id).await?;
+            // Another one than its own is an intent that was requested twice: nobody can pay with it.
+            Ok(named.filter(|it| it.state.intent().is_none()))
+        }
         (known, _) => Ok(known),
     }
 }
@@ -169,7 +173,10 @@ async fn apply_refund(
     let Some(refund) = ours else {
         return book_foreign_refund(app, tx, update, by).await;
     };
-    let other_object = refund.is_settled_otherwise() || update.attempt != refund.attempt;
+    // A second object of the same attempt is other money, too.
+    let other_object = refund.is_settled_otherwise()
+        || update.attempt != refund.attempt
+        || refund.provider_ref.is_some();
     if other_object && refund.provider_ref.as_ref() != Some(&update.reference) {
         return book_foreign_refund(app, tx, update, by).await;
     }

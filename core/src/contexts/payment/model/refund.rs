@@ -18,6 +18,8 @@ pub(crate) struct Refund {
     pub(crate) state: RefundState,
     /// From 1; each attempt after a refusal is a new request to the provider.
     pub(crate) attempt: i32,
+    /// How often this attempt was requested under another key.
+    pub(crate) requests: i32,
     pub(crate) settled_by: SettledBy,
     /// Of a payment by hand.
     pub(crate) reference: Option<String>,
@@ -195,6 +197,7 @@ impl Refund {
         self.stands().then(|| {
             self.state = RefundState::Pending;
             self.attempt += 1;
+            self.requests = 0;
             self.provider_ref = None;
             self.updated_at = now;
             self

@@ -58,6 +58,7 @@ pub(crate) async fn request_refund(
         ticket_ids: requested.ticket_ids,
         state: RefundState::Pending,
         attempt: 1,
+        requests: 0,
         settled_by: SettledBy::Provider,
         reference: None,
         provider_ref: None,
@@ -120,6 +121,7 @@ pub(crate) async fn advance_refund(
     let new = NewRefund {
         refund_id: refund.id,
         attempt: refund.attempt,
+        request: refund.requests,
         intent: intent.reference.clone(),
         amount: refund.amount,
     };
@@ -185,6 +187,24 @@ pub(crate) async fn park_unreachable(app: &App, refund: &Refund, code: &str) -> 
         && let Some(parked) = current.park(code, app.clock.now())
     {
         stand(app, &mut tx, payment, &parked).await?;
+    }
+    tx.commit().await
+}
+
+/// The provider has failed inside, and would say so again: should the refund not be found there, it is
+/// requested under another key.
+pub(crate) async fn take_fresh_key(app: &App, refund: &Refund) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, &Cause::of(refund.correlation)).await?;
+    if let Some((_, current)) = lock_both(&mut tx, refund.id).await?
+        && current == *refund
+        && current.provider_ref.is_none()
+    {
+        let requests = current.requests + 1;
+        let fresh = Refund {
+            requests,
+            ..current
+        };
+        store::update_refund(&mut tx, &fresh).await?;
     }
     tx.commit().await
 }
