@@ -91,6 +91,11 @@ impl StripeDouble {
         world.push_event("charge.dispute.created", &dispute);
     }
 
+    /// Another account is attached: the first dispute is unknown in it.
+    pub fn forget_first_dispute(&self) {
+        self.world.lock().disputes.pop_first();
+    }
+
     /// It has decided about the last dispute: `won` or `lost`.
     pub fn close_dispute(&self, status: &str) {
         let mut world = self.world.lock();
