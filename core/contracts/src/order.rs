@@ -5,6 +5,7 @@ use eventify_protocol::ids::{OrderId, RefundId, ReservationId, TicketId, UserId}
 use eventify_protocol::money::Money;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 pub use crate::reservation::Item;
 
@@ -118,6 +119,18 @@ pub struct OrderRefunded {
     pub items: Vec<Item>,
 }
 
+/// Tickets that somebody decided to revoke can't be: the decision is open again.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevocationRefused {
+    /// The order.
+    pub order_id: OrderId,
+    /// Payment's open item.
+    pub item_id: Uuid,
+    /// A code.
+    pub reason: String,
+}
+
 /// Why an order ended unpaid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -206,4 +219,5 @@ eventify_kernel::domain_events! { "order":
     OrderRefundGivenUp: "order.refund.given_up" as "order.refund.given_up" of order_id;
     OrderRefundRequested: "order.refund.requested" as "order.refund.requested" of order_id;
     OrderRefunded: "order.refunded" as "order.refunded" of order_id;
+    RevocationRefused: "revocation.refused" as "order.revocation.refused" of order_id;
 }

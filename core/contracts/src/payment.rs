@@ -4,6 +4,7 @@ use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The money is ours.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -126,6 +127,9 @@ pub struct RevocationRequested {
     pub settled: Money,
     /// Who decided.
     pub decided_by: UserId,
+    /// The open item that was decided: a refusal names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_id: Option<Uuid>,
 }
 
 /// Why tickets lose their value without a refund of ours.

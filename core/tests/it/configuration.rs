@@ -114,6 +114,32 @@ fn mistakes_are_named_with_key_value_and_what_is_allowed() {
     }
 }
 
+/// S12: with an empty secret anybody could sign, so nothing starts with one.
+#[test]
+fn an_empty_webhook_secret_stops_the_start() {
+    let key = "EVENTIFY_CORE__PAYMENT__STRIPE__WEBHOOK_SECRETS";
+    let good = "whsec_0123456789abcdef01";
+    assert_eq!(good.len(), 24);
+    for wrong in [
+        r#"[""]"#.to_owned(),
+        r#"["whsec_"]"#.to_owned(),
+        r#"["whsec_of_23_characters_"]"#.to_owned(),
+        r#"["sk_live_0123456789abcdef0123456789"]"#.to_owned(),
+        format!(r#"["{good}", ""]"#),
+    ] {
+        let mistake = load(None, &[(key, &wrong)]).unwrap_err();
+        for word in ["payment.stripe.webhook_secrets", "whsec_", "24 characters"] {
+            assert!(mistake.contains(word), "'{word}' is missing in: {mistake}");
+        }
+        for secret in ["of_23", "sk_live", "0123456789"] {
+            assert!(!mistake.contains(secret), "{mistake}");
+        }
+    }
+    for right in ["[]".to_owned(), format!(r#"["{good}"]"#)] {
+        assert!(load(None, &[(key, &right)]).is_ok(), "{right}");
+    }
+}
+
 #[test]
 fn an_address_that_can_not_be_read_is_named_without_its_password() {
     let whole_database = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";

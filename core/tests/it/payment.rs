@@ -52,6 +52,30 @@ async fn a_webhook_counts_once_and_only_with_its_signature() {
     assert_eq!(sale.order(&ada, &checkout).await.tickets().len(), 1);
 }
 
+/// S12: whoever has the webhook secret can wake us, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_alone_pays_for_nothing() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    // An intent's id is a part of its client secret, which its customer has.
+    let intent = checkout.secret.trim_end_matches("_secret");
+    let forged = json!({ "id": "evt_forged", "type": "payment_intent.succeeded", "data": { "object": {
+        "id": intent, "client_secret": checkout.secret, "status": "succeeded", "currency": "eur",
+        "amount_received": 3900, "metadata": {},
+    } } });
+    sale.deliver(&forged).await.expect(200);
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "pending");
+    let payment = sale.payment(&ada, &checkout).await;
+    assert_eq!(payment.status, "requires_action");
+
+    sale.stripe
+        .capture_in_dashboard(&checkout.secret, Some(3900), "eur");
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_may_arrive_before_the_answer() {
     let sale = Sale::open().await;

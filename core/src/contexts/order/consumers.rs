@@ -3,7 +3,7 @@
 use eventify_contracts::event_management::{
     PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
 };
-use eventify_contracts::order::{CancelReason, OrderPlaced, RefundReason};
+use eventify_contracts::order::{CancelReason, OrderPlaced, RefundReason, RevocationRefused};
 use eventify_contracts::payment::{
     PaymentCaptured, PaymentFailed, PaymentRefunded, RefundFailed, RefundParked, RefundReturned,
     RefundedElsewhere, RevocationCause, RevocationRequested,
@@ -19,7 +19,7 @@ use eventify_protocol::ids::{OrderId, PerformanceId, RefundId};
 use super::App;
 use super::acts::{self, Settled, request_refund};
 use super::jobs::{CANCEL_UNPAID, REFUND_CANCELLED_PERFORMANCES, RequestIntent};
-use super::model::{Captured, Order, PaidTicket, RefundPlan};
+use super::model::{Captured, Order, PaidTicket, RefundPlan, Refusal};
 use super::store::{self, PerformanceRow};
 
 pub(super) fn consumers() -> Consumers<App> {
@@ -278,18 +278,27 @@ async fn on_revocation_requested(
     }
     let order = lock(tx, requested.order_id).await?;
     let tickets = store::list_tickets(tx, order.id).await?;
-    let is_meant = |ticket: &&PaidTicket| {
-        let named = &requested.ticket_ids;
-        ticket.refund_id.is_none() && (named.is_empty() || named.contains(&ticket.ticket_id))
+    let left = tickets.iter().filter(|ticket| ticket.refund_id.is_none());
+    let meant = match requested.ticket_ids.is_empty() {
+        true => left.map(|ticket| ticket.ticket_id).collect(),
+        false => requested.ticket_ids,
     };
-    let meant: Vec<_> = tickets
-        .iter()
-        .filter(is_meant)
-        .map(|it| it.ticket_id)
-        .collect();
     let plan = order.goodwill_refund(&tickets, &meant, RefundReason::OrganiserDecision);
-    let Ok(plan) = plan else {
-        return Ok(());
+    let plan = match (plan, requested.item_id) {
+        (Ok(plan), _) => plan,
+        // Payment has heard of them before us.
+        (Err(Refusal::NotIssuedYet), _) => return Err(Failure::retry(Refusal::NotIssuedYet)),
+        (Err(refusal), Some(item_id)) => {
+            let event = RevocationRefused {
+                order_id: order.id,
+                item_id,
+                reason: refusal.code().to_owned(),
+            };
+            tx.publish(app.clock.new_id(), order.version, &event);
+            return Ok(());
+        }
+        // A decision of the release before, which has closed its item.
+        (Err(_), None) => return Ok(()),
     };
     let covered = plan.amount.minor() <= requested.settled.minor();
     let plan = RefundPlan {

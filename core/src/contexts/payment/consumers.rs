@@ -1,7 +1,9 @@
 //! One function for each foreign event.
 
-use eventify_contracts::order::{OrderCancelled, OrderPlaced, OrderRefundRequested};
-use eventify_contracts::ticketing::TicketIssued;
+use eventify_contracts::order::{
+    OrderCancelled, OrderPlaced, OrderRefundRequested, RevocationRefused,
+};
+use eventify_contracts::ticketing::{TicketIssued, TicketRevoked};
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
@@ -15,6 +17,8 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(on_ticket_issued)
         .on(on_order_cancelled)
         .on(on_order_refund_requested)
+        .on(on_ticket_revoked)
+        .on(on_revocation_refused)
 }
 
 /// Remembers an order of which nothing is due: it gets no payment, and its customer reads why.
@@ -32,12 +36,33 @@ async fn on_order_placed(
 
 /// Whoever decides about an open item sees the tickets that it is about.
 async fn on_ticket_issued(
-    _: &App,
+    app: &App,
     tx: &mut Tx,
     event: Received<TicketIssued>,
 ) -> Result<(), Failure> {
     let tickets = event.data.tickets.iter().map(|ticket| ticket.ticket_id);
-    Ok(store::orders::insert_tickets(tx, event.data.order_id, tickets).await?)
+    store::orders::insert_tickets(tx, event.data.order_id, tickets).await?;
+    Ok(acts::tickets_issued(app, tx, event.data.order_id).await?)
+}
+
+/// What somebody decided about a ticket may be carried out now.
+async fn on_ticket_revoked(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<TicketRevoked>,
+) -> Result<(), Failure> {
+    let revoked = (event.data.order_id, event.data.ticket_id);
+    Ok(acts::ticket_revoked(app, tx, revoked).await?)
+}
+
+async fn on_revocation_refused(
+    app: &App,
+    tx: &mut Tx,
+    event: Received<RevocationRefused>,
+) -> Result<(), Failure> {
+    let refused = event.data;
+    let why = (refused.item_id, refused.reason.as_str());
+    Ok(acts::revocation_refused(app, tx, refused.order_id, why).await?)
 }
 
 /// Ends the payment. It may not exist yet, so the end of the order is stored too.

@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use super::acts::{self, AdvanceError, Step};
 use super::gateway::{GatewayError, Made};
-use super::model::{Payment, Refund, RefundState};
+use super::model::{DELAY_MISSING, Payment, Refund, RefundState};
 use super::{App, NAME, store};
 
 pub(crate) const DRIVE_PAYMENTS: Job = Job::of(NAME, "drive_payments");
+pub(crate) const READ_INTENTS: Job = Job::of(NAME, "read_intents");
 pub(crate) const DRIVE_REFUNDS: Job = Job::of(NAME, "drive_refunds");
 pub(crate) const READ_REFUNDS: Job = Job::of(NAME, "read_refunds");
 pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
@@ -46,6 +47,7 @@ fn longest_outage() -> TimeDelta {
 pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
         .tasks(drive_payments)
+        .tasks(read_intents)
         .tasks(drive_refunds)
         .tasks(read_refunds)
         .tasks(compare_pages)
@@ -69,6 +71,22 @@ pub(super) struct DrivePayment {
 
 impl Task for DrivePayment {
     const JOB: Job = DRIVE_PAYMENTS;
+
+    fn key(&self) -> Uuid {
+        self.payment_id.as_uuid()
+    }
+}
+
+/// A webhook says that the money of an intent came: the provider itself has to say so.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ReadIntent {
+    pub(super) payment_id: PaymentId,
+    /// The provider's id.
+    pub(super) reference: String,
+}
+
+impl Task for ReadIntent {
+    const JOB: Job = READ_INTENTS;
 
     fn key(&self) -> Uuid {
         self.payment_id.as_uuid()
@@ -185,6 +203,14 @@ async fn drive_payments(app: App, attempt: Attempt<DrivePayment>) -> Result<Outc
     }
 }
 
+/// Has a webhook about money confirmed.
+async fn read_intents(app: App, attempt: Attempt<ReadIntent>) -> Result<Outcome, Failure> {
+    match acts::read_intent(&app, &attempt.task, &attempt.cause).await {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error) => acts::postponed(&app, error),
+    }
+}
+
 /// Requests a refund from the provider and looks it up until it has ended. One that stands is tried
 /// again by itself for a while.
 async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcome, Failure> {
@@ -214,33 +240,43 @@ async fn drive_refunds(app: App, attempt: Attempt<DriveRefund>) -> Result<Outcom
     match acts::advance_refund(&app, &refund, intent, may_exist).await {
         Ok(Step::Ended | Step::Stands) => Ok(Outcome::Done),
         Ok(Step::OnItsWay) => Ok(Outcome::Wait),
+        Err(AdvanceError::Provider(CallError::Callee(GatewayError::Failed))) => {
+            acts::take_fresh_key(&app, &refund).await?;
+            Err(Failure::retry(GatewayError::Failed))
+        }
         Err(error) => {
-            if let Some(code) = held_up_for_long(&app, &refund, &error) {
-                acts::park_unreachable(&app, &refund, code).await?;
-                return Ok(Outcome::Done);
+            match held_up_for_long(&app, &refund, &error) {
+                Some(code) if refund.provider_ref.is_none() => {
+                    acts::park_unreachable(&app, &refund, code).await?;
+                    return Ok(Outcome::Done);
+                }
+                // It was made once, so it is asked for on, and somebody looks into the other account.
+                Some(DELAY_MISSING) => acts::note_missing(&app, &refund).await?,
+                Some(_) | None => {}
             }
             acts::postponed(&app, error)
         }
     }
 }
 
-/// Why a refund has been held up for too long. Only where the provider has certainly not made it:
-/// else somebody might pay twice.
+/// Why a refund has been held up for too long: our key is refused, or the provider doesn't know what it
+/// is asked about. Where nobody answers, it may have been made, and somebody might pay twice.
 fn held_up_for_long(app: &App, refund: &Refund, error: &AdvanceError) -> Option<&'static str> {
     let AdvanceError::Provider(CallError::Callee(error)) = error else {
         return None;
     };
     let code = match error {
         GatewayError::KeyRejected(_) => "key_rejected",
-        GatewayError::Missing(_) => "object_missing",
+        GatewayError::Missing(_) => DELAY_MISSING,
         GatewayError::Unavailable(_)
+        | GatewayError::Failed
         | GatewayError::SlowDown(_)
         | GatewayError::Declined(_)
         | GatewayError::MovedOn(_)
         | GatewayError::Refused(_) => return None,
     };
     let since = refund.updated_at + longest_outage();
-    (refund.provider_ref.is_none() && since <= app.clock.now()).then_some(code)
+    (since <= app.clock.now()).then_some(code)
 }
 
 /// Books what the provider has refunded without us.

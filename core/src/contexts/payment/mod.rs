@@ -83,7 +83,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger", "0004_revocations", "0005_fresh_keys"),
         )
     }
 }

@@ -95,3 +95,52 @@ async fn a_comparison_begins_every_day() {
     compare().await;
     assert!(sale.open_items(&sale.admin()).await.is_empty());
 }
+
+/// S17: an old dispute is unknown in the account that is attached now. Others are found all the same, and no
+/// second comparison begins beside one that hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_of_another_account_stops_no_comparison() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (old, _) = sale.bought(&ada, seat("A-1")).await;
+    let (new, _) = sale.bought(&ada, seat("A-2")).await;
+    sale.stripe.dispute(&old.secret);
+    sale.deliver_all().await;
+    sale.stripe.forget_first_dispute();
+    sale.stripe.dispute(&new.secret);
+    sale.stripe.take_events();
+    let admin = sale.admin();
+    let started = admin.post("/payments/comparisons", json!({})).await;
+    let path = started.header("location").to_owned();
+    sale.core.settle().await;
+    let done: Comparison = admin.get(&path).await.read(200);
+    assert_eq!((done.parts_left, done.booked), (0, 1), "the new dispute");
+    let alarms = sale.alarm_codes().await;
+    assert!(
+        alarms.contains(&"payment.dispute_missing".to_owned()),
+        "{alarms:?}"
+    );
+
+    sale.stripe.is_strange(Some((404, "resource_missing")));
+    let compare = async || sale.core.run_job("payment", "compare_with_provider").await;
+    let unfinished = "payment.comparison_unfinished".to_owned();
+    sale.core.advance(Duration::hours(24));
+    compare().await;
+    assert!(!sale.alarm_codes().await.contains(&unfinished), "it began");
+    sale.core.advance(Duration::hours(24));
+    compare().await;
+    assert!(sale.alarm_codes().await.contains(&unfinished));
+    let mut conn = sale.core.app().db.read("payment").await.unwrap();
+    let open = "select count(*) from payment.comparisons where finished_at is null";
+    let open: i64 = sqlx::query_scalar(open)
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(open, 1, "none beside it");
+    drop(conn);
+    sale.stripe.is_strange(None);
+    sale.core.advance(Duration::minutes(6));
+    sale.core.run_job("payment", "compare_pages").await;
+    compare().await;
+    assert!(!sale.alarm_codes().await.contains(&unfinished));
+}

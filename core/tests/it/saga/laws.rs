@@ -75,4 +75,5 @@ const NOT_IN_THE_STORY: &[&str] = &[
     "on_refund_returned",
     "on_refunded_elsewhere",
     "on_revocation_requested",
+    "on_revocation_refused",
 ];

@@ -31,3 +31,19 @@ pub(crate) enum Refusal {
     )]
     WindowClosed,
 }
+
+impl Refusal {
+    /// As on the wire.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::WrongState(_) => "order_state",
+            Self::NotIssuedYet => "tickets_pending",
+            Self::ForeignTicket(_) => "foreign_ticket",
+            Self::AlreadyRefunded(_) => "already_refunded",
+            Self::NothingLeft => "nothing_to_refund",
+            Self::Used(_) => "ticket_used",
+            Self::Revoked(_) => "ticket_revoked",
+            Self::WindowClosed => "refund_window_closed",
+        }
+    }
+}

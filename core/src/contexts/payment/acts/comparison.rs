@@ -2,16 +2,22 @@
 //! webhook told is booked as if one had.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use eventify_kernel::alarms::{self, Alarm};
+use eventify_kernel::breaker::CallError;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::DbResult;
+use serde_json::json;
 
 use super::provider::call;
 use super::{AdvanceError, updates};
-use crate::contexts::payment::gateway::{Calls, Listing, Made, Subject};
+use crate::contexts::payment::gateway::{Calls, GatewayError, Listing, Made, Subject};
 use crate::contexts::payment::jobs::ComparePages;
 use crate::contexts::payment::model::LearntBy;
 use crate::contexts::payment::store::comparisons::Comparison;
 use crate::contexts::payment::{App, NAME, store};
+
+const UNFINISHED: &str = "payment.comparison_unfinished";
+const DISPUTE_MISSING: &str = "payment.dispute_missing";
 
 /// Pages that are read in one attempt of a task; then it is its turn again.
 const PAGES_AT_ONCE: usize = 10;
@@ -67,14 +73,36 @@ pub(crate) async fn start_comparison(
     Ok(comparison)
 }
 
-/// Begins the daily one.
+/// Begins the daily one. One that doesn't come to its end is an alarm, and none begins beside it.
 pub(crate) async fn compare_when_due(app: &App, cause: &Cause) -> DbResult<()> {
+    let now = app.clock.now();
     let mut conn = app.db.read(NAME).await?;
-    let (last, oldest) = store::comparisons::latest(&mut conn).await?;
-    drop(conn);
-    let due = last.or(oldest);
+    let last = store::comparisons::latest(&mut conn).await?;
+    let due = match &last {
+        Some(last) => Some(last.started_at),
+        None => store::comparisons::oldest_payment(&mut conn).await?,
+    };
     let due = due.map(|at| at + app.state.settings.compare_every());
-    if due.is_some_and(|due| due <= app.clock.now()) {
+    let is_due = due.is_some_and(|due| due <= now);
+    match last {
+        Some(last) if last.finished_at.is_none() => {
+            if is_due {
+                let alarm = Alarm {
+                    kind: UNFINISHED,
+                    subject: NAME.to_owned(),
+                    act: "the comparison with the payment provider doesn't come to its end, so that what \
+                          no webhook told stays unknown: see eventify-core tasks list for what holds it \
+                          up; POST /payments/comparisons begins another one",
+                    details: json!({ "comparisonId": last.comparison_id, "partsLeft": last.parts_left }),
+                };
+                alarms::raise(&mut conn, &alarm, now).await?;
+            }
+            return Ok(());
+        }
+        Some(_) | None => alarms::clear(&mut conn, UNFINISHED, NAME, now).await?,
+    }
+    drop(conn);
+    if is_due {
         start_comparison(app, cause, None).await?;
     }
     Ok(())
@@ -136,8 +164,27 @@ async fn look_disputes_up(app: &App, cause: &Cause) -> Result<(), AdvanceError> 
     drop(conn);
     for reference in undecided {
         let retrieve = || app.state.gateway.retrieve_dispute(reference.clone());
-        let update = call(app, Calls::Comparisons, retrieve).await?;
-        book(app, cause, Subject::Dispute(update)).await?;
+        match call(app, Calls::Comparisons, retrieve).await {
+            Ok(update) => {
+                book(app, cause, Subject::Dispute(update)).await?;
+                let mut conn = app.db.read(NAME).await?;
+                alarms::clear(&mut conn, DISPUTE_MISSING, &reference, app.clock.now()).await?;
+            }
+            // Of the account before. It holds up no other.
+            Err(CallError::Callee(GatewayError::Missing(_))) => {
+                let alarm = Alarm {
+                    kind: DISPUTE_MISSING,
+                    subject: reference,
+                    act: "the payment provider doesn't know a dispute that it has told us of: look at \
+                          it in the account that payment.stripe.secret_key belonged to then; nobody \
+                          else will tell how it ends",
+                    details: json!({}),
+                };
+                let mut conn = app.db.read(NAME).await?;
+                alarms::raise(&mut conn, &alarm, app.clock.now()).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What people decide about open items.
 
-use eventify_contracts::payment::{RevocationCause, RevocationRequested, SettledBy};
+use eventify_contracts::payment::SettledBy;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, Tx};
 use eventify_protocol::ids::{TicketId, UserId};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::items::{self, Ending};
 use super::ledger::{self, Moved};
-use super::{AdvanceError, advance, record, refunds};
+use super::{AdvanceError, advance, record, refunds, revocations};
 use crate::contexts::payment::model::{
     Act, FactKind, ItemKind, LearntBy, OpenItem, Payment, Refund,
 };
@@ -41,6 +41,8 @@ pub(crate) enum DecisionError {
     },
     #[error("ticket {0} does not belong to this order")]
     ForeignTicket(TicketId),
+    #[error("ticket {0} belongs to a refund of its own, which ends its value")]
+    InRefund(TicketId),
     #[error("the money that went back is less than the order's: name the tickets that it was for")]
     TicketsNotNamed,
     #[error(transparent)]
@@ -72,7 +74,7 @@ pub(crate) async fn decide(
 ) -> Result<OpenItem, DecisionError> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let about = lock(&mut tx, id).await?;
-    let acts = about.item.kind.acts(about.refund.as_ref());
+    let acts = about.item.acts(about.refund.as_ref(), app.clock.now());
     let refused = || DecisionError::NotAllowed {
         act: decision.act.name(),
         acts: acts.iter().map(|act| act.name()).collect(),
@@ -133,11 +135,21 @@ async fn act(
         ItemKind::RefundRefused | ItemKind::RefundReturned => {
             about_refund(app, tx, about, decision).await
         }
-        ItemKind::RefundedElsewhere | ItemKind::Disputed => {
-            if decision.act == Act::Revoke {
-                revoke(app, tx, &about, decision).await?;
-            }
+        // Its end is the provider's, and closes the next item.
+        ItemKind::RefundDelayed if decision.act == Act::Accept => {
             close(app, tx, &about.item, decision).await?;
+            Ok(true)
+        }
+        ItemKind::RefundDelayed => about_refund(app, tx, about, decision).await,
+        ItemKind::RefundedElsewhere | ItemKind::Disputed => {
+            match decision.act {
+                Act::Revoke => {
+                    revocations::begin(app, tx, (&about.item, &about.payment), decision).await?;
+                }
+                Act::Retry | Act::Accept | Act::PayOtherwise => {
+                    close(app, tx, &about.item, decision).await?;
+                }
+            }
             Ok(true)
         }
         ItemKind::AmountDiffers => about_amount(app, tx, about, decision).await,
@@ -212,51 +224,7 @@ async fn about_amount(
     Ok(true)
 }
 
-/// Asks order and ticketing to end the tickets' value.
-async fn revoke(
-    app: &App,
-    tx: &mut Tx,
-    about: &About,
-    decision: &Decision,
-) -> Result<(), DecisionError> {
-    let About { item, payment, .. } = about;
-    let known = store::orders::list_tickets(tx, &[item.order_id]).await?;
-    let is_foreign = |id: &&TicketId| !known.iter().any(|(_, ticket)| ticket == *id);
-    if let Some(foreign) = decision.tickets.iter().find(is_foreign) {
-        return Err(DecisionError::ForeignTicket(*foreign));
-    }
-    let (_, sums) = ledger::read(tx, payment).await?;
-    let (cause, settled) = match item.kind {
-        ItemKind::Disputed => (RevocationCause::Fraud, Money::zero(item.amount.currency())),
-        ItemKind::RefundRefused
-        | ItemKind::RefundReturned
-        | ItemKind::RefundedElsewhere
-        | ItemKind::AmountDiffers
-        | ItemKind::IntentRefused => {
-            let left = ledger::unexplained_elsewhere(tx, payment, &sums).await?;
-            let settled = match item.amount.minor() < left.minor() {
-                true => item.amount,
-                false => left,
-            };
-            if decision.tickets.is_empty() && settled.minor() < sums.captured.minor() {
-                return Err(DecisionError::TicketsNotNamed);
-            }
-            (RevocationCause::RefundedElsewhere, settled)
-        }
-    };
-    let event = RevocationRequested {
-        payment_id: payment.id,
-        order_id: item.order_id,
-        ticket_ids: decision.tickets.clone(),
-        cause,
-        settled,
-        decided_by: decision.by,
-    };
-    tx.publish(app.clock.new_id(), payment.version, &event);
-    Ok(())
-}
-
-async fn close(
+pub(super) async fn close(
     app: &App,
     tx: &mut Tx,
     item: &OpenItem,

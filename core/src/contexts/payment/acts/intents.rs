@@ -211,6 +211,7 @@ pub(crate) async fn order_ended(app: &App, tx: &mut Tx, order: OrderId) -> DbRes
 /// and applies the answer. `None` when that changes nothing.
 pub(crate) async fn advance(app: &App, payment: &Payment) -> Result<Option<Payment>, AdvanceError> {
     let gateway = &app.state.gateway;
+    let key = app.clock.new_id();
     let reference = payment.state.intent().map(|it| it.reference.clone());
     let answer = match (payment.state.next_request(), reference) {
         (Some(ProviderRequest::Create), _) => {
@@ -223,10 +224,13 @@ pub(crate) async fn advance(app: &App, payment: &Payment) -> Result<Option<Payme
             call(app, Calls::Intents, || gateway.create_intent(new.clone())).await
         }
         (Some(ProviderRequest::Capture), Some(it)) => {
-            call(app, Calls::Reads, || gateway.capture_intent(it.clone())).await
+            call(app, Calls::Reads, || {
+                gateway.capture_intent(it.clone(), key)
+            })
+            .await
         }
         (Some(ProviderRequest::Cancel), Some(it)) => {
-            call(app, Calls::Reads, || gateway.cancel_intent(it.clone())).await
+            call(app, Calls::Reads, || gateway.cancel_intent(it.clone(), key)).await
         }
         (None, Some(it)) => call(app, Calls::Reads, || gateway.retrieve_intent(it.clone())).await,
         (Some(ProviderRequest::Capture | ProviderRequest::Cancel) | None, None) => {
@@ -245,9 +249,27 @@ pub(crate) async fn advance(app: &App, payment: &Payment) -> Result<Option<Payme
                 reason = %error, "the provider refuses to create an intent");
             Err(error.code())
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => {
+            if creates && matches!(error, CallError::Callee(GatewayError::Failed)) {
+                take_fresh_key(app, payment).await?;
+            }
+            return Err(error.into());
+        }
     };
     Ok(apply_answer(app, payment, answer.as_ref()).await?)
+}
+
+/// The next request for the intent is a new one. Should the first have made an intent all the same, nobody
+/// has its secret, so nobody can pay with it.
+async fn take_fresh_key(app: &App, payment: &Payment) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, &Cause::of(payment.correlation)).await?;
+    if let Some(current) = store::lock(&mut tx, payment.id).await?
+        && current.attempt == payment.attempt
+        && let Some(fresh) = current.with_fresh_key(app.clock.now())
+    {
+        store::update(&mut tx, &fresh).await?;
+    }
+    tx.commit().await
 }
 
 /// Applies an answer, or the code of a refused creation, in its own transaction.

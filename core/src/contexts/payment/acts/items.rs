@@ -46,6 +46,8 @@ pub(super) async fn open(
         reason: reason.to_owned(),
         since: now,
         updated_at: now,
+        revoking: None,
+        refused: None,
         done: None,
     };
     let id = store::items::upsert(tx, &item).await?;

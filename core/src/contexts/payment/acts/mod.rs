@@ -7,6 +7,7 @@ mod items;
 mod ledger;
 mod provider;
 mod refunds;
+mod revocations;
 mod updates;
 
 use eventify_contracts::payment::{PaymentCaptured, PaymentFailed};
@@ -24,9 +25,11 @@ pub use intents::{
 pub(super) use intents::{advance, order_ended, refresh};
 pub(super) use provider::{AdvanceError, postponed};
 pub(super) use refunds::{
-    Step, advance_refund, begin_attempt, park_unreachable, read_refunds, request_refund,
+    Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
+    request_refund, take_fresh_key,
 };
-pub(super) use updates::receive_webhook;
+pub(super) use revocations::{refused as revocation_refused, ticket_revoked, tickets_issued};
+pub(super) use updates::{read_intent, receive_webhook};
 
 /// Writes the new state of a payment, books what was captured, opens and closes the items that it
 /// makes, requests the task that its next request to the provider needs, and publishes its result.

@@ -30,7 +30,10 @@ impl IsFault for GatewayError {
     /// What says that the provider, or our account there, doesn't work at all. A single object that
     /// is missing says nothing about the next call.
     fn is_fault(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::KeyRejected(_))
+        matches!(
+            self,
+            Self::Unavailable(_) | Self::Failed | Self::KeyRejected(_)
+        )
     }
 }
 
@@ -85,6 +88,7 @@ pub(crate) fn postponed(app: &App, error: AdvanceError) -> Result<Outcome, Failu
         }
         GatewayError::Missing(_) => Ok(Outcome::After(missing_pause())),
         error @ (GatewayError::Unavailable(_)
+        | GatewayError::Failed
         | GatewayError::KeyRejected(_)
         | GatewayError::Declined(_)
         | GatewayError::MovedOn(_)
@@ -108,6 +112,7 @@ async fn is_troubled(app: &App, line: &Line, error: &CallError<GatewayError>) {
         ),
         CallError::Callee(
             GatewayError::Unavailable(_)
+            | GatewayError::Failed
             | GatewayError::SlowDown(_)
             | GatewayError::Declined(_)
             | GatewayError::MovedOn(_)

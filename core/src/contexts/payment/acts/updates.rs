@@ -5,11 +5,13 @@ use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::money::Money;
 
 use super::ledger::{self, Moved};
-use super::{items, record, refunds};
+use super::provider::call;
+use super::{AdvanceError, items, record, refunds};
 use crate::contexts::payment::gateway::{
-    DisputeStatus, DisputeUpdate, IntentUpdate, RefundStatus, RefundUpdate, Subject, WebhookEvent,
+    Calls, DisputeStatus, DisputeUpdate, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate,
+    Subject, WebhookEvent,
 };
-use crate::contexts::payment::jobs::{DriveRefund, ReadRefunds};
+use crate::contexts::payment::jobs::{DriveRefund, ReadIntent, ReadRefunds};
 use crate::contexts::payment::model::{FactKind, ItemKind, LearntBy, Payment, RefundState};
 use crate::contexts::payment::{App, NAME, store};
 
@@ -38,6 +40,13 @@ pub(super) async fn apply(
     by: LearntBy,
 ) -> DbResult<bool> {
     match subject {
+        // Whoever can sign a webhook must not be able to pay with it.
+        Subject::Intent(update)
+            if by == LearntBy::Webhook && update.status == IntentStatus::Succeeded =>
+        {
+            have_confirmed(app, tx, update).await?;
+            Ok(false)
+        }
         Subject::Intent(update) => apply_to_payment(app, tx, &update, by).await,
         Subject::Refund(update) => apply_refund(app, tx, &update, by).await,
         Subject::RefundsOf { intent, refunded } => {
@@ -89,18 +98,61 @@ async fn apply_to_payment(
     update: &IntentUpdate,
     by: LearntBy,
 ) -> DbResult<bool> {
-    let known = store::lock_by_reference(tx, &update.intent.reference).await?;
-    // A webhook that arrives before the call's answer carries our id in its metadata.
-    let payment = match (known, update.payment_id) {
-        (None, Some(id)) => store::lock(tx, id).await?,
-        (known, _) => known,
-    };
+    let payment = lock_of_intent(tx, update).await?;
     let changed = payment.and_then(|payment| payment.apply(update, app.clock.now()));
     let is_news = changed.is_some();
     if let Some((changed, announcement)) = changed {
         record(app, tx, &changed, (announcement, by)).await?;
     }
     Ok(is_news)
+}
+
+/// A webhook that arrives before the call's answer carries our id in its metadata.
+async fn lock_of_intent(tx: &mut Tx, update: &IntentUpdate) -> DbResult<Option<Payment>> {
+    let known = store::lock_by_reference(tx, &update.intent.reference).await?;
+    match (known, update.payment_id) {
+        (None, Some(id)) => {
+            let named = store::lock(tx, id).await?;
+            // Another one than its own is an intent that was requested twice: nobody can pay with it.
+            Ok(named.filter(|it| it.state.intent().is_none()))
+        }
+        (known, _) => Ok(known),
+    }
+}
+
+/// Requests that the provider is asked, where the money would be news.
+async fn have_confirmed(app: &App, tx: &mut Tx, update: IntentUpdate) -> DbResult<()> {
+    let Some(payment) = lock_of_intent(tx, &update).await? else {
+        return Ok(());
+    };
+    let payment_id = payment.id;
+    if payment.apply(&update, app.clock.now()).is_some() {
+        let reference = update.intent.reference;
+        let task = ReadIntent {
+            payment_id,
+            reference,
+        };
+        tx.request(app, &task).await?;
+    }
+    Ok(())
+}
+
+/// Applies what the provider says about an intent that is paid according to a webhook.
+pub(crate) async fn read_intent(
+    app: &App,
+    task: &ReadIntent,
+    cause: &Cause,
+) -> Result<(), AdvanceError> {
+    let retrieve = || app.state.gateway.retrieve_intent(task.reference.clone());
+    let update = call(app, Calls::Reads, retrieve).await?;
+    if update.status != IntentStatus::Succeeded {
+        tracing::error!(code = "payment.webhook_contradicted", payment_id = %task.payment_id,
+            "a signed webhook says that a payment is captured, and the payment provider denies it");
+    }
+    let mut tx = app.db.begin(NAME, cause).await?;
+    apply_to_payment(app, &mut tx, &update, LearntBy::Webhook).await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// A refund is ours if it says so and we know it, or if we know the provider's id.
@@ -121,7 +173,10 @@ async fn apply_refund(
     let Some(refund) = ours else {
         return book_foreign_refund(app, tx, update, by).await;
     };
-    let other_object = refund.is_settled_otherwise() || update.attempt != refund.attempt;
+    // A second object of the same attempt is other money, too.
+    let other_object = refund.is_settled_otherwise()
+        || update.attempt != refund.attempt
+        || refund.provider_ref.is_some();
     if other_object && refund.provider_ref.as_ref() != Some(&update.reference) {
         return book_foreign_refund(app, tx, update, by).await;
     }

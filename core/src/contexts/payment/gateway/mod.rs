@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId};
 use eventify_protocol::money::Money;
 use futures_util::future::BoxFuture;
+use uuid::Uuid;
 
 mod lines;
 mod signature;
@@ -30,13 +31,14 @@ pub(crate) trait PaymentGateway: fmt::Debug + Send + Sync {
 
     fn retrieve_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
 
-    /// Captures the whole authorised amount.
-    fn capture_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
+    /// Captures the whole authorised amount. The key is of this call alone: what has captured once is
+    /// captured, and the provider refuses a second time.
+    fn capture_intent(&self, reference: String, key: Uuid) -> GatewayCall<IntentUpdate>;
 
-    /// Cancels an intent and releases what was authorised.
-    fn cancel_intent(&self, reference: String) -> GatewayCall<IntentUpdate>;
+    /// Cancels an intent and releases what was authorised, with a key of this call alone.
+    fn cancel_intent(&self, reference: String, key: Uuid) -> GatewayCall<IntentUpdate>;
 
-    /// Refund and attempt are the idempotency key.
+    /// Refund, attempt and request are the idempotency key.
     fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate>;
 
     fn retrieve_refund(&self, reference: String) -> GatewayCall<RefundUpdate>;
@@ -80,6 +82,8 @@ pub(crate) struct NewRefund {
     pub(crate) refund_id: RefundId,
     /// From 1: what was refused or came back is requested anew under another key.
     pub(crate) attempt: i32,
+    /// From 0: the same attempt under another key, after the provider has failed inside.
+    pub(crate) request: i32,
     /// The provider's id of the intent.
     pub(crate) intent: String,
     pub(crate) amount: Money,
@@ -238,6 +242,10 @@ pub(crate) enum GatewayError {
     /// No answer, or a temporary one: timeout, transport, 5xx. The result is not known.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(String),
+    /// It failed inside and says so, again and again for the same key. The result is not known either:
+    /// what may have been made is looked up before it is requested under another key.
+    #[error("the payment provider failed inside")]
+    Failed,
     /// The provider doesn't know us: a rolled, expired or restricted key. Nobody was charged or
     /// declined; the work waits.
     #[error("the payment provider doesn't take our key: {0}")]
@@ -265,6 +273,7 @@ impl GatewayError {
         match self {
             Self::Refused(code) | Self::MovedOn(code) => code,
             other @ (Self::Unavailable(_)
+            | Self::Failed
             | Self::KeyRejected(_)
             | Self::Missing(_)
             | Self::SlowDown(_)

@@ -13,6 +13,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::stripe_errors::classify;
 use super::stripe_objects::{
@@ -83,10 +84,16 @@ impl Stripe {
         Ok(intent.await?.update())
     }
 
-    async fn act(&self, reference: &str, verb: &str) -> Result<IntentUpdate, GatewayError> {
+    async fn act(
+        &self,
+        reference: &str,
+        (verb, key): (&str, Uuid),
+    ) -> Result<IntentUpdate, GatewayError> {
         let path = format!("payment_intents/{reference}/{verb}");
-        // The key of an action never changes: an intent is captured once and cancelled once.
-        match answer::<PaymentIntent>(self.post(&path, &format!("{verb}/{reference}"), &[])).await {
+        // Its state lets an intent be captured once and cancelled once. A key that never changed would
+        // repeat an internal error of the provider for a day.
+        let key = format!("{verb}/{reference}/{key}");
+        match answer::<PaymentIntent>(self.post(&path, &key, &[])).await {
             Ok(intent) => Ok(intent.update()),
             Err(
                 error @ (GatewayError::Refused(_)
@@ -138,14 +145,14 @@ impl PaymentGateway for Stripe {
         async move { this.retrieve(&reference).await }.boxed()
     }
 
-    fn capture_intent(&self, reference: String) -> GatewayCall<IntentUpdate> {
+    fn capture_intent(&self, reference: String, key: Uuid) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
-        async move { this.act(&reference, "capture").await }.boxed()
+        async move { this.act(&reference, ("capture", key)).await }.boxed()
     }
 
-    fn cancel_intent(&self, reference: String) -> GatewayCall<IntentUpdate> {
+    fn cancel_intent(&self, reference: String, key: Uuid) -> GatewayCall<IntentUpdate> {
         let this = self.clone();
-        async move { this.act(&reference, "cancel").await }.boxed()
+        async move { this.act(&reference, ("cancel", key)).await }.boxed()
     }
 
     fn create_refund(&self, new: NewRefund) -> GatewayCall<RefundUpdate> {
@@ -159,7 +166,7 @@ impl PaymentGateway for Stripe {
             if new.attempt > 1 {
                 form.push(metadata(ATTEMPT, new.attempt));
             }
-            let key = refund_key(new.refund_id, new.attempt);
+            let key = refund_key(new.refund_id, (new.attempt, new.request));
             let request = this.post("refunds", &key, &form);
             Ok(answer::<Refund>(request).await?.update())
         }
@@ -241,10 +248,11 @@ fn intent_key(payment: PaymentId, attempt: i32) -> String {
     }
 }
 
-fn refund_key(refund: RefundId, attempt: i32) -> String {
-    match attempt {
-        ..=1 => format!("refund/{refund}"),
-        _ => format!("refund/{refund}/{attempt}"),
+fn refund_key(refund: RefundId, (attempt, request): (i32, i32)) -> String {
+    match (attempt, request) {
+        (..=1, 0) => format!("refund/{refund}"),
+        (_, 0) => format!("refund/{refund}/{attempt}"),
+        (_, _) => format!("refund/{refund}/{attempt}/{request}"),
     }
 }
 

@@ -45,6 +45,8 @@ pub(super) fn classify(
         (401 | 403, _) => GatewayError::KeyRejected(code.unwrap_or_else(|| status.to_string())),
         (404, _) => GatewayError::Missing(code.unwrap_or_else(|| status.to_string())),
         (429, _) | (400..500, "rate_limit_error") => GatewayError::SlowDown(retry_after),
+        // Kept for the key, and answered to it again: <https://docs.stripe.com/api/idempotent_requests>.
+        (500, _) => GatewayError::Failed,
         // 409: another request with this idempotency key is being processed.
         (408 | 409, _) | (_, "api_error") => GatewayError::Unavailable(status.to_string()),
         (400..500, "idempotency_error") => GatewayError::MovedOn(kind),
@@ -106,7 +108,9 @@ mod tests {
             of(404, &typed(invalid, "resource_missing")),
             GatewayError::Missing("resource_missing".to_owned())
         );
-        for (status, kind) in [(500, "api_error"), (503, ""), (409, invalid), (302, "")] {
+        assert_eq!(of(500, &typed("api_error", "")), GatewayError::Failed);
+        assert_eq!(classify(500, None, None), GatewayError::Failed);
+        for (status, kind) in [(502, "api_error"), (503, ""), (409, invalid), (302, "")] {
             let error = of(status, &typed(kind, "lock_timeout"));
             assert!(
                 matches!(error, GatewayError::Unavailable(_)),

@@ -5,7 +5,7 @@ use eventify_contracts::payment::FailureReason;
 use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
 
-use super::state::{Announcement, End, State};
+use super::state::{Announcement, End, ProviderRequest, State};
 use crate::contexts::payment::gateway::{Intent, IntentUpdate};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Payment {
     pub(crate) state: State,
     /// Why the last card was declined; another one may be tried.
     pub(crate) last_decline: Option<FailureReason>,
-    /// How often the intent was requested, counted anew after each refusal.
+    /// From 1; each request after a refusal, or an internal error of the provider, is a new one.
     pub(crate) attempt: i32,
     /// Of the request that started the reservation.
     pub(crate) correlation: CorrelationId,
@@ -106,6 +106,16 @@ impl Payment {
         self.state = State::CREATING;
         self.attempt += 1;
         Some(self.touched(now))
+    }
+
+    /// The provider has failed inside and would say so again: the intent is requested under another key.
+    /// `None` when none is.
+    pub(crate) fn with_fresh_key(mut self, now: DateTime<Utc>) -> Option<Self> {
+        let creates = self.state.next_request() == Some(ProviderRequest::Create);
+        creates.then(|| {
+            self.attempt += 1;
+            self.touched(now)
+        })
     }
 
     /// The order ended unpaid. Money that came all the same is announced: order has it refunded.

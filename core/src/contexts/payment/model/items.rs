@@ -1,11 +1,14 @@
 //! Open items: what differs, stands or was refused, and what may be done about it.
 
-use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, UserId};
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use uuid::Uuid;
 
 use super::{Refund, RefundState};
+
+/// The reason of a delayed refund that the provider doesn't know any more.
+pub(crate) const DELAY_MISSING: &str = "object_missing";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OpenItem {
@@ -21,7 +24,44 @@ pub(crate) struct OpenItem {
     pub(crate) reason: String,
     pub(crate) since: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
+    /// Decided, and not carried out yet.
+    pub(crate) revoking: Option<Revoking>,
+    /// Why the last decision was not carried out, a code.
+    pub(crate) refused: Option<String>,
     pub(crate) done: Option<Done>,
+}
+
+/// Tickets that somebody decided to revoke: the item stays open until they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Revoking {
+    /// Empty: all of the order, which had none when it was decided.
+    pub(crate) tickets: Vec<TicketId>,
+    pub(crate) by: UserId,
+    pub(crate) since: DateTime<Utc>,
+}
+
+/// A ticket that was issued for an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IssuedTicket {
+    pub(crate) id: TicketId,
+    pub(crate) revoked: bool,
+}
+
+impl Revoking {
+    /// Whether all that are meant are revoked, of these tickets of the order.
+    pub(crate) fn is_done(&self, of_order: &[IssuedTicket]) -> bool {
+        let is_meant =
+            |it: &&IssuedTicket| self.tickets.is_empty() || self.tickets.contains(&it.id);
+        let meant: Vec<_> = of_order.iter().filter(is_meant).collect();
+        let least = self.tickets.len().max(1);
+        meant.len() >= least && meant.iter().all(|it| it.revoked)
+    }
+}
+
+/// A decision that nobody has answered after this may be taken once more. Longer than tickets may be
+/// late.
+fn longest_revocation() -> TimeDelta {
+    TimeDelta::minutes(15)
 }
 
 /// How it ended.
@@ -40,6 +80,8 @@ pub(crate) enum ItemKind {
     RefundRefused,
     /// Money that had gone back came back.
     RefundReturned,
+    /// The provider has the refund, and the money doesn't arrive.
+    RefundDelayed,
     /// Money went back without us: what about the tickets?
     RefundedElsewhere,
     /// The provider holds other money than the order costs.
@@ -75,9 +117,10 @@ impl Act {
 }
 
 impl ItemKind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::RefundRefused,
         Self::RefundReturned,
+        Self::RefundDelayed,
         Self::RefundedElsewhere,
         Self::AmountDiffers,
         Self::Disputed,
@@ -89,6 +132,7 @@ impl ItemKind {
         match self {
             Self::RefundRefused => "refund_refused",
             Self::RefundReturned => "refund_returned",
+            Self::RefundDelayed => "refund_delayed",
             Self::RefundedElsewhere => "refunded_elsewhere",
             Self::AmountDiffers => "amount_differs",
             Self::Disputed => "disputed",
@@ -105,6 +149,7 @@ impl ItemKind {
         match self {
             Self::RefundRefused => "payment.refund_refused",
             Self::RefundReturned => "payment.refund_returned",
+            Self::RefundDelayed => "payment.refund_delayed",
             Self::RefundedElsewhere => "payment.refunded_elsewhere",
             Self::AmountDiffers => "payment.amount_differs",
             Self::Disputed => "payment.disputed",
@@ -123,6 +168,13 @@ impl ItemKind {
             Self::RefundReturned => {
                 "a guest's bank sent a refund back; the tickets are revoked and the guest waits for \
                  the money: retry, or pay it back otherwise and give the reference"
+            }
+            Self::RefundDelayed => {
+                "a refund is at the payment provider and doesn't arrive, and its tickets admit nobody: \
+                 look at it there. If the guest has to name an account, remind them; if the balance is \
+                 too low, fill it up; what is cancelled there can be retried or paid otherwise here. \
+                 Accept to wait for three more days; where the provider doesn't know the refund any \
+                 more, find it in the account that made it, or pay otherwise and give the reference"
             }
             Self::RefundedElsewhere => {
                 "money went back at the payment provider without this system, and the tickets are \
@@ -143,23 +195,34 @@ impl ItemKind {
             }
         }
     }
+}
 
+impl OpenItem {
     /// What may be done now.
-    pub(crate) fn acts(self, refund: Option<&Refund>) -> &'static [Act] {
-        match self {
+    pub(crate) fn acts(&self, refund: Option<&Refund>, now: DateTime<Utc>) -> &'static [Act] {
+        let revoking = self.revoking.as_ref();
+        match self.kind {
+            _ if revoking.is_some_and(|it| now < it.since + longest_revocation()) => &[],
+            // Order may still act on the decision: accepting now would send the money once more.
+            ItemKind::RefundedElsewhere if revoking.is_some() => &[Act::Revoke],
             // An attempt is on its way: its end is awaited first.
-            Self::RefundRefused | Self::RefundReturned
+            ItemKind::RefundRefused | ItemKind::RefundReturned
                 if refund.is_some_and(|it| it.state == RefundState::Pending) =>
             {
                 &[]
             }
-            Self::RefundRefused if refund.is_some_and(Refund::may_be_given_up) => {
+            ItemKind::RefundRefused if refund.is_some_and(Refund::may_be_given_up) => {
                 &[Act::Retry, Act::PayOtherwise, Act::Accept]
             }
-            Self::RefundRefused | Self::RefundReturned => &[Act::Retry, Act::PayOtherwise],
-            Self::RefundedElsewhere | Self::Disputed => &[Act::Revoke, Act::Accept],
-            Self::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
-            Self::IntentRefused => &[Act::Retry],
+            ItemKind::RefundRefused | ItemKind::RefundReturned => &[Act::Retry, Act::PayOtherwise],
+            // Only the provider ends what it has: whoever paid beside it would pay twice.
+            ItemKind::RefundDelayed if self.reason == DELAY_MISSING => {
+                &[Act::Accept, Act::PayOtherwise]
+            }
+            ItemKind::RefundDelayed => &[Act::Accept],
+            ItemKind::RefundedElsewhere | ItemKind::Disputed => &[Act::Revoke, Act::Accept],
+            ItemKind::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
+            ItemKind::IntentRefused => &[Act::Retry],
         }
     }
 }

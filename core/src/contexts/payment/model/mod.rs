@@ -15,7 +15,7 @@ mod state;
 mod tests;
 
 pub(super) use intent::Payment;
-pub(super) use items::{Act, Done, ItemKind, OpenItem};
+pub(super) use items::{Act, DELAY_MISSING, Done, IssuedTicket, ItemKind, OpenItem, Revoking};
 pub use least::LeastAmounts;
 pub(super) use ledger::{Fact, FactKind, LearntBy, Sums};
 pub(super) use refund::{Refund, RefundState};

@@ -1,6 +1,6 @@
 //! Refunds: together never more than was captured.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::payment::SettledBy;
 use eventify_protocol::ids::{CorrelationId, PaymentId, RefundId, TicketId};
 use eventify_protocol::money::Money;
@@ -18,6 +18,8 @@ pub(crate) struct Refund {
     pub(crate) state: RefundState,
     /// From 1; each attempt after a refusal is a new request to the provider.
     pub(crate) attempt: i32,
+    /// How often this attempt was requested under another key.
+    pub(crate) requests: i32,
     pub(crate) settled_by: SettledBy,
     /// Of a payment by hand.
     pub(crate) reference: Option<String>,
@@ -53,6 +55,11 @@ pub(crate) enum RefundRefusal {
     /// The bank has it.
     #[error("disputed")]
     Disputed,
+}
+
+/// A refund is on its way for some minutes; a bank that takes longer than this needs somebody's eyes.
+fn longest_way() -> TimeDelta {
+    TimeDelta::days(3)
 }
 
 impl RefundState {
@@ -99,13 +106,17 @@ impl Payment {
 }
 
 impl Refund {
-    /// Applies the provider's data. `None` when they change nothing, or are of another attempt.
-    pub(crate) fn apply(mut self, update: &RefundUpdate, now: DateTime<Utc>) -> Option<Self> {
-        let is_current = match &self.provider_ref {
+    /// Whether the provider's data are of its current attempt.
+    pub(crate) fn is_about(&self, update: &RefundUpdate) -> bool {
+        match &self.provider_ref {
             Some(known) => *known == update.reference,
             None => update.attempt == self.attempt,
-        };
-        if !is_current {
+        }
+    }
+
+    /// Applies the provider's data. `None` when they change nothing, or are of another attempt.
+    pub(crate) fn apply(mut self, update: &RefundUpdate, now: DateTime<Utc>) -> Option<Self> {
+        if !self.is_about(update) {
             return None;
         }
         let state = match (&self.state, &update.status) {
@@ -186,10 +197,36 @@ impl Refund {
         self.stands().then(|| {
             self.state = RefundState::Pending;
             self.attempt += 1;
+            self.requests = 0;
             self.provider_ref = None;
             self.updated_at = now;
             self
         })
+    }
+
+    /// Why the money of a refund that the provider has doesn't arrive, if somebody should look at it: at
+    /// once when the guest has to do something, else after some days, and as long again after somebody
+    /// accepted to wait.
+    pub(crate) fn delay(
+        &self,
+        status: &RefundStatus,
+        accepted_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<&'static str> {
+        if self.state != RefundState::Pending {
+            return None;
+        }
+        match status {
+            _ if self.may_wait(accepted_at, now) => None,
+            RefundStatus::NeedsCustomer => Some("requires_action"),
+            RefundStatus::Pending if self.updated_at + longest_way() <= now => Some("pending"),
+            RefundStatus::Pending | RefundStatus::Succeeded | RefundStatus::Failed(_) => None,
+        }
+    }
+
+    /// Somebody has accepted to wait for this attempt, not long ago.
+    pub(crate) fn may_wait(&self, accepted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        accepted_at.is_some_and(|at| at >= self.updated_at && now < at + longest_way())
     }
 
     /// The money went back by another way than a request of ours. `None` when it has ended.
@@ -200,6 +237,10 @@ impl Refund {
         now: DateTime<Utc>,
     ) -> Option<Self> {
         (!self.state.is_final()).then(|| {
+            if self.state == RefundState::Pending {
+                // Should what the provider has arrive all the same, it is other money.
+                self.provider_ref = None;
+            }
             self.state = RefundState::Succeeded;
             self.settled_by = by;
             self.reference = reference;

@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::LeastAmounts;
 
+/// Characters. With an empty secret, or one that can be guessed, anybody could sign a webhook.
+const WEBHOOK_SECRET_AT_LEAST: usize = 24;
+
 /// `[payment]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,13 +35,24 @@ impl Settings {
         )?;
         let key = &self.stripe.secret_key;
         let fits = key.starts_with("sk_") || key.starts_with("rk_");
-        // The value is a secret.
+        // The values are secrets.
         settings.require(
             "payment.stripe.secret_key",
             "(not shown)",
             fits,
             "a key that begins with sk_ or rk_",
-        )
+        )?;
+        for secret in &self.stripe.webhook_secrets {
+            let fits = secret.starts_with("whsec_") && secret.len() >= WEBHOOK_SECRET_AT_LEAST;
+            settings.require(
+                "payment.stripe.webhook_secrets",
+                "(not shown)",
+                fits,
+                "secrets that begin with whsec_ and have 24 characters or more; or [], and no webhook \
+                 is believed",
+            )?;
+        }
+        Ok(())
     }
 
     /// Time without news after which a payment is looked up at the provider.

@@ -287,6 +287,7 @@ fn refund() -> Refund {
         ticket_ids: vec![id.into()],
         state: RefundState::Pending,
         attempt: 1,
+        requests: 0,
         settled_by: SettledBy::Provider,
         reference: None,
         provider_ref: None,

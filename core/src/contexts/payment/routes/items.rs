@@ -85,7 +85,9 @@ struct View {
     ticket_ids: Vec<TicketId>,
     /// What may be done now.
     acts: Vec<&'static str>,
-    /// How it ended, and by whom.
+    /// Why the last decision was not carried out, a code.
+    refused_because: Option<String>,
+    /// How it ended, or what is being done, and by whom.
     act: Option<String>,
     acted_by: Option<UserId>,
     reference: Option<String>,
@@ -232,14 +234,19 @@ async fn views(app: &App, items: Vec<OpenItem>) -> Answer<Vec<View>> {
         };
         let of_order = tickets.iter().filter(|(order, _)| *order == item.order_id);
         let acts = match item.done {
-            None => item.kind.acts(refund.as_ref()),
+            None => item.acts(refund.as_ref(), app.clock.now()),
             Some(_) => &[],
         };
-        let (act, done) = (item.done.as_ref().map(|it| it.act.clone()), item.done);
+        let (done, revoking) = (item.done, item.revoking);
+        let revoke = revoking.as_ref().map(|_| Act::Revoke.name().to_owned());
         views.push(View {
             item_id: item.id,
             kind: item.kind.name(),
-            state: if done.is_some() { "done" } else { "open" },
+            state: match (&done, &revoking) {
+                (Some(_), _) => "done",
+                (None, Some(_)) => "revoking",
+                (None, None) => "open",
+            },
             payment_id: item.payment_id,
             order_id: item.order_id,
             refund_id: item.refund_id,
@@ -253,8 +260,12 @@ async fn views(app: &App, items: Vec<OpenItem>) -> Answer<Vec<View>> {
                 None => of_order.map(|(_, ticket)| *ticket).collect(),
             },
             acts: acts.iter().map(|act| act.name()).collect(),
-            act,
-            acted_by: done.as_ref().and_then(|it| it.by),
+            refused_because: item.refused,
+            act: done.as_ref().map(|it| it.act.clone()).or(revoke),
+            acted_by: match &done {
+                Some(done) => done.by,
+                None => revoking.map(|it| it.by),
+            },
             done_at: done.as_ref().map(|it| it.at),
             reference: done.and_then(|it| it.reference),
         });
@@ -274,6 +285,7 @@ impl From<DecisionError> for ApiError {
                     .fold(refused, |it, act| it.field("act", act))
             }
             DecisionError::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
+            DecisionError::InRefund(_) => Self::conflict("ticket_in_refund", message),
             DecisionError::TicketsNotNamed => Self::invalid("ticketIds", message),
             DecisionError::Provider(AdvanceError::Db(error)) | DecisionError::Db(error) => {
                 error.into()

@@ -58,17 +58,23 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<C
     Ok(row)
 }
 
-/// When the last one began, and when the oldest payment was made.
-pub(crate) async fn latest(
-    conn: &mut PgConnection,
-) -> DbResult<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
-    let found = sqlx::query_as(
-        "select (select max(started_at) from payment.comparisons),
-             (select min(created_at) from payment.payments)",
+/// The one that began last.
+pub(crate) async fn latest(conn: &mut PgConnection) -> DbResult<Option<Comparison>> {
+    let row = sqlx::query_as(
+        "select comparison_id, since, until, started_at, parts_left, seen, booked, finished_at
+         from payment.comparisons order by started_at desc limit 1",
     )
-    .fetch_one(conn)
+    .fetch_optional(conn)
     .await?;
-    Ok(found)
+    Ok(row)
+}
+
+/// When the oldest payment was made.
+pub(crate) async fn oldest_payment(conn: &mut PgConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let oldest = sqlx::query_scalar("select min(created_at) from payment.payments")
+        .fetch_one(conn)
+        .await?;
+    Ok(oldest)
 }
 
 /// Counts what was read; `ended` when a part is read to its end.

@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
-use eventify_protocol::ids::{OrderId, PaymentId, RefundId, UserId};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use crate::contexts::payment::model::{Done, ItemKind, OpenItem};
+use crate::contexts::payment::model::{Done, ItemKind, OpenItem, Revoking};
 
 #[derive(Debug, FromRow, Serialize)]
 struct ItemRow {
@@ -23,6 +23,10 @@ struct ItemRow {
     reason: String,
     since: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    revoking_tickets: Vec<TicketId>,
+    revoking_by: Option<UserId>,
+    revoking_since: Option<DateTime<Utc>>,
+    refused_because: Option<String>,
     act: Option<String>,
     acted_by: Option<UserId>,
     reference: Option<String>,
@@ -44,7 +48,8 @@ macro_rules! select_items {
     ($condition:literal) => {
         concat!(
             "select item_id, kind, subject, payment_id, order_id, refund_id, currency, amount,
-                 reason, since, updated_at, act, acted_by, reference, done_at
+                 reason, since, updated_at, revoking_tickets, revoking_by, revoking_since,
+                 refused_because, act, acted_by, reference, done_at
              from payment.open_items as items where ",
             $condition
         )
@@ -105,6 +110,62 @@ pub(crate) async fn close(
     .fetch_optional(conn)
     .await?;
     Ok(id)
+}
+
+/// Notes that tickets are being revoked by somebody's decision about the item.
+pub(crate) async fn begin_revoking(
+    conn: &mut PgConnection,
+    id: Uuid,
+    revoking: &Revoking,
+) -> DbResult<()> {
+    sqlx::query(
+        "update payment.open_items set revoking_tickets = $2, revoking_by = $3,
+             revoking_since = $4, refused_because = null, updated_at = $4
+         where item_id = $1 and done_at is null",
+    )
+    .bind(id)
+    .bind(&revoking.tickets)
+    .bind(revoking.by)
+    .bind(revoking.since)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// They are not: the item waits for another decision.
+pub(crate) async fn refuse_revoking(
+    conn: &mut PgConnection,
+    id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "update payment.open_items set revoking_tickets = '{}', revoking_by = null,
+             revoking_since = null, refused_because = $2, updated_at = $3
+         where item_id = $1 and done_at is null and revoking_since is not null",
+    )
+    .bind(id)
+    .bind(reason)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// When somebody last accepted what such an item was about.
+pub(crate) async fn accepted_at(
+    conn: &mut PgConnection,
+    (kind, subject): (ItemKind, &str),
+) -> DbResult<Option<DateTime<Utc>>> {
+    let at = sqlx::query_scalar(
+        "select max(done_at) from payment.open_items
+         where kind = $1 and subject = $2 and act = 'accept'",
+    )
+    .bind(kind.name())
+    .bind(subject)
+    .fetch_one(conn)
+    .await?;
+    Ok(at)
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<OpenItem>> {
@@ -168,8 +229,12 @@ pub(crate) async fn list(
 
 impl From<&OpenItem> for ItemRow {
     fn from(item: &OpenItem) -> Self {
-        let done = item.done.clone();
+        let (done, revoking) = (item.done.clone(), item.revoking.clone());
         Self {
+            revoking_by: revoking.as_ref().map(|it| it.by),
+            revoking_since: revoking.as_ref().map(|it| it.since),
+            revoking_tickets: revoking.map(|it| it.tickets).unwrap_or_default(),
+            refused_because: item.refused.clone(),
             item_id: item.id,
             kind: item.kind.name().to_owned(),
             subject: item.subject.clone(),
@@ -200,7 +265,15 @@ impl TryFrom<ItemRow> for OpenItem {
             reference: row.reference,
             at,
         });
+        let revoking = row.revoking_by.zip(row.revoking_since);
+        let revoking = revoking.map(|(by, since)| Revoking {
+            tickets: row.revoking_tickets,
+            by,
+            since,
+        });
         Ok(Self {
+            revoking,
+            refused: row.refused_because,
             id: row.item_id,
             kind: kind.ok_or_else(|| DbError::impossible_row(format!("item {}", row.kind)))?,
             subject: row.subject,

@@ -5,6 +5,8 @@ use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{OrderId, PaymentId, TicketId, UserId};
 use serde::Serialize;
 
+use crate::contexts::payment::model::IssuedTicket;
+
 #[derive(Serialize)]
 struct OrganiserRow {
     payment_id: PaymentId,
@@ -16,6 +18,7 @@ struct OrganiserRow {
 struct TicketRow {
     ticket_id: TicketId,
     order_id: OrderId,
+    revoked: bool,
 }
 
 /// Who runs the performances of an order.
@@ -62,11 +65,44 @@ pub(crate) async fn insert_tickets(
     let row = |ticket_id| TicketRow {
         ticket_id,
         order_id,
+        revoked: false,
     };
     let rows: Vec<_> = tickets.map(row).collect();
     let rest = "on conflict do nothing";
     insert_rows(conn, "insert into payment.issued_tickets", &rows, rest).await?;
     Ok(())
+}
+
+/// A ticket that was perhaps not known to be issued.
+pub(crate) async fn insert_revoked(
+    conn: &mut PgConnection,
+    order_id: OrderId,
+    ticket_id: TicketId,
+) -> DbResult<()> {
+    let row = TicketRow {
+        ticket_id,
+        order_id,
+        revoked: true,
+    };
+    let rest = "on conflict (ticket_id) do update set revoked = true";
+    insert_rows(conn, "insert into payment.issued_tickets", &[row], rest).await?;
+    Ok(())
+}
+
+/// The tickets of an order, and whether they are revoked.
+pub(crate) async fn list_issued(
+    conn: &mut PgConnection,
+    order: OrderId,
+) -> DbResult<Vec<IssuedTicket>> {
+    let rows: Vec<(TicketId, bool)> = sqlx::query_as(
+        "select ticket_id, revoked from payment.issued_tickets where order_id = $1
+         order by ticket_id",
+    )
+    .bind(order)
+    .fetch_all(conn)
+    .await?;
+    let issued = |(id, revoked)| IssuedTicket { id, revoked };
+    Ok(rows.into_iter().map(issued).collect())
 }
 
 /// The tickets of these orders.

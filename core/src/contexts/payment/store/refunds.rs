@@ -21,6 +21,7 @@ struct RefundRow {
     reason: String,
     ticket_ids: Vec<TicketId>,
     attempt: i32,
+    requests: i32,
     settled_by: String,
     reference: Option<String>,
     provider_ref: Option<String>,
@@ -34,7 +35,7 @@ macro_rules! select_refunds {
     ($condition:literal) => {
         concat!(
             "select refund_id, payment_id, status, currency, amount, reason, ticket_ids,
-                 attempt, settled_by, reference, provider_ref, failure_reason, correlation_id, created_at, updated_at
+                 attempt, requests, settled_by, reference, provider_ref, failure_reason, correlation_id, created_at, updated_at
              from payment.refunds where ",
             $condition
         )
@@ -54,7 +55,8 @@ pub(crate) async fn update(conn: &mut PgConnection, refund: &Refund) -> DbResult
     let (status, failure_reason) = refund.state.name_and_failure();
     sqlx::query(
         "update payment.refunds set status = $2, provider_ref = $3, failure_reason = $4,
-             updated_at = $5, attempt = $6, settled_by = $7, reference = $8 where refund_id = $1",
+             updated_at = $5, attempt = $6, settled_by = $7, reference = $8, requests = $9
+         where refund_id = $1",
     )
     .bind(refund.id)
     .bind(status)
@@ -64,6 +66,7 @@ pub(crate) async fn update(conn: &mut PgConnection, refund: &Refund) -> DbResult
     .bind(refund.attempt)
     .bind(refund.settled_by.name())
     .bind(&refund.reference)
+    .bind(refund.requests)
     .execute(conn)
     .await?;
     Ok(())
@@ -144,6 +147,7 @@ impl From<&Refund> for RefundRow {
             reason: refund.reason.clone(),
             ticket_ids: refund.ticket_ids.clone(),
             attempt: refund.attempt,
+            requests: refund.requests,
             settled_by: refund.settled_by.name().to_owned(),
             reference: refund.reference.clone(),
             provider_ref: refund.provider_ref.clone(),
@@ -171,6 +175,7 @@ impl TryFrom<RefundRow> for Refund {
         let unknown = || DbError::impossible_row(format!("refund settled by {}", row.settled_by));
         Ok(Self {
             attempt: row.attempt,
+            requests: row.requests,
             settled_by: settled_by.ok_or_else(unknown)?,
             reference: row.reference,
             id: row.refund_id,

@@ -328,6 +328,7 @@ impl Sale {
             ("order", "cancel_unpaid"),
             ("order", "refund_cancelled_performances"),
             ("payment", "drive_payments"),
+            ("payment", "read_intents"),
             ("payment", "reconcile_payments"),
             ("payment", "drive_refunds"),
             ("payment", "read_refunds"),

@@ -7,6 +7,7 @@ use eventify_kernel::db::{DbResult, Tx};
 
 use super::super::items;
 use super::super::ledger::{self, Moved};
+use super::super::revocations;
 use crate::contexts::payment::jobs::{DriveRefund, own_retry_pause};
 use crate::contexts::payment::model::{FactKind, ItemKind, LearntBy, Payment, Refund, RefundState};
 use crate::contexts::payment::{App, store};
@@ -32,6 +33,8 @@ pub(crate) async fn stand(
     let task = DriveRefund::new(refund.id);
     tx.request_at(app, &task, app.clock.now() + own_retry_pause())
         .await?;
+    let delayed = (ItemKind::RefundDelayed, refund.id.to_string());
+    items::close(app, tx, delayed, items::by_itself("refused")).await?;
     let about = (ItemKind::RefundRefused, refund.id.to_string());
     let what = (refund.amount, reason, Some(refund.id));
     items::open(app, tx, &payment, about, what).await?;
@@ -93,7 +96,8 @@ pub(crate) async fn end(
     tx.withdraw::<DriveRefund>(refund.id.as_uuid()).await?;
     let payment = next_version(app, tx, payment).await?;
     let (payment_id, order_id) = (payment.id, payment.order_id);
-    if let RefundState::Failed(reason) = refund.state {
+    if let RefundState::Failed(reason) = refund.state.clone() {
+        revocations::refund_ended(app, tx, &payment, &refund).await?;
         let event = RefundFailed {
             payment_id: Some(payment_id),
             order_id,
@@ -105,7 +109,11 @@ pub(crate) async fn end(
         return Ok(());
     }
     let payment = book_end(app, tx, payment, &refund, by).await?;
-    for kind in [ItemKind::RefundRefused, ItemKind::RefundReturned] {
+    for kind in [
+        ItemKind::RefundRefused,
+        ItemKind::RefundReturned,
+        ItemKind::RefundDelayed,
+    ] {
         let about = (kind, refund.id.to_string());
         items::close(app, tx, about, items::by_itself("settled")).await?;
     }
@@ -136,16 +144,7 @@ async fn book_end(
         SettledBy::Hand => (FactKind::PaidByHand, refund.reference.clone()),
         // Booked when it was learnt. Now somebody has said what it was for.
         SettledBy::Elsewhere => {
-            let (_, sums) = ledger::read(tx, &payment).await?;
-            if ledger::unexplained_elsewhere(tx, &payment, &sums)
-                .await?
-                .minor()
-                == 0
-            {
-                let kinds = [ItemKind::RefundedElsewhere];
-                let ending = items::by_itself("settled");
-                items::close_all(app, tx, &payment, &kinds, &ending).await?;
-            }
+            revocations::refund_ended(app, tx, &payment, refund).await?;
             return Ok(payment);
         }
     };

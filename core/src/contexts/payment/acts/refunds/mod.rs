@@ -1,5 +1,6 @@
 //! Refunds at the provider.
 
+mod delays;
 mod ends;
 
 use eventify_contracts::order::OrderRefundRequested;
@@ -18,6 +19,7 @@ use crate::contexts::payment::jobs::DriveRefund;
 use crate::contexts::payment::model::{LearntBy, Payment, Refund, RefundState};
 use crate::contexts::payment::{App, NAME, store};
 
+pub(crate) use delays::note_missing;
 pub(super) use ends::end;
 use ends::{came_back, stand};
 
@@ -56,6 +58,7 @@ pub(crate) async fn request_refund(
         ticket_ids: requested.ticket_ids,
         state: RefundState::Pending,
         attempt: 1,
+        requests: 0,
         settled_by: SettledBy::Provider,
         reference: None,
         provider_ref: None,
@@ -118,6 +121,7 @@ pub(crate) async fn advance_refund(
     let new = NewRefund {
         refund_id: refund.id,
         attempt: refund.attempt,
+        request: refund.requests,
         intent: intent.reference.clone(),
         amount: refund.amount,
     };
@@ -183,6 +187,24 @@ pub(crate) async fn park_unreachable(app: &App, refund: &Refund, code: &str) -> 
         && let Some(parked) = current.park(code, app.clock.now())
     {
         stand(app, &mut tx, payment, &parked).await?;
+    }
+    tx.commit().await
+}
+
+/// The provider has failed inside, and would say so again: should the refund not be found there, it is
+/// requested under another key.
+pub(crate) async fn take_fresh_key(app: &App, refund: &Refund) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, &Cause::of(refund.correlation)).await?;
+    if let Some((_, current)) = lock_both(&mut tx, refund.id).await?
+        && current == *refund
+        && current.provider_ref.is_none()
+    {
+        let requests = current.requests + 1;
+        let fresh = Refund {
+            requests,
+            ..current
+        };
+        store::update_refund(&mut tx, &fresh).await?;
     }
     tx.commit().await
 }
@@ -287,11 +309,18 @@ pub(super) async fn apply_update(
     let Some((payment, refund)) = lock_both(tx, id).await? else {
         return Ok(());
     };
-    let Some(changed) = refund.apply(update, app.clock.now()) else {
+    let is_current = refund.is_about(update);
+    let Some(changed) = refund.clone().apply(update, app.clock.now()) else {
+        if is_current && refund.state == RefundState::Pending {
+            delays::check(app, tx, &payment, &refund, &update.status).await?;
+        }
         return Ok(());
     };
     match changed.state {
-        RefundState::Pending => store::update_refund(tx, &changed).await,
+        RefundState::Pending => {
+            store::update_refund(tx, &changed).await?;
+            delays::check(app, tx, &payment, &changed, &update.status).await
+        }
         RefundState::Parked(_) => stand(app, tx, payment, &changed).await,
         RefundState::Returned(_) => came_back(app, tx, payment, changed, by).await,
         RefundState::Succeeded | RefundState::Failed(_) => end(app, tx, payment, changed, by).await,

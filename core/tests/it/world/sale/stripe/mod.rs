@@ -22,7 +22,7 @@ use sha2::Sha256;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 /// Stands in the core's configuration.
-pub const WEBHOOK_SECRET: &str = "whsec_test";
+pub const WEBHOOK_SECRET: &str = "whsec_of_the_double_0123456789";
 
 type Fields = BTreeMap<String, String>;
 
@@ -57,6 +57,8 @@ struct World {
     asked: usize,
     least: i64,
     lose_answers: usize,
+    /// The next new key gets a 500 for good, and perhaps its effect.
+    fails_inside: Option<bool>,
     refuse_refunds: bool,
     pending_refunds: bool,
     requests: usize,
@@ -329,7 +331,15 @@ impl World {
         let answer = match self.answers.get(&key) {
             Some(first) => first.clone(),
             None => {
-                let answer = act(self);
+                let answer = match self.fails_inside.take() {
+                    None => act(self),
+                    Some(does_it) => {
+                        if does_it {
+                            act(self);
+                        }
+                        (500, json!({ "error": { "type": "api_error" } }))
+                    }
+                };
                 self.answers.insert(key, answer.clone());
                 answer
             }

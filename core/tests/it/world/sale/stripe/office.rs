@@ -16,6 +16,12 @@ impl StripeDouble {
         self.world.lock().busy = busy;
     }
 
+    /// The next request fails inside and is answered with 500, and so is each repeat with its key. Its
+    /// effect is there all the same, or not.
+    pub fn fails_inside(&self, does_it: bool) {
+        self.world.lock().fails_inside = Some(does_it);
+    }
+
     /// Takes no intents below this, in minor units.
     pub fn takes_at_least(&self, minor: i64) {
         self.world.lock().least = minor;
@@ -83,6 +89,11 @@ impl StripeDouble {
         });
         world.disputes.insert(dispute_id, dispute.clone());
         world.push_event("charge.dispute.created", &dispute);
+    }
+
+    /// Another account is attached: the first dispute is unknown in it.
+    pub fn forget_first_dispute(&self) {
+        self.world.lock().disputes.pop_first();
     }
 
     /// It has decided about the last dispute: `won` or `lost`.
