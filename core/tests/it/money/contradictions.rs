@@ -198,6 +198,49 @@ async fn nobody_gets_a_ticket_for_another_amount() {
     }
 }
 
+/// C18: of another amount the office has sent a part back by hand, before the order ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ended_order_pays_back_what_the_office_has_not() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let checkout = sale.check_out(&ada, seat("A-1")).await;
+    sale.stripe
+        .capture_in_dashboard(&checkout.secret, Some(5000), "eur");
+    sale.deliver_all().await;
+    sale.stripe.refund_in_dashboard(&checkout.secret, 1100);
+    sale.deliver_all().await;
+    let cancel = format!("/orders/{}/cancel", checkout.order);
+    ada.post(&cancel, json!({})).await.expect(200);
+    sale.deliver_all().await;
+    let order = sale.order(&ada, &checkout).await;
+    let refund = &order.refunds()[0];
+    assert_eq!(
+        (refund.status.as_str(), refund.amount),
+        ("succeeded", euro("39.00"))
+    );
+    assert_eq!(sale.stripe.sent_back(), (5000, 2), "all of it, once");
+}
+
+/// C20: disputed in the currency of the card's bank. What that is worth here, people decide.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_in_another_currency_holds_the_refund() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, tickets) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.dispute(&checkout.secret);
+    let mut event = sale.stripe.take_events().remove(0);
+    event["data"]["object"]["currency"] = json!("usd");
+    event["data"]["object"]["amount"] = json!(4200);
+    sale.deliver(&event).await.expect(200);
+    sale.core.settle().await;
+    sale.refund(&checkout, &tickets).await;
+    sale.deliver_all().await;
+    let order = sale.order(&ada, &checkout).await;
+    let reason = order.refunds()[0].failure_reason.clone();
+    assert_eq!(reason.as_deref(), Some("other_currency"));
+    assert_eq!(sale.stripe.sent_back(), (0, 0), "not a second time");
+}
+
 /// C18: the organiser had agreed on half of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_organiser_may_take_another_amount_for_the_price() {

@@ -67,15 +67,20 @@ async fn refunds_changed(
     payment: &Payment,
     refunded: Option<Money>,
 ) -> DbResult<()> {
+    let counts = |amount: Money| refunded.is_none_or(|it| it.currency() == amount.currency());
     let mut explained = 0;
     for refund in store::list_refunds(tx, payment.id).await? {
         if refund.state == RefundState::Pending {
             tx.request(app, &DriveRefund::existing(refund.id)).await?;
-            explained += refund.amount.minor();
+            explained += match counts(refund.amount) {
+                true => refund.amount.minor(),
+                false => 0,
+            };
         }
     }
     for fact in store::ledger::list_of_payment(tx, payment.id).await? {
         explained += match fact.kind {
+            _ if !counts(fact.amount) => 0,
             FactKind::Refunded | FactKind::RefundedElsewhere => fact.amount.minor(),
             FactKind::Returned => -fact.amount.minor(),
             FactKind::Captured

@@ -133,13 +133,16 @@ impl Payment {
                 captured,
                 refunded,
             } => {
-                let left = captured.minor() > refunded.minor();
+                let left = captured.minor() - refunded.minor();
+                let left = Money::from_minor(captured.currency(), left).ok();
+                let left = left.filter(|it| it.minor() > 0);
                 self.state = State::Captured {
                     intent,
                     captured,
                     refunded,
                 };
-                let announcement = left.then_some(Announcement::Captured(captured));
+                // What somebody has sent back at the provider doesn't go once more.
+                let announcement = left.map(Announcement::Captured);
                 return Some((self.touched(now), announcement));
             }
             State::Captured { .. } | State::Ended { .. } => return None,

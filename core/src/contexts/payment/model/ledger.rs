@@ -58,6 +58,8 @@ pub(crate) struct Sums {
     pub(crate) refunded_elsewhere: Money,
     /// At the bank, or gone to it.
     pub(crate) disputed: Money,
+    /// Money went, or is disputed, in another currency: the other sums don't show it.
+    pub(crate) other_currency: bool,
 }
 
 impl FactKind {
@@ -118,7 +120,7 @@ impl LearntBy {
 
 impl Sums {
     /// Of a payment's facts. Those in another currency than the captured money's don't add up with
-    /// it, and are left to the people who read them.
+    /// it, so nothing is sent back while one is open: people decide.
     pub(crate) fn of(facts: &[Fact], otherwise: Currency) -> Self {
         let captured = facts.iter().rfind(|it| it.kind == FactKind::Captured);
         let currency = captured.map_or(otherwise, |it| it.amount.currency());
@@ -146,6 +148,16 @@ impl Sums {
         let ours = sum(&[FactKind::Refunded, FactKind::PaidByHand]) - returned(false);
         let theirs = sum(&[FactKind::RefundedElsewhere]) - returned(true);
         let disputed = sum(&[FactKind::Disputed]) - sum(&[FactKind::DisputeWon]);
+        let is_over = |it: &Fact| {
+            let mut of_object = facts.iter().filter(|other| other.reference == it.reference);
+            of_object.any(|it| matches!(it.kind, FactKind::DisputeWon | FactKind::Returned))
+        };
+        let takes =
+            |it: &&Fact| matches!(it.kind, FactKind::Disputed | FactKind::RefundedElsewhere);
+        let other_currency = facts
+            .iter()
+            .filter(takes)
+            .any(|it| it.amount.currency() != currency && !is_over(it));
         let money =
             |minor: i64| Money::from_minor(currency, minor.max(0)).unwrap_or(Money::zero(currency));
         Self {
@@ -154,6 +166,7 @@ impl Sums {
             refunded: money(ours),
             refunded_elsewhere: money(theirs),
             disputed: money(disputed),
+            other_currency,
         }
     }
 
@@ -211,6 +224,25 @@ mod tests {
             sums.disputed,
         ]
         .map(|it| it.minor() / 100)
+    }
+
+    /// C20: the same card, disputed in the currency of its bank.
+    #[test]
+    fn a_dispute_in_another_currency_holds_the_refund() {
+        use FactKind::*;
+        let in_dollars = |kind, reference| Fact {
+            amount: Money::from_minor(Currency::Usd, 4200).unwrap(),
+            ..fact(kind, reference, 0)
+        };
+        let other = |facts: &[Fact]| Sums::of(facts, Currency::Eur).other_currency;
+        for (takes, gives) in [(Disputed, DisputeWon), (RefundedElsewhere, Returned)] {
+            let mut facts = vec![fact(Captured, "pi", 39), fact(takes, "at_home", 1)];
+            assert!(!other(&facts));
+            facts.push(in_dollars(takes, "abroad"));
+            assert!(other(&facts), "{takes:?}");
+            facts.push(in_dollars(gives, "abroad"));
+            assert!(!other(&facts), "{gives:?}");
+        }
     }
 
     #[test]

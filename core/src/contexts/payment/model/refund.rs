@@ -90,6 +90,9 @@ impl Payment {
     ) -> Result<(), RefundRefusal> {
         let amounts = self.state.amounts();
         let (captured, _) = amounts.ok_or(RefundRefusal::NothingCaptured)?;
+        if sums.other_currency {
+            return Err(RefundRefusal::OtherCurrency);
+        }
         let sum = sums
             .gone_back()
             .plus(pending)

@@ -62,6 +62,7 @@ fn succeeded_with(captured: Option<Money>) -> IntentUpdate {
 
 fn sums(refunded: i64, disputed: i64) -> Sums {
     Sums {
+        other_currency: false,
         captured: euro(3900),
         refunded: euro(refunded),
         refunded_elsewhere: euro(0),
