@@ -158,6 +158,8 @@ async fn on_tickets_suspended(
     let order = lock(tx, event.data.order_id).await?;
     let refund = store::find_refund(tx, id).await?;
     let refund = refund.ok_or_else(|| Failure::park(format!("there is no refund {id}")))?;
+    let suspended = event.data.tickets.iter().map(|ticket| ticket.ticket_id);
+    acts::refunds::let_go(app, tx, &order, id, suspended).await?;
     if refund.status == store::OPENED {
         acts::refunds::suspended(app, tx, order, refund, &refused).await?;
     }

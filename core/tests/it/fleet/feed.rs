@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use eventify_contracts::inventory::{VenueCreated, VenueFacts};
 use eventify_contracts::ticketing::{TicketRevoked, TicketState as State};
 use eventify_kernel::cause::Cause;
-use eventify_kernel::jobs::run_now;
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::{OrderId, PerformanceId, SnapshotId, TicketId, VenueId};
+use eventify_protocol::ids::{OrderId, PerformanceId, SnapshotId, TicketId};
 use eventify_protocol::keys::KeySet;
 use eventify_protocol::sync::{
     Ask, Delta, Digest, DigestKey, Down, Epoch, FeedEntry, Nonce, Plan, Position, Pull, Subject,
@@ -17,8 +15,6 @@ use eventify_protocol::sync::{
 use eventify_protocol::token::TokenHash;
 use eventify_sync::digest;
 use sha2::{Digest as _, Sha256};
-use sqlx::{Connection, PgConnection};
-use uuid::Uuid;
 
 use crate::fleet::world::{Node, Venue, alarms_of, contexts, hello, issue, performance, ticket};
 use crate::world::until;
@@ -455,50 +451,4 @@ async fn a_first_sync_costs_at_most_90_bytes_a_ticket() {
     let bytes: usize = pull(&mut node, id, chunks).await.iter().map(Vec::len).sum();
     println!("{TICKETS} tickets: {bytes} bytes, {:?}", began.elapsed());
     assert!(bytes / TICKETS as usize <= 90, "{bytes} bytes");
-}
-
-/// Clearing the long feed of one venue holds up the writer of no other.
-#[tokio::test(flavor = "multi_thread")]
-async fn compacting_one_venue_holds_no_other() {
-    let venue = Venue::open().await;
-    let later = VenueCreated {
-        venue_id: VenueId(Uuid::max()),
-        facts: VenueFacts {
-            name: "Annex".to_owned(),
-            city: None,
-            owner_id: venue.owner().id().await,
-            org_id: None,
-            shared: false,
-        },
-    };
-    venue.publish("inventory", 1, &later).await;
-    venue.core.settle().await;
-    let url = venue.core.scope.database.url();
-    let mut other = PgConnection::connect(url).await.unwrap();
-    let hold = "update fleet.venues set compacted_to = head - 1; begin;
-        select from fleet.venues where venue_id = 'ffffffff-ffff-ffff-ffff-ffffffffffff' for update";
-    sqlx::raw_sql(hold).execute(&mut other).await.unwrap();
-    let app = venue.core.app().clone();
-    let compacting = tokio::spawn(async move { run_now(&app, "fleet", "compact_feed").await });
-    until("it waits for the one", async || {
-        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'
-            and query like '%fleet.venues%for update%'";
-        let waiting: i64 = sqlx::query_scalar(waiting)
-            .fetch_one(&mut other)
-            .await
-            .unwrap();
-        waiting > 0
-    })
-    .await;
-    let mut writer = PgConnection::connect(url).await.unwrap();
-    // Others may have it for a moment; the compaction had it to its end.
-    let patience = sqlx::raw_sql("set lock_timeout = '10s'");
-    patience.execute(&mut writer).await.unwrap();
-    sqlx::query("select from fleet.venues where venue_id = $1 for update")
-        .bind(venue.id)
-        .execute(&mut writer)
-        .await
-        .expect("the other's writer goes on");
-    sqlx::raw_sql("rollback").execute(&mut other).await.unwrap();
-    compacting.await.unwrap().unwrap();
 }

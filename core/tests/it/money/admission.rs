@@ -32,6 +32,21 @@ async fn a_ticket_admits_nobody_until_it_is_decided_that_nothing_goes_back() {
     sale.deliver_all().await;
     let ticket: Ticket = ada.get(&path).await.read(200);
     assert_eq!(ticket.status, "valid", "nothing went back");
+    // What was asked for once more meanwhile, or is replayed by somebody, comes too late.
+    let late = eventify_contracts::order::OrderRefundOpened {
+        order_id: checkout.order,
+        refund_id: order.refunds()[0].refund_id,
+        ticket_ids: tickets.clone(),
+        reason: eventify_contracts::order::RefundReason::OrganiserDecision,
+    };
+    let app = sale.core.app();
+    let cause = eventify_kernel::cause::Cause::fresh(&sale.core.clock);
+    let mut tx = app.db.begin("order", &cause).await.unwrap();
+    tx.publish(sale.core.clock.new_id(), 9, &late);
+    tx.commit().await.unwrap();
+    sale.core.settle().await;
+    let ticket: Ticket = ada.get(&path).await.read(200);
+    assert_eq!(ticket.status, "valid", "and suspends nobody");
     sale.check_in(tickets[0]).await.expect(200);
     assert_eq!(sale.stripe.sent_back(), (0, 0));
 }
@@ -167,8 +182,19 @@ async fn a_refund_whose_suspension_was_lost_goes_on() {
     sale.core.run_job("order", "reopen_refunds").await;
     assert!(sale.alarm_codes().await.is_empty(), "it may be on its way");
     sale.core.advance(Duration::minutes(11));
+    let mut conn = sale.core.app().db.read("order").await.unwrap();
+    sqlx::query("update order_refunds set updated_at = $1")
+        .bind(sale.core.clock.now())
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
     sale.core.run_job("order", "reopen_refunds").await;
-    assert_eq!(sale.alarm_codes().await, ["order.refunds_stuck"]);
+    let stuck = ["order.refunds_stuck"];
+    assert_eq!(sale.alarm_codes().await, stuck, "it was asked for just now");
+    sale.core.advance(Duration::minutes(11));
+    sale.core.run_job("order", "reopen_refunds").await;
+    assert_eq!(sale.alarm_codes().await, stuck);
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");
     assert_eq!(sale.stripe.sent_back(), (3900, 1));

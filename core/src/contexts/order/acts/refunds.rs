@@ -71,8 +71,9 @@ pub(crate) async fn reopen_stuck(app: &App) -> DbResult<()> {
     const KIND: &str = "order.refunds_stuck";
     let mut conn = app.db.read(NAME).await?;
     let now = app.clock.now();
-    let stuck = store::list_stuck(&mut conn, now - stuck_after(), AT_ONCE).await?;
-    if stuck.is_empty() {
+    let since = now - stuck_after();
+    let refunds = store::count_stuck(&mut conn, since).await?;
+    if refunds == 0 {
         return alarms::clear(&mut conn, KIND, NAME, now).await;
     }
     let alarm = Alarm {
@@ -80,14 +81,17 @@ pub(crate) async fn reopen_stuck(app: &App) -> DbResult<()> {
         subject: NAME.to_owned(),
         act: "refunds wait for their tickets to be suspended, and are asked for again each ten minutes: \
               see the parked messages of ticketing and order (eventify-core dlq)",
-        details: json!({ "refunds": stuck.len() }),
+        details: json!({ "refunds": refunds }),
     };
     alarms::raise(&mut conn, &alarm, now).await?;
+    let due = store::list_stuck(&mut conn, since, AT_ONCE).await?;
     drop(conn);
-    for (refund, order) in stuck {
-        reopen(app, order, refund).await?;
+    // One that can't be read holds up no other.
+    let mut result = Ok(());
+    for (refund, order) in due {
+        result = result.and(reopen(app, order, refund).await);
     }
-    Ok(())
+    result
 }
 
 async fn reopen(app: &App, order: OrderId, id: RefundId) -> DbResult<()> {
@@ -148,6 +152,25 @@ pub(crate) async fn suspended(
         note: refund.note,
     };
     ask_for_money(app, tx, order, id, plan).await?;
+    Ok(())
+}
+
+/// Ticketing has suspended tickets that are no longer under this refund: what asked for it came late, or
+/// was replayed. They are good again.
+pub(crate) async fn let_go(
+    app: &App,
+    tx: &mut Tx,
+    order: &Order,
+    id: RefundId,
+    suspended: impl Iterator<Item = TicketId>,
+) -> DbResult<()> {
+    let of_order = store::list_tickets(tx, order.id).await?;
+    let is_under = |ticket: &TicketId| {
+        let mut of_refund = of_order.iter().filter(|it| it.refund_id == Some(id));
+        of_refund.any(|it| it.ticket_id == *ticket)
+    };
+    let left: Vec<_> = suspended.filter(|ticket| !is_under(ticket)).collect();
+    publish_given_up(app, tx, order, id, left);
     Ok(())
 }
 

@@ -14,8 +14,8 @@ pub(super) use performances::{
     upsert_performance,
 };
 pub(super) use refunds::{
-    OPENED, PARKED, REQUESTED, RETURNED, Refund, find_refund, has_paid_tickets, insert_refund,
-    insert_tickets, is_newer, leave_out, list_refunds, list_stuck, list_tickets, mark_refund,
-    mark_refund_failed, mark_refund_succeeded,
+    OPENED, PARKED, REQUESTED, RETURNED, Refund, count_stuck, find_refund, has_paid_tickets,
+    insert_refund, insert_tickets, is_newer, leave_out, list_refunds, list_stuck, list_tickets,
+    mark_refund, mark_refund_failed, mark_refund_succeeded,
 };
 pub(super) use sales::count_sold;

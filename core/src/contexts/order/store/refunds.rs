@@ -273,7 +273,20 @@ pub(crate) async fn leave_out(
     Ok(())
 }
 
-/// Refunds whose tickets are not suspended though that was asked for long ago, the oldest first.
+/// How many refunds were opened before a time and still wait for their tickets.
+pub(crate) async fn count_stuck(conn: &mut PgConnection, since: DateTime<Utc>) -> DbResult<i64> {
+    let count = sqlx::query_scalar(
+        r#"select count(*) from "order".order_refunds where status = $1 and created_at <= $2"#,
+    )
+    .bind(OPENED)
+    .bind(since)
+    .fetch_one(conn)
+    .await?;
+    Ok(count)
+}
+
+/// Refunds whose tickets are not suspended though that was last asked for before a time, the oldest
+/// first.
 pub(crate) async fn list_stuck(
     conn: &mut PgConnection,
     since: DateTime<Utc>,
