@@ -114,8 +114,8 @@ fn valid_verdict(
         return shown.verdict.is_final().then(|| shown.verdict.clone());
     }
     let own = record.own.clone().filter(Verdict::is_final)?;
-    let is_valid = ticket.is_some_and(|(_, state)| state.has_entry(scan));
-    (own != Verdict::Admit || is_valid).then_some(own)
+    let admits_still = ticket.is_some_and(|(_, state)| state.admits_still(scan));
+    (own != Verdict::Admit || admits_still).then_some(own)
 }
 
 fn enter(
@@ -228,12 +228,5 @@ impl CheckIn {
             at: self.at.earliest,
             confirmed: self.is_confirmed(),
         }
-    }
-}
-
-impl AdmissionState {
-    /// As check-in or as conflict.
-    fn has_entry(&self, scan: ScanId) -> bool {
-        self.check_in.is_some_and(|check_in| check_in.scan == scan) || self.conflict(scan).is_some()
     }
 }

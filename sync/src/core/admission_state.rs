@@ -193,6 +193,20 @@ impl CheckIn {
 }
 
 impl AdmissionState {
+    /// Whether somebody was admitted by this scan; as check-in or as conflict.
+    #[must_use]
+    pub fn has_entry(&self, scan: ScanId) -> bool {
+        self.check_in.is_some_and(|check_in| check_in.scan == scan) || self.conflict(scan).is_some()
+    }
+
+    /// Whether a scan that the core has admitted gets that answer again. Beside another guest's entry,
+    /// which a journal has shown since, only if it was shown: the guest is not inside yet.
+    pub(super) fn admits_still(&self, scan: ScanId) -> bool {
+        let shown = |conflict: &Conflict| conflict.entry.is_confirmed();
+        self.check_in.is_some_and(|check_in| check_in.scan == scan)
+            || self.conflict(scan).is_some_and(shown)
+    }
+
     /// The ticket's state for the feed.
     #[must_use]
     pub fn state(&self) -> TicketState {

@@ -4,8 +4,56 @@
 use eventify_protocol::{
     hash::Hash32,
     ids::{IncarnationId, NodeId},
-    sync::{JournalBatch, JournalEntry, JournalHead, RowError, SealedRow},
+    sync::{
+        Epoch, JournalAck, JournalBatch, JournalEntry, JournalHead, Position, RowError, SealedRow,
+    },
 };
+
+/// The two ends of the file that a node opened last, as the core holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// Stored without gaps up to here.
+    pub stored: JournalHead,
+    /// All effects are in the feed up to here…
+    pub acknowledged: JournalHead,
+    /// …by this position.
+    pub position: Position,
+}
+
+impl Ends {
+    /// Of a node of which no file is stored.
+    #[must_use]
+    pub fn nothing(incarnation: IncarnationId) -> Self {
+        Self {
+            stored: JournalHead::empty(incarnation),
+            acknowledged: JournalHead::empty(incarnation),
+            position: Position(0),
+        }
+    }
+
+    /// All that a node is ever told of its journal, whatever it has sent. An end that is only stored
+    /// is not named, not even to contradict another chain: the answer may be late, or meet another
+    /// machine with this identity, and find a node that has this very row by now. It would delete
+    /// admissions that no feed has (`ADMISSION` 3.6).
+    #[must_use]
+    pub fn acknowledgement(&self, epoch: Epoch) -> JournalAck {
+        let end = self.acknowledged;
+        JournalAck {
+            incarnation: end.incarnation,
+            seq: end.seq,
+            hash: end.hash,
+            position: self.position,
+            epoch,
+        }
+    }
+
+    /// Whether all rows of a batch of this file are acknowledged.
+    #[must_use]
+    pub fn cover(&self, batch: &JournalBatch) -> bool {
+        let end = (batch.from + batch.rows.len() as u64).saturating_sub(1);
+        batch.incarnation == self.acknowledged.incarnation && end <= self.acknowledged.seq
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -17,7 +65,9 @@ pub struct Accepted {
     pub succeeds: Option<JournalHead>,
 }
 
-/// Why a batch is refused. The node gets what [`answer`] returns, in a `JournalAck`.
+/// Why a batch is refused. The node gets [`Ends::acknowledgement`]: it sends again what follows; finds
+/// that this end is not in its chain, and begins a new file; or asks with a `Hello`, if it is of another
+/// file. A node whose chain differs beyond that end sends again until the stored rows are applied.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Rows between the stored end and the batch are missing: it overtook another batch.
@@ -96,26 +146,6 @@ pub fn accept(
             Err(Refused::Fork { seq: stored.seq })
         }
         _ => Ok(all(new, *stored, None)),
-    }
-}
-
-/// The end that a node gets whose batch was refused. The rows that it should send again follow the
-/// *acknowledged* end; an end that is not in its chain makes it begin a new incarnation.
-#[must_use]
-pub fn answer(
-    refused: &Refused,
-    stored: Option<JournalHead>,
-    acknowledged: Option<JournalHead>,
-    incarnation: IncarnationId,
-) -> JournalHead {
-    let nothing = JournalHead::empty(incarnation);
-    match refused {
-        Refused::Fork { .. } | Refused::UnknownIncarnation => stored.unwrap_or(nothing),
-        Refused::Future { .. } | Refused::Malformed(_) | Refused::BrokenChain { .. } => {
-            acknowledged
-                .filter(|head| head.incarnation == incarnation)
-                .unwrap_or(nothing)
-        }
     }
 }
 

@@ -84,16 +84,29 @@ pub fn reconcile(
     }
 }
 
-/// What changes when a node has taken a scan's decision back before it was shown. `ResyncRequired`
-/// counts as shown then.
+/// What changes when a node has taken a scan's decision back before it was shown, at this moment as
+/// far as it could prove. `ResyncRequired` counts as shown then, unless the scan keeps an entry: a copy
+/// of the node's disk carries the row over into a file behind that of the node, which may have admitted
+/// the guest meanwhile.
 #[must_use]
-pub fn voided(node: NodeId, scan: ScanId, state: Option<&AdmissionState>) -> Outcome {
-    let of_that_node = |entry: &CheckIn| entry.node == Some(node);
-    let effects = state.map_or(vec![], |state| never_shown(state, scan, of_that_node));
+pub fn voided(
+    node: NodeId,
+    at: Option<CoreInterval>,
+    scan: ScanId,
+    state: Option<&AdmissionState>,
+) -> Outcome {
+    let is_taken_back =
+        |entry: &CheckIn| entry.node == Some(node) && !is_certainly_later(&entry.at, at.as_ref());
+    let effects = state.map_or(vec![], |state| never_shown(state, scan, is_taken_back));
     Outcome {
         class: Class::Refused,
         effects,
     }
+}
+
+/// Whether this was after that; not if that can't be proven.
+pub(super) fn is_certainly_later(this: &CoreInterval, that: Option<&CoreInterval>) -> bool {
+    that.is_some_and(|that| this.earliest > that.latest)
 }
 
 /// `Admit` was shown.

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     ids::{IncarnationId, ScanId},
-    sync::{JournalEntry, JournalHead, SealedRow},
+    sync::{JournalEntry, JournalHead, Moment, SealedRow},
     verdict::Verdict,
 };
 
-use super::ConflictKind;
+use super::{ConflictKind, reconcile::is_certainly_later};
 
 /// Of one node's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,27 +64,36 @@ impl Report {
         conflict: impl Fn(ScanId) -> Option<ConflictKind>,
     ) -> Self {
         let mut report = Self::default();
-        let mut shown: BTreeMap<ScanId, &Verdict> = BTreeMap::new();
+        let mut shown: BTreeMap<ScanId, (&Verdict, &Moment)> = BTreeMap::new();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
             report.gaps.extend(gap(last, row));
             last = Some(row);
+            let at = &row.row().at;
             match &row.row().entry {
                 JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
                     // A final verdict stands: what is not final and comes behind it was carried over
                     // from before.
-                    let stands = shown.get(&decision.scan).is_some_and(|it| it.is_final());
+                    let stands = shown
+                        .get(&decision.scan)
+                        .is_some_and(|(it, _)| it.is_final());
                     if !stands || decision.verdict.is_final() {
-                        shown.insert(decision.scan, &decision.verdict);
+                        shown.insert(decision.scan, (&decision.verdict, at));
                     }
                 }
                 JournalEntry::Voided { scan, .. } => {
-                    shown.insert(*scan, &Verdict::ResyncRequired);
+                    let stands = shown.get(scan).is_some_and(|(_, shown_at)| {
+                        let shown_at = shown_at.core.as_ref();
+                        shown_at.is_some_and(|it| is_certainly_later(it, at.core.as_ref()))
+                    });
+                    if !stands {
+                        shown.insert(*scan, (&Verdict::ResyncRequired, at));
+                    }
                 }
             }
         }
-        for (scan, verdict) in shown {
+        for (scan, (verdict, _)) in shown {
             report.count(verdict, conflict(scan));
         }
         report

@@ -211,9 +211,13 @@ impl Counter {
         outcome.class
     }
 
-    pub(crate) fn voided(&mut self, pull: &Pull) {
-        let outcome = reconcile::voided(pull.node, pull.scan, Some(&self.standing));
+    pub(crate) fn voided(&mut self, pull: &Pull, at: CoreInterval) {
+        let outcome = reconcile::voided(pull.node, Some(at), pull.scan, Some(&self.standing));
+        let stands = outcome.effects.is_empty() && self.standing.has_entry(pull.scan);
         self.apply(&outcome.effects);
+        if !stands && let Some(shown) = &mut self.record(pull).shown {
+            shown.verdict = Verdict::ResyncRequired;
+        }
     }
 
     /// The one check-in.

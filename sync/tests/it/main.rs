@@ -7,3 +7,4 @@ mod late_refusals;
 mod reconciliation;
 mod sim;
 mod stories;
+mod taken_back;

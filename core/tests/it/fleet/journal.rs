@@ -229,6 +229,9 @@ async fn both_sides_of_a_fork_are_stored_and_the_node_gets_ours() {
     other.scan(302, Verdict::Admit, Mode::Degraded);
     node.send(Up::Journal(journal.batch(1, 2))).await;
     stored(&venue, 2).await;
+    venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
+    venue.core.settle().await;
+    assert_eq!(ack(&mut node).await.seq, 2);
     for _ in 0..2 {
         node.send(Up::Journal(other.batch(2, 2))).await;
         let shown = ack(&mut node).await;
@@ -249,6 +252,41 @@ async fn both_sides_of_a_fork_are_stored_and_the_node_gets_ours() {
     stored(&venue, 3).await;
     let head: JournalHead = next.rows[0].head();
     assert_ne!(head.incarnation, journal.file);
+}
+
+/// An answer to a late batch, or to a copy of the node's disk, finds the node that wrote what is stored.
+/// It would take a row for acknowledged that is not in the feed, and let its guest in a second time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_batch_acknowledges_nothing_that_is_only_stored() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    let mut journal = Journal::open(node.id, 1);
+    let mut copy = Journal::open(node.id, 1);
+    journal.scan(311, Verdict::Admit, Mode::Degraded);
+    copy.scan(312, Verdict::Admit, Mode::Degraded);
+    let unknown = JournalHead::empty(IncarnationId(Uuid::from_u128(3)));
+    let mut lost = Journal::begin(node.id, 2, Some(unknown), None);
+    lost.scan(313, Verdict::Admit, Mode::Degraded);
+    node.send(Up::Journal(journal.batch(1, 2))).await;
+    stored(&venue, 2).await;
+    for refused in [copy.batch(2, 2), lost.batch(2, 2)] {
+        node.send(Up::Journal(refused)).await;
+        let told = ack(&mut node).await;
+        assert_eq!((told.incarnation, told.seq), (journal.file, 0));
+    }
+    assert_eq!(
+        venue.alarms().await,
+        ["journal_fork"],
+        "one line of the node"
+    );
+
+    // The copy finds out as soon as the rows are in the feed.
+    venue.publish("ticketing", 1, &journal.applied(1, 2)).await;
+    venue.core.settle().await;
+    assert_eq!(ack(&mut node).await.seq, 2);
+    node.send(Up::Journal(copy.batch(2, 2))).await;
+    let told = ack(&mut node).await;
+    assert_eq!((told.seq, told.hash), (2, journal.rows[1].hash()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -302,7 +302,8 @@ impl Core {
             acknowledged: self
                 .journals
                 .get(&node)
-                .and_then(|journal| journal.acknowledged),
+                .and_then(NodeJournal::ends)
+                .map(|ends| ends.acknowledged),
         }
     }
 

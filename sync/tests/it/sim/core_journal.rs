@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 
 use eventify_protocol::{
     ids::{NodeId, TicketId},
-    sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, SealedRow},
+    sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, Position, SealedRow},
     time::CoreTime,
     verdict::Verdict,
 };
 use eventify_sync::core::{
     JournalRef, ScanRecord, Shown,
-    journal::{Refused, accept, answer, overlap},
+    journal::{Ends, Refused, accept, overlap},
     reconcile::{self, Row},
 };
 
@@ -26,7 +26,27 @@ pub(crate) struct NodeJournal {
     applied: usize,
     /// Ends that are applied, and the outbox rows that have to be in the feed first.
     pending: VecDeque<(JournalHead, Vec<u64>)>,
-    pub(crate) acknowledged: Option<JournalHead>,
+    acknowledged: Option<(JournalHead, Position)>,
+}
+
+impl NodeJournal {
+    /// Of the file that the node opened last.
+    pub(crate) fn ends(&self) -> Option<Ends> {
+        let stored = self.head?;
+        let of_file = self
+            .acknowledged
+            .filter(|(end, _)| end.incarnation == stored.incarnation);
+        let nothing = Ends::nothing(stored.incarnation);
+        Some(
+            of_file.map_or(Ends { stored, ..nothing }, |(acknowledged, position)| {
+                Ends {
+                    stored,
+                    acknowledged,
+                    position,
+                }
+            }),
+        )
+    }
 }
 
 impl Core {
@@ -52,9 +72,8 @@ impl Core {
                 coverage.batches_again += u64::from(accepted.rows.is_empty());
                 journal.head = Some(accepted.head);
                 journal.rows.extend(accepted.rows);
-                let all_applied =
-                    journal.applied == journal.rows.len() && journal.pending.is_empty();
-                all_applied.then(|| self.ack(node, batch)).flatten()
+                let ends = journal.ends().filter(|ends| ends.cover(batch));
+                ends.map(|ends| ends.acknowledgement(self.epoch))
             }
             Err(refused) => {
                 match &refused {
@@ -65,29 +84,10 @@ impl Core {
                         panic!("a node sent {refused}")
                     }
                 }
-                let head = answer(
-                    &refused,
-                    journal.head,
-                    journal.acknowledged,
-                    batch.incarnation,
-                );
-                Some(self.named(head))
+                let nothing = Ends::nothing(batch.incarnation);
+                let ends = journal.ends().unwrap_or(nothing);
+                Some(ends.acknowledgement(self.epoch))
             }
-        }
-    }
-
-    fn ack(&self, node: NodeId, batch: &JournalBatch) -> Option<JournalAck> {
-        let acknowledged = self.journals[&node].acknowledged?;
-        (acknowledged.incarnation == batch.incarnation).then(|| self.named(acknowledged))
-    }
-
-    fn named(&self, head: JournalHead) -> JournalAck {
-        JournalAck {
-            incarnation: head.incarnation,
-            seq: head.seq,
-            hash: head.hash,
-            position: self.head().position,
-            epoch: self.epoch,
         }
     }
 
@@ -170,11 +170,13 @@ impl Core {
                 };
                 let held = self.tickets.iter().find(|(_, ticket)| of_scan(ticket));
                 let (id, standing) = held.map(|(id, ticket)| (*id, &ticket.standing)).unzip();
-                let outcome = reconcile::voided(node, *scan, standing);
-                if let Some(shown) = self
-                    .scans
-                    .get_mut(scan)
-                    .and_then(|held| held.shown.as_mut())
+                let outcome = reconcile::voided(node, row.row().at.core, *scan, standing);
+                let stands = id.is_some() && outcome.effects.is_empty();
+                if !stands
+                    && let Some(shown) = self
+                        .scans
+                        .get_mut(scan)
+                        .and_then(|held| held.shown.as_mut())
                 {
                     shown.verdict = Verdict::ResyncRequired;
                 }
@@ -216,10 +218,19 @@ impl Core {
                 if waits.iter().any(|row| self.is_unsettled(*row)) {
                     break;
                 }
-                acks.push((node, self.named(*head)));
-                let head = *head;
+                let (head, position) = (*head, self.head().position);
+                acks.push((
+                    node,
+                    JournalAck {
+                        incarnation: head.incarnation,
+                        seq: head.seq,
+                        hash: head.hash,
+                        position,
+                        epoch: self.epoch,
+                    },
+                ));
                 if let Some(journal) = self.journals.get_mut(&node) {
-                    journal.acknowledged = Some(head);
+                    journal.acknowledged = Some((head, position));
                     journal.pending.pop_front();
                 }
             }

@@ -19,6 +19,14 @@ const FAILED_ONCE: &[u64] = &[
     1_789,
     // An admission that was taken back came back when the journal was read again.
     1_007_603,
+    // The answer to a late batch of an older file named what was only stored of the newer one: the node
+    // took it for acknowledged, forgot an admission that no feed had, and let the ticket in again.
+    20_261_128_404_983,
+    // A copy of the disk carried over that an admission was taken back; the node had admitted the guest
+    // since, and the core forgot it.
+    20_261_129_107_528,
+    // The core repeated an answer that nobody had seen, although a journal had shown another guest since.
+    20_261_129_338_584,
 ];
 
 /// Seeds of one commit begin here and there, far from those of `make sim`.

@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     sync::{JournalEntry, SealedRow, Up},
-    verdict::{DecidedBy, Verdict},
+    verdict::{DecidedBy, Mode, Verdict},
 };
 use eventify_sync::edge::{
     Alarm, Input, JournalOutput, Machine, Output, Reason, ReplicaOutput, Stop,
@@ -146,11 +146,12 @@ impl World {
         if let JournalEntry::Decision(decision) = &row.row().entry
             && decision.decided_by == DecidedBy::Edge
         {
-            if self.nodes[node].asked.remove(&decision.scan) {
+            // Online it has the core's answer, and an own admission against it.
+            if self.nodes[node].asked.remove(&decision.scan) && decision.mode != Mode::Online {
                 self.nodes[node].given_up.insert(decision.scan);
                 self.coverage.gave_up_on_core += 1;
             }
-            self.check_window(node, decision);
+            self.check_window(node, &row.row().at, decision);
             if decision.verdict == Verdict::Admit {
                 self.check_lonely_admission(node, decision);
                 self.spring(node, Moment::Decided);

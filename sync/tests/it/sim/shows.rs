@@ -3,7 +3,8 @@
 use eventify_protocol::{
     ids::PerformanceId,
     sync::{
-        AdmissionWindow, Decision, PerformanceEntry, PerformanceState, Subject, TicketState, Value,
+        AdmissionWindow, Decision, Moment, PerformanceEntry, PerformanceState, Subject,
+        TicketState, Value,
     },
     time::CoreTime,
     verdict::Verdict,
@@ -34,8 +35,8 @@ pub(crate) const AT_THE_GATES: [PerformanceId; 5] = [TONIGHT, LATER, EARLIER, MO
 
 const LONG: i64 = 36_000;
 const DAY: i64 = 86_400;
-/// How far a clock that is trusted can be off, in seconds.
-const TOLERANCE: i64 = 3;
+/// For what rounding to whole seconds and microseconds does.
+const TOLERANCE: i64 = 1;
 
 fn show(from: i64, until: i64) -> PerformanceEntry {
     PerformanceEntry {
@@ -135,10 +136,11 @@ impl World {
         }
     }
 
-    /// A node follows the times of its replica, in both directions: it admits to no show outside of
-    /// them, and refuses nobody within them as too early or too late. A scan that was admitted before
-    /// stays so: the guest waits for the answer.
-    pub(crate) fn check_window(&mut self, node: usize, decision: &Decision) {
+    /// A node follows the times of its replica, in both directions: it admits to no show that is
+    /// certainly over or not yet open, by what it could prove of the core's clock, and refuses nobody
+    /// within the times as too early or too late. A scan that was admitted before stays so: the guest
+    /// waits for the answer.
+    pub(crate) fn check_window(&mut self, node: usize, at: &Moment, decision: &Decision) {
         if self.was_admitted(node, decision) {
             return;
         }
@@ -146,11 +148,17 @@ impl World {
         let Some(performance) = decision.performance else {
             return;
         };
+        if store.is_some_and(|store| store.is_damaged) {
+            // The node has in memory what the file lacks, until the digests show it.
+            return;
+        }
         let window = store.and_then(|store| store.window(performance));
         let now = core_time(self.at);
+        let doubt = at.core.map(|span| span.latest.since(span.earliest));
+        let doubt = doubt.unwrap_or_default().as_secs().cast_signed() + TOLERANCE;
         let is_wrong = match (&decision.verdict, window) {
             (Verdict::Admit, None) => true,
-            (Verdict::Admit, Some(window)) => !contains(window, now, TOLERANCE),
+            (Verdict::Admit, Some(window)) => !contains(window, now, doubt),
             (Verdict::NotYet { .. } | Verdict::Expired { .. }, Some(window)) => {
                 contains(window, now, -TOLERANCE)
             }

@@ -7,14 +7,14 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::{IncarnationId, NodeId};
 use eventify_protocol::sync::{JournalAck, JournalBatch, JournalEntry, SealedRow};
-use eventify_sync::core::journal::{Accepted, Refused, accept, overlap};
+use eventify_sync::core::journal::{Accepted, Ends, Refused, accept, overlap};
 use serde_json::json;
 
 use super::{FleetError, alarms, nodes as node_acts};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::store::batches::{self, Batch};
-use crate::contexts::fleet::store::journals::{self, Ends};
+use crate::contexts::fleet::store::journals;
 use crate::contexts::fleet::store::{journal_rows, nodes, watermark};
 use crate::contexts::fleet::{App, NAME};
 
@@ -39,7 +39,7 @@ pub(crate) async fn receive(
     match accept(node.node_id, head.as_ref(), stored, batch) {
         Ok(accepted) if accepted.rows.is_empty() => {
             let epoch = watermark::epoch(&mut tx).await?;
-            let done = ends.filter(|ends| ends.acked.seq >= last_row(batch));
+            let done = ends.filter(|ends| ends.cover(batch));
             Ok(done.map(|ends| ends.acknowledgement(epoch)))
         }
         Ok(accepted) => {
@@ -48,10 +48,6 @@ pub(crate) async fn receive(
         }
         Err(refused) => refuse(app, tx, &node, ends, batch, &refused).await,
     }
-}
-
-fn last_row(batch: &JournalBatch) -> u64 {
-    (batch.from + u64::try_from(batch.rows.len()).unwrap_or(u64::MAX)).saturating_sub(1)
 }
 
 async fn store(
@@ -125,8 +121,7 @@ fn publish<'a>(
     tx.publish(app.clock.new_id(), 1, &event);
 }
 
-/// Stores nothing in the journal. A node that is only ahead continues from the acknowledged end. One
-/// with another chain gets the stored end, which its chain doesn't have, and begins a new file.
+/// Stores nothing in the journal.
 async fn refuse(
     app: &App,
     mut tx: Tx,
@@ -137,23 +132,19 @@ async fn refuse(
 ) -> DbResult<Option<JournalAck>> {
     let incarnation = batch.incarnation;
     let epoch = watermark::epoch(&mut tx).await?;
-    let empty = journals::acknowledge_nothing(incarnation, epoch);
-    let acked = ends.map_or(empty, |ends| ends.acknowledgement(epoch));
-    let (code, answer) = match refused {
-        Refused::Future { .. } => return Ok(Some(acked)),
+    let known = ends.unwrap_or(Ends::nothing(incarnation));
+    let answer = known.acknowledgement(epoch);
+    let code = match refused {
+        Refused::Future { .. } => return Ok(Some(answer)),
         Refused::UnknownIncarnation
             if journals::exists(&mut tx, node.node_id, incarnation).await? =>
         {
             // A late batch of a file that has a successor.
-            return Ok(Some(acked));
+            return Ok(Some(answer));
         }
-        Refused::Fork { .. } | Refused::UnknownIncarnation => {
-            let stored = ends.map_or(empty, |ends| ends.contradiction(epoch));
-            (Code::JournalFork, stored)
-        }
-        // A node that has the stored end must not get it before its effects are in the feed.
-        Refused::Malformed(_) => (Code::JournalRowMalformed, acked),
-        Refused::BrokenChain { .. } => (Code::JournalChainBroken, acked),
+        Refused::Fork { .. } | Refused::UnknownIncarnation => Code::JournalFork,
+        Refused::Malformed(_) => Code::JournalRowMalformed,
+        Refused::BrokenChain { .. } => Code::JournalChainBroken,
     };
     let is_new = insert_evidence(&mut tx, node.node_id, batch).await?;
     tx.commit().await?;

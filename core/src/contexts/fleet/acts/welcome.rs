@@ -73,7 +73,7 @@ async fn find_known(app: &App, cause: &Cause, node: &Node, hello: &Hello) -> DbR
         digest_at_node: feed::digest_at(&mut tx, node.venue_id, hello.head).await?,
         oldest: Position(oldest),
         snapshot: None,
-        acknowledged: ends.map(|ends| ends.acked),
+        acknowledged: ends.map(|ends| ends.acknowledged),
     })
 }
 

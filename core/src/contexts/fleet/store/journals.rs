@@ -3,47 +3,10 @@
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{IncarnationId, NodeId};
-use eventify_protocol::sync::{Epoch, JournalAck, JournalHead, Position, SealedRow};
+use eventify_protocol::sync::{JournalHead, Position, SealedRow};
+use eventify_sync::core::journal::Ends;
 
 use super::signed;
-
-/// A file's two ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ends {
-    /// Stored without gaps up to here.
-    pub(crate) stored: JournalHead,
-    /// In the feed up to here…
-    pub(crate) acked: JournalHead,
-    /// …and by this position.
-    pub(crate) position: Position,
-}
-
-impl Ends {
-    /// What a node may delete: all effects up to there are in the feed.
-    pub(crate) fn acknowledgement(&self, epoch: Epoch) -> JournalAck {
-        acknowledge(self.acked, self.position, epoch)
-    }
-
-    /// The answer to a node with another chain: an end that its chain doesn't have.
-    pub(crate) fn contradiction(&self, epoch: Epoch) -> JournalAck {
-        acknowledge(self.stored, self.position, epoch)
-    }
-}
-
-fn acknowledge(end: JournalHead, position: Position, epoch: Epoch) -> JournalAck {
-    JournalAck {
-        incarnation: end.incarnation,
-        seq: end.seq,
-        hash: end.hash,
-        position,
-        epoch,
-    }
-}
-
-/// The acknowledgement of a file of which nothing is stored.
-pub(crate) fn acknowledge_nothing(incarnation: IncarnationId, epoch: Epoch) -> JournalAck {
-    acknowledge(JournalHead::empty(incarnation), Position(0), epoch)
-}
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -67,7 +30,7 @@ impl From<Row> for Ends {
         };
         Self {
             stored: head(row.seq, row.hash),
-            acked: head(row.acked_seq, row.acked_hash),
+            acknowledged: head(row.acked_seq, row.acked_hash),
             position: Position(row.acked_position),
         }
     }
