@@ -8,7 +8,7 @@ use std::{
 
 use rustix::fs::{FlockOperation, flock};
 
-const FILE: &str = "lock";
+pub(crate) const FILE: &str = "lock";
 
 /// Held as long as the node runs; the kernel releases it however the process ends.
 #[derive(Debug)]

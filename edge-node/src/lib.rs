@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 pub mod durable_file;
 pub mod enrol;
+mod held_file;
 pub mod identity;
 mod instance_lock;
 pub mod journal;

@@ -5,7 +5,7 @@ use std::{io, io::Write, process::ExitCode};
 use anyhow::bail;
 use eventify_protocol::{
     ids::{NodeId, VenueId},
-    lan::NodeStatus,
+    lan::{JournalFault, NodeStatus},
     sync::JournalHead,
 };
 use serde::Serialize;
@@ -110,6 +110,16 @@ fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
         "journal    {} rows, {} not acknowledged",
         status.journal.head.seq, status.journal.unacknowledged
     )?;
+    match status.journal.fault {
+        None => {}
+        Some(JournalFault::Held) => writeln!(
+            output,
+            "FAULT      another program holds the journal: close it; `doctor` names it"
+        )?,
+        Some(JournalFault::NoSpace) => {
+            writeln!(output, "FAULT      no space is left for the journal")?;
+        }
+    }
     for gate in &status.gates {
         writeln!(
             output,

@@ -3,12 +3,12 @@
 //! Without this the writer would copy everything at once, every few thousand rows, and all scans of
 //! that moment would wait. Only the writer can restart the log, so a small part stays with it.
 
-use std::{path::Path, sync::mpsc::Receiver};
+use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::{JournalError, schema};
-use crate::writer_thread::WriterThread;
+use crate::writer_thread::{Queue, WriterThread};
 
 /// Rows after which the log is copied.
 const ROWS: usize = 1_000;
@@ -36,7 +36,7 @@ impl Checkpointer {
     }
 }
 
-fn run(connection: &Connection, waiting: &Receiver<()>) {
+fn run(connection: &Connection, waiting: &Queue<()>) {
     while waiting.recv().is_ok() {
         while waiting.try_recv().is_ok() {}
         let copied = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()));

@@ -7,14 +7,16 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::mpsc::Receiver,
 };
 
 use eventify_protocol::sync::JournalHead;
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
-use crate::{durable_file, writer_thread::WriterThread};
+use crate::{
+    durable_file,
+    writer_thread::{Queue, WriterThread},
+};
 
 const FILE: &str = "last-row.json";
 
@@ -112,7 +114,7 @@ impl LastRowKeeper {
     }
 }
 
-fn run(data_dir: &Path, waiting: &Receiver<LastRow>) {
+fn run(data_dir: &Path, waiting: &Queue<LastRow>) {
     while let Ok(mut newest) = waiting.recv() {
         while let Ok(next) = waiting.try_recv() {
             newest = next;

@@ -222,9 +222,13 @@ fn write(
     let (sender, notices) = mpsc::channel();
     let journal = Journal::open(data_dir, limits, move |notice| drop(sender.send(notice)))?;
     journal.append(rows);
-    match notices.recv() {
-        Ok(Notice::Persisted { head, .. }) => Ok(head),
-        Ok(Notice::Failed(error)) => Err(error),
-        Err(_) => Err(JournalError::Thread(io::ErrorKind::BrokenPipe.into())),
+    loop {
+        match notices.recv() {
+            Ok(Notice::Persisted { head, .. }) => return Ok(head),
+            // It is written when the file is free.
+            Ok(Notice::Held) => {}
+            Ok(Notice::Failed(error)) => return Err(error),
+            Err(_) => return Err(JournalError::Thread(io::ErrorKind::BrokenPipe.into())),
+        }
     }
 }

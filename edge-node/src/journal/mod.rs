@@ -4,7 +4,7 @@
 //! One SQLite file with one writer, a thread of its own. It takes all rows that are waiting, writes
 //! them in one transaction, and sends `Persisted` only when the disk has them: under load one `fsync`
 //! serves many scans. If a write fails, it sends `Failed` and ends; the node then ends before any
-//! verdict of that batch leaves. Readers work beside it.
+//! verdict of that batch leaves. While another program holds the file it waits. Readers work beside it.
 //!
 //! A repeated scan is answered from here, and admissions are read here before the replica. Rows are
 //! never changed; retention removes old acknowledged rows from the chain's beginning and keeps the
@@ -21,7 +21,10 @@ mod schema;
 mod tests;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -32,7 +35,7 @@ use eventify_protocol::{
 
 use rusqlite::Connection;
 
-use crate::{config::JournalConfig, writer_thread::WriterThread};
+use crate::{config::JournalConfig, held_file, writer_thread::WriterThread};
 
 pub use export::{ExportError, Exported, export};
 pub use last_row::{LastRow, LastRowKeeper};
@@ -44,6 +47,8 @@ use checkpointer::Checkpointer;
 use writer::{Command, Writer};
 
 const FILE: &str = "journal.sqlite";
+/// The log beside the file is copied into it at half of that, unless another program reads the file.
+const USUAL_LOG_BYTES: u64 = 32 << 20;
 
 /// Why the journal can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +56,11 @@ pub enum JournalError {
     /// SQLite, or the disk under it.
     #[error("journal: {0}")]
     Sqlite(rusqlite::Error),
+    #[error(
+        "journal: another program holds the file ({0}): a backup, a virus scanner, a database browser? \
+         Close it; `eventify-edge doctor` names it"
+    )]
+    Held(rusqlite::Error),
     #[error("journal: the file is damaged ({0}). {KEEP_AND_GO_ON}")]
     Damaged(rusqlite::Error),
     /// A row that is known to exist is not there.
@@ -84,6 +94,7 @@ impl From<rusqlite::Error> for JournalError {
             Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
                 Self::Damaged(error)
             }
+            _ if held_file::is_held(&error) => Self::Held(error),
             Some(_) | None => Self::Sqlite(error),
         }
     }
@@ -107,6 +118,12 @@ impl JournalError {
             self,
             Self::Damaged(_) | Self::Behind(_) | Self::LastRow { .. }
         )
+    }
+
+    /// Another program holds the file.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        matches!(self, Self::Held(_))
     }
 
     /// There is no space left, on the disk or under the limit.
@@ -204,13 +221,22 @@ fn from_sql(number: i64) -> u64 {
 /// Bytes that can still be written: the smaller of what the limit and the disk leave; 0 if that is
 /// unknown.
 fn space(connection: &Connection, limits: &JournalConfig) -> u64 {
-    let used = used_bytes(connection);
+    let Some(path) = connection.path().map(Path::new) else {
+        return 0;
+    };
+    let grown = log_bytes(path).saturating_sub(USUAL_LOG_BYTES);
+    let used = used_bytes(connection).map(|used| used.saturating_add(grown));
     let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(used));
-    within_limit.min(
-        connection
-            .path()
-            .map_or(0, |path| free_bytes(Path::new(path))),
-    )
+    within_limit.min(free_bytes(path))
+}
+
+/// Size of the log beside a journal's file: it grows for as long as another program reads the file, and
+/// counts towards the limit then.
+#[must_use]
+pub fn log_bytes(path: &Path) -> u64 {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    fs::metadata(log).map_or(0, |metadata| metadata.len())
 }
 
 /// Size of the file without the pages that retired rows have left: new rows use them again.

@@ -10,6 +10,8 @@ use super::{JournalError, to_sql};
 /// Pages after which the log is copied into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4_096;
 const CACHE_KIB: i32 = 2_048;
+/// How long others may hold the file before the writer says so, and tries again.
+const PATIENCE: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements that are kept.
 const STATEMENTS: usize = 16;
@@ -17,7 +19,7 @@ const STATEMENTS: usize = 16;
 /// For the writer: every commit is on the disk when it returns.
 pub(super) fn open_writer(path: &Path, max_bytes: u64) -> Result<Connection, JournalError> {
     let mut connection = Connection::open(path)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.busy_timeout(PATIENCE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;

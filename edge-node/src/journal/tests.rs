@@ -136,7 +136,7 @@ impl Fixture {
         loop {
             match self.notices.recv().unwrap() {
                 Notice::Persisted { head, .. } if head == last => return,
-                Notice::Persisted { .. } => {}
+                Notice::Persisted { .. } | Notice::Held => {}
                 Notice::Failed(error) => panic!("{error}"),
             }
         }
@@ -450,6 +450,7 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
                 assert!(space < limits.max_bytes);
                 persisted = head;
             }
+            Notice::Held => {}
             Notice::Failed(error) => break error,
         }
     };

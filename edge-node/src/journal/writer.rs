@@ -1,7 +1,5 @@
 //! The one writer: a thread that commits in groups.
 
-use std::sync::mpsc::Receiver;
-
 use eventify_protocol::{
     hash::Hash32,
     sync::{JournalAck, JournalHead, SealedRow},
@@ -12,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::{
     JournalError, checkpointer::Checkpointer, decode_hash, encode_epoch, from_sql, scan_of, to_sql,
 };
-use crate::config::JournalConfig;
+use crate::{config::JournalConfig, writer_thread::Queue};
 
 /// Most commands in one transaction.
 const MAX_GROUP: usize = 256;
@@ -35,6 +33,9 @@ pub enum Notice {
         /// Bytes that can still be written.
         space: u64,
     },
+    /// Another program holds the file. What the writer was given waits, with the verdicts of its rows;
+    /// `Persisted` follows when the file is free.
+    Held,
     /// A write failed. The writer has ended, and no verdict of a row that it was given since the last
     /// `Persisted` may leave.
     Failed(JournalError),
@@ -63,7 +64,7 @@ impl Writer {
         })
     }
 
-    pub(super) fn run(mut self, waiting: &Receiver<Command>, notify: &impl Fn(Notice)) {
+    pub(super) fn run(mut self, waiting: &Queue<Command>, notify: &impl Fn(Notice)) {
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
             while group.len() < MAX_GROUP {
@@ -73,7 +74,12 @@ impl Writer {
             let appended = group
                 .iter()
                 .any(|command| matches!(command, Command::Append(_)));
-            match (self.commit(&group), self.end) {
+            let committed = waiting.until_free(
+                JournalError::is_held,
+                || notify(Notice::Held),
+                || self.commit(&group),
+            );
+            match (committed, self.end) {
                 // Nobody waits for marks and removals: the core will acknowledge again.
                 (Err(error), _) if !appended && error.is_disk_full() => {
                     tracing::error!(

@@ -26,8 +26,12 @@ impl Owner {
         let previous = self.journal.reader.find_decision(scan.scan)?;
         // A verdict that stands is repeated without a new row.
         let needs_row = !previous.as_ref().is_some_and(Previous::stands);
-        if needs_row && self.journal.space < self.limits.reserve_bytes {
-            self.journal.log_no_space(self.clock.boottime());
+        // One that is being decided has its row on the way, and gets that answer.
+        if needs_row
+            && let Some(fault) = self.journal.fault(&self.limits)
+            && !self.machine.is_deciding(scan.scan)
+        {
+            self.journal.log_fault(fault, self.clock.boottime());
             waiter.reply(Reply::Verdict(self.node_fault(&scan)));
             return Ok(());
         }
@@ -63,7 +67,10 @@ impl Owner {
 
     pub(super) fn reply_status(&self, request: oneshot::Sender<NodeStatus>) {
         let status = self.machine.status(self.now());
-        let status = self.status.node_status(&status, self.replica.tickets);
+        let fault = self.journal.fault(&self.limits);
+        let status = self
+            .status
+            .node_status(&status, (self.replica.tickets, fault));
         // The caller may have gone.
         drop(request.send(status));
     }
@@ -92,9 +99,15 @@ impl Owner {
     pub(super) fn on_journal_notice(&mut self, notice: journal::Notice) -> Result<(), Fatal> {
         match notice {
             journal::Notice::Failed(error) => Err(Fatal::Journal(error)),
+            journal::Notice::Held => {
+                self.journal.mark_held();
+                self.status.schedule();
+                Ok(())
+            }
             journal::Notice::Persisted { head, space } => {
                 let input = self.journal.mark_persisted(head, space)?;
                 self.step(input);
+                self.status.schedule();
                 Ok(())
             }
         }

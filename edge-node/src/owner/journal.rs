@@ -1,10 +1,11 @@
 //! The owner's side of the journal: the rows of a round, what is on disk, new files after a fork.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use eventify_protocol::{
     hash::Hash32,
     ids::{IncarnationId, NodeId},
+    lan::JournalFault,
     sync::{Epoch, JournalEntry, JournalHead, JournalRow, Moment, Position, SealedRow},
     time::BootTime,
 };
@@ -14,7 +15,9 @@ use tokio::sync::mpsc;
 use crate::{
     clock::{self, Clock},
     config::Config,
-    journal::{Journal, JournalError, LastRow, LastRowKeeper, Notice, Reader, find_loss},
+    config::JournalConfig,
+    held_file,
+    journal::{self, Journal, JournalError, LastRow, LastRowKeeper, Notice, Reader, find_loss},
     log_throttle::LogThrottle,
 };
 
@@ -28,6 +31,9 @@ pub(super) struct JournalFile {
     /// Bytes that can still be written.
     pub(super) space: u64,
     no_space: LogThrottle,
+    /// Another program holds the file.
+    held: bool,
+    path: PathBuf,
     last_row: LastRowKeeper,
     node: NodeId,
     /// Rows of this round.
@@ -88,6 +94,8 @@ impl JournalFile {
         let file = Self {
             space: reader.space(&config.journal),
             no_space: LogThrottle::new(NO_SPACE_LOG_INTERVAL),
+            held: false,
+            path: journal::path(&config.data_dir),
             last_row: LastRowKeeper::start(&config.data_dir, empty)?,
             writer,
             reader,
@@ -155,9 +163,32 @@ impl JournalFile {
         self.last_row.behind(self.persisted, core);
     }
 
-    /// A scan was not decided, because its row could use up the reserve.
-    pub(super) fn log_no_space(&mut self, now: BootTime) {
-        if let Some(suppressed) = self.no_space.pass(now) {
+    /// Why no row can be written now.
+    pub(super) fn fault(&self, limits: &JournalConfig) -> Option<JournalFault> {
+        if self.held {
+            return Some(JournalFault::Held);
+        }
+        (self.space < limits.reserve_bytes).then_some(JournalFault::NoSpace)
+    }
+
+    /// The writer waits for another program.
+    pub(super) fn mark_held(&mut self) {
+        self.held = true;
+        let by = held_file::named(&held_file::holders(&self.path));
+        tracing::error!(
+            code = "journal.held",
+            by,
+            "another program holds the journal: new scans are answered with NodeFault until it is \
+             closed; nothing that was decided is lost"
+        );
+    }
+
+    /// A scan was not decided, because its row could not be written or could use up the reserve.
+    pub(super) fn log_fault(&mut self, fault: JournalFault, now: BootTime) {
+        // A held file is logged when it begins and ends.
+        if fault == JournalFault::NoSpace
+            && let Some(suppressed) = self.no_space.pass(now)
+        {
             tracing::error!(
                 code = "journal.no_space",
                 free_bytes = self.space,
@@ -181,6 +212,12 @@ impl JournalFile {
         head: JournalHead,
         space: u64,
     ) -> Result<Input, JournalError> {
+        if std::mem::take(&mut self.held) {
+            tracing::info!(
+                code = "journal.free",
+                "the journal can be written again: the scans that waited are answered"
+            );
+        }
         self.space = space;
         self.persisted = head;
         self.last_row.persisted(head);

@@ -6,8 +6,9 @@
 //! Rows of one round go to the journal together; replies leave when the machine says so, which is
 //! after the journal has them.
 //!
-//! The owner decides only one thing, which the machine can't know: with no space left for the
-//! journal, a scan that needs a row is answered `NodeFault` without the machine.
+//! The owner decides only one thing, which the machine can't know: while the journal can't be written,
+//! because no space is left or another program holds the file, a new scan that needs a row is answered
+//! `NodeFault` without the machine.
 //!
 //! | file | what |
 //! |---|---|
@@ -31,7 +32,7 @@ use eventify_protocol::{
     keys::{KeySet, RootPublicKey},
     lan::NodeStatus,
 };
-use eventify_sync::edge::{Input, Machine, Now, RequestId};
+use eventify_sync::edge::{Input, Machine, Now, RequestId, Status};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, Interval, sleep_until},
@@ -182,8 +183,13 @@ impl Owner {
         }
         if self.status.due().is_some_and(|due| due <= Instant::now()) {
             let status = self.machine.status(now);
-            self.status.publish(status, self.replica.tickets);
+            self.publish(status);
         }
+    }
+
+    fn publish(&mut self, status: Status) {
+        let fault = self.journal.fault(&self.limits);
+        self.status.publish(status, (self.replica.tickets, fault));
     }
 
     fn on_tick(&mut self) {
@@ -193,7 +199,7 @@ impl Owner {
         self.step(Input::FreeSpace { bytes });
         let status = self.machine.status(self.now());
         let core_time = status.core_time;
-        self.status.publish(status, self.replica.tickets);
+        self.publish(status);
         let now = Instant::now();
         if now >= self.recompute_at {
             self.recompute_at = now + RECOMPUTE_EVERY;

@@ -1,6 +1,6 @@
 //! From files to a running owner.
 
-use std::{collections::HashMap, sync::Arc, thread};
+use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 
 use eventify_protocol::keys::{KeySet, SignedKeySet};
 use eventify_sync::edge::{Machine, Now, Restored, RestoredReplica};
@@ -27,6 +27,9 @@ use crate::{
     link::Link,
     store::{self, StoreError},
 };
+
+/// How long a start waits for files that another program holds.
+const START_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Parts<'a> {
     pub(crate) config: &'a Config,
@@ -111,13 +114,14 @@ fn prepare(
     };
     let (node, venue) = (identity.node_id, identity.venue_id);
     let root = identity.root().map_err(StartError::Unusable)?;
-    let (replica, found) = ReplicaFiles::open(&config.data_dir)?;
+    let (replica, found) = until_free(|| ReplicaFiles::open(&config.data_dir).map_err(Into::into))?;
     let position = found
         .replica
         .as_ref()
         .map(|replica| (replica.epoch, replica.position));
+    let known = (position, found.journal_end);
     let (journal, restored) =
-        JournalFile::open(config, node, (&clock, now), (position, found.journal_end))?;
+        until_free(|| Ok(JournalFile::open(config, node, (&clock, now), known)?))?;
     let keys = newest_keys(identity, found.replica.as_ref()).map_err(StartError::Unusable)?;
     let restored = Restored {
         node,
@@ -133,7 +137,7 @@ fn prepare(
         revoked: found.revoked,
     };
     let machine = Machine::new(restored, now);
-    let status = status::node_status((node, venue), &machine.status(now), replica.tickets);
+    let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None));
     let (handle, inbox) = handle::channel(config.lan.max_scans_waiting, Arc::new(keys), status);
     let limits = config.journal;
     let make_owner = move || Owner {
@@ -156,6 +160,41 @@ fn prepare(
         retire_at: Instant::now(),
     };
     Ok((handle, make_owner))
+}
+
+/// Opens files as soon as no other program holds them: a node that comes up while a backup runs is
+/// there when the backup is done.
+fn until_free<T>(mut open: impl FnMut() -> Result<T, StartError>) -> Result<T, StartError> {
+    let begun = Instant::now();
+    let mut said = false;
+    loop {
+        match open() {
+            Err(error) if error.is_held() && begun.elapsed() < START_PATIENCE => {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::error!(
+                        code = "storage.held",
+                        %error,
+                        "the node starts when the file is free"
+                    );
+                }
+            }
+            opened => return opened,
+        }
+    }
+}
+
+impl StartError {
+    fn is_held(&self) -> bool {
+        match self {
+            Self::Journal(error) => error.is_held(),
+            Self::Replica(error) => error.is_held(),
+            Self::Identity(_)
+            | Self::Unusable(_)
+            | Self::Scanners(_)
+            | Self::Lan(_)
+            | Self::System { .. } => false,
+        }
+    }
 }
 
 /// The first tick comes at once: streams need not wait for a second.

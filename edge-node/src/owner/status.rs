@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use eventify_protocol::{
     ids::{NodeId, VenueId},
-    lan::{GateStatus, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, StreamEvent},
+    lan::{
+        GateStatus, JournalFault, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, StreamEvent,
+    },
     time::{CoreInterval, CoreTime},
 };
 use eventify_sync::edge::{GateCounts, Reason, ScanOutcome, Status};
@@ -53,13 +55,17 @@ impl StatusBoard {
         self.due
     }
 
-    pub(super) fn node_status(&self, status: &Status, tickets: u64) -> NodeStatus {
-        node_status((self.node, self.venue), status, tickets)
+    pub(super) fn node_status(
+        &self,
+        status: &Status,
+        stored: (u64, Option<JournalFault>),
+    ) -> NodeStatus {
+        node_status((self.node, self.venue), status, stored)
     }
 
-    pub(super) fn publish(&mut self, status: Status, tickets: u64) {
+    pub(super) fn publish(&mut self, status: Status, stored: (u64, Option<JournalFault>)) {
         self.due = None;
-        let latest = Arc::new(self.node_status(&status, tickets));
+        let latest = Arc::new(self.node_status(&status, stored));
         self.latest.send_replace(latest);
         let before = self.published.as_ref();
         if self.stream.receiver_count() > 0 {
@@ -99,7 +105,7 @@ pub(super) fn scan_answer(outcome: ScanOutcome) -> ScanAnswer {
 pub(super) fn node_status(
     (node_id, venue_id): (NodeId, VenueId),
     status: &Status,
-    tickets: u64,
+    (tickets, fault): (u64, Option<JournalFault>),
 ) -> NodeStatus {
     NodeStatus {
         node_id,
@@ -119,6 +125,7 @@ pub(super) fn node_status(
         journal: JournalStatus {
             head: status.journal,
             unacknowledged: status.unacknowledged,
+            fault,
         },
         core_time: status.core_time.as_ref().map(middle),
         gates: status.gates.iter().map(gate).collect(),

@@ -37,6 +37,7 @@ impl Files {
         self.delete_others(&path)?;
         match schema::open_writer(&path) {
             Ok(connection) => Ok((connection, path)),
+            Err(error) if error.is_held() => Err(error),
             Err(error) => {
                 tracing::error!(
                     code = "replica.open_failed",

@@ -30,7 +30,7 @@ use eventify_sync::edge::{PartialSnapshot, RestoredReplica, SavedProof};
 
 use rusqlite::Connection;
 
-use crate::writer_thread::WriterThread;
+use crate::{held_file, writer_thread::WriterThread};
 
 use files::Files;
 use snapshot::Pull;
@@ -67,6 +67,13 @@ pub enum StoreError {
     WrongContent,
 }
 
+impl StoreError {
+    /// Another program holds the file.
+    pub(crate) fn is_held(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if held_file::is_held(error))
+    }
+}
+
 /// What was found at the start.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -101,6 +108,9 @@ impl Replica {
         let mut files = Files::new(data_dir);
         let (mut connection, mut path) = files.open_newest()?;
         let (reader, mut found) = inspect(&connection, &path).or_else(|error| {
+            if error.is_held() {
+                return Err(error);
+            }
             tracing::error!(
                 code = "replica.damaged_at_start",
                 %error,

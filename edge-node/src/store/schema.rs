@@ -9,6 +9,8 @@ use super::StoreError;
 
 /// Kept in memory by each connection. Finding one of a million tickets by its index reads four pages.
 const CACHE_KIB: i32 = 4_096;
+/// How long others may hold the file before the writer says so, and tries again.
+const PATIENCE: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const STATEMENTS: usize = 16;
 
@@ -18,6 +20,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     prepare(&mut connection)?;
+    connection.busy_timeout(PATIENCE)?;
     Ok(connection)
 }
 

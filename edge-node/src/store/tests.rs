@@ -1,4 +1,7 @@
-use std::sync::mpsc::{Receiver, channel};
+use std::{
+    sync::mpsc::{Receiver, channel},
+    time::Duration,
+};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -469,4 +472,22 @@ fn proof_and_revocation_survive_a_restart_and_a_damaged_file_does_not_stop_it() 
     assert!(!fixture.found.revoked);
     std::fs::write(fixture.reader.path(), b"this was a database once").unwrap();
     assert!(fixture.restart().found.replica.is_none());
+}
+
+/// C11: the replica was deleted and fetched again; without the core the gate would have been locked.
+#[test]
+fn a_replica_that_another_program_holds_is_kept_and_goes_on_when_it_is_free() {
+    // Longer than SQLite itself waits for a lock.
+    const LONG: Duration = Duration::from_secs(7);
+    let fixture = empty();
+    let reader = reader_of(fixture.pull(&snapshot(1, 40, &[ticket(10, 1, TicketState::Valid)])));
+    let backup = rusqlite::Connection::open(reader.path()).unwrap();
+    backup.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let freed = std::thread::spawn(move || {
+        std::thread::park_timeout(LONG);
+        backup.execute_batch("ROLLBACK").unwrap();
+    });
+    let notice = fixture.apply(40, vec![ticket(10, 2, TicketState::Revoked)]);
+    assert!(matches!(notice, Notice::Applied { .. }), "{notice:?}");
+    freed.join().unwrap();
 }

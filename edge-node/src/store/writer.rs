@@ -1,13 +1,13 @@
 //! The one writer: a thread that executes commands in their order.
 
-use std::sync::mpsc::Receiver;
-
 use eventify_protocol::{
     ids::SnapshotId,
     sync::{Chunk, Delta, Digest, DigestKey, Epoch, JournalHead, Position},
 };
 use eventify_sync::edge::{RestoredReplica, SavedProof, SnapshotPlan};
 use rusqlite::{Connection, TransactionBehavior};
+
+use crate::writer_thread::Queue;
 
 use super::{
     StoreError,
@@ -59,6 +59,14 @@ pub enum Notice {
     Lost(StoreError),
 }
 
+/// The replica is not lost by that, and what was given waits.
+fn log_held() {
+    tracing::error!(
+        code = "replica.held",
+        "another program holds the replica's file: what the core sends waits until the file is free"
+    );
+}
+
 pub(super) struct Writer {
     connection: Connection,
     files: Files,
@@ -81,14 +89,16 @@ impl Writer {
         }
     }
 
-    pub(super) fn run(mut self, waiting: &Receiver<Command>, notify: &impl Fn(Notice)) {
+    pub(super) fn run(mut self, waiting: &Queue<Command>, notify: &impl Fn(Notice)) {
         while let Ok(command) = waiting.recv() {
             let finishing = if let Command::FinishSnapshot(snapshot) = &command {
                 Some(*snapshot)
             } else {
                 None
             };
-            match self.execute(command) {
+            let executed =
+                waiting.until_free(StoreError::is_held, log_held, || self.execute(&command));
+            match executed {
                 Ok(Some(notice)) => notify(notice),
                 Ok(None) => {}
                 Err(error) => match self.empty() {
@@ -108,29 +118,29 @@ impl Writer {
         }
     }
 
-    fn execute(&mut self, command: Command) -> Result<Option<Notice>, StoreError> {
+    fn execute(&mut self, command: &Command) -> Result<Option<Notice>, StoreError> {
         match command {
-            Command::Apply(delta) => return self.apply(&delta).map(Some),
+            Command::Apply(delta) => return self.apply(delta).map(Some),
             Command::Adopt(epoch, digest_key) => {
-                return self.adopt(epoch, digest_key).map(|()| None);
+                return self.adopt(*epoch, *digest_key).map(|()| None);
             }
             Command::BeginSnapshot(plan) => {
-                let begun = self.begin_snapshot(plan);
+                let begun = self.begin_snapshot(*plan);
                 return Ok(self.give_up_on_error(plan.snapshot, begun));
             }
             Command::StoreChunk(chunk) => {
-                let stored = self.store_chunk(&chunk);
+                let stored = self.store_chunk(chunk);
                 return Ok(self.give_up_on_error(chunk.snapshot, stored));
             }
-            Command::FinishSnapshot(snapshot) => return self.finish_snapshot(snapshot).map(Some),
+            Command::FinishSnapshot(snapshot) => return self.finish_snapshot(*snapshot).map(Some),
             Command::Discard => return self.empty().map(Notice::Emptied).map(Some),
             Command::UpdateProof(saved, end) => {
-                proof::update(&self.connection, &saved)?;
+                proof::update(&self.connection, saved)?;
                 if let Some(end) = end {
-                    journal_end::update(&self.connection, &end)?;
+                    journal_end::update(&self.connection, end)?;
                 }
             }
-            Command::UpdateRevoked(revoked) => self.files.update_revoked(revoked)?,
+            Command::UpdateRevoked(revoked) => self.files.update_revoked(*revoked)?,
         }
         Ok(None)
     }

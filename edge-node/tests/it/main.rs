@@ -3,6 +3,7 @@
 
 mod crash;
 mod enrolment;
+mod held;
 mod lan;
 mod limits;
 mod losses;

@@ -126,6 +126,19 @@ pub struct JournalStatus {
     pub head: JournalHead,
     /// Number of rows that the core has not acknowledged.
     pub unacknowledged: u64,
+    /// Why no row can be written at present: new scans are answered with `NodeFault`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<JournalFault>,
+}
+
+/// See [`JournalStatus::fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum JournalFault {
+    /// Another program holds the file. It goes on by itself when that is closed.
+    Held,
+    /// No space is left.
+    NoSpace,
 }
 
 /// A gate and its counts since the node started.

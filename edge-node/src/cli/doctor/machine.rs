@@ -77,7 +77,11 @@ fn space(config: &Config) -> Finding {
         // There is none yet, or its own check reports it.
         Err(_) => journal::free_bytes(&config.data_dir).min(limits.max_bytes),
     };
-    let text = format!("{} MiB left for the journal", free >> 20);
+    let log = journal::log_bytes(&journal::path(&config.data_dir)) >> 20;
+    let text = format!(
+        "{} MiB left for the journal, its log has {log} MiB",
+        free >> 20
+    );
     if free < limits.reserve_bytes {
         Finding::fail(
             "space",

@@ -67,6 +67,9 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
     for finding in machine::clocks().into_iter().chain(machine::disk(config)) {
         report(finding)?;
     }
+    if let Some(finding) = stores::held(config) {
+        report(finding)?;
+    }
     report(stores::journal(config))?;
     report(stores::replica(config))?;
     report(network::port(config).await)?;

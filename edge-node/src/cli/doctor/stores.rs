@@ -3,6 +3,7 @@
 use super::{super::restart_journal::known_ends, Finding};
 use crate::{
     config::Config,
+    held_file, instance_lock,
     journal::{self, JournalError},
     store,
 };
@@ -24,6 +25,31 @@ pub(super) fn journal(config: &Config) -> Finding {
         Ok(checked) => Finding::ok("journal", checked),
         Err(error) => Finding::fail("journal", error),
     }
+}
+
+/// Programs that have locks on the files, beside the node.
+pub(super) fn held(config: &Config) -> Option<Finding> {
+    let nodes = held_file::lockers(&config.data_dir.join(instance_lock::FILE));
+    let files = [
+        Some(journal::path(&config.data_dir)),
+        store::newest_path(&config.data_dir),
+    ];
+    let holders = files
+        .iter()
+        .flatten()
+        .flat_map(|file| held_file::holders(file));
+    let mut others: Vec<_> = holders.filter(|it| !nodes.contains(&it.pid)).collect();
+    others.dedup();
+    (!others.is_empty()).then(|| {
+        Finding::warn(
+            "files",
+            format!(
+                "{} has journal or replica open: while it writes, no scan is decided, and while it reads, \
+                 the journal's log grows; close it",
+                held_file::named(&others)
+            ),
+        )
+    })
 }
 
 pub(super) fn replica(config: &Config) -> Finding {

@@ -14,6 +14,13 @@ use super::{
 };
 
 impl Machine {
+    /// Whether a scan is being decided, or its row is on its way to the disk: another request with its id
+    /// gets the same answer.
+    #[must_use]
+    pub fn is_deciding(&self, scan: ScanId) -> bool {
+        self.scans.pending.contains_key(&scan)
+    }
+
     pub(crate) fn arrive(&mut self, request: ScanRequest, now: Now) {
         let (scan, id) = (request.scan, request.request);
         if let Some(pending) = self.scans.pending.get_mut(&scan) {

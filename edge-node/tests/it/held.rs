@@ -1,0 +1,151 @@
+//! C11: a backup, a virus scanner or a database browser holds the node's files during the show.
+
+use std::{path::Path, sync::Arc, thread, time::Duration};
+
+use eventify_edge::journal;
+use eventify_protocol::{
+    lan::JournalFault,
+    verdict::{Mode, Verdict},
+};
+use rusqlite::Connection;
+use tokio::{
+    sync::oneshot,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    tools::run,
+    world::{Process, SOON, World, pair, scan_id},
+};
+
+/// Longer than SQLite itself waits for a lock.
+const LONG: Duration = Duration::from_secs(7);
+
+/// Another program that writes to a database, until it is dropped.
+struct Holder(Connection);
+
+impl Holder {
+    fn of(path: &Path) -> Self {
+        let connection = Connection::open(path).unwrap();
+        connection.busy_timeout(LONG).unwrap();
+        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self(connection)
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.execute_batch("ROLLBACK").unwrap();
+    }
+}
+
+/// C11: after five seconds the process had ended, and the gate with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_whose_journal_is_held_says_so_and_goes_on_by_itself() {
+    let world = World::alone(&[]).await;
+    let scanner = world.scanner(1).await;
+    let (north, tickets) = (world.venue.north, Arc::clone(&world.tickets));
+    let first = scanner.scan(north, &tickets[0].token).await;
+    assert_eq!(first.verdict, Verdict::Admit);
+
+    let holder = Holder::of(&journal::path(world.folder.path()));
+    let waits = scan_id();
+    let waiting = {
+        let (scanner, token) = (scanner.clone(), tickets[1].token.clone());
+        tokio::spawn(async move { scanner.scan_as(north, waits, &token).await })
+    };
+    world
+        .until(|status| status.journal.fault == Some(JournalFault::Held))
+        .await;
+    let next = scanner.scan(north, &tickets[2].token).await;
+    assert_eq!(
+        next.verdict,
+        Verdict::NodeFault,
+        "at once, and nothing waits"
+    );
+    // The scanner that had no answer asks again with the same id.
+    let again = {
+        let (scanner, token) = (scanner.clone(), tickets[1].token.clone());
+        tokio::spawn(async move { scanner.scan_as(north, waits, &token).await })
+    };
+    sleep(LONG).await;
+
+    drop(holder);
+    for waiting in [waiting, again] {
+        let answer = waiting.await.unwrap().unwrap();
+        assert_eq!(answer.verdict, Verdict::Admit);
+    }
+    world.until(|status| status.journal.fault.is_none()).await;
+    let next = scanner.scan(north, &tickets[2].token).await;
+    assert_eq!(next.verdict, Verdict::Admit);
+    let status = world.node().handle().status().await.unwrap();
+    assert_eq!(
+        status.gates.iter().map(|gate| gate.admitted).sum::<u64>(),
+        3
+    );
+}
+
+/// C11: a node that was started during a backup ended after five seconds, again and again; and it threw
+/// its cache away, because it could not be opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_during_a_backup_is_there_when_the_backup_is_done() {
+    for file in ["journal", "replica"] {
+        let mut world = World::alone(&[]).await;
+        let folder = world.folder.path().to_owned();
+        world.stop().await;
+        let path = match file {
+            "journal" => journal::path(&folder),
+            _ => folder.join("replica-1.sqlite"),
+        };
+        let (held, is_held) = oneshot::channel();
+        let backup = thread::spawn(move || {
+            // Nobody else may have it open.
+            let connection = Connection::open(path).unwrap();
+            connection
+                .execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+                .unwrap();
+            held.send(()).unwrap();
+            thread::park_timeout(LONG);
+            connection.execute_batch("ROLLBACK").unwrap();
+        });
+        is_held.await.unwrap();
+        world.start(&[]).await;
+        backup.join().unwrap();
+        world.until_mode(Mode::Degraded).await;
+        let scanner = world.scanner(1).await;
+        let answer = scanner
+            .scan(world.venue.north, &world.tickets[0].token)
+            .await;
+        assert_eq!(answer.verdict, Verdict::Admit, "{file}: the cache is there");
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_and_status_name_the_program_that_holds_the_journal() {
+    let world = World::stopped(10);
+    let node = Process::start(world.folder.path()).await;
+    let scanner = pair(world.folder.path()).await;
+    let (_, report) = run(&world, &["doctor"]).await;
+    assert!(!report.contains("warn  files"), "the node itself: {report}");
+
+    let holder = Holder::of(&journal::path(world.folder.path()));
+    let (_, report) = run(&world, &["doctor"]).await;
+    let me = format!("(process {})", std::process::id());
+    assert!(report.contains("warn  files"), "{report}");
+    assert!(report.contains(&me), "{report}");
+    let north = world.venue.north;
+    let token = world.tickets[0].token.clone();
+    let waiting = tokio::spawn(async move { scanner.scan(north, &token).await });
+    let fault = "FAULT      another program holds the journal";
+    let shown = async { while !run(&world, &["status"]).await.1.contains(fault) {} };
+    timeout(SOON, shown).await.expect("status says so");
+    drop(holder);
+    assert_eq!(waiting.await.unwrap().verdict, Verdict::Admit);
+
+    let lines = node.kill().await;
+    let held = lines.iter().find(|line| line["code"] == "journal.held");
+    let by = held.expect("logged")["by"].as_str().unwrap();
+    assert!(by.contains(&me), "{by}");
+    assert!(lines.iter().any(|line| line["code"] == "journal.free"));
+}
