@@ -1,5 +1,5 @@
-//! The venue's feed is compared with ticketing's tickets, before doors and daily, and repaired by new
-//! entries (ADMISSION 5.2). The rows of `feed_state` are compared, because snapshots are made of them.
+//! The venue's feed is compared with ticketing's tickets and fleet's own performances, before doors and
+//! daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because snapshots are made of them.
 //!
 //! No alarm is false: a difference counts when all that was committed before the statement is in the
 //! feed, and ticketing checks each doubted ticket under its lock.
@@ -14,7 +14,7 @@ use eventify_protocol::ids::VenueId;
 use eventify_sync::core::feed::FeedHead;
 use serde_json::json;
 
-use super::alarms;
+use super::{alarms, performances as performance_acts};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::comparison::doubts;
 use crate::contexts::fleet::store::feed::{self, Feed};
@@ -28,8 +28,9 @@ const MAX_DOUBTS: usize = 500;
 /// Tickets that an alarm names.
 const MAX_NAMED: usize = 10;
 
-/// Compares the sums of a range, and asks for each ticket if they differ. The last range is stored
-/// as well: with it the feed's own digest is checked, when there has been time for repairs.
+/// Compares the sums of a range, and asks for each ticket if they differ. With the last range the
+/// performances are compared; it is stored as well, and the feed's own digest is checked with it, when
+/// there has been time for repairs.
 pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
     let mut sum = TicketSum::NONE;
     let range = &stated.range;
@@ -41,6 +42,7 @@ pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated)
     })
     .await?;
     if stated.range.through.is_none() {
+        performance_acts::compare(app, tx, stated.venue_id, range.expiring_after).await?;
         comparisons::insert(tx, stated).await?;
     }
     if (sum.count, sum.digest) != (stated.count, stated.digest) {
