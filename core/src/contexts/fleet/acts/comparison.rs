@@ -18,7 +18,7 @@ use super::{alarms, performances as performance_acts};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::comparison::doubts;
 use crate::contexts::fleet::store::feed::{self, Feed};
-use crate::contexts::fleet::store::{comparisons, performances};
+use crate::contexts::fleet::store::{comparisons, performances, watermark};
 use crate::contexts::fleet::{App, NAME};
 use crate::contexts::ticketing;
 
@@ -68,7 +68,11 @@ pub(crate) async fn compare_due(app: &App, cause: &Cause) -> DbResult<()> {
         };
         match &stated.tickets {
             Some(tickets) => compare_tickets(app, &mut tx, &stated, tickets).await?,
-            None => check_digest(app, &mut tx, stated.venue_id).await?,
+            None => {
+                if digest_differs(app, cause, stated.venue_id).await? {
+                    correct_digest(app, &mut tx, stated.venue_id).await?;
+                }
+            }
         }
         tx.commit().await?;
     }
@@ -100,9 +104,20 @@ async fn compare_tickets(
     Ok(())
 }
 
+/// Whether the feed's digest is that of its rows, by one snapshot of the database: counting takes long
+/// in a large venue, and the writer, T and all gates would wait behind a lock, just before doors.
+async fn digest_differs(app: &App, cause: &Cause, venue: VenueId) -> DbResult<bool> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    watermark::repeatable_read(&mut tx).await?;
+    let Some(Feed { head, key, .. }) = feed::find(&mut tx, venue).await? else {
+        return Ok(false);
+    };
+    Ok(feed::digest_of_rows(&mut tx, venue, &key).await? != head.digest)
+}
+
 /// Corrects the feed's digest if it is not that of the rows: no new replica would ever agree with it.
 /// It differs where a row was changed behind the writer's back and has been replaced since.
-async fn check_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
+async fn correct_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
     let Feed { head, key, .. } = feed::lock(tx, venue).await?;
     let digest = feed::digest_of_rows(tx, venue, &key).await?;
     if digest == head.digest {
