@@ -44,7 +44,7 @@ pub fn contexts(config: &Config, clock: &Clock) -> anyhow::Result<Vec<Context>> 
     Ok(vec![
         catalogue::context(),
         event_management::context(&Arc::new(event_management)),
-        fleet::context(&Arc::new(fleet::State::open(&settings.fleet)?)),
+        fleet::context(&Arc::new(fleet::State::open(&settings.fleet, clock.now())?)),
         identity::context(&Arc::default()),
         inventory::context(),
         order::context(&Arc::new(order)),

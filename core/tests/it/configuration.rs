@@ -140,6 +140,71 @@ fn an_empty_webhook_secret_stops_the_start() {
     }
 }
 
+/// Each of its certificates would be refused by the broker on the day on which it is made.
+#[test]
+fn an_authority_that_has_ended_stops_the_start_with_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let ended = |last_year: i32| {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        params.not_after = rcgen::date_time_ymd(last_year, 6, 30);
+        params.self_signed(&key).unwrap().pem()
+    };
+    std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+    std::fs::write(path("ended.pem"), ended(2020)).unwrap();
+    std::fs::write(path("good.pem"), ended(4000)).unwrap();
+    std::fs::write(path("text.pem"), "no certificate").unwrap();
+    let start = |device: &str, broker: &str| {
+        let files = [
+            ("DEVICE_AUTHORITY_CERTIFICATE", path(device)),
+            ("DEVICE_AUTHORITY_KEY", path("key.pem")),
+            ("MQTT_AUTHORITY", path(broker)),
+        ];
+        let variables = files.map(|(name, path)| (format!("EVENTIFY_CORE__FLEET__{name}"), path));
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_eventify-core"))
+            .arg("run")
+            .env_clear()
+            .envs(variables)
+            .output()
+            .unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stderr).unwrap(),
+        )
+    };
+    for (device, broker, words) in [
+        (
+            "ended.pem",
+            "good.pem",
+            [
+                "fleet.device_authority_certificate",
+                "ended.pem",
+                "2020-06-30",
+                "same key",
+            ],
+        ),
+        (
+            "good.pem",
+            "ended.pem",
+            ["fleet.mqtt_authority", "ended.pem", "2020-06-30", "allowed"],
+        ),
+        (
+            "good.pem",
+            "text.pem",
+            ["fleet.mqtt_authority", "text.pem", "PEM", "allowed"],
+        ),
+    ] {
+        let (code, mistake) = start(device, broker);
+        for word in words {
+            assert!(mistake.contains(word), "'{word}' is missing in: {mistake}");
+        }
+        assert_eq!(code, Some(78), "{mistake}");
+    }
+}
+
 #[test]
 fn an_address_that_can_not_be_read_is_named_without_its_password() {
     let whole_database = "postgres://USER:PASSWORD@HOST:PORT/DATABASE";

@@ -82,7 +82,7 @@ enum Command {
     /// Goes on without rows of the journal that are lost: puts the file aside, and begins a new one that
     /// says so and carries what can still be read. Only for a journal that is damaged or lacks rows.
     RestartJournal,
-    /// Checks clock, disk, journal, replica, port, certificate and broker, and says what to do.
+    /// Checks clock, disk, journal, replica, scanners, port, certificate and broker, and says what to do.
     Doctor,
     /// Prints a one-time code that pairs a scanner with the running node.
     Pair {

@@ -84,3 +84,60 @@ impl ServerCertVerifier for PinnedAuthority {
             .supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rcgen::{
+        BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
+        date_time_ymd,
+    };
+
+    use super::*;
+
+    fn authority(key: &KeyPair, last_year: i32) -> (CertificateParams, Certificate) {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Device authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.not_before = date_time_ymd(2010, 1, 1);
+        params.not_after = date_time_ymd(last_year, 1, 1);
+        let certificate = params.self_signed(key).unwrap();
+        (params, certificate)
+    }
+
+    /// The core's authority had ended; it has a new certificate of the same key, and shows both.
+    #[test]
+    fn a_node_that_has_pinned_the_certificate_of_before_still_reaches_the_core() {
+        let key = KeyPair::generate().unwrap();
+        let (_, old) = authority(&key, 2020);
+        let (params, new) = authority(&key, 2040);
+        let issuer = Issuer::from_params(&params, &key);
+        let own = KeyPair::generate().unwrap();
+        let mut leaf = CertificateParams::new(["core".to_owned()]).unwrap();
+        leaf.not_before = date_time_ymd(2025, 1, 1);
+        leaf.not_after = date_time_ymd(2026, 1, 1);
+        let leaf = leaf.signed_by(&own, &issuer).unwrap();
+        let shown = [new.der().clone(), old.der().clone()];
+        // Some day in 2025.
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(1_750_000_000));
+        let name = ServerName::try_from("core").unwrap();
+        let reaches = |pinned: &CertificateDer<'_>, shown: &[CertificateDer<'_>]| {
+            let pinned = PinnedAuthority {
+                fingerprint: Hash32::of(pinned),
+                provider: Arc::new(ring::default_provider()),
+            };
+            pinned
+                .verify_server_cert(leaf.der(), shown, &name, &[], now)
+                .is_ok()
+        };
+        assert!(reaches(old.der(), &shown));
+        assert!(reaches(new.der(), &shown));
+        assert!(!reaches(old.der(), &shown[..1]), "it is not shown");
+        let (_, other) = authority(&KeyPair::generate().unwrap(), 2040);
+        let theirs = [other.der().clone()];
+        assert!(!reaches(other.der(), &theirs), "of another key");
+    }
+}

@@ -144,7 +144,9 @@ impl Renewal {
             authority: authority(&identity.certificate_chain).map_err(RenewalError::Unusable)?,
         };
         let answer: RenewalAnswer = core.post("/fleet/renewals", &request).await?;
-        if answer.certificate_chain == identity.certificate_chain {
+        let is_same = answer.certificate_chain == identity.certificate_chain
+            && answer.broker == identity.broker;
+        if is_same {
             return Ok(false);
         }
         let renewed = Identity {

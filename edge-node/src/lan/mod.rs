@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{clock::Clock, owner::Handle};
 
-pub(crate) use auth::Scanners;
 pub use auth::{CODE_LIFE, ScannerError};
+pub(crate) use auth::{Pairings, Scanners};
 pub(crate) use routes::router;
 pub(crate) use server::Bound;
 pub use server::LanError;

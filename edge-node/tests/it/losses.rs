@@ -8,7 +8,7 @@ use eventify_protocol::verdict::{Mode, Verdict};
 use crate::{
     node::assert_used,
     tools::run,
-    world::{World, clock, variables},
+    world::{Process, World, clock, pair, variables},
 };
 
 /// Why the node does not start.
@@ -141,6 +141,45 @@ async fn a_disk_set_back_stops_its_node_until_somebody_goes_on() {
     world.stop().await;
     let reader = journal::Reader::open(&journal::path(world.folder.path())).unwrap();
     journal::export(&reader, &mut std::io::sink()).unwrap();
+}
+
+/// After half of a disk was restored, the node started with no scanner and without a word; at the doors
+/// each of them was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_pairings_are_gone_says_so_at_the_start() {
+    let world = World::stopped(1);
+    let folder = world.folder.path();
+    let start_and_end = async || {
+        let log = Process::start(folder).await.kill().await;
+        log.into_iter()
+            .find(|line| line["code"] == "lan.pairings_lost")
+    };
+    let doctor = async || run(&world, &["doctor"]).await.1;
+    assert!(doctor().await.contains("ok    scanners     none yet"));
+    let node = Process::start(folder).await;
+    pair(folder).await;
+    node.kill().await;
+    assert!(doctor().await.contains("ok    scanners     1 paired"));
+    assert_eq!(start_and_end().await, None);
+
+    fs::remove_file(folder.join("scanners.json")).unwrap();
+    let report = doctor().await;
+    for words in [
+        "fail  scanners",
+        "0 are paired, and 1 were",
+        "eventify-edge pair",
+    ] {
+        assert!(report.contains(words), "{words} in\n{report}");
+    }
+    let line = start_and_end().await.expect("the start says it");
+    assert_eq!(line["level"], "WARN");
+    assert_eq!((&line["paired"], &line["noted"]), (&0.into(), &1.into()));
+
+    let node = Process::start(folder).await;
+    pair(folder).await;
+    node.kill().await;
+    assert_eq!(start_and_end().await, None);
+    assert!(doctor().await.contains("ok    scanners     1 paired"));
 }
 
 fn copy(from: &Path, to: &Path) {

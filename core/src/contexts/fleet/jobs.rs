@@ -123,8 +123,10 @@ async fn compare_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(comparison::compare_due(app, cause).await?)
 }
 
-/// Raises an alarm for each node that should have renewed its certificate and has not.
+/// Raises an alarm for each node that should have renewed its certificate and has not, and for each
+/// authority that ends.
 async fn watch_certificates(app: &App, _: &Cause) -> Result<(), Failure> {
+    renewal::warn_of_authorities(app).await?;
     Ok(renewal::warn_of_ends(app).await?)
 }
 

@@ -1,6 +1,7 @@
 //! The venues' side of the core on real servers: enrolment over HTTPS, nodes over MQTT with their
 //! own certificates, feed, sync points, journals, reports.
 mod alarms;
+mod authorities;
 mod comparison;
 mod copies;
 mod enrolment;

@@ -72,6 +72,7 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
     }
     report(stores::journal(config))?;
     report(stores::replica(config))?;
+    report(stores::scanners(config))?;
     report(network::port(config).await)?;
     match Identity::load(&config.data_dir) {
         Ok(identity) => {

@@ -1,10 +1,11 @@
-//! Journal and replica.
+//! Journal, replica, and the scanners' file.
 
 use super::{super::restart_journal::known_ends, Finding};
 use crate::{
     config::Config,
     held_file, instance_lock,
     journal::{self, JournalError},
+    lan::{Pairings, Scanners},
     store,
 };
 
@@ -72,5 +73,30 @@ pub(super) fn replica(config: &Config) -> Finding {
              happens again, the disk or the memory is failing",
         ),
         Err(error) => Finding::fail("replica", format!("{error}; restart the node")),
+    }
+}
+
+pub(super) fn scanners(config: &Config) -> Finding {
+    let subject = "scanners";
+    let pairings = match Scanners::load(&config.data_dir) {
+        Ok(scanners) => scanners.pairings(),
+        Err(error) => return Finding::fail(subject, error),
+    };
+    let Pairings { paired, noted } = pairings;
+    if pairings.are_lost() {
+        let path = Scanners::path(&config.data_dir);
+        Finding::fail(
+            subject,
+            format!(
+                "{paired} are paired, and {noted} were: {} is gone or an older one, and the others are \
+                 refused at the doors; put it back from a backup, or pair them again with \
+                 `eventify-edge pair`",
+                path.display()
+            ),
+        )
+    } else if paired == 0 {
+        Finding::ok(subject, "none yet; `eventify-edge pair` pairs one")
+    } else {
+        Finding::ok(subject, format!("{paired} paired"))
     }
 }

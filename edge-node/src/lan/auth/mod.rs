@@ -28,7 +28,7 @@ pub(crate) use nonces::Nonces;
 pub use pairing_codes::CODE_LIFE;
 pub(crate) use pairing_codes::PairingCodes;
 pub use scanners::ScannerError;
-pub(crate) use scanners::{Scanners, read_key};
+pub(crate) use scanners::{Pairings, Scanners, read_key};
 
 use super::{Lan, error::ApiError, locked, request, unauthenticated::ConnectionHandle};
 

@@ -1,5 +1,9 @@
 //! The scanners paired with this node and the gates that they may scan for. A small file, read at
 //! the start, written at each pairing.
+//!
+//! How many there were stands in a second file: a disk that was restored in part may lack the first, and
+//! then each scanner is refused at the doors. The node starts all the same, because what it has paired
+//! since is good, and says so.
 
 use std::{
     collections::HashMap,
@@ -16,6 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::{clock, durable_file};
 
 const FILE: &str = "scanners.json";
+/// Written after the other one: it never names more than there were.
+const NOTE: &str = "pairings.json";
 const MAX_SCANNERS: usize = 256;
 
 /// Why scanners can't be read or written.
@@ -47,6 +53,28 @@ pub enum ScannerError {
 pub(crate) struct Scanners {
     path: PathBuf,
     paired: RwLock<HashMap<ScannerId, Paired>>,
+    /// At the start.
+    pairings: Pairings,
+}
+
+/// How many scanners there are, and how many there were when one was paired last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pairings {
+    pub(crate) paired: usize,
+    pub(crate) noted: usize,
+}
+
+impl Pairings {
+    /// The file is gone, or an older one.
+    pub(crate) fn are_lost(self) -> bool {
+        self.paired < self.noted
+    }
+}
+
+/// The second file.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    scanners: usize,
 }
 
 /// One scanner, for checking its requests.
@@ -71,6 +99,11 @@ impl Scanners {
     /// The scanners' file in a data directory.
     pub(crate) fn path(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE)
+    }
+
+    /// The file with their number in a data directory.
+    pub(crate) fn note_path(data_dir: &Path) -> PathBuf {
+        data_dir.join(NOTE)
     }
 
     pub(crate) fn load(data_dir: &Path) -> Result<Self, ScannerError> {
@@ -98,10 +131,47 @@ impl Scanners {
             };
             paired.insert(record.scanner_id, scanner);
         }
+        let pairings = Pairings {
+            paired: paired.len(),
+            noted: noted(data_dir),
+        };
         Ok(Self {
             path,
             paired: RwLock::new(paired),
+            pairings,
         })
+    }
+
+    /// As they were read.
+    pub(crate) fn pairings(&self) -> Pairings {
+        self.pairings
+    }
+
+    /// At the node's start: says which pairings are gone, or notes how many there are, if the release
+    /// before has not.
+    pub(crate) fn check(&self) {
+        let Pairings { paired, noted } = self.pairings;
+        if self.pairings.are_lost() {
+            tracing::warn!(
+                code = "lan.pairings_lost",
+                paired,
+                noted,
+                "scanners that were paired with this node are not any more: each of them is refused"
+            );
+        } else if paired > noted {
+            self.note(paired);
+        }
+    }
+
+    fn note(&self, scanners: usize) {
+        let bytes = serde_json::to_vec(&Note { scanners }).expect("a number is JSON");
+        if let Err(error) = durable_file::replace(&self.path.with_file_name(NOTE), &bytes) {
+            tracing::warn!(
+                code = "lan.pairings_not_noted",
+                %error,
+                "the number of paired scanners can't be noted: a loss would not be noticed"
+            );
+        }
     }
 
     pub(crate) fn find(&self, scanner: ScannerId) -> Option<Paired> {
@@ -146,9 +216,17 @@ impl Scanners {
             path: self.path.clone(),
             error,
         })?;
+        self.note(next.len());
         *paired = next;
         Ok(scanner)
     }
+}
+
+/// None that can be read is none.
+fn noted(data_dir: &Path) -> usize {
+    let bytes = fs::read(Scanners::note_path(data_dir)).ok();
+    let note: Option<Note> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    note.map_or(0, |note| note.scanners)
 }
 
 fn records(paired: &HashMap<ScannerId, Paired>) -> Vec<Record> {
@@ -190,6 +268,41 @@ mod tests {
         assert_eq!(scanners.insert(key, "Door 1", None).unwrap(), id);
         let again = Scanners::load(folder.path()).unwrap().find(id).unwrap();
         assert_eq!((again.key, again.gates), (key, None));
+    }
+
+    #[test]
+    fn pairings_that_are_gone_are_known_until_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = |seed| SigningKey::from_bytes(&[seed; 32]).verifying_key();
+        let load = || Scanners::load(folder.path()).unwrap();
+        let scanners = load();
+        for seed in 1..=3 {
+            scanners.insert(key(seed), "Door", None).unwrap();
+        }
+        let all = Pairings {
+            paired: 3,
+            noted: 3,
+        };
+        assert_eq!(load().pairings(), all);
+        let file = Scanners::path(folder.path());
+        fs::remove_file(&file).unwrap();
+        let lost = load();
+        assert!(lost.pairings().are_lost());
+        lost.check();
+        assert!(load().pairings().are_lost(), "it is said at each start");
+        lost.insert(key(1), "Door", None).unwrap();
+        assert!(!load().pairings().are_lost());
+
+        // The release before has noted nothing.
+        let note = Scanners::note_path(folder.path());
+        for damaged in [None, Some("rubbish")] {
+            fs::remove_file(&note).unwrap();
+            if let Some(text) = damaged {
+                fs::write(&note, text).unwrap();
+            }
+            load().check();
+            assert_eq!(load().pairings().noted, 1);
+        }
     }
 
     #[test]

@@ -38,17 +38,19 @@ impl Process {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut log = Vec::new();
         let url = loop {
             let line = lines.next_line().await.unwrap();
             let line = line.expect("the node logs the address of its LAN API");
             let line: Value = serde_json::from_str(&line).unwrap();
-            if let Some(address) = line["address"].as_str() {
+            let address = line["address"].as_str().map(str::to_owned);
+            log.push(line);
+            if let Some(address) = address {
                 break format!("https://{address}");
             }
         };
         // The node must not wait for a reader of its log.
         let log = tokio::spawn(async move {
-            let mut log = Vec::new();
             while let Ok(Some(line)) = lines.next_line().await {
                 log.extend(serde_json::from_str::<Value>(&line));
             }

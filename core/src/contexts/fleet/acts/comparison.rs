@@ -1,5 +1,5 @@
-//! The venue's feed is compared with ticketing's tickets, before doors and daily, and repaired by new
-//! entries (ADMISSION 5.2). The rows of `feed_state` are compared, because snapshots are made of them.
+//! The venue's feed is compared with ticketing's tickets and fleet's own performances, before doors and
+//! daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because snapshots are made of them.
 //!
 //! No alarm is false: a difference counts when all that was committed before the statement is in the
 //! feed, and ticketing checks each doubted ticket under its lock.
@@ -14,11 +14,11 @@ use eventify_protocol::ids::VenueId;
 use eventify_sync::core::feed::FeedHead;
 use serde_json::json;
 
-use super::alarms;
+use super::{alarms, performances as performance_acts};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::comparison::doubts;
 use crate::contexts::fleet::store::feed::{self, Feed};
-use crate::contexts::fleet::store::{comparisons, performances};
+use crate::contexts::fleet::store::{comparisons, performances, watermark};
 use crate::contexts::fleet::{App, NAME};
 use crate::contexts::ticketing;
 
@@ -28,8 +28,9 @@ const MAX_DOUBTS: usize = 500;
 /// Tickets that an alarm names.
 const MAX_NAMED: usize = 10;
 
-/// Compares the sums of a range, and asks for each ticket if they differ. The last range is stored
-/// as well: with it the feed's own digest is checked, when there has been time for repairs.
+/// Compares the sums of a range, and asks for each ticket if they differ. With the last range the
+/// performances are compared; it is stored as well, and the feed's own digest is checked with it, when
+/// there has been time for repairs.
 pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
     let mut sum = TicketSum::NONE;
     let range = &stated.range;
@@ -41,6 +42,7 @@ pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated)
     })
     .await?;
     if stated.range.through.is_none() {
+        performance_acts::compare(app, tx, stated.venue_id, range.expiring_after).await?;
         comparisons::insert(tx, stated).await?;
     }
     if (sum.count, sum.digest) != (stated.count, stated.digest) {
@@ -66,7 +68,11 @@ pub(crate) async fn compare_due(app: &App, cause: &Cause) -> DbResult<()> {
         };
         match &stated.tickets {
             Some(tickets) => compare_tickets(app, &mut tx, &stated, tickets).await?,
-            None => check_digest(app, &mut tx, stated.venue_id).await?,
+            None => {
+                if digest_differs(app, cause, stated.venue_id).await? {
+                    correct_digest(app, &mut tx, stated.venue_id).await?;
+                }
+            }
         }
         tx.commit().await?;
     }
@@ -98,9 +104,20 @@ async fn compare_tickets(
     Ok(())
 }
 
+/// Whether the feed's digest is that of its rows, by one snapshot of the database: counting takes long
+/// in a large venue, and the writer, T and all gates would wait behind a lock, just before doors.
+async fn digest_differs(app: &App, cause: &Cause, venue: VenueId) -> DbResult<bool> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    watermark::repeatable_read(&mut tx).await?;
+    let Some(Feed { head, key, .. }) = feed::find(&mut tx, venue).await? else {
+        return Ok(false);
+    };
+    Ok(feed::digest_of_rows(&mut tx, venue, &key).await? != head.digest)
+}
+
 /// Corrects the feed's digest if it is not that of the rows: no new replica would ever agree with it.
 /// It differs where a row was changed behind the writer's back and has been replaced since.
-async fn check_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
+async fn correct_digest(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
     let Feed { head, key, .. } = feed::lock(tx, venue).await?;
     let digest = feed::digest_of_rows(tx, venue, &key).await?;
     if digest == head.digest {

@@ -35,10 +35,11 @@ pub(crate) async fn enrol(
         let name = common_name(&app.config.bus.vhost(), &node.node_id.to_string());
         let until = now + app.state.settings.certificate_life();
         let serial = app.clock.new_id();
+        let signed = authority.certify_node(&name, &key, serial, now, until)?;
         node.state = NodeState::Enrolled(Enrolment {
             key_hash: key.hash(),
-            certificate_chain: authority.certify_node(&name, &key, serial, now, until)?,
-            certificate_expires_at: until,
+            certificate_chain: signed.chain,
+            certificate_expires_at: signed.ends_at,
             renewal_allowed_until: None,
             at: now,
         });

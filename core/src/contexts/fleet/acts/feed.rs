@@ -35,13 +35,27 @@ pub(crate) async fn enqueue_own(
     tx: &mut Tx,
     entries: Vec<(VenueId, FeedEntry)>,
 ) -> DbResult<()> {
+    insert_own(app, tx, entries).await.map(drop)
+}
+
+/// The same, of entries that repair rows: the writer counts the digest anew.
+pub(crate) async fn enqueue_repairs(
+    app: &App,
+    tx: &mut Tx,
+    entries: Vec<(VenueId, FeedEntry)>,
+) -> DbResult<()> {
+    let message = insert_own(app, tx, entries).await?;
+    pending::mark_recount(tx, message).await
+}
+
+async fn insert_own(app: &App, tx: &mut Tx, entries: Vec<(VenueId, FeedEntry)>) -> DbResult<Uuid> {
     let origin = Origin {
         message: app.clock.new_id(),
         source: NAME,
     };
     pending::insert(tx, &[Change { origin, entries }]).await?;
     tx.wake(app.jobs.wake(jobs::WRITE_FEED));
-    Ok(())
+    Ok(origin.message)
 }
 
 /// Pending work of one venue, in order.

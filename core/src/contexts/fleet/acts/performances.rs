@@ -6,13 +6,13 @@ use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::ids::{PerformanceId, VenueId};
-use eventify_protocol::sync::FeedEntry;
+use eventify_protocol::sync::{FeedEntry, Subject};
 use serde_json::json;
 
 use super::{FleetError, alarms, feed, venues};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
-use crate::contexts::fleet::store::performances;
+use crate::contexts::fleet::store::{comparisons, performances};
 use crate::contexts::fleet::{App, NAME};
 
 /// What a change of a performance means for its venue's feed. While the venue does not admit to it,
@@ -56,8 +56,9 @@ pub(crate) async fn confirm(
         version: found.facts_version,
         at: app.clock.now(),
     };
-    performances::confirm(&mut tx, id, confirmation, principal.user_id).await?;
+    let by = principal.user_id;
     let confirmed = Performance {
+        feed_version: performances::confirm(&mut tx, id, confirmation, by).await?,
         confirmed: Some(confirmation),
         ..found
     };
@@ -71,4 +72,73 @@ pub(crate) async fn confirm(
     tx.publish(app.clock.new_id(), confirmation.version, &event);
     tx.commit().await?;
     Ok(confirmed)
+}
+
+/// Performances that an alarm names.
+const MAX_NAMED: usize = 10;
+
+/// Compares what the feed has of a venue's performances with fleet's own rows, and repairs it by new
+/// entries (ADMISSION 5.2). Left out are those that admit nobody after a moment, Unix seconds.
+///
+/// No alarm is false: nobody changes the rows meanwhile, and what waits for the writer is known.
+pub(crate) async fn compare(app: &App, tx: &mut Tx, venue: VenueId, after: i64) -> DbResult<()> {
+    let ahead = performances::lock_ahead(tx, venue, after).await?;
+    let mut in_feed = comparisons::list_performances(tx, venue).await?;
+    let mut repairs = Vec::new();
+    for performance in ahead {
+        let found = in_feed.remove(&performance.id);
+        if performance.differs(found.as_ref()) {
+            repairs.push(repair(tx, performance, found.map_or(0, |it| it.version)).await?);
+        }
+    }
+    let restated = repairs.len();
+    let over = performances::list_over(tx, venue, after).await?;
+    in_feed.retain(|id, found| found.live && !found.is_waiting && !over.contains(id));
+    for (id, found) in in_feed {
+        let known = performances::lock(tx, id).await?;
+        // One that was scheduled a moment ago is not unknown.
+        if known.is_none_or(|it| it.venue != venue || it.facts.is_none()) {
+            let raised = performances::raise_feed_version(tx, id, found.version).await?;
+            repairs.push(deletion(id, raised.unwrap_or(found.version + 1)));
+        }
+    }
+    if repairs.is_empty() {
+        return Ok(());
+    }
+    let ids = repairs.iter().map(|(id, _)| id).take(MAX_NAMED);
+    let details = json!({
+        "restated": restated,
+        "unknown": repairs.len() - restated,
+        "performanceIds": ids.collect::<Vec<_>>(),
+    });
+    let alarm = Alarm::new(Code::FeedDiffersFromPerformances).of_venue(venue);
+    alarms::raise_in(app, tx, &alarm.with(details)).await?;
+    let entries = repairs.into_iter().map(|(_, entry)| (venue, entry));
+    feed::enqueue_repairs(app, tx, entries.collect()).await
+}
+
+/// The entry of a performance, with a version above that of the feed.
+async fn repair(
+    tx: &mut Tx,
+    performance: Performance,
+    in_feed: i64,
+) -> DbResult<(PerformanceId, FeedEntry)> {
+    let id = performance.id;
+    let raised = performances::raise_feed_version(tx, id, in_feed).await?;
+    let feed_version = raised.unwrap_or(performance.feed_version);
+    let entry = Performance {
+        feed_version,
+        ..performance
+    }
+    .entry();
+    Ok(entry.map_or_else(|| deletion(id, feed_version), |entry| (id, entry)))
+}
+
+fn deletion(id: PerformanceId, version: i64) -> (PerformanceId, FeedEntry) {
+    let entry = FeedEntry {
+        subject: Subject::Performance(id),
+        version: u64::try_from(version).unwrap_or_default(),
+        value: None,
+    };
+    (id, entry)
 }

@@ -1,5 +1,7 @@
 //! Renewal of certificates: asked for by nodes, allowed by those who run the venue.
 
+use chrono::{DateTime, Utc};
+use eventify_kernel::alarms as standing;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::DbResult;
@@ -10,7 +12,9 @@ use serde_json::json;
 use super::nodes::own;
 use super::{FleetError, alarms};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
-use crate::contexts::fleet::model::authority::{RequestedKey, common_name};
+use crate::contexts::fleet::model::authority::{
+    EndStage, NodeCertificate, RequestedKey, common_name,
+};
 use crate::contexts::fleet::model::node::{Node, NodeState};
 use crate::contexts::fleet::model::renewal::{Renewal, RenewalRefused, WARN_BEFORE};
 use crate::contexts::fleet::store::nodes;
@@ -31,7 +35,8 @@ pub(crate) async fn renew(
     let mut node = nodes::lock(&mut tx, request.node_id)
         .await?
         .ok_or(RenewalRefused::UnknownKey)?;
-    let renewal = match node.renewal(key.hash(), life, now) {
+    let lives = (life, authority.ends_at());
+    let renewal = match node.renewal(key.hash(), lives, now) {
         Err(RenewalRefused::NotAllowed) => {
             drop(tx);
             let alarm = alarm(Code::NodeWaitsForRenewal, &node);
@@ -45,15 +50,16 @@ pub(crate) async fn renew(
         Renewal::Sign => {
             let name = common_name(&app.config.bus.vhost(), &node.node_id.to_string());
             let (serial, until) = (app.clock.new_id(), now + life);
-            let chain = authority.certify_node(&name, &key, serial, now, until)?;
+            let NodeCertificate { chain, ends_at } =
+                authority.certify_node(&name, &key, serial, now, until)?;
             if let NodeState::Enrolled(enrolment) = node.state {
-                node.state = NodeState::Enrolled(enrolment.renewed(chain.clone(), until));
+                node.state = NodeState::Enrolled(enrolment.renewed(chain.clone(), ends_at));
             }
             nodes::update(&mut tx, &node, None).await?;
             tracing::info!(
                 code = "fleet.certificate_renewed",
                 node_id = %node.node_id,
-                %until,
+                until = %ends_at,
                 "a node's certificate was renewed"
             );
             chain
@@ -87,25 +93,56 @@ pub(crate) async fn allow(
     Ok(node)
 }
 
-/// Raises an alarm for each node whose certificate ends soon or has ended.
+/// Raises an alarm for each node whose certificate ends soon or has ended. One that ends with its
+/// authority can't be renewed before that is: of this there is one alarm.
 pub(crate) async fn warn_of_ends(app: &App) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
-    let ending = nodes::list_ending(&mut conn, app.clock.now() + WARN_BEFORE).await?;
+    let mut ending = nodes::list_ending(&mut conn, app.clock.now() + WARN_BEFORE).await?;
+    if let Ok(authority) = app.state.authority() {
+        ending.retain(|node| expires_at(node).is_some_and(|end| end < authority.ends_at()));
+    }
     for node in &ending {
         alarms::raise_in(app, &mut conn, &alarm(Code::CertificateEnds, node)).await?;
     }
     Ok(())
 }
 
-fn alarm(code: Code, node: &Node) -> Alarm {
-    let expires_at = match &node.state {
+/// Raises an alarm while an authority's end is near, and clears it when the authority has a successor.
+pub(crate) async fn warn_of_authorities(app: &App) -> DbResult<()> {
+    let now = app.clock.now();
+    let mut conn = app.db.read(NAME).await?;
+    for (authority, ends_at) in app.state.authority_ends() {
+        let stage = ends_at.and_then(|at| EndStage::of(at, now));
+        for each in EndStage::ALL {
+            let (kind, subject) = (each.kind(), authority.setting());
+            if stage == Some(each) {
+                let alarm = standing::Alarm {
+                    kind,
+                    subject: subject.to_owned(),
+                    act: authority.act(each),
+                    details: json!({ "endsAt": ends_at }),
+                };
+                standing::raise(&mut conn, &alarm, now).await?;
+            } else {
+                standing::clear(&mut conn, kind, subject, now).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn expires_at(node: &Node) -> Option<DateTime<Utc>> {
+    match &node.state {
         NodeState::Announced => None,
         NodeState::Enrolled(enrolment) => Some(enrolment.certificate_expires_at),
         NodeState::Revoked { enrolment, .. } => {
             enrolment.as_ref().map(|it| it.certificate_expires_at)
         }
-    };
+    }
+}
+
+fn alarm(code: Code, node: &Node) -> Alarm {
     Alarm::new(code)
         .of_node(node.venue_id, node.node_id)
-        .with(json!({ "label": node.label, "certificateExpiresAt": expires_at }))
+        .with(json!({ "label": node.label, "certificateExpiresAt": expires_at(node) }))
 }

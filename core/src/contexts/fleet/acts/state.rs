@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use eventify_kernel::config::ConfigError;
 use eventify_protocol::enrolment::BrokerAddress;
 use eventify_protocol::ids::VenueId;
 use eventify_sync::core::watermark::Watermark;
 
 use super::FleetError;
-use crate::contexts::fleet::model::authority::DeviceAuthority;
+use crate::contexts::fleet::model::authority::{Authority, BrokerAuthority, DeviceAuthority};
 use crate::contexts::fleet::model::settings::Settings;
 
 /// A venue's last watermark, with the time before it was read. The task that reads it anew holds the
@@ -24,8 +25,8 @@ pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Watermark)>>>;
 pub struct State {
     pub(crate) settings: Settings,
     authority: Option<DeviceAuthority>,
-    /// PEM; empty where no nodes are enrolled.
-    mqtt_authority: String,
+    /// None where no nodes are enrolled.
+    broker_authority: Option<BrokerAuthority>,
     /// Of this process's enrolment listener, if it has one.
     pub(crate) enrolment_address: OnceLock<SocketAddr>,
     watermarks: Mutex<HashMap<VenueId, Slot>>,
@@ -35,20 +36,20 @@ impl State {
     /// Reads the files that the configuration names.
     ///
     /// # Errors
-    /// [`ConfigError::NotAllowed`] for one that can't be read or has the wrong content.
-    pub fn open(settings: &Settings) -> Result<Self, ConfigError> {
+    /// [`ConfigError::NotAllowed`] for one that can't be read, has the wrong content, or has ended.
+    pub fn open(settings: &Settings, now: DateTime<Utc>) -> Result<Self, ConfigError> {
         let authority = match settings.device_authority() {
-            Some((certificate, key)) => Some(authority(certificate, key)?),
+            Some((certificate, key)) => Some(authority((certificate, key), now)?),
             None => None,
         };
-        let mqtt_authority = match settings.mqtt_authority() {
-            Some(path) => read("fleet.mqtt_authority", path)?,
-            None => String::new(),
+        let broker_authority = match settings.mqtt_authority() {
+            Some(path) => Some(broker_authority(path, now)?),
+            None => None,
         };
         Ok(Self {
             settings: settings.clone(),
             authority,
-            mqtt_authority,
+            broker_authority,
             enrolment_address: OnceLock::new(),
             watermarks: Mutex::default(),
         })
@@ -64,8 +65,21 @@ impl State {
         BrokerAddress {
             host: self.settings.mqtt_host.clone(),
             port: self.settings.mqtt_port,
-            authority: self.mqtt_authority.clone(),
+            authority: self
+                .broker_authority
+                .as_ref()
+                .map_or_else(String::new, |authority| authority.pem.clone()),
         }
+    }
+
+    /// When the authorities end that this process has.
+    pub(crate) fn authority_ends(&self) -> [(Authority, Option<DateTime<Utc>>); 2] {
+        let device = self.authority.as_ref().map(DeviceAuthority::ends_at);
+        let broker = self.broker_authority.as_ref();
+        [
+            (Authority::Device, device),
+            (Authority::Broker, broker.map(|it| it.first_ends_at)),
+        ]
     }
 
     /// The configured URL of the enrolment listener, or the one of its address.
@@ -84,12 +98,41 @@ impl State {
     }
 }
 
-fn authority(certificate: &Path, key: &Path) -> Result<DeviceAuthority, ConfigError> {
-    let setting = "fleet.device_authority_certificate";
+fn authority(
+    (certificate, key): (&Path, &Path),
+    now: DateTime<Utc>,
+) -> Result<DeviceAuthority, ConfigError> {
+    let setting = Authority::Device.setting();
     let certificate_pem = read(setting, certificate)?;
     let key_pem = read("fleet.device_authority_key", key)?;
-    DeviceAuthority::from_pem(&certificate_pem, &key_pem)
-        .map_err(|error| not_allowed(setting, certificate, &format!("an authority ({error})")))
+    let authority = DeviceAuthority::from_pem(&certificate_pem, &key_pem)
+        .map_err(|error| not_allowed(setting, certificate, &format!("an authority ({error})")))?;
+    if authority.ends_at() <= now {
+        let allowed = format!(
+            "an authority that has not ended (this one has, on {}): put a new certificate of the same key \
+             first into the file, or leave fleet.device_authority_* and fleet.enrolment_listen empty, and \
+             no node is enrolled or renewed here",
+            authority.ends_at()
+        );
+        return Err(not_allowed(setting, certificate, &allowed));
+    }
+    Ok(authority)
+}
+
+fn broker_authority(path: &Path, now: DateTime<Utc>) -> Result<BrokerAuthority, ConfigError> {
+    let setting = Authority::Broker.setting();
+    let authority = BrokerAuthority::from_pem(read(setting, path)?);
+    let authority = authority
+        .map_err(|_| not_allowed(setting, path, "a PEM file with one certificate or more"))?;
+    if authority.last_ends_at <= now {
+        let allowed = format!(
+            "at least one authority that has not ended (here the last one has, on {}): nodes are given \
+             this file",
+            authority.last_ends_at
+        );
+        return Err(not_allowed(setting, path, &allowed));
+    }
+    Ok(authority)
 }
 
 fn read(setting: &str, path: &Path) -> Result<String, ConfigError> {

@@ -105,6 +105,10 @@ codes! {
     FeedDiffersFromTicketing = "feed_differs_from_ticketing":
         "The venue's feed differed from the tickets and was repaired. Nobody has to act at the gates. Find out \
          who changed rows of the database, or restored it.";
+    FeedDiffersFromPerformances = "feed_differs_from_performances":
+        "The venue's feed had other performances than the core, and was repaired. Nobody has to act at the \
+         gates. If it happens more than once after an update, find out who changed rows of the database, or \
+         restored it.";
     TruthStandsStill = "truth_stands_still":
         "Changes of tickets don't reach the gates, and after five minutes no gate decides alone. Look for what \
          is stuck: eventify-core dlq read, the relay, the broker.";

@@ -15,6 +15,9 @@ pub(crate) struct Performance {
     pub(crate) facts_version: i32,
     /// Of the newest message about it.
     pub(crate) version: i32,
+    /// Of its entry in the feed: raised by each change of the entry, by a confirmation too, of which
+    /// event_management's versions know nothing.
+    pub(crate) feed_version: i64,
     pub(crate) cancelled: bool,
     /// The venue's newest confirmation, perhaps of earlier times.
     pub(crate) confirmed: Option<Confirmation>,
@@ -61,10 +64,41 @@ impl Performance {
     fn with_value(&self, value: Option<Value>) -> FeedEntry {
         FeedEntry {
             subject: Subject::Performance(self.id),
-            version: u64::try_from(self.version).unwrap_or_default(),
+            version: u64::try_from(self.feed_version).unwrap_or_default(),
             value,
         }
     }
+
+    /// Whether the feed has something else than its entry (ADMISSION 5.2).
+    pub(crate) fn differs(&self, in_feed: Option<&InFeed>) -> bool {
+        let Some(in_feed) = in_feed else {
+            return self.entry().is_some_and(|entry| entry.value.is_some());
+        };
+        if in_feed.is_waiting {
+            return false;
+        }
+        match self.entry() {
+            None => in_feed.live,
+            Some(entry) if entry.value.is_none() => {
+                in_feed.live || in_feed.version > self.feed_version
+            }
+            Some(entry) => {
+                let same = in_feed.version == self.feed_version && in_feed.row == entry.to_bytes();
+                !(in_feed.live && same)
+            }
+        }
+    }
+}
+
+/// The newest entry of a performance, as the feed's table has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InFeed {
+    pub(crate) version: i64,
+    /// Nodes have it.
+    pub(crate) live: bool,
+    pub(crate) row: Vec<u8>,
+    /// A newer one waits for the writer.
+    pub(crate) is_waiting: bool,
 }
 
 #[cfg(test)]
@@ -106,6 +140,7 @@ mod tests {
             facts: Some(facts),
             facts_version: 3,
             version: 3,
+            feed_version: 4,
             cancelled: false,
             confirmed: None,
         }
@@ -141,7 +176,7 @@ mod tests {
         };
         assert!(moved.is_waiting());
         let entry = moved.entry().unwrap();
-        assert_eq!((entry.version, entry.value), (3, None));
+        assert_eq!((entry.version, entry.value), (4, None));
     }
 
     #[test]
@@ -159,6 +194,56 @@ mod tests {
             panic!("a performance");
         };
         assert_eq!(entry.state, PerformanceState::Cancelled);
+    }
+
+    fn in_feed(performance: &Performance) -> InFeed {
+        let entry = performance.entry().unwrap();
+        InFeed {
+            version: performance.feed_version,
+            live: entry.value.is_some(),
+            row: entry.to_bytes(),
+            is_waiting: false,
+        }
+    }
+
+    #[test]
+    fn a_row_of_the_feed_that_is_another_one_differs() {
+        let ours = performance(false);
+        let right = in_feed(&ours);
+        assert!(!ours.differs(Some(&right)));
+        assert!(ours.differs(None), "it is missing");
+        for wrong in [
+            InFeed {
+                live: false,
+                ..right.clone()
+            },
+            InFeed {
+                version: 5,
+                ..right.clone()
+            },
+            InFeed {
+                row: b"rubbish".to_vec(),
+                ..right.clone()
+            },
+        ] {
+            assert!(ours.differs(Some(&wrong)), "{wrong:?}");
+            let waiting = InFeed {
+                is_waiting: true,
+                ..wrong
+            };
+            assert!(!ours.differs(Some(&waiting)), "it is about to be written");
+        }
+        // What the venue does not admit to, the feed must not have.
+        let foreign = performance(true);
+        assert!(!foreign.differs(None));
+        assert!(foreign.differs(Some(&right)));
+        let moved = Performance {
+            confirmed: Some(confirmation(2)),
+            ..foreign
+        };
+        assert!(moved.differs(Some(&right)));
+        assert!(!moved.differs(Some(&in_feed(&moved))));
+        assert!(!moved.differs(None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! certificate   valid, over half left ──▶ the same again
-//!               valid, half or less ────▶ a new one
+//!               valid, half or less ────▶ a new one, or the same if a new one would not last longer
 //!               expired ≤ 180 days ─────▶ a new one, once somebody who runs the venue allows it
 //!               expired longer ─────────▶ none: enrol a new node
 //! ```
@@ -60,11 +60,12 @@ pub(crate) enum PermissionRefused {
 }
 
 impl Node {
-    /// What the holder of a key gets, where new certificates live as long as `life`.
+    /// What the holder of a key gets, where new certificates live as long as `life`, but not after
+    /// `authority_ends_at`.
     pub(crate) fn renewal(
         &self,
         key_hash: Hash32,
-        life: TimeDelta,
+        (life, authority_ends_at): (TimeDelta, DateTime<Utc>),
         now: DateTime<Utc>,
     ) -> Result<Renewal<'_>, RenewalRefused> {
         let (enrolment, revoked) = match &self.state {
@@ -87,7 +88,9 @@ impl Node {
             return Err(RenewalRefused::Revoked);
         }
         let left = enrolment.certificate_expires_at - now;
-        if left > life / 2 {
+        let is_longest =
+            left > TimeDelta::zero() && enrolment.certificate_expires_at >= authority_ends_at;
+        if left > life / 2 || is_longest {
             let certificate_chain = &enrolment.certificate_chain;
             return Ok(Renewal::Current { certificate_chain });
         }
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
 
     const KEY: Hash32 = Hash32([1; 32]);
-    const LIFE: TimeDelta = TimeDelta::days(90);
+    const LIFE: (TimeDelta, DateTime<Utc>) = (TimeDelta::days(90), DateTime::<Utc>::MAX_UTC);
 
     fn day(days: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(days)
@@ -177,6 +180,24 @@ mod tests {
         assert_eq!(node().renewal(KEY, LIFE, day(44)), Ok(current));
         assert_eq!(node().renewal(KEY, LIFE, day(45)), Ok(Renewal::Sign));
         assert_eq!(node().renewal(KEY, LIFE, day(89)), Ok(Renewal::Sign));
+    }
+
+    /// It would be renewed again and again, and never last longer.
+    #[test]
+    fn a_certificate_that_ends_with_its_authority_is_not_renewed_until_that_is() {
+        let current = Renewal::Current {
+            certificate_chain: "PEM",
+        };
+        for end in [day(90), day(80)] {
+            let ending = (LIFE.0, end);
+            assert_eq!(node().renewal(KEY, ending, day(89)), Ok(current));
+            assert_eq!(
+                node().renewal(KEY, ending, day(90)),
+                Err(RenewalRefused::NotAllowed)
+            );
+        }
+        let renewed = (LIFE.0, day(91));
+        assert_eq!(node().renewal(KEY, renewed, day(89)), Ok(Renewal::Sign));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use eventify_kernel::http::{ApiError, Policy, Routes, StatusCode};
 
 use super::App;
 use super::acts::FleetError;
+use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
 use super::model::renewal::{PermissionRefused, RenewalRefused};
 
@@ -130,6 +131,11 @@ impl From<FleetError> for ApiError {
             FleetError::NotConfigured => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "enrolment_not_configured",
+                text,
+            ),
+            FleetError::Authority(AuthorityError::Ended(_)) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "device_authority_ended",
                 text,
             ),
             FleetError::Authority(error) => Self::internal(error),

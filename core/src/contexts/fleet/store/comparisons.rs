@@ -1,9 +1,11 @@
-//! Ticketing's statements that wait to be compared, and the feed's tickets.
+//! Ticketing's statements that wait to be compared, and the feed's tickets and performances.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::{TicketRange, TicketsStated};
-use eventify_kernel::db::{DbResult, PgConnection};
-use eventify_protocol::ids::{TicketId, VenueId};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{PerformanceId, TicketId, VenueId};
 use eventify_protocol::sync::Subject;
 use futures_util::TryStreamExt;
 use sqlx::types::Json;
@@ -11,6 +13,7 @@ use uuid::Uuid;
 
 use super::feed::{StateRow, key};
 use crate::contexts::fleet::model::comparison::{FeedRow, FeedTicket};
+use crate::contexts::fleet::model::performance::InFeed;
 
 /// Visits each ticket of a range that the feed has, deleted ones too, in order. They are streamed,
 /// because the table holds the tickets of all times.
@@ -40,6 +43,54 @@ pub(crate) async fn each_ticket(
         });
     }
     Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct PerformanceRow {
+    subject: Vec<u8>,
+    version: i64,
+    live: bool,
+    entry: Vec<u8>,
+    is_waiting: bool,
+}
+
+/// The newest entry of each performance of a venue, deleted ones too, and those that wait for the writer.
+/// In one statement: what the writer moves from one table to the other is seen in either.
+pub(crate) async fn list_performances(
+    conn: &mut PgConnection,
+    venue: VenueId,
+) -> DbResult<BTreeMap<PerformanceId, InFeed>> {
+    let bound = |id: Uuid| key(&Subject::Performance(PerformanceId(id)));
+    let rows: Vec<PerformanceRow> = sqlx::query_as(
+        "select subject, coalesce(version, 0) as version, coalesce(live, false) as live,
+             coalesce(entry, '') as entry, coalesce(is_waiting, false) as is_waiting
+         from (select subject, version, live, entry from fleet.feed_state
+                 where venue_id = $1 and subject >= $2 and subject <= $3) as newest
+             full join (select distinct subject, true as is_waiting from fleet.feed_pending
+                 where venue_id = $1 and subject >= $2 and subject <= $3 and written_at is null)
+                 as pending using (subject)",
+    )
+    .bind(venue)
+    .bind(bound(Uuid::nil()))
+    .bind(bound(Uuid::max()))
+    .fetch_all(conn)
+    .await?;
+    let rows = rows.into_iter().map(|row| {
+        let subject = minicbor::decode(&row.subject).map_err(DbError::impossible_row)?;
+        let Subject::Performance(id) = subject else {
+            return Err(DbError::impossible_row(
+                "a subject that is not a performance",
+            ));
+        };
+        let in_feed = InFeed {
+            version: row.version,
+            live: row.live,
+            row: row.entry,
+            is_waiting: row.is_waiting,
+        };
+        Ok((id, in_feed))
+    });
+    rows.collect()
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, stated: &TicketsStated) -> DbResult<()> {

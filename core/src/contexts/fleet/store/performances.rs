@@ -19,6 +19,7 @@ struct Row {
     facts: Option<Json<PerformanceFacts>>,
     facts_version: i32,
     version: i32,
+    feed_version: i64,
     cancelled: bool,
     confirmed_version: Option<i32>,
     confirmed_at: Option<DateTime<Utc>>,
@@ -32,6 +33,7 @@ impl From<Row> for Performance {
             facts: row.facts.map(|Json(facts)| facts),
             facts_version: row.facts_version,
             version: row.version,
+            feed_version: row.feed_version,
             cancelled: row.cancelled,
             confirmed: row
                 .confirmed_version
@@ -43,6 +45,9 @@ impl From<Row> for Performance {
 
 /// A performance as it was scheduled or moved; older facts than the stored ones change nothing.
 /// Returns what is known now.
+///
+/// Whatever changes the entry raises its version, which is as high as the message's at least: so were
+/// the entries of the release before, and it may still write some.
 pub(crate) async fn upsert(
     conn: &mut PgConnection,
     id: PerformanceId,
@@ -51,11 +56,13 @@ pub(crate) async fn upsert(
 ) -> DbResult<Option<Performance>> {
     sqlx::query(
         "insert into fleet.performances as stored
-             (performance_id, venue_id, facts, facts_version, version, admits_until, awaits_venue)
-         values ($1, $2, $3, $4, $4, $5, $6)
+             (performance_id, venue_id, facts, facts_version, version, feed_version, admits_until,
+              awaits_venue)
+         values ($1, $2, $3, $4, $4, $4, $5, $6)
          on conflict (performance_id) do update set facts = excluded.facts,
              facts_version = excluded.facts_version,
              version = greatest(stored.version, excluded.version),
+             feed_version = greatest(stored.feed_version + 1, stored.version + 1, excluded.version),
              admits_until = excluded.admits_until, awaits_venue = excluded.awaits_venue
          where stored.facts_version < excluded.facts_version",
     )
@@ -77,10 +84,12 @@ pub(crate) async fn cancel(
     version: i32,
 ) -> DbResult<Option<Performance>> {
     sqlx::query(
-        "insert into fleet.performances as stored (performance_id, venue_id, version, cancelled)
-         values ($1, $2, $3, true)
+        "insert into fleet.performances as stored
+             (performance_id, venue_id, version, feed_version, cancelled)
+         values ($1, $2, $3, $3, true)
          on conflict (performance_id) do update set cancelled = true,
-             version = greatest(stored.version, excluded.version)",
+             version = greatest(stored.version, excluded.version),
+             feed_version = greatest(stored.feed_version + 1, stored.version + 1, excluded.version)",
     )
     .bind(cancelled.performance_id)
     .bind(cancelled.venue_id)
@@ -95,8 +104,9 @@ pub(crate) async fn lock(
     id: PerformanceId,
 ) -> DbResult<Option<Performance>> {
     let row: Option<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version, cancelled,
-             confirmed_version, confirmed_at
+        "select performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at
          from fleet.performances where performance_id = $1 for update",
     )
     .bind(id)
@@ -105,24 +115,64 @@ pub(crate) async fn lock(
     Ok(row.map(Performance::from))
 }
 
+/// The venue's word. Returns the version of the entry that follows from it.
 pub(crate) async fn confirm(
     conn: &mut PgConnection,
     id: PerformanceId,
     confirmation: Confirmation,
     by: Uuid,
-) -> DbResult<()> {
-    sqlx::query(
+) -> DbResult<i64> {
+    let version = sqlx::query_scalar(
         "update fleet.performances
-         set confirmed_version = $2, confirmed_at = $3, confirmed_by = $4
-         where performance_id = $1",
+         set confirmed_version = $2, confirmed_at = $3, confirmed_by = $4,
+             feed_version = greatest(feed_version, version) + 1
+         where performance_id = $1 returning feed_version",
     )
     .bind(id)
     .bind(confirmation.version)
     .bind(confirmation.at)
     .bind(by)
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    Ok(version)
+}
+
+/// Raises the version of a performance's entry above the one that the feed has. Returns it; none of a
+/// performance that is not known.
+pub(crate) async fn raise_feed_version(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    in_feed: i64,
+) -> DbResult<Option<i64>> {
+    let version = sqlx::query_scalar(
+        "update fleet.performances set feed_version = greatest(feed_version, version, $2) + 1
+         where performance_id = $1 returning feed_version",
+    )
+    .bind(id)
+    .bind(in_feed)
+    .fetch_optional(conn)
+    .await?;
+    Ok(version)
+}
+
+/// The performances of a venue that admit after a moment, Unix seconds. Nobody changes them meanwhile.
+pub(crate) async fn lock_ahead(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    after: i64,
+) -> DbResult<Vec<Performance>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at
+         from fleet.performances where venue_id = $1 and admits_until > to_timestamp($2)
+         order by performance_id for update",
+    )
+    .bind(venue)
+    .bind(after)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Performance::from).collect())
 }
 
 /// A page of the performances of a venue that are not over, by their end, and how many there are;
@@ -135,8 +185,9 @@ pub(crate) async fn list_ahead(
     (limit, offset): (i64, i64),
 ) -> DbResult<(Vec<Performance>, i64)> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version, cancelled,
-             confirmed_version, confirmed_at
+        "select performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at
          from fleet.performances
          where venue_id = $1 and admits_until > $2
              and (not $3 or awaits_venue and not cancelled

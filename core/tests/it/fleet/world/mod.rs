@@ -28,15 +28,16 @@ use uuid::Uuid;
 
 use crate::world::{ContextsOf, TestApp, TestOptions, User};
 
-pub(crate) use node::{Node, enrol_with, hello, renew_with};
+pub(crate) use node::{Enrolled, Node, enrol_trusting, enrol_with, hello, renew_with};
 pub(crate) use tickets::{issue, performance, ticket};
 
 /// In the path of the broker's requests.
 const SECRET: &str = "between-broker-and-core";
 
 /// Fleet, and stand-ins for its neighbours.
-pub(crate) fn contexts(config: &Config, _: &Clock) -> Vec<Context> {
-    let state = fleet::State::open(&config.contexts.fleet).expect("the settings are good");
+pub(crate) fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
+    let state = fleet::State::open(&config.contexts.fleet, clock.now());
+    let state = state.expect("the settings are good");
     vec![
         identity::context(&Arc::default()),
         fleet::context(&Arc::new(state)),

@@ -157,16 +157,25 @@ pub(crate) async fn enrol_with(
     code: &str,
     key: &rcgen::KeyPair,
 ) -> Result<EnrolmentAnswer, (StatusCode, Value)> {
-    let code: EnrolmentCode = code.parse().unwrap();
     let pem = std::fs::read(&venue.core.scope.device_ca.certificate).unwrap();
-    let der = CertificateDer::from_pem_slice(&pem).unwrap();
+    enrol_trusting(&pem, code, key).await
+}
+
+/// The same, of a core that has another authority. The first certificate counts.
+pub(crate) async fn enrol_trusting(
+    authority: &[u8],
+    code: &str,
+    key: &rcgen::KeyPair,
+) -> Result<EnrolmentAnswer, (StatusCode, Value)> {
+    let code: EnrolmentCode = code.parse().unwrap();
+    let der = CertificateDer::from_pem_slice(authority).unwrap();
     assert_eq!(
         code.authority,
         Hash32::of(&der),
         "the code names the authority"
     );
     let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
+        .tls_certs_only([reqwest::Certificate::from_der(&der).unwrap()])
         .build()
         .unwrap();
     let request = client

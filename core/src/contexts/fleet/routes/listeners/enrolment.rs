@@ -85,17 +85,16 @@ pub(super) async fn open(
     })
 }
 
-/// A certificate for the host by which nodes reach the listener.
+/// A certificate for the host by which nodes reach the listener. One that ends with its authority is
+/// the longest that there is.
 fn certify(app: &App) -> Result<tls::Certified, ListenError> {
     let authority = app.state.authority();
     let authority = authority.map_err(|error| ListenError::Certificate(error.to_string()))?;
     let now = app.clock.now();
     let until = now + CERTIFICATE_LIFE;
     let identity = authority.certify_listener(&host(app), app.clock.new_id(), now, until)?;
-    Ok(tls::Certified {
-        identity,
-        renew_at: now + CERTIFICATE_LIFE / 2,
-    })
+    let renew_at = (identity.ends_at == until).then(|| now + CERTIFICATE_LIFE / 2);
+    Ok(tls::Certified { identity, renew_at })
 }
 
 /// The host of the configured URL, or of the listener's own address.

@@ -10,10 +10,10 @@ use super::ListenError;
 use crate::contexts::fleet::App;
 use crate::contexts::fleet::model::authority::ServerIdentity;
 
-/// A certificate with the time of its renewal.
+/// A certificate with the time of its renewal, if there can be a later one.
 pub(super) struct Certified {
     pub(super) identity: ServerIdentity,
-    pub(super) renew_at: DateTime<Utc>,
+    pub(super) renew_at: Option<DateTime<Utc>>,
 }
 
 type Certify = fn(&App) -> Result<Certified, ListenError>;
@@ -22,7 +22,7 @@ pub(super) struct Identity {
     app: App,
     certify: Certify,
     acceptor: TlsAcceptor,
-    renew_at: DateTime<Utc>,
+    renew_at: Option<DateTime<Utc>>,
 }
 
 impl Identity {
@@ -38,7 +38,7 @@ impl Identity {
 
     /// For the next connection.
     pub(super) fn acceptor(&mut self) -> TlsAcceptor {
-        if self.app.clock.now() >= self.renew_at {
+        if self.renew_at.is_some_and(|at| self.app.clock.now() >= at) {
             let renewed = (self.certify)(&self.app)
                 .and_then(|made| Ok((acceptor(made.identity)?, made.renew_at)));
             match renewed {
