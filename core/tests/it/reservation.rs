@@ -6,10 +6,9 @@ use eventify_kernel::jobs;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::world::TableGate;
 use crate::world::replies::{Reservation, Ticket};
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, seat};
-use crate::world::until;
+use crate::world::{TableGate, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_in_a_cart_is_held_and_given_back() {
