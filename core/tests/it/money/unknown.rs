@@ -186,6 +186,27 @@ async fn a_customer_who_pays_for_an_order_that_a_restore_forgot_is_seen_at_once(
     assert!(sale.alarm_codes().await.is_empty());
 }
 
+/// A later backup is found, or the log is replayed: what has come back is no question any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_that_comes_back_after_all_is_over() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, _) = sale.bought(&ada, seat("A-1")).await;
+    let mut conn = sqlx::PgConnection::connect(sale.core.scope.database.url())
+        .await
+        .unwrap();
+    let kept = "create table kept as select * from payment.payments";
+    sqlx::raw_sql(kept).execute(&mut conn).await.unwrap();
+    restore(&sale).await;
+    compare(&sale).await;
+    let item = of_order(&sale, &checkout).await.remove(0);
+    let back = "insert into payment.payments select * from kept";
+    sqlx::raw_sql(back).execute(&mut conn).await.unwrap();
+    let looked = decide(&sale, &item, "retry", json!({})).await;
+    assert_eq!(looked.act.as_deref(), Some("settled"));
+    assert!(sale.alarm_codes().await.is_empty());
+}
+
 /// The last backup is weeks old: all that was made since is read, not only the last days.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_comparison_reaches_back_to_where_the_last_one_ended() {

