@@ -9,7 +9,7 @@ This demo plays one evening of a venue on real servers, without a browser:
 fails and works again, and both sides compare what happened. It checks each step.
 
 The first run on a new machine takes about 9 minutes on 2 cores, most of it compiling.
-Later runs take about a minute. Ctrl-C stops everything.
+Later runs take about two minutes. Ctrl-C stops everything.
 
 TEXT
 echo "Step 1 of 3: install servers (PostgreSQL, RabbitMQ, test servers for logins and payments)"

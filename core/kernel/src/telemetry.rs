@@ -77,16 +77,33 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keeps one kind of line from filling the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LogThrottle {
+    interval: Duration,
     last: Option<Instant>,
     suppressed: u64,
 }
 
+impl Default for LogThrottle {
+    fn default() -> Self {
+        Self::every(INTERVAL)
+    }
+}
+
 impl LogThrottle {
+    /// With another shortest time between two lines.
+    #[must_use]
+    pub fn every(interval: Duration) -> Self {
+        Self {
+            interval,
+            last: None,
+            suppressed: 0,
+        }
+    }
+
     /// Whether the line may be written now, and then how many were suppressed since the last one.
     pub fn permit(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now < last + INTERVAL) {
+        if self.last.is_some_and(|last| now < last + self.interval) {
             self.suppressed += 1;
             return None;
         }

@@ -6,9 +6,9 @@ use eventify_kernel::jobs;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::world::TableGate;
 use crate::world::replies::{Reservation, Ticket};
 use crate::world::sale::{FLOOR, SEATS, Sale, euro, seat};
+use crate::world::{TableGate, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_in_a_cart_is_held_and_given_back() {
@@ -341,4 +341,31 @@ async fn releases_that_fail_close_no_shop() {
     let path = format!("/reservations/{other}/items");
     bob.post(&path, body).await.expect(201);
     sale.core.leave_unsettled();
+}
+
+/// C17's kind: on a busy evening the cart ends while the request for a place is on its way. Nobody is told of
+/// a field that they have not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_that_ends_while_a_place_is_asked_for_has_expired() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let cart = sale.cart(&ada).await;
+    let connect = || sqlx::PgConnection::connect(sale.core.scope.database.url());
+    let (mut busy, mut test) = (connect().await.unwrap(), connect().await.unwrap());
+    let lock = "begin; lock table reservation.performances in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut busy).await.unwrap();
+    let the_cart_ends = async {
+        let waiting = "select exists (select from pg_locks
+             where not granted and relation = 'reservation.performances'::regclass)";
+        until("the request waits", async || {
+            let waits = sqlx::query_scalar(waiting).fetch_one(&mut test).await;
+            waits.unwrap()
+        })
+        .await;
+        sale.core.advance(Duration::minutes(10));
+        sqlx::raw_sql("commit").execute(&mut busy).await.unwrap();
+    };
+    let (added, ()) = tokio::join!(sale.add(&ada, cart, seat("A-1")), the_cart_ends);
+    added.assert_refused(410, "reservation_expired");
+    assert_eq!(sale.free().await.0, SEATS);
 }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::clock;
 
-/// Attempts for a request that the core answers with `Retry-After`.
-const ATTEMPTS: u32 = 10;
+/// How long a request is repeated that the core answers with `Retry-After`: longer than a breaker is open.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest time that a request takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -89,20 +89,21 @@ impl Api {
     }
 
     /// Sends a request and returns any response. Repeats it with the same idempotency key while the
-    /// core answers `Retry-After`.
+    /// core answers `Retry-After`, whatever the status: what was asked for is on its way, or the machine
+    /// is busy.
     ///
     /// # Errors
     /// No response came.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Reply> {
         let key = clock::new_id().to_string();
-        let mut attempt = 1;
+        let begin = clock::instant();
         loop {
             let reply = self.send_once(&method, path, body, &key).await?;
-            let Some(pause) = reply.retry_after.filter(|_| attempt < ATTEMPTS) else {
+            let in_time = |pause: &Duration| begin.elapsed() + *pause < PATIENCE;
+            let Some(pause) = reply.retry_after.filter(in_time) else {
                 return Ok(reply);
             };
             tokio::time::sleep(pause).await;
-            attempt += 1;
         }
     }
 

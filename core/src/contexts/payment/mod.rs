@@ -43,7 +43,10 @@ use std::sync::Arc;
 use eventify_kernel::app::AppWith;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
+use tokio::sync::OnceCell;
+use uuid::Uuid;
 
+use acts::RefusalLog;
 use gateway::{Lines, PaymentGateway, Stripe};
 pub use model::{LeastAmounts, Settings};
 
@@ -60,6 +63,9 @@ pub struct State {
     pub(crate) gateway: Box<dyn PaymentGateway>,
     /// For the calls to the provider, by kind.
     pub(crate) lines: Lines,
+    /// Which of the provider's objects are ours, once it is read.
+    pub(crate) installation: OnceCell<Uuid>,
+    pub(crate) refusals: RefusalLog,
 }
 
 impl State {
@@ -70,6 +76,8 @@ impl State {
             settings: settings.clone(),
             gateway: Box::new(Stripe::new(settings.stripe.clone())?),
             lines: Lines::new(clock)?,
+            installation: OnceCell::new(),
+            refusals: RefusalLog::default(),
         })
     }
 }
@@ -83,7 +91,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger", "0004_revocations", "0005_fresh_keys"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger", "0004_revocations", "0005_fresh_keys", "0006_unknown_objects", "0007_webhook_watch"),
         )
     }
 }

@@ -6,7 +6,7 @@ use eventify_kernel::jobs::run_now;
 use serde_json::json;
 use sqlx::Connection;
 
-use crate::world::replies::{RefundStarted, Ticket};
+use crate::world::replies::{Payment, RefundStarted, Ticket};
 use crate::world::sale::{Sale, euro, organiser, seat};
 use crate::world::until;
 
@@ -251,4 +251,47 @@ async fn a_parked_message_is_an_alarm_until_it_is_replayed() {
         .await
         .unwrap();
     assert!(sale.alarms().await.is_empty());
+}
+
+/// Of the refunds that stand, one can't be read. The guests of the others don't wait for its repair.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_that_cannot_be_read_holds_up_no_other() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (broken, _) = sale.bought(&ada, seat("A-1")).await;
+    let (good, tickets) = sale.bought(&ada, seat("A-2")).await;
+    let mut conn = sale.core.app().db.read("order").await.unwrap();
+    let [first, second] = [(); 2].map(|()| sale.core.clock.new_id());
+    let began = sale.core.clock.now() - Duration::minutes(11);
+    let refunds = [
+        (first, broken.order, "of_no_reason"),
+        (second, good.order, "user_request"),
+    ];
+    for (age, (refund, order, reason)) in (0..).zip(refunds) {
+        sqlx::query(
+            "insert into order_refunds (refund_id, order_id, status, currency, amount, reason,
+                 created_at, updated_at)
+             values ($1, $2, 'opened', 'EUR', 39, $3, $4, $4)",
+        )
+        .bind(refund)
+        .bind(order)
+        .bind(reason)
+        .bind(began + Duration::seconds(age))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    }
+    sqlx::query("update order_tickets set refund_id = $1 where ticket_id = $2")
+        .bind(second)
+        .bind(tickets[0])
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    let asked = run_now(sale.core.app(), "order", "reopen_refunds").await;
+    assert!(asked.is_err(), "somebody has to look at the other one");
+    sale.deliver_all().await;
+    let order = format!("/payments/{}", good.payment);
+    let payment: Payment = ada.get(&order).await.read(200);
+    assert_eq!(payment.status, "refunded");
 }

@@ -12,3 +12,5 @@ mod nothing_due;
 mod outage;
 mod pace;
 mod revocations;
+mod unknown;
+mod webhooks;

@@ -1,10 +1,13 @@
 //! A decision to revoke is no wish: its item stays open until the tickets are revoked.
 
+use eventify_kernel::bus::dead_letters;
 use serde_json::json;
+use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::world::replies::{OpenItem, Page, Ticket};
 use crate::world::sale::{Checkout, Sale, organiser, seat};
+use crate::world::until;
 
 /// Ticketing doesn't know the performance, so that tickets are late; or knows it again.
 async fn tickets_are_late(sale: &Sale, late: bool) {
@@ -146,5 +149,34 @@ async fn a_revocation_that_nobody_answers_can_be_decided_again() {
     assert_eq!(sale.open_item().await.acts, ["revoke"]);
     sale.decide("revoke", json!({})).await.expect(200);
     tickets_are_late(&sale, false).await;
+    assert!(sale.open_items(&sale.admin()).await.is_empty());
+}
+
+/// C06: payment has heard of the tickets, and order not yet. What was decided is tried again, not dropped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_is_faster_than_the_tickets_is_not_dropped() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, tickets) = sale.bought(&ada, seat("A-1")).await;
+    sale.stripe.refund_in_dashboard(&checkout.secret, 3900);
+    sale.deliver_all().await;
+    let mut conn = sqlx::PgConnection::connect(sale.core.scope.database.url())
+        .await
+        .unwrap();
+    let away = r#"create table kept as select * from "order".order_tickets;
+        delete from "order".order_tickets"#;
+    sqlx::raw_sql(away).execute(&mut conn).await.unwrap();
+    sale.decide("revoke", json!({})).await.expect(200);
+    let bus = &sale.core.app().bus;
+    until("order has tried it often enough", async || {
+        dead_letters::count(bus, "order").await.unwrap() == 1
+    })
+    .await;
+    let back = r#"insert into "order".order_tickets select * from kept"#;
+    sqlx::raw_sql(back).execute(&mut conn).await.unwrap();
+    dead_letters::replay(bus, "order", 10).await.unwrap();
+    sale.deliver_all().await;
+    let ticket = ada.get(&format!("/tickets/{}", tickets[0])).await;
+    assert_eq!(ticket.read::<Ticket>(200).status, "revoked");
     assert!(sale.open_items(&sale.admin()).await.is_empty());
 }

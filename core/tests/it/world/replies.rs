@@ -136,8 +136,8 @@ replies! {
         learnt_by: String, at: DateTime<Utc>,
     }
     OpenItem {
-        item_id: Uuid, kind: String, state: String, payment_id: PaymentId, order_id: OrderId,
-        refund_id: Option<RefundId>, amount: Money, reason: String, words: String,
+        item_id: Uuid, kind: String, state: String, subject: String, payment_id: PaymentId,
+        order_id: OrderId, refund_id: Option<RefundId>, amount: Money, reason: String, words: String,
         since: DateTime<Utc>, updated_at: DateTime<Utc>, ticket_ids: Vec<TicketId>,
         acts: Vec<String>, refused_because: Option<String>, act: Option<String>,
         acted_by: Option<UserId>, reference: Option<String>, done_at: Option<DateTime<Utc>>,

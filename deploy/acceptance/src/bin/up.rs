@@ -6,8 +6,10 @@ use std::{
 };
 
 use anyhow::Result;
+use chrono::TimeDelta;
 use clap::Parser;
 use eventify_acceptance::{
+    clock,
     prompt::{End, HELP, Prompt},
     world::{Gate, World, claim::Claim, fixture::Fixture},
 };
@@ -82,9 +84,13 @@ fn run() -> Result<()> {
 )]
 async fn up() -> Result<()> {
     let claim = Claim::take(Path::new("target/up"))?;
-    println!("Starting servers, the core and two edge nodes (about 30 seconds) …");
+    println!("Starting servers, the core and two edge nodes (about a minute) …");
     let world = World::start(claim).await?;
     let fixture = world.fixture().await?;
+    // Its customers may still give their tickets back.
+    let later = clock::now() + TimeDelta::weeks(2);
+    let organiser = world.organiser().await?;
+    let later = fixture.another_performance(&organiser, later).await?;
     let venue_it = world.venue_it(&fixture).await?;
     venue_it
         .allow_degraded(u64::try_from(MAX_CACHE_AGE.as_millis())?)
@@ -95,11 +101,14 @@ async fn up() -> Result<()> {
         world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?,
         world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?,
     ];
-    fixture.wait_until_on_sale(&world.core.api).await?;
+    for show in [&fixture, &later] {
+        show.wait_until_on_sale(&world.core.api).await?;
+    }
     println!("\n{}\n", Stack::shared().await?.addresses());
     println!("core                         {}", world.core.url);
     println!("  its database               {}", world.database_url());
     println!("performance on sale          {}", fixture.performance);
+    println!("  another, in two weeks      {}", later.performance);
     for gate in &gates {
         let (label, address, config) = (&gate.edge.label, gate.scanner.base(), gate.edge.config());
         println!("{label:<28} {address} ({})", gate.name);
@@ -108,7 +117,7 @@ async fn up() -> Result<()> {
         println!("  a code for a scanner       {code}");
     }
     let file = world.folder.join("env");
-    private_file(&file, &variables(&world, &fixture, &gates).await?)?;
+    private_file(&file, &variables(&world, [&fixture, &later], &gates).await?)?;
     println!(
         "\nAddresses, ids, and access tokens of a customer, an organiser, an administrator and venue IT\n\
          (valid for an hour) are in {file}:\n\n  . {file}\n  curl -H \"Authorization: Bearer $CUSTOMER\" \
@@ -124,7 +133,11 @@ async fn up() -> Result<()> {
 }
 
 /// The shell variables of `target/up/env`.
-async fn variables(world: &World, fixture: &Fixture, gates: &[Gate]) -> Result<String> {
+async fn variables(
+    world: &World,
+    [fixture, later]: [&Fixture; 2],
+    gates: &[Gate],
+) -> Result<String> {
     let stripe = &world.scope.stripe;
     let mut variables = String::new();
     for (variable, value) in [
@@ -134,6 +147,7 @@ async fn variables(world: &World, fixture: &Fixture, gates: &[Gate]) -> Result<S
         ("VENUE", &fixture.venue),
         ("EVENT", &fixture.event),
         ("PERFORMANCE", &fixture.performance),
+        ("LATER", &later.performance),
     ] {
         writeln!(variables, "{variable}={value}")?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use eventify_protocol::{ids::ScanId, verdict::Mode};
 use eventify_stack::Card;
 
@@ -19,6 +19,13 @@ use crate::{
 
 pub(super) async fn cut(story: &mut Story, demo: &mut Demo) -> Result<()> {
     story.step("7. The network between gates and core fails");
+    // The nodes' caches age meanwhile, so as much as possible of this purchase comes before.
+    let late = demo.world.customer(300).await?;
+    let cart = late
+        .hold(&demo.fixture, &Places::Standing(1), None)
+        .await?
+        .context("the standing zone is sold out")?;
+    let (order, secret) = late.check_out(&cart).await?;
     for gate in &demo.gates {
         gate.edge.link.cut();
     }
@@ -56,10 +63,7 @@ pub(super) async fn cut(story: &mut Story, demo: &mut Demo) -> Result<()> {
     );
     demo.twice = Some(guest.id.clone());
 
-    let late = demo.world.customer(300).await?;
-    let late = late
-        .buy(&demo.fixture, &Places::Standing(1), Card::Good)
-        .await?;
+    let late = late.pay_order(&order, &secret, Card::Good).await?;
     if let Outcome::Tickets(tickets) = late {
         let answer = demo.gates[0].scanner.scan(&tickets[0].token).await?;
         story.expect(

@@ -29,7 +29,13 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
     let cart = cart.context("the standing zone is sold out")?;
     stripe.roll_key(true).await?;
     let order = customer.order_from(&cart).await?;
-    let answer = ask_to_pay(&customer, &order).await?;
+    // Before order has reached payment, there is no answer to judge yet.
+    let answer = wait::until("the order's payment", SOON, || async {
+        let answer = ask_to_pay(&customer, &order).await?;
+        let is_placed = answer.code() != "payment_not_found";
+        Ok(is_placed.then_some(answer))
+    })
+    .await?;
     story.expect("the shop says", "503 unavailable", answer.refusal());
     let words = answer.body["error"]["message"].as_str().unwrap_or_default();
     let honest = words.contains("nothing was charged") && !words.contains("declined");

@@ -78,7 +78,7 @@ async fn customer(world: &World, fixture: &Fixture, number: usize) -> Result<Out
         Behaviour::Buys(places, card) => customer.buy(fixture, &places, card).await,
         Behaviour::Abandons(places) => {
             customer
-                .hold(fixture, &places, Some(SHORT_HOLD_SECONDS))
+                .hold_briefly(fixture, &places, SHORT_HOLD_SECONDS)
                 .await?;
             Ok(Outcome::Expired)
         }
@@ -138,11 +138,7 @@ async fn freed(story: &mut Story, demo: &Demo, sold: usize) -> Result<()> {
     let again = [1, 2, 3, 5].map(|number| seat(1, number)).to_vec();
     let customer = demo.world.customer(CUSTOMERS).await?;
     let held = customer
-        .hold(
-            &demo.fixture,
-            &Places::Seats(again),
-            Some(SHORT_HOLD_SECONDS),
-        )
+        .hold_briefly(&demo.fixture, &Places::Seats(again), SHORT_HOLD_SECONDS)
         .await?;
     story.holds(
         "seats of declined and expired carts can be held again",

@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use super::fixture::Fixture;
 use crate::{
-    api::{Api, refusal},
+    api::{Api, Refused, refusal},
     wait,
 };
 
-/// The longest time that a saga takes.
-const SAGA_LIMIT: Duration = Duration::from_secs(30);
+/// The longest time that a saga takes, on a machine that is busy with other things.
+const SAGA_LIMIT: Duration = Duration::from_secs(120);
+/// No cart that is to expire soon needs longer than this to be filled.
+const LONGEST_BRIEF_HOLD: u32 = 60;
 
 /// What a customer wants to buy.
 #[derive(Clone, Debug)]
@@ -115,6 +117,30 @@ impl Customer {
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Holds places for these few seconds; where the cart ends before the places are in it, for longer.
+    ///
+    /// # Errors
+    /// The core refuses for another reason.
+    pub async fn hold_briefly(
+        &self,
+        fixture: &Fixture,
+        places: &Places,
+        mut seconds: u32,
+    ) -> Result<Option<String>> {
+        loop {
+            let held = self.hold(fixture, places, Some(seconds)).await;
+            let expired = |why: &Refused| why.code == "reservation_expired";
+            match held {
+                Err(error)
+                    if refusal(&error).is_some_and(expired) && seconds < LONGEST_BRIEF_HOLD =>
+                {
+                    seconds *= 2;
+                }
+                held => return held,
+            }
         }
     }
 

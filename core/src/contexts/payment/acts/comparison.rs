@@ -42,9 +42,14 @@ pub(crate) async fn start_comparison(
 ) -> DbResult<Comparison> {
     let now = app.clock.now();
     let parts = [Made::Intents, Made::Refunds, Made::Disputes];
+    let mut conn = app.db.read(NAME).await?;
+    // Of a database that was restored that is long ago: nobody has read what was made since.
+    let read_until = store::comparisons::read_until(&mut conn).await?;
+    let read_until = read_until.unwrap_or(now);
+    drop(conn);
     let comparison = Comparison {
         comparison_id: app.clock.new_id(),
-        since: since.unwrap_or(now - look_back()),
+        since: since.unwrap_or(read_until - look_back()),
         until: now,
         started_at: now,
         parts_left: 3,
@@ -56,7 +61,7 @@ pub(crate) async fn start_comparison(
     store::comparisons::insert(&mut tx, &comparison).await?;
     for made in parts {
         let since = match (since, made) {
-            (None, Made::Intents) => now - intents_look_back(),
+            (None, Made::Intents) => read_until - intents_look_back(),
             (_, Made::Intents | Made::Refunds | Made::Disputes) => comparison.since,
         };
         let part = app.clock.new_id();
@@ -136,6 +141,7 @@ pub(crate) async fn compare_page(
         let mut conn = app.db.read(NAME).await?;
         store::comparisons::count(&mut conn, task.comparison_id, counts, ended).await?;
         if booked > 0 {
+            store::webhooks::note_missed(&mut conn, app.clock.now()).await?;
             tracing::warn!(code = "payment.comparison_booked", comparison_id = %task.comparison_id,
                 booked, "the payment provider has done what no webhook told");
         }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::items::{self, Ending};
 use super::ledger::{self, Moved};
-use super::{AdvanceError, advance, record, refunds, revocations};
+use super::{AdvanceError, advance, record, refunds, revocations, unknown};
 use crate::contexts::payment::model::{
     Act, FactKind, ItemKind, LearntBy, OpenItem, Payment, Refund,
 };
@@ -51,6 +51,15 @@ pub(crate) enum DecisionError {
     Db(#[from] DbError),
 }
 
+impl DecisionError {
+    pub(super) fn not_allowed(act: Act, acts: &[Act]) -> Self {
+        Self::NotAllowed {
+            act: act.name(),
+            acts: acts.iter().map(|act| act.name()).collect(),
+        }
+    }
+}
+
 fn allowed(acts: &[&'static str]) -> String {
     match acts {
         [] => "an attempt is on its way: wait for its end".to_owned(),
@@ -72,13 +81,39 @@ pub(crate) async fn decide(
     id: Uuid,
     decision: Decision,
 ) -> Result<OpenItem, DecisionError> {
+    let mut conn = app.db.read(NAME).await?;
+    let item = store::items::find(&mut conn, id).await?;
+    drop(conn);
+    match item.ok_or(DecisionError::Unknown)?.kind {
+        ItemKind::UnknownPayment | ItemKind::UnknownDispute => {
+            unknown::decide(app, cause, id, &decision).await?;
+        }
+        ItemKind::RefundRefused
+        | ItemKind::RefundReturned
+        | ItemKind::RefundDelayed
+        | ItemKind::RefundedElsewhere
+        | ItemKind::AmountDiffers
+        | ItemKind::Disputed
+        | ItemKind::IntentRefused => decide_known(app, cause, id, &decision).await?,
+    }
+    tracing::info!(code = "payment.item_decided", item_id = %id, act = decision.act.name(),
+        user_id = %decision.by, "somebody has decided about an open item");
+    let mut conn = app.db.read(NAME).await?;
+    let item = store::items::find(&mut conn, id).await?;
+    item.ok_or(DecisionError::Unknown)
+}
+
+/// Of a payment that is here.
+async fn decide_known(
+    app: &App,
+    cause: &Cause,
+    id: Uuid,
+    decision: &Decision,
+) -> Result<(), DecisionError> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let about = lock(&mut tx, id).await?;
     let acts = about.item.acts(about.refund.as_ref(), app.clock.now());
-    let refused = || DecisionError::NotAllowed {
-        act: decision.act.name(),
-        acts: acts.iter().map(|act| act.name()).collect(),
-    };
+    let refused = || DecisionError::not_allowed(decision.act, acts);
     if !acts.contains(&decision.act) {
         return Err(refused());
     }
@@ -90,16 +125,12 @@ pub(crate) async fn decide(
         tx.commit().await?;
         advance(app, &about.payment).await?;
     } else {
-        if !act(app, &mut tx, about, &decision).await? {
+        if !act(app, &mut tx, about, decision).await? {
             return Err(refused());
         }
         tx.commit().await?;
     }
-    tracing::info!(code = "payment.item_decided", item_id = %id, act = decision.act.name(),
-        user_id = %decision.by, "somebody has decided about an open item");
-    let mut conn = app.db.read(NAME).await?;
-    let item = store::items::find(&mut conn, id).await?;
-    item.ok_or(DecisionError::Unknown)
+    Ok(())
 }
 
 async fn lock(tx: &mut Tx, id: Uuid) -> Result<About, DecisionError> {
@@ -160,6 +191,8 @@ async fn act(
             record(app, tx, &again, (None, LearntBy::Staff)).await?;
             Ok(true)
         }
+        // Decided in `unknown`.
+        ItemKind::UnknownPayment | ItemKind::UnknownDispute => Ok(false),
     }
 }
 

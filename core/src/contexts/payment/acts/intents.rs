@@ -8,7 +8,7 @@ use eventify_protocol::ids::{OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
 
 use super::provider::call;
-use super::{AdvanceError, items, record};
+use super::{AdvanceError, items, record, unknown};
 use crate::contexts::payment::gateway::{Calls, GatewayError, IntentUpdate, NewIntent};
 use crate::contexts::payment::jobs::DrivePayment;
 use crate::contexts::payment::model::{ItemKind, LearntBy, Payment, ProviderRequest, State};
@@ -219,6 +219,7 @@ pub(crate) async fn advance(app: &App, payment: &Payment) -> Result<Option<Payme
                 payment_id: payment.id,
                 attempt: payment.attempt,
                 order_id: payment.order_id,
+                installation: unknown::installation(app).await?,
                 amount: payment.amount,
             };
             call(app, Calls::Intents, || gateway.create_intent(new.clone())).await

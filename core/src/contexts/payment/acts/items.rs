@@ -2,7 +2,7 @@
 
 use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::db::{DbResult, Tx};
-use eventify_protocol::ids::{RefundId, UserId};
+use eventify_protocol::ids::{OrderId, PaymentId, RefundId, UserId};
 use eventify_protocol::money::Money;
 use serde_json::json;
 
@@ -31,6 +31,17 @@ pub(super) async fn open(
     app: &App,
     tx: &mut Tx,
     payment: &Payment,
+    about: (ItemKind, String),
+    what: (Money, &str, Option<RefundId>),
+) -> DbResult<()> {
+    open_of(app, tx, (payment.id, payment.order_id), about, what).await
+}
+
+/// The same, of a payment that need not be here.
+pub(super) async fn open_of(
+    app: &App,
+    tx: &mut Tx,
+    (payment_id, order_id): (PaymentId, OrderId),
     (kind, subject): (ItemKind, String),
     (amount, reason, refund_id): (Money, &str, Option<RefundId>),
 ) -> DbResult<()> {
@@ -39,8 +50,8 @@ pub(super) async fn open(
         id: app.clock.new_id(),
         kind,
         subject,
-        payment_id: payment.id,
-        order_id: payment.order_id,
+        payment_id,
+        order_id,
         refund_id,
         amount,
         reason: reason.to_owned(),
@@ -56,7 +67,7 @@ pub(super) async fn open(
         subject: id.to_string(),
         act: kind.words(),
         details: json!({
-            "itemId": id, "orderId": item.order_id, "paymentId": item.payment_id,
+            "itemId": id, "subject": item.subject, "orderId": order_id, "paymentId": payment_id,
             "refundId": refund_id, "amount": amount, "reason": reason,
         }),
     };

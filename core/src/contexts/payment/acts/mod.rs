@@ -8,7 +8,9 @@ mod ledger;
 mod provider;
 mod refunds;
 mod revocations;
+mod unknown;
 mod updates;
+mod webhooks;
 
 use eventify_contracts::payment::{PaymentCaptured, PaymentFailed};
 use eventify_kernel::db::{DbResult, Tx};
@@ -29,7 +31,9 @@ pub(super) use refunds::{
     request_refund, take_fresh_key,
 };
 pub(super) use revocations::{refused as revocation_refused, ticket_revoked, tickets_issued};
+pub(super) use unknown::read_unknown;
 pub(super) use updates::{read_intent, receive_webhook};
+pub(super) use webhooks::{RefusalLog, watch_webhooks, webhook_refused};
 
 /// Writes the new state of a payment, books what was captured, opens and closes the items that it
 /// makes, requests the task that its next request to the provider needs, and publishes its result.

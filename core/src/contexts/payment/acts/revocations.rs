@@ -91,7 +91,9 @@ fn request(
         | ItemKind::RefundDelayed
         | ItemKind::RefundedElsewhere
         | ItemKind::AmountDiffers
-        | ItemKind::IntentRefused => RevocationCause::RefundedElsewhere,
+        | ItemKind::IntentRefused
+        | ItemKind::UnknownPayment
+        | ItemKind::UnknownDispute => RevocationCause::RefundedElsewhere,
     };
     let event = RevocationRequested {
         payment_id: payment.id,

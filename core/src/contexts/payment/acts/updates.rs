@@ -6,18 +6,21 @@ use eventify_protocol::money::Money;
 
 use super::ledger::{self, Moved};
 use super::provider::call;
-use super::{AdvanceError, items, record, refunds};
+use super::{AdvanceError, items, record, refunds, unknown};
 use crate::contexts::payment::gateway::{
     Calls, DisputeStatus, DisputeUpdate, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate,
     Subject, WebhookEvent,
 };
 use crate::contexts::payment::jobs::{DriveRefund, ReadIntent, ReadRefunds};
-use crate::contexts::payment::model::{FactKind, ItemKind, LearntBy, Payment, RefundState};
+use crate::contexts::payment::model::{
+    FactKind, ItemKind, LearntBy, Payment, RefundState, is_explained,
+};
 use crate::contexts::payment::{App, NAME, store};
 
 /// The event's id and its effect are written in one transaction: a second delivery has no effect.
 pub(crate) async fn receive_webhook(app: &App, cause: &Cause, event: WebhookEvent) -> DbResult<()> {
     let mut tx = app.db.begin(NAME, cause).await?;
+    store::webhooks::note_taken(&mut tx, app.clock.now()).await?;
     let provider = app.state.gateway.name();
     if !store::insert_webhook(&mut tx, provider, &event, app.clock.now()).await? {
         return Ok(());
@@ -50,8 +53,9 @@ pub(super) async fn apply(
         Subject::Intent(update) => apply_to_payment(app, tx, &update, by).await,
         Subject::Refund(update) => apply_refund(app, tx, &update, by).await,
         Subject::RefundsOf { intent, refunded } => {
-            if let Some(payment) = store::lock_by_reference(tx, &intent).await? {
-                refunds_changed(app, tx, &payment, refunded).await?;
+            match store::lock_by_reference(tx, &intent).await? {
+                Some(payment) => refunds_changed(app, tx, &payment, refunded).await?,
+                None => unknown::refund_told(app, tx, &intent, None).await?,
             }
             Ok(false)
         }
@@ -67,30 +71,15 @@ async fn refunds_changed(
     payment: &Payment,
     refunded: Option<Money>,
 ) -> DbResult<()> {
-    let counts = |amount: Money| refunded.is_none_or(|it| it.currency() == amount.currency());
-    let mut explained = 0;
+    let mut on_its_way = Vec::new();
     for refund in store::list_refunds(tx, payment.id).await? {
         if refund.state == RefundState::Pending {
             tx.request(app, &DriveRefund::existing(refund.id)).await?;
-            explained += match counts(refund.amount) {
-                true => refund.amount.minor(),
-                false => 0,
-            };
+            on_its_way.push(refund.amount);
         }
     }
-    for fact in store::ledger::list_of_payment(tx, payment.id).await? {
-        explained += match fact.kind {
-            _ if !counts(fact.amount) => 0,
-            FactKind::Refunded | FactKind::RefundedElsewhere => fact.amount.minor(),
-            FactKind::Returned => -fact.amount.minor(),
-            FactKind::Captured
-            | FactKind::PaidByHand
-            | FactKind::Disputed
-            | FactKind::DisputeWon
-            | FactKind::DisputeLost => 0,
-        };
-    }
-    if refunded.is_none_or(|refunded| refunded.minor() > explained) {
+    let facts = store::ledger::list_of_payment(tx, payment.id).await?;
+    if !refunded.is_some_and(|refunded| is_explained(refunded, &facts, &on_its_way)) {
         let payment_id = payment.id;
         tx.request(app, &ReadRefunds { payment_id }).await?;
     }
@@ -103,8 +92,11 @@ async fn apply_to_payment(
     update: &IntentUpdate,
     by: LearntBy,
 ) -> DbResult<bool> {
-    let payment = lock_of_intent(tx, update).await?;
-    let changed = payment.and_then(|payment| payment.apply(update, app.clock.now()));
+    let Some(payment) = lock_of_intent(tx, update).await? else {
+        unknown::intent_told(app, tx, update).await?;
+        return Ok(false);
+    };
+    let changed = payment.apply(update, app.clock.now());
     let is_news = changed.is_some();
     if let Some((changed, announcement)) = changed {
         record(app, tx, &changed, (announcement, by)).await?;
@@ -128,7 +120,7 @@ async fn lock_of_intent(tx: &mut Tx, update: &IntentUpdate) -> DbResult<Option<P
 /// Requests that the provider is asked, where the money would be news.
 async fn have_confirmed(app: &App, tx: &mut Tx, update: IntentUpdate) -> DbResult<()> {
     let Some(payment) = lock_of_intent(tx, &update).await? else {
-        return Ok(());
+        return unknown::intent_told(app, tx, &update).await;
     };
     let payment_id = payment.id;
     if payment.apply(&update, app.clock.now()).is_some() {
@@ -206,6 +198,9 @@ pub(super) async fn book_foreign_refund(
         Some(intent) => store::lock_by_reference(tx, intent).await?,
         None => None,
     };
+    if let (None, Some(intent)) = (&payment, &update.intent) {
+        unknown::refund_told(app, tx, intent, Some(update)).await?;
+    }
     let Some((payment, amount)) = payment.zip(update.amount) else {
         return Ok(false);
     };
@@ -272,6 +267,7 @@ async fn apply_dispute(
     by: LearntBy,
 ) -> DbResult<bool> {
     let Some(mut payment) = store::lock_by_reference(tx, &update.intent).await? else {
+        unknown::dispute_told(app, tx, update).await?;
         return Ok(false);
     };
     let facts = store::ledger::list_of_payment(tx, payment.id).await?;

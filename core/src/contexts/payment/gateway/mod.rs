@@ -73,6 +73,8 @@ pub(crate) struct NewIntent {
     pub(crate) attempt: i32,
     /// Shown in the provider's dashboard.
     pub(crate) order_id: OrderId,
+    /// Who made it: one account may serve several.
+    pub(crate) installation: Uuid,
     pub(crate) amount: Money,
 }
 
@@ -112,10 +114,22 @@ pub(crate) struct IntentUpdate {
     pub(crate) status: IntentStatus,
     /// Why the last card was declined, if it was.
     pub(crate) declined: Option<Decline>,
+    /// What is to be paid, in a currency that we know.
+    pub(crate) amount: Option<Money>,
     /// As far as the provider says it, in a currency that we know.
     pub(crate) captured: Option<Money>,
     /// Our payment, from the metadata of the intent.
     pub(crate) payment_id: Option<PaymentId>,
+    /// Where it was made, if that was a system like this one.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What an intent says of who made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) installation: Uuid,
+    pub(crate) payment_id: PaymentId,
+    pub(crate) order_id: OrderId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -295,4 +309,16 @@ pub(crate) enum WebhookError {
     /// The signature is right, but the body is not an event.
     #[error("the body is not a webhook event")]
     Malformed,
+}
+
+impl WebhookError {
+    /// A code.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::NoSignature => "no_signature",
+            Self::WrongSignature => "wrong_signature",
+            Self::OutsideTolerance => "outside_tolerance",
+            Self::Malformed => "malformed",
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use eventify_protocol::ids::{PaymentId, RefundId};
+use eventify_protocol::ids::RefundId;
 use futures_util::FutureExt;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, RequestBuilder};
@@ -17,7 +17,8 @@ use uuid::Uuid;
 
 use super::stripe_errors::classify;
 use super::stripe_objects::{
-    self as objects, ATTEMPT, Dispute, List, ORDER_ID, PAYMENT_ID, PaymentIntent, REFUND_ID, Refund,
+    self as objects, ATTEMPT, Dispute, INSTALLATION, List, ORDER_ID, PAYMENT_ID, PaymentIntent,
+    REFUND_ID, Refund,
 };
 use super::{
     DisputeUpdate, GatewayCall, GatewayError, IntentUpdate, Listed, Listing, Made, NewIntent,
@@ -132,8 +133,9 @@ impl PaymentGateway for Stripe {
                 ("payment_method_types[]".to_owned(), "card".to_owned()),
                 metadata(PAYMENT_ID, new.payment_id),
                 metadata(ORDER_ID, new.order_id),
+                metadata(INSTALLATION, new.installation),
             ];
-            let key = intent_key(new.payment_id, new.attempt);
+            let key = intent_key(&new);
             let request = this.post("payment_intents", &key, &form);
             Ok(answer::<PaymentIntent>(request).await?.update())
         }
@@ -240,12 +242,16 @@ impl PaymentGateway for Stripe {
     }
 }
 
-fn intent_key(payment: PaymentId, attempt: i32) -> String {
-    match attempt {
-        // As before there were more: a request that is on its way keeps its key.
-        ..=1 => format!("intent/{payment}"),
-        _ => format!("intent/{payment}/{attempt}"),
-    }
+/// Another one than a release had that did not name the installation: the provider refuses a key that
+/// comes with another request.
+fn intent_key(new: &NewIntent) -> String {
+    let NewIntent {
+        payment_id,
+        attempt,
+        installation,
+        ..
+    } = new;
+    format!("intent/{payment_id}/{attempt}/{installation}")
 }
 
 fn refund_key(refund: RefundId, (attempt, request): (i32, i32)) -> String {

@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    DisputeStatus, DisputeUpdate, Intent, IntentStatus, IntentUpdate, Made, RefundStatus,
+    DisputeStatus, DisputeUpdate, Intent, IntentStatus, IntentUpdate, Made, Origin, RefundStatus,
     RefundUpdate, Subject, WebhookEvent, stripe_errors,
 };
 
 /// Keys of the `metadata` that intents and refunds carry.
 pub(super) const PAYMENT_ID: &str = "payment_id";
 pub(super) const ORDER_ID: &str = "order_id";
+pub(super) const INSTALLATION: &str = "installation";
 pub(super) const REFUND_ID: &str = "refund_id";
 pub(super) const ATTEMPT: &str = "attempt";
 
@@ -23,6 +24,7 @@ pub(super) struct PaymentIntent {
     client_secret: String,
     status: String,
     currency: String,
+    amount: Option<i64>,
     amount_received: Option<i64>,
     last_payment_error: Option<PaymentProblem>,
     #[serde(default)]
@@ -73,6 +75,10 @@ pub(super) struct List<T> {
 struct Metadata {
     #[serde(default)]
     payment_id: Value,
+    #[serde(default)]
+    order_id: Value,
+    #[serde(default)]
+    installation: Value,
     #[serde(default)]
     refund_id: Value,
     #[serde(default)]
@@ -147,6 +153,7 @@ impl PaymentIntent {
             .last_payment_error
             .filter(|_| self.status == "requires_payment_method");
         let code = |it: PaymentProblem| it.decline_code.or(it.code);
+        let metadata = self.metadata.unwrap_or_default();
         IntentUpdate {
             intent: Intent {
                 reference: self.id,
@@ -154,9 +161,21 @@ impl PaymentIntent {
             },
             status,
             declined: problem.map(|it| stripe_errors::decline(code(it).as_deref())),
+            amount: money(Some(&self.currency), self.amount),
             captured: money(Some(&self.currency), self.amount_received),
-            payment_id: our_id(&self.metadata.unwrap_or_default().payment_id),
+            payment_id: our_id(&metadata.payment_id),
+            origin: metadata.origin(),
         }
+    }
+}
+
+impl Metadata {
+    fn origin(&self) -> Option<Origin> {
+        Some(Origin {
+            installation: our_id(&self.installation)?,
+            payment_id: our_id(&self.payment_id)?,
+            order_id: our_id(&self.order_id)?,
+        })
     }
 }
 
@@ -345,7 +364,7 @@ mod tests {
             assert_eq!(subject, Subject::Ignored, "{body}");
         }
         let foreign = intent("succeeded", &json!({"metadata": {"payment_id": 42}}));
-        assert_eq!(foreign.payment_id, None);
+        assert_eq!((foreign.payment_id, foreign.origin), (None, None));
         let foreign = json!({"id": "re_1", "amount": 100, "currency": "eur",
             "payment_intent": {"id": "pi_9"}, "metadata": {"refund_id": "R-7"}});
         let foreign = serde_json::from_value::<Refund>(foreign).unwrap().update();

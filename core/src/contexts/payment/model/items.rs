@@ -90,6 +90,11 @@ pub(crate) enum ItemKind {
     Disputed,
     /// The provider refuses to create an intent.
     IntentRefused,
+    /// The provider holds money for a payment of ours that is not here: a restored database has
+    /// forgotten it.
+    UnknownPayment,
+    /// The card's bank takes back the money of such a payment.
+    UnknownDispute,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,7 +122,7 @@ impl Act {
 }
 
 impl ItemKind {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::RefundRefused,
         Self::RefundReturned,
         Self::RefundDelayed,
@@ -125,6 +130,8 @@ impl ItemKind {
         Self::AmountDiffers,
         Self::Disputed,
         Self::IntentRefused,
+        Self::UnknownPayment,
+        Self::UnknownDispute,
     ];
 
     /// As on the wire and in the store.
@@ -137,6 +144,8 @@ impl ItemKind {
             Self::AmountDiffers => "amount_differs",
             Self::Disputed => "disputed",
             Self::IntentRefused => "intent_refused",
+            Self::UnknownPayment => "unknown_payment",
+            Self::UnknownDispute => "unknown_dispute",
         }
     }
 
@@ -154,6 +163,7 @@ impl ItemKind {
             Self::AmountDiffers => "payment.amount_differs",
             Self::Disputed => "payment.disputed",
             Self::IntentRefused => "payment.intent_refused",
+            Self::UnknownPayment | Self::UnknownDispute => "payment.unknown_object",
         }
     }
 
@@ -193,6 +203,17 @@ impl ItemKind {
                 "the payment provider refuses to take the order's payment: correct the cause (its \
                  least amount, the currency, the account) and retry; when the order ends, this does too"
             }
+            Self::UnknownPayment => {
+                "the payment provider holds money for an order that is not here, as after a backup was \
+                 restored: look there who paid (the subject is its id there). Cancel or refund it there, \
+                 and this ends by itself; or pay it back otherwise and give the reference; or accept \
+                 that it stays, if the guest has got tickets for it. Retry looks at it again"
+            }
+            Self::UnknownDispute => {
+                "the card's bank takes back the money of an order that is not here, as after a backup \
+                 was restored: answer the dispute at the payment provider and pay nothing back beside \
+                 it. It ends when it is won; accept it when nothing more can be done"
+            }
         }
     }
 }
@@ -223,6 +244,8 @@ impl OpenItem {
             ItemKind::RefundedElsewhere | ItemKind::Disputed => &[Act::Revoke, Act::Accept],
             ItemKind::AmountDiffers => &[Act::Retry, Act::Accept, Act::PayOtherwise],
             ItemKind::IntentRefused => &[Act::Retry],
+            ItemKind::UnknownPayment => &[Act::Retry, Act::Accept, Act::PayOtherwise],
+            ItemKind::UnknownDispute => &[Act::Retry, Act::Accept],
         }
     }
 }

@@ -177,6 +177,25 @@ impl Sums {
     }
 }
 
+/// Whether so much went back by what is known: booked, or on its way. What is in another currency
+/// explains nothing of it.
+pub(crate) fn is_explained(refunded: Money, facts: &[Fact], on_its_way: &[Money]) -> bool {
+    let booked = facts.iter().map(|fact| match fact.kind {
+        FactKind::Refunded | FactKind::RefundedElsewhere => (fact.amount, 1),
+        FactKind::Returned => (fact.amount, -1),
+        FactKind::Captured
+        | FactKind::PaidByHand
+        | FactKind::Disputed
+        | FactKind::DisputeWon
+        | FactKind::DisputeLost => (fact.amount, 0),
+    });
+    let all = booked.chain(on_its_way.iter().map(|amount| (*amount, 1)));
+    let same = all.filter(|(amount, _)| amount.currency() == refunded.currency());
+    same.map(|(amount, sign)| sign * amount.minor())
+        .sum::<i64>()
+        >= refunded.minor()
+}
+
 impl Payment {
     /// With what its facts add up to. `None` when it shows that already.
     pub(crate) fn with_sums(mut self, sums: &Sums, now: DateTime<Utc>) -> Option<Self> {
@@ -243,6 +262,26 @@ mod tests {
             facts.push(in_dollars(gives, "abroad"));
             assert!(!other(&facts), "{gives:?}");
         }
+    }
+
+    /// C06: money that went back in euros is not explained by dollars that did.
+    #[test]
+    fn what_went_back_in_another_currency_explains_nothing() {
+        use FactKind::*;
+        let euros = |euros: i64| Money::from_minor(Currency::Eur, euros * 100).unwrap();
+        let dollars = Money::from_minor(Currency::Usd, 9900).unwrap();
+        let in_dollars = Fact {
+            amount: dollars,
+            ..fact(RefundedElsewhere, "re_0", 0)
+        };
+        let mut facts = vec![fact(Captured, "pi", 50), in_dollars];
+        assert!(!is_explained(euros(10), &facts, &[dollars]));
+        assert!(is_explained(euros(10), &facts, &[euros(10)]));
+        facts.push(fact(Refunded, "re_1", 10));
+        assert!(is_explained(euros(10), &facts, &[]));
+        assert!(!is_explained(euros(11), &facts, &[]));
+        facts.push(fact(Returned, "re_1", 10));
+        assert!(!is_explained(euros(10), &facts, &[]), "it came back");
     }
 
     #[test]

@@ -13,12 +13,16 @@ mod settings;
 mod state;
 #[cfg(test)]
 mod tests;
+mod unknown;
+mod webhooks;
 
 pub(super) use intent::Payment;
 pub(super) use items::{Act, DELAY_MISSING, Done, IssuedTicket, ItemKind, OpenItem, Revoking};
 pub use least::LeastAmounts;
-pub(super) use ledger::{Fact, FactKind, LearntBy, Sums};
+pub(super) use ledger::{Fact, FactKind, LearntBy, Sums, is_explained};
 pub(super) use refund::{Refund, RefundState};
 pub use settings::Settings;
 pub(crate) use settings::StripeSettings;
 pub(super) use state::{Announcement, End, ProviderRequest, State};
+pub(super) use unknown::{held, taken};
+pub(super) use webhooks::{Trouble, WebhookWatch, is_of_provider};

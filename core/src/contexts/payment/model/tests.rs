@@ -16,7 +16,7 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_900_000_000, 0).unwrap()
 }
 
-fn euro(minor: i64) -> Money {
+pub(super) fn euro(minor: i64) -> Money {
     Money::from_minor(Currency::Eur, minor).unwrap()
 }
 
@@ -38,17 +38,19 @@ fn fresh() -> Payment {
     )
 }
 
-fn update(status: IntentStatus) -> IntentUpdate {
+pub(super) fn update(status: IntentStatus) -> IntentUpdate {
     IntentUpdate {
         intent: intent(),
         status,
         declined: None,
+        amount: Some(euro(3900)),
         captured: Some(euro(if status == IntentStatus::Succeeded {
             3900
         } else {
             0
         })),
         payment_id: None,
+        origin: None,
     }
 }
 
@@ -298,7 +300,7 @@ fn refund() -> Refund {
     }
 }
 
-fn refund_update(reference: &str, attempt: i32, status: RefundStatus) -> RefundUpdate {
+pub(super) fn refund_update(reference: &str, attempt: i32, status: RefundStatus) -> RefundUpdate {
     RefundUpdate {
         reference: reference.to_owned(),
         status,

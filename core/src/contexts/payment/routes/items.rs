@@ -71,6 +71,8 @@ struct View {
     item_id: Uuid,
     kind: &'static str,
     state: &'static str,
+    /// Our refund or payment, or the provider's id of what it is about.
+    subject: String,
     payment_id: PaymentId,
     order_id: OrderId,
     refund_id: Option<RefundId>,
@@ -247,6 +249,7 @@ async fn views(app: &App, items: Vec<OpenItem>) -> Answer<Vec<View>> {
                 (None, Some(_)) => "revoking",
                 (None, None) => "open",
             },
+            subject: item.subject,
             payment_id: item.payment_id,
             order_id: item.order_id,
             refund_id: item.refund_id,

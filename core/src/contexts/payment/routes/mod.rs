@@ -207,20 +207,19 @@ async fn webhook(
     let signature = headers
         .get("stripe-signature")
         .and_then(|it| it.to_str().ok());
-    let event = app
+    let signature = signature.unwrap_or_default();
+    let read = app
         .state
         .gateway
-        .read_webhook(&body, signature.unwrap_or_default(), app.clock.now())
-        .map_err(|error| {
-            tracing::warn!(code = "payment.webhook_rejected", %error,
-                "a webhook was rejected");
-            ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_webhook",
-                error.to_string(),
-            )
-        })?;
-    acts::receive_webhook(&app, &caller.cause, event).await?;
+        .read_webhook(&body, signature, app.clock.now());
+    match read {
+        Ok(event) => acts::receive_webhook(&app, &caller.cause, event).await?,
+        Err(error) => {
+            acts::webhook_refused(&app, error, &body).await?;
+            let (status, words) = (StatusCode::BAD_REQUEST, error.to_string());
+            return Err(ApiError::new(status, "invalid_webhook", words));
+        }
+    }
     Ok(Json(json!({ "received": true })))
 }
 

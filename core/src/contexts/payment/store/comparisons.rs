@@ -69,6 +69,16 @@ pub(crate) async fn latest(conn: &mut PgConnection) -> DbResult<Option<Compariso
     Ok(row)
 }
 
+/// Until when the last one that came to its end has read.
+pub(crate) async fn read_until(conn: &mut PgConnection) -> DbResult<Option<DateTime<Utc>>> {
+    let until = sqlx::query_scalar(
+        "select max(until) from payment.comparisons where finished_at is not null",
+    )
+    .fetch_one(conn)
+    .await?;
+    Ok(until)
+}
+
 /// When the oldest payment was made.
 pub(crate) async fn oldest_payment(conn: &mut PgConnection) -> DbResult<Option<DateTime<Utc>>> {
     let oldest = sqlx::query_scalar("select min(created_at) from payment.payments")

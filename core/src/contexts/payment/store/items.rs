@@ -176,6 +176,14 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<O
     row.map(OpenItem::try_from).transpose()
 }
 
+pub(crate) async fn lock(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<OpenItem>> {
+    let row: Option<ItemRow> = sqlx::query_as(select_items!("item_id = $1 for update"))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    row.map(OpenItem::try_from).transpose()
+}
+
 /// The open items of a payment.
 pub(crate) async fn list_open_of_payment(
     conn: &mut PgConnection,

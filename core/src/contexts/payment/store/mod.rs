@@ -7,6 +7,8 @@ pub(super) mod ledger;
 pub(super) mod orders;
 mod payments;
 mod refunds;
+pub(super) mod unknown;
+pub(super) mod webhooks;
 
 pub(super) use deduplication::{insert_ended_order, insert_webhook, is_ended};
 pub(super) use payments::{

@@ -88,7 +88,11 @@ pub(crate) async fn add_items(
     };
     let added = match hold(app, cause, &mut request, holds).await {
         Ok(held) => add_held(app, cause, cart.id, &offer, held, places).await,
-        Err(CallError::Callee(error)) if !error.is_fault() => return Err(Error::Hold(error)),
+        Err(CallError::Callee(error)) if !error.is_fault() => {
+            // The cart may have ended while the call was on its way, and that is why.
+            cart.must_be_open(app.clock.now())?;
+            return Err(Error::Hold(error));
+        }
         Err(CallError::Open) => return Err(Error::Unavailable),
         Err(CallError::TimedOut | CallError::Broke(_) | CallError::Callee(_)) => {
             Err(Error::Unavailable)

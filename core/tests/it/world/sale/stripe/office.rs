@@ -77,6 +77,21 @@ impl StripeDouble {
         world.tell("payment_intent.succeeded", &intent);
     }
 
+    /// Somebody else sells on the same account; the intent's secret.
+    pub fn sell_elsewhere(&self, minor: i64, metadata: &Value) -> String {
+        let mut world = self.world.lock();
+        let id = world.next("pi");
+        let secret = format!("{id}_secret");
+        let intent = json!({
+            "id": id, "object": "payment_intent", "status": "succeeded",
+            "client_secret": secret, "amount": minor, "amount_received": minor,
+            "currency": "eur", "metadata": metadata,
+        });
+        world.intents.insert(id, intent.clone());
+        world.tell("payment_intent.succeeded", &intent);
+        secret
+    }
+
     /// The card's bank takes the money back.
     pub fn dispute(&self, secret: &str) {
         let mut world = self.world.lock();

@@ -1,22 +1,25 @@
 //! What time and tasks make payment do.
 
+mod tasks;
+
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use eventify_kernel::breaker::CallError;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs, at_once};
-use eventify_kernel::tasks::{Attempt, Outcome, Task};
-use eventify_protocol::ids::{PaymentId, RefundId};
+use eventify_kernel::tasks::{Attempt, Outcome};
 use futures_util::FutureExt;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::acts::{self, AdvanceError, Step};
-use super::gateway::{GatewayError, Made};
+use super::gateway::GatewayError;
 use super::model::{DELAY_MISSING, Payment, Refund, RefundState};
 use super::{App, NAME, store};
+
+pub(crate) use tasks::{
+    ComparePages, DrivePayment, DriveRefund, ReadIntent, ReadRefunds, ReadUnknown, Unknown,
+};
 
 pub(crate) const DRIVE_PAYMENTS: Job = Job::of(NAME, "drive_payments");
 pub(crate) const READ_INTENTS: Job = Job::of(NAME, "read_intents");
@@ -25,6 +28,8 @@ pub(crate) const READ_REFUNDS: Job = Job::of(NAME, "read_refunds");
 pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
 pub(crate) const COMPARE_WITH_PROVIDER: Job = Job::of(NAME, "compare_with_provider");
 pub(crate) const COMPARE_PAGES: Job = Job::of(NAME, "compare_pages");
+pub(crate) const READ_UNKNOWN: Job = Job::of(NAME, "read_unknown");
+pub(crate) const WATCH_WEBHOOKS: Job = Job::of(NAME, "watch_webhooks");
 
 /// Payments that one reconciliation lists.
 const BATCH: u16 = 100;
@@ -51,141 +56,18 @@ pub(super) fn jobs() -> Jobs<App> {
         .tasks(drive_refunds)
         .tasks(read_refunds)
         .tasks(compare_pages)
+        .tasks(read_unknown)
         .every(
             Duration::from_secs(600),
             COMPARE_WITH_PROVIDER,
             compare_with_provider,
         )
+        .every(Duration::from_secs(60), WATCH_WEBHOOKS, watch_webhooks)
         .every(
             Duration::from_millis(500),
             RECONCILE_PAYMENTS,
             reconcile_payments,
         )
-}
-
-/// The payment has a next request to the provider.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct DrivePayment {
-    pub(super) payment_id: PaymentId,
-}
-
-impl Task for DrivePayment {
-    const JOB: Job = DRIVE_PAYMENTS;
-
-    fn key(&self) -> Uuid {
-        self.payment_id.as_uuid()
-    }
-}
-
-/// A webhook says that the money of an intent came: the provider itself has to say so.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ReadIntent {
-    pub(super) payment_id: PaymentId,
-    /// The provider's id.
-    pub(super) reference: String,
-}
-
-impl Task for ReadIntent {
-    const JOB: Job = READ_INTENTS;
-
-    fn key(&self) -> Uuid {
-        self.payment_id.as_uuid()
-    }
-}
-
-/// The refund is pending.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct DriveRefund {
-    refund_id: RefundId,
-    /// The provider may have it, although its answer was lost.
-    may_exist: bool,
-}
-
-impl DriveRefund {
-    pub(super) fn new(refund_id: RefundId) -> Self {
-        Self {
-            refund_id,
-            may_exist: false,
-        }
-    }
-
-    pub(super) fn existing(refund_id: RefundId) -> Self {
-        Self {
-            refund_id,
-            may_exist: true,
-        }
-    }
-}
-
-impl Task for DriveRefund {
-    const JOB: Job = DRIVE_REFUNDS;
-
-    fn key(&self) -> Uuid {
-        self.refund_id.as_uuid()
-    }
-}
-
-/// Refunds of a payment's intent have changed at the provider.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct ReadRefunds {
-    pub(super) payment_id: PaymentId,
-}
-
-impl Task for ReadRefunds {
-    const JOB: Job = READ_REFUNDS;
-
-    fn key(&self) -> Uuid {
-        self.payment_id.as_uuid()
-    }
-}
-
-/// A part of a comparison has more pages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct ComparePages {
-    pub(super) part: Uuid,
-    pub(super) comparison_id: Uuid,
-    pub(super) made: Part,
-    pub(super) since: DateTime<Utc>,
-    pub(super) after: Option<String>,
-}
-
-/// [`Made`], as it is stored.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Part {
-    Intents,
-    Refunds,
-    Disputes,
-}
-
-impl Task for ComparePages {
-    const JOB: Job = COMPARE_PAGES;
-    /// The shop goes first.
-    const CONCURRENCY: u16 = 1;
-
-    fn key(&self) -> Uuid {
-        self.part
-    }
-}
-
-impl From<Made> for Part {
-    fn from(made: Made) -> Self {
-        match made {
-            Made::Intents => Self::Intents,
-            Made::Refunds => Self::Refunds,
-            Made::Disputes => Self::Disputes,
-        }
-    }
-}
-
-impl From<Part> for Made {
-    fn from(part: Part) -> Self {
-        match part {
-            Part::Intents => Self::Intents,
-            Part::Refunds => Self::Refunds,
-            Part::Disputes => Self::Disputes,
-        }
-    }
 }
 
 /// Sends the next request of a payment until the provider has answered.
@@ -308,6 +190,19 @@ async fn compare_pages(app: App, attempt: Attempt<ComparePages>) -> Result<Outco
         }
         Err(error) => acts::postponed(&app, error),
     }
+}
+
+/// Reads what is told about an object that is not here.
+async fn read_unknown(app: App, attempt: Attempt<ReadUnknown>) -> Result<Outcome, Failure> {
+    match acts::read_unknown(&app, &attempt.cause, &attempt.task).await {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error) => acts::postponed(&app, error),
+    }
+}
+
+/// Raises and clears the alarms about webhooks.
+async fn watch_webhooks(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::watch_webhooks(app, cause).await?)
 }
 
 /// Looks up payments without news at the provider: a webhook may have been lost.
