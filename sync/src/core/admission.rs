@@ -114,7 +114,9 @@ fn valid_verdict(
         return shown.verdict.is_final().then(|| shown.verdict.clone());
     }
     let own = record.own.clone().filter(Verdict::is_final)?;
-    let admits_still = ticket.is_some_and(|(_, state)| state.admits_still(scan));
+    let admits_still = ticket.is_some_and(|(_, state)| {
+        state.has_entry(scan) && state.admitted_instead_of(scan).is_none()
+    });
     (own != Verdict::Admit || admits_still).then_some(own)
 }
 
@@ -129,9 +131,15 @@ fn enter(
         .check_in
         .is_some_and(|check_in| check_in.scan == request.scan)
     {
-        return Decided {
-            verdict: Verdict::Admit,
-            effect: request.renew(locked),
+        return match state.admitted_instead_of(request.scan) {
+            None => Decided {
+                verdict: Verdict::Admit,
+                effect: request.renew(locked),
+            },
+            // The entry that nobody was shown is removed by its journal row.
+            Some(other) => refuse(Verdict::AlreadyUsed {
+                first: other.first_entry(),
+            }),
         };
     }
     if state.validity != Validity::Valid {

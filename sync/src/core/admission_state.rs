@@ -199,12 +199,17 @@ impl AdmissionState {
         self.check_in.is_some_and(|check_in| check_in.scan == scan) || self.conflict(scan).is_some()
     }
 
-    /// Whether a scan that the core has admitted gets that answer again. Beside another guest's entry,
-    /// which a journal has shown since, only if it was shown: the guest is not inside yet.
-    pub(super) fn admits_still(&self, scan: ScanId) -> bool {
-        let shown = |conflict: &Conflict| conflict.entry.is_confirmed();
-        self.check_in.is_some_and(|check_in| check_in.scan == scan)
-            || self.conflict(scan).is_some_and(shown)
+    /// The guest who was let in beside the core's answer to this scan, which nobody has been shown as far
+    /// as is known: a journal has told of the guest since, and the answer is not given again.
+    pub(super) fn admitted_instead_of(&self, scan: ScanId) -> Option<&CheckIn> {
+        let conflicts = self.conflicts.iter().map(|conflict| &conflict.entry);
+        let entries = self.check_in.iter().chain(conflicts);
+        let (own, others): (Vec<&CheckIn>, Vec<&CheckIn>) =
+            entries.partition(|entry| entry.scan == scan);
+        if own.iter().any(|entry| entry.is_confirmed()) {
+            return None;
+        }
+        first_of(others.into_iter().filter(|entry| entry.is_confirmed()))
     }
 
     /// The ticket's state for the feed.

@@ -71,3 +71,19 @@ fn an_answer_nobody_saw_is_not_given_again_beside_a_guest_let_in_since() {
     core.journal(&s3, ADMIT, span(300, 340));
     assert_eq!(core.scan(&s3, 400), ADMIT);
 }
+
+/// The same when the answer was the first: it is the ticket's entry until its row comes.
+#[test]
+fn an_answer_nobody_saw_is_not_given_again_before_a_guest_let_in_since() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    let s2 = core.new_scan(NODE_1, GATE_2);
+    assert_eq!(core.scan(&s1, 100), ADMIT);
+    core.journal(&s2, ADMIT, span(150, 190));
+    assert_eq!(core.check_in().scan, s1.scan);
+    let again = core.scan(&s1, 200);
+    assert!(is_used(&again, true), "{again:?}");
+    core.journal(&s1, again, span(190, 210));
+    assert_eq!(core.check_in().scan, s2.scan);
+    core.expect_conflicts(&[]);
+}
