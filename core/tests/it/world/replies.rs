@@ -101,8 +101,13 @@ replies! {
     KeptPlace {
         ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
         seat_id: Option<SeatId>, seat_label: Option<String>, bucket_id: Option<BucketId>,
-        zone: Option<String>, reason: String, since: DateTime<Utc>,
+        zone: Option<String>, reason: String, since: DateTime<Utc>, guest: Option<KnownGuest>,
         released_at: Option<DateTime<Utc>>, released_by: Option<UserId>, note: Option<String>,
+        released_despite: Option<String>,
+    }
+    /// Who was admitted with the ticket.
+    KnownGuest {
+        gate_id: GateId, gate_name: Option<String>, earliest: DateTime<Utc>, latest: DateTime<Utc>,
     }
 
     Order {
