@@ -11,4 +11,5 @@ mod inside;
 mod nothing_due;
 mod outage;
 mod pace;
+mod permission;
 mod revocations;

@@ -126,8 +126,8 @@ replies! {
         created_at: DateTime<Utc>,
     }
     RefundStarted {
-        order_id: OrderId, status: String, refund_id: RefundId, amount: Money,
-        ticket_ids: Vec<TicketId>, reason: String, note: Option<String>,
+        order_id: OrderId, status: String, refund_id: RefundId, refund_status: String,
+        amount: Money, ticket_ids: Vec<TicketId>, reason: String, note: Option<String>,
     }
     Payment {
         payment_id: PaymentId, order_id: OrderId, customer_id: UserId, status: String,

@@ -156,7 +156,10 @@ fn an_organiser_refunds_at_any_time_but_each_ticket_once() {
     tickets[0].refund_id = Some(Uuid::nil().into());
     assert_eq!(
         order.goodwill_refund(&tickets, &twice, reason),
-        Err(Refusal::AlreadyRefunded(tickets[0].ticket_id))
+        Err(Refusal::AlreadyRefunded(
+            tickets[0].ticket_id,
+            Uuid::nil().into()
+        ))
     );
     let foreign = ticket(7, 10).ticket_id;
     assert_eq!(
