@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use eventify_kernel::app::App;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
@@ -9,7 +10,7 @@ use eventify_protocol::ids::{GateId, PerformanceId, TicketId};
 
 use super::sale;
 use super::stock::{StockError, must_manage};
-use crate::contexts::fleet::api as fleet;
+use crate::contexts::fleet::api::{self as fleet, SilentNode};
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::kept_back::{Doubt, KeptPlace, Release};
 use crate::contexts::inventory::store::{kept_back, layout, orders};
@@ -45,7 +46,7 @@ async fn gate_names(app: &App, kept: &[KeptPlace]) -> Result<GateNames, StockErr
 
 /// What a release says.
 #[derive(Clone, Debug)]
-pub(crate) struct Words {
+pub(crate) struct ReleaseRequest {
     pub(crate) note: Option<String>,
     /// The second word: somebody has looked, or takes it upon themselves.
     pub(crate) guest_may_be_inside: bool,
@@ -60,7 +61,7 @@ pub(crate) async fn release(
     cause: &Cause,
     caller: &Principal,
     which: (PerformanceId, TicketId),
-    words: Words,
+    request: ReleaseRequest,
 ) -> Result<(KeptPlace, GateNames), StockError> {
     let (performance, ticket) = which;
     let mut conn = app.db.read(NAME).await?;
@@ -84,26 +85,20 @@ pub(crate) async fn release(
     let is_cancelled = venue.is_some_and(|(_, is_cancelled)| is_cancelled);
     let doubt = found.doubt(!not_heard.is_empty());
     let doubt = doubt.filter(|_| !is_cancelled && found.released.is_none());
-    if !words.guest_may_be_inside
+    if !request.guest_may_be_inside
         && let Some(doubt) = doubt
     {
         drop(tx);
         let names = gate_names(app, std::slice::from_ref(&found)).await?;
         return Err(match doubt {
             Doubt::GuestInside => StockError::GuestInside(guest_in_words(&found, &names)),
-            Doubt::GatesNotHeard => StockError::GatesNotHeard(
-                not_heard
-                    .iter()
-                    .map(|node| format!("{} (last heard {})", node.label, minute(node.heard_at)))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
+            Doubt::GatesNotHeard => StockError::GatesNotHeard(nodes_in_words(&not_heard)),
         });
     }
     let release = Release {
         at: app.clock.now(),
         by: caller.user_id.into(),
-        note: words.note,
+        note: request.note,
         despite: doubt,
     };
     let place = if kept_back::release(&mut tx, ticket, &release).await? {
@@ -128,6 +123,11 @@ fn guest_in_words(kept: &KeptPlace, names: &GateNames) -> String {
     format!(" at {gate}, {}", minute(guest.earliest))
 }
 
-fn minute(at: chrono::DateTime<chrono::Utc>) -> impl std::fmt::Display {
+fn nodes_in_words(silent: &[SilentNode]) -> String {
+    let of = |node: &SilentNode| format!("{} (last heard {})", node.label, minute(node.heard_at));
+    silent.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
+fn minute(at: DateTime<Utc>) -> impl std::fmt::Display {
     at.format("%Y-%m-%d %H:%M UTC")
 }

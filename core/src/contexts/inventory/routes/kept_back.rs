@@ -90,11 +90,11 @@ pub(super) async fn release(
     Json(body): Json<ReleaseBody>,
 ) -> Answer<Json<KeptBody>> {
     let principal = caller.principal()?;
-    let words = kept_back::Words {
+    let request = kept_back::ReleaseRequest {
         note: body.note.0,
         guest_may_be_inside: body.guest_may_be_inside,
     };
-    let released = kept_back::release(&app, &caller.cause, principal, which, words).await?;
+    let released = kept_back::release(&app, &caller.cause, principal, which, request).await?;
     let (place, names) = released;
     Ok(Json(KeptBody::of(place, &names)))
 }
