@@ -149,7 +149,7 @@ pub(super) async fn refund(
     let runs = |performance: &Performance| {
         by.is_admin || performance.is_run_by(by.user_id, by.org_id.as_deref())
     };
-    match permission(&order, &of_named, &performances, runs) {
+    match permission(&of_named, &performances, runs) {
         Permission::Granted => {}
         Permission::NotKnownYet if by.is_admin => {}
         Permission::NotKnownYet => return Err(Refusal::PerformanceNotKnown.into()),

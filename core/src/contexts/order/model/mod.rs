@@ -14,8 +14,8 @@ pub(super) use state::{Captured, Order, State};
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("{}", wrong_state(.0))]
-    WrongState(&'static str),
+    #[error("{}", wrong_state(*.0))]
+    WrongState(State),
     #[error("the tickets of this order are being issued; try again in a moment")]
     NotIssuedYet,
     #[error("ticket {0} does not belong to this order")]
@@ -38,11 +38,12 @@ pub(crate) enum Refusal {
     WindowClosed,
 }
 
-fn wrong_state(state: &str) -> String {
+fn wrong_state(state: State) -> &'static str {
     match state {
-        "refunded" => "the money of this order went back already".to_owned(),
-        "cancelled" => "the order is cancelled already".to_owned(),
-        unpaid => format!("the order is {unpaid}: it is not paid, so there is nothing to refund"),
+        State::Pending | State::Processing => "the order is not paid: there is nothing to refund",
+        State::Paid { .. } | State::PartiallyRefunded { .. } => "the order is paid",
+        State::Refunded { .. } => "the money of this order went back already",
+        State::Cancelled(_) => "the order is cancelled already",
     }
 }
 

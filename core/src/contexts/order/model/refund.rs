@@ -137,7 +137,7 @@ impl Order {
         match self.state {
             State::Paid { .. } | State::PartiallyRefunded { .. } => {}
             State::Pending | State::Processing | State::Refunded { .. } | State::Cancelled(_) => {
-                return Err(Refusal::WrongState(self.state.name()));
+                return Err(Refusal::WrongState(self.state));
             }
         }
         if tickets.is_empty() {
