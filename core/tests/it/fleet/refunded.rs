@@ -209,7 +209,7 @@ async fn a_finding_that_is_dissolved_leaves_the_report_and_one_that_comes_back_i
     assert_eq!(alarms(&venue).await[0].occurrences, 2);
 }
 
-/// Newcomer 2: the place was sold again before the journal came, and the alarm said the opposite.
+/// C05: the place was sold again before the journal came, and the alarm said the opposite.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_without_a_place_is_an_alarm_with_what_became_of_the_place() {
     let venue = Venue::open().await;

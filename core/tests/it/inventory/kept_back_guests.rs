@@ -97,7 +97,7 @@ async fn release(house: &House<'_>, ticket: TicketId, second_word: bool) -> Answ
     release_kept(house.core, house.performance, ticket, words).await
 }
 
-/// Newcomer 1: the list said "gates may have admitted" for ever, and the seat was sold again over the
+/// C05: the list said "gates may have admitted" for ever, and the seat was sold again over the
 /// guest whose gate and time everybody else could read.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_releases_a_place_knows_of_the_guest_inside() {
@@ -145,7 +145,7 @@ async fn whoever_releases_a_place_knows_of_the_guest_inside() {
     assert_eq!(core.published::<GuestDisplaced>("inventory").await, []);
 }
 
-/// Newcomer 2: a gate was cut off at that moment, and nothing said so.
+/// C05: a gate was cut off at that moment, and nothing said so.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_is_not_released_before_every_gate_has_said_whom_it_let_in() {
     let core = core(FaultInjection::default()).await;
@@ -189,7 +189,7 @@ async fn a_place_is_not_released_before_every_gate_has_said_whom_it_let_in() {
     assert_eq!(released.released_despite, None);
 }
 
-/// Newcomer 2: two guests for one chair, and the alarm said that the place was not sold.
+/// C05: two guests for one chair, and the alarm said that the place was not sold.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_whose_seat_was_sold_meanwhile_is_told_with_the_other_order() {
     let core = core(FaultInjection::deliver_twice()).await;
