@@ -126,6 +126,8 @@ pub const STEPS: &[Step] = &[
     step::<order::OrderRefunded>(REFUND, "ticketing", "on_order_refunded", "nothing: money went back"),
     step::<order::OrderRefunded>(REFUND, "inventory", "on_order_refunded", "nothing: money went back"),
     step::<ticketing::TicketRevoked>(REFUND, "inventory", "on_ticket_revoked", "nothing: money went back"),
+    step::<ticketing::RefundedAdmitted>(REFUND, "inventory", "on_refunded_admitted", "the next one, dissolved"),
+    step::<inventory::GuestDisplaced>(VENUE, "fleet", "on_guest_displaced", "nothing: somebody has to look"),
 
     step::<event_management::PerformanceScheduled>(GATES, "fleet", "on_performance_scheduled", "performance.cancelled"),
     step::<event_management::PerformanceRescheduled>(GATES, "fleet", "on_performance_rescheduled", "the next one"),

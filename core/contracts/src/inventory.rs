@@ -1,7 +1,9 @@
 //! What inventory publishes. Each payload says all that its consumers need.
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId, SeatingPlanId, VenueId};
+use eventify_protocol::ids::{
+    BucketId, GateId, HoldId, OrderId, PerformanceId, SeatId, SeatingPlanId, TicketId, VenueId,
+};
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -218,6 +220,48 @@ pub struct BucketLevel {
     pub capacity: u32,
 }
 
+/// `guest.displaced`: a guest is inside on a place that was given back before anybody knew of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GuestDisplaced {
+    /// The guest's ticket.
+    pub ticket_id: TicketId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Whose venue.
+    pub venue_id: VenueId,
+    /// To what.
+    pub performance_id: PerformanceId,
+    /// Label of the seat, or name of the zone.
+    pub place: Option<String>,
+    /// What the place is now.
+    pub place_state: PlaceState,
+    /// The order that has it now.
+    pub sold_to: Option<OrderId>,
+    /// When somebody released it; none: it never was kept back.
+    pub released_at: Option<DateTime<Utc>>,
+    /// Where the guest was admitted.
+    pub gate_id: GateId,
+    /// Not before, in core time.
+    pub earliest: DateTime<Utc>,
+    /// Not after.
+    pub latest: DateTime<Utc>,
+}
+
+/// What a place is that was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaceState {
+    /// Anybody can buy it.
+    Free,
+    /// In somebody's cart.
+    Held,
+    /// Somebody has bought it.
+    Sold,
+    /// One of many in a zone, and nobody can say which.
+    Unnumbered,
+}
+
 eventify_kernel::domain_events! { "inventory":
     VenueCreated: "venue.created" as "inventory.venue.created" of venue_id;
     VenueUpdated: "venue.updated" as "inventory.venue.updated" of venue_id;
@@ -226,5 +270,6 @@ eventify_kernel::domain_events! { "inventory":
     SeatsReserved: "seats.reserved" as "inventory.seats.reserved" of hold_id;
     SeatsReleased: "seats.released" as "inventory.seats.released" of hold_id;
     CapacityAdjusted: "capacity.adjusted" as "inventory.capacity.adjusted" of performance_id;
+    GuestDisplaced: "guest.displaced" as "inventory.guest.displaced" of ticket_id;
     AvailabilityUpdated: "availability.updated" as "inventory.availability.updated" of performance_id;
 }

@@ -47,7 +47,9 @@ async fn an_unpaid_order_can_be_given_up() {
     sale.deliver_all().await;
     assert_eq!(sale.free().await, (SEATS, FLOOR));
     assert_eq!(sale.stripe.count("canceled"), 1);
-    assert_eq!(ada.post(&path, json!({})).await.code(), "order_state");
+    let again = ada.post(&path, json!({})).await;
+    again.assert_refused(409, "order_state");
+    assert_eq!(again.error().message, "the order is cancelled already");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,10 +160,42 @@ async fn a_mistyped_field_cancels_nothing() {
         assert_eq!(refused.status, 400, "{path}");
         let message = refused.error().message;
         assert!(
-            message.contains(&format!("'{field}' is unknown")),
+            message.contains(&format!("'{field}' is unknown; allowed: ")),
             "{message}"
         );
     }
+}
+
+/// A shop whose list was null, or empty, gave the whole order back; a scanner without a code let in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_null_or_empty_by_mistake_cancels_nothing() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let (checkout, tickets) = sale.bought(&ada, seat("A-1")).await;
+    let cancel = format!("/orders/{}/cancel", checkout.order);
+    let refund = format!("/orders/{}/refunds", checkout.order);
+    let revoke = format!("/payments/open-items/{}/revoke", sale.core.clock.new_id());
+    let owner = organiser(&sale.core);
+    for (who, path) in [(&ada, &cancel), (&owner, &refund), (&owner, &revoke)] {
+        for list in [json!(null), json!([])] {
+            let refused = who.post(path, json!({ "ticketIds": list })).await;
+            refused.assert_refused(400, "validation_error");
+            let field = &refused.error().details[0].field;
+            assert_eq!(field, "ticketIds", "{path}");
+        }
+    }
+    let check_in = format!("/tickets/{}/check-in", tickets[0]);
+    let staff = owner.clone().scope("ticket:checkin");
+    let body = json!({ "gateId": sale.core.clock.new_id(), "token": null });
+    let refused = staff.post(&check_in, body).await;
+    refused.assert_refused(400, "validation_error");
+    let message = refused.error().message;
+    assert_eq!(
+        message,
+        "'token': must not be null; leave the field out instead"
+    );
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&ada, &checkout).await, "paid");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,6 +216,7 @@ async fn the_organiser_gives_back_at_any_time() {
     let started: RefundStarted = started.read(202);
     assert_eq!(started.amount, euro("39.00"));
     assert_eq!(started.note.as_deref(), Some("force majeure"));
+    assert_eq!(started.refund_status, "opened");
     sale.deliver_all().await;
     assert_eq!(sale.status(&ada, &checkout).await, "refunded");
     let order = sale.order(&ada, &checkout).await;
@@ -200,7 +235,17 @@ async fn the_organiser_gives_back_at_any_time() {
     assert_eq!(sale.free().await.0, SEATS - 1, "the gates admit already");
     let ticket = ada.get(&format!("/tickets/{}", tickets[0])).await;
     assert_eq!(ticket.read::<Ticket>(200).status, "revoked");
-    assert_eq!(admin.post(&path, body).await.code(), "order_state");
+    let again = admin.post(&path, body).await;
+    again.assert_refused(409, "already_refunded");
+    let message = again.error().message;
+    let first = started.refund_id.to_string();
+    assert!(
+        message.contains(&first) && message.contains("succeeded"),
+        "{message}"
+    );
+    let cancel = format!("/orders/{}/cancel", checkout.order);
+    let message = ada.post(&cancel, json!({})).await.error().message;
+    assert_eq!(message, "the money of this order went back already");
     assert_eq!(sale.stripe.refunded(), 3900);
 }
 

@@ -18,7 +18,7 @@ mod refunds;
 mod statements;
 
 pub use refunds::{
-    KeptBack, NotGood, NotSuspended, RefundedAdmitted, TicketsReinstated, TicketsSuspended,
+    Guest, KeptBack, NotGood, NotSuspended, RefundedAdmitted, TicketsReinstated, TicketsSuspended,
 };
 pub use statements::{
     StatedTicket, TicketRange, TicketSum, TicketsRestated, TicketsStated, UnknownTicket,
@@ -143,6 +143,12 @@ pub struct TicketRevoked {
     /// Why its place is not sold again before somebody releases it; none: it is free.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_back: Option<KeptBack>,
+    /// Who was admitted with it, if somebody was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<Guest>,
+    /// Since when gates may have admitted to its performance; none: they don't yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gates_since: Option<DateTime<Utc>>,
     /// The ticket from now on.
     pub ticket: TicketFacts,
 }

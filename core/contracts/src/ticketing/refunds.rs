@@ -1,6 +1,7 @@
 //! What ticketing says of tickets whose money goes back.
 
-use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, VenueId};
+use chrono::{DateTime, Utc};
+use eventify_protocol::ids::{GateId, OrderId, PerformanceId, RefundId, TicketId, VenueId};
 use eventify_protocol::money::Money;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,18 @@ pub enum KeptBack {
     Fraud,
 }
 
+/// Somebody who was admitted with a ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Guest {
+    /// Where.
+    pub gate_id: GateId,
+    /// Not before, in core time.
+    pub earliest: DateTime<Utc>,
+    /// Not after.
+    pub latest: DateTime<Utc>,
+}
+
 /// `ticketing.refunded.admitted`: somebody was admitted, by a gate without connection, with a ticket
 /// that was suspended or revoked. One for each ticket and passage; the newest version is true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -96,6 +109,16 @@ pub struct RefundedAdmitted {
 }
 
 impl RefundedAdmitted {
+    /// Who was admitted.
+    #[must_use]
+    pub fn guest(&self) -> Guest {
+        Guest {
+            gate_id: self.admission.gate_id,
+            earliest: self.admission.earliest,
+            latest: self.admission.latest,
+        }
+    }
+
     /// The seat's label, or the zone's name.
     #[must_use]
     pub fn place(&self) -> Option<&str> {

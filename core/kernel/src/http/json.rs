@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ApiError;
+use super::fields::SAYS;
 
 /// A JSON body, in and out.
 #[derive(Clone, Copy, Debug)]
@@ -123,23 +124,32 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         .field(field, "required");
     }
     if let Some(field) = quoted("unknown field `") {
+        let allowed = allowed_words(text, "unknown field `").unwrap_or_else(|| "none".to_owned());
         return ApiError::new(
             StatusCode::BAD_REQUEST,
             "validation_error",
-            format!("field '{field}' is unknown"),
+            format!("field '{field}' is unknown; allowed: {allowed}"),
         )
         .field(field, "unknown");
     }
-    let allowed = allowed_words(text);
+    if let Some(field) = quoted("duplicate field `") {
+        let issue = "stands there twice, perhaps under two names";
+        return ApiError::invalid(field, issue);
+    }
+    let allowed = allowed_words(text, "unknown variant `");
     // axum puts the JSON path of the misfit in front: "…into the target type: items[0].seatId: …".
-    let path = text
-        .split_once("target type: ")
-        .and_then(|(_, rest)| rest.split_once(": "))
-        .map(|(path, _)| path)
-        .filter(|path| !path.is_empty() && !path.contains(' '));
-    let field = path.unwrap_or(whole);
+    let after = text.split_once("target type: ");
+    let misfit = after.and_then(|(_, rest)| rest.split_once(": "));
+    let misfit = misfit.filter(|(path, _)| !path.is_empty() && !path.contains(' '));
+    let field = misfit.map_or(whole, |(path, _)| path);
     if let Some(allowed) = allowed {
         return ApiError::invalid(field, format!("must be one of {allowed}"));
+    }
+    if let Some(issue) = misfit.and_then(|(_, issue)| issue.strip_prefix(SAYS)) {
+        let issue = issue
+            .rsplit_once(" at line ")
+            .map_or(issue, |(issue, _)| issue);
+        return ApiError::invalid(field, issue);
     }
     let issue = if text.contains("Failed to parse the request body") {
         "malformed"
@@ -154,12 +164,13 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
     .field(field, issue)
 }
 
-/// The words that a field takes, from serde's "unknown variant `x`, expected one of `a`, `b`".
-fn allowed_words(text: &str) -> Option<String> {
+/// What is taken instead, from serde's "unknown variant `x`, expected one of `a`, `b`", which it says of
+/// fields too.
+fn allowed_words(text: &str, unknown: &str) -> Option<String> {
     // The word that was sent stands between the first two backquotes, whatever it contains is cut
     // off with it: the list comes last.
     let (before, list) = text.rsplit_once("`, expected ")?;
-    if !before.contains("unknown variant `") {
+    if !before.contains(unknown) {
         return None;
     }
     let words: Vec<_> = list.split('`').skip(1).step_by(2).collect();
@@ -186,6 +197,43 @@ mod tests {
             assert!(said.contains("'reason'"), "{said}");
             assert!(!said.contains("storm"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_field_that_does_not_exist_is_answered_with_those_that_do() {
+        for (sent, listed) in [
+            ("expected `note`", "note"),
+            ("expected `ticketIds` or `note`", "ticketIds, note"),
+            ("expected one of `a`, `b`, `c`", "a, b, c"),
+            ("there are no fields", "none"),
+        ] {
+            let text = format!(
+                "Failed to deserialize the JSON body into the target type: words: unknown field \
+                 `words`, {sent} at line 1 column 8"
+            );
+            let said = format!("{:?}", refuse_text("body", &text));
+            let wanted = format!("field 'words' is unknown; allowed: {listed}\"");
+            assert!(said.contains(&wanted), "{said}");
+        }
+    }
+
+    /// What our own types say goes on; what serde says may hold what was sent.
+    #[test]
+    fn only_our_own_words_about_a_value_go_on() {
+        let of = |issue: &str| {
+            let text = format!(
+                "Failed to deserialize the JSON body into the target type: note: {issue} at line 1 \
+                 column 9"
+            );
+            format!("{:?}", refuse_text("body", &text))
+        };
+        let ours = of("says: at most 500 characters");
+        assert!(ours.contains("'note': at most 500 characters\""), "{ours}");
+        let theirs = of("invalid type: string \"says: Ada Lovelace\", expected u32");
+        assert!(
+            theirs.contains("'note' is invalid") && !theirs.contains("Ada"),
+            "{theirs}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use eventify_contracts::event_management::{
 };
 use eventify_contracts::order::{Item, OrderCancelled, OrderPaid, OrderRefunded};
 use eventify_contracts::reservation::{ReservationCancelled, ReservationExpired};
-use eventify_contracts::ticketing::TicketRevoked;
+use eventify_contracts::ticketing::{RefundedAdmitted, TicketRevoked};
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
@@ -15,12 +15,12 @@ use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::HoldId;
 
-use super::acts::release;
 use super::acts::sale::{self, Closed, Returned};
 use super::acts::stock;
+use super::acts::{self, release};
 use super::model::attempts::EndedBy;
 use super::model::kept_back::{Place, RevokedTicket};
-use super::store::{layout, plans};
+use super::store::{guests, layout, plans};
 
 type Done = Result<(), Failure>;
 
@@ -37,6 +37,7 @@ pub(super) fn consumers() -> Consumers {
         .on::<OrderPaid, _>(on_order_paid)
         .on::<OrderRefunded, _>(on_order_refunded)
         .on::<TicketRevoked, _>(on_ticket_revoked)
+        .on::<RefundedAdmitted, _>(on_refunded_admitted)
 }
 
 async fn on_performance_scheduled(
@@ -140,12 +141,23 @@ async fn on_ticket_revoked(app: &App, tx: &mut Tx, event: Received<TicketRevoked
         performance: data.ticket.performance_id,
         place,
     };
-    match sale::return_ticket(app, tx, &ticket, data.kept_back).await? {
-        Returned::Done => Ok(()),
+    let why = (data.kept_back, data.gates_since);
+    match sale::return_ticket(app, tx, &ticket, why).await? {
+        Returned::Done => {
+            if let Some(guest) = &data.guest {
+                guests::upsert(tx, id, guest, (data.ticket.version, false)).await?;
+            }
+            Ok(())
+        }
         Returned::NotSoldYet => Err(Failure::retry(format!(
             "the payment of order {order} has not arrived"
         ))),
     }
+}
+
+/// A gate without connection let a guest in.
+async fn on_refunded_admitted(app: &App, tx: &mut Tx, event: Received<RefundedAdmitted>) -> Done {
+    Ok(acts::guests::record(app, tx, &event.data, event.aggregate_version).await?)
 }
 
 /// The holds of these items, none twice.

@@ -123,11 +123,9 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
 
 /// Who runs the performances of an order, each once.
 async fn organisers_of(app: &App, order: &Order) -> DbResult<Vec<(UserId, Option<String>)>> {
-    let mut ids: Vec<_> = order.items.iter().map(|item| item.performance_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
     let mut conn = app.db.read(NAME).await?;
-    let performances = store::list_performances(&mut conn, &ids).await?.into_iter();
+    let performances = store::list_performances(&mut conn, &order.performances()).await?;
+    let performances = performances.into_iter();
     let mut organisers: Vec<_> = performances.map(|it| (it.owner_id, it.org_id)).collect();
     organisers.sort();
     organisers.dedup();

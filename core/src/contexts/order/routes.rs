@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::order::{CancelReason, Item, RefundReason};
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode, Words,
+    not_null,
 };
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
 use eventify_protocol::money::Money;
@@ -20,7 +21,6 @@ use super::{App, NAME, store};
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
 const MAX_TICKETS_PER_REFUND: usize = 100;
-const MAX_NOTE_CHARS: usize = 500;
 
 pub(super) fn routes() -> Routes<App> {
     let write = Policy::roles(BUYERS)
@@ -58,6 +58,8 @@ struct ListQuery {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Cancel {
+    /// Without it: all that may still be given back.
+    #[serde(default, deserialize_with = "not_null")]
     ticket_ids: Option<Vec<TicketId>>,
 }
 
@@ -65,8 +67,9 @@ struct Cancel {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Refund {
     ticket_ids: Vec<TicketId>,
-    /// The organiser's explanation.
-    reason: Option<String>,
+    /// The organiser's explanation; `reason` is the blueprint's name for it.
+    #[serde(default, alias = "reason")]
+    note: Words,
 }
 
 #[derive(Debug, Serialize)]
@@ -127,6 +130,8 @@ struct RefundStarted {
     order_id: OrderId,
     status: &'static str,
     refund_id: RefundId,
+    /// `opened`: the tickets are being suspended, then the money is asked for.
+    refund_status: &'static str,
     amount: Money,
     ticket_ids: Vec<TicketId>,
     reason: RefundReason,
@@ -212,7 +217,9 @@ async fn cancel(
     Json(body): Json<Cancel>,
 ) -> Answer<Response> {
     let order = owned(&app, &caller, id).await?;
-    check_count(body.ticket_ids.as_deref().unwrap_or_default())?;
+    if let Some(named) = &body.ticket_ids {
+        check_count(named)?;
+    }
     let by = caller.principal()?.user_id.into();
     let named = body.ticket_ids.as_deref();
     let cancelled = acts::cancel(&app, &caller.cause, order.id, named, by).await?;
@@ -250,21 +257,12 @@ async fn refund(
 ) -> Answer<impl IntoResponse + use<>> {
     let principal = caller.principal()?;
     check_count(&body.ticket_ids)?;
-    let note = body.reason.map(|text| text.trim().to_owned());
-    let note = note.filter(|text| !text.is_empty());
-    if note
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > MAX_NOTE_CHARS)
-    {
-        let issue = format!("at most {MAX_NOTE_CHARS} characters");
-        return Err(ApiError::invalid("reason", issue));
-    }
     let by = Organiser {
         user_id: principal.user_id.into(),
         org_id: principal.org_id.clone(),
         is_admin: principal.has_role(Role::Admin),
     };
-    let named = (body.ticket_ids.as_slice(), note);
+    let named = (body.ticket_ids.as_slice(), body.note.0);
     let refund = acts::refund(app, &caller.cause, whose, named, &by).await?;
     Ok(accepted(refund))
 }
@@ -279,6 +277,7 @@ fn accepted(refund: RequestedRefund) -> impl IntoResponse {
         order_id: order.id,
         status: order.state.name(),
         refund_id,
+        refund_status: store::OPENED,
         amount: plan.amount,
         ticket_ids: plan.tickets,
         reason: plan.reason,
@@ -294,13 +293,11 @@ async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
 }
 
 fn check_count(tickets: &[TicketId]) -> Answer<()> {
-    if tickets.len() > MAX_TICKETS_PER_REFUND {
-        return Err(ApiError::invalid(
-            "ticketIds",
-            format!("at most {MAX_TICKETS_PER_REFUND}"),
-        ));
+    if (1..=MAX_TICKETS_PER_REFUND).contains(&tickets.len()) {
+        return Ok(());
     }
-    Ok(())
+    let issue = format!("1 to {MAX_TICKETS_PER_REFUND} tickets");
+    Err(ApiError::invalid("ticketIds", issue))
 }
 
 impl View {
@@ -330,6 +327,7 @@ impl From<Error> for ApiError {
         match error {
             Error::Unknown => Self::not_found("order_not_found", message),
             Error::Forbidden => Self::forbidden(message),
+            Error::InRefund { .. } => Self::conflict("already_refunded", message),
             Error::Db(error) => error.into(),
             Error::Refused(refusal) => match refusal {
                 Refusal::WrongState(_) => Self::conflict("order_state", message),
@@ -337,7 +335,10 @@ impl From<Error> for ApiError {
                     Self::conflict("tickets_not_issued", message).retry_after(1)
                 }
                 Refusal::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
-                Refusal::AlreadyRefunded(_) => Self::conflict("already_refunded", message),
+                Refusal::PerformanceNotKnown => {
+                    Self::conflict("performance_not_known", message).retry_after(5)
+                }
+                Refusal::AlreadyRefunded(..) => Self::conflict("already_refunded", message),
                 Refusal::Used(_) => Self::conflict("ticket_used", message),
                 Refusal::Revoked(_) => Self::conflict("ticket_revoked", message),
                 Refusal::NothingLeft => Self::conflict("nothing_to_refund", message),

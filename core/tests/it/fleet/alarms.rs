@@ -123,6 +123,13 @@ async fn an_alarm_is_seen_until_it_occurs_again() {
     // Who looked at the first one alone has not seen the second.
     let refused = venue.owner().post(&path, once).await;
     refused.assert_refused(412, "precondition_failed");
+    let message = refused.error().message;
+    assert!(message.contains("occurred again"), "{message}");
+    // Nobody can have seen more than there were.
+    let refused = venue.owner().post(&path, json!({ "occurrences": 3 })).await;
+    refused.assert_refused(400, "validation_error");
+    let message = refused.error().message;
+    assert!(message.contains("2 times"), "{message}");
     let unknown = format!("/fleet/alarms/{}/seen", venue.new_id());
     let refused = admin.post(&unknown, json!({ "occurrences": 1 })).await;
     refused.assert_refused(404, "alarm_not_found");

@@ -161,6 +161,8 @@ async fn concurrent_writers_leave_no_gap_and_the_newest_version_wins() {
                 order_id: OrderId(revoked.ticket_id.as_uuid()),
                 reason: "refund".to_owned(),
                 kept_back: None,
+                guest: None,
+                gates_since: None,
                 ticket: revoked,
             };
             if order % 2 == 0 {

@@ -1,6 +1,6 @@
 //! A gate without connection let somebody in whose money goes back.
 
-use eventify_contracts::inventory::{VenueCreated, VenueFacts};
+use eventify_contracts::inventory::{GuestDisplaced, PlaceState, VenueCreated, VenueFacts};
 use eventify_contracts::ticketing::{Admission, RefundedAdmitted};
 use eventify_protocol::ids::{GateId, OrderId, PerformanceId, RefundId, ScanId, VenueId};
 use eventify_protocol::money::Money;
@@ -207,6 +207,41 @@ async fn a_finding_that_is_dissolved_leaves_the_report_and_one_that_comes_back_i
     publish(&venue, &[(6, first)]).await;
     assert_eq!(report(&venue).await.refunded_admissions.len(), 1);
     assert_eq!(alarms(&venue).await[0].occurrences, 2);
+}
+
+/// C05: the place was sold again before the journal came, and the alarm said the opposite.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_without_a_place_is_an_alarm_with_what_became_of_the_place() {
+    let venue = Venue::open().await;
+    let (node, gate) = outage(&venue).await;
+    let found = revoked(&guest(&venue, &node, gate, 401));
+    publish(&venue, &[(4, found.clone())]).await;
+    let buyer = OrderId(venue.new_id());
+    let told = GuestDisplaced {
+        ticket_id: found.ticket_id,
+        order_id: found.order_id,
+        venue_id: venue.id,
+        performance_id: found.performance_id,
+        place: found.seat_label.clone(),
+        place_state: PlaceState::Sold,
+        sold_to: Some(buyer),
+        released_at: Some(venue.core.clock.now()),
+        gate_id: gate,
+        earliest: found.admission.earliest,
+        latest: found.admission.latest,
+    };
+    venue.publish("inventory", 4, &told).await;
+    venue.core.settle().await;
+    let alarms = alarms_of(&venue.owner()).await;
+    let alarm = |code: &str| alarms.iter().find(|it| it.code == code).expect("an alarm");
+    assert!(alarm(CODE).act.contains("guest_displaced"));
+    let details = &alarm("guest_displaced").details;
+    assert_eq!(
+        (&details["place"], &details["placeState"]),
+        (&"A-12".into(), &"sold".into())
+    );
+    assert_eq!(details["soldTo"], buyer.to_string());
+    assert_eq!(details["gateName"], "North gate");
 }
 
 /// C05: one venue's guests and money are nobody else's business.

@@ -19,7 +19,7 @@ pub(super) async fn kept(house: &House<'_>) -> Vec<KeptPlace> {
 }
 
 pub(super) async fn release(house: &House<'_>, ticket: TicketId) -> KeptPlace {
-    let words = json!({ "reason": " the row was empty " });
+    let words = json!({ "note": " the row was empty ", "guestMayBeInside": true });
     let answer = release_kept(house.core, house.performance, ticket, words).await;
     house.core.settle().await;
     answer.read(200)
@@ -59,6 +59,7 @@ async fn nobody_buys_the_seat_of_a_guest_who_sits_on_it() {
     assert_eq!(house.left().await.0, SEATS - 1, "only a person frees it");
     let released = release(&house, ticket).await;
     assert_eq!(released.note.as_deref(), Some("the row was empty"));
+    assert_eq!(released.released_despite.as_deref(), Some("guest_inside"));
     let by = organiser(&core).id().await;
     assert_eq!(released.released_by, Some(UserId(by)));
     assert_eq!(kept(&house).await, []);
@@ -177,7 +178,12 @@ async fn only_who_runs_the_show_sees_and_releases_what_is_kept_back() {
     let unknown = format!("{list}/{}/release", order.ticket());
     let refused = owner.post(&unknown, json!({})).await;
     refused.assert_refused(404, "kept_back_not_found");
-    for wrong in [json!({ "reason": "x".repeat(501) }), json!({ "note": "x" })] {
+    let twice = json!({ "note": "x", "reason": "x" });
+    for wrong in [
+        json!({ "note": "x".repeat(501) }),
+        json!({ "words": "x" }),
+        twice,
+    ] {
         let refused = owner.post(&path, wrong).await;
         refused.assert_refused(400, "validation_error");
     }
@@ -185,7 +191,8 @@ async fn only_who_runs_the_show_sees_and_releases_what_is_kept_back() {
     refused.assert_refused(400, "validation_error");
     assert_eq!(house.left().await, (SEATS - 1, FLOOR), "still taken");
     let admin: User<'_> = core.user("root").role("ADMIN");
-    let released: KeptPlace = admin.post(&path, json!({})).await.read(200);
+    let looked = json!({ "guestMayBeInside": true });
+    let released: KeptPlace = admin.post(&path, looked).await.read(200);
     assert_eq!(released.note, None);
     assert_eq!(house.left().await, (SEATS, FLOOR));
 }

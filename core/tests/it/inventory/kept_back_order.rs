@@ -32,7 +32,14 @@ async fn two_releases_at_once_free_one_place_once() {
     order.revoked(0, ticket, Some(KeptBack::Used)).await;
     order.revoked(1, other, Some(KeptBack::Used)).await;
     let blocker = order.blocked().await;
-    let post = |words| release_kept(&core, house.performance, ticket, json!({ "reason": words }));
+    let post = |words| {
+        release_kept(
+            &core,
+            house.performance,
+            ticket,
+            json!({ "note": words, "guestMayBeInside": true }),
+        )
+    };
     let both_wait = async {
         until_waiting(&core, 2).await;
         drop(blocker);
@@ -52,7 +59,8 @@ async fn a_release_and_a_refund_at_once_free_a_unit_each() {
     let ticket = order.ticket();
     order.revoked(0, ticket, Some(KeptBack::Used)).await;
     let blocker = order.blocked().await;
-    let released = release_kept(&core, house.performance, ticket, json!({}));
+    let looked = json!({ "guestMayBeInside": true });
+    let released = release_kept(&core, house.performance, ticket, looked);
     let refunded = async {
         let revoked = order.revoked_event(1, order.ticket(), None);
         order.publish("ticketing", &revoked).await;

@@ -4,6 +4,7 @@
 mod attempts;
 mod holds;
 mod kept_back;
+mod kept_back_guests;
 mod kept_back_order;
 mod kept_back_shop;
 mod orders;

@@ -189,6 +189,8 @@ impl<'house, 'core> Order<'house, 'core> {
             order_id: self.id,
             reason: reason.to_owned(),
             kept_back,
+            guest: None,
+            gates_since: None,
             ticket: TicketFacts {
                 ticket_id: ticket,
                 version: 2,

@@ -11,6 +11,7 @@ mod inside;
 mod nothing_due;
 mod outage;
 mod pace;
+mod permission;
 mod revocations;
 mod unknown;
 mod webhooks;

@@ -6,7 +6,7 @@ use std::fs;
 use super::{files_of, root};
 
 /// Documents whose paths and test names are checked.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 7] = [
     "core/DECISIONS.md",
     "sync/ADMISSION.md",
     "deploy/LOGGING.md",
+    "deploy/OPERATING.md",
 ];
 /// The repository's folders: what begins with one of them is a path.
 const FOLDERS: [&str; 7] = [

@@ -1,6 +1,7 @@
 //! The rules of the house that a compiler doesn't hold: file names are the layers, few say the
 //! names of the great libraries, no file grows too long.
 
+mod alarms;
 mod database;
 mod documents;
 mod logging;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Duration;
-use eventify_contracts::inventory::{AvailabilityUpdated, VenueCreated};
+use eventify_contracts::inventory::{AvailabilityUpdated, GuestDisplaced, VenueCreated};
 use eventify_contracts::reservation::EndReason;
 use eventify_core::config::Config;
 use eventify_core::contexts::event_management;
@@ -58,7 +58,8 @@ pub fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
     };
     // Event management asks what is sold.
     let mut real = product(config, clock).into_iter();
-    let orders = real.find(|it| it.name == "order").expect("a context");
+    let mut named = |name| real.find(|it| it.name == name).expect("a context");
+    let (fleet, orders) = (named("fleet"), named("order"));
     vec![
         eventify_core::contexts::catalogue::context(),
         event_management::context(&Arc::new(event_management)),
@@ -66,8 +67,11 @@ pub fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
         eventify_core::contexts::inventory::context(),
         // The relay requires that a queue takes what fleet alone consumes.
         Context {
-            consumers: Consumers::new().on::<VenueCreated, _>(on_venue_created),
-            ..Context::new("fleet", &[])
+            consumers: Consumers::new()
+                .on::<VenueCreated, _>(on_venue_created)
+                .on::<GuestDisplaced, _>(on_guest_displaced),
+            // Inventory asks which nodes are silent.
+            ..Context::new("fleet", fleet.migrations)
         },
         Context {
             events: eventify_contracts::order::events(),
@@ -79,6 +83,14 @@ pub fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
 }
 
 async fn on_venue_created(_: &App, _: &mut Tx, _: Received<VenueCreated>) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn on_guest_displaced(
+    _: &App,
+    _: &mut Tx,
+    _: Received<GuestDisplaced>,
+) -> Result<(), Failure> {
     Ok(())
 }
 

@@ -101,8 +101,13 @@ replies! {
     KeptPlace {
         ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
         seat_id: Option<SeatId>, seat_label: Option<String>, bucket_id: Option<BucketId>,
-        zone: Option<String>, reason: String, since: DateTime<Utc>,
+        zone: Option<String>, reason: String, since: DateTime<Utc>, guest: Option<KnownGuest>,
         released_at: Option<DateTime<Utc>>, released_by: Option<UserId>, note: Option<String>,
+        released_despite: Option<String>,
+    }
+    /// Who was admitted with the ticket.
+    KnownGuest {
+        gate_id: GateId, gate_name: Option<String>, earliest: DateTime<Utc>, latest: DateTime<Utc>,
     }
 
     Order {
@@ -121,8 +126,8 @@ replies! {
         created_at: DateTime<Utc>,
     }
     RefundStarted {
-        order_id: OrderId, status: String, refund_id: RefundId, amount: Money,
-        ticket_ids: Vec<TicketId>, reason: String, note: Option<String>,
+        order_id: OrderId, status: String, refund_id: RefundId, refund_status: String,
+        amount: Money, ticket_ids: Vec<TicketId>, reason: String, note: Option<String>,
     }
     Payment {
         payment_id: PaymentId, order_id: OrderId, customer_id: UserId, status: String,

@@ -1,5 +1,7 @@
 //! Alarms: logged, and stored for the venue's staff.
 
+use std::cmp::Ordering;
+
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection};
@@ -48,8 +50,13 @@ pub(crate) async fn mark_seen(
         None if principal.has_role(Role::Admin) => {}
         None => return Err(FleetError::AlarmNotFound),
     }
-    if alarm.occurrences != seen {
-        return Err(FleetError::Stale);
+    match seen.cmp(&alarm.occurrences) {
+        Ordering::Equal => {}
+        Ordering::Less => return Err(FleetError::OccurredAgain(alarm.occurrences)),
+        Ordering::Greater => {
+            let issue = format!("it has occurred {} times, not more", alarm.occurrences);
+            return Err(FleetError::Invalid("occurrences", issue));
+        }
     }
     if alarm.seen_at.is_some() {
         return Ok(alarm);

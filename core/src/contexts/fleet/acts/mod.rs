@@ -51,6 +51,8 @@ pub(crate) enum FleetError {
     NameTaken,
     #[error("somebody else has changed it meanwhile; read it again")]
     Stale,
+    #[error("it has occurred again meanwhile, {0} times in all: look again")]
+    OccurredAgain(i64),
     #[error("there is no such enrolment code")]
     CodeNotFound,
     #[error(transparent)]

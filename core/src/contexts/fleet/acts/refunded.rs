@@ -1,7 +1,9 @@
 //! A guest is inside, and the money goes back: it stands in the report, and the venue is alarmed.
 
+use eventify_contracts::inventory::GuestDisplaced;
 use eventify_contracts::ticketing::RefundedAdmitted;
 use eventify_kernel::db::{DbResult, Tx};
+use eventify_protocol::ids::{GateId, VenueId};
 use serde_json::json;
 
 use super::alarms;
@@ -20,8 +22,7 @@ pub(crate) async fn record(
     let Some(new) = refunded::claim_alarm(tx, finding.ticket_id, app.clock.now()).await? else {
         return Ok(());
     };
-    let mut gates = gates::list(tx, new.venue_id).await?.into_iter();
-    let gate = gates.find(|gate| gate.gate_id == new.admission.gate_id);
+    let gate_name = gate_name(tx, new.venue_id, new.admission.gate_id).await?;
     let alarm = Alarm::new(Code::RefundedGuestAdmitted)
         .of_venue(new.venue_id)
         .with(json!({
@@ -33,11 +34,38 @@ pub(crate) async fn record(
             "refundId": new.refund_id,
             "state": new.state(),
             "gateId": new.admission.gate_id,
-            "gateName": gate.map(|gate| gate.name),
+            "gateName": gate_name,
             "nodeId": new.admission.node_id,
             "scanId": new.admission.scan_id,
             "earliest": new.admission.earliest,
             "latest": new.admission.latest,
         }));
     alarms::raise_in(app, tx, &alarm).await
+}
+
+/// The guest's place was given back before anybody knew of the guest: two people may want it.
+pub(crate) async fn alarm_displaced(app: &App, tx: &mut Tx, told: &GuestDisplaced) -> DbResult<()> {
+    let gate_name = gate_name(tx, told.venue_id, told.gate_id).await?;
+    let alarm = Alarm::new(Code::GuestDisplaced)
+        .of_venue(told.venue_id)
+        .with(json!({
+            "ticketId": told.ticket_id,
+            "orderId": told.order_id,
+            "performanceId": told.performance_id,
+            "place": told.place,
+            "placeState": told.place_state,
+            "soldTo": told.sold_to,
+            "releasedAt": told.released_at,
+            "gateId": told.gate_id,
+            "gateName": gate_name,
+            "earliest": told.earliest,
+            "latest": told.latest,
+        }));
+    alarms::raise_in(app, tx, &alarm).await
+}
+
+/// None for a gate of another venue.
+async fn gate_name(tx: &mut Tx, venue: VenueId, gate: GateId) -> DbResult<Option<String>> {
+    let mut gates = gates::list(tx, venue).await?.into_iter();
+    Ok(gates.find(|it| it.gate_id == gate).map(|it| it.name))
 }

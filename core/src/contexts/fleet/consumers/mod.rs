@@ -2,6 +2,7 @@
 
 mod performances;
 mod projections;
+mod refunded;
 mod uplink;
 
 use eventify_contracts::uplink::{ASK, CONTROL, JOURNAL};
@@ -25,7 +26,8 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(projections::on_keys_changed)
         .on(projections::on_journal_applied)
         .on(projections::on_check_in_conflict)
-        .on(projections::on_refunded_admitted)
+        .on(refunded::on_refunded_admitted)
+        .on(refunded::on_guest_displaced)
         .on(projections::on_scan_suspected)
         .on(projections::on_tickets_stated)
         .on(projections::on_tickets_restated)

@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_contracts::inventory::{VenueCreated, VenueFacts, VenueUpdated};
 use eventify_contracts::ticketing::{
-    CheckInConflict, JournalApplied, KeysChanged, RefundedAdmitted, ScanSuspected,
-    TicketCheckInChanged, TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked,
-    TicketsReinstated, TicketsRestated, TicketsStated, TicketsSuspended,
+    CheckInConflict, JournalApplied, KeysChanged, ScanSuspected, TicketCheckInChanged,
+    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsReinstated, TicketsRestated,
+    TicketsStated, TicketsSuspended,
 };
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_kernel::event::Received;
@@ -16,7 +16,7 @@ use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::FeedEntry;
 use serde_json::json;
 
-use crate::contexts::fleet::acts::{alarms, comparison, feed, refunded, venues as venue_acts};
+use crate::contexts::fleet::acts::{alarms, comparison, feed, venues as venue_acts};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::store::pending::{self, Change, Origin};
@@ -159,14 +159,6 @@ pub(super) async fn on_check_in_conflict(
     event: Received<CheckInConflict>,
 ) -> Result<(), Failure> {
     Ok(conflicts::upsert(tx, event.data, event.aggregate_version).await?)
-}
-
-pub(super) async fn on_refunded_admitted(
-    app: &App,
-    tx: &mut Tx,
-    event: Received<RefundedAdmitted>,
-) -> Result<(), Failure> {
-    Ok(refunded::record(app, tx, &event.data, event.aggregate_version).await?)
 }
 
 /// The same alarm as of a message that fleet itself receives.

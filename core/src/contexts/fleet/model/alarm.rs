@@ -65,8 +65,14 @@ codes! {
     RefundedGuestAdmitted = "refunded_guest_admitted":
         "A gate without connection let a guest in whose money goes back. The venue's reconciliation report lists \
          all of them under refundedAdmissions. Decide with the organiser: ask the guest to pay or to leave, or \
-         leave it at that. The place is not sold before the organiser releases it with POST \
-         /inventory/performances/{performanceId}/kept-back/{ticketId}/release.";
+         leave it at that. The place is sold to nobody else before the organiser releases it (POST \
+         /inventory/performances/{performanceId}/kept-back/{ticketId}/release); if that was done before this \
+         was known, the alarm guest_displaced stands too.";
+    GuestDisplaced = "guest_displaced":
+        "A guest is inside on a place that was given back before the gate's journal came. placeState in the \
+         details says what the place is now: free and held can still be bought, sold is another guest's \
+         (soldTo, an order). Send somebody to the place before the second guest comes, and seat one of both \
+         elsewhere.";
     PerformanceAwaitsConfirmation = "performance_awaits_confirmation":
         "An organiser who is not of this venue plans a performance here, and no gate admits to it yet. Look at it \
          with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed.";

@@ -114,7 +114,7 @@ impl From<FleetError> for ApiError {
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),
             FleetError::NameTaken => Self::conflict("name_taken", text),
             FleetError::NotJoined(..) => Self::conflict("journal_not_joined", text),
-            FleetError::Stale => {
+            FleetError::Stale | FleetError::OccurredAgain(_) => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", text)
             }
             FleetError::Claim(ClaimRefused::Expired) => Self::gone("enrolment_code_expired", text),

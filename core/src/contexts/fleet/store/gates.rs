@@ -1,5 +1,7 @@
 //! Gates and who may pass them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
@@ -71,6 +73,17 @@ pub(crate) async fn insert(
     let row = Row::of(gate, now);
     insert_rows(conn, "insert into fleet.gates", &[row], "").await?;
     Ok(())
+}
+
+pub(crate) async fn list_names(
+    conn: &mut PgConnection,
+    ids: &[GateId],
+) -> DbResult<BTreeMap<GateId, String>> {
+    let rows = sqlx::query_as("select gate_id, name from fleet.gates where gate_id = any($1)")
+        .bind(ids)
+        .fetch_all(conn)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Writes a gate's next version; false if that version exists already.

@@ -114,6 +114,38 @@ pub(crate) async fn list(conn: &mut PgConnection, nodes: &[NodeId]) -> DbResult<
     Ok(rows)
 }
 
+/// A node of which nobody knows whom it let in.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct SilentNode {
+    pub(crate) label: String,
+    pub(crate) heard_at: DateTime<Utc>,
+}
+
+/// Enrolled nodes that have reported since `heard_since`, and last not that they were `Online` with a
+/// cache from after a moment: whoever is `Online` has told whom it admitted alone (`ADMISSION` 2).
+pub(crate) async fn list_silent(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    moment: DateTime<Utc>,
+    heard_since: Option<DateTime<Utc>>,
+) -> DbResult<Vec<SilentNode>> {
+    let rows = sqlx::query_as(
+        "select label, seen_at as heard_at
+         from fleet.nodes join fleet.node_health using (node_id)
+         where venue_id = $1 and revoked_at is null and ($4::timestamptz is null or seen_at >= $4)
+             and not (mode = $3 and cache_age_ms is not null
+                 and seen_at - cache_age_ms * interval '1 millisecond' >= $2)
+         order by label",
+    )
+    .bind(venue)
+    .bind(moment)
+    .bind(mode_name(Mode::Online))
+    .bind(heard_since)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
+}
+
 /// Inserts the change to the mode of this report.
 pub(crate) async fn insert_change(conn: &mut PgConnection, health: &NodeHealth) -> DbResult<()> {
     sqlx::query(

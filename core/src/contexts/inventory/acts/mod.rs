@@ -1,5 +1,6 @@
 //! The acts of inventory, by what they change.
 
+pub(super) mod guests;
 pub(super) mod hold;
 pub(super) mod kept_back;
 pub(super) mod release;

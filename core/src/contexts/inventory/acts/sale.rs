@@ -1,5 +1,6 @@
 //! What orders and their tickets do to holds.
 
+use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::KeptBack;
 use eventify_kernel::app::App;
 use eventify_kernel::db::{DbResult, Tx};
@@ -68,7 +69,7 @@ pub(crate) async fn return_ticket(
     app: &App,
     tx: &mut Tx,
     ticket: &RevokedTicket,
-    reason: Option<KeptBack>,
+    (reason, gates_since): (Option<KeptBack>, Option<DateTime<Utc>>),
 ) -> DbResult<Returned> {
     if !orders::lock(tx, ticket.order).await? {
         return Ok(Returned::NotSoldYet);
@@ -79,7 +80,8 @@ pub(crate) async fn return_ticket(
     match reason {
         None => give_back(app, tx, ticket).await?,
         Some(reason) if orders::find_hold(tx, ticket).await?.is_some() => {
-            kept_back::insert(tx, ticket, reason, app.clock.now()).await?;
+            let why = (reason, gates_since);
+            kept_back::insert(tx, ticket, why, app.clock.now()).await?;
         }
         // An order that was closed has no place that could be kept.
         Some(_) => {}

@@ -22,6 +22,17 @@ pub(crate) enum StockError {
     UnknownBucket,
     #[error("no place of this performance is kept back for this ticket")]
     NotKeptBack,
+    #[error(
+        "a guest was let in with this ticket{0}: when somebody has looked and nobody sits there, release \
+         the place with \"guestMayBeInside\": true"
+    )]
+    GuestInside(String),
+    #[error(
+        "these nodes may have let the guest in, and have not been in connection since the ticket was \
+         revoked: {0}; wait until they have, or have somebody look, and release the place with \
+         \"guestMayBeInside\": true"
+    )]
+    GatesNotHeard(String),
     #[error("the event belongs to another organiser")]
     Foreign,
     #[error(transparent)]

@@ -2,7 +2,7 @@
 //! or may do (DECISIONS 53).
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::KeptBack;
+use eventify_contracts::ticketing::{Guest, KeptBack};
 use eventify_protocol::ids::{BucketId, HoldId, OrderId, PerformanceId, SeatId, TicketId, UserId};
 
 use super::hold::PartRelease;
@@ -48,7 +48,50 @@ pub(crate) struct KeptPlace {
     pub(crate) label: String,
     pub(crate) reason: KeptBack,
     pub(crate) since: DateTime<Utc>,
+    /// Since when gates may have admitted to the performance; none: not before it was kept back.
+    pub(crate) gates_since: Option<DateTime<Utc>>,
+    /// Who was admitted with its ticket, as far as that is known.
+    pub(crate) guest: Option<Guest>,
     pub(crate) released: Option<Release>,
+}
+
+/// Why a release needs a second word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// Somebody was admitted with the ticket.
+    GuestInside,
+    /// A gate may have let somebody in, and nobody knows yet.
+    GatesNotHeard,
+}
+
+impl Doubt {
+    /// As in the store, and on the wire.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::GuestInside => "guest_inside",
+            Self::GatesNotHeard => "gates_not_heard",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        let mut all = [Self::GuestInside, Self::GatesNotHeard].into_iter();
+        all.find(|doubt| doubt.name() == name)
+    }
+}
+
+impl KeptPlace {
+    /// What speaks against its release.
+    pub(crate) fn doubt(&self, gates_not_heard: bool) -> Option<Doubt> {
+        if self.guest.is_some() || self.reason == KeptBack::Used {
+            return Some(Doubt::GuestInside);
+        }
+        (gates_not_heard && self.concerns_gates()).then_some(Doubt::GatesNotHeard)
+    }
+
+    /// Whether gates may have admitted with its ticket before they could know better.
+    pub(crate) fn concerns_gates(&self) -> bool {
+        self.reason == KeptBack::GatesAdmit || self.gates_since.is_some()
+    }
 }
 
 /// Who found that nobody sits there.
@@ -58,6 +101,8 @@ pub(crate) struct Release {
     pub(crate) by: UserId,
     /// In their own words.
     pub(crate) note: Option<String>,
+    /// What they were warned of.
+    pub(crate) despite: Option<Doubt>,
 }
 
 /// As in the store.

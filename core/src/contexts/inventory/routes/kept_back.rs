@@ -5,14 +5,12 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::KeptBack;
 use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
-use eventify_protocol::ids::{BucketId, OrderId, PerformanceId, SeatId, TicketId, UserId};
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, Words};
+use eventify_protocol::ids::{BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::contexts::inventory::acts::kept_back;
-use crate::contexts::inventory::model::kept_back::{KeptPlace, Place, Release};
-
-const MAX_NOTE_CHARS: usize = 500;
+use crate::contexts::inventory::acts::kept_back::{self, GateNames};
+use crate::contexts::inventory::model::kept_back::{Doubt, KeptPlace, Place};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -25,9 +23,12 @@ pub(super) struct ListQuery {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ReleaseBody {
-    /// What the organiser has found, in their own words.
+    /// What the organiser has found, in their own words. `reason` is the name that it had.
+    #[serde(default, alias = "reason")]
+    note: Words,
+    /// The second word, where a guest is inside or a gate has not said whom it let in.
     #[serde(default)]
-    reason: Option<String>,
+    guest_may_be_inside: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,10 +44,23 @@ pub(super) struct KeptBody {
     /// Why it is kept back.
     reason: KeptBack,
     since: DateTime<Utc>,
+    /// Who was admitted with the ticket, as far as that is known.
+    guest: Option<GuestBody>,
     released_at: Option<DateTime<Utc>>,
     released_by: Option<UserId>,
     /// The words of the release.
     note: Option<String>,
+    /// What the release was warned of.
+    released_despite: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GuestBody {
+    gate_id: GateId,
+    gate_name: Option<String>,
+    earliest: DateTime<Utc>,
+    latest: DateTime<Utc>,
 }
 
 pub(super) async fn list(
@@ -63,8 +77,9 @@ pub(super) async fn list(
     };
     let window = (paging.offset(), paging.limit());
     let principal = caller.principal()?;
-    let (kept, total) = kept_back::list(&app, principal, performance, and_released, window).await?;
-    let bodies = kept.into_iter().map(KeptBody::from);
+    let listed = kept_back::list(&app, principal, performance, and_released, window).await?;
+    let (kept, total, names) = listed;
+    let bodies = kept.into_iter().map(|it| KeptBody::of(it, &names));
     Ok(Json(paging.answer(bodies.collect(), total)))
 }
 
@@ -74,28 +89,29 @@ pub(super) async fn release(
     Path(which): Path<(PerformanceId, TicketId)>,
     Json(body): Json<ReleaseBody>,
 ) -> Answer<Json<KeptBody>> {
-    let note = body.reason.map(|text| text.trim().to_owned());
-    let note = note.filter(|text| !text.is_empty());
-    let is_long = |text: &String| text.chars().count() > MAX_NOTE_CHARS;
-    if note.as_ref().is_some_and(is_long) {
-        let issue = format!("at most {MAX_NOTE_CHARS} characters");
-        return Err(ApiError::invalid("reason", issue));
-    }
     let principal = caller.principal()?;
-    let released = kept_back::release(&app, &caller.cause, principal, which, note).await?;
-    Ok(Json(released.into()))
+    let request = kept_back::ReleaseRequest {
+        note: body.note.0,
+        guest_may_be_inside: body.guest_may_be_inside,
+    };
+    let released = kept_back::release(&app, &caller.cause, principal, which, request).await?;
+    let (place, names) = released;
+    Ok(Json(KeptBody::of(place, &names)))
 }
 
-impl From<KeptPlace> for KeptBody {
-    fn from(kept: KeptPlace) -> Self {
+impl KeptBody {
+    fn of(kept: KeptPlace, names: &GateNames) -> Self {
         let (seat_label, zone) = match kept.ticket.place {
             Place::Seat(_) => (Some(kept.label), None),
             Place::Unit(_) => (None, Some(kept.label)),
         };
-        let (released_at, released_by, note) = match kept.released {
-            Some(Release { at, by, note }) => (Some(at), Some(by), note),
-            None => (None, None, None),
-        };
+        let guest = kept.guest.map(|guest| GuestBody {
+            gate_id: guest.gate_id,
+            gate_name: names.get(&guest.gate_id).cloned(),
+            earliest: guest.earliest,
+            latest: guest.latest,
+        });
+        let released = kept.released.as_ref();
         Self {
             ticket_id: kept.ticket.id,
             order_id: kept.ticket.order,
@@ -106,9 +122,11 @@ impl From<KeptPlace> for KeptBody {
             zone,
             reason: kept.reason,
             since: kept.since,
-            released_at,
-            released_by,
-            note,
+            guest,
+            released_at: released.map(|it| it.at),
+            released_by: released.map(|it| it.by),
+            released_despite: released.and_then(|it| it.despite).map(Doubt::name),
+            note: kept.released.and_then(|it| it.note),
         }
     }
 }

@@ -58,6 +58,8 @@ impl From<StockError> for ApiError {
             StockError::UnknownPerformance => Self::not_found("performance_not_found", message),
             StockError::UnknownBucket => Self::not_found("bucket_not_found", message),
             StockError::NotKeptBack => Self::not_found("kept_back_not_found", message),
+            StockError::GuestInside(_) => Self::conflict("guest_inside", message),
+            StockError::GatesNotHeard(_) => Self::conflict("gates_not_heard", message),
             StockError::Foreign => Self::forbidden(message),
             StockError::BelowReserved(_) => Self::unprocessable("below_reserved", message),
             StockError::Db(error) => error.into(),

@@ -1,13 +1,13 @@
 //! Places that are kept back.
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::KeptBack;
+use eventify_contracts::ticketing::{Guest, KeptBack};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
-use eventify_protocol::ids::{BucketId, OrderId, PerformanceId, SeatId, TicketId, UserId};
+use eventify_protocol::ids::{BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId};
 use sqlx::FromRow;
 
 use crate::contexts::inventory::model::kept_back::{
-    KeptPlace, Place, Release, RevokedTicket, parse_reason, reason_name,
+    Doubt, KeptPlace, Place, Release, RevokedTicket, parse_reason, reason_name,
 };
 
 #[derive(FromRow)]
@@ -23,6 +23,12 @@ struct Row {
     released_at: Option<DateTime<Utc>>,
     released_by: Option<UserId>,
     note: Option<String>,
+    released_despite: Option<String>,
+    gates_since: Option<DateTime<Utc>>,
+    gate_id: Option<GateId>,
+    earliest: Option<DateTime<Utc>>,
+    latest: Option<DateTime<Utc>>,
+    dissolved: Option<bool>,
 }
 
 macro_rules! select_kept {
@@ -30,8 +36,10 @@ macro_rules! select_kept {
         concat!(
             "select k.ticket_id, k.order_id, k.performance_id, k.seat_id, k.bucket_id,
                  coalesce(s.label, b.zone) as label, k.reason, k.since, k.released_at,
-                 k.released_by, k.note
+                 k.released_by, k.note, k.released_despite, k.gates_since, g.gate_id, g.earliest,
+                 g.latest, g.dissolved
              from inventory.kept_back k
+                 left join inventory.refunded_guests g on g.ticket_id = k.ticket_id
                  left join inventory.performance_seats s
                      on s.performance_id = k.performance_id and s.seat_id = k.seat_id
                  left join inventory.performance_buckets b
@@ -46,13 +54,13 @@ macro_rules! select_kept {
 pub(crate) async fn insert(
     conn: &mut PgConnection,
     ticket: &RevokedTicket,
-    reason: KeptBack,
+    (reason, gates_since): (KeptBack, Option<DateTime<Utc>>),
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     sqlx::query(
         "insert into inventory.kept_back
-             (ticket_id, order_id, performance_id, seat_id, bucket_id, reason, since)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+             (ticket_id, order_id, performance_id, seat_id, bucket_id, reason, since, gates_since)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(ticket.id)
     .bind(ticket.order)
@@ -61,6 +69,7 @@ pub(crate) async fn insert(
     .bind(ticket.place.bucket())
     .bind(reason_name(reason))
     .bind(now)
+    .bind(gates_since)
     .execute(conn)
     .await?;
     Ok(())
@@ -150,13 +159,15 @@ pub(crate) async fn release(
     release: &Release,
 ) -> DbResult<bool> {
     let done = sqlx::query(
-        "update inventory.kept_back set released_at = $2, released_by = $3, note = $4
+        "update inventory.kept_back set released_at = $2, released_by = $3, note = $4,
+             released_despite = $5
          where ticket_id = $1 and released_at is null",
     )
     .bind(ticket)
     .bind(release.at)
     .bind(release.by)
     .bind(&release.note)
+    .bind(release.despite.map(Doubt::name))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -178,13 +189,32 @@ impl TryFrom<Row> for KeptPlace {
                 at,
                 by,
                 note: row.note,
+                despite: row.released_despite.as_deref().and_then(Doubt::parse),
             }),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err(DbError::impossible_row("a release by nobody"));
             }
         };
-        let reason = parse_reason(&row.reason);
+        let guest = match (row.gate_id, row.earliest, row.latest) {
+            (Some(gate_id), Some(earliest), Some(latest)) if row.dissolved == Some(false) => {
+                Some(Guest {
+                    gate_id,
+                    earliest,
+                    latest,
+                })
+            }
+            _ => None,
+        };
+        let reason = parse_reason(&row.reason)
+            .ok_or_else(|| DbError::impossible_row(format!("kept back: {}", row.reason)))?;
+        let reason = match reason {
+            KeptBack::Fraud => KeptBack::Fraud,
+            KeptBack::Used | KeptBack::GatesAdmit if guest.is_some() => KeptBack::Used,
+            // The journal has shown that nobody was admitted.
+            KeptBack::Used if row.dissolved == Some(true) => KeptBack::GatesAdmit,
+            KeptBack::Used | KeptBack::GatesAdmit => reason,
+        };
         Ok(Self {
             ticket: RevokedTicket {
                 id: row.ticket_id,
@@ -193,9 +223,10 @@ impl TryFrom<Row> for KeptPlace {
                 place,
             },
             label: row.label,
-            reason: reason
-                .ok_or_else(|| DbError::impossible_row(format!("kept back: {}", row.reason)))?,
+            reason,
             since: row.since,
+            gates_since: row.gates_since,
+            guest,
             released,
         })
     }

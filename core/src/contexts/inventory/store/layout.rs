@@ -2,7 +2,7 @@
 
 use eventify_contracts::event_management::PerformanceScheduled;
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
-use eventify_protocol::ids::{EventId, PerformanceId};
+use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use serde_json::json;
 
 use super::{column, int, joined};
@@ -128,6 +128,22 @@ pub(crate) async fn upsert_event(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// The venue of a performance, and whether it is cancelled.
+pub(crate) async fn find_venue(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+) -> DbResult<Option<(VenueId, bool)>> {
+    let found = sqlx::query_as(
+        "select venue_id, exists (select from inventory.cancelled_performances as cancelled
+             where cancelled.performance_id = known.performance_id)
+         from inventory.performances as known where performance_id = $1",
+    )
+    .bind(performance)
+    .fetch_optional(conn)
+    .await?;
+    Ok(found)
 }
 
 /// Ends the sale of a performance, also of one that is not known yet.

@@ -1,8 +1,9 @@
 //! The tables of inventory.
 //!
 //! Locks are always taken in this order, so that no two transactions wait for each other: the order,
-//! what is kept back of it, the attempt, holds by id, then seats by id, then slots by (performance, zone, slot). Only the one-slot way into a
-//! zone takes a slot out of turn; where it fails, its transaction is rolled back.
+//! what is kept back of it, its guests, the attempt, holds by id, then seats by id, then slots by
+//! (performance, zone, slot). Only the one-slot way into a zone takes a slot out of turn; where it fails,
+//! its transaction is rolled back.
 
 use eventify_kernel::db::{DbError, DbResult};
 use eventify_protocol::token::CategoryCode;
@@ -10,6 +11,7 @@ use eventify_protocol::token::CategoryCode;
 pub(super) mod attempts;
 pub(super) mod availability;
 pub(super) mod claim;
+pub(super) mod guests;
 pub(super) mod holds;
 pub(super) mod kept_back;
 pub(super) mod layout;

@@ -9,7 +9,9 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
 
-use super::model::{CustomerPolicy, Order, PaidTicket, Performance, RefundPlan, Refusal};
+use super::model::{
+    CustomerPolicy, Order, PaidTicket, Performance, Permission, RefundPlan, Refusal, permission,
+};
 use super::{App, NAME, store};
 use crate::contexts::ticketing::api as ticketing;
 
@@ -28,6 +30,14 @@ pub(super) enum Error {
     Unknown,
     #[error("another organiser runs this performance")]
     Forbidden,
+    #[error(
+        "ticket {ticket} is in refund {} already, of {} (status: {})",
+        .refund.refund_id, .refund.created_at.format("%Y-%m-%d %H:%M UTC"), .refund.status
+    )]
+    InRefund {
+        ticket: TicketId,
+        refund: Box<store::Refund>,
+    },
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -100,7 +110,10 @@ pub(super) async fn cancel(
                 not_good: &not_good,
                 now: app.clock.now(),
             };
-            let plan = order.customer_refund(&tickets, named, &policy)?;
+            let plan = match order.customer_refund(&tickets, named, &policy) {
+                Ok(plan) => plan,
+                Err(refusal) => return Err(explain(&mut tx, refusal).await?),
+            };
             Cancelled::Refunding(request_refund(app, &mut tx, order, plan, Some(by)).await?)
         }
     };
@@ -132,17 +145,32 @@ pub(super) async fn refund(
     let tickets = store::list_tickets(&mut tx, order.id).await?;
     let is_named = |ticket: &&PaidTicket| named.contains(&ticket.ticket_id);
     let of_named: Vec<_> = tickets.iter().filter(is_named).copied().collect();
-    let performances = performances_of(&mut tx, &of_named).await?;
-    let runs = |performance: &Performance| performance.is_run_by(by.user_id, by.org_id.as_deref());
-    let runs_all = !performances.is_empty() && performances.iter().all(runs);
-    if !by.is_admin && !runs_all {
-        return Err(Error::Forbidden);
+    let performances = store::list_performances(&mut tx, &order.performances()).await?;
+    let runs = |performance: &Performance| {
+        by.is_admin || performance.is_run_by(by.user_id, by.org_id.as_deref())
+    };
+    match permission(&of_named, &performances, runs) {
+        Permission::Granted => {}
+        Permission::NotKnownYet if by.is_admin => {}
+        Permission::NotKnownYet => return Err(Refusal::PerformanceNotKnown.into()),
+        Permission::Denied => return Err(Error::Forbidden),
     }
-    let plan = order.goodwill_refund(&tickets, named, RefundReason::OrganiserDecision)?;
-    let plan = RefundPlan { note, ..plan };
+    let plan = match order.goodwill_refund(&tickets, named, RefundReason::OrganiserDecision) {
+        Ok(plan) => RefundPlan { note, ..plan },
+        Err(refusal) => return Err(explain(&mut tx, refusal).await?),
+    };
     let requested = request_refund(app, &mut tx, order, plan, Some(by.user_id)).await?;
     tx.commit().await?;
     Ok(requested)
+}
+
+/// What is known of the refund that a ticket is in already.
+async fn explain(tx: &mut Tx, refusal: Refusal) -> DbResult<Error> {
+    let Refusal::AlreadyRefunded(ticket, id) = refusal else {
+        return Ok(refusal.into());
+    };
+    let refund = store::find_refund(tx, id).await?.map(Box::new);
+    Ok(refund.map_or(refusal.into(), |refund| Error::InRefund { ticket, refund }))
 }
 
 pub(super) async fn performances_of(

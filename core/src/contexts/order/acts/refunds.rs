@@ -104,10 +104,9 @@ async fn reopen(app: &App, order: OrderId, id: RefundId) -> DbResult<()> {
     if refund.status != store::OPENED {
         return Ok(());
     }
-    let tickets = store::list_tickets(&mut tx, order.id).await?.into_iter();
-    let of_refund = tickets.filter(|it| it.refund_id == Some(id));
+    let tickets = store::list_tickets_of_refund(&mut tx, id).await?;
     let plan = RefundPlan {
-        tickets: of_refund.map(|it| it.ticket_id).collect(),
+        tickets: ids_of(&tickets),
         amount: refund.amount,
         reason: refund.reason,
         note: refund.note,
@@ -127,8 +126,7 @@ pub(crate) async fn suspended(
     refused: &[NotSuspended],
 ) -> DbResult<()> {
     let id = refund.refund_id;
-    let of_order = store::list_tickets(tx, order.id).await?;
-    let of_refund = of_order.into_iter().filter(|it| it.refund_id == Some(id));
+    let of_refund = store::list_tickets_of_refund(tx, id).await?.into_iter();
     let is_refused = |it: &PaidTicket| refused.iter().any(|no| no.ticket_id == it.ticket_id);
     let (left_out, left): (Vec<_>, Vec<_>) = of_refund.partition(is_refused);
     let now = app.clock.now();
@@ -139,14 +137,13 @@ pub(crate) async fn suspended(
         };
         return store::mark_refund_failed(tx, id, reason, now).await;
     }
-    let ids = |tickets: &[PaidTicket]| tickets.iter().map(|it| it.ticket_id).collect::<Vec<_>>();
     let mut amount = refund.amount;
     if !left_out.is_empty() {
         amount = order.price_of_all(&left).map_err(DbError::impossible_row)?;
-        store::leave_out(tx, id, &ids(&left_out), &amount, now).await?;
+        store::leave_out(tx, id, &ids_of(&left_out), &amount, now).await?;
     }
     let plan = RefundPlan {
-        tickets: ids(&left),
+        tickets: ids_of(&left),
         amount,
         reason: refund.reason,
         note: refund.note,
@@ -164,14 +161,15 @@ pub(crate) async fn let_go(
     id: RefundId,
     suspended: impl Iterator<Item = TicketId>,
 ) -> DbResult<()> {
-    let of_order = store::list_tickets(tx, order.id).await?;
-    let is_under = |ticket: &TicketId| {
-        let mut of_refund = of_order.iter().filter(|it| it.refund_id == Some(id));
-        of_refund.any(|it| it.ticket_id == *ticket)
-    };
-    let left: Vec<_> = suspended.filter(|ticket| !is_under(ticket)).collect();
+    let of_refund = ids_of(&store::list_tickets_of_refund(tx, id).await?);
+    let left = suspended.filter(|ticket| !of_refund.contains(ticket));
+    let left = left.collect();
     publish_given_up(app, tx, order, id, left);
     Ok(())
+}
+
+fn ids_of(tickets: &[PaidTicket]) -> Vec<TicketId> {
+    tickets.iter().map(|ticket| ticket.ticket_id).collect()
 }
 
 /// Nothing goes back. Tickets of the refund that were suspended are good again.

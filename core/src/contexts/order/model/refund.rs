@@ -69,8 +69,12 @@ impl Order {
             .filter(|(_, refusal)| refusal.is_none())
             .map(|(ticket, _)| **ticket)
             .collect();
-        let refusal = judged.into_iter().find_map(|(_, refusal)| refusal);
-        match refusal {
+        let refusals: Vec<_> = judged.into_iter().filter_map(|(_, it)| it).collect();
+        if refusals.contains(&Refusal::PerformanceNotKnown) {
+            // Nobody knows yet whether it is too late for them.
+            return Err(Refusal::PerformanceNotKnown);
+        }
+        match refusals.into_iter().next() {
             Some(refusal) if named.is_some() || refundable.is_empty() => Err(refusal),
             Some(_) | None => self.plan(&refundable, RefundReason::UserRequest),
         }
@@ -122,10 +126,18 @@ impl Order {
         tickets: &[PaidTicket],
         named: Option<&[TicketId]>,
     ) -> Result<Vec<PaidTicket>, Refusal> {
+        // Of an order that went back as a whole too: the second one hears of the first.
+        let again = named.into_iter().flatten().find_map(|id| {
+            let ticket = tickets.iter().find(|it| it.ticket_id == *id)?;
+            Some(Refusal::AlreadyRefunded(*id, ticket.refund_id?))
+        });
+        if let Some(refusal) = again {
+            return Err(refusal);
+        }
         match self.state {
             State::Paid { .. } | State::PartiallyRefunded { .. } => {}
             State::Pending | State::Processing | State::Refunded { .. } | State::Cancelled(_) => {
-                return Err(Refusal::WrongState(self.state.name()));
+                return Err(Refusal::WrongState(self.state));
             }
         }
         if tickets.is_empty() {
@@ -149,9 +161,6 @@ impl Order {
                 .iter()
                 .find(|ticket| ticket.ticket_id == *id)
                 .ok_or(Refusal::ForeignTicket(*id))?;
-            if ticket.refund_id.is_some() {
-                return Err(Refusal::AlreadyRefunded(*id));
-            }
             if !chosen.contains(ticket) {
                 chosen.push(*ticket);
             }
@@ -185,10 +194,11 @@ impl CustomerPolicy<'_> {
             None => {}
         }
         let mut performances = self.performances.iter();
-        let in_time = performances
-            .find(|it| it.performance_id == ticket.performance_id)
-            .is_some_and(|it| it.cancelled || self.now + customer_cancel_limit() <= it.begins);
-        (!in_time).then_some(Refusal::WindowClosed)
+        match performances.find(|it| it.performance_id == ticket.performance_id) {
+            Some(it) if it.cancelled || self.now + customer_cancel_limit() <= it.begins => None,
+            Some(_) => Some(Refusal::WindowClosed),
+            None => Some(Refusal::PerformanceNotKnown),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use chrono::{DateTime, Duration, Utc};
 use eventify_contracts::order::{CancelReason, Item};
 use eventify_contracts::reservation::ReservationConfirmed;
-use eventify_protocol::ids::{CorrelationId, OrderId, PaymentId, ReservationId, UserId};
+use eventify_protocol::ids::{
+    CorrelationId, OrderId, PaymentId, PerformanceId, ReservationId, UserId,
+};
 use eventify_protocol::money::Money;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,14 @@ impl Order {
             updated_at: now,
             version: 1,
         }
+    }
+
+    /// What it is for, each once.
+    pub(crate) fn performances(&self) -> Vec<PerformanceId> {
+        let mut ids: Vec<_> = self.items.iter().map(|item| item.performance_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     pub(crate) fn is_unpaid(&self) -> bool {

@@ -4,6 +4,7 @@ mod orders;
 mod performances;
 mod refunds;
 mod sales;
+mod tickets;
 
 pub(super) use orders::{
     find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
@@ -14,8 +15,8 @@ pub(super) use performances::{
     upsert_performance,
 };
 pub(super) use refunds::{
-    OPENED, PARKED, REQUESTED, RETURNED, Refund, count_stuck, find_refund, has_paid_tickets,
-    insert_refund, insert_tickets, is_newer, leave_out, list_refunds, list_stuck, list_tickets,
-    mark_refund, mark_refund_failed, mark_refund_succeeded,
+    OPENED, PARKED, REQUESTED, RETURNED, Refund, count_stuck, find_refund, insert_refund, is_newer,
+    leave_out, list_refunds, list_stuck, mark_refund, mark_refund_failed, mark_refund_succeeded,
 };
 pub(super) use sales::count_sold;
+pub(super) use tickets::{has_paid_tickets, insert_tickets, list_tickets, list_tickets_of_refund};

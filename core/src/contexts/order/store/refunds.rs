@@ -1,16 +1,16 @@
-//! Tickets with what was paid for them, and refunds.
+//! Refunds.
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
 use eventify_contracts::payment::SettledBy;
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
-use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId, UserId};
+use eventify_protocol::ids::{OrderId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use sqlx::FromRow;
 
-use crate::contexts::order::model::{PaidTicket, RefundPlan};
+use crate::contexts::order::model::RefundPlan;
 
 /// A stored refund.
 #[derive(Clone, Debug)]
@@ -53,16 +53,6 @@ struct RefundRow {
     updated_at: DateTime<Utc>,
 }
 
-#[derive(Debug, FromRow, Serialize)]
-struct TicketRow {
-    ticket_id: TicketId,
-    order_id: OrderId,
-    performance_id: PerformanceId,
-    currency: String,
-    amount: Decimal,
-    refund_id: Option<RefundId>,
-}
-
 macro_rules! select_refunds {
     ($condition:literal) => {
         concat!(
@@ -72,62 +62,6 @@ macro_rules! select_refunds {
             $condition
         )
     };
-}
-
-/// Inserts tickets; those that are known stay as they are.
-pub(crate) async fn insert_tickets(
-    conn: &mut PgConnection,
-    order_id: OrderId,
-    tickets: &[PaidTicket],
-) -> DbResult<()> {
-    let row = |ticket: &PaidTicket| TicketRow {
-        ticket_id: ticket.ticket_id,
-        order_id,
-        performance_id: ticket.performance_id,
-        currency: ticket.price.currency().code().to_owned(),
-        amount: ticket.price.to_decimal(),
-        refund_id: ticket.refund_id,
-    };
-    let rows: Vec<_> = tickets.iter().map(row).collect();
-    let insert = r#"insert into "order".order_tickets"#;
-    insert_rows(conn, insert, &rows, "on conflict do nothing").await?;
-    Ok(())
-}
-
-pub(crate) async fn list_tickets(
-    conn: &mut PgConnection,
-    order: OrderId,
-) -> DbResult<Vec<PaidTicket>> {
-    let rows: Vec<TicketRow> = sqlx::query_as(
-        r#"select ticket_id, order_id, performance_id, currency, amount, refund_id
-         from "order".order_tickets where order_id = $1 order by ticket_id"#,
-    )
-    .bind(order)
-    .fetch_all(conn)
-    .await?;
-    let ticket = |row: TicketRow| {
-        Ok(PaidTicket {
-            ticket_id: row.ticket_id,
-            performance_id: row.performance_id,
-            price: money(&row.currency, row.amount)?,
-            refund_id: row.refund_id,
-        })
-    };
-    rows.into_iter().map(ticket).collect()
-}
-
-/// Whether a ticket is left that no finished refund includes.
-pub(crate) async fn has_paid_tickets(conn: &mut PgConnection, order: OrderId) -> DbResult<bool> {
-    let left = sqlx::query_scalar(
-        r#"select exists (select from "order".order_tickets
-             left join "order".order_refunds using (refund_id)
-             where order_tickets.order_id = $1
-                 and (status is null or status not in ('succeeded', 'returned')))"#,
-    )
-    .bind(order)
-    .fetch_one(conn)
-    .await?;
-    Ok(left)
 }
 
 /// Inserts a refund with its tickets, in the transaction that holds the order's lock.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes,
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, not_null,
 };
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
@@ -61,8 +61,9 @@ struct PaidOtherwise {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Revocation {
-    #[serde(default)]
-    ticket_ids: Vec<TicketId>,
+    /// Without it: all of the order.
+    #[serde(default, deserialize_with = "not_null")]
+    ticket_ids: Option<Vec<TicketId>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -166,11 +167,16 @@ async fn revoke(
     Path(id): Path<Uuid>,
     Json(body): Json<Revocation>,
 ) -> Answer<Json<View>> {
-    if body.ticket_ids.len() > MAX_TICKETS {
-        let issue = format!("at most {MAX_TICKETS}");
+    let named = body.ticket_ids;
+    if named
+        .as_ref()
+        .is_some_and(|named| !(1..=MAX_TICKETS).contains(&named.len()))
+    {
+        let issue = format!("1 to {MAX_TICKETS} tickets");
         return Err(ApiError::invalid("ticketIds", issue));
     }
-    decide(&app, &caller, id, (Act::Revoke, None, body.ticket_ids)).await
+    let what = (Act::Revoke, None, named.unwrap_or_default());
+    decide(&app, &caller, id, what).await
 }
 
 async fn decide(

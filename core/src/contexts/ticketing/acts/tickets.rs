@@ -227,13 +227,17 @@ async fn record_revoked(
     store::update_tickets(tx, revoked).await?;
     let shows: Vec<_> = revoked.iter().map(|it| it.performance_id).collect();
     let shows = store::list_performances(tx, &shows).await?;
+    let now = app.clock.now();
     for ticket in revoked {
         let show = shows.get(&ticket.performance_id);
+        let guests = show.and_then(|show| show.guests(now));
         let event = TicketRevoked {
             ticket_id: ticket.id,
             order_id: ticket.order_id,
             reason: reason.to_owned(),
-            kept_back: ticket.keeps_place(reason, show, app.clock.now()),
+            kept_back: ticket.keeps_place(reason, show, now),
+            guest: ticket.guest(),
+            gates_since: guests.map(|guests| guests.from),
             ticket: ticket.facts(),
         };
         tx.publish(app.clock.new_id(), ticket.version, &event);

@@ -29,7 +29,8 @@ pub(super) async fn on_performance_scheduled(
         performance_id,
         facts,
     } = event.data;
-    store::upsert_performance(tx, performance_id, facts, event.aggregate_version).await?;
+    let which = (performance_id, event.aggregate_version);
+    store::upsert_performance(tx, which, facts, app.clock.now()).await?;
     tx.wake(app.jobs.wake(ISSUE_MISSING));
     Ok(())
 }
@@ -42,7 +43,8 @@ pub(super) async fn on_performance_rescheduled(
     event: Received<PerformanceRescheduled>,
 ) -> Result<(), Failure> {
     let (performance_id, facts) = (event.data.performance_id, event.data.facts);
-    store::upsert_performance(tx, performance_id, facts, event.aggregate_version).await?;
+    let which = (performance_id, event.aggregate_version);
+    store::upsert_performance(tx, which, facts, app.clock.now()).await?;
     Ok(acts::tickets::tell_outlived_codes(app, tx, performance_id).await?)
 }
 

@@ -202,6 +202,7 @@ mod tests {
                 admits_from: time(START - 5_400),
                 admits_until: time(until),
             },
+            moved: None,
             cancelled: false,
             accepted: true,
         }

@@ -13,7 +13,7 @@ mod tickets;
 pub(super) use conflicts::PublishedConflict;
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};
-pub(super) use performances::Performance;
+pub(super) use performances::{Performance, Window};
 pub use reach::CantSign;
 pub(super) use reach::{Reminder, can_sign, remind};
 pub(super) use refunded::{RefundedEntry, refunded_admitted};

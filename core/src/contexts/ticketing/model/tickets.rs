@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::order::RefundReason;
-use eventify_contracts::ticketing::{KeptBack, NotGood, TicketFacts, TicketState};
+use eventify_contracts::ticketing::{Guest, KeptBack, NotGood, TicketFacts, TicketState};
 use eventify_protocol::ids::{
     BucketId, HoldId, OrderId, PerformanceId, RefundId, ScanId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::Money;
-use eventify_protocol::time::{CoreTime, MAX_CACHE_AGE};
+use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
 use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect, Validity};
 use eventify_sync::rules::Entitlement;
@@ -155,6 +155,15 @@ impl Ticket {
         }
     }
 
+    /// Who was admitted with it.
+    pub(crate) fn guest(&self) -> Option<Guest> {
+        self.check_in.map(|entry| Guest {
+            gate_id: entry.gate,
+            earliest: date(entry.at.earliest),
+            latest: date(entry.at.latest),
+        })
+    }
+
     /// Its entries: the check-in, and these conflicts.
     pub(crate) fn admission_state(&self, conflicts: Vec<Conflict>) -> AdmissionState {
         AdmissionState {
@@ -200,8 +209,7 @@ impl Ticket {
     }
 
     /// Why its place is not to be sold again by itself, once it is revoked for a reason: somebody sits
-    /// on it, or may do. A gate without connection admits by what it knew at most
-    /// [`MAX_CACHE_AGE`] ago.
+    /// on it, or may do.
     pub(crate) fn keeps_place(
         &self,
         reason: &str,
@@ -217,9 +225,8 @@ impl Ticket {
         if self.check_in.is_some() {
             return Some(KeptBack::Used);
         }
-        let begins = |it: &&Performance| it.times.admits_from <= now + MAX_CACHE_AGE;
-        let open = performance.filter(begins).filter(|it| !it.is_over(now));
-        open.map(|_| KeptBack::GatesAdmit)
+        let may_sit_there = performance.is_some_and(|it| it.may_have_guests(now));
+        may_sit_there.then_some(KeptBack::GatesAdmit)
     }
 
     pub(crate) fn revoke(self, reason: &str, at: DateTime<Utc>) -> Result<Self, Refused> {

@@ -3,7 +3,9 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode, not_null,
+};
 use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::Parsed;
@@ -57,6 +59,7 @@ struct CheckIn {
     scan_id: Option<ScanId>,
     device_id: Option<String>,
     /// The scanned token; without it the caller vouches for the ticket.
+    #[serde(default, deserialize_with = "not_null")]
     token: Option<String>,
     /// A supervisor's words for letting in outside of the performance's times.
     reason: Option<String>,

@@ -9,7 +9,7 @@ use eventify_protocol::ids::{EventId, PerformanceId, UserId, VenueId};
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, FromRow};
 
-use crate::contexts::ticketing::model::Performance;
+use crate::contexts::ticketing::model::{Performance, Window};
 
 /// The columns of a [`ShowRow`], of a row `show`.
 pub(super) const COLUMNS: &str = "show.performance_id as show_performance_id, \
@@ -17,7 +17,8 @@ pub(super) const COLUMNS: &str = "show.performance_id as show_performance_id, \
     show.owner_id as show_owner_id, show.org_id as show_org_id, show.venue_id as show_venue_id, \
     show.doors_at as show_doors_at, show.start_time as show_start_time, \
     show.ends_at as show_ends_at, show.admits_from as show_admits_from, \
-    show.admits_until as show_admits_until, \
+    show.admits_until as show_admits_until, show.guests_from as show_guests_from, \
+    show.guests_until as show_guests_until, \
     exists (select from ticketing.cancelled_performances as cancelled \
         where cancelled.performance_id = show.performance_id) as show_cancelled, \
     not show.awaits_venue or exists (select from ticketing.confirmed_performances as confirmed \
@@ -37,6 +38,8 @@ pub(super) struct ShowRow {
     show_ends_at: Option<DateTime<Utc>>,
     show_admits_from: Option<DateTime<Utc>>,
     show_admits_until: Option<DateTime<Utc>>,
+    show_guests_from: Option<DateTime<Utc>>,
+    show_guests_until: Option<DateTime<Utc>>,
     show_cancelled: bool,
     show_accepted: bool,
 }
@@ -60,6 +63,10 @@ impl From<ShowRow> for Performance {
                 admits_from: row.show_admits_from.unwrap_or(row.show_doors_at),
                 admits_until: row.show_admits_until.unwrap_or(end),
             },
+            moved: row
+                .show_guests_from
+                .zip(row.show_guests_until)
+                .map(|(from, until)| Window { from, until }),
             cancelled: row.show_cancelled,
             accepted: row.show_accepted,
         }
@@ -79,17 +86,22 @@ struct NewRow {
     ends_at: Option<DateTime<Utc>>,
     admits_from: DateTime<Utc>,
     admits_until: DateTime<Utc>,
+    guests_from: Option<DateTime<Utc>>,
+    guests_until: Option<DateTime<Utc>>,
     awaits_venue: bool,
     version: i32,
 }
 
-/// A performance as it was scheduled or moved. An older version than the stored one changes nothing.
+/// A performance as it was scheduled or moved at a time. An older version than the stored one changes
+/// nothing.
 pub(crate) async fn upsert_performance(
     conn: &mut PgConnection,
-    id: PerformanceId,
+    (id, version): (PerformanceId, i32),
     facts: PerformanceFacts,
-    version: i32,
+    now: DateTime<Utc>,
 ) -> DbResult<()> {
+    let before = lock_performance(conn, id).await?;
+    let guests = before.and_then(|it| it.guests(now));
     let row = NewRow {
         performance_id: id,
         event_id: facts.event_id,
@@ -102,6 +114,8 @@ pub(crate) async fn upsert_performance(
         ends_at: facts.times.ends_at,
         admits_from: facts.times.admits_from,
         admits_until: facts.times.admits_until,
+        guests_from: guests.map(|it| it.from),
+        guests_until: guests.map(|it| it.until),
         awaits_venue: facts.awaits_venue,
         version,
     };
@@ -113,12 +127,27 @@ pub(crate) async fn upsert_performance(
              owner_id = excluded.owner_id, org_id = excluded.org_id, venue_id = excluded.venue_id,
              doors_at = excluded.doors_at, start_time = excluded.start_time,
              ends_at = excluded.ends_at, admits_from = excluded.admits_from,
-             admits_until = excluded.admits_until, awaits_venue = excluded.awaits_venue,
+             admits_until = excluded.admits_until, guests_from = excluded.guests_from,
+             guests_until = excluded.guests_until, awaits_venue = excluded.awaits_venue,
              version = excluded.version
          where stored.version < excluded.version",
     )
     .await?;
     Ok(())
+}
+
+async fn lock_performance(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+) -> DbResult<Option<Performance>> {
+    let row: Option<ShowRow> = sqlx::query_as(AssertSqlSafe(format!(
+        "select {COLUMNS} from ticketing.performances as show where performance_id = $1
+         for update of show"
+    )))
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Performance::from))
 }
 
 pub(crate) async fn insert_cancelled_performance(

@@ -1,0 +1,89 @@
+//! Fields of bodies that mean more than their type says.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+/// In front of an error of our own that a client reads as it is; serde's may quote what was sent.
+pub(super) const SAYS: &str = "says: ";
+
+/// What a person adds in their own words: trimmed, and none if nothing is left. With
+/// `#[serde(default)]` it may be left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(pub Option<String>);
+
+impl Words {
+    pub const MAX_CHARS: usize = 500;
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        let text = text.map(|text| text.trim().to_owned());
+        let text = text.filter(|text| !text.is_empty());
+        let is_long = |text: &String| text.chars().count() > Self::MAX_CHARS;
+        if text.as_ref().is_some_and(is_long) {
+            let most = Self::MAX_CHARS;
+            return Err(D::Error::custom(format!("{SAYS}at most {most} characters")));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// For a field that may be left out and then means more than any value: all tickets of an order, no
+/// code to be checked. A client whose value is null by mistake did not mean that. To be used with
+/// `#[serde(default)]`.
+///
+/// # Errors
+/// The value is null or wrong.
+pub fn not_null<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    match Option::<T>::deserialize(from)? {
+        Some(value) => Ok(Some(value)),
+        None => Err(D::Error::custom(format!(
+            "{SAYS}must not be null; leave the field out instead"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[serde(default, deserialize_with = "not_null")]
+        tickets: Option<Vec<u8>>,
+        #[serde(default)]
+        note: Words,
+    }
+
+    fn read(text: &str) -> Result<Body, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_null_is_not_taken_for_a_field_that_was_left_out() {
+        assert_eq!(read("{}").unwrap().tickets, None);
+        assert_eq!(read(r#"{"tickets":[7]}"#).unwrap().tickets, Some(vec![7]));
+        let refused = read(r#"{"tickets":null}"#).unwrap_err();
+        assert!(refused.contains("must not be null"), "{refused}");
+    }
+
+    #[test]
+    fn words_are_trimmed_and_no_more_than_500_characters() {
+        let of = |note: &str| read(&format!(r#"{{"note":"{note}"}}"#)).map(|it| it.note.0);
+        assert_eq!(read("{}").unwrap().note, Words(None));
+        assert_eq!(of("  "), Ok(None));
+        assert_eq!(
+            of(" the row was empty "),
+            Ok(Some("the row was empty".to_owned()))
+        );
+        assert_eq!(of(&"é".repeat(500)).unwrap().unwrap().chars().count(), 500);
+        let refused = of(&"x".repeat(501)).unwrap_err();
+        assert!(refused.contains("at most 500 characters"), "{refused}");
+    }
+}
