@@ -5,8 +5,11 @@
 //! broker is a [`MessageProxy`], which can hold one kind of message while others pass, so that nothing
 //! here depends on timing. Each wait is for a condition: a held message, a status, a row of the core.
 
+mod late;
 mod rows_1_to_5;
 mod rows_6_to_8;
+
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
@@ -21,6 +24,7 @@ use eventify_stack::{Direction, MessageProxy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use self::late::CoreWasLate;
 use super::{DEMO_CACHE_AGE, Demo, SOON};
 use crate::{
     api::Api,
@@ -39,6 +43,10 @@ const SCAN: &str = "scan";
 const JOURNAL: &str = "journal";
 const VERDICT: &str = "verdict";
 const DELTA: &str = "delta";
+
+/// How long a message may take to the proxy. One that doesn't come was never sent: the node did not ask the
+/// core, because an answer before was late.
+const HELD_LIMIT: Duration = Duration::from_secs(20);
 
 /// The order of two scans is certain if they are this far apart: a node's error in core time is the age
 /// of a sync point (250 ms at most) plus the time of a response (300 ms at most).
@@ -78,16 +86,16 @@ struct ArrivalOrders<'p> {
 
 impl ArrivalOrders<'_> {
     async fn run_all(&mut self) -> Result<()> {
-        self.verdict_lost().await?;
-        self.journal_before_scan().await?;
-        self.other_gate_before_journal().await?;
-        self.refusal_lost().await?;
-        self.admitted_at_both_gates().await?;
+        self.play(Self::verdict_lost).await?;
+        self.play(Self::journal_before_scan).await?;
+        self.play(Self::other_gate_before_journal).await?;
+        self.play(Self::refusal_lost).await?;
+        self.play(Self::admitted_at_both_gates).await?;
         // Now the nodes may not decide without the core, so the north gate shows no verdict.
         self.allow_degraded(0).await?;
-        self.same_scan_again().await?;
-        self.scan_too_late().await?;
-        self.guest_at_other_gate().await?;
+        self.play(Self::same_scan_again).await?;
+        self.play(Self::scan_too_late).await?;
+        self.play(Self::guest_at_other_gate).await?;
         self.allow_degraded(u64::try_from(DEMO_CACHE_AGE.as_millis())?)
             .await
     }
@@ -108,11 +116,20 @@ impl ArrivalOrders<'_> {
         self.proxy.hold(Direction::Down, VERDICT);
         self.proxy.hold(Direction::Up, JOURNAL);
         let (scan, answer) = self.scan(NORTH, ticket).await?;
-        let core = self.held_verdict(scan).await?;
+        let core = self.verdict_in_time(scan).await?;
         self.story
             .expect("the core's verdict, which is lost", "Admit", core.name());
         self.expect_shown("the answer at the north gate", shown, &answer);
         Ok(scan)
+    }
+
+    /// The same of a scan that reached the core before its deadline.
+    async fn verdict_in_time(&self, scan: ScanId) -> Result<Verdict> {
+        let verdict = self.held_verdict(scan).await?;
+        if verdict == Verdict::TryAgain {
+            return Err(CoreWasLate.into());
+        }
+        Ok(verdict)
     }
 
     /// The core's verdict on a scan of the north gate, from the held message.
@@ -128,9 +145,8 @@ impl ArrivalOrders<'_> {
             | Down::Config(_) => None,
         };
         let held = self.proxy.held(Direction::Down, VERDICT, of_scan);
-        tokio::time::timeout(SOON, held)
-            .await
-            .context("the core's verdict did not come")
+        let held = tokio::time::timeout(HELD_LIMIT, held).await;
+        held.map_err(|_| CoreWasLate.into())
     }
 
     /// Waits until a scan of the north gate is held.
@@ -140,9 +156,8 @@ impl ArrivalOrders<'_> {
             matches!(envelope.body, Up::Scan(held) if held.scan == scan).then_some(())
         };
         let held = self.proxy.held(Direction::Up, SCAN, is_it);
-        tokio::time::timeout(SOON, held)
-            .await
-            .context("the scan did not come")
+        let held = tokio::time::timeout(HELD_LIMIT, held).await;
+        held.map_err(|_| CoreWasLate.into())
     }
 
     /// Waits until it is certain at a gate that a moment of core time has passed.

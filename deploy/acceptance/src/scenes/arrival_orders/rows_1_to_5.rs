@@ -57,9 +57,9 @@ impl ArrivalOrders<'_> {
             .part("row 3: the core admits S1, S2 comes before the journal with S1");
         let ticket = self.demo.next_ticket()?;
         self.proxy.hold(Direction::Up, JOURNAL);
-        let (_, first) = self.scan(NORTH, &ticket).await?;
+        let first = self.scan_by_core(NORTH, &ticket).await?;
         self.expect_shown("S1 at the north gate", "Admit, by the core", &first);
-        let (_, second) = self.scan(SOUTH, &ticket).await?;
+        let second = self.scan_by_core(SOUTH, &ticket).await?;
         self.expect_shown(
             "S2 at the south gate",
             "AlreadyUsed at North gate, confirmed: false",
@@ -77,12 +77,12 @@ impl ArrivalOrders<'_> {
         let ticket = self.demo.next_ticket()?;
         self.proxy.hold(Direction::Down, DELTA);
         self.proxy.hold(Direction::Down, VERDICT);
-        let (_, second) = self.scan(SOUTH, &ticket).await?;
+        let second = self.scan_by_core(SOUTH, &ticket).await?;
         self.expect_shown("S2 at the south gate", "Admit, by the core", &second);
         self.surely_after(used_at(&self.ticket(&ticket).await?)?, NORTH)
             .await?;
         let (s1, first) = self.scan(NORTH, &ticket).await?;
-        let core = self.held_verdict(s1).await?;
+        let core = self.verdict_in_time(s1).await?;
         self.story.expect(
             "the core's verdict on S1, which is lost",
             "AlreadyUsed",
@@ -105,7 +105,7 @@ impl ArrivalOrders<'_> {
         self.expect_shown("the answer at the north gate", "Admit, by the node", &first);
         let at = decided_at(self.demo, NORTH, s1).await?;
         self.surely_after(at, SOUTH).await?;
-        let (_, second) = self.scan(SOUTH, &ticket).await?;
+        let second = self.scan_by_core(SOUTH, &ticket).await?;
         self.expect_shown("S2 at the south gate", "Admit, by the core", &second);
         self.demo.gates[NORTH].edge.link.heal();
         let double = "first North gate, second South gate";

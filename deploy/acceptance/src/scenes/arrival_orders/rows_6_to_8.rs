@@ -58,7 +58,7 @@ impl ArrivalOrders<'_> {
         self.demo.gates[NORTH].edge.link.cut();
         self.proxy.discard(Direction::Down, VERDICT);
         self.proxy.discard(Direction::Up, JOURNAL);
-        let (_, second) = self.scan(SOUTH, &ticket).await?;
+        let second = self.scan_by_core(SOUTH, &ticket).await?;
         self.expect_shown(
             "S2 at the south gate: a supervisor decides",
             "AlreadyUsed at North gate, confirmed: false",
@@ -68,7 +68,7 @@ impl ArrivalOrders<'_> {
         // The journal has no admission.
         self.expect_result("none, the ticket is valid", &[], &ticket)
             .await?;
-        let (_, again) = self.scan(SOUTH, &ticket).await?;
+        let again = self.scan_by_core(SOUTH, &ticket).await?;
         self.expect_shown(
             "after that, at the south gate",
             "Admit, by the core",
