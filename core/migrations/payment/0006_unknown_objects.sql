@@ -1,5 +1,5 @@
 -- Which objects at the provider are this installation's: each intent carries its id, which nobody else
--- sees (DECISIONS 58). One that has sold derives it from what no backup lacks, its first payment: so a
+-- sees (DECISIONS 57). One that has sold derives it from what no backup lacks, its first payment: so a
 -- database that is restored from before this migration gets the same id once more.
 create table installation (
     installation_id uuid primary key,

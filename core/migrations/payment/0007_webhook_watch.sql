@@ -1,4 +1,4 @@
--- Whether webhooks still reach us (DECISIONS 58): one row for all processes. It is written while
+-- Whether webhooks still reach us (DECISIONS 57): one row for all processes. It is written while
 -- something is wrong, so webhooks in order wait for no lock on it.
 create table webhook_watch (
     only_one boolean primary key default true check (only_one),
