@@ -36,8 +36,8 @@ pub struct Request<'a> {
 pub struct LockedState<'a> {
     /// What is stored of the scan id, from a `Scan` or a journal.
     pub scan: Option<&'a ScanRecord>,
-    /// The ticket that the token names, if it exists. Of its conflicts only those of this scan are
-    /// needed, or all if the scan replaces others or is that of the check-in.
+    /// The ticket that the token names, if it exists. Of its conflicts all are needed if the scan has an
+    /// entry or replaces others, else none.
     pub ticket: Option<(&'a Entitlement, &'a AdmissionState)>,
     /// The gate, if it is one of the node's.
     pub gate: Option<&'a GateEntry>,

@@ -5,7 +5,7 @@
 //! ([`super::Shown`]) in the same transaction.
 
 use eventify_protocol::{
-    ids::{NodeId, ScanId},
+    ids::ScanId,
     sync::Decision,
     time::{CoreInterval, CoreTime},
     verdict::Verdict,
@@ -84,19 +84,24 @@ pub fn reconcile(
     }
 }
 
-/// What changes when a node has taken a scan's decision back before it was shown, at this moment as
-/// far as it could prove. `ResyncRequired` counts as shown then, unless the scan keeps an entry: a copy
-/// of the node's disk carries the row over into a file behind that of the node, which may have admitted
-/// the guest meanwhile.
+/// What changes when a node has taken a scan's decision back before it was shown: by this row, at this
+/// moment as far as it could prove. `ResyncRequired` counts as shown then, unless the scan keeps an
+/// entry: a copy of the node's disk carries the row over into a file behind that of the node, which may
+/// have admitted the guest meanwhile.
 #[must_use]
 pub fn voided(
-    node: NodeId,
+    source: JournalRef,
     at: Option<CoreInterval>,
     scan: ScanId,
     state: Option<&AdmissionState>,
 ) -> Outcome {
-    let is_taken_back =
-        |entry: &CheckIn| entry.node == Some(node) && !is_certainly_later(&entry.at, at.as_ref());
+    let is_later = |entry: &CheckIn| match (at, entry.evidence) {
+        (Some(at), _) => is_certainly_later(&entry.at, &at),
+        // The clocks were not trusted. What another file shows is not what this one takes back.
+        (None, Evidence::Journal(shown)) => shown.incarnation != source.incarnation,
+        (None, Evidence::Unconfirmed | Evidence::Api) => false,
+    };
+    let is_taken_back = |entry: &CheckIn| entry.node == Some(source.node) && !is_later(entry);
     let effects = state.map_or(vec![], |state| never_shown(state, scan, is_taken_back));
     Outcome {
         class: Class::Refused,
@@ -104,9 +109,8 @@ pub fn voided(
     }
 }
 
-/// Whether this was after that; not if that can't be proven.
-pub(super) fn is_certainly_later(this: &CoreInterval, that: Option<&CoreInterval>) -> bool {
-    that.is_some_and(|that| this.earliest > that.latest)
+pub(super) fn is_certainly_later(this: &CoreInterval, that: &CoreInterval) -> bool {
+    this.earliest > that.latest
 }
 
 /// `Admit` was shown.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     ids::{IncarnationId, ScanId},
-    sync::{JournalEntry, JournalHead, Moment, SealedRow},
+    sync::{JournalEntry, JournalHead, JournalRow, SealedRow},
     verdict::Verdict,
 };
 
@@ -64,31 +64,32 @@ impl Report {
         conflict: impl Fn(ScanId) -> Option<ConflictKind>,
     ) -> Self {
         let mut report = Self::default();
-        let mut shown: BTreeMap<ScanId, (&Verdict, &Moment)> = BTreeMap::new();
+        let mut shown: BTreeMap<ScanId, (&Verdict, &JournalRow)> = BTreeMap::new();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
             report.gaps.extend(gap(last, row));
             last = Some(row);
-            let at = &row.row().at;
-            match &row.row().entry {
+            let row = row.row();
+            match &row.entry {
                 JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
                     // A final verdict stands: what is not final and comes behind it was carried over
-                    // from before.
-                    let stands = shown
-                        .get(&decision.scan)
-                        .is_some_and(|(it, _)| it.is_final());
-                    if !stands || decision.verdict.is_final() {
-                        shown.insert(decision.scan, (&decision.verdict, at));
+                    // from before, and so was what is certainly older.
+                    let stands = shown.get(&decision.scan).is_some_and(|(verdict, by)| {
+                        let carried = verdict.is_final() && !decision.verdict.is_final();
+                        carried || is_later(by, row) == Some(true)
+                    });
+                    if !stands {
+                        shown.insert(decision.scan, (&decision.verdict, row));
                     }
                 }
                 JournalEntry::Voided { scan, .. } => {
-                    let stands = shown.get(scan).is_some_and(|(_, shown_at)| {
-                        let shown_at = shown_at.core.as_ref();
-                        shown_at.is_some_and(|it| is_certainly_later(it, at.core.as_ref()))
+                    // What another file shows, or shows later, is not what this row takes back.
+                    let stands = shown.get(scan).is_some_and(|(_, by)| {
+                        is_later(by, row).unwrap_or(by.incarnation != row.incarnation)
                     });
                     if !stands {
-                        shown.insert(*scan, (&Verdict::ResyncRequired, at));
+                        shown.insert(*scan, (&Verdict::ResyncRequired, row));
                     }
                 }
             }
@@ -123,6 +124,12 @@ impl Report {
             (refusal, _) => *self.refused.entry(refusal.name()).or_default() += 1,
         }
     }
+}
+
+/// Whether this row was certainly written after that one; none if either could prove nothing.
+fn is_later(this: &JournalRow, that: &JournalRow) -> Option<bool> {
+    let (this, that) = this.at.core.as_ref().zip(that.at.core.as_ref())?;
+    Some(is_certainly_later(this, that))
 }
 
 fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {

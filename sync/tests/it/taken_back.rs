@@ -1,6 +1,12 @@
 //! Admissions that were taken back, and answers that nobody saw.
 
+use eventify_protocol::ids::IncarnationId;
+use uuid::Uuid;
+
 use super::counter::{ADMIT, Counter, GATE_1, GATE_2, NODE_1, NODE_2, is_used, span};
+
+/// The file of a copy of the node's disk.
+const COPY: IncarnationId = IncarnationId(Uuid::from_u128(0xC0));
 
 #[test]
 fn a_voided_admission_frees_the_ticket_and_only_its_own() {
@@ -35,6 +41,9 @@ fn what_a_copy_carries_over_takes_no_later_admission_back() {
     core.journal(&s1, ADMIT, span(200, 240));
     core.journal(&s1, ADMIT, span(100, 140));
     core.voided(&s1, span(120, 160));
+    assert_eq!(core.check_in().scan, s1.scan);
+    // A clock that is not trusted is often why a decision is taken back.
+    core.voided_in(COPY, &s1, None);
     assert_eq!(core.check_in().scan, s1.scan);
     core.voided(&s1, span(220, 260));
     assert!(core.standing.check_in.is_none(), "this one is taken back");

@@ -170,7 +170,7 @@ impl Core {
                 };
                 let held = self.tickets.iter().find(|(_, ticket)| of_scan(ticket));
                 let (id, standing) = held.map(|(id, ticket)| (*id, &ticket.standing)).unzip();
-                let outcome = reconcile::voided(node, row.row().at.core, *scan, standing);
+                let outcome = reconcile::voided(source, row.row().at.core, *scan, standing);
                 let stands = id.is_some() && outcome.effects.is_empty();
                 if !stands
                     && let Some(shown) = self

@@ -25,6 +25,8 @@ const FAILED_ONCE: &[u64] = &[
     // A copy of the disk carried over that an admission was taken back; the node had admitted the guest
     // since, and the core forgot it.
     20_261_129_107_528,
+    // The same by a clock that was not trusted: nothing says when it was taken back.
+    20_261_130_048_786,
     // The core repeated an answer that nobody had seen, although a journal had shown another guest since:
     // one who was let in before it, and one who was let in after it.
     20_261_129_338_584,

@@ -182,12 +182,14 @@ impl ScanRequest {
         }
     }
 
-    /// The ticket all of whose conflicts are needed: a scan may want to replace its check-in, or to
-    /// renew it.
+    /// The ticket all of whose conflicts are needed: a scan may want to replace its check-in or to renew
+    /// it, or has an entry that another guest's may stand beside.
     pub(crate) fn may_replace(&self, snapshot: &Snapshot) -> Option<TicketId> {
         let ticket = snapshot.ticket.as_ref()?;
         let check_in = ticket.check_in.as_ref()?;
-        let may_replace = !self.replaces.is_empty() || check_in.scan == self.scan;
+        let may_replace = !self.replaces.is_empty()
+            || check_in.scan == self.scan
+            || !snapshot.conflicts.is_empty();
         may_replace.then_some(ticket.id)
     }
 
