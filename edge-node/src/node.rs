@@ -50,8 +50,7 @@ impl Node {
             ),
             error,
         })?;
-        let scanners = Scanners::load(folder)?;
-        scanners.check();
+        let scanners = Scanners::open(folder)?;
         let bound = Bound::new(&identity, config.lan.listen).await?;
         let address = bound.address;
         let endpoint = endpoint(config, &identity, address).map_err(StartError::Unusable)?;

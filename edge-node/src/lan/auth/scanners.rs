@@ -106,6 +106,15 @@ impl Scanners {
         data_dir.join(NOTE)
     }
 
+    /// For the node's start: says which pairings are gone, or notes how many there are, if the release
+    /// before has not.
+    pub(crate) fn open(data_dir: &Path) -> Result<Self, ScannerError> {
+        let scanners = Self::load(data_dir)?;
+        scanners.check();
+        Ok(scanners)
+    }
+
+    /// Only reads.
     pub(crate) fn load(data_dir: &Path) -> Result<Self, ScannerError> {
         let path = Self::path(data_dir);
         let bytes = match fs::read(&path) {
@@ -147,9 +156,7 @@ impl Scanners {
         self.pairings
     }
 
-    /// At the node's start: says which pairings are gone, or notes how many there are, if the release
-    /// before has not.
-    pub(crate) fn check(&self) {
+    fn check(&self) {
         let Pairings { paired, noted } = self.pairings;
         if self.pairings.are_lost() {
             tracing::warn!(
@@ -286,9 +293,8 @@ mod tests {
         assert_eq!(load().pairings(), all);
         let file = Scanners::path(folder.path());
         fs::remove_file(&file).unwrap();
-        let lost = load();
-        assert!(lost.pairings().are_lost());
-        lost.check();
+        assert!(load().pairings().are_lost());
+        let lost = Scanners::open(folder.path()).unwrap();
         assert!(load().pairings().are_lost(), "it is said at each start");
         lost.insert(key(1), "Door", None).unwrap();
         assert!(!load().pairings().are_lost());
@@ -300,7 +306,7 @@ mod tests {
             if let Some(text) = damaged {
                 fs::write(&note, text).unwrap();
             }
-            load().check();
+            Scanners::open(folder.path()).unwrap();
             assert_eq!(load().pairings().noted, 1);
         }
     }
