@@ -111,15 +111,15 @@ struct Owner {
 
 impl Owner {
     async fn run(mut self, stop: CancellationToken) -> Result<(), Fatal> {
-        let ended = self.serve(&stop).await;
-        if ended.is_ok() {
-            self.journal.keep_last_row();
-        }
-        match ended {
+        let ended = match self.serve(&stop).await {
             // When the node stops, the others may be gone before the owner notices it.
             Err(Fatal::Gone(_)) if stop.is_cancelled() => Ok(()),
             ended => ended,
+        };
+        if ended.is_ok() {
+            self.journal.keep_last_row();
         }
+        ended
     }
 
     async fn serve(&mut self, stop: &CancellationToken) -> Result<(), Fatal> {
