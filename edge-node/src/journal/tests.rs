@@ -66,6 +66,7 @@ impl Chain {
         self.append(JournalEntry::Voided {
             row,
             scan: ScanId(Uuid::from_u128(scan)),
+            decided_at: None,
         })
     }
 

@@ -106,6 +106,10 @@ pub enum JournalEntry {
         /// Its scan.
         #[n(1)]
         scan: ScanId,
+        /// When it was made, as far as the node could prove: what a row shows that is certainly later was
+        /// decided anew. None in rows of a release before.
+        #[n(2)]
+        decided_at: Option<CoreInterval>,
     },
     /// A scan was shown the same refusal again and again, which is not final and which its decision
     /// above has already: one row for all of them (`ADMISSION` 4.6).

@@ -5,7 +5,7 @@
 //! ([`super::Shown`]) in the same transaction.
 
 use eventify_protocol::{
-    ids::ScanId,
+    ids::{NodeId, ScanId},
     sync::Decision,
     time::{CoreInterval, CoreTime},
     verdict::Verdict,
@@ -84,24 +84,20 @@ pub fn reconcile(
     }
 }
 
-/// What changes when a node has taken a scan's decision back before it was shown: by this row, at this
-/// moment as far as it could prove. `ResyncRequired` counts as shown then, unless the scan keeps an
-/// entry: a copy of the node's disk carries the row over into a file behind that of the node, which may
-/// have admitted the guest meanwhile.
+/// What changes when a node has taken a scan's decision back before it was shown. It was made at this
+/// moment, as far as the node could prove. `ResyncRequired` counts as shown then, unless the scan keeps
+/// an entry: a copy of the node's disk carries the row over into a file behind that of the node, which
+/// may have admitted the guest meanwhile.
 #[must_use]
 pub fn voided(
-    source: JournalRef,
-    at: Option<CoreInterval>,
+    node: NodeId,
+    decided_at: Option<CoreInterval>,
     scan: ScanId,
     state: Option<&AdmissionState>,
 ) -> Outcome {
-    let is_later = |entry: &CheckIn| match (at, entry.evidence) {
-        (Some(at), _) => is_certainly_later(&entry.at, &at),
-        // The clocks were not trusted. What another file shows is not what this one takes back.
-        (None, Evidence::Journal(shown)) => shown.incarnation != source.incarnation,
-        (None, Evidence::Unconfirmed | Evidence::Api) => false,
-    };
-    let is_taken_back = |entry: &CheckIn| entry.node == Some(source.node) && !is_later(entry);
+    let is_later =
+        |entry: &CheckIn| decided_at.is_some_and(|at| is_certainly_later(&entry.at, &at));
+    let is_taken_back = |entry: &CheckIn| entry.node == Some(node) && !is_later(entry);
     let effects = state.map_or(vec![], |state| never_shown(state, scan, is_taken_back));
     Outcome {
         class: Class::Refused,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use eventify_protocol::{
     ids::{IncarnationId, ScanId},
     sync::{JournalEntry, JournalHead, JournalRow, SealedRow},
+    time::CoreInterval,
     verdict::Verdict,
 };
 
@@ -74,20 +75,25 @@ impl Report {
                 JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
                 JournalEntry::Decision(decision) => {
                     // A final verdict stands: what is not final and comes behind it was carried over
-                    // from before, and so was what is certainly older.
+                    // from before, and so was an older admission.
                     let stands = shown.get(&decision.scan).is_some_and(|(verdict, by)| {
-                        let carried = verdict.is_final() && !decision.verdict.is_final();
-                        carried || is_later(by, row) == Some(true)
+                        let again =
+                            **verdict == Verdict::Admit && decision.verdict == Verdict::Admit;
+                        verdict.is_final() && !decision.verdict.is_final()
+                            || again && is_later(by.at.core, row.at.core)
                     });
                     if !stands {
                         shown.insert(decision.scan, (&decision.verdict, row));
                     }
                 }
-                JournalEntry::Voided { scan, .. } => {
-                    // What another file shows, or shows later, is not what this row takes back.
-                    let stands = shown.get(scan).is_some_and(|(_, by)| {
-                        is_later(by, row).unwrap_or(by.incarnation != row.incarnation)
-                    });
+                JournalEntry::Voided {
+                    scan, decided_at, ..
+                } => {
+                    // What was decided anew since is not what this row takes back.
+                    let decided_at = decided_at.or(row.at.core);
+                    let stands = shown
+                        .get(scan)
+                        .is_some_and(|(_, by)| is_later(by.at.core, decided_at));
                     if !stands {
                         shown.insert(*scan, (&Verdict::ResyncRequired, row));
                     }
@@ -126,10 +132,10 @@ impl Report {
     }
 }
 
-/// Whether this row was certainly written after that one; none if either could prove nothing.
-fn is_later(this: &JournalRow, that: &JournalRow) -> Option<bool> {
-    let (this, that) = this.at.core.as_ref().zip(that.at.core.as_ref())?;
-    Some(is_certainly_later(this, that))
+/// Whether this was certainly after that; not if either could not be proven.
+fn is_later(this: Option<CoreInterval>, that: Option<CoreInterval>) -> bool {
+    let both = this.zip(that);
+    both.is_some_and(|(this, that)| is_certainly_later(&this, &that))
 }
 
 fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {

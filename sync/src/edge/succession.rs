@@ -65,7 +65,12 @@ fn seal(
     let numbers: BTreeMap<u64, u64> = carried.clone().map(|row| row.seq).zip(2..).collect();
     let entries = carried.map(|row| {
         let entry = match &row.entry {
-            JournalEntry::Voided { row: voided, scan } => JournalEntry::Voided {
+            JournalEntry::Voided {
+                row: voided,
+                scan,
+                decided_at,
+            } => JournalEntry::Voided {
+                decided_at: *decided_at,
                 row: numbers.get(voided).copied().unwrap_or_default(),
                 scan: *scan,
             },
@@ -151,6 +156,7 @@ mod tests {
         let void = |row, scan| JournalEntry::Voided {
             row,
             scan: ScanId(Uuid::from_u128(scan)),
+            decided_at: None,
         };
         let old = old(5, vec![admits(10), admits(11), void(6, 11), void(4, 9)]);
         let core = JournalHead {

@@ -211,23 +211,9 @@ impl Counter {
         outcome.class
     }
 
+    /// Takes back what was decided then.
     pub(crate) fn voided(&mut self, pull: &Pull, at: CoreInterval) {
-        self.voided_in(incarnation(pull.node), pull, Some(at));
-    }
-
-    /// By a row of this file, at this moment if the node could prove one.
-    pub(crate) fn voided_in(
-        &mut self,
-        incarnation: IncarnationId,
-        pull: &Pull,
-        at: Option<CoreInterval>,
-    ) {
-        let source = JournalRef {
-            node: pull.node,
-            incarnation,
-            seq: 1,
-        };
-        let outcome = reconcile::voided(source, at, pull.scan, Some(&self.standing));
+        let outcome = reconcile::voided(pull.node, Some(at), pull.scan, Some(&self.standing));
         let stands = outcome.effects.is_empty() && self.standing.has_entry(pull.scan);
         self.apply(&outcome.effects);
         if !stands && let Some(shown) = &mut self.record(pull).shown {

@@ -256,6 +256,7 @@ fn a_report_adds_up_and_names_the_gaps() {
     entries.push(JournalEntry::Voided {
         row: 7,
         scan: ScanId(Uuid::from_u128(105)),
+        decided_at: None,
     });
     rows = seal(FIRST, entries.into_iter());
     let double = ScanId(Uuid::from_u128(101));

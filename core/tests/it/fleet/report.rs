@@ -45,6 +45,7 @@ fn journal_of_an_outage(node: &Node) -> Journal {
     journal.push(JournalEntry::Voided {
         row: 6,
         scan: ScanId(Uuid::from_u128(404)),
+        decided_at: None,
     });
     journal.scan(405, Verdict::ResyncRequired, Mode::Locked);
     journal.scan(405, Verdict::Expired { expiry: 1 }, Mode::Locked);

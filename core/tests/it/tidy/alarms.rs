@@ -34,7 +34,7 @@ fn in_code() -> BTreeSet<String> {
         .flat_map(|folder| rust_files(&root().join(folder)));
     let texts = files.map(|file| code(&file));
     let of_alarms = |text: &String| {
-        ["alarms::raise(", "alarms::{self", "fn alarm("]
+        ["alarms::raise(", "alarms::{self", "fn alarm(", "fn kind("]
             .iter()
             .any(|word| text.contains(word))
     };

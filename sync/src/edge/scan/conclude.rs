@@ -108,7 +108,12 @@ impl Machine {
     /// Takes a decision back that was never shown.
     fn take_back(&mut self, scan: ScanId, row: u64, mut pending: Pending, now: Now) {
         let at = self.moment(now);
-        let entry = JournalEntry::Voided { row, scan };
+        let decided_at = self.scans.decided_at(scan);
+        let entry = JournalEntry::Voided {
+            row,
+            scan,
+            decided_at,
+        };
         let seq = self.journal.append(entry, at, &mut self.outputs);
         if let Some(ticket) = pending.ticket() {
             self.overlay.delete(ticket, scan);

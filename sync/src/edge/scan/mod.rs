@@ -38,7 +38,7 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, MessageId, ScanId, ScannerId, TicketId},
     sync::{Decision, Epoch, Moment},
-    time::{BootTime, CoreTime},
+    time::{BootTime, CoreInterval, CoreTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
 
@@ -213,6 +213,11 @@ impl Scans {
             let oldest = self.recent_order.pop_front();
             oldest.and_then(|scan| self.recent.remove(&scan));
         }
+    }
+
+    /// When the last decision about a scan was made, as far as that could be proven.
+    fn decided_at(&self, scan: ScanId) -> Option<CoreInterval> {
+        self.recent.get(&scan)?.at.core
     }
 
     fn void_decision(&mut self, scan: ScanId) {

@@ -162,7 +162,9 @@ impl Core {
                 self.shown(decision, source);
                 (decision.ticket, outcome)
             }
-            JournalEntry::Voided { scan, .. } => {
+            JournalEntry::Voided {
+                scan, decided_at, ..
+            } => {
                 let of_scan = |ticket: &&super::core::Ticket| {
                     let standing = &ticket.standing;
                     standing.check_in.is_some_and(|held| held.scan == *scan)
@@ -170,7 +172,8 @@ impl Core {
                 };
                 let held = self.tickets.iter().find(|(_, ticket)| of_scan(ticket));
                 let (id, standing) = held.map(|(id, ticket)| (*id, &ticket.standing)).unzip();
-                let outcome = reconcile::voided(source, row.row().at.core, *scan, standing);
+                let outcome =
+                    reconcile::voided(node, decided_at.or(row.row().at.core), *scan, standing);
                 let stands = id.is_some() && outcome.effects.is_empty();
                 if !stands
                     && let Some(shown) = self

@@ -25,8 +25,10 @@ const FAILED_ONCE: &[u64] = &[
     // A copy of the disk carried over that an admission was taken back; the node had admitted the guest
     // since, and the core forgot it.
     20_261_129_107_528,
-    // The same by a clock that was not trusted: nothing says when it was taken back.
+    // The same by a clock that was not trusted, so that the row did not say when it was written.
     20_261_130_048_786,
+    // What was counted of a guest when a copy's older row came behind the admission.
+    20_261_140_102_199,
     // The core repeated an answer that nobody had seen, although a journal had shown another guest since:
     // one who was let in before it, and one who was let in after it.
     20_261_129_338_584,

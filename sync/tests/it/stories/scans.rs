@@ -238,13 +238,16 @@ fn a_cache_that_ages_past_the_limit_during_the_sync_takes_the_decision_back() {
     venue.sync();
     assert_eq!(venue.answer().verdict, Verdict::ResyncRequired);
     let last = &venue.rows().last().expect("a row").row().entry;
-    assert_eq!(
-        *last,
-        JournalEntry::Voided {
-            row: 2,
-            scan: scan_id(1)
-        }
-    );
+    let JournalEntry::Voided {
+        row,
+        scan,
+        decided_at,
+    } = last
+    else {
+        panic!("{last:?}")
+    };
+    assert_eq!((*row, *scan), (2, scan_id(1)));
+    assert!(decided_at.is_some(), "what is decided anew is later");
     venue.slow_disk = false;
     venue.scan(scan_id(1), token(1));
     assert_eq!(

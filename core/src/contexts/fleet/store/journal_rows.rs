@@ -84,7 +84,7 @@ impl Row {
                 scan_id: Some(*scan),
                 ..common
             },
-            JournalEntry::Voided { row, scan } => Self {
+            JournalEntry::Voided { row, scan, .. } => Self {
                 kind: "voided",
                 scan_id: Some(*scan),
                 voids_seq: Some(*row),

@@ -129,12 +129,17 @@ impl Reconciliation {
                 self.record_shown(decision, source);
                 (outcome, conflict_id)
             }
-            JournalEntry::Voided { row: voided, scan } => {
+            JournalEntry::Voided {
+                row: voided,
+                scan,
+                decided_at,
+            } => {
                 let source = source(*voided);
                 let ticket = self.scans.get(scan).and_then(|stored| stored.ticket);
                 let entries = ticket.and_then(|id| self.tickets.get_mut(&id));
                 let state = entries.as_ref().map(|entries| &entries.state);
-                let outcome = reconcile::voided(source, row.at.core, *scan, state);
+                let outcome =
+                    reconcile::voided(self.node, decided_at.or(row.at.core), *scan, state);
                 let stands =
                     outcome.effects.is_empty() && state.is_some_and(|state| state.has_entry(*scan));
                 let conflict_id = entries.and_then(|it| it.carry_out(&outcome, *scan, id));

@@ -133,10 +133,12 @@ impl<'venue> Journal<'venue> {
 
     pub(crate) fn voided(&mut self, scan: &TestScan) {
         let row = self.rows.len() as u64;
+        let decided_at = self.rows.last().and_then(|row| row.row().at.core);
         self.add(
             JournalEntry::Voided {
                 row,
                 scan: scan.scan,
+                decided_at,
             },
             Some(self.venue.core.clock.now()),
         );
