@@ -1,5 +1,6 @@
 //! The venue's feed is compared with ticketing's tickets and fleet's own performances, before doors and
-//! daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because snapshots are made of them.
+//! daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because
+//! snapshots are made of them.
 //!
 //! No alarm is false: a difference counts when all that was committed before the statement is in the
 //! feed, and ticketing checks each doubted ticket under its lock.
