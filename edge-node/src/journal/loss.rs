@@ -226,7 +226,7 @@ fn write(
         match notices.recv() {
             Ok(Notice::Persisted { head, .. }) => return Ok(head),
             // It is written when the file is free.
-            Ok(Notice::Held) => {}
+            Ok(Notice::Held | Notice::Free) => {}
             Ok(Notice::Failed(error)) => return Err(error),
             Err(_) => return Err(JournalError::Thread(io::ErrorKind::BrokenPipe.into())),
         }

@@ -137,7 +137,7 @@ impl Fixture {
         loop {
             match self.notices.recv().unwrap() {
                 Notice::Persisted { head, .. } if head == last => return,
-                Notice::Persisted { .. } | Notice::Held => {}
+                Notice::Persisted { .. } | Notice::Held | Notice::Free => {}
                 Notice::Failed(error) => panic!("{error}"),
             }
         }
@@ -451,7 +451,7 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
                 assert!(space < limits.max_bytes);
                 persisted = head;
             }
-            Notice::Held => {}
+            Notice::Held | Notice::Free => {}
             Notice::Failed(error) => break error,
         }
     };
@@ -463,4 +463,19 @@ fn a_full_journal_fails_as_a_whole_and_keeps_what_it_had() {
     let reader = Reader::open(&path(fixture.folder.path())).unwrap();
     assert_eq!(reader.chains().unwrap()[0].head, persisted);
     assert!(reader.space(&limits) < 1 << 18);
+}
+
+/// C11: nobody waits for a mark, and scans must not be refused for ever because of one.
+#[test]
+fn a_file_that_was_held_while_a_mark_waited_is_free_again() {
+    let mut chain = Chain::new(1);
+    let fixture = journal(LIMITS);
+    let row = chain.opened();
+    fixture.append(vec![row.clone()]);
+    let other = Connection::open(path(fixture.folder.path())).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    fixture.journal.mark_acknowledged(ack(&row, EPOCH, 1));
+    assert!(matches!(fixture.notices.recv().unwrap(), Notice::Held));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(matches!(fixture.notices.recv().unwrap(), Notice::Free));
 }

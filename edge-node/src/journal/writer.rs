@@ -1,5 +1,7 @@
 //! The one writer: a thread that commits in groups.
 
+use std::cell::Cell;
+
 use eventify_protocol::{
     hash::Hash32,
     sync::{JournalAck, JournalHead, SealedRow},
@@ -33,9 +35,10 @@ pub enum Notice {
         /// Bytes that can still be written.
         space: u64,
     },
-    /// Another program holds the file. What the writer was given waits, with the verdicts of its rows;
-    /// `Persisted` follows when the file is free.
+    /// Another program holds the file. What the writer was given waits, with the verdicts of its rows.
+    /// `Free` follows, unless the writer ends.
     Held,
+    Free,
     /// A write failed. The writer has ended, and no verdict of a row that it was given since the last
     /// `Persisted` may leave.
     Failed(JournalError),
@@ -74,11 +77,15 @@ impl Writer {
             let appended = group
                 .iter()
                 .any(|command| matches!(command, Command::Append(_)));
-            let committed = waiting.until_free(
-                JournalError::is_held,
-                || notify(Notice::Held),
-                || self.commit(&group),
-            );
+            let was_held = Cell::new(false);
+            let held = || {
+                was_held.set(true);
+                notify(Notice::Held);
+            };
+            let committed = waiting.until_free(JournalError::is_held, held, || self.commit(&group));
+            if was_held.get() {
+                notify(Notice::Free);
+            }
             match (committed, self.end) {
                 // Nobody waits for marks and removals: the core will acknowledge again.
                 (Err(error), _) if !appended && error.is_disk_full() => {

@@ -104,10 +104,14 @@ impl Owner {
                 self.status.schedule();
                 Ok(())
             }
+            journal::Notice::Free => {
+                self.journal.mark_free();
+                self.status.schedule();
+                Ok(())
+            }
             journal::Notice::Persisted { head, space } => {
                 let input = self.journal.mark_persisted(head, space)?;
                 self.step(input);
-                self.status.schedule();
                 Ok(())
             }
         }

@@ -183,6 +183,14 @@ impl JournalFile {
         );
     }
 
+    pub(super) fn mark_free(&mut self) {
+        self.held = false;
+        tracing::info!(
+            code = "journal.free",
+            "the journal can be written again: the scans that waited are answered"
+        );
+    }
+
     /// A scan was not decided, because its row could not be written or could use up the reserve.
     pub(super) fn log_fault(&mut self, fault: JournalFault, now: BootTime) {
         // A held file is logged when it begins and ends.
@@ -212,12 +220,6 @@ impl JournalFile {
         head: JournalHead,
         space: u64,
     ) -> Result<Input, JournalError> {
-        if std::mem::take(&mut self.held) {
-            tracing::info!(
-                code = "journal.free",
-                "the journal can be written again: the scans that waited are answered"
-            );
-        }
         self.space = space;
         self.persisted = head;
         self.last_row.persisted(head);
