@@ -105,7 +105,12 @@ impl Write for LogLines {
 impl Drop for Flush {
     fn drop(&mut self) {
         let (done, written) = sync_channel(1);
-        if self.0.queue.try_send(Entry::Flush(done)).is_ok() {
+        let queue = self.0.queue.clone();
+        // The queue may be full: waiting for room counts towards the same limit.
+        let asked = thread::Builder::new()
+            .name("log-flush".to_owned())
+            .spawn(move || queue.send(Entry::Flush(done)));
+        if asked.is_ok() {
             let _late = written.recv_timeout(LONGEST_FLUSH);
         }
     }
@@ -173,6 +178,24 @@ mod tests {
         let rest: Vec<_> = lines.try_iter().collect();
         assert_eq!(rest.last().unwrap(), "the next\n");
         assert_eq!(kept + rest.len() - 1 + lost, written);
+    }
+
+    #[test]
+    fn the_end_of_the_program_waits_for_the_lines_of_a_full_queue() {
+        let (let_read, may_read) = channel();
+        let (taken, lines) = channel();
+        let slow = Slow {
+            may_read: Mutex::new(may_read),
+            taken,
+        };
+        let (mut log, flush) = to(slow, of_loss).unwrap();
+        while log.lost.load(Ordering::Relaxed) == 0 {
+            log.write_all(b"a line\n").unwrap();
+        }
+        drop(let_read);
+        drop(flush);
+        let written = lines.try_iter().filter(|line| line == "a line\n").count();
+        assert!(written >= MAX_WAITING, "{written}");
     }
 
     #[test]
