@@ -35,6 +35,9 @@ pub enum Down {
     /// Settings of this one node.
     #[n(6)]
     Config(#[n(0)] Config),
+    /// Answer to a `Pull`: there is no such snapshot any more.
+    #[n(7)]
+    SnapshotGone(#[n(0)] SnapshotGone),
 }
 
 /// See [`Down::Welcome`].
@@ -151,6 +154,15 @@ pub struct Chunk {
     /// CBOR array of `FeedEntry`s, whole in each chunk.
     #[n(3)]
     pub bytes: ByteVec,
+}
+
+/// See [`Down::SnapshotGone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SnapshotGone {
+    /// Which snapshot: none of its chunks will come.
+    #[n(0)]
+    pub snapshot: SnapshotId,
 }
 
 /// See [`Down::JournalAck`].

@@ -13,7 +13,7 @@ mod point;
 pub mod topic;
 mod up;
 
-pub use down::{Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, Welcome};
+pub use down::{Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, SnapshotGone, Welcome};
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
     AdmissionWindow, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry,

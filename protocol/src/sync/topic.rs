@@ -65,5 +65,6 @@ pub fn down_kind(message: &Down) -> &'static str {
         Down::Chunk(_) => "chunk",
         Down::JournalAck(_) => "ack",
         Down::Config(_) => "config",
+        Down::SnapshotGone(_) => "gone",
     }
 }

@@ -12,7 +12,8 @@ use eventify_protocol::{
     keys::KeySet,
     sync::{
         Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
-        Moment, PointError, Position, ScanVerdict, SealedRow, SyncPoint, TicketEntry, Up, Welcome,
+        Moment, PointError, Position, ScanVerdict, SealedRow, SnapshotGone, SyncPoint, TicketEntry,
+        Up, Welcome,
     },
 };
 
@@ -73,6 +74,8 @@ pub enum CoreMessage {
     JournalAck(JournalAck),
     /// Settings of this node.
     Config(Config),
+    /// A snapshot that is no longer stored.
+    SnapshotGone(SnapshotGone),
 }
 
 /// A fact.
@@ -246,6 +249,7 @@ impl CoreMessage {
             Down::Chunk(chunk) => Self::Chunk(chunk),
             Down::JournalAck(ack) => Self::JournalAck(ack),
             Down::Config(config) => Self::Config(config),
+            Down::SnapshotGone(gone) => Self::SnapshotGone(gone),
         })
     }
 }

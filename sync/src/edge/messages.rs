@@ -2,7 +2,7 @@
 
 use eventify_protocol::sync::{
     Ask, Config, DIGEST_ALGORITHM, Delta, Health, Hello, JournalAck, JournalHead, Plan, Position,
-    SyncPoint, Up, Welcome,
+    SnapshotGone, SyncPoint, Up, Welcome,
 };
 use std::time::Duration;
 
@@ -65,6 +65,7 @@ impl Machine {
             }
             CoreMessage::JournalAck(ack) => self.on_journal_ack(ack, now),
             CoreMessage::Config(config) => self.on_config(&config),
+            CoreMessage::SnapshotGone(gone) => self.on_snapshot_gone(gone, now),
         }
     }
 
@@ -192,6 +193,15 @@ impl Machine {
         let earlier = running.or(self.partial.take());
         let outputs = &mut self.outputs;
         self.pulling = Some(Pulling::begin(plan, earlier, now, outputs));
+    }
+
+    /// The core will send no more of it, so it is asked for another one.
+    fn on_snapshot_gone(&mut self, gone: SnapshotGone, now: Now) {
+        let is_waiting =
+            |pulling: &mut Pulling| pulling.snapshot() == gone.snapshot && !pulling.is_whole();
+        if self.pulling.take_if(is_waiting).is_some() {
+            self.greeting.plan_if_idle(now);
+        }
     }
 
     fn on_delta(&mut self, delta: Delta, now: Now) {

@@ -63,7 +63,8 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
         | Down::Delta(_)
         | Down::Chunk(_)
         | Down::JournalAck(_)
-        | Down::Config(_) => None,
+        | Down::Config(_)
+        | Down::SnapshotGone(_) => None,
     })
     .await
 }
@@ -453,4 +454,32 @@ async fn a_first_sync_costs_at_most_90_bytes_a_ticket() {
     let bytes: usize = pull(&mut node, id, chunks).await.iter().map(Vec::len).sum();
     println!("{TICKETS} tickets: {bytes} bytes, {:?}", began.elapsed());
     assert!(bytes / TICKETS as usize <= 90, "{bytes} bytes");
+}
+
+/// A node would wait for chunks that never come, and have no cache meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_gone_is_said_to_be() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    let fresh = welcome(&mut node, None).await;
+    let Plan::Snapshot { id, chunks, .. } = fresh.plan else {
+        panic!("a node with nothing begins with a snapshot");
+    };
+    pull(&mut node, id, chunks).await;
+    let mut conn = venue.core.app().db.read("fleet").await.unwrap();
+    sqlx::query("delete from snapshots")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    node.send(Up::Pull(Pull {
+        snapshot: id,
+        from: 0,
+        count: 8,
+    }))
+    .await;
+    let gone = node.receive("that it is gone", |message| match message {
+        Down::SnapshotGone(gone) => Some(gone.snapshot),
+        _ => None,
+    });
+    assert_eq!(gone.await, id);
 }

@@ -339,6 +339,11 @@ impl Core {
         }
     }
 
+    pub(crate) fn has_snapshot(&self, snapshot: SnapshotId) -> bool {
+        let mut held = self.snapshots.iter();
+        held.any(|held| held.stored.id == snapshot)
+    }
+
     pub(crate) fn chunk(&self, snapshot: SnapshotId, index: u32) -> Option<(Vec<u8>, u32)> {
         let held = self
             .snapshots

@@ -33,7 +33,7 @@ coverage! {
     degraded_catching_up, voided, gave_up_on_core, decided_at_once, late_scans, replacing_scans,
     double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
-    snapshots, snapshots_resumed, deltas, adoptions, epochs_changed, digest_mismatches,
+    snapshots, snapshots_resumed, snapshots_gone, deltas, adoptions, epochs_changed, digest_mismatches,
     damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, copies, duplicates_stopped, most_files, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
     suspended, suspended_inside, suspended_at_core, suspended_offline, suspended_admitted_alone, suspended_entries_kept,

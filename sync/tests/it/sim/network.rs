@@ -154,6 +154,7 @@ pub(crate) fn size_down(message: &CoreMessage) -> usize {
             | CoreMessage::Point(_)
             | CoreMessage::Verdict(_)
             | CoreMessage::JournalAck(_)
-            | CoreMessage::Config(_) => 0,
+            | CoreMessage::Config(_)
+            | CoreMessage::SnapshotGone(_) => 0,
         }
 }

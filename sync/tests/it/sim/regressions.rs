@@ -33,6 +33,9 @@ const FAILED_ONCE: &[u64] = &[
     // one who was let in before it, and one who was let in after it.
     20_261_129_338_584,
     20_261_129_777_596,
+    // The snapshot that a node fetched on a narrow line was deleted, and nobody told the node: Online, it
+    // had no cache for a minute.
+    20_261_150_048_944,
 ];
 
 /// Seeds of one commit begin here and there, far from those of `make sim`.

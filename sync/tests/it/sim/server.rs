@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     ids::MessageId,
-    sync::{Chunk, Delta, Down, Epoch, Hello, Position, Pull, Up, Welcome},
+    sync::{Chunk, Delta, Down, Epoch, Hello, Position, Pull, SnapshotGone, Up, Welcome},
     verdict::Verdict,
 };
 use eventify_sync::{
@@ -139,6 +139,13 @@ impl World {
     }
 
     fn pull(&mut self, node: usize, pull: &Pull) {
+        if !self.core.has_snapshot(pull.snapshot) {
+            let gone = SnapshotGone {
+                snapshot: pull.snapshot,
+            };
+            self.coverage.snapshots_gone += 1;
+            return self.send_down(node, &World::unsigned(Down::SnapshotGone(gone)));
+        }
         for index in pull.from..pull.from.saturating_add(pull.count) {
             let Some((bytes, of)) = self.core.chunk(pull.snapshot, index) else {
                 continue;

@@ -353,6 +353,7 @@ impl World {
             Down::Chunk(chunk) => CoreMessage::Chunk(chunk),
             Down::JournalAck(ack) => CoreMessage::JournalAck(ack),
             Down::Config(config) => CoreMessage::Config(config),
+            Down::SnapshotGone(gone) => CoreMessage::SnapshotGone(gone),
             Down::Point(_) => panic!("points go as what they say"),
         }
     }

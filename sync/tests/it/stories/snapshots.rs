@@ -9,7 +9,7 @@ use super::{
 use eventify_protocol::{
     hash::Hash32,
     ids::SnapshotId,
-    sync::{Chunk, Plan, Position, SealedRow, TicketState, Up, UsedBy},
+    sync::{Chunk, Plan, Position, SealedRow, SnapshotGone, TicketState, Up, UsedBy},
     time::CoreTime,
     verdict::Verdict,
 };
@@ -154,6 +154,43 @@ fn a_pull_continues_after_the_line_was_cut_and_though_a_newer_snapshot_is_named(
     let next = venue.sent(|_, message| pull_of(&message));
     assert_eq!(next, Some((snapshot(1), 2)), "from where it was broken off");
     assert_eq!(snapshots_begun(&venue), 1);
+}
+
+fn gone(number: u128) -> CoreMessage {
+    CoreMessage::SnapshotGone(SnapshotGone {
+        snapshot: snapshot(number),
+    })
+}
+
+#[test]
+fn a_snapshot_that_is_gone_gives_way_to_the_next_at_once() {
+    let mut venue = pulling(4);
+    venue.receive(chunk(1, 0, 4));
+    venue.receive(gone(1));
+    venue.welcome_from(PROMOTED, plan(2, 2), None);
+    let asked = venue.sent(|_, message| pull_of(&message).filter(|(of, _)| *of == snapshot(2)));
+    assert_eq!(asked, Some((snapshot(2), 0)));
+    venue.receive(gone(1));
+    venue.receive(chunk(2, 0, 2));
+    venue.receive(chunk(2, 1, 2));
+    assert!(
+        venue.outputs.iter().any(finishes_snapshot),
+        "what is said of another one late stops nothing"
+    );
+}
+
+#[test]
+fn a_snapshot_that_is_here_whole_is_taken_though_it_is_gone_at_the_core() {
+    let mut venue = pulling(1);
+    venue.receive(chunk(1, 0, 1));
+    venue.receive(gone(1));
+    let replica = RestoredReplica {
+        epoch: PROMOTED,
+        ..venue.replica_at(60)
+    };
+    let snapshot = snapshot(1);
+    venue.step(Input::SnapshotReady { snapshot, replica });
+    assert_eq!(venue.status().position, Position(60));
 }
 
 #[test]

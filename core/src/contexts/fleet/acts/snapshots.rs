@@ -4,7 +4,7 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{SnapshotId, VenueId};
-use eventify_protocol::sync::{Chunk, Down, Position, Pull};
+use eventify_protocol::sync::{Chunk, Down, Position, Pull, SnapshotGone};
 use eventify_sync::core::feed::FeedHead;
 use sha2::{Digest as _, Sha256};
 
@@ -90,8 +90,8 @@ async fn make(app: &App, cause: &Cause, venue: VenueId) -> DbResult<Snapshot> {
     Ok(snapshot)
 }
 
-/// Sends the chunks that a node asked for; none of a snapshot that was deleted: the node begins anew
-/// with `Hello`.
+/// Sends the chunks that a node asked for, or that their snapshot was deleted: it would wait for them
+/// for long, and have no cache meanwhile.
 pub(crate) async fn send_chunks(app: &App, node: &Node, pull: &Pull) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let pulled = snapshots::mark_pulled(&mut conn, pull.snapshot, node.venue_id).await?;
@@ -102,6 +102,10 @@ pub(crate) async fn send_chunks(app: &App, node: &Node, pull: &Pull) -> DbResult
             snapshot_id = %pull.snapshot,
             "a node asked for a snapshot that no longer exists"
         );
+        let gone = SnapshotGone {
+            snapshot: pull.snapshot,
+        };
+        messages::send(app, node.node_id, Down::SnapshotGone(gone)).await;
         return Ok(());
     };
     let count = pull.count.min(MAX_CHUNKS_PER_PULL);

@@ -13,8 +13,8 @@ const TOPIC_EXCHANGE: &str = "amq.topic";
 const UP_KINDS: [&str; 6] = ["hello", "ask", "scan", "journal", "health", "pull"];
 
 /// What a node may subscribe to below `ev1.down.<node>.`: its own messages, one kind or all.
-const DOWN_LEVELS: [&str; 9] = [
-    "*", "#", "welcome", "point", "verdict", "delta", "chunk", "ack", "config",
+const DOWN_LEVELS: [&str; 10] = [
+    "*", "#", "welcome", "point", "verdict", "delta", "chunk", "ack", "config", "gone",
 ];
 
 /// The kind of request.

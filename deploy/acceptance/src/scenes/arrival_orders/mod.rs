@@ -142,7 +142,8 @@ impl ArrivalOrders<'_> {
             | Down::Delta(_)
             | Down::Chunk(_)
             | Down::JournalAck(_)
-            | Down::Config(_) => None,
+            | Down::Config(_)
+            | Down::SnapshotGone(_) => None,
         };
         let held = self.proxy.held(Direction::Down, VERDICT, of_scan);
         let held = tokio::time::timeout(HELD_LIMIT, held).await;
