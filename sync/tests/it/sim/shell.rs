@@ -132,7 +132,8 @@ impl World {
                 held.watch.scans(scan.scan, now);
                 if !may {
                     self.violated(format!(
-                        "node {node} asks a core that has not answered three times in a row"
+                        "node {node} asks a core that has not answered three times in a row: {:?}",
+                        scan.scan
                     ));
                 }
             }

@@ -263,6 +263,10 @@ impl World {
             },
         );
         if !up {
+            // What it asked in this step, it asked before it knew.
+            let held = &mut self.nodes[node];
+            let now = held.clock.now(self.at).boottime;
+            held.watch.loses_the_pipe(now);
             self.at_node_after(node, 500 * MS, 2 * S, AtNode::Pipe { up: true });
         }
     }
