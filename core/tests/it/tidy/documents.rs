@@ -71,7 +71,14 @@ fn each_path_exists() {
 
 #[test]
 fn each_test_exists() {
-    let folders = ["core", "sync", "protocol", "edge-node", "deploy"];
+    let folders = [
+        "core",
+        "sync",
+        "protocol",
+        "edge-node",
+        "scanner-app/controller",
+        "deploy",
+    ];
     let files = folders
         .iter()
         .flat_map(|folder| files_of(&root().join(folder), "rs"));

@@ -1,0 +1,126 @@
+//! What the person wants, and what the node has answered.
+
+use super::{Controller, Stage, glass::Glass, kiosk::Overlay, link::Link, pairing::Pairing};
+use crate::{
+    command::Command,
+    io::{Answer, CallId, Now, Output, Write},
+    tones::Rhythm,
+    view::Device,
+};
+
+impl Controller {
+    pub(super) fn command(&mut self, command: Command, now: Now) {
+        match command {
+            // Taken apart in `handle`.
+            Command::Keys { .. } => {}
+            // A camera checks what it reads: it is a whole code, or none.
+            Command::CameraRead { text } => self.code(text, now),
+            Command::Choose {
+                gate_id,
+                performance_id,
+            } => self.choose(&gate_id, performance_id.as_deref()),
+            Command::ChangeGate => self.change_gate(),
+            Command::ShowHistory => self.overlay = Overlay::History,
+            Command::ShowSettings => self.show_settings(),
+            Command::Change { settings } => self.change_settings(settings),
+            Command::Import { code } => self.import(&code),
+            Command::Dismiss => self.dismiss(now),
+            Command::ToggleMute => self.toggle_mute(),
+            Command::TestSound => {
+                let volume = self.settings.volume;
+                let rhythm = Rhythm::Test;
+                self.out.push(Output::Play { rhythm, volume });
+            }
+            Command::StartDrill => {
+                self.overlay = Overlay::None;
+                self.start_drill();
+            }
+            Command::NextDrill => self.next_case(now),
+            Command::AnswerDrill { act } => self.answer_drill(act, now),
+            Command::EndDrill => self.end_drill(),
+            Command::Unpair if self.link.pair_again.is_some() => self.unpair(),
+            Command::Unpair => self.unpair_with_pin(),
+            Command::SetPin { digits } => self.set_pin(&digits, now),
+            Command::Leave => self.leave(),
+        }
+    }
+
+    /// The innermost thing that can be left.
+    pub(super) fn dismiss(&mut self, now: Now) {
+        if !matches!(self.overlay, Overlay::None) {
+            self.overlay = Overlay::None;
+        } else if let Stage::Pair(pairing) = &mut self.stage {
+            pairing.clear();
+            if self.paired.is_some() {
+                self.stage = Stage::Working;
+            }
+        } else if self.choosing {
+            self.choosing = false;
+        } else if !self.typing.is_empty() {
+            self.typing.clear();
+        } else if self.drill.is_none() {
+            if self.scans.checking(now.boot).is_some() {
+                self.give_up(None, now);
+            } else {
+                self.glass.clear(now.boot);
+            }
+            self.notices.dismiss();
+        }
+    }
+
+    pub(super) fn answered(&mut self, call: CallId, answer: Answer, now: Now) {
+        match answer {
+            Answer::Paired(result) => {
+                let Stage::Pair(pairing) = &mut self.stage else {
+                    return;
+                };
+                if !pairing.is_of(call) {
+                    return;
+                }
+                match result {
+                    Ok(new) => {
+                        for old in self.scans.forget() {
+                            self.out.write(Write::ScanClosed(old));
+                        }
+                        self.glass = Glass::default();
+                        self.paired = Some(new.paired);
+                        self.notices.not_stored = !new.stored;
+                        self.link = Link::with_access(new.access_for, now);
+                        self.stage = Stage::Working;
+                    }
+                    Err(error) => pairing.failed(&error),
+                }
+            }
+            Answer::Renewed(result) => self.link.on_renewed(call, result, now),
+            Answer::Status(result) => self.link.on_status(call, result, now),
+            Answer::Scanned(result) => self.on_scanned(call, result, now),
+            Answer::Listening(result) => self.link.on_listening(call, result, now),
+            Answer::Ended => self.link.on_ended(call, now),
+        }
+    }
+
+    /// Begins as on the first day. The key goes with the pairing.
+    pub(super) fn unpair(&mut self) {
+        self.out.write(Write::ForgetPairing);
+        self.paired = None;
+        self.place = None;
+        self.choosing = false;
+        self.drill = None;
+        self.link = Link::default();
+        self.scans.forget();
+        self.glass = Glass::default();
+        self.overlay = Overlay::None;
+        self.stage = Stage::Pair(Pairing::default());
+    }
+
+    pub(super) fn on_devices(&mut self, devices: Vec<Device>) {
+        let mut gone = std::mem::take(&mut self.notices.gone);
+        let was_used = self.devices.iter().filter(|device| device.in_use);
+        gone.extend(was_used.map(|device| device.id.clone()));
+        gone.retain(|id| !devices.iter().any(|device| device.id == *id));
+        gone.dedup();
+        self.notices.gone = gone;
+        self.devices = devices;
+        self.out.changed();
+    }
+}

@@ -1,0 +1,100 @@
+//! The view: what of all this is on the screen.
+
+use eventify_protocol::time::BootTime;
+
+use super::{Controller, Stage, ms32};
+use crate::{
+    io::Now,
+    view::{CHECKING_AFTER_MS, NodeMode, Screen, View},
+};
+
+impl Controller {
+    /// What the screen shows at a moment.
+    #[must_use]
+    pub fn view(&self, now: Now) -> View {
+        let now = now.boot;
+        let truth = (self.link.has_answered() || self.link.unreachable_since().is_some())
+            .then(|| {
+                let unreachable = self.link.unreachable_since().is_some();
+                self.link
+                    .health
+                    .truth(unreachable, self.counts.is_slow(), now)
+            })
+            .flatten();
+        let counts = self.place.and_then(|place| {
+            let (gate, as_of) = self.link.counts(place.gate_id)?;
+            Some(self.counts.view(gate, as_of, now))
+        });
+        View {
+            screen: self.screen(now),
+            place: self.place_view(),
+            truth,
+            counts,
+            notices: self.notices.view(),
+            drill: self.drill.as_ref().map(super::drill::Drill::score),
+            settings: self.settings.clone(),
+        }
+    }
+
+    fn screen(&self, now: BootTime) -> Screen {
+        if let Some(open) = self.overlay_screen(now) {
+            return open;
+        }
+        match &self.stage {
+            Stage::Starting => Screen::Starting,
+            Stage::Pair(pairing) => pairing.view(),
+            Stage::Working => self.working_screen(now),
+        }
+    }
+
+    fn working_screen(&self, now: BootTime) -> Screen {
+        if let Some(reason) = self.link.pair_again {
+            return Screen::PairAgain { reason };
+        }
+        if let Some(since_ms) = self.link.unreachable_since() {
+            // A verdict that has just come is read to its end.
+            if let Some(shown) = self.glass.visible(true, now) {
+                return Screen::Verdict(shown.clone());
+            }
+            return Screen::NodeUnreachable {
+                since_ms,
+                retry_in_ms: ms32(self.link.retry_in(now)),
+                waiting: self.scans.unanswered(),
+            };
+        }
+        let mode = self.link.health.mode(now);
+        let knows_gates = self.link.status.is_some() || !self.must_choose();
+        if !knows_gates || (mode.is_none() && !self.link.has_answered()) {
+            return Screen::Starting;
+        }
+        if self.must_choose() {
+            return self.choose_screen();
+        }
+        let is_locked = mode == Some(NodeMode::Locked);
+        let makes_way = is_locked && self.drill.is_none();
+        if let Some(shown) = self.glass.visible(makes_way, now) {
+            return Screen::Verdict(shown.clone());
+        }
+        let checking = self.scans.checking(now);
+        let is_long = |age: std::time::Duration| age.as_millis() >= u128::from(CHECKING_AFTER_MS);
+        if let Some(checking) = checking.filter(|checking| is_long(checking.age)) {
+            return Screen::Checking {
+                age_ms: ms32(checking.age),
+                tries: checking.tries,
+                waiting: checking.waiting,
+            };
+        }
+        let typed = self.typing.view(now);
+        if makes_way && typed.is_none() {
+            return Screen::Locked {
+                reason: self.link.health.lock_reason(),
+                since_ms: self.link.health.locked_since(),
+                procedure: Vec::new(),
+            };
+        }
+        Screen::Ready {
+            last: self.glass.last(now),
+            typed,
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! A gate on paper: the app, a node that answers what the test says, and time that the test passes.
+
+mod line;
+mod people;
+mod scans;
+
+use eventify_lan_client::{ClientError, Refusal};
+use eventify_protocol::{
+    error::ErrorDetail,
+    ids::{CorrelationId, GateId, NodeId, ScanId, VenueId},
+    lan::{
+        GateStatus, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, ScanRequest, StreamEvent,
+    },
+    sync::{JournalHead, Position},
+    time::{CoreTime, WallTime},
+    verdict::{DecidedBy, FirstEntry, Mode, Verdict},
+};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    command::{Command, KeyStroke},
+    io::{Answer, Call, CallId, KeptScan, WriteId},
+    view::{Screen, Shown},
+};
+
+const START_MS: u64 = 1_795_890_000_000;
+
+fn gate_id(number: u128) -> GateId {
+    GateId(Uuid::from_u128(number))
+}
+
+struct Gate {
+    app: Controller,
+    now: Now,
+    calls: Vec<(CallId, Call)>,
+    writes: Vec<(WriteId, Write)>,
+    sounds: Vec<Rhythm>,
+    others: Vec<Output>,
+}
+
+impl Gate {
+    /// Switched on, with this on the disk.
+    fn with(loaded: Loaded) -> Self {
+        let mut gate = Self {
+            app: Controller::new(Settings::in_language("en")),
+            now: Now {
+                boot: BootTime(9_000_000_000_000),
+                wall: WallTime(i64::try_from(START_MS * 1_000).unwrap()),
+                random: [7; 16],
+            },
+            calls: Vec::new(),
+            writes: Vec::new(),
+            sounds: Vec::new(),
+            others: Vec::new(),
+        };
+        gate.send(Input::Loaded(Box::new(loaded)));
+        gate
+    }
+
+    fn paired(scans: Vec<KeptScan>) -> Loaded {
+        Loaded {
+            pairing: Some(Paired {
+                gates: vec![gate_id(1), gate_id(2)],
+                label: "Scanner 1".to_owned(),
+            }),
+            place: Some(StoredPlace {
+                gate_id: gate_id(1),
+                performance_id: None,
+            }),
+            scans,
+            ..Loaded::default()
+        }
+    }
+
+    /// At the scan screen, with a node that is online.
+    fn open() -> Self {
+        let mut gate = Self::with(Self::paired(vec![]));
+        gate.connect();
+        gate.mode(Mode::Online, None);
+        assert_eq!(
+            gate.screen(),
+            Screen::Ready {
+                last: None,
+                typed: None
+            }
+        );
+        gate
+    }
+
+    /// Answers what the app asks for until it listens.
+    fn connect(&mut self) {
+        let life = Duration::from_secs(600);
+        self.answer(
+            |call| matches!(call, Call::Renew),
+            Answer::Renewed(Ok(life)),
+        );
+        self.answer(
+            |call| matches!(call, Call::Listen),
+            Answer::Listening(Ok(())),
+        );
+        self.answer(|call| matches!(call, Call::Status), status(&[1, 2]));
+    }
+
+    fn send(&mut self, input: Input) {
+        self.app.handle(input, self.now);
+        self.take();
+    }
+
+    fn command(&mut self, command: Command) {
+        self.send(Input::Command(command));
+    }
+
+    fn take(&mut self) {
+        self.now.random[15] = self.now.random[15].wrapping_add(1);
+        while let Some(output) = self.app.poll_output() {
+            match output {
+                Output::Call(id, call) => self.calls.push((id, call)),
+                Output::Write(id, write) => self.writes.push((id, write)),
+                Output::Play { rhythm, .. } => self.sounds.push(rhythm),
+                Output::ViewChanged => {}
+                other => self.others.push(other),
+            }
+        }
+    }
+
+    /// Time passes, and what is due in it happens.
+    fn pass(&mut self, ms: u64) {
+        let end = self.now.boot.plus(Duration::from_millis(ms));
+        for turn in 0.. {
+            assert!(turn < 10_000, "the app never comes to rest");
+            let due = self.app.poll_timeout().filter(|due| *due <= end);
+            let to = due.unwrap_or(end);
+            let passed = to.since(self.now.boot);
+            self.now.boot = to;
+            self.now.wall = self.now.wall.plus(passed);
+            if due.is_none() {
+                return;
+            }
+            self.app.handle_timeout(self.now);
+            self.take();
+        }
+    }
+
+    fn screen(&self) -> Screen {
+        self.app.view(self.now).screen
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.app.view(self.now).notices
+    }
+
+    fn shown(&self) -> Shown {
+        match self.screen() {
+            Screen::Verdict(shown) => shown,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn take_call(&mut self, wanted: impl Fn(&Call) -> bool) -> CallId {
+        let at = self.calls.iter().position(|(_, call)| wanted(call));
+        let at = at.unwrap_or_else(|| panic!("not among {:?}", self.calls));
+        self.calls.remove(at).0
+    }
+
+    fn answer(&mut self, wanted: impl Fn(&Call) -> bool, answer: Answer) {
+        let call = self.take_call(wanted);
+        self.send(Input::Answered(call, answer));
+    }
+
+    /// The imager reads a code, and the disk takes what has to be on it.
+    fn scan(&mut self, text: &str) {
+        let text = text.to_owned();
+        self.command(Command::CameraRead { text });
+        self.store(true);
+    }
+
+    fn store(&mut self, is_stored: bool) {
+        for (id, _) in std::mem::take(&mut self.writes) {
+            self.send(Input::Written(id, is_stored));
+        }
+    }
+
+    /// The scan that the node is being asked about.
+    fn asked(&self) -> Option<ScanRequest> {
+        self.calls.iter().find_map(|(_, call)| match call {
+            Call::Scan(request) => Some(request.clone()),
+            _ => None,
+        })
+    }
+
+    fn scan_result(&mut self, result: Result<ScanAnswer, ClientError>) {
+        let answer = Answer::Scanned(result.map(Box::new));
+        self.answer(|call| matches!(call, Call::Scan(_)), answer);
+    }
+
+    fn verdict(&mut self, verdict: Verdict) {
+        let scan_id = self.asked().expect("a scan is asked").scan_id;
+        self.scan_result(Ok(answer(scan_id, verdict)));
+    }
+
+    fn mode(&mut self, mode: Mode, remaining: Option<Duration>) {
+        let stream = self.app.link.stream_call().expect("a stream is open");
+        let event = StreamEvent::Mode {
+            mode,
+            reason: None,
+            cache_age_ms: remaining.map(|_| 5_000),
+            max_cache_age_ms: 300_000,
+            remaining_ms: remaining.map(|left| left.as_millis().try_into().unwrap()),
+            unacknowledged: 0,
+        };
+        self.send(Input::Event(stream, event));
+    }
+
+    fn stream_ends(&mut self) {
+        let stream = self.app.link.stream_call().expect("a stream is open");
+        self.send(Input::Answered(stream, Answer::Ended));
+    }
+
+    /// A person types, a key each quarter of a second.
+    fn type_keys(&mut self, codes: &[&str]) {
+        for code in codes {
+            self.pass(250);
+            let at_ms = u32::try_from(self.now.boot.0 / 1_000_000 % u64::from(u32::MAX)).unwrap();
+            let strokes = vec![KeyStroke {
+                code: (*code).to_owned(),
+                shift: false,
+                caps_lock: false,
+                repeat: false,
+                at_ms,
+            }];
+            self.command(Command::Keys { strokes });
+        }
+        self.pass(250);
+    }
+}
+
+fn answer(scan_id: ScanId, verdict: Verdict) -> ScanAnswer {
+    ScanAnswer {
+        scan_id,
+        verdict,
+        ticket: None,
+        first_gate_name: Some("North".to_owned()),
+        mode: Mode::Online,
+        cache_age_ms: None,
+        max_cache_age_ms: 300_000,
+        decided_by: DecidedBy::Core,
+        repeated: false,
+    }
+}
+
+fn used(confirmed: bool) -> Verdict {
+    Verdict::AlreadyUsed {
+        first: FirstEntry {
+            gate: gate_id(1),
+            at: CoreTime(i64::try_from((START_MS - 60_000) * 1_000).unwrap()),
+            confirmed,
+        },
+    }
+}
+
+fn no_answer() -> ClientError {
+    // The only error of this type that can be made without a network.
+    let error = reqwest::Client::builder().user_agent("\n").build();
+    ClientError::NoAnswer(error.unwrap_err())
+}
+
+fn refused(status: u16, code: &str, retry_after: Option<Duration>) -> ClientError {
+    ClientError::Refused(Refusal {
+        status,
+        error: ErrorDetail {
+            code: code.to_owned(),
+            message: String::new(),
+            details: Vec::new(),
+            correlation_id: CorrelationId(Uuid::nil()),
+        },
+        retry_after,
+    })
+}
+
+fn status(gates: &[u128]) -> Answer {
+    let gate = |number: &u128| GateStatus {
+        gate_id: gate_id(*number),
+        name: format!("Gate {number}"),
+        admitted: 3,
+        refused: 1,
+    };
+    Answer::Status(Ok(Box::new(NodeStatus {
+        node_id: NodeId(Uuid::nil()),
+        venue_id: VenueId(Uuid::nil()),
+        software: String::new(),
+        mode: Mode::Online,
+        reason: None,
+        cache_age_ms: None,
+        max_cache_age_ms: 300_000,
+        replica: ReplicaStatus {
+            epoch: None,
+            position: Position(0),
+            head: Position(0),
+            digest: None,
+            tickets: 0,
+        },
+        journal: JournalStatus {
+            head: JournalHead {
+                incarnation: Uuid::nil().into(),
+                seq: 0,
+                hash: eventify_protocol::hash::Hash32::ZERO,
+            },
+            unacknowledged: 0,
+            fault: None,
+        },
+        core_time: None,
+        gates: gates.iter().map(gate).collect(),
+    })))
+}
+
+fn kept(number: u128, token: &str, age_ms: u64) -> KeptScan {
+    KeptScan {
+        scan_id: ScanId(Uuid::from_u128(number)),
+        gate_id: gate_id(1),
+        token: token.to_owned(),
+        triggered_at_ms: START_MS - age_ms,
+    }
+}

@@ -1,0 +1,338 @@
+//! What the node is like, and whom it knows.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::VerifyingKey;
+use eventify_protocol::{
+    ids::{NodeId, PerformanceId, ScanId, ScannerId, VenueId},
+    lan::{
+        AccessToken, GateStatus, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, ScanRequest,
+        ShownTicket, StreamEvent,
+    },
+    sync::{JournalHead, Position},
+    time::{BootTime, MAX_CACHE_AGE},
+    verdict::{DecidedBy, FirstEntry, Mode, Verdict},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{clock, script};
+
+/// Answers that are remembered; an older scan is decided anew.
+const MAX_REMEMBERED: usize = 1_000;
+const ACCESS_SECONDS: u64 = 600;
+const HELP: &str = "mode online | mode degraded SECONDS | mode locked | mode resyncing | \
+    silent on | silent off | lose NUMBER | cut | heal | refuse CODE | accept | restart | unpair";
+
+#[derive(Debug)]
+pub(crate) struct State {
+    node: NodeId,
+    venue: VenueId,
+    performance: PerformanceId,
+    pub(crate) gates: Vec<GateStatus>,
+    mode: Mode,
+    /// Since when it decides alone, and for how long it may.
+    alone: Option<(BootTime, Duration)>,
+    pub(crate) silent: bool,
+    lose: u32,
+    pub(crate) cut: bool,
+    /// Ends the connections of before a cut.
+    pub(crate) line: CancellationToken,
+    pub(crate) refuse: Option<String>,
+    codes: VecDeque<String>,
+    pub(crate) nonces: VecDeque<String>,
+    scanners: BTreeMap<ScannerId, VerifyingKey>,
+    access: VecDeque<(String, ScannerId)>,
+    answers: VecDeque<(ScanId, ScanAnswer)>,
+    admitted: VecDeque<(String, FirstEntry)>,
+    decided: u64,
+}
+
+impl State {
+    pub(crate) fn new() -> Self {
+        let gate = |name: &str| GateStatus {
+            gate_id: clock::new_id(),
+            name: name.to_owned(),
+            admitted: 0,
+            refused: 0,
+        };
+        Self {
+            node: clock::new_id(),
+            venue: clock::new_id(),
+            performance: clock::new_id(),
+            gates: vec![gate("North door"), gate("South door")],
+            mode: Mode::Online,
+            alone: None,
+            silent: false,
+            lose: 0,
+            cut: false,
+            line: CancellationToken::new(),
+            refuse: None,
+            codes: VecDeque::new(),
+            nonces: VecDeque::new(),
+            scanners: BTreeMap::new(),
+            access: VecDeque::new(),
+            answers: VecDeque::new(),
+            admitted: VecDeque::new(),
+            decided: 0,
+        }
+    }
+
+    pub(crate) fn decided(&self) -> u64 {
+        self.decided
+    }
+
+    pub(crate) fn new_code(&mut self) -> String {
+        let code = secret();
+        remember(&mut self.codes, code.clone(), 16);
+        code
+    }
+
+    pub(crate) fn new_nonce(&mut self) -> String {
+        let nonce = secret();
+        remember(&mut self.nonces, nonce.clone(), 256);
+        nonce
+    }
+
+    /// A scanner with this key, if the code is good.
+    pub(crate) fn pair(&mut self, code: &str, key: VerifyingKey) -> Option<ScannerId> {
+        let at = self.codes.iter().position(|known| known == code)?;
+        self.codes.remove(at);
+        let known = self.scanners.iter().find(|(_, known)| **known == key);
+        let scanner = known.map_or_else(clock::new_id, |(scanner, _)| *scanner);
+        self.scanners.insert(scanner, key);
+        Some(scanner)
+    }
+
+    pub(crate) fn key_of(&self, scanner: ScannerId) -> Option<VerifyingKey> {
+        self.scanners.get(&scanner).copied()
+    }
+
+    pub(crate) fn ids(&self) -> (NodeId, VenueId) {
+        (self.node, self.venue)
+    }
+
+    pub(crate) fn issue(&mut self, scanner: ScannerId) -> AccessToken {
+        let token = secret();
+        remember(&mut self.access, (token.clone(), scanner), 64);
+        AccessToken {
+            token,
+            expires_in: ACCESS_SECONDS,
+        }
+    }
+
+    pub(crate) fn holder(&self, token: &str) -> Option<ScannerId> {
+        let mut all = self.access.iter();
+        all.find(|(known, _)| known == token)
+            .map(|(_, scanner)| *scanner)
+    }
+
+    /// The next answer goes nowhere.
+    pub(crate) fn loses(&mut self) -> bool {
+        let loses = self.lose > 0;
+        self.lose = self.lose.saturating_sub(1);
+        loses
+    }
+
+    fn age(&self) -> Option<Duration> {
+        let (since, _) = self.alone?;
+        Some(clock::boottime().since(since))
+    }
+
+    fn limit(&self) -> Duration {
+        self.alone.map_or(MAX_CACHE_AGE, |(_, limit)| limit)
+    }
+
+    /// The mode, which locks by itself when its time is over.
+    pub(crate) fn mode(&self) -> Mode {
+        let is_over = self.age().is_some_and(|age| age >= self.limit());
+        if is_over && self.mode == Mode::Degraded {
+            Mode::Locked
+        } else {
+            self.mode
+        }
+    }
+
+    pub(crate) fn answer(&mut self, scan: &ScanRequest) -> ScanAnswer {
+        if let Some((_, known)) = self.answers.iter().find(|(id, _)| *id == scan.scan_id) {
+            return ScanAnswer {
+                repeated: true,
+                ..known.clone()
+            };
+        }
+        let verdict = self.decide(scan);
+        let by_core = self.mode() == Mode::Online;
+        let is_admitted = verdict == Verdict::Admit;
+        let answer = ScanAnswer {
+            scan_id: scan.scan_id,
+            ticket: (!matches!(verdict, Verdict::Unreadable | Verdict::Forged)).then(|| {
+                ShownTicket {
+                    performance_id: self.performance,
+                    title: Some("The Magic Flute".to_owned()),
+                    starts_at: Some(clock::core().unix_seconds() + 1_800),
+                    category: "STALLS".parse().expect("a category code"),
+                }
+            }),
+            first_gate_name: matches!(verdict, Verdict::AlreadyUsed { .. })
+                .then(|| "North door".to_owned()),
+            verdict,
+            mode: self.mode(),
+            cache_age_ms: self.age().filter(|_| !by_core).map(millis),
+            max_cache_age_ms: millis(self.limit()),
+            decided_by: if by_core {
+                DecidedBy::Core
+            } else {
+                DecidedBy::Edge
+            },
+            repeated: false,
+        };
+        let mut gates = self.gates.iter_mut();
+        if let Some(gate) = gates.find(|gate| gate.gate_id == scan.gate_id) {
+            gate.admitted += u64::from(is_admitted);
+            gate.refused += u64::from(!is_admitted);
+        }
+        if answer.verdict.is_final() {
+            self.decided += 1;
+            let remembered = (scan.scan_id, answer.clone());
+            remember(&mut self.answers, remembered, MAX_REMEMBERED);
+        }
+        answer
+    }
+
+    fn decide(&mut self, scan: &ScanRequest) -> Verdict {
+        if self.mode() == Mode::Locked {
+            return Verdict::ResyncRequired;
+        }
+        let now = clock::core();
+        let verdict = script::verdict(&scan.token, scan.gate_id, self.performance, now);
+        if verdict != Verdict::Admit {
+            return verdict;
+        }
+        let mut admitted = self.admitted.iter();
+        if let Some((_, first)) = admitted.find(|(token, _)| *token == scan.token) {
+            return Verdict::AlreadyUsed { first: *first };
+        }
+        let first = FirstEntry {
+            gate: scan.gate_id,
+            at: now,
+            confirmed: true,
+        };
+        let entry = (scan.token.clone(), first);
+        remember(&mut self.admitted, entry, MAX_REMEMBERED);
+        Verdict::Admit
+    }
+
+    pub(crate) fn event(&self) -> StreamEvent {
+        let mode = self.mode();
+        let remaining = self.age().map(|age| self.limit().saturating_sub(age));
+        StreamEvent::Mode {
+            mode,
+            reason: self.reason(),
+            cache_age_ms: self.age().map(millis),
+            max_cache_age_ms: millis(self.limit()),
+            remaining_ms: remaining.filter(|_| mode == Mode::Degraded).map(millis),
+            unacknowledged: if mode == Mode::Resyncing { 42 } else { 0 },
+        }
+    }
+
+    fn reason(&self) -> Option<String> {
+        let reason = match self.mode() {
+            Mode::Online => return None,
+            Mode::Degraded => "core_silent",
+            Mode::Locked => "cache_too_old",
+            Mode::Resyncing => "catching_up",
+        };
+        Some(reason.to_owned())
+    }
+
+    pub(crate) fn status(&self) -> NodeStatus {
+        NodeStatus {
+            node_id: self.node,
+            venue_id: self.venue,
+            software: concat!("eventify-mock-node ", env!("CARGO_PKG_VERSION")).to_owned(),
+            mode: self.mode(),
+            reason: self.reason(),
+            cache_age_ms: self.age().map(millis),
+            max_cache_age_ms: millis(self.limit()),
+            replica: ReplicaStatus {
+                epoch: None,
+                position: Position(0),
+                head: Position(0),
+                digest: None,
+                tickets: 0,
+            },
+            journal: JournalStatus {
+                head: JournalHead {
+                    incarnation: Uuid::nil().into(),
+                    seq: 0,
+                    hash: eventify_protocol::hash::Hash32::ZERO,
+                },
+                unacknowledged: 0,
+                fault: None,
+            },
+            core_time: Some(clock::core()),
+            gates: self.gates.clone(),
+        }
+    }
+
+    pub(crate) fn command(&mut self, line: &str) -> Result<(), String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["mode", "online"] => self.set(Mode::Online, None),
+            ["mode", "degraded", seconds] => {
+                let seconds = seconds.parse().map_err(|_| HELP.to_owned())?;
+                let limit = Duration::from_secs(seconds);
+                self.set(Mode::Degraded, Some((clock::boottime(), limit)));
+            }
+            ["mode", "locked"] => {
+                let long_ago = clock::boottime().minus(MAX_CACHE_AGE);
+                self.set(Mode::Locked, Some((long_ago, MAX_CACHE_AGE)));
+            }
+            ["mode", "resyncing"] => self.set(Mode::Resyncing, self.alone),
+            ["silent", "on"] => self.silent = true,
+            ["silent", "off"] => self.silent = false,
+            ["lose", number] => self.lose = number.parse().map_err(|_| HELP.to_owned())?,
+            ["cut"] => {
+                self.cut = true;
+                std::mem::take(&mut self.line).cancel();
+            }
+            ["heal"] => self.cut = false,
+            ["refuse", code] => self.refuse = Some(code.to_owned()),
+            ["accept"] => self.refuse = None,
+            ["restart"] => {
+                self.access.clear();
+                std::mem::take(&mut self.line).cancel();
+            }
+            ["unpair"] => {
+                self.scanners.clear();
+                std::mem::take(&mut self.line).cancel();
+            }
+            _ => return Err(HELP.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, mode: Mode, alone: Option<(BootTime, Duration)>) {
+        self.mode = mode;
+        self.alone = alone;
+    }
+}
+
+fn secret() -> String {
+    URL_SAFE_NO_PAD.encode(clock::entropy::<16>())
+}
+
+fn remember<T>(queue: &mut VecDeque<T>, value: T, max: usize) {
+    queue.push_back(value);
+    if queue.len() > max {
+        queue.pop_front();
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
