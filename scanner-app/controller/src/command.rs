@@ -16,7 +16,8 @@ use crate::view::{Act, Settings};
 pub enum Command {
     /// Keys in their order: an imager types a whole code within some milliseconds. Every key goes here
     /// and the window acts on none itself: F3, F8, F9 and Escape are acted on here as the commands of
-    /// the same meaning, so that keys of a grabbed device (`evdev`) do the same.
+    /// the same meaning, so that keys of a grabbed device (`evdev`) do the same. In a drill 1, 2 and 3 let
+    /// in, stop and call, and Space shows the next verdict.
     Keys {
         strokes: Vec<KeyStroke>,
     },

@@ -15,8 +15,9 @@ use crate::{
     view::{Shown, Why},
 };
 
-/// The node asks for a pause and does not say how long.
+/// The node asks for a pause and does not say how long: in scanning, and in typing.
 const QUOTA_PAUSE: Duration = Duration::from_secs(1);
+const TYPING_PAUSE: Duration = Duration::from_secs(60);
 
 impl Controller {
     pub(super) fn on_scanned(
@@ -42,6 +43,11 @@ impl Controller {
                 let shown = lan::shown(answer, light, times);
                 self.arrive(shown, is_final);
             }
+            // Whoever types too many wrong codes is not asked for again behind their back.
+            Step::Retry { pause, error } if current.typed && is_quota(&error) => {
+                self.typing.lock(pause, now.boot);
+                self.give_up(lan::error_code(&error), now);
+            }
             Step::Retry { pause, error } => {
                 current.progress = Progress::Pausing(now.boot.plus(pause));
                 self.link.failed(&error, now);
@@ -56,15 +62,16 @@ impl Controller {
 
     fn on_refused(&mut self, error: &ClientError, now: Now) {
         let refusal = error.refusal();
-        // A quota: not now. Asked again when the node says, like any other scan that it can't take yet.
-        if let Some(refusal) = refusal.filter(|refusal| refusal.status == 429)
+        if is_quota(error)
             && let Some(current) = &mut self.scans.current
         {
-            let pause = refusal.retry_after.unwrap_or(QUOTA_PAUSE);
+            // Not now. Asked again when the node says, like any scan that it can't take yet.
+            let pause = refusal.and_then(|refusal| refusal.retry_after);
             if current.typed {
-                self.typing.lock(pause, now.boot);
+                self.typing.lock(pause.unwrap_or(TYPING_PAUSE), now.boot);
             } else {
-                current.progress = Progress::Pausing(now.boot.plus(pause));
+                let until = now.boot.plus(pause.unwrap_or(QUOTA_PAUSE));
+                current.progress = Progress::Pausing(until);
                 return;
             }
         }
@@ -142,4 +149,9 @@ impl Controller {
             self.glass.clear(now.boot);
         }
     }
+}
+
+/// The node has had enough requests, or wrong codes, of this scanner.
+fn is_quota(error: &ClientError) -> bool {
+    error.refusal().is_some_and(|refusal| refusal.status == 429)
 }

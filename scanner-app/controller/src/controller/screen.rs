@@ -63,8 +63,9 @@ impl Controller {
             };
         }
         let mode = self.link.health.mode(now);
-        let knows_gates = self.link.status.is_some() || !self.must_choose();
-        if !knows_gates || (mode.is_none() && !self.link.has_answered()) {
+        // A status comes with the first answers and has the names; scans do not wait for it.
+        let is_at_work = !self.scans.is_idle() || self.glass.visible(false, now).is_some();
+        if self.link.status.is_none() && (self.must_choose() || !is_at_work) {
             return Screen::Starting;
         }
         if self.must_choose() {

@@ -87,10 +87,10 @@ impl Scanner {
     async fn until_shown(&mut self, word: &str) -> eventify_scanner_controller::view::Shown {
         let is_word =
             |view: &View| matches!(&view.screen, Screen::Verdict(shown) if word_of(shown) == word);
-        match self.until(is_word).await.screen {
-            Screen::Verdict(shown) => shown,
-            _ => unreachable!("waited for"),
-        }
+        let Screen::Verdict(shown) = self.until(is_word).await.screen else {
+            unreachable!("waited for")
+        };
+        shown
     }
 
     async fn effect(&mut self) -> Effect {

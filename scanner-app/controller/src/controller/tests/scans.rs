@@ -287,6 +287,27 @@ fn a_node_that_asks_for_a_pause_gets_it() {
 }
 
 #[test]
+fn a_node_that_has_had_enough_wrong_codes_stops_typing_and_not_scanning() {
+    let mut gate = Gate::open();
+    let mut keys = vec!["Digit7"; 10];
+    keys.push("Enter");
+    gate.type_keys(&keys);
+    gate.store(true);
+    let pause = Some(Duration::from_secs(40));
+    gate.scan_result(Err(refused(429, "too_many_wrong_codes", pause)));
+    let code = Some("too_many_wrong_codes".to_owned());
+    assert_eq!(gate.shown().why, Why::NoAnswer { code });
+    gate.pass(500);
+    gate.command(Command::Dismiss);
+    assert!(
+        matches!(gate.screen(), Screen::Ready { typed: Some(typed), .. } if typed.locked_ms.is_some())
+    );
+    gate.scan("A");
+    gate.verdict(Verdict::Admit);
+    assert_eq!(gate.shown().class, Class::Go);
+}
+
+#[test]
 fn the_last_ten_can_be_looked_back_at() {
     let mut gate = Gate::open();
     for number in 0..12 {
