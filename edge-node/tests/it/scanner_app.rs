@@ -46,14 +46,12 @@ impl Hand {
 
     /// The next verdict after that of `before`.
     async fn verdict(&self, before: &str) -> Shown {
-        let is_new = |view: &View| match &view.screen {
-            Screen::Verdict(shown) => shown.scan_id != before,
-            _ => false,
+        let is_new =
+            |view: &View| matches!(&view.screen, Screen::Verdict(shown) if shown.scan_id != before);
+        let Screen::Verdict(shown) = self.until(is_new).await.screen else {
+            panic!("waited for")
         };
-        match self.until(is_new).await.screen {
-            Screen::Verdict(shown) => shown,
-            other => panic!("{other:?}"),
-        }
+        shown
     }
 }
 

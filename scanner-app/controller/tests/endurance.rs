@@ -59,10 +59,8 @@ async fn twenty_thousand_scans_take_no_more_memory_than_two_thousand() {
     for number in 1..=SCANS {
         let text = format!("MOCK:ADMIT {number}");
         send(Command::CameraRead { text }).await;
-        let is_new = |screen: &Screen| match screen {
-            Screen::Verdict(shown) => shown.scan_id != before,
-            _ => false,
-        };
+        let is_new =
+            |screen: &Screen| matches!(screen, Screen::Verdict(shown) if shown.scan_id != before);
         let view = timeout(SOON, views.wait_for(|view| is_new(&view.screen))).await;
         let Screen::Verdict(shown) = view.unwrap().unwrap().screen.clone() else {
             unreachable!("waited for")

@@ -119,7 +119,10 @@ impl Gate {
                 Output::Write(id, write) => self.writes.push((id, write)),
                 Output::Play { rhythm, .. } => self.sounds.push(rhythm),
                 Output::ViewChanged => {}
-                other => self.others.push(other),
+                other @ (Output::HashPin { .. }
+                | Output::CheckPin { .. }
+                | Output::Vibrate(_)
+                | Output::LeaveFullScreen) => self.others.push(other),
             }
         }
     }
@@ -151,10 +154,10 @@ impl Gate {
     }
 
     fn shown(&self) -> Shown {
-        match self.screen() {
-            Screen::Verdict(shown) => shown,
-            other => panic!("{other:?}"),
-        }
+        let Screen::Verdict(shown) = self.screen() else {
+            panic!("{:?}", self.screen())
+        };
+        shown
     }
 
     fn take_call(&mut self, wanted: impl Fn(&Call) -> bool) -> CallId {
@@ -185,7 +188,7 @@ impl Gate {
     fn asked(&self) -> Option<ScanRequest> {
         self.calls.iter().find_map(|(_, call)| match call {
             Call::Scan(request) => Some(request.clone()),
-            _ => None,
+            Call::Pair(_) | Call::Renew | Call::Status | Call::Listen => None,
         })
     }
 
