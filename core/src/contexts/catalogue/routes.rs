@@ -20,11 +20,11 @@ const MAX_QUERY: usize = 100;
 pub(super) fn routes() -> Routes<App> {
     const PUBLIC: Policy = Policy::public();
     Routes::new()
-        .get("/catalog/events", PUBLIC, events)
+        .get("/catalog/events", PUBLIC.query(), events)
         .get("/catalog/events/{eventId}", PUBLIC, event)
         .get(
             "/catalog/performances/{performanceId}/availability",
-            PUBLIC,
+            PUBLIC.query(),
             availability,
         )
 }
