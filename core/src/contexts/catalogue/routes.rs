@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{
-    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes,
+    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes, rfc3339,
 };
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,9 @@ struct Filters {
     query: Option<String>,
     city: Option<String>,
     tag: Option<String>,
+    #[serde(default, deserialize_with = "rfc3339")]
     from: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "rfc3339")]
     to: Option<DateTime<Utc>>,
     page: Option<u32>,
     size: Option<u32>,
