@@ -1,0 +1,23 @@
+// The window inside the app: commands go in by `invoke('command')`, views come out as the event `view`.
+
+import { invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
+
+import type { Command } from '../generated/Command';
+import type { View } from '../generated/View';
+import type { Host } from '../host';
+
+export function appHost(): Host {
+  // One after the other: keys that overtake each other are another code.
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    send(command: Command) {
+      last = last.then(() => invoke('command', { command })).catch((error: unknown) => {
+        console.error('the app refused a command', command.name, error);
+      });
+    },
+    listen(show) {
+      void listen<View>('view', (event) => show(event.payload));
+    },
+  };
+}
