@@ -112,3 +112,8 @@ export function deltaE2000([l1, a1, b1]: Rgb, [l2, a2, b2]: Rgb): number {
   const [dl, dc, dhue] = [(l2 - l1) / sL, (c2 - c1) / sC, dH / sH];
   return Math.sqrt(dl ** 2 + dc ** 2 + dhue ** 2 + rotation * dc * dhue);
 }
+
+/** CIE 1976: the straight distance in L*a*b*. */
+export function deltaE1976([l1, a1, b1]: Rgb, [l2, a2, b2]: Rgb): number {
+  return Math.hypot(l1 - l2, a1 - a2, b1 - b2);
+}

@@ -106,8 +106,8 @@ export const FILLS: Record<ClassName, Fill> = {
   hold: { fill: '#0a2ee0', on: '#ffffff', shade: '#0721a6' },
 };
 
-/** A drill can't be mistaken for the real thing: frame and hatch in a colour that nothing else has. */
-export const DRILL = { fill: '#b58cff', stripe: '#9d6bf5', on: '#170a33' };
+/** A drill can't be mistaken for the real thing: frame, hatch and words, in a colour that nothing else has. */
+export const DRILL = { fill: '#bf9cff', stripe: '#b58cff', on: '#12062b' };
 
 /** Font sizes in px at text size "normal"; at most three a screen beside the word. */
 export const SIZES = {
@@ -133,7 +133,8 @@ export function textPairs(): [what: string, text: string, surface: string][] {
     pairs.push([`text on ${name}`, of.on, of.fill]);
     pairs.push([`text on a panel of ${name}`, of.on, of.shade]);
   }
-  pairs.push(['text on a drill', DRILL.on, DRILL.fill], ['text on the stripe of a drill', DRILL.on, DRILL.stripe]);
+  pairs.push(['text on a drill', DRILL.on, DRILL.fill]);
+  pairs.push(['text on the stripe of a drill', DRILL.on, DRILL.stripe]);
   return pairs;
 }
 
