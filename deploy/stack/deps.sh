@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages with the servers, and only those that are missing. The packages' own
+# Installs the Debian packages with the servers and the browser of tests, and only those that are missing. The packages' own
 # system services stay as the distribution makes them: our private servers use other ports and folders.
 set -euo pipefail
 
-packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux)
+packages=(build-essential chromium pkg-config postgresql rabbitmq-server python3 python3-venv util-linux)
 if ! command -v apt-get >/dev/null; then
     echo "this is not Debian: install these packages by hand, then run the command again: ${packages[*]}" >&2
     exit 1

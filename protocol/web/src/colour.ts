@@ -106,9 +106,7 @@ export function deltaE2000([l1, a1, b1]: Rgb, [l2, a2, b2]: Rgb): number {
     1 + 0.015 * c * t,
   ];
   const rotation =
-    -2 *
-    Math.sqrt(c ** 7 / (c ** 7 + 25 ** 7)) *
-    Math.sin(radians(60 * Math.exp(-(((h - 275) / 25) ** 2))));
+    -2 * Math.sqrt(c ** 7 / (c ** 7 + 25 ** 7)) * Math.sin(radians(60 * Math.exp(-(((h - 275) / 25) ** 2))));
   const [dl, dc, dhue] = [(l2 - l1) / sL, (c2 - c1) / sC, dH / sH];
   return Math.sqrt(dl ** 2 + dc ** 2 + dhue ** 2 + rotation * dc * dhue);
 }

@@ -58,7 +58,12 @@ export function formats(language: string): Formats {
   const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long' });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'always' });
   const either = new Intl.ListFormat(language, { type: 'disjunction' });
-  const inUnit = (value: number, unit: Unit, digits: number, unitDisplay: 'narrow' | 'short' | 'long'): string =>
+  const inUnit = (
+    value: number,
+    unit: Unit,
+    digits: number,
+    unitDisplay: 'narrow' | 'short' | 'long',
+  ): string =>
     new Intl.NumberFormat(language, {
       style: 'unit',
       unit,

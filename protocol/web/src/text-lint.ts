@@ -11,7 +11,19 @@ export interface Found {
 }
 
 /** Attributes and properties of components that people read or hear. */
-const READ = new Set(['title', 'alt', 'placeholder', 'label', 'aria-label', 'aria-description', 'aria-valuetext', 'name', 'what', 'why', 'word']);
+const READ = new Set([
+  'title',
+  'alt',
+  'placeholder',
+  'label',
+  'aria-label',
+  'aria-description',
+  'aria-valuetext',
+  'name',
+  'what',
+  'why',
+  'word',
+]);
 /** Printed on keyboards, the same in all languages. */
 const KEYS = /^(Esc|F\d{1,2})$/;
 
@@ -45,7 +57,11 @@ function said(node: Node, attribute: string | null, element: string): string | n
     return read && !/^[a-z][a-zA-Z]*$/.test(text) ? text : null;
   }
   const text =
-    node.type === 'Literal' ? node.value : node.type === 'TemplateElement' ? (node.value as { raw: string }).raw : null;
+    node.type === 'Literal'
+      ? node.value
+      : node.type === 'TemplateElement'
+        ? (node.value as { raw: string }).raw
+        : null;
   return typeof text === 'string' && SENTENCE.test(text) ? text : null;
 }
 
@@ -58,7 +74,8 @@ export function textsIn(source: string): Found[] {
     if (node.type === 'ImportDeclaration') return;
     const text = said(node, attribute, element);
     if (text !== null) found.push({ line: source.slice(0, node.start).split('\n').length, text });
-    const within = node.type === 'Attribute' ? String(node.name) : node.type === 'Fragment' ? null : attribute;
+    const within =
+      node.type === 'Attribute' ? String(node.name) : node.type === 'Fragment' ? null : attribute;
     const of = typeof node.name === 'string' && /Element|Component/.test(node.type) ? node.name : element;
     for (const child of children(node)) visit(child, within, of);
   };

@@ -107,7 +107,7 @@ export const FILLS: Record<ClassName, Fill> = {
 };
 
 /** A drill can't be mistaken for the real thing: frame, hatch and words, in a colour that nothing else has. */
-export const DRILL = { fill: '#bf9cff', stripe: '#b58cff', on: '#12062b' };
+export const DRILL = { fill: '#c0a0ff', stripe: '#b58cff', on: '#12062b' };
 
 /** Font sizes in px at text size "normal"; at most three a screen beside the word. */
 export const SIZES = {

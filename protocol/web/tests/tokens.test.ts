@@ -7,7 +7,8 @@ import { contrast, deltaE1976, deltaE2000, lab, linear, seen, type Vision } from
 import { CLASSES, DRILL, FILLS, LEAST_MM, PX_PER_MM, SIZES, textPairs, THEMES, toCss } from '../src/tokens';
 
 const VISIONS: Vision[] = ['normal', 'protan', 'deutan', 'tritan'];
-const pairs = <T>(all: readonly T[]): [T, T][] => all.flatMap((one, at) => all.slice(at + 1).map((other): [T, T] => [one, other]));
+const pairs = <T>(all: readonly T[]): [T, T][] =>
+  all.flatMap((one, at) => all.slice(at + 1).map((other): [T, T] => [one, other]));
 
 describe('the measures', () => {
   test('contrast is that of WCAG', () => {
@@ -77,6 +78,6 @@ test('no text is smaller than can be read in the hand', () => {
   }
 });
 
-test('tokens.css is made from the table (npm run tokens writes it)', () => {
+test('tokens.css is made from the table ("npm run tokens" writes it)', () => {
   expect(readFileSync(join(import.meta.dirname, '../src/tokens.css'), 'utf8')).toBe(toCss());
 });

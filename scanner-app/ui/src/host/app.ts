@@ -12,9 +12,11 @@ export function appHost(): Host {
   let last: Promise<unknown> = Promise.resolve();
   return {
     send(command: Command) {
-      last = last.then(() => invoke('command', { command })).catch((error: unknown) => {
-        console.error('the app refused a command', command.name, error);
-      });
+      last = last
+        .then(() => invoke('command', { command }))
+        .catch((error: unknown) => {
+          console.error('the app refused a command', command.name, error);
+        });
     },
     listen(show) {
       void listen<View>('view', (event) => show(event.payload));

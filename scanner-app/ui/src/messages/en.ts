@@ -52,7 +52,9 @@ const en: Messages = {
     unconfirmed: () => 'One moment please: we look whether this ticket has come in already.',
     revoked: () => 'This ticket was cancelled. Please ask at the box office.',
     notValidHere: ({ gates }) =>
-      gates ? `Your ticket is good. Please go to ${gates}.` : 'Not for this entrance. Please ask at the box office.',
+      gates
+        ? `Your ticket is good. Please go to ${gates}.`
+        : 'Not for this entrance. Please ask at the box office.',
     notYet: ({ at }) => `You may come in from ${at}.`,
     expired: ({ at }) => `You could come in until ${at}. Please ask at the box office.`,
     unreadable: () => 'Please make your screen bright.',
@@ -142,15 +144,21 @@ const en: Messages = {
     since: (at) => `since ${at}`,
     reason: {
       cacheTooOld: 'No word from the core for too long. Nobody can be checked here now.',
-      clockNotTrusted: 'The clock of this gate can’t be trusted. Call venue IT. Nobody can be checked here now.',
+      clockNotTrusted:
+        'The clock of this gate can’t be trusted. Call venue IT. Nobody can be checked here now.',
       noCache: 'This gate has no ticket data yet. Call venue IT. Nobody can be checked here now.',
-      unacknowledged: 'The core has not taken over earlier scans. Call venue IT. Nobody can be checked here now.',
+      unacknowledged:
+        'The core has not taken over earlier scans. Call venue IT. Nobody can be checked here now.',
       degradedOff: 'The line is down, and this gate may not decide alone. Nobody can be checked here now.',
       revoked: 'This gate was switched off by the venue. Call venue IT. Nobody can be checked here now.',
       other: 'The node of this gate has locked. Call venue IT. Nobody can be checked here now.',
     },
     untilItIsBack: 'Until it is back',
-    procedure: ['Keep the queue, tell people what happens', 'Call the duty manager', 'Send people to an open gate'],
+    procedure: [
+      'Keep the queue, tell people what happens',
+      'Call the duty manager',
+      'Send people to an open gate',
+    ],
   },
   unreachable: {
     word: 'No node',

@@ -42,7 +42,8 @@ const fr: Messages = {
     resyncRequired: () =>
       'Personne ne décide ici : les données sont trop vieilles. Envoyez la personne à une autre porte.',
     tryAgain: () => 'Pas décidé à temps. Scannez encore le même billet.',
-    nodeFault: () => 'Le boîtier de cette porte est en panne. Envoyez le public ailleurs, appelez la technique.',
+    nodeFault: () =>
+      'Le boîtier de cette porte est en panne. Envoyez le public ailleurs, appelez la technique.',
     tooLate: () => 'La réponse est venue trop tard pour compter. Scannez encore le même billet.',
     noAnswer: ({ code }) =>
       `Personne n’est entré. Scannez encore, ou envoyez la personne ailleurs.${code ? ` Dites à la technique : ${code}.` : ''}`,
@@ -145,15 +146,21 @@ const fr: Messages = {
     since: (at) => `depuis ${at}`,
     reason: {
       cacheTooOld: 'Sans nouvelles du centre depuis trop longtemps. Aucun contrôle possible ici.',
-      clockNotTrusted: 'L’horloge de cette porte n’est pas sûre. Appelez la technique. Aucun contrôle possible ici.',
+      clockNotTrusted:
+        'L’horloge de cette porte n’est pas sûre. Appelez la technique. Aucun contrôle possible ici.',
       noCache: 'Cette porte n’a pas encore de données. Appelez la technique. Aucun contrôle possible ici.',
-      unacknowledged: 'Le centre n’a pas repris les scans d’avant. Appelez la technique. Aucun contrôle possible ici.',
+      unacknowledged:
+        'Le centre n’a pas repris les scans d’avant. Appelez la technique. Aucun contrôle possible ici.',
       degradedOff: 'La ligne est coupée et cette porte ne peut décider seule. Aucun contrôle possible ici.',
       revoked: 'La salle a coupé cette porte. Appelez la technique. Aucun contrôle possible ici.',
       other: 'Le nœud de cette porte s’est bloqué. Appelez la technique. Aucun contrôle possible ici.',
     },
     untilItIsBack: 'En attendant',
-    procedure: ['Gardez la file, expliquez ce qui se passe', 'Appelez le responsable', 'Envoyez le public à une porte ouverte'],
+    procedure: [
+      'Gardez la file, expliquez ce qui se passe',
+      'Appelez le responsable',
+      'Envoyez le public à une porte ouverte',
+    ],
   },
   unreachable: {
     word: 'Sans nœud',
@@ -170,7 +177,11 @@ const fr: Messages = {
   },
   pair: {
     word: 'Associer',
-    steps: ['Sur le nœud, lancez : eventify-edge pair', 'Scannez le code affiché, ou tapez-le', 'Appuyez sur Entrée'],
+    steps: [
+      'Sur le nœud, lancez : eventify-edge pair',
+      'Scannez le code affiché, ou tapez-le',
+      'Appuyez sur Entrée',
+    ],
     typed: 'Code jusqu’ici',
     asking: 'Question au nœud.',
     problem: {

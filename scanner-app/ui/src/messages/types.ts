@@ -154,7 +154,13 @@ export interface Messages {
   };
   pairAgain: { word: string; why: Record<PairAgainReason, string>; todo: string };
   choose: { word: string; which: string; none: string; performances: (gate: string) => string };
-  pin: { word: string; why: string; digits: (count: number, f: Formats) => string; wrong: string; locked: (time: string) => string };
+  pin: {
+    word: string;
+    why: string;
+    digits: (count: number, f: Formats) => string;
+    wrong: string;
+    locked: (time: string) => string;
+  };
   settings: {
     word: string;
     language: string;

@@ -24,7 +24,8 @@ export function faults(rules: Rules): string[] {
     getComputedStyle(element).clipPath !== 'none' ||
     getComputedStyle(element).visibility !== 'visible';
 
-  if (document.documentElement.scrollWidth > innerWidth + SLACK) found.push('the page is wider than the window');
+  if (document.documentElement.scrollWidth > innerWidth + SLACK)
+    found.push('the page is wider than the window');
 
   const main = document.querySelector('main');
   if (!main) return ['there is no main'];
@@ -64,7 +65,8 @@ export function faults(rules: Rules): string[] {
   const word = main.querySelector('section[role="alert"] h1');
   if (word) {
     const rect = word.getBoundingClientRect();
-    if (rect.top < glass.top - SLACK || rect.bottom > glass.bottom + SLACK) found.push('the word is not seen as a whole');
+    if (rect.top < glass.top - SLACK || rect.bottom > glass.bottom + SLACK)
+      found.push('the word is not seen as a whole');
     const size = parseFloat(getComputedStyle(word).fontSize);
     if (document.querySelector('section:not(.quiet) > .head > h1') && size < rules.word - 0.5) {
       found.push(`the word is ${size} px`);
@@ -85,7 +87,8 @@ export function faults(rules: Rules): string[] {
       const across = Math.max(other.left - rect.right, rect.left - other.right);
       const down = Math.max(other.top - rect.bottom, rect.top - other.bottom);
       const inside = main.contains(key) !== main.contains(keys[index + 1 + after] ?? null);
-      if (Math.max(across, down) < rules.gap - SLACK && !inside) found.push(`${name(key)} is too near to another key`);
+      if (Math.max(across, down) < rules.gap - SLACK && !inside)
+        found.push(`${name(key)} is too near to another key`);
     });
   });
 

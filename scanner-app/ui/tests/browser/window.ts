@@ -24,13 +24,21 @@ async function serve(): Promise<{ server: PreviewServer; url: string }> {
   return { server, url };
 }
 
-export async function open(query: string, args: string[] = [], permissions: string[] = []): Promise<OpenWindow> {
+export async function open(
+  query: string,
+  args: string[] = [],
+  permissions: string[] = [],
+): Promise<OpenWindow> {
   const { server, url } = await serve();
   const browser: Browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars', ...args],
   });
-  const context = await browser.newContext({ permissions, reducedMotion: 'reduce', timezoneId: 'Europe/Paris' });
+  const context = await browser.newContext({
+    permissions,
+    reducedMotion: 'reduce',
+    timezoneId: 'Europe/Paris',
+  });
   const page = await context.newPage();
   const errors: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));
@@ -50,7 +58,7 @@ export async function open(query: string, args: string[] = [], permissions: stri
       await page.evaluate(
         async ([screen, more]) => {
           window.eventify?.show(screen, more);
-          await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+          await new Promise(requestAnimationFrame);
         },
         [name, settings] as const,
       );

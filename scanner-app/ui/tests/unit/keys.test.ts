@@ -18,7 +18,11 @@ beforeEach(() => {
   drill = false;
   sent = [];
   clock = 1_000;
-  release = takeKeys(window, { screen: () => screen, inDrill: () => drill, send: (command) => sent.push(command) });
+  release = takeKeys(window, {
+    screen: () => screen,
+    inDrill: () => drill,
+    send: (command) => sent.push(command),
+  });
 });
 
 afterEach(() => {
@@ -27,16 +31,23 @@ afterEach(() => {
 });
 
 /** A key goes down `after` ms after the last one; true if the page may act on it. */
-function press(code: string, after: number, more: KeyboardEventInit & { target?: EventTarget; caps?: boolean } = {}): boolean {
+function press(
+  code: string,
+  after: number,
+  more: KeyboardEventInit & { target?: EventTarget; caps?: boolean } = {},
+): boolean {
   clock += after;
   const event = new KeyboardEvent('keydown', { code, bubbles: true, cancelable: true, ...more });
   Object.defineProperty(event, 'timeStamp', { value: clock });
-  Object.defineProperty(event, 'getModifierState', { value: (key: string) => key === 'CapsLock' && more.caps === true });
+  Object.defineProperty(event, 'getModifierState', {
+    value: (key: string) => key === 'CapsLock' && more.caps === true,
+  });
   return (more.target ?? document.body).dispatchEvent(event);
 }
 
 const nextPicture = (): Promise<void> => new Promise((resolve) => requestAnimationFrame(() => resolve()));
-const strokes = (): string[] => sent.flatMap((one) => (one.name === 'keys' ? one.strokes.map(({ code }) => code) : [`(${one.name})`]));
+const strokes = (): string[] =>
+  sent.flatMap((one) => (one.name === 'keys' ? one.strokes.map(({ code }) => code) : [`(${one.name})`]));
 
 function button(): { button: HTMLButtonElement; presses: () => number } {
   const button = document.createElement('button');
@@ -138,7 +149,8 @@ describe('a person', () => {
 });
 
 describe('function keys', () => {
-  const on = (code: string, at: Screen = READY, inDrill = false) => functionKey(code, at, inDrill)?.name ?? null;
+  const on = (code: string, at: Screen = READY, inDrill = false) =>
+    functionKey(code, at, inDrill)?.name ?? null;
 
   test('do the same at every screen', () => {
     expect(['F3', 'F8', 'F9', 'F10', 'Escape'].map((code) => on(code))).toEqual([

@@ -15,9 +15,19 @@ function svelteFiles(folder: string): string[] {
     .map((file) => join(folder, file));
 }
 
-const FILES = [...svelteFiles(join(ROOT, 'scanner-app/ui/src')), ...svelteFiles(join(ROOT, 'protocol/web/src'))];
+const FILES = [
+  ...svelteFiles(join(ROOT, 'scanner-app/ui/src')),
+  ...svelteFiles(join(ROOT, 'protocol/web/src')),
+];
 
-const FACTS: VerdictFacts = { gate: 'North gate', at: '19:43', ago: null, gates: 'A or B', seat: 'C 12', code: 'code' };
+const FACTS: VerdictFacts = {
+  gate: 'North gate',
+  at: '19:43',
+  ago: null,
+  gates: 'A or B',
+  seat: 'C 12',
+  code: 'code',
+};
 const NO_FACTS: VerdictFacts = { gate: null, at: '19:43', ago: null, gates: '', seat: null, code: null };
 
 /** Every sentence of a language, functions called with facts and without. */
@@ -44,9 +54,12 @@ test('the windows have files to look through', () => {
   expect(FILES.length).toBeGreaterThan(20);
 });
 
-test.each(FILES.map((file) => [file.slice(ROOT.length + 1), file]))('%s has no text of its own', (_, file) => {
-  expect(textsIn(readFileSync(file, 'utf8'))).toEqual([]);
-});
+test.each(FILES.map((file) => [file.slice(ROOT.length + 1), file]))(
+  '%s has no text of its own',
+  (_, file) => {
+    expect(textsIn(readFileSync(file, 'utf8'))).toEqual([]);
+  },
+);
 
 test('French and English are there, and what is neither is shown in English', () => {
   expect([...LANGUAGES.keys()].sort()).toEqual(['en', 'fr']);
@@ -62,7 +75,9 @@ describe.each([...LANGUAGES.values()].map((m) => [m.name, m] as const))('%s', (_
   });
 
   test('greets, and shouts at nobody', () => {
-    const shouting = all({ ...m, guest: { ...m.guest, admit: () => '' } }).filter((text) => text.includes('!'));
+    const shouting = all({ ...m, guest: { ...m.guest, admit: () => '' } }).filter((text) =>
+      text.includes('!'),
+    );
     expect(shouting).toEqual([]);
   });
 

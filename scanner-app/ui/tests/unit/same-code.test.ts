@@ -15,5 +15,9 @@ test('another ticket is another scan at once', () => {
 
 test('the same ticket is scanned again after it was away', () => {
   const same = new SameCode();
-  expect([same.isNew('a', 0), same.isNew('a', SAME_CODE_MS - 1), same.isNew('a', 2 * SAME_CODE_MS)]).toEqual([true, false, true]);
+  expect([same.isNew('a', 0), same.isNew('a', SAME_CODE_MS - 1), same.isNew('a', 2 * SAME_CODE_MS)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
 });

@@ -46,8 +46,8 @@ const after = (ms: number): string => {
 };
 
 const press = (label: string): void => {
-  const button = [...document.querySelectorAll('button')].find(
-    (one) => (one.getAttribute('aria-label') ?? one.textContent ?? '').includes(label),
+  const button = [...document.querySelectorAll('button')].find((one) =>
+    (one.getAttribute('aria-label') ?? one.textContent ?? '').includes(label),
   );
   if (!button) throw new Error(`no button ${label}`);
   button.click();
@@ -63,7 +63,9 @@ describe('a verdict', () => {
 
   test('speaks to the guest in the other language', () => {
     text(view('verdict-alreadyUsed'));
-    expect(document.querySelector('.guest')?.textContent).toBe('Ce billet est déjà entré à 19:43, South gate.');
+    expect(document.querySelector('.guest')?.textContent).toBe(
+      'Ce billet est déjà entré à 19:43, South gate.',
+    );
     text(view('verdict-alreadyUsed', {}, { language: 'fr' }));
     expect(document.querySelector('.guest')?.getAttribute('lang')).toBe('en');
     expect(document.querySelector('.guest')?.textContent).toBe('This ticket came in at 19:43, South gate.');
@@ -163,7 +165,10 @@ describe('truth', () => {
   test('shows every notice, the most important first', () => {
     text(view('readyNotices'));
     const notices = [...document.querySelectorAll('[aria-live] li')].map((item) => item.textContent?.trim());
-    expect(notices).toEqual(['This gate locks in 60 seconds. Tell a supervisor.', 'Honeywell 1950g is gone. Plug it in again.']);
+    expect(notices).toEqual([
+      'This gate locks in 60 seconds. Tell a supervisor.',
+      'Honeywell 1950g is gone. Plug it in again.',
+    ]);
   });
 });
 
@@ -208,7 +213,11 @@ describe('what is pressed', () => {
     press('K');
     press('7');
     press('Erase');
-    expect(sent.map((one) => (one.name === 'keys' ? one.strokes[0]?.code : one.name))).toEqual(['KeyK', 'Digit7', 'Backspace']);
+    expect(sent.map((one) => (one.name === 'keys' ? one.strokes[0]?.code : one.name))).toEqual([
+      'KeyK',
+      'Digit7',
+      'Backspace',
+    ]);
   });
 
   test('waits while the PIN is locked', () => {
