@@ -30,7 +30,7 @@ test: web ## all tests, on one set of private servers
 	cargo test --locked --workspace --no-run
 	RUST_TEST_THREADS=$(TEST_THREADS) $(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
 
-quick: toolchain ## the tests that need no server, in under a minute once they are built
+quick: deps ## the tests that need no server, in under a minute once they are built
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
 	EVENTIFY_SIM_SEEDS=200 cargo test --locked --workspace --test pure
@@ -50,7 +50,7 @@ up: deps ## servers, core and two gates for use by hand; prints addresses and lo
 	deploy/build.sh --workspace --bins
 	$(TARGET)/debug/up
 
-sim: toolchain ## the sync simulator over SEEDS seeds beginning with FROM
+sim: deps ## the sync simulator over SEEDS seeds beginning with FROM
 	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
 		cargo test --locked --workspace --test pure sim:: -- --nocapture
 

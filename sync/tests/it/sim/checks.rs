@@ -262,7 +262,7 @@ impl World {
             Mode::Locked | Mode::Resyncing => status.reason.is_some(),
         };
         let held = &self.nodes[node];
-        let owes = held.watch.owes() || held.forking;
+        let owes = held.watch.owes() || held.forking || held.reading_rows > 0;
         if status.reason == Some(Reason::CatchingUp) && !owes {
             self.violated(format!("node {node} waits for nothing: {status:?}"));
         }

@@ -218,6 +218,7 @@ impl World {
         }
         self.refunds_after_failover();
         self.import_again();
+        self.revoke_again();
         self.watch_feed();
         self.send_acks();
     }

@@ -61,6 +61,7 @@ impl World {
             } => {
                 if incarnation == self.nodes[node].disk.incarnation() {
                     let what = AtNode::ReadRows { from, through };
+                    self.nodes[node].reading_rows += 1;
                     self.at_node_after(node, MS / 10, 2 * MS, what);
                 }
             }
