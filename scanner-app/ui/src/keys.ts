@@ -1,4 +1,4 @@
-// Keys: what an imager types is a code, what a person presses on a function key is a command.
+// Keys: each that goes down is sent to the app, which knows a code from a function key.
 //
 // An imager is a keyboard to the system. It types some hundred characters within milliseconds, among them
 // spaces, and ends with Enter. A focused button takes Space and Enter for a press: so where the screen takes
@@ -27,24 +27,16 @@ const TAKES_CODES: Record<Screen['name'], boolean> = {
   pin: true,
 };
 
-const SHOW_HISTORY: Command = { name: 'showHistory' };
-const DISMISS: Command = { name: 'dismiss' };
-
-/** What a function key does at a screen. F2 (search) and F4 (supervisor) are kept free. */
-export function functionKey(code: string, screen: Screen, drill: boolean): Command | null {
+/**
+ * Commands that only the window has keys for. F3, F8, F9 and Escape are sent as keys, and the app acts on them:
+ * a keyboard that the app reads by itself then does the same. F2 (search) and F4 (supervisor) are kept free.
+ */
+export function windowKey(code: string, screen: Screen, drill: boolean): Command | null {
   switch (code) {
-    case 'F3':
-      return screen.name === 'history' ? DISMISS : SHOW_HISTORY;
-    case 'F8':
-      return { name: 'changeGate' };
-    case 'F9':
-      return { name: 'toggleMute' };
     case 'F10':
-      return screen.name === 'settings' ? DISMISS : { name: 'showSettings' };
+      return screen.name === 'settings' ? { name: 'dismiss' } : { name: 'showSettings' };
     case 'F12':
       return drill ? { name: 'endDrill' } : null;
-    case 'Escape':
-      return DISMISS;
     default:
       return null;
   }
@@ -87,13 +79,17 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
     if (!screen || event.ctrlKey || event.altKey || event.metaKey) return;
     if (isFunctionKey(event.code)) {
       event.preventDefault();
-      const command = event.repeat ? null : functionKey(event.code, screen, outlet.inDrill());
-      flush();
-      if (command) outlet.send(command);
+      const command = event.repeat ? null : windowKey(event.code, screen, outlet.inDrill());
+      if (command) {
+        flush();
+        outlet.send(command);
+        return;
+      }
+    } else if (isTextField(event.target)) {
       return;
+    } else if (TAKES_CODES[screen.name] || byMachine) {
+      event.preventDefault();
     }
-    if (isTextField(event.target)) return;
-    if (TAKES_CODES[screen.name] || byMachine) event.preventDefault();
     waiting.push({
       code: event.code,
       shift: event.shiftKey,
@@ -102,7 +98,7 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
       atMs: Math.max(0, Math.round(event.timeStamp)),
     });
     // A code leaves at its end; what is typed by hand leaves with the next picture.
-    if (ENDS_A_CODE.has(event.code) || target.document.hidden) flush();
+    if (ENDS_A_CODE.has(event.code) || isFunctionKey(event.code) || target.document.hidden) flush();
     else if (frame === 0) frame = target.requestAnimationFrame(flush);
   };
 

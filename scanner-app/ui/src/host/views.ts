@@ -1,6 +1,7 @@
 // A view for each screen and state, with the longest texts that a venue may have.
 
 import type { Class } from '../generated/Class';
+import type { DrillScore } from '../generated/DrillScore';
 import type { Notice } from '../generated/Notice';
 import type { PastScan } from '../generated/PastScan';
 import type { Screen } from '../generated/Screen';
@@ -52,11 +53,21 @@ const BASE: Omit<View, 'screen'> = {
     scanner: 'Scanner 4',
   },
   truth: ONLINE,
-  counts: { admitted: 412, refused: 7, perMinute: 38, answerMs: 24, asOfMs: null },
+  counts: {
+    admitted: 412,
+    refused: 7,
+    perMinute: 38,
+    answerMs: 24,
+    betweenMs: 6_400,
+    waitedMs: 0,
+    asOfMs: null,
+  },
   notices: [],
   drill: null,
   settings: { language: 'en', theme: 'dark', textSize: 'normal', muted: false, volume: 80, camera: false },
 };
+
+const DRILL: DrillScore = { right: 17, of: 18, asks: false, last: { expected: 'call', given: 'stop' } };
 
 let made = 0;
 function shown(cls: Class, why: Why, ticket: TicketFacts | null, more: Partial<Shown> = {}): Shown {
@@ -68,6 +79,7 @@ function shown(cls: Class, why: Why, ticket: TicketFacts | null, more: Partial<S
     ticket,
     decidedBy: 'core',
     cacheAgeMs: null,
+    triggeredAtMs: NOW - 24,
     atMs: NOW,
     repeated: false,
     drill: false,
@@ -87,6 +99,7 @@ const used = (confirmed: boolean, gate: string | null): Why => ({
 export const VERDICTS: Record<string, Shown> = {
   admit: shown('go', { verdict: 'admit' }, TICKET),
   admitLong: shown('go', { verdict: 'admit' }, LONG_TICKET, { ...byNode, repeated: true }),
+  admitLate: shown('go', { verdict: 'admit' }, TICKET, { triggeredAtMs: NOW - 14 * SECOND }),
   alreadyUsed: shown('used', used(true, 'South gate'), TICKET),
   alreadyUsedLong: shown('used', used(true, 'Porte de la cour d’honneur, côté jardin'), LONG_TICKET, byNode),
   unconfirmed: shown('used', used(false, 'South gate'), TICKET),
@@ -180,14 +193,22 @@ export const VIEWS: Record<string, View> = {
   readyMuted: ready({ settings: { ...BASE.settings, muted: true }, truth: { ...ONLINE, slow: true } }),
   readyDegraded: ready({
     truth: DEGRADED,
-    counts: { admitted: 430, refused: 9, perMinute: 36, answerMs: 19, asOfMs: NOW - 78 * SECOND },
+    counts: {
+      admitted: 430,
+      refused: 9,
+      perMinute: 36,
+      answerMs: 19,
+      betweenMs: 7_200,
+      waitedMs: 42_000,
+      asOfMs: NOW - 78 * SECOND,
+    },
   }),
   readyNotices: ready(
     { truth: { ...DEGRADED, locksInMs: 60 * SECOND, toSend: 1_240 }, notices: NOTICES },
     { last: null },
   ),
   readyResyncing: ready({ truth: { ...ONLINE, mode: 'resyncing', toSend: 1_240, cacheAgeMs: 4 * SECOND } }),
-  checking: view({ name: 'checking', ageMs: 1_400, tries: 2 }),
+  checking: view({ name: 'checking', ageMs: 1_400, tries: 2, waiting: 2 }),
   locked: view(
     {
       name: 'locked',
@@ -218,15 +239,17 @@ export const VIEWS: Record<string, View> = {
       { id: '/dev/serial/by-id/usb-Honeywell_1950g', kind: 'serial', inUse: true },
       { id: 'AT Translated Set 2 keyboard', kind: 'wedge', inUse: false },
     ],
-    export: 'EVS1:pGVsYW5nZWZyZXRoZW1lZGRhcms',
+    export: 'evs1.pGVsYW5nZWZyZXRoZW1lZGRhcmtodGV4dFNpemU',
+    problem: 'damaged',
+    hasPin: true,
   }),
-  pin: view({ name: 'pin', digits: 2, wrong: false, lockedMs: null }),
-  pinWrong: view({ name: 'pin', digits: 0, wrong: true, lockedMs: null }),
-  pinLocked: view({ name: 'pin', digits: 0, wrong: true, lockedMs: 58 * SECOND }),
-  drillReady: ready({ drill: { right: 17, of: 18 } }),
+  pin: view({ name: 'pin', wantedFor: 'leave', digits: 2, wrong: false, lockedMs: null }),
+  pinWrong: view({ name: 'pin', wantedFor: 'newPin', digits: 0, wrong: true, lockedMs: null }),
+  pinLocked: view({ name: 'pin', wantedFor: 'unpair', digits: 0, wrong: true, lockedMs: 58 * SECOND }),
+  drillReady: ready({ drill: DRILL }),
   drillAdmit: view(
     { name: 'verdict', ...shown('go', { verdict: 'admit' }, TICKET, { drill: true }) },
-    { drill: { right: 17, of: 18 } },
+    { drill: { ...DRILL, asks: true } },
   ),
   degradedAdmit: view(
     { name: 'verdict', ...shown('go', { verdict: 'admit' }, TICKET, byNode) },

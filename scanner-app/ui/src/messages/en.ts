@@ -67,6 +67,7 @@ const en: Messages = {
     noAnswer: () => 'One moment please: no answer yet.',
   },
   repeated: 'Same scan as before: answered already.',
+  late: (age) => `Scanned ${age} before this answer: the guest may be another one.`,
   facts: { seat: 'Seat', category: 'Category', show: 'Show' },
   key: {
     history: 'Last scans',
@@ -113,12 +114,19 @@ const en: Messages = {
     answer: 'answer',
     asOf: (at) => `as of ${at}`,
     toSend: 'to send home',
+    between: 'from scan to scan',
+    waited: 'waited for the node',
   },
   checking: {
     word: 'Checking',
     why: (age, tries, f) =>
       `One scan, asked ${f.plural(tries, { one: 'once', other: '# times' })}, ${age}. Nobody has to scan it again.`,
     slow: 'The node answers slowly',
+    waiting: (count, f) =>
+      f.plural(count, {
+        one: '# more code waits for its own answer.',
+        other: '# more codes wait, each for its own answer.',
+      }),
   },
   truth: {
     mode: {
@@ -137,6 +145,14 @@ const en: Messages = {
     locksIn: 'locks in',
     resyncing: 'Line is back, telling the core',
     rowsLeft: (count, f) => f.plural(count, { one: '# scan left', other: '# scans left' }),
+  },
+  drill: {
+    acts: { letIn: 'Let in', stop: 'Stop', call: 'Call' },
+    ask: 'What do you do? Call is: call a supervisor.',
+    next: 'Next ticket',
+    start: 'Press Next, or scan a printed drill code.',
+    right: (act) => `Right: ${act}.`,
+    wrong: (given, expected) => `Not ${given}: the answer is ${expected}.`,
   },
   history: { word: 'Last scans', empty: 'No scan yet at this gate. The last ten will stand here.' },
   locked: {
@@ -185,6 +201,7 @@ const en: Messages = {
       otherNode: 'Another machine answers there. Make a new code on the right node.',
       tooManyScanners: 'This node has all the scanners it may have. Remove one there, then scan again.',
       refused: 'The node refused. Venue IT finds the reason in its log.',
+      storedDamaged: 'The stored pairing can’t be read. Make a new code on the node.',
     },
   },
   pairAgain: {
@@ -204,7 +221,11 @@ const en: Messages = {
   },
   pin: {
     word: 'PIN',
-    why: 'Enter the PIN to leave full screen.',
+    why: {
+      leave: 'Enter the PIN to leave full screen.',
+      newPin: 'Enter the present PIN to set the new one.',
+      unpair: 'Enter the PIN to unpair this scanner.',
+    },
     digits: (count, f) => f.plural(count, { one: '# digit', other: '# digits' }),
     wrong: 'Wrong PIN. Enter it again.',
     locked: (time) => `Too many wrong PINs. Wait ${time}.`,
@@ -235,9 +256,19 @@ const en: Messages = {
     inUse: 'in use',
     notInUse: 'not in use',
     copy: 'Copy settings',
-    exportWhat: 'Type or scan this code on another scanner:',
+    exportWhat: 'Scan this on another scanner, at its settings.',
     importWhat: 'Code of another scanner',
     importNow: 'Take over',
+    importProblem: {
+      notSettings: 'That is no code of settings. Scan the one on the other scanner’s screen.',
+      otherVersion: 'That code is of a newer app. Update this scanner first.',
+      damaged: 'That code is cut or wrong somewhere. Scan it again.',
+    },
+    pin: 'PIN',
+    pinWhat: 'Without a PIN anybody can leave full screen. 4 to 12 digits.',
+    pinChange: 'Keeps people in full screen. A new one needs the present one.',
+    pinDigits: 'New PIN',
+    pinSet: 'Set',
     leave: 'Full screen',
     leaveWhat: 'Needs the PIN.',
     leaveNow: 'Leave',
@@ -251,6 +282,15 @@ const en: Messages = {
   notice: {
     halfCode: 'The code was cut off. Scan again.',
     capsLock: 'Caps lock is on. Switch it off, then scan again.',
+    queueFull: 'Too many codes at once. Wait for the answers, then scan this one again.',
+    otherCode: 'No code for this screen. Scan a ticket, or in a drill a drill code.',
+    storedLost: {
+      pairing: 'The stored pairing was damaged. Pair this scanner again.',
+      place: 'The stored gate was damaged. Choose it again.',
+      settings: 'The stored settings were damaged. Look through them.',
+      pin: 'The stored PIN was damaged. Call venue IT.',
+      scans: 'Stored scans were damaged. Scan again what had no answer.',
+    },
     deviceGone: (device) => `${device} is gone. Plug it in again.`,
     noSound: 'No sound can be made. Watch the screen, and call venue IT.',
     notStored: 'The disk can’t be written. Call venue IT before a crash loses a scan.',

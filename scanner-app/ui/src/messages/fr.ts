@@ -69,6 +69,7 @@ const fr: Messages = {
     noAnswer: () => 'Un instant : pas encore de réponse.',
   },
   repeated: 'Même scan qu’avant : déjà répondu.',
+  late: (age) => `Scanné ${age} avant cette réponse : la personne n’est peut-être plus la même.`,
   facts: { seat: 'Place', category: 'Catégorie', show: 'Spectacle' },
   key: {
     history: 'Derniers',
@@ -115,12 +116,19 @@ const fr: Messages = {
     answer: 'réponse',
     asOf: (at) => `à ${at}`,
     toSend: 'à envoyer',
+    between: 'd’un scan à l’autre',
+    waited: 'd’attente du nœud',
   },
   checking: {
     word: 'Un instant',
     why: (age, tries, f) =>
       `Un seul scan, demandé ${f.plural(tries, { one: '# fois', other: '# fois' })}, ${age}. Inutile de scanner encore.`,
     slow: 'Le nœud répond lentement',
+    waiting: (count, f) =>
+      f.plural(count, {
+        one: '# autre code attend sa réponse.',
+        other: '# autres codes attendent chacun leur réponse.',
+      }),
   },
   truth: {
     mode: {
@@ -139,6 +147,14 @@ const fr: Messages = {
     locksIn: 'blocage dans',
     resyncing: 'Ligne revenue, envoi au centre',
     rowsLeft: (count, f) => f.plural(count, { one: 'reste # scan', other: 'restent # scans' }),
+  },
+  drill: {
+    acts: { letIn: 'Entrer', stop: 'Refuser', call: 'Appeler' },
+    ask: 'Que faites-vous ? Appeler, c’est appeler un superviseur.',
+    next: 'Suivant',
+    start: 'Appuyez sur Suivant, ou scannez un code d’exercice imprimé.',
+    right: (act) => `Juste : ${act}.`,
+    wrong: (given, expected) => `Pas ${given} : il fallait ${expected}.`,
   },
   history: { word: 'Derniers scans', empty: 'Aucun scan encore à cette porte. Les dix derniers seront ici.' },
   locked: {
@@ -191,6 +207,7 @@ const fr: Messages = {
       otherNode: 'Une autre machine répond. Faites un nouveau code sur le bon nœud.',
       tooManyScanners: 'Ce nœud a tous ses scanners. Retirez-en un là-bas, puis scannez encore.',
       refused: 'Le nœud refuse. La technique trouve la raison dans son journal.',
+      storedDamaged: 'L’association enregistrée est illisible. Faites un nouveau code sur le nœud.',
     },
   },
   pairAgain: {
@@ -210,7 +227,11 @@ const fr: Messages = {
   },
   pin: {
     word: 'PIN',
-    why: 'Tapez le PIN pour quitter le plein écran.',
+    why: {
+      leave: 'Tapez le PIN pour quitter le plein écran.',
+      newPin: 'Tapez le PIN actuel pour mettre le nouveau.',
+      unpair: 'Tapez le PIN pour dissocier ce scanner.',
+    },
     digits: (count, f) => f.plural(count, { one: '# chiffre', other: '# chiffres' }),
     wrong: 'PIN faux. Tapez-le encore.',
     locked: (time) => `Trop de PIN faux. Attendez ${time}.`,
@@ -241,9 +262,19 @@ const fr: Messages = {
     inUse: 'utilisé',
     notInUse: 'non utilisé',
     copy: 'Copier les réglages',
-    exportWhat: 'Tapez ou scannez ce code sur un autre scanner :',
+    exportWhat: 'Scannez ceci sur un autre scanner, à ses réglages.',
     importWhat: 'Code d’un autre scanner',
     importNow: 'Reprendre',
+    importProblem: {
+      notSettings: 'Ce n’est pas un code de réglages. Scannez celui de l’autre scanner.',
+      otherVersion: 'Ce code vient d’une version plus récente. Mettez d’abord ce scanner à jour.',
+      damaged: 'Ce code est coupé ou faux. Scannez-le encore.',
+    },
+    pin: 'PIN',
+    pinWhat: 'Sans PIN, chacun peut quitter le plein écran. 4 à 12 chiffres.',
+    pinChange: 'Garde le plein écran. Un nouveau demande le PIN actuel.',
+    pinDigits: 'Nouveau PIN',
+    pinSet: 'Mettre',
     leave: 'Plein écran',
     leaveWhat: 'Demande le PIN.',
     leaveNow: 'Quitter',
@@ -257,6 +288,15 @@ const fr: Messages = {
   notice: {
     halfCode: 'Le code est coupé. Scannez encore.',
     capsLock: 'Verrouillage majuscules actif. Coupez-le, puis scannez encore.',
+    queueFull: 'Trop de codes à la fois. Attendez les réponses, puis scannez celui-ci encore.',
+    otherCode: 'Pas un code pour cet écran. Scannez un billet, ou à l’exercice un code d’exercice.',
+    storedLost: {
+      pairing: 'L’association enregistrée était abîmée. Associez ce scanner encore.',
+      place: 'La porte enregistrée était abîmée. Choisissez-la encore.',
+      settings: 'Les réglages enregistrés étaient abîmés. Vérifiez-les.',
+      pin: 'Le PIN enregistré était abîmé. Appelez la technique.',
+      scans: 'Des scans enregistrés étaient abîmés. Scannez encore ce qui est sans réponse.',
+    },
     deviceGone: (device) => `${device} a disparu. Rebranchez-le.`,
     noSound: 'Aucun son possible. Regardez l’écran, appelez la technique.',
     notStored: 'Le disque ne s’écrit pas. Appelez la technique avant qu’une panne ne perde un scan.',

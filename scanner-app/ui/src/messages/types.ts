@@ -7,10 +7,14 @@
 // of a verdict has at most 12 characters, and no part of it may be wider than a small handheld (a test in
 // the browser measures it).
 
+import type { Act } from '../generated/Act';
+import type { ImportProblem } from '../generated/ImportProblem';
 import type { LockReason } from '../generated/LockReason';
 import type { NodeMode } from '../generated/NodeMode';
 import type { PairAgainReason } from '../generated/PairAgainReason';
 import type { PairProblem } from '../generated/PairProblem';
+import type { PinFor } from '../generated/PinFor';
+import type { Stored } from '../generated/Stored';
 import type { TextSize } from '../generated/TextSize';
 import type { Theme } from '../generated/Theme';
 import type { DeviceKind } from '../generated/DeviceKind';
@@ -82,6 +86,8 @@ export interface Messages {
   /** Said to the guest. */
   guest: Record<VerdictName, Sentence>;
   repeated: string;
+  /** The answer came long after the trigger. */
+  late: (age: string) => string;
   facts: { seat: string; category: string; show: string };
   key: Record<KeyName, string>;
 
@@ -110,11 +116,18 @@ export interface Messages {
     refused: string;
     perMinute: string;
     answer: string;
+    between: string;
+    waited: string;
     /** After a number that can be stale. */
     asOf: (at: string) => string;
     toSend: string;
   };
-  checking: { word: string; why: (age: string, tries: number, f: Formats) => string; slow: string };
+  checking: {
+    word: string;
+    why: (age: string, tries: number, f: Formats) => string;
+    slow: string;
+    waiting: (count: number, f: Formats) => string;
+  };
   truth: {
     mode: Record<NodeMode, string>;
     /** After the node decided by data of that age. */
@@ -127,6 +140,16 @@ export interface Messages {
     locksIn: string;
     resyncing: string;
     rowsLeft: (count: number, f: Formats) => string;
+  };
+  drill: {
+    acts: Record<Act, string>;
+    /** While a verdict stands on the screen. */
+    ask: string;
+    next: string;
+    /** Before the first verdict. */
+    start: string;
+    right: (act: string) => string;
+    wrong: (given: string, expected: string) => string;
   };
   history: { word: string; empty: string };
   locked: {
@@ -156,7 +179,7 @@ export interface Messages {
   choose: { word: string; which: string; none: string; performances: (gate: string) => string };
   pin: {
     word: string;
-    why: string;
+    why: Record<PinFor, string>;
     digits: (count: number, f: Formats) => string;
     wrong: string;
     locked: (time: string) => string;
@@ -190,6 +213,13 @@ export interface Messages {
     exportWhat: string;
     importWhat: string;
     importNow: string;
+    importProblem: Record<ImportProblem, string>;
+    pin: string;
+    pinWhat: string;
+    /** There is one. */
+    pinChange: string;
+    pinDigits: string;
+    pinSet: string;
     leave: string;
     leaveWhat: string;
     leaveNow: string;
@@ -203,6 +233,9 @@ export interface Messages {
   notice: {
     halfCode: string;
     capsLock: string;
+    queueFull: string;
+    otherCode: string;
+    storedLost: Record<Stored, string>;
     deviceGone: (device: string) => string;
     noSound: string;
     notStored: string;

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Command } from '../../src/generated/Command';
 import type { Screen } from '../../src/generated/Screen';
-import { functionKey, takeKeys } from '../../src/keys';
+import { takeKeys, windowKey } from '../../src/keys';
 
 const READY: Screen = { name: 'ready', last: null, typed: null };
-const SETTINGS: Screen = { name: 'settings', devices: [], export: null };
+const SETTINGS: Screen = { name: 'settings', devices: [], export: 'evs1.', problem: null, hasPin: false };
 
 let screen: Screen;
 let drill: boolean;
@@ -134,47 +134,47 @@ describe('a person', () => {
     expect(sent).toEqual([]);
   });
 
-  test('finds what was typed before a function key sent before it', () => {
+  test('has function keys sent at once and in order: the app acts on them', () => {
     press('KeyK', 300);
     press('F3', 300);
-    expect(strokes()).toEqual(['KeyK', '(showHistory)']);
+    expect(sent).toHaveLength(1);
+    expect(strokes()).toEqual(['KeyK', 'F3']);
+    expect(press('Escape', 300)).toBe(false);
+    expect(strokes()).toEqual(['KeyK', 'F3', 'Escape']);
   });
 
-  test('holds a function key down and gives one command', () => {
-    press('F9', 300);
-    press('F9', 30, { repeat: true });
-    press('F9', 30, { repeat: true });
-    expect(strokes()).toEqual(['(toggleMute)']);
+  test('leaves a text field by Escape', () => {
+    screen = SETTINGS;
+    const target = document.createElement('input');
+    document.body.append(target);
+    press('Escape', 300, { target });
+    expect(strokes()).toEqual(['Escape']);
+  });
+
+  test('holds F10 down and gives one command', () => {
+    press('F10', 300);
+    press('F10', 30, { repeat: true });
+    expect(strokes().filter((one) => one === '(showSettings)')).toHaveLength(1);
   });
 });
 
-describe('function keys', () => {
+describe('keys of the window', () => {
   const on = (code: string, at: Screen = READY, inDrill = false) =>
-    functionKey(code, at, inDrill)?.name ?? null;
+    windowKey(code, at, inDrill)?.name ?? null;
 
-  test('do the same at every screen', () => {
-    expect(['F3', 'F8', 'F9', 'F10', 'Escape'].map((code) => on(code))).toEqual([
-      'showHistory',
-      'changeGate',
-      'toggleMute',
-      'showSettings',
-      'dismiss',
-    ]);
+  test('are not those that the app acts on by itself', () => {
+    expect(['F3', 'F8', 'F9', 'Escape'].map((code) => on(code))).toEqual([null, null, null, null]);
   });
 
-  test('close what they opened', () => {
-    expect(on('F10', SETTINGS)).toBe('dismiss');
-    expect(on('F3', { name: 'history', scans: [] })).toBe('dismiss');
+  test('open the settings and close them', () => {
+    expect([on('F10'), on('F10', SETTINGS)]).toEqual(['showSettings', 'dismiss']);
   });
 
   test('end a drill only in one', () => {
-    expect(on('F12')).toBeNull();
-    expect(on('F12', READY, true)).toBe('endDrill');
+    expect([on('F12'), on('F12', READY, true)]).toEqual([null, 'endDrill']);
   });
 
-  test('of search and supervisor do nothing yet, and reach no browser', () => {
-    expect([on('F2'), on('F4')]).toEqual([null, null]);
-    expect(press('F2', 300)).toBe(false);
-    expect(sent).toEqual([]);
+  test('of search and supervisor are kept free, and reach no browser', () => {
+    expect([press('F2', 300), press('F4', 300)]).toEqual([false, false]);
   });
 });

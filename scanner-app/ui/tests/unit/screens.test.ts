@@ -85,6 +85,11 @@ describe('a verdict', () => {
     expect(after(61_000)).toContain('Let in 9 minutes ago');
   });
 
+  test('that came late says that the guest may be another one', () => {
+    expect(text(view('verdict-admitLate'))).toContain('Scanned 14 seconds before this answer');
+    expect(text(view('verdict-admit'))).not.toContain('before this answer');
+  });
+
   test('names who decided, by data of what age', () => {
     expect(text(view('verdict-admit'))).toContain('The core decided');
     expect(text(view('verdict-admitLong'))).toContain('This gate decided, data 78 sec old');
@@ -98,7 +103,7 @@ describe('a verdict', () => {
 
   test('has another shape for each of the verdicts', () => {
     const shapes = Object.keys(VIEWS)
-      .filter((name) => name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$/.test(name))
+      .filter((name) => name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$|admitLate$/.test(name))
       .map((name) => {
         text(view(name));
         return document.querySelector('h1')?.previousElementSibling?.innerHTML;
@@ -158,7 +163,9 @@ describe('truth', () => {
 
   test('says on every screen of a drill that it is one', () => {
     for (const name of Object.keys(VIEWS)) {
-      expect(text(view(name, { drill: { right: 17, of: 18 } }))).toContain('Drill: nobody is let in by this');
+      expect(text(view(name, { drill: { right: 17, of: 18, asks: false, last: null } }))).toContain(
+        'Drill: nobody is let in by this',
+      );
     }
   });
 
@@ -169,6 +176,21 @@ describe('truth', () => {
       'This gate locks in 60 seconds. Tell a supervisor.',
       'Honeywell 1950g is gone. Plug it in again.',
     ]);
+  });
+});
+
+describe('a drill', () => {
+  test('asks what the person would do, and takes the answer', () => {
+    expect(text(view('drillAdmit'))).toContain('What do you do?');
+    press('Call');
+    expect(sent).toEqual([{ name: 'answerDrill', act: 'call' }]);
+  });
+
+  test('says what would have been right, and goes on', () => {
+    expect(text(view('drillReady'))).toContain('Not Stop: the answer is Call.');
+    expect(document.body.textContent).toContain('17 of 18 right');
+    press('Next ticket');
+    expect(sent).toEqual([{ name: 'nextDrill' }]);
   });
 });
 
@@ -218,6 +240,24 @@ describe('what is pressed', () => {
       'Digit7',
       'Backspace',
     ]);
+  });
+
+  test('sets a PIN of four digits or more, and forgets it here', () => {
+    text(view('settings'));
+    const input = document.querySelector<HTMLInputElement>('input[type=password]');
+    if (!input) throw new Error('no field for a PIN');
+    const type = (digits: string): void => {
+      input.value = digits;
+      input.dispatchEvent(new Event('input', { bubbles: true }));
+      flushSync();
+    };
+    type('123');
+    press('Set');
+    expect(sent).toEqual([]);
+    type('1234');
+    press('Set');
+    expect(sent).toEqual([{ name: 'setPin', digits: '1234' }]);
+    expect(input.value).toBe('');
   });
 
   test('waits while the PIN is locked', () => {
