@@ -1,4 +1,5 @@
-// The window inside the app: commands go in by `invoke('command')`, views come out as the event `view`.
+// The window inside the app: commands go in by `invoke('command')`, views come out as the event `view`. What
+// was shown before the window listened is asked for by `invoke('view')`.
 
 import { invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
@@ -19,7 +20,17 @@ export function appHost(): Host {
         });
     },
     listen(show) {
-      void listen<View>('view', (event) => show(event.payload));
+      let came = false;
+      const listening = listen<View>('view', (event) => {
+        came = true;
+        show(event.payload);
+      });
+      void listening
+        .then(() => invoke<View | null>('view'))
+        .then((present) => {
+          if (present && !came) show(present);
+        })
+        .catch((error: unknown) => console.error('the app gave no view', error));
     },
   };
 }

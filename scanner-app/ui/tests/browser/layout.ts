@@ -82,6 +82,12 @@ export function faults(rules: Rules): string[] {
     if (rect.width < rules.target - SLACK || (rect.height < rules.target - SLACK && !key.matches('.last'))) {
       found.push(`${name(key)} is ${Math.round(rect.width)} by ${Math.round(rect.height)} px`);
     }
+    if (
+      !main.contains(key) &&
+      (rect.bottom > innerHeight + SLACK || rect.right > innerWidth + SLACK || rect.top < -SLACK)
+    ) {
+      found.push(`${name(key)} is not in the window`);
+    }
     rects.slice(index + 1).forEach((other, after) => {
       if (other.width === 0) return;
       const across = Math.max(other.left - rect.right, rect.left - other.right);
@@ -92,9 +98,5 @@ export function faults(rules: Rules): string[] {
     });
   });
 
-  // What stands below the screen lies on nothing of it.
-  const frame = document.querySelector('.frame')?.getBoundingClientRect();
-  const foot = document.querySelector('footer .keys')?.getBoundingClientRect();
-  if (frame && foot && foot.bottom > frame.bottom + SLACK) found.push('the keys are below the window');
   return found;
 }
