@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::view::Settings;
+use crate::view::{Act, Settings};
 
 /// From the window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -14,7 +14,9 @@ use crate::view::Settings;
     deny_unknown_fields
 )]
 pub enum Command {
-    /// Keys in their order: an imager types a whole code within some milliseconds.
+    /// Keys in their order: an imager types a whole code within some milliseconds. Every key goes here
+    /// and the window acts on none itself: F3, F8, F9 and Escape are acted on here as the commands of
+    /// the same meaning, so that keys of a grabbed device (`evdev`) do the same.
     Keys {
         strokes: Vec<KeyStroke>,
     },
@@ -42,9 +44,20 @@ pub enum Command {
     ToggleMute,
     TestSound,
     StartDrill,
+    /// A made-up verdict, chosen at random, for drills without printed codes.
+    NextDrill,
+    /// What the person does about the verdict of the drill.
+    AnswerDrill {
+        act: Act,
+    },
     EndDrill,
-    /// Forget the pairing; at the screens that ask for it.
+    /// Forget the pairing: at once where the node has forgotten it too, else with the PIN, if there is
+    /// one.
     Unpair,
+    /// 4 to 12 digits. Asks for the present one first, if there is one.
+    SetPin {
+        digits: String,
+    },
     /// Leave full screen; asks for the PIN.
     Leave,
 }

@@ -17,6 +17,15 @@ perMinute: number,
  */
 answerMs: number | null, 
 /**
+ * Median time from one trigger to the next of the last scans.
+ */
+betweenMs: number | null, 
+/**
+ * Since the start: time that the person waited for the node, beyond
+ * [`CHECKING_AFTER_MS`] of each scan.
+ */
+waitedMs: number, 
+/**
  * The counts are of then, if no newer ones come.
  */
 asOfMs: number | null, };

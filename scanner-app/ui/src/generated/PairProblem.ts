@@ -3,4 +3,4 @@
 /**
  * Why pairing failed.
  */
-export type PairProblem = "notACode" | "codeEnded" | "noAnswer" | "otherNode" | "tooManyScanners" | "refused";
+export type PairProblem = "notACode" | "codeEnded" | "noAnswer" | "otherNode" | "tooManyScanners" | "refused" | "storedDamaged";

@@ -17,6 +17,11 @@ decidedBy: Decider | null,
  */
 cacheAgeMs: number | null, 
 /**
+ * When the trigger was pulled. Some time before `at_ms` if answers were lost or the app was started
+ * anew: the guest may be another one by now.
+ */
+triggeredAtMs: number, 
+/**
  * When it came.
  */
 atMs: number, 
@@ -25,6 +30,6 @@ atMs: number,
  */
 repeated: boolean, 
 /**
- * In a drill: whether the answer was the expected one, once the person has said what they do.
+ * Made up for a drill: lets nobody in, and asks what the person would do.
  */
 drill: boolean, };

@@ -6,6 +6,12 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod settings;
+mod verdict;
+
+pub use settings::{Device, DeviceKind, ImportProblem, PinFor, Settings, TextSize, Theme};
+pub use verdict::{Class, Decider, PastScan, Shown, TicketFacts, Why};
+
 /// The whole screen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
@@ -60,6 +66,8 @@ pub enum Screen {
         age_ms: u32,
         /// How often the node was asked.
         tries: u32,
+        /// Codes that were scanned meanwhile; each gets its own verdict, in their order.
+        waiting: u32,
     },
     /// The answer to a scan. Ready for the next one without a touch.
     Verdict(Shown),
@@ -87,11 +95,16 @@ pub enum Screen {
     Settings {
         /// Inputs that were found on this machine.
         devices: Vec<Device>,
-        /// Settings as one code, to be scanned by another scanner.
-        export: Option<String>,
+        /// Settings as one code, to be scanned by another scanner. No secrets are in it.
+        export: String,
+        /// Why the code scanned here was not taken.
+        problem: Option<ImportProblem>,
+        /// A PIN keeps people in the kiosk.
+        has_pin: bool,
     },
     /// The PIN that lets the person out of the kiosk.
     Pin {
+        wanted_for: PinFor,
         /// Digits typed; the digits themselves stay in the controller.
         digits: u8,
         wrong: bool,
@@ -200,111 +213,8 @@ pub enum PairProblem {
     TooManyScanners,
     /// The node refuses for another reason, see its log.
     Refused,
-}
-
-/// The four classes of verdicts: each has its colour, sound and vibration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub enum Class {
-    /// Let the guest in.
-    Go,
-    /// The ticket was used before.
-    Used,
-    /// No.
-    Stop,
-    /// Nobody has decided.
-    Hold,
-}
-
-/// A verdict as it stands on the glass.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct Shown {
-    pub scan_id: String,
-    pub class: Class,
-    pub why: Why,
-    pub ticket: Option<TicketFacts>,
-    /// None if no node has answered.
-    pub decided_by: Option<Decider>,
-    /// Of the data that it was decided by; none if the core decided.
-    pub cache_age_ms: Option<u64>,
-    /// When it came.
-    pub at_ms: u64,
-    /// The same scan was answered before.
-    pub repeated: bool,
-    /// In a drill: whether the answer was the expected one, once the person has said what they do.
-    pub drill: bool,
-}
-
-/// Who decided a scan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub enum Decider {
-    Core,
-    Node,
-}
-
-/// The verdict with its facts: twelve of the node's, and two of the app's own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(
-    tag = "verdict",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum Why {
-    Admit,
-    /// `confirmed: false` is a screen of its own: a supervisor decides.
-    AlreadyUsed {
-        gate: Option<String>,
-        at_ms: u64,
-        /// How long ago, by the node's time.
-        ago_ms: Option<u64>,
-        confirmed: bool,
-    },
-    Revoked,
-    NotValidHere {
-        /// Doors that admit this ticket.
-        gates: Vec<String>,
-    },
-    NotYet {
-        admits_from_ms: u64,
-    },
-    Expired {
-        admitted_until_ms: u64,
-    },
-    Unreadable,
-    Forged,
-    UnknownOffline,
-    ResyncRequired,
-    TryAgain,
-    NodeFault,
-    /// Admitted by data that was too old when the answer came.
-    TooLate,
-    /// No node has answered: given up by the person, or refused for good.
-    NoAnswer {
-        /// The node's code, for venue IT.
-        code: Option<String>,
-    },
-}
-
-/// What the ticket is for. No personal data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct TicketFacts {
-    pub title: Option<String>,
-    pub starts_at_ms: Option<u64>,
-    pub category: String,
-    /// Seat or zone, as people read it.
-    pub seat: Option<String>,
-}
-
-/// A scan of before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct PastScan {
-    pub shown: Shown,
-    /// How long ago it came.
-    pub ago_ms: u64,
+    /// The stored pairing can't be read; it was put aside.
+    StoredDamaged,
 }
 
 /// A short code that is being typed.
@@ -330,6 +240,11 @@ pub struct Counts {
     pub per_minute: u32,
     /// Median time from trigger to verdict of the last scans.
     pub answer_ms: Option<u32>,
+    /// Median time from one trigger to the next of the last scans.
+    pub between_ms: Option<u32>,
+    /// Since the start: time that the person waited for the node, beyond
+    /// [`CHECKING_AFTER_MS`] of each scan.
+    pub waited_ms: u64,
     /// The counts are of then, if no newer ones come.
     pub as_of_ms: Option<u64>,
 }
@@ -346,6 +261,12 @@ pub enum Notice {
     HalfCode,
     /// The imager's keyboard sends capitals for small letters.
     CapsLock,
+    /// One scan is being checked and as many wait as can: this code was not taken, scan it again.
+    QueueFull,
+    /// A code for pairing or settings, or of a drill, where tickets are scanned; or a ticket in a drill.
+    OtherCode,
+    /// A stored file was damaged and put aside; the app goes on without its content.
+    StoredLost { what: Stored },
     /// A device that was in use is gone.
     DeviceGone { device: String },
     /// No sound can be made.
@@ -356,61 +277,43 @@ pub enum Notice {
     LocksSoon { in_ms: u32 },
 }
 
+/// What is stored on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+pub enum Stored {
+    Pairing,
+    Place,
+    Settings,
+    /// Nobody leaves the kiosk until the machine's administrator has deleted the file.
+    Pin,
+    Scans,
+}
+
 /// How the person does in a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct DrillScore {
     pub right: u32,
     pub of: u32,
+    /// A verdict is on the screen, and the person has not yet said what they do.
+    pub asks: bool,
+    pub last: Option<DrillResult>,
 }
 
-/// An input of this machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub struct Device {
-    /// Path or name.
-    pub id: String,
-    pub kind: DeviceKind,
-    pub in_use: bool,
-}
-
-/// How a code comes in.
+/// The last verdict of a drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub enum DeviceKind {
-    Wedge,
-    Serial,
-    Camera,
+pub struct DrillResult {
+    pub expected: Act,
+    pub given: Act,
 }
 
-/// Settings of this scanner that the screen needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Settings {
-    /// BCP 47: `fr`, `en`, or one that a message file was added for.
-    pub language: String,
-    pub theme: Theme,
-    pub text_size: TextSize,
-    pub muted: bool,
-    /// 0 to 100.
-    pub volume: u8,
-    pub camera: bool,
-}
-
-/// How the screens between verdicts look; verdicts look the same in all.
+/// What a person at a gate does after a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase")]
-pub enum Theme {
-    Dark,
-    Light,
-    HighContrast,
-}
-
-/// Text sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
-#[serde(rename_all = "camelCase")]
-pub enum TextSize {
-    Normal,
-    Large,
-    Largest,
+pub enum Act {
+    LetIn,
+    Stop,
+    /// Call a supervisor.
+    Call,
 }
