@@ -59,8 +59,10 @@ impl Node {
         let tasks = TaskTracker::new();
         let (line, renewal) = connection(config, &identity, clock)?;
         let (link, keep_open) = link::open(line, stop.clone());
+        let (line_owner, line) = owner::scanner_line();
         let parts = Parts {
             config,
+            scanner_line: line_owner,
             identity: &identity,
             clock,
             link,
@@ -73,7 +75,7 @@ impl Node {
             clock,
             handle.clone(),
             scanners,
-            endpoint,
+            (endpoint, &config.lan),
             stop.clone(),
         ));
         let control = control::listen(folder, Arc::clone(&lan), stop.clone()).map_err(|error| {
@@ -85,9 +87,8 @@ impl Node {
         tasks.spawn(keep_open);
         tasks.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
         tasks.spawn(control);
-        let router = lan::router(Arc::clone(&lan));
-        let (limits, serving) = (config.lan.clone(), stop.clone());
-        tasks.spawn(async move { bound.serve(router, &limits, clock, serving).await });
+        tasks.spawn(lan::line::keep(Arc::clone(&lan), line));
+        tasks.spawn(bound.serve(Arc::clone(&lan), stop.clone()));
         tasks.close();
         tracing::info!(
             code = "node.started",

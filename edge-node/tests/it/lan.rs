@@ -1,7 +1,7 @@
 //! The LAN API over real TLS, on a node that was connected a moment ago and decides alone.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use eventify_lan_client::{ClientError, Credentials, Method, NodeClient, Request};
+use eventify_lan_client::{ClientError, Credentials, Method, NodeClient, Request, SigningKey};
 use eventify_protocol::{
     hash::Hash32,
     lan::{AccessToken, PairingRequest, StreamEvent, signature::Headers},
@@ -212,7 +212,8 @@ async fn a_code_pairs_one_scanner_and_only_a_real_key() {
             public_key: key.to_owned(),
             label: "Door".to_owned(),
         };
-        let answer = anybody.lan.node().pair(&request).await;
+        let own = SigningKey::from_bytes(&[1; 32]);
+        let answer = anybody.lan.node().pair(&request, &own).await;
         assert_eq!(refusal(answer), "422 validation_error");
     }
     let scanner = Scanner::pair(&code, 1).await.unwrap();
@@ -223,6 +224,36 @@ async fn a_code_pairs_one_scanner_and_only_a_real_key() {
     let elsewhere = scanner.scan_as(north, scan_id(), token).await;
     assert_eq!(refusal(elsewhere), "403 gate_not_allowed");
     assert_eq!(scanner.scan(south, token).await.verdict, Verdict::Admit);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pairing_that_its_key_has_not_signed_uses_no_code_up() {
+    let world = World::alone(&[]).await;
+    let code = world.node().pairing_code(None);
+    let anybody = world.scanner(9).await;
+    let [own, other] = [1, 2].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+    let request = PairingRequest {
+        code: code.secret.clone(),
+        public_key: URL_SAFE_NO_PAD.encode(own.verifying_key().as_bytes()),
+        label: "Door".to_owned(),
+    };
+    let body = serde_json::to_vec(&request).unwrap();
+    let unsigned = Request::unsigned(Method::POST, "/v1/pairings", body.clone());
+    assert_eq!(refused(&anybody, &unsigned).await, "401 not_signed");
+    let by_another = Request::pairing(body.clone(), &other);
+    assert_eq!(
+        refused(&anybody, &by_another).await,
+        "401 signature_invalid"
+    );
+    // Another code or key under a signature that was recorded.
+    let mut replayed = Request::pairing(body, &own);
+    let replaced = PairingRequest {
+        label: "Other".to_owned(),
+        ..request
+    };
+    replayed.body = serde_json::to_vec(&replaced).unwrap();
+    assert_eq!(refused(&anybody, &replayed).await, "401 signature_invalid");
+    Scanner::pair(&code, 1).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,5 +9,6 @@ mod limits;
 mod losses;
 mod node;
 mod renewal;
+mod scanners;
 mod tools;
 mod world;

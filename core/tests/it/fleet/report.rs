@@ -212,6 +212,7 @@ async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
             free_bytes: 1 << 30,
             software: "1.0".to_owned(),
             mode_number: Some(mode_number),
+            unreadable: None,
         })
     };
     let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
@@ -272,6 +273,7 @@ async fn an_outage_ends_when_its_node_reports_online() {
         free_bytes: 1 << 30,
         software: "1.0".to_owned(),
         mode_number: None,
+        unreadable: None,
     }))
     .await;
     until("the outage has ended", async || {

@@ -7,6 +7,7 @@ pub(super) mod listeners;
 mod nodes;
 mod performances;
 mod reports;
+mod scanners;
 mod venues;
 
 use eventify_kernel::auth::Role;
@@ -40,6 +41,17 @@ pub(super) fn routes() -> Routes<App> {
             "/fleet/nodes/{nodeId}/renewal",
             RUNS_VENUE,
             nodes::allow_renewal,
+        )
+        .get("/fleet/nodes/{nodeId}/scanners", RUNS_VENUE, scanners::list)
+        .patch(
+            "/fleet/nodes/{nodeId}/scanners/{scannerId}",
+            RUNS_VENUE,
+            scanners::edit,
+        )
+        .delete(
+            "/fleet/nodes/{nodeId}/scanners/{scannerId}",
+            RUNS_VENUE,
+            scanners::unpair,
         )
         .get(
             "/fleet/nodes/{nodeId}/journal",
@@ -108,6 +120,9 @@ impl From<FleetError> for ApiError {
             FleetError::GateNotFound => Self::not_found("gate_not_found", text),
             FleetError::PerformanceNotFound => Self::not_found("performance_not_found", text),
             FleetError::NodeNotFound => Self::not_found("node_not_found", text),
+            FleetError::ScannerNotFound => Self::not_found("scanner_not_found", text),
+            FleetError::NodeNotInService => Self::conflict("node_not_in_service", text),
+            FleetError::TooManyOrders => Self::conflict("too_many_orders", text),
             FleetError::AlarmNotFound => Self::not_found("alarm_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),
