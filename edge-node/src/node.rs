@@ -69,9 +69,8 @@ impl Node {
             stop: stop.clone(),
         };
         let (handle, ending) = owner::start(parts)?;
-        let names = (identity.node_id, identity.venue_id);
         let lan = Arc::new(Lan::new(
-            names,
+            (identity.node_id, identity.venue_id),
             clock,
             handle.clone(),
             scanners,

@@ -96,15 +96,17 @@ fn request(act: Option<Act>) -> anyhow::Result<Request> {
 fn at_rest(config: &Config, request: Request) -> anyhow::Result<Vec<ListedScanner>> {
     let folder = &config.data_dir;
     let gates = known_gates(config)?;
-    let _lock = match request {
-        Request::Scanners => None,
-        _ => Some(InstanceLock::take(folder).with_context(|| {
+    let mut lock = None;
+    if !matches!(request, Request::Scanners) {
+        let taken = InstanceLock::take(folder);
+        let in_use = || {
             format!(
                 "{} is in use by a node that does not answer",
                 folder.display()
             )
-        })?),
-    };
+        };
+        lock = Some(taken.with_context(in_use)?);
+    }
     let scanners = Scanners::load(folder)?;
     match request {
         Request::RenameScanner { scanner, label } => scanners.edit(
@@ -130,6 +132,7 @@ fn at_rest(config: &Config, request: Request) -> anyhow::Result<Vec<ListedScanne
         Request::UnpairScanner { scanner } => scanners.remove(scanner)?,
         Request::Scanners | Request::Status | Request::Pair { .. } => {}
     }
+    drop(lock);
     Ok(list(&scanners, &gates, None))
 }
 

@@ -102,11 +102,12 @@ impl ApiError {
 
     /// In seconds, at least one.
     fn retry_after(&self) -> Option<u64> {
-        match self {
-            Self::TooManyRequests(wait) => Some(wait.as_millis().div_ceil(1_000).max(1) as u64),
-            _ if self.status_and_code().0 == StatusCode::SERVICE_UNAVAILABLE => Some(1),
-            _ => None,
+        if let Self::TooManyRequests(wait) = self {
+            let is_more = u64::from(wait.subsec_nanos() > 0);
+            return Some(wait.as_secs().saturating_add(is_more).max(1));
         }
+        let (status, _) = self.status_and_code();
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn details(&self) -> Vec<FieldIssue> {

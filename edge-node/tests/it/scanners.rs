@@ -149,6 +149,26 @@ async fn a_scanner_that_was_away_for_thirty_days_pairs_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn texts_that_are_no_tickets_are_counted_and_not_kept() {
+    let world = World::alone(&[]).await;
+    let (scanner, other) = (world.scanner(1).await, world.scanner(2).await);
+    let before = scanner.lan.status().await.unwrap().journal.head;
+    for number in 0..40 {
+        let text = format!("a bottle of water, {number}");
+        let answer = scanner.scan(world.venue.north, &text).await;
+        assert_eq!(answer.verdict, Verdict::Unreadable);
+    }
+    other.scan(world.venue.south, "a bottle of water").await;
+    let status = scanner.lan.status().await.unwrap();
+    assert_eq!(status.journal.head, before, "none has a row");
+    let counted: Vec<_> = status.gates.iter().map(|gate| gate.unreadable).collect();
+    assert_eq!(counted, [40, 1]);
+    let list = act(&world, &[]).await;
+    let counted: Vec<_> = list.iter().map(|it| it["unreadable"].as_u64()).collect();
+    assert_eq!(counted, [Some(40), Some(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_code_is_for_gates_by_their_names_and_for_none_that_are_not_there() {
     let world = World::alone(&[]).await;
     let (code, text) = run(&world, &["pair", "--gate", "south"]).await;

@@ -28,10 +28,20 @@ const OWNS_VENUE: Policy =
 const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
-    Routes::new()
+    of_venues(of_nodes(Routes::new()))
         .post("/fleet/gates", RUNS_VENUE, gates::create)
         .get("/fleet/gates", RUNS_VENUE, gates::list)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
+        .get("/fleet/alarms", RUNS_VENUE, alarms::list)
+        .post(
+            "/fleet/alarms/{alarmId}/seen",
+            RUNS_VENUE,
+            alarms::mark_seen,
+        )
+}
+
+fn of_nodes(routes: Routes<App>) -> Routes<App> {
+    routes
         // The answer holds a secret: no copy of it is kept for replay.
         .post("/fleet/nodes", RUNS_VENUE.key_ignored(), nodes::announce)
         .get("/fleet/nodes", RUNS_VENUE, nodes::list)
@@ -68,6 +78,10 @@ pub(super) fn routes() -> Routes<App> {
             ADMIN,
             nodes::import_journal,
         )
+}
+
+fn of_venues(routes: Routes<App>) -> Routes<App> {
+    routes
         .get("/fleet/venues/{venueId}", RUNS_VENUE, venues::get)
         .put(
             "/fleet/venues/{venueId}/policy",
@@ -103,12 +117,6 @@ pub(super) fn routes() -> Routes<App> {
             "/fleet/venues/{venueId}/reconciliation",
             RUNS_VENUE,
             reports::reconciliation,
-        )
-        .get("/fleet/alarms", RUNS_VENUE, alarms::list)
-        .post(
-            "/fleet/alarms/{alarmId}/seen",
-            RUNS_VENUE,
-            alarms::mark_seen,
         )
 }
 
