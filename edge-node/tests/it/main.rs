@@ -8,6 +8,8 @@ mod lan;
 mod limits;
 mod losses;
 mod node;
+mod pairing;
 mod renewal;
+mod scanners;
 mod tools;
 mod world;

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
-    sync::{Digest, Epoch, JournalHead, Nonce, Position},
+    sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport},
     time::CoreTime,
     verdict::Mode,
 };
@@ -31,6 +31,9 @@ pub enum Up {
     /// "Send these chunks of the snapshot": answered by `Chunk`s.
     #[n(5)]
     Pull(#[n(0)] Pull),
+    /// "These scanners are paired with me": answered by `Config` with what the core holds of it.
+    #[n(6)]
+    Scanners(#[n(0)] ScannersReport),
 }
 
 /// See [`Up::Hello`].
@@ -159,6 +162,9 @@ pub struct Health {
     /// `Online` shows in it. None from a release that does not count.
     #[n(6)]
     pub mode_number: Option<u32>,
+    /// Texts that are no tickets, since its start; none from a release that does not count them.
+    #[n(7)]
+    pub unreadable: Option<u64>,
 }
 
 /// See [`Up::Pull`].

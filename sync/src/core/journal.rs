@@ -186,7 +186,8 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
             JournalEntry::Opened { node: whose, .. } => seq == 1 && *whose == node,
             JournalEntry::Decision(_)
             | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. } => seq > 1,
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => seq > 1,
         };
         if !follows || !opened {
             return Err(Refused::BrokenChain { seq });
@@ -201,6 +202,7 @@ fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
         JournalEntry::Opened { succeeds, .. } => succeeds.as_ref(),
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. } => None,
     }
 }

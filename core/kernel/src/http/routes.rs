@@ -84,6 +84,17 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
         self.insert(method, path, policy.key_ignored(), handler)
     }
 
+    /// An edit of the fields that are given.
+    #[must_use]
+    pub fn patch<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
+    where
+        H: Handler<T, A> + Sync,
+        T: 'static,
+    {
+        let method = (Method::PATCH, MethodFilter::PATCH);
+        self.insert(method, path, policy.key_ignored(), handler)
+    }
+
     /// A removal.
     #[must_use]
     pub fn delete<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self

@@ -269,6 +269,7 @@ impl World {
         let config = World::unsigned(Down::Config(Config {
             revoked: true,
             duplicate: None,
+            scanners: None,
         }));
         self.send_down(node, &config);
     }
@@ -298,6 +299,7 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. } => None,
     }
 }

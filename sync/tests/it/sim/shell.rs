@@ -138,7 +138,7 @@ impl World {
                     ));
                 }
             }
-            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {}
+            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => {}
         }
     }
 
@@ -178,7 +178,9 @@ impl World {
 
     fn moves(&mut self, node: usize, entry: &JournalEntry) {
         let scan = match entry {
-            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return,
+            JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

@@ -94,6 +94,18 @@ impl Row {
                 scan_id: Some(*scan),
                 ..common
             },
+            JournalEntry::Unreadable {
+                scanner,
+                gate,
+                mode,
+                ..
+            } => Self {
+                kind: "unreadable",
+                scanner_id: Some(*scanner),
+                gate_id: Some(*gate),
+                mode: Some(mode_name(*mode)),
+                ..common
+            },
             JournalEntry::Voided { row, scan, .. } => Self {
                 kind: "voided",
                 scan_id: Some(*scan),
