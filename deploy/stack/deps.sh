@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages with the servers, and only those that are missing. The packages' own
-# system services stay as the distribution makes them: our private servers use other ports and folders.
+# Installs the Debian packages with the servers, and with what the scanner app's window is built from and
+# tested in; only those that are missing. The packages' own system services stay as the distribution makes
+# them: our private servers use other ports and folders.
 set -euo pipefail
 
-packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux)
+packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux
+    libwebkit2gtk-4.1-dev librsvg2-dev libasound2-dev xvfb webkit2gtk-driver
+    xdotool x11-xkb-utils chromium)
 if ! command -v apt-get >/dev/null; then
     echo "this is not Debian: install these packages by hand, then run the command again: ${packages[*]}" >&2
     exit 1

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use eventify_protocol::{ids::GateId, lan::NodeStatus};
+use eventify_protocol::{
+    ids::{GateId, ScannerId},
+    lan::NodeStatus,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -21,10 +24,11 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::lan::{CODE_LIFE, Lan};
+use crate::lan::{CODE_LIFE, Edit, Lan, ListedScanner, ScannerError};
 
 const FILE: &str = "control.sock";
-const MAX_LINE_BYTES: u64 = 64 * 1024;
+/// Room for as many scanners as there may be, with the longest names and all their gates.
+const MAX_LINE_BYTES: u64 = 4 * 1024 * 1024;
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -37,8 +41,29 @@ pub enum Request {
     Status,
     /// For a pairing code for one scanner.
     Pair {
-        /// The gates that it may scan for; none means all gates of the node.
-        gates: Option<Vec<GateId>>,
+        /// Names or ids of the gates that it may scan for; none means all gates of the node.
+        gates: Option<Vec<String>>,
+    },
+    /// For the paired scanners.
+    Scanners,
+    /// To call a scanner by another name.
+    RenameScanner {
+        /// Which one.
+        scanner: ScannerId,
+        /// 1 to 64 characters.
+        label: String,
+    },
+    /// To choose the gates of a scanner.
+    ScannerGates {
+        /// Which one.
+        scanner: ScannerId,
+        /// Names or ids; none means all gates of the node.
+        gates: Option<Vec<String>>,
+    },
+    /// To end a pairing.
+    UnpairScanner {
+        /// Which one.
+        scanner: ScannerId,
     },
 }
 
@@ -61,6 +86,11 @@ pub enum Response {
         code: String,
         /// How long it can be used.
         expires_in_seconds: u64,
+    },
+    /// To the requests about scanners: all of them, afterwards.
+    Scanners {
+        /// In the order of their pairings.
+        scanners: Vec<ListedScanner>,
     },
     /// The request failed.
     Failed {
@@ -93,6 +123,14 @@ pub async fn send(data_dir: &Path, request: &Request) -> io::Result<Response> {
         Ok(serde_json::from_str(&response)?)
     };
     timeout(TIMEOUT, exchange).await.map_err(io::Error::other)?
+}
+
+/// No node runs on the data directory.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+    )
 }
 
 /// Opens the socket; the future serves it until `stop`.
@@ -155,20 +193,58 @@ async fn serve(stream: UnixStream, lan: &Lan) -> io::Result<()> {
 }
 
 async fn respond(lan: &Lan, request: Request) -> Response {
-    match request {
-        Request::Status => match lan.status().await {
-            Ok(status) => Response::Status {
-                status: Box::new(status),
-            },
-            Err(error) => Response::Failed {
-                message: error.to_string(),
-            },
-        },
-        Request::Pair { gates } => Response::PairingCode {
-            code: lan.pairing_code(gates).to_string(),
-            expires_in_seconds: CODE_LIFE.as_secs(),
-        },
+    match answer(lan, request).await {
+        Ok(response) => response,
+        Err(message) => Response::Failed { message },
     }
+}
+
+async fn answer(lan: &Lan, request: Request) -> Result<Response, String> {
+    let text = |error: ScannerError| error.to_string();
+    match request {
+        Request::Status => {
+            let status = lan.status().await.map_err(|error| error.to_string())?;
+            return Ok(Response::Status {
+                status: Box::new(status),
+            });
+        }
+        Request::Pair { gates } => {
+            let gates = find_gates(lan, gates).await?;
+            return Ok(Response::PairingCode {
+                code: lan.pairing_code(gates).to_string(),
+                expires_in_seconds: CODE_LIFE.as_secs(),
+            });
+        }
+        Request::Scanners => {}
+        Request::RenameScanner { scanner, label } => {
+            let edit = Edit {
+                label: Some(label),
+                gates: None,
+            };
+            lan.edit_scanner(scanner, edit).map_err(text)?;
+        }
+        Request::ScannerGates { scanner, gates } => {
+            let edit = Edit {
+                label: None,
+                gates: Some(find_gates(lan, gates).await?),
+            };
+            lan.edit_scanner(scanner, edit).map_err(text)?;
+        }
+        Request::UnpairScanner { scanner } => lan.unpair(scanner).map_err(text)?,
+    }
+    Ok(Response::Scanners {
+        scanners: lan.list_scanners(),
+    })
+}
+
+/// None stays none, which means all gates.
+async fn find_gates(lan: &Lan, wanted: Option<Vec<String>>) -> Result<Option<Vec<GateId>>, String> {
+    let Some(wanted) = wanted else {
+        return Ok(None);
+    };
+    let found = lan.find_gates(&wanted).await;
+    let found = found.map_err(|error| error.to_string())?;
+    found.map(Some).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -59,21 +59,22 @@ impl Node {
         let tasks = TaskTracker::new();
         let (line, renewal) = connection(config, &identity, clock)?;
         let (link, keep_open) = link::open(line, stop.clone());
+        let (line_owner, line) = owner::scanner_line();
         let parts = Parts {
             config,
+            scanner_line: line_owner,
             identity: &identity,
             clock,
             link,
             stop: stop.clone(),
         };
         let (handle, ending) = owner::start(parts)?;
-        let names = (identity.node_id, identity.venue_id);
         let lan = Arc::new(Lan::new(
-            names,
+            (identity.node_id, identity.venue_id),
             clock,
             handle.clone(),
             scanners,
-            endpoint,
+            (endpoint, &config.lan),
             stop.clone(),
         ));
         let control = control::listen(folder, Arc::clone(&lan), stop.clone()).map_err(|error| {
@@ -85,9 +86,8 @@ impl Node {
         tasks.spawn(keep_open);
         tasks.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
         tasks.spawn(control);
-        let router = lan::router(Arc::clone(&lan));
-        let (limits, serving) = (config.lan.clone(), stop.clone());
-        tasks.spawn(async move { bound.serve(router, &limits, clock, serving).await });
+        tasks.spawn(lan::line::keep(Arc::clone(&lan), line));
+        tasks.spawn(bound.serve(Arc::clone(&lan), stop.clone()));
         tasks.close();
         tracing::info!(
             code = "node.started",

@@ -26,10 +26,15 @@ pub const JOURNAL: Uplink = Uplink {
     is_grouped: false,
 };
 
-/// Hello, pull, health: short-lived.
+/// Hello, pull, health, scanners: short-lived.
 pub const CONTROL: Uplink = Uplink {
     queue: "edge.control",
-    bindings: &["ev1.up.*.hello", "ev1.up.*.pull", "ev1.up.*.health"],
+    bindings: &[
+        "ev1.up.*.hello",
+        "ev1.up.*.pull",
+        "ev1.up.*.health",
+        "ev1.up.*.scanners",
+    ],
     is_durable: false,
     is_grouped: false,
 };

@@ -1,6 +1,7 @@
 //! Private instances of the real servers that Eventify runs on, for the demo, the tests and the
-//! benchmarks: PostgreSQL, RabbitMQ, an OIDC provider, a Stripe-compatible server, a mail sink; and
-//! two proxies that disturb the connections between them: by byte stream and by message.
+//! benchmarks: PostgreSQL, RabbitMQ, an OIDC provider, a Stripe-compatible server, a mail sink, a display
+//! for the scanner app's window; and two proxies that disturb the connections between them: by byte stream
+//! and by message.
 //!
 //! ```no_run
 //! # async fn story() -> Result<(), eventify_stack::StackError> {
@@ -25,6 +26,7 @@ pub mod pki;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod stripe;
+pub mod window;
 
 mod background;
 mod clock;
@@ -49,3 +51,4 @@ pub use postgres::Database;
 pub use scope::Scope;
 pub use stack::{Options, Stack};
 pub use stripe::{Card, Payment, Stripe};
+pub use window::{Window, WindowError, WindowOptions};

@@ -27,8 +27,9 @@ impl Events {
         }
     }
 
-    /// The next event; none when the node has ended the stream: it stops, the access token has
-    /// ended, or the scanner has opened too many newer streams.
+    /// The next event; none when the node has ended the stream: it stops, the scanner's last access
+    /// token has ended, or it has opened too many newer streams. The connection breaks when the scanner
+    /// is unpaired.
     ///
     /// # Errors
     /// [`ClientError::NoAnswer`] if the connection broke or no event came in time, or

@@ -13,7 +13,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 
-use crate::{ClientError, Refusal, Request, pinned_tls};
+use crate::{ClientError, Refusal, Request, SigningKey, pinned_tls};
 
 /// The largest answer of the API is far smaller.
 const MAX_REPLY_BYTES: usize = 1 << 20;
@@ -117,12 +117,16 @@ impl NodeClient {
         }
     }
 
-    /// `POST /v1/pairings`, not signed.
+    /// `POST /v1/pairings`, signed by the key that is to be paired.
     ///
     /// # Errors
     /// All but [`ClientError::Setup`].
-    pub async fn pair(&self, pairing: &PairingRequest) -> Result<PairingAnswer, ClientError> {
-        let request = Request::unsigned(Method::POST, "/v1/pairings", json(pairing));
+    pub async fn pair(
+        &self,
+        pairing: &PairingRequest,
+        key: &SigningKey,
+    ) -> Result<PairingAnswer, ClientError> {
+        let request = Request::pairing(json(pairing), key);
         self.send(&request).await?.read()
     }
 

@@ -19,7 +19,7 @@ pub struct Request {
     pub path: String,
     /// Value of the `Authorization` header; empty for none.
     pub authorization: String,
-    /// The headers of the signature; none for the two requests that are not signed.
+    /// The headers of the signature; none for the request that is not signed.
     pub signature: Option<Headers>,
     /// JSON, or empty.
     pub body: Vec<u8>,
@@ -60,6 +60,23 @@ impl Request {
             signature: None,
             body,
             correlation_id: None,
+        }
+    }
+
+    /// The request for a pairing, signed by the key that is to be paired.
+    #[must_use]
+    pub fn pairing(body: Vec<u8>, key: &SigningKey) -> Self {
+        let request = Self::unsigned(Method::POST, "/v1/pairings", body);
+        let signed = Signed {
+            method: request.method.as_str(),
+            path: &request.path,
+            authorization: "",
+            body: &request.body,
+        };
+        let signature = Some(signature::sign_pairing(&signed, key));
+        Self {
+            signature,
+            ..request
         }
     }
 

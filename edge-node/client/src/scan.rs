@@ -131,9 +131,9 @@ fn is_access_ended(refusal: &Refusal) -> bool {
     refusal.error.code == "token_expired"
 }
 
-/// The node is busy, stopping or slow, or has failed.
+/// The node is busy, stopping or slow, or has failed, or this scanner was too fast.
 fn is_temporary(refusal: &Refusal) -> bool {
-    refusal.status >= 500 || refusal.status == 408
+    refusal.status >= 500 || matches!(refusal.status, 408 | 429)
 }
 
 /// `since_trigger` counts as age: the answer may have been on its way for long.
@@ -257,6 +257,9 @@ mod tests {
         let pauses: Vec<_> = (0..6).map(|_| pause(None)).collect();
         assert_eq!(pauses, [200, 400, 800, 1_600, 2_000, 2_000]);
         assert_eq!(scan.tries(), 7);
+        let second = Some(Duration::from_secs(1));
+        let step = scan.next(Err(refused(429, "too_many_requests", second)), TRIGGER);
+        assert!(matches!(step, Step::Retry { pause, .. } if Some(pause) == second));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::SigningKey;
@@ -62,7 +62,7 @@ impl Scanner {
             public_key: URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes()),
             label: label.to_owned(),
         };
-        let answer = node.pair(&request).await?;
+        let answer = node.pair(&request, &key).await?;
         let pairing = Pairing {
             node_url: code.node.clone(),
             node_key: code.key,
@@ -147,7 +147,8 @@ impl Scanner {
         self.call(Method::GET, "/v1/status", Vec::new()).await
     }
 
-    /// `GET /v1/stream`: events from now on, until the access token of this moment ends.
+    /// `GET /v1/stream`: events from now on, as long as this scanner has an access token. Renew it in
+    /// time ([`Scanner::renew_after`]) and the stream goes on.
     ///
     /// # Errors
     /// All but [`ClientError::Setup`].
@@ -158,11 +159,20 @@ impl Scanner {
         self.node.open(&request).await.and_then(Events::new)
     }
 
-    /// `GET /v1/nonce` and `POST /v1/tokens`: a new access token in the place of the old one.
+    /// How long after it was given out the access token is to be renewed: at half its life, so that a
+    /// renewal that fails can be tried again before streams end. None without one: renew it now.
+    #[must_use]
+    pub fn renew_after(&self) -> Option<Duration> {
+        let access = self.access.as_ref()?;
+        Some(Duration::from_secs(access.expires_in) / 2)
+    }
+
+    /// `GET /v1/nonce` and `POST /v1/tokens`: a new access token in the place of the old one, which
+    /// stays good until its end. Open streams go on.
     ///
     /// # Errors
-    /// All but [`ClientError::Setup`]. `scanner_unknown` means that the node has forgotten this
-    /// scanner: pair again.
+    /// All but [`ClientError::Setup`]. With `scanner_unknown` (unpaired at the node or by the core) and
+    /// `scanner_expired` (not seen for 30 days) pair again.
     pub async fn renew_access(&mut self) -> Result<(), ClientError> {
         let request = self.access_request().await?;
         self.access = Some(self.node.send(&request).await?.read()?);

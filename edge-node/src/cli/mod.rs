@@ -1,5 +1,5 @@
-//! The commands. `status` and `pair` ask the running node over its control socket; without one,
-//! `status` reads the files. `export-journal` and `doctor` only read, and work beside a running node.
+//! The commands. `status`, `pair` and `scanners` ask the running node over its control socket; without one,
+//! `status` reads the files, and `scanners` reads and writes its own. `export-journal` and `doctor` only read, and work beside a running node.
 
 mod doctor;
 mod enrol;
@@ -7,6 +7,7 @@ mod export;
 mod pair;
 mod restart_journal;
 mod run;
+mod scanners;
 mod status;
 
 use std::{
@@ -16,7 +17,6 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use eventify_protocol::ids::GateId;
 
 use crate::{
     config::{Config, ConfigError},
@@ -86,10 +86,19 @@ enum Command {
     Doctor,
     /// Prints a one-time code that pairs a scanner with the running node.
     Pair {
-        /// Id of a gate that the scanner may scan for. Repeat it for more gates; without it, the
-        /// scanner may scan for all gates of the node.
-        #[arg(long = "gate", value_name = "GATE_ID")]
-        gates: Vec<GateId>,
+        /// Name or id of a gate of this node that the scanner may scan for. Repeat it for more gates;
+        /// without it, the scanner may scan for all gates of the node.
+        #[arg(long = "gate", value_name = "GATE")]
+        gates: Vec<String>,
+    },
+    /// Lists the paired scanners, renames them, narrows their gates, or unpairs them. Takes effect at once
+    /// on the running node; without one it is done in its files.
+    Scanners {
+        /// Prints JSON.
+        #[arg(long, global = true)]
+        json: bool,
+        #[command(subcommand)]
+        act: Option<scanners::Act>,
     },
     /// Prints all settings with their defaults and meanings.
     Settings,
@@ -141,6 +150,9 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::RestartJournal => restart_journal::restart_journal(&config, &mut output),
         Command::Doctor => runtime.block_on(doctor::doctor(&config, &mut output)),
+        Command::Scanners { json, act } => {
+            runtime.block_on(scanners::scanners(&config, act, json, &mut output))
+        }
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, &mut output)),
         Command::Settings => Ok(ExitCode::SUCCESS),
     }

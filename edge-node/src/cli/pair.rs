@@ -3,7 +3,6 @@
 use std::{io::Write, process::ExitCode};
 
 use anyhow::{Context as _, bail};
-use eventify_protocol::ids::GateId;
 use qrcode::{EcLevel, QrCode, render::unicode::Dense1x2};
 
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
 
 pub(super) async fn pair(
     config: &Config,
-    gates: Vec<GateId>,
+    gates: Vec<String>,
     output: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
     let gates = if gates.is_empty() { None } else { Some(gates) };
@@ -39,7 +38,9 @@ pub(super) async fn pair(
             Ok(ExitCode::SUCCESS)
         }
         Response::Failed { message } => bail!(message),
-        Response::Status { .. } => bail!("the node sent another kind of response"),
+        Response::Status { .. } | Response::Scanners { .. } => {
+            bail!("the node sent another kind of response")
+        }
     }
 }
 

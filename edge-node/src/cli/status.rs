@@ -63,8 +63,10 @@ pub(super) async fn status(
         }
         Ok(Response::Status { status }) => show(&status, output)?,
         Ok(Response::Failed { message }) => bail!(message),
-        Ok(Response::PairingCode { .. }) => bail!("the node sent another kind of response"),
-        Err(error) if is_absent(&error) => {
+        Ok(Response::PairingCode { .. } | Response::Scanners { .. }) => {
+            bail!("the node sent another kind of response")
+        }
+        Err(error) if control::is_absent(&error) => {
             let at_rest = read_files(config)?;
             if json {
                 serde_json::to_writer_pretty(&mut *output, &at_rest)?;
@@ -77,13 +79,6 @@ pub(super) async fn status(
         Err(error) => bail!("asking the running node failed: {error}"),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
@@ -123,8 +118,8 @@ fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
     for gate in &status.gates {
         writeln!(
             output,
-            "gate       {}: {} admitted, {} refused",
-            gate.name, gate.admitted, gate.refused
+            "gate       {}: {} admitted, {} refused, of those {} unreadable",
+            gate.name, gate.admitted, gate.refused, gate.unreadable
         )?;
     }
     writeln!(output, "node       {}", status.node_id)?;

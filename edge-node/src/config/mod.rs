@@ -39,6 +39,8 @@ const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("lan.max_connections", 8..=4_096),
     ("lan.max_strangers_per_address", 4..=4_096),
     ("lan.max_scans_waiting", 8..=8_192),
+    ("lan.requests_per_second", 1..=10_000),
+    ("lan.request_burst", 5..=100_000),
     ("admission.max_cache_age_ms", 0..=MAX_CACHE_AGE.as_millis() as i64),
     ("link.silence_ms", 3_000..=60_000),
     ("link.max_backoff_ms", 200..=60_000),
@@ -82,6 +84,10 @@ pub struct LanConfig {
     pub max_unauthenticated_per_address: usize,
     /// Scans that wait for their verdict at once.
     pub max_scans_waiting: usize,
+    /// Requests that one scanner may send in the long run.
+    pub requests_per_second: u32,
+    /// Requests that one scanner may send at once after a pause.
+    pub request_burst: u32,
 }
 
 /// `[admission]`

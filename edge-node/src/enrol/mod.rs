@@ -101,12 +101,9 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
 fn files_of_an_instance(data_dir: &Path) -> Vec<String> {
     let journal = journal::path(data_dir);
     let replica = store::newest_path(data_dir);
-    let others = [
-        Scanners::path(data_dir),
-        Scanners::note_path(data_dir),
-        LastRow::path(data_dir),
-    ];
-    let known = [Some(journal), replica].into_iter().flatten().chain(others);
+    let scanners = Scanners::files(data_dir);
+    let known = [Some(journal), replica, Some(LastRow::path(data_dir))];
+    let known = known.into_iter().flatten().chain(scanners);
     let found = known.filter(|path| path.exists());
     let names = found.filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     names.collect()

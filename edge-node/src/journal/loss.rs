@@ -116,7 +116,8 @@ fn is_there(reader: &Reader, chains: &[Chain], known: &JournalHead) -> Result<bo
                 .is_some_and(|lost| lost.incarnation == known.incarnation && lost.seq >= known.seq),
             JournalEntry::Decision(_)
             | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. } => false,
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => false,
         };
         let first = reader.list_rows(chain.head.incarnation, 1..=1, 0)?;
         if first.iter().any(is_given_up) {

@@ -193,7 +193,7 @@ impl Journal {
 /// The scan that a row is about.
 fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
-        JournalEntry::Opened { .. } => None,
+        JournalEntry::Opened { .. } | JournalEntry::Unreadable { .. } => None,
         JournalEntry::Decision(decision) => Some(decision.scan),
         JournalEntry::Voided { scan, .. } | JournalEntry::RefusedAgain { scan, .. } => Some(*scan),
     }

@@ -101,7 +101,9 @@ impl Reader {
                         voided,
                     }));
                 }
-                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
+                JournalEntry::Opened { .. }
+                | JournalEntry::RefusedAgain { .. }
+                | JournalEntry::Unreadable { .. } => {}
             }
         }
         Ok(None)

@@ -1,6 +1,6 @@
 //! Every error that the API answers.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Json,
@@ -40,6 +40,12 @@ pub(super) enum ApiError {
     Signature(#[from] SignatureError),
     #[error("this scanner is not paired with this node")]
     UnknownScanner,
+    #[error("this scanner was not seen for 30 days; pair it again")]
+    ScannerExpired,
+    #[error(
+        "this scanner sends too many requests; send it again later, a scan with the same scan id"
+    )]
+    TooManyRequests(Duration),
     #[error("the access token is unknown or expired; get a new one from /v1/tokens")]
     TokenExpired,
     #[error("the nonce is unknown, used or too old; get a new one from /v1/nonce")]
@@ -79,6 +85,8 @@ impl ApiError {
             Self::NotSigned => (StatusCode::UNAUTHORIZED, "not_signed"),
             Self::Signature(_) => (StatusCode::UNAUTHORIZED, "signature_invalid"),
             Self::UnknownScanner => (StatusCode::UNAUTHORIZED, "scanner_unknown"),
+            Self::ScannerExpired => (StatusCode::UNAUTHORIZED, "scanner_expired"),
+            Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
             Self::BadNonce => (StatusCode::UNAUTHORIZED, "nonce_refused"),
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
@@ -90,6 +98,16 @@ impl ApiError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
+    }
+
+    /// In seconds, at least one.
+    fn retry_after(&self) -> Option<u64> {
+        if let Self::TooManyRequests(wait) = self {
+            let is_more = u64::from(wait.subsec_nanos() > 0);
+            return Some(wait.as_secs().saturating_add(is_more).max(1));
+        }
+        let (status, _) = self.status_and_code();
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn details(&self) -> Vec<FieldIssue> {
@@ -120,12 +138,15 @@ impl From<NoVerdict> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        tracing::info!(
-            code = "lan.request_refused",
-            reason = code,
-            status = status.as_u16(),
-            "a request was refused"
-        );
+        // A flood of them has a line of its own, once in a while.
+        if !matches!(self, Self::TooManyRequests(_)) {
+            tracing::info!(
+                code = "lan.request_refused",
+                reason = code,
+                status = status.as_u16(),
+                "a request was refused"
+            );
+        }
         let error = ErrorDetail {
             code: code.to_owned(),
             message: self.to_string(),
@@ -133,10 +154,10 @@ impl IntoResponse for ApiError {
             correlation_id: correlation(),
         };
         let mut response = (status, Json(ErrorBody { error })).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(seconds) = self.retry_after() {
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

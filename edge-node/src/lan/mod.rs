@@ -4,40 +4,51 @@
 //! | file | what |
 //! |---|---|
 //! | `server`, `certificate` | TLS, connections and their timeouts |
-//! | `unauthenticated`, `per_address_limit` | limits on connections that have proven nothing |
-//! | `auth/` | who sends a request: signatures, access tokens, paired scanners |
+//! | `connections`, `per_address_limit` | who has proven what on which connection, and limits on those that have proven nothing |
+//! | `scanners/` | the paired scanners, on disk |
+//! | `auth/` | who sends a request: signatures, access tokens, quotas |
+//! | `administration`, `line` | what people do with scanners; the core's list and its orders |
 //! | `routes/` | one file for each route |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
 //! Deliberately absent: any decision to admit, and any logging of tokens or labels.
 
+mod administration;
 mod auth;
 mod certificate;
+mod connections;
 mod error;
+pub(crate) mod line;
 mod per_address_limit;
 mod request;
 mod routes;
+mod scanners;
 mod server;
-mod unauthenticated;
 
-use std::sync::Mutex;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, NodeId, VenueId},
+    ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{NodeStatus, PairingCode},
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, owner::Handle};
+use crate::{clock::Clock, config::LanConfig, owner::Handle};
 
-pub use auth::{CODE_LIFE, ScannerError};
-pub(crate) use auth::{Pairings, Scanners};
-pub(crate) use routes::router;
+pub use administration::{ListedScanner, NamedGate, UnknownGate};
+pub(crate) use administration::{find_gates, list};
+pub use auth::CODE_LIFE;
+pub use scanners::ScannerError;
+pub(crate) use scanners::{Edit, MAX_LABEL_CHARS, Pairings, Scanners, clean_label};
 pub(crate) use server::Bound;
 pub use server::LanError;
 
-use auth::{AccessTokens, Nonces, PairingCodes};
+use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
+use connections::Connections;
 use routes::OpenStreams;
 
 /// What every request can reach.
@@ -51,7 +62,11 @@ pub(crate) struct Lan {
     access_tokens: Mutex<AccessTokens>,
     nonces: Mutex<Nonces>,
     pairing_codes: Mutex<PairingCodes>,
+    quotas: Mutex<Quotas>,
+    /// Texts that are no tickets, of each scanner since the start.
+    unreadable: Mutex<HashMap<ScannerId, u64>>,
     streams: OpenStreams,
+    connections: Arc<Connections>,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -70,9 +85,14 @@ impl Lan {
         clock: Clock,
         owner: Handle,
         scanners: Scanners,
-        endpoint: Endpoint,
+        (endpoint, limits): (Endpoint, &LanConfig),
         stop: CancellationToken,
     ) -> Self {
+        let connections = Connections::new(
+            limits.max_connections,
+            limits.max_unauthenticated_per_address,
+        );
+        let quotas = Quotas::new(limits.requests_per_second, limits.request_burst);
         Self {
             node,
             venue,
@@ -82,7 +102,10 @@ impl Lan {
             access_tokens: Mutex::default(),
             nonces: Mutex::new(Nonces::new()),
             pairing_codes: Mutex::default(),
+            quotas: Mutex::new(quotas),
+            unreadable: Mutex::default(),
             streams: OpenStreams::default(),
+            connections,
             endpoint,
             stop,
         }

@@ -23,10 +23,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Layer as _;
 
 use super::{
-    certificate,
-    unauthenticated::{ConnectionHandle, Connections, Refusal},
+    Lan, certificate,
+    connections::{ConnectionHandle, Refusal},
+    routes,
 };
-use crate::{clock::Clock, config::LanConfig, identity::Identity, log_throttle::LogThrottle};
+use crate::{identity::Identity, log_throttle::LogThrottle};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request to the end of its headers, and between two requests.
@@ -77,17 +78,9 @@ impl Bound {
     }
 
     /// Serves until `stop`; then finishes what is under way.
-    pub(crate) async fn serve(
-        self,
-        router: Router,
-        config: &LanConfig,
-        clock: Clock,
-        stop: CancellationToken,
-    ) {
-        let limits = Connections::new(
-            config.max_connections,
-            config.max_unauthenticated_per_address,
-        );
+    pub(crate) async fn serve(self, lan: Arc<Lan>, stop: CancellationToken) {
+        let (clock, connections) = (lan.clock, Arc::clone(&lan.connections));
+        let router = routes::router(lan);
         let tasks = TaskTracker::new();
         let mut log = RefusalLog::default();
         loop {
@@ -103,7 +96,7 @@ impl Bound {
                     continue;
                 }
             };
-            match limits.admit(peer.ip()) {
+            match connections.admit(peer.ip()) {
                 Ok(handle) => {
                     let connection = Connection {
                         acceptor: self.acceptor.clone(),
@@ -195,7 +188,7 @@ impl Connection {
         let no_delay = stream.set_nodelay(true);
         let handshake = tokio::select! {
             handshake = timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)) => handshake,
-            () = self.handle.evicted() => return,
+            () = self.handle.closed() => return,
         };
         let tls = match handshake {
             Ok(Ok(tls)) if no_delay.is_ok() => tls,
@@ -215,8 +208,8 @@ impl Connection {
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,
-            () = self.handle.clone().evicted_or_late() => {
-                tracing::debug!("an unauthenticated connection was closed");
+            () = self.handle.clone().closed_or_late() => {
+                tracing::debug!("a connection was closed that is unauthenticated, or of an unpaired scanner");
                 return;
             }
             () = self.stop.cancelled() => {

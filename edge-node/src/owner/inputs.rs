@@ -5,6 +5,7 @@ use std::sync::Arc;
 use eventify_protocol::{
     keys::{KeySet, SignedKeySet},
     lan::NodeStatus,
+    sync::{Down, Envelope, ScannersReport, Sender, Up},
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
@@ -12,8 +13,8 @@ use eventify_sync::edge::{
 };
 use tokio::sync::oneshot;
 
-use super::{Fatal, Owner, Scan, handle::WaitingScan, replica::Recomputation};
-use crate::{journal, link::LinkEvent, store};
+use super::{Fatal, LineEvent, Owner, Scan, handle::WaitingScan, replica::Recomputation};
+use crate::{clock, journal, link::LinkEvent, store};
 
 impl Owner {
     /// A scan of the LAN API.
@@ -81,8 +82,16 @@ impl Owner {
                 tracing::info!(code = "link.connected", "connected to the core's broker");
                 self.step(Input::Connected);
             }
-            LinkEvent::Disconnected => self.step(Input::Disconnected),
-            LinkEvent::Message(envelope) => {
+            LinkEvent::Disconnected => {
+                self.scanner_line.notify(LineEvent::Disconnected);
+                self.step(Input::Disconnected);
+            }
+            LinkEvent::Message(mut envelope) => {
+                if let Down::Config(config) = &mut envelope.body
+                    && let Some(orders) = config.scanners.take()
+                {
+                    self.scanner_line.notify(LineEvent::Orders(orders));
+                }
                 let keys = Arc::clone(&self.keys.borrow());
                 match CoreMessage::verify(envelope.body, &keys) {
                     Ok(message) => self.step(Input::Message(message)),
@@ -94,6 +103,12 @@ impl Owner {
                 }
             }
         }
+    }
+
+    pub(super) fn send_scanners(&self, report: ScannersReport) {
+        let (id, sender) = (clock::new_id(), Sender::Node(self.node));
+        self.link
+            .send(Envelope::new(id, sender, Up::Scanners(report)));
     }
 
     pub(super) fn on_journal_notice(&mut self, notice: journal::Notice) -> Result<(), Fatal> {

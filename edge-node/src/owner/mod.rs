@@ -14,6 +14,7 @@
 //! |---|---|
 //! | `handle` | how the LAN API and the tools reach the owner |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
+//! | `scanner_line` | reports and orders about scanners, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
 //! | `start` | from files to a running owner |
 
@@ -22,6 +23,7 @@ mod inputs;
 mod journal;
 mod outputs;
 mod replica;
+mod scanner_line;
 mod start;
 mod status;
 
@@ -44,12 +46,14 @@ use crate::{
 };
 
 pub use handle::{Handle, NoVerdict, Scan};
+pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
 
 use handle::{Waiter, WaitingScan};
 use journal::JournalFile;
 use replica::ReplicaFiles;
+use scanner_line::OwnersLine;
 use status::StatusBoard;
 
 /// Scans taken in one round: they share a commit.
@@ -101,6 +105,7 @@ struct Owner {
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
+    scanner_line: OwnersLine,
     status: StatusBoard,
     waiting: HashMap<RequestId, Waiter>,
     next_request: u64,
@@ -147,6 +152,7 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
+                Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),

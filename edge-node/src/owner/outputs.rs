@@ -71,7 +71,12 @@ fn trace(message: &Up) -> Option<String> {
             let id = scan.scan.as_uuid().simple().to_string();
             Some(format!("00-{id}-{}-01", &id[16..]))
         }
-        Up::Hello(_) | Up::Ask(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => None,
+        Up::Hello(_)
+        | Up::Ask(_)
+        | Up::Journal(_)
+        | Up::Health(_)
+        | Up::Pull(_)
+        | Up::Scanners(_) => None,
     }
 }
 

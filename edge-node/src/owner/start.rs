@@ -15,6 +15,7 @@ use super::{
     Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK, handle,
     journal::JournalFile,
     replica::ReplicaFiles,
+    scanner_line::OwnersLine,
     status::{self, StatusBoard},
 };
 use crate::{
@@ -36,6 +37,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) clock: Clock,
     pub(crate) link: Link,
+    pub(crate) scanner_line: OwnersLine,
     pub(crate) stop: CancellationToken,
 }
 
@@ -106,6 +108,7 @@ fn prepare(
         identity,
         clock,
         link,
+        scanner_line,
         ..
     } = parts;
     let now = Now {
@@ -152,6 +155,7 @@ fn prepare(
         link,
         scans: inbox.scans,
         status_requests: inbox.status_requests,
+        scanner_line,
         status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),
         next_request: 0,

@@ -155,6 +155,7 @@ fn gate(counts: &GateCounts) -> GateStatus {
         name: counts.name.clone(),
         admitted: counts.admitted,
         refused: counts.refused,
+        unreadable: counts.unreadable,
     }
 }
 

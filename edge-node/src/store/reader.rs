@@ -70,6 +70,16 @@ impl Reader {
         Ok((position, entry.and_then(ticket_entry)))
     }
 
+    /// Everything but the tickets: gates, nodes, performances; nothing if the replica is not complete.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn list_small(&self) -> Result<Vec<FeedEntry>, StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let replica = rows::find_replica(&transaction)?;
+        Ok(replica.map_or_else(Vec::new, |replica| replica.small))
+    }
+
     /// Recomputes the digest from all rows; none if the replica is not complete.
     ///
     /// # Errors

@@ -73,7 +73,9 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
                 JournalEntry::Voided { scan, .. } => {
                     decisions.remove(scan);
                 }
-                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
+                JournalEntry::Opened { .. }
+                | JournalEntry::RefusedAgain { .. }
+                | JournalEntry::Unreadable { .. } => {}
             }
         }
     }

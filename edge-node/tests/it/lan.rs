@@ -1,10 +1,9 @@
 //! The LAN API over real TLS, on a node that was connected a moment ago and decides alone.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use eventify_lan_client::{ClientError, Credentials, Method, NodeClient, Request};
 use eventify_protocol::{
     hash::Hash32,
-    lan::{AccessToken, PairingRequest, StreamEvent, signature::Headers},
+    lan::{AccessToken, StreamEvent, signature::Headers},
     verdict::{Mode, Verdict},
 };
 use futures_util::future::join_all;
@@ -16,7 +15,7 @@ use crate::world::{PROGRAM, Process, Scanner, TIMEOUTS, Venue, World, pair, refu
 const SCANS: &str = "/v1/scans";
 
 /// The refusal of a single request.
-async fn refused(scanner: &Scanner, request: &Request) -> String {
+pub(crate) async fn refused(scanner: &Scanner, request: &Request) -> String {
     let reply = scanner.lan.node().send(request).await.unwrap();
     refusal(reply.read::<Value>())
 }
@@ -198,47 +197,6 @@ async fn an_answer_carries_the_requests_correlation_id() {
     assert_eq!(reply.correlation_id, Some(id));
     let error = reply.read::<Value>().unwrap_err();
     assert_eq!(error.refusal().unwrap().error.correlation_id, id);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_code_pairs_one_scanner_and_only_a_real_key() {
-    let world = World::alone(&[]).await;
-    let (north, south) = (world.venue.north, world.venue.south);
-    let code = world.node().pairing_code(Some(vec![south]));
-    let anybody = world.scanner(9).await;
-    for key in [URL_SAFE_NO_PAD.encode([0; 32]).as_str(), "short"] {
-        let request = PairingRequest {
-            code: code.secret.clone(),
-            public_key: key.to_owned(),
-            label: "Door".to_owned(),
-        };
-        let answer = anybody.lan.node().pair(&request).await;
-        assert_eq!(refusal(answer), "422 validation_error");
-    }
-    let scanner = Scanner::pair(&code, 1).await.unwrap();
-    assert_eq!(scanner.lan.pairing().gates, [south]);
-    let second = Scanner::pair(&code, 2).await.map(|_| ());
-    assert_eq!(refusal(second), "403 pairing_code_unknown");
-    let token = &world.tickets[0].token;
-    let elsewhere = scanner.scan_as(north, scan_id(), token).await;
-    assert_eq!(refusal(elsewhere), "403 gate_not_allowed");
-    assert_eq!(scanner.scan(south, token).await.verdict, Verdict::Admit);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scanner_goes_on_with_its_stored_pairing_after_a_restart() {
-    let world = World::alone(&[]).await;
-    let stored = serde_json::to_string(world.scanner(1).await.lan.pairing()).unwrap();
-    let pairing = serde_json::from_str(&stored).unwrap();
-    let lan = eventify_lan_client::Scanner::resume(pairing, TIMEOUTS).unwrap();
-    let mut scanner = Scanner { lan };
-    let without_access = scanner.lan.status().await;
-    assert_eq!(refusal(without_access), "401 token_expired");
-    scanner.renew_access().await;
-    let answer = scanner
-        .scan(world.venue.north, &world.tickets[0].token)
-        .await;
-    assert_eq!(answer.verdict, Verdict::Admit);
 }
 
 #[tokio::test(flavor = "multi_thread")]

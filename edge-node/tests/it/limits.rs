@@ -122,16 +122,40 @@ async fn the_oldest_stream_of_a_scanner_ends_when_it_opens_too_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_ends_with_its_access_token() {
+async fn a_stream_outlives_the_token_that_opened_it() {
     let world = World::alone(&[]).await;
     let mut scanner = world.scanner(1).await;
-    let stream = scanner.events().await;
+    let first = scanner.clone();
+    let mut stream = scanner.events().await;
     // Tokens end by their time, and when their scanner has requested a few more.
     for _ in 0..4 {
         scanner.renew_access().await;
     }
-    until_ended(stream).await;
-    scanner.lan.status().await.unwrap();
+    assert_eq!(refusal(first.lan.status().await), "401 token_expired");
+    for _ in 0..3 {
+        assert!(stream.next().await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scanner_that_floods_is_slowed_and_nobody_else() {
+    let world = World::alone(&[
+        ("lan.requests_per_second", "1"),
+        ("lan.request_burst", "5"),
+        ("lan.max_strangers_per_address", "64"),
+    ])
+    .await;
+    let (north, token) = (world.venue.north, "no ticket");
+    let flooding = world.scanner(1).await;
+    let flood = join_all((0..40).map(|_| flooding.scan_as(north, scan_id(), token))).await;
+    let refusals: Vec<_> = flood.into_iter().filter_map(Result::err).collect();
+    assert!(refusals.len() >= 20, "{} of 40", refusals.len());
+    for error in &refusals {
+        let refusal = error.refusal().unwrap();
+        assert_eq!(refusal.error.code, "too_many_requests");
+        assert!(refusal.retry_after >= Some(Duration::from_secs(1)));
+    }
+    assert_admits(&world.scanner(2).await, &world, 0).await;
 }
 
 async fn until_ended(mut stream: Events) {

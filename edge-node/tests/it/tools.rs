@@ -14,6 +14,19 @@ pub(crate) async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
     run_with(world, &[], arguments).await
 }
 
+/// What a command that fails says.
+pub(crate) async fn complaint(world: &World, arguments: &[&str]) -> String {
+    let output = Command::new(PROGRAM)
+        .args(arguments)
+        .env_clear()
+        .envs(variables(world.folder.path(), &[]))
+        .output()
+        .await
+        .unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
 async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(PROGRAM)
         .args(arguments)

@@ -2,15 +2,20 @@
 //!
 //! | method and path | request | answer |
 //! |---|---|---|
-//! | `POST /v1/pairings` | [`PairingRequest`] | [`PairingAnswer`] |
+//! | `POST /v1/pairings` | signed by the new key, [`PairingRequest`] | [`PairingAnswer`] |
 //! | `GET /v1/nonce` | | [`Nonce`] |
 //! | `POST /v1/tokens` | signed, [`TokenRequest`] | [`AccessToken`] |
 //! | `POST /v1/scans` | signed, [`ScanRequest`] | [`ScanAnswer`] |
 //! | `GET /v1/status` | signed | [`NodeStatus`] |
 //! | `GET /v1/stream` | signed | server-sent events, each a [`StreamEvent`] |
 //!
-//! A stream ends with the access token that it was opened with, and the oldest one of a scanner
-//! ends when it opens a few more. "Signed" is [`signature`]. Errors have the body of [`crate::error`].
+//! A stream goes on as long as its scanner has a valid access token, whichever it was opened with:
+//! renewed in time, it never ends for that. The oldest one of a scanner ends when it opens a few more.
+//! "Signed" is [`signature`]. Errors have the body of [`crate::error`].
+//!
+//! A scanner has so many requests a second; more are answered with 429 `too_many_requests` and
+//! `Retry-After`. One that the node no longer has gets 401 `scanner_unknown`, one that was not seen for
+//! 30 days 401 `scanner_expired`: both pair again.
 
 mod pairing;
 pub mod signature;
@@ -152,6 +157,9 @@ pub struct GateStatus {
     pub admitted: u64,
     /// Scans refused by this node.
     pub refused: u64,
+    /// Of those, texts that are no tickets: a damaged code, or something else held before the scanner.
+    #[serde(default)]
+    pub unreadable: u64,
 }
 
 /// One event of `GET /v1/stream`; the event's name is its `type`.

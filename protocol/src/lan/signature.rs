@@ -3,10 +3,14 @@
 //!
 //! Method, path, content digest and authorization are signed. The scan id is part of the body and so
 //! is signed too; it makes a replay harmless, because the same scan gets the same verdict. A request
-//! for an access token contains the node's nonce for the same purpose. The node accepts this set of
+//! for an access token contains the node's nonce for the same purpose, and a request for a pairing the
+//! code, which is good once; it is signed by the key that is to be paired. The node accepts this set of
 //! components only, and no other parameters.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 
@@ -55,8 +59,18 @@ const COMPONENTS: &str = r#"("@method" "@path" "content-digest" "authorization")
 /// Signs a request.
 #[must_use]
 pub fn sign(request: &Signed<'_>, scanner: ScannerId, key: &SigningKey) -> Headers {
+    sign_as(request, &scanner.to_string(), key)
+}
+
+/// Signs the request for a pairing: the scanner has no id yet, so its public key is the `keyid`.
+#[must_use]
+pub fn sign_pairing(request: &Signed<'_>, key: &SigningKey) -> Headers {
+    sign_as(request, &key_id(&key.verifying_key()), key)
+}
+
+fn sign_as(request: &Signed<'_>, key_id: &str, key: &SigningKey) -> Headers {
     let content_digest = digest(request.body);
-    let parameters = parameters(scanner);
+    let parameters = parameters(key_id);
     let signature = key.sign(base(request, &content_digest, &parameters).as_bytes());
     Headers {
         content_digest,
@@ -89,6 +103,33 @@ pub fn verify(
     key: &VerifyingKey,
 ) -> Result<ScannerId, SignatureError> {
     let scanner = claimed_scanner(&headers.signature_input)?;
+    verify_as(request, headers, &scanner.to_string(), key)?;
+    Ok(scanner)
+}
+
+/// Verifies the request for a pairing: whoever sent it holds the private half of the key that is to be
+/// paired, and meant this code.
+///
+/// # Errors
+/// See [`SignatureError`].
+pub fn verify_pairing(
+    request: &Signed<'_>,
+    headers: &Headers,
+    key: &VerifyingKey,
+) -> Result<(), SignatureError> {
+    let key_id = key_id(key);
+    if headers.signature_input != format!("sig={}", parameters(&key_id)) {
+        return Err(SignatureError::Input);
+    }
+    verify_as(request, headers, &key_id, key)
+}
+
+fn verify_as(
+    request: &Signed<'_>,
+    headers: &Headers,
+    key_id: &str,
+    key: &VerifyingKey,
+) -> Result<(), SignatureError> {
     if digest(request.body) != headers.content_digest {
         return Err(SignatureError::Digest);
     }
@@ -99,18 +140,22 @@ pub fn verify(
         .and_then(|text| STANDARD.decode(text).ok())
         .ok_or(SignatureError::Signature)?;
     let signature = Signature::from_slice(&bytes).map_err(|_| SignatureError::Signature)?;
-    let base = base(request, &headers.content_digest, &parameters(scanner));
+    let base = base(request, &headers.content_digest, &parameters(key_id));
     key.verify_strict(base.as_bytes(), &signature)
-        .map_err(|_| SignatureError::Signature)?;
-    Ok(scanner)
+        .map_err(|_| SignatureError::Signature)
+}
+
+/// A public key as `keyid`: base64url without padding, which is no scanner's id.
+fn key_id(key: &VerifyingKey) -> String {
+    URL_SAFE_NO_PAD.encode(key.as_bytes())
 }
 
 fn digest(body: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(body)))
 }
 
-fn parameters(scanner: ScannerId) -> String {
-    format!("{COMPONENTS};alg=\"ed25519\";keyid=\"{scanner}\"")
+fn parameters(key_id: &str) -> String {
+    format!("{COMPONENTS};alg=\"ed25519\";keyid=\"{key_id}\"")
 }
 
 /// The signature base (RFC 9421 section 2.5).
@@ -171,6 +216,33 @@ mod tests {
         assert_eq!(
             verify(&request(b"{}"), &headers, &other),
             Err(SignatureError::Signature)
+        );
+    }
+
+    #[test]
+    fn a_pairing_is_signed_by_the_key_that_is_to_be_paired() {
+        let [own, other] = [7, 8].map(|seed| SigningKey::from_bytes(&[seed; 32]));
+        let headers = sign_pairing(&request(b"{}"), &own);
+        let public = own.verifying_key();
+        assert_eq!(verify_pairing(&request(b"{}"), &headers, &public), Ok(()));
+        assert_eq!(
+            verify_pairing(&request(b"{ }"), &headers, &public),
+            Err(SignatureError::Digest)
+        );
+        assert_eq!(
+            verify_pairing(&request(b"{}"), &headers, &other.verifying_key()),
+            Err(SignatureError::Input)
+        );
+        let mut renamed = sign_pairing(&request(b"{}"), &other);
+        renamed.signature_input = headers.signature_input.clone();
+        assert_eq!(
+            verify_pairing(&request(b"{}"), &renamed, &public),
+            Err(SignatureError::Signature)
+        );
+        // Nor is it a request of a paired scanner.
+        assert_eq!(
+            claimed_scanner(&headers.signature_input),
+            Err(SignatureError::Input)
         );
     }
 

@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 use crate::{
     hash::Hash32,
     ids::{IncarnationId, MessageId, ScanId, SessionId, SnapshotId},
-    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position},
+    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position, ScannerOrders},
     time::CoreTime,
     verdict::Verdict,
 };
@@ -196,4 +196,8 @@ pub struct Config {
     /// This run of the node is a second one beside another that lives: it stops.
     #[n(1)]
     pub duplicate: Option<SessionId>,
+    /// About the scanners paired with this node. The first one of a connection says that this core
+    /// takes reports about them: one that does not would end the connection of a node that sends any.
+    #[n(2)]
+    pub scanners: Option<ScannerOrders>,
 }

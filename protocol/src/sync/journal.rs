@@ -128,6 +128,29 @@ pub enum JournalEntry {
         #[n(3)]
         last: Moment,
     },
+    /// Texts that are no tickets were scanned: one row for all of a scanner at a gate in a while. They have
+    /// no rows of their own (`ADMISSION` 4.8).
+    #[n(4)]
+    Unreadable {
+        /// Who scanned.
+        #[n(0)]
+        scanner: ScannerId,
+        /// Where.
+        #[n(1)]
+        gate: GateId,
+        /// In which mode they were shown `Unreadable`.
+        #[n(2)]
+        mode: Mode,
+        /// How many, repeats included.
+        #[n(3)]
+        times: u64,
+        /// The first of them.
+        #[n(4)]
+        first: Moment,
+        /// The last of them.
+        #[n(5)]
+        last: Moment,
+    },
 }
 
 /// One verdict, with all that explains it.

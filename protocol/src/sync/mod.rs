@@ -10,6 +10,7 @@ mod envelope;
 mod feed;
 mod journal;
 mod point;
+mod scanners;
 pub mod topic;
 mod up;
 
@@ -24,4 +25,8 @@ pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
 };
 pub use point::{Nonce, PointError, SyncPoint};
+pub use scanners::{
+    MAX_SCANNERS, MAX_SCANNERS_A_MESSAGE, ScannerChange, ScannerGates, ScannerOrder, ScannerOrders,
+    ScannerState, ScannersReport,
+};
 pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};

@@ -51,6 +51,7 @@ pub fn up_kind(message: &Up) -> &'static str {
         Up::Journal(_) => "journal",
         Up::Health(_) => "health",
         Up::Pull(_) => "pull",
+        Up::Scanners(_) => "scanners",
     }
 }
 

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
-    sync::{Digest, Epoch, JournalHead, Nonce, Position},
+    sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport},
     time::CoreTime,
     verdict::Mode,
 };
@@ -31,6 +31,9 @@ pub enum Up {
     /// "Send these chunks of the snapshot": answered by `Chunk`s.
     #[n(5)]
     Pull(#[n(0)] Pull),
+    /// "These scanners are paired with me": answered by `Config` with what the core holds of it.
+    #[n(6)]
+    Scanners(#[n(0)] ScannersReport),
 }
 
 /// See [`Up::Hello`].
@@ -115,6 +118,24 @@ pub struct JournalBatch {
     pub rows: Vec<ByteVec>,
 }
 
+impl JournalBatch {
+    /// No journal grows so long, and a database counts no further.
+    pub const MAX_SEQ: u64 = i64::MAX.cast_unsigned();
+
+    /// The numbers of its rows; of those beyond [`Self::MAX_SEQ`] there are none.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
+        (self.from..=Self::MAX_SEQ).take(self.rows.len())
+    }
+
+    /// The number of its last row, if all of them have one.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        let more = u64::try_from(self.rows.len()).ok()?.checked_sub(1)?;
+        let last = self.from.checked_add(more)?;
+        (last <= Self::MAX_SEQ).then_some(last)
+    }
+}
+
 /// See [`Up::Health`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -141,6 +162,9 @@ pub struct Health {
     /// `Online` shows in it. None from a release that does not count.
     #[n(6)]
     pub mode_number: Option<u32>,
+    /// Texts that are no tickets, since its start; none from a release that does not count them.
+    #[n(7)]
+    pub unreadable: Option<u64>,
 }
 
 /// See [`Up::Pull`].

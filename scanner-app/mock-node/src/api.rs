@@ -72,7 +72,7 @@ async fn handle(
         pending::<()>().await;
     }
     let result = match (method.as_str(), uri.path()) {
-        ("POST", "/v1/pairings") => pair(&shared, &body),
+        ("POST", "/v1/pairings") => pair(&shared, &headers, &body),
         ("GET", "/v1/nonce") => Ok(nonce(&shared)),
         ("POST", "/v1/tokens") => authenticate(&shared, &method, &uri, &headers, &body)
             .and_then(|scanner| token(&shared, scanner, &body)),
@@ -115,7 +115,7 @@ async fn signed(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Result<Respons
     Ok(Json(answer).into_response())
 }
 
-fn pair(shared: &Shared, body: &[u8]) -> Result<Response, Refused> {
+fn pair(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Response, Refused> {
     let request: PairingRequest = read(body)?;
     let key = URL_SAFE_NO_PAD.decode(&request.public_key).ok();
     let key: [u8; 32] = key
@@ -123,6 +123,14 @@ fn pair(shared: &Shared, body: &[u8]) -> Result<Response, Refused> {
         .ok_or_else(|| Refused::new(422, "validation_error"))?;
     let key = VerifyingKey::from_bytes(&key);
     let key = key.map_err(|_| Refused::new(422, "validation_error"))?;
+    let signed = Signed {
+        method: "POST",
+        path: "/v1/pairings",
+        authorization: "",
+        body,
+    };
+    let proven = signature::verify_pairing(&signed, &signature_headers(headers)?, &key);
+    proven.map_err(|_| Refused::new(401, "signature_invalid"))?;
     let mut state = shared.lock();
     let scanner_id = state
         .pair(&request.code, key)
@@ -158,6 +166,20 @@ fn token(shared: &Shared, scanner: ScannerId, body: &[u8]) -> Result<Response, R
     Ok(Json(state.issue(scanner)).into_response())
 }
 
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.map(str::to_owned)
+}
+
+fn signature_headers(headers: &HeaderMap) -> Result<Headers, Refused> {
+    let header = |name| text(headers, name).ok_or_else(|| Refused::new(401, "not_signed"));
+    Ok(Headers {
+        content_digest: header(signature::CONTENT_DIGEST)?,
+        signature_input: header(signature::SIGNATURE_INPUT)?,
+        signature: header(signature::SIGNATURE)?,
+    })
+}
+
 fn authenticate(
     shared: &Shared,
     method: &Method,
@@ -165,22 +187,13 @@ fn authenticate(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<ScannerId, Refused> {
-    let text = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
-        value.map(str::to_owned)
-    };
-    let header = |name| text(name).ok_or_else(|| Refused::new(401, "not_signed"));
-    let signed_by = Headers {
-        content_digest: header(signature::CONTENT_DIGEST)?,
-        signature_input: header(signature::SIGNATURE_INPUT)?,
-        signature: header(signature::SIGNATURE)?,
-    };
+    let signed_by = signature_headers(headers)?;
     let invalid = |_| Refused::new(401, "signature_invalid");
     let claimed = signature::claimed_scanner(&signed_by.signature_input).map_err(invalid)?;
     let state = shared.lock();
     let key = state.key_of(claimed);
     let key = key.ok_or_else(|| Refused::new(401, "scanner_unknown"))?;
-    let authorization = text(AUTHORIZATION.as_str()).unwrap_or_default();
+    let authorization = text(headers, AUTHORIZATION.as_str()).unwrap_or_default();
     let request = Signed {
         method: method.as_str(),
         path: uri.path(),

@@ -59,6 +59,7 @@ impl State {
             name: name.to_owned(),
             admitted: 0,
             refused: 0,
+            unreadable: 0,
         };
         Self {
             node: clock::new_id(),
@@ -194,6 +195,7 @@ impl State {
         if let Some(gate) = gates.find(|gate| gate.gate_id == scan.gate_id) {
             gate.admitted += u64::from(is_admitted);
             gate.refused += u64::from(!is_admitted);
+            gate.unreadable += u64::from(answer.verdict == Verdict::Unreadable);
         }
         if answer.verdict.is_final() {
             self.decided += 1;

@@ -1,6 +1,6 @@
 //! The totals of an outage's rows: scans = admitted + double entries + order unknown + refused by
 //! reason, each scan in exactly one class, and every gap in the chain (`ADMISSION` 7.3). A repeat is
-//! no new scan. Overrides will be a class of their own with the row that records them.
+//! no new scan, except of a text that is no ticket: those are counted, not kept (`ADMISSION` 4.8). Overrides will be a class of their own with the row that records them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::{ConflictKind, reconcile::is_certainly_later};
 /// Of one node's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Different scan ids.
+    /// Different scan ids, and texts that are no tickets.
     pub scans: u64,
     /// Guests admitted whose entry was the first.
     pub admitted: u64,
@@ -66,6 +66,7 @@ impl Report {
     ) -> Self {
         let mut report = Self::default();
         let mut shown: BTreeMap<ScanId, (&Verdict, &JournalRow)> = BTreeMap::new();
+        let mut unreadable = BTreeMap::new();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
             report.gaps.extend(gap(last, row));
@@ -73,6 +74,17 @@ impl Report {
             let row = row.row();
             match &row.entry {
                 JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
+                JournalEntry::Unreadable {
+                    scanner,
+                    gate,
+                    times,
+                    first,
+                    ..
+                } => {
+                    // A row that another file has carried over is the same row.
+                    let key = (*scanner, *gate, first.boot, first.boottime);
+                    unreadable.insert(key, *times);
+                }
                 JournalEntry::Decision(decision) => {
                     // A final verdict stands: what is not final and comes behind it was carried over
                     // from before, and so was an older admission.
@@ -103,6 +115,7 @@ impl Report {
         for (scan, (verdict, _)) in shown {
             report.count(verdict, conflict(scan));
         }
+        report.count_unreadable(unreadable.values().sum());
         report
     }
 
@@ -119,6 +132,14 @@ impl Report {
             + self.double_entries
             + self.order_unknown
             + self.refused.values().sum::<u64>()
+    }
+
+    /// Texts that are no tickets have no rows of their own: each counts as a scan, a repeat, too.
+    fn count_unreadable(&mut self, times: u64) {
+        if times > 0 {
+            self.scans += times;
+            *self.refused.entry(Verdict::Unreadable.name()).or_default() += times;
+        }
     }
 
     fn count(&mut self, verdict: &Verdict, conflict: Option<ConflictKind>) {
@@ -148,7 +169,8 @@ fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {
         } => Some((*succeeds, *after_loss)),
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. } => None,
     };
     if let Some((_, Some(known))) = opened {
         let by = row.incarnation;

@@ -119,7 +119,7 @@ impl Journal {
             JournalEntry::Opened { succeeds, .. } => {
                 self.predecessor = succeeds.map(|head| head.incarnation);
             }
-            JournalEntry::RefusedAgain { .. } => {}
+            JournalEntry::RefusedAgain { .. } | JournalEntry::Unreadable { .. } => {}
             JournalEntry::Decision(decision) if !is_own(decision) => {}
             JournalEntry::Decision(_) => self.last_own = self.last_own.max(row.seq),
             JournalEntry::Voided { row: voided, .. } => {
@@ -137,9 +137,11 @@ impl Journal {
         self.head.seq - self.acknowledged
     }
 
-    /// The core has acknowledged everybody whom this node let in itself, and what took that back.
+    /// The core has acknowledged everybody whom this node let in itself, and what took that back. Until
+    /// the end that a `Welcome` names was compared it may have lost any of that.
     pub(super) fn is_acknowledged(&self) -> bool {
-        self.last_own <= self.acknowledged && !self.is_forking()
+        let is_comparing = self.verifying.is_some_and(|end| end.whole);
+        self.last_own <= self.acknowledged && !self.is_forking() && !is_comparing
     }
 
     /// The core has named an end that this disk has. A fork after that is no old disk.

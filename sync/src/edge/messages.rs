@@ -49,6 +49,7 @@ impl Machine {
             free_bytes: self.free_bytes,
             software: self.software.clone(),
             mode_number: Some(self.mode_number),
+            unreadable: Some(self.counts.values().map(|it| it.unreadable).sum()),
         }));
     }
 

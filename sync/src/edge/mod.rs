@@ -230,6 +230,7 @@ impl Machine {
             Some(self.connectivity.next_timeout()),
             self.scans.next_timeout(),
             self.limit_at.map(|at| (at, "cache limit")),
+            self.unreadable_due().map(|at| (at, "unreadable texts")),
         ];
         let timers = while_connected.into_iter().filter(|_| is_connected);
         timers.chain(always).flatten().min()
@@ -325,6 +326,7 @@ impl Machine {
         if ruling.mode == Mode::Online {
             self.write_all_refused_again(now);
         }
+        self.write_unreadable_if_due(ruling.mode, now);
         let reported = Some((self.display(ruling.mode), ruling.reason));
         let counts_changed = std::mem::take(&mut self.counts_changed);
         if reported != self.reported || counts_changed {

@@ -128,12 +128,15 @@ pub struct GateCounts {
     pub name: String,
     pub admitted: u64,
     pub refused: u64,
+    /// Of those refused, texts that are no tickets.
+    pub unreadable: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     pub(super) admitted: u64,
     pub(super) refused: u64,
+    pub(super) unreadable: u64,
 }
 
 impl Reason {
@@ -224,6 +227,7 @@ impl Machine {
                     name: entry.map_or_else(|| gate.to_string(), |entry| entry.name.clone()),
                     admitted: counts.admitted,
                     refused: counts.refused,
+                    unreadable: counts.unreadable,
                 }
             })
             .collect()

@@ -98,7 +98,8 @@ impl Machine {
                 } => self.overlay.begin_after_loss(),
                 JournalEntry::Opened { .. }
                 | JournalEntry::Decision(_)
-                | JournalEntry::RefusedAgain { .. } => {}
+                | JournalEntry::RefusedAgain { .. }
+                | JournalEntry::Unreadable { .. } => {}
             }
         }
     }

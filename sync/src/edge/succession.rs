@@ -22,7 +22,8 @@ pub fn carry_over(
         JournalEntry::Opened { after_loss, .. } => *after_loss,
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. } => None,
     });
     // The core may not know yet that the old file began after a loss.
     let opened = JournalEntry::Opened {
@@ -76,7 +77,8 @@ fn seal(
             },
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
-            | JournalEntry::RefusedAgain { .. } => row.entry.clone(),
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => row.entry.clone(),
         };
         (row.at, entry)
     });

@@ -295,3 +295,60 @@ fn a_report_adds_up_and_names_the_gaps() {
     };
     assert_eq!(Report::of(&torn, conflict).gaps, [missing, anew]);
 }
+
+/// A row's number is a node's claim: the core neither counts beyond the last one nor stops there.
+#[test]
+fn a_batch_whose_rows_have_no_number_is_no_chain() {
+    let rows = ten();
+    let head = rows.last().map(SealedRow::head);
+    for from in [u64::MAX, u64::MAX - 1, JournalBatch::MAX_SEQ] {
+        let strange = JournalBatch {
+            from,
+            ..batch(&rows[..2])
+        };
+        assert_eq!(overlap(head.as_ref(), &strange), None);
+        let refused = accept(NODE, head.as_ref(), None, &strange);
+        assert!(
+            matches!(
+                refused,
+                Err(Refused::Future { .. } | Refused::BrokenChain { .. })
+            ),
+            "{refused:?}"
+        );
+        let ends = Ends::nothing(FIRST);
+        assert!(!ends.cover(&strange));
+    }
+}
+
+#[test]
+fn a_report_counts_texts_that_are_no_tickets_once_whichever_files_carry_their_row() {
+    let texts = |times, after| {
+        let first = Moment {
+            boottime: BootTime(after),
+            ..moment()
+        };
+        JournalEntry::Unreadable {
+            scanner: ScannerId(Uuid::from_u128(4)),
+            gate: GateId(Uuid::from_u128(3)),
+            mode: Mode::Degraded,
+            times,
+            first,
+            last: first,
+        }
+    };
+    let opened = |succeeds| JournalEntry::Opened {
+        node: NODE,
+        succeeds,
+        after_loss: None,
+    };
+    let admitted = || JournalEntry::Decision(decision(100, &Verdict::Admit));
+    let rows = seal(FIRST, [opened(None), admitted(), texts(40, 1)].into_iter());
+    // After a fork: the next file holds what the one before does.
+    let end = rows.last().map(SealedRow::head);
+    let carried = [opened(end), admitted(), texts(40, 1), texts(2, 2)];
+    let heir = seal(SECOND, carried.into_iter());
+    let report = Report::of(rows.iter().chain(&heir), |_| None);
+    assert_eq!((report.scans, report.admitted), (43, 1));
+    assert_eq!(report.refused["Unreadable"], 42);
+    assert!(report.adds_up(), "{report:?}");
+}

@@ -10,7 +10,9 @@ use eventify_kernel::jobs::{Job, Jobs};
 use eventify_protocol::ids::VenueId;
 use serde_json::json;
 
-use super::acts::{alarms, comparison, feed as feed_acts, renewal, venues as venue_acts};
+use super::acts::{
+    alarms, comparison, feed as feed_acts, renewal, scanners as scanner_acts, venues as venue_acts,
+};
 use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, snapshots, venues, watermark};
 use super::{App, NAME};
@@ -20,6 +22,7 @@ pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
 pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
 pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
+pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
 pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 
 /// Safety net behind the wakes.
@@ -29,6 +32,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(30);
 /// How soon a statement is tried again that could not be compared yet.
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
+const ORDERS_EVERY: Duration = Duration::from_secs(10);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How long the writer waits for more: changes that come within it cost no new election, and under
@@ -53,6 +57,7 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(WATCH_EVERY, WATCH_TRUTH, watch_truth)
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
         .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
+        .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
         .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
 }
 
@@ -163,4 +168,9 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
         "old entries, snapshots and statements were deleted"
     );
     Ok(())
+}
+
+/// Orders about scanners that a message was lost of.
+async fn repeat_scanner_orders(app: &App, _cause: &Cause) -> Result<(), Failure> {
+    Ok(scanner_acts::repeat(app).await?)
 }

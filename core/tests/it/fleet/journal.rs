@@ -52,10 +52,17 @@ impl Journal {
     pub(crate) fn push(&mut self, entry: JournalEntry) {
         let seq = self.rows.len() as u64 + 1;
         let micros = 1_900_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000;
+        self.push_at(WallTime(micros), entry);
+    }
+
+    /// By a clock of the node that stands somewhere.
+    pub(crate) fn push_at(&mut self, wall: WallTime, entry: JournalEntry) {
+        let seq = self.rows.len() as u64 + 1;
+        let micros = 1_900_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000;
         let at = Moment {
             boot: BootId(Uuid::nil()),
             boottime: BootTime(seq),
-            wall: WallTime(micros),
+            wall,
             core: Some(CoreInterval::exact(CoreTime(micros))),
         };
         let previous = self.rows.last().map_or(Hash32::ZERO, SealedRow::hash);
@@ -373,6 +380,7 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
             free_bytes: 1 << 30,
             software: "1.0".to_owned(),
             mode_number: None,
+            unreadable: None,
         })
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);

@@ -13,4 +13,6 @@ mod refunded;
 mod renewal;
 mod report;
 mod rush;
+mod scanners;
+mod strange_rows;
 mod world;

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{Admission, CheckInConflict};
-use eventify_protocol::ids::{GateId, ScanId};
+use eventify_protocol::ids::{GateId, ScanId, ScannerId};
 use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
 use uuid::Uuid;
@@ -212,6 +212,7 @@ async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
             free_bytes: 1 << 30,
             software: "1.0".to_owned(),
             mode_number: Some(mode_number),
+            unreadable: None,
         })
     };
     let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
@@ -272,6 +273,7 @@ async fn an_outage_ends_when_its_node_reports_online() {
         free_bytes: 1 << 30,
         software: "1.0".to_owned(),
         mode_number: None,
+        unreadable: None,
     }))
     .await;
     until("the outage has ended", async || {
@@ -279,4 +281,41 @@ async fn an_outage_ends_when_its_node_reports_online() {
         ended.is_some_and(|it| it.latest.is_some())
     })
     .await;
+}
+
+/// Seven days before the first of all days was a panic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_no_year_is_refused() {
+    let venue = Venue::open().await;
+    for query in ["?from=-4714-01-01T00:00:00Z", "?to=-262143-01-01T00:00:00Z"] {
+        let path = format!("/fleet/venues/{}/reconciliation{query}", venue.id);
+        let refused = venue.owner().get(&path).await;
+        assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    }
+}
+
+/// A child with a barcode: the texts have no rows of their own, and count all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_are_no_tickets_count_in_the_report_of_their_outage() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Revoked, Mode::Degraded);
+    let at = journal.rows[1].row().at;
+    journal.push(JournalEntry::Unreadable {
+        scanner: ScannerId(Uuid::from_u128(7)),
+        gate: GateId(Uuid::from_u128(8)),
+        mode: Mode::Degraded,
+        times: 40,
+        first: at,
+        last: at,
+    });
+    journal.scan(402, Verdict::Revoked, Mode::Online);
+    node.send(Up::Journal(journal.batch(1, 4))).await;
+    stored(&venue, 4).await;
+    let outage = report(&venue, "").await.outages.remove(0);
+    assert_eq!((outage.scans, outage.refused["Unreadable"]), (41, 40));
+    assert!(outage.adds_up, "{outage:#?}");
+    venue.publish("ticketing", 1, &journal.applied(1, 4)).await;
+    venue.core.settle().await;
 }

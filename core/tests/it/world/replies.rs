@@ -185,7 +185,7 @@ replies! {
     NodeHealth {
         seen_at: DateTime<Utc>, mode: String, mode_since: DateTime<Utc>,
         cache_age_ms: Option<i64>, position: i64, unacknowledged: i64, free_bytes: i64,
-        software: String,
+        software: String, unreadable: Option<i64>,
     }
     /// The report of outages.
     Reconciliation {

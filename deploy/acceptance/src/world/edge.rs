@@ -23,6 +23,8 @@ use crate::{clock, scanner::Scanner, wait};
 
 /// Longest pause before a node connects again: shorter than the default, since tests wait for it.
 const MAX_BACKOFF_MS: u64 = 500;
+/// Of one scanner, a second and at once: the world's scanners are faster than people.
+const MAX_REQUESTS: u32 = 10_000;
 
 /// An enrolled node.
 #[derive(Debug)]
@@ -293,7 +295,8 @@ impl Edge {
             max_cache_age,
         } = &self.settings;
         let text = format!(
-            "[node]\ndata_dir = {data:?}\n\n[lan]\nlisten = {listen:?}\n\n\
+            "[node]\ndata_dir = {data:?}\n\n[lan]\nlisten = {listen:?}\n\
+             requests_per_second = {MAX_REQUESTS}\nrequest_burst = {MAX_REQUESTS}\n\n\
              [admission]\nmax_cache_age_ms = {age}\n\n[link]\nbroker = {broker:?}\n\
              max_backoff_ms = {MAX_BACKOFF_MS}\n\n[log]\nformat = \"json\"\n",
             data = self.folder.join("data").display().to_string(),

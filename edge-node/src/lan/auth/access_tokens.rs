@@ -60,6 +60,17 @@ impl AccessTokens {
         let grant = self.valid.get(&token)?;
         (grant.until > now).then_some(grant.scanner)
     }
+
+    /// Whether a scanner has a valid token, whichever.
+    pub(crate) fn is_held_by(&self, scanner: ScannerId, now: BootTime) -> bool {
+        let mut grants = self.valid.values();
+        grants.any(|grant| grant.scanner == scanner && grant.until > now)
+    }
+
+    /// Ends all tokens of a scanner.
+    pub(crate) fn end(&mut self, scanner: ScannerId) {
+        self.valid.retain(|_, grant| grant.scanner != scanner);
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +100,25 @@ mod tests {
         );
         assert_eq!(holder(&tokens, &token, now.plus(LIFE)), None);
         assert_eq!(holder(&tokens, "guessed", now), None);
+    }
+
+    #[test]
+    fn a_scanner_has_a_token_until_its_last_one_ends() {
+        let mut tokens = AccessTokens::default();
+        let [ada, bob] = [1, 2].map(|id| ScannerId(Uuid::from_u128(id)));
+        let begin = BootTime(5_000_000_000);
+        let half = begin.plus(LIFE / 2);
+        tokens.issue(ada, begin);
+        tokens.issue(bob, begin);
+        tokens.issue(ada, half);
+        assert!(
+            tokens.is_held_by(ada, begin.plus(LIFE)),
+            "it was renewed in time"
+        );
+        assert!(!tokens.is_held_by(bob, begin.plus(LIFE)));
+        assert!(!tokens.is_held_by(ada, half.plus(LIFE)));
+        tokens.end(ada);
+        assert!(!tokens.is_held_by(ada, half) && tokens.is_held_by(bob, half));
     }
 
     #[test]

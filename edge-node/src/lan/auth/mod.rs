@@ -5,7 +5,7 @@
 mod access_tokens;
 mod nonces;
 mod pairing_codes;
-mod scanners;
+mod quotas;
 
 use std::sync::Arc;
 
@@ -27,10 +27,9 @@ pub(crate) use access_tokens::AccessTokens;
 pub(crate) use nonces::Nonces;
 pub use pairing_codes::CODE_LIFE;
 pub(crate) use pairing_codes::PairingCodes;
-pub use scanners::ScannerError;
-pub(crate) use scanners::{Pairings, Scanners, read_key};
+pub(crate) use quotas::Quotas;
 
-use super::{Lan, error::ApiError, locked, request, unauthenticated::ConnectionHandle};
+use super::{Lan, connections::ConnectionHandle, error::ApiError, locked, request};
 
 /// The one signed route that needs no access token.
 const TOKENS: &str = "/v1/tokens";
@@ -41,8 +40,6 @@ pub(crate) struct Caller {
     pub(crate) scanner: ScannerId,
     /// The gates that it may scan for; none means all gates of the node.
     pub(crate) gates: Option<Arc<[GateId]>>,
-    /// Hash of its access token; none on [`TOKENS`].
-    pub(crate) access: Option<Hash32>,
 }
 
 /// Adds the [`Caller`] to a request, or refuses it.
@@ -69,7 +66,6 @@ pub(crate) async fn authenticate(
         body: &body,
     };
     let scanner = signature::verify(&signed, &headers, &paired.key)?;
-    let mut access = None;
     if target != TOKENS {
         let token = authorization
             .strip_prefix("Bearer ")
@@ -80,18 +76,40 @@ pub(crate) async fn authenticate(
             return Err(ApiError::TokenExpired);
         }
         // Not before: a signature alone may be a recorded one.
-        connection.mark_authenticated();
-        access = Some(token);
+        connection.mark_authenticated(scanner);
+        lan.note_present(&connection, scanner)?;
     }
+    locked(&lan.quotas)
+        .take(scanner, lan.clock.boottime())
+        .map_err(ApiError::TooManyRequests)?;
     parts.extensions.insert(Caller {
         scanner,
         gates: paired.gates,
-        access,
     });
     Ok(next.run(Request::from_parts(parts, Body::from(body))).await)
 }
 
-fn signature_headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
+impl Lan {
+    /// A scanner has proven itself on a connection. It may have been unpaired since its key was found, and
+    /// then nobody else would close this connection.
+    pub(super) fn note_present(
+        &self,
+        connection: &ConnectionHandle,
+        scanner: ScannerId,
+    ) -> Result<(), ApiError> {
+        if self.scanners.find(scanner).is_none() {
+            connection.close();
+            return Err(ApiError::UnknownScanner);
+        }
+        if self.scanners.note_seen(scanner, self.stamp()) {
+            Ok(())
+        } else {
+            Err(ApiError::ScannerExpired)
+        }
+    }
+}
+
+pub(super) fn signature_headers(headers: &HeaderMap) -> Result<Headers, ApiError> {
     let get = |name| {
         text(headers, name)
             .map(str::to_owned)

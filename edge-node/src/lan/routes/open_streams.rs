@@ -36,6 +36,12 @@ impl OpenStreams {
         open.push_back(end.clone());
         end
     }
+
+    /// Ends all streams of a scanner.
+    pub(crate) fn end(&self, scanner: ScannerId) {
+        let open = locked(&self.0).remove(&scanner);
+        open.into_iter().flatten().for_each(|end| end.cancel());
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +61,9 @@ mod tests {
         assert!(!others.is_cancelled());
         open.iter().for_each(CancellationToken::cancel);
         others.cancel();
-        streams.open(ada);
+        let last = streams.open(ada);
         assert_eq!(locked(&streams.0).len(), 1, "what ended takes no memory");
+        streams.end(ada);
+        assert!(last.is_cancelled() && locked(&streams.0).is_empty());
     }
 }

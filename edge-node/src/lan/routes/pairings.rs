@@ -1,39 +1,56 @@
-//! `POST /v1/pairings`: a scanner pairs with the code that the node shows.
+//! `POST /v1/pairings`: a scanner pairs with the code that the node shows, and proves that the key is its
+//! own.
 
 use std::sync::Arc;
 
-use axum::{Json, body::Body, extract::State, http::StatusCode};
-use eventify_protocol::lan::{PairingAnswer, PairingRequest};
+use axum::{
+    Json,
+    body::Body,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use eventify_protocol::lan::{
+    PairingAnswer, PairingRequest,
+    signature::{self, Signed},
+};
 
 use crate::lan::{
     Lan,
-    auth::{ScannerError, read_key},
+    auth::signature_headers,
     error::ApiError,
     locked, request,
+    scanners::{ScannerError, clean_label, read_key},
 };
-
-const MAX_LABEL_CHARS: usize = 64;
 
 pub(super) async fn pair(
     State(lan): State<Arc<Lan>>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<PairingAnswer>), ApiError> {
-    let request: PairingRequest = request::json(&request::body(body).await?)?;
-    let label = request.label.trim();
+    let body = request::body(body).await?;
+    let request: PairingRequest = request::json(&body)?;
     let key = read_key(&request.public_key).ok_or(ApiError::BadPublicKey)?;
-    if !(1..=MAX_LABEL_CHARS).contains(&label.chars().count()) {
-        return Err(ApiError::BadLabel);
-    }
+    let label = clean_label(&request.label).ok_or(ApiError::BadLabel)?;
+    let signed = Signed {
+        method: "POST",
+        path: "/v1/pairings",
+        authorization: "",
+        body: &body,
+    };
+    // Before the code is used up: nobody else can spend it for the scanner that has it.
+    signature::verify_pairing(&signed, &signature_headers(&headers)?, &key)?;
     let now = lan.clock.boottime();
     let gates = locked(&lan.pairing_codes)
         .redeem(&request.code, now)
         .ok_or(ApiError::UnknownCode)?;
     let scanner_id = lan
         .scanners
-        .insert(key, label, gates.clone())
+        .insert(key, label, gates.clone(), lan.stamp())
         .map_err(|error| match error {
             ScannerError::TooMany => ApiError::TooManyScanners,
-            ScannerError::File { .. } | ScannerError::Damaged { .. } => {
+            ScannerError::File { .. }
+            | ScannerError::Damaged { .. }
+            | ScannerError::Unknown(_) => {
                 tracing::error!(code = "lan.scanner_not_stored", %error, "a scanner could not be paired");
                 ApiError::NotStored
             }

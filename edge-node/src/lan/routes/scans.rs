@@ -6,6 +6,7 @@ use axum::{Extension, Json, body::Bytes, extract::State};
 use eventify_protocol::{
     ids::GateId,
     lan::{ScanAnswer, ScanRequest},
+    verdict::Verdict,
 };
 
 use crate::{
@@ -29,6 +30,9 @@ pub(super) async fn scan(
         token: request.token,
     };
     let answer = lan.owner.submit(scan).await?;
+    if answer.verdict == Verdict::Unreadable {
+        lan.count_unreadable(caller.scanner);
+    }
     tracing::debug!(
         scan_id = %answer.scan_id,
         gate_id = %request.gate_id,

@@ -14,8 +14,8 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use crate::lan::{Lan, auth::Caller, locked};
 
 /// Begins with the current counts; the mode follows within a second, and then at least every
-/// second. A client that reads too slowly misses events; each event is complete in itself. Ends with
-/// the access token and with the pairing.
+/// second. A client that reads too slowly misses events; each event is complete in itself. Ends when the
+/// scanner has no valid access token left, and with the pairing.
 pub(super) async fn stream(
     State(lan): State<Arc<Lan>>,
     Extension(caller): Extension<Caller>,
@@ -55,10 +55,8 @@ fn events(receiver: Receiver<StreamEvent>) -> impl Stream<Item = StreamEvent> {
 /// Checked at each event, of which there is one every second.
 fn may_listen(lan: &Lan, caller: &Caller) -> bool {
     let now = lan.clock.boottime();
-    let holder = caller
-        .access
-        .and_then(|token| locked(&lan.access_tokens).holder(token, now));
-    holder == Some(caller.scanner) && lan.scanners.find(caller.scanner).is_some()
+    locked(&lan.access_tokens).is_held_by(caller.scanner, now)
+        && lan.scanners.find(caller.scanner).is_some()
 }
 
 fn encode(event: &StreamEvent) -> Event {

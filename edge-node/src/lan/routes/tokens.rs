@@ -7,7 +7,7 @@ use axum::{Extension, Json, body::Bytes, extract::State};
 use eventify_protocol::lan::{AccessToken, Nonce, TokenRequest};
 
 use crate::lan::{
-    Lan, auth::Caller, error::ApiError, locked, request, unauthenticated::ConnectionHandle,
+    Lan, auth::Caller, connections::ConnectionHandle, error::ApiError, locked, request,
 };
 
 pub(super) async fn nonce(State(lan): State<Arc<Lan>>) -> Json<Nonce> {
@@ -25,7 +25,8 @@ pub(super) async fn issue(
     if !locked(&lan.nonces).spend(caller.scanner, &request.nonce, now) {
         return Err(ApiError::BadNonce);
     }
-    connection.mark_authenticated();
+    connection.mark_authenticated(caller.scanner);
+    lan.note_present(&connection, caller.scanner)?;
     let access = locked(&lan.access_tokens).issue(caller.scanner, now);
     Ok(Json(access))
 }

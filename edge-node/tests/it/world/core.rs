@@ -11,7 +11,11 @@ use axum::{Router, extract::Path as UrlPath, routing::post};
 use eventify_edge::{clock::new_id, identity::Identity};
 use eventify_protocol::{
     enrolment::BrokerAddress,
-    sync::{Config, Digest, Down, Envelope, FeedEntry, SealedRow, Sender, Up, topic},
+    ids::ScannerId,
+    sync::{
+        Config, Digest, Down, Envelope, FeedEntry, ScannerChange, ScannersReport, SealedRow,
+        Sender, Up, topic,
+    },
 };
 use eventify_stack::{FaultProxy, Scope, Stack};
 use futures_util::StreamExt as _;
@@ -24,10 +28,10 @@ use rcgen::{
     CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, PublicKeyData,
     date_time_ymd,
 };
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 
 use super::{
-    clock,
+    SOON, clock,
     ledger::Ledger,
     venue::{Ticket, Venue},
 };
@@ -117,8 +121,33 @@ impl Core {
         self.send(Down::Config(Config {
             revoked,
             duplicate: None,
+            scanners: None,
         }))
         .await;
+    }
+
+    /// Orders something of a scanner.
+    pub(crate) async fn order(&self, scanner: ScannerId, change: ScannerChange) {
+        let config = {
+            let mut state = self.state.lock().unwrap();
+            state.scanners.order(scanner, change);
+            state.scanners.config(state.revoked)
+        };
+        self.send(config).await;
+    }
+
+    /// Waits until the node has reported a list of scanners that is wanted.
+    pub(crate) async fn until_scanners(&self, wanted: impl Fn(&ScannersReport) -> bool) {
+        let is_reported = || {
+            let state = self.state.lock().unwrap();
+            state.scanners.report.as_ref().is_some_and(&wanted)
+        };
+        let reported = async {
+            while !is_reported() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, reported).await.unwrap();
     }
 
     /// Sends something to the node that is no message.

@@ -8,7 +8,7 @@ use eventify_protocol::{
     ids::{MessageId, ScanId, TicketId},
     keys::KeySet,
     sync::{
-        Chunk, Config, Decision, Delta, Digest, Down, FeedEntry, Hello, JournalAck, JournalBatch,
+        Chunk, Decision, Delta, Digest, Down, FeedEntry, Hello, JournalAck, JournalBatch,
         JournalEntry, JournalHead, Plan, Position, Scan, ScanVerdict, SealedRow, Subject,
         SyncPoint, TicketState, Up, UsedBy, Value,
     },
@@ -25,7 +25,10 @@ use eventify_sync::{
     token::TokenCheck,
 };
 
-use super::venue::{DIGEST_KEY, EPOCH, Ticket, Venue, entries, snapshot};
+use super::{
+    scanner_list::ScannerList,
+    venue::{DIGEST_KEY, EPOCH, Ticket, Venue, entries, snapshot},
+};
 
 /// The venue as the core knows it.
 pub(super) struct Ledger {
@@ -39,6 +42,7 @@ pub(super) struct Ledger {
     pub(super) revoked: bool,
     /// Scans are not answered while this is set.
     pub(super) mute: bool,
+    pub(super) scanners: ScannerList,
     pub(super) clock: Clock,
 }
 
@@ -57,6 +61,7 @@ impl Ledger {
             journal: Vec::new(),
             revoked: false,
             mute: false,
+            scanners: ScannerList::default(),
             clock: Clock::of_this_boot().unwrap(),
         };
         state.append(entries(venue, tickets));
@@ -134,6 +139,10 @@ impl Ledger {
                     .collect()
             }
             Up::Health(_) => vec![],
+            Up::Scanners(report) => {
+                self.scanners.report = Some(report);
+                vec![self.scanners.config(self.revoked)]
+            }
         }
     }
 
@@ -164,13 +173,7 @@ impl Ledger {
             .map(|(_, entry)| entry.clone())
             .collect();
         let joins = matches!(welcome.plan, Plan::Delta { .. });
-        let mut answers = vec![
-            Down::Welcome(welcome),
-            Down::Config(Config {
-                revoked: self.revoked,
-                duplicate: None,
-            }),
-        ];
+        let mut answers = vec![Down::Welcome(welcome), self.scanners.config(self.revoked)];
         if joins && !missed.is_empty() {
             let (from, to) = (hello.head, self.head.position);
             answers.push(Down::Delta(Delta {
@@ -310,7 +313,8 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. } => None,
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => None,
         })
         .collect()
 }

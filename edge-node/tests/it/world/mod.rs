@@ -6,6 +6,7 @@ mod fleet_listener;
 mod ledger;
 mod process;
 mod scanner;
+mod scanner_list;
 mod venue;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -143,17 +144,23 @@ pub(crate) fn clock() -> Clock {
 /// Environment variables for a node in a test: its folder, a free port, and the test's settings.
 pub(crate) fn variables(data_dir: &Path, settings: Settings<'_>) -> Vec<(String, String)> {
     let folder = data_dir.display().to_string();
-    [
+    let defaults = [
         ("node.data_dir", folder.as_str()),
         ("lan.listen", "127.0.0.1:0"),
-    ]
-    .iter()
-    .chain(settings)
-    .map(|(key, value)| {
-        let name = key.to_uppercase().replace('.', "__");
-        (format!("EVENTIFY_EDGE__{name}"), (*value).to_owned())
-    })
-    .collect()
+        // Tests scan faster than people.
+        ("lan.requests_per_second", "10000"),
+        ("lan.request_burst", "10000"),
+    ];
+    let is_set = |key: &str| settings.iter().any(|(set, _)| *set == key);
+    defaults
+        .iter()
+        .filter(|(key, _)| !is_set(key))
+        .chain(settings)
+        .map(|(key, value)| {
+            let name = key.to_uppercase().replace('.', "__");
+            (format!("EVENTIFY_EDGE__{name}"), (*value).to_owned())
+        })
+        .collect()
 }
 
 /// TLS needs a provider, once a process. `RUST_LOG` shows the log.

@@ -265,8 +265,8 @@ impl Link {
     }
 
     fn renewed(&mut self, life: Duration, now: Now) {
-        // In time for some failed attempts before its end.
-        self.renew_at = Some(now.boot.plus(life.mul_f64(0.75)));
+        // In time for many failed attempts before its end, as `Scanner::renew_after` says.
+        self.renew_at = Some(now.boot.plus(life / 2));
     }
 
     fn retry(&mut self, pause: Duration, now: Now) {

@@ -12,6 +12,7 @@ use super::{
     super::{Machine, Now, Previous, Reply, ScanOutcome, ScanRequest, connectivity::Attempt},
     MAX_PENDING_SCANS, Pending, Progress,
 };
+use crate::token::TokenCheck;
 
 impl Machine {
     /// Whether a scan is being decided, or its row is on its way to the disk: another request with its id
@@ -39,6 +40,9 @@ impl Machine {
             if previous.stands() {
                 return self.repeat(&request, previous, now);
             }
+        }
+        if matches!(request.checked, TokenCheck::Unreadable { .. }) {
+            return self.refuse_unreadable(&request, now);
         }
         if self.scans.pending.len() >= MAX_PENDING_SCANS {
             return self.reply(id, Reply::Overloaded);

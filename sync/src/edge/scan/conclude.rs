@@ -174,6 +174,11 @@ impl Machine {
         self.outputs.push(Output::Reply { request, reply });
     }
 
+    pub(super) fn count_unreadable(&mut self, gate: GateId) {
+        self.count(gate, false);
+        self.counts.entry(gate).or_default().unreadable += 1;
+    }
+
     fn count(&mut self, gate: GateId, admitted: bool) {
         let counts = self.counts.entry(gate).or_default();
         if admitted {

@@ -28,6 +28,7 @@ mod conclude;
 mod offline;
 mod online;
 mod refusals;
+mod unreadable;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -45,6 +46,7 @@ use eventify_protocol::{
 use super::{Previous, RequestId, ScanRequest};
 use crate::token::{SignedTicket, TokenCheck};
 use refusals::Refusals;
+use unreadable::Unreadable;
 
 /// Most scans that wait for a verdict at a time.
 pub const MAX_PENDING_SCANS: usize = 1_024;
@@ -186,6 +188,7 @@ pub(super) struct Scans {
     recent: BTreeMap<ScanId, Previous>,
     recent_order: VecDeque<ScanId>,
     refusals: Refusals,
+    unreadable: Unreadable,
     /// Earlier scans of a ticket for which the core was asked, until a deadline, and nothing was
     /// shown.
     unshown: BTreeMap<TicketId, Vec<(ScanId, CoreTime)>>,

@@ -24,6 +24,7 @@ impl Machine {
         };
         let verdict = match (&pending.checked, mode) {
             (_, Mode::Locked | Mode::Resyncing) => Verdict::ResyncRequired,
+            // Refused where it arrived.
             (TokenCheck::Unreadable { .. }, _) => Verdict::Unreadable,
             (TokenCheck::Forged { .. }, _) => Verdict::Forged,
             (TokenCheck::UnknownKey { .. }, _) => Verdict::UnknownOffline,

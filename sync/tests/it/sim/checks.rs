@@ -176,8 +176,10 @@ impl World {
         let on_disk = self.nodes[node].disk.previous(scan);
         let said = on_disk.as_ref().map(|previous| &previous.decision.verdict);
         let voided = on_disk.as_ref().is_some_and(|previous| previous.voided);
+        // A text that is no ticket is counted, and has no row of its own.
         let agrees = said == Some(&answer.verdict) && !voided
-            || voided && answer.verdict == Verdict::ResyncRequired;
+            || voided && answer.verdict == Verdict::ResyncRequired
+            || said.is_none() && answer.verdict == Verdict::Unreadable;
         if !agrees {
             self.violated(format!(
                 "node {node} shows {answer:?}, its disk says {on_disk:?}"
@@ -200,7 +202,7 @@ impl World {
     /// A final verdict that was shown is repeated; every other answer was decided after the request.
     pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &ScanOutcome) {
         let scan = answer.scan;
-        if answer.repeated {
+        if answer.repeated || answer.verdict == Verdict::Unreadable {
             return;
         }
         let held = &self.nodes[node];
@@ -262,7 +264,7 @@ impl World {
             Mode::Locked | Mode::Resyncing => status.reason.is_some(),
         };
         let held = &self.nodes[node];
-        let owes = held.watch.owes() || held.forking;
+        let owes = held.watch.owes() || held.forking || held.reading_rows > 0;
         if status.reason == Some(Reason::CatchingUp) && !owes {
             self.violated(format!("node {node} waits for nothing: {status:?}"));
         }
@@ -408,7 +410,7 @@ impl World {
 
     /// Each report adds up, and together they are what was shown.
     fn check_reports(&mut self) {
-        let mut admitted = 0;
+        let (mut admitted, mut unreadable) = (0, 0);
         for (node, journal) in &self.core.journals {
             let conflict = |scan| {
                 let mut held = self
@@ -427,6 +429,25 @@ impl World {
                 return self.violated(format!("the report of {node:?} does not hold: {report:?}"));
             }
             admitted += report.admitted;
+            let counted = report.refused.get(Verdict::Unreadable.name()).copied();
+            unreadable += counted.unwrap_or_default();
+        }
+        // What was counted last is lost with a process, or a disk; nothing is counted twice.
+        let (shown, seen) = (self.coverage.unreadable, &self.coverage);
+        let losses = [
+            seen.crashes,
+            seen.reboots,
+            seen.restored_images,
+            seen.copies,
+            seen.shortened,
+            seen.failovers,
+            seen.revoked_nodes,
+        ];
+        let is_lost = losses.iter().any(|count| *count > 0);
+        if unreadable > shown || unreadable < shown && !is_lost {
+            self.violated(format!(
+                "{unreadable} unreadable texts by the reports, {shown} were shown"
+            ));
         }
         // An answer of the core that its node never spoke of is nobody's entry yet.
         let counts = |held: &&super::core::Ticket| {

@@ -74,6 +74,7 @@ impl World {
                 let config = Config {
                     revoked: false,
                     duplicate: Some(session),
+                    scanners: None,
                 };
                 self.send_down(node, &World::unsigned(Down::Config(config)));
                 return false;

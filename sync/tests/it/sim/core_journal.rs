@@ -141,6 +141,10 @@ impl Core {
         };
         let (ticket, outcome) = match &row.row().entry {
             JournalEntry::Opened { .. } => return None,
+            JournalEntry::Unreadable { .. } => {
+                coverage.unreadable_rows += 1;
+                return None;
+            }
             JournalEntry::RefusedAgain { .. } => {
                 coverage.refused_again += 1;
                 return None;

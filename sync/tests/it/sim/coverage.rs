@@ -28,7 +28,7 @@ macro_rules! coverage {
 coverage! {
     steps, scans, repeats, id_reused,
     online_admits, shown_by_core, degraded_admits, own_scan_in_feed,
-    already_used, revoked, not_valid_here, not_yet, expired, unreadable, forged, unknown_offline,
+    already_used, revoked, not_valid_here, not_yet, expired, unreadable, unreadable_rows, forged, unknown_offline,
     resync_required, try_again, refused_again, locked_too_old, locked_clock, locked_unacknowledged, locked_no_proof,
     degraded_catching_up, voided, gave_up_on_core, decided_at_once, late_scans, replacing_scans,
     double_entries, orders_unknown, displaced, freed, promoted, rows_repeated, unknown_tickets,

@@ -173,7 +173,8 @@ impl Disk {
                 JournalEntry::Opened { .. }
                 | JournalEntry::Decision(_)
                 | JournalEntry::Voided { .. }
-                | JournalEntry::RefusedAgain { .. } => {}
+                | JournalEntry::RefusedAgain { .. }
+                | JournalEntry::Unreadable { .. } => {}
             }
         }
         None

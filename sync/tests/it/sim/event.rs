@@ -142,6 +142,7 @@ impl World {
             }
             AtNode::ReadRows { from, through } => {
                 let most = self.rng.index(40) + 1;
+                self.nodes[node].reading_rows -= 1;
                 let input = self.nodes[node].read_rows(from, through, most);
                 self.step_node(node, input);
             }

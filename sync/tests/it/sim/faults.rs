@@ -239,6 +239,20 @@ impl World {
         for held in self.nodes.iter_mut().filter(|held| held.id == id) {
             held.was_revoked = true;
         }
+        self.publish_revocation(node);
+    }
+
+    /// A failover may have lost it: the administrator does it again.
+    pub(crate) fn revoke_again(&mut self) {
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].was_revoked {
+                self.publish_revocation(node);
+            }
+        }
+    }
+
+    fn publish_revocation(&mut self, node: usize) {
+        let id = self.nodes[node].id;
         let gates = self.nodes[node].gates.clone();
         let entry = NodeEntry {
             label: "revoked".to_owned(),
@@ -255,6 +269,7 @@ impl World {
         let config = World::unsigned(Down::Config(Config {
             revoked: true,
             duplicate: None,
+            scanners: None,
         }));
         self.send_down(node, &config);
     }
@@ -284,6 +299,7 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. } => None,
     }
 }

@@ -369,6 +369,9 @@ impl World {
         let ticket: TicketId = model::ticket_id(number);
         self.trace_line(|| format!("node {node} shows {answer:?}"));
         self.count_verdict(answer);
+        if answer.verdict == Verdict::Unreadable {
+            self.model.unreadable_at = self.at;
+        }
         self.check_answer(node, ticket, answer);
         self.check_freshness(node, asked.since, answer);
         if !answer.verdict.is_final() {

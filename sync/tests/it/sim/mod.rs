@@ -103,7 +103,8 @@ fn run(world: &mut World) {
         world.run_until(world.at + 5 * S);
     }
     world.quiet = true;
-    world.run_until(world.at + 12 * S);
+    let counts_written = world.model.unreadable_at + 61 * S;
+    world.run_until(world.at.max(counts_written) + 12 * S);
     if world.violation.is_none() {
         world.check_rest();
     }

@@ -127,6 +127,8 @@ pub(crate) struct Model {
     pub(crate) shown_at: BTreeMap<ScanId, Nanos>,
     /// Final verdicts.
     pub(crate) finals: BTreeMap<ScanId, Verdict>,
+    /// When a text that is no ticket was shown last: its row comes within a minute.
+    pub(crate) unreadable_at: Nanos,
     /// Scans whose rows were lost with a disk.
     pub(crate) lost: Vec<ScanId>,
     pub(crate) failovers: u32,

@@ -141,7 +141,7 @@ pub(crate) fn size_up(message: &Up) -> usize {
         + match message {
             Up::Journal(batch) => batch.rows.iter().map(|row| row.len()).sum(),
             Up::Scan(scan) => scan.token.len() + 16 * scan.replaces.len(),
-            Up::Hello(_) | Up::Ask(_) | Up::Health(_) | Up::Pull(_) => 0,
+            Up::Hello(_) | Up::Ask(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => 0,
         }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Node {
     pub(crate) decided: BTreeMap<ScanId, Nanos>,
     /// A journal file is being begun: nothing is decided.
     pub(crate) forking: bool,
+    /// Journal rows that are being read: what the core named may not be compared before.
+    pub(crate) reading_rows: u32,
     /// Somebody waits for a moment to set the wall clock.
     pub(crate) ambush: Option<(super::chaos::Moment, i64)>,
     /// For so long its clocks have stood still.
@@ -146,6 +148,7 @@ impl Node {
             moved: BTreeSet::new(),
             decided: BTreeMap::new(),
             forking: false,
+            reading_rows: 0,
             ambush: None,
             paused: 0,
             configured_limit: Duration::from_secs([300, 3_600, 40][rng.index(3)]),
@@ -162,6 +165,7 @@ impl Node {
         self.life += 1;
         self.asked_before.append(&mut self.asked);
         self.forking = false;
+        self.reading_rows = 0;
         self.unsynced.clear();
         self.syncing = 0;
         self.replica_busy = at;

@@ -77,7 +77,7 @@ impl World {
                 }
             }
             Up::Pull(pull) => self.pull(node, pull),
-            Up::Health(_) => {}
+            Up::Health(_) | Up::Scanners(_) => {}
         }
     }
 
@@ -108,6 +108,7 @@ impl World {
             let revoked = eventify_protocol::sync::Config {
                 revoked: true,
                 duplicate: None,
+                scanners: None,
             };
             self.send_down(node, &World::unsigned(Down::Config(revoked)));
         }
@@ -218,6 +219,7 @@ impl World {
         }
         self.refunds_after_failover();
         self.import_again();
+        self.revoke_again();
         self.watch_feed();
         self.send_acks();
     }

@@ -61,6 +61,7 @@ impl World {
             } => {
                 if incarnation == self.nodes[node].disk.incarnation() {
                     let what = AtNode::ReadRows { from, through };
+                    self.nodes[node].reading_rows += 1;
                     self.at_node_after(node, MS / 10, 2 * MS, what);
                 }
             }
@@ -137,7 +138,7 @@ impl World {
                     ));
                 }
             }
-            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) => {}
+            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => {}
         }
     }
 
@@ -177,7 +178,9 @@ impl World {
 
     fn moves(&mut self, node: usize, entry: &JournalEntry) {
         let scan = match entry {
-            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return,
+            JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

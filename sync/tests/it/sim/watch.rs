@@ -81,7 +81,8 @@ impl Watch {
             }
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
-            | JournalEntry::RefusedAgain { .. } => {}
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => {}
         }
     }
 

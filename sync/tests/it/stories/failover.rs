@@ -83,6 +83,24 @@ fn a_core_that_has_lost_its_own_decisions_decides_when_it_has_them_again() {
     assert_eq!(venue.status().mode, Mode::Online);
 }
 
+/// Without the line ever having been cut: the end that the promoted core names has to be read from the
+/// disk before anything counts as acknowledged.
+#[test]
+fn a_core_whose_end_is_not_compared_yet_decides_nothing() {
+    let mut venue = admitted();
+    let (from, held) = (Position(51), lost(&venue));
+    venue.wait(MS(500));
+    venue.answer_question_of(PROMOTED, 51, digest_at(51));
+    venue.unread_from = 1;
+    venue.welcome_from(PROMOTED, Plan::Delta { from }, held);
+    assert_ne!(venue.status().mode, Mode::Online, "it may have lost rows");
+    venue.scan(scan_id(2), token(1));
+    assert!(
+        venue.sent_scan().is_none(),
+        "it would let the guest in again"
+    );
+}
+
 #[test]
 fn it_knows_its_admissions_though_core_and_replica_have_lost_them() {
     let mut venue = admitted();

@@ -10,6 +10,7 @@ mod scans;
 mod shows;
 mod slow;
 mod snapshots;
+mod unreadable;
 mod venue;
 
 use eventify_protocol::verdict::Verdict;

@@ -44,9 +44,10 @@ fn again(venue: &Venue) -> Vec<(u128, u64)> {
             scan.as_uuid().as_u128() - scan_id(0).as_uuid().as_u128(),
             *times,
         )),
-        JournalEntry::Opened { .. } | JournalEntry::Decision(_) | JournalEntry::Voided { .. } => {
-            None
-        }
+        JournalEntry::Opened { .. }
+        | JournalEntry::Decision(_)
+        | JournalEntry::Voided { .. }
+        | JournalEntry::Unreadable { .. } => None,
     })
     .collect()
 }

@@ -131,6 +131,7 @@ fn a_revoked_node_locks_and_knows_it_after_a_restart() {
     venue.receive(CoreMessage::Config(Config {
         revoked: true,
         duplicate: None,
+        scanners: None,
     }));
     venue.restart(10);
     assert_eq!(venue.status().reason, Some(Reason::Revoked));
@@ -139,6 +140,7 @@ fn a_revoked_node_locks_and_knows_it_after_a_restart() {
     venue.receive(CoreMessage::Config(Config {
         revoked: false,
         duplicate: None,
+        scanners: None,
     }));
     assert_ne!(venue.status().reason, Some(Reason::Revoked));
     let entry = NodeEntry {
@@ -284,8 +286,8 @@ fn two_batches_are_on_the_way_and_no_more() {
     for number in 0..500_u16 {
         let mut hash = [0; 32];
         hash[..2].copy_from_slice(&number.to_be_bytes());
-        let hash = Hash32(hash);
-        venue.scan(scan_id(number.into()), TokenCheck::Unreadable { hash });
+        let hash = hash.into();
+        venue.scan(scan_id(number.into()), TokenCheck::Forged { hash });
     }
     venue.step(Input::Connected);
     venue.welcome();

@@ -79,6 +79,7 @@ pub(crate) async fn is_served(app: &App, node: &Node) -> bool {
             Down::Config(Config {
                 revoked: true,
                 duplicate: None,
+                scanners: None,
             }),
         )
         .await;

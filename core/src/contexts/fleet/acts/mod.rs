@@ -15,6 +15,7 @@ pub(super) mod points;
 pub(super) mod reconciliation;
 pub(super) mod refunded;
 pub(super) mod renewal;
+pub(super) mod scanners;
 mod sessions;
 pub(super) mod snapshots;
 mod state;
@@ -27,6 +28,7 @@ use eventify_protocol::ids::IncarnationId;
 use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
 use super::model::renewal::{PermissionRefused, RenewalRefused};
+use super::model::scanners::MAX_OPEN_ORDERS;
 
 pub use state::State;
 
@@ -41,6 +43,12 @@ pub(crate) enum FleetError {
     PerformanceNotFound,
     #[error("there is no such node")]
     NodeNotFound,
+    #[error("the node has reported no such scanner")]
+    ScannerNotFound,
+    #[error("the node is not in service: it is announced or revoked")]
+    NodeNotInService,
+    #[error("the node has not carried out {MAX_OPEN_ORDERS} orders yet; wait for its next contact")]
+    TooManyOrders,
     #[error("there is no such alarm")]
     AlarmNotFound,
     #[error("this venue is run by somebody else")]

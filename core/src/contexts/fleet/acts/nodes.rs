@@ -140,6 +140,7 @@ pub(crate) async fn revoke(
         Down::Config(Config {
             revoked: true,
             duplicate: None,
+            scanners: None,
         }),
     )
     .await;

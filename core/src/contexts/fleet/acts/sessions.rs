@@ -53,6 +53,7 @@ async fn stop(app: &App, node: &Node, session: SessionId) {
     let config = Config {
         revoked: false,
         duplicate: Some(session),
+        scanners: None,
     };
     messages::send(app, node.node_id, Down::Config(config)).await;
 }

@@ -6,7 +6,7 @@ use eventify_protocol::sync::{Down, Up};
 
 use crate::contexts::fleet::App;
 use crate::contexts::fleet::acts::messages::{self, NodeMessage};
-use crate::contexts::fleet::acts::{health, journal, points, snapshots, welcome};
+use crate::contexts::fleet::acts::{health, journal, points, scanners, snapshots, welcome};
 
 /// Requests for a sync point.
 pub(super) async fn on_ask(app: App, message: UplinkMessage) -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(super) async fn on_ask(app: App, message: UplinkMessage) -> Result<(), Failu
     Ok(())
 }
 
-/// `Hello`, `Pull` and `Health`.
+/// `Hello`, `Pull`, `Health` and `Scanners`.
 pub(super) async fn on_control(app: App, message: UplinkMessage) -> Result<(), Failure> {
     let Some(NodeMessage {
         node,
@@ -46,6 +46,7 @@ pub(super) async fn on_control(app: App, message: UplinkMessage) -> Result<(), F
         Up::Pull(pull) => snapshots::send_chunks(&app, &node, &pull).await?,
         Up::Health(report) => health::record(&app, &cause, &node, &report).await?,
         // They have queues of their own; the kind was compared with the routing key.
+        Up::Scanners(report) => scanners::record(&app, &cause, &node, &report).await?,
         Up::Ask(_) | Up::Scan(_) | Up::Journal(_) => {}
     }
     Ok(())

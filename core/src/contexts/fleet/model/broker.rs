@@ -10,7 +10,9 @@ use serde::Deserialize;
 const TOPIC_EXCHANGE: &str = "amq.topic";
 
 /// What a node may publish: the last level of `ev1.up.<node>.<kind>`.
-const UP_KINDS: [&str; 6] = ["hello", "ask", "scan", "journal", "health", "pull"];
+const UP_KINDS: [&str; 7] = [
+    "hello", "ask", "scan", "journal", "health", "pull", "scanners",
+];
 
 /// What a node may subscribe to below `ev1.down.<node>.`: its own messages, one kind or all.
 const DOWN_LEVELS: [&str; 10] = [

@@ -24,6 +24,7 @@ pub(crate) fn bounded(report: &Health) -> Health {
         head: Position(report.head.0.min(most)),
         unacknowledged: report.unacknowledged.min(most),
         free_bytes: report.free_bytes.min(most),
+        unreadable: report.unreadable.map(|texts| texts.min(most)),
         software: report
             .software
             .chars()

@@ -12,4 +12,5 @@ pub(super) mod outages;
 pub(super) mod parts;
 pub(super) mod performance;
 pub(super) mod renewal;
+pub(super) mod scanners;
 pub(super) mod settings;

@@ -40,6 +40,7 @@ pub(crate) struct Span {
 fn mode(row: &SealedRow) -> Option<Mode> {
     match &row.row().entry {
         JournalEntry::Decision(decision) => Some(decision.mode),
+        JournalEntry::Unreadable { mode, .. } => Some(*mode),
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. } => None,
@@ -130,7 +131,8 @@ impl Outage<'_> {
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. } => None,
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => None,
         })
     }
 }

@@ -7,6 +7,7 @@ pub(super) mod listeners;
 mod nodes;
 mod performances;
 mod reports;
+mod scanners;
 mod venues;
 
 use eventify_kernel::auth::Role;
@@ -27,13 +28,23 @@ const OWNS_VENUE: Policy =
 const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
-    Routes::new()
+    of_venues(of_nodes(Routes::new()))
         .post("/fleet/gates", RUNS_VENUE, gates::create)
-        .get("/fleet/gates", RUNS_VENUE, gates::list)
+        .get("/fleet/gates", RUNS_VENUE.query(), gates::list)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
+        .get("/fleet/alarms", RUNS_VENUE.query(), alarms::list)
+        .post(
+            "/fleet/alarms/{alarmId}/seen",
+            RUNS_VENUE,
+            alarms::mark_seen,
+        )
+}
+
+fn of_nodes(routes: Routes<App>) -> Routes<App> {
+    routes
         // The answer holds a secret: no copy of it is kept for replay.
         .post("/fleet/nodes", RUNS_VENUE.key_ignored(), nodes::announce)
-        .get("/fleet/nodes", RUNS_VENUE, nodes::list)
+        .get("/fleet/nodes", RUNS_VENUE.query(), nodes::list)
         .put("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::edit)
         .post("/fleet/nodes/{nodeId}/revoke", RUNS_VENUE, nodes::revoke)
         .post(
@@ -41,9 +52,20 @@ pub(super) fn routes() -> Routes<App> {
             RUNS_VENUE,
             nodes::allow_renewal,
         )
+        .get("/fleet/nodes/{nodeId}/scanners", RUNS_VENUE, scanners::list)
+        .patch(
+            "/fleet/nodes/{nodeId}/scanners/{scannerId}",
+            RUNS_VENUE,
+            scanners::edit,
+        )
+        .delete(
+            "/fleet/nodes/{nodeId}/scanners/{scannerId}",
+            RUNS_VENUE,
+            scanners::unpair,
+        )
         .get(
             "/fleet/nodes/{nodeId}/journal",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             reports::journal,
         )
         .post(
@@ -56,6 +78,10 @@ pub(super) fn routes() -> Routes<App> {
             ADMIN,
             nodes::import_journal,
         )
+}
+
+fn of_venues(routes: Routes<App>) -> Routes<App> {
+    routes
         .get("/fleet/venues/{venueId}", RUNS_VENUE, venues::get)
         .put(
             "/fleet/venues/{venueId}/policy",
@@ -79,7 +105,7 @@ pub(super) fn routes() -> Routes<App> {
         )
         .get(
             "/fleet/venues/{venueId}/performances",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             performances::list,
         )
         .post(
@@ -89,14 +115,8 @@ pub(super) fn routes() -> Routes<App> {
         )
         .get(
             "/fleet/venues/{venueId}/reconciliation",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             reports::reconciliation,
-        )
-        .get("/fleet/alarms", RUNS_VENUE, alarms::list)
-        .post(
-            "/fleet/alarms/{alarmId}/seen",
-            RUNS_VENUE,
-            alarms::mark_seen,
         )
 }
 
@@ -108,6 +128,9 @@ impl From<FleetError> for ApiError {
             FleetError::GateNotFound => Self::not_found("gate_not_found", text),
             FleetError::PerformanceNotFound => Self::not_found("performance_not_found", text),
             FleetError::NodeNotFound => Self::not_found("node_not_found", text),
+            FleetError::ScannerNotFound => Self::not_found("scanner_not_found", text),
+            FleetError::NodeNotInService => Self::conflict("node_not_in_service", text),
+            FleetError::TooManyOrders => Self::conflict("too_many_orders", text),
             FleetError::AlarmNotFound => Self::not_found("alarm_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),

@@ -55,6 +55,8 @@ pub(super) struct HealthView {
     unacknowledged: i64,
     free_bytes: i64,
     software: String,
+    /// Texts that were no tickets, since its start.
+    unreadable: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,6 +117,7 @@ impl From<NodeHealth> for HealthView {
             unacknowledged: report.unacknowledged,
             free_bytes: report.free_bytes,
             software: report.software,
+            unreadable: report.unreadable,
         }
     }
 }

@@ -25,6 +25,7 @@ pub(crate) struct NodeHealth {
     pub(crate) free_bytes: i64,
     pub(crate) software: String,
     pub(crate) mode_number: Option<i64>,
+    pub(crate) unreadable: Option<i64>,
 }
 
 impl NodeHealth {
@@ -54,6 +55,7 @@ impl NodeHealth {
             free_bytes: signed(report.free_bytes)?,
             software: report.software.clone(),
             mode_number,
+            unreadable: report.unreadable.map(signed).transpose()?,
         })
     }
 }
@@ -62,7 +64,7 @@ macro_rules! select_health {
     ($condition:literal) => {
         concat!(
             "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
-                 unacknowledged, free_bytes, software, mode_number
+                 unacknowledged, free_bytes, software, mode_number, unreadable
              from fleet.node_health where ",
             $condition
         )
@@ -99,7 +101,8 @@ pub(crate) async fn upsert(conn: &mut PgConnection, health: &NodeHealth) -> DbRe
              mode_since = excluded.mode_since, mode_changes = excluded.mode_changes,
              cache_age_ms = excluded.cache_age_ms, head = excluded.head,
              unacknowledged = excluded.unacknowledged, free_bytes = excluded.free_bytes,
-             software = excluded.software, mode_number = excluded.mode_number",
+             software = excluded.software, mode_number = excluded.mode_number,
+             unreadable = excluded.unreadable",
     )
     .await?;
     Ok(())

@@ -14,6 +14,7 @@ pub(super) mod nodes;
 pub(super) mod pending;
 pub(super) mod performances;
 pub(super) mod refunded;
+pub(super) mod scanners;
 pub(super) mod sessions;
 pub(super) mod snapshots;
 pub(super) mod venues;

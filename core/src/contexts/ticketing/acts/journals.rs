@@ -52,7 +52,9 @@ async fn load(
     let (mut tickets, mut voided, mut scans) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for row in rows {
         match &row.row().entry {
-            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
+            JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => {}
             JournalEntry::Decision(decision) => {
                 tickets.extend(decision.ticket);
                 scans.insert(decision.scan);

@@ -108,7 +108,9 @@ impl Reconciliation {
             seq,
         };
         let (outcome, conflict_id) = match &row.entry {
-            JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => return None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => return None,
             JournalEntry::Decision(decision) => {
                 let source = source(row.seq);
                 let stored = self.scans.get(&decision.scan);

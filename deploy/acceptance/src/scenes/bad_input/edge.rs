@@ -11,6 +11,8 @@ use super::{NAME, Refusals};
 use crate::{clock, scanner::Scanner, scenes::Demo, story::Story};
 
 const SCANS: &str = "/v1/scans";
+/// A key that no node knows.
+const STRANGER: [u8; 32] = [99; 32];
 /// More than the largest body that a node accepts.
 const TOO_LARGE_BYTES: usize = 5 * 1024;
 
@@ -104,6 +106,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
     let scanner = &north.scanner;
     let body = scan(&ticket.token, &scanner.gate.to_string());
     let good = scanner.request(Method::POST, SCANS, &body);
+    let stranger = SigningKey::from_bytes(&STRANGER);
     let other = Request {
         body: scan(&ticket.token, &scanner.gate.to_string()),
         ..good.clone()
@@ -121,7 +124,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
         ),
         (
             "a caller with another key",
-            scanner.request_with_key([99; 32], SCANS, &body),
+            scanner.request_with_key(STRANGER, SCANS, &body),
             "401 signature_invalid",
         ),
         (
@@ -141,8 +144,13 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
         ),
         (
             "an unknown pairing code",
-            Request::unsigned(Method::POST, "/v1/pairings", pairing()?),
+            Request::pairing(pairing()?, &stranger),
             "403 pairing_code_unknown",
+        ),
+        (
+            "a pairing that its key has not signed",
+            Request::unsigned(Method::POST, "/v1/pairings", pairing()?),
+            "401 not_signed",
         ),
     ] {
         refusals.by_edge(story, what, expected, &scanner.send(&request).await?);
@@ -154,7 +162,7 @@ async fn callers(story: &mut Story, demo: &mut Demo, refusals: &mut Refusals) ->
 fn pairing() -> Result<Vec<u8>> {
     let request = PairingRequest {
         code: "nonsense".to_owned(),
-        public_key: URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&[99; 32]).verifying_key()),
+        public_key: URL_SAFE_NO_PAD.encode(SigningKey::from_bytes(&STRANGER).verifying_key()),
         label: NAME.to_owned(),
     };
     Ok(serde_json::to_vec(&request)?)

@@ -102,7 +102,7 @@ fn a_node_out_of_reach_is_another_screen_than_a_locked_one_and_it_comes_back_by_
 fn access_is_renewed_before_it_ends() {
     let mut gate = Gate::open();
     gate.calls.clear();
-    gate.pass(449_000);
+    gate.pass(299_000);
     assert!(gate.calls.is_empty());
     gate.pass(2_000);
     gate.take_call(|call| matches!(call, Call::Renew));

@@ -287,6 +287,7 @@ fn status(gates: &[u128]) -> Answer {
         name: format!("Gate {number}"),
         admitted: 3,
         refused: 1,
+        unreadable: 0,
     };
     Answer::Status(Ok(Box::new(NodeStatus {
         node_id: NodeId(Uuid::nil()),

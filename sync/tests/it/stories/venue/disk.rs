@@ -31,7 +31,8 @@ impl Venue {
             JournalEntry::Decision(decision) => Some(decision.clone()),
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. } => None,
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => None,
         });
         decisions.collect()
     }

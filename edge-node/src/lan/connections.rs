@@ -1,15 +1,16 @@
-//! Open connections, and those among them on which no paired scanner has proven itself yet. Anybody
-//! on the LAN can open one, from as many addresses as they like: so an address may have few of
-//! these, they have little time, and when all connections are in use the oldest of these is closed
-//! for a new one.
+//! Open connections, those among them on which no paired scanner has proven itself yet, and which scanner
+//! has on the others. Anybody on the LAN can open one, from as many addresses as they like: so an address
+//! may have few unauthenticated ones, they have little time, and when all connections are in use the
+//! oldest of these is closed for a new one. A scanner's are closed when it is unpaired.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use eventify_protocol::ids::ScannerId;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +34,15 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Open {
     next: u64,
-    /// By age; an unauthenticated connection has a token that closes it.
-    all: BTreeMap<u64, Option<CancellationToken>>,
+    /// By age.
+    all: BTreeMap<u64, OpenConnection>,
+}
+
+#[derive(Debug)]
+struct OpenConnection {
+    end: CancellationToken,
+    /// Who has proven itself on it; nobody yet on an unauthenticated one.
+    scanners: BTreeSet<ScannerId>,
 }
 
 /// Why a connection is refused.
@@ -56,7 +64,7 @@ struct Entry {
     number: u64,
     /// None once a scanner has proven itself.
     permit: Mutex<Option<Permit>>,
-    evicted: CancellationToken,
+    end: CancellationToken,
 }
 
 impl Connections {
@@ -77,60 +85,75 @@ impl Connections {
         if open.all.len() >= self.max {
             open.evict().ok_or(Refusal::Full)?;
         }
-        let (number, evicted) = (open.next, CancellationToken::new());
+        let (number, end) = (open.next, CancellationToken::new());
         open.next += 1;
-        open.all.insert(number, Some(evicted.clone()));
+        let connection = OpenConnection {
+            end: end.clone(),
+            scanners: BTreeSet::new(),
+        };
+        open.all.insert(number, connection);
         Ok(ConnectionHandle(Arc::new(Entry {
             connections: Arc::clone(self),
             number,
             permit: Mutex::new(Some(permit)),
-            evicted,
+            end,
         })))
+    }
+
+    /// Closes the connections on which a scanner has proven itself.
+    pub(super) fn close(&self, scanner: ScannerId) {
+        let open = locked(&self.open);
+        let of_scanner = open
+            .all
+            .values()
+            .filter(|it| it.scanners.contains(&scanner));
+        of_scanner.for_each(|connection| connection.end.cancel());
     }
 }
 
 impl Open {
     /// Closes the oldest unauthenticated connection. It no longer counts as open from now on.
     fn evict(&mut self) -> Option<()> {
-        let (number, evicted) = self
-            .all
-            .iter()
-            .find_map(|(number, evicted)| Some((*number, evicted.clone()?)))?;
-        self.all.remove(&number);
-        evicted.cancel();
+        let mut all = self.all.iter();
+        let (number, _) = all.find(|(_, connection)| connection.scanners.is_empty())?;
+        let number = *number;
+        let evicted = self.all.remove(&number)?;
+        evicted.end.cancel();
         Some(())
     }
 }
 
 impl ConnectionHandle {
     /// A paired scanner has proven itself on this connection.
-    pub(super) fn mark_authenticated(&self) {
+    pub(super) fn mark_authenticated(&self, scanner: ScannerId) {
         let Self(entry) = self;
-        if locked(&entry.permit).take().is_none() {
-            return;
-        }
+        locked(&entry.permit).take();
         // It is not there if it was evicted a moment ago: then it closes, and the scanner connects
         // again.
-        if let Some(evicted) = locked(&entry.connections.open).all.get_mut(&entry.number) {
-            *evicted = None;
+        if let Some(connection) = locked(&entry.connections.open).all.get_mut(&entry.number) {
+            connection.scanners.insert(scanner);
         }
     }
 
-    /// Ends when the connection was evicted or has not been authenticated in time. Never ends for
-    /// an authenticated connection.
-    pub(super) async fn evicted_or_late(self) {
+    /// Closes it.
+    pub(super) fn close(&self) {
+        self.0.end.cancel();
+    }
+
+    /// Ends when the connection is to be closed, or has not been authenticated in time.
+    pub(super) async fn closed_or_late(self) {
         tokio::select! {
-            () = self.evicted() => return,
+            () = self.closed() => return,
             () = sleep(AUTHENTICATION_TIMEOUT) => {}
         }
         if locked(&self.0.permit).is_none() {
-            self.evicted().await;
+            self.closed().await;
         }
     }
 
-    /// Ends when the connection was evicted, which can happen during the handshake.
-    pub(super) async fn evicted(&self) {
-        self.0.evicted.cancelled().await;
+    /// Ends when the connection is to be closed, which can happen during the handshake.
+    pub(super) async fn closed(&self) {
+        self.0.end.cancelled().await;
     }
 }
 
@@ -142,7 +165,16 @@ impl Drop for Entry {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+
+    const ADA: ScannerId = ScannerId(Uuid::from_u128(1));
+    const BOB: ScannerId = ScannerId(Uuid::from_u128(2));
+
+    fn is_closed(handle: &ConnectionHandle) -> bool {
+        handle.0.end.is_cancelled()
+    }
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 168, 0, last])
@@ -154,13 +186,12 @@ mod tests {
         let open: Vec<_> = (0..3)
             .map(|last| connections.admit(address(last)).unwrap())
             .collect();
-        open[0].mark_authenticated();
+        open[0].mark_authenticated(ADA);
         let fourth = connections.admit(address(3)).unwrap();
-        let is_evicted = |handle: &ConnectionHandle| handle.0.evicted.is_cancelled();
-        let evicted: Vec<_> = open.iter().map(is_evicted).collect();
+        let evicted: Vec<_> = open.iter().map(is_closed).collect();
         assert_eq!(evicted, [false, true, false]);
-        fourth.mark_authenticated();
-        open[2].mark_authenticated();
+        fourth.mark_authenticated(ADA);
+        open[2].mark_authenticated(ADA);
         let refused = connections.admit(address(4)).unwrap_err();
         assert_eq!(refused, Refusal::Full);
         drop(fourth);
@@ -173,9 +204,24 @@ mod tests {
         let first = connections.admit(address(1)).unwrap();
         let refused = connections.admit(address(1)).unwrap_err();
         assert_eq!(refused, Refusal::TooManyUnauthenticated);
-        first.mark_authenticated();
+        first.mark_authenticated(ADA);
         let second = connections.admit(address(1)).unwrap();
         drop((first, second));
         assert!(locked(&connections.open).all.is_empty());
+    }
+
+    #[test]
+    fn the_connections_of_a_scanner_are_closed_and_no_others() {
+        let connections = Connections::new(8, 8);
+        let open: Vec<_> = (0..4)
+            .map(|last| connections.admit(address(last)).unwrap())
+            .collect();
+        open[0].mark_authenticated(ADA);
+        open[1].mark_authenticated(BOB);
+        open[2].mark_authenticated(BOB);
+        open[2].mark_authenticated(ADA);
+        connections.close(ADA);
+        let closed: Vec<_> = open.iter().map(is_closed).collect();
+        assert_eq!(closed, [true, false, true, false]);
     }
 }

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest';
+
+import { formats } from '../src/formats';
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const evening = new Date(2026, 5, 14, 19, 43, 7).getTime();
+
+/** Languages write narrow and unbreakable spaces; which one is not our rule. */
+const plain = (text: string): string => text.replaceAll(/[\u00a0\u202f]/g, ' ');
+
+describe('English', () => {
+  const f = formats('en');
+
+  test('counts one and many', () => {
+    const forms = { one: '# scan left', other: '# scans left' };
+    expect([0, 1, 2, 1240].map((count) => f.plural(count, forms))).toEqual([
+      '0 scans left',
+      '1 scan left',
+      '2 scans left',
+      '1,240 scans left',
+    ]);
+  });
+
+  test('tells ages in a unit that is fine enough', () => {
+    expect(f.ago(6 * SECOND)).toBe('6 seconds ago');
+    expect(f.ago(119 * SECOND)).toBe('119 seconds ago');
+    expect(f.ago(8 * MINUTE + 59 * SECOND)).toBe('8 minutes ago');
+    expect(f.duration(3 * 60 * MINUTE)).toBe('3 hours');
+    expect(f.duration(-5)).toBe('0 seconds');
+  });
+
+  test('names the day only if it is another one', () => {
+    expect(f.moment(evening, evening + MINUTE)).toBe('19:43');
+    expect(f.moment(evening, evening + 24 * 60 * MINUTE)).toBe('June 14, 19:43');
+  });
+
+  test('lists doors as a choice', () => {
+    expect(f.either(['North gate', 'South gate', 'Court'])).toBe('North gate, South gate, or Court');
+    expect(f.either([])).toBe('');
+  });
+});
+
+describe('French', () => {
+  const f = formats('fr');
+
+  test('counts none like one', () => {
+    const forms = { one: 'reste # scan', other: 'restent # scans' };
+    expect([0, 1, 2, 1240].map((count) => plain(f.plural(count, forms)))).toEqual([
+      'reste 0 scan',
+      'reste 1 scan',
+      'restent 2 scans',
+      'restent 1 240 scans',
+    ]);
+  });
+
+  test('writes decimals and ages its way', () => {
+    expect(plain(f.seconds(1_420))).toBe('1,4 s');
+    expect(plain(f.milliseconds(24))).toBe('0,02s');
+    expect(plain(f.ago(8 * MINUTE))).toBe('il y a 8 minutes');
+    expect(f.moment(evening, evening + 24 * 60 * MINUTE)).toBe('14 juin, 19:43');
+  });
+});
+
+test('a countdown ends at nought, and shows its last second as one', () => {
+  const f = formats('en');
+  expect([222_000, 60_000, 59_001, 1, 0, -400].map((ms) => f.countdown(ms))).toEqual([
+    '3:42',
+    '1:00',
+    '1:00',
+    '0:01',
+    '0:00',
+    '0:00',
+  ]);
+});

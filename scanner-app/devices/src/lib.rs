@@ -1,0 +1,37 @@
+//! The scanner app's hardware: imagers that type or send over a serial line, and the speaker.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`keyboard`] | an imager that is a keyboard to Linux (`evdev`), taken for this app alone |
+//! | [`serial`] | an imager on a serial line |
+//! | [`speaker`] | plays samples |
+//!
+//! Each device has a thread of its own that lives until its handle is dropped. A device that is unplugged
+//! is opened again when it is back. What its keys and bytes mean is the controller's business.
+
+mod clock;
+mod key_names;
+pub mod keyboard;
+pub mod serial;
+pub mod speaker;
+mod worker;
+
+use eventify_scanner_controller::command::KeyStroke;
+
+pub use worker::Worker;
+
+/// What a device has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceEvent {
+    /// Keys of an imager that types, in their order.
+    Keys(Vec<KeyStroke>),
+    /// Bytes of an imager on a serial line, cut anywhere.
+    Bytes(Vec<u8>),
+    /// It is there, for the first time or again.
+    Found,
+    /// It is not there, or no longer.
+    Gone {
+        /// For venue IT.
+        reason: String,
+    },
+}

@@ -1,0 +1,28 @@
+// The languages that there are: every file of this folder with a default export.
+
+import { formats, type Formats } from '@eventify/web/formats';
+
+import type { Messages } from './types';
+
+const files = import.meta.glob<Messages>(['./*.ts', '!./index.ts', '!./types.ts'], {
+  eager: true,
+  import: 'default',
+});
+
+export const LANGUAGES: ReadonlyMap<string, Messages> = new Map(
+  Object.values(files).map((messages) => [messages.language, messages]),
+);
+
+const DEFAULT = 'en';
+
+/** A language's words and how it writes numbers. */
+export interface Texts {
+  m: Messages;
+  f: Formats;
+}
+
+export function texts(language: string): Texts {
+  const m = LANGUAGES.get(language) ?? LANGUAGES.get(DEFAULT);
+  if (!m) throw new Error(`no messages in ${DEFAULT}`);
+  return { m, f: formats(m.language) };
+}
