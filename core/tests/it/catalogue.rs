@@ -208,3 +208,19 @@ async fn an_edit_is_shown_and_an_archived_event_is_not() {
     core.settle().await;
     assert_eq!(anybody.get(&catalogue).await.status, 404);
 }
+
+/// What RFC 3339 doesn't know as a year, the database doesn't either: it was an error inside.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_of_no_year_is_refused() {
+    let core = TestApp::start().await;
+    for time in ["-262143-01-01T00:00:00Z", "%2B262142-12-31T23:59:59Z"] {
+        for name in ["from", "to"] {
+            let path = format!("/catalog/events?{name}={time}");
+            let refused = core.anybody().get(&path).await;
+            assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+            let words = refused.error().message;
+            let wanted = format!("'{name}': must be in the years 1 to 9998");
+            assert_eq!(words, wanted);
+        }
+    }
+}

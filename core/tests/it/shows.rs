@@ -217,7 +217,10 @@ async fn a_guest_in_a_shared_hall_is_told_that_the_venue_has_to_agree() {
         foreign.performance_id
     );
     assert_eq!(guest.post(&confirm, json!({})).await.status, 403);
-    admin.post(&confirm, json!({})).await.expect(200);
+    let seen = admin
+        .request(Method::POST, &confirm)
+        .header("If-Match", "\"1\"");
+    send(seen.json(&json!({}))).await.expect(200);
     core.settle().await;
     let events: Value = guest.get("/events").await.expect(200);
     let event = format!(

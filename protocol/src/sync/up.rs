@@ -115,6 +115,24 @@ pub struct JournalBatch {
     pub rows: Vec<ByteVec>,
 }
 
+impl JournalBatch {
+    /// No journal grows so long, and a database counts no further.
+    pub const MAX_SEQ: u64 = i64::MAX.cast_unsigned();
+
+    /// The numbers of its rows; of those beyond [`Self::MAX_SEQ`] there are none.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
+        (self.from..=Self::MAX_SEQ).take(self.rows.len())
+    }
+
+    /// The number of its last row, if all of them have one.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        let more = u64::try_from(self.rows.len()).ok()?.checked_sub(1)?;
+        let last = self.from.checked_add(more)?;
+        (last <= Self::MAX_SEQ).then_some(last)
+    }
+}
+
 /// See [`Up::Health`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

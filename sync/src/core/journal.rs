@@ -50,8 +50,8 @@ impl Ends {
     /// Whether all rows of a batch of this file are acknowledged.
     #[must_use]
     pub fn cover(&self, batch: &JournalBatch) -> bool {
-        let end = (batch.from + batch.rows.len() as u64).saturating_sub(1);
-        batch.incarnation == self.acknowledged.incarnation && end <= self.acknowledged.seq
+        let is_behind = |last| last <= self.acknowledged.seq;
+        batch.incarnation == self.acknowledged.incarnation && batch.last().is_some_and(is_behind)
     }
 }
 
@@ -94,8 +94,8 @@ pub enum Refused {
 #[must_use]
 pub fn overlap(stored: Option<&JournalHead>, batch: &JournalBatch) -> Option<u64> {
     let stored = stored.filter(|stored| stored.incarnation == batch.incarnation)?;
-    let end = (batch.from + batch.rows.len() as u64).checked_sub(1)?;
-    (batch.from >= 1 && batch.from <= stored.seq).then_some(end.min(stored.seq))
+    let last = batch.last()?;
+    (batch.from >= 1 && batch.from <= stored.seq).then_some(last.min(stored.seq))
 }
 
 /// Verifies a batch against the stored end. `stored_hash` is the hash of row [`overlap`].
@@ -168,8 +168,11 @@ fn future(batch: &JournalBatch, stored: u64) -> Refused {
 /// The rows of a batch, if they are one chain from `from` on, with `Opened` of this node as row 1
 /// and nowhere else.
 fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused> {
+    if batch.last().is_none() {
+        return Err(Refused::BrokenChain { seq: batch.from });
+    }
     let mut rows: Vec<SealedRow> = Vec::with_capacity(batch.rows.len());
-    for (seq, bytes) in (batch.from..).zip(&batch.rows) {
+    for (seq, bytes) in batch.numbers().zip(&batch.rows) {
         let row = SealedRow::read(bytes)?;
         let follows = match rows.last() {
             Some(last) => last.head().is_followed_by(row.row()),
@@ -189,9 +192,6 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
             return Err(Refused::BrokenChain { seq });
         }
         rows.push(row);
-    }
-    if rows.is_empty() {
-        return Err(Refused::BrokenChain { seq: batch.from });
     }
     Ok(rows)
 }

@@ -295,3 +295,27 @@ fn a_report_adds_up_and_names_the_gaps() {
     };
     assert_eq!(Report::of(&torn, conflict).gaps, [missing, anew]);
 }
+
+/// A row's number is a node's claim: the core neither counts beyond the last one nor stops there.
+#[test]
+fn a_batch_whose_rows_have_no_number_is_no_chain() {
+    let rows = ten();
+    let head = rows.last().map(SealedRow::head);
+    for from in [u64::MAX, u64::MAX - 1, JournalBatch::MAX_SEQ] {
+        let strange = JournalBatch {
+            from,
+            ..batch(&rows[..2])
+        };
+        assert_eq!(overlap(head.as_ref(), &strange), None);
+        let refused = accept(NODE, head.as_ref(), None, &strange);
+        assert!(
+            matches!(
+                refused,
+                Err(Refused::Future { .. } | Refused::BrokenChain { .. })
+            ),
+            "{refused:?}"
+        );
+        let ends = Ends::nothing(FIRST);
+        assert!(!ends.cover(&strange));
+    }
+}

@@ -1,5 +1,8 @@
 //! Fields of bodies that mean more than their type says.
 
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -48,6 +51,27 @@ where
     }
 }
 
+/// For a time that a client names. RFC 3339 has years of four digits; what reads it here takes more, which
+/// neither the database nor a calculation has a place for. To be used with `#[serde(default)]`.
+///
+/// # Errors
+/// The value is no time, or of another year.
+pub fn rfc3339<'de, D>(from: D) -> Result<Option<DateTime<Utc>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    const YEARS: RangeInclusive<i32> = 1..=9998;
+    let time = Option::<DateTime<Utc>>::deserialize(from)?;
+    match time {
+        Some(time) if !YEARS.contains(&time.year()) => Err(D::Error::custom(format!(
+            "{SAYS}must be in the years {} to {}",
+            YEARS.start(),
+            YEARS.end()
+        ))),
+        time => Ok(time),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +83,8 @@ mod tests {
         tickets: Option<Vec<u8>>,
         #[serde(default)]
         note: Words,
+        #[serde(default, deserialize_with = "rfc3339")]
+        since: Option<DateTime<Utc>>,
     }
 
     fn read(text: &str) -> Result<Body, String> {
@@ -85,5 +111,28 @@ mod tests {
         assert_eq!(of(&"é".repeat(500)).unwrap().unwrap().chars().count(), 500);
         let refused = of(&"x".repeat(501)).unwrap_err();
         assert!(refused.contains("at most 500 characters"), "{refused}");
+    }
+
+    #[test]
+    fn a_time_has_a_year_that_can_be_calculated_with() {
+        let of = |since: &str| read(&format!(r#"{{"since":"{since}"}}"#)).map(|it| it.since);
+        assert_eq!(read("{}").unwrap().since, None);
+        for good in ["0001-01-01T00:00:00Z", "9998-12-31T23:59:59Z"] {
+            assert_eq!(of(good), Ok(Some(good.parse().unwrap())));
+        }
+        for strange in [
+            "-262143-01-01T00:00:00Z",
+            "-4714-01-01T00:00:00Z",
+            "0000-12-31T00:00:00Z",
+            "9999-01-01T00:00:00Z",
+            "+262142-12-31T23:59:59Z",
+        ] {
+            let refused = of(strange).unwrap_err();
+            assert!(
+                refused.contains("must be in the years 1 to 9998"),
+                "{refused}"
+            );
+        }
+        assert!(of("soon").is_err());
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::caller::{Caller, IdempotencyKey};
 use super::places::Places;
-use super::policy::KeyRule;
+use super::policy::{KeyRule, Policy, Rate};
 use super::rate_limit::Payer;
 use super::routes::RouteInfo;
 use super::{ApiError, error, replay};
@@ -27,6 +27,8 @@ const CORRELATION: &str = "x-correlation-id";
 const IDEMPOTENCY: &str = "idempotency-key";
 /// Longest `Idempotency-Key`.
 const MAX_KEY: usize = 255;
+/// Longest name of a parameter that an error repeats, in characters.
+const MAX_NAME: usize = 64;
 
 /// A route with what its guard needs to know.
 #[derive(Clone, Debug)]
@@ -88,7 +90,12 @@ pub(super) async fn guard(
     let cause = request.extensions().get::<Cause>().cloned();
     let cause = cause.unwrap_or_else(|| Cause::fresh(&route.app.clock));
     let target = format!("{} {}", request.method(), request.uri().path());
-    let caller = match admit(&route, &headers, (address, target), cause).await {
+    let admitted = admit(&route, &headers, (address, target), cause).await;
+    let checked = admitted.and_then(|caller| {
+        refuse_query(&route.info.policy, request.uri().query())?;
+        Ok(caller)
+    });
+    let caller = match checked {
         Ok(caller) => caller,
         Err(refusal) => return refusal.into_response(),
     };
@@ -104,6 +111,21 @@ pub(super) async fn guard(
             Err(busy) => busy.into_response(),
         },
     }
+}
+
+/// Parameters that nobody would read. What other programs call by an address that we don't choose, probes
+/// and webhooks, may have some.
+fn refuse_query(policy: &Policy, query: Option<&str>) -> Result<(), ApiError> {
+    let Some(query) = query.filter(|text| !text.is_empty()) else {
+        return Ok(());
+    };
+    if policy.query || policy.rate == Rate::Unlimited {
+        return Ok(());
+    }
+    let name = query.split(['=', '&']).next().unwrap_or_default();
+    let name: String = name.chars().take(MAX_NAME).collect();
+    let issue = format!("parameter '{name}' is unknown; this route takes none");
+    Err(ApiError::invalid("query", issue))
 }
 
 async fn admit(

@@ -137,8 +137,9 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         return ApiError::invalid(field, issue);
     }
     let allowed = allowed_words(text, "unknown variant `");
-    // axum puts the JSON path of the misfit in front: "…into the target type: items[0].seatId: …".
+    // axum puts the path of the misfit in front: "…into the target type: items[0].seatId: …".
     let after = text.split_once("target type: ");
+    let after = after.or_else(|| text.split_once("query string: "));
     let misfit = after.and_then(|(_, rest)| rest.split_once(": "));
     let misfit = misfit.filter(|(path, _)| !path.is_empty() && !path.contains(' '));
     let field = misfit.map_or(whole, |(path, _)| path);

@@ -34,7 +34,7 @@ pub use axum::http::StatusCode;
 pub use caller::{Caller, IdempotencyKey};
 pub use error::ApiError;
 pub use etag::{IfMatch, etag};
-pub use fields::{Words, not_null};
+pub use fields::{Words, not_null, rfc3339};
 pub use json::{Json, Path, Query};
 pub use listing::listing;
 pub use paging::{Paged, Paging};

@@ -19,6 +19,9 @@ pub struct Policy {
     pub rate: Rate,
     /// What is kept of an answer for its replay.
     pub kept: Kept,
+    /// Whether the handler reads parameters behind `?`. Elsewhere they are refused: who writes
+    /// `?dryRun=true` to a route that knows none must not get the act itself.
+    pub query: bool,
 }
 
 /// Who may call a route.
@@ -75,6 +78,7 @@ impl Policy {
             key: KeyRule::Accepted,
             rate: Rate::Normal,
             kept: Kept::Whole,
+            query: false,
         }
     }
 
@@ -142,6 +146,15 @@ impl Policy {
     pub const fn secret_answer(self) -> Self {
         Self {
             kept: Kept::Fact,
+            ..self
+        }
+    }
+
+    /// Its handler takes a [`Query`](super::Query).
+    #[must_use]
+    pub const fn query(self) -> Self {
+        Self {
+            query: true,
             ..self
         }
     }

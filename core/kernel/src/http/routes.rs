@@ -106,6 +106,11 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
         H: Handler<T, A> + Sync,
         T: 'static,
     {
+        debug_assert_eq!(
+            policy.query,
+            reads_query::<T>(),
+            "{path}: `Policy::query` goes with a handler that takes a query"
+        );
         debug_assert!(
             policy.key != KeyRule::Required || policy.wants_token(),
             "{path}: an idempotency key belongs to a caller"
@@ -132,4 +137,13 @@ impl<S: Send + Sync + 'static> Routes<AppWith<S>> {
         });
         Routes(rows.collect())
     }
+}
+
+/// Whether a handler with these extractors reads the query. For the assertion only: what a type's name
+/// looks like is no promise of the compiler's.
+fn reads_query<T>() -> bool {
+    let extractors = std::any::type_name::<T>();
+    ["http::json::Query<", "http::paging::Paging"]
+        .iter()
+        .any(|name| extractors.contains(name))
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{
-    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes,
+    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes, rfc3339,
 };
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde::{Deserialize, Serialize};
@@ -20,11 +20,11 @@ const MAX_QUERY: usize = 100;
 pub(super) fn routes() -> Routes<App> {
     const PUBLIC: Policy = Policy::public();
     Routes::new()
-        .get("/catalog/events", PUBLIC, events)
+        .get("/catalog/events", PUBLIC.query(), events)
         .get("/catalog/events/{eventId}", PUBLIC, event)
         .get(
             "/catalog/performances/{performanceId}/availability",
-            PUBLIC,
+            PUBLIC.query(),
             availability,
         )
 }
@@ -35,7 +35,9 @@ struct Filters {
     query: Option<String>,
     city: Option<String>,
     tag: Option<String>,
+    #[serde(default, deserialize_with = "rfc3339")]
     from: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "rfc3339")]
     to: Option<DateTime<Utc>>,
     page: Option<u32>,
     size: Option<u32>,

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Routes<App> {
         .strict();
     Routes::new()
         .post("/orders", write.key_required(), place)
-        .get("/orders", read, list)
+        .get("/orders", read.query(), list)
         .get("/orders/{order_id}", read, show)
         .post("/orders/{order_id}/cancel", write, cancel)
         .post("/orders/{order_id}/refunds", refund, refund_of_order)

@@ -52,10 +52,17 @@ impl Journal {
     pub(crate) fn push(&mut self, entry: JournalEntry) {
         let seq = self.rows.len() as u64 + 1;
         let micros = 1_900_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000;
+        self.push_at(WallTime(micros), entry);
+    }
+
+    /// By a clock of the node that stands somewhere.
+    pub(crate) fn push_at(&mut self, wall: WallTime, entry: JournalEntry) {
+        let seq = self.rows.len() as u64 + 1;
+        let micros = 1_900_000_000_000_000 + i64::try_from(seq).unwrap() * 1_000_000;
         let at = Moment {
             boot: BootId(Uuid::nil()),
             boottime: BootTime(seq),
-            wall: WallTime(micros),
+            wall,
             core: Some(CoreInterval::exact(CoreTime(micros))),
         };
         let previous = self.rows.last().map_or(Hash32::ZERO, SealedRow::hash);

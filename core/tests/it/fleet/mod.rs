@@ -13,4 +13,5 @@ mod refunded;
 mod renewal;
 mod report;
 mod rush;
+mod strange_rows;
 mod world;

@@ -12,10 +12,12 @@ use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_protocol::token::Claims;
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
+use reqwest::Method;
 use serde_json::json;
 
 use crate::fleet::feed::{Replica, replica_of, welcome};
 use crate::fleet::world::{Node, Venue, issue, performance, ticket};
+use crate::world::{Answer, send};
 
 /// The entry of the venue's performance in the next delta.
 async fn next_entry(node: &mut Node, id: PerformanceId) -> Option<PerformanceEntry> {
@@ -131,7 +133,7 @@ async fn a_foreign_show_enters_the_feed_when_the_venue_confirms_it() {
     let unknown = venue.owner().post(&unknown, json!({})).await;
     unknown.assert_refused(404, "performance_not_found");
     for _ in 0..2 {
-        let confirmed = venue.owner().post(&confirm, json!({})).await.expect(200);
+        let confirmed = confirmed(&venue, &confirm, "\"1\"").await.expect(200);
         assert_eq!(confirmed["awaitsVenue"], json!(false));
     }
     venue.core.settle().await;
@@ -199,6 +201,44 @@ fn admits(
         .is_ok()
 }
 
+/// The venue's word about what it has seen in this version.
+async fn confirmed(venue: &Venue, path: &str, seen: &str) -> Answer {
+    let request = venue.owner().request(Method::POST, path);
+    send(request.header("If-Match", seen).json(&json!({}))).await
+}
+
+/// An organiser showed the venue an afternoon, and moved the show to the evening before it had answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_show_that_moves_while_the_venue_decides_is_not_confirmed_unseen() {
+    let venue = Venue::open().await;
+    let mut show = performance(venue.id, venue.core.clock.now() + Duration::hours(2));
+    show.facts.awaits_venue = true;
+    venue.publish("event_management", 1, &show).await;
+    venue.core.settle().await;
+    let list = format!("/fleet/venues/{}/performances?waiting=true", venue.id);
+    let seen = async || -> serde_json::Value { venue.owner().get(&list).await.expect(200) };
+    assert_eq!(seen().await["items"][0]["version"], 1);
+
+    let later = moved(&show, Duration::days(1));
+    venue.publish("event_management", 2, &later).await;
+    venue.core.settle().await;
+    let id = show.performance_id;
+    let confirm = format!("/fleet/venues/{}/performances/{id}/confirm", venue.id);
+    let stale = confirmed(&venue, &confirm, "\"1\"").await;
+    assert_eq!((stale.status, stale.code()), (412, "precondition_failed"));
+    let unseen = venue.owner().post(&confirm, json!({})).await;
+    assert_eq!(
+        (unseen.status, unseen.code()),
+        (428, "precondition_required")
+    );
+    assert_eq!(seen().await["items"][0]["version"], 2);
+
+    confirmed(&venue, &confirm, "\"2\"").await.expect(200);
+    assert_eq!(seen().await["total"], 0);
+    // A lost answer.
+    confirmed(&venue, &confirm, "\"2\"").await.expect(200);
+}
+
 /// The feed dropped the second confirmation, because it had the version of the move, which had taken the
 /// show out. API and core admitted; a gate without the core turned the whole house away.
 #[tokio::test(flavor = "multi_thread")]
@@ -230,7 +270,9 @@ async fn a_foreign_show_that_moved_and_was_confirmed_again_admits_at_a_gate_with
         follow(&venue, &mut node, &mut by_delta).await;
         let present = (&sold, &show.facts);
         assert!(!admits(&by_delta, gate, present), "not yet: {version}");
-        venue.owner().post(&confirm, json!({})).await.expect(200);
+        confirmed(&venue, &confirm, &format!("\"{version}\""))
+            .await
+            .expect(200);
         venue.core.settle().await;
         follow(&venue, &mut node, &mut by_delta).await;
         assert!(admits(&by_delta, gate, present), "confirmed: {version}");

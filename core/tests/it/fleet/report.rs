@@ -280,3 +280,14 @@ async fn an_outage_ends_when_its_node_reports_online() {
     })
     .await;
 }
+
+/// Seven days before the first of all days was a panic.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_no_year_is_refused() {
+    let venue = Venue::open().await;
+    for query in ["?from=-4714-01-01T00:00:00Z", "?to=-262143-01-01T00:00:00Z"] {
+        let path = format!("/fleet/venues/{}/reconciliation{query}", venue.id);
+        let refused = venue.owner().get(&path).await;
+        assert_eq!((refused.status, refused.code()), (400, "validation_error"));
+    }
+}

@@ -142,15 +142,43 @@ async fn the_same_request_again_gets_the_first_response() {
     assert_eq!(first.body, again.body, "4xx are answers");
 }
 
+/// `?dryRun=true` at a route that has no rehearsal must not be the act itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_nobody_reads_is_refused_before_anything_happens() {
+    let core = start(Vec::new()).await;
+    let ada = core.user("ada").role("CUSTOMER").scope("order:write");
+    let before = FAULTS.load(Ordering::SeqCst);
+    for (path, name) in [
+        ("/faults?dryRun=true", "dryRun"),
+        ("/faults?dryRun", "dryRun"),
+        ("/faults?a=1&b=2", "a"),
+        ("/faults?=1", ""),
+    ] {
+        let refused = ada.post_with_key(path, "k1", json!({})).await;
+        refused.assert_refused(400, "validation_error");
+        let issue = format!("parameter '{name}' is unknown; this route takes none");
+        assert!(
+            refused.body.to_string().contains(&issue),
+            "{}",
+            refused.body
+        );
+    }
+    assert_eq!(FAULTS.load(Ordering::SeqCst), before);
+    ada.post_with_key("/faults?", "k2", json!({}))
+        .await
+        .assert_refused(500, "internal_error");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_are_not_remembered() {
     let core = start(Vec::new()).await;
     let ada = core.user("ada");
+    let before = FAULTS.load(Ordering::SeqCst);
     for _ in 0..2 {
         let answer = ada.post_with_key("/faults", "k1", json!({})).await;
         answer.assert_refused(500, "internal_error");
     }
-    assert_eq!(FAULTS.load(Ordering::SeqCst), 2);
+    assert_eq!(FAULTS.load(Ordering::SeqCst), before + 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

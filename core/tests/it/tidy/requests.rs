@@ -41,6 +41,39 @@ fn what_clients_send_denies_unknown_fields() {
     assert!(seen > 30, "only {seen} types");
 }
 
+/// A time of any year would be an error of the database, or a panic of a calculation.
+#[test]
+fn a_time_that_a_client_names_is_of_a_year_that_exists() {
+    let contexts = folders_of_contexts();
+    let routes = contexts
+        .iter()
+        .flat_map(|context| layered_files(context))
+        .filter(|(layer, _)| layer == "routes");
+    let mut seen = 0;
+    for (_, file) in routes {
+        for body in bodies(&code(&file)) {
+            let times = body.matches("DateTime<Utc>").count();
+            let checked = body.matches("deserialize_with = \"rfc3339\"").count();
+            assert_eq!(times, checked, "{}: {body}", file.display());
+            seen += times;
+        }
+    }
+    assert!(seen > 3, "only {seen} times");
+}
+
+/// The fields of the types that clients send.
+fn bodies(code: &str) -> Vec<String> {
+    let of_derive = |rest: &str| {
+        let (derives, rest) = rest.split_once(')')?;
+        let body = rest.split_once('{')?.1.split('}').next()?;
+        derives.contains("Deserialize").then(|| body.to_owned())
+    };
+    code.split("#[derive(")
+        .skip(1)
+        .filter_map(of_derive)
+        .collect()
+}
+
 /// What stands between a derive of `Deserialize` and the type's body.
 fn declarations(code: &str) -> Vec<String> {
     code.split("#[derive(")

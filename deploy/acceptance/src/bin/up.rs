@@ -148,6 +148,7 @@ async fn variables(
         ("EVENT", &fixture.event),
         ("PERFORMANCE", &fixture.performance),
         ("LATER", &later.performance),
+        ("LATER_EVENT", &later.event),
     ] {
         writeln!(variables, "{variable}={value}")?;
     }

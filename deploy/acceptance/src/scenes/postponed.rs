@@ -1,6 +1,6 @@
 //! Scene 5, second part: the show is postponed, and guests keep the codes that they have.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use eventify_protocol::{lan::ScanAnswer, verdict::Mode};
 use eventify_stack::Card;
@@ -16,7 +16,13 @@ use crate::{
 
 pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
     story.step("5b. The show breaks off and is postponed to tomorrow");
+    let before = tickets_of_a_preview(demo).await?;
     let [online, degraded] = two_guests(demo).await?;
+    // Orders hear of their tickets a moment after the customer has them.
+    wait::until("the organiser to see both tickets", SOON, || async {
+        Ok((tickets_of_a_preview(demo).await? == before + 2).then_some(()))
+    })
+    .await?;
     let now = clock::now();
     let end = now + TimeDelta::seconds(1);
     let began = json!({ "startTime": time(now - TimeDelta::hours(2)), "endsAt": time(end) });
@@ -63,6 +69,14 @@ pub(super) async fn run(story: &mut Story, demo: &mut Demo) -> Result<()> {
         shown.unwrap_or_default(),
     );
     alone(story, demo, &degraded, &doors["doorsAt"]).await
+}
+
+/// How many tickets a move to tomorrow would concern.
+async fn tickets_of_a_preview(demo: &Demo) -> Result<u64> {
+    let tomorrow = json!({ "startTime": time(clock::now() + TimeDelta::days(1)) });
+    let preview = demo.reschedule(&tomorrow, "?dryRun=true").await?;
+    let tickets = preview["affected"]["tickets"].as_u64();
+    tickets.context("a preview says how many tickets it concerns")
 }
 
 /// The same at a gate that has lost its line.

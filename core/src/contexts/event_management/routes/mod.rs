@@ -21,7 +21,7 @@ pub(super) fn routes() -> Routes<App> {
     const OWNER: Policy = ORGANISERS.owner("event.owner_id");
     Routes::new()
         .post("/events", ORGANISERS, events::create)
-        .get("/events", ORGANISERS, events::list)
+        .get("/events", ORGANISERS.query(), events::list)
         .get("/events/{eventId}", OWNER, events::read)
         .put("/events/{eventId}", OWNER, events::edit)
         .post("/events/{eventId}/publish", OWNER, events::publish)
@@ -30,7 +30,7 @@ pub(super) fn routes() -> Routes<App> {
         .post("/events/{eventId}/pricing", OWNER, events::price)
         .post("/events/{eventId}/performances", OWNER, performances::schedule)
         .get("/events/{eventId}/performances/{performanceId}", OWNER, performances::read)
-        .put("/events/{eventId}/performances/{performanceId}", OWNER, performances::reschedule)
+        .put("/events/{eventId}/performances/{performanceId}", OWNER.query(), performances::reschedule)
         .post("/events/{eventId}/performances/{performanceId}/cancel", OWNER, performances::cancel)
 }
 

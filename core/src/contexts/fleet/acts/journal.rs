@@ -162,14 +162,14 @@ async fn refuse(
     Ok(Some(answer))
 }
 
-/// Stores the rows of a refused batch beside the journal; true if any of them is new.
+/// Stores the rows of a refused batch beside the journal; true if any of them is new, or has no number.
 async fn insert_evidence(
     conn: &mut PgConnection,
     node: NodeId,
     batch: &JournalBatch,
 ) -> DbResult<bool> {
-    let mut is_new = false;
-    for (seq, bytes) in (batch.from..).zip(&batch.rows) {
+    let mut is_new = batch.last().is_none();
+    for (seq, bytes) in batch.numbers().zip(&batch.rows) {
         is_new |= journal_rows::insert_fork(conn, node, batch.incarnation, seq, bytes).await?;
     }
     Ok(is_new)

@@ -4,7 +4,7 @@
 use eventify_contracts::fleet::PerformanceConfirmed;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbResult, Tx};
+use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::{PerformanceId, VenueId};
 use eventify_protocol::sync::{FeedEntry, Subject};
 use serde_json::json;
@@ -37,20 +37,34 @@ pub(crate) async fn announce(
     alarms::raise_in(app, tx, &alarm).await
 }
 
-/// The venue admits to a performance from now on. Confirming again changes nothing.
+/// A performance in a venue of the caller's, locked.
+pub(crate) async fn planned(
+    conn: &mut PgConnection,
+    principal: &Principal,
+    (venue, id): (VenueId, PerformanceId),
+) -> Result<Performance, FleetError> {
+    venues::own(conn, principal, venue).await?;
+    let found = performances::lock(conn, id).await?;
+    let found = found.filter(|it| it.venue == venue && it.facts.is_some());
+    found.ok_or(FleetError::PerformanceNotFound)
+}
+
+/// The venue admits to a performance from now on, as whoever confirms it has seen it: its organiser may
+/// move it while they decide. Confirming again changes nothing.
 pub(crate) async fn confirm(
     app: &App,
     cause: &Cause,
     principal: &Principal,
-    (venue, id): (VenueId, PerformanceId),
+    (venue, seen): (VenueId, &Performance),
 ) -> Result<Performance, FleetError> {
+    let id = seen.id;
     let mut tx = app.db.begin(NAME, cause).await?;
-    venues::own(&mut tx, principal, venue).await?;
-    let found = performances::lock(&mut tx, id).await?;
-    let found = found.filter(|it| it.venue == venue && it.facts.is_some());
-    let found = found.ok_or(FleetError::PerformanceNotFound)?;
+    let found = planned(&mut tx, principal, (venue, id)).await?;
     if !found.is_waiting() {
         return Ok(found);
+    }
+    if found.facts_version != seen.facts_version {
+        return Err(FleetError::Stale);
     }
     let confirmation = Confirmation {
         version: found.facts_version,

@@ -75,7 +75,8 @@ codes! {
          elsewhere.";
     PerformanceAwaitsConfirmation = "performance_awaits_confirmation":
         "An organiser who is not of this venue plans a performance here, and no gate admits to it yet. Look at it \
-         with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed.";
+         with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed, with the \
+         version that you have read in If-Match: it may move meanwhile.";
     JournalRowsLost = "journal_rows_lost":
         "Rows of this node's journal are missing: nobody knows whom they let in. Look for double entries at its \
          gates, and import the journal if a copy was saved.";

@@ -29,11 +29,11 @@ const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 pub(super) fn routes() -> Routes<App> {
     Routes::new()
         .post("/fleet/gates", RUNS_VENUE, gates::create)
-        .get("/fleet/gates", RUNS_VENUE, gates::list)
+        .get("/fleet/gates", RUNS_VENUE.query(), gates::list)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
         // The answer holds a secret: no copy of it is kept for replay.
         .post("/fleet/nodes", RUNS_VENUE.key_ignored(), nodes::announce)
-        .get("/fleet/nodes", RUNS_VENUE, nodes::list)
+        .get("/fleet/nodes", RUNS_VENUE.query(), nodes::list)
         .put("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::edit)
         .post("/fleet/nodes/{nodeId}/revoke", RUNS_VENUE, nodes::revoke)
         .post(
@@ -43,7 +43,7 @@ pub(super) fn routes() -> Routes<App> {
         )
         .get(
             "/fleet/nodes/{nodeId}/journal",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             reports::journal,
         )
         .post(
@@ -79,7 +79,7 @@ pub(super) fn routes() -> Routes<App> {
         )
         .get(
             "/fleet/venues/{venueId}/performances",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             performances::list,
         )
         .post(
@@ -89,10 +89,10 @@ pub(super) fn routes() -> Routes<App> {
         )
         .get(
             "/fleet/venues/{venueId}/reconciliation",
-            RUNS_VENUE,
+            RUNS_VENUE.query(),
             reports::reconciliation,
         )
-        .get("/fleet/alarms", RUNS_VENUE, alarms::list)
+        .get("/fleet/alarms", RUNS_VENUE.query(), alarms::list)
         .post(
             "/fleet/alarms/{alarmId}/seen",
             RUNS_VENUE,

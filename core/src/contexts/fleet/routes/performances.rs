@@ -3,7 +3,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query};
+use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{PerformanceId, VenueId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,12 +39,14 @@ pub(super) struct View {
     /// Its tickets admit nobody here before the venue has confirmed it.
     awaits_venue: bool,
     confirmed_at: Option<DateTime<Utc>>,
+    /// Of what the organiser plans: a confirmation names it.
+    version: i32,
 }
 
 impl View {
     /// None while only its cancellation is known.
     fn of(performance: Performance) -> Option<Self> {
-        let awaits_venue = performance.is_waiting();
+        let (awaits_venue, version) = (performance.is_waiting(), performance.facts_version);
         let facts = performance.facts?;
         Some(Self {
             performance_id: performance.id,
@@ -59,6 +61,7 @@ impl View {
             cancelled: performance.cancelled,
             awaits_venue,
             confirmed_at: performance.confirmed.map(|confirmed| confirmed.at),
+            version,
         })
     }
 }
@@ -82,9 +85,17 @@ pub(super) async fn list(
 pub(super) async fn confirm(
     State(app): State<App>,
     caller: Caller,
+    seen: IfMatch,
     Path(which): Path<(VenueId, PerformanceId)>,
 ) -> Answer<Json<Option<View>>> {
     let principal = caller.principal()?;
-    let confirmed = acts::confirm(&app, &caller.cause, principal, which).await?;
+    let mut conn = app.db.read(NAME).await?;
+    let planned = acts::planned(&mut conn, principal, which).await?;
+    drop(conn);
+    // One whose answer was lost changes nothing, whatever it has seen.
+    if planned.is_waiting() {
+        seen.must_match(planned.facts_version)?;
+    }
+    let confirmed = acts::confirm(&app, &caller.cause, principal, (which.0, &planned)).await?;
     Ok(Json(View::of(confirmed)))
 }

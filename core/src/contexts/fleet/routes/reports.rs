@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query};
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, rfc3339};
 use eventify_protocol::ids::{
     GateId, IncarnationId, NodeId, OrderId, PerformanceId, RefundId, ScanId, TicketId, VenueId,
 };
@@ -28,7 +28,9 @@ const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Between {
+    #[serde(default, deserialize_with = "rfc3339")]
     from: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "rfc3339")]
     to: Option<DateTime<Utc>>,
 }
 

@@ -1,7 +1,7 @@
 //! Journal rows: their exact bytes, which prove the chain, and decoded columns, which answer
 //! questions.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
@@ -9,6 +9,7 @@ use eventify_protocol::ids::{
     GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId, VenueId,
 };
 use eventify_protocol::sync::{JournalEntry, SealedRow};
+use eventify_protocol::time::WallTime;
 use eventify_protocol::verdict::DecidedBy;
 use serde::Serialize;
 use serde_json::Value;
@@ -42,6 +43,15 @@ struct Row {
     voids_seq: Option<u64>,
 }
 
+/// A node may count further, and its clock may stand anywhere: the exact bytes are kept all the same.
+const MOST: u64 = i64::MAX.cast_unsigned();
+
+/// `None` for a time in no calendar.
+fn wall_at(wall: WallTime) -> Option<DateTime<Utc>> {
+    let at = DateTime::from_timestamp_micros(wall.0)?;
+    (1..10_000).contains(&at.year()).then_some(at)
+}
+
 impl Row {
     fn of(node: NodeId, sealed: &SealedRow) -> Self {
         let row = sealed.row();
@@ -51,7 +61,7 @@ impl Row {
             seq: row.seq,
             hash: bytea(&sealed.hash().0),
             bytes: bytea(sealed.bytes()),
-            wall_at: DateTime::from_timestamp_micros(row.at.wall.0),
+            wall_at: wall_at(row.at.wall),
             core_earliest: row.at.core.map(|core| core.earliest.0),
             core_latest: row.at.core.map(|core| core.latest.0),
             ..Self::default()
@@ -74,8 +84,8 @@ impl Row {
                     DecidedBy::Core => "core",
                     DecidedBy::Edge => "edge",
                 }),
-                cache_age_ms: decision.cache_age_ms,
-                point_position: decision.point.map(|point| point.position.0),
+                cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
+                point_position: decision.point.map(|point| point.position.0.min(MOST)),
                 point_truth: decision.point.map(|point| point.truth.0),
                 ..common
             },
@@ -87,7 +97,7 @@ impl Row {
             JournalEntry::Voided { row, scan, .. } => Self {
                 kind: "voided",
                 scan_id: Some(*scan),
-                voids_seq: Some(*row),
+                voids_seq: Some(*row.min(&MOST)),
                 ..common
             },
         }

@@ -17,6 +17,7 @@ mod signature;
 mod stripe;
 mod stripe_errors;
 mod stripe_objects;
+mod stripe_texts;
 
 pub(crate) use lines::{Calls, Line, Lines};
 pub(crate) use stripe::Stripe;

@@ -7,6 +7,7 @@
 use chrono::TimeDelta;
 use serde::Deserialize;
 
+use super::stripe_texts::code;
 use super::{Decline, GatewayError};
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +70,7 @@ pub(super) fn decline(code: Option<&str>) -> Decline {
 impl Problem {
     /// The most specific code; never the message, which can contain personal data.
     fn code(self) -> Option<String> {
-        self.decline_code.or(self.code)
+        code(self.decline_code.or(self.code))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Stripe's JSON objects, as far as they are used, and their conversion to the gateway's types.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use eventify_protocol::money::{Currency, Money};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::stripe_texts::{Name, code};
 use super::{
     DisputeStatus, DisputeUpdate, Intent, IntentStatus, IntentUpdate, Made, Origin, RefundStatus,
     RefundUpdate, Subject, WebhookEvent, stripe_errors,
@@ -20,8 +21,8 @@ pub(super) const ATTEMPT: &str = "attempt";
 
 #[derive(Debug, Deserialize)]
 pub(super) struct PaymentIntent {
-    id: String,
-    client_secret: String,
+    id: Name,
+    client_secret: Name,
     status: String,
     currency: String,
     amount: Option<i64>,
@@ -39,7 +40,7 @@ struct PaymentProblem {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
-    id: String,
+    id: Name,
     /// Absent in older answers: the refund is done.
     status: Option<String>,
     failure_reason: Option<String>,
@@ -53,7 +54,7 @@ pub(super) struct Refund {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Dispute {
-    id: String,
+    id: Name,
     payment_intent: Option<Reference>,
     amount: Option<i64>,
     currency: Option<String>,
@@ -89,8 +90,8 @@ struct Metadata {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Reference {
-    Id(String),
-    Expanded { id: String },
+    Id(Name),
+    Expanded { id: Name },
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,7 +103,7 @@ struct Charge {
 
 #[derive(Debug, Deserialize)]
 struct Event {
-    id: String,
+    id: Name,
     #[serde(rename = "type")]
     kind: String,
     data: EventData,
@@ -116,7 +117,7 @@ struct EventData {
 impl Reference {
     fn id(self) -> String {
         match self {
-            Self::Id(id) | Self::Expanded { id } => id,
+            Self::Id(id) | Self::Expanded { id } => id.0,
         }
     }
 }
@@ -132,8 +133,10 @@ fn money(currency: Option<&str>, minor: Option<i64>) -> Option<Money> {
     Money::from_minor(currency, minor?).ok()
 }
 
+/// `None` for a time that this provider has never seen.
 fn time(seconds: Option<i64>) -> Option<DateTime<Utc>> {
-    DateTime::from_timestamp(seconds?, 0)
+    let time = DateTime::from_timestamp(seconds?, 0)?;
+    (1970..10_000).contains(&time.year()).then_some(time)
 }
 
 impl PaymentIntent {
@@ -152,15 +155,15 @@ impl PaymentIntent {
         let problem = self
             .last_payment_error
             .filter(|_| self.status == "requires_payment_method");
-        let code = |it: PaymentProblem| it.decline_code.or(it.code);
+        let of_problem = |it: PaymentProblem| it.decline_code.or(it.code);
         let metadata = self.metadata.unwrap_or_default();
         IntentUpdate {
             intent: Intent {
-                reference: self.id,
-                client_secret: self.client_secret,
+                reference: self.id.0,
+                client_secret: self.client_secret.0,
             },
             status,
-            declined: problem.map(|it| stripe_errors::decline(code(it).as_deref())),
+            declined: problem.map(|it| stripe_errors::decline(of_problem(it).as_deref())),
             amount: money(Some(&self.currency), self.amount),
             captured: money(Some(&self.currency), self.amount_received),
             payment_id: our_id(&metadata.payment_id),
@@ -193,7 +196,7 @@ impl Refund {
         let status = match self.status.as_deref() {
             Some("succeeded") | None => RefundStatus::Succeeded,
             Some(end @ ("failed" | "canceled")) => {
-                RefundStatus::Failed(self.failure_reason.unwrap_or_else(|| end.to_owned()))
+                RefundStatus::Failed(code(self.failure_reason).unwrap_or_else(|| end.to_owned()))
             }
             Some("requires_action") => RefundStatus::NeedsCustomer,
             Some(_) => RefundStatus::Pending,
@@ -201,7 +204,7 @@ impl Refund {
         let metadata = self.metadata.unwrap_or_default();
         let attempt = metadata.attempt.as_str().and_then(|it| it.parse().ok());
         RefundUpdate {
-            reference: self.id,
+            reference: self.id.0,
             status,
             intent: self.payment_intent.map(Reference::id),
             amount: money(self.currency.as_deref(), self.amount),
@@ -222,11 +225,11 @@ impl Dispute {
             _ => DisputeStatus::Open,
         };
         Some(DisputeUpdate {
-            reference: self.id,
+            reference: self.id.0,
             intent: self.payment_intent?.id(),
             amount: money(self.currency.as_deref(), self.amount),
             status,
-            reason: self.reason.unwrap_or_else(|| "unknown".to_owned()),
+            reason: code(self.reason).unwrap_or_else(|| "unknown".to_owned()),
             made_at: time(self.created),
         })
     }
@@ -273,115 +276,12 @@ pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
         }
         _ => Subject::Ignored,
     };
-    Some(WebhookEvent { id, kind, subject })
+    Some(WebhookEvent {
+        id: id.0,
+        kind: code(Some(kind))?,
+        subject,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::Decline;
-    use super::*;
-
-    fn intent(status: &str, more: &serde_json::Value) -> IntentUpdate {
-        let mut object = json!({
-            "id": "pi_1", "object": "payment_intent", "client_secret": "pi_1_secret_2",
-            "status": status, "amount": 3900, "currency": "eur",
-            "metadata": {"payment_id": "0198a000-0000-7000-8000-000000000001"},
-        });
-        for (key, value) in more.as_object().unwrap() {
-            object[key] = value.clone();
-        }
-        serde_json::from_value::<PaymentIntent>(object)
-            .unwrap()
-            .update()
-    }
-
-    #[test]
-    fn statuses_are_translated() {
-        for (status, meaning) in [
-            ("requires_payment_method", IntentStatus::AwaitingCustomer),
-            ("requires_confirmation", IntentStatus::AwaitingCustomer),
-            ("requires_action", IntentStatus::AwaitingCustomer),
-            ("processing", IntentStatus::Processing),
-            ("requires_capture", IntentStatus::Authorised),
-            ("succeeded", IntentStatus::Succeeded),
-            ("canceled", IntentStatus::Canceled),
-            ("a_new_one", IntentStatus::Processing),
-        ] {
-            assert_eq!(intent(status, &json!({})).status, meaning, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_decline_counts_only_while_no_card_is_left() {
-        let funds = json!({"last_payment_error":
-            {"code": "card_declined", "decline_code": "insufficient_funds"}});
-        let declined = intent("requires_payment_method", &funds).declined;
-        assert_eq!(declined, Some(Decline::InsufficientFunds));
-        assert_eq!(
-            intent("requires_action", &funds).declined,
-            None,
-            "a new card is in 3-D Secure"
-        );
-        let failed_challenge = json!({"last_payment_error":
-            {"code": "payment_intent_authentication_failure"}});
-        let declined = intent("requires_payment_method", &failed_challenge).declined;
-        assert_eq!(declined, Some(Decline::Declined));
-        assert_eq!(intent("requires_payment_method", &json!({})).declined, None);
-    }
-
-    #[test]
-    fn the_captured_amount_is_money() {
-        let captured = intent("succeeded", &json!({"amount_received": 3900})).captured;
-        assert_eq!(captured.unwrap().to_string(), "39.00 EUR");
-        let nothing = intent("requires_capture", &json!({"amount_received": 0})).captured;
-        assert_eq!(nothing.unwrap().to_string(), "0.00 EUR");
-        for unknown in [
-            json!({}),
-            json!({"amount_received": -1}),
-            json!({"amount_received": 3900, "currency": "kwd"}),
-        ] {
-            assert_eq!(intent("succeeded", &unknown).captured, None, "{unknown}");
-        }
-    }
-
-    /// C02: one account serves several shops.
-    #[test]
-    fn other_events_are_ignored_and_malformed_ones_rejected() {
-        let body = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}});
-        let event_1 = event(body.to_string().as_bytes()).unwrap();
-        assert_eq!(
-            (event_1.id.as_str(), event_1.subject),
-            ("evt_1", Subject::Ignored)
-        );
-        for object in [
-            json!({}),
-            json!({"id": "pi_1", "status": "succeeded", "currency": "eur", "metadata": null}),
-        ] {
-            let body = json!({"id": "evt_2", "type": "payment_intent.succeeded", "data": {"object": object}});
-            let subject = event(body.to_string().as_bytes()).unwrap().subject;
-            assert_eq!(subject, Subject::Ignored, "{body}");
-        }
-        let foreign = intent("succeeded", &json!({"metadata": {"payment_id": 42}}));
-        assert_eq!((foreign.payment_id, foreign.origin), (None, None));
-        let foreign = json!({"id": "re_1", "amount": 100, "currency": "eur",
-            "payment_intent": {"id": "pi_9"}, "metadata": {"refund_id": "R-7"}});
-        let foreign = serde_json::from_value::<Refund>(foreign).unwrap().update();
-        assert_eq!(
-            (foreign.refund_id, foreign.intent.as_deref()),
-            (None, Some("pi_9"))
-        );
-        assert_eq!(event(b"[]"), None);
-        let body = json!({"id": "evt_3", "type": "charge.refunded",
-            "data": {"object": {"payment_intent": "pi_1"}}});
-        let event_3 = event(body.to_string().as_bytes()).unwrap();
-        assert_eq!(
-            event_3.subject,
-            Subject::RefundsOf {
-                intent: "pi_1".to_owned(),
-                refunded: None,
-            }
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,9 @@ use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::Role;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode, rfc3339,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -28,6 +30,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
 #[serde(deny_unknown_fields)]
 struct Start {
     /// Default: as far back as the provider may contradict what it said.
+    #[serde(default, deserialize_with = "rfc3339")]
     since: Option<DateTime<Utc>>,
 }
 

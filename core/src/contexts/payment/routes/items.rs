@@ -25,7 +25,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     let read = Policy::roles(DECIDERS).owner("performance.owner_id");
     let decide = read.key_required().strict();
     routes
-        .get("/payments/open-items", read, list)
+        .get("/payments/open-items", read.query(), list)
         .get("/payments/open-items/{item_id}", read, show)
         .post("/payments/open-items/{item_id}/retry", decide, retry)
         .post("/payments/open-items/{item_id}/accept", decide, accept)

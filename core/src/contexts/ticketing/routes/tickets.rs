@@ -45,7 +45,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
             Policy::roles(ISSUERS).key_required().secret_answer(),
             issue,
         )
-        .get("/tickets", show, list)
+        .get("/tickets", show.query(), list)
         .get("/tickets/{ticket_id}", read, find)
         .post("/tickets/{ticket_id}/revoke", revoke, self::revoke)
         .post("/tickets/{ticket_id}/reissue", reissue, self::reissue)
