@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -11,6 +14,30 @@ function noForeignAddress(): Plugin {
     transform(code, id) {
       if (!id.includes('zxing-wasm')) return null;
       return code.replaceAll(/https:\/\/[a-z.]*jsdelivr\.net\//g, '/');
+    },
+  };
+}
+
+/** Whose work is part of the window, beside this repository's. */
+const PARTS = ['@fontsource-variable/inter', '@tauri-apps/api', 'svelte', 'uqr', 'zxing-wasm'];
+
+/** Their licences ask that their text comes along. */
+function licences(): Plugin {
+  const modules = join(import.meta.dirname, '../../node_modules');
+  const text = (part: string): string => {
+    const folder = join(modules, part);
+    const files = readdirSync(folder).filter((file) => /^LICEN[CS]E/.test(file));
+    if (files.length === 0) throw new Error(`${part} has no licence`);
+    return [part, ...files.map((file) => readFileSync(join(folder, file), 'utf8').trim())].join('\n\n');
+  };
+  return {
+    name: 'eventify:licences',
+    generateBundle() {
+      this.emitFile({
+        type: 'asset',
+        fileName: 'licences.txt',
+        source: `${PARTS.map(text).join('\n\n---\n\n')}\n`,
+      });
     },
   };
 }
@@ -30,7 +57,7 @@ export default defineConfig({
   root: import.meta.dirname,
   // Paths that hold in the app, which serves the window from a scheme of its own.
   base: './',
-  plugins: [svelte(), noForeignAddress()],
+  plugins: [svelte(), noForeignAddress(), licences()],
   build: {
     target: 'es2022',
     // Nothing inline: the window's content security policy allows files of its own only.

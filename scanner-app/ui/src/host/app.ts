@@ -7,8 +7,10 @@ import { listen } from '@tauri-apps/api/event';
 import type { Command } from '../generated/Command';
 import type { View } from '../generated/View';
 import type { Host } from '../host';
+import { closeWaysOut } from '../kiosk';
 
 export function appHost(): Host {
+  closeWaysOut(window);
   // One after the other: keys that overtake each other are another code.
   let last: Promise<unknown> = Promise.resolve();
   return {

@@ -58,7 +58,8 @@ export async function open(
       await page.evaluate(
         async ([screen, more]) => {
           window.eventify?.show(screen, more);
-          await new Promise(requestAnimationFrame);
+          // Svelte draws in a microtask.
+          await new Promise((resolve) => setTimeout(resolve));
         },
         [name, settings] as const,
       );
