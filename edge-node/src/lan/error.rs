@@ -1,6 +1,6 @@
 //! Every error that the API answers.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
 use axum::{
     Json,
@@ -48,6 +48,11 @@ pub(super) enum ApiError {
     GateNotAllowed,
     #[error("the scan id was used before, for another scanner, gate or token")]
     ScanIdConflict,
+    #[error(
+        "this scanner has typed too many short codes that are no ticket's; type none for a while, and \
+         scan QR codes meanwhile"
+    )]
+    TooManyWrongCodes(Duration),
     #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
     #[error(
@@ -83,6 +88,7 @@ impl ApiError {
             Self::BadNonce => (StatusCode::UNAUTHORIZED, "nonce_refused"),
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
+            Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
@@ -90,6 +96,13 @@ impl ApiError {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
+    }
+
+    fn retry_after_seconds(&self, status: StatusCode) -> Option<u64> {
+        if let Self::TooManyWrongCodes(pause) = self {
+            return Some(pause.as_secs() + u64::from(pause.subsec_nanos() > 0));
+        }
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn details(&self) -> Vec<FieldIssue> {
@@ -133,10 +146,10 @@ impl IntoResponse for ApiError {
             correlation_id: correlation(),
         };
         let mut response = (status, Json(ErrorBody { error })).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Some(seconds) = self.retry_after_seconds(status) {
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

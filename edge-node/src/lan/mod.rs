@@ -7,6 +7,7 @@
 //! | `unauthenticated`, `per_address_limit` | limits on connections that have proven nothing |
 //! | `auth/` | who sends a request: signatures, access tokens, paired scanners |
 //! | `routes/` | one file for each route |
+//! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
 //! Deliberately absent: any decision to admit, and any logging of tokens or labels.
@@ -18,6 +19,7 @@ mod per_address_limit;
 mod request;
 mod routes;
 mod server;
+mod typed_codes;
 mod unauthenticated;
 
 use std::sync::Mutex;
@@ -39,6 +41,7 @@ pub use server::LanError;
 
 use auth::{AccessTokens, Nonces, PairingCodes};
 use routes::OpenStreams;
+use typed_codes::TypedCodes;
 
 /// What every request can reach.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ pub(crate) struct Lan {
     nonces: Mutex<Nonces>,
     pairing_codes: Mutex<PairingCodes>,
     streams: OpenStreams,
+    typed_codes: Mutex<TypedCodes>,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -83,6 +87,7 @@ impl Lan {
             nonces: Mutex::new(Nonces::new()),
             pairing_codes: Mutex::default(),
             streams: OpenStreams::default(),
+            typed_codes: Mutex::default(),
             endpoint,
             stop,
         }

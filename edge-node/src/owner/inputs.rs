@@ -8,7 +8,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
-    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest,
+    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest, Shown,
 };
 use tokio::sync::oneshot;
 
@@ -35,6 +35,17 @@ impl Owner {
             waiter.reply(Reply::Verdict(self.node_fault(&scan)));
             return Ok(());
         }
+        let found = match self.replica.find_scanned(&checked) {
+            Ok(found) => found,
+            Err(failed) => {
+                self.step(failed);
+                None
+            }
+        };
+        let checked = match &found {
+            Some(found) => checked.with_ticket(found),
+            None => checked,
+        };
         let request = RequestId(self.next_request);
         self.next_request += 1;
         self.waiting.insert(request, waiter);
@@ -45,6 +56,7 @@ impl Owner {
             gate: scan.gate,
             token: scan.token,
             checked,
+            found,
             previous,
         })));
         Ok(())
@@ -55,8 +67,7 @@ impl Owner {
         ScanOutcome {
             scan: scan.scan,
             verdict: Verdict::NodeFault,
-            ticket: None,
-            first_gate_name: None,
+            shown: Shown::default(),
             mode: status.mode,
             cache_age: status.cache_age,
             limit: status.limit,

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use eventify_protocol::sync::JournalHead;
-use eventify_sync::edge::{Input, ReplicaOutput};
+use eventify_protocol::sync::{JournalHead, ScannedTicket};
+use eventify_sync::{
+    edge::{Input, ReplicaOutput},
+    token::TokenCheck,
+};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::store::{Found, Notice, Reader, Recomputed, Replica, StoreError};
@@ -67,15 +70,7 @@ impl ReplicaFiles {
                         position,
                         ticket,
                     },
-                    Err(error) => {
-                        tracing::error!(
-                            code = "replica.read_failed",
-                            %error,
-                            "the replica can't be read; it is deleted and fetched again"
-                        );
-                        self.discard();
-                        Input::ReplicaFailed
-                    }
+                    Err(error) => self.fail_read(&error),
                 });
             }
             ReplicaOutput::Apply(delta) => {
@@ -113,6 +108,25 @@ impl ReplicaFiles {
             ReplicaOutput::UpdateRevoked(revoked) => self.writer.update_revoked(revoked),
         }
         None
+    }
+
+    /// The ticket of a scan, as the replica has it. An error is the input that follows of it.
+    pub(super) fn find_scanned(
+        &mut self,
+        checked: &TokenCheck,
+    ) -> Result<Option<ScannedTicket>, Input> {
+        let found = self.reader.find_scanned(checked);
+        found.map_err(|error| self.fail_read(&error))
+    }
+
+    fn fail_read(&mut self, error: &StoreError) -> Input {
+        tracing::error!(
+            code = "replica.read_failed",
+            %error,
+            "the replica can't be read; it is deleted and fetched again"
+        );
+        self.discard();
+        Input::ReplicaFailed
     }
 
     fn discard(&mut self) {

@@ -61,8 +61,11 @@ impl Machine {
         };
         let outcome = ScanOutcome {
             scan: decision.scan,
-            first_gate_name: self.first_gate_name(&decision.verdict),
-            ticket: self.shown_ticket(&request.checked, &decision.verdict),
+            shown: self.shown(
+                (&request.checked, request.found.as_ref()),
+                &decision.verdict,
+                now,
+            ),
             verdict: decision.verdict,
             mode: decision.mode,
             cache_age: at_decision
@@ -84,7 +87,7 @@ impl Machine {
         if self.journal.is_forking() {
             return;
         }
-        let is_ticket = pending.ticket().is_some();
+        let is_ticket = pending.may_be_ticket();
         let mode = self.node_state(now).ruling().mode;
         // What is no ticket, no answer of the core could make one.
         let is_decided = !is_ticket && matches!(mode, Mode::Online | Mode::Degraded);

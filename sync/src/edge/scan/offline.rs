@@ -26,8 +26,17 @@ impl Machine {
             (_, Mode::Locked | Mode::Resyncing) => Verdict::ResyncRequired,
             (TokenCheck::Unreadable { .. }, _) => Verdict::Unreadable,
             (TokenCheck::Forged { .. }, _) => Verdict::Forged,
-            (TokenCheck::UnknownKey { .. }, _) => Verdict::UnknownOffline,
-            (TokenCheck::Signed(signed), _) => {
+            (TokenCheck::UnknownKey { .. } | TokenCheck::Code { ticket: None, .. }, _) => {
+                Verdict::UnknownOffline
+            }
+            (
+                TokenCheck::Signed(signed)
+                | TokenCheck::Code {
+                    ticket: Some(signed),
+                    ..
+                },
+                _,
+            ) => {
                 let (ticket, generation) = (signed.ticket(), self.replica.generation());
                 pending.progress = Progress::ReadingTicket { generation };
                 return self.outputs.push(ReplicaOutput::ReadTicket {
