@@ -24,9 +24,9 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Longest text that is looked at: the code with whatever people write between its characters.
 const MAX_TEXT_CHARS: usize = 32;
 
-/// Rounds of PBKDF2 from a code to its hash: some milliseconds of a core for whoever types one or makes
-/// a ticket, and ten thousand times the work for whoever tries all codes.
-const HASH_ROUNDS: u32 = 10_000;
+/// Rounds of PBKDF2 from a code to its hash: a millisecond or two of a core for whoever types one or makes
+/// a ticket, and thousands of times the work for whoever tries all codes.
+const HASH_ROUNDS: u32 = 4_000;
 
 /// The code of a ticket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,7 +102,7 @@ impl ShortCode {
     }
 
     /// Its hash at a venue: PBKDF2 (RFC 8018) with HMAC-SHA-256, the code as the password and the venue
-    /// as the salt. It takes milliseconds.
+    /// as the salt. It takes a millisecond or two.
     #[must_use]
     pub fn hash(&self, venue: VenueId) -> CodeHash {
         CodeHash(Hash32(pbkdf2(

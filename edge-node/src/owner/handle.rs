@@ -164,7 +164,7 @@ impl Handle {
                 mpsc::error::TrySendError::Closed(_) => NoVerdict::Stopping,
             })?;
         match timeout(REPLY_TIMEOUT, reply).await {
-            Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(outcome)),
+            Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
             Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),

@@ -12,7 +12,11 @@ use eventify_sync::edge::{
 };
 use tokio::sync::oneshot;
 
-use super::{Fatal, Owner, Scan, handle::WaitingScan, replica::Recomputation};
+use super::{
+    Fatal, Owner, Scan,
+    handle::WaitingScan,
+    replica::{ReadFailed, Recomputation},
+};
 use crate::{journal, link::LinkEvent, store};
 
 impl Owner {
@@ -32,13 +36,13 @@ impl Owner {
             && !self.machine.is_deciding(scan.scan)
         {
             self.journal.log_fault(fault, self.clock.boottime());
-            waiter.reply(Reply::Verdict(self.node_fault(&scan)));
+            waiter.reply(Reply::Verdict(Box::new(self.node_fault(&scan))));
             return Ok(());
         }
         let found = match self.replica.find_scanned(&checked) {
             Ok(found) => found,
-            Err(failed) => {
-                self.step(failed);
+            Err(ReadFailed) => {
+                self.step(Input::ReplicaFailed);
                 None
             }
         };

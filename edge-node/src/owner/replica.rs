@@ -20,6 +20,10 @@ pub(super) struct Recomputation {
     pub(super) result: Result<Option<Recomputed>, StoreError>,
 }
 
+/// The replica can't be read, and is being deleted: the machine is to be told.
+#[derive(Debug)]
+pub(super) struct ReadFailed;
+
 pub(super) struct ReplicaFiles {
     writer: Replica,
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
@@ -70,7 +74,10 @@ impl ReplicaFiles {
                         position,
                         ticket,
                     },
-                    Err(error) => self.fail_read(&error),
+                    Err(error) => {
+                        self.fail_read(&error);
+                        Input::ReplicaFailed
+                    }
                 });
             }
             ReplicaOutput::Apply(delta) => {
@@ -110,23 +117,24 @@ impl ReplicaFiles {
         None
     }
 
-    /// The ticket of a scan, as the replica has it. An error is the input that follows of it.
+    /// The ticket of a scan, as the replica has it.
     pub(super) fn find_scanned(
         &mut self,
         checked: &TokenCheck,
-    ) -> Result<Option<ScannedTicket>, Input> {
-        let found = self.reader.find_scanned(checked);
-        found.map_err(|error| self.fail_read(&error))
+    ) -> Result<Option<ScannedTicket>, ReadFailed> {
+        self.reader.find_scanned(checked).map_err(|error| {
+            self.fail_read(&error);
+            ReadFailed
+        })
     }
 
-    fn fail_read(&mut self, error: &StoreError) -> Input {
+    fn fail_read(&mut self, error: &StoreError) {
         tracing::error!(
             code = "replica.read_failed",
             %error,
             "the replica can't be read; it is deleted and fetched again"
         );
         self.discard();
-        Input::ReplicaFailed
     }
 
     fn discard(&mut self) {

@@ -15,7 +15,7 @@ use super::{Machine, Now, shown::Shown};
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    Verdict(ScanOutcome),
+    Verdict(Box<ScanOutcome>),
     /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.

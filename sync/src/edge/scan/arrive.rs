@@ -75,7 +75,7 @@ impl Machine {
             decided_by: decision.decided_by,
             repeated: true,
         };
-        self.reply(request.request, Reply::Verdict(outcome));
+        self.reply(request.request, Reply::Verdict(Box::new(outcome)));
     }
 
     /// Chooses who decides a scan, by the tests as they hold now.

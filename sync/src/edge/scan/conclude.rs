@@ -153,7 +153,7 @@ impl Machine {
             repeated: false,
         };
         for request in &pending.requests {
-            self.reply(*request, Reply::Verdict(outcome.clone()));
+            self.reply(*request, Reply::Verdict(Box::new(outcome.clone())));
         }
     }
 

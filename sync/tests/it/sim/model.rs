@@ -90,7 +90,7 @@ pub(crate) fn check(text: &str, reader: Reader) -> TokenCheck {
 /// What a guest's scan is made of: now and then staff type the short code of a ticket instead.
 pub(crate) fn presented(text: &str, scan: ScanId) -> String {
     match text.split_once(':') {
-        Some(("ok", number)) if scan.0.as_u128() % 8 == 0 => format!("code:{number}"),
+        Some(("ok", number)) if scan.0.as_u128().is_multiple_of(8) => format!("code:{number}"),
         Some(_) | None => text.to_owned(),
     }
 }

@@ -292,7 +292,7 @@ impl Venue {
     /// The next reply, which has to be a verdict.
     pub(crate) fn answer(&mut self) -> ScanOutcome {
         match self.reply() {
-            Some(Reply::Verdict(answer)) => answer,
+            Some(Reply::Verdict(answer)) => *answer,
             other => panic!("no verdict but {other:?}"),
         }
     }
