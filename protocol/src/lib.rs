@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lan;
 pub mod money;
 pub mod qr;
+pub mod short_code;
 pub mod sync;
 pub mod time;
 pub mod token;

@@ -160,6 +160,12 @@ impl CoreInterval {
         self.latest < other.earliest
     }
 
+    /// The best guess.
+    #[must_use]
+    pub fn middle(&self) -> CoreTime {
+        self.earliest.plus(self.latest.since(self.earliest) / 2)
+    }
+
     /// The moment is known exactly: the core saw it itself.
     #[must_use]
     pub fn exact(at: CoreTime) -> Self {

@@ -68,7 +68,8 @@ impl Entitlement {
         }
     }
 
-    fn passes(&self, gate: &GateEntry) -> bool {
+    /// Whether the gate is one for its performance and category.
+    pub(crate) fn passes(&self, gate: &GateEntry) -> bool {
         (gate.performances.is_empty() || gate.performances.contains(&self.performance))
             && (gate.categories.is_empty() || gate.categories.contains(&self.category))
     }
@@ -128,6 +129,7 @@ mod tests {
             ends_at: None,
             admits: AdmissionWindow { from, until },
             state: PerformanceState::Scheduled,
+            categories: None,
         }
     }
 

@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
-use eventify_protocol::sync::{AdmissionWindow, PerformanceEntry, PerformanceState, short_title};
+use eventify_protocol::sync::{
+    AdmissionWindow, CategoryName, PerformanceEntry, PerformanceState, short_category_name,
+    short_title,
+};
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -215,6 +218,22 @@ impl PerformanceTimes {
                 until: until.timestamp() + i64::from(until.timestamp_subsec_nanos() > 0),
             },
             state,
+            categories: None,
+        }
+    }
+}
+
+impl PerformanceFacts {
+    /// As an entry of the venue's feed, with the names of its categories.
+    #[must_use]
+    pub fn entry(&self, state: PerformanceState) -> PerformanceEntry {
+        let names = self.categories.iter().map(|category| CategoryName {
+            code: category.code,
+            name: short_category_name(&category.name),
+        });
+        PerformanceEntry {
+            categories: Some(names.collect()),
+            ..self.times.entry(&self.event_title, state)
         }
     }
 }

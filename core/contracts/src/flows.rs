@@ -136,6 +136,7 @@ pub const STEPS: &[Step] = &[
     step::<fleet::PerformanceConfirmed>(GATES, "ticketing", "on_performance_confirmed", "nothing: it is final"),
     step::<event_management::PerformanceScheduled>(GATES, "ticketing", "on_performance_scheduled", "performance.cancelled"),
     step::<ticketing::TicketIssued>(VENUE, "fleet", "on_tickets_issued", "ticket.revoked"),
+    step::<ticketing::TicketsCoded>(VENUE, "fleet", "on_tickets_coded", "the ticket's next change"),
     step::<ticketing::TicketsSuspended>(VENUE, "fleet", "on_tickets_suspended", "ticket.reinstated"),
     step::<ticketing::TicketsReinstated>(VENUE, "fleet", "on_tickets_reinstated", "ticket.suspended by another refund"),
     step::<ticketing::RefundedAdmitted>(VENUE, "fleet", "on_refunded_admitted", "the next one, dissolved"),
@@ -203,6 +204,7 @@ pub const DEADLINES: &[Deadline] = &[
     Deadline { context: "payment", state: "refund parked", after: "an hour, for a day", job: "drive_refunds", then: "the provider is called again; the open item stays" },
     Deadline { context: "payment", state: "not compared with the provider", after: "payment.compare_every_hours", job: "compare_with_provider", then: "read; what no webhook told is booked" },
     Deadline { context: "ticketing", state: "paid, no tickets", after: "at once", job: "issue_missing", then: "issued, or ticket.issue.failed" },
+    Deadline { context: "ticketing", state: "no short code", after: "a minute", job: "give_codes", then: "given one; the feed follows" },
     Deadline { context: "ticketing", state: "not compared with the feed", after: "ticketing.compare_every_hours", job: "state_tickets", then: "stated; what the feed holds wrongly is restated" },
 ];
 
@@ -269,10 +271,12 @@ mod tests {
         }
     }
 
-    /// Tickets that are sold or given back, of which there may be thousands at once. T waits for them
-    /// too: in their queue they wait for each other and for reports, and for no order or payment.
-    const OF_THE_SHOP: [&str; 4] = [
+    /// Tickets that are sold or given back, or get their codes after an upgrade, of which there may be
+    /// thousands at once. T waits for them too: in their queue they wait for each other and for reports, and
+    /// for no order or payment.
+    const OF_THE_SHOP: [&str; 5] = [
         "ticket.issued",
+        "ticketing.tickets.coded",
         "ticket.suspended",
         "ticket.reinstated",
         "ticket.revoked",

@@ -140,7 +140,8 @@ impl Prompt {
                     .zip(&self.tickets[first - 1..])
                     .map(|(n, ticket)| {
                         let place = ticket.seat.as_deref().unwrap_or("standing");
-                        format!("ticket {n}: {place}\n  {}", ticket.token)
+                        let code = &ticket.short_code;
+                        format!("ticket {n}: {place}, short code {code}\n  {}", ticket.token)
                     });
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
@@ -172,6 +173,9 @@ impl Prompt {
             let gate = answer.first_gate_name.as_deref().unwrap_or("another gate");
             let sure = if first.confirmed { "" } else { ", unconfirmed" };
             text += &format!(": first at {gate}{sure}");
+            if let Some(ago) = answer.first_ago_ms {
+                text += &format!(", {} s ago", ago / 1_000);
+            }
         }
         Ok(text)
     }

@@ -184,6 +184,8 @@ mod tests {
             verdict,
             ticket: None,
             first_gate_name: None,
+            first_ago_ms: None,
+            admitting_gates: Vec::new(),
             mode: Mode::Degraded,
             cache_age_ms,
             max_cache_age_ms: 300_000,

@@ -69,7 +69,7 @@ impl Scanner {
             node_id: answer.node_id,
             venue_id: answer.venue_id,
             scanner_id: answer.scanner_id,
-            gates: answer.gates,
+            gates: answer.gates.iter().map(|gate| gate.gate_id).collect(),
             key,
         };
         Ok(Self {

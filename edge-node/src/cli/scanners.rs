@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use eventify_protocol::{
     ids::ScannerId,
+    lan::NamedGate,
     sync::{Subject, Value},
 };
 use serde_json::json;
@@ -16,9 +17,7 @@ use crate::{
     control::{self, Request, Response},
     identity::Identity,
     instance_lock::InstanceLock,
-    lan::{
-        Edit, ListedScanner, MAX_LABEL_CHARS, NamedGate, Scanners, clean_label, find_gates, list,
-    },
+    lan::{Edit, ListedScanner, MAX_LABEL_CHARS, Scanners, clean_label, find_gates, list},
     store,
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     ids::{GateId, ScannerId},
-    lan::GateStatus,
+    lan::{GateStatus, NamedGate},
     time::CoreTime,
 };
 use serde::{Deserialize, Serialize};
@@ -34,16 +34,6 @@ pub struct ListedScanner {
     pub expired: bool,
     /// Texts that are no tickets, since the node's start; none if it does not run.
     pub unreadable: Option<u64>,
-}
-
-/// A gate with its name, which is its id where the node does not know it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NamedGate {
-    /// Its id.
-    pub gate_id: GateId,
-    /// The name on the door.
-    pub name: String,
 }
 
 /// A gate was named that the node does not have.

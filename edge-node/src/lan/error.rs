@@ -54,6 +54,11 @@ pub(super) enum ApiError {
     GateNotAllowed,
     #[error("the scan id was used before, for another scanner, gate or token")]
     ScanIdConflict,
+    #[error(
+        "this scanner has typed too many short codes that are no ticket's; type none for a while, and \
+         scan QR codes meanwhile"
+    )]
+    TooManyWrongCodes(Duration),
     #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
     #[error(
@@ -91,6 +96,7 @@ impl ApiError {
             Self::BadNonce => (StatusCode::UNAUTHORIZED, "nonce_refused"),
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
+            Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
@@ -102,7 +108,7 @@ impl ApiError {
 
     /// In seconds, at least one.
     fn retry_after(&self) -> Option<u64> {
-        if let Self::TooManyRequests(wait) = self {
+        if let Self::TooManyRequests(wait) | Self::TooManyWrongCodes(wait) = self {
             let is_more = u64::from(wait.subsec_nanos() > 0);
             return Some(wait.as_secs().saturating_add(is_more).max(1));
         }

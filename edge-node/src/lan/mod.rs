@@ -9,6 +9,7 @@
 //! | `auth/` | who sends a request: signatures, access tokens, quotas |
 //! | `administration`, `line` | what people do with scanners; the core's list and its orders |
 //! | `routes/` | one file for each route |
+//! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
 //! Deliberately absent: any decision to admit, and any logging of tokens or labels.
@@ -24,6 +25,7 @@ mod request;
 mod routes;
 mod scanners;
 mod server;
+mod typed_codes;
 
 use std::{
     collections::HashMap,
@@ -39,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{clock::Clock, config::LanConfig, owner::Handle};
 
-pub use administration::{ListedScanner, NamedGate, UnknownGate};
+pub use administration::{ListedScanner, UnknownGate};
 pub(crate) use administration::{find_gates, list};
 pub use auth::CODE_LIFE;
 pub use scanners::ScannerError;
@@ -50,6 +52,7 @@ pub use server::LanError;
 use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
 use connections::Connections;
 use routes::OpenStreams;
+use typed_codes::TypedCodes;
 
 /// What every request can reach.
 #[derive(Debug)]
@@ -67,6 +70,7 @@ pub(crate) struct Lan {
     unreadable: Mutex<HashMap<ScannerId, u64>>,
     streams: OpenStreams,
     connections: Arc<Connections>,
+    typed_codes: Mutex<TypedCodes>,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -106,6 +110,7 @@ impl Lan {
             unreadable: Mutex::default(),
             streams: OpenStreams::default(),
             connections,
+            typed_codes: Mutex::default(),
             endpoint,
             stop,
         }

@@ -3,9 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use eventify_protocol::{
-    ids::{GateId, ScanId, ScannerId},
+    ids::{GateId, ScanId, ScannerId, VenueId},
     keys::KeySet,
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
+    short_code::ShortCode,
 };
 use eventify_sync::{edge::Reply, token::TokenCheck};
 use tokio::{
@@ -31,7 +32,7 @@ pub struct Scan {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
-    /// The text as scanned.
+    /// The text as scanned, or the short code as typed.
     pub token: String,
 }
 
@@ -92,6 +93,7 @@ pub(super) struct Inbox {
 /// Sends requests to the owner. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Handle {
+    venue: VenueId,
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
     keys: watch::Receiver<Arc<KeySet>>,
@@ -105,12 +107,14 @@ pub(super) fn channel(
     keys: Arc<KeySet>,
     status: NodeStatus,
 ) -> (Handle, Inbox) {
+    let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
     let handle = Handle {
+        venue,
         scans,
         status_requests,
         keys,
@@ -129,17 +133,21 @@ pub(super) fn channel(
 }
 
 impl Handle {
-    /// Has a scan decided. The token's signature is checked here, on the caller's thread: all cores
-    /// of the machine work on signatures, one works on decisions.
+    /// Has a scan decided. The token's signature is checked here, on the caller's thread, or the short
+    /// code hashed: all cores of the machine work on these, one works on decisions.
     ///
     /// # Errors
     /// See [`NoVerdict`].
-    pub async fn submit(&self, scan: Scan) -> Result<ScanAnswer, NoVerdict> {
+    pub async fn submit(&self, mut scan: Scan) -> Result<ScanAnswer, NoVerdict> {
         let permit = Arc::clone(&self.permits)
             .try_acquire_owned()
             .map_err(|_| NoVerdict::Busy)?;
         let keys = Arc::clone(&self.keys.borrow());
-        let checked = check(&scan.token, &keys);
+        let checked = check(&scan.token, &keys, self.venue);
+        if checked.code().is_some() {
+            // From here on there is its hash only.
+            scan.token = String::new();
+        }
         let (replies, reply) = oneshot::channel();
         let waiter = Waiter {
             replies,
@@ -156,7 +164,7 @@ impl Handle {
                 mpsc::error::TrySendError::Closed(_) => NoVerdict::Stopping,
             })?;
         match timeout(REPLY_TIMEOUT, reply).await {
-            Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(outcome)),
+            Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
             Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),
@@ -205,7 +213,11 @@ impl Handle {
 }
 
 /// Longer texts are no tokens; they are hashed without being parsed.
-fn check(token: &str, keys: &KeySet) -> TokenCheck {
+fn check(token: &str, keys: &KeySet, venue: VenueId) -> TokenCheck {
+    if let Ok(code) = ShortCode::read(token) {
+        let code = code.hash(venue);
+        return TokenCheck::Code { code, ticket: None };
+    }
     if token.chars().nth(MAX_SCANNED_CHARS).is_some() {
         let hash = eventify_protocol::hash::Hash32::of(token.as_bytes());
         return TokenCheck::Unreadable { hash };

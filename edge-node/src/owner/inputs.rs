@@ -9,11 +9,15 @@ use eventify_protocol::{
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
-    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest,
+    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest, Shown,
 };
 use tokio::sync::oneshot;
 
-use super::{Fatal, LineEvent, Owner, Scan, handle::WaitingScan, replica::Recomputation};
+use super::{
+    Fatal, LineEvent, Owner, Scan,
+    handle::WaitingScan,
+    replica::{ReadFailed, Recomputation},
+};
 use crate::{clock, journal, link::LinkEvent, store};
 
 impl Owner {
@@ -33,9 +37,20 @@ impl Owner {
             && !self.machine.is_deciding(scan.scan)
         {
             self.journal.log_fault(fault, self.clock.boottime());
-            waiter.reply(Reply::Verdict(self.node_fault(&scan)));
+            waiter.reply(Reply::Verdict(Box::new(self.node_fault(&scan))));
             return Ok(());
         }
+        let found = match self.replica.find_scanned(&checked) {
+            Ok(found) => found,
+            Err(ReadFailed) => {
+                self.step(Input::ReplicaFailed);
+                None
+            }
+        };
+        let checked = match &found {
+            Some(found) => checked.with_ticket(found),
+            None => checked,
+        };
         let request = RequestId(self.next_request);
         self.next_request += 1;
         self.waiting.insert(request, waiter);
@@ -46,6 +61,7 @@ impl Owner {
             gate: scan.gate,
             token: scan.token,
             checked,
+            found,
             previous,
         })));
         Ok(())
@@ -56,8 +72,7 @@ impl Owner {
         ScanOutcome {
             scan: scan.scan,
             verdict: Verdict::NodeFault,
-            ticket: None,
-            first_gate_name: None,
+            shown: Shown::default(),
             mode: status.mode,
             cache_age: status.cache_age,
             limit: status.limit,

@@ -2,8 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use eventify_protocol::sync::JournalHead;
-use eventify_sync::edge::{Input, ReplicaOutput};
+use eventify_protocol::sync::{JournalHead, ScannedTicket};
+use eventify_sync::{
+    edge::{Input, ReplicaOutput},
+    token::TokenCheck,
+};
 use tokio::{sync::mpsc, task::spawn_blocking};
 
 use crate::store::{Found, Notice, Reader, Recomputed, Replica, StoreError};
@@ -16,6 +19,10 @@ pub(super) struct Recomputation {
     path: PathBuf,
     pub(super) result: Result<Option<Recomputed>, StoreError>,
 }
+
+/// The replica can't be read, and is being deleted: the machine is to be told.
+#[derive(Debug)]
+pub(super) struct ReadFailed;
 
 pub(super) struct ReplicaFiles {
     writer: Replica,
@@ -68,12 +75,7 @@ impl ReplicaFiles {
                         ticket,
                     },
                     Err(error) => {
-                        tracing::error!(
-                            code = "replica.read_failed",
-                            %error,
-                            "the replica can't be read; it is deleted and fetched again"
-                        );
-                        self.discard();
+                        self.fail_read(&error);
                         Input::ReplicaFailed
                     }
                 });
@@ -113,6 +115,26 @@ impl ReplicaFiles {
             ReplicaOutput::UpdateRevoked(revoked) => self.writer.update_revoked(revoked),
         }
         None
+    }
+
+    /// The ticket of a scan, as the replica has it.
+    pub(super) fn find_scanned(
+        &mut self,
+        checked: &TokenCheck,
+    ) -> Result<Option<ScannedTicket>, ReadFailed> {
+        self.reader.find_scanned(checked).map_err(|error| {
+            self.fail_read(&error);
+            ReadFailed
+        })
+    }
+
+    fn fail_read(&mut self, error: &StoreError) {
+        tracing::error!(
+            code = "replica.read_failed",
+            %error,
+            "the replica can't be read; it is deleted and fetched again"
+        );
+        self.discard();
     }
 
     fn discard(&mut self) {

@@ -7,7 +7,7 @@ use eventify_protocol::{
     lan::{
         GateStatus, JournalFault, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, StreamEvent,
     },
-    time::{CoreInterval, CoreTime},
+    time::CoreInterval,
 };
 use eventify_sync::edge::{GateCounts, Reason, ScanOutcome, Status};
 use tokio::{
@@ -92,8 +92,10 @@ pub(super) fn scan_answer(outcome: ScanOutcome) -> ScanAnswer {
     ScanAnswer {
         scan_id: outcome.scan,
         verdict: outcome.verdict,
-        ticket: outcome.ticket,
-        first_gate_name: outcome.first_gate_name,
+        ticket: outcome.shown.ticket,
+        first_gate_name: outcome.shown.first_gate_name,
+        first_ago_ms: outcome.shown.first_ago.map(millis),
+        admitting_gates: outcome.shown.admitting_gates,
         mode: outcome.mode,
         cache_age_ms: outcome.cache_age.map(millis),
         max_cache_age_ms: millis(outcome.limit),
@@ -127,8 +129,9 @@ pub(super) fn node_status(
             unacknowledged: status.unacknowledged,
             fault,
         },
-        core_time: status.core_time.as_ref().map(middle),
+        core_time: status.core_time.as_ref().map(CoreInterval::middle),
         gates: status.gates.iter().map(gate).collect(),
+        performances: status.performances.clone(),
     }
 }
 
@@ -166,10 +169,4 @@ fn reason(reason: Reason) -> String {
 /// Rounded up: a cache is never shown younger than it is.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-}
-
-fn middle(interval: &CoreInterval) -> CoreTime {
-    interval
-        .earliest
-        .plus(interval.latest.since(interval.earliest) / 2)
 }

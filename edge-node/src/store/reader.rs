@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 
 use eventify_protocol::{
     ids::TicketId,
-    sync::{Digest, DigestKey, Epoch, FeedEntry, Position, TicketEntry, Value},
+    short_code::CodeTag,
+    sync::{Digest, DigestKey, Epoch, FeedEntry, Position, ScannedTicket, TicketEntry, Value},
 };
-use eventify_sync::digest;
+use eventify_sync::{
+    digest,
+    token::{SignedTicket, TokenCheck},
+};
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::{StoreError, from_sql, rows, schema};
 
@@ -78,6 +83,39 @@ impl Reader {
         let transaction = self.connection.unchecked_transaction()?;
         let replica = rows::find_replica(&transaction)?;
         Ok(replica.map_or_else(Vec::new, |replica| replica.small))
+    }
+
+    /// The ticket that a scanned text names, or whose short code it is, as the replica has it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn find_scanned(&self, checked: &TokenCheck) -> Result<Option<ScannedTicket>, StoreError> {
+        if let Some(code) = checked.code() {
+            return self.find_by_code(code.tag());
+        }
+        let Some(ticket) = checked.claimed().map(SignedTicket::ticket) else {
+            return Ok(None);
+        };
+        let (_, entry) = self.find_ticket(ticket)?;
+        Ok(entry.map(|entry| ScannedTicket::of(ticket, &entry)))
+    }
+
+    /// None too if two tickets have it, which the core does not let be: nobody is let in by a guess.
+    fn find_by_code(&self, code: CodeTag) -> Result<Option<ScannedTicket>, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, bytes FROM tickets WHERE code = ? LIMIT 2")?;
+        let mut found = statement.query([code.0])?;
+        let Some(row) = found.next()? else {
+            return Ok(None);
+        };
+        let ticket = TicketId(Uuid::from_bytes(row.get(0)?));
+        let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let entry = ticket_entry(rows::decode(bytes)?);
+        let is_only = found.next()?.is_none();
+        Ok(entry
+            .filter(|_| is_only)
+            .map(|entry| ScannedTicket::of(ticket, &entry)))
     }
 
     /// Recomputes the digest from all rows; none if the replica is not complete.

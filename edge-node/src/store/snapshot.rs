@@ -107,6 +107,7 @@ impl Pull {
         read_record(&mut reader)?;
         let mut connection = schema::open_builder(building)?;
         let transaction = connection.transaction()?;
+        rows::drop_code_index(&transaction)?;
         let mut hash = Sha256::new();
         let mut digest = digest::EMPTY;
         let mut tickets = 0;
@@ -132,6 +133,7 @@ impl Pull {
             digest_key: self.plan.digest_key,
         };
         rows::update_head(&transaction, &head)?;
+        rows::create_code_index(&transaction)?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(tickets)

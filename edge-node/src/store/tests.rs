@@ -1,3 +1,5 @@
+mod codes;
+
 use std::{
     sync::mpsc::{Receiver, channel},
     time::Duration,
@@ -6,6 +8,7 @@ use std::{
 use eventify_protocol::{
     hash::Hash32,
     ids::{BootId, GateId, IncarnationId, PerformanceId, TicketId},
+    short_code::CodeHash,
     sync::{Digest, FeedEntry, GateEntry, JournalHead, Subject, TicketEntry, TicketState, Value},
     time::{BootTime, CoreTime, WallTime},
     token::TokenHash,
@@ -31,8 +34,15 @@ fn ticket(id: u128, version: u64, state: TicketState) -> FeedEntry {
             performance: PerformanceId(Uuid::from_u128(5)),
             category: "A".parse().unwrap(),
             state,
+            place: Some("A-12".to_owned()),
+            code: Some(code_hash(id).tag()),
         })),
     }
+}
+
+/// Of the short code of a ticket.
+fn code_hash(ticket: u128) -> CodeHash {
+    CodeHash(Hash32::of(&ticket.to_be_bytes()))
 }
 
 fn gate(id: u128, version: u64, name: &str) -> FeedEntry {
@@ -325,28 +335,6 @@ fn a_pull_continues_where_a_restart_interrupted_it() {
 
 /// What an older release has stored can't be read by this one: the node starts all the same, with
 /// nothing, and fetches it anew.
-#[test]
-fn a_replica_of_an_older_form_is_begun_anew() {
-    let fixture = empty();
-    let entries = [ticket(1, 1, TicketState::Valid), gate(2, 1, "North")];
-    fixture.pull(&snapshot(1, 40, &entries));
-    let fixture = fixture.restart();
-    assert!(fixture.found.replica.is_some());
-    let older = rusqlite::Connection::open(fixture.reader.path()).unwrap();
-    older
-        .execute("UPDATE tickets SET bytes = x'0102'", ())
-        .unwrap();
-    older.pragma_update(None, "user_version", 1).unwrap();
-    drop(older);
-    let fixture = fixture.restart();
-    assert!(fixture.found.replica.is_none());
-    assert_eq!(fixture.found.tickets, 0);
-    assert!(matches!(
-        fixture.pull(&snapshot(2, 41, &entries)),
-        Notice::SnapshotReady { tickets: 1, .. }
-    ));
-}
-
 #[test]
 fn recomputing_the_digest_shows_a_changed_row() {
     let fixture = empty();

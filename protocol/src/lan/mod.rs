@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{GateId, NodeId, PerformanceId, ScanId, ScannerId, VenueId},
-    sync::{Digest, Epoch, JournalHead, Position},
+    sync::{Digest, Epoch, JournalHead, PerformanceState, Position},
     time::CoreTime,
     token::CategoryCode,
     verdict::{DecidedBy, Mode, Verdict},
@@ -35,6 +35,12 @@ use crate::{
 /// Longest token of a scan, in characters. A longer one is `Unreadable` without being parsed.
 pub const MAX_SCANNED_CHARS: usize = 512;
 
+/// Gates that an answer names as admitting a ticket.
+pub const MAX_ADMITTING_GATES: usize = 8;
+
+/// Performances that a status names.
+pub const MAX_STATUS_PERFORMANCES: usize = 32;
+
 /// `POST /v1/scans`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,7 +48,9 @@ pub struct ScanRequest {
     /// Made at the trigger and used until a final verdict was shown (`ADMISSION` 3.1).
     pub scan_id: ScanId,
     pub gate_id: GateId,
-    /// The text that was scanned, unchanged.
+    /// The text that was scanned, unchanged; or a ticket's short code, as it was typed
+    /// ([`crate::short_code`]). Too many unknown codes of a scanner are answered with 429
+    /// `too_many_wrong_codes`: for as long as `Retry-After` says it types no more.
     pub token: String,
 }
 
@@ -54,13 +62,22 @@ pub struct ScanAnswer {
     /// The verdict and its facts, in the same JSON object.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// What the ticket is for, so that a steward sees what green means. Absent for a text that no key
-    /// of ours is known to have signed.
+    /// What the ticket is for, so that a steward sees what green means, as the core or the replica has
+    /// it. Absent for a text that no key of ours is known to have signed, and for a ticket that neither
+    /// knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<ShownTicket>,
     /// Name of the gate of the first entry, beside `AlreadyUsed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_gate_name: Option<String>,
+    /// How long ago the first entry was, beside `AlreadyUsed`, by the node's estimate of the core's
+    /// clock: a scanner's own clock proves nothing. Absent where the node has no estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ago_ms: Option<u64>,
+    /// Where the ticket is admitted, beside `NotValidHere`: at most [`MAX_ADMITTING_GATES`], by name.
+    /// Empty where no gate of the venue admits it, or none is known to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub admitting_gates: Vec<NamedGate>,
     /// At the decision.
     pub mode: Mode,
     /// At the decision; none if the core decided.
@@ -86,6 +103,40 @@ pub struct ShownTicket {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts_at: Option<i64>,
     pub category: CategoryCode,
+    /// What people call the category; none if the node does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category_name: Option<String>,
+    /// The seat as the plan names it, or the zone; none if the node does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+}
+
+/// A gate by its id and its name on the door.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedGate {
+    pub gate_id: GateId,
+    /// The id as text while the node does not know the name.
+    pub name: String,
+}
+
+/// A performance that the venue admits to around now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatePerformance {
+    pub performance_id: PerformanceId,
+    /// The event's title, at most `sync::MAX_TITLE_CHARS`.
+    pub title: String,
+    /// Unix seconds.
+    pub doors_at: i64,
+    /// Unix seconds.
+    pub starts_at: i64,
+    /// Unix seconds, if an end is planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<i64>,
+    pub state: PerformanceState,
+    /// The gates of this node that admit to it.
+    pub gates: Vec<GateId>,
 }
 
 /// `GET /v1/status`.
@@ -108,6 +159,10 @@ pub struct NodeStatus {
     pub core_time: Option<CoreTime>,
     /// The gates that this node may decide for.
     pub gates: Vec<GateStatus>,
+    /// What these gates admit to from a day before it begins to admit until that ends, soonest first; at
+    /// most [`MAX_STATUS_PERFORMANCES`]. None while the node can't tell the time.
+    #[serde(default)]
+    pub performances: Vec<GatePerformance>,
 }
 
 /// The replica of the venue's feed.
@@ -211,7 +266,10 @@ pub struct PairingAnswer {
     pub node_id: NodeId,
     pub venue_id: VenueId,
     /// The gates that the scanner may scan for.
-    pub gates: Vec<GateId>,
+    pub gates: Vec<NamedGate>,
+    /// What these gates admit to around now, as in [`NodeStatus::performances`].
+    #[serde(default)]
+    pub performances: Vec<GatePerformance>,
     /// The first access token.
     pub access: AccessToken,
 }

@@ -4,9 +4,10 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     hash::Hash32,
-    ids::{IncarnationId, MessageId, ScanId, SessionId, SnapshotId},
-    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position, ScannerOrders},
+    ids::{IncarnationId, MessageId, PerformanceId, ScanId, SessionId, SnapshotId, TicketId},
+    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position, ScannerOrders, TicketEntry},
     time::CoreTime,
+    token::{CategoryCode, TokenHash},
     verdict::Verdict,
 };
 
@@ -118,6 +119,45 @@ pub struct ScanVerdict {
     /// and only the newest question's answer counts.
     #[n(4)]
     pub answers: MessageId,
+    /// The scanned ticket, if it is one of the node's venue: the node's replica may not have it yet.
+    #[n(5)]
+    pub ticket: Option<ScannedTicket>,
+}
+
+/// What a node needs of a scanned ticket beside the verdict: which one a short code stands for, and what
+/// staff are shown of it. No personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ScannedTicket {
+    /// Which.
+    #[n(0)]
+    pub ticket: TicketId,
+    /// Hash of the one token that admits.
+    #[n(1)]
+    pub token: TokenHash,
+    /// The performance that it is for.
+    #[n(2)]
+    pub performance: PerformanceId,
+    /// Category or zone code.
+    #[n(3)]
+    pub category: CategoryCode,
+    /// Its seat or zone, as in [`TicketEntry::place`].
+    #[n(4)]
+    pub place: Option<String>,
+}
+
+impl ScannedTicket {
+    /// Of a ticket's entry.
+    #[must_use]
+    pub fn of(ticket: TicketId, entry: &TicketEntry) -> Self {
+        Self {
+            ticket,
+            token: entry.token,
+            performance: entry.performance,
+            category: entry.category,
+            place: entry.place.clone(),
+        }
+    }
 }
 
 /// See [`Down::Delta`].

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use crate::{
     hash::Hash32,
     ids::{GateId, NodeId, PerformanceId, ScanId, TicketId},
+    short_code::CodeTag,
     time::CoreTime,
     token::{CategoryCode, TokenHash},
 };
 
 /// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row, with rows of
-/// the second form. The first form's tickets had times of their own; whoever holds such rows can't add
-/// up these, so a changed form of an entry is a new number (`ADMISSION` 5.5).
-pub const DIGEST_ALGORITHM: u8 = 2;
-
-/// Longest title of a performance in the feed, in characters; a longer one is cut.
-pub const MAX_TITLE_CHARS: usize = 60;
+/// the third form. The first form's tickets had times of their own, the second's neither place nor short
+/// code, and its performances no names of categories. Whoever reads the forms before only would write
+/// such a row back without what is new, and add up something else; so a changed form of an entry is a new
+/// number (`ADMISSION` 5.5). A row of the second form is one of the third that has nothing new.
+pub const DIGEST_ALGORITHM: u8 = 3;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
 #[derive(
@@ -188,7 +188,7 @@ pub struct GateEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct PerformanceEntry {
-    /// The event's title, at most [`MAX_TITLE_CHARS`].
+    /// The event's title, at most [`super::MAX_TITLE_CHARS`].
     #[n(0)]
     pub title: String,
     /// Unix seconds.
@@ -206,6 +206,21 @@ pub struct PerformanceEntry {
     /// Whether it takes place.
     #[n(5)]
     pub state: PerformanceState,
+    /// What people call its categories; none in a row of the second form.
+    #[n(6)]
+    pub categories: Option<Vec<CategoryName>>,
+}
+
+/// What people call a category.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct CategoryName {
+    /// What tickets carry.
+    #[n(0)]
+    pub code: CategoryCode,
+    /// `Stalls, reduced`; at most [`super::MAX_CATEGORY_NAME_CHARS`].
+    #[n(1)]
+    pub name: String,
 }
 
 /// When the tickets of a performance admit. The core computes it, in one place.
@@ -221,7 +236,8 @@ pub struct AdmissionWindow {
 }
 
 /// Whether a performance takes place. That it runs or is over is no state but the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[cbor(index_only)]
 pub enum PerformanceState {
     /// As planned, or as moved.
@@ -249,6 +265,13 @@ pub struct TicketEntry {
     /// Whether it can still be used.
     #[n(3)]
     pub state: TicketState,
+    /// Its seat as the plan names it, or its zone; at most [`super::MAX_PLACE_BYTES`]. None in a row of the
+    /// second form.
+    #[n(4)]
+    pub place: Option<String>,
+    /// By which its short code is found; none in a row of the second form.
+    #[n(5)]
+    pub code: Option<CodeTag>,
 }
 
 /// Whether a ticket can still be used.
@@ -297,14 +320,14 @@ impl Position {
     }
 }
 
-/// A title as an entry carries it: not longer than a scanner's screen can show.
-#[must_use]
-pub fn short_title(title: &str) -> String {
-    if title.chars().count() <= MAX_TITLE_CHARS {
-        return title.to_owned();
+impl PerformanceEntry {
+    /// What people call a category of it.
+    #[must_use]
+    pub fn category_name(&self, code: CategoryCode) -> Option<&str> {
+        let mut names = self.categories.iter().flatten();
+        let found = names.find(|it| it.code == code);
+        found.map(|it| it.name.as_str())
     }
-    let kept = title.chars().take(MAX_TITLE_CHARS - 1);
-    kept.chain(['…']).collect()
 }
 
 impl FeedEntry {

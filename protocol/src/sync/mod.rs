@@ -11,15 +11,18 @@ mod feed;
 mod journal;
 mod point;
 mod scanners;
+mod short;
 pub mod topic;
 mod up;
 
-pub use down::{Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, SnapshotGone, Welcome};
+pub use down::{
+    Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, ScannedTicket, SnapshotGone, Welcome,
+};
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
-    AdmissionWindow, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry,
-    MAX_TITLE_CHARS, NodeEntry, PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject,
-    TicketEntry, TicketState, UsedBy, Value, short_title,
+    AdmissionWindow, CategoryName, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry,
+    GateEntry, NodeEntry, PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject,
+    TicketEntry, TicketState, UsedBy, Value,
 };
 pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
@@ -28,5 +31,9 @@ pub use point::{Nonce, PointError, SyncPoint};
 pub use scanners::{
     MAX_SCANNERS, MAX_SCANNERS_A_MESSAGE, ScannerChange, ScannerGates, ScannerOrder, ScannerOrders,
     ScannerState, ScannersReport,
+};
+pub use short::{
+    MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_TITLE_CHARS, short_category_name, short_seat,
+    short_title, short_zone,
 };
 pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
+    short_code::CodeHash,
     sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport},
     time::CoreTime,
     verdict::Mode,
@@ -91,7 +92,7 @@ pub struct Scan {
     /// Where.
     #[n(2)]
     pub gate: GateId,
-    /// The token's text.
+    /// The token's text; empty where a short code stands for it.
     #[n(3)]
     pub token: String,
     /// In core time: from then on nobody waits for the answer, and nothing may change
@@ -101,6 +102,9 @@ pub struct Scan {
     /// Earlier scans of this ticket for which this node showed no `Admit` and never will.
     #[n(5)]
     pub replaces: Vec<ScanId>,
+    /// The hash of the short code that was typed in place of a token, at the node's venue.
+    #[n(6)]
+    pub code: Option<CodeHash>,
 }
 
 /// See [`Up::Journal`].

@@ -19,8 +19,26 @@ fn longest() -> String {
 }
 
 fn picture(text: &str, module_px: u32) -> GrayImage {
-    let png = qr::png(text, Options::with_module_px(module_px).unwrap()).unwrap();
+    drawn(text, Options::with_module_px(module_px).unwrap())
+}
+
+fn drawn(text: &str, options: Options) -> GrayImage {
+    let png = qr::png(text, options).unwrap();
     image::load_from_memory(&png).unwrap().into_luma8()
+}
+
+/// What a reader of others' making reads in a picture.
+fn read(image: &GrayImage) -> (String, u16) {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let mut prepared = PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+        image.get_pixel(x as u32, y as u32).0[0]
+    });
+    let codes = prepared.detect_grids();
+    let [code] = codes.as_slice() else {
+        panic!("one code, not {}", codes.len())
+    };
+    let (meta, text) = code.decode().unwrap();
+    (text, meta.ecc_level)
 }
 
 #[test]
@@ -78,18 +96,42 @@ fn a_reader_of_others_reads_what_was_written() {
         .sign(&claims)
         .unwrap();
     for text in [token.as_str(), &longest()] {
-        let image = picture(text, 4);
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        let mut prepared = PreparedImage::prepare_from_greyscale(width, height, |x, y| {
-            image.get_pixel(x as u32, y as u32).0[0]
-        });
-        let codes = prepared.detect_grids();
-        let [code] = codes.as_slice() else {
-            panic!("one code, not {}", codes.len())
-        };
-        let (meta, read) = code.decode().unwrap();
-        assert_eq!((read.as_str(), meta.ecc_level), (text, ECC_LEVEL_M));
+        let read = read(&picture(text, 4));
+        assert_eq!((read.0.as_str(), read.1), (text, ECC_LEVEL_M));
     }
+}
+
+/// A guest reads it out where the picture can't be read, and the picture is read all the same.
+#[test]
+fn the_short_code_is_printed_under_the_qr_code() {
+    let code = "7K3QM-01T2B".parse().unwrap();
+    let options = Options::with_module_px(4).unwrap().captioned(code);
+    let image = drawn(&longest(), options);
+    assert_eq!(read(&image).0, longest());
+    let plain = picture(&longest(), 4);
+    assert!(image.height() > plain.height());
+    let dark = |image: &GrayImage, below: u32| {
+        let pixels = image.enumerate_pixels();
+        let dark = pixels.filter(|(_, y, grey)| *y >= below && **grey == Luma([0]));
+        dark.count()
+    };
+    let printed = dark(&image, plain.height());
+    assert!(printed > 500, "{printed} dark pixels");
+    assert_eq!(
+        dark(&image, 0),
+        dark(&plain, 0) + printed,
+        "nothing else is changed"
+    );
+    let other = options.captioned("7K3QM-01T2C".parse().unwrap());
+    assert_ne!(drawn(&longest(), other), image);
+
+    let svg = qr::svg(&longest(), options).unwrap();
+    assert!(svg.contains("<title>7K3QM-01T2B</title>"));
+    assert!(
+        !qr::svg(&longest(), Options::default())
+            .unwrap()
+            .contains("<title>")
+    );
 }
 
 #[test]

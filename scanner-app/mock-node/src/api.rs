@@ -140,7 +140,8 @@ fn pair(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Response, R
         scanner_id,
         node_id,
         venue_id,
-        gates: state.gates.iter().map(|gate| gate.gate_id).collect(),
+        gates: state.named_gates(),
+        performances: state.performances(),
         access: state.issue(scanner_id),
     };
     Ok((StatusCode::CREATED, Json(answer)).into_response())

@@ -10,10 +10,10 @@ use ed25519_dalek::VerifyingKey;
 use eventify_protocol::{
     ids::{NodeId, PerformanceId, ScanId, ScannerId, VenueId},
     lan::{
-        AccessToken, GateStatus, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, ScanRequest,
-        ShownTicket, StreamEvent,
+        AccessToken, GatePerformance, GateStatus, JournalStatus, NamedGate, NodeStatus,
+        ReplicaStatus, ScanAnswer, ScanRequest, ShownTicket, StreamEvent,
     },
-    sync::{JournalHead, Position},
+    sync::{JournalHead, PerformanceState, Position},
     time::{BootTime, MAX_CACHE_AGE},
     verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
@@ -25,6 +25,8 @@ use crate::{clock, script};
 /// Answers that are remembered; an older scan is decided anew.
 const MAX_REMEMBERED: usize = 1_000;
 const ACCESS_SECONDS: u64 = 600;
+/// Of the one show.
+const TITLE: &str = "The Magic Flute";
 const HELP: &str = "mode online | mode degraded SECONDS | mode locked | mode resyncing | \
     silent on | silent off | lose NUMBER | cut | heal | refuse CODE | accept | restart | unpair";
 
@@ -173,13 +175,21 @@ impl State {
             ticket: (!matches!(verdict, Verdict::Unreadable | Verdict::Forged)).then(|| {
                 ShownTicket {
                     performance_id: self.performance,
-                    title: Some("The Magic Flute".to_owned()),
+                    title: Some(TITLE.to_owned()),
                     starts_at: Some(clock::core().unix_seconds() + 1_800),
                     category: "STALLS".parse().expect("a category code"),
+                    category_name: Some("Stalls".to_owned()),
+                    place: Some("A-12".to_owned()),
                 }
             }),
             first_gate_name: matches!(verdict, Verdict::AlreadyUsed { .. })
                 .then(|| "North door".to_owned()),
+            first_ago_ms: matches!(verdict, Verdict::AlreadyUsed { .. }).then_some(60_000),
+            admitting_gates: if matches!(verdict, Verdict::NotValidHere { .. }) {
+                self.named_gates()
+            } else {
+                Vec::new()
+            },
             verdict,
             mode: self.mode(),
             cache_age_ms: self.age().filter(|_| !by_core).map(millis),
@@ -278,7 +288,30 @@ impl State {
             },
             core_time: Some(clock::core()),
             gates: self.gates.clone(),
+            performances: self.performances(),
         }
+    }
+
+    pub(crate) fn named_gates(&self) -> Vec<NamedGate> {
+        let gates = self.gates.iter().map(|gate| NamedGate {
+            gate_id: gate.gate_id,
+            name: gate.name.clone(),
+        });
+        gates.collect()
+    }
+
+    /// One, which begins in half an hour whenever it is asked for.
+    pub(crate) fn performances(&self) -> Vec<GatePerformance> {
+        let now = clock::core().unix_seconds();
+        vec![GatePerformance {
+            performance_id: self.performance,
+            title: TITLE.to_owned(),
+            doors_at: now - 1_800,
+            starts_at: now + 1_800,
+            ends_at: None,
+            state: PerformanceState::Scheduled,
+            gates: self.gates.iter().map(|gate| gate.gate_id).collect(),
+        }]
     }
 
     pub(crate) fn command(&mut self, line: &str) -> Result<(), String> {

@@ -88,7 +88,13 @@ pub fn decide(request: &Request<'_>, locked: &LockedState<'_>) -> Result<Decided
         TokenCheck::Forged { .. } | TokenCheck::UnknownKey { .. } => {
             return Ok(refuse(Verdict::Forged));
         }
-        TokenCheck::Signed(signed) => signed,
+        // What was typed is no ticket's code.
+        TokenCheck::Code { ticket: None, .. } => return Ok(refuse(Verdict::Unreadable)),
+        TokenCheck::Signed(signed)
+        | TokenCheck::Code {
+            ticket: Some(signed),
+            ..
+        } => signed,
     };
     // Signed by us, but not in this database: a failover has lost it. A final verdict could be wrong.
     let Some((entitlement, state)) = locked.ticket else {

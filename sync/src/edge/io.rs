@@ -12,8 +12,8 @@ use eventify_protocol::{
     keys::KeySet,
     sync::{
         Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
-        Moment, PointError, Position, ScanVerdict, SealedRow, SnapshotGone, SyncPoint, TicketEntry,
-        Up, Welcome,
+        Moment, PointError, Position, ScanVerdict, ScannedTicket, SealedRow, SnapshotGone,
+        SyncPoint, TicketEntry, Up, Welcome,
     },
 };
 
@@ -33,9 +33,12 @@ pub struct ScanRequest {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
-    /// The text as scanned, for the core.
+    /// The text as scanned, for the core; empty for a short code, which the core gets as its hash.
     pub token: String,
+    /// A short code with the ticket that the replica has under it, if it has one.
     pub checked: TokenCheck,
+    /// The ticket that the text names, as the replica has it.
+    pub found: Option<ScannedTicket>,
     /// The journal's newest decision for this scan id, in any incarnation.
     pub previous: Option<Previous>,
 }

@@ -39,6 +39,7 @@ mod report;
 mod restored;
 mod retry_timer;
 mod scan;
+mod shown;
 mod storage;
 mod succession;
 mod upload;
@@ -63,6 +64,7 @@ pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
+pub use shown::Shown;
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 

@@ -300,6 +300,24 @@ impl Replica {
         Some(entry)
     }
 
+    /// All gates of the venue.
+    pub(super) fn gates(&self) -> impl Iterator<Item = (GateId, &GateEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| match (subject, &entry.value) {
+            (Subject::Gate(id), Some(Value::Gate(gate))) => Some((*id, gate)),
+            _ => None,
+        })
+    }
+
+    /// All performances that the venue admits to.
+    pub(super) fn performances(&self) -> impl Iterator<Item = (PerformanceId, &PerformanceEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| match (subject, &entry.value) {
+            (Subject::Performance(id), Some(Value::Performance(entry))) => Some((*id, entry)),
+            _ => None,
+        })
+    }
+
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
         let Some(Value::Policy(policy)) = self.small(Subject::Policy) else {

@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::{GateId, ScanId},
-    lan::ShownTicket,
+    lan::GatePerformance,
     sync::{Digest, Epoch, JournalHead, Position},
     time::CoreInterval,
     verdict::{DecidedBy, Mode, Verdict},
 };
 
-use super::{Machine, Now};
-use crate::token::TokenCheck;
+use super::{Machine, Now, shown::Shown};
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    Verdict(ScanOutcome),
+    Verdict(Box<ScanOutcome>),
     /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.
@@ -28,10 +27,8 @@ pub enum Reply {
 pub struct ScanOutcome {
     pub scan: ScanId,
     pub verdict: Verdict,
-    /// What the ticket is for, unless nobody is known to have signed it.
-    pub ticket: Option<ShownTicket>,
-    /// Name of the first entry's gate, beside `AlreadyUsed`, if the replica has it.
-    pub first_gate_name: Option<String>,
+    /// What staff are told beside it.
+    pub shown: Shown,
     /// When it was decided.
     pub mode: Mode,
     /// Age of the data behind the decision, now: for a repeat, the age at the decision plus the time
@@ -118,6 +115,8 @@ pub struct Status {
     pub core_time: Option<CoreInterval>,
     /// The gates that this node may decide for.
     pub gates: Vec<GateCounts>,
+    /// What they admit to around now.
+    pub performances: Vec<GatePerformance>,
 }
 
 /// What happened at a gate since the start.
@@ -181,6 +180,7 @@ impl Machine {
             unacknowledged: self.journal.unacknowledged(),
             core_time: self.time.bounds(now),
             gates: self.gate_counts(),
+            performances: self.performances_around(now),
         }
     }
 
@@ -191,28 +191,6 @@ impl Machine {
             Mode::Degraded | Mode::Locked if is_back => Mode::Resyncing,
             Mode::Online | Mode::Degraded | Mode::Locked | Mode::Resyncing => ruled,
         }
-    }
-
-    /// What staff see of a scanned ticket. The claims under a key that this node does not have count
-    /// once the core has admitted by them.
-    pub(super) fn shown_ticket(
-        &self,
-        checked: &TokenCheck,
-        verdict: &Verdict,
-    ) -> Option<ShownTicket> {
-        let vouched = if *verdict == Verdict::Admit {
-            checked.claimed()
-        } else {
-            checked.signed()
-        };
-        let claims = &vouched?.claims;
-        let performance = self.replica.performance(claims.performance);
-        Some(ShownTicket {
-            performance_id: claims.performance,
-            title: performance.map(|performance| performance.title.clone()),
-            starts_at: performance.map(|performance| performance.starts_at),
-            category: claims.category,
-        })
     }
 
     fn gate_counts(&self) -> Vec<GateCounts> {

@@ -129,6 +129,7 @@ impl Counter {
                 until: 1_000_000,
             },
             state: PerformanceState::Scheduled,
+            categories: None,
         };
         let token = TokenCheck::Signed(SignedTicket {
             hash: TOKEN,

@@ -7,7 +7,10 @@ use eventify_protocol::ids::{
     BucketId, CheckInId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, ScanId, ScannerId,
     SeatId, TicketId, VenueId,
 };
-use eventify_protocol::sync::{self, FeedEntry, Subject, TicketEntry, UsedBy, Value};
+use eventify_protocol::short_code::CodeTag;
+use eventify_protocol::sync::{
+    self, FeedEntry, Subject, TicketEntry, UsedBy, Value, short_seat, short_zone,
+};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, TokenHash};
 use schemars::JsonSchema;
@@ -16,6 +19,8 @@ use uuid::Uuid;
 
 mod refunds;
 mod statements;
+#[cfg(test)]
+mod tests;
 
 pub use refunds::{
     Guest, KeptBack, NotGood, NotSuspended, RefundedAdmitted, TicketsReinstated, TicketsSuspended,
@@ -42,6 +47,12 @@ pub struct TicketFacts {
     pub seat_label: Option<String>,
     /// The zone, if it is a place in one.
     pub bucket_id: Option<BucketId>,
+    /// The zone's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// By which gates find its short code; none while it has no code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_tag: Option<CodeTag>,
     /// Category or zone code, as in the token.
     pub category: CategoryCode,
     /// SHA-256 of the one token that admits, hexadecimal.
@@ -256,8 +267,26 @@ pub struct ScanSuspected {
     pub code: String,
 }
 
+/// `ticketing.tickets.coded`: tickets of before there were short codes have one now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TicketsCoded {
+    /// Of which venue.
+    pub venue_id: VenueId,
+    /// The tickets from now on.
+    pub tickets: Vec<TicketFacts>,
+}
+
 impl TicketFacts {
-    /// As an entry of the venue's feed.
+    /// Its seat or zone, as people at a gate read it.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        let seat = self.seat_label.as_deref().map(short_seat);
+        seat.or(self.zone.as_deref().map(short_zone))
+    }
+
+    /// As an entry of the venue's feed. One without a short code is a row of the second form, as the
+    /// release before wrote it: both come with the ticket's next version, and until then nothing differs.
     #[must_use]
     pub fn entry(&self) -> FeedEntry {
         let state = match &self.state {
@@ -281,6 +310,8 @@ impl TicketFacts {
             performance: self.performance_id,
             category: self.category,
             state,
+            place: self.code_tag.and_then(|_| self.place()),
+            code: self.code_tag,
         };
         FeedEntry {
             subject: Subject::Ticket(self.ticket_id),
@@ -303,35 +334,7 @@ eventify_kernel::domain_events! { "ticketing":
     CheckInConflict: "checkin.conflict" as "ticketing.checkin.conflict" of ticket_id;
     RefundedAdmitted: "ticketing.refunded.admitted" as "ticketing.refunded.admitted" of ticket_id;
     ScanSuspected: "ticketing.scan.suspected" as "ticketing.scan.suspected" of suspicion_id;
+    TicketsCoded: "ticketing.tickets.coded" as "ticketing.tickets.coded" of venue_id, tracked;
     TicketsStated: "ticketing.tickets.stated" as "ticketing.tickets.stated" of venue_id;
     TicketsRestated: "ticketing.tickets.restated" as "ticketing.tickets.restated" of venue_id, tracked;
-}
-#[cfg(test)]
-mod tests {
-    use uuid::Uuid;
-
-    use super::*;
-
-    /// With a category of up to 11 characters; the longest, 16, costs five more.
-    #[test]
-    fn a_ticket_costs_at_most_90_bytes_of_a_snapshot() {
-        let facts = TicketFacts {
-            ticket_id: TicketId(Uuid::from_u128(u128::MAX)),
-            version: 100,
-            venue_id: VenueId(Uuid::from_u128(u128::MAX)),
-            performance_id: PerformanceId(Uuid::from_u128(u128::MAX)),
-            seat_id: None,
-            seat_label: Some("Balcony left, row 12, seat 104".to_owned()),
-            bucket_id: None,
-            category: "STALLS-LEFT".parse().unwrap(),
-            token_hash: Hash32([0xff; 32]),
-            not_before: i64::from(u32::MAX),
-            expiry: i64::from(u32::MAX),
-            state: TicketState::Valid,
-        };
-        let bytes = facts.entry().to_bytes();
-        assert!(bytes.len() <= 90, "{} bytes", bytes.len());
-        let read: FeedEntry = minicbor::decode(&bytes).unwrap();
-        assert_eq!(read.version, 100);
-    }
 }

@@ -11,7 +11,8 @@ use eventify_protocol::ids::VenueId;
 use serde_json::json;
 
 use super::acts::{
-    alarms, comparison, feed as feed_acts, renewal, scanners as scanner_acts, venues as venue_acts,
+    alarms, comparison, feed as feed_acts, performances, renewal, scanners as scanner_acts,
+    venues as venue_acts,
 };
 use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, snapshots, venues, watermark};
@@ -23,6 +24,7 @@ pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
 pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
+pub(crate) const RENEW_ROWS: Job = Job::of(NAME, "renew_rows");
 pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 
 /// Safety net behind the wakes.
@@ -33,6 +35,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(30);
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
 const ORDERS_EVERY: Duration = Duration::from_secs(10);
+const RENEW_EVERY: Duration = Duration::from_secs(60);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How long the writer waits for more: changes that come within it cost no new election, and under
@@ -58,7 +61,13 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
         .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
         .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
+        .every(RENEW_EVERY, RENEW_ROWS, renew_rows)
         .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
+}
+
+/// After an upgrade that changes the form of the feed's rows; else nothing.
+async fn renew_rows(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(performances::renew_rows(app, cause).await?)
 }
 
 /// Writes all that is pending. One process at a time runs it.

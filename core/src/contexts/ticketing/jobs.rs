@@ -11,12 +11,15 @@ use super::{App, NAME, acts};
 
 pub(crate) const ISSUE_MISSING: Job = Job::of(NAME, "issue_missing");
 const STATE_TICKETS: Job = Job::of(NAME, "state_tickets");
+const GIVE_CODES: Job = Job::of(NAME, "give_codes");
 pub(crate) const WATCH_KEYS: Job = Job::of(NAME, "watch_keys");
 
 /// Safety net behind the wakes.
 const ISSUE_EVERY: Duration = Duration::from_secs(5);
 /// How often it is checked whether statements are due.
 const STATE_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked for tickets that the release before has issued, while it still runs.
+const CODES_EVERY: Duration = Duration::from_secs(60);
 /// Sooner than processes are restarted.
 const WATCH_EVERY: Duration = Duration::from_secs(6 * 3_600);
 /// Pause after a failed attempt to publish the key set.
@@ -26,6 +29,7 @@ pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
         .every(ISSUE_EVERY, ISSUE_MISSING, issue_missing)
         .every(STATE_EVERY, STATE_TICKETS, state_tickets)
+        .every(CODES_EVERY, GIVE_CODES, give_codes)
         .every(WATCH_EVERY, WATCH_KEYS, watch_keys)
         .service(publish_keys)
 }
@@ -38,6 +42,10 @@ async fn issue_missing(app: &App, cause: &Cause) -> Result<(), Failure> {
 
 async fn state_tickets(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(acts::statements::state_due_venues(app, cause).await?)
+}
+
+async fn give_codes(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(acts::codes::give_missing(app, cause).await?)
 }
 
 /// Reminds of the next ticket key long before the programme reaches the end of this one.

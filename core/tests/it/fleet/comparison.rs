@@ -10,7 +10,7 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
 use eventify_protocol::ids::{HoldId, OrderId, PerformanceId, SeatId, TicketId};
-use eventify_protocol::sync::{DigestKey, FeedEntry, Subject};
+use eventify_protocol::sync::{DigestKey, FeedEntry, Subject, Value};
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -97,6 +97,21 @@ impl Scene {
             .await
             .unwrap();
         assert_eq!(done.rows_affected(), 1, "{sql}");
+    }
+
+    /// Fleet has the ticket's row as the release before wrote it.
+    async fn write_second_form(&self, ticket: TicketId) {
+        let mut entry = self.entry(ticket).unwrap().clone();
+        if let Some(Value::Ticket(row)) = &mut entry.value {
+            (row.place, row.code) = (None, None);
+        }
+        let mut conn = self.venue.core.app().db.read("fleet").await.unwrap();
+        sqlx::query("update feed_state set entry = $2 where subject = $1")
+            .bind(minicbor::to_vec(Subject::Ticket(ticket)).unwrap())
+            .bind(entry.to_bytes())
+            .execute(&mut *conn)
+            .await
+            .unwrap();
     }
 
     /// The daily comparison, from the statement to the last entry.
@@ -408,4 +423,42 @@ async fn an_inserted_show_is_removed_everywhere() {
     assert_eq!(alarms[0].details["unknown"], 1);
     scene.compare().await;
     assert_eq!(scene.head().await, head + 1);
+}
+
+/// The release before has sold these tickets, without short codes: their rows stay what they are until each
+/// has its code, and no comparison meanwhile finds anything wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_upgrade_rows_get_place_and_code_without_an_alarm() {
+    let mut scene = Scene::open().await;
+    let app = scene.venue.core.app();
+    let mut conn = app.db.read("ticketing").await.unwrap();
+    sqlx::query("update tickets set short_code = null, short_code_hash = null")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    for ticket in scene.tickets() {
+        scene.write_second_form(ticket).await;
+    }
+    let head = scene.head().await;
+    scene.compare().await;
+    assert_eq!(scene.head().await, head, "nothing differs yet");
+    scene.venue.core.run_job("ticketing", "give_codes").await;
+    scene.venue.core.settle().await;
+    scene.compare().await;
+    let entries = i64::try_from(scene.tickets().len()).unwrap();
+    assert_eq!(scene.head().await, head + entries);
+    scene.replica.position = u64::try_from(head).unwrap();
+    while scene.replica.position < u64::try_from(head + entries).unwrap() {
+        let delta = scene.node.delta().await;
+        scene.replica.join(delta);
+    }
+    for ticket in scene.tickets() {
+        let Some(Value::Ticket(row)) = &scene.entry(ticket).unwrap().value else {
+            panic!("a ticket's row");
+        };
+        assert_eq!(row.place.as_deref(), Some("A-1"));
+        assert!(row.code.is_some());
+    }
+    assert_eq!(scene.alarms().await, []);
 }

@@ -16,7 +16,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::fleet::feed::{Replica, replica_of, welcome};
-use crate::fleet::world::{Node, Venue, issue, performance, ticket};
+use crate::fleet::world::{Node, Venue, alarms_of, issue, performance, ticket};
 use crate::world::{Answer, send};
 
 /// The entry of the venue's performance in the next delta.
@@ -316,4 +316,53 @@ async fn a_move_that_is_learnt_after_the_cancellation_still_reaches_the_gates() 
     let entry = performance_of(entry.value.clone().unwrap());
     assert_eq!(entry.state, PerformanceState::Cancelled);
     assert_eq!(entry.starts_at, later.facts.times.start_time.timestamp());
+}
+
+/// The release before knew no names of categories: its rows are written once more, which is no difference
+/// that anybody has to look at.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_upgrade_performances_are_written_with_the_names_of_their_categories() {
+    let venue = Venue::open().await;
+    let scheduled = performance(venue.id, venue.core.clock.now() + Duration::hours(2));
+    let id = scheduled.performance_id;
+    venue.publish("event_management", 1, &scheduled).await;
+    venue.core.settle().await;
+    let mut node = venue.node("North door").await;
+    venue.core.settle().await;
+    let answer = welcome(&mut node, None).await;
+    let replica = replica_of(&mut node, &answer).await;
+    let mut entry = replica.rows[&Subject::Performance(id)].clone();
+    let new = performance_of(entry.value.clone().unwrap());
+    assert!(new.categories.is_some());
+    entry.value = Some(Value::Performance(PerformanceEntry {
+        categories: None,
+        ..new.clone()
+    }));
+    let mut conn = venue.core.app().db.read("fleet").await.unwrap();
+    sqlx::query("update feed_state set entry = $2 where subject = $1")
+        .bind(minicbor::to_vec(Subject::Performance(id)).unwrap())
+        .bind(entry.to_bytes())
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    sqlx::query("update venues set row_form = 2")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    for _ in 0..2 {
+        venue.core.run_job("fleet", "renew_rows").await;
+        venue.core.run_job("fleet", "write_feed").await;
+    }
+    assert_eq!(next_entry(&mut node, id).await, Some(new));
+    let head: i64 = venue
+        .value("select head from venues where venue_id = $1")
+        .await;
+    assert_eq!(u64::try_from(head).unwrap(), replica.position + 1, "once");
+    let alarms = alarms_of(&venue.owner()).await;
+    assert!(
+        alarms
+            .iter()
+            .all(|it| it.code != "feed_differs_from_performances")
+    );
 }

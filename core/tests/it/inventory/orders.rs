@@ -199,6 +199,8 @@ impl<'house, 'core> Order<'house, 'core> {
                 seat_id: item.seat_id,
                 seat_label: item.seat_label.clone(),
                 bucket_id: item.bucket_id,
+                zone: item.zone.clone(),
+                code_tag: None,
                 category: item.price_category,
                 token_hash: Hash32::ZERO,
                 not_before: 0,

@@ -1,6 +1,7 @@
 //! Ticketing on real PostgreSQL and RabbitMQ: tickets, keys, scans, journals.
 
 mod check_ins;
+mod codes;
 mod entry_order;
 mod issuing;
 mod journals;

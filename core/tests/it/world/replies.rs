@@ -159,7 +159,7 @@ replies! {
     }
 
     IssuedTickets { tickets: Vec<IssuedTicket>, }
-    IssuedTicket { ticket_id: TicketId, qr: Option<String>, }
+    IssuedTicket { ticket_id: TicketId, qr: Option<String>, short_code: Option<String>, }
     /// A ticket as its holder sees it.
     Ticket {
         ticket_id: TicketId, performance_id: PerformanceId, venue_id: VenueId,
@@ -167,7 +167,8 @@ replies! {
         zone: Option<String>, price_category: CategoryCode, status: String,
         used_at: Option<DateTime<Utc>>, used_gate_id: Option<GateId>, order_unknown: bool,
         valid_from: Option<DateTime<Utc>>, valid_until: Option<DateTime<Utc>>, revision: u32,
-        order_id: OrderId, unit_price: Money, revoked_reason: Option<String>,
+        order_id: OrderId, short_code: Option<String>, unit_price: Money,
+        revoked_reason: Option<String>,
         created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i32,
     }
     CheckedIn {

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use eventify_protocol::{
     hash::Hash32,
     ids::{PerformanceId, TicketId},
+    short_code::CodeTag,
     sync::{Digest, DigestKey, FeedEntry, Subject, TicketEntry, TicketState, Value},
     token::TokenHash,
 };
@@ -141,12 +142,26 @@ fn filler(id: TicketId, performance: PerformanceId) -> Result<FeedEntry> {
         performance,
         category: "STAND".parse().context("a category")?,
         state: TicketState::Valid,
+        place: Some(format!(
+            "Stand-{}-{}",
+            id.as_uuid().as_bytes()[15],
+            id.as_uuid().as_bytes()[14]
+        )),
+        code: Some(filler_code(id)),
     };
     Ok(FeedEntry {
         subject: Subject::Ticket(id),
         version: 1,
         value: Some(Value::Ticket(entry)),
     })
+}
+
+/// As random as a real one, which takes milliseconds to make.
+fn filler_code(id: TicketId) -> CodeTag {
+    let mut tag = [0; CodeTag::BYTES];
+    let hash = Hash32::of(&[id.as_uuid().as_bytes().as_slice(), b"code"].concat());
+    tag.copy_from_slice(&hash.0[..CodeTag::BYTES]);
+    CodeTag(tag)
 }
 
 /// Inserts new subjects after a position of the feed.

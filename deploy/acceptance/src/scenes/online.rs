@@ -44,6 +44,8 @@ pub(super) async fn scan(story: &mut Story, demo: &mut Demo) -> Result<()> {
         first_gate.unwrap_or_default(),
     );
 
+    by_short_code(story, demo).await?;
+
     let token = forged(&demo.next_ticket()?)?;
     let answer = demo.gates[0].scanner.scan(&token).await?;
     story.expect("a forged token", "Forged", answer.verdict.name());
@@ -65,6 +67,23 @@ pub(super) async fn scan(story: &mut Story, demo: &mut Demo) -> Result<()> {
     let refunded = refunded(demo).await?;
     let answer = demo.gates[0].scanner.scan(&refunded.token).await?;
     story.expect("a refunded ticket", "Revoked", answer.verdict.name());
+    Ok(())
+}
+
+/// A wet or broken screen: the guest reads the code out, and a steward types it.
+async fn by_short_code(story: &mut Story, demo: &mut Demo) -> Result<()> {
+    let ticket = demo.next_ticket()?;
+    let typed = ticket.short_code.to_lowercase().replace('-', " ");
+    let (answer, took) = timed(demo.gates[0].scanner.scan(&typed)).await;
+    let answer = answer?;
+    story.expect_in("a typed short code", "Admit", answer.verdict.name(), took);
+    let place = answer.ticket.and_then(|shown| shown.place);
+    let is_named = place.is_some();
+    let place = place.unwrap_or_default();
+    story.holds("the steward sees where the guest sits", is_named, place);
+    let answer = demo.gates[1].scanner.scan(&ticket.token).await?;
+    let verdict = answer.verdict.name();
+    story.expect("its QR code at the other gate", "AlreadyUsed", verdict);
     Ok(())
 }
 

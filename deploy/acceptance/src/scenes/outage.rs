@@ -52,6 +52,13 @@ pub(super) async fn cut(story: &mut Story, demo: &mut Demo) -> Result<()> {
         format!("{} ms left", left.unwrap_or(0)),
     );
 
+    let typed = demo.next_ticket()?;
+    let scanner = &demo.gates[1].scanner;
+    let answer = scanner.scan(&typed.short_code).await?;
+    story.expect("a typed short code", "Admit", answer.verdict.name());
+    let answer = scanner.scan(&typed.token).await?;
+    story.expect("its QR code", "AlreadyUsed", answer.verdict.name());
+
     // The nodes know the core's time to some 100 ms; after that the order of two scans is certain.
     let first = decided_at(demo, 0, scan).await?;
     surely_after(demo, first, 1).await?;

@@ -51,6 +51,8 @@ pub struct Ticket {
     pub seat: Option<String>,
     /// The content of its QR code.
     pub token: String,
+    /// What is printed under it, and stands for it.
+    pub short_code: String,
 }
 
 /// A signed-in customer.
@@ -216,6 +218,7 @@ impl Customer {
                 )?,
                 order: order.to_owned(),
                 seat: item["seatLabel"].as_str().map(ToOwned::to_owned),
+                short_code: text(item, "shortCode")?,
                 id,
             });
         }

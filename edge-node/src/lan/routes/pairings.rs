@@ -9,9 +9,12 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode},
 };
-use eventify_protocol::lan::{
-    PairingAnswer, PairingRequest,
-    signature::{self, Signed},
+use eventify_protocol::{
+    ids::GateId,
+    lan::{
+        GatePerformance, NamedGate, NodeStatus, PairingAnswer, PairingRequest,
+        signature::{self, Signed},
+    },
 };
 
 use crate::lan::{
@@ -56,20 +59,44 @@ pub(super) async fn pair(
             }
         })?;
     tracing::info!(code = "lan.scanner_paired", %scanner_id, "a scanner was paired");
-    let gates = match gates {
-        Some(gates) => gates,
-        // The current ones, not the latest shown: the first snapshot may have arrived just now.
-        None => {
-            let status = lan.status().await?;
-            status.gates.iter().map(|gate| gate.gate_id).collect()
-        }
-    };
+    // The current ones, not the latest shown: the first snapshot may have arrived just now.
+    let status = lan.status().await?;
+    let (gates, performances) = offer(status, gates.as_deref());
     let answer = PairingAnswer {
         scanner_id,
         node_id: lan.node,
         venue_id: lan.venue,
         gates,
+        performances,
         access: locked(&lan.access_tokens).issue(scanner_id, now),
     };
     Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// What a scanner may choose from: its gates by name, and what these admit to around now.
+fn offer(
+    status: NodeStatus,
+    narrowed_to: Option<&[GateId]>,
+) -> (Vec<NamedGate>, Vec<GatePerformance>) {
+    let is_its = |gate: &GateId| narrowed_to.is_none_or(|gates| gates.contains(gate));
+    let known = status.gates.into_iter().map(|gate| NamedGate {
+        gate_id: gate.gate_id,
+        name: gate.name,
+    });
+    let known: Vec<_> = known.filter(|gate| is_its(&gate.gate_id)).collect();
+    // Before the first snapshot the node has no names, and knows the gates that it was told at pairing.
+    let unknown = narrowed_to.unwrap_or_default().iter();
+    let unknown = unknown.filter(|gate| known.iter().all(|it| it.gate_id != **gate));
+    let unnamed: Vec<_> = unknown
+        .map(|gate| NamedGate {
+            gate_id: *gate,
+            name: gate.to_string(),
+        })
+        .collect();
+    let mut performances = status.performances;
+    for performance in &mut performances {
+        performance.gates.retain(is_its);
+    }
+    performances.retain(|performance| !performance.gates.is_empty());
+    (known.into_iter().chain(unnamed).collect(), performances)
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, body::Bytes, extract::State};
 use eventify_protocol::{
-    ids::GateId,
+    ids::{GateId, ScanId},
     lan::{ScanAnswer, ScanRequest},
+    short_code::ShortCode,
     verdict::Verdict,
 };
 
 use crate::{
-    lan::{Lan, auth::Caller, error::ApiError, request},
+    lan::{Lan, auth::Caller, error::ApiError, locked, request},
     owner::Scan,
 };
 
@@ -23,6 +24,12 @@ pub(super) async fn scan(
     if !may_scan(&lan, &caller, request.gate_id) {
         return Err(ApiError::GateNotAllowed);
     }
+    let is_code = ShortCode::read(&request.token).is_ok();
+    if is_code {
+        let mut typed = locked(&lan.typed_codes);
+        let begun = typed.begin(caller.scanner, request.scan_id, lan.clock.boottime());
+        begun.map_err(ApiError::TooManyWrongCodes)?;
+    }
     let scan = Scan {
         scan: request.scan_id,
         scanner: caller.scanner,
@@ -33,6 +40,9 @@ pub(super) async fn scan(
     if answer.verdict == Verdict::Unreadable {
         lan.count_unreadable(caller.scanner);
     }
+    if is_code {
+        count_code(&lan, &caller, (request.scan_id, &answer));
+    }
     tracing::debug!(
         scan_id = %answer.scan_id,
         gate_id = %request.gate_id,
@@ -42,6 +52,23 @@ pub(super) async fn scan(
         "scan decided"
     );
     Ok(Json(answer))
+}
+
+/// Counts a typed code that is no ticket's, and no longer one that was a ticket's or was not decided.
+fn count_code(lan: &Lan, caller: &Caller, (scan, answer): (ScanId, &ScanAnswer)) {
+    let is_known = answer.ticket.is_some();
+    let is_wrong = !is_known
+        && matches!(
+            answer.verdict,
+            Verdict::Unreadable | Verdict::UnknownOffline
+        );
+    let mut typed = locked(&lan.typed_codes);
+    if !is_wrong {
+        typed.end_right(caller.scanner, scan);
+    } else if typed.end_wrong(caller.scanner, lan.clock.boottime()) {
+        tracing::warn!(code = "lan.wrong_codes", scanner_id = %caller.scanner,
+            "a scanner has typed too many short codes that are no ticket's: it types none for a minute");
+    }
 }
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows

@@ -9,8 +9,8 @@ use eventify_protocol::{
     keys::KeySet,
     sync::{
         Chunk, Decision, Delta, Digest, Down, FeedEntry, Hello, JournalAck, JournalBatch,
-        JournalEntry, JournalHead, Plan, Position, Scan, ScanVerdict, SealedRow, Subject,
-        SyncPoint, TicketState, Up, UsedBy, Value,
+        JournalEntry, JournalHead, Plan, Position, Scan, ScanVerdict, ScannedTicket, SealedRow,
+        Subject, SyncPoint, TicketState, Up, UsedBy, Value,
     },
     time::CoreTime,
     verdict::{FirstEntry, Verdict},
@@ -188,10 +188,20 @@ impl Ledger {
 
     fn scan(&mut self, id: MessageId, scan: &Scan) -> Vec<Down> {
         let at = self.now();
-        let (verdict, news) = match TokenCheck::of(&scan.token, &self.keys) {
+        let checked = self.check(scan);
+        let scanned = checked.claimed().and_then(|signed| {
+            let row = self.rows.get(&Subject::Ticket(signed.ticket()))?;
+            scanned(row)
+        });
+        let (verdict, news) = match checked {
             TokenCheck::Unreadable { .. } => (Verdict::Unreadable, None),
             TokenCheck::Forged { .. } | TokenCheck::UnknownKey { .. } => (Verdict::Forged, None),
-            TokenCheck::Signed(signed) => {
+            TokenCheck::Code { ticket: None, .. } => (Verdict::Unreadable, None),
+            TokenCheck::Signed(signed)
+            | TokenCheck::Code {
+                ticket: Some(signed),
+                ..
+            } => {
                 let by = UsedBy {
                     scan: scan.scan,
                     gate: scan.gate,
@@ -207,10 +217,26 @@ impl Ledger {
             at,
             epoch: EPOCH,
             answers: id,
+            ticket: scanned,
         });
         std::iter::once(verdict)
             .chain(news.map(Down::Delta))
             .collect()
+    }
+
+    /// A scanned text, or a short code with its ticket.
+    fn check(&self, scan: &Scan) -> TokenCheck {
+        let Some(code) = scan.code else {
+            return TokenCheck::of(&scan.token, &self.keys);
+        };
+        let checked = TokenCheck::Code { code, ticket: None };
+        let of_code = |found: &ScannedTicket| {
+            let row = &self.rows[&Subject::Ticket(found.ticket)];
+            matches!(&row.value, Some(Value::Ticket(entry)) if entry.code == Some(code.tag()))
+        };
+        let mut tickets = self.rows.values().filter_map(scanned);
+        let found = tickets.find(of_code);
+        found.map_or(checked, |found| checked.with_ticket(&found))
     }
 
     /// The first scan of a ticket enters.
@@ -301,6 +327,14 @@ impl Ledger {
         )
         .1
     }
+}
+
+/// What a node is told of a ticket beside a verdict.
+fn scanned(row: &FeedEntry) -> Option<ScannedTicket> {
+    let (Subject::Ticket(ticket), Some(Value::Ticket(entry))) = (row.subject, &row.value) else {
+        return None;
+    };
+    Some(ScannedTicket::of(ticket, entry))
 }
 
 /// The scan ids that a journal admits.

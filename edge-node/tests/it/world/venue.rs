@@ -13,8 +13,9 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, PerformanceId, ScanId, SnapshotId, TicketId, VenueId},
     keys::{KeyEntry, KeySet, KeyStatus, KeyUse, PrivateKey, RootKey, Signer, Window},
+    short_code::ShortCode,
     sync::{
-        AdmissionWindow, Chunk, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry,
+        AdmissionWindow, CategoryName, Chunk, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry,
         PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject, TicketEntry,
         TicketState, Value,
     },
@@ -122,8 +123,23 @@ impl Venue {
             performance: self.performance,
             category: claims.category,
             state: TicketState::Valid,
+            place: Some(format!("A-{number}")),
+            code: None,
         };
         Ticket { id, token, entry }
+    }
+
+    /// The feed's entry of a ticket with a short code.
+    pub(crate) fn coded(&self, ticket: &Ticket, version: u64, code: &str) -> FeedEntry {
+        let code: ShortCode = code.parse().unwrap();
+        FeedEntry {
+            subject: Subject::Ticket(ticket.id),
+            version,
+            value: Some(Value::Ticket(TicketEntry {
+                code: Some(code.hash(self.id).tag()),
+                ..ticket.entry.clone()
+            })),
+        }
     }
 
     pub(crate) fn many_tickets(&self, count: u64) -> Vec<Ticket> {
@@ -176,6 +192,10 @@ impl Venue {
             ends_at: None,
             admits: AdmissionWindow { from, until },
             state: PerformanceState::Scheduled,
+            categories: Some(vec![CategoryName {
+                code: "A".parse().unwrap(),
+                name: "Stalls".to_owned(),
+            }]),
         };
         FeedEntry {
             subject: Subject::Performance(self.performance),

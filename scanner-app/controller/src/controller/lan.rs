@@ -3,12 +3,14 @@
 use eventify_lan_client::{ClientError, Light};
 use eventify_protocol::{
     ids::GateId,
-    lan::{NodeStatus, ScanAnswer, ShownTicket},
+    lan::{NamedGate, NodeStatus, ScanAnswer, ShownTicket},
+    sync::PerformanceState,
     verdict::{DecidedBy, Mode, Verdict},
 };
 
 use crate::view::{
-    Class, Decider, GateChoice, LockReason, NodeMode, PairProblem, Shown, TicketFacts, Why,
+    Class, Decider, GateChoice, LockReason, NodeMode, PairProblem, PerformanceFacts, Shown,
+    TicketFacts, Why,
 };
 
 /// When a scan was triggered and answered, in milliseconds since the Unix epoch.
@@ -22,7 +24,7 @@ pub(super) struct Times {
 pub(super) fn shown(answer: ScanAnswer, light: Light, times: Times) -> Shown {
     let why = match light {
         Light::Late => Why::TooLate,
-        Light::Green | Light::Red | Light::Undecided => why(&answer, times.at_ms),
+        Light::Green | Light::Red | Light::Undecided => why(&answer),
     };
     Shown {
         scan_id: answer.scan_id.to_string(),
@@ -41,20 +43,22 @@ pub(super) fn shown(answer: ScanAnswer, light: Light, times: Times) -> Shown {
     }
 }
 
-fn why(answer: &ScanAnswer, at_ms: u64) -> Why {
+fn why(answer: &ScanAnswer) -> Why {
     match &answer.verdict {
         Verdict::Admit => Why::Admit,
         Verdict::AlreadyUsed { first } => {
-            let first_ms = u64::try_from(first.at.0 / 1_000).unwrap_or(0);
             Why::AlreadyUsed {
                 gate: answer.first_gate_name.clone(),
-                at_ms: first_ms,
-                ago_ms: at_ms.checked_sub(first_ms),
+                at_ms: u64::try_from(first.at.0 / 1_000).unwrap_or(0),
+                // By the node's time: this machine's clock may say anything.
+                ago_ms: answer.first_ago_ms,
                 confirmed: first.confirmed,
             }
         }
         Verdict::Revoked => Why::Revoked,
-        Verdict::NotValidHere { .. } => Why::NotValidHere { gates: Vec::new() },
+        Verdict::NotValidHere { .. } => Why::NotValidHere {
+            gates: names(&answer.admitting_gates),
+        },
         Verdict::NotYet { not_before } => Why::NotYet {
             admits_from_ms: seconds(*not_before),
         },
@@ -94,9 +98,15 @@ fn ticket(ticket: ShownTicket) -> TicketFacts {
     TicketFacts {
         title: ticket.title,
         starts_at_ms: ticket.starts_at.map(seconds),
-        category: ticket.category.to_string(),
-        seat: None,
+        category: ticket
+            .category_name
+            .unwrap_or_else(|| ticket.category.to_string()),
+        seat: ticket.place,
     }
+}
+
+fn names(gates: &[NamedGate]) -> Vec<String> {
+    gates.iter().map(|gate| gate.name.clone()).collect()
 }
 
 /// The gates that the scanner may work at: those of the node that the pairing names, all of them if it
@@ -108,7 +118,21 @@ pub(super) fn gates(status: &NodeStatus, allowed: &[GateId]) -> Vec<GateChoice> 
         .map(|gate| GateChoice {
             gate_id: gate.gate_id.to_string(),
             name: gate.name.clone(),
-            performances: Vec::new(),
+            performances: performances(status, gate.gate_id),
+        })
+        .collect()
+}
+
+fn performances(status: &NodeStatus, gate: GateId) -> Vec<PerformanceFacts> {
+    let known = status.performances.iter();
+    known
+        .filter(|performance| performance.gates.contains(&gate))
+        .map(|performance| PerformanceFacts {
+            performance_id: performance.performance_id.to_string(),
+            title: performance.title.clone(),
+            doors_at_ms: Some(seconds(performance.doors_at)),
+            starts_at_ms: Some(seconds(performance.starts_at)),
+            cancelled: performance.state == PerformanceState::Cancelled,
         })
         .collect()
 }

@@ -65,8 +65,11 @@ impl Machine {
         };
         let outcome = ScanOutcome {
             scan: decision.scan,
-            first_gate_name: self.first_gate_name(&decision.verdict),
-            ticket: self.shown_ticket(&request.checked, &decision.verdict),
+            shown: self.shown(
+                (&request.checked, request.found.as_ref()),
+                &decision.verdict,
+                now,
+            ),
             verdict: decision.verdict,
             mode: decision.mode,
             cache_age: at_decision
@@ -76,7 +79,7 @@ impl Machine {
             decided_by: decision.decided_by,
             repeated: true,
         };
-        self.reply(request.request, Reply::Verdict(outcome));
+        self.reply(request.request, Reply::Verdict(Box::new(outcome)));
     }
 
     /// Chooses who decides a scan, by the tests as they hold now.
@@ -88,7 +91,7 @@ impl Machine {
         if self.journal.is_forking() {
             return;
         }
-        let is_ticket = pending.ticket().is_some();
+        let is_ticket = pending.may_be_ticket();
         let mode = self.node_state(now).ruling().mode;
         // What is no ticket, no answer of the core could make one.
         let is_decided = !is_ticket && matches!(mode, Mode::Online | Mode::Degraded);

@@ -141,8 +141,11 @@ impl Machine {
         let outcome = ScanOutcome {
             scan,
             verdict: conclusion.verdict.clone(),
-            ticket: self.shown_ticket(&pending.checked, &conclusion.verdict),
-            first_gate_name: self.first_gate_name(&conclusion.verdict),
+            shown: self.shown(
+                (&pending.checked, pending.found.as_ref()),
+                &conclusion.verdict,
+                now,
+            ),
             mode: conclusion.mode,
             cache_age,
             limit: self.limit_for(conclusion.decided_by),
@@ -150,7 +153,7 @@ impl Machine {
             repeated: false,
         };
         for request in &pending.requests {
-            self.reply(*request, Reply::Verdict(outcome.clone()));
+            self.reply(*request, Reply::Verdict(Box::new(outcome.clone())));
         }
     }
 
@@ -161,13 +164,6 @@ impl Machine {
             DecidedBy::Core => MAX_CACHE_AGE,
             DecidedBy::Edge => self.limit(),
         }
-    }
-
-    pub(super) fn first_gate_name(&self, verdict: &Verdict) -> Option<String> {
-        let Verdict::AlreadyUsed { first } = verdict else {
-            return None;
-        };
-        self.replica.gate(first.gate).map(|gate| gate.name.clone())
     }
 
     pub(super) fn reply(&mut self, request: RequestId, reply: Reply) {

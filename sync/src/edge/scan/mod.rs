@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | 1 | route `POST /v1/scans` | `edge-node/src/lan` | parses the signed request, checks the scanner's gates |
 //! | 2 | `Handle::submit` | `edge-node/src/owner/handle.rs` | checks the token's signature, queues, waits for the reply |
-//! | 3 | `Owner::accept` | `edge-node/src/owner/inputs.rs` | checks the disk's space, finds the scan's earlier decision |
+//! | 3 | `Owner::accept` | `edge-node/src/owner/inputs.rs` | checks the disk's space, finds the ticket and the scan's earlier decision |
 //! | 4 | `Owner::step` | `edge-node/src/owner/mod.rs` | reads the clocks |
 //! | 5 | `Machine::handle` | `edge/mod.rs` | expires timers, dispatches the input |
 //! | 6 | `Machine::arrive` | `scan/arrive.rs` | binds the id to its content, repeats a final verdict |
@@ -38,7 +38,7 @@ use std::{
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, MessageId, ScanId, ScannerId, TicketId},
-    sync::{Decision, Epoch, Moment},
+    sync::{Decision, Epoch, Moment, ScannedTicket},
     time::{BootTime, CoreInterval, CoreTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -67,6 +67,8 @@ struct Pending {
     gate: GateId,
     token: String,
     checked: TokenCheck,
+    /// The ticket as the replica had it when the scan arrived, or as the core has it.
+    found: Option<ScannedTicket>,
     progress: Progress,
     /// Deadline of the last question to the core about it.
     asked_until: Option<CoreTime>,
@@ -154,6 +156,7 @@ impl Pending {
             gate: request.gate,
             token: request.token,
             checked: request.checked,
+            found: request.found,
             progress: Progress::Waiting,
             asked_until: None,
             expires: now.plus(MAX_UNDECIDED),
@@ -162,6 +165,12 @@ impl Pending {
 
     fn content(&self) -> (ScannerId, GateId, Hash32) {
         (self.scanner, self.gate, self.checked.hash())
+    }
+
+    /// Whether the core can say more of it than this node: of a short code too that the replica does not
+    /// have yet.
+    fn may_be_ticket(&self) -> bool {
+        self.ticket().is_some() || self.checked.code().is_some()
     }
 
     /// The ticket that the token names, also under an unknown key: then only the core can admit it.

@@ -27,8 +27,17 @@ impl Machine {
             // Refused where it arrived.
             (TokenCheck::Unreadable { .. }, _) => Verdict::Unreadable,
             (TokenCheck::Forged { .. }, _) => Verdict::Forged,
-            (TokenCheck::UnknownKey { .. }, _) => Verdict::UnknownOffline,
-            (TokenCheck::Signed(signed), _) => {
+            (TokenCheck::UnknownKey { .. } | TokenCheck::Code { ticket: None, .. }, _) => {
+                Verdict::UnknownOffline
+            }
+            (
+                TokenCheck::Signed(signed)
+                | TokenCheck::Code {
+                    ticket: Some(signed),
+                    ..
+                },
+                _,
+            ) => {
                 let (ticket, generation) = (signed.ticket(), self.replica.generation());
                 pending.progress = Progress::ReadingTicket { generation };
                 return self.outputs.push(ReplicaOutput::ReadTicket {

@@ -36,6 +36,7 @@ impl Machine {
             token: pending.token.clone(),
             deadline,
             replaces: replaces.clone(),
+            code: pending.checked.code(),
         }));
         let question = Question {
             id,
@@ -59,7 +60,6 @@ impl Machine {
         let Some(pending) = self.scans.pending.get_mut(&answer.scan) else {
             return;
         };
-        let ticket = pending.ticket();
         let Progress::AtCore(question) = &mut pending.progress else {
             return;
         };
@@ -74,6 +74,12 @@ impl Machine {
         let came_late = answer.verdict == Verdict::TryAgain && answer.at >= question.deadline;
         let known = question.known;
         let replaces = std::mem::take(&mut question.replaces);
+        if let Some(found) = answer.ticket {
+            // The core knows which ticket a short code stands for, if this replica does not.
+            pending.checked = pending.checked.with_ticket(&found);
+            pending.found = Some(found);
+        }
+        let ticket = pending.ticket();
         if came_late && self.node_state(now).may_decide_alone().is_ok() {
             // The line is too slow for its deadline, and would be for the next scan's.
             return self.give_up_on_core([answer.scan], now);
@@ -83,6 +89,10 @@ impl Machine {
             .and_then(|ticket| self.overlay.find(ticket))
             .filter(|own| own.scan != answer.scan && Some(own.scan) != known);
         let conclusion = match own {
+            // Whom it let in could not be entered anywhere: the row that follows takes it back.
+            None if answer.verdict == Verdict::Admit && ticket.is_none() => {
+                Conclusion::by_edge(Verdict::TryAgain, Mode::Online)
+            }
             Some(own) if answer.verdict == Verdict::Admit => {
                 let first = own.first_entry();
                 Conclusion::by_edge(Verdict::AlreadyUsed { first }, Mode::Online)

@@ -12,7 +12,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, Mode, Verdict},
 };
 
-use super::super::{Machine, Now, Reply, ScanOutcome, ScanRequest};
+use super::super::{Machine, Now, Reply, ScanOutcome, ScanRequest, shown::Shown};
 use crate::token::TokenCheck;
 
 /// How long a count may wait for its row.
@@ -85,15 +85,14 @@ impl Machine {
         let outcome = ScanOutcome {
             scan: request.scan,
             verdict: Verdict::Unreadable,
-            ticket: None,
-            first_gate_name: None,
+            shown: Shown::default(),
             mode,
             cache_age: self.time.age(now),
             limit: self.limit_for(DecidedBy::Edge),
             decided_by: DecidedBy::Edge,
             repeated: false,
         };
-        self.reply(request.request, Reply::Verdict(outcome));
+        self.reply(request.request, Reply::Verdict(Box::new(outcome)));
     }
 
     /// Rows for what was counted, unless the journal is about to be another file.

@@ -10,7 +10,7 @@ use eventify_protocol::{
     ids::{GateId, MessageId, NodeId, PerformanceId, ScanId, SnapshotId, TicketId},
     sync::{
         DigestKey, Epoch, FeedEntry, GateEntry, PerformanceEntry, Position, Scan, ScanVerdict,
-        Subject, SyncPoint, TicketEntry, Value,
+        ScannedTicket, Subject, SyncPoint, TicketEntry, Value,
     },
     time::CoreTime,
     verdict::Verdict,
@@ -26,6 +26,7 @@ use eventify_sync::{
     },
     digest,
     rules::Entitlement,
+    token::TokenCheck,
 };
 
 use super::{
@@ -73,6 +74,19 @@ pub(crate) struct Ticket {
     pub(crate) standing: AdmissionState,
     /// The refund that it is under, or was revoked by.
     pub(crate) refund: Option<usize>,
+}
+
+impl Ticket {
+    fn entry(&self) -> TicketEntry {
+        TicketEntry {
+            token: self.entitlement.token,
+            performance: self.entitlement.performance,
+            category: self.entitlement.category,
+            state: self.standing.state(),
+            place: Some("A-12".to_owned()),
+            code: None,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -199,13 +213,7 @@ impl Core {
     }
 
     pub(crate) fn publish_ticket(&mut self, ticket: TicketId, at: Nanos, rng: &mut Rng) -> u64 {
-        let held = &self.tickets[&ticket];
-        let entry = TicketEntry {
-            token: held.entitlement.token,
-            performance: held.entitlement.performance,
-            category: held.entitlement.category,
-            state: held.standing.state(),
-        };
+        let entry = self.tickets[&ticket].entry();
         self.publish(Subject::Ticket(ticket), Value::Ticket(entry), at, rng)
     }
 
@@ -362,11 +370,13 @@ impl Core {
         coverage: &mut Coverage,
     ) -> Option<ScanVerdict> {
         let now = core_time(at);
-        let token = model::check(&scan.token, model::Reader::Core);
+        let token = self.check(&scan.token);
         let signed = token
             .signed()
             .map(eventify_sync::token::SignedTicket::ticket);
         let ticket = signed.and_then(|id| self.tickets.get(&id));
+        let scanned = signed.zip(ticket);
+        let scanned = scanned.map(|(id, ticket)| ScannedTicket::of(id, &ticket.entry()));
         let gate = self
             .gates
             .get(&scan.gate)
@@ -412,7 +422,19 @@ impl Core {
             at: now,
             epoch: self.epoch,
             answers: id,
+            ticket: scanned,
         })
+    }
+
+    /// A scanned text; a short code with its ticket, if there is one.
+    pub(crate) fn check(&self, text: &str) -> TokenCheck {
+        let token = model::check(text, model::Reader::Core);
+        let named = model::ticket_of_code(text);
+        let ticket = named.and_then(|id| Some((id, self.tickets.get(&id)?)));
+        match ticket {
+            Some((id, ticket)) => token.with_ticket(&ScannedTicket::of(id, &ticket.entry())),
+            None => token,
+        }
     }
 
     pub(crate) fn change(&mut self, ticket: TicketId, effects: &[Effect]) {

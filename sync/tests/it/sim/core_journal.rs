@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use eventify_protocol::{
-    ids::{NodeId, TicketId},
+    ids::{NodeId, ScanId, TicketId},
     sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, Position, SealedRow},
     time::CoreTime,
     verdict::Verdict,
@@ -160,22 +160,20 @@ impl Core {
                     at: row.row().at.core,
                     decision,
                 };
-                let standing = decision.ticket.and_then(|id| self.tickets.get(&id));
+                // The node may not have learned which ticket a short code stands for.
+                let ticket = decision.ticket.or(self.ticket_of_scan(decision.scan));
+                let standing = ticket.and_then(|id| self.tickets.get(&id));
                 let standing = standing.map(|ticket| &ticket.standing);
                 let outcome = reconcile::reconcile(&row, self.scans.get(&decision.scan), standing);
                 self.shown(decision, source);
-                (decision.ticket, outcome)
+                (ticket, outcome)
             }
             JournalEntry::Voided {
                 scan, decided_at, ..
             } => {
-                let of_scan = |ticket: &&super::core::Ticket| {
-                    let standing = &ticket.standing;
-                    standing.check_in.is_some_and(|held| held.scan == *scan)
-                        || standing.conflict(*scan).is_some()
-                };
-                let held = self.tickets.iter().find(|(_, ticket)| of_scan(ticket));
-                let (id, standing) = held.map(|(id, ticket)| (*id, &ticket.standing)).unzip();
+                let id = self.ticket_of_scan(*scan);
+                let held = id.and_then(|id| self.tickets.get(&id));
+                let standing = held.map(|ticket| &ticket.standing);
                 let outcome =
                     reconcile::voided(node, decided_at.or(row.row().at.core), *scan, standing);
                 let stands = id.is_some() && outcome.effects.is_empty();
@@ -197,6 +195,17 @@ impl Core {
             self.publish_ticket(ticket?, at, rng);
         }
         ticket
+    }
+
+    /// The ticket that has an entry of a scan.
+    fn ticket_of_scan(&self, scan: ScanId) -> Option<TicketId> {
+        let has_entry = |ticket: &super::core::Ticket| {
+            let standing = &ticket.standing;
+            standing.check_in.is_some_and(|held| held.scan == scan)
+                || standing.conflict(scan).is_some()
+        };
+        let held = self.tickets.iter().find(|(_, ticket)| has_entry(ticket));
+        held.map(|(id, _)| *id)
     }
 
     fn shown(&mut self, decision: &Decision, source: JournalRef) {

@@ -26,7 +26,7 @@ macro_rules! coverage {
 }
 
 coverage! {
-    steps, scans, repeats, id_reused,
+    steps, scans, typed_codes, typed_codes_not_in_replica, repeats, id_reused,
     online_admits, shown_by_core, degraded_admits, own_scan_in_feed,
     already_used, revoked, not_valid_here, not_yet, expired, unreadable, unreadable_rows, forged, unknown_offline,
     resync_required, try_again, refused_again, locked_too_old, locked_clock, locked_unacknowledged, locked_no_proof,

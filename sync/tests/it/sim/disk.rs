@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{IncarnationId, NodeId, PerformanceId, ScanId, SnapshotId},
+    ids::{IncarnationId, NodeId, PerformanceId, ScanId, SnapshotId, TicketId},
     sync::{
         AdmissionWindow, Chunk, Delta, Digest, DigestKey, Epoch, FeedEntry, JournalAck,
-        JournalEntry, JournalHead, Moment, PerformanceState, Position, SealedRow, Subject,
-        TicketEntry, Value,
+        JournalEntry, JournalHead, Moment, PerformanceState, Position, ScannedTicket, SealedRow,
+        Subject, TicketEntry, Value,
     },
 };
 use eventify_sync::{
@@ -149,6 +149,12 @@ impl Disk {
     }
 
     /// The newest decision of a scan in any file, and whether it was taken back.
+    /// A ticket as the replica in use has it.
+    pub(crate) fn scanned_ticket(&self, ticket: TicketId) -> Option<ScannedTicket> {
+        let entry = self.replica.as_ref()?.ticket(ticket)?;
+        Some(ScannedTicket::of(ticket, &entry))
+    }
+
     pub(crate) fn previous(&self, scan: ScanId) -> Option<Previous> {
         let mut voided = false;
         for row in self
@@ -304,7 +310,7 @@ impl Store {
         Some(minicbor::decode(row).expect("rows are entries"))
     }
 
-    pub(crate) fn ticket(&self, ticket: eventify_protocol::ids::TicketId) -> Option<TicketEntry> {
+    pub(crate) fn ticket(&self, ticket: TicketId) -> Option<TicketEntry> {
         match self.entry(Subject::Ticket(ticket))?.value? {
             Value::Ticket(entry) => Some(entry),
             Value::Policy(_)

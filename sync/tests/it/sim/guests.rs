@@ -7,7 +7,10 @@ use eventify_protocol::{
     ids::{GateId, ScanId, TicketId},
     verdict::Verdict,
 };
-use eventify_sync::edge::{Input, Reply, RequestId, ScanOutcome, ScanRequest};
+use eventify_sync::{
+    edge::{Input, Reply, RequestId, ScanOutcome, ScanRequest},
+    token::SignedTicket,
+};
 
 use super::{
     clock::{MS, Nanos, S},
@@ -226,7 +229,7 @@ impl World {
         held.round += 1;
         held.waits = true;
         let round = held.round;
-        let text = self.guests.all[held.guest].text.clone();
+        let text = model::presented(&self.guests.all[held.guest].text, held.scan);
         let (scan, gate, guest) = (held.scan, held.gate, held.guest);
         self.refund_during_scan(guest);
         self.request(attempt, node, (scan, gate), text);
@@ -255,12 +258,22 @@ impl World {
         self.schedule(self.at + LONGEST, overdue);
         let (scan, gate) = of;
         self.trace_line(|| format!("{scan:?} '{text}' at node {node}"));
+        let mut checked = model::check(&text, Reader::Node);
+        let named = model::ticket_of_code(&text).or(checked.claimed().map(SignedTicket::ticket));
+        let found = named.and_then(|ticket| self.nodes[node].disk.scanned_ticket(ticket));
+        if let Some(found) = &found {
+            checked = checked.with_ticket(found);
+        }
+        self.coverage.typed_codes += u64::from(checked.code().is_some());
+        self.coverage.typed_codes_not_in_replica +=
+            u64::from(checked.code().is_some() && found.is_none());
         let scan = ScanRequest {
             request,
             scan,
             scanner: self.nodes[node].scanner,
             gate,
-            checked: model::check(&text, Reader::Node),
+            checked,
+            found,
             previous: self.nodes[node].disk.previous(scan),
             token: text,
         };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use eventify_protocol::{
     hash::Hash32,
     ids::{ScanId, TicketId, VenueId},
+    short_code::CodeHash,
     token::{Claims, TokenHash},
     verdict::{DecidedBy, Verdict},
 };
@@ -74,12 +75,30 @@ pub(crate) fn check(text: &str, reader: Reader) -> TokenCheck {
         claims: claims(number),
     };
     match (kind, reader) {
+        ("code", _) => TokenCheck::Code {
+            code: CodeHash(hash),
+            ticket: None,
+        },
         ("ok", _) | ("new-key", Reader::Core) => TokenCheck::Signed(signed),
         ("new-key", Reader::Node) => TokenCheck::UnknownKey { claimed: signed },
         _ => TokenCheck::Forged {
             hash: TokenHash(hash),
         },
     }
+}
+
+/// What a guest's scan is made of: now and then staff type the short code of a ticket instead.
+pub(crate) fn presented(text: &str, scan: ScanId) -> String {
+    match text.split_once(':') {
+        Some(("ok", number)) if scan.0.as_u128().is_multiple_of(8) => format!("code:{number}"),
+        Some(_) | None => text.to_owned(),
+    }
+}
+
+/// The ticket whose short code was typed, if this world has it.
+pub(crate) fn ticket_of_code(text: &str) -> Option<TicketId> {
+    let number = text.strip_prefix("code:")?.parse().ok()?;
+    Some(ticket_id(number))
 }
 
 /// The claims of ticket `number`.

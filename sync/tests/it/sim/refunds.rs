@@ -16,7 +16,7 @@ use super::{
     clock::{MS, Nanos, S, core_time},
     event::Event,
     guests::GuestEvent,
-    model::{self, Mutation, Reader},
+    model::{self, Mutation},
     rng::Rng,
     shows,
     world::World,
@@ -324,7 +324,7 @@ impl World {
     /// Whether the core may admit this scan: the ticket is good, or the scan has been answered so
     /// before.
     pub(crate) fn may_be_admitted(&mut self, scan: &Scan) -> bool {
-        let token = model::check(&scan.token, Reader::Core);
+        let token = self.core.check(&scan.token);
         let signed = token.signed().map(SignedTicket::ticket);
         let Some(held) = signed.and_then(|ticket| self.core.tickets.get(&ticket)) else {
             return true;

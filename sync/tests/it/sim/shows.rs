@@ -46,6 +46,7 @@ fn show(from: i64, until: i64) -> PerformanceEntry {
         ends_at: Some(until),
         admits: AdmissionWindow { from, until },
         state: PerformanceState::Scheduled,
+        categories: None,
     }
 }
 

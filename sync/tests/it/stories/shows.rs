@@ -2,12 +2,10 @@
 //! 3.11).
 
 use eventify_protocol::{
-    ids::PerformanceId,
     sync::{AdmissionWindow, PerformanceEntry, PerformanceState, Subject, TicketState, Value},
-    verdict::{DecidedBy, Mode, Verdict},
+    verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::{edge::Input, token::TokenCheck};
-use uuid::Uuid;
+use eventify_sync::edge::Input;
 
 use super::venue::{TONIGHT, Venue, scan_id, ticket_id, token, tonight};
 
@@ -86,47 +84,4 @@ fn alone_a_ticket_that_is_suspended_admits_nobody() {
     let mut venue = Venue::online();
     venue.publish(ticket_id(1), TicketState::Suspended);
     assert_eq!(alone(venue), Verdict::Revoked);
-}
-
-/// A steward sees what green is for, whoever decided, and also when the answer is repeated.
-#[test]
-fn an_answer_names_the_show_and_the_category() {
-    let mut venue = Venue::online();
-    venue.scan(scan_id(1), token(1));
-    venue.verdict(scan_id(1), Verdict::Admit);
-    let shown = venue.answer().ticket.expect("a ticket of ours");
-    assert_eq!(
-        (shown.performance_id, shown.title.as_deref()),
-        (TONIGHT, Some("Hamlet"))
-    );
-    assert_eq!(shown.starts_at, Some(tonight().starts_at));
-    assert_eq!(shown.category.as_str(), "STALLS");
-    venue.step(Input::Disconnected);
-    venue.scan(scan_id(1), token(1));
-    let repeated = venue.answer();
-    assert!(repeated.repeated);
-    assert_eq!(repeated.ticket, Some(shown));
-    venue.scan(scan_id(2), token(2));
-    let alone = venue.answer();
-    assert_eq!(alone.mode, Mode::Degraded);
-    assert!(alone.ticket.is_some());
-}
-
-/// Nobody is known to have signed it: what it says of itself is not shown.
-#[test]
-fn an_answer_names_nothing_of_a_code_that_nobody_vouches_for() {
-    let TokenCheck::Signed(claimed) = token(1) else {
-        panic!("signed")
-    };
-    let mut venue = Venue::cut_off();
-    venue.scan(scan_id(1), TokenCheck::UnknownKey { claimed });
-    assert_eq!(venue.answer().ticket, None);
-    let hash = claimed.hash;
-    venue.scan(scan_id(2), TokenCheck::Forged { hash });
-    assert_eq!(venue.answer().ticket, None);
-    let mut elsewhere = claimed;
-    elsewhere.claims.performance = PerformanceId(Uuid::from_u128(99));
-    venue.scan(scan_id(3), TokenCheck::Signed(elsewhere));
-    let shown = venue.answer().ticket.expect("signed by us");
-    assert_eq!(shown.title, None, "of a show that the node does not know");
 }

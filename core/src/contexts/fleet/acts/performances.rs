@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{FleetError, alarms, feed, venues};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
-use crate::contexts::fleet::store::{comparisons, performances};
+use crate::contexts::fleet::store::{comparisons, performances, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
 
 /// What a change of a performance means for its venue's feed. While the venue does not admit to it,
@@ -94,8 +94,10 @@ const MAX_NAMED: usize = 10;
 /// Compares what the feed has of a venue's performances with fleet's own rows, and repairs it by new
 /// entries (ADMISSION 5.2). Left out are those that admit nobody after a moment, Unix seconds.
 ///
-/// No alarm is false: nobody changes the rows meanwhile, and what waits for the writer is known.
+/// No alarm is false: nobody changes the rows meanwhile, and what waits for the writer is known. The first
+/// comparison after an upgrade to another form of the rows finds all of them different, and raises none.
 pub(crate) async fn compare(app: &App, tx: &mut Tx, venue: VenueId, after: i64) -> DbResult<()> {
+    let is_renewal = venue_rows::renew_row_form(tx, venue).await?;
     let ahead = performances::lock_ahead(tx, venue, after).await?;
     let mut in_feed = comparisons::list_performances(tx, venue).await?;
     let mut repairs = Vec::new();
@@ -119,16 +121,31 @@ pub(crate) async fn compare(app: &App, tx: &mut Tx, venue: VenueId, after: i64) 
     if repairs.is_empty() {
         return Ok(());
     }
-    let ids = repairs.iter().map(|(id, _)| id).take(MAX_NAMED);
-    let details = json!({
-        "restated": restated,
-        "unknown": repairs.len() - restated,
-        "performanceIds": ids.collect::<Vec<_>>(),
-    });
-    let alarm = Alarm::new(Code::FeedDiffersFromPerformances).of_venue(venue);
-    alarms::raise_in(app, tx, &alarm.with(details)).await?;
+    if !is_renewal {
+        let ids = repairs.iter().map(|(id, _)| id).take(MAX_NAMED);
+        let details = json!({
+            "restated": restated,
+            "unknown": repairs.len() - restated,
+            "performanceIds": ids.collect::<Vec<_>>(),
+        });
+        let alarm = Alarm::new(Code::FeedDiffersFromPerformances).of_venue(venue);
+        alarms::raise_in(app, tx, &alarm.with(details)).await?;
+    }
     let entries = repairs.into_iter().map(|(_, entry)| (venue, entry));
     feed::enqueue_repairs(app, tx, entries.collect()).await
+}
+
+/// Writes the performances of venues once more whose rows have an older form.
+pub(crate) async fn renew_rows(app: &App, cause: &Cause) -> DbResult<()> {
+    let mut conn = app.db.read(NAME).await?;
+    let venues = venue_rows::list_of_older_form(&mut conn).await?;
+    drop(conn);
+    for venue in venues {
+        let mut tx = app.db.begin(NAME, cause).await?;
+        compare(app, &mut tx, venue, app.clock.now().timestamp()).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// The entry of a performance, with a version above that of the feed.

@@ -18,6 +18,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(performances::on_performance_rescheduled)
         .on(performances::on_performance_cancelled)
         .grouped(projections::on_tickets_issued)
+        .grouped(projections::on_tickets_coded)
         .grouped(projections::on_tickets_suspended)
         .grouped(projections::on_tickets_reinstated)
         .grouped(projections::on_tickets_revoked)

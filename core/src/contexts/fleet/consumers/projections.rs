@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use eventify_contracts::inventory::{VenueCreated, VenueFacts, VenueUpdated};
 use eventify_contracts::ticketing::{
     CheckInConflict, JournalApplied, KeysChanged, ScanSuspected, TicketCheckInChanged,
-    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsReinstated, TicketsRestated,
-    TicketsStated, TicketsSuspended,
+    TicketCheckedIn, TicketFacts, TicketIssued, TicketRevoked, TicketsCoded, TicketsReinstated,
+    TicketsRestated, TicketsStated, TicketsSuspended,
 };
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_kernel::event::Received;
@@ -59,6 +59,15 @@ pub(super) async fn on_tickets_issued(
     events: Vec<Received<TicketIssued>>,
 ) -> Result<(), Failure> {
     enqueue_tickets(app, tx, &events, |issued| &issued.tickets).await
+}
+
+/// Tickets of before there were short codes.
+pub(super) async fn on_tickets_coded(
+    app: &App,
+    tx: &mut Tx,
+    events: Vec<Received<TicketsCoded>>,
+) -> Result<(), Failure> {
+    enqueue_tickets(app, tx, &events, |coded| &coded.tickets).await
 }
 
 pub(super) async fn on_tickets_suspended(

@@ -57,8 +57,7 @@ impl Performance {
         } else {
             PerformanceState::Scheduled
         };
-        let entry = facts.times.entry(&facts.event_title, state);
-        Some(self.with_value(Some(Value::Performance(entry))))
+        Some(self.with_value(Some(Value::Performance(facts.entry(state)))))
     }
 
     fn with_value(&self, value: Option<Value>) -> FeedEntry {

@@ -3,6 +3,7 @@
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::VenueId;
+use eventify_protocol::sync::DIGEST_ALGORITHM;
 use uuid::Uuid;
 
 /// A venue without its feed.
@@ -21,12 +22,13 @@ pub(crate) async fn insert(
     digest_key: &[u8; 32],
 ) -> DbResult<bool> {
     let done = sqlx::query(
-        "insert into fleet.venues (venue_id, digest_key, digest) values ($1, $2, $3)
+        "insert into fleet.venues (venue_id, digest_key, digest, row_form) values ($1, $2, $3, $4)
          on conflict (venue_id) do nothing",
     )
     .bind(venue)
     .bind(digest_key.as_slice())
     .bind(Hash32::ZERO.0)
+    .bind(i16::from(DIGEST_ALGORITHM))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -156,4 +158,25 @@ pub(crate) async fn list_operators(conn: &mut PgConnection, venue: VenueId) -> D
     .fetch_all(conn)
     .await?;
     Ok(users)
+}
+
+/// Marks the venue's rows as being of this release's form; true if they had an older one.
+pub(crate) async fn renew_row_form(conn: &mut PgConnection, venue: VenueId) -> DbResult<bool> {
+    let done =
+        sqlx::query("update fleet.venues set row_form = $2 where venue_id = $1 and row_form < $2")
+            .bind(venue)
+            .bind(i16::from(DIGEST_ALGORITHM))
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Venues whose rows have an older form.
+pub(crate) async fn list_of_older_form(conn: &mut PgConnection) -> DbResult<Vec<VenueId>> {
+    let older = "select venue_id from fleet.venues where row_form < $1 order by venue_id";
+    let ids = sqlx::query_scalar(older)
+        .bind(i16::from(DIGEST_ALGORITHM))
+        .fetch_all(conn)
+        .await?;
+    Ok(ids)
 }

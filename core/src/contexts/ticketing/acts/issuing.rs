@@ -12,7 +12,9 @@ use serde_json::json;
 
 use super::{Error, keys};
 use crate::contexts::ticketing::App;
-use crate::contexts::ticketing::model::{self, IssueError, Order, PaidOrder, Ticket, TokenTerms};
+use crate::contexts::ticketing::model::{
+    self, IssueError, Order, PaidOrder, Ticket, TicketCode, TokenTerms,
+};
 use crate::contexts::ticketing::{NAME, store};
 
 /// Tickets that our own trouble keeps later than this are an alarm.
@@ -117,6 +119,7 @@ async fn make_tickets(app: &App, tx: &mut Tx, order: &PaidOrder) -> Result<Vec<T
         terms(app, signer),
         app.clock.now(),
         || app.clock.new_id(),
+        |venue| TicketCode::new(&app.clock.random_bytes(), venue),
         |claims| signer.sign(claims),
     )?;
     match store::find_taken_seat(tx, &tickets).await? {

@@ -49,22 +49,26 @@ async fn load(
     batch: &Batch,
     rows: &[SealedRow],
 ) -> DbResult<Reconciliation> {
-    let (mut tickets, mut voided, mut scans) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    // Of scans whose row names no ticket: it may be one that the core knows by the short code.
+    let (mut tickets, mut unnamed, mut scans) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for row in rows {
         match &row.row().entry {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. } => {}
             JournalEntry::Decision(decision) => {
-                tickets.extend(decision.ticket);
+                match decision.ticket {
+                    Some(ticket) => drop(tickets.insert(ticket)),
+                    None => unnamed.push(decision.scan),
+                }
                 scans.insert(decision.scan);
             }
-            JournalEntry::Voided { scan, .. } => voided.push(*scan),
+            JournalEntry::Voided { scan, .. } => unnamed.push(*scan),
         }
     }
-    let of_voided = store::list_scans(tx, &voided).await?;
-    tickets.extend(of_voided.values().filter_map(|scan| scan.ticket));
-    scans.extend(voided);
+    let of_unnamed = store::list_scans(tx, &unnamed).await?;
+    tickets.extend(of_unnamed.values().filter_map(|scan| scan.ticket));
+    scans.extend(unnamed);
     let tickets: Vec<TicketId> = tickets.into_iter().collect();
     let locked = store::lock_tickets(tx, &tickets).await?;
     let conflicts = store::list_conflicts(tx, &tickets).await?;

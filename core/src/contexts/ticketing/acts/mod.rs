@@ -1,5 +1,6 @@
 //! What ticketing does: load, decide, one transaction.
 
+pub(super) mod codes;
 pub(super) mod issuing;
 pub(super) mod journals;
 pub(super) mod keys;

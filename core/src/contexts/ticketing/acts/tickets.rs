@@ -16,7 +16,7 @@ use super::Error;
 use super::issuing::terms;
 use crate::contexts::ticketing::App;
 use crate::contexts::ticketing::model::{
-    IssueError, Performance, RefundedEntry, Ticket, refunded_admitted,
+    IssueError, Performance, RefundedEntry, Ticket, TicketCode, refunded_admitted,
 };
 use crate::contexts::ticketing::{NAME, store};
 
@@ -156,7 +156,7 @@ async fn lock_of_order(
     Ok(tickets)
 }
 
-/// Gives a ticket a new token; the old one no longer admits.
+/// Gives a ticket a new token and a new short code; the old ones no longer admit.
 pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ticket, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let ticket = lock(&mut tx, id).await?;
@@ -173,6 +173,7 @@ pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ti
     let ticket = Ticket {
         token: token.as_str().to_owned(),
         token_hash: token.hash(),
+        code: Some(TicketCode::new(&app.clock.random_bytes(), ticket.venue_id)),
         ..ticket
     };
     store::update_tickets(&mut tx, std::slice::from_ref(&ticket)).await?;

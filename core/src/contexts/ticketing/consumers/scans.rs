@@ -5,11 +5,12 @@ use eventify_kernel::bus::UplinkMessage;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::{GateId, MessageId, NodeId};
+use eventify_protocol::short_code::CodeHash;
 use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
 
 use crate::contexts::ticketing::acts::{Error, scans};
 use crate::contexts::ticketing::model::{Presented, ScanError, ScanRequest};
-use crate::contexts::ticketing::{App, NAME};
+use crate::contexts::ticketing::{App, NAME, store};
 
 /// Decides a scan and answers the node. A message that can't be read, or that another sender than
 /// the node sent, is dropped: the node sends it again, or decides by its own rules.
@@ -32,7 +33,10 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
         node: Some(node),
         device: None,
         out_of_hours: None,
-        presented: Presented::token(scan.token, &keys),
+        presented: match scan.code {
+            Some(code) => find_code(&app, node, code).await?,
+            None => Presented::token(scan.token, &keys),
+        },
         deadline: Some(scan.deadline),
         replaces: scan.replaces,
     };
@@ -58,6 +62,7 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
         at: answer.at,
         epoch: answer.epoch,
         answers: message_id,
+        ticket: answer.scanned,
     });
     let key = topic::down_key(node, &verdict);
     let envelope = Envelope::new(MessageId(app.clock.new_id()), Sender::Core, verdict);
@@ -65,6 +70,13 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
         .send_down(&key, &envelope.to_bytes())
         .await
         .map_err(Failure::retry)
+}
+
+/// A short code and the ticket that has it at the node's venue.
+async fn find_code(app: &App, node: NodeId, code: CodeHash) -> Result<Presented, Failure> {
+    let mut conn = app.db.read(NAME).await?;
+    let ticket = store::find_ticket_of_code(&mut conn, node, code).await?;
+    Ok(Presented::Code { code, ticket })
 }
 
 /// The scan of a message and the message's id, if the node that the broker let send it is the one

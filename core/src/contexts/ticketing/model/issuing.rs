@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::order::Item;
-use eventify_protocol::ids::{OrderId, PerformanceId, SeatId, TicketId, UserId};
+use eventify_protocol::ids::{OrderId, PerformanceId, SeatId, TicketId, UserId, VenueId};
 use eventify_protocol::token::{Claims, InvalidClaims, Token};
 use uuid::Uuid;
 
+use super::codes::TicketCode;
 use super::performances::Performance;
 use super::tickets::Ticket;
 
@@ -102,13 +103,15 @@ impl IssueError {
     }
 }
 
-/// One ticket for each seat and each place in a zone. `id` makes new ids, `sign` tokens.
+/// One ticket for each seat and each place in a zone. `id` makes new ids, `code` short codes at a venue,
+/// `sign` tokens.
 pub(crate) fn issue(
     order: &PaidOrder,
     performances: &BTreeMap<PerformanceId, Performance>,
     terms: TokenTerms,
     now: DateTime<Utc>,
     mut id: impl FnMut() -> Uuid,
+    mut code: impl FnMut(VenueId) -> TicketCode,
     sign: impl Fn(&Claims) -> Result<Token, InvalidClaims>,
 ) -> Result<Vec<Ticket>, IssueError> {
     let mut tickets = Vec::new();
@@ -127,7 +130,10 @@ pub(crate) fn issue(
                 revision: 1,
             };
             let token = sign(&claims)?;
-            tickets.push(ticket(order, item, (line, unit), &claims, &token, now));
+            tickets.push(Ticket {
+                code: Some(code(item.venue_id)),
+                ..ticket(order, item, (line, unit), &claims, &token, now)
+            });
         }
     }
     Ok(tickets)
@@ -165,6 +171,7 @@ fn ticket(
         revision: claims.revision,
         token: token.as_str().to_owned(),
         token_hash: token.hash(),
+        code: None,
         not_before: claims.not_before,
         expiry: claims.expiry,
         created_at: now,
@@ -176,7 +183,7 @@ fn ticket(
 #[cfg(test)]
 mod tests {
     use eventify_contracts::event_management::PerformanceTimes;
-    use eventify_protocol::ids::{BucketId, EventId, HoldId, VenueId};
+    use eventify_protocol::ids::{BucketId, EventId, HoldId};
     use eventify_protocol::keys::{PrivateKey, Window};
     use eventify_protocol::money::Money;
     use eventify_protocol::token::TicketSigner;
@@ -242,9 +249,17 @@ mod tests {
         };
         let mut ids = 100..;
         let id = || Uuid::from_u128(ids.next().unwrap());
-        issue(order, &known, terms, order.received_at, id, |claims| {
-            signer.sign(claims)
-        })
+        let mut codes = 0..;
+        let code = |venue| TicketCode::new(&[codes.next().unwrap(); 32], venue);
+        issue(
+            order,
+            &known,
+            terms,
+            order.received_at,
+            id,
+            code,
+            |claims| signer.sign(claims),
+        )
     }
 
     /// C08: a show that is postponed by weeks needs no new codes.
@@ -268,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn each_place_has_its_own_ticket_and_token() {
+    fn each_place_has_its_own_ticket_token_and_short_code() {
         let tickets = issued(&order(3), &[performance(START + 100)]).unwrap();
         let places: Vec<_> = tickets
             .iter()
@@ -276,6 +291,9 @@ mod tests {
             .collect();
         assert_eq!(places, [(0, 0, 1), (0, 1, 1), (0, 2, 1)]);
         assert_ne!(tickets[0].token_hash, tickets[1].token_hash);
+        let codes = [&tickets[0], &tickets[1]].map(|it| it.code.expect("with the token"));
+        assert_ne!(codes[0].code, codes[1].code);
+        assert_eq!(codes[0].hash, codes[0].code.hash(tickets[0].venue_id));
         assert_eq!(tickets[2].claims().ticket, tickets[2].id);
     }
 

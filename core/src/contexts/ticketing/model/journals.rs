@@ -114,7 +114,11 @@ impl Reconciliation {
             JournalEntry::Decision(decision) => {
                 let source = source(row.seq);
                 let stored = self.scans.get(&decision.scan);
-                let entries = decision.ticket.and_then(|id| self.tickets.get_mut(&id));
+                // A node that gave up on the core may not have learned which ticket a short code
+                // stands for, and the core may have admitted it.
+                let known = stored.and_then(|scan| scan.ticket);
+                let ticket = decision.ticket.or(known);
+                let entries = ticket.and_then(|id| self.tickets.get_mut(&id));
                 let outcome = reconcile::reconcile(
                     &Row {
                         source,

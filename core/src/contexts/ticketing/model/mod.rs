@@ -1,5 +1,6 @@
 //! Pure decisions of ticketing. Those about entries are in `eventify_sync::core`.
 
+mod codes;
 mod conflicts;
 mod issuing;
 mod journals;
@@ -10,6 +11,7 @@ mod scans;
 mod settings;
 mod tickets;
 
+pub(super) use codes::TicketCode;
 pub(super) use conflicts::PublishedConflict;
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Changes, Reconciliation};

@@ -9,7 +9,8 @@
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{GateId, NodeId, ScanId, ScannerId, TicketId, VenueId};
 use eventify_protocol::keys::KeySet;
-use eventify_protocol::sync::{AdmissionWindow, Epoch, GateEntry, PerformanceEntry};
+use eventify_protocol::short_code::CodeHash;
+use eventify_protocol::sync::{AdmissionWindow, Epoch, GateEntry, PerformanceEntry, ScannedTicket};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
 use eventify_sync::core::admission::{self, Decided, LockedState, Request, ScanIdReused};
@@ -50,6 +51,11 @@ pub(crate) enum Presented {
     },
     /// The caller vouches for the ticket itself.
     Ticket(TicketId),
+    /// The hash of a typed short code, and the ticket that had it when the scan arrived.
+    Code {
+        code: CodeHash,
+        ticket: Option<TicketId>,
+    },
 }
 
 /// Why a scan gets no answer.
@@ -128,6 +134,8 @@ pub(crate) struct ScanAnswer {
     pub(crate) epoch: Epoch,
     /// The ticket after the scan.
     pub(crate) ticket: Option<Ticket>,
+    /// The same for the node that asked, if the ticket is one of its venue and the token or code is its own.
+    pub(crate) scanned: Option<ScannedTicket>,
     /// The node has scanned at a gate that is not one of its own.
     pub(crate) foreign_gate: bool,
     /// What the scan changes of the ticket's entries.
@@ -164,6 +172,7 @@ impl ScanRequest {
         match &self.presented {
             Presented::Token { check, .. } => check.signed().map(SignedTicket::ticket),
             Presented::Ticket(id) => Some(*id),
+            Presented::Code { ticket, .. } => *ticket,
         }
     }
 
@@ -171,7 +180,7 @@ impl ScanRequest {
     pub(crate) fn is_outdated(&self, in_force: Option<u64>) -> bool {
         match &self.presented {
             Presented::Token { keys, .. } => in_force.is_some_and(|in_force| in_force != *keys),
-            Presented::Ticket(_) => false,
+            Presented::Ticket(_) | Presented::Code { .. } => false,
         }
     }
 
@@ -233,6 +242,7 @@ impl ScanRequest {
             record: is_recorded.then(|| self.record(&token, &verdict, now)),
             at: snapshot.now,
             epoch: snapshot.epoch,
+            scanned: token.signed().and_then(|_| snapshot.scanned()),
             foreign_gate: self.node.is_some() && !snapshot.is_nodes_gate(self.gate),
             ticket: match &effect {
                 Some(effect) => snapshot.ticket.map(|ticket| ticket.changed_by(effect, now)),
@@ -262,6 +272,13 @@ impl ScanRequest {
             Presented::Ticket(id) => ticket
                 .map(|ticket| TokenCheck::Signed(ticket.vouched()))
                 .ok_or(ScanError::UnknownTicket(*id)),
+            // The ticket may have been issued again before it was locked.
+            Presented::Code { code, .. } => Ok(TokenCheck::Code {
+                code: *code,
+                ticket: ticket
+                    .filter(|ticket| ticket.code.is_some_and(|it| it.hash == *code))
+                    .map(Ticket::vouched),
+            }),
         }
     }
 
@@ -288,7 +305,13 @@ impl ScanRequest {
                 shown: None,
             },
             own_at: Some(now),
-            ticket: self.ticket(),
+            ticket: match token {
+                TokenCheck::Code { ticket, .. } => ticket.as_ref().map(SignedTicket::ticket),
+                TokenCheck::Unreadable { .. }
+                | TokenCheck::Forged { .. }
+                | TokenCheck::UnknownKey { .. }
+                | TokenCheck::Signed(_) => self.ticket(),
+            },
             node: self.node,
             device: self.device.clone(),
             decided_by: DecidedBy::Core,
@@ -299,6 +322,12 @@ impl ScanRequest {
 }
 
 impl Snapshot {
+    /// The ticket, if it is one of the venue of the node that asks: no node is told of another's.
+    fn scanned(&self) -> Option<ScannedTicket> {
+        let (ticket, node) = self.ticket.as_ref().zip(self.node.as_ref())?;
+        (ticket.venue_id == node.venue).then(|| ticket.scanned())
+    }
+
     /// The gate, if it belongs to the ticket's venue and to the node that asks, if one does.
     fn gate_for(&self, request: &ScanRequest) -> Option<&GateEntry> {
         let gate = self.gate.as_ref()?;

@@ -13,6 +13,7 @@ use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect, Validity};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
+use super::codes::TicketCode;
 use super::performances::Performance;
 
 /// The card's bank took the money back, or will: nobody sells the place again unasked.
@@ -51,6 +52,8 @@ pub(crate) struct Ticket {
     /// The token's text: whoever has it can use the ticket.
     pub(crate) token: String,
     pub(crate) token_hash: TokenHash,
+    /// Made with the token; none if the release before made it.
+    pub(crate) code: Option<TicketCode>,
     /// The token's outer bounds, Unix seconds; when it admits is its performance's.
     pub(crate) not_before: i64,
     pub(crate) expiry: i64,
@@ -294,6 +297,15 @@ impl Ticket {
         .changed(at)
     }
 
+    /// The first code of a ticket of before there were any.
+    pub(crate) fn with_code(self, code: TicketCode, at: DateTime<Utc>) -> Self {
+        Self {
+            code: Some(code),
+            ..self
+        }
+        .changed(at)
+    }
+
     /// The same with a version above one that the feed has; none if there is no such version.
     pub(crate) fn restated(self, in_feed: u64, at: DateTime<Utc>) -> Option<Self> {
         let in_feed = i32::try_from(in_feed).ok()?;
@@ -312,6 +324,8 @@ impl Ticket {
             seat_id: self.seat_id,
             seat_label: self.seat_label.clone(),
             bucket_id: self.bucket_id,
+            zone: self.zone.clone(),
+            code_tag: self.code.map(|it| it.hash.tag()),
             category: self.category,
             token_hash: self.token_hash.0,
             not_before: self.not_before,

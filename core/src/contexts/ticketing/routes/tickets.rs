@@ -14,7 +14,7 @@ use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
-use super::tokens::qr_url;
+use super::tokens::{qr_url, shown_code, unstored};
 use crate::contexts::ticketing::acts::issuing::Tickets;
 use crate::contexts::ticketing::acts::{self, Error};
 use crate::contexts::ticketing::model::{FRAUD, Performance, Ticket, date};
@@ -89,9 +89,12 @@ struct IssuedTickets {
 #[serde(rename_all = "camelCase")]
 struct IssuedTicket {
     ticket_id: TicketId,
-    /// A data URL of the QR code as PNG, for the holder only.
+    /// A data URL of the QR code as PNG with the short code under it, for the holder only.
     #[serde(skip_serializing_if = "Option::is_none")]
     qr: Option<String>,
+    /// For the holder only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_code: Option<String>,
 }
 
 /// What a gate needs of a ticket: nothing that identifies its buyer.
@@ -123,6 +126,9 @@ struct View {
     #[serde(flatten)]
     gate: GateView,
     order_id: OrderId,
+    /// What stands for the QR code, `XXXXX-XXXXX`; for the holder only, while the ticket is valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_code: Option<String>,
     unit_price: Money,
     revoked_reason: Option<String>,
     created_at: DateTime<Utc>,
@@ -147,10 +153,11 @@ async fn issue(
     let tickets = tickets
         .iter()
         .map(|ticket| {
-            let qr = holds(&caller, ticket)?.then(|| qr_url(&ticket.token));
+            let is_holder = holds(&caller, ticket)?;
             Ok(IssuedTicket {
                 ticket_id: ticket.id,
-                qr: qr.transpose()?,
+                qr: is_holder.then(|| qr_url(ticket)).transpose()?,
+                short_code: is_holder.then(|| shown_code(ticket)).flatten(),
             })
         })
         .collect::<Answer<_>>()?;
@@ -173,7 +180,11 @@ async fn list(
     let shows = acts::tickets::performances_of(&app, &tickets).await?;
     let views = tickets.into_iter().map(|ticket| {
         let show = shows.get(&ticket.performance_id);
-        View::of(ticket, show)
+        let short_code = shown_code(&ticket);
+        View {
+            short_code,
+            ..View::of(ticket, show)
+        }
     });
     Ok(Json(paging.answer(views.collect(), total)))
 }
@@ -185,10 +196,15 @@ async fn find(
 ) -> Answer<Response> {
     let (ticket, performance) = acts::tickets::find_with_performance(&app, id).await?;
     let who = caller.principal()?;
-    if who.has_role(Role::Support)
-        || holds(&caller, &ticket)?
-        || organises(&caller, performance.as_ref())?
-    {
+    if holds(&caller, &ticket)? {
+        let short_code = shown_code(&ticket);
+        let view = View {
+            short_code,
+            ..View::of(ticket, performance.as_ref())
+        };
+        return Ok(unstored(Json(view)));
+    }
+    if who.has_role(Role::Support) || organises(&caller, performance.as_ref())? {
         return Ok(Json(View::of(ticket, performance.as_ref())).into_response());
     }
     must_check_in(&app, who, id).await?;
@@ -291,6 +307,7 @@ impl View {
         Self {
             gate: GateView::of(&ticket, performance),
             order_id: ticket.order_id,
+            short_code: None,
             unit_price: ticket.unit_price,
             revoked_reason: ticket.revoked,
             created_at: ticket.created_at,

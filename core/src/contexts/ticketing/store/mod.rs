@@ -2,6 +2,7 @@
 
 mod assignments;
 mod check_ins;
+mod codes;
 mod conflicts;
 mod gates;
 mod journals;
@@ -20,6 +21,7 @@ use sqlx::{FromRow, Row as _, ValueRef as _};
 
 pub(super) use assignments::{delete_assignment, insert_assignment, is_assigned, list_assignments};
 pub(super) use check_ins::replace_check_ins;
+pub(super) use codes::{find_ticket_of_code, list_without_code};
 pub(super) use conflicts::{delete_conflicts, list_conflicts, upsert_conflicts};
 pub(super) use gates::{upsert_gate, upsert_node};
 pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal};

@@ -6,6 +6,7 @@ use eventify_protocol::ids::{
     BucketId, HoldId, OrderId, PerformanceId, RefundId, ScanId, SeatId, TicketId, UserId, VenueId,
 };
 use eventify_protocol::money::{Currency, Money};
+use eventify_protocol::short_code::CodeHash;
 use eventify_protocol::token::TokenHash;
 use eventify_sync::core::CheckIn;
 use rust_decimal::Decimal;
@@ -14,14 +15,14 @@ use sqlx::{AssertSqlSafe, FromRow};
 
 use super::check_ins::{self, EntryRow};
 use super::{column, hash, joined, unsigned};
-use crate::contexts::ticketing::model::Ticket;
+use crate::contexts::ticketing::model::{Ticket, TicketCode};
 
 /// The columns of a [`TicketRow`] that are not its check-in's.
 pub(super) const COLUMNS: &str = "ticket.ticket_id, ticket.order_id, ticket.line, ticket.unit, \
     ticket.customer_id, ticket.performance_id, ticket.venue_id, ticket.seat_id, \
     ticket.seat_label, ticket.bucket_id, ticket.zone, ticket.price_category, ticket.currency, \
     ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.refunded_scan_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
-    ticket.qr_payload, ticket.token_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
+    ticket.qr_payload, ticket.token_hash, ticket.short_code, ticket.short_code_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
     ticket.updated_at, ticket.version";
 
 /// Tickets with the check-ins of their present passages. To change one, lock it first: together with
@@ -61,6 +62,8 @@ pub(super) struct TicketRow {
     revision: i32,
     qr_payload: String,
     token_hash: Vec<u8>,
+    short_code: Option<String>,
+    short_code_hash: Option<Vec<u8>>,
     not_before: i64,
     expiry: i64,
     created_at: DateTime<Utc>,
@@ -108,6 +111,11 @@ impl TryFrom<TicketRow> for Ticket {
             revision: unsigned(row.revision)?,
             token: row.qr_payload,
             token_hash: TokenHash(hash(&row.token_hash)?),
+            code: row
+                .short_code
+                .zip(row.short_code_hash)
+                .map(code)
+                .transpose()?,
             not_before: row.not_before,
             expiry: row.expiry,
             created_at: row.created_at,
@@ -115,6 +123,13 @@ impl TryFrom<TicketRow> for Ticket {
             version: row.version,
         })
     }
+}
+
+fn code((code, code_hash): (String, Vec<u8>)) -> DbResult<TicketCode> {
+    Ok(TicketCode {
+        code: code.parse().map_err(DbError::impossible_row)?,
+        hash: CodeHash(hash(&code_hash)?),
+    })
 }
 
 pub(super) fn tickets(rows: Vec<TicketRow>) -> DbResult<Vec<Ticket>> {
@@ -126,12 +141,12 @@ pub(crate) async fn insert_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
         "insert into ticketing.tickets (ticket_id, order_id, line, unit, customer_id,
              performance_id, venue_id, seat_id, seat_label, bucket_id, zone, price_category,
              currency, unit_amount, hold_id, status, passage, revision, qr_payload, token_hash,
-             not_before, expiry, created_at, updated_at, version)
+             not_before, expiry, created_at, updated_at, version, short_code, short_code_hash)
          select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[], $5::uuid[], $6::uuid[],
              $7::uuid[], $8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[],
              $14::numeric[], $15::uuid[], $16::text[], $17::int[], $18::int[], $19::text[],
              $20::bytea[], $21::bigint[], $22::bigint[], $23::timestamptz[], $23::timestamptz[],
-             $24::int[])",
+             $24::int[], $25::text[], $26::bytea[])",
     )
     .bind(column(tickets, |it| it.id))
     .bind(column(tickets, |it| it.order_id))
@@ -157,6 +172,8 @@ pub(crate) async fn insert_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(column(tickets, |it| it.expiry))
     .bind(column(tickets, |it| it.created_at))
     .bind(column(tickets, |it| it.version))
+    .bind(codes(tickets))
+    .bind(code_hashes(tickets))
     .execute(conn)
     .await?;
     Ok(())
@@ -194,11 +211,13 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
              refunded_scan_id = new.refunded_scan_id,
              revoked_reason = new.reason, revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
              not_before = new.not_before, expiry = new.expiry, updated_at = new.updated_at,
-             version = new.version
+             version = new.version, short_code = new.short_code,
+             short_code_hash = new.short_code_hash
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
-             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[], $12::uuid[])
+             $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[], $12::uuid[],
+             $13::text[], $14::bytea[])
              as new (ticket_id, status, reason, revision, qr_payload, token_hash, not_before,
-             expiry, updated_at, version, refund_id, refunded_scan_id)
+             expiry, updated_at, version, refund_id, refunded_scan_id, short_code, short_code_hash)
          where stored.ticket_id = new.ticket_id",
     )
     .bind(column(tickets, |it| it.id))
@@ -213,9 +232,21 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(column(tickets, |it| it.version))
     .bind(column(tickets, |it| it.refund))
     .bind(column(tickets, |it| it.refunded_scan))
+    .bind(codes(tickets))
+    .bind(code_hashes(tickets))
     .execute(conn)
     .await?;
     Ok(())
+}
+
+fn codes(tickets: &[Ticket]) -> Vec<Option<&str>> {
+    let codes = tickets.iter().map(|it| it.code.as_ref());
+    codes.map(|it| it.map(|it| it.code.as_str())).collect()
+}
+
+fn code_hashes(tickets: &[Ticket]) -> Vec<Option<&[u8]>> {
+    let codes = tickets.iter().map(|it| it.code.as_ref());
+    codes.map(|it| it.map(|it| &it.hash.0.0[..])).collect()
 }
 
 fn revisions(tickets: &[Ticket]) -> DbResult<Vec<i32>> {

@@ -9,6 +9,7 @@ use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
     EventId, OrderId, PerformanceId, PricingSchemeId, SeatingPlanId, TicketId, VenueId,
 };
+use eventify_protocol::short_code::CodeTag;
 use uuid::Uuid;
 
 /// A valid ticket of one performance; its version is 1.
@@ -20,8 +21,10 @@ pub(crate) fn ticket(venue_id: VenueId, number: u128) -> TicketFacts {
         venue_id,
         performance_id: PerformanceId(Uuid::from_u128(5)),
         seat_id: None,
-        seat_label: None,
+        seat_label: Some("A-12".to_owned()),
         bucket_id: None,
+        zone: None,
+        code_tag: Some(CodeTag(u64::try_from(number).unwrap().to_be_bytes())),
         category: "STALLS".parse().unwrap(),
         token_hash: Hash32::of(id.as_bytes()),
         not_before: 1_900_000_000,

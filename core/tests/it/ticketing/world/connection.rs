@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use eventify_kernel::app::App;
 use eventify_protocol::ids::{GateId, MessageId, NodeId, ScanId, ScannerId};
-use eventify_protocol::sync::{Down, Envelope, Scan, Sender, Up, topic};
+use eventify_protocol::short_code::{CodeHash, ShortCode};
+use eventify_protocol::sync::{Down, Envelope, Scan, ScanVerdict, Sender, Up, topic};
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::Verdict;
 use futures_util::StreamExt;
@@ -23,7 +24,7 @@ pub(crate) struct NodeConnection<'venue> {
     venue: &'venue Venue,
     _connection: Connection,
     down: Consumer,
-    early: HashMap<ScanId, Verdict>,
+    early: HashMap<ScanId, ScanVerdict>,
 }
 
 /// One scan at a gate.
@@ -34,6 +35,8 @@ pub(crate) struct TestScan {
     pub(crate) node: NodeId,
     pub(crate) gate: GateId,
     pub(crate) token: String,
+    /// Typed in place of the token.
+    pub(crate) code: Option<CodeHash>,
     pub(crate) deadline: CoreTime,
     pub(crate) replaces: Vec<ScanId>,
 }
@@ -55,8 +58,18 @@ impl Venue {
             node: self.nodes[index],
             gate: self.gates[index],
             token: token.to_owned(),
+            code: None,
             deadline: CoreTime::from(clock.now() + chrono::Duration::minutes(1)),
             replaces: Vec::new(),
+        }
+    }
+
+    /// Staff type a short code at the gate of a node.
+    pub(crate) fn typed(&self, index: usize, code: &str) -> TestScan {
+        let code: ShortCode = code.parse().unwrap();
+        TestScan {
+            code: Some(code.hash(self.id)),
+            ..self.scan(index, "")
         }
     }
 }
@@ -117,6 +130,7 @@ impl<'venue> NodeConnection<'venue> {
             token: scan.token.clone(),
             deadline: scan.deadline,
             replaces: scan.replaces.clone(),
+            code: scan.code,
         });
         let key = topic::up(node, &message).replace('/', ".");
         let id = MessageId(self.venue.core.clock.new_id());
@@ -132,16 +146,21 @@ impl<'venue> NodeConnection<'venue> {
     }
 
     pub(crate) async fn verdict(&mut self, scan: &TestScan) -> Verdict {
+        self.answer(scan).await.verdict
+    }
+
+    /// The verdict with what the node is told beside it.
+    pub(crate) async fn answer(&mut self, scan: &TestScan) -> ScanVerdict {
         let waiting = async {
             loop {
-                if let Some(verdict) = self.early.remove(&scan.scan) {
-                    return verdict;
+                if let Some(answer) = self.early.remove(&scan.scan) {
+                    return answer;
                 }
                 let delivery = self.down.next().await.unwrap().unwrap();
                 let envelope = Envelope::<Down>::from_bytes(&delivery.data).unwrap();
                 if let Down::Verdict(answer) = &envelope.body {
                     assert_eq!(envelope.sender, Sender::Core);
-                    self.early.insert(answer.scan, answer.verdict.clone());
+                    self.early.insert(answer.scan, answer.clone());
                 }
             }
         };

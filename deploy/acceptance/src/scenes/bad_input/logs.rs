@@ -42,6 +42,10 @@ pub(super) fn are_clean(story: &mut Story, demo: &Demo, refusals: &Refusals) -> 
 /// What must not be in a log, and texts that would show it.
 fn forbidden(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
     let tokens = demo.unused.iter().map(|ticket| ticket.token.clone());
+    let codes = demo.unused.iter().flat_map(|ticket| {
+        let printed = ticket.short_code.clone();
+        [printed.replace('-', ""), printed]
+    });
     let scanners = demo
         .gates
         .iter()
@@ -55,6 +59,7 @@ fn forbidden(demo: &Demo) -> Vec<(&'static str, Vec<String>)> {
             vec![EMAIL.to_owned(), "@example.org".to_owned()],
         ),
         ("ticket tokens", tokens.chain(["EV1:".to_owned()]).collect()),
+        ("short codes", codes.collect()),
         ("customers' access tokens", vec!["eyJ".to_owned()]),
         ("scanners' access tokens", scanners.collect()),
         (

@@ -244,6 +244,8 @@ fn answer(scan_id: ScanId, verdict: Verdict) -> ScanAnswer {
         verdict,
         ticket: None,
         first_gate_name: Some("North".to_owned()),
+        first_ago_ms: Some(60_000),
+        admitting_gates: Vec::new(),
         mode: Mode::Online,
         cache_age_ms: None,
         max_cache_age_ms: 300_000,
@@ -315,6 +317,7 @@ fn status(gates: &[u128]) -> Answer {
         },
         core_time: None,
         gates: gates.iter().map(gate).collect(),
+        performances: Vec::new(),
     })))
 }
 

@@ -4,15 +4,15 @@ use eventify_protocol::{
     ids::{MessageId, ScanId, TicketId},
     sync::{
         Ask, DIGEST_ALGORITHM, Delta, Digest, Epoch, FeedEntry, Health, Hello, JournalAck,
-        JournalHead, Plan, Position, Scan, ScanVerdict, SealedRow, Subject, SyncPoint, TicketState,
-        Up, Value, Welcome,
+        JournalHead, Plan, Position, Scan, ScanVerdict, ScannedTicket, SealedRow, Subject,
+        SyncPoint, TicketState, Up, Value, Welcome,
     },
     time::CoreTime,
     verdict::Verdict,
 };
 use eventify_sync::edge::CoreMessage;
 
-use super::{EPOCH, KEY, NODE, VENUE, Venue, digest_at, disk::entry};
+use super::{EPOCH, KEY, NODE, VENUE, Venue, digest_at, disk::entry, ticket_id};
 
 impl Venue {
     /// The oldest message sent that `pick` wants; those before it are passed over.
@@ -182,6 +182,22 @@ impl Venue {
             at,
             epoch,
             answers,
+            ticket: None,
+        }));
+    }
+
+    /// The core answers the newest question about a scan, and names the ticket.
+    pub(crate) fn verdict_on(&mut self, scan: ScanId, verdict: Verdict, number: u8) {
+        let answers = self.questions_about(scan).pop().expect("a question");
+        let ticket = ticket_id(number);
+        let found = ScannedTicket::of(ticket, &entry(ticket, TicketState::Valid));
+        self.receive(CoreMessage::Verdict(ScanVerdict {
+            scan,
+            verdict,
+            at: self.core_time(),
+            epoch: EPOCH,
+            answers,
+            ticket: Some(found),
         }));
     }
 

@@ -6,9 +6,9 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
-        AdmissionWindow, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry, PerformanceEntry,
-        PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry, TicketState, Up,
-        Value,
+        AdmissionWindow, CategoryName, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry,
+        TicketState, Up, Value,
     },
     token::TokenHash,
 };
@@ -214,6 +214,8 @@ pub(super) fn entry(ticket: TicketId, state: TicketState) -> TicketEntry {
         performance: TONIGHT,
         category: "STALLS".parse().expect("a category"),
         state,
+        place: Some(format!("A-{number}")),
+        code: None,
     }
 }
 
@@ -229,6 +231,10 @@ pub(crate) fn tonight() -> PerformanceEntry {
             until: 4_000_000_000,
         },
         state: PerformanceState::Scheduled,
+        categories: Some(vec![CategoryName {
+            code: "STALLS".parse().expect("a category"),
+            name: "Stalls, reduced".to_owned(),
+        }]),
     }
 }
 

@@ -11,8 +11,10 @@ use eventify_protocol::{
         BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, ScanId, ScannerId,
         TicketId, VenueId,
     },
+    short_code::CodeHash,
     sync::{
-        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, SealedRow, TicketState, Up,
+        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, ScannedTicket, SealedRow,
+        TicketState, Up,
     },
     time::{BootTime, CoreTime, WallTime},
     token::{Claims, TokenHash},
@@ -26,7 +28,7 @@ use eventify_sync::{
 };
 use uuid::Uuid;
 
-use disk::restored;
+use disk::{entry, restored};
 pub(crate) use disk::{news, tonight};
 
 pub(crate) const NODE: NodeId = NodeId(Uuid::from_u128(1));
@@ -74,6 +76,14 @@ pub(crate) fn token(number: u8) -> TokenCheck {
             revision: 1,
         },
     })
+}
+
+/// The short code of a ticket, typed by staff.
+pub(crate) fn code(number: u8) -> TokenCheck {
+    TokenCheck::Code {
+        code: CodeHash(Hash32([0xC0 | number; 32])),
+        ticket: None,
+    }
 }
 
 /// The node, its disk, and what the machine wanted.
@@ -247,6 +257,11 @@ impl Venue {
 
     pub(crate) fn scan_at(&mut self, gate: GateId, scan: ScanId, checked: TokenCheck) {
         self.requests += 1;
+        let found = self.find(&checked);
+        let checked = match &found {
+            Some(found) => checked.with_ticket(found),
+            None => checked,
+        };
         let request = ScanRequest {
             request: RequestId(self.requests),
             scan,
@@ -254,9 +269,19 @@ impl Venue {
             gate,
             token: format!("{checked:?}"),
             checked,
+            found,
             previous: None,
         };
         self.step(Input::Scan(Box::new(request)));
+    }
+
+    /// The ticket that a text names, as the replica has it.
+    fn find(&self, checked: &TokenCheck) -> Option<ScannedTicket> {
+        let named = checked.claimed().map(SignedTicket::ticket);
+        let of_code = checked.code().map(|code| ticket_id(code.0.0[0] & 0x3f));
+        let wanted = named.or(of_code)?;
+        let held = self.tickets.iter().find(|(held, _)| *held == wanted);
+        held.map(|(ticket, state)| ScannedTicket::of(*ticket, &entry(*ticket, *state)))
     }
 
     /// The next reply that left.
@@ -267,7 +292,7 @@ impl Venue {
     /// The next reply, which has to be a verdict.
     pub(crate) fn answer(&mut self) -> ScanOutcome {
         match self.reply() {
-            Some(Reply::Verdict(answer)) => answer,
+            Some(Reply::Verdict(answer)) => *answer,
             other => panic!("no verdict but {other:?}"),
         }
     }
