@@ -25,8 +25,13 @@ pub use worker::Worker;
 pub enum DeviceEvent {
     /// Keys of an imager that types, in their order.
     Keys(Vec<KeyStroke>),
-    /// Bytes of an imager on a serial line, cut anywhere.
-    Bytes(Vec<u8>),
+    /// Of an imager on a serial line.
+    Bytes {
+        /// Cut anywhere.
+        bytes: Vec<u8>,
+        /// Milliseconds on a clock that only runs forward.
+        at_ms: u32,
+    },
     /// It is there, for the first time or again.
     Found,
     /// It is not there, or no longer.

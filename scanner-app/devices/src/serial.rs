@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    DeviceEvent, Worker,
+    DeviceEvent, Worker, clock,
     worker::{End, Stop, spawn},
 };
 
@@ -47,7 +47,10 @@ fn read(path: &str, baud: u32, stop: &Stop, emit: &dyn Fn(DeviceEvent) -> bool) 
     loop {
         let went_out = match line.read(&mut buffer) {
             Ok(0) => return End::Gone("the line has ended".to_owned()),
-            Ok(count) => emit(DeviceEvent::Bytes(buffer[..count].to_vec())),
+            Ok(count) => emit(DeviceEvent::Bytes {
+                bytes: buffer[..count].to_vec(),
+                at_ms: clock::milliseconds(),
+            }),
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {
                 true
             }

@@ -66,10 +66,10 @@ fn bytes(events: &Receiver<DeviceEvent>, count: usize) -> Vec<u8> {
     let mut got = Vec::new();
     while got.len() < count {
         let event = events.recv_timeout(PATIENCE).unwrap();
-        let DeviceEvent::Bytes(part) = event else {
+        let DeviceEvent::Bytes { bytes, .. } = event else {
             panic!("{event:?} in the place of bytes");
         };
-        got.extend(part);
+        got.extend(bytes);
     }
     got
 }
