@@ -338,7 +338,7 @@ impl Core {
             hash,
         };
         // Now and then an old one is deleted although a node still pulls it.
-        let kept = if rng.percent(20) { 0 } else { 2 };
+        let kept = if rng.percent(40) { 0 } else { 2 };
         let swept = self.snapshots.len().saturating_sub(kept);
         self.snapshots.drain(..swept);
         self.snapshots.push(Snapshot { stored, chunks });
