@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -51,8 +51,8 @@ fn devices(arguments: &Arguments) -> Vec<Device> {
             in_use: false,
         }
     };
-    let keyboards = arguments.keyboard.iter().map(|it| it.as_path());
-    let lines = arguments.serial.iter().map(|it| it.as_path());
+    let keyboards = arguments.keyboard.iter().map(PathBuf::as_path);
+    let lines = arguments.serial.iter().map(PathBuf::as_path);
     keyboards
         .map(of(DeviceKind::Wedge))
         .chain(lines.map(of(DeviceKind::Serial)))

@@ -25,6 +25,10 @@ struct Controller {
 
 /// The present view: what was shown before the page listened.
 #[tauri::command]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a command gets its state by value"
+)]
 fn view(controller: State<'_, Controller>) -> View {
     controller.view.borrow().clone()
 }

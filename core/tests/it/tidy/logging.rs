@@ -7,13 +7,14 @@ use std::fs;
 use super::{code, root, rust_files};
 
 /// Folders whose programs run at an operator's.
-const PRODUCTS: [&str; 6] = [
+const PRODUCTS: [&str; 7] = [
     "protocol",
     "sync/src",
     "core/src",
     "core/kernel/src",
     "core/contracts/src",
     "edge-node",
+    "scanner-app/app",
 ];
 const LEVELS: [&str; 3] = ["info", "warn", "error"];
 
