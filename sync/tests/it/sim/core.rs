@@ -347,6 +347,11 @@ impl Core {
         }
     }
 
+    /// A failover loses one that a node still fetches.
+    pub(crate) fn delete_snapshot(&mut self, snapshot: SnapshotId) {
+        self.snapshots.retain(|held| held.stored.id != snapshot);
+    }
+
     pub(crate) fn has_snapshot(&self, snapshot: SnapshotId) -> bool {
         let mut held = self.snapshots.iter();
         held.any(|held| held.stored.id == snapshot)

@@ -140,6 +140,9 @@ impl World {
     }
 
     fn pull(&mut self, node: usize, pull: &Pull) {
+        if !self.calm && self.rng.percent(2) {
+            self.core.delete_snapshot(pull.snapshot);
+        }
         if !self.core.has_snapshot(pull.snapshot) {
             let gone = SnapshotGone {
                 snapshot: pull.snapshot,
