@@ -1,7 +1,7 @@
 //! The short code under a ticket's QR code: what a guest reads out, and a steward types, where the
 //! picture can't be read. It stands for the token in every mode (`ADMISSION` 3.12).
 //!
-//! 50 random bits as 10 characters of Crockford's Base32, shown as `XXXXX-XXXXX`. Who knows the code can
+//! 50 random bits as 10 characters of Crockford's Base32, shown like `7K3QM-01T2B`. Who knows the code can
 //! use the ticket, as with the token. The venue's feed therefore does not carry it: it carries the
 //! beginning of a slow hash, salted with the venue (`core/DECISIONS.md` 58).
 //!
@@ -159,7 +159,7 @@ impl CodeTag {
 }
 
 impl fmt::Display for ShortCode {
-    /// `XXXXX-XXXXX`, as it is printed.
+    /// As it is printed: five characters, a hyphen, five characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (left, right) = self.as_str().split_at(Self::CHARS / 2);
         write!(f, "{left}-{right}")

@@ -2,12 +2,12 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use eventify_protocol::time::BootTime;
+use eventify_protocol::{short_code::ShortCode, time::BootTime};
 
 use crate::view::TypedCode;
 
-/// Characters of a short code: 50 random bits in Crockford's Base32.
-pub(super) const LENGTH: usize = 10;
+/// Characters of a whole one.
+pub(super) const LENGTH: usize = ShortCode::CHARS;
 /// Who types so many wrong ones within [`WINDOW`] is guessing, or needs a supervisor.
 const MAX_WRONG: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);

@@ -126,7 +126,7 @@ struct View {
     #[serde(flatten)]
     gate: GateView,
     order_id: OrderId,
-    /// What stands for the QR code, `XXXXX-XXXXX`; for the holder only, while the ticket is valid.
+    /// What stands for the QR code, like `7K3QM-01T2B`; for the holder only, while the ticket is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     short_code: Option<String>,
     unit_price: Money,
