@@ -137,4 +137,15 @@ typed_ids! {
     SnapshotId,
     /// A box office's lease on seats or counts.
     LeaseId,
+    /// Somebody who works at a venue. Random and made for that venue: without the core's list of staff it
+    /// says nothing of who that is.
+    PersonId,
+    /// A sign-in at a scanner, begun with the identity provider.
+    SignInId,
+    /// A person's time at a scanner.
+    ShiftId,
+    /// Something that a person did at a gate beside scanning: made by the scanner, used until it is answered.
+    ActId,
+    /// A search for a guest: made by the scanner, used until it is answered.
+    SearchId,
 }

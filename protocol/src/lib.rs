@@ -13,6 +13,7 @@ pub mod lan;
 pub mod money;
 pub mod qr;
 pub mod short_code;
+pub mod staff;
 pub mod sync;
 pub mod time;
 pub mod token;

@@ -8,6 +8,16 @@
 //! | `POST /v1/scans` | signed, [`ScanRequest`] | [`ScanAnswer`] |
 //! | `GET /v1/status` | signed | [`NodeStatus`] |
 //! | `GET /v1/stream` | signed | server-sent events, each a [`StreamEvent`] |
+//! | `GET /v1/people` | signed | [`People`] |
+//! | `POST /v1/sign-ins` | signed, [`SignInRequest`] | [`SignIn`] |
+//! | `GET /v1/sign-ins/{signInId}` | signed | [`SignInState`] |
+//! | `POST /v1/pins` | signed, [`PinRequest`] | |
+//! | `POST /v1/shifts` | signed, [`ShiftRequest`] | [`Shift`] |
+//! | `GET`, `DELETE /v1/shifts/current` | signed | [`Shift`] |
+//! | `POST /v1/authorisations` | signed, [`AuthorisationRequest`] | [`Authorisation`] |
+//! | `POST /v1/acts` | signed, [`ActRequest`] | [`ActAnswer`] |
+//! | `POST /v1/searches` | signed, [`SearchRequest`] | [`SearchAnswer`] |
+//! | `GET /v1/counts` | signed | [`VenueCounts`] |
 //!
 //! A stream goes on as long as its scanner has a valid access token, whichever it was opened with:
 //! renewed in time, it never ends for that. The oldest one of a scanner ends when it opens a few more.
@@ -17,10 +27,28 @@
 //! `Retry-After`. One that the node no longer has gets 401 `scanner_unknown`, one that was not seen for
 //! 30 days 401 `scanner_expired`: both pair again.
 
+mod acts;
+mod counts;
 mod pairing;
+mod search;
 pub mod signature;
+mod staff;
 
+pub use acts::{
+    Act, ActAnswer, ActRequest, MAX_NOTE_CHARS, OVERRIDE_MS, Reason, ReasonCode, UNDO_MS,
+};
+pub use counts::{
+    FLOW_WINDOW_MS, GateFlow, InsideByGate, PerformanceCounts, UNHURRIED_MS, VenueCounts,
+    ZoneCounts,
+};
 pub use pairing::{MalformedPairingCode, PairingCode};
+pub use search::{
+    MAX_MATCHES, Match, MatchState, SEARCH_CHARS, SearchAnswer, SearchBy, SearchRequest,
+};
+pub use staff::{
+    Authorisation, AuthorisationRequest, ListedPerson, People, Person, PinProof, PinRequest, Shift,
+    ShiftRequest, SignIn, SignInRefusal, SignInRequest, SignInState,
+};
 
 use serde::{Deserialize, Serialize};
 
