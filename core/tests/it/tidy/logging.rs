@@ -7,7 +7,7 @@ use std::fs;
 use super::{code, root, rust_files};
 
 /// Folders whose programs run at an operator's.
-const PRODUCTS: [&str; 7] = [
+const PRODUCTS: [&str; 8] = [
     "protocol",
     "sync/src",
     "core/src",
@@ -15,6 +15,7 @@ const PRODUCTS: [&str; 7] = [
     "core/contracts/src",
     "edge-node",
     "scanner-app/app",
+    "scanner-app/controller/src",
 ];
 const LEVELS: [&str; 3] = ["info", "warn", "error"];
 

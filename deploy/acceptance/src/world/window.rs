@@ -2,6 +2,8 @@
 //! presses what is printed on it, and holds tickets before an imager that types.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -164,6 +166,18 @@ impl GateWindow {
         self.until(word, is_it).await
     }
 
+    /// Waits for the answer to the last scan, whatever it is.
+    ///
+    /// # Errors
+    /// None comes in time.
+    pub async fn any_verdict(&self) -> Result<Glass> {
+        let who = ["decided", "Décidé"];
+        let is_answered = |glass: &Glass| {
+            glass.fresh && glass.class.is_some() && who.iter().any(|who| glass.text.contains(who))
+        };
+        self.until("an answer", is_answered).await
+    }
+
     /// Presses what has this text printed on it, with a finger.
     ///
     /// # Errors
@@ -255,17 +269,26 @@ impl GateWindow {
     }
 }
 
-/// A loudspeaker that nobody hears, for machines that have none. Returns its settings' file.
+/// A loudspeaker that nobody hears, for machines that have none; returns its settings' file. ALSA's own `null`
+/// takes sounds as fast as they are made, which keeps a processor busy; a pipe that is read at times does not.
 fn silence(data: &Path) -> Result<String> {
-    let settings = data.with_extension("asoundrc");
-    std::fs::write(
-        &settings,
-        "pcm.!default { type null }\nctl.!default { type null }\n",
-    )?;
-    Ok(settings
-        .to_str()
-        .context("the path is not text")?
-        .to_owned())
+    const READER: &str = "#!/bin/sh
+while [ \"$(head -c 65536 | wc -c)\" -gt 0 ]; do sleep 0.1; done
+";
+    let (reader, settings) = (
+        data.with_extension("silence"),
+        data.with_extension("asoundrc"),
+    );
+    std::fs::write(&reader, READER)?;
+    std::fs::set_permissions(&reader, Permissions::from_mode(0o755))?;
+    let device = format!(
+        "pcm.!default {{ type file slave.pcm {{ type null }} file \"|'{}'\" format raw }}\n\
+         ctl.!default {{ type null }}\n",
+        reader.display()
+    );
+    std::fs::write(&settings, device)?;
+    let settings = settings.to_str().context("the path is not text")?;
+    Ok(settings.to_owned())
 }
 
 /// Whether this machine can show a window to nobody.
