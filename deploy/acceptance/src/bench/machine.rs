@@ -116,11 +116,19 @@ pub(super) fn kib_of(text: &str, name: &str) -> Option<u64> {
     })
 }
 
+/// `USER_HZ`, the same on every Linux.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// When a process was started, in seconds since the machine was: field 22 of `/proc/<id>/stat`, to a hundredth.
+pub(super) fn started_at(stat: &str) -> Option<f64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let ticks: u32 = after_name.split_whitespace().nth(19)?.parse().ok()?;
+    Some(f64::from(ticks) / TICKS_PER_SECOND)
+}
+
 /// Seconds of processor time in a line of `/proc/<id>/stat`: fields 14 and 15, in ticks. The name in
 /// field 2 may have any characters, even spaces and brackets.
 pub(super) fn processor_seconds(stat: &str) -> Option<f64> {
-    /// `USER_HZ`, the same on every Linux.
-    const TICKS_PER_SECOND: f64 = 100.0;
     let (_, after_name) = stat.rsplit_once(')')?;
     let mut fields = after_name.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u32>().ok();
@@ -150,6 +158,7 @@ mod tests {
     fn processor_time_is_user_plus_system_time() {
         let stat = "4242 (a (b) c) S 1 2 3 0 -1 4194560 10 0 5 0 150 75 9 9 20 0 12 0 99 1 2\n";
         assert_eq!(processor_seconds(stat), Some(2.25));
+        assert_eq!(started_at(stat), Some(0.99));
         assert_eq!(processor_seconds("4242 (x) S 1"), None);
     }
 }

@@ -13,6 +13,7 @@ mod reconciliation;
 mod refunded;
 mod rolled_key;
 mod sale;
+mod window;
 
 use std::time::Duration;
 
@@ -99,6 +100,7 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     flood::run(story, &mut demo).await?;
     postponed::run(story, &mut demo).await?;
     refunded::run(story, &demo).await?;
+    window::show(story, &mut demo).await?;
     lost_answer::run(story, &mut demo).await?;
     outage::cut(story, &mut demo).await?;
     outage::lock(story, &mut demo).await?;

@@ -9,6 +9,7 @@ mod memory;
 mod online;
 mod scans;
 mod shop;
+mod window;
 
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub enum Row {
     Degraded,
     /// Memory of a node with 100,000 tickets, and its first verdict after a start.
     Memory,
+    /// From the trigger to the verdict on the glass of the scanner app's window, and from its start to ready.
+    Window,
     /// Scan latency from 1,000 to 1,000,000 cached tickets.
     CacheSize,
 }
@@ -57,7 +60,7 @@ pub const NOT_MEASURED: [(Option<Row>, &str, &str); 2] = [
 
 impl Row {
     /// In the order of measurement.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::FirstSync,
         Self::Delivery,
         Self::Shop,
@@ -65,11 +68,12 @@ impl Row {
         Self::CheckIn,
         Self::Degraded,
         Self::Memory,
+        Self::Window,
         Self::CacheSize,
     ];
 
     /// The rows of a run without `--row`, which takes ten minutes at most.
-    pub const USUAL: [Self; 7] = [
+    pub const USUAL: [Self; 8] = [
         Self::FirstSync,
         Self::Delivery,
         Self::Shop,
@@ -77,6 +81,7 @@ impl Row {
         Self::CheckIn,
         Self::Degraded,
         Self::Memory,
+        Self::Window,
     ];
 
     /// The rows to measure for these `--row` arguments.
@@ -100,6 +105,7 @@ impl Row {
             Self::CheckIn => "check-in",
             Self::Degraded => "degraded",
             Self::Memory => "memory",
+            Self::Window => "window",
             Self::CacheSize => "cache-size",
         }
     }
@@ -113,6 +119,7 @@ impl Row {
             Self::CheckIn => check_in::measure(site).await,
             Self::Degraded => degraded::measure(site).await,
             Self::Memory => memory::measure(site).await,
+            Self::Window => window::measure(site).await,
             Self::CacheSize => cache_size::measure(site).await,
         }
     }

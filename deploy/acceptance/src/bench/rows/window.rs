@@ -1,0 +1,138 @@
+//! The scanner app in its real window, at the node: from the last key of a code to the verdict on the glass,
+//! and from the start of the program to its ready screen.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    bench::{
+        budget::{Budget, Measurement, Unit},
+        machine::started_at,
+        site::Site,
+    },
+    story::percentile,
+    wait,
+    world::window::{GateWindow, Start},
+};
+
+const SCANS: usize = 200;
+const MAX_P95_MS: f64 = 100.0;
+const STARTS: usize = 5;
+const MAX_START_SECONDS: f64 = 2.0;
+/// A verdict stays for 400 ms: no guest is faster.
+const GUEST: Duration = Duration::from_millis(450);
+
+/// In the page: the trigger is the key that ends a code; the verdict is on the glass when the picture after its
+/// coming has been drawn.
+const MEASURE: &str = "
+    const glass = (window.measured = { trigger: null, took: [] });
+    addEventListener('keydown', (event) => {
+        if (event.code === 'Enter') glass.trigger = event.timeStamp;
+    }, { capture: true });
+    new MutationObserver(() => {
+        const shown = document.querySelector('.frame[data-class=go] section:not([data-seen])');
+        if (glass.trigger === null || !shown) return;
+        const trigger = glass.trigger;
+        glass.trigger = null;
+        requestAnimationFrame(() => setTimeout(() => glass.took.push(performance.now() - trigger)));
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });";
+const TOOK: &str = "return window.measured.took";
+
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
+    let data = site.world.folder.join("scanner");
+    let mut window = GateWindow::open(Start {
+        data: &data,
+        language: "en",
+        kiosk: false,
+        arguments: &[],
+    })
+    .await?;
+    window.word("Pair").await?;
+    window.scan(&site.node.edge.pairing_code().await?).await?;
+    // One gate, one show: nothing is to be chosen.
+    window.word("Ready").await?;
+    window.says("Live: the core decides").await?;
+    let took = scans(site, &window).await?;
+    let starts = starts(&mut window, &data).await?;
+    window.close().await?;
+    site.settle().await?;
+    let ms = |fraction| percentile(took.clone(), fraction);
+    let median = percentile(starts.clone(), 0.5) / 1e3;
+    Ok(vec![
+        Measurement {
+            what: "trigger to verdict on the window's glass, p95".into(),
+            budget: Budget::AtMost { bound: MAX_P95_MS },
+            measured: ms(0.95),
+            unit: Unit::Milliseconds,
+            note: format!(
+                "{SCANS} tickets typed by an imager, admitted by the core, drawn in software: p50 {:.0} ms, p95 \
+                 {:.0} ms, at most {:.0} ms",
+                ms(0.5),
+                ms(0.95),
+                ms(1.0)
+            ),
+        },
+        Measurement {
+            what: "start of the scanner app to its ready screen".into(),
+            budget: Budget::AtMost {
+                bound: MAX_START_SECONDS,
+            },
+            measured: median,
+            unit: Unit::Seconds,
+            note: format!(
+                "median of {STARTS} starts of a paired scanner, the web driver's own time included; at most {:.2} s",
+                percentile(starts, 1.0) / 1e3
+            ),
+        },
+    ])
+}
+
+async fn scans(site: &mut Site, window: &GateWindow) -> Result<Vec<Duration>> {
+    window.window().run(MEASURE).await?;
+    let mut all = Vec::new();
+    for (number, ticket) in (1..).zip(site.fresh(SCANS)?) {
+        window.scan(&ticket.token).await?;
+        all = wait::until("the verdict to be drawn", wait::START, async || {
+            let took = window.window().run(TOOK).await?;
+            let took: Vec<f64> = serde_json::from_value(took)?;
+            Ok((took.len() >= number).then_some(took))
+        })
+        .await?;
+        tokio::time::sleep(GUEST).await;
+    }
+    Ok(all
+        .into_iter()
+        .map(|ms| Duration::from_secs_f64(ms / 1e3))
+        .collect())
+}
+
+async fn starts(window: &mut GateWindow, data: &Path) -> Result<Vec<Duration>> {
+    let mut all = Vec::new();
+    for _ in 0..STARTS {
+        window.restart().await?;
+        window.word("Ready").await?;
+        let uptime = std::fs::read_to_string("/proc/uptime")?;
+        let now: f64 = uptime.split(' ').next().context("an uptime")?.parse()?;
+        let begin = started_at(&stat_of(data)?).context("a start in its status")?;
+        all.push(Duration::from_secs_f64((now - begin).max(0.0)));
+    }
+    Ok(all)
+}
+
+/// `/proc/<id>/stat` of the app that works with this folder.
+fn stat_of(data: &Path) -> Result<String> {
+    let data = data.to_str().context("the path is not text")?;
+    for process in std::fs::read_dir("/proc")? {
+        let folder = process?.path();
+        let command = std::fs::read(folder.join("cmdline")).unwrap_or_default();
+        let mut words = command.split(|byte| *byte == 0);
+        let is_app = words
+            .next()
+            .is_some_and(|name| name.ends_with(b"eventify-scanner"));
+        if is_app && words.any(|word| word == data.as_bytes()) {
+            return Ok(std::fs::read_to_string(folder.join("stat"))?);
+        }
+    }
+    anyhow::bail!("the app does not run")
+}
