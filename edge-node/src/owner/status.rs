@@ -132,6 +132,7 @@ pub(super) fn node_status(
         core_time: status.core_time.as_ref().map(CoreInterval::middle),
         gates: status.gates.iter().map(gate).collect(),
         performances: status.performances.clone(),
+        procedure: status.procedure.clone(),
     }
 }
 

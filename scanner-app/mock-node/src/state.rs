@@ -289,6 +289,7 @@ impl State {
             core_time: Some(clock::core()),
             gates: self.gates.clone(),
             performances: self.performances(),
+            procedure: Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use eventify_protocol::{
     ids::{GateId, NodeId, PerformanceId},
     sync::{
         Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-        Position, Subject, SyncPoint, Value,
+        PolicyEntry, Position, Subject, SyncPoint, Value,
     },
 };
 
@@ -320,10 +320,23 @@ impl Replica {
 
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
-        let Some(Value::Policy(policy)) = self.small(Subject::Policy) else {
-            return Duration::ZERO;
+        let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
+        Duration::from_millis(limit.into())
+    }
+
+    /// What the venue wants staff to do while nobody decides; empty where it has said nothing.
+    pub(super) fn procedure(&self) -> &[String] {
+        let policy = self.policy();
+        policy
+            .and_then(|policy| policy.procedure.as_deref())
+            .unwrap_or_default()
+    }
+
+    fn policy(&self) -> Option<&PolicyEntry> {
+        let Value::Policy(policy) = self.small(Subject::Policy)? else {
+            return None;
         };
-        Duration::from_millis(policy.max_cache_age_ms.into())
+        Some(policy)
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {

@@ -117,6 +117,8 @@ pub struct Status {
     pub gates: Vec<GateCounts>,
     /// What they admit to around now.
     pub performances: Vec<GatePerformance>,
+    /// What staff do while nobody decides, by the venue's word.
+    pub procedure: Vec<String>,
 }
 
 /// What happened at a gate since the start.
@@ -181,6 +183,7 @@ impl Machine {
             core_time: self.time.bounds(now),
             gates: self.gate_counts(),
             performances: self.performances_around(now),
+            procedure: self.replica.procedure().to_vec(),
         }
     }
 

@@ -131,7 +131,10 @@ impl World {
     }
 
     pub(crate) fn set_policy(&mut self, max_cache_age_ms: u32) {
-        let policy = Value::Policy(PolicyEntry { max_cache_age_ms });
+        let policy = Value::Policy(PolicyEntry {
+            max_cache_age_ms,
+            ..PolicyEntry::default()
+        });
         self.core
             .publish(Subject::Policy, policy, self.at, &mut self.rng);
         self.watch_feed();

@@ -26,9 +26,8 @@ pub(crate) fn node(node: &Node) -> Option<FeedEntry> {
     Some(entry(subject, node.version, Some(value)))
 }
 
-pub(crate) fn policy(max_cache_age_ms: i32, version: i32) -> FeedEntry {
-    let max_cache_age_ms = u32::try_from(max_cache_age_ms).unwrap_or_default();
-    let value = Value::Policy(PolicyEntry { max_cache_age_ms });
+pub(crate) fn policy(policy: PolicyEntry, version: i32) -> FeedEntry {
+    let value = Value::Policy(policy);
     entry(Subject::Policy, version, Some(value))
 }
 

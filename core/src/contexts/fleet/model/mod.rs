@@ -11,6 +11,7 @@ pub(super) mod node;
 pub(super) mod outages;
 pub(super) mod parts;
 pub(super) mod performance;
+pub(super) mod policy;
 pub(super) mod renewal;
 pub(super) mod scanners;
 pub(super) mod settings;

@@ -284,6 +284,10 @@ fn refused(status: u16, code: &str, retry_after: Option<Duration>) -> ClientErro
 }
 
 fn status(gates: &[u128]) -> Answer {
+    Answer::Status(Ok(Box::new(node_status(gates))))
+}
+
+fn node_status(gates: &[u128]) -> NodeStatus {
     let gate = |number: &u128| GateStatus {
         gate_id: gate_id(*number),
         name: format!("Gate {number}"),
@@ -291,7 +295,7 @@ fn status(gates: &[u128]) -> Answer {
         refused: 1,
         unreadable: 0,
     };
-    Answer::Status(Ok(Box::new(NodeStatus {
+    NodeStatus {
         node_id: NodeId(Uuid::nil()),
         venue_id: VenueId(Uuid::nil()),
         software: String::new(),
@@ -318,7 +322,8 @@ fn status(gates: &[u128]) -> Answer {
         core_time: None,
         gates: gates.iter().map(gate).collect(),
         performances: Vec::new(),
-    })))
+        procedure: Vec::new(),
+    }
 }
 
 fn kept(number: u128, token: &str, age_ms: u64) -> KeptScan {
