@@ -9,6 +9,7 @@
 //! | `auth/` | who sends a request: signatures, access tokens, quotas |
 //! | `administration`, `line` | what people do with scanners; the core's list and its orders |
 //! | `routes/` | one file for each route |
+//! | `reading`, `pace` | long reads beside the owner; how fast the gates are |
 //! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
@@ -20,7 +21,9 @@ mod certificate;
 mod connections;
 mod error;
 pub(crate) mod line;
+mod pace;
 mod per_address_limit;
+mod reading;
 mod request;
 mod routes;
 mod scanners;
@@ -51,6 +54,8 @@ pub use server::LanError;
 
 use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
 use connections::Connections;
+use pace::Paces;
+use reading::Reads;
 use routes::OpenStreams;
 use typed_codes::TypedCodes;
 
@@ -71,6 +76,8 @@ pub(crate) struct Lan {
     streams: OpenStreams,
     connections: Arc<Connections>,
     typed_codes: Mutex<TypedCodes>,
+    paces: Mutex<Paces>,
+    reads: Reads,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -111,6 +118,8 @@ impl Lan {
             streams: OpenStreams::default(),
             connections,
             typed_codes: Mutex::default(),
+            paces: Mutex::default(),
+            reads: Reads::default(),
             endpoint,
             stop,
         }

@@ -13,6 +13,7 @@
 //! | file | what |
 //! |---|---|
 //! | `handle` | how the LAN API and the tools reach the owner |
+//! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
 //! | `scanner_line` | reports and orders about scanners, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
@@ -20,6 +21,7 @@
 
 mod handle;
 mod inputs;
+mod insight;
 mod journal;
 mod outputs;
 mod replica;
@@ -46,6 +48,7 @@ use crate::{
 };
 
 pub use handle::{Handle, NoVerdict, Scan};
+pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
@@ -104,6 +107,7 @@ struct Owner {
     replica: ReplicaFiles,
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
+    insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
     status: StatusBoard,
@@ -152,6 +156,7 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
+                Some(request) = self.insight_requests.recv() => self.reply_insight(request),
                 Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),

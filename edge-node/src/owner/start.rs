@@ -155,6 +155,7 @@ fn prepare(
         link,
         scans: inbox.scans,
         status_requests: inbox.status_requests,
+        insight_requests: inbox.insight_requests,
         scanner_line,
         status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),

@@ -160,6 +160,7 @@ fn gate(counts: &GateCounts) -> GateStatus {
         admitted: counts.admitted,
         refused: counts.refused,
         unreadable: counts.unreadable,
+        left: counts.left,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::writer_thread::Queue;
 
 use super::{
     StoreError,
+    counts::Changes,
     files::{self, Files},
     journal_end, proof,
     reader::{self, Reader},
@@ -156,8 +157,10 @@ impl Writer {
         let mut digests = Vec::with_capacity(delta.entries.len());
         let mut growth = 0;
         let mut key_set = None;
+        let mut counts = Changes::default();
         for entry in &delta.entries {
-            let (digest, grown) = rows::apply(&transaction, head.digest, &head.digest_key, entry)?;
+            let before = (head.digest, &head.digest_key);
+            let (digest, grown) = rows::apply(&transaction, before, entry, &mut counts)?;
             head.digest = digest;
             digests.push(digest);
             growth += grown;
@@ -165,6 +168,7 @@ impl Writer {
         }
         head.position = delta.to;
         rows::update_head(&transaction, &head)?;
+        counts.write(&transaction)?;
         transaction.commit()?;
         self.tickets = self.tickets.saturating_add_signed(growth);
         Ok(Notice::Applied {

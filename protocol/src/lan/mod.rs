@@ -247,6 +247,9 @@ pub struct GateStatus {
     /// Of those, texts that are no tickets: a damaged code, or something else held before the scanner.
     #[serde(default)]
     pub unreadable: u64,
+    /// Guests who left by this gate with a scan.
+    #[serde(default)]
+    pub left: u64,
 }
 
 /// One event of `GET /v1/stream`; the event's name is its `type`.

@@ -62,6 +62,7 @@ impl State {
             admitted: 0,
             refused: 0,
             unreadable: 0,
+            left: 0,
         };
         Self {
             node: clock::new_id(),

@@ -294,6 +294,7 @@ fn node_status(gates: &[u128]) -> NodeStatus {
         admitted: 3,
         refused: 1,
         unreadable: 0,
+        left: 0,
     };
     NodeStatus {
         node_id: NodeId(Uuid::nil()),
