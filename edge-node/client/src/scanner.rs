@@ -7,7 +7,7 @@ use eventify_protocol::{
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
         AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest,
-        TokenRequest, VenueCounts,
+        SearchAnswer, SearchRequest, TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -154,6 +154,14 @@ impl Scanner {
     /// All but [`ClientError::Setup`].
     pub async fn counts(&self) -> Result<VenueCounts, ClientError> {
         self.call(Method::GET, "/v1/counts", Vec::new()).await
+    }
+
+    /// `POST /v1/searches`. The same search may be sent again while its answer is missing.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn search(&self, search: &SearchRequest) -> Result<SearchAnswer, ClientError> {
+        self.call(Method::POST, "/v1/searches", json(search)).await
     }
 
     /// `GET /v1/stream`: events from now on, as long as this scanner has an access token. Renew it in

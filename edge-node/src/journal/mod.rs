@@ -193,7 +193,9 @@ impl Journal {
 /// The scan that a row is about.
 fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
-        JournalEntry::Opened { .. } | JournalEntry::Unreadable { .. } => None,
+        JournalEntry::Opened { .. }
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_) => None,
         JournalEntry::Decision(decision) => Some(decision.scan),
         JournalEntry::Voided { scan, .. } | JournalEntry::RefusedAgain { scan, .. } => Some(*scan),
     }

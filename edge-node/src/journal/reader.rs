@@ -103,7 +103,8 @@ impl Reader {
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Unreadable { .. } => {}
+                | JournalEntry::Unreadable { .. }
+                | JournalEntry::Searched(_) => {}
             }
         }
         Ok(None)

@@ -8,7 +8,10 @@ use eventify_protocol::{
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
     short_code::ShortCode,
 };
-use eventify_sync::{edge::Reply, token::TokenCheck};
+use eventify_sync::{
+    edge::{NoSearch, Reply, SearchRecord, SearchRecorded},
+    token::TokenCheck,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch},
     time::timeout,
@@ -68,6 +71,12 @@ pub(super) struct WaitingScan {
     pub(super) waiter: Waiter,
 }
 
+/// A search on its way to the owner.
+pub(super) struct WaitingSearch {
+    pub(super) search: SearchRecord,
+    pub(super) waiter: Waiter,
+}
+
 /// A request that waits for its reply; its permit ends with it.
 pub(super) struct Waiter {
     replies: oneshot::Sender<Reply>,
@@ -86,6 +95,7 @@ pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    pub(super) searches: mpsc::Receiver<WaitingSearch>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
@@ -98,6 +108,7 @@ pub struct Handle {
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
     insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
+    searches: mpsc::Sender<WaitingSearch>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
@@ -113,6 +124,7 @@ pub(super) fn channel(
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (searches, searches_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
@@ -121,6 +133,7 @@ pub(super) fn channel(
         scans,
         status_requests,
         insight_requests,
+        searches,
         keys,
         latest,
         stream: stream.clone(),
@@ -130,6 +143,7 @@ pub(super) fn channel(
         scans: scans_in,
         status_requests: status_requests_in,
         insight_requests: insight_requests_in,
+        searches: searches_in,
         keys: keys_out,
         latest: latest_out,
         stream,
@@ -171,8 +185,31 @@ impl Handle {
         match timeout(REPLY_TIMEOUT, reply).await {
             Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
-            Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
+            Ok(Ok(Reply::Overloaded | Reply::Search(_))) | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),
+        }
+    }
+
+    /// Has it written down whom a search is about to show; the answer may leave when this returns `Ok`.
+    ///
+    /// # Errors
+    /// See [`NoSearch`].
+    pub async fn record_search(&self, search: SearchRecord) -> Result<SearchRecorded, NoSearch> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| NoSearch::Busy)?;
+        let (replies, reply) = oneshot::channel();
+        let waiter = Waiter {
+            replies,
+            _permit: permit,
+        };
+        self.searches
+            .try_send(WaitingSearch { search, waiter })
+            .map_err(|_| NoSearch::Busy)?;
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(Reply::Search(result))) => result,
+            Ok(Ok(Reply::Verdict(_) | Reply::ScanIdReused | Reply::Overloaded) | Err(_))
+            | Err(_) => Err(NoSearch::Busy),
         }
     }
 

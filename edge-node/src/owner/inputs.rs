@@ -109,6 +109,10 @@ impl Owner {
                 {
                     self.scanner_line.notify(LineEvent::Orders(orders));
                 }
+                if let Down::HolderKeys(keys) = envelope.body {
+                    self.replace_guest_keys(keys);
+                    return;
+                }
                 let keys = Arc::clone(&self.keys.borrow());
                 match CoreMessage::verify(envelope.body, &keys) {
                     Ok(message) => self.step(Input::Message(message)),

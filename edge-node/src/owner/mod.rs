@@ -13,12 +13,14 @@
 //! | file | what |
 //! |---|---|
 //! | `handle` | how the LAN API and the tools reach the owner |
+//! | `guest_keys` | the keys of guests' names, in memory |
 //! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
 //! | `scanner_line` | reports and orders about scanners, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
 //! | `start` | from files to a running owner |
 
+mod guest_keys;
 mod handle;
 mod inputs;
 mod insight;
@@ -53,7 +55,8 @@ pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
 
-use handle::{Waiter, WaitingScan};
+use guest_keys::GuestKeys;
+use handle::{Waiter, WaitingScan, WaitingSearch};
 use journal::JournalFile;
 use replica::ReplicaFiles;
 use scanner_line::OwnersLine;
@@ -107,6 +110,8 @@ struct Owner {
     replica: ReplicaFiles,
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
+    searches: mpsc::Receiver<WaitingSearch>,
+    guest_keys: GuestKeys,
     insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
@@ -156,6 +161,7 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
+                Some(search) = self.searches.recv() => self.accept_search(search),
                 Some(request) = self.insight_requests.recv() => self.reply_insight(request),
                 Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
@@ -210,6 +216,7 @@ impl Owner {
         self.step(Input::FreeSpace { bytes });
         let status = self.machine.status(self.now());
         let core_time = status.core_time;
+        self.wipe_guest_keys(core_time.as_ref());
         self.publish(status);
         let now = Instant::now();
         if now >= self.recompute_at {

@@ -12,7 +12,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK, handle,
+    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK,
+    guest_keys::GuestKeys,
+    handle,
     journal::JournalFile,
     replica::ReplicaFiles,
     scanner_line::OwnersLine,
@@ -156,6 +158,8 @@ fn prepare(
         scans: inbox.scans,
         status_requests: inbox.status_requests,
         insight_requests: inbox.insight_requests,
+        searches: inbox.searches,
+        guest_keys: GuestKeys::default(),
         scanner_line,
         status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),

@@ -10,6 +10,7 @@
 
 mod counts;
 mod files;
+mod guests;
 mod journal_end;
 mod proof;
 mod reader;

@@ -78,13 +78,38 @@ impl Reader {
         Ok((position, entry.and_then(ticket_entry)))
     }
 
-    /// Everything but the tickets: gates, nodes, performances; nothing if the replica is not complete.
+    /// What is read in it is of one moment.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn at_once<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let found = read(self)?;
+        drop(transaction);
+        Ok(found)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Everything but tickets and holders: gates, nodes, performances; nothing if the replica is not complete.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn list_small(&self) -> Result<Vec<FeedEntry>, StoreError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let replica = rows::find_replica(&transaction)?;
+        self.at_once(Self::list_small_here)
+    }
+
+    /// The same within [`Self::at_once`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn list_small_here(&self) -> Result<Vec<FeedEntry>, StoreError> {
+        let replica = rows::find_replica(&self.connection)?;
         Ok(replica.map_or_else(Vec::new, |replica| replica.small))
     }
 
@@ -97,10 +122,10 @@ impl Reader {
         &self,
         own: &[(TicketId, GateId)],
     ) -> Result<(BTreeMap<TicketKind, u64>, Vec<FeedEntry>), StoreError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let counts = counts::count(&transaction, own)?;
-        let replica = rows::find_replica(&transaction)?;
-        Ok((counts, replica.map_or_else(Vec::new, |it| it.small)))
+        self.at_once(|reader| {
+            let counts = counts::count(&reader.connection, own)?;
+            Ok((counts, reader.list_small_here()?))
+        })
     }
 
     /// The ticket that a scanned text names, or whose short code it is, as the replica has it.
@@ -163,7 +188,7 @@ pub(super) fn digest_of_rows(
 ) -> Result<(Digest, u64), StoreError> {
     let mut digest = digest::EMPTY;
     let mut tickets = 0;
-    for (table, count) in [("tickets", 1), ("small", 0)] {
+    for (table, count) in [("tickets", 1), ("holders", 0), ("small", 0)] {
         let mut statement = connection.prepare(&format!("SELECT bytes FROM {table}"))?;
         let mut all = statement.query(())?;
         while let Some(row) = all.next()? {
@@ -184,6 +209,7 @@ pub(crate) fn key_set_of(entry: &FeedEntry) -> Option<Vec<u8>> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
+            | Value::Holder(_)
             | Value::Ticket(_),
         )
         | None => None,
@@ -198,7 +224,8 @@ pub(super) fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_),
+            | Value::Performance(_)
+            | Value::Holder(_),
         )
         | None => None,
     }

@@ -135,13 +135,16 @@ fn code_of(value: &Value) -> Option<CodeTag> {
         | Value::KeySet(_)
         | Value::Node(_)
         | Value::Gate(_)
-        | Value::Performance(_) => None,
+        | Value::Performance(_)
+        | Value::Holder(_) => None,
     }
 }
 
 /// A subject's table and key.
 enum RowKey {
     Ticket([u8; 16]),
+    /// Of a ticket.
+    Holder([u8; 16]),
     Small(Vec<u8>),
 }
 
@@ -149,6 +152,7 @@ impl RowKey {
     fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Ticket(ticket) => Self::Ticket(*ticket.as_uuid().as_bytes()),
+            Subject::Holder(ticket) => Self::Holder(*ticket.as_uuid().as_bytes()),
             Subject::Policy
             | Subject::KeySet
             | Subject::Node(_)
@@ -163,7 +167,7 @@ impl RowKey {
 
     fn key(&self) -> &[u8] {
         match self {
-            Self::Ticket(id) => id,
+            Self::Ticket(id) | Self::Holder(id) => id,
             Self::Small(subject) => subject,
         }
     }
@@ -171,6 +175,7 @@ impl RowKey {
     fn find(&self, connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = match self {
             Self::Ticket(_) => "SELECT bytes FROM tickets WHERE id = ?",
+            Self::Holder(_) => "SELECT bytes FROM holders WHERE id = ?",
             Self::Small(_) => "SELECT bytes FROM small WHERE subject = ?",
         };
         let mut statement = connection.prepare_cached(sql)?;
@@ -191,6 +196,9 @@ impl RowKey {
                     "INSERT OR REPLACE INTO tickets (id, bytes, code) VALUES (?, ?, ?)",
                 )?
                 .execute(params![id, bytes, code.map(|code| code.0)])?,
+            Self::Holder(id) => connection
+                .prepare_cached("INSERT OR REPLACE INTO holders (id, bytes) VALUES (?, ?)")?
+                .execute(params![id, bytes])?,
             Self::Small(subject) => connection
                 .prepare_cached("INSERT OR REPLACE INTO small (subject, bytes) VALUES (?, ?)")?
                 .execute(params![subject, bytes])?,
@@ -208,6 +216,9 @@ impl RowKey {
             Self::Ticket(id) => connection
                 .prepare_cached("INSERT INTO tickets (id, bytes, code) VALUES (?, ?, ?)")?
                 .execute(params![id, bytes, code.map(|code| code.0)])?,
+            Self::Holder(id) => connection
+                .prepare_cached("INSERT INTO holders (id, bytes) VALUES (?, ?)")?
+                .execute(params![id, bytes])?,
             Self::Small(subject) => connection
                 .prepare_cached("INSERT INTO small (subject, bytes) VALUES (?, ?)")?
                 .execute(params![subject, bytes])?,
@@ -218,6 +229,7 @@ impl RowKey {
     fn delete(&self, connection: &Connection) -> Result<(), StoreError> {
         let sql = match self {
             Self::Ticket(_) => "DELETE FROM tickets WHERE id = ?",
+            Self::Holder(_) => "DELETE FROM holders WHERE id = ?",
             Self::Small(_) => "DELETE FROM small WHERE subject = ?",
         };
         connection.prepare_cached(sql)?.execute([self.key()])?;

@@ -75,7 +75,8 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Unreadable { .. } => {}
+                | JournalEntry::Unreadable { .. }
+                | JournalEntry::Searched(_) => {}
             }
         }
     }

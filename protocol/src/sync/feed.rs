@@ -7,6 +7,7 @@ use crate::{
     hash::Hash32,
     ids::{GateId, NodeId, PerformanceId, ScanId, TicketId},
     short_code::CodeTag,
+    sync::HolderEntry,
     time::CoreTime,
     token::{CategoryCode, TokenHash},
 };
@@ -115,6 +116,9 @@ pub enum Subject {
     /// A ticket.
     #[n(5)]
     Ticket(#[n(0)] TicketId),
+    /// Whose a ticket is, where the venue's staff may look for guests.
+    #[n(7)]
+    Holder(#[n(0)] TicketId),
 }
 
 /// The state of a subject.
@@ -139,6 +143,9 @@ pub enum Value {
     /// See [`TicketEntry`].
     #[n(5)]
     Ticket(#[n(0)] TicketEntry),
+    /// See [`HolderEntry`].
+    #[n(7)]
+    Holder(#[n(0)] HolderEntry),
 }
 
 /// How a venue wants its nodes to behave while the core is out of reach.

@@ -8,7 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hash::Hash32,
-    ids::{BootId, GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
+    ids::{
+        BootId, GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId,
+        SearchId, TicketId,
+    },
+    lan::SearchBy,
     sync::{Epoch, Position},
     time::{BootTime, CoreInterval, CoreTime, WallTime},
     verdict::{DecidedBy, Mode, Verdict},
@@ -151,6 +155,43 @@ pub enum JournalEntry {
         #[n(5)]
         last: Moment,
     },
+    /// Somebody looked for guests, and was shown some, or none (`ADMISSION` 11).
+    #[n(9)]
+    Searched(#[n(0)] Searched),
+}
+
+/// Who was shown whom. Neither names nor the text that was looked for, which is one: rows stay for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cbor(array)]
+pub struct Searched {
+    /// The search.
+    #[n(0)]
+    pub search: SearchId,
+    /// Who searched.
+    #[n(1)]
+    pub person: PersonId,
+    /// With which scanner.
+    #[n(2)]
+    pub scanner: ScannerId,
+    /// Where.
+    #[n(3)]
+    pub gate: GateId,
+    /// By what.
+    #[n(4)]
+    pub by: SearchBy,
+    /// Among the guests of which performance; none: of all around then.
+    #[n(5)]
+    pub performance: Option<PerformanceId>,
+    /// The tickets that were shown, at most [`MAX_MATCHES`](crate::lan::MAX_MATCHES).
+    #[n(6)]
+    pub tickets: Vec<TicketId>,
+    /// There were more, which were not shown.
+    #[n(7)]
+    pub more: bool,
+    /// In which mode.
+    #[n(8)]
+    pub mode: Mode,
 }
 
 /// One verdict, with all that explains it.

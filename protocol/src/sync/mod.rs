@@ -8,6 +8,7 @@
 mod down;
 mod envelope;
 mod feed;
+mod holder;
 mod journal;
 mod point;
 mod scanners;
@@ -24,8 +25,13 @@ pub use feed::{
     GateEntry, NodeEntry, PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject,
     TicketEntry, TicketState, UsedBy, Value,
 };
+pub use holder::{
+    HOLDER_NONCE_BYTES, Holder, HolderEntry, HolderKey, HolderKeys, MAX_GUEST_NAME_CHARS,
+    PerformanceKey, SealedOtherwise,
+};
 pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
+    Searched,
 };
 pub use point::{Nonce, PointError, SyncPoint};
 pub use scanners::{

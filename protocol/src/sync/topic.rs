@@ -67,5 +67,6 @@ pub fn down_kind(message: &Down) -> &'static str {
         Down::JournalAck(_) => "ack",
         Down::Config(_) => "config",
         Down::SnapshotGone(_) => "gone",
+        Down::HolderKeys(_) => "holders",
     }
 }

@@ -187,7 +187,8 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
             JournalEntry::Decision(_)
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => seq > 1,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => seq > 1,
         };
         if !follows || !opened {
             return Err(Refused::BrokenChain { seq });
@@ -203,6 +204,7 @@ fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_) => None,
     }
 }

@@ -73,7 +73,9 @@ impl Report {
             last = Some(row);
             let row = row.row();
             match &row.entry {
-                JournalEntry::Opened { .. } | JournalEntry::RefusedAgain { .. } => {}
+                JournalEntry::Opened { .. }
+                | JournalEntry::RefusedAgain { .. }
+                | JournalEntry::Searched(_) => {}
                 JournalEntry::Unreadable {
                     scanner,
                     gate,
@@ -170,7 +172,8 @@ fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_) => None,
     };
     if let Some((_, Some(known))) = opened {
         let by = row.incarnation;

@@ -17,7 +17,7 @@ use eventify_protocol::{
     },
 };
 
-use super::{Alarm, Reply, RestoredReplica, SavedProof, SnapshotPlan};
+use super::{Alarm, Reply, RestoredReplica, SavedProof, SearchRecord, SnapshotPlan};
 use crate::token::TokenCheck;
 
 /// Identifies one waiting HTTP request; made by the shell.
@@ -79,6 +79,8 @@ pub enum CoreMessage {
     Config(Config),
     /// A snapshot that is no longer stored.
     SnapshotGone(SnapshotGone),
+    /// What concerns the shell alone, which has taken it: nothing is decided by it.
+    ForShell,
 }
 
 /// A fact.
@@ -89,6 +91,11 @@ pub enum Input {
     Disconnected,
     Message(CoreMessage),
     Scan(Box<ScanRequest>),
+    /// Somebody is about to be shown guests → [`Reply::Search`], when the row is on disk.
+    Search {
+        request: RequestId,
+        record: Box<SearchRecord>,
+    },
     /// Answers [`ReplicaOutput::ReadTicket`].
     TicketRead {
         scan: ScanId,
@@ -253,6 +260,7 @@ impl CoreMessage {
             Down::JournalAck(ack) => Self::JournalAck(ack),
             Down::Config(config) => Self::Config(config),
             Down::SnapshotGone(gone) => Self::SnapshotGone(gone),
+            Down::HolderKeys(_) => Self::ForShell,
         })
     }
 }

@@ -119,7 +119,9 @@ impl Journal {
             JournalEntry::Opened { succeeds, .. } => {
                 self.predecessor = succeeds.map(|head| head.incarnation);
             }
-            JournalEntry::RefusedAgain { .. } | JournalEntry::Unreadable { .. } => {}
+            JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => {}
             JournalEntry::Decision(decision) if !is_own(decision) => {}
             JournalEntry::Decision(_) => self.last_own = self.last_own.max(row.seq),
             JournalEntry::Voided { row: voided, .. } => {

@@ -19,6 +19,7 @@
 //! | [`overlay`] | own admissions that the replica may not show yet |
 //! | [`journal`], [`upload`] | the chain and its forks; its way to the core |
 //! | [`replica`], [`hello`], [`pull`] | deltas and digests; greeting the core; snapshots |
+//! | [`searches`] | guests that staff have looked for |
 //! | [`report`] | replies, status, alarms |
 //!
 //! Deliberately not here: IO, a clock, a signature.
@@ -39,6 +40,7 @@ mod report;
 mod restored;
 mod retry_timer;
 mod scan;
+mod searches;
 mod shown;
 mod storage;
 mod succession;
@@ -64,6 +66,7 @@ pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
+pub use searches::{NoSearch, SearchRecord, SearchRecorded};
 pub use shown::Shown;
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
@@ -78,6 +81,7 @@ use overlay::Overlay;
 use pull::Pulling;
 use replica::{Comparison, Replica};
 use scan::Scans;
+use searches::Searches;
 
 /// An edge node's state and everything that it decides.
 #[derive(Debug)]
@@ -100,6 +104,7 @@ pub struct Machine {
     /// begun.
     abandoned: Option<SnapshotId>,
     scans: Scans,
+    searches: Searches,
     outputs: Outputs,
     revoked: bool,
     /// The database whose `Welcome` named what it holds of the journal. Another one may not know
@@ -143,6 +148,7 @@ impl Machine {
             partial: restored.partial,
             abandoned: None,
             scans: Scans::default(),
+            searches: Searches::default(),
             outputs,
             revoked: restored.revoked,
             welcomed_by: None,
@@ -176,6 +182,7 @@ impl Machine {
             Input::Disconnected => self.on_disconnected(now),
             Input::Message(message) => self.receive(message, now),
             Input::Scan(request) => self.arrive(*request, now),
+            Input::Search { request, record } => self.on_search(request, *record, now),
             Input::TicketRead {
                 scan,
                 generation,
@@ -188,6 +195,7 @@ impl Machine {
             } => {
                 if self.journal.mark_persisted(incarnation, through) {
                     self.release(through, now);
+                    self.release_searches(through, now);
                 }
             }
             Input::RowsRead {

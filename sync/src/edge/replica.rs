@@ -332,6 +332,11 @@ impl Replica {
             .unwrap_or_default()
     }
 
+    /// Whether the venue lets its staff look for guests; none without a policy.
+    pub(super) fn allows_search(&self) -> Option<bool> {
+        self.policy().map(|policy| policy.search == Some(true))
+    }
+
     fn policy(&self) -> Option<&PolicyEntry> {
         let Value::Policy(policy) = self.small(Subject::Policy)? else {
             return None;
@@ -360,5 +365,5 @@ impl Contents {
 }
 
 fn is_small(entry: &FeedEntry) -> bool {
-    !matches!(entry.subject, Subject::Ticket(_))
+    !matches!(entry.subject, Subject::Ticket(_) | Subject::Holder(_))
 }

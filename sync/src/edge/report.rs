@@ -10,7 +10,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
 
-use super::{Machine, Now, shown::Shown};
+use super::{Machine, NoSearch, Now, SearchRecorded, shown::Shown};
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Reply {
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.
     Overloaded,
+    /// The row of a search is on disk, or there is none and nobody is shown anything.
+    Search(Result<SearchRecorded, NoSearch>),
 }
 
 /// A verdict with what the screen and the scanner's own clock need (`ADMISSION` 3.9).

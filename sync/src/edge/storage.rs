@@ -99,7 +99,8 @@ impl Machine {
                 JournalEntry::Opened { .. }
                 | JournalEntry::Decision(_)
                 | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Unreadable { .. } => {}
+                | JournalEntry::Unreadable { .. }
+                | JournalEntry::Searched(_) => {}
             }
         }
     }

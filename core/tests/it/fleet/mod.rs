@@ -6,6 +6,7 @@ mod comparison;
 mod copies;
 mod enrolment;
 mod feed;
+mod holders;
 mod import;
 mod journal;
 mod performances;

@@ -77,7 +77,7 @@ fn count_code(lan: &Lan, caller: &Caller, (scan, answer): (ScanId, &ScanAnswer))
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows
 /// no gates of its own, and the core decides.
-fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
+pub(super) fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
     let of_scanner = caller
         .gates
         .as_ref()

@@ -348,7 +348,8 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
         })
         .collect()
 }

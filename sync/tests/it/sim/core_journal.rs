@@ -140,7 +140,7 @@ impl Core {
             seq: row.row().seq,
         };
         let (ticket, outcome) = match &row.row().entry {
-            JournalEntry::Opened { .. } => return None,
+            JournalEntry::Opened { .. } | JournalEntry::Searched(_) => return None,
             JournalEntry::Unreadable { .. } => {
                 coverage.unreadable_rows += 1;
                 return None;

@@ -180,7 +180,8 @@ impl Disk {
                 | JournalEntry::Decision(_)
                 | JournalEntry::Voided { .. }
                 | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Unreadable { .. } => {}
+                | JournalEntry::Unreadable { .. }
+                | JournalEntry::Searched(_) => {}
             }
         }
         None
@@ -317,7 +318,8 @@ impl Store {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_) => None,
+            | Value::Performance(_)
+            | Value::Holder(_) => None,
         }
     }
 

@@ -300,6 +300,7 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_) => None,
     }
 }

@@ -342,6 +342,7 @@ impl World {
                 self.guests.attempts[attempt].waits = false;
                 self.try_later(attempt);
             }
+            Reply::Search(_) => self.violated("a scan was answered like a search".to_owned()),
             Reply::Overloaded => self.violated("a few guests overloaded a node".to_owned()),
             Reply::Verdict(answer) => self.shown(node, &asked, &answer),
         }

@@ -155,6 +155,7 @@ pub(crate) fn size_down(message: &CoreMessage) -> usize {
             | CoreMessage::Verdict(_)
             | CoreMessage::JournalAck(_)
             | CoreMessage::Config(_)
-            | CoreMessage::SnapshotGone(_) => 0,
+            | CoreMessage::SnapshotGone(_)
+            | CoreMessage::ForShell => 0,
         }
 }

@@ -180,7 +180,8 @@ impl World {
         let scan = match entry {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => return,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

@@ -82,7 +82,8 @@ impl Watch {
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => {}
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => {}
         }
     }
 

@@ -47,7 +47,8 @@ fn again(venue: &Venue) -> Vec<(u128, u64)> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_) => None,
     })
     .collect()
 }

@@ -43,7 +43,8 @@ fn counted(venue: &Venue) -> Vec<(Mode, u64)> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Searched(_) => None,
     })
     .collect()
 }

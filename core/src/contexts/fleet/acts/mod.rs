@@ -6,6 +6,7 @@ pub(super) mod enrolment;
 pub(super) mod feed;
 pub(super) mod gates;
 pub(super) mod health;
+pub(super) mod holders;
 pub(super) mod import;
 pub(super) mod journal;
 pub(super) mod messages;

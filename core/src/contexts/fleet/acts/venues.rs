@@ -12,7 +12,7 @@ use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::model::policy::PolicyEdit;
 use crate::contexts::fleet::store::venues::Venue;
 use crate::contexts::fleet::store::{key_sets, venues};
-use crate::contexts::fleet::{App, NAME};
+use crate::contexts::fleet::{App, NAME, jobs};
 
 /// A venue that the caller may run.
 ///
@@ -67,6 +67,9 @@ pub(crate) async fn set_policy(
     let policy_version = venues::update_policy(&mut tx, venue, &policy).await?;
     let entry = entries::policy(policy.entry(), policy_version);
     feed::enqueue_own(app, &mut tx, vec![(venue, entry)]).await?;
+    if policy.search != before.policy.search {
+        tx.wake(app.jobs.wake(jobs::PUBLISH_HOLDERS));
+    }
     tx.commit().await?;
     Ok(Venue {
         policy,

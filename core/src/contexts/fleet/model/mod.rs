@@ -7,6 +7,7 @@ pub(super) mod comparison;
 pub(super) mod entries;
 pub(super) mod gate;
 pub(super) mod health;
+pub(super) mod holders;
 pub(super) mod node;
 pub(super) mod outages;
 pub(super) mod parts;

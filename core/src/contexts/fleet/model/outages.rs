@@ -41,6 +41,7 @@ fn mode(row: &SealedRow) -> Option<Mode> {
     match &row.row().entry {
         JournalEntry::Decision(decision) => Some(decision.mode),
         JournalEntry::Unreadable { mode, .. } => Some(*mode),
+        JournalEntry::Searched(searched) => Some(searched.mode),
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. } => None,
@@ -132,7 +133,8 @@ impl Outage<'_> {
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
         })
     }
 }

@@ -6,7 +6,7 @@ use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId, VenueId,
+    GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId, VenueId,
 };
 use eventify_protocol::sync::{JournalEntry, SealedRow};
 use eventify_protocol::time::WallTime;
@@ -41,6 +41,7 @@ struct Row {
     point_position: Option<u64>,
     point_truth: Option<i64>,
     voids_seq: Option<u64>,
+    person_id: Option<PersonId>,
 }
 
 /// A node may count further, and its clock may stand anywhere: the exact bytes are kept all the same.
@@ -104,6 +105,15 @@ impl Row {
                 scanner_id: Some(*scanner),
                 gate_id: Some(*gate),
                 mode: Some(mode_name(*mode)),
+                ..common
+            },
+            JournalEntry::Searched(searched) => Self {
+                kind: "searched",
+                person_id: Some(searched.person),
+                scanner_id: Some(searched.scanner),
+                gate_id: Some(searched.gate),
+                performance_id: searched.performance,
+                mode: Some(mode_name(searched.mode)),
                 ..common
             },
             JournalEntry::Voided { row, scan, .. } => Self {

@@ -7,6 +7,7 @@ pub(super) mod conflicts;
 pub(super) mod feed;
 pub(super) mod gates;
 pub(super) mod health;
+pub(super) mod holders;
 pub(super) mod journal_rows;
 pub(super) mod journals;
 pub(super) mod key_sets;

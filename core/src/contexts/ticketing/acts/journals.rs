@@ -55,7 +55,8 @@ async fn load(
         match &row.row().entry {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => {}
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => {}
             JournalEntry::Decision(decision) => {
                 match decision.ticket {
                     Some(ticket) => drop(tickets.insert(ticket)),

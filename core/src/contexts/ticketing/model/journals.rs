@@ -110,7 +110,8 @@ impl Reconciliation {
         let (outcome, conflict_id) = match &row.entry {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => return None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return None,
             JournalEntry::Decision(decision) => {
                 let source = source(row.seq);
                 let stored = self.scans.get(&decision.scan);

@@ -32,7 +32,8 @@ impl Venue {
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
         });
         decisions.collect()
     }
