@@ -6,13 +6,48 @@ use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::DIGEST_ALGORITHM;
 use uuid::Uuid;
 
+use crate::contexts::fleet::model::policy::Policy;
+
 /// A venue without its feed.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Venue {
     pub(crate) name: Option<String>,
     pub(crate) owner_id: Option<Uuid>,
-    pub(crate) max_cache_age_ms: i32,
+    pub(crate) policy: Policy,
     pub(crate) policy_version: i32,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: Option<String>,
+    owner_id: Option<Uuid>,
+    max_cache_age_ms: i32,
+    shift_needed: bool,
+    policy_version: i32,
+}
+
+impl From<Row> for Venue {
+    fn from(row: Row) -> Self {
+        Self {
+            name: row.name,
+            owner_id: row.owner_id,
+            policy: Policy {
+                max_cache_age_ms: row.max_cache_age_ms,
+                shift_needed: row.shift_needed,
+            },
+            policy_version: row.policy_version,
+        }
+    }
+}
+
+macro_rules! select_venue {
+    ($lock:literal) => {
+        concat!(
+            "select name, owner_id, max_cache_age_ms, shift_needed, policy_version from fleet.venues
+             where venue_id = $1 ",
+            $lock
+        )
+    };
 }
 
 /// Inserts a venue; false if it exists already, with a digest key of its own.
@@ -56,14 +91,20 @@ pub(crate) async fn update_description(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
-    let row = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, policy_version from fleet.venues
-         where venue_id = $1",
-    )
-    .bind(venue)
-    .fetch_optional(conn)
-    .await?;
-    Ok(row)
+    let row: Option<Row> = sqlx::query_as(select_venue!(""))
+        .bind(venue)
+        .fetch_optional(conn)
+        .await?;
+    Ok(row.map(Venue::from))
+}
+
+/// The same, locked to commit: what an edit leaves out is what another one has just written.
+pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<Venue> {
+    let row: Row = sqlx::query_as(select_venue!("for update"))
+        .bind(venue)
+        .fetch_one(conn)
+        .await?;
+    Ok(row.into())
 }
 
 /// Every venue that has a feed.
@@ -78,14 +119,16 @@ pub(crate) async fn list(conn: &mut PgConnection) -> DbResult<Vec<VenueId>> {
 pub(crate) async fn update_policy(
     conn: &mut PgConnection,
     venue: VenueId,
-    max_cache_age_ms: i32,
+    policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, policy_version = policy_version + 1
+        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3,
+             policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
     .bind(venue)
-    .bind(max_cache_age_ms)
+    .bind(policy.max_cache_age_ms)
+    .bind(policy.shift_needed)
     .fetch_one(conn)
     .await?;
     Ok(version)
