@@ -13,5 +13,6 @@ mod pairing;
 mod renewal;
 mod scanner_app;
 mod scanners;
+mod staff;
 mod tools;
 mod world;
