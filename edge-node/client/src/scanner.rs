@@ -6,7 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
-        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest, TokenRequest,
+        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest,
+        TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -145,6 +146,14 @@ impl Scanner {
     /// All but [`ClientError::Setup`].
     pub async fn status(&self) -> Result<NodeStatus, ClientError> {
         self.call(Method::GET, "/v1/status", Vec::new()).await
+    }
+
+    /// `GET /v1/counts`.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn counts(&self) -> Result<VenueCounts, ClientError> {
+        self.call(Method::GET, "/v1/counts", Vec::new()).await
     }
 
     /// `GET /v1/stream`: events from now on, as long as this scanner has an access token. Renew it in

@@ -10,6 +10,7 @@
 //! | `administration`, `line` | what people do with scanners; the core's list and its orders |
 //! | `staff/` | PINs, shifts and rights of those who work here |
 //! | `routes/` | one file for each route |
+//! | `reading`, `pace` | long reads beside the owner; how fast the gates are |
 //! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
@@ -21,7 +22,9 @@ mod certificate;
 mod connections;
 mod error;
 pub(crate) mod line;
+mod pace;
 mod per_address_limit;
+mod reading;
 mod request;
 mod routes;
 mod scanners;
@@ -54,6 +57,8 @@ pub(crate) use staff::{Staff, keep as keep_staff};
 
 use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
 use connections::Connections;
+use pace::Paces;
+use reading::Reads;
 use routes::OpenStreams;
 use typed_codes::TypedCodes;
 
@@ -75,6 +80,8 @@ pub(crate) struct Lan {
     connections: Arc<Connections>,
     typed_codes: Mutex<TypedCodes>,
     staff: Staff,
+    paces: Mutex<Paces>,
+    reads: Reads,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -116,6 +123,8 @@ impl Lan {
             connections,
             typed_codes: Mutex::default(),
             staff,
+            paces: Mutex::default(),
+            reads: Reads::default(),
             endpoint,
             stop,
         }

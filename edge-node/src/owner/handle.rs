@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{status, venue_staff::VenueStaff};
+use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,6 +87,7 @@ impl Waiter {
 pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
+    pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
@@ -99,6 +100,7 @@ pub struct Handle {
     venue: VenueId,
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
+    insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
@@ -115,6 +117,7 @@ pub(super) fn channel(
     let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
@@ -123,6 +126,7 @@ pub(super) fn channel(
         venue,
         scans,
         status_requests,
+        insight_requests,
         keys,
         latest,
         stream: stream.clone(),
@@ -132,6 +136,7 @@ pub(super) fn channel(
     let inbox = Inbox {
         scans: scans_in,
         status_requests: status_requests_in,
+        insight_requests: insight_requests_in,
         keys: keys_out,
         latest: latest_out,
         stream,
@@ -186,6 +191,18 @@ impl Handle {
     pub async fn status(&self) -> Result<NodeStatus, NoVerdict> {
         let (reply, answer) = oneshot::channel();
         self.status_requests
+            .try_send(reply)
+            .map_err(|_| NoVerdict::Busy)?;
+        answer.await.map_err(|_| NoVerdict::Stopping)
+    }
+
+    /// What is needed to read the replica beside the owner.
+    ///
+    /// # Errors
+    /// [`NoVerdict::Stopping`] or [`NoVerdict::Busy`].
+    pub async fn insight(&self) -> Result<Insight, NoVerdict> {
+        let (reply, answer) = oneshot::channel();
+        self.insight_requests
             .try_send(reply)
             .map_err(|_| NoVerdict::Busy)?;
         answer.await.map_err(|_| NoVerdict::Stopping)

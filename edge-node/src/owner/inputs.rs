@@ -83,13 +83,15 @@ impl Owner {
     }
 
     pub(super) fn reply_status(&self, request: oneshot::Sender<NodeStatus>) {
+        // The caller may have gone.
+        drop(request.send(self.current_status()));
+    }
+
+    pub(super) fn current_status(&self) -> NodeStatus {
         let status = self.machine.status(self.now());
         let fault = self.journal.fault(&self.limits);
-        let status = self
-            .status
-            .node_status(&status, (self.replica.tickets, fault));
-        // The caller may have gone.
-        drop(request.send(status));
+        self.status
+            .node_status(&status, (self.replica.tickets, fault))
     }
 
     pub(super) fn on_link_event(&mut self, event: LinkEvent) {

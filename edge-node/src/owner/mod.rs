@@ -13,6 +13,7 @@
 //! | file | what |
 //! |---|---|
 //! | `handle` | how the LAN API and the tools reach the owner |
+//! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
 //! | `scanner_line`, `staff_line` | reports and orders about scanners, and sign-ins of staff, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
@@ -21,6 +22,7 @@
 
 mod handle;
 mod inputs;
+mod insight;
 mod journal;
 mod outputs;
 mod replica;
@@ -50,6 +52,7 @@ use crate::{
 };
 
 pub use handle::{Handle, NoVerdict, Scan};
+pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub(crate) use staff_line::staff_line;
 pub use start::StartError;
@@ -111,6 +114,7 @@ struct Owner {
     replica: ReplicaFiles,
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
+    insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
     staff_line: OwnersStaffLine,
@@ -163,6 +167,7 @@ impl Owner {
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
                 Some(report) = self.scanner_line.reports.recv() => self.send_up(Up::Scanners(report)),
                 Some(ask) = self.staff_line.asks.recv() => self.send_up(Up::Staff(ask)),
+                Some(request) = self.insight_requests.recv() => self.reply_insight(request),
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),

@@ -161,6 +161,7 @@ fn prepare(
         link,
         scans: inbox.scans,
         status_requests: inbox.status_requests,
+        insight_requests: inbox.insight_requests,
         scanner_line,
         staff_line,
         staff: inbox.staff,

@@ -11,6 +11,7 @@ use crate::writer_thread::Queue;
 
 use super::{
     StoreError,
+    counts::Changes,
     files::{self, Files},
     journal_end, proof,
     reader::{self, Reader},
@@ -159,8 +160,10 @@ impl Writer {
         let mut growth = 0;
         let mut key_set = None;
         let mut concerns_staff = false;
+        let mut counts = Changes::default();
         for entry in &delta.entries {
-            let (digest, grown) = rows::apply(&transaction, head.digest, &head.digest_key, entry)?;
+            let before = (head.digest, &head.digest_key);
+            let (digest, grown) = rows::apply(&transaction, before, entry, &mut counts)?;
             head.digest = digest;
             digests.push(digest);
             growth += grown;
@@ -169,6 +172,7 @@ impl Writer {
         }
         head.position = delta.to;
         rows::update_head(&transaction, &head)?;
+        counts.write(&transaction)?;
         transaction.commit()?;
         self.tickets = self.tickets.saturating_add_signed(growth);
         Ok(Notice::Applied {

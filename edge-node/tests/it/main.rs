@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod codes;
+mod counts;
 mod crash;
 mod enrolment;
 mod held;

@@ -243,6 +243,7 @@ async fn where_the_venue_wants_it_nobody_scans_without_a_shift() {
     let policy = PolicyEntry {
         max_cache_age_ms: 300_000,
         shift_needed: Some(true),
+        ..PolicyEntry::default()
     };
     core.set_policy(1_000, policy).await;
     until("the policy is known", async || {

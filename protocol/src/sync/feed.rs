@@ -14,8 +14,8 @@ use crate::{
 
 /// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row, with rows of
 /// the fourth form. The first form's tickets had times of their own, the second's neither place nor short
-/// code, and its performances no names of categories; the third knew neither people nor what venues have
-/// people do. Whoever reads the forms before only would write
+/// code, and its performances no names of categories; the third had no people, no holders of tickets, and less
+/// of a policy and a performance. Whoever reads the forms before only would write
 /// such a row back without what is new, and add up something else; so a changed form of an entry is a new
 /// number (`ADMISSION` 5.5). A row of the second or third form is one of the fourth that has nothing new.
 pub const DIGEST_ALGORITHM: u8 = 4;
@@ -149,7 +149,7 @@ pub enum Value {
 }
 
 /// How a venue wants its nodes to behave: while the core is out of reach, and towards staff.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cbor(array)]
 pub struct PolicyEntry {
@@ -162,6 +162,13 @@ pub struct PolicyEntry {
     #[n(1)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift_needed: Option<bool>,
+    /// Whether guests can be looked for by name, order and seat; off unless the venue has switched it on.
+    #[n(2)]
+    pub search: Option<bool>,
+    /// What staff do while nobody decides, a step a line: at most [`super::MAX_PROCEDURE_LINES`] of
+    /// [`super::MAX_PROCEDURE_LINE_CHARS`].
+    #[n(3)]
+    pub procedure: Option<Vec<String>>,
 }
 
 /// Somebody who works at the venue, as gates need to know: no address, and no account.

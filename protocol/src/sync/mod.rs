@@ -34,8 +34,8 @@ pub use scanners::{
     ScannerState, ScannersReport,
 };
 pub use short::{
-    MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_TITLE_CHARS, short_category_name, short_seat,
-    short_title, short_zone,
+    MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
+    MAX_TITLE_CHARS, short_category_name, short_seat, short_title, short_zone,
 };
 pub use staff::{DeviceCode, MAX_DEVICE_CODE_BYTES, SignInProgress, StaffAnswer, StaffAsk};
 pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};

@@ -80,6 +80,8 @@ pub struct Loaded {
     pub pin: Option<StoredPin>,
     /// Scans without a final verdict, the oldest first.
     pub scans: Vec<KeptScan>,
+    /// The venue's procedure for when nobody decides, as the node last had it.
+    pub procedure: Vec<String>,
     /// What could not be read. It was put aside.
     pub damaged: Vec<Stored>,
 }
@@ -197,7 +199,9 @@ pub enum Write {
     Place(StoredPlace),
     Settings(Settings),
     Pin(StoredPin),
-    /// The pairing, its place and its scans.
+    /// The venue's procedure for when nobody decides.
+    Procedure(Vec<String>),
+    /// The pairing, its place, its procedure and its scans.
     ForgetPairing,
     ScanOpened(KeptScan),
     ScanClosed(ScanId),

@@ -62,6 +62,7 @@ impl State {
             admitted: 0,
             refused: 0,
             unreadable: 0,
+            left: 0,
         };
         Self {
             node: clock::new_id(),
@@ -289,6 +290,7 @@ impl State {
             core_time: Some(clock::core()),
             gates: self.gates.clone(),
             performances: self.performances(),
+            procedure: Vec::new(),
         }
     }
 

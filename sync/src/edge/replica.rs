@@ -334,9 +334,16 @@ impl Replica {
 
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
-        self.policy().map_or(Duration::ZERO, |policy| {
-            Duration::from_millis(policy.max_cache_age_ms.into())
-        })
+        let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
+        Duration::from_millis(limit.into())
+    }
+
+    /// What the venue wants staff to do while nobody decides; empty where it has said nothing.
+    pub(super) fn procedure(&self) -> &[String] {
+        let policy = self.policy();
+        policy
+            .and_then(|policy| policy.procedure.as_deref())
+            .unwrap_or_default()
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {

@@ -198,6 +198,7 @@ async fn a_venue_that_wants_shifts_tells_its_nodes_and_keeps_its_limit() {
     let expected = PolicyEntry {
         max_cache_age_ms: 30_000,
         shift_needed: Some(true),
+        ..PolicyEntry::default()
     };
     let row = replica.rows.get(&Subject::Policy).unwrap();
     assert_eq!(row.value, Some(Entry::Policy(expected)));

@@ -1,5 +1,6 @@
 //! The routes, one file each.
 
+mod counts;
 mod open_streams;
 mod pairings;
 mod people;
@@ -25,6 +26,7 @@ pub(crate) use open_streams::OpenStreams;
 /// All routes of the API.
 pub(crate) fn router(lan: Arc<Lan>) -> Router {
     let signed = Router::new()
+        .route("/v1/counts", get(counts::counts))
         .route("/v1/scans", post(scans::scan))
         .route("/v1/status", get(status::status))
         .route("/v1/stream", get(stream::stream))

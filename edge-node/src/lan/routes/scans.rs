@@ -41,7 +41,11 @@ pub(super) async fn scan(
         person,
         token: request.token,
     };
+    let arrived = lan.clock.boottime();
     let answer = lan.owner.submit(scan).await?;
+    if !answer.repeated {
+        locked(&lan.paces).answered(request.gate_id, arrived, lan.clock.boottime());
+    }
     if answer.verdict == Verdict::Unreadable {
         lan.count_unreadable(caller.scanner);
     }

@@ -84,6 +84,7 @@ impl Controller {
                         }
                         self.glass = Glass::default();
                         self.paired = Some(new.paired);
+                        self.change_procedure(Vec::new());
                         self.notices.not_stored = !new.stored;
                         self.link = Link::with_access(new.access_for, now);
                         self.stage = Stage::Working;
@@ -92,10 +93,30 @@ impl Controller {
                 }
             }
             Answer::Renewed(result) => self.link.on_renewed(call, result, now),
-            Answer::Status(result) => self.link.on_status(call, result, now),
+            Answer::Status(result) => {
+                self.link.on_status(call, result, now);
+                self.keep_procedure();
+            }
             Answer::Scanned(result) => self.on_scanned(call, result, now),
             Answer::Listening(result) => self.link.on_listening(call, result, now),
             Answer::Ended => self.link.on_ended(call, now),
+        }
+    }
+
+    /// A node that has nothing of the venue at present takes nothing back: that is when it is needed.
+    fn keep_procedure(&mut self) {
+        let Some(status) = &self.link.status else {
+            return;
+        };
+        if status.replica.digest.is_some() || !status.procedure.is_empty() {
+            self.change_procedure(status.procedure.clone());
+        }
+    }
+
+    fn change_procedure(&mut self, procedure: Vec<String>) {
+        if procedure != self.procedure {
+            self.out.write(Write::Procedure(procedure.clone()));
+            self.procedure = procedure;
         }
     }
 
@@ -104,6 +125,7 @@ impl Controller {
         self.out.write(Write::ForgetPairing);
         self.paired = None;
         self.place = None;
+        self.procedure = Vec::new();
         self.choosing = false;
         self.drill = None;
         self.link = Link::default();

@@ -61,6 +61,7 @@ fn shifts_are_needed_only_where_the_venue_says_so() {
     let policy = PolicyEntry {
         max_cache_age_ms: 300_000,
         shift_needed: Some(true),
+        ..PolicyEntry::default()
     };
     venue.state(Subject::Policy, Value::Policy(policy));
     assert!(venue.is_shift_needed());

@@ -4,12 +4,12 @@ use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::VenueId;
-use eventify_protocol::sync::FeedEntry;
+use eventify_protocol::sync::{FeedEntry, PolicyEntry};
 use uuid::Uuid;
 
 use super::{FleetError, feed};
 use crate::contexts::fleet::model::entries;
-use crate::contexts::fleet::model::policy::{Policy, PolicyEdit};
+use crate::contexts::fleet::model::policy::PolicyEdit;
 use crate::contexts::fleet::store::venues::Venue;
 use crate::contexts::fleet::store::{key_sets, venues};
 use crate::contexts::fleet::{App, NAME};
@@ -57,15 +57,15 @@ pub(crate) async fn set_policy(
     cause: &Cause,
     principal: &Principal,
     venue: VenueId,
-    edit: &PolicyEdit,
+    edit: PolicyEdit,
 ) -> Result<Venue, FleetError> {
     let mut tx = app.db.begin(NAME, cause).await?;
-    own(&mut tx, principal, venue).await?;
-    let before = venues::lock(&mut tx, venue).await?;
-    let edited = before.policy.edited(edit);
-    let policy = edited.map_err(|(field, allowed)| FleetError::Invalid(field, allowed))?;
+    venues::lock(&mut tx, venue).await?;
+    let before = own(&mut tx, principal, venue).await?;
+    let policy = edit.check(&before.policy);
+    let policy = policy.map_err(|(field, issue)| FleetError::Invalid(field, issue))?;
     let policy_version = venues::update_policy(&mut tx, venue, &policy).await?;
-    let entry = entries::policy(&policy, policy_version);
+    let entry = entries::policy(policy.entry(), policy_version);
     feed::enqueue_own(app, &mut tx, vec![(venue, entry)]).await?;
     tx.commit().await?;
     Ok(Venue {
@@ -107,7 +107,7 @@ pub(crate) async fn ensure(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<(
     if !venues::insert(tx, venue, &app.clock.random_bytes()).await? {
         return Ok(());
     }
-    let mut entries = vec![(venue, entries::policy(&Policy::default(), 1))];
+    let mut entries = vec![(venue, entries::policy(PolicyEntry::default(), 1))];
     if let Some((version, bytes)) = key_sets::find_newest(tx).await? {
         entries.push((venue, entries::key_set(version, bytes)));
     }

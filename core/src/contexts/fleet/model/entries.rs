@@ -1,11 +1,10 @@
 //! Feed entries made of other contexts' events and of fleet's own changes.
 
 use eventify_contracts::ticketing::UnknownTicket;
-use eventify_protocol::sync::{FeedEntry, Subject, Value};
+use eventify_protocol::sync::{FeedEntry, PolicyEntry, Subject, Value};
 
 use super::gate::Gate;
 use super::node::Node;
-use super::policy::Policy;
 use super::staff::Member;
 
 fn entry(subject: Subject, version: i32, value: Option<Value>) -> FeedEntry {
@@ -28,8 +27,8 @@ pub(crate) fn node(node: &Node) -> Option<FeedEntry> {
     Some(entry(subject, node.version, Some(value)))
 }
 
-pub(crate) fn policy(policy: &Policy, version: i32) -> FeedEntry {
-    let value = Value::Policy(policy.entry());
+pub(crate) fn policy(policy: PolicyEntry, version: i32) -> FeedEntry {
+    let value = Value::Policy(policy);
     entry(Subject::Policy, version, Some(value))
 }
 

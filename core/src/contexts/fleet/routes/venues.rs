@@ -16,6 +16,8 @@ use crate::contexts::fleet::{App, NAME, store};
 pub(super) struct PolicyView {
     max_cache_age_ms: i32,
     shift_needed: bool,
+    search: bool,
+    procedure: Vec<String>,
     version: i32,
 }
 
@@ -46,6 +48,8 @@ impl From<&Venue> for PolicyView {
         Self {
             max_cache_age_ms: venue.policy.max_cache_age_ms,
             shift_needed: venue.policy.shift_needed,
+            search: venue.policy.search,
+            procedure: venue.policy.procedure.clone(),
             version: venue.policy_version,
         }
     }
@@ -77,7 +81,7 @@ pub(super) async fn set_policy(
     Json(edit): Json<PolicyEdit>,
 ) -> Answer<Json<PolicyView>> {
     let principal = caller.principal()?;
-    let venue = venues::set_policy(&app, &caller.cause, principal, venue, &edit).await?;
+    let venue = venues::set_policy(&app, &caller.cause, principal, venue, edit).await?;
     Ok(Json(PolicyView::from(&venue)))
 }
 

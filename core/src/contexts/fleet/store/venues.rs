@@ -18,36 +18,30 @@ pub(crate) struct Venue {
 }
 
 #[derive(sqlx::FromRow)]
-struct Row {
+struct VenueRow {
     name: Option<String>,
     owner_id: Option<Uuid>,
     max_cache_age_ms: i32,
     shift_needed: bool,
+    search: bool,
+    procedure: Vec<String>,
     policy_version: i32,
 }
 
-impl From<Row> for Venue {
-    fn from(row: Row) -> Self {
+impl From<VenueRow> for Venue {
+    fn from(row: VenueRow) -> Self {
         Self {
             name: row.name,
             owner_id: row.owner_id,
             policy: Policy {
                 max_cache_age_ms: row.max_cache_age_ms,
                 shift_needed: row.shift_needed,
+                search: row.search,
+                procedure: row.procedure,
             },
             policy_version: row.policy_version,
         }
     }
-}
-
-macro_rules! select_venue {
-    ($lock:literal) => {
-        concat!(
-            "select name, owner_id, max_cache_age_ms, shift_needed, policy_version from fleet.venues
-             where venue_id = $1 ",
-            $lock
-        )
-    };
 }
 
 /// Inserts a venue; false if it exists already, with a digest key of its own.
@@ -91,20 +85,23 @@ pub(crate) async fn update_description(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
-    let row: Option<Row> = sqlx::query_as(select_venue!(""))
-        .bind(venue)
-        .fetch_optional(conn)
-        .await?;
-    Ok(row.map(Venue::from))
+    let row: Option<VenueRow> = sqlx::query_as(
+        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, policy_version
+         from fleet.venues where venue_id = $1",
+    )
+    .bind(venue)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.map(Into::into))
 }
 
-/// The same, locked to commit: what an edit leaves out is what another one has just written.
-pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<Venue> {
-    let row: Row = sqlx::query_as(select_venue!("for update"))
+/// Locks a venue to commit, if there is such a venue: two edits of a policy follow one another.
+pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<()> {
+    sqlx::query("select from fleet.venues where venue_id = $1 for update")
         .bind(venue)
-        .fetch_one(conn)
+        .execute(conn)
         .await?;
-    Ok(row.into())
+    Ok(())
 }
 
 /// Every venue that has a feed.
@@ -122,13 +119,16 @@ pub(crate) async fn update_policy(
     policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3,
+        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3, search = $4,
+             procedure = $5,
              policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
     .bind(venue)
     .bind(policy.max_cache_age_ms)
     .bind(policy.shift_needed)
+    .bind(policy.search)
+    .bind(&policy.procedure)
     .fetch_one(conn)
     .await?;
     Ok(version)

@@ -284,14 +284,19 @@ fn refused(status: u16, code: &str, retry_after: Option<Duration>) -> ClientErro
 }
 
 fn status(gates: &[u128]) -> Answer {
+    Answer::Status(Ok(Box::new(node_status(gates))))
+}
+
+fn node_status(gates: &[u128]) -> NodeStatus {
     let gate = |number: &u128| GateStatus {
         gate_id: gate_id(*number),
         name: format!("Gate {number}"),
         admitted: 3,
         refused: 1,
         unreadable: 0,
+        left: 0,
     };
-    Answer::Status(Ok(Box::new(NodeStatus {
+    NodeStatus {
         node_id: NodeId(Uuid::nil()),
         venue_id: VenueId(Uuid::nil()),
         software: String::new(),
@@ -318,7 +323,8 @@ fn status(gates: &[u128]) -> Answer {
         core_time: None,
         gates: gates.iter().map(gate).collect(),
         performances: Vec::new(),
-    })))
+        procedure: Vec::new(),
+    }
 }
 
 fn kept(number: u128, token: &str, age_ms: u64) -> KeptScan {
