@@ -210,7 +210,7 @@ impl Scanner {
         Ok(without_access.sign(Method::POST, "/v1/tokens", body))
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -218,6 +218,17 @@ impl Scanner {
     ) -> Result<T, ClientError> {
         let request = self.credentials().sign(method, path, body);
         self.node.send(&request).await?.read()
+    }
+
+    /// A request whose answer says nothing more.
+    pub(crate) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(), ClientError> {
+        let request = self.credentials().sign(method, path, body);
+        self.node.send(&request).await?.read_nothing()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use eventify_protocol::{
-    ids::{GateId, ScanId, ScannerId, VenueId},
+    ids::{GateId, PersonId, ScanId, ScannerId, VenueId},
     keys::KeySet,
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
     short_code::ShortCode,
@@ -17,7 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{insight::Insight, status};
+use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +35,8 @@ pub struct Scan {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner.
+    pub person: Option<PersonId>,
     /// The text as scanned, or the short code as typed.
     pub token: String,
 }
@@ -99,6 +101,7 @@ pub(super) struct Inbox {
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
+    pub(super) staff: watch::Sender<Arc<VenueStaff>>,
 }
 
 /// Sends requests to the owner. Cheap to clone.
@@ -112,6 +115,7 @@ pub struct Handle {
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
+    staff: watch::Receiver<Arc<VenueStaff>>,
     permits: Arc<Semaphore>,
 }
 
@@ -119,6 +123,7 @@ pub(super) fn channel(
     max_scans_waiting: usize,
     keys: Arc<KeySet>,
     status: NodeStatus,
+    staff: VenueStaff,
 ) -> (Handle, Inbox) {
     let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
@@ -128,6 +133,7 @@ pub(super) fn channel(
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+    let (staff_out, staff) = watch::channel(Arc::new(staff));
     let handle = Handle {
         venue,
         scans,
@@ -137,6 +143,7 @@ pub(super) fn channel(
         keys,
         latest,
         stream: stream.clone(),
+        staff,
         permits: Arc::new(Semaphore::new(max_scans_waiting)),
     };
     let inbox = Inbox {
@@ -147,6 +154,7 @@ pub(super) fn channel(
         keys: keys_out,
         latest: latest_out,
         stream,
+        staff: staff_out,
     };
     (handle, inbox)
 }
@@ -257,6 +265,11 @@ impl Handle {
             .await
             .map_err(|_| NoVerdict::Stopping)?;
         Ok(Arc::clone(&status))
+    }
+
+    /// Who works at the venue, as the replica has it.
+    pub(crate) fn staff(&self) -> watch::Receiver<Arc<VenueStaff>> {
+        self.staff.clone()
     }
 
     /// Stream events from now on.

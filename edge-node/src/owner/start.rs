@@ -18,7 +18,9 @@ use super::{
     journal::JournalFile,
     replica::ReplicaFiles,
     scanner_line::OwnersLine,
+    staff_line::OwnersStaffLine,
     status::{self, StatusBoard},
+    venue_staff::VenueStaff,
 };
 use crate::{
     SOFTWARE,
@@ -40,6 +42,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) clock: Clock,
     pub(crate) link: Link,
     pub(crate) scanner_line: OwnersLine,
+    pub(crate) staff_line: OwnersStaffLine,
     pub(crate) stop: CancellationToken,
 }
 
@@ -111,6 +114,7 @@ fn prepare(
         clock,
         link,
         scanner_line,
+        staff_line,
         ..
     } = parts;
     let now = Now {
@@ -143,7 +147,9 @@ fn prepare(
     };
     let machine = Machine::new(restored, now);
     let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None));
-    let (handle, inbox) = handle::channel(config.lan.max_scans_waiting, Arc::new(keys), status);
+    let staff = VenueStaff::of(&machine).unwrap_or_default();
+    let capacity = config.lan.max_scans_waiting;
+    let (handle, inbox) = handle::channel(capacity, Arc::new(keys), status, staff);
     let limits = config.journal;
     let make_owner = move || Owner {
         machine,
@@ -161,6 +167,8 @@ fn prepare(
         searches: inbox.searches,
         guest_keys: GuestKeys::default(),
         scanner_line,
+        staff_line,
+        staff: inbox.staff,
         status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),
         next_request: 0,

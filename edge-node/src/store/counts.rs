@@ -50,6 +50,7 @@ impl TicketKind {
                 | Value::Node(_)
                 | Value::Gate(_)
                 | Value::Performance(_)
+                | Value::Person(_)
                 | Value::Holder(_),
             )
             | None => None,

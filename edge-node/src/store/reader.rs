@@ -209,8 +209,9 @@ pub(crate) fn key_set_of(entry: &FeedEntry) -> Option<Vec<u8>> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
-            | Value::Holder(_)
-            | Value::Ticket(_),
+            | Value::Ticket(_)
+            | Value::Person(_)
+            | Value::Holder(_),
         )
         | None => None,
     }
@@ -225,6 +226,7 @@ pub(super) fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
+            | Value::Person(_)
             | Value::Holder(_),
         )
         | None => None,

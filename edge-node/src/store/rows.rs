@@ -136,6 +136,7 @@ fn code_of(value: &Value) -> Option<CodeTag> {
         | Value::Node(_)
         | Value::Gate(_)
         | Value::Performance(_)
+        | Value::Person(_)
         | Value::Holder(_) => None,
     }
 }
@@ -157,7 +158,8 @@ impl RowKey {
             | Subject::KeySet
             | Subject::Node(_)
             | Subject::Gate(_)
-            | Subject::Performance(_) => Self::Small(encode(subject)),
+            | Subject::Performance(_)
+            | Subject::Person(_) => Self::Small(encode(subject)),
         }
     }
 

@@ -42,6 +42,7 @@ mod retry_timer;
 mod scan;
 mod searches;
 mod shown;
+mod staff;
 mod storage;
 mod succession;
 mod upload;

@@ -7,16 +7,17 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{GateId, NodeId, PerformanceId},
+    ids::{GateId, NodeId, PerformanceId, PersonId},
     sync::{
         Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-        PolicyEntry, Position, Subject, SyncPoint, Value,
+        PersonEntry, PolicyEntry, Position, Subject, SyncPoint, Value,
     },
 };
 
 use super::{
     RestoredReplica,
     age::{Proof, TimeSample},
+    staff,
 };
 
 /// Positions whose digest is kept (`ADMISSION` 5.5).
@@ -318,6 +319,19 @@ impl Replica {
         })
     }
 
+    /// Everybody who works at the venue.
+    pub(super) fn people(&self) -> impl Iterator<Item = (PersonId, &PersonEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| staff::person(subject, entry.value.as_ref()))
+    }
+
+    pub(super) fn policy(&self) -> Option<&PolicyEntry> {
+        let Value::Policy(policy) = self.small(Subject::Policy)? else {
+            return None;
+        };
+        Some(policy)
+    }
+
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
         let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
@@ -335,13 +349,6 @@ impl Replica {
     /// Whether the venue lets its staff look for guests; none without a policy.
     pub(super) fn allows_search(&self) -> Option<bool> {
         self.policy().map(|policy| policy.search == Some(true))
-    }
-
-    fn policy(&self) -> Option<&PolicyEntry> {
-        let Value::Policy(policy) = self.small(Subject::Policy)? else {
-            return None;
-        };
-        Some(policy)
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {

@@ -137,6 +137,7 @@ mod tests {
             point: None,
             replaces: vec![],
             asked_until: None,
+            person: None,
         })
     }
 

@@ -66,6 +66,7 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
         | Down::JournalAck(_)
         | Down::Config(_)
         | Down::SnapshotGone(_)
+        | Down::Staff(_)
         | Down::HolderKeys(_) => None,
     })
     .await

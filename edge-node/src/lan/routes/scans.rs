@@ -24,6 +24,10 @@ pub(super) async fn scan(
     if !may_scan(&lan, &caller, request.gate_id) {
         return Err(ApiError::GateNotAllowed);
     }
+    let person = lan.on_shift(caller.scanner);
+    if person.is_none() && lan.is_shift_needed() {
+        return Err(ApiError::ShiftNeeded);
+    }
     let is_code = ShortCode::read(&request.token).is_ok();
     if is_code {
         let mut typed = locked(&lan.typed_codes);
@@ -34,6 +38,7 @@ pub(super) async fn scan(
         scan: request.scan_id,
         scanner: caller.scanner,
         gate: request.gate_id,
+        person,
         token: request.token,
     };
     let arrived = lan.clock.boottime();

@@ -319,6 +319,7 @@ impl Store {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
+            | Value::Person(_)
             | Value::Holder(_) => None,
         }
     }

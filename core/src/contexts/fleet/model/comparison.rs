@@ -38,6 +38,7 @@ impl FeedRow {
                 | Value::Node(_)
                 | Value::Gate(_)
                 | Value::Performance(_)
+                | Value::Person(_)
                 | Value::Holder(_),
             )
             | None => None,

@@ -180,6 +180,7 @@ mod tests {
                     point: None,
                     replaces: Vec::new(),
                     asked_until: None,
+                    person: None,
                 }),
             })
         };

@@ -8,6 +8,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) max_cache_age_ms: i32,
+    /// Somebody has to be signed in at a scanner before it scans.
+    pub(crate) shift_needed: bool,
     /// Guests can be looked for at the gates.
     pub(crate) search: bool,
     /// What staff do while nobody decides, a step a line.
@@ -20,6 +22,7 @@ pub(crate) struct Policy {
 pub(crate) struct PolicyEdit {
     /// Highest age at which a cache may decide; 0 switches degraded check-in off.
     max_cache_age_ms: u32,
+    shift_needed: Option<bool>,
     search: Option<bool>,
     procedure: Option<Vec<String>>,
 }
@@ -37,6 +40,7 @@ impl PolicyEdit {
         let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
         Ok(Policy {
             max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
+            shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
             search: self.search.unwrap_or(before.search),
             procedure: procedure?.unwrap_or_else(|| before.procedure.clone()),
         })
@@ -49,6 +53,7 @@ impl Policy {
         let procedure = (!self.procedure.is_empty()).then(|| self.procedure.clone());
         PolicyEntry {
             max_cache_age_ms: u32::try_from(self.max_cache_age_ms).unwrap_or_default(),
+            shift_needed: self.shift_needed.then_some(true),
             search: self.search.then_some(true),
             procedure,
         }
@@ -83,6 +88,7 @@ mod tests {
     fn before() -> Policy {
         Policy {
             max_cache_age_ms: 1,
+            shift_needed: true,
             search: true,
             procedure: vec!["Call the manager".to_owned()],
         }
@@ -102,7 +108,8 @@ mod tests {
             ..before()
         };
         assert_eq!(policy, expected);
-        let off = json!({ "maxCacheAgeMs": 0, "search": false, "procedure": [] });
+        let off =
+            json!({ "maxCacheAgeMs": 0, "shiftNeeded": false, "search": false, "procedure": [] });
         assert_eq!(
             edited(off).unwrap().entry(),
             PolicyEntry::default(),

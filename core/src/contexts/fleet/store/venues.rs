@@ -22,6 +22,7 @@ struct VenueRow {
     name: Option<String>,
     owner_id: Option<Uuid>,
     max_cache_age_ms: i32,
+    shift_needed: bool,
     search: bool,
     procedure: Vec<String>,
     policy_version: i32,
@@ -34,6 +35,7 @@ impl From<VenueRow> for Venue {
             owner_id: row.owner_id,
             policy: Policy {
                 max_cache_age_ms: row.max_cache_age_ms,
+                shift_needed: row.shift_needed,
                 search: row.search,
                 procedure: row.procedure,
             },
@@ -84,7 +86,7 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, search, procedure, policy_version
+        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, policy_version
          from fleet.venues where venue_id = $1",
     )
     .bind(venue)
@@ -117,12 +119,14 @@ pub(crate) async fn update_policy(
     policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, search = $3, procedure = $4,
+        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3, search = $4,
+             procedure = $5,
              policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
     .bind(venue)
     .bind(policy.max_cache_age_ms)
+    .bind(policy.shift_needed)
     .bind(policy.search)
     .bind(&policy.procedure)
     .fetch_one(conn)

@@ -144,6 +144,7 @@ impl ArrivalOrders<'_> {
             | Down::JournalAck(_)
             | Down::Config(_)
             | Down::SnapshotGone(_)
+            | Down::Staff(_)
             | Down::HolderKeys(_) => None,
         };
         let held = self.proxy.held(Direction::Down, VERDICT, of_scan);
