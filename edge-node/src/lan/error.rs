@@ -9,15 +9,17 @@ use axum::{
 };
 use eventify_protocol::{
     error::{ErrorBody, ErrorDetail, FieldIssue},
-    lan::signature::SignatureError,
+    lan::{SEARCH_CHARS, signature::SignatureError},
     staff::{PIN_DIGITS, StaffRole},
 };
 
 use super::{
+    guests::SEARCHES_AN_HOUR,
     request::{MAX_BODY_BYTES, correlation},
     staff::Acting,
 };
 use crate::owner::NoVerdict;
+use eventify_sync::edge::NoSearch;
 
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +101,20 @@ pub(super) enum ApiError {
     NotAllowed(Acting),
     #[error("the node could not store it; see its log, and send it again")]
     StaffNotStored,
+    #[error("this venue has not switched on that its staff look for guests; venue IT can")]
+    SearchOff,
+    #[error("too old is what this node knows of guests: it is locked, and nobody is let in here")]
+    SearchLocked,
+    #[error(
+        "what is looked for must have {} to {} characters", SEARCH_CHARS.start(), SEARCH_CHARS.end()
+    )]
+    BadSearchText,
+    #[error("the search id was used before, for another search")]
+    SearchIdConflict,
+    #[error(
+        "this person has searched {SEARCHES_AN_HOUR} times within the hour; search again later"
+    )]
+    TooManySearches(Duration),
     #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
     #[error(
@@ -153,6 +169,11 @@ impl ApiError {
             Self::ShiftNeeded => (StatusCode::FORBIDDEN, "no_shift"),
             Self::NotAllowed(_) => (StatusCode::FORBIDDEN, "not_allowed"),
             Self::StaffNotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
+            Self::SearchOff => (StatusCode::FORBIDDEN, "search_off"),
+            Self::SearchLocked => (StatusCode::CONFLICT, "node_locked"),
+            Self::BadSearchText => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::SearchIdConflict => (StatusCode::CONFLICT, "search_id_conflict"),
+            Self::TooManySearches(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_searches"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
@@ -164,8 +185,10 @@ impl ApiError {
 
     /// In seconds, at least one.
     fn retry_after(&self) -> Option<u64> {
-        if let Self::TooManyRequests(wait) | Self::TooManyWrongCodes(wait) | Self::PinLocked(wait) =
-            self
+        if let Self::TooManyRequests(wait)
+        | Self::TooManyWrongCodes(wait)
+        | Self::TooManySearches(wait)
+        | Self::PinLocked(wait) = self
         {
             let is_more = u64::from(wait.subsec_nanos() > 0);
             return Some(wait.as_secs().saturating_add(is_more).max(1));
@@ -179,6 +202,8 @@ impl ApiError {
             ("publicKey", "invalid".to_owned())
         } else if matches!(self, Self::BadLabel) {
             ("label", "invalid".to_owned())
+        } else if matches!(self, Self::BadSearchText) {
+            ("text", "invalid".to_owned())
         } else if matches!(self, Self::PinMalformed | Self::PinTooSimple) {
             ("pin", "invalid".to_owned())
         } else if let Self::WrongPin(left) = self {
@@ -208,6 +233,16 @@ impl From<NoVerdict> for ApiError {
             NoVerdict::Busy => Self::Busy,
             NoVerdict::ScanIdConflict => Self::ScanIdConflict,
             NoVerdict::Stopping => Self::NodeFault,
+        }
+    }
+}
+
+impl From<NoSearch> for ApiError {
+    fn from(reason: NoSearch) -> Self {
+        match reason {
+            NoSearch::Off => Self::SearchOff,
+            NoSearch::Locked => Self::SearchLocked,
+            NoSearch::Busy => Self::Busy,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! | `administration`, `line` | what people do with scanners; the core's list and its orders |
 //! | `staff/` | PINs, shifts and rights of those who work here |
 //! | `routes/` | one file for each route |
+//! | `guests/` | looking for guests |
 //! | `reading`, `pace` | long reads beside the owner; how fast the gates are |
 //! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
@@ -21,6 +22,7 @@ mod auth;
 mod certificate;
 mod connections;
 mod error;
+mod guests;
 pub(crate) mod line;
 mod pace;
 mod per_address_limit;
@@ -57,6 +59,7 @@ pub(crate) use staff::{Staff, keep as keep_staff};
 
 use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
 use connections::Connections;
+use guests::Searches;
 use pace::Paces;
 use reading::Reads;
 use routes::OpenStreams;
@@ -82,6 +85,7 @@ pub(crate) struct Lan {
     staff: Staff,
     paces: Mutex<Paces>,
     reads: Reads,
+    searches: Mutex<Searches>,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -125,6 +129,7 @@ impl Lan {
             staff,
             paces: Mutex::default(),
             reads: Reads::default(),
+            searches: Mutex::default(),
             endpoint,
             stop,
         }

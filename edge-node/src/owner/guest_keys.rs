@@ -9,15 +9,23 @@ use eventify_protocol::{
 use eventify_sync::edge::Now;
 use std::time::Duration;
 
+/// A key may come before the entry of the feed that switches search on.
+const GRACE: Duration = Duration::from_secs(60);
+
 /// The keys that are held.
 #[derive(Debug, Default)]
-pub(super) struct GuestKeys(Vec<Held>);
+pub(super) struct GuestKeys {
+    held: Vec<Held>,
+    /// What the venue wanted when it was last looked at.
+    allowed: Option<bool>,
+}
 
 #[derive(Debug)]
 struct Held {
     key: PerformanceKey,
     /// However the wall clock is set: by this time of the machine it is gone.
     until: BootTime,
+    since: BootTime,
 }
 
 impl GuestKeys {
@@ -29,29 +37,39 @@ impl GuestKeys {
             let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
             Held {
                 until: now.boottime.plus(left),
+                since: now.boottime,
                 key,
             }
         });
-        self.0 = held.collect();
+        self.held = held.collect();
         self.wipe(core, now);
     }
 
     /// Forgets those whose time is over, by the latest that it can be. Returns how many.
     pub(super) fn wipe(&mut self, core: Option<CoreTime>, now: Now) -> usize {
         let latest = latest(core, now.wall).unix_seconds();
-        let before = self.0.len();
-        self.0
-            .retain(|held| now.boottime < held.until && latest < held.key.wipe_at);
-        before - self.0.len()
+        self.retain(|held| now.boottime < held.until && latest < held.key.wipe_at)
     }
 
-    /// The venue does not want it any more.
-    pub(super) fn clear(&mut self) -> usize {
-        std::mem::take(&mut self.0).len()
+    /// Forgets all at once when the venue switches search off, and what it has never switched on. Returns how
+    /// many.
+    pub(super) fn follow(&mut self, allowed: Option<bool>, now: Now) -> usize {
+        let before = std::mem::replace(&mut self.allowed, allowed);
+        match (before, allowed) {
+            (Some(true), Some(false)) => self.retain(|_| false),
+            (_, Some(false)) => self.retain(|held| now.boottime.since(held.since) < GRACE),
+            (_, Some(true) | None) => 0,
+        }
+    }
+
+    fn retain(&mut self, keep: impl FnMut(&Held) -> bool) -> usize {
+        let before = self.held.len();
+        self.held.retain(keep);
+        before - self.held.len()
     }
 
     pub(super) fn list(&self) -> Vec<PerformanceKey> {
-        self.0.iter().map(|held| held.key.clone()).collect()
+        self.held.iter().map(|held| held.key.clone()).collect()
     }
 }
 
@@ -118,5 +136,22 @@ mod tests {
         held.replace(keys(), core(100), now(1_000, 100));
         held.replace(HolderKeys { keys: vec![] }, core(99), now(1_001, 99));
         assert!(held.list().is_empty());
+    }
+
+    #[test]
+    fn keys_go_at_once_when_search_is_switched_off_and_may_come_a_little_before_it_is_on() {
+        let mut held = GuestKeys::default();
+        held.follow(Some(false), now(1_000, 90_000));
+        held.replace(keys(), core(50_000), now(1_000, 90_000));
+        assert_eq!(held.follow(Some(false), now(1_050, 90_000)), 0);
+        assert_eq!(held.follow(Some(true), now(1_055, 90_000)), 0);
+        assert_eq!(held.follow(Some(false), now(1_056, 90_000)), 1);
+        held.replace(keys(), core(50_000), now(1_060, 90_000));
+        assert_eq!(
+            held.follow(None, now(2_000, 90_000)),
+            0,
+            "no replica says so"
+        );
+        assert_eq!(held.follow(Some(false), now(2_000, 90_000)), 1);
     }
 }

@@ -171,6 +171,7 @@ impl Owner {
                     self.update_keys(bytes);
                 }
                 self.step(Input::DeltaApplied { position, digests });
+                self.wipe_guest_keys(None);
                 if concerns_staff {
                     self.publish_staff();
                 }
@@ -191,6 +192,7 @@ impl Owner {
                     self.update_keys(bytes);
                 }
                 self.step(Input::SnapshotReady { snapshot, replica });
+                self.wipe_guest_keys(None);
                 self.publish_staff();
             }
             store::Notice::SnapshotFailed { snapshot } => {

@@ -67,10 +67,9 @@ impl Owner {
     /// Names are at the gates no longer than they have to be: also where nobody says so.
     pub(super) fn wipe_guest_keys(&mut self, core: Option<&CoreInterval>) {
         let latest = core.map(|bounds| bounds.latest);
-        let wiped = match self.machine.allows_search() {
-            Some(false) => self.guest_keys.clear(),
-            Some(true) | None => self.guest_keys.wipe(latest, self.now()),
-        };
+        let now = self.now();
+        let wiped = self.guest_keys.follow(self.machine.allows_search(), now)
+            + self.guest_keys.wipe(latest, now);
         if wiped > 0 {
             tracing::info!(
                 code = "guests.keys_wiped",

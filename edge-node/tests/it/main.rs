@@ -14,6 +14,7 @@ mod pairing;
 mod renewal;
 mod scanner_app;
 mod scanners;
+mod searches;
 mod staff;
 mod tools;
 mod world;

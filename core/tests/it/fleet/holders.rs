@@ -4,15 +4,21 @@ use chrono::TimeDelta;
 use eventify_core::config::Config;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
-use eventify_protocol::ids::{OrderId, PerformanceId, TicketId};
-use eventify_protocol::sync::{
-    Down, FeedEntry, Holder, HolderEntry, HolderKeys, PerformanceKey, Subject, Value,
+use eventify_protocol::ids::{
+    GateId, OrderId, PerformanceId, PersonId, ScannerId, SearchId, TicketId,
 };
+use eventify_protocol::lan::SearchBy;
+use eventify_protocol::sync::{
+    Down, FeedEntry, Holder, HolderEntry, HolderKeys, JournalEntry, PerformanceKey, Searched,
+    Subject, Up, Value,
+};
+use eventify_protocol::verdict::Mode;
 use serde_json::json;
 use sqlx::Executor as _;
 use uuid::Uuid;
 
 use crate::fleet::feed::{replica_of, welcome};
+use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, contexts, issue, performance, ticket};
 use crate::world::product;
 use crate::world::sale::{Sale, seat};
@@ -328,4 +334,49 @@ async fn name_in_feed(sale: &Sale, ticket: TicketId) -> Option<String> {
         wipe_at: 0,
     };
     opened(&key, &minicbor::decode(&row).unwrap()).name.clone()
+}
+
+/// Somebody asks who looked at their name.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_shown_whom_is_listed_to_those_who_run_the_venue() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let mut journal = Journal::open(node.id, 1);
+    let shown = TicketId(Uuid::from_u128(0x77));
+    let search = |number: u128, tickets: &[TicketId]| Searched {
+        search: SearchId(Uuid::from_u128(number)),
+        person: PersonId(Uuid::from_u128(0x52)),
+        scanner: ScannerId(Uuid::from_u128(7)),
+        gate: GateId(Uuid::from_u128(8)),
+        by: SearchBy::Name,
+        performance: None,
+        tickets: tickets.to_vec(),
+        more: false,
+        mode: Mode::Degraded,
+    };
+    journal.push(JournalEntry::Searched(search(1, &[])));
+    journal.push(JournalEntry::Searched(search(2, &[shown])));
+    node.send(Up::Journal(journal.batch(1, 3))).await;
+    stored(&venue, 3).await;
+    let path = format!("/fleet/venues/{}/searches", venue.id);
+    let listed = venue.owner().get(&path).await.expect(200);
+    assert_eq!(listed["total"], 2);
+    let newest = &listed["items"][0];
+    assert_eq!(newest["person"], json!(PersonId(Uuid::from_u128(0x52))));
+    assert_eq!(newest["tickets"], json!([shown]));
+    assert_eq!(
+        (&newest["by"], &newest["mode"]),
+        (&json!("name"), &json!("Degraded"))
+    );
+    assert_eq!(newest["nodeId"], json!(node.id));
+    let stranger = venue.core.user("stan").role("VENUE_IT");
+    assert_eq!(
+        stranger.get(&path).await.status,
+        403,
+        "somebody else's venue"
+    );
+    let customer = venue.core.user("carl").role("CUSTOMER");
+    assert_eq!(customer.get(&path).await.status, 403);
+    venue.publish("ticketing", 1, &journal.applied(1, 3)).await;
+    venue.core.settle().await;
 }

@@ -5,6 +5,7 @@ mod open_streams;
 mod pairings;
 mod people;
 mod scans;
+mod searches;
 mod shifts;
 mod sign_ins;
 mod status;
@@ -28,6 +29,7 @@ pub(crate) fn router(lan: Arc<Lan>) -> Router {
     let signed = Router::new()
         .route("/v1/counts", get(counts::counts))
         .route("/v1/scans", post(scans::scan))
+        .route("/v1/searches", post(searches::search))
         .route("/v1/status", get(status::status))
         .route("/v1/stream", get(stream::stream))
         .route("/v1/tokens", post(tokens::issue))

@@ -34,7 +34,6 @@ impl Lan {
 
     /// Who acts at this scanner, if they may: the person of the authorisation if there is one, else of the
     /// shift.
-    #[expect(dead_code, reason = "called by the routes of acts and searches")]
     pub(in crate::lan) fn who_acts(
         &self,
         scanner: ScannerId,

@@ -13,8 +13,9 @@ use eventify_protocol::{
     enrolment::BrokerAddress,
     ids::{PersonId, ScannerId},
     sync::{
-        Config, Digest, Down, Envelope, FeedEntry, PersonEntry, PolicyEntry, ScannerChange,
-        ScannersReport, SealedRow, Sender, SignInProgress, Subject, Up, Value, topic,
+        Config, Digest, Down, Envelope, FeedEntry, HolderKeys, PerformanceKey, PersonEntry,
+        PolicyEntry, ScannerChange, ScannersReport, SealedRow, Sender, SignInProgress, Subject, Up,
+        Value, topic,
     },
 };
 use eventify_stack::{FaultProxy, Scope, Stack};
@@ -168,6 +169,11 @@ impl Core {
             value: Some(Value::Policy(policy)),
         }])
         .await;
+    }
+
+    /// The keys that the node may have of guests' names.
+    pub(crate) async fn give_keys(&self, keys: Vec<PerformanceKey>) {
+        self.send(Down::HolderKeys(HolderKeys { keys })).await;
     }
 
     /// All open sign-ins end so.

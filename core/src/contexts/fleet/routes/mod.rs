@@ -8,6 +8,7 @@ mod nodes;
 mod performances;
 mod reports;
 mod scanners;
+mod searches;
 mod staff;
 mod venues;
 
@@ -129,6 +130,11 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             "/fleet/venues/{venueId}/performances/{performanceId}/confirm",
             RUNS_VENUE,
             performances::confirm,
+        )
+        .get(
+            "/fleet/venues/{venueId}/searches",
+            RUNS_VENUE.query(),
+            searches::list,
         )
         .get(
             "/fleet/venues/{venueId}/reconciliation",

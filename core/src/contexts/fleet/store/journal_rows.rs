@@ -210,6 +210,42 @@ pub(crate) async fn list(
     Ok((rows, total))
 }
 
+/// A search as the API lists it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub(crate) struct ListedSearch {
+    pub(crate) node_id: NodeId,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) wall_at: Option<DateTime<Utc>>,
+    pub(crate) received_at: DateTime<Utc>,
+}
+
+/// A page of a venue's searches, newest first.
+pub(crate) async fn list_searches(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    paging: Paging,
+) -> DbResult<(Vec<ListedSearch>, i64)> {
+    let rows = sqlx::query_as(
+        "select node_id, bytes, wall_at, received_at
+         from fleet.journal_rows join fleet.nodes using (node_id)
+         where venue_id = $1 and kind = 'searched'
+         order by received_at desc, seq desc offset $2 limit $3",
+    )
+    .bind(venue)
+    .bind(paging.offset())
+    .bind(paging.limit())
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar(
+        "select count(*) from fleet.journal_rows join fleet.nodes using (node_id)
+         where venue_id = $1 and kind = 'searched'",
+    )
+    .bind(venue)
+    .fetch_one(conn)
+    .await?;
+    Ok((rows, total))
+}
+
 /// All rows of a venue's nodes that were received in a span of time, node by node, in their order.
 pub(crate) async fn list_received(
     conn: &mut PgConnection,
