@@ -147,7 +147,10 @@ fn persons(core: &Core) -> Vec<Option<PersonId>> {
     rows.iter()
         .filter_map(|row| match &row.row().entry {
             JournalEntry::Decision(decision) => Some(decision.person),
-            _ => None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => None,
         })
         .collect()
 }

@@ -37,7 +37,7 @@ impl PolicyEdit {
         if self.max_cache_age_ms > limit {
             return Err(("maxCacheAgeMs", format!("at most {limit}")));
         }
-        let procedure = self.procedure.map(clean_procedure).transpose();
+        let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
         Ok(Policy {
             max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
             shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
@@ -61,7 +61,7 @@ impl Policy {
 }
 
 /// Without lines that say nothing.
-fn clean_procedure(lines: Vec<String>) -> Result<Vec<String>, (&'static str, String)> {
+fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, String)> {
     let lines: Vec<_> = lines
         .iter()
         .map(|line| line.trim().to_owned())
