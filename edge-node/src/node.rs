@@ -1,7 +1,7 @@
 //! A running node: its owner, its link to the core, its LAN API and its control socket, started and
 //! stopped together.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use eventify_protocol::{hash::Hash32, ids::GateId, lan::PairingCode};
 use tokio::sync::{Notify, oneshot, watch};
@@ -39,17 +39,7 @@ impl Node {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let folder = &config.data_dir;
         let identity = Identity::load(folder)?.behind(config.broker.as_ref());
-        durable_file::private_folder(folder).map_err(|error| StartError::System {
-            what: format!("removing the rights of others from {}", folder.display()),
-            error,
-        })?;
-        let lock = InstanceLock::take(folder).map_err(|error| StartError::System {
-            what: format!(
-                "locking {} (is another node running with this data directory?)",
-                folder.display()
-            ),
-            error,
-        })?;
+        let lock = own_folder(folder)?;
         let scanners = Scanners::open(folder)?;
         let bound = Bound::new(&identity, config.lan.listen).await?;
         let address = bound.address;
@@ -158,6 +148,21 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Makes the folder this node's alone: other users may not look into it, other nodes not use it.
+fn own_folder(folder: &Path) -> Result<InstanceLock, StartError> {
+    durable_file::private_folder(folder).map_err(|error| StartError::System {
+        what: format!("removing the rights of others from {}", folder.display()),
+        error,
+    })?;
+    InstanceLock::take(folder).map_err(|error| StartError::System {
+        what: format!(
+            "locking {} (is another node running with this data directory?)",
+            folder.display()
+        ),
+        error,
+    })
 }
 
 /// How the core is reached, and what keeps that in force.

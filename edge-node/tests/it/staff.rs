@@ -11,7 +11,7 @@ use eventify_protocol::{
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use crate::world::{Core, SOON, Scanner, World, granted, refusal, scan_id};
+use crate::world::{Core, PROGRAM, Process, SOON, Scanner, World, granted, pair, refusal, scan_id};
 
 pub(crate) const SAM: PersonId = PersonId(Uuid::from_u128(0x51));
 pub(crate) const KIM: PersonId = PersonId(Uuid::from_u128(0x52));
@@ -147,7 +147,10 @@ fn persons(core: &Core) -> Vec<Option<PersonId>> {
     rows.iter()
         .filter_map(|row| match &row.row().entry {
             JournalEntry::Decision(decision) => Some(decision.person),
-            _ => None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. } => None,
         })
         .collect()
 }
@@ -359,4 +362,47 @@ async fn a_scanner_that_begins_sign_ins_without_end_is_stopped() {
         assert_eq!(refusal(refused), "429 too_many_sign_ins");
     }
     assert_eq!(core.sign_ins_begun(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_line_has_a_pin_a_word_or_a_name() {
+    let (world, core) = World::enrolled(|_, identity| identity).await;
+    let mut command = tokio::process::Command::new(PROGRAM);
+    command.arg("run").env_clear();
+    command.env("EVENTIFY_EDGE__LOG__FILTER", "trace");
+    let process = Process::start_by(command, world.folder.path()).await;
+    let scanner = pair(world.folder.path()).await;
+    until("the line is up", async || {
+        scanner.lan.people().await.unwrap().online
+    })
+    .await;
+    let name = "Zaphod Quux";
+    core.employ(SAM, 1, entry(name, &[StaffRole::Supervisor]))
+        .await;
+    until_listed(&scanner, 1).await;
+    sign_in(&core, &scanner, SAM, PIN).await;
+    let north = world.venue.north;
+    let wrong = scanner.lan.begin_shift(north, proof(SAM, "314159")).await;
+    assert_eq!(refusal(wrong), "401 wrong_pin");
+    scanner
+        .lan
+        .begin_shift(north, proof(SAM, PIN))
+        .await
+        .unwrap();
+    let word = scanner.lan.authorise(proof(SAM, PIN)).await.unwrap();
+    core.employ(SAM, 2, None).await;
+    until_listed(&scanner, 0).await;
+    let log = process.kill().await;
+    let text: String = log.iter().map(ToString::to_string).collect();
+    assert!(text.contains("staff.wrong_pin") && text.contains("staff.shift_begun"));
+    for secret in [
+        PIN,
+        "314159",
+        &word.authorisation,
+        name,
+        "Quux",
+        "WDJB-MJHT",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
 }

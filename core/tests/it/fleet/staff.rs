@@ -133,7 +133,7 @@ async fn only_those_who_run_the_venue_see_and_change_its_people() {
     let admin = venue.core.user("ada").role("ADMIN");
     assert_eq!(admin.get(&path(&venue)).await.status, 200);
     // Somebody of another venue is nobody here.
-    let unknown = format!("{}/{}", path(&venue), Uuid::new_v4());
+    let unknown = format!("{}/{}", path(&venue), venue.new_id());
     let answer = venue.owner().delete(&unknown).await;
     answer.assert_refused(404, "person_not_found");
     venue.core.settle().await;

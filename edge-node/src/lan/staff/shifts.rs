@@ -90,7 +90,9 @@ impl Shifts {
 
     /// Begins one; the one before at this scanner ends.
     pub(super) fn begin(&mut self, scanner: ScannerId, shift: Shift) -> Result<(), NotWritten> {
-        self.change(|shifts| drop(shifts.insert(scanner, shift)))
+        self.change(|shifts| {
+            shifts.insert(scanner, shift);
+        })
     }
 
     /// It goes on at another gate. False if there is none.
@@ -114,7 +116,9 @@ impl Shifts {
     pub(super) fn end(&mut self, scanner: ScannerId) -> Result<Option<Shift>, NotWritten> {
         let ended = self.by_scanner.get(&scanner).cloned();
         if ended.is_some() {
-            self.change(|shifts| drop(shifts.remove(&scanner)))?;
+            self.change(|shifts| {
+                shifts.remove(&scanner);
+            })?;
         }
         Ok(ended)
     }

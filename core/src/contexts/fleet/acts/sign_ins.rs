@@ -70,10 +70,6 @@ async fn begin(app: &App, node: &Node, id: SignInId, scanner: ScannerId) -> DbRe
 }
 
 /// What is known of one of the node's; inside, nothing yet.
-#[expect(
-    clippy::option_option,
-    reason = "no such sign-in, one that nothing can be said of yet, one that something can"
-)]
 async fn stored(app: &App, node: &Node, id: SignInId) -> DbResult<Option<Option<SignInProgress>>> {
     let mut conn = app.db.read(NAME).await?;
     let found = sign_ins::find(&mut conn, id, node.node_id).await?;

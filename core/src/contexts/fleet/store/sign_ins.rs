@@ -128,23 +128,26 @@ pub(crate) async fn update(
     state: &State,
     now: DateTime<Utc>,
 ) -> DbResult<()> {
-    let code = match state {
-        State::Open {
+    let code = if let State::Open {
+        user_code,
+        verification_uri,
+        verification_uri_complete,
+        expires_at,
+    } = state
+    {
+        Some((
             user_code,
             verification_uri,
             verification_uri_complete,
             expires_at,
-        } => Some((
-            user_code,
-            verification_uri,
-            verification_uri_complete,
-            expires_at,
-        )),
-        _ => None,
+        ))
+    } else {
+        None
     };
-    let person = match state {
-        State::Granted(person) => Some(person),
-        _ => None,
+    let person = if let State::Granted(person) = state {
+        Some(person)
+    } else {
+        None
     };
     sqlx::query(
         "update fleet.sign_ins set state = $2, user_code = $3, verification_uri = $4,
