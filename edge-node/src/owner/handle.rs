@@ -171,7 +171,10 @@ impl Handle {
         match timeout(REPLY_TIMEOUT, reply).await {
             Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
-            Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
+            // The last two are no answers to a scan.
+            Ok(Ok(Reply::Overloaded | Reply::Act(_) | Reply::ActRefused(_))) | Err(_) => {
+                Err(NoVerdict::Busy)
+            }
             Ok(Err(_)) => Err(NoVerdict::Stopping),
         }
     }

@@ -75,7 +75,11 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Unreadable { .. } => {}
+                | JournalEntry::Unreadable { .. }
+                | JournalEntry::Overridden(_)
+                | JournalEntry::Undone(_)
+                | JournalEntry::Left(_)
+                | JournalEntry::GateChanged(_) => {}
             }
         }
     }

@@ -12,19 +12,22 @@
 //! | module | holds |
 //! |---|---|
 //! | [`scan`] | a scan's way, from its arrival to its reply |
+//! | [`acts`] | what people do beside scanning |
 //! | [`age`] | what can be proven about time |
 //! | [`connectivity`] | whether the core answers; the shared attempt to reach it |
 //! | [`mode`] | the ordered tests that choose the mode |
 //! | [`messages`], [`storage`] | what follows from the core's messages, from the files' reports |
-//! | [`overlay`] | own admissions that the replica may not show yet |
+//! | [`overlay`], [`freed`] | own admissions that the replica may not show yet; entries that are over |
 //! | [`journal`], [`upload`] | the chain and its forks; its way to the core |
 //! | [`replica`], [`hello`], [`pull`] | deltas and digests; greeting the core; snapshots |
 //! | [`report`] | replies, status, alarms |
 //!
 //! Deliberately not here: IO, a clock, a signature.
 
+mod acts;
 mod age;
 mod connectivity;
+mod freed;
 mod hello;
 mod io;
 mod journal;
@@ -53,6 +56,9 @@ use eventify_protocol::{
     verdict::Mode,
 };
 
+pub use acts::{
+    ActKind, ActOutcome, ActRefusal, ActRequest, ActScan, ActTicket, DoneAct, MAX_RECENT_ACTS,
+};
 pub use connectivity::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use io::{
     CoreMessage, Input, JournalOutput, Output, Previous, ReplicaOutput, RequestId, ScanRequest,
@@ -68,6 +74,7 @@ pub use shown::Shown;
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 
+use acts::Acts;
 use age::Timekeeping;
 use connectivity::Connectivity;
 use hello::Greeting;
@@ -100,6 +107,7 @@ pub struct Machine {
     /// begun.
     abandoned: Option<SnapshotId>,
     scans: Scans,
+    acts: Acts,
     outputs: Outputs,
     revoked: bool,
     /// The database whose `Welcome` named what it holds of the journal. Another one may not know
@@ -143,6 +151,7 @@ impl Machine {
             partial: restored.partial,
             abandoned: None,
             scans: Scans::default(),
+            acts: Acts::default(),
             outputs,
             revoked: restored.revoked,
             welcomed_by: None,
@@ -176,6 +185,7 @@ impl Machine {
             Input::Disconnected => self.on_disconnected(now),
             Input::Message(message) => self.receive(message, now),
             Input::Scan(request) => self.arrive(*request, now),
+            Input::Act(request) => self.on_act(*request, now),
             Input::TicketRead {
                 scan,
                 generation,
@@ -188,6 +198,7 @@ impl Machine {
             } => {
                 if self.journal.mark_persisted(incarnation, through) {
                     self.release(through, now);
+                    self.release_acts(through, now);
                 }
             }
             Input::RowsRead {

@@ -10,16 +10,20 @@ use eventify_protocol::{
     verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
 
-use super::{Machine, Now, shown::Shown};
+use super::{ActOutcome, ActRefusal, Machine, Now, shown::Shown};
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Verdict(Box<ScanOutcome>),
-    /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
+    /// The scan id was used before, by another scanner, gate or token, or its admission was undone.
+    /// Nothing has changed.
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.
     Overloaded,
+    Act(Box<ActOutcome>),
+    /// Nothing was done.
+    ActRefused(ActRefusal),
 }
 
 /// A verdict with what the screen and the scanner's own clock need (`ADMISSION` 3.9).

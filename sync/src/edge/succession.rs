@@ -23,7 +23,11 @@ pub fn carry_over(
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     });
     // The core may not know yet that the old file began after a loss.
     let opened = JournalEntry::Opened {
@@ -78,7 +82,11 @@ fn seal(
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => row.entry.clone(),
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => row.entry.clone(),
         };
         (row.at, entry)
     });

@@ -348,7 +348,11 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
         .collect()
 }

@@ -41,6 +41,10 @@ fn mode(row: &SealedRow) -> Option<Mode> {
     match &row.row().entry {
         JournalEntry::Decision(decision) => Some(decision.mode),
         JournalEntry::Unreadable { mode, .. } => Some(*mode),
+        JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => row.row().entry.act().map(|by| by.mode),
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. } => None,
@@ -128,11 +132,15 @@ impl Outage<'_> {
             JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
                 Some(decision.scan)
             }
+            JournalEntry::Overridden(act) => Some(act.scan),
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
     }
 }

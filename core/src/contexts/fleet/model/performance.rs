@@ -122,6 +122,7 @@ mod tests {
                 ends_at: None,
                 admits_from: time(50),
                 admits_until: time(900),
+                restarts_at: None,
             },
             sales_opens_at: None,
             sales_closes_at: None,

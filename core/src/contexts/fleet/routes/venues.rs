@@ -17,6 +17,7 @@ pub(super) struct PolicyView {
     max_cache_age_ms: i32,
     search: bool,
     procedure: Vec<String>,
+    acts_per_hour: u32,
     version: i32,
 }
 
@@ -48,6 +49,7 @@ impl From<&Venue> for PolicyView {
             max_cache_age_ms: venue.policy.max_cache_age_ms,
             search: venue.policy.search,
             procedure: venue.policy.procedure.clone(),
+            acts_per_hour: venue.policy.acts_per_hour(),
             version: venue.policy_version,
         }
     }

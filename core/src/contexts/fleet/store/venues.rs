@@ -24,6 +24,7 @@ struct VenueRow {
     max_cache_age_ms: i32,
     search: bool,
     procedure: Vec<String>,
+    acts_per_hour: Option<i32>,
     policy_version: i32,
 }
 
@@ -36,6 +37,7 @@ impl From<VenueRow> for Venue {
                 max_cache_age_ms: row.max_cache_age_ms,
                 search: row.search,
                 procedure: row.procedure,
+                acts_per_hour: row.acts_per_hour,
             },
             policy_version: row.policy_version,
         }
@@ -84,7 +86,7 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, search, procedure, policy_version
+        "select name, owner_id, max_cache_age_ms, search, procedure, acts_per_hour, policy_version
          from fleet.venues where venue_id = $1",
     )
     .bind(venue)
@@ -117,7 +119,7 @@ pub(crate) async fn update_policy(
     policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, search = $3, procedure = $4,
+        "update fleet.venues set max_cache_age_ms = $2, search = $3, procedure = $4, acts_per_hour = $5,
              policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
@@ -125,6 +127,7 @@ pub(crate) async fn update_policy(
     .bind(policy.max_cache_age_ms)
     .bind(policy.search)
     .bind(&policy.procedure)
+    .bind(policy.acts_per_hour)
     .fetch_one(conn)
     .await?;
     Ok(version)

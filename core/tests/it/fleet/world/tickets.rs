@@ -57,6 +57,7 @@ pub(crate) fn performance(venue_id: VenueId, start_time: DateTime<Utc>) -> Perfo
                 ends_at: None,
                 admits_from: start_time,
                 admits_until: start_time + TimeDelta::hours(6),
+                restarts_at: None,
             },
             sales_opens_at: None,
             sales_closes_at: None,

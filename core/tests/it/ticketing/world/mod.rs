@@ -205,6 +205,7 @@ impl Venue {
                 ends_at: None,
                 admits_from: doors_at - Duration::minutes(30),
                 admits_until: start + Duration::hours(6),
+                restarts_at: None,
             },
             sales_opens_at: None,
             sales_closes_at: None,

@@ -32,7 +32,11 @@ impl Venue {
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         });
         decisions.collect()
     }
@@ -235,6 +239,8 @@ pub(crate) fn tonight() -> PerformanceEntry {
             code: "STALLS".parse().expect("a category"),
             name: "Stalls, reduced".to_owned(),
         }]),
+        reentry: None,
+        restarts_at: None,
     }
 }
 
