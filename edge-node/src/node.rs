@@ -14,7 +14,7 @@ use crate::{
     enrol::Renewal,
     identity::Identity,
     instance_lock::InstanceLock,
-    lan::{self, Bound, Endpoint, Lan, Scanners},
+    lan::{self, Bound, Endpoint, Lan, Scanners, Staff},
     link::{self, Access},
     owner::{self, Fatal, Handle, Parts, StartError},
 };
@@ -60,20 +60,25 @@ impl Node {
         let (line, renewal) = connection(config, &identity, clock)?;
         let (link, keep_open) = link::open(line, stop.clone());
         let (line_owner, line) = owner::scanner_line();
+        let (staff_owner, staff_line) = owner::staff_line();
         let parts = Parts {
             config,
             scanner_line: line_owner,
+            staff_line: staff_owner,
             identity: &identity,
             clock,
             link,
             stop: stop.clone(),
         };
         let (handle, ending) = owner::start(parts)?;
+        let pin_life = config.staff.pin_life;
+        let (asks, answers) = (staff_line.asks, staff_line.answers);
+        let staff = Staff::open((folder, pin_life), clock, handle.staff(), asks);
         let lan = Arc::new(Lan::new(
             (identity.node_id, identity.venue_id),
             clock,
             handle.clone(),
-            scanners,
+            (scanners, staff),
             (endpoint, &config.lan),
             stop.clone(),
         ));
@@ -87,6 +92,7 @@ impl Node {
         tasks.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
         tasks.spawn(control);
         tasks.spawn(lan::line::keep(Arc::clone(&lan), line));
+        tasks.spawn(lan::keep_staff(Arc::clone(&lan), answers));
         tasks.spawn(bound.serve(Arc::clone(&lan), stop.clone()));
         tasks.close();
         tracing::info!(

@@ -5,7 +5,6 @@ alter table journal_rows add constraint journal_rows_kind_check
         'left', 'gate_changed', 'searched'));
 alter table journal_rows
     add column act_id uuid,
-    add column person_id uuid,
     add column reason text;
 -- Acts that need a reason, for the alarm about a person who does many.
 create index journal_rows_acts on journal_rows (node_id, person_id, received_at) where reason is not null;

@@ -51,6 +51,7 @@ mod node;
 mod request;
 mod scan;
 mod scanner;
+mod staff;
 mod tls;
 
 pub use ed25519_dalek::SigningKey;

@@ -6,8 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
-        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest,
-        TokenRequest, VenueCounts,
+        AccessToken, ActAnswer, ActRequest, NodeStatus, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest, TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -140,6 +140,14 @@ impl Scanner {
         self.call(Method::POST, "/v1/scans", json(scan)).await
     }
 
+    /// `POST /v1/acts`. After a lost answer send the same act again: it is done once.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn act(&self, act: &ActRequest) -> Result<ActAnswer, ClientError> {
+        self.call(Method::POST, "/v1/acts", json(act)).await
+    }
+
     /// `GET /v1/status`.
     ///
     /// # Errors
@@ -202,7 +210,7 @@ impl Scanner {
         Ok(without_access.sign(Method::POST, "/v1/tokens", body))
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -210,6 +218,17 @@ impl Scanner {
     ) -> Result<T, ClientError> {
         let request = self.credentials().sign(method, path, body);
         self.node.send(&request).await?.read()
+    }
+
+    /// A request whose answer says nothing more.
+    pub(crate) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(), ClientError> {
+        let request = self.credentials().sign(method, path, body);
+        self.node.send(&request).await?.read_nothing()
     }
 }
 

@@ -3,23 +3,29 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use eventify_protocol::{
-    ids::{GateId, ScanId, ScannerId, VenueId},
+    ids::{GateId, PersonId, ScanId, ScannerId, VenueId},
     keys::KeySet,
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
     short_code::ShortCode,
 };
-use eventify_sync::{edge::Reply, token::TokenCheck};
+use eventify_sync::{
+    edge::{ActOutcome, Reply},
+    token::TokenCheck,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch},
     time::timeout,
 };
 
-use super::{insight::Insight, status};
+use super::acts::{self, Act, NoAct, WaitingAct};
+use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests for the status that may wait at once.
 const MAX_STATUS_REQUESTS: usize = 64;
+/// Acts that may wait at once.
+const MAX_ACTS_WAITING: usize = 64;
 /// Stream events that a slow listener may be behind before it misses some.
 const STREAM_CAPACITY: usize = 16;
 
@@ -32,6 +38,8 @@ pub struct Scan {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner.
+    pub person: Option<PersonId>,
     /// The text as scanned, or the short code as typed.
     pub token: String,
 }
@@ -86,9 +94,11 @@ pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    pub(super) acts: mpsc::Receiver<WaitingAct>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
+    pub(super) staff: watch::Sender<Arc<VenueStaff>>,
 }
 
 /// Sends requests to the owner. Cheap to clone.
@@ -98,9 +108,11 @@ pub struct Handle {
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
     insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
+    acts: mpsc::Sender<WaitingAct>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
+    staff: watch::Receiver<Arc<VenueStaff>>,
     permits: Arc<Semaphore>,
 }
 
@@ -108,31 +120,38 @@ pub(super) fn channel(
     max_scans_waiting: usize,
     keys: Arc<KeySet>,
     status: NodeStatus,
+    staff: VenueStaff,
 ) -> (Handle, Inbox) {
     let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (acts, acts_in) = mpsc::channel(MAX_ACTS_WAITING);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+    let (staff_out, staff) = watch::channel(Arc::new(staff));
     let handle = Handle {
         venue,
         scans,
         status_requests,
         insight_requests,
+        acts,
         keys,
         latest,
         stream: stream.clone(),
+        staff,
         permits: Arc::new(Semaphore::new(max_scans_waiting)),
     };
     let inbox = Inbox {
         scans: scans_in,
         status_requests: status_requests_in,
         insight_requests: insight_requests_in,
+        acts: acts_in,
         keys: keys_out,
         latest: latest_out,
         stream,
+        staff: staff_out,
     };
     (handle, inbox)
 }
@@ -176,6 +195,38 @@ impl Handle {
                 Err(NoVerdict::Busy)
             }
             Ok(Err(_)) => Err(NoVerdict::Stopping),
+        }
+    }
+
+    /// A scanned text or a typed code, checked with the keys in force.
+    pub(crate) fn check(&self, token: &str) -> TokenCheck {
+        let keys = Arc::clone(&self.keys.borrow());
+        check(token, &keys, self.venue)
+    }
+
+    /// Has an act decided and written down.
+    ///
+    /// # Errors
+    /// See [`NoAct`].
+    pub async fn submit_act(&self, act: Act) -> Result<ActOutcome, NoAct> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| NoAct::Busy)?;
+        let (replies, reply) = oneshot::channel();
+        let waiter = Waiter {
+            replies,
+            _permit: permit,
+        };
+        self.acts
+            .try_send(WaitingAct { act, waiter })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NoAct::Busy,
+                mpsc::error::TrySendError::Closed(_) => NoAct::Stopping,
+            })?;
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(reply)) => acts::answer(reply),
+            Ok(Err(_)) => Err(NoAct::Stopping),
+            Err(_) => Err(NoAct::Busy),
         }
     }
 
@@ -223,6 +274,11 @@ impl Handle {
             .await
             .map_err(|_| NoVerdict::Stopping)?;
         Ok(Arc::clone(&status))
+    }
+
+    /// Who works at the venue, as the replica has it.
+    pub(crate) fn staff(&self) -> watch::Receiver<Arc<VenueStaff>> {
+        self.staff.clone()
     }
 
     /// Stream events from now on.

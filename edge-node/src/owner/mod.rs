@@ -12,13 +12,16 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `acts` | acts, with what journal and replica have of them |
 //! | `handle` | how the LAN API and the tools reach the owner |
 //! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
-//! | `scanner_line` | reports and orders about scanners, handed on |
+//! | `scanner_line`, `staff_line` | reports and orders about scanners, and sign-ins of staff, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
+//! | `venue_staff` | who works here, for the LAN API |
 //! | `start` | from files to a running owner |
 
+mod acts;
 mod handle;
 mod inputs;
 mod insight;
@@ -26,8 +29,10 @@ mod journal;
 mod outputs;
 mod replica;
 mod scanner_line;
+mod staff_line;
 mod start;
 mod status;
+mod venue_staff;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -35,6 +40,7 @@ use eventify_protocol::{
     ids::NodeId,
     keys::{KeySet, RootPublicKey},
     lan::NodeStatus,
+    sync::Up,
 };
 use eventify_sync::edge::{Input, Machine, Now, RequestId, Status};
 use tokio::{
@@ -47,16 +53,21 @@ use crate::{
     clock::Clock, config::JournalConfig, journal::JournalError, link::Link, store::StoreError,
 };
 
+pub use acts::{Act, NoAct, What};
 pub use handle::{Handle, NoVerdict, Scan};
 pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
+pub(crate) use staff_line::staff_line;
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
+pub(crate) use venue_staff::VenueStaff;
 
+use acts::WaitingAct;
 use handle::{Waiter, WaitingScan};
 use journal::JournalFile;
 use replica::ReplicaFiles;
 use scanner_line::OwnersLine;
+use staff_line::OwnersStaffLine;
 use status::StatusBoard;
 
 /// Scans taken in one round: they share a commit.
@@ -108,8 +119,11 @@ struct Owner {
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
     insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    acts: mpsc::Receiver<WaitingAct>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
+    staff_line: OwnersStaffLine,
+    staff: watch::Sender<Arc<VenueStaff>>,
     status: StatusBoard,
     waiting: HashMap<RequestId, Waiter>,
     next_request: u64,
@@ -156,8 +170,10 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
+                Some(report) = self.scanner_line.reports.recv() => self.send_up(Up::Scanners(report)),
+                Some(ask) = self.staff_line.asks.recv() => self.send_up(Up::Staff(ask)),
                 Some(request) = self.insight_requests.recv() => self.reply_insight(request),
-                Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
+                Some(act) = self.acts.recv() => self.accept_act(act)?,
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),

@@ -49,7 +49,8 @@ impl TicketKind {
                 | Value::KeySet(_)
                 | Value::Node(_)
                 | Value::Gate(_)
-                | Value::Performance(_),
+                | Value::Performance(_)
+                | Value::Person(_),
             )
             | None => None,
         }

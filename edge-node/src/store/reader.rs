@@ -184,7 +184,8 @@ pub(crate) fn key_set_of(entry: &FeedEntry) -> Option<Vec<u8>> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
-            | Value::Ticket(_),
+            | Value::Ticket(_)
+            | Value::Person(_),
         )
         | None => None,
     }
@@ -198,7 +199,8 @@ pub(super) fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_),
+            | Value::Performance(_)
+            | Value::Person(_),
         )
         | None => None,
     }

@@ -135,7 +135,8 @@ fn code_of(value: &Value) -> Option<CodeTag> {
         | Value::KeySet(_)
         | Value::Node(_)
         | Value::Gate(_)
-        | Value::Performance(_) => None,
+        | Value::Performance(_)
+        | Value::Person(_) => None,
     }
 }
 
@@ -153,7 +154,8 @@ impl RowKey {
             | Subject::KeySet
             | Subject::Node(_)
             | Subject::Gate(_)
-            | Subject::Performance(_) => Self::Small(encode(subject)),
+            | Subject::Performance(_)
+            | Subject::Person(_) => Self::Small(encode(subject)),
         }
     }
 

@@ -14,5 +14,6 @@ mod pairing;
 mod renewal;
 mod scanner_app;
 mod scanners;
+mod staff;
 mod tools;
 mod world;

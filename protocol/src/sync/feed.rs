@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::PerformanceEntry;
 use crate::{
     hash::Hash32,
-    ids::{GateId, NodeId, PerformanceId, ScanId, TicketId},
+    ids::{GateId, NodeId, PerformanceId, PersonId, ScanId, TicketId},
     short_code::CodeTag,
+    staff::StaffRole,
     time::CoreTime,
     token::{CategoryCode, TokenHash},
 };
@@ -17,7 +18,7 @@ use crate::{
 /// code, and its performances no names of categories; the third had no people, no holders of tickets, and less
 /// of a policy and a performance. Whoever reads the forms before only would write
 /// such a row back without what is new, and add up something else; so a changed form of an entry is a new
-/// number (`ADMISSION` 5.5). A row of the third form is one of the fourth that has nothing new.
+/// number (`ADMISSION` 5.5). A row of the second or third form is one of the fourth that has nothing new.
 pub const DIGEST_ALGORITHM: u8 = 4;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
@@ -116,6 +117,9 @@ pub enum Subject {
     /// A ticket.
     #[n(5)]
     Ticket(#[n(0)] TicketId),
+    /// Somebody who works at the venue.
+    #[n(6)]
+    Person(#[n(0)] PersonId),
 }
 
 /// The state of a subject.
@@ -140,9 +144,12 @@ pub enum Value {
     /// See [`TicketEntry`].
     #[n(5)]
     Ticket(#[n(0)] TicketEntry),
+    /// See [`PersonEntry`].
+    #[n(6)]
+    Person(#[n(0)] PersonEntry),
 }
 
-/// How a venue wants its nodes to behave while the core is out of reach.
+/// How a venue wants its nodes to behave: while the core is out of reach, and towards staff.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cbor(array)]
@@ -151,6 +158,11 @@ pub struct PolicyEntry {
     /// check-in off, which is the default (`core/DECISIONS.md` 35).
     #[n(0)]
     pub max_cache_age_ms: u32,
+    /// Whether somebody has to be signed in at a scanner before it scans; none is no, and a row of the
+    /// third form.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift_needed: Option<bool>,
     /// Whether guests can be looked for by name, order and seat; off unless the venue has switched it on.
     #[n(2)]
     pub search: Option<bool>,
@@ -162,6 +174,18 @@ pub struct PolicyEntry {
     /// [`super::DEFAULT_ACTS_PER_HOUR`].
     #[n(4)]
     pub acts_per_hour: Option<u32>,
+}
+
+/// Somebody who works at the venue, as gates need to know: no address, and no account.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PersonEntry {
+    /// What colleagues call them; at most `staff::MAX_STAFF_NAME_CHARS`.
+    #[n(0)]
+    pub name: String,
+    /// What they may do, each once, in order.
+    #[n(1)]
+    pub roles: Vec<StaffRole>,
 }
 
 /// A node that the venue knows.

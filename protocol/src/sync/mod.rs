@@ -14,6 +14,7 @@ mod performance;
 mod point;
 mod scanners;
 mod short;
+mod staff;
 pub mod topic;
 mod up;
 
@@ -25,8 +26,8 @@ pub use down::{
 };
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
-    DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PolicyEntry,
-    Position, Subject, TicketEntry, TicketState, UsedBy, Value,
+    DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PersonEntry,
+    PolicyEntry, Position, Subject, TicketEntry, TicketState, UsedBy, Value,
 };
 pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
@@ -41,4 +42,5 @@ pub use short::{
     MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
     MAX_TITLE_CHARS, short_category_name, short_seat, short_title, short_zone,
 };
+pub use staff::{DeviceCode, MAX_DEVICE_CODE_BYTES, SignInProgress, StaffAnswer, StaffAsk};
 pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};

@@ -7,17 +7,18 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{GateId, NodeId, PerformanceId},
+    ids::{GateId, NodeId, PerformanceId, PersonId},
     sync::{
         DEFAULT_ACTS_PER_HOUR, Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry,
-        MAX_ACTS_PER_HOUR, NodeEntry, PerformanceEntry, PolicyEntry, Position, Subject, SyncPoint,
-        Value,
+        MAX_ACTS_PER_HOUR, NodeEntry, PerformanceEntry, PersonEntry, PolicyEntry, Position,
+        Subject, SyncPoint, Value,
     },
 };
 
 use super::{
     RestoredReplica,
     age::{Proof, TimeSample},
+    staff,
 };
 
 /// Positions whose digest is kept (`ADMISSION` 5.5).
@@ -319,6 +320,19 @@ impl Replica {
         })
     }
 
+    /// Everybody who works at the venue.
+    pub(super) fn people(&self) -> impl Iterator<Item = (PersonId, &PersonEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| staff::person(subject, entry.value.as_ref()))
+    }
+
+    pub(super) fn policy(&self) -> Option<&PolicyEntry> {
+        let Value::Policy(policy) = self.small(Subject::Policy)? else {
+            return None;
+        };
+        Some(policy)
+    }
+
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
         let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
@@ -331,13 +345,6 @@ impl Replica {
         policy
             .and_then(|policy| policy.procedure.as_deref())
             .unwrap_or_default()
-    }
-
-    fn policy(&self) -> Option<&PolicyEntry> {
-        let Value::Policy(policy) = self.small(Subject::Policy)? else {
-            return None;
-        };
-        Some(policy)
     }
 
     /// How many acts that need a reason a person may do within an hour.

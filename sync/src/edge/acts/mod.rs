@@ -342,7 +342,11 @@ impl Machine {
                 self.scans.mark_undone(act.scan);
                 self.acts.newest.remove(&act.by.scanner);
             }
-            JournalEntry::Left(act) => self.overlay.leave(act.ticket, act.entry, seq),
+            JournalEntry::Left(act) => {
+                self.overlay.leave(act.ticket, act.entry, seq);
+                self.counts.entry(act.by.gate).or_default().left += 1;
+                self.counts_changed = true;
+            }
             _ => {}
         }
         self.acts.remember(request.act, DoneAct { entry, at });

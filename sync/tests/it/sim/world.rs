@@ -365,6 +365,7 @@ impl World {
             Down::JournalAck(ack) => CoreMessage::JournalAck(ack),
             Down::Config(config) => CoreMessage::Config(config),
             Down::SnapshotGone(gone) => CoreMessage::SnapshotGone(gone),
+            Down::Staff(_) => CoreMessage::ForShell,
             Down::Point(_) => panic!("points go as what they say"),
         }
     }

@@ -51,7 +51,7 @@ pub(crate) async fn visible(
     venues::list_run_by(conn, principal.user_id).await.map(Some)
 }
 
-/// Sets how nodes of a venue behave.
+/// Sets how a venue wants its nodes to behave; what is left out stays.
 pub(crate) async fn set_policy(
     app: &App,
     cause: &Cause,

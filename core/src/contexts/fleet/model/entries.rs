@@ -5,6 +5,7 @@ use eventify_protocol::sync::{FeedEntry, PolicyEntry, Subject, Value};
 
 use super::gate::Gate;
 use super::node::Node;
+use super::staff::Member;
 
 fn entry(subject: Subject, version: i32, value: Option<Value>) -> FeedEntry {
     FeedEntry {
@@ -29,6 +30,12 @@ pub(crate) fn node(node: &Node) -> Option<FeedEntry> {
 pub(crate) fn policy(policy: PolicyEntry, version: i32) -> FeedEntry {
     let value = Value::Policy(policy);
     entry(Subject::Policy, version, Some(value))
+}
+
+/// A deletion, once they have left.
+pub(crate) fn person(member: &Member) -> FeedEntry {
+    let value = member.entry().map(Value::Person);
+    entry(Subject::Person(member.person_id), member.version, value)
 }
 
 pub(crate) fn key_set(version: u64, bytes: Vec<u8>) -> FeedEntry {

@@ -15,3 +15,5 @@ pub(super) mod policy;
 pub(super) mod renewal;
 pub(super) mod scanners;
 pub(super) mod settings;
+pub(super) mod sign_ins;
+pub(super) mod staff;

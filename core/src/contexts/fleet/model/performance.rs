@@ -128,6 +128,7 @@ mod tests {
             sales_closes_at: None,
             venue_id: VenueId(Uuid::nil()),
             venue_name: "Town hall".to_owned(),
+            reentry: false,
             awaits_venue,
             seating_plan_id: Uuid::nil().into(),
             pricing_scheme_id: Uuid::nil().into(),

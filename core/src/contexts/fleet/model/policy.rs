@@ -13,6 +13,8 @@ const MOST_ACTS: i32 = MAX_ACTS_PER_HOUR.cast_signed();
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
     pub(crate) max_cache_age_ms: i32,
+    /// Somebody has to be signed in at a scanner before it scans.
+    pub(crate) shift_needed: bool,
     /// Guests can be looked for at the gates.
     pub(crate) search: bool,
     /// What staff do while nobody decides, a step a line.
@@ -27,6 +29,7 @@ pub(crate) struct Policy {
 pub(crate) struct PolicyEdit {
     /// Highest age at which a cache may decide; 0 switches degraded check-in off.
     max_cache_age_ms: u32,
+    shift_needed: Option<bool>,
     search: Option<bool>,
     procedure: Option<Vec<String>>,
     acts_per_hour: Option<u32>,
@@ -50,6 +53,7 @@ impl PolicyEdit {
         let procedure = self.procedure.map(clean_procedure).transpose();
         Ok(Policy {
             max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
+            shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
             search: self.search.unwrap_or(before.search),
             procedure: procedure?.unwrap_or_else(|| before.procedure.clone()),
             acts_per_hour: acts.or(before.acts_per_hour),
@@ -69,6 +73,7 @@ impl Policy {
         let procedure = (!self.procedure.is_empty()).then(|| self.procedure.clone());
         PolicyEntry {
             max_cache_age_ms: u32::try_from(self.max_cache_age_ms).unwrap_or_default(),
+            shift_needed: self.shift_needed.then_some(true),
             search: self.search.then_some(true),
             procedure,
             acts_per_hour: self.acts_per_hour.and_then(|acts| u32::try_from(acts).ok()),
@@ -104,6 +109,7 @@ mod tests {
     fn before() -> Policy {
         Policy {
             max_cache_age_ms: 1,
+            shift_needed: true,
             search: true,
             procedure: vec!["Call the manager".to_owned()],
             acts_per_hour: None,
@@ -124,7 +130,8 @@ mod tests {
             ..before()
         };
         assert_eq!(policy, expected);
-        let off = json!({ "maxCacheAgeMs": 0, "search": false, "procedure": [] });
+        let off =
+            json!({ "maxCacheAgeMs": 0, "shiftNeeded": false, "search": false, "procedure": [] });
         assert_eq!(
             edited(off).unwrap().entry(),
             PolicyEntry::default(),

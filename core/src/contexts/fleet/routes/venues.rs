@@ -15,6 +15,7 @@ use crate::contexts::fleet::{App, NAME, store};
 #[serde(rename_all = "camelCase")]
 pub(super) struct PolicyView {
     max_cache_age_ms: i32,
+    shift_needed: bool,
     search: bool,
     procedure: Vec<String>,
     acts_per_hour: u32,
@@ -47,6 +48,7 @@ impl From<&Venue> for PolicyView {
     fn from(venue: &Venue) -> Self {
         Self {
             max_cache_age_ms: venue.policy.max_cache_age_ms,
+            shift_needed: venue.policy.shift_needed,
             search: venue.policy.search,
             procedure: venue.policy.procedure.clone(),
             acts_per_hour: venue.policy.acts_per_hour(),

@@ -119,6 +119,7 @@ impl Row {
                 cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
                 point_position: decision.point.map(|point| point.position.0.min(MOST)),
                 point_truth: decision.point.map(|point| point.truth.0),
+                person_id: decision.person,
                 ..common
             },
             JournalEntry::RefusedAgain { scan, .. } => Self {

@@ -22,6 +22,7 @@ struct VenueRow {
     name: Option<String>,
     owner_id: Option<Uuid>,
     max_cache_age_ms: i32,
+    shift_needed: bool,
     search: bool,
     procedure: Vec<String>,
     acts_per_hour: Option<i32>,
@@ -35,6 +36,7 @@ impl From<VenueRow> for Venue {
             owner_id: row.owner_id,
             policy: Policy {
                 max_cache_age_ms: row.max_cache_age_ms,
+                shift_needed: row.shift_needed,
                 search: row.search,
                 procedure: row.procedure,
                 acts_per_hour: row.acts_per_hour,
@@ -86,7 +88,8 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, search, procedure, acts_per_hour, policy_version
+        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
+             policy_version
          from fleet.venues where venue_id = $1",
     )
     .bind(venue)
@@ -119,12 +122,14 @@ pub(crate) async fn update_policy(
     policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, search = $3, procedure = $4, acts_per_hour = $5,
+        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3, search = $4,
+             procedure = $5, acts_per_hour = $6,
              policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
     .bind(venue)
     .bind(policy.max_cache_age_ms)
+    .bind(policy.shift_needed)
     .bind(policy.search)
     .bind(&policy.procedure)
     .bind(policy.acts_per_hour)

@@ -63,6 +63,7 @@ pub(crate) fn performance(venue_id: VenueId, start_time: DateTime<Utc>) -> Perfo
             sales_closes_at: None,
             venue_id,
             venue_name: "Town hall".to_owned(),
+            reentry: false,
             awaits_venue: false,
             seating_plan_id: SeatingPlanId(Uuid::nil()),
             pricing_scheme_id: PricingSchemeId(Uuid::nil()),

@@ -211,6 +211,7 @@ impl Venue {
             sales_closes_at: None,
             venue_id: self.id,
             venue_name: "Grand Hall".to_owned(),
+            reentry: false,
             awaits_venue: foreign,
             seating_plan_id: self.core.clock.new_id().into(),
             pricing_scheme_id: self.core.clock.new_id().into(),

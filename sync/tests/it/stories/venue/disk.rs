@@ -7,8 +7,8 @@ use eventify_protocol::{
     ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
         AdmissionWindow, CategoryName, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry,
-        PerformanceEntry, PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry,
-        TicketState, Up, Value,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, Reentry, SealedRow, Subject,
+        TicketEntry, TicketState, Up, Value,
     },
     token::TokenHash,
 };
@@ -239,7 +239,7 @@ pub(crate) fn tonight() -> PerformanceEntry {
             code: "STALLS".parse().expect("a category"),
             name: "Stalls, reduced".to_owned(),
         }]),
-        reentry: None,
+        reentry: Some(Reentry::Allowed),
         restarts_at: None,
     }
 }
