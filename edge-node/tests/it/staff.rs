@@ -150,7 +150,12 @@ fn persons(core: &Core) -> Vec<Option<PersonId>> {
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)
+            | JournalEntry::Searched(_) => None,
         })
         .collect()
 }

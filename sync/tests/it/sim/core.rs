@@ -17,7 +17,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        AdmissionState, Effect, ScanRecord,
+        AdmissionState, ConflictKind, Effect, ScanRecord,
         admission::{self, LockedState, Request},
         feed::{self, FeedHead, NewestRow},
         sessions::Session,
@@ -65,6 +65,10 @@ pub(crate) struct Core {
     pub(crate) commits: Vec<Commit>,
     pub(crate) journals: BTreeMap<NodeId, NodeJournal>,
     pub(crate) sessions: BTreeMap<NodeId, Vec<Session>>,
+    /// How entries of passages that are over stood beside their check-ins.
+    pub(crate) past_conflicts: BTreeMap<ScanId, ConflictKind>,
+    /// Entries of before a move, beside which there was no other.
+    pub(crate) past_entries: BTreeSet<ScanId>,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -133,6 +137,8 @@ impl Core {
             commits: vec![],
             journals: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            past_conflicts: BTreeMap::new(),
+            past_entries: BTreeSet::new(),
             mutation,
         }
     }
@@ -375,6 +381,7 @@ impl Core {
         coverage: &mut Coverage,
     ) -> Option<ScanVerdict> {
         let now = core_time(at);
+        self.read_restarts();
         let token = self.check(&scan.token);
         let signed = token
             .signed()
@@ -407,6 +414,10 @@ impl Core {
         coverage.late_scans += u64::from(now >= scan.deadline);
         let decided = admission::decide(&request, &held).ok()?;
         if let (Some(effect), Some(id)) = (decided.effect, signed) {
+            if let Effect::Restart(_) = effect {
+                coverage.restarted += 1;
+                self.end_entries(id, now);
+            }
             self.change(id, &[effect]);
             self.publish_ticket(id, at, rng);
         }
@@ -417,6 +428,7 @@ impl Core {
                 token: token.hash(),
                 own: None,
                 shown: None,
+                ended: None,
             });
             record.own = Some(decided.verdict.clone());
         }
@@ -443,10 +455,57 @@ impl Core {
     }
 
     pub(crate) fn change(&mut self, ticket: TicketId, effects: &[Effect]) {
-        if let Some(held) = self.tickets.get_mut(&ticket) {
-            for effect in effects {
-                held.standing.apply(effect);
+        let Some(held) = self.tickets.get_mut(&ticket) else {
+            return;
+        };
+        for effect in effects {
+            let before = held.standing.conflicts.clone();
+            held.standing.apply(effect);
+            match effect {
+                Effect::EndPassage(_) | Effect::Restart(_) => {
+                    let goes_on = |scan| held.standing.conflict(scan).is_some();
+                    let over = before.iter().filter(|it| !goes_on(it.entry.scan));
+                    let over = over.map(|it| (it.entry.scan, it.kind));
+                    self.past_conflicts.extend(over);
+                }
+                Effect::AddEarlier { conflict, .. } => {
+                    let scan = conflict.entry.scan;
+                    self.past_conflicts.insert(scan, conflict.kind);
+                }
+                Effect::AddPast(entry) => drop(self.past_entries.insert(entry.scan)),
+                _ => {}
             }
+        }
+    }
+
+    /// The entries of a ticket's passage are over.
+    fn end_entries(&mut self, ticket: TicketId, at: CoreTime) {
+        let standing = &self.tickets[&ticket].standing;
+        let conflicts = standing.conflicts.iter().map(|it| it.entry.scan);
+        let check_in = standing.check_in.map(|it| it.scan);
+        let over: Vec<ScanId> = conflicts.chain(check_in).collect();
+        for scan in over {
+            self.end_scan(scan, at);
+        }
+    }
+
+    pub(crate) fn end_scan(&mut self, scan: ScanId, at: CoreTime) {
+        if let Some(record) = self.scans.get_mut(&scan) {
+            record.ended.get_or_insert(at);
+        }
+    }
+
+    /// Whether the entry of a scan is one of a passage that is over.
+    pub(crate) fn is_over(&self, scan: ScanId) -> bool {
+        let record = self.scans.get(&scan);
+        record.is_some_and(|record| record.ended.is_some())
+    }
+
+    /// Tickets refer to their performances, which move.
+    pub(crate) fn read_restarts(&mut self) {
+        for held in self.tickets.values_mut() {
+            let performance = self.performances.get(&held.entitlement.performance);
+            held.standing.restarts_at = performance.and_then(PerformanceEntry::restart);
         }
     }
 

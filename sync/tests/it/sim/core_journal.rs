@@ -10,7 +10,7 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 use eventify_sync::core::{
-    JournalRef, ScanRecord, Shown,
+    JournalRef, ScanRecord, Shown, acts,
     journal::{Ends, Refused, accept, overlap},
     reconcile::{self, Row},
 };
@@ -115,6 +115,7 @@ impl Core {
             return;
         };
         let mut waits = vec![];
+        self.read_restarts();
         for row in &rows {
             let ticket = self.apply_row(node, row, at, rng, coverage);
             waits.extend(ticket.into_iter().flat_map(|id| self.unsettled(id)));
@@ -140,7 +141,29 @@ impl Core {
             seq: row.row().seq,
         };
         let (ticket, outcome) = match &row.row().entry {
-            JournalEntry::Opened { .. } | JournalEntry::Searched(_) => return None,
+            JournalEntry::Opened { .. }
+            | JournalEntry::GateChanged(_)
+            | JournalEntry::Searched(_) => return None,
+            JournalEntry::Overridden(act) => {
+                let record = self.scans.get(&act.scan);
+                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
+                let made = (source, row.row().at.core);
+                let outcome = acts::overridden(made, act, record, standing);
+                (Some(act.ticket), outcome)
+            }
+            JournalEntry::Undone(act) => {
+                if self.mutation == Some(Mutation::CoreIgnoresUndos) {
+                    return Some(act.ticket);
+                }
+                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
+                let outcome = acts::undone((source, row.row().at.core), act, standing);
+                (Some(act.ticket), outcome)
+            }
+            JournalEntry::Left(act) => {
+                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
+                let outcome = acts::left((source, row.row().at.core), act, standing);
+                (Some(act.ticket), outcome)
+            }
             JournalEntry::Unreadable { .. } => {
                 coverage.unreadable_rows += 1;
                 return None;
@@ -189,6 +212,10 @@ impl Core {
             }
         };
         coverage.count(&outcome);
+        let over_at = row.row().at.core.map_or(CoreTime(0), |core| core.earliest);
+        for scan in &outcome.ended {
+            self.end_scan(*scan, over_at);
+        }
         let before = self.tickets.get(&ticket?)?.standing.state();
         self.change(ticket?, &outcome.effects);
         if before != self.tickets[&ticket?].standing.state() {
@@ -218,6 +245,7 @@ impl Core {
                 token: decision.token,
                 own: None,
                 shown: None,
+                ended: None,
             });
         record.shown = Some(Shown {
             verdict: decision.verdict.clone(),

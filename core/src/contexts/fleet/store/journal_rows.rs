@@ -6,9 +6,11 @@ use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId, VenueId,
+    ActId, GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId,
+    VenueId,
 };
-use eventify_protocol::sync::{JournalEntry, SealedRow};
+use eventify_protocol::lan::ReasonCode;
+use eventify_protocol::sync::{ActBy, JournalEntry, SealedRow};
 use eventify_protocol::time::WallTime;
 use eventify_protocol::verdict::DecidedBy;
 use serde::Serialize;
@@ -41,7 +43,9 @@ struct Row {
     point_position: Option<u64>,
     point_truth: Option<i64>,
     voids_seq: Option<u64>,
+    act_id: Option<ActId>,
     person_id: Option<PersonId>,
+    reason: Option<&'static str>,
 }
 
 /// A node may count further, and its clock may stand anywhere: the exact bytes are kept all the same.
@@ -67,7 +71,34 @@ impl Row {
             core_latest: row.at.core.map(|core| core.latest.0),
             ..Self::default()
         };
+        let common = common.with_act(row.entry.act());
         match &row.entry {
+            JournalEntry::Overridden(act) => Self {
+                kind: "overridden",
+                scan_id: Some(act.scan),
+                ticket_id: Some(act.ticket),
+                performance_id: Some(act.performance),
+                cache_age_ms: act.cache_age_ms.map(|it| it.min(MOST)),
+                ..common
+            },
+            JournalEntry::Undone(act) => Self {
+                kind: "undone",
+                scan_id: Some(act.scan),
+                ticket_id: Some(act.ticket),
+                performance_id: Some(act.performance),
+                ..common
+            },
+            JournalEntry::Left(act) => Self {
+                kind: "left",
+                scan_id: Some(act.entry),
+                ticket_id: Some(act.ticket),
+                performance_id: Some(act.performance),
+                ..common
+            },
+            JournalEntry::GateChanged(_) => Self {
+                kind: "gate_changed",
+                ..common
+            },
             JournalEntry::Opened { .. } => Self {
                 kind: "opened",
                 ..common
@@ -124,6 +155,37 @@ impl Row {
                 ..common
             },
         }
+    }
+}
+
+impl Row {
+    /// Who did it, where and why.
+    fn with_act(self, by: Option<&ActBy>) -> Self {
+        let Some(by) = by else {
+            return self;
+        };
+        Self {
+            act_id: Some(by.act),
+            person_id: Some(by.person),
+            scanner_id: Some(by.scanner),
+            gate_id: Some(by.gate),
+            mode: Some(mode_name(by.mode)),
+            reason: by.reason.as_ref().map(|reason| reason_name(reason.code)),
+            ..self
+        }
+    }
+}
+
+/// As in JSON.
+fn reason_name(code: ReasonCode) -> &'static str {
+    match code {
+        ReasonCode::NotInside => "notInside",
+        ReasonCode::LeftWithoutScan => "leftWithoutScan",
+        ReasonCode::WrongTicket => "wrongTicket",
+        ReasonCode::StaysOutside => "staysOutside",
+        ReasonCode::EarlyEntry => "earlyEntry",
+        ReasonCode::MoreHands => "moreHands",
+        ReasonCode::Other => "other",
     }
 }
 
