@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{Admission, CheckInConflict};
-use eventify_protocol::ids::{GateId, ScanId, ScannerId};
+use eventify_protocol::ids::{GateId, PersonId, ScanId, ScannerId};
 use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
 use uuid::Uuid;
@@ -11,6 +11,9 @@ use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, issue, ticket};
 use crate::world::replies::{Reconciliation, RowSpan};
 use crate::world::until;
+
+/// At the scanner that let the second guest in.
+const ON_SHIFT: PersonId = PersonId(Uuid::from_u128(0x51));
 
 /// A guest whom a node let in alone, at a gate that nobody has named.
 fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
@@ -39,7 +42,9 @@ fn journal_of_an_outage(node: &Node) -> Journal {
     let mut journal = Journal::open(node.id, 1);
     journal.scan(400, Verdict::Admit, Mode::Online);
     journal.scan(401, Verdict::Admit, Mode::Degraded);
+    journal.on_shift = Some(ON_SHIFT);
     journal.scan(402, Verdict::Admit, Mode::Degraded);
+    journal.on_shift = None;
     journal.scan(403, Verdict::UnknownOffline, Mode::Degraded);
     journal.scan(404, Verdict::Admit, Mode::Degraded);
     journal.push(JournalEntry::Voided {
@@ -87,6 +92,15 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     venue.publish("ticketing", 1, &journal.applied(1, 10)).await;
     venue.core.settle().await;
 
+    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
+    let shown = venue.owner().get(&path).await.expect(200);
+    let double = &shown["doubleEntries"][0];
+    assert_eq!(
+        double["secondPersonId"],
+        serde_json::json!(ON_SHIFT),
+        "{double}"
+    );
+    assert!(double["firstPersonId"].is_null(), "{double}");
     let report = report(&venue, "").await;
     let [outage] = report.outages.as_slice() else {
         panic!("{report:#?}")

@@ -8,8 +8,8 @@ use eventify_contracts::event_management::PricedCategory;
 use eventify_contracts::ticketing::Admission;
 use eventify_protocol::ids::{
     BucketId, EventId, GateId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, PerformanceId,
-    PricingSchemeId, RefundId, ReservationId, ScanId, SeatId, SeatingPlanId, TicketId, UserId,
-    VenueId,
+    PersonId, PricingSchemeId, RefundId, ReservationId, ScanId, SeatId, SeatingPlanId, TicketId,
+    UserId, VenueId,
 };
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
@@ -198,7 +198,8 @@ replies! {
         ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
         place: Option<String>, amount: Money, refund_id: Option<RefundId>, state: String,
         gate_id: GateId, gate_name: Option<String>, node_id: Option<NodeId>,
-        node_label: Option<String>, scan_id: ScanId, earliest: DateTime<Utc>,
+        node_label: Option<String>, scan_id: ScanId, person_id: Option<PersonId>,
+        earliest: DateTime<Utc>,
         latest: DateTime<Utc>,
     }
     Outage {
@@ -216,7 +217,8 @@ replies! {
     DoubleEntry {
         conflict_id: Uuid, ticket_id: TicketId, order_unknown: bool, first: Admission,
         second: Admission, dissolved: bool, first_gate_name: Option<String>,
-        second_gate_name: Option<String>,
+        second_gate_name: Option<String>, first_person_id: Option<PersonId>,
+        second_person_id: Option<PersonId>,
     }
 }
 

@@ -69,6 +69,9 @@ pub(super) struct DoubleEntry {
     conflict: CheckInConflict,
     first_gate_name: Option<String>,
     second_gate_name: Option<String>,
+    /// Who was on shift there, as the rows say.
+    first_person_id: Option<PersonId>,
+    second_person_id: Option<PersonId>,
 }
 
 /// A guest who was let in during an outage though the money goes back. Each is also one of the admitted,
@@ -91,6 +94,7 @@ struct RefundedAdmission {
     node_id: Option<NodeId>,
     node_label: Option<String>,
     scan_id: ScanId,
+    person_id: Option<PersonId>,
     earliest: DateTime<Utc>,
     latest: DateTime<Utc>,
 }
@@ -286,6 +290,7 @@ fn refunded(
         node_id: admission.node_id,
         node_label: admission.node_id.and_then(label),
         scan_id: admission.scan_id,
+        person_id: reports.persons.get(&admission.scan_id).copied(),
         earliest: admission.earliest,
         latest: admission.latest,
     }
@@ -322,6 +327,8 @@ pub(super) async fn reconciliation(
             .map(|conflict| DoubleEntry {
                 first_gate_name: reports.gates.get(&conflict.first.gate_id).cloned(),
                 second_gate_name: reports.gates.get(&conflict.second.gate_id).cloned(),
+                first_person_id: reports.persons.get(&conflict.first.scan_id).copied(),
+                second_person_id: reports.persons.get(&conflict.second.scan_id).copied(),
                 conflict,
             })
             .collect(),
