@@ -139,7 +139,12 @@ impl Controller {
         let mut gone = std::mem::take(&mut self.notices.gone);
         let was_used = self.devices.iter().filter(|device| device.in_use);
         gone.extend(was_used.map(|device| device.id.clone()));
-        gone.retain(|id| !devices.iter().any(|device| device.id == *id));
+        let is_there = |id: &String| {
+            devices
+                .iter()
+                .any(|device| device.in_use && device.id == *id)
+        };
+        gone.retain(|id| !is_there(id));
         gone.dedup();
         self.notices.gone = gone;
         self.devices = devices;

@@ -14,7 +14,7 @@ use eventify_lan_client::Pairing;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Done, scan_log::ScanLog};
+use super::{Done, log::Log, scan_log::ScanLog};
 use crate::{
     io::{DrillRow, Input, Loaded, Write, WriteId},
     view::Stored,
@@ -119,8 +119,11 @@ fn work(
     done: &UnboundedSender<Done>,
 ) {
     while let Some((id, write)) = writes.blocking_recv() {
-        let is_stored = carry_out(folder, &mut log, &write).is_ok();
-        drop(done.send(Done::Input(Input::Written(id, is_stored))));
+        let stored = carry_out(folder, &mut log, &write);
+        if let Err(error) = &stored {
+            Log::not_stored(error);
+        }
+        drop(done.send(Done::Input(Input::Written(id, stored.is_ok()))));
     }
 }
 
