@@ -124,7 +124,12 @@ fn persons(journals: &[(NodeId, Vec<SealedRow>)]) -> BTreeMap<ScanId, PersonId> 
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_)
+        | JournalEntry::Searched(_) => None,
     });
     decisions.collect()
 }
