@@ -184,6 +184,15 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|error| self.malformed(&error))
     }
 
+    /// Of an answer without a body.
+    pub(crate) fn done(self) -> Result<(), ClientError> {
+        if (200..300).contains(&self.status) {
+            Ok(())
+        } else {
+            Err(self.into_error())
+        }
+    }
+
     fn into_error(self) -> ClientError {
         match serde_json::from_slice::<ErrorBody>(&self.body) {
             Ok(ErrorBody { error }) => ClientError::Refused(Refusal {

@@ -193,7 +193,7 @@ impl Scanner {
         Ok(without_access.sign(Method::POST, "/v1/tokens", body))
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -201,6 +201,17 @@ impl Scanner {
     ) -> Result<T, ClientError> {
         let request = self.credentials().sign(method, path, body);
         self.node.send(&request).await?.read()
+    }
+
+    /// A call whose success has nothing to say.
+    pub(crate) async fn order(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(), ClientError> {
+        let request = self.credentials().sign(method, path, body);
+        self.node.send(&request).await?.done()
     }
 }
 

@@ -25,11 +25,19 @@ const TAKES_CODES: Record<Screen['name'], boolean> = {
   pairAgain: true,
   settings: false,
   pin: true,
+  people: false,
+  personPin: true,
+  signIn: true,
+  newPin: true,
+  supervisor: true,
+  reason: false,
+  search: false,
+  venueCounts: true,
 };
 
 /**
- * Commands that only the window has keys for. F3, F8, F9 and Escape are sent as keys, and the app acts on them:
- * a keyboard that the app reads by itself then does the same. F2 (search) and F4 (supervisor) are kept free.
+ * Commands that only the window has keys for. F2, F3, F4, F6, F8, F9 and Escape are sent as keys, and the app acts
+ * on them: a keyboard that the app reads by itself then does the same.
  */
 export function windowKey(code: string, screen: Screen, drill: boolean): Command | null {
   switch (code) {

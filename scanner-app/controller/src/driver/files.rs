@@ -60,7 +60,7 @@ impl Files {
         let place = read(&folder.join(PLACE), Stored::Place, &mut damaged);
         let settings = read(&folder.join(SETTINGS), Stored::Settings, &mut damaged);
         let pin = read_pin(folder, &mut damaged);
-        let (log, scans, is_whole) = ScanLog::open(folder.join(SCANS));
+        let (log, open, is_whole) = ScanLog::open(folder.join(SCANS));
         if !is_whole {
             damaged.push(Stored::Scans);
         }
@@ -71,7 +71,8 @@ impl Files {
                 place,
                 settings,
                 pin,
-                scans,
+                scans: open.scans,
+                acts: open.acts,
                 damaged,
             },
         };
@@ -131,6 +132,8 @@ fn carry_out(folder: &Path, log: &mut ScanLog, write: &Write) -> io::Result<()> 
         }
         Write::ScanOpened(scan) => log.opened(scan),
         Write::ScanClosed(scan) => log.closed(*scan),
+        Write::ActOpened(act) => log.act_opened(act),
+        Write::ActClosed(act) => log.act_closed(*act),
         Write::DrillRow(row) => append_drill(&folder.join(DRILL), row),
     }
 }
