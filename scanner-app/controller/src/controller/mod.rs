@@ -208,7 +208,9 @@ impl Controller {
     pub fn poll_timeout(&self) -> Option<BootTime> {
         let keys = self.inputs.iter().filter_map(|device| {
             let wakes = device.assembler.wakes_after_ms()?;
-            Some(device.last.plus(Duration::from_millis(u64::from(wakes))))
+            let at = device.last.plus(Duration::from_millis(u64::from(wakes)));
+            // Another input may have come when it was due: that did nothing about keys.
+            Some(at.max(self.seen))
         });
         let others = [
             self.link.next(),
@@ -221,10 +223,9 @@ impl Controller {
             self.staff.next(),
             self.overlay.next(),
         ];
-        // What was due at the last input was done then.
-        keys.chain(others.into_iter().flatten())
-            .filter(|at| *at > self.seen)
-            .min()
+        // What else was due at the last input was done then.
+        let others = others.into_iter().flatten().filter(|at| *at > self.seen);
+        keys.chain(others).min()
     }
 
     /// What to do; none when all was taken.
@@ -235,6 +236,9 @@ impl Controller {
     /// What follows by itself from what has changed, and from the time.
     fn settle(&mut self, now: Now) {
         self.seen = now.boot;
+        let lists = matches!(&self.overlay, Overlay::People(flow) if flow.lists());
+        let asks = matches!(self.overlay, Overlay::None) && self.must_sign_in();
+        self.staff.show_list(lists || asks);
         self.staff.tick(now.boot);
         if matches!(self.stage, Stage::Working) || self.paired.is_some() {
             self.check_place(now);

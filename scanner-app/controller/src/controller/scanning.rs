@@ -82,6 +82,11 @@ pub(super) struct Checking {
 }
 
 impl Scans {
+    /// What is read next is a scan of its own, whatever was read before: something was done about that.
+    pub(super) fn read_anew(&mut self) {
+        self.last_read = None;
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.current.is_none() && self.waiting.is_empty()
     }

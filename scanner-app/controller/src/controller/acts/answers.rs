@@ -72,6 +72,9 @@ impl Controller {
             return;
         };
         self.out.write(Write::ActClosed(act.kept.act_id));
+        if !matches!(act.kept.act, Act::Exit { .. }) {
+            self.scans.read_anew();
+        }
         let person = self.staff.name_of(answer.person_id);
         let why = match &act.kept.act {
             Act::Override { .. } => {

@@ -182,6 +182,7 @@ impl Controller {
             return;
         }
         self.exits = !self.exits;
+        self.scans.read_anew();
         self.overlay = Overlay::None;
         self.glass.clear(now);
     }

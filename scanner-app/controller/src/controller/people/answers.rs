@@ -38,7 +38,7 @@ impl Controller {
                     self.staff.on_current(result, now);
                 }
             }
-            PeopleAnswer::ShiftEnded(result) => self.on_shift_ended(call, result, now.boot),
+            PeopleAnswer::ShiftEnded(result) => self.on_shift_ended(call, &result, now.boot),
             PeopleAnswer::ShiftBegun(result) => self.on_shift_begun(call, result, now),
             PeopleAnswer::Authorised(result) => self.on_authorised(call, result, now),
             PeopleAnswer::SignInBegun(result) => self.on_sign_in_begun(call, result, now.boot),
@@ -50,11 +50,11 @@ impl Controller {
         }
     }
 
-    fn on_shift_ended(&mut self, call: CallId, result: Result<(), ClientError>, now: BootTime) {
+    fn on_shift_ended(&mut self, call: CallId, result: &Result<(), ClientError>, now: BootTime) {
         if self.staff.ending.take_if(|id| *id == call).is_none() {
             return;
         }
-        let is_over = match &result {
+        let is_over = match result {
             Ok(()) => true,
             Err(error) => error.refusal().is_some_and(|refusal| refusal.status == 404),
         };

@@ -103,6 +103,11 @@ impl Flow {
         matches!(self.step, Step::Pin(_) | Step::NewPin(_))
     }
 
+    /// Whether names are to be chosen from.
+    pub(in crate::controller) fn lists(&self) -> bool {
+        matches!(self.step, Step::Choose)
+    }
+
     /// Whether there was something to go back to.
     pub(in crate::controller) fn back(&mut self) -> bool {
         let goes_back = !matches!(self.step, Step::Choose);
@@ -143,30 +148,33 @@ impl Controller {
     }
 
     pub(in crate::controller) fn choose_person(&mut self, id: &str, now: BootTime) {
-        let mut flow = match std::mem::take(&mut self.overlay) {
-            Overlay::People(flow) => flow,
-            Overlay::None if self.must_sign_in() => Box::new(Flow::new(None)),
-            other => {
-                self.overlay = other;
-                return;
-            }
-        };
+        if matches!(self.overlay, Overlay::None) && self.must_sign_in() {
+            self.overlay = Overlay::People(Box::new(Flow::new(None)));
+        }
+        if !matches!(&self.overlay, Overlay::People(flow) if flow.lists()) {
+            return;
+        }
         let id: Option<PersonId> = id.parse().ok();
         let listed = self.staff.list.as_ref().and_then(|(list, at)| {
             let mut people = list.people.iter();
             let listed = people.find(|listed| Some(listed.person.person_id) == id)?;
             Some((listed.clone(), *at))
         });
-        if let Some((listed, at)) = listed {
-            if listed.has_pin {
-                let locked = listed.locked_ms.map(Duration::from_millis);
-                let until = locked.map(|ms| at.plus(ms)).filter(|until| *until > now);
-                flow.step = Step::Pin(Entry::of(listed.person, until));
-            } else if self.staff.is_online() {
-                flow.step = Step::SignIn(self.begin_sign_in(listed.person.name));
-            }
+        let Some((listed, at)) = listed else {
+            return;
+        };
+        let step = if listed.has_pin {
+            let locked = listed.locked_ms.map(Duration::from_millis);
+            let until = locked.map(|ms| at.plus(ms)).filter(|until| *until > now);
+            Step::Pin(Entry::of(listed.person, until))
+        } else if self.staff.is_online() {
+            Step::SignIn(self.begin_sign_in(listed.person.name))
+        } else {
+            return;
+        };
+        if let Overlay::People(flow) = &mut self.overlay {
+            flow.step = step;
         }
-        self.overlay = Overlay::People(flow);
     }
 
     fn begin_sign_in(&mut self, name: String) -> SigningIn {

@@ -31,6 +31,10 @@ use crate::{
 
 /// The node does not answer: asked again so much later.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Between two looks at the list while it is on the screen: whether the line is back, who is locked.
+const LIST_AGES: Duration = Duration::from_secs(10);
+/// Between two looks at the shift: it may have been ended at the node, or begun elsewhere.
+const SHIFT_AGES: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(super) struct Staff {
@@ -41,6 +45,8 @@ pub(super) struct Staff {
     refused: bool,
     shift: Option<OnDuty>,
     authorised: Option<ForNow>,
+    /// The list is on the screen.
+    is_shown: bool,
     listing: Option<CallId>,
     asking: Option<CallId>,
     ending: Option<CallId>,
@@ -54,6 +60,7 @@ struct OnDuty {
     person: Person,
     since_ms: u64,
     ends: BootTime,
+    look_at: BootTime,
 }
 
 /// A colleague's word.
@@ -108,15 +115,34 @@ impl Staff {
     pub(super) fn tick(&mut self, now: BootTime) -> bool {
         let word = self.authorised.take_if(|word| word.ends <= now);
         let shift = self.shift.take_if(|shift| shift.ends <= now);
-        if shift.is_some() {
-            self.wants_shift = true;
+        let is_old = |shift: &mut OnDuty| {
+            let is_due = shift.look_at <= now;
+            if is_due {
+                shift.look_at = now.plus(SHIFT_AGES);
+            }
+            is_due
+        };
+        self.wants_shift |= shift.is_some() || self.shift.as_mut().is_some_and(is_old);
+        if self.is_shown && self.list_ages_at().is_some_and(|at| at <= now) {
+            self.wants_list = true;
         }
         word.is_some() || shift.is_some()
+    }
+
+    pub(super) fn show_list(&mut self, is_shown: bool) {
+        self.is_shown = is_shown;
+    }
+
+    fn list_ages_at(&self) -> Option<BootTime> {
+        let (_, at) = self.list.as_ref().filter(|_| self.listing.is_none())?;
+        Some(at.plus(LIST_AGES))
     }
 
     pub(super) fn next(&self) -> Option<BootTime> {
         let wants = self.wants_list || self.wants_shift;
         let times = [
+            self.list_ages_at().filter(|_| self.is_shown),
+            self.shift.as_ref().map(|shift| shift.look_at),
             self.retry_at.filter(|_| wants),
             self.shift.as_ref().map(|shift| shift.ends),
             self.authorised.as_ref().map(|word| word.ends),
@@ -180,6 +206,7 @@ impl Staff {
                 .wall_ms()
                 .saturating_sub(shift.for_seconds.saturating_mul(1_000)),
             ends: now.boot.plus(Duration::from_secs(shift.expires_in)),
+            look_at: now.boot.plus(SHIFT_AGES),
             person: shift.person,
         });
     }

@@ -5,29 +5,29 @@ use eventify_protocol::{
     lan::{Act, ActAnswer, ActRequest, ReasonCode},
 };
 
-use super::{staff::*, *};
+use super::{crew::*, *};
 use crate::{
     io::KeptAct,
     view::{ActKind, ActProblem, Class, PersonFor, Reason, Why},
 };
 
 impl Gate {
-    fn act(&self) -> Option<ActRequest> {
+    pub(super) fn act(&self) -> Option<ActRequest> {
         let call = self.people_call(|call| matches!(call, PeopleCall::Act(_)));
-        match call {
-            Some(PeopleCall::Act(request)) => Some((**request).clone()),
-            _ => None,
-        }
+        let Some(PeopleCall::Act(request)) = call else {
+            return None;
+        };
+        Some((**request).clone())
     }
 
-    fn act_result(&mut self, result: Result<ActAnswer, ClientError>) {
+    pub(super) fn act_result(&mut self, result: Result<ActAnswer, ClientError>) {
         self.answer_people(
             |call| matches!(call, PeopleCall::Act(_)),
             PeopleAnswer::Acted(result.map(Box::new)),
         );
     }
 
-    fn act_done(&mut self) {
+    pub(super) fn act_done(&mut self) {
         let request = self.act().expect("an act is asked");
         self.act_result(Ok(ActAnswer {
             act_id: request.act_id,
@@ -44,7 +44,7 @@ impl Gate {
         self.command(Command::StartAct { act });
     }
 
-    fn give(&mut self, reason: Reason, note: Option<&str>) {
+    pub(super) fn give(&mut self, reason: Reason, note: Option<&str>) {
         let note = note.map(str::to_owned);
         self.command(Command::GiveReason { reason, note });
         self.store(true);
@@ -57,11 +57,11 @@ impl Gate {
         id
     }
 
-    fn not_done(&self) -> ActProblem {
-        match self.shown().why {
-            Why::NotDone { problem, .. } => problem,
-            other => panic!("{other:?}"),
-        }
+    pub(super) fn not_done(&self) -> ActProblem {
+        let Why::NotDone { problem, .. } = self.shown().why else {
+            panic!("{:?}", self.shown())
+        };
+        problem
     }
 }
 
@@ -301,76 +301,4 @@ fn a_refused_act_says_why_and_lets_nobody_in() {
             "it can be tried once more"
         );
     }
-}
-
-#[test]
-fn scans_are_exits_only_when_said_so_and_the_same_code_leaves_once() {
-    let mut gate = held_by(steward());
-    gate.command(Command::ToggleExits);
-    assert!(gate.app.view(gate.now).exits);
-    gate.sounds.clear();
-    gate.scan("A");
-    gate.store(true);
-    assert_eq!(gate.asked(), None);
-    assert_eq!(
-        gate.act().unwrap().act,
-        Act::Exit {
-            token: "A".to_owned()
-        }
-    );
-    gate.scan("A");
-    gate.act_done();
-    assert_eq!(gate.shown().why, Why::Left);
-    assert_eq!(gate.sounds, [Rhythm::Click, Rhythm::Exit]);
-    assert_eq!(gate.act(), None);
-    gate.scan("B");
-    gate.store(true);
-    gate.act_result(Err(refused(409, "no_reentry", None)));
-    assert_eq!(gate.not_done(), ActProblem::NoReentry);
-    gate.command(Command::ToggleExits);
-    gate.scan("C");
-    assert!(gate.asked().is_some(), "an entry again");
-}
-
-#[test]
-fn exits_need_the_core_and_somebody_on_shift() {
-    let mut gate = held_by(steward());
-    gate.mode(Mode::Degraded, Some(Duration::from_secs(200)));
-    gate.command(Command::ToggleExits);
-    assert!(!gate.app.view(gate.now).exits);
-    assert_eq!(gate.notices(), [Notice::NeedsCore]);
-    let mut gate = staffed(false, true);
-    gate.mode(Mode::Online, None);
-    gate.command(Command::ToggleExits);
-    assert!(!gate.app.view(gate.now).exits);
-    assert!(matches!(gate.screen(), Screen::People { .. }));
-}
-
-#[test]
-fn whoever_is_on_shift_changes_the_gate_with_a_supervisor_and_is_there_when_the_node_knows() {
-    let mut gate = held_by(steward());
-    gate.type_keys(&["F8"]);
-    gate.choose_person(SUPERVISOR);
-    gate.type_pin("246802");
-    gate.authorised(supervisor());
-    assert!(matches!(gate.screen(), Screen::Choose { .. }));
-    gate.command(Command::Choose {
-        gate_id: gate_id(2).to_string(),
-        performance_id: None,
-    });
-    let Screen::Reason {
-        act: ActKind::ChangeGate,
-        gate: Some(name),
-        ..
-    } = gate.screen()
-    else {
-        panic!("{:?}", gate.screen())
-    };
-    assert_eq!(name, "Gate 2");
-    gate.give(Reason::MoreHands, None);
-    let place = |gate: &Gate| gate.app.view(gate.now).place.unwrap().gate;
-    assert_eq!(gate.act().unwrap().gate_id, gate_id(2));
-    assert_eq!(place(&gate), "Gate 1");
-    gate.act_done();
-    assert_eq!(place(&gate), "Gate 2");
 }

@@ -5,7 +5,7 @@ use eventify_protocol::{
     lan::{GateFlow, Match, MatchState, SearchAnswer, SearchRequest, ShownTicket, VenueCounts},
 };
 
-use super::{staff::*, *};
+use super::{crew::*, *};
 use crate::{
     command::GuestText,
     view::{GuestState, PersonFor, SearchBy, SearchProblem},
@@ -20,10 +20,10 @@ impl Gate {
 
     fn asked_for(&self) -> Option<&SearchRequest> {
         let call = self.people_call(|call| matches!(call, PeopleCall::Search(_)));
-        match call {
-            Some(PeopleCall::Search(request)) => Some(request),
-            _ => None,
-        }
+        let Some(PeopleCall::Search(request)) = call else {
+            return None;
+        };
+        Some(request)
     }
 
     fn found(&mut self, result: Result<SearchAnswer, ClientError>) {

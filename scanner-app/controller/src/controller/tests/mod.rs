@@ -1,12 +1,16 @@
 //! A gate on paper: the app, a node that answers what the test says, and time that the test passes.
 
 mod acts;
+mod crew;
+mod exits;
 mod finding;
 mod fixtures;
 mod line;
 mod people;
 mod scans;
+mod sign_in;
 mod staff;
+mod typing;
 
 use eventify_lan_client::{ClientError, Refusal};
 use eventify_protocol::{
@@ -125,9 +129,11 @@ impl Gate {
     /// What the node is being asked about people, the newest first.
     fn people_call(&self, wanted: impl Fn(&PeopleCall) -> bool) -> Option<&PeopleCall> {
         let mut calls = self.calls.iter().rev();
-        calls.find_map(|(_, call)| match call {
-            Call::People(call) if wanted(call) => Some(call),
-            _ => None,
+        calls.find_map(|(_, call)| {
+            let Call::People(call) = call else {
+                return None;
+            };
+            wanted(call).then_some(call)
         })
     }
 
