@@ -46,13 +46,14 @@
 //! Time, randomness and timeouts are arguments. Deliberately absent: any decision to admit (the node
 //! decides), retries that the caller does not see, and log lines.
 
+mod acts;
 mod error;
 mod events;
 mod node;
-mod people;
 mod request;
 mod scan;
 mod scanner;
+mod staff;
 mod tls;
 
 pub use ed25519_dalek::SigningKey;

@@ -184,8 +184,11 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|error| self.malformed(&error))
     }
 
-    /// Of an answer without a body.
-    pub(crate) fn done(self) -> Result<(), ClientError> {
+    /// That it was done.
+    ///
+    /// # Errors
+    /// As of [`Reply::read`].
+    pub fn read_nothing(self) -> Result<(), ClientError> {
         if (200..300).contains(&self.status) {
             Ok(())
         } else {

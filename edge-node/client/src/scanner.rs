@@ -6,7 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
-        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest, TokenRequest,
+        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest,
+        TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -147,6 +148,14 @@ impl Scanner {
         self.call(Method::GET, "/v1/status", Vec::new()).await
     }
 
+    /// `GET /v1/counts`.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn counts(&self) -> Result<VenueCounts, ClientError> {
+        self.call(Method::GET, "/v1/counts", Vec::new()).await
+    }
+
     /// `GET /v1/stream`: events from now on, as long as this scanner has an access token. Renew it in
     /// time ([`Scanner::renew_after`]) and the stream goes on.
     ///
@@ -203,15 +212,15 @@ impl Scanner {
         self.node.send(&request).await?.read()
     }
 
-    /// A call whose success has nothing to say.
-    pub(crate) async fn order(
+    /// A request whose answer says nothing more.
+    pub(crate) async fn tell(
         &self,
         method: Method,
         path: &str,
         body: Vec<u8>,
     ) -> Result<(), ClientError> {
         let request = self.credentials().sign(method, path, body);
-        self.node.send(&request).await?.done()
+        self.node.send(&request).await?.read_nothing()
     }
 }
 

@@ -10,9 +10,13 @@ use axum::{
 use eventify_protocol::{
     error::{ErrorBody, ErrorDetail, FieldIssue},
     lan::signature::SignatureError,
+    staff::{PIN_DIGITS, StaffRole},
 };
 
-use super::request::{MAX_BODY_BYTES, correlation};
+use super::{
+    request::{MAX_BODY_BYTES, correlation},
+    staff::Acting,
+};
 use crate::owner::NoVerdict;
 
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
@@ -59,6 +63,42 @@ pub(super) enum ApiError {
          scan QR codes meanwhile"
     )]
     TooManyWrongCodes(Duration),
+    #[error("nobody of this id works here; read the list again")]
+    PersonUnknown,
+    #[error("a PIN has {PIN_DIGITS} digits")]
+    PinMalformed,
+    #[error("that PIN is one that everybody tries first; choose another one")]
+    PinTooSimple,
+    #[error("the PIN is wrong; {0} more tries")]
+    WrongPin(u32),
+    #[error("too many PINs were wrong; wait, or sign in with the identity provider")]
+    PinLocked(Duration),
+    #[error(
+        "this person has no PIN at this node, or it has ended; sign in with the identity provider"
+    )]
+    NoPin,
+    #[error("this sign-in is unknown at this scanner, used, or over; begin again")]
+    SignInUnknown,
+    #[error("too many sign-ins are open; finish one, or wait until they end")]
+    TooManySignIns,
+    #[error("the identity provider can't be asked at present; tell venue IT")]
+    SignInUnavailable,
+    #[error("the core is out of reach: a first sign-in needs it; a PIN does not")]
+    CoreUnreachable,
+    #[error("the colleague's word is unknown here or over; have them type their PIN again")]
+    AuthorisationUnknown,
+    #[error("nobody is on shift at this scanner")]
+    NoShift,
+    #[error("nobody is on shift at this scanner")]
+    NoCurrentShift,
+    #[error(
+        "nobody is on shift at this scanner, and this venue scans only with somebody signed in"
+    )]
+    ShiftNeeded,
+    #[error("none of this person's roles may do that; have a colleague type their PIN")]
+    NotAllowed(Acting),
+    #[error("the node could not store it; see its log, and send it again")]
+    StaffNotStored,
     #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
     #[error(
@@ -97,6 +137,22 @@ impl ApiError {
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
             Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
+            Self::PersonUnknown => (StatusCode::NOT_FOUND, "person_unknown"),
+            Self::PinMalformed => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::PinTooSimple => (StatusCode::UNPROCESSABLE_ENTITY, "pin_too_simple"),
+            Self::WrongPin(_) => (StatusCode::UNAUTHORIZED, "wrong_pin"),
+            Self::PinLocked(_) => (StatusCode::TOO_MANY_REQUESTS, "pin_locked"),
+            Self::NoPin => (StatusCode::CONFLICT, "no_pin"),
+            Self::SignInUnknown => (StatusCode::NOT_FOUND, "sign_in_unknown"),
+            Self::TooManySignIns => (StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins"),
+            Self::SignInUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "sign_in_unavailable"),
+            Self::CoreUnreachable => (StatusCode::SERVICE_UNAVAILABLE, "core_unreachable"),
+            Self::AuthorisationUnknown => (StatusCode::FORBIDDEN, "authorisation_unknown"),
+            Self::NoShift => (StatusCode::CONFLICT, "no_shift"),
+            Self::NoCurrentShift => (StatusCode::NOT_FOUND, "no_shift"),
+            Self::ShiftNeeded => (StatusCode::FORBIDDEN, "no_shift"),
+            Self::NotAllowed(_) => (StatusCode::FORBIDDEN, "not_allowed"),
+            Self::StaffNotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
@@ -108,7 +164,9 @@ impl ApiError {
 
     /// In seconds, at least one.
     fn retry_after(&self) -> Option<u64> {
-        if let Self::TooManyRequests(wait) | Self::TooManyWrongCodes(wait) = self {
+        if let Self::TooManyRequests(wait) | Self::TooManyWrongCodes(wait) | Self::PinLocked(wait) =
+            self
+        {
             let is_more = u64::from(wait.subsec_nanos() > 0);
             return Some(wait.as_secs().saturating_add(is_more).max(1));
         }
@@ -117,18 +175,31 @@ impl ApiError {
     }
 
     fn details(&self) -> Vec<FieldIssue> {
-        let field = if matches!(self, Self::BadPublicKey) {
-            "publicKey"
+        let (field, issue) = if matches!(self, Self::BadPublicKey) {
+            ("publicKey", "invalid".to_owned())
         } else if matches!(self, Self::BadLabel) {
-            "label"
+            ("label", "invalid".to_owned())
+        } else if matches!(self, Self::PinMalformed | Self::PinTooSimple) {
+            ("pin", "invalid".to_owned())
+        } else if let Self::WrongPin(left) = self {
+            ("triesLeft", left.to_string())
+        } else if let Self::NotAllowed(may) = self {
+            ("allowed", allowed(*may))
         } else {
             return Vec::new();
         };
         vec![FieldIssue {
             field: field.to_owned(),
-            issue: "invalid".to_owned(),
+            issue,
         }]
     }
+}
+
+/// The roles that may, as they are written.
+fn allowed(may: Acting) -> String {
+    let roles = StaffRole::ALL.into_iter().filter(|role| may(*role));
+    let names: Vec<_> = roles.map(StaffRole::name).collect();
+    names.join(", ")
 }
 
 impl From<NoVerdict> for ApiError {

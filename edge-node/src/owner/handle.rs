@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use eventify_protocol::{
-    ids::{GateId, ScanId, ScannerId, VenueId},
+    ids::{GateId, PersonId, ScanId, ScannerId, VenueId},
     keys::KeySet,
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
     short_code::ShortCode,
@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::status;
+use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -32,6 +32,8 @@ pub struct Scan {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner.
+    pub person: Option<PersonId>,
     /// The text as scanned, or the short code as typed.
     pub token: String,
 }
@@ -85,9 +87,11 @@ impl Waiter {
 pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
+    pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
+    pub(super) staff: watch::Sender<Arc<VenueStaff>>,
 }
 
 /// Sends requests to the owner. Cheap to clone.
@@ -96,9 +100,11 @@ pub struct Handle {
     venue: VenueId,
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
+    insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
+    staff: watch::Receiver<Arc<VenueStaff>>,
     permits: Arc<Semaphore>,
 }
 
@@ -106,28 +112,35 @@ pub(super) fn channel(
     max_scans_waiting: usize,
     keys: Arc<KeySet>,
     status: NodeStatus,
+    staff: VenueStaff,
 ) -> (Handle, Inbox) {
     let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+    let (staff_out, staff) = watch::channel(Arc::new(staff));
     let handle = Handle {
         venue,
         scans,
         status_requests,
+        insight_requests,
         keys,
         latest,
         stream: stream.clone(),
+        staff,
         permits: Arc::new(Semaphore::new(max_scans_waiting)),
     };
     let inbox = Inbox {
         scans: scans_in,
         status_requests: status_requests_in,
+        insight_requests: insight_requests_in,
         keys: keys_out,
         latest: latest_out,
         stream,
+        staff: staff_out,
     };
     (handle, inbox)
 }
@@ -183,6 +196,18 @@ impl Handle {
         answer.await.map_err(|_| NoVerdict::Stopping)
     }
 
+    /// What is needed to read the replica beside the owner.
+    ///
+    /// # Errors
+    /// [`NoVerdict::Stopping`] or [`NoVerdict::Busy`].
+    pub async fn insight(&self) -> Result<Insight, NoVerdict> {
+        let (reply, answer) = oneshot::channel();
+        self.insight_requests
+            .try_send(reply)
+            .map_err(|_| NoVerdict::Busy)?;
+        answer.await.map_err(|_| NoVerdict::Stopping)
+    }
+
     /// The node's status, at most a second old.
     #[must_use]
     pub fn latest(&self) -> Arc<NodeStatus> {
@@ -203,6 +228,11 @@ impl Handle {
             .await
             .map_err(|_| NoVerdict::Stopping)?;
         Ok(Arc::clone(&status))
+    }
+
+    /// Who works at the venue, as the replica has it.
+    pub(crate) fn staff(&self) -> watch::Receiver<Arc<VenueStaff>> {
+        self.staff.clone()
     }
 
     /// Stream events from now on.

@@ -13,19 +13,24 @@
 //! | file | what |
 //! |---|---|
 //! | `handle` | how the LAN API and the tools reach the owner |
+//! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
-//! | `scanner_line` | reports and orders about scanners, handed on |
+//! | `scanner_line`, `staff_line` | reports and orders about scanners, and sign-ins of staff, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
+//! | `venue_staff` | who works here, for the LAN API |
 //! | `start` | from files to a running owner |
 
 mod handle;
 mod inputs;
+mod insight;
 mod journal;
 mod outputs;
 mod replica;
 mod scanner_line;
+mod staff_line;
 mod start;
 mod status;
+mod venue_staff;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -33,6 +38,7 @@ use eventify_protocol::{
     ids::NodeId,
     keys::{KeySet, RootPublicKey},
     lan::NodeStatus,
+    sync::Up,
 };
 use eventify_sync::edge::{Input, Machine, Now, RequestId, Status};
 use tokio::{
@@ -46,14 +52,18 @@ use crate::{
 };
 
 pub use handle::{Handle, NoVerdict, Scan};
+pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
+pub(crate) use staff_line::staff_line;
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
+pub(crate) use venue_staff::VenueStaff;
 
 use handle::{Waiter, WaitingScan};
 use journal::JournalFile;
 use replica::ReplicaFiles;
 use scanner_line::OwnersLine;
+use staff_line::OwnersStaffLine;
 use status::StatusBoard;
 
 /// Scans taken in one round: they share a commit.
@@ -104,8 +114,11 @@ struct Owner {
     replica: ReplicaFiles,
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
+    insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
+    staff_line: OwnersStaffLine,
+    staff: watch::Sender<Arc<VenueStaff>>,
     status: StatusBoard,
     waiting: HashMap<RequestId, Waiter>,
     next_request: u64,
@@ -152,7 +165,9 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
-                Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
+                Some(report) = self.scanner_line.reports.recv() => self.send_up(Up::Scanners(report)),
+                Some(ask) = self.staff_line.asks.recv() => self.send_up(Up::Staff(ask)),
+                Some(request) = self.insight_requests.recv() => self.reply_insight(request),
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),

@@ -157,6 +157,11 @@ impl ReplicaFiles {
         self.tickets = tickets;
     }
 
+    /// The file in use.
+    pub(super) fn path(&self) -> &Path {
+        self.reader.path()
+    }
+
     /// Recomputes the digest, on a thread of its own with a reader of its own.
     pub(super) fn begin_recompute(&self) {
         let path = self.reader.path().to_owned();

@@ -1,9 +1,12 @@
 //! Reading the replica, beside the writer.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use eventify_protocol::{
-    ids::TicketId,
+    ids::{GateId, TicketId},
     short_code::CodeTag,
     sync::{Digest, DigestKey, Epoch, FeedEntry, Position, ScannedTicket, TicketEntry, Value},
 };
@@ -14,7 +17,7 @@ use eventify_sync::{
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::{StoreError, from_sql, rows, schema};
+use super::{StoreError, TicketKind, counts, from_sql, rows, schema};
 
 /// A read-only connection to one replica's file, also while a newer one takes its place.
 #[derive(Debug)]
@@ -83,6 +86,21 @@ impl Reader {
         let transaction = self.connection.unchecked_transaction()?;
         let replica = rows::find_replica(&transaction)?;
         Ok(replica.map_or_else(Vec::new, |replica| replica.small))
+    }
+
+    /// How many good tickets there are of each kind, with the admissions of this node that the replica may
+    /// not show yet, and everything but the tickets, of one moment.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_tickets(
+        &self,
+        own: &[(TicketId, GateId)],
+    ) -> Result<(BTreeMap<TicketKind, u64>, Vec<FeedEntry>), StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let counts = counts::count(&transaction, own)?;
+        let replica = rows::find_replica(&transaction)?;
+        Ok((counts, replica.map_or_else(Vec::new, |it| it.small)))
     }
 
     /// The ticket that a scanned text names, or whose short code it is, as the replica has it.
@@ -166,13 +184,14 @@ pub(crate) fn key_set_of(entry: &FeedEntry) -> Option<Vec<u8>> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
-            | Value::Ticket(_),
+            | Value::Ticket(_)
+            | Value::Person(_),
         )
         | None => None,
     }
 }
 
-fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
+pub(super) fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
     match entry.value {
         Some(Value::Ticket(ticket)) => Some(ticket),
         Some(
@@ -180,7 +199,8 @@ fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_),
+            | Value::Performance(_)
+            | Value::Person(_),
         )
         | None => None,
     }

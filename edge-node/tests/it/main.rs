@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod codes;
+mod counts;
 mod crash;
 mod enrolment;
 mod held;
@@ -13,5 +14,6 @@ mod pairing;
 mod renewal;
 mod scanner_app;
 mod scanners;
+mod staff;
 mod tools;
 mod world;

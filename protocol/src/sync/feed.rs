@@ -5,18 +5,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hash::Hash32,
-    ids::{GateId, NodeId, PerformanceId, ScanId, TicketId},
+    ids::{GateId, NodeId, PerformanceId, PersonId, ScanId, TicketId},
     short_code::CodeTag,
+    staff::StaffRole,
     time::CoreTime,
     token::{CategoryCode, TokenHash},
 };
 
 /// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row, with rows of
-/// the third form. The first form's tickets had times of their own, the second's neither place nor short
-/// code, and its performances no names of categories. Whoever reads the forms before only would write
+/// the fourth form. The first form's tickets had times of their own, the second's neither place nor short
+/// code, and its performances no names of categories; the third had no people, no holders of tickets, and less
+/// of a policy and a performance. Whoever reads the forms before only would write
 /// such a row back without what is new, and add up something else; so a changed form of an entry is a new
-/// number (`ADMISSION` 5.5). A row of the second form is one of the third that has nothing new.
-pub const DIGEST_ALGORITHM: u8 = 3;
+/// number (`ADMISSION` 5.5). A row of the second or third form is one of the fourth that has nothing new.
+pub const DIGEST_ALGORITHM: u8 = 4;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
 #[derive(
@@ -114,6 +116,9 @@ pub enum Subject {
     /// A ticket.
     #[n(5)]
     Ticket(#[n(0)] TicketId),
+    /// Somebody who works at the venue.
+    #[n(6)]
+    Person(#[n(0)] PersonId),
 }
 
 /// The state of a subject.
@@ -138,10 +143,13 @@ pub enum Value {
     /// See [`TicketEntry`].
     #[n(5)]
     Ticket(#[n(0)] TicketEntry),
+    /// See [`PersonEntry`].
+    #[n(6)]
+    Person(#[n(0)] PersonEntry),
 }
 
-/// How a venue wants its nodes to behave while the core is out of reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+/// How a venue wants its nodes to behave: while the core is out of reach, and towards staff.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cbor(array)]
 pub struct PolicyEntry {
@@ -149,6 +157,30 @@ pub struct PolicyEntry {
     /// check-in off, which is the default (`core/DECISIONS.md` 35).
     #[n(0)]
     pub max_cache_age_ms: u32,
+    /// Whether somebody has to be signed in at a scanner before it scans; none is no, and a row of the
+    /// third form.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift_needed: Option<bool>,
+    /// Whether guests can be looked for by name, order and seat; off unless the venue has switched it on.
+    #[n(2)]
+    pub search: Option<bool>,
+    /// What staff do while nobody decides, a step a line: at most [`super::MAX_PROCEDURE_LINES`] of
+    /// [`super::MAX_PROCEDURE_LINE_CHARS`].
+    #[n(3)]
+    pub procedure: Option<Vec<String>>,
+}
+
+/// Somebody who works at the venue, as gates need to know: no address, and no account.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PersonEntry {
+    /// What colleagues call them; at most `staff::MAX_STAFF_NAME_CHARS`.
+    #[n(0)]
+    pub name: String,
+    /// What they may do, each once, in order.
+    #[n(1)]
+    pub roles: Vec<StaffRole>,
 }
 
 /// A node that the venue knows.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hash::Hash32,
-    ids::{BootId, GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
+    ids::{
+        BootId, GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId,
+    },
     sync::{Epoch, Position},
     time::{BootTime, CoreInterval, CoreTime, WallTime},
     verdict::{DecidedBy, Mode, Verdict},
@@ -200,6 +202,10 @@ pub struct Decision {
     /// the core was not asked, as far as the node remembers.
     #[n(12)]
     pub asked_until: Option<CoreTime>,
+    /// Who was on shift at the scanner; none if nobody was, and in rows of a release before.
+    #[n(13)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
 }
 
 /// Which sync point.

@@ -12,6 +12,7 @@ mod journal;
 mod point;
 mod scanners;
 mod short;
+mod staff;
 pub mod topic;
 mod up;
 
@@ -21,8 +22,8 @@ pub use down::{
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
     AdmissionWindow, CategoryName, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry,
-    GateEntry, NodeEntry, PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject,
-    TicketEntry, TicketState, UsedBy, Value,
+    GateEntry, NodeEntry, PerformanceEntry, PerformanceState, PersonEntry, PolicyEntry, Position,
+    Subject, TicketEntry, TicketState, UsedBy, Value,
 };
 pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
@@ -33,7 +34,8 @@ pub use scanners::{
     ScannerState, ScannersReport,
 };
 pub use short::{
-    MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_TITLE_CHARS, short_category_name, short_seat,
-    short_title, short_zone,
+    MAX_CATEGORY_NAME_CHARS, MAX_PLACE_BYTES, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
+    MAX_TITLE_CHARS, short_category_name, short_seat, short_title, short_zone,
 };
+pub use staff::{DeviceCode, MAX_DEVICE_CODE_BYTES, SignInProgress, StaffAnswer, StaffAsk};
 pub use up::{Ask, Health, Hello, JournalBatch, Pull, Scan, Up};

@@ -105,6 +105,10 @@ impl State {
                 let at = admitted.iter().position(|(known, _)| known == token);
                 let at = at.ok_or_else(|| Refused::new(409, "not_inside"))?;
                 admitted.remove(at);
+                let mut gates = self.gates.iter_mut();
+                if let Some(gate) = gates.find(|gate| gate.gate_id == request.gate_id) {
+                    gate.left += 1;
+                }
             }
             Act::ChangeGate => self.staff.moved(scanner, request.gate_id),
         }
@@ -172,7 +176,7 @@ impl State {
             name: gate.name.clone(),
             admitted: gate.admitted,
             refused: gate.refused,
-            left: 0,
+            left: gate.left,
             // The second one is slow while a queue stands there.
             scans_last_minute: if at == 0 { 12 } else { 5 },
             median_between_ms: Some(if at == 0 { 4_800 } else { 11_500 }),

@@ -59,6 +59,7 @@ impl State {
             admitted: 0,
             refused: 0,
             unreadable: 0,
+            left: 0,
         };
         Self {
             node: clock::new_id(),
@@ -205,6 +206,7 @@ impl State {
             core_time: Some(clock::core()),
             gates: self.gates.clone(),
             performances: self.performances(),
+            procedure: Vec::new(),
         }
     }
 

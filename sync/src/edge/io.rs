@@ -8,7 +8,7 @@
 use std::fmt;
 
 use eventify_protocol::{
-    ids::{GateId, IncarnationId, MessageId, ScanId, ScannerId, SnapshotId, TicketId},
+    ids::{GateId, IncarnationId, MessageId, PersonId, ScanId, ScannerId, SnapshotId, TicketId},
     keys::KeySet,
     sync::{
         Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
@@ -33,6 +33,8 @@ pub struct ScanRequest {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner: for the row, nothing is decided by it.
+    pub person: Option<PersonId>,
     /// The text as scanned, for the core; empty for a short code, which the core gets as its hash.
     pub token: String,
     /// A short code with the ticket that the replica has under it, if it has one.
@@ -79,6 +81,8 @@ pub enum CoreMessage {
     Config(Config),
     /// A snapshot that is no longer stored.
     SnapshotGone(SnapshotGone),
+    /// What concerns the shell alone, which has taken it: nothing is decided by it.
+    ForShell,
 }
 
 /// A fact.
@@ -253,6 +257,7 @@ impl CoreMessage {
             Down::JournalAck(ack) => Self::JournalAck(ack),
             Down::Config(config) => Self::Config(config),
             Down::SnapshotGone(gone) => Self::SnapshotGone(gone),
+            Down::Staff(_) => Self::ForShell,
         })
     }
 }

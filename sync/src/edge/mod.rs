@@ -40,6 +40,7 @@ mod restored;
 mod retry_timer;
 mod scan;
 mod shown;
+mod staff;
 mod storage;
 mod succession;
 mod upload;

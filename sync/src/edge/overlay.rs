@@ -90,6 +90,12 @@ impl Overlay {
         self.admissions.get(&ticket)
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (TicketId, &Admission)> {
+        self.admissions
+            .iter()
+            .map(|(ticket, admission)| (*ticket, admission))
+    }
+
     pub(super) fn insert(&mut self, ticket: TicketId, admission: Admission) {
         let (seq, alone) = (admission.seq, admission.alone);
         if let Some(earlier) = self.admissions.insert(ticket, admission) {

@@ -7,16 +7,17 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{GateId, NodeId, PerformanceId},
+    ids::{GateId, NodeId, PerformanceId, PersonId},
     sync::{
         Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-        Position, Subject, SyncPoint, Value,
+        PersonEntry, PolicyEntry, Position, Subject, SyncPoint, Value,
     },
 };
 
 use super::{
     RestoredReplica,
     age::{Proof, TimeSample},
+    staff,
 };
 
 /// Positions whose digest is kept (`ADMISSION` 5.5).
@@ -318,12 +319,31 @@ impl Replica {
         })
     }
 
+    /// Everybody who works at the venue.
+    pub(super) fn people(&self) -> impl Iterator<Item = (PersonId, &PersonEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| staff::person(subject, entry.value.as_ref()))
+    }
+
+    pub(super) fn policy(&self) -> Option<&PolicyEntry> {
+        let Value::Policy(policy) = self.small(Subject::Policy)? else {
+            return None;
+        };
+        Some(policy)
+    }
+
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
-        let Some(Value::Policy(policy)) = self.small(Subject::Policy) else {
-            return Duration::ZERO;
-        };
-        Duration::from_millis(policy.max_cache_age_ms.into())
+        let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
+        Duration::from_millis(limit.into())
+    }
+
+    /// What the venue wants staff to do while nobody decides; empty where it has said nothing.
+    pub(super) fn procedure(&self) -> &[String] {
+        let policy = self.policy();
+        policy
+            .and_then(|policy| policy.procedure.as_deref())
+            .unwrap_or_default()
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use eventify_protocol::{
-    ids::{GateId, ScanId},
+    ids::{GateId, ScanId, TicketId},
     lan::GatePerformance,
     sync::{Digest, Epoch, JournalHead, Position},
     time::CoreInterval,
-    verdict::{DecidedBy, Mode, Verdict},
+    verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
 
 use super::{Machine, Now, shown::Shown};
@@ -117,6 +117,8 @@ pub struct Status {
     pub gates: Vec<GateCounts>,
     /// What they admit to around now.
     pub performances: Vec<GatePerformance>,
+    /// What staff do while nobody decides, by the venue's word.
+    pub procedure: Vec<String>,
 }
 
 /// What happened at a gate since the start.
@@ -129,6 +131,8 @@ pub struct GateCounts {
     pub refused: u64,
     /// Of those refused, texts that are no tickets.
     pub unreadable: u64,
+    /// Guests who left with a scan.
+    pub left: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,6 +140,7 @@ pub(super) struct Counts {
     pub(super) admitted: u64,
     pub(super) refused: u64,
     pub(super) unreadable: u64,
+    pub(super) left: u64,
 }
 
 impl Reason {
@@ -181,7 +186,14 @@ impl Machine {
             core_time: self.time.bounds(now),
             gates: self.gate_counts(),
             performances: self.performances_around(now),
+            procedure: self.replica.procedure().to_vec(),
         }
+    }
+
+    /// The admissions of this node that the replica may not show yet (`ADMISSION` 3.6).
+    pub fn own_admissions(&self) -> impl Iterator<Item = (TicketId, FirstEntry)> {
+        let all = self.overlay.iter();
+        all.map(|(ticket, admission)| (ticket, admission.first_entry()))
     }
 
     /// The mode as staff see it: on the way back from `Degraded` or `Locked` it is `Resyncing`.
@@ -206,6 +218,7 @@ impl Machine {
                     admitted: counts.admitted,
                     refused: counts.refused,
                     unreadable: counts.unreadable,
+                    left: counts.left,
                 }
             })
             .collect()

@@ -135,6 +135,7 @@ mod tests {
             point: None,
             replaces: vec![],
             asked_until: None,
+            person: None,
         })
     }
 

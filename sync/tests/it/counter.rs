@@ -199,6 +199,7 @@ impl Counter {
             point: None,
             replaces: pull.replaces.clone(),
             asked_until,
+            person: None,
         };
         let row = Row {
             source,

@@ -15,7 +15,7 @@ use super::acts::{
     venues as venue_acts,
 };
 use super::model::alarm::{Alarm, Code};
-use super::store::{comparisons, feed, snapshots, venues, watermark};
+use super::store::{comparisons, feed, sign_ins, snapshots, venues, watermark};
 use super::{App, NAME};
 
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
@@ -163,6 +163,7 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let snapshots = snapshots::delete_unused(&mut tx, before).await?;
     let comparisons = comparisons::delete_before(&mut tx, before).await?;
+    sign_ins::delete_before(&mut tx, before).await?;
     let venues = feed::list_compactable(&mut tx).await?;
     tx.commit().await?;
     let mut entries = 0;

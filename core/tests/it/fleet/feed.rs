@@ -65,7 +65,8 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
         | Down::Chunk(_)
         | Down::JournalAck(_)
         | Down::Config(_)
-        | Down::SnapshotGone(_) => None,
+        | Down::SnapshotGone(_)
+        | Down::Staff(_) => None,
     })
     .await
 }

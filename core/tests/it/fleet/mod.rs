@@ -14,5 +14,7 @@ mod renewal;
 mod report;
 mod rush;
 mod scanners;
+mod sign_ins;
+mod staff;
 mod strange_rows;
 mod world;

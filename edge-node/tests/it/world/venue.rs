@@ -166,6 +166,7 @@ impl Venue {
                 Subject::Policy,
                 Value::Policy(PolicyEntry {
                     max_cache_age_ms: 300_000,
+                    ..PolicyEntry::default()
                 }),
             ),
             (Subject::KeySet, Value::KeySet(key_set)),

@@ -107,6 +107,7 @@ impl Controller {
                         self.staff = Staff::default();
                         self.glass = Glass::default();
                         self.paired = Some(new.paired);
+                        self.change_procedure(Vec::new());
                         self.notices.not_stored = !new.stored;
                         self.link = Link::with_access(new.access_for, now);
                         self.stage = Stage::Working;
@@ -115,7 +116,10 @@ impl Controller {
                 }
             }
             Answer::Renewed(result) => self.link.on_renewed(call, result, now),
-            Answer::Status(result) => self.link.on_status(call, result, now),
+            Answer::Status(result) => {
+                self.link.on_status(call, result, now);
+                self.keep_procedure();
+            }
             Answer::Scanned(result) => self.on_scanned(call, result, now),
             Answer::Listening(result) => {
                 if result.is_ok() {
@@ -128,11 +132,29 @@ impl Controller {
         }
     }
 
+    /// A node that has nothing of the venue at present takes nothing back: that is when it is needed.
+    fn keep_procedure(&mut self) {
+        let Some(status) = &self.link.status else {
+            return;
+        };
+        if status.replica.digest.is_some() || !status.procedure.is_empty() {
+            self.change_procedure(status.procedure.clone());
+        }
+    }
+
+    fn change_procedure(&mut self, procedure: Vec<String>) {
+        if procedure != self.procedure {
+            self.out.write(Write::Procedure(procedure.clone()));
+            self.procedure = procedure;
+        }
+    }
+
     /// Begins as on the first day. The key goes with the pairing.
     pub(super) fn unpair(&mut self) {
         self.out.write(Write::ForgetPairing);
         self.paired = None;
         self.place = None;
+        self.procedure = Vec::new();
         self.choosing = false;
         self.drill = None;
         self.link = Link::default();

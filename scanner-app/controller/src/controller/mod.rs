@@ -64,6 +64,8 @@ pub struct Controller {
     stage: Stage,
     paired: Option<Paired>,
     place: Option<StoredPlace>,
+    /// What the venue wants done while nobody decides, as the node last had it.
+    procedure: Vec<String>,
     /// Another gate is to be chosen.
     choosing: bool,
     link: Link,
@@ -123,6 +125,7 @@ impl Controller {
             stage: Stage::Starting,
             paired: None,
             place: None,
+            procedure: Vec::new(),
             choosing: false,
             link: Link::default(),
             scans: Scans::default(),
@@ -275,6 +278,7 @@ impl Controller {
             Some(paired) => {
                 self.paired = Some(paired);
                 self.place = loaded.place;
+                self.procedure = loaded.procedure;
                 self.link = Link::default();
                 for old in self.scans.load(loaded.scans, now) {
                     self.out.write(Write::ScanClosed(old));

@@ -102,7 +102,7 @@ impl Controller {
             return Screen::Locked {
                 reason: self.link.health.lock_reason(),
                 since_ms: self.link.health.locked_since(),
-                procedure: Vec::new(),
+                procedure: self.procedure.clone(),
             };
         }
         Screen::Ready {

@@ -172,15 +172,16 @@ async fn about_people(scanner: &Scanner, call: PeopleCall) -> PeopleAnswer {
     match call {
         PeopleCall::List => PeopleAnswer::Listed(scanner.people().await),
         PeopleCall::BeginSignIn => PeopleAnswer::SignInBegun(scanner.begin_sign_in().await),
-        PeopleCall::SignInState(id) => PeopleAnswer::SignInState(scanner.sign_in_state(id).await),
+        PeopleCall::SignInState(id) => PeopleAnswer::SignInState(scanner.sign_in(id).await),
         PeopleCall::SetPin(request) => PeopleAnswer::PinSet(scanner.set_pin(&request).await),
         PeopleCall::BeginShift(request) => {
-            PeopleAnswer::ShiftBegun(scanner.begin_shift(&request).await)
+            let begun = scanner.begin_shift(request.gate_id, request.proof).await;
+            PeopleAnswer::ShiftBegun(begun)
         }
-        PeopleCall::CurrentShift => PeopleAnswer::CurrentShift(scanner.current_shift().await),
+        PeopleCall::CurrentShift => PeopleAnswer::CurrentShift(scanner.shift().await),
         PeopleCall::EndShift => PeopleAnswer::ShiftEnded(scanner.end_shift().await),
         PeopleCall::Authorise(request) => {
-            PeopleAnswer::Authorised(scanner.authorise(&request).await)
+            PeopleAnswer::Authorised(scanner.authorise(request.proof).await)
         }
         PeopleCall::Act(request) => PeopleAnswer::Acted(scanner.act(&request).await.map(Box::new)),
         PeopleCall::Search(request) => {

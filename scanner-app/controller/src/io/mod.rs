@@ -86,6 +86,8 @@ pub struct Loaded {
     pub scans: Vec<KeptScan>,
     /// Acts without an answer, the oldest first.
     pub acts: Vec<KeptAct>,
+    /// The venue's procedure for when nobody decides, as the node last had it.
+    pub procedure: Vec<String>,
     /// What could not be read. It was put aside.
     pub damaged: Vec<Stored>,
 }
@@ -205,7 +207,9 @@ pub enum Write {
     Place(StoredPlace),
     Settings(Settings),
     Pin(StoredPin),
-    /// The pairing, its place, its scans and acts.
+    /// The venue's procedure for when nobody decides.
+    Procedure(Vec<String>),
+    /// The pairing, its place, its procedure, its scans and acts.
     ForgetPairing,
     ScanOpened(KeptScan),
     ScanClosed(ScanId),

@@ -52,6 +52,7 @@ impl Machine {
             asked_until: pending
                 .asked_until
                 .filter(|_| conclusion.verdict != Verdict::Admit),
+            person: pending.person,
         };
         let entry = JournalEntry::Decision(decision.clone());
         let seq = self.journal.append(entry, at, &mut self.outputs);

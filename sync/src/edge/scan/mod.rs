@@ -37,7 +37,7 @@ use std::{
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{GateId, MessageId, ScanId, ScannerId, TicketId},
+    ids::{GateId, MessageId, PersonId, ScanId, ScannerId, TicketId},
     sync::{Decision, Epoch, Moment, ScannedTicket},
     time::{BootTime, CoreInterval, CoreTime},
     verdict::{DecidedBy, Mode, Verdict},
@@ -65,6 +65,7 @@ struct Pending {
     requests: Vec<RequestId>,
     scanner: ScannerId,
     gate: GateId,
+    person: Option<PersonId>,
     token: String,
     checked: TokenCheck,
     /// The ticket as the replica had it when the scan arrived, or as the core has it.
@@ -154,6 +155,7 @@ impl Pending {
             requests: vec![request.request],
             scanner: request.scanner,
             gate: request.gate,
+            person: request.person,
             token: request.token,
             checked: request.checked,
             found: request.found,

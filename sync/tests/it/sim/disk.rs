@@ -317,7 +317,8 @@ impl Store {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_) => None,
+            | Value::Performance(_)
+            | Value::Person(_) => None,
         }
     }
 

@@ -272,6 +272,7 @@ impl World {
             scan,
             scanner: self.nodes[node].scanner,
             gate,
+            person: None,
             checked,
             found,
             previous: self.nodes[node].disk.previous(scan),

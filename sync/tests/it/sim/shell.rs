@@ -138,7 +138,12 @@ impl World {
                     ));
                 }
             }
-            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => {}
+            Up::Hello(_)
+            | Up::Journal(_)
+            | Up::Health(_)
+            | Up::Pull(_)
+            | Up::Scanners(_)
+            | Up::Staff(_) => {}
         }
     }
 

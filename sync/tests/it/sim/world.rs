@@ -131,7 +131,10 @@ impl World {
     }
 
     pub(crate) fn set_policy(&mut self, max_cache_age_ms: u32) {
-        let policy = Value::Policy(PolicyEntry { max_cache_age_ms });
+        let policy = Value::Policy(PolicyEntry {
+            max_cache_age_ms,
+            ..PolicyEntry::default()
+        });
         self.core
             .publish(Subject::Policy, policy, self.at, &mut self.rng);
         self.watch_feed();
@@ -358,6 +361,7 @@ impl World {
             Down::JournalAck(ack) => CoreMessage::JournalAck(ack),
             Down::Config(config) => CoreMessage::Config(config),
             Down::SnapshotGone(gone) => CoreMessage::SnapshotGone(gone),
+            Down::Staff(_) => CoreMessage::ForShell,
             Down::Point(_) => panic!("points go as what they say"),
         }
     }

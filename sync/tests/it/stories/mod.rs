@@ -12,6 +12,7 @@ mod scans;
 mod shows;
 mod slow;
 mod snapshots;
+mod staff;
 mod unreadable;
 mod venue;
 

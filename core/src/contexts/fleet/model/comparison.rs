@@ -37,7 +37,8 @@ impl FeedRow {
                 | Value::KeySet(_)
                 | Value::Node(_)
                 | Value::Gate(_)
-                | Value::Performance(_),
+                | Value::Performance(_)
+                | Value::Person(_),
             )
             | None => None,
         };

@@ -178,6 +178,7 @@ mod tests {
                     point: None,
                     replaces: Vec::new(),
                     asked_until: None,
+                    person: None,
                 }),
             })
         };

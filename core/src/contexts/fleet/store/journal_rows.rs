@@ -6,7 +6,7 @@ use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId, VenueId,
+    GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId, VenueId,
 };
 use eventify_protocol::sync::{JournalEntry, SealedRow};
 use eventify_protocol::time::WallTime;
@@ -41,6 +41,7 @@ struct Row {
     point_position: Option<u64>,
     point_truth: Option<i64>,
     voids_seq: Option<u64>,
+    person_id: Option<PersonId>,
 }
 
 /// A node may count further, and its clock may stand anywhere: the exact bytes are kept all the same.
@@ -87,6 +88,7 @@ impl Row {
                 cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
                 point_position: decision.point.map(|point| point.position.0.min(MOST)),
                 point_truth: decision.point.map(|point| point.truth.0),
+                person_id: decision.person,
                 ..common
             },
             JournalEntry::RefusedAgain { scan, .. } => Self {

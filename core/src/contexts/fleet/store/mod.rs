@@ -16,7 +16,9 @@ pub(super) mod performances;
 pub(super) mod refunded;
 pub(super) mod scanners;
 pub(super) mod sessions;
+pub(super) mod sign_ins;
 pub(super) mod snapshots;
+pub(super) mod staff;
 pub(super) mod venues;
 pub(super) mod watermark;
 

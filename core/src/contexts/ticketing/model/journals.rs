@@ -181,6 +181,7 @@ impl Reconciliation {
                 ticket: None,
                 node: None,
                 device: None,
+                person: None,
                 decided_by: decision.decided_by,
                 point: None,
                 created_at: now,
@@ -200,6 +201,7 @@ impl Reconciliation {
             .point
             .and_then(|point| Some((i64::try_from(point.position.0).ok()?, point.truth)));
         stored.node = Some(node);
+        stored.person = decision.person;
         stored.ticket = stored.ticket.or(decision.ticket);
         self.changed.insert(decision.scan);
     }

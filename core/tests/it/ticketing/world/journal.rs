@@ -128,6 +128,7 @@ impl<'venue> Journal<'venue> {
             }),
             replaces: scan.replaces.clone(),
             asked_until: Some(scan.deadline),
+            person: None,
         }
     }
 

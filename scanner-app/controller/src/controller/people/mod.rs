@@ -251,9 +251,11 @@ impl Staff {
         }
     }
 
-    fn on_current(&mut self, result: Result<Shift, ClientError>, now: Now) {
+    fn on_current(&mut self, result: Result<Option<Shift>, ClientError>, now: Now) {
         match result {
-            Ok(shift) => self.on_shift(shift, now),
+            Ok(Some(shift)) => self.on_shift(shift, now),
+            // The second is a node's of before there was staff.
+            Ok(None) => self.shift = None,
             Err(ClientError::Refused(refusal)) if refusal.status == 404 => self.shift = None,
             Err(_) => {
                 self.wants_shift = true;

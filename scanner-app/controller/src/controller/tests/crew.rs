@@ -57,23 +57,20 @@ pub(super) fn supervisor() -> Person {
 /// A venue with staff: nobody is on shift yet.
 pub(super) fn staffed(shift_needed: bool, online: bool) -> Gate {
     let mut gate = Gate::with(Gate::paired(vec![]));
-    gate.connect_staffed(
-        people(shift_needed, online),
-        Err(refused(404, "no_shift", None)),
-    );
+    gate.connect_staffed(people(shift_needed, online), Ok(None));
     gate
 }
 
 /// With this person on shift.
 pub(super) fn held_by(person: Person) -> Gate {
     let mut gate = Gate::with(Gate::paired(vec![]));
-    gate.connect_staffed(people(true, true), Ok(shift(person, 600)));
+    gate.connect_staffed(people(true, true), Ok(Some(shift(person, 600))));
     gate.mode(Mode::Online, None);
     gate
 }
 
 impl Gate {
-    fn connect_staffed(&mut self, list: People, current: Result<Shift, ClientError>) {
+    fn connect_staffed(&mut self, list: People, current: Result<Option<Shift>, ClientError>) {
         let life = Duration::from_secs(600);
         self.answer(
             |call| matches!(call, Call::Renew),

@@ -57,14 +57,19 @@ pub(super) fn refused(status: u16, code: &str, retry_after: Option<Duration>) ->
 }
 
 pub(super) fn status(gates: &[u128]) -> Answer {
+    Answer::Status(Ok(Box::new(node_status(gates))))
+}
+
+pub(super) fn node_status(gates: &[u128]) -> NodeStatus {
     let gate = |number: &u128| GateStatus {
         gate_id: gate_id(*number),
         name: format!("Gate {number}"),
         admitted: 3,
         refused: 1,
         unreadable: 0,
+        left: 0,
     };
-    Answer::Status(Ok(Box::new(NodeStatus {
+    NodeStatus {
         node_id: NodeId(Uuid::nil()),
         venue_id: VenueId(Uuid::nil()),
         software: String::new(),
@@ -91,7 +96,8 @@ pub(super) fn status(gates: &[u128]) -> Answer {
         core_time: None,
         gates: gates.iter().map(gate).collect(),
         performances: Vec::new(),
-    })))
+        procedure: Vec::new(),
+    }
 }
 
 pub(super) fn kept(number: u128, token: &str, age_ms: u64) -> KeptScan {

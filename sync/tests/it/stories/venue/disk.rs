@@ -250,6 +250,7 @@ pub(super) fn restored(
             Subject::Policy,
             Value::Policy(PolicyEntry {
                 max_cache_age_ms: LIMIT_MS,
+                ..PolicyEntry::default()
             }),
         ),
         (

@@ -8,13 +8,13 @@ use std::{collections::VecDeque, time::Duration};
 use eventify_protocol::{
     hash::Hash32,
     ids::{
-        BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, ScanId, ScannerId,
-        TicketId, VenueId,
+        BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, PersonId, ScanId,
+        ScannerId, TicketId, VenueId,
     },
     short_code::CodeHash,
     sync::{
-        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, ScannedTicket, SealedRow,
-        TicketState, Up,
+        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, PersonEntry, ScannedTicket,
+        SealedRow, TicketState, Up,
     },
     time::{BootTime, CoreTime, WallTime},
     token::{Claims, TokenHash},
@@ -120,6 +120,8 @@ pub(crate) struct Venue {
     pub(crate) partial: Option<PartialSnapshot>,
     unsynced: u64,
     requests: u64,
+    /// At the scanner.
+    pub(crate) on_shift: Option<PersonId>,
 }
 
 impl Venue {
@@ -175,6 +177,7 @@ impl Venue {
             partial: None,
             unsynced: 0,
             requests: 0,
+            on_shift: None,
         };
         venue.carry_out();
         venue
@@ -244,6 +247,14 @@ impl Venue {
         self.machine.status(self.now)
     }
 
+    pub(crate) fn people(&self) -> Option<Vec<(PersonId, PersonEntry)>> {
+        self.machine.people()
+    }
+
+    pub(crate) fn is_shift_needed(&self) -> bool {
+        self.machine.is_shift_needed()
+    }
+
     /// The core's clock is the node's boottime.
     fn core_time(&self) -> CoreTime {
         CoreTime(i64::try_from(self.now.boottime.0 / 1_000).expect("a short test"))
@@ -267,6 +278,7 @@ impl Venue {
             scan,
             scanner: SCANNER,
             gate,
+            person: self.on_shift,
             token: format!("{checked:?}"),
             checked,
             found,
