@@ -177,6 +177,7 @@ fn problem(error: &ClientError) -> SearchProblem {
     };
     match (refusal.error.code.as_str(), refusal.retry_after) {
         ("search_off", _) => SearchProblem::Off,
+        ("node_locked", _) => SearchProblem::Locked,
         ("not_allowed" | "authorisation_unknown" | "no_shift", _) => SearchProblem::NotAllowed,
         (_, Some(wait)) if refusal.status == 429 => SearchProblem::TooMany {
             wait_ms: ms32(wait),

@@ -75,6 +75,8 @@ pub struct FirstUse {
 pub enum SearchProblem {
     /// The venue has not switched it on.
     Off,
+    /// The node's data is too old to say anything of a guest.
+    Locked,
     /// The person's roles do not allow it, or the colleague's word is over.
     NotAllowed,
     /// So many searches: none for so long.

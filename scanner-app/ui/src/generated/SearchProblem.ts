@@ -3,7 +3,7 @@
 /**
  * Why nothing was looked for.
  */
-export type SearchProblem = { "name": "off" } | { "name": "notAllowed" } | { "name": "tooMany", waitMs: number, } | { "name": "noAnswer" } | { "name": "refused", 
+export type SearchProblem = { "name": "off" } | { "name": "locked" } | { "name": "notAllowed" } | { "name": "tooMany", waitMs: number, } | { "name": "noAnswer" } | { "name": "refused", 
 /**
  * The node's code, for venue IT.
  */

@@ -491,6 +491,7 @@ const en: Messages = {
     unconfirmedAt: (gate, at) => `perhaps since ${at}${gate ? `, ${gate}` : ''}`,
     age: (age) => `As this gate knew it ${age} ago.`,
     problem: {
+      locked: 'Nobody decides here now, and what this gate knows is too old. Ask the box office.',
       off: 'Finding guests is off at this venue. Send the guest to the box office.',
       notAllowed: 'Needs the PIN of somebody who may look for guests. Press Find guest again.',
       noAnswer: 'The node did not answer. Press Find again.',

@@ -499,6 +499,7 @@ const fr: Messages = {
     unconfirmedAt: (gate, at) => `peut-être depuis ${at}${gate ? `, ${gate}` : ''}`,
     age: (age) => `Connu de cette porte il y a ${age}.`,
     problem: {
+      locked: 'Personne ne décide ici, et ces données sont trop vieilles. Demandez à la billetterie.',
       off: 'La recherche est coupée dans cette salle. Envoyez la personne à la billetterie.',
       notAllowed: 'Demande le PIN d’une personne qui peut chercher. Appuyez encore sur Chercher.',
       noAnswer: 'Le nœud ne répond pas. Cherchez encore.',

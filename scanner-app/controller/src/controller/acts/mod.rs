@@ -99,14 +99,17 @@ impl Controller {
         in_time.then_some((scan, at))
     }
 
-    /// From a refusal that can be overridden straight to that: the guest waits.
+    /// From a refusal that can be overridden straight to that: the guest waits. From an act without an
+    /// answer to asking again.
     pub(super) fn show_supervisor(&mut self, now: Now) {
         if !self.is_scanning() || self.drill.is_some() {
             return;
         }
         let is_on_glass = self.glass.visible(false, now.boot).is_some();
-        let is_open = !matches!(self.overlay, Overlay::None);
-        if !is_open && is_on_glass && self.overridable(now.boot).is_some() {
+        let is_at_door = is_on_glass && matches!(self.overlay, Overlay::None);
+        if is_at_door && self.acts.is_unanswered() {
+            self.retry_act(now);
+        } else if is_at_door && self.overridable(now.boot).is_some() {
             self.start_act(ActKind::Override, now);
         } else {
             self.overlay = Overlay::Supervisor;

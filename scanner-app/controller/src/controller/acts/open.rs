@@ -54,6 +54,11 @@ impl Acts {
         current.is_some_and(|act| !matches!(act.progress, Progress::Unanswered))
     }
 
+    /// One may have been done, and waits for a person to ask again.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.current.is_some() && !self.is_busy()
+    }
+
     pub(in crate::controller) fn checking(&self, now: BootTime) -> Option<(ActKind, Checking)> {
         let act = self.current.as_ref().filter(|_| self.is_busy())?;
         let checking = Checking {

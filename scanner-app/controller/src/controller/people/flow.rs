@@ -216,6 +216,10 @@ impl Controller {
         };
         match &mut flow.step {
             Step::Pin(entry) => {
+                if key == Key::Enter && entry.problem == Some(PersonPinProblem::NoPin) {
+                    self.sign_in_again();
+                    return;
+                }
                 let is_locked = entry.locked_until.is_some_and(|until| until > now);
                 if is_locked || entry.call.is_some() {
                     return;

@@ -53,7 +53,7 @@ pub(super) fn sign_in_refusal(reason: SignInRefusal) -> SignInProblem {
 pub(super) fn sign_in_problem(error: &ClientError) -> SignInProblem {
     match code_of(error) {
         None => SignInProblem::NoAnswer,
-        Some("core_unreachable") => SignInProblem::CoreUnreachable,
+        Some("core_unreachable" | "sign_in_unavailable") => SignInProblem::CoreUnreachable,
         // The node has forgotten it: restarted, or too long ago.
         Some("sign_in_unknown" | "not_found") => SignInProblem::Expired,
         Some(code) => SignInProblem::Refused {

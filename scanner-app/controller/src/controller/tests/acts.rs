@@ -267,7 +267,7 @@ fn an_act_without_an_answer_is_asked_again_only_by_hand_after_a_minute() {
     }
     assert_eq!(gate.act(), None);
     assert_eq!(gate.not_done(), ActProblem::NoAnswer);
-    gate.command(Command::RetryAct);
+    gate.type_keys(&["F4"]);
     assert_eq!(
         gate.act(),
         Some(first),

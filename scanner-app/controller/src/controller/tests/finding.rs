@@ -112,6 +112,7 @@ fn a_steward_asks_somebody_who_may() {
 fn a_search_that_is_refused_says_why() {
     let refusals = [
         (refused(403, "search_off", None), SearchProblem::Off),
+        (refused(409, "node_locked", None), SearchProblem::Locked),
         (refused(403, "not_allowed", None), SearchProblem::NotAllowed),
         (
             refused(429, "too_many_searches", Some(Duration::from_secs(20))),

@@ -113,6 +113,23 @@ fn a_pin_that_everybody_tries_first_is_chosen_anew() {
 }
 
 #[test]
+fn whose_pin_has_ended_signs_in_again() {
+    let mut gate = staffed(true, true);
+    gate.choose_person(STEWARD);
+    gate.type_pin("135790");
+    gate.answer_people(
+        |call| matches!(call, PeopleCall::BeginShift(_)),
+        PeopleAnswer::ShiftBegun(Err(refused(409, "no_pin", None))),
+    );
+    gate.type_keys(&["Enter"]);
+    assert!(matches!(gate.screen(), Screen::SignIn { .. }));
+    assert!(
+        gate.people_call(|call| matches!(call, PeopleCall::BeginSignIn))
+            .is_some()
+    );
+}
+
+#[test]
 fn a_sign_in_that_is_refused_says_why_and_can_be_begun_again() {
     for (reason, problem) in [
         (SignInRefusal::NotStaff, SignInProblem::NotStaff),
