@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::world::{Core, PROGRAM, Process, SOON, Scanner, World, granted, pair, refusal, scan_id};
 
-const SAM: PersonId = PersonId(Uuid::from_u128(0x51));
-const KIM: PersonId = PersonId(Uuid::from_u128(0x52));
-const PIN: &str = "271828";
+pub(crate) const SAM: PersonId = PersonId(Uuid::from_u128(0x51));
+pub(crate) const KIM: PersonId = PersonId(Uuid::from_u128(0x52));
+pub(crate) const PIN: &str = "271828";
 
 fn entry(name: &str, roles: &[StaffRole]) -> Option<PersonEntry> {
     Some(PersonEntry {
@@ -24,7 +24,7 @@ fn entry(name: &str, roles: &[StaffRole]) -> Option<PersonEntry> {
     })
 }
 
-fn proof(person_id: PersonId, pin: &str) -> PinProof {
+pub(crate) fn proof(person_id: PersonId, pin: &str) -> PinProof {
     PinProof {
         person_id,
         pin: pin.to_owned(),
@@ -32,7 +32,7 @@ fn proof(person_id: PersonId, pin: &str) -> PinProof {
 }
 
 /// Waits for a fact that the node is about to know.
-async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let wait = async {
         while !is().await {
             tokio::task::yield_now().await;
@@ -51,7 +51,7 @@ async fn until_listed(scanner: &Scanner, count: usize) {
 }
 
 /// Sam, a steward, and Kim, a supervisor, work here.
-async fn employed(settings: &[(&str, &str)]) -> (World, Core, Scanner) {
+pub(crate) async fn employed(settings: &[(&str, &str)]) -> (World, Core, Scanner) {
     let (world, core, scanner) = World::connected(settings).await;
     world.until_ready().await;
     core.employ(SAM, 1, entry("Sam", &[StaffRole::Steward]))
@@ -75,7 +75,7 @@ async fn state(scanner: &Scanner, begun: &eventify_protocol::lan::SignIn) -> Sig
 }
 
 /// Signs in with the provider and chooses a PIN.
-async fn sign_in(core: &Core, scanner: &Scanner, person: PersonId, pin: &str) {
+pub(crate) async fn sign_in(core: &Core, scanner: &Scanner, person: PersonId, pin: &str) {
     let begun = scanner.lan.begin_sign_in().await.unwrap();
     core.end_sign_ins(&granted(person)).await;
     let SignInState::Granted { person: who } = state(scanner, &begun).await else {
