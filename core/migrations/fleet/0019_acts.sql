@@ -6,6 +6,5 @@ alter table journal_rows add constraint journal_rows_kind_check
 alter table journal_rows
     add column act_id uuid,
     add column reason text;
--- Acts that need a reason, for the alarm about a person who does many.
-create index journal_rows_acts on journal_rows (node_id, person_id, received_at) where reason is not null;
+-- Acts that need a reason, of one person at one node within an hour; null: the protocol's default.
 alter table venues add column acts_per_hour int check (acts_per_hour between 0 and 200);

@@ -46,7 +46,6 @@
 //! Time, randomness and timeouts are arguments. Deliberately absent: any decision to admit (the node
 //! decides), retries that the caller does not see, and log lines.
 
-mod acts;
 mod error;
 mod events;
 mod node;

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::{
-    ids::{ActId, IncarnationId, ScanId},
-    sync::{JournalEntry, JournalHead, JournalRow, Moment, SealedRow},
-    time::CoreInterval,
+    ids::{ActId, BootId, GateId, IncarnationId, ScanId, ScannerId},
+    sync::{Decision, JournalEntry, JournalHead, JournalRow, Moment, SealedRow},
+    time::{BootTime, CoreInterval},
     verdict::Verdict,
 };
 
@@ -54,6 +54,83 @@ enum Done {
     Undone,
 }
 
+/// What rows say of each scan, by the newest that counts.
+#[derive(Default)]
+struct Scans<'r> {
+    shown: BTreeMap<ScanId, (&'r Verdict, &'r JournalRow)>,
+    done: BTreeMap<ScanId, Done>,
+    acts: BTreeSet<ActId>,
+    unreadable: BTreeMap<(ScannerId, GateId, BootId, BootTime), u64>,
+}
+
+impl<'r> Scans<'r> {
+    fn insert(&mut self, row: &'r JournalRow) {
+        match &row.entry {
+            JournalEntry::Overridden(act) => {
+                let by = Done::Overridden(row.incarnation, row.seq);
+                let held = self.done.entry(act.scan).or_insert(by);
+                if *held != Done::Undone {
+                    *held = by;
+                }
+            }
+            JournalEntry::Undone(act) => drop(self.done.insert(act.scan, Done::Undone)),
+            JournalEntry::Unreadable {
+                scanner,
+                gate,
+                times,
+                first,
+                ..
+            } => {
+                // A row that another file has carried over is the same row.
+                let key = (*scanner, *gate, first.boot, first.boottime);
+                self.unreadable.insert(key, *times);
+            }
+            JournalEntry::Decision(decision) => self.insert_decision(decision, row),
+            JournalEntry::Voided {
+                scan,
+                decided_at,
+                row: voided,
+            } => self.void((*scan, *decided_at), *voided, row),
+            JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Searched(_) => {}
+        }
+    }
+
+    /// A final verdict stands: what is not final and comes behind it was carried over from before, and so
+    /// was an older admission.
+    fn insert_decision(&mut self, decision: &'r Decision, row: &'r JournalRow) {
+        let stands = self.shown.get(&decision.scan).is_some_and(|(verdict, by)| {
+            let again = **verdict == Verdict::Admit && decision.verdict == Verdict::Admit;
+            verdict.is_final() && !decision.verdict.is_final()
+                || again && is_later(by.at.core, row.at.core)
+        });
+        if !stands {
+            self.shown.insert(decision.scan, (&decision.verdict, row));
+        }
+    }
+
+    fn void(
+        &mut self,
+        (scan, decided_at): (ScanId, Option<CoreInterval>),
+        voided: u64,
+        row: &'r JournalRow,
+    ) {
+        let taken_back = Done::Overridden(row.incarnation, voided);
+        if self.done.get(&scan) == Some(&taken_back) {
+            self.done.remove(&scan);
+        }
+        // What was decided anew since is not what this row takes back.
+        let decided_at = decided_at.or(row.at.core);
+        let shown = self.shown.get(&scan);
+        if !shown.is_some_and(|(_, by)| is_later(by.at.core, decided_at)) {
+            self.shown.insert(scan, (&Verdict::ResyncRequired, row));
+        }
+    }
+}
+
 /// Where the chain is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
@@ -89,88 +166,30 @@ impl Report {
         conflict: impl Fn(ScanId) -> Option<ConflictKind>,
     ) -> Self {
         let mut report = Self::default();
-        let mut shown: BTreeMap<ScanId, (&Verdict, &JournalRow)> = BTreeMap::new();
-        let mut unreadable = BTreeMap::new();
-        let mut done: BTreeMap<ScanId, Done> = BTreeMap::new();
-        let mut acts: BTreeSet<ActId> = BTreeSet::new();
+        let mut scans = Scans::default();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
             report.gaps.extend(gap(last, row));
             last = Some(row);
             let row = row.row();
             // One that another file has carried over is the same act.
-            if row.entry.act().is_some_and(|by| acts.insert(by.act)) {
+            let act = row.entry.act();
+            if act.is_some_and(|by| scans.acts.insert(by.act)) {
                 report.insert_act(row);
             }
-            match &row.entry {
-                JournalEntry::Overridden(act) => {
-                    let by = Done::Overridden(row.incarnation, row.seq);
-                    let held = done.entry(act.scan).or_insert(by);
-                    if *held != Done::Undone {
-                        *held = by;
-                    }
-                }
-                JournalEntry::Undone(act) => drop(done.insert(act.scan, Done::Undone)),
-                JournalEntry::Left(_)
-                | JournalEntry::GateChanged(_)
-                | JournalEntry::Opened { .. }
-                | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Searched(_) => {}
-                JournalEntry::Unreadable {
-                    scanner,
-                    gate,
-                    times,
-                    first,
-                    ..
-                } => {
-                    // A row that another file has carried over is the same row.
-                    let key = (*scanner, *gate, first.boot, first.boottime);
-                    unreadable.insert(key, *times);
-                }
-                JournalEntry::Decision(decision) => {
-                    // A final verdict stands: what is not final and comes behind it was carried over
-                    // from before, and so was an older admission.
-                    let stands = shown.get(&decision.scan).is_some_and(|(verdict, by)| {
-                        let again =
-                            **verdict == Verdict::Admit && decision.verdict == Verdict::Admit;
-                        verdict.is_final() && !decision.verdict.is_final()
-                            || again && is_later(by.at.core, row.at.core)
-                    });
-                    if !stands {
-                        shown.insert(decision.scan, (&decision.verdict, row));
-                    }
-                }
-                JournalEntry::Voided {
-                    scan,
-                    decided_at,
-                    row: voided,
-                } => {
-                    let taken_back = Done::Overridden(row.incarnation, *voided);
-                    if done.get(scan) == Some(&taken_back) {
-                        done.remove(scan);
-                    }
-                    // What was decided anew since is not what this row takes back.
-                    let decided_at = decided_at.or(row.at.core);
-                    let stands = shown
-                        .get(scan)
-                        .is_some_and(|(_, by)| is_later(by.at.core, decided_at));
-                    if !stands {
-                        shown.insert(*scan, (&Verdict::ResyncRequired, row));
-                    }
-                }
-            }
+            scans.insert(row);
         }
         // A guest who was let in here, though the scan was refused before.
         let overridden = |(_, done): &(&ScanId, &Done)| matches!(done, Done::Overridden(..));
-        let elsewhere = done.iter().filter(overridden);
-        let elsewhere = elsewhere.filter(|(scan, _)| !shown.contains_key(scan));
+        let elsewhere = scans.done.iter().filter(overridden);
+        let elsewhere = elsewhere.filter(|(scan, _)| !scans.shown.contains_key(scan));
         let elsewhere = elsewhere.count() as u64;
         report.scans += elsewhere;
         report.overrides += elsewhere;
-        for (scan, (verdict, _)) in shown {
-            report.count(verdict, done.get(&scan), || conflict(scan));
+        for (scan, (verdict, _)) in scans.shown {
+            report.count(verdict, scans.done.get(&scan), || conflict(scan));
         }
-        report.count_unreadable(unreadable.values().sum());
+        report.count_unreadable(scans.unreadable.values().sum());
         report
     }
 

@@ -21,7 +21,7 @@ impl Machine {
         }
         let held = ticket.ok_or(ActRefusal::UnknownTicket)?;
         let performance = self.replica.performance(held.entry.performance);
-        if !performance.is_some_and(|it| it.allows_reentry()) {
+        if !performance.is_some_and(eventify_protocol::sync::PerformanceEntry::allows_reentry) {
             return Err(ActRefusal::NoReentry);
         }
         let is_readable = self.has_complete_replica() && self.replica.is_current(held);

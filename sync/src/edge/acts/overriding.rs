@@ -96,10 +96,8 @@ impl Machine {
             return false;
         };
         let AdmissionWindow { from, until } = performance.admits;
-        let from = match refused {
-            Verdict::NotYet { .. } => i64::MIN,
-            _ => from,
-        };
+        let is_early = matches!(refused, Verdict::NotYet { .. });
+        let from = if is_early { i64::MIN } else { from };
         performance.state == PerformanceState::Scheduled
             && Entitlement::from(entry).passes(gate)
             && is_within(from, until, &when).is_ok()
