@@ -92,9 +92,11 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
     core.line.heal();
     let by = || {
         let rows = core.journal();
-        let acts = rows.iter().filter_map(|row| match &row.row().entry {
-            JournalEntry::Overridden(row) => Some((row.by.person, row.scan)),
-            _ => None,
+        let acts = rows.iter().filter_map(|row| {
+            let JournalEntry::Overridden(row) = &row.row().entry else {
+                return None;
+            };
+            Some((row.by.person, row.scan))
         });
         acts.collect::<Vec<_>>()
     };

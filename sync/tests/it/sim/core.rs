@@ -473,7 +473,15 @@ impl Core {
                     self.past_conflicts.insert(scan, conflict.kind);
                 }
                 Effect::AddPast(entry) => drop(self.past_entries.insert(entry.scan)),
-                _ => {}
+                Effect::Insert(_)
+                | Effect::Confirm { .. }
+                | Effect::Move { .. }
+                | Effect::Free { .. }
+                | Effect::Demote { .. }
+                | Effect::Promote { .. }
+                | Effect::AddConflict(_)
+                | Effect::ConfirmConflict { .. }
+                | Effect::DropConflict { .. } => {}
             }
         }
     }

@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use eventify_protocol::{
     ids::{NodeId, ScanId, TicketId},
     sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, Position, SealedRow},
-    time::CoreTime,
+    time::{CoreInterval, CoreTime},
     verdict::Verdict,
 };
 use eventify_sync::core::{
     JournalRef, ScanRecord, Shown, acts,
     journal::{Ends, Refused, accept, overlap},
-    reconcile::{self, Row},
+    reconcile::{self, Outcome, Row},
 };
 
 use super::{clock::Nanos, core::Core, coverage::Coverage, model::Mutation, rng::Rng};
@@ -125,6 +125,40 @@ impl Core {
         }
     }
 
+    /// What an act's row wants of its ticket.
+    fn judge_act(
+        &self,
+        entry: &JournalEntry,
+        made: (JournalRef, Option<CoreInterval>),
+    ) -> Option<(TicketId, Outcome)> {
+        let standing = |ticket| self.tickets.get(&ticket).map(|held| &held.standing);
+        match entry {
+            JournalEntry::Overridden(act) => {
+                let record = self.scans.get(&act.scan);
+                let outcome = acts::overridden(made, act, record, standing(act.ticket));
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::Undone(act) => {
+                let mut outcome = acts::undone(made, act, standing(act.ticket));
+                if self.mutation == Some(Mutation::CoreIgnoresUndos) {
+                    (outcome.effects, outcome.ended) = (vec![], vec![]);
+                }
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::Left(act) => {
+                let outcome = acts::left(made, act, standing(act.ticket));
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
+        }
+    }
+
     /// The ticket that the row is about. Before the row is acknowledged the feed has to have the
     /// ticket's state, whatever changed it: the node deletes its admissions then.
     fn apply_row(
@@ -141,28 +175,13 @@ impl Core {
             seq: row.row().seq,
         };
         let (ticket, outcome) = match &row.row().entry {
-            JournalEntry::Opened { .. }
-            | JournalEntry::GateChanged(_)
-            | JournalEntry::Searched(_) => return None,
-            JournalEntry::Overridden(act) => {
-                let record = self.scans.get(&act.scan);
-                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
-                let made = (source, row.row().at.core);
-                let outcome = acts::overridden(made, act, record, standing);
-                (Some(act.ticket), outcome)
-            }
-            JournalEntry::Undone(act) => {
-                if self.mutation == Some(Mutation::CoreIgnoresUndos) {
-                    return Some(act.ticket);
-                }
-                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
-                let outcome = acts::undone((source, row.row().at.core), act, standing);
-                (Some(act.ticket), outcome)
-            }
-            JournalEntry::Left(act) => {
-                let standing = self.tickets.get(&act.ticket).map(|held| &held.standing);
-                let outcome = acts::left((source, row.row().at.core), act, standing);
-                (Some(act.ticket), outcome)
+            JournalEntry::Opened { .. } | JournalEntry::Searched(_) => return None,
+            entry @ (JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)) => {
+                let (ticket, outcome) = self.judge_act(entry, (source, row.row().at.core))?;
+                (Some(ticket), outcome)
             }
             JournalEntry::Unreadable { .. } => {
                 coverage.unreadable_rows += 1;
@@ -177,18 +196,17 @@ impl Core {
                 if self.mutation == Some(Mutation::OldRefusalsTakeAnswersBack) {
                     decision.asked_until = Some(CoreTime(i64::MAX));
                 }
-                let decision = &decision;
                 let row = Row {
                     source,
                     at: row.row().at.core,
-                    decision,
+                    decision: &decision,
                 };
                 // The node may not have learned which ticket a short code stands for.
                 let ticket = decision.ticket.or(self.ticket_of_scan(decision.scan));
                 let standing = ticket.and_then(|id| self.tickets.get(&id));
                 let standing = standing.map(|ticket| &ticket.standing);
                 let outcome = reconcile::reconcile(&row, self.scans.get(&decision.scan), standing);
-                self.shown(decision, source);
+                self.shown(&decision, source);
                 (ticket, outcome)
             }
             JournalEntry::Voided {

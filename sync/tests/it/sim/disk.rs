@@ -206,9 +206,11 @@ impl Disk {
         let rows = rows.flat_map(|(_, rows)| rows.iter().rev());
         let taken_back: BTreeSet<_> = rows
             .clone()
-            .filter_map(|row| match row.row().entry {
-                JournalEntry::Voided { row: seq, .. } => Some((row.row().incarnation, seq)),
-                _ => None,
+            .filter_map(|row| {
+                let JournalEntry::Voided { row: seq, .. } = row.row().entry else {
+                    return None;
+                };
+                Some((row.row().incarnation, seq))
             })
             .collect();
         let stands = move |row: &&SealedRow| {

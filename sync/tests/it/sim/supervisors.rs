@@ -127,7 +127,18 @@ impl World {
                 let node = rng.index(self.nodes.len());
                 self.plan_act(at, node, Kind::Exit { guest });
             }
-            _ => {}
+            Verdict::Admit
+            | Verdict::AlreadyUsed { .. }
+            | Verdict::NotYet { .. }
+            | Verdict::Revoked
+            | Verdict::NotValidHere { .. }
+            | Verdict::Expired { .. }
+            | Verdict::Unreadable
+            | Verdict::Forged
+            | Verdict::UnknownOffline
+            | Verdict::ResyncRequired
+            | Verdict::TryAgain
+            | Verdict::NodeFault => {}
         }
     }
 
@@ -353,7 +364,13 @@ impl World {
                     self.violated(format!("a guest leaves node {node} without the core"));
                 }
             }
-            _ => {}
+            JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => {}
         }
     }
 

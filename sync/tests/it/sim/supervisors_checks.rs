@@ -200,10 +200,9 @@ impl World {
             let Some(by) = row.entry.act().filter(|_| !is_taken_back(row.seq)) else {
                 continue;
             };
-            let is_second = match &row.entry {
-                JournalEntry::Overridden(act) => !overridden.insert(act.scan),
-                _ => false,
-            };
+            let is_second = matches!(
+                &row.entry, JournalEntry::Overridden(act) if !overridden.insert(act.scan)
+            );
             if !ids.insert(by.act) || is_second {
                 problem = Some(format!("node {node} has done {:?} twice", by.act));
             }

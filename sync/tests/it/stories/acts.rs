@@ -49,9 +49,11 @@ fn undo_of(venue: &Venue, scan: u128) -> ActKind {
 fn stay_online(venue: &mut Venue, duration: Duration) {
     for _ in 0..duration.as_millis() / 100 {
         venue.wait(Duration::from_millis(100));
-        let asked = venue.sent(|_, message| match message {
-            Up::Ask(ask) => Some(ask),
-            _ => None,
+        let asked = venue.sent(|_, message| {
+            let Up::Ask(ask) = message else {
+                return None;
+            };
+            Some(ask)
         });
         if let Some(ask) = asked {
             let position = venue.status().position.0;

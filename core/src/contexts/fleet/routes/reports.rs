@@ -150,7 +150,13 @@ impl ActView {
             JournalEntry::Overridden(row) => ("override", Some(row.scan), Some(row.ticket)),
             JournalEntry::Undone(row) => ("undo", Some(row.scan), Some(row.ticket)),
             JournalEntry::Left(row) => ("exit", Some(row.entry), Some(row.ticket)),
-            _ => ("changeGate", None, None),
+            JournalEntry::GateChanged(_) => ("changeGate", None, None),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return None,
         };
         Some(Self {
             act_id: by.act,

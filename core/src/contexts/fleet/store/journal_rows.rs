@@ -10,7 +10,7 @@ use eventify_protocol::ids::{
     VenueId,
 };
 use eventify_protocol::lan::ReasonCode;
-use eventify_protocol::sync::{ActBy, JournalEntry, SealedRow};
+use eventify_protocol::sync::{ActBy, Decision, JournalEntry, SealedRow};
 use eventify_protocol::time::WallTime;
 use eventify_protocol::verdict::DecidedBy;
 use serde::Serialize;
@@ -73,55 +73,15 @@ impl Row {
         };
         let common = common.with_act(row.entry.act());
         match &row.entry {
-            JournalEntry::Overridden(act) => Self {
-                kind: "overridden",
-                scan_id: Some(act.scan),
-                ticket_id: Some(act.ticket),
-                performance_id: Some(act.performance),
-                cache_age_ms: act.cache_age_ms.map(|it| it.min(MOST)),
-                ..common
-            },
-            JournalEntry::Undone(act) => Self {
-                kind: "undone",
-                scan_id: Some(act.scan),
-                ticket_id: Some(act.ticket),
-                performance_id: Some(act.performance),
-                ..common
-            },
-            JournalEntry::Left(act) => Self {
-                kind: "left",
-                scan_id: Some(act.entry),
-                ticket_id: Some(act.ticket),
-                performance_id: Some(act.performance),
-                ..common
-            },
-            JournalEntry::GateChanged(_) => Self {
-                kind: "gate_changed",
-                ..common
-            },
+            JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => common.of_act(&row.entry),
             JournalEntry::Opened { .. } => Self {
                 kind: "opened",
                 ..common
             },
-            JournalEntry::Decision(decision) => Self {
-                kind: "decision",
-                scan_id: Some(decision.scan),
-                scanner_id: Some(decision.scanner),
-                gate_id: Some(decision.gate),
-                ticket_id: decision.ticket,
-                performance_id: decision.performance,
-                verdict: Some(decision.verdict.name()),
-                mode: Some(mode_name(decision.mode)),
-                decided_by: Some(match decision.decided_by {
-                    DecidedBy::Core => "core",
-                    DecidedBy::Edge => "edge",
-                }),
-                cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
-                point_position: decision.point.map(|point| point.position.0.min(MOST)),
-                point_truth: decision.point.map(|point| point.truth.0),
-                person_id: decision.person,
-                ..common
-            },
+            JournalEntry::Decision(decision) => common.of_decision(decision),
             JournalEntry::RefusedAgain { scan, .. } => Self {
                 kind: "refused_again",
                 scan_id: Some(*scan),
@@ -159,6 +119,62 @@ impl Row {
 }
 
 impl Row {
+    fn of_decision(self, decision: &Decision) -> Self {
+        Self {
+            kind: "decision",
+            scan_id: Some(decision.scan),
+            scanner_id: Some(decision.scanner),
+            gate_id: Some(decision.gate),
+            ticket_id: decision.ticket,
+            performance_id: decision.performance,
+            verdict: Some(decision.verdict.name()),
+            mode: Some(mode_name(decision.mode)),
+            decided_by: Some(match decision.decided_by {
+                DecidedBy::Core => "core",
+                DecidedBy::Edge => "edge",
+            }),
+            cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
+            point_position: decision.point.map(|point| point.position.0.min(MOST)),
+            point_truth: decision.point.map(|point| point.truth.0),
+            person_id: decision.person,
+            ..self
+        }
+    }
+
+    fn of_act(self, entry: &JournalEntry) -> Self {
+        let (kind, about) = match entry {
+            JournalEntry::Overridden(act) => {
+                let age = act.cache_age_ms.map(|it| it.min(MOST));
+                let about = (act.scan, act.ticket, act.performance);
+                let row = Self {
+                    cache_age_ms: age,
+                    ..self
+                };
+                return row.about("overridden", Some(about));
+            }
+            JournalEntry::Undone(act) => ("undone", (act.scan, act.ticket, act.performance)),
+            JournalEntry::Left(act) => ("left", (act.entry, act.ticket, act.performance)),
+            JournalEntry::GateChanged(_) => return self.about("gate_changed", None),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return self,
+        };
+        self.about(kind, Some(about))
+    }
+
+    fn about(self, kind: &'static str, about: Option<(ScanId, TicketId, PerformanceId)>) -> Self {
+        Self {
+            kind,
+            scan_id: about.map(|it| it.0),
+            ticket_id: about.map(|it| it.1),
+            performance_id: about.map(|it| it.2),
+            ..self
+        }
+    }
+
     /// Who did it, where and why.
     fn with_act(self, by: Option<&ActBy>) -> Self {
         let Some(by) = by else {

@@ -149,23 +149,30 @@ impl Reconciliation {
         made: (JournalRef, Option<CoreInterval>),
         id: impl FnMut() -> Uuid,
     ) -> Option<(Outcome, Option<Uuid>)> {
-        let (ticket, scan) = match entry {
-            JournalEntry::Overridden(act) => (act.ticket, act.scan),
-            JournalEntry::Undone(act) => (act.ticket, act.scan),
-            JournalEntry::Left(act) => (act.ticket, act.entry),
-            _ => return None,
+        let state = |ticket| self.tickets.get(&ticket).map(|entries| &entries.state);
+        let (ticket, scan, outcome) = match entry {
+            JournalEntry::Overridden(act) => {
+                let record = self.scans.get(&act.scan).map(|stored| &stored.record);
+                let outcome = acts::overridden(made, act, record, state(act.ticket));
+                (act.ticket, act.scan, outcome)
+            }
+            JournalEntry::Undone(act) => {
+                let outcome = acts::undone(made, act, state(act.ticket));
+                (act.ticket, act.scan, outcome)
+            }
+            JournalEntry::Left(act) => {
+                let outcome = acts::left(made, act, state(act.ticket));
+                (act.ticket, act.entry, outcome)
+            }
+            JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return None,
         };
         let entries = self.tickets.get_mut(&ticket);
-        let state = entries.as_ref().map(|entries| &entries.state);
-        let outcome = match entry {
-            JournalEntry::Overridden(act) => {
-                let record = self.scans.get(&scan).map(|stored| &stored.record);
-                acts::overridden(made, act, record, state)
-            }
-            JournalEntry::Undone(act) => acts::undone(made, act, state),
-            JournalEntry::Left(act) => acts::left(made, act, state),
-            _ => return None,
-        };
         let conflict_id = entries.and_then(|entries| {
             entries.is_told = true;
             entries.carry_out(&outcome, scan, id)

@@ -354,20 +354,18 @@ impl Venue {
     /// The scan that an act is about, from memory alone, as a shell finds it that reads no row before it
     /// is written.
     pub(crate) fn act_scan(&self, scan: ScanId, number: u8) -> ActScan {
-        let decided = self
-            .rows
-            .iter()
-            .rev()
-            .find_map(|row| match &row.row().entry {
-                JournalEntry::Decision(decision) if decision.scan == scan => Some(Previous {
-                    decision: decision.clone(),
-                    at: row.row().at,
-                    voided: false,
-                    overridden: None,
-                    undone: false,
-                }),
-                _ => None,
-            });
+        let decided = self.rows.iter().rev().find_map(|row| {
+            let JournalEntry::Decision(decision) = &row.row().entry else {
+                return None;
+            };
+            (decision.scan == scan).then(|| Previous {
+                decision: decision.clone(),
+                at: row.row().at,
+                voided: false,
+                overridden: None,
+                undone: false,
+            })
+        });
         ActScan {
             scan,
             previous: decided,
