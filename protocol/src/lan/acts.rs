@@ -41,7 +41,8 @@ pub struct ActRequest {
 #[serde(
     tag = "kind",
     rename_all = "camelCase",
-    rename_all_fields = "camelCase"
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
 )]
 pub enum Act {
     /// Let in whom this scan refused as `AlreadyUsed` or `NotYet`, within [`OVERRIDE_MS`]. A supervisor's.

@@ -12,6 +12,7 @@ use eventify_protocol::ids::{
     UserId, VenueId,
 };
 use eventify_protocol::money::Money;
+use eventify_protocol::sync::Reentry;
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -65,7 +66,8 @@ replies! {
         admits_until: DateTime<Utc>,
         sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
         venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
-        awaits_venue: bool, version: i32, warnings: Vec<Warning>,
+        reentry: Reentry, restarts_at: Option<DateTime<Utc>>, awaits_venue: bool, version: i32,
+        warnings: Vec<Warning>,
     }
     Warning { code: String, message: String, performance_id: Option<PerformanceId>, }
     /// Places that are paid and not refunded.
@@ -205,7 +207,8 @@ replies! {
     Outage {
         node_id: NodeId, label: String, began: OutageMoment, ended: Option<OutageMoment>,
         rows: Vec<RowSpan>, scans: u64, admitted: u64, refused: BTreeMap<String, u64>,
-        double_entries: u64, order_unknown: u64, overrides: u64, refunded_admissions: u64,
+        double_entries: u64, order_unknown: u64, overrides: u64, undone: u64, left: u64,
+        acts: Vec<serde_json::Value>, refunded_admissions: u64,
         refunded_amounts: Vec<Money>, adds_up: bool,
         gaps: Vec<serde_json::Value>,
     }

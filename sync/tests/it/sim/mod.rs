@@ -11,6 +11,7 @@ mod clock;
 mod copies;
 mod core;
 mod core_journal;
+mod core_passages;
 mod coverage;
 mod disk;
 mod event;
