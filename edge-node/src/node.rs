@@ -1,7 +1,7 @@
 //! A running node: its owner, its link to the core, its LAN API and its control socket, started and
 //! stopped together.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use eventify_protocol::{hash::Hash32, ids::GateId, lan::PairingCode};
 use tokio::sync::{Notify, oneshot, watch};
@@ -14,7 +14,7 @@ use crate::{
     enrol::Renewal,
     identity::Identity,
     instance_lock::InstanceLock,
-    lan::{self, Bound, Endpoint, Lan, Scanners},
+    lan::{self, Bound, Endpoint, Lan, Scanners, Staff},
     link::{self, Access},
     owner::{self, Fatal, Handle, Parts, StartError},
 };
@@ -39,17 +39,7 @@ impl Node {
     pub async fn start(config: &Config, clock: Clock) -> Result<Self, StartError> {
         let folder = &config.data_dir;
         let identity = Identity::load(folder)?.behind(config.broker.as_ref());
-        durable_file::private_folder(folder).map_err(|error| StartError::System {
-            what: format!("removing the rights of others from {}", folder.display()),
-            error,
-        })?;
-        let lock = InstanceLock::take(folder).map_err(|error| StartError::System {
-            what: format!(
-                "locking {} (is another node running with this data directory?)",
-                folder.display()
-            ),
-            error,
-        })?;
+        let lock = own_folder(folder)?;
         let scanners = Scanners::open(folder)?;
         let bound = Bound::new(&identity, config.lan.listen).await?;
         let address = bound.address;
@@ -60,20 +50,25 @@ impl Node {
         let (line, renewal) = connection(config, &identity, clock)?;
         let (link, keep_open) = link::open(line, stop.clone());
         let (line_owner, line) = owner::scanner_line();
+        let (staff_owner, staff_line) = owner::staff_line();
         let parts = Parts {
             config,
             scanner_line: line_owner,
+            staff_line: staff_owner,
             identity: &identity,
             clock,
             link,
             stop: stop.clone(),
         };
         let (handle, ending) = owner::start(parts)?;
+        let pin_life = config.staff.pin_life;
+        let (asks, answers) = (staff_line.asks, staff_line.answers);
+        let staff = Staff::open((folder, pin_life), clock, handle.staff(), asks);
         let lan = Arc::new(Lan::new(
             (identity.node_id, identity.venue_id),
             clock,
             handle.clone(),
-            scanners,
+            (scanners, staff),
             (endpoint, &config.lan),
             stop.clone(),
         ));
@@ -87,6 +82,7 @@ impl Node {
         tasks.spawn(stop.clone().run_until_cancelled_owned(renewal.run()));
         tasks.spawn(control);
         tasks.spawn(lan::line::keep(Arc::clone(&lan), line));
+        tasks.spawn(lan::keep_staff(Arc::clone(&lan), answers));
         tasks.spawn(bound.serve(Arc::clone(&lan), stop.clone()));
         tasks.close();
         tracing::info!(
@@ -152,6 +148,21 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Makes the folder this node's alone: other users may not look into it, other nodes not use it.
+fn own_folder(folder: &Path) -> Result<InstanceLock, StartError> {
+    durable_file::private_folder(folder).map_err(|error| StartError::System {
+        what: format!("removing the rights of others from {}", folder.display()),
+        error,
+    })?;
+    InstanceLock::take(folder).map_err(|error| StartError::System {
+        what: format!(
+            "locking {} (is another node running with this data directory?)",
+            folder.display()
+        ),
+        error,
+    })
 }
 
 /// How the core is reached, and what keeps that in force.

@@ -42,6 +42,19 @@ pub enum StaffRole {
 }
 
 impl StaffRole {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Steward, Self::Supervisor, Self::BoxOffice];
+
+    /// As it is written in JSON and in tokens.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Steward => "STEWARD",
+            Self::Supervisor => "SUPERVISOR",
+            Self::BoxOffice => "BOX_OFFICE",
+        }
+    }
+
     /// May do what needs a supervisor.
     #[must_use]
     pub fn supervises(self) -> bool {

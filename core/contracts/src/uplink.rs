@@ -26,7 +26,7 @@ pub const JOURNAL: Uplink = Uplink {
     is_grouped: false,
 };
 
-/// Hello, pull, health, scanners: short-lived.
+/// Hello, pull, health, scanners, staff: short-lived.
 pub const CONTROL: Uplink = Uplink {
     queue: "edge.control",
     bindings: &[
@@ -34,6 +34,7 @@ pub const CONTROL: Uplink = Uplink {
         "ev1.up.*.pull",
         "ev1.up.*.health",
         "ev1.up.*.scanners",
+        "ev1.up.*.staff",
     ],
     is_durable: false,
     is_grouped: false,

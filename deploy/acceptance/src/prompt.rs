@@ -20,6 +20,7 @@ buy [SEAT …]       buy these seats (A-1 … T-25), or one standing place, as a
 scan GATE TICKET   scan a ticket at gate 1 or 2: its number from `buy`, or any text
 cut GATE           cut the link between a gate's node and the core (GATE is 1, 2 or both)
 heal GATE          repair the link
+yes CODE NAME      sign in at a scanner that shows CODE, as steward-1, supervisor-1 or box-office-1
 status             show the state of both nodes
 report             show the reconciliation report of the outages, as JSON
 help               show this list
@@ -34,6 +35,7 @@ enum Command {
     Scan { gate: usize, ticket: String },
     Cut(Gates),
     Heal(Gates),
+    Yes { code: String, name: String },
     Status,
     Report,
     Quit,
@@ -108,6 +110,11 @@ impl Prompt {
             Command::Heal(gates) => {
                 self.each(gates, |gate| gate.edge.link.heal());
                 Ok("repaired".to_owned())
+            }
+            Command::Yes { code, name } => {
+                let oidc = &self.world.scope.oidc;
+                oidc.answer_device(&code, Some(&name)).await?;
+                Ok(format!("{name} has signed in"))
             }
             Command::Status => self.status().await,
             Command::Report => Ok(serde_json::to_string_pretty(
@@ -228,6 +235,10 @@ impl FromStr for Command {
             },
             ["cut", gates] => Self::Cut(gates.parse()?),
             ["heal", gates] => Self::Heal(gates.parse()?),
+            ["yes", code, name] => Self::Yes {
+                code: code.to_uppercase(),
+                name: (*name).to_owned(),
+            },
             ["status"] => Self::Status,
             ["report"] => Self::Report,
             ["quit" | "exit"] => Self::Quit,

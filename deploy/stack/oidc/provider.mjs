@@ -1,13 +1,13 @@
 // An OIDC provider for development and tests: real discovery, keys, signatures and grants, with
 // Keycloak's claims. Never for production: with the client's secret, the grant below gives a token
-// for any user with any role.
+// for any user with any role, and who signs in on a device of their own (RFC 8628) is whoever they say.
 //
-// Environment: PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET.
+// Environment: PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET, DEVICE_CLIENT_ID.
 
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
 
-const { PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET } = process.env;
+const { PORT, AUDIENCE, CLIENT_ID, CLIENT_SECRET, DEVICE_CLIENT_ID } = process.env;
 const ISSUER = `http://127.0.0.1:${PORT}`;
 const TOKEN_SECONDS = 3600;
 
@@ -52,16 +52,27 @@ const provider = new Provider(ISSUER, {
     response_types: [],
     redirect_uris: [],
     scope: SCOPES.join(' '),
+  }, {
+    client_id: DEVICE_CLIENT_ID,
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+    response_types: [],
+    redirect_uris: [],
+    scope: 'openid',
   }],
-  scopes: SCOPES,
+  scopes: ['openid', ...SCOPES],
+  findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
   ttl: { AccessToken: TOKEN_SECONDS, ClientCredentials: TOKEN_SECONDS },
   features: {
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     devInteractions: { enabled: false },
     resourceIndicators: {
       enabled: true,
       // The name must be a URI (RFC 8707), the audience in the token not.
       defaultResource: () => `urn:${AUDIENCE}`,
+      useGrantedResource: () => true,
       getResourceServerInfo: () => resourceServer(AUDIENCE, SCOPES.join(' ')),
     },
   },
@@ -97,6 +108,42 @@ provider.registerGrantType(USER_GRANT, async (ctx) => {
     scope: params.scope,
   };
 }, USER_PARAMETERS);
+
+// In place of a sign-in page: the page of the device flow asks who it is to be, and takes the answer.
+const PAGE = (code) => `<!DOCTYPE html><meta charset="utf-8"><title>Sign in</title>
+<form action="/device/answer"><p>Code <input name="user_code" value="${code}" required>
+<p>I am <input name="sub" required autofocus>
+<p><button>Yes, this is me</button> <button name="denied" value="yes" formnovalidate>No</button></form>`;
+
+async function answer({ user_code: text = '', sub = '', denied }) {
+  const code = await provider.DeviceCode.findByUserCode(text.toUpperCase().replace(/\W/g, ''));
+  if (!code || code.isExpired || code.accountId || code.error) return [404, 'There is no such code.'];
+  if (denied) {
+    Object.assign(code, { error: 'access_denied', errorDescription: 'they said no' });
+  } else if (sub === '') {
+    return [400, 'Say who you are.'];
+  } else {
+    const resource = `urn:${AUDIENCE}`;
+    const grant = new provider.Grant({ accountId: sub, clientId: code.clientId });
+    grant.addOIDCScope('openid');
+    grant.addResourceScope(resource, SCOPES.join(' '));
+    const authTime = Math.floor(Date.now() / 1000);
+    Object.assign(code, { accountId: sub, authTime, grantId: await grant.save(), resource, scope: 'openid' });
+  }
+  await code.save();
+  return [200, 'Done. You can close this page.'];
+}
+
+provider.use(async (ctx, next) => {
+  if (ctx.path === '/device') {
+    ctx.type = 'html';
+    ctx.body = PAGE(String(ctx.query.user_code ?? '').replace(/[^\w-]/g, ''));
+  } else if (ctx.path === '/device/answer') {
+    [ctx.status, ctx.body] = await answer(ctx.query);
+  } else {
+    await next();
+  }
+});
 
 provider.on('server_error', (_ctx, error) => console.error(error));
 provider.on('grant.error', (_ctx, error) => console.error(error.message, error.error_description));

@@ -2,7 +2,8 @@
 //!
 //! The tokens are RFC 9068 access tokens (`typ: at+jwt`) with Keycloak's claims. Discovery, key set,
 //! signatures and the client-credentials grant are `oidc-provider`'s own; the grant that gives a token
-//! for a named user without a browser is ours, for development only.
+//! for a named user without a browser is ours, for development only; so is the page on which people say
+//! who they are in the device flow (RFC 8628).
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ const READY_LIMIT: Duration = Duration::from_secs(60);
 const USER_GRANT: &str = "urn:eventify:development:user";
 const AUDIENCE: &str = "eventify-core";
 const CLIENT_ID: &str = "eventify-development";
+const DEVICE_CLIENT_ID: &str = "eventify-gates";
 
 /// How to reach the run's OIDC provider.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub struct Oidc {
     /// Also `azp` and a key of `resource_access` in its tokens.
     pub client_id: String,
     pub client_secret: String,
+    /// The public client of the device flow.
+    pub device_client_id: String,
 }
 
 /// The user of a token.
@@ -143,6 +147,26 @@ impl Oidc {
             .await
     }
 
+    /// Somebody reads a code on a scanner and signs in as this user, or says no.
+    pub async fn answer_device(&self, user_code: &str, sub: Option<&str>) -> Result<()> {
+        let who = match sub {
+            Some(sub) => ("sub", sub),
+            None => ("denied", "yes"),
+        };
+        let request = http::client().get(format!("{}/device/answer", self.issuer));
+        let response = request.query(&[("user_code", user_code), who]).send();
+        let response = response.await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(StackError::Refused {
+            action: "answering a sign-in at the OIDC provider".to_owned(),
+            status: status.as_u16(),
+            body: response.text().await?,
+        })
+    }
+
     async fn request_token(&self, form: &[(&str, String)]) -> Result<String> {
         let request = http::client().post(format!("{}/token", self.issuer));
         let request = request
@@ -169,6 +193,7 @@ pub(crate) async fn start(scratch: &Scratch) -> Result<(Oidc, Server)> {
         audience: AUDIENCE.to_owned(),
         client_id: CLIENT_ID.to_owned(),
         client_secret: clock::random_name::<16>(),
+        device_client_id: DEVICE_CLIENT_ID.to_owned(),
     };
     let script = tools::home().join("oidc/provider.mjs");
     let mut server = Server::start(Program {
@@ -180,6 +205,7 @@ pub(crate) async fn start(scratch: &Scratch) -> Result<(Oidc, Server)> {
             ("AUDIENCE", oidc.audience.clone()),
             ("CLIENT_ID", oidc.client_id.clone()),
             ("CLIENT_SECRET", oidc.client_secret.clone()),
+            ("DEVICE_CLIENT_ID", oidc.device_client_id.clone()),
         ],
         stop: StopSignal::Kill,
         user: None,

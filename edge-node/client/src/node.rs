@@ -184,6 +184,18 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|error| self.malformed(&error))
     }
 
+    /// That it was done.
+    ///
+    /// # Errors
+    /// As of [`Reply::read`].
+    pub fn read_nothing(self) -> Result<(), ClientError> {
+        if (200..300).contains(&self.status) {
+            Ok(())
+        } else {
+            Err(self.into_error())
+        }
+    }
+
     fn into_error(self) -> ClientError {
         match serde_json::from_slice::<ErrorBody>(&self.body) {
             Ok(ErrorBody { error }) => ClientError::Refused(Refusal {

@@ -6,7 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
-        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest, TokenRequest,
+        AccessToken, ActAnswer, ActRequest, NodeStatus, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest, SearchAnswer, SearchRequest, TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -139,12 +140,36 @@ impl Scanner {
         self.call(Method::POST, "/v1/scans", json(scan)).await
     }
 
+    /// `POST /v1/acts`. After a lost answer send the same act again: it is done once.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn act(&self, act: &ActRequest) -> Result<ActAnswer, ClientError> {
+        self.call(Method::POST, "/v1/acts", json(act)).await
+    }
+
     /// `GET /v1/status`.
     ///
     /// # Errors
     /// All but [`ClientError::Setup`].
     pub async fn status(&self) -> Result<NodeStatus, ClientError> {
         self.call(Method::GET, "/v1/status", Vec::new()).await
+    }
+
+    /// `GET /v1/counts`.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn counts(&self) -> Result<VenueCounts, ClientError> {
+        self.call(Method::GET, "/v1/counts", Vec::new()).await
+    }
+
+    /// `POST /v1/searches`. The same search may be sent again while its answer is missing.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn search(&self, search: &SearchRequest) -> Result<SearchAnswer, ClientError> {
+        self.call(Method::POST, "/v1/searches", json(search)).await
     }
 
     /// `GET /v1/stream`: events from now on, as long as this scanner has an access token. Renew it in
@@ -193,7 +218,7 @@ impl Scanner {
         Ok(without_access.sign(Method::POST, "/v1/tokens", body))
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -201,6 +226,17 @@ impl Scanner {
     ) -> Result<T, ClientError> {
         let request = self.credentials().sign(method, path, body);
         self.node.send(&request).await?.read()
+    }
+
+    /// A request whose answer says nothing more.
+    pub(crate) async fn tell(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(), ClientError> {
+        let request = self.credentials().sign(method, path, body);
+        self.node.send(&request).await?.read_nothing()
     }
 }
 

@@ -46,6 +46,7 @@ const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("link.max_backoff_ms", 200..=60_000),
     ("journal.max_bytes", 1 << 20..=1 << 40),
     ("journal.reserve_bytes", 1 << 16..=1 << 30),
+    ("staff.pin_days", 1..=365),
 ];
 
 /// All settings of a node. Meaning and units stand in `default.toml`.
@@ -64,6 +65,8 @@ pub struct Config {
     pub broker: Option<(String, u16)>,
     /// `[journal]`
     pub journal: JournalConfig,
+    /// `[staff]`
+    pub staff: StaffConfig,
     /// `[log]`
     pub log: LogConfig,
 }
@@ -118,6 +121,15 @@ pub struct JournalConfig {
     pub reserve_bytes: u64,
 }
 
+/// `[staff]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaffConfig {
+    /// How long a PIN is good after the last sign-in with the identity provider.
+    #[serde(rename = "pin_days", deserialize_with = "values::days")]
+    pub pin_life: Duration,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +160,7 @@ struct Sections {
     admission: AdmissionConfig,
     link: LinkSection,
     journal: JournalConfig,
+    staff: StaffConfig,
     log: LogConfig,
 }
 
@@ -181,6 +194,7 @@ impl From<Sections> for Config {
             },
             broker: sections.link.broker,
             journal: sections.journal,
+            staff: sections.staff,
             log: sections.log,
         }
     }

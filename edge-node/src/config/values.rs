@@ -10,6 +10,11 @@ pub(super) fn millis<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D:
     u64::deserialize(value).map(Duration::from_millis)
 }
 
+pub(super) fn days<'de, D: Deserializer<'de>>(value: D) -> Result<Duration, D::Error> {
+    const DAY: u64 = 24 * 3_600;
+    u64::deserialize(value).map(|days| Duration::from_secs(days.saturating_mul(DAY)))
+}
+
 pub(super) fn path<'de, D: Deserializer<'de>>(value: D) -> Result<PathBuf, D::Error> {
     text(value, "a path that is not empty", |text| {
         (!text.is_empty()).then(|| PathBuf::from(text))

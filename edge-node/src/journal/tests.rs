@@ -59,6 +59,7 @@ impl Chain {
             point: None,
             replaces: vec![],
             asked_until: None,
+            person: None,
         }))
     }
 

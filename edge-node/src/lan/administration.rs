@@ -126,6 +126,7 @@ impl Lan {
         locked(&self.access_tokens).end(scanner);
         locked(&self.quotas).forget(scanner);
         locked(&self.unreadable).remove(&scanner);
+        self.end_staff_of(scanner);
         self.streams.end(scanner);
         self.connections.close(scanner);
         tracing::info!(code = "lan.scanner_unpaired", scanner_id = %scanner, "a scanner was unpaired");

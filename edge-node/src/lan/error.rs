@@ -9,11 +9,19 @@ use axum::{
 };
 use eventify_protocol::{
     error::{ErrorBody, ErrorDetail, FieldIssue},
-    lan::signature::SignatureError,
+    lan::{MAX_NOTE_CHARS, SEARCH_CHARS, signature::SignatureError},
+    staff::{PIN_DIGITS, StaffRole},
 };
 
-use super::request::{MAX_BODY_BYTES, correlation};
-use crate::owner::NoVerdict;
+use eventify_sync::edge::ActRefusal;
+
+use super::{
+    guests::SEARCHES_AN_HOUR,
+    request::{MAX_BODY_BYTES, correlation},
+    staff::Acting,
+};
+use crate::owner::{NoAct, NoVerdict};
+use eventify_sync::edge::NoSearch;
 
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +67,62 @@ pub(super) enum ApiError {
          scan QR codes meanwhile"
     )]
     TooManyWrongCodes(Duration),
+    #[error("nobody of this id works here; read the list again")]
+    PersonUnknown,
+    #[error("a PIN has {PIN_DIGITS} digits")]
+    PinMalformed,
+    #[error("that PIN is one that everybody tries first; choose another one")]
+    PinTooSimple,
+    #[error("the PIN is wrong; {0} more tries")]
+    WrongPin(u32),
+    #[error("too many PINs were wrong; wait, or sign in with the identity provider")]
+    PinLocked(Duration),
+    #[error(
+        "this person has no PIN at this node, or it has ended; sign in with the identity provider"
+    )]
+    NoPin,
+    #[error("this sign-in is unknown at this scanner, used, or over; begin again")]
+    SignInUnknown,
+    #[error("too many sign-ins are open; finish one, or wait until they end")]
+    TooManySignIns,
+    #[error("the identity provider can't be asked at present; tell venue IT")]
+    SignInUnavailable,
+    #[error("the core is out of reach: a first sign-in needs it; a PIN does not")]
+    CoreUnreachable,
+    #[error("the colleague's word is unknown here or over; have them type their PIN again")]
+    AuthorisationUnknown,
+    #[error("nobody is on shift at this scanner")]
+    NoShift,
+    #[error("nobody is on shift at this scanner")]
+    NoCurrentShift,
+    #[error(
+        "nobody is on shift at this scanner, and this venue scans only with somebody signed in"
+    )]
+    ShiftNeeded,
+    #[error("none of this person's roles may do that; have a colleague type their PIN")]
+    NotAllowed(Acting),
+    #[error("this needs a reason: 'reason' with a 'code'")]
+    ReasonNeeded,
+    #[error("a note has at most {MAX_NOTE_CHARS} characters, and reason 'other' needs one")]
+    BadNote,
+    #[error("{}", words(*.0))]
+    ActRefused(ActRefusal),
+    #[error("the node could not store it; see its log, and send it again")]
+    StaffNotStored,
+    #[error("this venue has not switched on that its staff look for guests; venue IT can")]
+    SearchOff,
+    #[error("too old is what this node knows of guests: it is locked, and nobody is let in here")]
+    SearchLocked,
+    #[error(
+        "what is looked for must have {} to {} characters", SEARCH_CHARS.start(), SEARCH_CHARS.end()
+    )]
+    BadSearchText,
+    #[error("the search id was used before, for another search")]
+    SearchIdConflict,
+    #[error(
+        "this person has searched {SEARCHES_AN_HOUR} times within the hour; search again later"
+    )]
+    TooManySearches(Duration),
     #[error("the node is busy; send the request again, a scan with the same scan id")]
     Busy,
     #[error(
@@ -97,6 +161,31 @@ impl ApiError {
             Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
             Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
+            Self::PersonUnknown => (StatusCode::NOT_FOUND, "person_unknown"),
+            Self::ReasonNeeded | Self::BadNote => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "validation_error")
+            }
+            Self::ActRefused(refusal) => (status_of(*refusal), refusal.code()),
+            Self::PinMalformed => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::PinTooSimple => (StatusCode::UNPROCESSABLE_ENTITY, "pin_too_simple"),
+            Self::WrongPin(_) => (StatusCode::UNAUTHORIZED, "wrong_pin"),
+            Self::PinLocked(_) => (StatusCode::TOO_MANY_REQUESTS, "pin_locked"),
+            Self::NoPin => (StatusCode::CONFLICT, "no_pin"),
+            Self::SignInUnknown => (StatusCode::NOT_FOUND, "sign_in_unknown"),
+            Self::TooManySignIns => (StatusCode::TOO_MANY_REQUESTS, "too_many_sign_ins"),
+            Self::SignInUnavailable => (StatusCode::SERVICE_UNAVAILABLE, "sign_in_unavailable"),
+            Self::CoreUnreachable => (StatusCode::SERVICE_UNAVAILABLE, "core_unreachable"),
+            Self::AuthorisationUnknown => (StatusCode::FORBIDDEN, "authorisation_unknown"),
+            Self::NoShift => (StatusCode::CONFLICT, "no_shift"),
+            Self::NoCurrentShift => (StatusCode::NOT_FOUND, "no_shift"),
+            Self::ShiftNeeded => (StatusCode::FORBIDDEN, "no_shift"),
+            Self::NotAllowed(_) => (StatusCode::FORBIDDEN, "not_allowed"),
+            Self::StaffNotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
+            Self::SearchOff => (StatusCode::FORBIDDEN, "search_off"),
+            Self::SearchLocked => (StatusCode::CONFLICT, "node_locked"),
+            Self::BadSearchText => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::SearchIdConflict => (StatusCode::CONFLICT, "search_id_conflict"),
+            Self::TooManySearches(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_searches"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::NodeFault => (StatusCode::SERVICE_UNAVAILABLE, "node_fault"),
             Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
@@ -108,26 +197,105 @@ impl ApiError {
 
     /// In seconds, at least one.
     fn retry_after(&self) -> Option<u64> {
-        if let Self::TooManyRequests(wait) | Self::TooManyWrongCodes(wait) = self {
+        if let Self::TooManyRequests(wait)
+        | Self::TooManyWrongCodes(wait)
+        | Self::TooManySearches(wait)
+        | Self::PinLocked(wait) = self
+        {
             let is_more = u64::from(wait.subsec_nanos() > 0);
             return Some(wait.as_secs().saturating_add(is_more).max(1));
+        }
+        if let Self::ActRefused(ActRefusal::TooMany(wait)) = self {
+            return Some(wait.as_secs().saturating_add(1));
         }
         let (status, _) = self.status_and_code();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
     fn details(&self) -> Vec<FieldIssue> {
-        let field = if matches!(self, Self::BadPublicKey) {
-            "publicKey"
+        let (field, issue) = if matches!(self, Self::BadPublicKey) {
+            ("publicKey", "invalid".to_owned())
         } else if matches!(self, Self::BadLabel) {
-            "label"
+            ("label", "invalid".to_owned())
+        } else if matches!(self, Self::BadSearchText) {
+            ("text", "invalid".to_owned())
+        } else if matches!(self, Self::PinMalformed | Self::PinTooSimple) {
+            ("pin", "invalid".to_owned())
+        } else if matches!(self, Self::ReasonNeeded) {
+            ("reason", "required".to_owned())
+        } else if matches!(self, Self::BadNote) {
+            ("reason.note", "invalid".to_owned())
+        } else if let Self::WrongPin(left) = self {
+            ("triesLeft", left.to_string())
+        } else if let Self::NotAllowed(may) = self {
+            ("allowed", allowed(*may))
         } else {
             return Vec::new();
         };
         vec![FieldIssue {
             field: field.to_owned(),
-            issue: "invalid".to_owned(),
+            issue,
         }]
+    }
+}
+
+fn status_of(refusal: ActRefusal) -> StatusCode {
+    match refusal {
+        ActRefusal::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+        ActRefusal::CoreNeeded => StatusCode::SERVICE_UNAVAILABLE,
+        ActRefusal::GateNotAllowed => StatusCode::FORBIDDEN,
+        ActRefusal::UnknownScan | ActRefusal::UnknownTicket => StatusCode::NOT_FOUND,
+        ActRefusal::IdReused
+        | ActRefusal::Locked
+        | ActRefusal::NotOverridable
+        | ActRefusal::AlreadyDone
+        | ActRefusal::TooLate
+        | ActRefusal::Changed
+        | ActRefusal::NotNewest
+        | ActRefusal::NotInside
+        | ActRefusal::NoReentry => StatusCode::CONFLICT,
+    }
+}
+
+fn words(refusal: ActRefusal) -> &'static str {
+    match refusal {
+        ActRefusal::IdReused => "the act id was used before, for something else",
+        ActRefusal::TooMany(_) => {
+            "this person has done as many acts as the venue allows within an hour"
+        }
+        ActRefusal::Locked => {
+            "nobody decides at this node at present: follow the venue's procedure"
+        }
+        ActRefusal::CoreNeeded => "guests leave only while the core decides; nothing was recorded",
+        ActRefusal::UnknownScan => "this node has no decision about that scan",
+        ActRefusal::UnknownTicket => "this node does not know that ticket",
+        ActRefusal::NotOverridable => {
+            "only a refusal as used or as too early is overridden, at the gate that refused"
+        }
+        ActRefusal::AlreadyDone => "that was done before",
+        ActRefusal::TooLate => "that is too long ago",
+        ActRefusal::Changed => "something about the ticket has changed: scan it again",
+        ActRefusal::NotNewest => "only the newest admission of this scanner can be undone",
+        ActRefusal::NotInside => "nobody is inside with that ticket",
+        ActRefusal::NoReentry => "whoever leaves this performance does not come back",
+        ActRefusal::GateNotAllowed => "this node may not decide for that gate",
+    }
+}
+
+/// The roles that may, as they are written.
+fn allowed(may: Acting) -> String {
+    let roles = StaffRole::ALL.into_iter().filter(|role| may(*role));
+    let names: Vec<_> = roles.map(StaffRole::name).collect();
+    names.join(", ")
+}
+
+impl From<NoAct> for ApiError {
+    fn from(reason: NoAct) -> Self {
+        match reason {
+            NoAct::Refused(refusal) => Self::ActRefused(refusal),
+            NoAct::Busy => Self::Busy,
+            NoAct::Stopping => Self::NodeFault,
+        }
     }
 }
 
@@ -137,6 +305,16 @@ impl From<NoVerdict> for ApiError {
             NoVerdict::Busy => Self::Busy,
             NoVerdict::ScanIdConflict => Self::ScanIdConflict,
             NoVerdict::Stopping => Self::NodeFault,
+        }
+    }
+}
+
+impl From<NoSearch> for ApiError {
+    fn from(reason: NoSearch) -> Self {
+        match reason {
+            NoSearch::Off => Self::SearchOff,
+            NoSearch::Locked => Self::SearchLocked,
+            NoSearch::Busy => Self::Busy,
         }
     }
 }

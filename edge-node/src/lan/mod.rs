@@ -8,7 +8,10 @@
 //! | `scanners/` | the paired scanners, on disk |
 //! | `auth/` | who sends a request: signatures, access tokens, quotas |
 //! | `administration`, `line` | what people do with scanners; the core's list and its orders |
+//! | `staff/` | PINs, shifts and rights of those who work here |
 //! | `routes/` | one file for each route |
+//! | `guests/` | looking for guests |
+//! | `reading`, `pace` | long reads beside the owner; how fast the gates are |
 //! | `typed_codes` | a limit on short codes that are no ticket's |
 //! | `request`, `error` | correlation id and body; the one error body |
 //!
@@ -19,12 +22,16 @@ mod auth;
 mod certificate;
 mod connections;
 mod error;
+mod guests;
 pub(crate) mod line;
+mod pace;
 mod per_address_limit;
+mod reading;
 mod request;
 mod routes;
 mod scanners;
 mod server;
+mod staff;
 mod typed_codes;
 
 use std::{
@@ -48,9 +55,13 @@ pub use scanners::ScannerError;
 pub(crate) use scanners::{Edit, MAX_LABEL_CHARS, Pairings, Scanners, clean_label};
 pub(crate) use server::Bound;
 pub use server::LanError;
+pub(crate) use staff::{Staff, keep as keep_staff};
 
 use auth::{AccessTokens, Nonces, PairingCodes, Quotas};
 use connections::Connections;
+use guests::Searches;
+use pace::Paces;
+use reading::Reads;
 use routes::OpenStreams;
 use typed_codes::TypedCodes;
 
@@ -71,6 +82,10 @@ pub(crate) struct Lan {
     streams: OpenStreams,
     connections: Arc<Connections>,
     typed_codes: Mutex<TypedCodes>,
+    staff: Staff,
+    paces: Mutex<Paces>,
+    reads: Reads,
+    searches: Mutex<Searches>,
     endpoint: Endpoint,
     /// Ends the streams.
     stop: CancellationToken,
@@ -88,7 +103,7 @@ impl Lan {
         (node, venue): (NodeId, VenueId),
         clock: Clock,
         owner: Handle,
-        scanners: Scanners,
+        (scanners, staff): (Scanners, Staff),
         (endpoint, limits): (Endpoint, &LanConfig),
         stop: CancellationToken,
     ) -> Self {
@@ -111,6 +126,10 @@ impl Lan {
             streams: OpenStreams::default(),
             connections,
             typed_codes: Mutex::default(),
+            staff,
+            paces: Mutex::default(),
+            reads: Reads::default(),
+            searches: Mutex::default(),
             endpoint,
             stop,
         }

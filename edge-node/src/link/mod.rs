@@ -137,7 +137,7 @@ impl Link {
 /// Messages that are useless later need no acknowledgement.
 fn is_ephemeral(message: &Up) -> bool {
     match message {
-        Up::Scan(_) | Up::Ask(_) | Up::Health(_) | Up::Scanners(_) => true,
+        Up::Scan(_) | Up::Ask(_) | Up::Health(_) | Up::Scanners(_) | Up::Staff(_) => true,
         Up::Hello(_) | Up::Journal(_) | Up::Pull(_) => false,
     }
 }
@@ -145,7 +145,12 @@ fn is_ephemeral(message: &Up) -> bool {
 fn is_urgent(message: &Up) -> bool {
     match message {
         Up::Scan(_) | Up::Ask(_) => true,
-        Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => false,
+        Up::Hello(_)
+        | Up::Journal(_)
+        | Up::Health(_)
+        | Up::Pull(_)
+        | Up::Scanners(_)
+        | Up::Staff(_) => false,
     }
 }
 

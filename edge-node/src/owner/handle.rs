@@ -3,23 +3,29 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use eventify_protocol::{
-    ids::{GateId, ScanId, ScannerId, VenueId},
+    ids::{GateId, PersonId, ScanId, ScannerId, VenueId},
     keys::KeySet,
     lan::{MAX_SCANNED_CHARS, NodeStatus, ScanAnswer, StreamEvent},
     short_code::ShortCode,
 };
-use eventify_sync::{edge::Reply, token::TokenCheck};
+use eventify_sync::{
+    edge::{ActOutcome, NoSearch, Reply, SearchRecord, SearchRecorded},
+    token::TokenCheck,
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch},
     time::timeout,
 };
 
-use super::status;
+use super::acts::{self, Act, NoAct, WaitingAct};
+use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests for the status that may wait at once.
 const MAX_STATUS_REQUESTS: usize = 64;
+/// Acts that may wait at once.
+const MAX_ACTS_WAITING: usize = 64;
 /// Stream events that a slow listener may be behind before it misses some.
 const STREAM_CAPACITY: usize = 16;
 
@@ -32,6 +38,8 @@ pub struct Scan {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner.
+    pub person: Option<PersonId>,
     /// The text as scanned, or the short code as typed.
     pub token: String,
 }
@@ -68,6 +76,12 @@ pub(super) struct WaitingScan {
     pub(super) waiter: Waiter,
 }
 
+/// A search on its way to the owner.
+pub(super) struct WaitingSearch {
+    pub(super) search: SearchRecord,
+    pub(super) waiter: Waiter,
+}
+
 /// A request that waits for its reply; its permit ends with it.
 pub(super) struct Waiter {
     replies: oneshot::Sender<Reply>,
@@ -85,9 +99,13 @@ impl Waiter {
 pub(super) struct Inbox {
     pub(super) scans: mpsc::Receiver<WaitingScan>,
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
+    pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    pub(super) searches: mpsc::Receiver<WaitingSearch>,
+    pub(super) acts: mpsc::Receiver<WaitingAct>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
+    pub(super) staff: watch::Sender<Arc<VenueStaff>>,
 }
 
 /// Sends requests to the owner. Cheap to clone.
@@ -96,9 +114,13 @@ pub struct Handle {
     venue: VenueId,
     scans: mpsc::Sender<WaitingScan>,
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
+    insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
+    searches: mpsc::Sender<WaitingSearch>,
+    acts: mpsc::Sender<WaitingAct>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
+    staff: watch::Receiver<Arc<VenueStaff>>,
     permits: Arc<Semaphore>,
 }
 
@@ -106,28 +128,41 @@ pub(super) fn channel(
     max_scans_waiting: usize,
     keys: Arc<KeySet>,
     status: NodeStatus,
+    staff: VenueStaff,
 ) -> (Handle, Inbox) {
     let venue = status.venue_id;
     let (scans, scans_in) = mpsc::channel(max_scans_waiting);
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (searches, searches_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (acts, acts_in) = mpsc::channel(MAX_ACTS_WAITING);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
+    let (staff_out, staff) = watch::channel(Arc::new(staff));
     let handle = Handle {
         venue,
         scans,
         status_requests,
+        insight_requests,
+        searches,
+        acts,
         keys,
         latest,
         stream: stream.clone(),
+        staff,
         permits: Arc::new(Semaphore::new(max_scans_waiting)),
     };
     let inbox = Inbox {
         scans: scans_in,
         status_requests: status_requests_in,
+        insight_requests: insight_requests_in,
+        searches: searches_in,
+        acts: acts_in,
         keys: keys_out,
         latest: latest_out,
         stream,
+        staff: staff_out,
     };
     (handle, inbox)
 }
@@ -166,8 +201,65 @@ impl Handle {
         match timeout(REPLY_TIMEOUT, reply).await {
             Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
-            Ok(Ok(Reply::Overloaded)) | Err(_) => Err(NoVerdict::Busy),
+            // The others are no answers to a scan.
+            Ok(Ok(Reply::Overloaded | Reply::Act(_) | Reply::ActRefused(_) | Reply::Search(_)))
+            | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),
+        }
+    }
+
+    /// A scanned text or a typed code, checked with the keys in force.
+    pub(crate) fn check(&self, token: &str) -> TokenCheck {
+        let keys = Arc::clone(&self.keys.borrow());
+        check(token, &keys, self.venue)
+    }
+
+    /// Has it written down whom a search is about to show; the answer may leave when this returns `Ok`.
+    ///
+    /// # Errors
+    /// See [`NoSearch`].
+    pub async fn record_search(&self, search: SearchRecord) -> Result<SearchRecorded, NoSearch> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| NoSearch::Busy)?;
+        let (replies, reply) = oneshot::channel();
+        let waiter = Waiter {
+            replies,
+            _permit: permit,
+        };
+        self.searches
+            .try_send(WaitingSearch { search, waiter })
+            .map_err(|_| NoSearch::Busy)?;
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(Reply::Search(result))) => result,
+            // The others are no answers to a search.
+            Ok(Ok(_) | Err(_)) | Err(_) => Err(NoSearch::Busy),
+        }
+    }
+
+    /// Has an act decided and written down.
+    ///
+    /// # Errors
+    /// See [`NoAct`].
+    pub async fn submit_act(&self, act: Act) -> Result<ActOutcome, NoAct> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| NoAct::Busy)?;
+        let (replies, reply) = oneshot::channel();
+        let waiter = Waiter {
+            replies,
+            _permit: permit,
+        };
+        self.acts
+            .try_send(WaitingAct { act, waiter })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NoAct::Busy,
+                mpsc::error::TrySendError::Closed(_) => NoAct::Stopping,
+            })?;
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(reply)) => acts::answer(reply),
+            Ok(Err(_)) => Err(NoAct::Stopping),
+            Err(_) => Err(NoAct::Busy),
         }
     }
 
@@ -178,6 +270,18 @@ impl Handle {
     pub async fn status(&self) -> Result<NodeStatus, NoVerdict> {
         let (reply, answer) = oneshot::channel();
         self.status_requests
+            .try_send(reply)
+            .map_err(|_| NoVerdict::Busy)?;
+        answer.await.map_err(|_| NoVerdict::Stopping)
+    }
+
+    /// What is needed to read the replica beside the owner.
+    ///
+    /// # Errors
+    /// [`NoVerdict::Stopping`] or [`NoVerdict::Busy`].
+    pub async fn insight(&self) -> Result<Insight, NoVerdict> {
+        let (reply, answer) = oneshot::channel();
+        self.insight_requests
             .try_send(reply)
             .map_err(|_| NoVerdict::Busy)?;
         answer.await.map_err(|_| NoVerdict::Stopping)
@@ -203,6 +307,11 @@ impl Handle {
             .await
             .map_err(|_| NoVerdict::Stopping)?;
         Ok(Arc::clone(&status))
+    }
+
+    /// Who works at the venue, as the replica has it.
+    pub(crate) fn staff(&self) -> watch::Receiver<Arc<VenueStaff>> {
+        self.staff.clone()
     }
 
     /// Stream events from now on.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eventify_protocol::{
     keys::{KeySet, SignedKeySet},
     lan::NodeStatus,
-    sync::{Down, Envelope, ScannersReport, Sender, Up},
+    sync::{Down, Envelope, Sender, Up},
     verdict::{DecidedBy, Verdict},
 };
 use eventify_sync::edge::{
@@ -59,6 +59,7 @@ impl Owner {
             scan: scan.scan,
             scanner: scan.scanner,
             gate: scan.gate,
+            person: scan.person,
             token: scan.token,
             checked,
             found,
@@ -82,13 +83,15 @@ impl Owner {
     }
 
     pub(super) fn reply_status(&self, request: oneshot::Sender<NodeStatus>) {
+        // The caller may have gone.
+        drop(request.send(self.current_status()));
+    }
+
+    pub(super) fn current_status(&self) -> NodeStatus {
         let status = self.machine.status(self.now());
         let fault = self.journal.fault(&self.limits);
-        let status = self
-            .status
-            .node_status(&status, (self.replica.tickets, fault));
-        // The caller may have gone.
-        drop(request.send(status));
+        self.status
+            .node_status(&status, (self.replica.tickets, fault))
     }
 
     pub(super) fn on_link_event(&mut self, event: LinkEvent) {
@@ -107,6 +110,12 @@ impl Owner {
                 {
                     self.scanner_line.notify(LineEvent::Orders(orders));
                 }
+                if let Down::Staff(answer) = envelope.body {
+                    return self.staff_line.notify(answer);
+                }
+                if let Down::HolderKeys(keys) = envelope.body {
+                    return self.replace_guest_keys(keys);
+                }
                 let keys = Arc::clone(&self.keys.borrow());
                 match CoreMessage::verify(envelope.body, &keys) {
                     Ok(message) => self.step(Input::Message(message)),
@@ -120,10 +129,10 @@ impl Owner {
         }
     }
 
-    pub(super) fn send_scanners(&self, report: ScannersReport) {
+    /// What others of this node say to the core.
+    pub(super) fn send_up(&self, message: Up) {
         let (id, sender) = (clock::new_id(), Sender::Node(self.node));
-        self.link
-            .send(Envelope::new(id, sender, Up::Scanners(report)));
+        self.link.send(Envelope::new(id, sender, message));
     }
 
     pub(super) fn on_journal_notice(&mut self, notice: journal::Notice) -> Result<(), Fatal> {
@@ -155,12 +164,17 @@ impl Owner {
                 digests,
                 tickets,
                 key_set,
+                concerns_staff,
             } => {
                 self.replica.tickets = tickets;
                 if let Some(bytes) = key_set {
                     self.update_keys(bytes);
                 }
                 self.step(Input::DeltaApplied { position, digests });
+                self.wipe_guest_keys(None);
+                if concerns_staff {
+                    self.publish_staff();
+                }
             }
             store::Notice::SnapshotReady {
                 snapshot,
@@ -178,6 +192,8 @@ impl Owner {
                     self.update_keys(bytes);
                 }
                 self.step(Input::SnapshotReady { snapshot, replica });
+                self.wipe_guest_keys(None);
+                self.publish_staff();
             }
             store::Notice::SnapshotFailed { snapshot } => {
                 self.step(Input::SnapshotFailed { snapshot });

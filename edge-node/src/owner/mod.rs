@@ -12,20 +12,29 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `acts` | acts, with what journal and replica have of them |
 //! | `handle` | how the LAN API and the tools reach the owner |
+//! | `guest_keys` | the keys of guests' names, in memory |
+//! | `insight` | what readers beside the owner need |
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
-//! | `scanner_line` | reports and orders about scanners, handed on |
+//! | `scanner_line`, `staff_line` | reports and orders about scanners, and sign-ins of staff, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
+//! | `venue_staff` | who works here, for the LAN API |
 //! | `start` | from files to a running owner |
 
+mod acts;
+mod guest_keys;
 mod handle;
 mod inputs;
+mod insight;
 mod journal;
 mod outputs;
 mod replica;
 mod scanner_line;
+mod staff_line;
 mod start;
 mod status;
+mod venue_staff;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -33,6 +42,7 @@ use eventify_protocol::{
     ids::NodeId,
     keys::{KeySet, RootPublicKey},
     lan::NodeStatus,
+    sync::Up,
 };
 use eventify_sync::edge::{Input, Machine, Now, RequestId, Status};
 use tokio::{
@@ -45,15 +55,22 @@ use crate::{
     clock::Clock, config::JournalConfig, journal::JournalError, link::Link, store::StoreError,
 };
 
+pub use acts::{Act, NoAct, What};
 pub use handle::{Handle, NoVerdict, Scan};
+pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
+pub(crate) use staff_line::staff_line;
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
+pub(crate) use venue_staff::VenueStaff;
 
-use handle::{Waiter, WaitingScan};
+use acts::WaitingAct;
+use guest_keys::GuestKeys;
+use handle::{Waiter, WaitingScan, WaitingSearch};
 use journal::JournalFile;
 use replica::ReplicaFiles;
 use scanner_line::OwnersLine;
+use staff_line::OwnersStaffLine;
 use status::StatusBoard;
 
 /// Scans taken in one round: they share a commit.
@@ -104,8 +121,14 @@ struct Owner {
     replica: ReplicaFiles,
     link: Link,
     scans: mpsc::Receiver<WaitingScan>,
+    searches: mpsc::Receiver<WaitingSearch>,
+    guest_keys: GuestKeys,
+    insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    acts: mpsc::Receiver<WaitingAct>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
+    staff_line: OwnersStaffLine,
+    staff: watch::Sender<Arc<VenueStaff>>,
     status: StatusBoard,
     waiting: HashMap<RequestId, Waiter>,
     next_request: u64,
@@ -152,7 +175,11 @@ impl Owner {
                     }
                 }
                 Some(request) = self.status_requests.recv() => self.reply_status(request),
-                Some(report) = self.scanner_line.reports.recv() => self.send_scanners(report),
+                Some(report) = self.scanner_line.reports.recv() => self.send_up(Up::Scanners(report)),
+                Some(ask) = self.staff_line.asks.recv() => self.send_up(Up::Staff(ask)),
+                Some(search) = self.searches.recv() => self.accept_search(search),
+                Some(request) = self.insight_requests.recv() => self.reply_insight(request),
+                Some(act) = self.acts.recv() => self.accept_act(act)?,
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),
@@ -205,6 +232,7 @@ impl Owner {
         self.step(Input::FreeSpace { bytes });
         let status = self.machine.status(self.now());
         let core_time = status.core_time;
+        self.wipe_guest_keys(core_time.as_ref());
         self.publish(status);
         let now = Instant::now();
         if now >= self.recompute_at {

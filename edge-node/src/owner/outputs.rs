@@ -76,7 +76,8 @@ fn trace(message: &Up) -> Option<String> {
         | Up::Journal(_)
         | Up::Health(_)
         | Up::Pull(_)
-        | Up::Scanners(_) => None,
+        | Up::Scanners(_)
+        | Up::Staff(_) => None,
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use eventify_protocol::sync::{JournalHead, ScannedTicket};
+use eventify_protocol::{
+    ids::TicketId,
+    sync::{JournalHead, Position, ScannedTicket, TicketEntry},
+};
 use eventify_sync::{
     edge::{Input, ReplicaOutput},
     token::TokenCheck,
@@ -128,6 +131,17 @@ impl ReplicaFiles {
         })
     }
 
+    /// A ticket's row, and the replica's position.
+    pub(super) fn find_ticket(
+        &mut self,
+        ticket: TicketId,
+    ) -> Result<(Position, Option<TicketEntry>), ReadFailed> {
+        self.reader.find_ticket(ticket).map_err(|error| {
+            self.fail_read(&error);
+            ReadFailed
+        })
+    }
+
     fn fail_read(&mut self, error: &StoreError) {
         tracing::error!(
             code = "replica.read_failed",
@@ -155,6 +169,11 @@ impl ReplicaFiles {
     pub(super) fn switch_to(&mut self, reader: Reader, tickets: u64) {
         self.reader = reader;
         self.tickets = tickets;
+    }
+
+    /// The file in use.
+    pub(super) fn path(&self) -> &Path {
+        self.reader.path()
     }
 
     /// Recomputes the digest, on a thread of its own with a reader of its own.

@@ -12,11 +12,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK, handle,
+    Fatal, Handle, Owner, RECOMPUTE_EVERY, TICK,
+    guest_keys::GuestKeys,
+    handle,
     journal::JournalFile,
     replica::ReplicaFiles,
     scanner_line::OwnersLine,
+    staff_line::OwnersStaffLine,
     status::{self, StatusBoard},
+    venue_staff::VenueStaff,
 };
 use crate::{
     SOFTWARE,
@@ -38,6 +42,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) clock: Clock,
     pub(crate) link: Link,
     pub(crate) scanner_line: OwnersLine,
+    pub(crate) staff_line: OwnersStaffLine,
     pub(crate) stop: CancellationToken,
 }
 
@@ -109,6 +114,7 @@ fn prepare(
         clock,
         link,
         scanner_line,
+        staff_line,
         ..
     } = parts;
     let now = Now {
@@ -141,7 +147,9 @@ fn prepare(
     };
     let machine = Machine::new(restored, now);
     let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None));
-    let (handle, inbox) = handle::channel(config.lan.max_scans_waiting, Arc::new(keys), status);
+    let staff = VenueStaff::of(&machine).unwrap_or_default();
+    let capacity = config.lan.max_scans_waiting;
+    let (handle, inbox) = handle::channel(capacity, Arc::new(keys), status, staff);
     let limits = config.journal;
     let make_owner = move || Owner {
         machine,
@@ -155,7 +163,13 @@ fn prepare(
         link,
         scans: inbox.scans,
         status_requests: inbox.status_requests,
+        insight_requests: inbox.insight_requests,
+        searches: inbox.searches,
+        guest_keys: GuestKeys::default(),
+        acts: inbox.acts,
         scanner_line,
+        staff_line,
+        staff: inbox.staff,
         status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
         waiting: HashMap::new(),
         next_request: 0,

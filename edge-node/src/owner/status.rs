@@ -132,6 +132,7 @@ pub(super) fn node_status(
         core_time: status.core_time.as_ref().map(CoreInterval::middle),
         gates: status.gates.iter().map(gate).collect(),
         performances: status.performances.clone(),
+        procedure: status.procedure.clone(),
     }
 }
 
@@ -159,6 +160,7 @@ fn gate(counts: &GateCounts) -> GateStatus {
         admitted: counts.admitted,
         refused: counts.refused,
         unreadable: counts.unreadable,
+        left: counts.left,
     }
 }
 

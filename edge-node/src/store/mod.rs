@@ -8,7 +8,9 @@
 //! Everything here can be fetched from the core: a file that is damaged is deleted. What the node
 //! itself decided is in the journal.
 
+mod counts;
 mod files;
+mod guests;
 mod journal_end;
 mod proof;
 mod reader;
@@ -36,6 +38,7 @@ use files::Files;
 use snapshot::Pull;
 use writer::{Command, Writer};
 
+pub use counts::TicketKind;
 pub use journal_end::{delete_journal_end, journal_end};
 pub(crate) use reader::key_set_of;
 pub use reader::{Reader, Recomputed};

@@ -1,9 +1,12 @@
 //! Reading the replica, beside the writer.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use eventify_protocol::{
-    ids::TicketId,
+    ids::{GateId, TicketId},
     short_code::CodeTag,
     sync::{Digest, DigestKey, Epoch, FeedEntry, Position, ScannedTicket, TicketEntry, Value},
 };
@@ -14,7 +17,7 @@ use eventify_sync::{
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::{StoreError, from_sql, rows, schema};
+use super::{StoreError, TicketKind, counts, from_sql, rows, schema};
 
 /// A read-only connection to one replica's file, also while a newer one takes its place.
 #[derive(Debug)]
@@ -75,14 +78,54 @@ impl Reader {
         Ok((position, entry.and_then(ticket_entry)))
     }
 
-    /// Everything but the tickets: gates, nodes, performances; nothing if the replica is not complete.
+    /// What is read in it is of one moment.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn at_once<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction = self.connection.unchecked_transaction()?;
+        let found = read(self)?;
+        drop(transaction);
+        Ok(found)
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Everything but tickets and holders: gates, nodes, performances; nothing if the replica is not complete.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn list_small(&self) -> Result<Vec<FeedEntry>, StoreError> {
-        let transaction = self.connection.unchecked_transaction()?;
-        let replica = rows::find_replica(&transaction)?;
+        self.at_once(Self::list_small_here)
+    }
+
+    /// The same within [`Self::at_once`].
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn list_small_here(&self) -> Result<Vec<FeedEntry>, StoreError> {
+        let replica = rows::find_replica(&self.connection)?;
         Ok(replica.map_or_else(Vec::new, |replica| replica.small))
+    }
+
+    /// How many good tickets there are of each kind, with the admissions of this node that the replica may
+    /// not show yet, and everything but the tickets, of one moment.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn count_tickets(
+        &self,
+        own: &[(TicketId, GateId)],
+    ) -> Result<(BTreeMap<TicketKind, u64>, Vec<FeedEntry>), StoreError> {
+        self.at_once(|reader| {
+            let counts = counts::count(&reader.connection, own)?;
+            Ok((counts, reader.list_small_here()?))
+        })
     }
 
     /// The ticket that a scanned text names, or whose short code it is, as the replica has it.
@@ -145,7 +188,7 @@ pub(super) fn digest_of_rows(
 ) -> Result<(Digest, u64), StoreError> {
     let mut digest = digest::EMPTY;
     let mut tickets = 0;
-    for (table, count) in [("tickets", 1), ("small", 0)] {
+    for (table, count) in [("tickets", 1), ("holders", 0), ("small", 0)] {
         let mut statement = connection.prepare(&format!("SELECT bytes FROM {table}"))?;
         let mut all = statement.query(())?;
         while let Some(row) = all.next()? {
@@ -166,13 +209,15 @@ pub(crate) fn key_set_of(entry: &FeedEntry) -> Option<Vec<u8>> {
             | Value::Node(_)
             | Value::Gate(_)
             | Value::Performance(_)
-            | Value::Ticket(_),
+            | Value::Ticket(_)
+            | Value::Person(_)
+            | Value::Holder(_),
         )
         | None => None,
     }
 }
 
-fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
+pub(super) fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
     match entry.value {
         Some(Value::Ticket(ticket)) => Some(ticket),
         Some(
@@ -180,7 +225,9 @@ fn ticket_entry(entry: FeedEntry) -> Option<TicketEntry> {
             | Value::KeySet(_)
             | Value::Node(_)
             | Value::Gate(_)
-            | Value::Performance(_),
+            | Value::Performance(_)
+            | Value::Person(_)
+            | Value::Holder(_),
         )
         | None => None,
     }

@@ -2,13 +2,14 @@
 
 use eventify_protocol::{
     hash::Hash32,
+    ids::TicketId,
     short_code::CodeTag,
     sync::{Digest, DigestKey, Epoch, FeedEntry, Position, Subject, Value},
 };
 use eventify_sync::{digest, edge::RestoredReplica};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{StoreError, encode, from_sql, to_sql};
+use super::{StoreError, counts::Changes, encode, from_sql, to_sql};
 
 /// How far a complete replica is.
 #[derive(Clone, Copy, Debug)]
@@ -74,17 +75,20 @@ pub(super) fn find_replica(connection: &Connection) -> Result<Option<RestoredRep
 /// growth of the number of tickets.
 pub(super) fn apply(
     connection: &Connection,
-    digest: Digest,
-    key: &DigestKey,
+    (digest, key): (Digest, &DigestKey),
     entry: &FeedEntry,
+    counts: &mut Changes,
 ) -> Result<(Digest, i64), StoreError> {
     let row_key = RowKey::of(&entry.subject);
     let old = row_key.find(connection)?;
-    if let Some(old) = &old
-        && decode(old)?.version >= entry.version
-    {
-        return Ok((digest, 0));
+    if let Some(old) = &old {
+        let old = decode(old)?;
+        if old.version >= entry.version {
+            return Ok((digest, 0));
+        }
+        counts.delete(&old);
     }
+    counts.insert(entry);
     match &entry.value {
         Some(value) => row_key.update(connection, &entry.to_bytes(), code_of(value))?,
         None => row_key.delete(connection)?,
@@ -97,10 +101,11 @@ pub(super) fn apply(
 /// Inserts a row that is not there yet. Returns the digest after it and whether it is a ticket.
 pub(super) fn insert(
     connection: &Connection,
-    digest: Digest,
-    key: &DigestKey,
+    (digest, key): (Digest, &DigestKey),
     entry: &FeedEntry,
+    counts: &mut Changes,
 ) -> Result<(Digest, bool), StoreError> {
+    counts.insert(entry);
     let row_key = RowKey::of(&entry.subject);
     let bytes = entry.to_bytes();
     row_key.insert(connection, &bytes, entry.value.as_ref().and_then(code_of))?;
@@ -130,13 +135,17 @@ fn code_of(value: &Value) -> Option<CodeTag> {
         | Value::KeySet(_)
         | Value::Node(_)
         | Value::Gate(_)
-        | Value::Performance(_) => None,
+        | Value::Performance(_)
+        | Value::Person(_)
+        | Value::Holder(_) => None,
     }
 }
 
 /// A subject's table and key.
 enum RowKey {
     Ticket([u8; 16]),
+    /// Of a ticket.
+    Holder([u8; 16]),
     Small(Vec<u8>),
 }
 
@@ -144,11 +153,13 @@ impl RowKey {
     fn of(subject: &Subject) -> Self {
         match subject {
             Subject::Ticket(ticket) => Self::Ticket(*ticket.as_uuid().as_bytes()),
+            Subject::Holder(ticket) => Self::Holder(*ticket.as_uuid().as_bytes()),
             Subject::Policy
             | Subject::KeySet
             | Subject::Node(_)
             | Subject::Gate(_)
-            | Subject::Performance(_) => Self::Small(encode(subject)),
+            | Subject::Performance(_)
+            | Subject::Person(_) => Self::Small(encode(subject)),
         }
     }
 
@@ -158,7 +169,7 @@ impl RowKey {
 
     fn key(&self) -> &[u8] {
         match self {
-            Self::Ticket(id) => id,
+            Self::Ticket(id) | Self::Holder(id) => id,
             Self::Small(subject) => subject,
         }
     }
@@ -166,6 +177,7 @@ impl RowKey {
     fn find(&self, connection: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
         let sql = match self {
             Self::Ticket(_) => "SELECT bytes FROM tickets WHERE id = ?",
+            Self::Holder(_) => "SELECT bytes FROM holders WHERE id = ?",
             Self::Small(_) => "SELECT bytes FROM small WHERE subject = ?",
         };
         let mut statement = connection.prepare_cached(sql)?;
@@ -186,6 +198,9 @@ impl RowKey {
                     "INSERT OR REPLACE INTO tickets (id, bytes, code) VALUES (?, ?, ?)",
                 )?
                 .execute(params![id, bytes, code.map(|code| code.0)])?,
+            Self::Holder(id) => connection
+                .prepare_cached("INSERT OR REPLACE INTO holders (id, bytes) VALUES (?, ?)")?
+                .execute(params![id, bytes])?,
             Self::Small(subject) => connection
                 .prepare_cached("INSERT OR REPLACE INTO small (subject, bytes) VALUES (?, ?)")?
                 .execute(params![subject, bytes])?,
@@ -203,6 +218,9 @@ impl RowKey {
             Self::Ticket(id) => connection
                 .prepare_cached("INSERT INTO tickets (id, bytes, code) VALUES (?, ?, ?)")?
                 .execute(params![id, bytes, code.map(|code| code.0)])?,
+            Self::Holder(id) => connection
+                .prepare_cached("INSERT INTO holders (id, bytes) VALUES (?, ?)")?
+                .execute(params![id, bytes])?,
             Self::Small(subject) => connection
                 .prepare_cached("INSERT INTO small (subject, bytes) VALUES (?, ?)")?
                 .execute(params![subject, bytes])?,
@@ -213,11 +231,20 @@ impl RowKey {
     fn delete(&self, connection: &Connection) -> Result<(), StoreError> {
         let sql = match self {
             Self::Ticket(_) => "DELETE FROM tickets WHERE id = ?",
+            Self::Holder(_) => "DELETE FROM holders WHERE id = ?",
             Self::Small(_) => "DELETE FROM small WHERE subject = ?",
         };
         connection.prepare_cached(sql)?.execute([self.key()])?;
         Ok(())
     }
+}
+
+/// A ticket's row.
+pub(super) fn find_ticket(
+    connection: &Connection,
+    ticket: TicketId,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    RowKey::of(&Subject::Ticket(ticket)).find(connection)
 }
 
 /// A row's bytes as an entry; its hash for the digest is over the bytes themselves.

@@ -48,6 +48,9 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
         M::up(include_str!("journal_end.sql")),
         M::up(include_str!("second_form.sql")),
         M::up(include_str!("third_form.sql")),
+        M::up(include_str!("fourth_form.sql")),
+        M::up(include_str!("counts.sql")),
+        M::up(include_str!("holders.sql")),
     ])
     .to_latest(connection)?;
     Ok(())

@@ -19,7 +19,9 @@ use eventify_sync::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    StoreError, encode, files,
+    StoreError,
+    counts::Changes,
+    encode, files,
     rows::{self, Head},
     schema,
 };
@@ -110,6 +112,7 @@ impl Pull {
         rows::drop_code_index(&transaction)?;
         let mut hash = Sha256::new();
         let mut digest = digest::EMPTY;
+        let mut counts = Changes::default();
         let mut tickets = 0;
         let mut chunks = 0;
         while let Some(bytes) = read_record(&mut reader)? {
@@ -118,7 +121,8 @@ impl Pull {
             let entries: Vec<FeedEntry> = minicbor::decode(&bytes)?;
             for entry in entries {
                 let key = &self.plan.digest_key;
-                let (after, is_ticket) = rows::insert(&transaction, digest, key, &entry)?;
+                let before = (digest, key);
+                let (after, is_ticket) = rows::insert(&transaction, before, &entry, &mut counts)?;
                 digest = after;
                 tickets += u64::from(is_ticket);
             }
@@ -134,6 +138,7 @@ impl Pull {
         };
         rows::update_head(&transaction, &head)?;
         rows::create_code_index(&transaction)?;
+        counts.write(&transaction)?;
         transaction.commit()?;
         connection.close().map_err(|(_, error)| error)?;
         Ok(tickets)

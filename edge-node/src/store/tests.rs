@@ -195,12 +195,14 @@ fn a_snapshot_and_what_follows_it_are_there_after_a_restart() {
         digests,
         tickets,
         key_set,
+        concerns_staff,
     } = fixture.apply(40, vec![revoked.clone(), gone])
     else {
         panic!("not applied")
     };
     let after = [entries[0].clone(), revoked];
     assert_eq!((position, tickets, key_set), (Position(42), 1, None));
+    assert!(!concerns_staff);
     assert_eq!(digests.last(), Some(&digest_of(&after)));
 
     let restarted = fixture.restart();

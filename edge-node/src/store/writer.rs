@@ -4,13 +4,14 @@ use eventify_protocol::{
     ids::SnapshotId,
     sync::{Chunk, Delta, Digest, DigestKey, Epoch, JournalHead, Position},
 };
-use eventify_sync::edge::{RestoredReplica, SavedProof, SnapshotPlan};
+use eventify_sync::edge::{Machine, RestoredReplica, SavedProof, SnapshotPlan};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::writer_thread::Queue;
 
 use super::{
     StoreError,
+    counts::Changes,
     files::{self, Files},
     journal_end, proof,
     reader::{self, Reader},
@@ -41,6 +42,8 @@ pub enum Notice {
         tickets: u64,
         /// A key set among the entries.
         key_set: Option<Vec<u8>>,
+        /// Somebody who works at the venue, or what it wants of staff, is among the entries.
+        concerns_staff: bool,
     },
     /// A snapshot has taken the replica's place.
     SnapshotReady {
@@ -156,15 +159,20 @@ impl Writer {
         let mut digests = Vec::with_capacity(delta.entries.len());
         let mut growth = 0;
         let mut key_set = None;
+        let mut concerns_staff = false;
+        let mut counts = Changes::default();
         for entry in &delta.entries {
-            let (digest, grown) = rows::apply(&transaction, head.digest, &head.digest_key, entry)?;
+            let before = (head.digest, &head.digest_key);
+            let (digest, grown) = rows::apply(&transaction, before, entry, &mut counts)?;
             head.digest = digest;
             digests.push(digest);
             growth += grown;
             key_set = reader::key_set_of(entry).or(key_set);
+            concerns_staff |= Machine::concerns_staff(&entry.subject);
         }
         head.position = delta.to;
         rows::update_head(&transaction, &head)?;
+        counts.write(&transaction)?;
         transaction.commit()?;
         self.tickets = self.tickets.saturating_add_signed(growth);
         Ok(Notice::Applied {
@@ -172,6 +180,7 @@ impl Writer {
             digests,
             tickets: self.tickets,
             key_set,
+            concerns_staff,
         })
     }
 

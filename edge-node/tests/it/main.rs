@@ -1,7 +1,9 @@
 //! The edge node from outside: over TLS, at a real broker, as a process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acts;
 mod codes;
+mod counts;
 mod crash;
 mod enrolment;
 mod held;
@@ -13,5 +15,7 @@ mod pairing;
 mod renewal;
 mod scanner_app;
 mod scanners;
+mod searches;
+mod staff;
 mod tools;
 mod world;

@@ -191,6 +191,10 @@ pub struct NodeStatus {
     /// most [`MAX_STATUS_PERFORMANCES`]. None while the node can't tell the time.
     #[serde(default)]
     pub performances: Vec<GatePerformance>,
+    /// What the venue wants staff to do while nobody decides, a step a line; empty where it has said nothing. A
+    /// scanner keeps the last one that it knew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub procedure: Vec<String>,
 }
 
 /// The replica of the venue's feed.
@@ -243,6 +247,9 @@ pub struct GateStatus {
     /// Of those, texts that are no tickets: a damaged code, or something else held before the scanner.
     #[serde(default)]
     pub unreadable: u64,
+    /// Guests who left by this gate with a scan.
+    #[serde(default)]
+    pub left: u64,
 }
 
 /// One event of `GET /v1/stream`; the event's name is its `type`.

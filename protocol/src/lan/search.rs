@@ -1,6 +1,7 @@
 //! Finding a guest by name, order or seat, where the venue has switched it on. Supervisors and the box office
 //! only, and each search is a row of the journal.
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use super::ShownTicket;
@@ -34,14 +35,18 @@ pub struct SearchRequest {
 }
 
 /// What a search looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cbor(index_only)]
 pub enum SearchBy {
     /// Beginnings of the names' words, in any order, without regard to case and accents.
+    #[n(0)]
     Name,
     /// The order's number, or its end.
+    #[n(1)]
     Order,
     /// The seat as the plan names it, or the zone.
+    #[n(2)]
     Seat,
 }
 

@@ -5,7 +5,10 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 use crate::{
     hash::Hash32,
     ids::{IncarnationId, MessageId, PerformanceId, ScanId, SessionId, SnapshotId, TicketId},
-    sync::{DigestKey, Epoch, FeedEntry, JournalHead, Position, ScannerOrders, TicketEntry},
+    sync::{
+        DigestKey, Epoch, FeedEntry, HolderKeys, JournalHead, Position, ScannerOrders, StaffAnswer,
+        TicketEntry,
+    },
     time::CoreTime,
     token::{CategoryCode, TokenHash},
     verdict::Verdict,
@@ -39,6 +42,12 @@ pub enum Down {
     /// Answer to a `Pull`: there is no such snapshot any more.
     #[n(7)]
     SnapshotGone(#[n(0)] SnapshotGone),
+    /// Answer to `Staff`.
+    #[n(8)]
+    Staff(#[n(0)] StaffAnswer),
+    /// The keys of holders that the node may have.
+    #[n(9)]
+    HolderKeys(#[n(0)] HolderKeys),
 }
 
 /// See [`Down::Welcome`].

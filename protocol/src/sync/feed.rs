@@ -3,20 +3,24 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::PerformanceEntry;
 use crate::{
     hash::Hash32,
-    ids::{GateId, NodeId, PerformanceId, ScanId, TicketId},
+    ids::{GateId, NodeId, PerformanceId, PersonId, ScanId, TicketId},
     short_code::CodeTag,
+    staff::StaffRole,
+    sync::HolderEntry,
     time::CoreTime,
     token::{CategoryCode, TokenHash},
 };
 
 /// The digest algorithm of this release: sum modulo 2²⁵⁶ of SHA-256 over key and row, with rows of
-/// the third form. The first form's tickets had times of their own, the second's neither place nor short
-/// code, and its performances no names of categories. Whoever reads the forms before only would write
+/// the fourth form. The first form's tickets had times of their own, the second's neither place nor short
+/// code, and its performances no names of categories; the third had no people, no holders of tickets, and less
+/// of a policy and a performance. Whoever reads the forms before only would write
 /// such a row back without what is new, and add up something else; so a changed form of an entry is a new
-/// number (`ADMISSION` 5.5). A row of the second form is one of the third that has nothing new.
-pub const DIGEST_ALGORITHM: u8 = 3;
+/// number (`ADMISSION` 5.5). A row of the second or third form is one of the fourth that has nothing new.
+pub const DIGEST_ALGORITHM: u8 = 4;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
 #[derive(
@@ -114,6 +118,12 @@ pub enum Subject {
     /// A ticket.
     #[n(5)]
     Ticket(#[n(0)] TicketId),
+    /// Somebody who works at the venue.
+    #[n(6)]
+    Person(#[n(0)] PersonId),
+    /// Whose a ticket is, where the venue's staff may look for guests.
+    #[n(7)]
+    Holder(#[n(0)] TicketId),
 }
 
 /// The state of a subject.
@@ -138,10 +148,16 @@ pub enum Value {
     /// See [`TicketEntry`].
     #[n(5)]
     Ticket(#[n(0)] TicketEntry),
+    /// See [`PersonEntry`].
+    #[n(6)]
+    Person(#[n(0)] PersonEntry),
+    /// See [`HolderEntry`].
+    #[n(7)]
+    Holder(#[n(0)] HolderEntry),
 }
 
-/// How a venue wants its nodes to behave while the core is out of reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+/// How a venue wants its nodes to behave: while the core is out of reach, and towards staff.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cbor(array)]
 pub struct PolicyEntry {
@@ -149,6 +165,34 @@ pub struct PolicyEntry {
     /// check-in off, which is the default (`core/DECISIONS.md` 35).
     #[n(0)]
     pub max_cache_age_ms: u32,
+    /// Whether somebody has to be signed in at a scanner before it scans; none is no, and a row of the
+    /// third form.
+    #[n(1)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift_needed: Option<bool>,
+    /// Whether guests can be looked for by name, order and seat; off unless the venue has switched it on.
+    #[n(2)]
+    pub search: Option<bool>,
+    /// What staff do while nobody decides, a step a line: at most [`super::MAX_PROCEDURE_LINES`] of
+    /// [`super::MAX_PROCEDURE_LINE_CHARS`].
+    #[n(3)]
+    pub procedure: Option<Vec<String>>,
+    /// How many acts that need a reason a person may do at a node within an hour; absent:
+    /// [`super::DEFAULT_ACTS_PER_HOUR`].
+    #[n(4)]
+    pub acts_per_hour: Option<u32>,
+}
+
+/// Somebody who works at the venue, as gates need to know: no address, and no account.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PersonEntry {
+    /// What colleagues call them; at most `staff::MAX_STAFF_NAME_CHARS`.
+    #[n(0)]
+    pub name: String,
+    /// What they may do, each once, in order.
+    #[n(1)]
+    pub roles: Vec<StaffRole>,
 }
 
 /// A node that the venue knows.
@@ -179,73 +223,6 @@ pub struct GateEntry {
     /// The categories or zones admitted here; empty: all.
     #[n(2)]
     pub categories: Vec<CategoryCode>,
-}
-
-/// A performance that the venue admits to, as far as gates and screens need it. Only performances of
-/// the venue's own organisation, and those that it has confirmed, have an entry (`ADMISSION` 3.11).
-///
-/// Its times are facts that move: every ticket refers to them, and none has its own.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct PerformanceEntry {
-    /// The event's title, at most [`super::MAX_TITLE_CHARS`].
-    #[n(0)]
-    pub title: String,
-    /// Unix seconds.
-    #[n(1)]
-    pub doors_at: i64,
-    /// Unix seconds.
-    #[n(2)]
-    pub starts_at: i64,
-    /// Unix seconds, if an end is planned.
-    #[n(3)]
-    pub ends_at: Option<i64>,
-    /// When its tickets admit.
-    #[n(4)]
-    pub admits: AdmissionWindow,
-    /// Whether it takes place.
-    #[n(5)]
-    pub state: PerformanceState,
-    /// What people call its categories; none in a row of the second form.
-    #[n(6)]
-    pub categories: Option<Vec<CategoryName>>,
-}
-
-/// What people call a category.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct CategoryName {
-    /// What tickets carry.
-    #[n(0)]
-    pub code: CategoryCode,
-    /// `Stalls, reduced`; at most [`super::MAX_CATEGORY_NAME_CHARS`].
-    #[n(1)]
-    pub name: String,
-}
-
-/// When the tickets of a performance admit. The core computes it, in one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct AdmissionWindow {
-    /// Unix seconds, included.
-    #[n(0)]
-    pub from: i64,
-    /// Unix seconds, not included.
-    #[n(1)]
-    pub until: i64,
-}
-
-/// Whether a performance takes place. That it runs or is over is no state but the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cbor(index_only)]
-pub enum PerformanceState {
-    /// As planned, or as moved.
-    #[n(0)]
-    Scheduled,
-    /// Its tickets admit nobody, whatever became of their refunds so far.
-    #[n(1)]
-    Cancelled,
 }
 
 /// A signed ticket, as far as gates need it. No names, no personal data, and no times: those are the
@@ -317,16 +294,6 @@ impl Position {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
-    }
-}
-
-impl PerformanceEntry {
-    /// What people call a category of it.
-    #[must_use]
-    pub fn category_name(&self, code: CategoryCode) -> Option<&str> {
-        let mut names = self.categories.iter().flatten();
-        let found = names.find(|it| it.code == code);
-        found.map(|it| it.name.as_str())
     }
 }
 

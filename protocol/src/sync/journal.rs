@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     hash::Hash32,
-    ids::{BootId, GateId, IncarnationId, NodeId, PerformanceId, ScanId, ScannerId, TicketId},
-    sync::{Epoch, Position},
+    ids::{
+        BootId, GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId,
+        SearchId, TicketId,
+    },
+    lan::SearchBy,
+    sync::{ActBy, Epoch, GateChanged, Left, Overridden, Position, Undone},
     time::{BootTime, CoreInterval, CoreTime, WallTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -70,7 +74,7 @@ pub struct Moment {
     pub core: Option<CoreInterval>,
 }
 
-/// What a row records. Overrides, undos and sales come with their own variants.
+/// What a row records. Sales come with their own variants.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -151,6 +155,55 @@ pub enum JournalEntry {
         #[n(5)]
         last: Moment,
     },
+    /// See [`Overridden`].
+    #[n(5)]
+    Overridden(#[n(0)] Overridden),
+    /// See [`Undone`].
+    #[n(6)]
+    Undone(#[n(0)] Undone),
+    /// See [`Left`].
+    #[n(7)]
+    Left(#[n(0)] Left),
+    /// See [`GateChanged`].
+    #[n(8)]
+    GateChanged(#[n(0)] GateChanged),
+    /// Somebody looked for guests, and was shown some, or none (`ADMISSION` 11).
+    #[n(9)]
+    Searched(#[n(0)] Searched),
+}
+
+/// Who was shown whom. Neither names nor the text that was looked for, which is one: rows stay for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cbor(array)]
+pub struct Searched {
+    /// The search.
+    #[n(0)]
+    pub search: SearchId,
+    /// Who searched.
+    #[n(1)]
+    pub person: PersonId,
+    /// With which scanner.
+    #[n(2)]
+    pub scanner: ScannerId,
+    /// Where.
+    #[n(3)]
+    pub gate: GateId,
+    /// By what.
+    #[n(4)]
+    pub by: SearchBy,
+    /// Among the guests of which performance; none: of all around then.
+    #[n(5)]
+    pub performance: Option<PerformanceId>,
+    /// The tickets that were shown, at most [`MAX_MATCHES`](crate::lan::MAX_MATCHES).
+    #[n(6)]
+    pub tickets: Vec<TicketId>,
+    /// There were more, which were not shown.
+    #[n(7)]
+    pub more: bool,
+    /// In which mode.
+    #[n(8)]
+    pub mode: Mode,
 }
 
 /// One verdict, with all that explains it.
@@ -200,6 +253,10 @@ pub struct Decision {
     /// the core was not asked, as far as the node remembers.
     #[n(12)]
     pub asked_until: Option<CoreTime>,
+    /// Who was on shift at the scanner; none if nobody was, and in rows of a release before.
+    #[n(13)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonId>,
 }
 
 /// Which sync point.
@@ -284,6 +341,25 @@ impl SealedRow {
             incarnation: self.row.incarnation,
             seq: self.row.seq,
             hash: self.hash,
+        }
+    }
+}
+
+impl JournalEntry {
+    /// Who did it, if it is an act.
+    #[must_use]
+    pub fn act(&self) -> Option<&ActBy> {
+        match self {
+            Self::Overridden(overridden) => Some(&overridden.by),
+            Self::Undone(undone) => Some(&undone.by),
+            Self::Left(left) => Some(&left.by),
+            Self::GateChanged(changed) => Some(&changed.by),
+            Self::Opened { .. }
+            | Self::Decision(_)
+            | Self::Voided { .. }
+            | Self::RefusedAgain { .. }
+            | Self::Unreadable { .. }
+            | Self::Searched(_) => None,
         }
     }
 }

@@ -10,6 +10,12 @@ pub const MAX_PLACE_BYTES: usize = 23;
 /// Longest title of a performance in the feed, in characters; a longer one is cut.
 pub const MAX_TITLE_CHARS: usize = 60;
 
+/// Steps of a venue's procedure for when nobody decides: what fits a scanner's screen and is read in the rain.
+pub const MAX_PROCEDURE_LINES: usize = 6;
+
+/// Longest of these steps, in characters.
+pub const MAX_PROCEDURE_LINE_CHARS: usize = 80;
+
 /// A title as an entry carries it: not longer than a scanner's screen can show.
 #[must_use]
 pub fn short_title(title: &str) -> String {

@@ -52,6 +52,7 @@ pub fn up_kind(message: &Up) -> &'static str {
         Up::Health(_) => "health",
         Up::Pull(_) => "pull",
         Up::Scanners(_) => "scanners",
+        Up::Staff(_) => "staff",
     }
 }
 
@@ -67,5 +68,7 @@ pub fn down_kind(message: &Down) -> &'static str {
         Down::JournalAck(_) => "ack",
         Down::Config(_) => "config",
         Down::SnapshotGone(_) => "gone",
+        Down::Staff(_) => "staff",
+        Down::HolderKeys(_) => "holders",
     }
 }

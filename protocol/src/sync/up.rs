@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 use crate::{
     ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
     short_code::CodeHash,
-    sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport},
+    sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport, StaffAsk},
     time::CoreTime,
     verdict::Mode,
 };
@@ -35,6 +35,9 @@ pub enum Up {
     /// "These scanners are paired with me": answered by `Config` with what the core holds of it.
     #[n(6)]
     Scanners(#[n(0)] ScannersReport),
+    /// "Somebody signs in with the identity provider": answered by `Staff`.
+    #[n(7)]
+    Staff(#[n(0)] StaffAsk),
 }
 
 /// See [`Up::Hello`].

@@ -187,7 +187,12 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
             JournalEntry::Decision(_)
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => seq > 1,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => seq > 1,
         };
         if !follows || !opened {
             return Err(Refused::BrokenChain { seq });
@@ -203,6 +208,11 @@ fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     }
 }

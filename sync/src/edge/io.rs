@@ -8,7 +8,7 @@
 use std::fmt;
 
 use eventify_protocol::{
-    ids::{GateId, IncarnationId, MessageId, ScanId, ScannerId, SnapshotId, TicketId},
+    ids::{GateId, IncarnationId, MessageId, PersonId, ScanId, ScannerId, SnapshotId, TicketId},
     keys::KeySet,
     sync::{
         Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
@@ -17,7 +17,7 @@ use eventify_protocol::{
     },
 };
 
-use super::{Alarm, Reply, RestoredReplica, SavedProof, SnapshotPlan};
+use super::{ActRequest, Alarm, Reply, RestoredReplica, SavedProof, SearchRecord, SnapshotPlan};
 use crate::token::TokenCheck;
 
 /// Identifies one waiting HTTP request; made by the shell.
@@ -33,6 +33,8 @@ pub struct ScanRequest {
     pub scanner: ScannerId,
     /// One of the scanner's gates.
     pub gate: GateId,
+    /// Who is on shift at the scanner: for the row, nothing is decided by it.
+    pub person: Option<PersonId>,
     /// The text as scanned, for the core; empty for a short code, which the core gets as its hash.
     pub token: String,
     /// A short code with the ticket that the replica has under it, if it has one.
@@ -50,6 +52,10 @@ pub struct Previous {
     pub at: Moment,
     /// A `Voided` row took it back.
     pub voided: bool,
+    /// When a supervisor let the guest in although it refused.
+    pub overridden: Option<Moment>,
+    /// Its admission, or that by a supervisor, was undone: it lets in nobody again.
+    pub undone: bool,
 }
 
 impl Previous {
@@ -79,6 +85,8 @@ pub enum CoreMessage {
     Config(Config),
     /// A snapshot that is no longer stored.
     SnapshotGone(SnapshotGone),
+    /// What concerns the shell alone, which has taken it: nothing is decided by it.
+    ForShell,
 }
 
 /// A fact.
@@ -89,6 +97,12 @@ pub enum Input {
     Disconnected,
     Message(CoreMessage),
     Scan(Box<ScanRequest>),
+    /// Somebody is about to be shown guests → [`Reply::Search`], when the row is on disk.
+    Search {
+        request: RequestId,
+        record: Box<SearchRecord>,
+    },
+    Act(Box<ActRequest>),
     /// Answers [`ReplicaOutput::ReadTicket`].
     TicketRead {
         scan: ScanId,
@@ -253,6 +267,8 @@ impl CoreMessage {
             Down::JournalAck(ack) => Self::JournalAck(ack),
             Down::Config(config) => Self::Config(config),
             Down::SnapshotGone(gone) => Self::SnapshotGone(gone),
+            Down::Staff(_) => Self::ForShell,
+            Down::HolderKeys(_) => Self::ForShell,
         })
     }
 }

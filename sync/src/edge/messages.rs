@@ -67,6 +67,7 @@ impl Machine {
             CoreMessage::JournalAck(ack) => self.on_journal_ack(ack, now),
             CoreMessage::Config(config) => self.on_config(&config),
             CoreMessage::SnapshotGone(gone) => self.on_snapshot_gone(gone, now),
+            CoreMessage::ForShell => {}
         }
     }
 

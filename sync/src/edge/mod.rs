@@ -12,19 +12,23 @@
 //! | module | holds |
 //! |---|---|
 //! | [`scan`] | a scan's way, from its arrival to its reply |
+//! | [`acts`] | what people do beside scanning |
 //! | [`age`] | what can be proven about time |
 //! | [`connectivity`] | whether the core answers; the shared attempt to reach it |
 //! | [`mode`] | the ordered tests that choose the mode |
 //! | [`messages`], [`storage`] | what follows from the core's messages, from the files' reports |
-//! | [`overlay`] | own admissions that the replica may not show yet |
+//! | [`overlay`], [`freed`] | own admissions that the replica may not show yet; entries that are over |
 //! | [`journal`], [`upload`] | the chain and its forks; its way to the core |
 //! | [`replica`], [`hello`], [`pull`] | deltas and digests; greeting the core; snapshots |
+//! | [`searches`] | guests that staff have looked for |
 //! | [`report`] | replies, status, alarms |
 //!
 //! Deliberately not here: IO, a clock, a signature.
 
+mod acts;
 mod age;
 mod connectivity;
+mod freed;
 mod hello;
 mod io;
 mod journal;
@@ -39,7 +43,9 @@ mod report;
 mod restored;
 mod retry_timer;
 mod scan;
+mod searches;
 mod shown;
+mod staff;
 mod storage;
 mod succession;
 mod upload;
@@ -53,6 +59,9 @@ use eventify_protocol::{
     verdict::Mode,
 };
 
+pub use acts::{
+    ActKind, ActOutcome, ActRefusal, ActRequest, ActScan, ActTicket, DoneAct, MAX_RECENT_ACTS,
+};
 pub use connectivity::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use io::{
     CoreMessage, Input, JournalOutput, Output, Previous, ReplicaOutput, RequestId, ScanRequest,
@@ -64,10 +73,12 @@ pub use restored::{
     Now, PartialSnapshot, Restored, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
+pub use searches::{NoSearch, SearchRecord, SearchRecorded};
 pub use shown::Shown;
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 
+use acts::Acts;
 use age::Timekeeping;
 use connectivity::Connectivity;
 use hello::Greeting;
@@ -78,6 +89,7 @@ use overlay::Overlay;
 use pull::Pulling;
 use replica::{Comparison, Replica};
 use scan::Scans;
+use searches::Searches;
 
 /// An edge node's state and everything that it decides.
 #[derive(Debug)]
@@ -100,6 +112,8 @@ pub struct Machine {
     /// begun.
     abandoned: Option<SnapshotId>,
     scans: Scans,
+    searches: Searches,
+    acts: Acts,
     outputs: Outputs,
     revoked: bool,
     /// The database whose `Welcome` named what it holds of the journal. Another one may not know
@@ -143,6 +157,8 @@ impl Machine {
             partial: restored.partial,
             abandoned: None,
             scans: Scans::default(),
+            searches: Searches::default(),
+            acts: Acts::default(),
             outputs,
             revoked: restored.revoked,
             welcomed_by: None,
@@ -176,6 +192,8 @@ impl Machine {
             Input::Disconnected => self.on_disconnected(now),
             Input::Message(message) => self.receive(message, now),
             Input::Scan(request) => self.arrive(*request, now),
+            Input::Search { request, record } => self.on_search(request, *record, now),
+            Input::Act(request) => self.on_act(*request, now),
             Input::TicketRead {
                 scan,
                 generation,
@@ -188,6 +206,8 @@ impl Machine {
             } => {
                 if self.journal.mark_persisted(incarnation, through) {
                     self.release(through, now);
+                    self.release_searches(through, now);
+                    self.release_acts(through, now);
                 }
             }
             Input::RowsRead {

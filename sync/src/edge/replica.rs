@@ -7,16 +7,18 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{GateId, NodeId, PerformanceId},
+    ids::{GateId, NodeId, PerformanceId, PersonId},
     sync::{
-        Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-        Position, Subject, SyncPoint, Value,
+        DEFAULT_ACTS_PER_HOUR, Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry,
+        MAX_ACTS_PER_HOUR, NodeEntry, PerformanceEntry, PersonEntry, PolicyEntry, Position,
+        Subject, SyncPoint, Value,
     },
 };
 
 use super::{
     RestoredReplica,
     age::{Proof, TimeSample},
+    staff,
 };
 
 /// Positions whose digest is kept (`ADMISSION` 5.5).
@@ -318,12 +320,42 @@ impl Replica {
         })
     }
 
+    /// Everybody who works at the venue.
+    pub(super) fn people(&self) -> impl Iterator<Item = (PersonId, &PersonEntry)> {
+        let all = self.contents.iter().flat_map(|contents| &contents.small);
+        all.filter_map(|(subject, entry)| staff::person(subject, entry.value.as_ref()))
+    }
+
+    pub(super) fn policy(&self) -> Option<&PolicyEntry> {
+        let Value::Policy(policy) = self.small(Subject::Policy)? else {
+            return None;
+        };
+        Some(policy)
+    }
+
     /// The venue's limit; zero, which is off, where it has set none.
     pub(super) fn policy_limit(&self) -> Duration {
-        let Some(Value::Policy(policy)) = self.small(Subject::Policy) else {
-            return Duration::ZERO;
-        };
-        Duration::from_millis(policy.max_cache_age_ms.into())
+        let limit = self.policy().map_or(0, |policy| policy.max_cache_age_ms);
+        Duration::from_millis(limit.into())
+    }
+
+    /// What the venue wants staff to do while nobody decides; empty where it has said nothing.
+    pub(super) fn procedure(&self) -> &[String] {
+        let policy = self.policy();
+        policy
+            .and_then(|policy| policy.procedure.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// Whether the venue lets its staff look for guests; none without a policy.
+    pub(super) fn allows_search(&self) -> Option<bool> {
+        self.policy().map(|policy| policy.search == Some(true))
+    }
+
+    /// How many acts that need a reason a person may do within an hour.
+    pub(super) fn acts_per_hour(&self) -> u32 {
+        let most = self.policy().and_then(|policy| policy.acts_per_hour);
+        most.unwrap_or(DEFAULT_ACTS_PER_HOUR).min(MAX_ACTS_PER_HOUR)
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {
@@ -347,5 +379,5 @@ impl Contents {
 }
 
 fn is_small(entry: &FeedEntry) -> bool {
-    !matches!(entry.subject, Subject::Ticket(_))
+    !matches!(entry.subject, Subject::Ticket(_) | Subject::Holder(_))
 }

@@ -3,23 +3,29 @@
 use std::time::Duration;
 
 use eventify_protocol::{
-    ids::{GateId, ScanId},
+    ids::{GateId, ScanId, TicketId},
     lan::GatePerformance,
     sync::{Digest, Epoch, JournalHead, Position},
     time::CoreInterval,
-    verdict::{DecidedBy, Mode, Verdict},
+    verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
 
-use super::{Machine, Now, shown::Shown};
+use super::{ActOutcome, ActRefusal, Machine, NoSearch, Now, SearchRecorded, shown::Shown};
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Verdict(Box<ScanOutcome>),
-    /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
+    /// The scan id was used before, by another scanner, gate or token, or its admission was undone.
+    /// Nothing has changed.
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.
     Overloaded,
+    /// The row of a search is on disk, or there is none and nobody is shown anything.
+    Search(Result<SearchRecorded, NoSearch>),
+    Act(Box<ActOutcome>),
+    /// Nothing was done.
+    ActRefused(ActRefusal),
 }
 
 /// A verdict with what the screen and the scanner's own clock need (`ADMISSION` 3.9).
@@ -117,6 +123,8 @@ pub struct Status {
     pub gates: Vec<GateCounts>,
     /// What they admit to around now.
     pub performances: Vec<GatePerformance>,
+    /// What staff do while nobody decides, by the venue's word.
+    pub procedure: Vec<String>,
 }
 
 /// What happened at a gate since the start.
@@ -129,6 +137,8 @@ pub struct GateCounts {
     pub refused: u64,
     /// Of those refused, texts that are no tickets.
     pub unreadable: u64,
+    /// Guests who left with a scan.
+    pub left: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,6 +146,7 @@ pub(super) struct Counts {
     pub(super) admitted: u64,
     pub(super) refused: u64,
     pub(super) unreadable: u64,
+    pub(super) left: u64,
 }
 
 impl Reason {
@@ -181,7 +192,14 @@ impl Machine {
             core_time: self.time.bounds(now),
             gates: self.gate_counts(),
             performances: self.performances_around(now),
+            procedure: self.replica.procedure().to_vec(),
         }
+    }
+
+    /// The admissions of this node that the replica may not show yet (`ADMISSION` 3.6).
+    pub fn own_admissions(&self) -> impl Iterator<Item = (TicketId, FirstEntry)> {
+        let all = self.overlay.iter();
+        all.map(|(ticket, admission)| (ticket, admission.first_entry()))
     }
 
     /// The mode as staff see it: on the way back from `Degraded` or `Locked` it is `Resyncing`.
@@ -206,6 +224,7 @@ impl Machine {
                     admitted: counts.admitted,
                     refused: counts.refused,
                     unreadable: counts.unreadable,
+                    left: counts.left,
                 }
             })
             .collect()

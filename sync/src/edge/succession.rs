@@ -23,7 +23,12 @@ pub fn carry_over(
         JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     });
     // The core may not know yet that the old file began after a loss.
     let opened = JournalEntry::Opened {
@@ -78,7 +83,12 @@ fn seal(
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => row.entry.clone(),
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => row.entry.clone(),
         };
         (row.at, entry)
     });
@@ -135,6 +145,7 @@ mod tests {
             point: None,
             replaces: vec![],
             asked_until: None,
+            person: None,
         })
     }
 

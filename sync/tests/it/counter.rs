@@ -130,6 +130,8 @@ impl Counter {
             },
             state: PerformanceState::Scheduled,
             categories: None,
+            reentry: None,
+            restarts_at: None,
         };
         let token = TokenCheck::Signed(SignedTicket {
             hash: TOKEN,
@@ -199,6 +201,7 @@ impl Counter {
             point: None,
             replaces: pull.replaces.clone(),
             asked_until,
+            person: None,
         };
         let row = Row {
             source,
@@ -255,6 +258,7 @@ impl Counter {
             token: TOKEN.0,
             own: None,
             shown: None,
+            ended: None,
         })
     }
 }

@@ -79,6 +79,7 @@ fn decision(scan: u128, verdict: &Verdict) -> Decision {
         point: None,
         replaces: vec![],
         asked_until: None,
+        person: None,
     }
 }
 

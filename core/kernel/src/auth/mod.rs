@@ -8,12 +8,14 @@ use std::fmt;
 use serde::Serialize;
 use uuid::Uuid;
 
+mod device_flow;
 mod jwks;
 mod signatures;
 mod signed;
 mod token;
 mod users;
 
+pub use device_flow::{DeviceFlow, DeviceFlowError, DeviceSignIn, DeviceToken};
 pub use users::{ResolveUser, UserIdOf};
 
 pub use token::{Auth, AuthError, VerifiedClaims};

@@ -9,6 +9,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
 
+use super::device_flow::DeviceFlow;
 use super::jwks::KeyCache;
 use super::signed::Signed;
 use super::{Role, canonical_scope, signatures};
@@ -31,6 +32,7 @@ struct Inner {
     issuers: BTreeMap<String, (config::Issuer, KeyCache)>,
     leeway: chrono::Duration,
     signed: Signed,
+    device_flow: Option<DeviceFlow>,
 }
 
 /// Why a token was not accepted.
@@ -115,6 +117,10 @@ impl Auth {
     pub fn new(config: &config::Auth) -> Result<Self, reqwest::Error> {
         signatures::install();
         let http = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build()?;
+        let device_flow = config.issuers.iter().find_map(|issuer| {
+            let client = issuer.device_client.clone()?;
+            Some(DeviceFlow::new(issuer.issuer.clone(), client, http.clone()))
+        });
         let issuers = config.issuers.iter().map(|issuer| {
             let cache = KeyCache::new(issuer.clone(), http.clone(), config);
             (issuer.issuer.clone(), (issuer.clone(), cache))
@@ -123,7 +129,19 @@ impl Auth {
             issuers: issuers.collect(),
             leeway: config.leeway(),
             signed: Signed::default(),
+            device_flow,
         })))
+    }
+
+    /// How people sign in who stand at a scanner, if an issuer has a client for that.
+    #[must_use]
+    pub fn device_flow(&self) -> Option<&DeviceFlow> {
+        self.0.device_flow.as_ref()
+    }
+
+    /// The trusted issuers.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.0.issuers.keys().map(String::as_str)
     }
 
     /// Verifies a token at a moment.

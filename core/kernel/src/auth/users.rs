@@ -29,12 +29,20 @@ impl ResolveUser {
         Self(Arc::new(user_id_of))
     }
 
+    /// The internal id of an issuer's user, who need not have been here.
+    ///
+    /// # Errors
+    /// The database doesn't answer.
+    pub async fn user_id(&self, app: &App, iss: &str, sub: &str) -> DbResult<Uuid> {
+        (self.0)(app, iss, sub).await
+    }
+
     /// The caller that a verified token identifies.
     ///
     /// # Errors
     /// The database doesn't answer.
     pub async fn principal(&self, app: &App, claims: VerifiedClaims) -> DbResult<Principal> {
-        let user_id = (self.0)(app, &claims.iss, &claims.sub).await?;
+        let user_id = self.user_id(app, &claims.iss, &claims.sub).await?;
         Ok(Principal {
             user_id,
             iss: claims.iss,

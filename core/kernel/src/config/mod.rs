@@ -196,6 +196,8 @@ pub struct Issuer {
     /// Client ids whose `resource_access` roles count.
     #[serde(default)]
     pub clients: Vec<String>,
+    /// Public client that gate staff sign in with at a scanner (RFC 8628).
+    pub device_client: Option<String>,
 }
 
 fn default_audiences() -> Vec<String> {

@@ -11,11 +11,11 @@ use eventify_protocol::ids::VenueId;
 use serde_json::json;
 
 use super::acts::{
-    alarms, comparison, feed as feed_acts, performances, renewal, scanners as scanner_acts,
-    venues as venue_acts,
+    alarms, comparison, feed as feed_acts, holders, performances, renewal,
+    scanners as scanner_acts, venues as venue_acts,
 };
 use super::model::alarm::{Alarm, Code};
-use super::store::{comparisons, feed, snapshots, venues, watermark};
+use super::store::{comparisons, feed, sign_ins, snapshots, venues, watermark};
 use super::{App, NAME};
 
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
@@ -24,6 +24,8 @@ pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
 pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
+pub(crate) const PUBLISH_HOLDERS: Job = Job::of(NAME, "publish_holders");
+pub(crate) const REPEAT_HOLDER_KEYS: Job = Job::of(NAME, "repeat_holder_keys");
 pub(crate) const RENEW_ROWS: Job = Job::of(NAME, "renew_rows");
 pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 
@@ -35,6 +37,8 @@ const WATCH_EVERY: Duration = Duration::from_secs(30);
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
 const ORDERS_EVERY: Duration = Duration::from_secs(10);
+const HOLDERS_EVERY: Duration = Duration::from_secs(5);
+const KEYS_REPEATED_EVERY: Duration = Duration::from_secs(60);
 const RENEW_EVERY: Duration = Duration::from_secs(60);
 const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
 
@@ -61,6 +65,8 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
         .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
         .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
+        .every(HOLDERS_EVERY, PUBLISH_HOLDERS, publish_holders)
+        .every(KEYS_REPEATED_EVERY, REPEAT_HOLDER_KEYS, repeat_holder_keys)
         .every(RENEW_EVERY, RENEW_ROWS, renew_rows)
         .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
 }
@@ -163,6 +169,7 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let snapshots = snapshots::delete_unused(&mut tx, before).await?;
     let comparisons = comparisons::delete_before(&mut tx, before).await?;
+    sign_ins::delete_before(&mut tx, before).await?;
     let venues = feed::list_compactable(&mut tx).await?;
     tx.commit().await?;
     let mut entries = 0;
@@ -182,4 +189,14 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
 /// Orders about scanners that a message was lost of.
 async fn repeat_scanner_orders(app: &App, _cause: &Cause) -> Result<(), Failure> {
     Ok(scanner_acts::repeat(app).await?)
+}
+
+/// Names for venues whose staff may look for guests, and their end.
+async fn publish_holders(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(holders::publish(app, cause).await?)
+}
+
+/// Keys that a message was lost of.
+async fn repeat_holder_keys(app: &App, _cause: &Cause) -> Result<(), Failure> {
+    Ok(holders::repeat_keys(app).await?)
 }

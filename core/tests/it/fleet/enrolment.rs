@@ -5,14 +5,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use eventify_protocol::enrolment::EnrolmentCode;
 use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
-use eventify_protocol::sync::{Ask, Down, Nonce, Up};
+use eventify_protocol::sync::{Ask, Down, Nonce, PolicyEntry, Up, Value};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::fleet::feed::ask;
+use crate::fleet::feed::{ask, replica_of, welcome};
 use crate::fleet::world::{Node, Venue, enrol_with};
 use crate::world::replies::NodeShown;
 
@@ -242,6 +242,46 @@ async fn venues_are_run_by_their_own_people() {
     answer.assert_refused(404, "venue_not_found");
     let twice = venue.owner().post("/fleet/gates", gate).await;
     twice.assert_refused(409, "name_taken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_venues_procedure_reaches_its_nodes_and_stays_when_the_limit_changes() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    venue.core.settle().await;
+    let answer = welcome(&mut node, None).await;
+    drop(replica_of(&mut node, &answer).await);
+    let path = format!("/fleet/venues/{}/policy", venue.id);
+    let body = json!({ "maxCacheAgeMs": 0, "procedure": [" Keep the queue", "", "Call 12 34"] });
+    let stranger = venue.core.user("stan").role("VENUE_IT");
+    let refused = stranger.put(&path, body.clone()).await;
+    assert_eq!(refused.status, 403, "somebody else's venue");
+    let set = venue.owner().put(&path, body).await.expect(200);
+    let steps = ["Keep the queue", "Call 12 34"];
+    assert_eq!(set["procedure"], json!(steps));
+    assert_eq!(set["search"], false, "off until somebody switches it on");
+    let later = json!({ "maxCacheAgeMs": 300_000 });
+    venue.owner().put(&path, later).await.expect(200);
+    let shown = format!("/fleet/venues/{}", venue.id);
+    let shown = venue.owner().get(&shown).await.expect(200);
+    assert_eq!(shown["policy"]["procedure"], json!(steps));
+    let in_force = PolicyEntry {
+        max_cache_age_ms: 300_000,
+        procedure: Some(steps.map(str::to_owned).to_vec()),
+        ..PolicyEntry::default()
+    };
+    let has_it = |message| match message {
+        Down::Delta(delta) => delta
+            .entries
+            .into_iter()
+            .any(|entry| entry.value == Some(Value::Policy(in_force.clone())))
+            .then_some(()),
+        _ => None,
+    };
+    node.receive("the policy", has_it).await;
+    let long = json!({ "maxCacheAgeMs": 0, "procedure": vec!["step"; 7] });
+    let refused = venue.owner().put(&path, long).await;
+    assert_eq!(refused.code(), "validation_error");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,7 +65,9 @@ pub(crate) async fn welcome(node: &mut Node, held: Option<(Epoch, Position, Dige
         | Down::Chunk(_)
         | Down::JournalAck(_)
         | Down::Config(_)
-        | Down::SnapshotGone(_) => None,
+        | Down::SnapshotGone(_)
+        | Down::Staff(_)
+        | Down::HolderKeys(_) => None,
     })
     .await
 }

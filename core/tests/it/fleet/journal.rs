@@ -2,7 +2,7 @@
 
 use eventify_contracts::ticketing::{JournalApplied, RowOutcome, TicketState as State};
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::{BootId, GateId, IncarnationId, NodeId, ScanId, ScannerId};
+use eventify_protocol::ids::{BootId, GateId, IncarnationId, NodeId, PersonId, ScanId, ScannerId};
 use eventify_protocol::sync::{
     Ask, Decision, Down, Envelope, Health, JournalAck, JournalBatch, JournalEntry, JournalHead,
     JournalRow, Moment, Nonce, Position, SealedRow, Sender, Up,
@@ -21,6 +21,8 @@ pub(crate) struct Journal {
     node: NodeId,
     pub(crate) file: IncarnationId,
     pub(crate) rows: Vec<SealedRow>,
+    /// At the scanner.
+    pub(crate) on_shift: Option<PersonId>,
 }
 
 impl Journal {
@@ -40,6 +42,7 @@ impl Journal {
             node,
             file,
             rows: Vec::new(),
+            on_shift: None,
         };
         journal.push(JournalEntry::Opened {
             node,
@@ -96,6 +99,7 @@ impl Journal {
             point: None,
             replaces: Vec::new(),
             asked_until: None,
+            person: self.on_shift,
         }));
     }
 

@@ -159,6 +159,7 @@ async fn an_admission_by_short_code_that_nobody_was_shown_is_taken_back() {
         ticket: None,
         performance: None,
         asked_until: Some(typed.deadline),
+        person: None,
         ..journal.decision(&venue.scan(0, &token), Verdict::UnknownOffline)
     };
     let now = venue.core.clock.now();

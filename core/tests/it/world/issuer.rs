@@ -10,6 +10,8 @@ use eventify_kernel::clock::Clock;
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 
+use super::device_flow::DeviceSignIns;
+
 const KEY_ID: &str = "test-key";
 const TOKEN_SECONDS: i64 = 600;
 
@@ -17,6 +19,7 @@ pub(super) struct TestIssuer {
     pub(super) url: String,
     key: SigningKey,
     clock: Clock,
+    pub(super) device_sign_ins: DeviceSignIns,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -31,13 +34,20 @@ impl TestIssuer {
             .await
             .expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let discovery = json!({"issuer": url, "jwks_uri": format!("{url}/jwks")});
+        let discovery = json!({
+            "issuer": url,
+            "jwks_uri": format!("{url}/jwks"),
+            "device_authorization_endpoint": format!("{url}/device"),
+            "token_endpoint": format!("{url}/token"),
+        });
+        let device_sign_ins = DeviceSignIns::default();
         let router = axum::Router::new()
             .route("/jwks", get(async move || Json(jwks)))
             .route(
                 "/.well-known/openid-configuration",
                 get(async move || Json(discovery)),
-            );
+            )
+            .merge(device_sign_ins.router());
         let serving = tokio::spawn(async move {
             axum::serve(listener, router)
                 .await
@@ -47,6 +57,7 @@ impl TestIssuer {
             url,
             key: signing,
             clock,
+            device_sign_ins,
             serving,
         }
     }

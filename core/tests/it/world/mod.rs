@@ -11,6 +11,7 @@
 //! ```
 
 mod client;
+mod device_flow;
 mod gate;
 pub mod house;
 mod issuer;
@@ -38,6 +39,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 pub use client::{Answer, User, send};
+pub use device_flow::{DeviceAnswer, DeviceSignIns};
 pub use gate::TableGate;
 use issuer::TestIssuer;
 pub use issuer::jwt;
@@ -159,7 +161,10 @@ impl TestApp {
             ("keys.directory", keys.path().display().to_string()),
             (
                 "auth.issuers",
-                format!("[{{ issuer = \"{}\" }}]", issuer.url),
+                format!(
+                    "[{{ issuer = \"{}\", device_client = \"gates\" }}]",
+                    issuer.url
+                ),
             ),
         ];
         settings.extend(options.config);
@@ -215,6 +220,16 @@ impl TestApp {
             "http://{}",
             self.running().address.expect("this core serves")
         )
+    }
+
+    /// The `iss` of the test's own identity provider.
+    pub fn issuer_url(&self) -> &str {
+        &self.issuer.url
+    }
+
+    /// What becomes of sign-ins that were begun at a scanner.
+    pub fn device_sign_ins(&self) -> &DeviceSignIns {
+        &self.issuer.device_sign_ins
     }
 
     /// A user of the test's own identity provider. The same name is the same user.

@@ -37,6 +37,13 @@ const PEOPLE: [Person; 4] = [
     ("VENUE_IT", VENUE_IT, "VENUE_IT", &[]),
 ];
 
+/// Who works at the gates: name at the identity provider, name among colleagues, role.
+const STAFF: [(&str, &str, &str); 3] = [
+    ("steward-1", "Steward 1", "STEWARD"),
+    ("supervisor-1", "Supervisor 1", "SUPERVISOR"),
+    ("box-office-1", "Box office 1", "BOX_OFFICE"),
+];
+
 /// Manages the venue's nodes; the administrator gives that right.
 const VENUE_IT: &str = "venue-it";
 
@@ -97,6 +104,10 @@ async fn up() -> Result<()> {
         .await?;
     let operator = world.signed_in(VENUE_IT, &["VENUE_IT"], &[]).await?;
     venue_it.add_operator(&operator).await?;
+    for (subject, name, role) in STAFF {
+        let account = (world.scope.oidc.issuer.as_str(), subject);
+        venue_it.add_staff(account, name, &[role]).await?;
+    }
     let gates = [
         world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?,
         world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?,
@@ -116,6 +127,8 @@ async fn up() -> Result<()> {
         let code = gate.edge.pairing_code().await?;
         println!("  a code for a scanner       {code}");
     }
+    let staff: Vec<_> = STAFF.iter().map(|(subject, ..)| *subject).collect();
+    println!("staff                        {}", staff.join(", "));
     let file = world.folder.join("env");
     private_file(&file, &variables(&world, [&fixture, &later], &gates).await?)?;
     println!(
@@ -149,6 +162,7 @@ async fn variables(
         ("PERFORMANCE", &fixture.performance),
         ("LATER", &later.performance),
         ("LATER_EVENT", &later.event),
+        ("ISSUER", &world.scope.oidc.issuer),
     ] {
         writeln!(variables, "{variable}={value}")?;
     }

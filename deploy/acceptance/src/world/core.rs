@@ -101,8 +101,8 @@ fn bound(line: &serde_json::Value, code: &str) -> Option<String> {
 fn environment(scope: &Scope, keys: &str) -> Vec<(String, String)> {
     let path = |path: &Path| path.display().to_string();
     let issuer = format!(
-        "[{{ issuer = \"{}\", audiences = [\"{}\"], clients = [\"{}\"] }}]",
-        scope.oidc.issuer, scope.oidc.audience, scope.oidc.client_id
+        "[{{ issuer = \"{}\", audiences = [\"{}\"], clients = [\"{}\"], device_client = \"{}\" }}]",
+        scope.oidc.issuer, scope.oidc.audience, scope.oidc.client_id, scope.oidc.device_client_id
     );
     [
         ("HTTP__LISTEN", "127.0.0.1:0".to_owned()),

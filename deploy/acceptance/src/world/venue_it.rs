@@ -57,6 +57,22 @@ impl VenueIt {
         Ok(())
     }
 
+    /// Adds somebody who works at the venue, by their name at the identity provider; returns their id there.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn add_staff(
+        &self,
+        (issuer, subject): (&str, &str),
+        name: &str,
+        roles: &[&str],
+    ) -> Result<String> {
+        let path = format!("/fleet/venues/{}/staff", self.venue);
+        let new = json!({ "issuer": issuer, "subject": subject, "name": name, "roles": roles });
+        let member: Value = self.api.post(&path, new).await?;
+        text(&member, "personId")
+    }
+
     /// Adds a gate for some performances; returns its id.
     ///
     /// # Errors

@@ -368,3 +368,39 @@ async fn a_mail_that_was_accepted_can_be_read() {
     assert!(mails[0].data.contains("Subject: Your tickets") && mails[0].data.contains("A-12 é"));
     assert_eq!(mail.received_by("guest-18@example.org").unwrap(), []);
 }
+
+#[tokio::test]
+async fn somebody_signs_in_on_a_device_of_their_own_or_says_no() {
+    let oidc = Stack::shared().await.unwrap().oidc();
+    let http = reqwest::Client::new();
+    let client = ("client_id", oidc.device_client_id.as_str());
+    for sub in [Some("sam"), None] {
+        let begin = http.post(format!("{}/device/auth", oidc.issuer));
+        let begin = begin.form(&[client, ("scope", "openid")]).send();
+        let begun: Value = begin.await.unwrap().json().await.unwrap();
+        let ask = async || -> Value {
+            let grant = "urn:ietf:params:oauth:grant-type:device_code";
+            let code = begun["device_code"].as_str().unwrap();
+            let form = [client, ("grant_type", grant), ("device_code", code)];
+            let request = http.post(format!("{}/token", oidc.issuer)).form(&form);
+            request.send().await.unwrap().json().await.unwrap()
+        };
+        assert_eq!(ask().await["error"], "authorization_pending");
+        let page = begun["verification_uri_complete"].as_str().unwrap();
+        let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+        let code = begun["user_code"].as_str().unwrap();
+        assert!(page.contains(code), "{page}");
+        oidc.answer_device(code, sub).await.unwrap();
+        let twice = oidc.answer_device(code, Some("eve")).await;
+        assert!(twice.is_err(), "a code is answered once");
+        let answer = ask().await;
+        match sub {
+            Some(sub) => {
+                let token = answer["access_token"].as_str().expect("a token");
+                let claims = checked(token, "eventify-core").await.unwrap();
+                assert_eq!(claims["sub"], sub);
+            }
+            None => assert_eq!(answer["error"], "access_denied", "{answer}"),
+        }
+    }
+}

@@ -1,8 +1,14 @@
 //! The routes, one file each.
 
+mod acts;
+mod counts;
 mod open_streams;
 mod pairings;
+mod people;
 mod scans;
+mod searches;
+mod shifts;
+mod sign_ins;
 mod status;
 mod stream;
 mod tokens;
@@ -22,10 +28,23 @@ pub(crate) use open_streams::OpenStreams;
 /// All routes of the API.
 pub(crate) fn router(lan: Arc<Lan>) -> Router {
     let signed = Router::new()
+        .route("/v1/acts", post(acts::act))
+        .route("/v1/counts", get(counts::counts))
         .route("/v1/scans", post(scans::scan))
+        .route("/v1/searches", post(searches::search))
         .route("/v1/status", get(status::status))
         .route("/v1/stream", get(stream::stream))
         .route("/v1/tokens", post(tokens::issue))
+        .route("/v1/people", get(people::list))
+        .route("/v1/sign-ins", post(sign_ins::begin))
+        .route("/v1/sign-ins/{id}", get(sign_ins::state))
+        .route("/v1/pins", post(sign_ins::set_pin))
+        .route("/v1/shifts", post(shifts::begin))
+        .route(
+            "/v1/shifts/current",
+            get(shifts::current).delete(shifts::end),
+        )
+        .route("/v1/authorisations", post(shifts::authorise))
         .route_layer(middleware::from_fn_with_state(
             Arc::clone(&lan),
             auth::authenticate,

@@ -24,6 +24,10 @@ pub(super) async fn scan(
     if !may_scan(&lan, &caller, request.gate_id) {
         return Err(ApiError::GateNotAllowed);
     }
+    let person = lan.on_shift(caller.scanner);
+    if person.is_none() && lan.is_shift_needed() {
+        return Err(ApiError::ShiftNeeded);
+    }
     let is_code = ShortCode::read(&request.token).is_ok();
     if is_code {
         let mut typed = locked(&lan.typed_codes);
@@ -34,9 +38,14 @@ pub(super) async fn scan(
         scan: request.scan_id,
         scanner: caller.scanner,
         gate: request.gate_id,
+        person,
         token: request.token,
     };
+    let arrived = lan.clock.boottime();
     let answer = lan.owner.submit(scan).await?;
+    if !answer.repeated {
+        locked(&lan.paces).answered(request.gate_id, arrived, lan.clock.boottime());
+    }
     if answer.verdict == Verdict::Unreadable {
         lan.count_unreadable(caller.scanner);
     }
@@ -73,7 +82,7 @@ fn count_code(lan: &Lan, caller: &Caller, (scan, answer): (ScanId, &ScanAnswer))
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows
 /// no gates of its own, and the core decides.
-fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
+pub(super) fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
     let of_scanner = caller
         .gates
         .as_ref()

@@ -11,10 +11,11 @@ use axum::{Router, extract::Path as UrlPath, routing::post};
 use eventify_edge::{clock::new_id, identity::Identity};
 use eventify_protocol::{
     enrolment::BrokerAddress,
-    ids::ScannerId,
+    ids::{PersonId, ScannerId},
     sync::{
-        Config, Digest, Down, Envelope, FeedEntry, ScannerChange, ScannersReport, SealedRow,
-        Sender, Up, topic,
+        Config, Digest, Down, Envelope, FeedEntry, HolderKeys, PerformanceKey, PersonEntry,
+        PolicyEntry, ScannerChange, ScannersReport, SealedRow, Sender, SignInProgress, Subject, Up,
+        Value, topic,
     },
 };
 use eventify_stack::{FaultProxy, Scope, Stack};
@@ -148,6 +149,55 @@ impl Core {
             }
         };
         timeout(SOON, reported).await.unwrap();
+    }
+
+    /// Somebody works at the venue, or does not any more.
+    pub(crate) async fn employ(&self, person: PersonId, version: u64, value: Option<PersonEntry>) {
+        self.publish(vec![FeedEntry {
+            subject: Subject::Person(person),
+            version,
+            value: value.map(Value::Person),
+        }])
+        .await;
+    }
+
+    /// What the venue wants of its nodes.
+    pub(crate) async fn set_policy(&self, version: u64, policy: PolicyEntry) {
+        self.publish(vec![FeedEntry {
+            subject: Subject::Policy,
+            version,
+            value: Some(Value::Policy(policy)),
+        }])
+        .await;
+    }
+
+    /// The keys that the node may have of guests' names.
+    pub(crate) async fn give_keys(&self, keys: Vec<PerformanceKey>) {
+        self.send(Down::HolderKeys(HolderKeys { keys })).await;
+    }
+
+    /// All open sign-ins end so.
+    pub(crate) async fn end_sign_ins(&self, progress: &SignInProgress) {
+        let ended = self.state.lock().unwrap().provider.end(progress);
+        for answer in ended {
+            self.send(Down::Staff(answer)).await;
+        }
+    }
+
+    /// The core knows none of the sign-ins any more.
+    pub(crate) fn forget_sign_ins(&self) {
+        self.state.lock().unwrap().provider.forget();
+    }
+
+    /// How many sign-ins were begun.
+    pub(crate) fn sign_ins_begun(&self) -> usize {
+        self.state.lock().unwrap().provider.begun()
+    }
+
+    /// The provider does not answer, or has no device flow.
+    pub(crate) fn provider_is(&self, silent: bool, unfit: bool) {
+        let provider = &mut self.state.lock().unwrap().provider;
+        (provider.is_silent, provider.is_unfit) = (silent, unfit);
     }
 
     /// Sends something to the node that is no message.

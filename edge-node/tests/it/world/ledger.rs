@@ -26,6 +26,7 @@ use eventify_sync::{
 };
 
 use super::{
+    provider::Provider,
     scanner_list::ScannerList,
     venue::{DIGEST_KEY, EPOCH, Ticket, Venue, entries, snapshot},
 };
@@ -43,6 +44,7 @@ pub(super) struct Ledger {
     /// Scans are not answered while this is set.
     pub(super) mute: bool,
     pub(super) scanners: ScannerList,
+    pub(super) provider: Provider,
     pub(super) clock: Clock,
 }
 
@@ -62,6 +64,7 @@ impl Ledger {
             revoked: false,
             mute: false,
             scanners: ScannerList::default(),
+            provider: Provider::default(),
             clock: Clock::of_this_boot().unwrap(),
         };
         state.append(entries(venue, tickets));
@@ -139,6 +142,12 @@ impl Ledger {
                     .collect()
             }
             Up::Health(_) => vec![],
+            Up::Staff(ask) => self
+                .provider
+                .answer(&ask)
+                .map(Down::Staff)
+                .into_iter()
+                .collect(),
             Up::Scanners(report) => {
                 self.scanners.report = Some(report);
                 vec![self.scanners.config(self.revoked)]
@@ -348,7 +357,12 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
         .collect()
 }

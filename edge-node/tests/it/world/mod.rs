@@ -5,6 +5,7 @@ mod core;
 mod fleet_listener;
 mod ledger;
 mod process;
+mod provider;
 mod scanner;
 mod scanner_list;
 mod venue;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     fleet_listener::FleetListener,
     ledger::admitted,
     process::{PROGRAM, Process, pair},
+    provider::granted,
     scanner::{Scanner, TIMEOUTS, refusal},
     venue::{Ticket, Venue, scan_id},
 };

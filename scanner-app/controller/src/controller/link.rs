@@ -133,6 +133,8 @@ impl Link {
             Ok(life) => {
                 self.ok();
                 self.renewed(life, now);
+                // What the venue has changed since: names, its procedure. A stream begins with a status.
+                self.wants_status |= self.stream.is_some();
             }
             Err(error) => {
                 self.renew_at = None;

@@ -29,6 +29,7 @@ const PAIRING: &str = "pairing.json";
 const PLACE: &str = "place.json";
 const SETTINGS: &str = "settings.json";
 const PIN: &str = "pin.json";
+const PROCEDURE: &str = "procedure.json";
 const SCANS: &str = "scans.log";
 const DRILL: &str = "drill.jsonl";
 
@@ -60,7 +61,10 @@ impl Files {
         let place = read(&folder.join(PLACE), Stored::Place, &mut damaged);
         let settings = read(&folder.join(SETTINGS), Stored::Settings, &mut damaged);
         let pin = read_pin(folder, &mut damaged);
-        let (log, scans, is_whole) = ScanLog::open(folder.join(SCANS));
+        // Without it the app's own is shown until the node's next status.
+        let procedure = fs::read(folder.join(PROCEDURE)).ok();
+        let procedure = procedure.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let (log, open, is_whole) = ScanLog::open(folder.join(SCANS));
         if !is_whole {
             damaged.push(Stored::Scans);
         }
@@ -71,7 +75,9 @@ impl Files {
                 place,
                 settings,
                 pin,
-                scans,
+                scans: open.scans,
+                acts: open.acts,
+                procedure: procedure.unwrap_or_default(),
                 damaged,
             },
         };
@@ -127,13 +133,17 @@ fn carry_out(folder: &Path, log: &mut ScanLog, write: &Write) -> io::Result<()> 
         Write::Place(place) => store(&folder.join(PLACE), place),
         Write::Settings(settings) => store(&folder.join(SETTINGS), settings),
         Write::Pin(pin) => store(&folder.join(PIN), pin),
+        Write::Procedure(steps) => store(&folder.join(PROCEDURE), steps),
         Write::ForgetPairing => {
-            remove(&folder.join(PAIRING))?;
-            remove(&folder.join(PLACE))?;
+            for name in [PAIRING, PLACE, PROCEDURE] {
+                remove(&folder.join(name))?;
+            }
             log.clear()
         }
         Write::ScanOpened(scan) => log.opened(scan),
         Write::ScanClosed(scan) => log.closed(*scan),
+        Write::ActOpened(act) => log.act_opened(act),
+        Write::ActClosed(act) => log.act_closed(*act),
         Write::DrillRow(row) => append_drill(&folder.join(DRILL), row),
     }
 }

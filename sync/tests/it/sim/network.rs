@@ -141,7 +141,12 @@ pub(crate) fn size_up(message: &Up) -> usize {
         + match message {
             Up::Journal(batch) => batch.rows.iter().map(|row| row.len()).sum(),
             Up::Scan(scan) => scan.token.len() + 16 * scan.replaces.len(),
-            Up::Hello(_) | Up::Ask(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => 0,
+            Up::Hello(_)
+            | Up::Ask(_)
+            | Up::Health(_)
+            | Up::Pull(_)
+            | Up::Scanners(_)
+            | Up::Staff(_) => 0,
         }
 }
 
@@ -154,6 +159,7 @@ pub(crate) fn size_down(message: &CoreMessage) -> usize {
             | CoreMessage::Point(_)
             | CoreMessage::Verdict(_)
             | CoreMessage::JournalAck(_)
+            | CoreMessage::ForShell
             | CoreMessage::Config(_)
             | CoreMessage::SnapshotGone(_) => 0,
         }

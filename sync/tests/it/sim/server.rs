@@ -77,7 +77,7 @@ impl World {
                 }
             }
             Up::Pull(pull) => self.pull(node, pull),
-            Up::Health(_) | Up::Scanners(_) => {}
+            Up::Health(_) | Up::Scanners(_) | Up::Staff(_) => {}
         }
     }
 

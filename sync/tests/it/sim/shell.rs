@@ -138,7 +138,12 @@ impl World {
                     ));
                 }
             }
-            Up::Hello(_) | Up::Journal(_) | Up::Health(_) | Up::Pull(_) | Up::Scanners(_) => {}
+            Up::Hello(_)
+            | Up::Journal(_)
+            | Up::Health(_)
+            | Up::Pull(_)
+            | Up::Scanners(_)
+            | Up::Staff(_) => {}
         }
     }
 
@@ -159,7 +164,10 @@ impl World {
                 self.spring(node, Moment::Decided);
             }
             self.check_refunded(node, decision);
+            let is_held = decision.verdict == Verdict::TryAgain && decision.mode == Mode::Online;
+            self.coverage.held_for_the_core += u64::from(is_held);
         }
+        self.watch_act(node, row.row());
         self.check_moment(node, &row);
         let (incarnation, seq) = (row.row().incarnation, row.row().seq);
         self.nodes[node].watch.written(&row, self.at);
@@ -180,7 +188,12 @@ impl World {
         let scan = match entry {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => return,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

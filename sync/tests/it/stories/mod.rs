@@ -1,5 +1,6 @@
 //! A node's way through its modes and its scans, step by step (`ADMISSION` 1 to 6).
 
+mod acts;
 mod answers;
 mod codes;
 mod failover;
@@ -12,6 +13,7 @@ mod scans;
 mod shows;
 mod slow;
 mod snapshots;
+mod staff;
 mod unreadable;
 mod venue;
 

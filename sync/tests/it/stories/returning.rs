@@ -47,7 +47,12 @@ fn again(venue: &Venue) -> Vec<(u128, u64)> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::Unreadable { .. } => None,
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     })
     .collect()
 }

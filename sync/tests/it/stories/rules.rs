@@ -107,7 +107,10 @@ fn configuration_lowers_the_limit_and_never_raises_it() {
         let max_cache_age_ms = policy * 1_000;
         venue.state(
             Subject::Policy,
-            Value::Policy(PolicyEntry { max_cache_age_ms }),
+            Value::Policy(PolicyEntry {
+                max_cache_age_ms,
+                ..PolicyEntry::default()
+            }),
         );
         assert_eq!(venue.status().limit, S(limit));
     }

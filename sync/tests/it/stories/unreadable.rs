@@ -43,7 +43,12 @@ fn counted(venue: &Venue) -> Vec<(Mode, u64)> {
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. } => None,
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     })
     .collect()
 }

@@ -6,6 +6,7 @@ pub(super) mod enrolment;
 pub(super) mod feed;
 pub(super) mod gates;
 pub(super) mod health;
+pub(super) mod holders;
 pub(super) mod import;
 pub(super) mod journal;
 pub(super) mod messages;
@@ -17,7 +18,9 @@ pub(super) mod refunded;
 pub(super) mod renewal;
 pub(super) mod scanners;
 mod sessions;
+pub(super) mod sign_ins;
 pub(super) mod snapshots;
+pub(super) mod staff;
 mod state;
 pub(super) mod venues;
 pub(super) mod welcome;
@@ -29,6 +32,7 @@ use super::model::authority::AuthorityError;
 use super::model::node::ClaimRefused;
 use super::model::renewal::{PermissionRefused, RenewalRefused};
 use super::model::scanners::MAX_OPEN_ORDERS;
+use super::model::staff::MAX_STAFF;
 
 pub use state::State;
 
@@ -43,6 +47,14 @@ pub(crate) enum FleetError {
     PerformanceNotFound,
     #[error("there is no such node")]
     NodeNotFound,
+    #[error("nobody of this id works at this venue")]
+    PersonNotFound,
+    #[error("this person does not work here any more; add them again")]
+    PersonEnded,
+    #[error("this account is somebody's who works here already")]
+    AccountTaken,
+    #[error("{MAX_STAFF} people work at this venue already; end those who do not any more")]
+    TooManyStaff,
     #[error("the node has reported no such scanner")]
     ScannerNotFound,
     #[error("the node is not in service: it is announced or revoked")]

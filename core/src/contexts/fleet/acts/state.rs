@@ -12,9 +12,14 @@ use eventify_protocol::enrolment::BrokerAddress;
 use eventify_protocol::ids::VenueId;
 use eventify_sync::core::watermark::Watermark;
 
+use tokio::sync::Semaphore;
+
 use super::FleetError;
 use crate::contexts::fleet::model::authority::{Authority, BrokerAuthority, DeviceAuthority};
 use crate::contexts::fleet::model::settings::Settings;
+
+/// Sign-ins of staff that one process follows at once.
+const MAX_SIGN_INS: usize = 256;
 
 /// A venue's last watermark, with the time before it was read. The task that reads it anew holds the
 /// lock, so that many requests at once cause one read.
@@ -30,6 +35,8 @@ pub struct State {
     /// Of this process's enrolment listener, if it has one.
     pub(crate) enrolment_address: OnceLock<SocketAddr>,
     watermarks: Mutex<HashMap<VenueId, Slot>>,
+    /// Those that this process asks the identity provider of.
+    sign_ins: Arc<Semaphore>,
 }
 
 impl State {
@@ -52,6 +59,7 @@ impl State {
             broker_authority,
             enrolment_address: OnceLock::new(),
             watermarks: Mutex::default(),
+            sign_ins: Arc::new(Semaphore::new(MAX_SIGN_INS)),
         })
     }
 
@@ -87,6 +95,11 @@ impl State {
         let configured = self.settings.enrolment_url().map(str::to_owned);
         let bound = self.enrolment_address.get();
         configured.or_else(|| bound.map(|address| format!("https://{address}")))
+    }
+
+    /// Room for one more sign-in of staff.
+    pub(crate) fn sign_ins(&self) -> &Arc<Semaphore> {
+        &self.sign_ins
     }
 
     pub(crate) fn watermark_slot(&self, venue: VenueId) -> Slot {

@@ -4,15 +4,15 @@ use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::VenueId;
-use eventify_protocol::sync::FeedEntry;
-use eventify_protocol::time::MAX_CACHE_AGE;
+use eventify_protocol::sync::{FeedEntry, PolicyEntry};
 use uuid::Uuid;
 
 use super::{FleetError, feed};
 use crate::contexts::fleet::model::entries;
+use crate::contexts::fleet::model::policy::PolicyEdit;
 use crate::contexts::fleet::store::venues::Venue;
 use crate::contexts::fleet::store::{key_sets, venues};
-use crate::contexts::fleet::{App, NAME};
+use crate::contexts::fleet::{App, NAME, jobs};
 
 /// A venue that the caller may run.
 ///
@@ -51,30 +51,28 @@ pub(crate) async fn visible(
     venues::list_run_by(conn, principal.user_id).await.map(Some)
 }
 
-/// Sets the highest cache age at which nodes of a venue may decide; 0 switches degraded check-in off.
+/// Sets how a venue wants its nodes to behave; what is left out stays.
 pub(crate) async fn set_policy(
     app: &App,
     cause: &Cause,
     principal: &Principal,
     venue: VenueId,
-    max_cache_age_ms: u32,
+    edit: PolicyEdit,
 ) -> Result<Venue, FleetError> {
-    let limit = u32::try_from(MAX_CACHE_AGE.as_millis()).unwrap_or(u32::MAX);
-    if max_cache_age_ms > limit {
-        return Err(FleetError::Invalid(
-            "maxCacheAgeMs",
-            format!("at most {limit}"),
-        ));
-    }
-    let max_cache_age_ms = i32::try_from(max_cache_age_ms).unwrap_or(i32::MAX);
     let mut tx = app.db.begin(NAME, cause).await?;
+    venues::lock(&mut tx, venue).await?;
     let before = own(&mut tx, principal, venue).await?;
-    let policy_version = venues::update_policy(&mut tx, venue, max_cache_age_ms).await?;
-    let entry = entries::policy(max_cache_age_ms, policy_version);
+    let policy = edit.check(&before.policy);
+    let policy = policy.map_err(|(field, issue)| FleetError::Invalid(field, issue))?;
+    let policy_version = venues::update_policy(&mut tx, venue, &policy).await?;
+    let entry = entries::policy(policy.entry(), policy_version);
     feed::enqueue_own(app, &mut tx, vec![(venue, entry)]).await?;
+    if policy.search != before.policy.search {
+        tx.wake(app.jobs.wake(jobs::PUBLISH_HOLDERS));
+    }
     tx.commit().await?;
     Ok(Venue {
-        max_cache_age_ms,
+        policy,
         policy_version,
         ..before
     })
@@ -112,7 +110,7 @@ pub(crate) async fn ensure(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<(
     if !venues::insert(tx, venue, &app.clock.random_bytes()).await? {
         return Ok(());
     }
-    let mut entries = vec![(venue, entries::policy(0, 1))];
+    let mut entries = vec![(venue, entries::policy(PolicyEntry::default(), 1))];
     if let Some((version, bytes)) = key_sets::find_newest(tx).await? {
         entries.push((venue, entries::key_set(version, bytes)));
     }

@@ -9,7 +9,7 @@ use eventify_protocol::sync::{
 use eventify_sync::core::welcome::{Known, NoPlan, StoredSnapshot, answer};
 use serde_json::json;
 
-use super::{alarms, messages, scanners, sessions, snapshots};
+use super::{alarms, holders, messages, scanners, sessions, snapshots};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::model::parts::{MAX_CATCH_UP, MAX_PART_BYTES, parts};
@@ -50,6 +50,7 @@ pub(crate) async fn welcome(
     let plan = welcome.plan.clone();
     messages::send(app, node.node_id, Down::Welcome(welcome)).await;
     scanners::send(app, node.node_id).await?;
+    holders::greet(app, node.venue_id, node.node_id).await?;
     match plan {
         Plan::Delta { from } => send_entries(app, node, known.epoch, from, known.head).await,
         Plan::Snapshot { .. } => Ok(()),

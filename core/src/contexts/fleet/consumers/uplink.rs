@@ -6,7 +6,9 @@ use eventify_protocol::sync::{Down, Up};
 
 use crate::contexts::fleet::App;
 use crate::contexts::fleet::acts::messages::{self, NodeMessage};
-use crate::contexts::fleet::acts::{health, journal, points, scanners, snapshots, welcome};
+use crate::contexts::fleet::acts::{
+    health, journal, points, scanners, sign_ins, snapshots, welcome,
+};
 
 /// Requests for a sync point.
 pub(super) async fn on_ask(app: App, message: UplinkMessage) -> Result<(), Failure> {
@@ -27,7 +29,7 @@ pub(super) async fn on_ask(app: App, message: UplinkMessage) -> Result<(), Failu
     Ok(())
 }
 
-/// `Hello`, `Pull`, `Health` and `Scanners`.
+/// `Hello`, `Pull`, `Health`, `Scanners` and `Staff`.
 pub(super) async fn on_control(app: App, message: UplinkMessage) -> Result<(), Failure> {
     let Some(NodeMessage {
         node,
@@ -47,6 +49,7 @@ pub(super) async fn on_control(app: App, message: UplinkMessage) -> Result<(), F
         Up::Health(report) => health::record(&app, &cause, &node, &report).await?,
         // They have queues of their own; the kind was compared with the routing key.
         Up::Scanners(report) => scanners::record(&app, &cause, &node, &report).await?,
+        Up::Staff(ask) => sign_ins::answer(&app, &node, &ask).await?,
         Up::Ask(_) | Up::Scan(_) | Up::Journal(_) => {}
     }
     Ok(())

@@ -10,13 +10,13 @@ use serde::Deserialize;
 const TOPIC_EXCHANGE: &str = "amq.topic";
 
 /// What a node may publish: the last level of `ev1.up.<node>.<kind>`.
-const UP_KINDS: [&str; 7] = [
-    "hello", "ask", "scan", "journal", "health", "pull", "scanners",
+const UP_KINDS: [&str; 8] = [
+    "hello", "ask", "scan", "journal", "health", "pull", "scanners", "staff",
 ];
 
 /// What a node may subscribe to below `ev1.down.<node>.`: its own messages, one kind or all.
-const DOWN_LEVELS: [&str; 10] = [
-    "*", "#", "welcome", "point", "verdict", "delta", "chunk", "ack", "config", "gone",
+const DOWN_LEVELS: [&str; 11] = [
+    "*", "#", "welcome", "point", "verdict", "delta", "chunk", "ack", "config", "gone", "staff",
 ];
 
 /// The kind of request.

@@ -37,7 +37,9 @@ impl FeedRow {
                 | Value::KeySet(_)
                 | Value::Node(_)
                 | Value::Gate(_)
-                | Value::Performance(_),
+                | Value::Performance(_)
+                | Value::Person(_)
+                | Value::Holder(_),
             )
             | None => None,
         };

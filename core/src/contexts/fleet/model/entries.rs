@@ -5,6 +5,7 @@ use eventify_protocol::sync::{FeedEntry, PolicyEntry, Subject, Value};
 
 use super::gate::Gate;
 use super::node::Node;
+use super::staff::Member;
 
 fn entry(subject: Subject, version: i32, value: Option<Value>) -> FeedEntry {
     FeedEntry {
@@ -26,10 +27,15 @@ pub(crate) fn node(node: &Node) -> Option<FeedEntry> {
     Some(entry(subject, node.version, Some(value)))
 }
 
-pub(crate) fn policy(max_cache_age_ms: i32, version: i32) -> FeedEntry {
-    let max_cache_age_ms = u32::try_from(max_cache_age_ms).unwrap_or_default();
-    let value = Value::Policy(PolicyEntry { max_cache_age_ms });
+pub(crate) fn policy(policy: PolicyEntry, version: i32) -> FeedEntry {
+    let value = Value::Policy(policy);
     entry(Subject::Policy, version, Some(value))
+}
+
+/// A deletion, once they have left.
+pub(crate) fn person(member: &Member) -> FeedEntry {
+    let value = member.entry().map(Value::Person);
+    entry(Subject::Person(member.person_id), member.version, value)
 }
 
 pub(crate) fn key_set(version: u64, bytes: Vec<u8>) -> FeedEntry {

@@ -41,6 +41,11 @@ fn mode(row: &SealedRow) -> Option<Mode> {
     match &row.row().entry {
         JournalEntry::Decision(decision) => Some(decision.mode),
         JournalEntry::Unreadable { mode, .. } => Some(*mode),
+        JournalEntry::Searched(searched) => Some(searched.mode),
+        JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => row.row().entry.act().map(|by| by.mode),
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. } => None,
@@ -128,11 +133,16 @@ impl Outage<'_> {
             JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
                 Some(decision.scan)
             }
+            JournalEntry::Overridden(act) => Some(act.scan),
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
     }
 }
@@ -178,6 +188,7 @@ mod tests {
                     point: None,
                     replaces: Vec::new(),
                     asked_until: None,
+                    person: None,
                 }),
             })
         };

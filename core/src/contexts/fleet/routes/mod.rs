@@ -8,6 +8,8 @@ mod nodes;
 mod performances;
 mod reports;
 mod scanners;
+mod searches;
+mod staff;
 mod venues;
 
 use eventify_kernel::auth::Role;
@@ -104,6 +106,22 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             venues::dismiss,
         )
         .get(
+            "/fleet/venues/{venueId}/staff",
+            RUNS_VENUE.query(),
+            staff::list,
+        )
+        .post("/fleet/venues/{venueId}/staff", RUNS_VENUE, staff::add)
+        .put(
+            "/fleet/venues/{venueId}/staff/{personId}",
+            RUNS_VENUE,
+            staff::edit,
+        )
+        .delete(
+            "/fleet/venues/{venueId}/staff/{personId}",
+            RUNS_VENUE,
+            staff::end,
+        )
+        .get(
             "/fleet/venues/{venueId}/performances",
             RUNS_VENUE.query(),
             performances::list,
@@ -112,6 +130,11 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             "/fleet/venues/{venueId}/performances/{performanceId}/confirm",
             RUNS_VENUE,
             performances::confirm,
+        )
+        .get(
+            "/fleet/venues/{venueId}/searches",
+            RUNS_VENUE.query(),
+            searches::list,
         )
         .get(
             "/fleet/venues/{venueId}/reconciliation",
@@ -128,6 +151,10 @@ impl From<FleetError> for ApiError {
             FleetError::GateNotFound => Self::not_found("gate_not_found", text),
             FleetError::PerformanceNotFound => Self::not_found("performance_not_found", text),
             FleetError::NodeNotFound => Self::not_found("node_not_found", text),
+            FleetError::PersonNotFound => Self::not_found("person_not_found", text),
+            FleetError::PersonEnded => Self::gone("person_ended", text),
+            FleetError::AccountTaken => Self::conflict("account_taken", text),
+            FleetError::TooManyStaff => Self::conflict("too_many_staff", text),
             FleetError::ScannerNotFound => Self::not_found("scanner_not_found", text),
             FleetError::NodeNotInService => Self::conflict("node_not_in_service", text),
             FleetError::TooManyOrders => Self::conflict("too_many_orders", text),

@@ -3,24 +3,22 @@
 use axum::extract::State;
 use eventify_kernel::http::{Answer, Caller, Json, Path, StatusCode};
 use eventify_protocol::ids::VenueId;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::contexts::fleet::acts::{FleetError, venues};
+use crate::contexts::fleet::model::policy::PolicyEdit;
 use crate::contexts::fleet::store::venues::Venue;
 use crate::contexts::fleet::{App, NAME, store};
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct PolicyEdit {
-    /// Highest age at which a cache may decide; 0 switches degraded check-in off.
-    max_cache_age_ms: u32,
-}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PolicyView {
     max_cache_age_ms: i32,
+    shift_needed: bool,
+    search: bool,
+    procedure: Vec<String>,
+    acts_per_hour: u32,
     version: i32,
 }
 
@@ -49,7 +47,11 @@ pub(super) struct Operator {
 impl From<&Venue> for PolicyView {
     fn from(venue: &Venue) -> Self {
         Self {
-            max_cache_age_ms: venue.max_cache_age_ms,
+            max_cache_age_ms: venue.policy.max_cache_age_ms,
+            shift_needed: venue.policy.shift_needed,
+            search: venue.policy.search,
+            procedure: venue.policy.procedure.clone(),
+            acts_per_hour: venue.policy.acts_per_hour(),
             version: venue.policy_version,
         }
     }
@@ -81,8 +83,7 @@ pub(super) async fn set_policy(
     Json(edit): Json<PolicyEdit>,
 ) -> Answer<Json<PolicyView>> {
     let principal = caller.principal()?;
-    let limit = edit.max_cache_age_ms;
-    let venue = venues::set_policy(&app, &caller.cause, principal, venue, limit).await?;
+    let venue = venues::set_policy(&app, &caller.cause, principal, venue, edit).await?;
     Ok(Json(PolicyView::from(&venue)))
 }
 

@@ -7,6 +7,7 @@ pub(super) mod conflicts;
 pub(super) mod feed;
 pub(super) mod gates;
 pub(super) mod health;
+pub(super) mod holders;
 pub(super) mod journal_rows;
 pub(super) mod journals;
 pub(super) mod key_sets;
@@ -16,7 +17,9 @@ pub(super) mod performances;
 pub(super) mod refunded;
 pub(super) mod scanners;
 pub(super) mod sessions;
+pub(super) mod sign_ins;
 pub(super) mod snapshots;
+pub(super) mod staff;
 pub(super) mod venues;
 pub(super) mod watermark;
 

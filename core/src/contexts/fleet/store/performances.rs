@@ -215,6 +215,29 @@ pub(crate) async fn list_ahead(
     Ok((rows.into_iter().map(Performance::from).collect(), total))
 }
 
+/// The performances that admit after one moment and begin to before another, in venues whose staff may look
+/// for guests.
+pub(crate) async fn list_searchable(
+    conn: &mut PgConnection,
+    after: DateTime<Utc>,
+    before: DateTime<Utc>,
+) -> DbResult<Vec<Performance>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at
+         from fleet.performances
+         where venue_id in (select venue_id from fleet.venues where search)
+             and admits_until > $1 and (facts->>'admitsFrom')::timestamptz <= $2
+         order by performance_id",
+    )
+    .bind(after)
+    .bind(before)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Performance::from).collect())
+}
+
 /// The performances of a venue that admit nobody after a moment, Unix seconds.
 pub(crate) async fn list_over(
     conn: &mut PgConnection,

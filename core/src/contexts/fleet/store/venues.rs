@@ -6,13 +6,44 @@ use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::DIGEST_ALGORITHM;
 use uuid::Uuid;
 
+use crate::contexts::fleet::model::policy::Policy;
+
 /// A venue without its feed.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Venue {
     pub(crate) name: Option<String>,
     pub(crate) owner_id: Option<Uuid>,
-    pub(crate) max_cache_age_ms: i32,
+    pub(crate) policy: Policy,
     pub(crate) policy_version: i32,
+}
+
+#[derive(sqlx::FromRow)]
+struct VenueRow {
+    name: Option<String>,
+    owner_id: Option<Uuid>,
+    max_cache_age_ms: i32,
+    shift_needed: bool,
+    search: bool,
+    procedure: Vec<String>,
+    acts_per_hour: Option<i32>,
+    policy_version: i32,
+}
+
+impl From<VenueRow> for Venue {
+    fn from(row: VenueRow) -> Self {
+        Self {
+            name: row.name,
+            owner_id: row.owner_id,
+            policy: Policy {
+                max_cache_age_ms: row.max_cache_age_ms,
+                shift_needed: row.shift_needed,
+                search: row.search,
+                procedure: row.procedure,
+                acts_per_hour: row.acts_per_hour,
+            },
+            policy_version: row.policy_version,
+        }
+    }
 }
 
 /// Inserts a venue; false if it exists already, with a digest key of its own.
@@ -56,14 +87,24 @@ pub(crate) async fn update_description(
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
-    let row = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, policy_version from fleet.venues
-         where venue_id = $1",
+    let row: Option<VenueRow> = sqlx::query_as(
+        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
+             policy_version
+         from fleet.venues where venue_id = $1",
     )
     .bind(venue)
     .fetch_optional(conn)
     .await?;
-    Ok(row)
+    Ok(row.map(Into::into))
+}
+
+/// Locks a venue to commit, if there is such a venue: two edits of a policy follow one another.
+pub(crate) async fn lock(conn: &mut PgConnection, venue: VenueId) -> DbResult<()> {
+    sqlx::query("select from fleet.venues where venue_id = $1 for update")
+        .bind(venue)
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Every venue that has a feed.
@@ -78,14 +119,20 @@ pub(crate) async fn list(conn: &mut PgConnection) -> DbResult<Vec<VenueId>> {
 pub(crate) async fn update_policy(
     conn: &mut PgConnection,
     venue: VenueId,
-    max_cache_age_ms: i32,
+    policy: &Policy,
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
-        "update fleet.venues set max_cache_age_ms = $2, policy_version = policy_version + 1
+        "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3, search = $4,
+             procedure = $5, acts_per_hour = $6,
+             policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
     .bind(venue)
-    .bind(max_cache_age_ms)
+    .bind(policy.max_cache_age_ms)
+    .bind(policy.shift_needed)
+    .bind(policy.search)
+    .bind(&policy.procedure)
+    .bind(policy.acts_per_hour)
     .fetch_one(conn)
     .await?;
     Ok(version)

@@ -121,6 +121,18 @@ pub(super) async fn cancel(
     Ok(cancelled)
 }
 
+/// Sets or takes back the name of an order's guest. It is in no event: whoever may know it asks for it.
+pub(super) async fn name_guest(
+    app: &App,
+    cause: &Cause,
+    id: OrderId,
+    name: Option<&str>,
+) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    store::update_guest_name(&mut tx, id, name, app.clock.now()).await?;
+    tx.commit().await
+}
+
 /// Whose tickets are refunded. A free order has no payment.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Refunded {

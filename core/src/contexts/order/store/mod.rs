@@ -1,11 +1,13 @@
 //! The tables of order.
 
+mod guests;
 mod orders;
 mod performances;
 mod refunds;
 mod sales;
 mod tickets;
 
+pub(super) use guests::{find_guest_name, list_holders, now, update_guest_name};
 pub(super) use orders::{
     find, find_by_reservation, insert, list, list_unpaid_past_deadline, lock, lock_by_payment,
     update, update_elsewhere,

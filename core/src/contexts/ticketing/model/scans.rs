@@ -7,7 +7,7 @@
 //! ```
 
 use chrono::{DateTime, Utc};
-use eventify_protocol::ids::{GateId, NodeId, ScanId, ScannerId, TicketId, VenueId};
+use eventify_protocol::ids::{GateId, NodeId, PersonId, ScanId, ScannerId, TicketId, VenueId};
 use eventify_protocol::keys::KeySet;
 use eventify_protocol::short_code::CodeHash;
 use eventify_protocol::sync::{AdmissionWindow, Epoch, GateEntry, PerformanceEntry, ScannedTicket};
@@ -117,6 +117,8 @@ pub(crate) struct StoredScan {
     pub(crate) node: Option<NodeId>,
     /// As the caller of the REST API names it.
     pub(crate) device: Option<String>,
+    /// Who was on shift at the scanner, as the journal says.
+    pub(crate) person: Option<PersonId>,
     /// Who made the decision that counts.
     pub(crate) decided_by: DecidedBy,
     /// Feed position and time of the sync point on which a node's decision rests.
@@ -303,6 +305,7 @@ impl ScanRequest {
                 token: token.hash(),
                 own: Some(verdict.clone()),
                 shown: None,
+                ended: None,
             },
             own_at: Some(now),
             ticket: match token {
@@ -314,6 +317,7 @@ impl ScanRequest {
             },
             node: self.node,
             device: self.device.clone(),
+            person: None,
             decided_by: DecidedBy::Core,
             point: None,
             created_at: now,

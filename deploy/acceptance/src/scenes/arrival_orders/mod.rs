@@ -143,7 +143,9 @@ impl ArrivalOrders<'_> {
             | Down::Chunk(_)
             | Down::JournalAck(_)
             | Down::Config(_)
-            | Down::SnapshotGone(_) => None,
+            | Down::SnapshotGone(_)
+            | Down::Staff(_)
+            | Down::HolderKeys(_) => None,
         };
         let held = self.proxy.held(Direction::Down, VERDICT, of_scan);
         let held = tokio::time::timeout(HELD_LIMIT, held).await;

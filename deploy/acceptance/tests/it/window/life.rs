@@ -37,7 +37,10 @@ pub(super) async fn a_drill_lets_nobody_in(evening: &mut Evening) -> Result<()> 
     // A real ticket is no code of a drill.
     let guest = evening.guest()?;
     evening.window.scan(&guest.token).await?;
-    evening.window.says("No code for this screen.").await?;
+    evening
+        .window
+        .says("That code is for pairing, settings or drills.")
+        .await?;
     evening.window.press("Next ticket").await?;
     let glass = evening.window.says("What do you do?").await?;
     assert!(glass.text.contains(drill), "{}", glass.text);

@@ -98,6 +98,64 @@ fn a_node_out_of_reach_is_another_screen_than_a_locked_one_and_it_comes_back_by_
     assert!(matches!(gate.screen(), Screen::Verdict(_)));
 }
 
+/// What the screen of a locked node tells people to do.
+fn procedure(gate: &Gate) -> Vec<String> {
+    let Screen::Locked { procedure, .. } = gate.screen() else {
+        panic!("{:?}", gate.screen())
+    };
+    procedure
+}
+
+fn answer_status(gate: &mut Gate, status: NodeStatus) {
+    let answer = Answer::Status(Ok(Box::new(status)));
+    gate.answer(|call| matches!(call, Call::Status), answer);
+}
+
+#[test]
+fn a_locked_gate_shows_what_the_venue_wants_done_also_after_a_restart() {
+    let mut gate = Gate::open();
+    gate.mode(Mode::Locked, None);
+    assert!(procedure(&gate).is_empty(), "the app's own is shown");
+    let steps = vec!["Keep the queue".to_owned(), "Call 12 34".to_owned()];
+    // The venue changes it in the evening: the node is asked again with each renewal.
+    gate.pass(301_000);
+    let life = Duration::from_secs(600);
+    gate.answer(
+        |call| matches!(call, Call::Renew),
+        Answer::Renewed(Ok(life)),
+    );
+    let told = NodeStatus {
+        procedure: steps.clone(),
+        ..node_status(&[1, 2])
+    };
+    answer_status(&mut gate, told);
+    assert_eq!(procedure(&gate), steps);
+    let written = Write::Procedure(steps.clone());
+    assert!(gate.writes.iter().any(|(_, write)| *write == written));
+
+    let mut gate = Gate::with(Loaded {
+        procedure: steps.clone(),
+        ..Gate::paired(vec![])
+    });
+    // The node was restarted, too, and has nothing of the venue yet.
+    gate.connect();
+    gate.mode(Mode::Locked, None);
+    assert_eq!(procedure(&gate), steps);
+    assert_eq!(gate.writes, []);
+    // One that knows the venue takes it back.
+    gate.pass(301_000);
+    gate.answer(
+        |call| matches!(call, Call::Renew),
+        Answer::Renewed(Ok(life)),
+    );
+    let mut none = node_status(&[1, 2]);
+    none.replica.digest = Some(eventify_protocol::sync::Digest(
+        eventify_protocol::hash::Hash32::ZERO,
+    ));
+    answer_status(&mut gate, none);
+    assert!(procedure(&gate).is_empty());
+}
+
 #[test]
 fn access_is_renewed_before_it_ends() {
     let mut gate = Gate::open();

@@ -249,7 +249,7 @@ impl Venue {
         let from = Position(self.position);
         let entry = FeedEntry {
             subject,
-            version: 2,
+            version: self.position + 2,
             value,
         };
         self.receive(CoreMessage::Delta(Delta {

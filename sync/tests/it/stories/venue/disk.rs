@@ -7,8 +7,8 @@ use eventify_protocol::{
     ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
         AdmissionWindow, CategoryName, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry,
-        PerformanceEntry, PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry,
-        TicketState, Up, Value,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, Reentry, SealedRow, Subject,
+        TicketEntry, TicketState, Up, Value,
     },
     token::TokenHash,
 };
@@ -32,7 +32,12 @@ impl Venue {
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         });
         decisions.collect()
     }
@@ -235,6 +240,8 @@ pub(crate) fn tonight() -> PerformanceEntry {
             code: "STALLS".parse().expect("a category"),
             name: "Stalls, reduced".to_owned(),
         }]),
+        reentry: Some(Reentry::Allowed),
+        restarts_at: None,
     }
 }
 
@@ -250,6 +257,7 @@ pub(super) fn restored(
             Subject::Policy,
             Value::Policy(PolicyEntry {
                 max_cache_age_ms: LIMIT_MS,
+                ..PolicyEntry::default()
             }),
         ),
         (

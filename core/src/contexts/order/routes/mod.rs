@@ -1,5 +1,8 @@
 //! `/orders`, and the refunds of `/payments/{id}`: this context decides about them.
 
+mod errors;
+mod guests;
+
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
@@ -14,8 +17,8 @@ use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, Ticket
 use eventify_protocol::money::Money;
 use serde::{Deserialize, Serialize};
 
-use super::acts::{self, Cancelled, Error, Organiser, Refunded, RequestedRefund};
-use super::model::{Order, Refusal};
+use super::acts::{self, Cancelled, Organiser, Refunded, RequestedRefund};
+use super::model::Order;
 use super::{App, NAME, store};
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
@@ -35,6 +38,7 @@ pub(super) fn routes() -> Routes<App> {
         .post("/orders", write.key_required(), place)
         .get("/orders", read.query(), list)
         .get("/orders/{order_id}", read, show)
+        .put("/orders/{order_id}/guest", write, guests::name)
         .post("/orders/{order_id}/cancel", write, cancel)
         .post("/orders/{order_id}/refunds", refund, refund_of_order)
         .post("/payments/{payment_id}/refunds", refund, refund_tickets)
@@ -45,6 +49,9 @@ pub(super) fn routes() -> Routes<App> {
 struct Place {
     reservation_id: ReservationId,
     amount: Option<Money>,
+    /// Who comes, for whoever wants to be found by name at the door.
+    #[serde(default)]
+    guest_name: Words,
 }
 
 #[derive(Debug, Deserialize)]
@@ -89,6 +96,8 @@ struct View {
     cancelled_reason: Option<&'static str>,
     items: Vec<Item>,
     created_at: DateTime<Utc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guest_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tickets: Option<Vec<TicketView>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,8 +165,16 @@ async fn place(
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
         return Err(refused.field("amount", format!("must be {amount}")));
     }
+    let guest_name = guests::checked("guestName", body.guest_name)?;
+    if guest_name.is_some() {
+        acts::name_guest(&app, &caller.cause, order.id, guest_name.as_deref()).await?;
+    }
     let location = [(LOCATION, format!("/orders/{}", order.id))];
-    Ok((StatusCode::CREATED, location, Json(View::of(order))))
+    let view = View {
+        guest_name,
+        ..View::of(order)
+    };
+    Ok((StatusCode::CREATED, location, Json(view)))
 }
 
 /// The caller's own orders, newest first.
@@ -203,6 +220,7 @@ async fn show(
         created_at: refund.created_at,
     });
     Ok(Json(View {
+        guest_name: store::find_guest_name(&mut conn, id).await?,
         tickets: Some(tickets.collect()),
         refunds: Some(refunds.collect()),
         ..View::of(order)
@@ -315,35 +333,9 @@ impl View {
             cancelled_reason: order.state.cancel_reason().map(CancelReason::name),
             items: order.items,
             created_at: order.created_at,
+            guest_name: None,
             tickets: None,
             refunds: None,
-        }
-    }
-}
-
-impl From<Error> for ApiError {
-    fn from(error: Error) -> Self {
-        let message = error.to_string();
-        match error {
-            Error::Unknown => Self::not_found("order_not_found", message),
-            Error::Forbidden => Self::forbidden(message),
-            Error::InRefund { .. } => Self::conflict("already_refunded", message),
-            Error::Db(error) => error.into(),
-            Error::Refused(refusal) => match refusal {
-                Refusal::WrongState(_) => Self::conflict("order_state", message),
-                Refusal::NotIssuedYet => {
-                    Self::conflict("tickets_not_issued", message).retry_after(1)
-                }
-                Refusal::ForeignTicket(_) => Self::unprocessable("foreign_ticket", message),
-                Refusal::PerformanceNotKnown => {
-                    Self::conflict("performance_not_known", message).retry_after(5)
-                }
-                Refusal::AlreadyRefunded(..) => Self::conflict("already_refunded", message),
-                Refusal::Used(_) => Self::conflict("ticket_used", message),
-                Refusal::Revoked(_) => Self::conflict("ticket_revoked", message),
-                Refusal::NothingLeft => Self::conflict("nothing_to_refund", message),
-                Refusal::WindowClosed => Self::unprocessable("refund_window_closed", message),
-            },
         }
     }
 }

@@ -1,0 +1,174 @@
+//! How a venue wants its nodes to behave: what may be set, and what becomes of it.
+
+use eventify_protocol::sync::{
+    DEFAULT_ACTS_PER_HOUR, MAX_ACTS_PER_HOUR, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
+    PolicyEntry,
+};
+use eventify_protocol::time::MAX_CACHE_AGE;
+use serde::Deserialize;
+
+const MOST_ACTS: i32 = MAX_ACTS_PER_HOUR.cast_signed();
+
+/// The policy in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    pub(crate) max_cache_age_ms: i32,
+    /// Somebody has to be signed in at a scanner before it scans.
+    pub(crate) shift_needed: bool,
+    /// Guests can be looked for at the gates.
+    pub(crate) search: bool,
+    /// What staff do while nobody decides, a step a line.
+    pub(crate) procedure: Vec<String>,
+    /// Acts that need a reason of one person at one node within an hour; none is the default.
+    pub(crate) acts_per_hour: Option<i32>,
+}
+
+/// What somebody sets. What is left out stays as it is: a client that knows less switches nothing off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PolicyEdit {
+    /// Highest age at which a cache may decide; 0 switches degraded check-in off.
+    max_cache_age_ms: u32,
+    shift_needed: Option<bool>,
+    search: Option<bool>,
+    procedure: Option<Vec<String>>,
+    acts_per_hour: Option<u32>,
+}
+
+impl PolicyEdit {
+    /// The policy from now on.
+    ///
+    /// # Errors
+    /// The field and what it may hold.
+    pub(crate) fn check(self, before: &Policy) -> Result<Policy, (&'static str, String)> {
+        let limit = u32::try_from(MAX_CACHE_AGE.as_millis()).unwrap_or(u32::MAX);
+        if self.max_cache_age_ms > limit {
+            return Err(("maxCacheAgeMs", format!("at most {limit}")));
+        }
+        let acts = self.acts_per_hour.map(i32::try_from).transpose();
+        let acts = acts
+            .ok()
+            .filter(|acts| acts.is_none_or(|acts| acts <= MOST_ACTS));
+        let acts = acts.ok_or(("actsPerHour", format!("at most {MOST_ACTS}")))?;
+        let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
+        Ok(Policy {
+            max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
+            shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
+            search: self.search.unwrap_or(before.search),
+            procedure: procedure?.unwrap_or_else(|| before.procedure.clone()),
+            acts_per_hour: acts.or(before.acts_per_hour),
+        })
+    }
+}
+
+impl Policy {
+    /// Acts that need a reason of one person at one node within an hour.
+    pub(crate) fn acts_per_hour(&self) -> u32 {
+        let set = self.acts_per_hour.and_then(|acts| u32::try_from(acts).ok());
+        set.unwrap_or(DEFAULT_ACTS_PER_HOUR)
+    }
+
+    /// Its value in the venue's feed.
+    pub(crate) fn entry(&self) -> PolicyEntry {
+        let procedure = (!self.procedure.is_empty()).then(|| self.procedure.clone());
+        PolicyEntry {
+            max_cache_age_ms: u32::try_from(self.max_cache_age_ms).unwrap_or_default(),
+            shift_needed: self.shift_needed.then_some(true),
+            search: self.search.then_some(true),
+            procedure,
+            acts_per_hour: self.acts_per_hour.and_then(|acts| u32::try_from(acts).ok()),
+        }
+    }
+}
+
+/// Without lines that say nothing.
+fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, String)> {
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let fits = |line: &String| {
+        line.chars().count() <= MAX_PROCEDURE_LINE_CHARS && !line.chars().any(char::is_control)
+    };
+    if lines.len() <= MAX_PROCEDURE_LINES && lines.iter().all(fits) {
+        return Ok(lines);
+    }
+    let issue = format!(
+        "at most {MAX_PROCEDURE_LINES} lines of at most {MAX_PROCEDURE_LINE_CHARS} characters"
+    );
+    Err(("procedure", issue))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn before() -> Policy {
+        Policy {
+            max_cache_age_ms: 1,
+            shift_needed: true,
+            search: true,
+            procedure: vec!["Call the manager".to_owned()],
+            acts_per_hour: None,
+        }
+    }
+
+    fn edited(edit: Value) -> Result<Policy, (&'static str, String)> {
+        serde_json::from_value::<PolicyEdit>(edit)
+            .unwrap()
+            .check(&before())
+    }
+
+    #[test]
+    fn what_is_left_out_stays_as_it_is() {
+        let policy = edited(json!({ "maxCacheAgeMs": 300_000 })).unwrap();
+        let expected = Policy {
+            max_cache_age_ms: 300_000,
+            ..before()
+        };
+        assert_eq!(policy, expected);
+        let off =
+            json!({ "maxCacheAgeMs": 0, "shiftNeeded": false, "search": false, "procedure": [] });
+        assert_eq!(
+            edited(off).unwrap().entry(),
+            PolicyEntry::default(),
+            "a policy that says nothing is a row of the form before"
+        );
+    }
+
+    #[test]
+    fn a_person_does_so_many_acts_an_hour_and_no_venue_allows_more_than_the_protocol() {
+        let of = |acts: u32| edited(json!({ "maxCacheAgeMs": 0, "actsPerHour": acts }));
+        assert_eq!(of(200).unwrap().entry().acts_per_hour, Some(200));
+        assert_eq!(of(0).unwrap().entry().acts_per_hour, Some(0), "none at all");
+        for bad in [201, u32::MAX] {
+            assert_eq!(of(bad).unwrap_err().0, "actsPerHour");
+        }
+    }
+
+    #[test]
+    fn a_procedure_is_short_enough_to_be_read_at_a_gate() {
+        let of = |lines: &[&str]| {
+            edited(json!({ "maxCacheAgeMs": 0, "procedure": lines })).map(|it| it.procedure)
+        };
+        let cleaned = of(&["  Keep the queue ", "", "Call 12\u{a0}34"]).unwrap();
+        assert_eq!(cleaned, ["Keep the queue", "Call 12\u{a0}34"]);
+        let longest = "é".repeat(MAX_PROCEDURE_LINE_CHARS);
+        assert_eq!(
+            of(&[longest.as_str(); MAX_PROCEDURE_LINES]).unwrap().len(),
+            6
+        );
+        for bad in [
+            vec!["step"; MAX_PROCEDURE_LINES + 1],
+            vec![&*format!("{longest}.")],
+            vec!["one\u{7}two"],
+        ] {
+            let (field, issue) = of(&bad).unwrap_err();
+            assert_eq!(field, "procedure");
+            assert!(issue.contains("6 lines of at most 80"), "{issue}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Who works at which venue.
+
+use chrono::{DateTime, Utc};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_protocol::ids::{PersonId, VenueId};
+use eventify_protocol::staff::StaffRole;
+use uuid::Uuid;
+
+use crate::contexts::fleet::model::staff::{Member, role_named};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    person_id: PersonId,
+    venue_id: VenueId,
+    user_id: Uuid,
+    name: String,
+    roles: Vec<String>,
+    version: i32,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+impl TryFrom<Row> for Member {
+    type Error = DbError;
+
+    fn try_from(row: Row) -> DbResult<Self> {
+        let role = |name: &String| {
+            role_named(name).ok_or_else(|| DbError::impossible_row(format!("the role {name}")))
+        };
+        Ok(Self {
+            person_id: row.person_id,
+            venue_id: row.venue_id,
+            user_id: row.user_id,
+            name: row.name,
+            roles: row.roles.iter().map(role).collect::<DbResult<_>>()?,
+            version: row.version,
+            ended_at: row.ended_at,
+        })
+    }
+}
+
+macro_rules! select_staff {
+    ($condition:literal) => {
+        concat!(
+            "select person_id, venue_id, user_id, name, roles, version, ended_at from fleet.staff where ",
+            $condition
+        )
+    };
+}
+
+fn names(roles: &[StaffRole]) -> Vec<&'static str> {
+    roles.iter().copied().map(StaffRole::name).collect()
+}
+
+/// Inserts somebody new.
+pub(crate) async fn insert(
+    conn: &mut PgConnection,
+    member: &Member,
+    by: Uuid,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into fleet.staff (person_id, venue_id, user_id, name, roles, version, added_by,
+             added_at, changed_by, changed_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $7, $8)",
+    )
+    .bind(member.person_id)
+    .bind(member.venue_id)
+    .bind(member.user_id)
+    .bind(&member.name)
+    .bind(names(&member.roles))
+    .bind(member.version)
+    .bind(by)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Writes somebody's next version.
+pub(crate) async fn update(
+    conn: &mut PgConnection,
+    member: &Member,
+    by: Uuid,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    sqlx::query(
+        "update fleet.staff set name = $2, roles = $3, version = $4, ended_at = $5, changed_by = $6,
+             changed_at = $7
+         where person_id = $1",
+    )
+    .bind(member.person_id)
+    .bind(&member.name)
+    .bind(names(&member.roles))
+    .bind(member.version)
+    .bind(member.ended_at)
+    .bind(by)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Somebody of a venue, locked to commit.
+pub(crate) async fn lock(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    person: PersonId,
+) -> DbResult<Option<Member>> {
+    let row: Option<Row> =
+        sqlx::query_as(select_staff!("venue_id = $1 and person_id = $2 for update"))
+            .bind(venue)
+            .bind(person)
+            .fetch_optional(conn)
+            .await?;
+    row.map(Member::try_from).transpose()
+}
+
+/// Somebody of a venue.
+pub(crate) async fn find(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    person: PersonId,
+) -> DbResult<Option<Member>> {
+    let row: Option<Row> = sqlx::query_as(select_staff!("venue_id = $1 and person_id = $2"))
+        .bind(venue)
+        .bind(person)
+        .fetch_optional(conn)
+        .await?;
+    row.map(Member::try_from).transpose()
+}
+
+/// Whose account works at a venue at present.
+pub(crate) async fn find_by_account(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    user: Uuid,
+) -> DbResult<Option<Member>> {
+    let row: Option<Row> = sqlx::query_as(select_staff!(
+        "venue_id = $1 and user_id = $2 and ended_at is null"
+    ))
+    .bind(venue)
+    .bind(user)
+    .fetch_optional(conn)
+    .await?;
+    row.map(Member::try_from).transpose()
+}
+
+/// Who works at a venue at present, by name.
+pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Member>> {
+    let rows: Vec<Row> = sqlx::query_as(select_staff!(
+        "venue_id = $1 and ended_at is null order by name, person_id"
+    ))
+    .bind(venue)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Member::try_from).collect()
+}
+
+/// Everybody who has ever worked at a venue: journals name those too who have left.
+pub(crate) async fn list_all(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    limit: i64,
+) -> DbResult<Vec<Member>> {
+    let rows: Vec<Row> = sqlx::query_as(select_staff!(
+        "venue_id = $1 order by ended_at desc nulls first, name, person_id limit $2"
+    ))
+    .bind(venue)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Member::try_from).collect()
+}

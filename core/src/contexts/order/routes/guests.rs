@@ -1,0 +1,56 @@
+//! `PUT /orders/{orderId}/guest`: who comes. A name is given by whoever wants to be found by it at the door,
+//! and can be taken back at any time.
+
+use axum::extract::State;
+use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Words};
+use eventify_protocol::ids::OrderId;
+use eventify_protocol::sync::MAX_GUEST_NAME_CHARS;
+use serde::{Deserialize, Serialize};
+
+use super::owned;
+use crate::contexts::order::{App, acts};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Guest {
+    /// Null or empty takes it back.
+    name: Words,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GuestView {
+    order_id: OrderId,
+    name: Option<String>,
+}
+
+pub(super) async fn name(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Json(body): Json<Guest>,
+) -> Answer<Json<GuestView>> {
+    let order = owned(&app, &caller, id).await?;
+    let name = checked("name", body.name)?;
+    acts::name_guest(&app, &caller.cause, order.id, name.as_deref()).await?;
+    Ok(Json(GuestView {
+        order_id: order.id,
+        name,
+    }))
+}
+
+/// As a ticket's holder may be called.
+pub(super) fn checked(field: &'static str, name: Words) -> Answer<Option<String>> {
+    let fits = |name: &String| {
+        name.chars().count() <= MAX_GUEST_NAME_CHARS && !name.chars().any(char::is_control)
+    };
+    match name.0 {
+        Some(name) if !fits(&name) => {
+            let issue = format!(
+                "at most {MAX_GUEST_NAME_CHARS} characters, none of them control characters"
+            );
+            Err(ApiError::invalid(field, issue))
+        }
+        name => Ok(name),
+    }
+}
