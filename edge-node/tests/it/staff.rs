@@ -150,7 +150,8 @@ fn persons(core: &Core) -> Vec<Option<PersonId>> {
             JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. } => None,
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
         })
         .collect()
 }
