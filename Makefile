@@ -18,7 +18,7 @@ PURE_CORE_TESTS := tidy:: flows:: schemas:: configuration::
 # Tests wait for servers more than they compute.
 TEST_THREADS := $(shell expr 2 \* $$(nproc))
 
-.PHONY: help demo test quick lint bench up sim web scanner-dev deps toolchain
+.PHONY: help demo test quick lint bench up sim web scanner-dev scanner-package guides deps toolchain
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -62,6 +62,14 @@ web: deps ## the screens: types, tests, the window's files; pictures of it in ta
 
 scanner-dev: deps ## the scanner's window alone in a browser, with a made-up host; arrow keys change the screen
 	deploy/web.sh dev
+
+scanner-package: deps ## the scanner app as a Debian package, started once from it; in target/packages/
+	deploy/web.sh build
+	deploy/build.sh --release --workspace --bins
+	deploy/scanner-package.sh
+
+guides: deps ## a page for stewards in each language, A4, with the pictures of the last `make test`; in target/guides/
+	deploy/stack/.venv/bin/node deploy/guides/print.mjs
 
 deps: toolchain ## installs what the other targets need
 	@deploy/stack/deps.sh

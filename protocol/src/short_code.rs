@@ -113,8 +113,9 @@ impl ShortCode {
     }
 }
 
-/// The character that somebody meant.
-fn digit(typed: char) -> Option<u8> {
+/// The character of a code that somebody meant: O is 0, I and L are 1, and there is no U.
+#[must_use]
+pub fn digit(typed: char) -> Option<u8> {
     let meant = match typed.to_ascii_uppercase() {
         'O' => '0',
         'I' | 'L' => '1',

@@ -78,7 +78,7 @@ impl Entitlement {
 /// The present moment is only known to be within `when`. The begin is compared with its late end and
 /// the end with its early end, so that no guest is refused because the node does not know better. The
 /// tolerance is the width of the interval: the way of the core's quickest newer answer.
-fn is_within(from: i64, until: i64, when: &CoreInterval) -> Result<(), Verdict> {
+pub(crate) fn is_within(from: i64, until: i64, when: &CoreInterval) -> Result<(), Verdict> {
     if when.latest.unix_seconds() < from {
         return Err(Verdict::NotYet { not_before: from });
     }
@@ -130,6 +130,8 @@ mod tests {
             admits: AdmissionWindow { from, until },
             state: PerformanceState::Scheduled,
             categories: None,
+            reentry: None,
+            restarts_at: None,
         }
     }
 

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::sync::{
-    AdmissionWindow, CategoryName, PerformanceEntry, PerformanceState, short_category_name,
-    short_title,
+    AdmissionWindow, CategoryName, PerformanceEntry, PerformanceState, Reentry,
+    short_category_name, short_title,
 };
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
@@ -117,6 +117,9 @@ pub struct PerformanceTimes {
     pub admits_from: DateTime<Utc>,
     /// Its tickets admit until then, and the box office sells until then.
     pub admits_until: DateTime<Utc>,
+    /// It was moved after it had begun to admit: who was let in before then is let in again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarts_at: Option<DateTime<Utc>>,
 }
 
 /// What a performance is, after the change that is told.
@@ -142,6 +145,9 @@ pub struct PerformanceFacts {
     pub venue_id: VenueId,
     /// The venue's name.
     pub venue_name: String,
+    /// Whether guests may leave and come back.
+    #[serde(default)]
+    pub reentry: bool,
     /// Its organiser is not the venue's: the venue's gates admit nobody to it before the venue has
     /// confirmed it (ADMISSION 3.11).
     pub awaits_venue: bool,
@@ -219,6 +225,8 @@ impl PerformanceTimes {
             },
             state,
             categories: None,
+            reentry: None,
+            restarts_at: self.restarts_at.map(|at| at.timestamp()),
         }
     }
 }
@@ -233,6 +241,7 @@ impl PerformanceFacts {
         });
         PerformanceEntry {
             categories: Some(names.collect()),
+            reentry: self.reentry.then_some(Reentry::Allowed),
             ..self.times.entry(&self.event_title, state)
         }
     }

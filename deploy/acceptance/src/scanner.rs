@@ -41,6 +41,12 @@ impl Scanner {
         Ok(Self { gate, lan })
     }
 
+    /// The calls of its node's API.
+    #[must_use]
+    pub fn lan(&self) -> &lan::Scanner {
+        &self.lan
+    }
+
     /// Where its node is.
     #[must_use]
     pub fn base(&self) -> &str {

@@ -26,6 +26,7 @@ pub mod pki;
 pub mod postgres;
 pub mod rabbitmq;
 pub mod stripe;
+pub mod us_keyboard;
 pub mod window;
 
 mod background;
@@ -39,6 +40,7 @@ mod scope;
 mod scratch;
 mod stack;
 mod tools;
+mod x11;
 
 pub use command::Command;
 pub use error::StackError;
@@ -52,3 +54,4 @@ pub use scope::Scope;
 pub use stack::{Options, Stack};
 pub use stripe::{Card, Payment, Stripe};
 pub use window::{Window, WindowError, WindowOptions};
+pub use x11::{Display, Rectangle};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fantoccini::error::{CmdError, NewSessionError};
-use fantoccini::{Client, ClientBuilder};
+use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 
@@ -15,8 +15,11 @@ use crate::error::Result;
 use crate::ports;
 use crate::process::{Program, Server, StopSignal, run_to_end};
 use crate::scratch::Scratch;
+use crate::us_keyboard::{self, named};
+use crate::x11::{self, Display, Rectangle};
 
 const READY_LIMIT: Duration = Duration::from_secs(60);
+const DRIVER_LOG: &str = "driver.log";
 
 /// What to open.
 #[derive(Debug, Clone)]
@@ -38,17 +41,23 @@ pub enum WindowError {
     Session(#[from] NewSessionError),
     #[error("the page does not answer as it should: {0}")]
     Page(#[from] CmdError),
+    #[error("the display does not answer: {0}")]
+    Display(String),
+    #[error("a US keyboard has no key for {0:?}")]
+    NoKey(char),
 }
 
 /// An open window. [`Window::close`] ends its program in order; dropping it ends it at once.
 #[derive(Debug)]
 pub struct Window {
     page: Client,
-    display: String,
+    /// Of the driver.
+    port: u16,
+    capabilities: Map<String, Value>,
     // Ended in this order.
     _driver: Server,
-    _display: Server,
-    _scratch: Scratch,
+    display: Display,
+    scratch: Scratch,
 }
 
 impl Window {
@@ -58,10 +67,10 @@ impl Window {
     /// See [`WindowError`].
     pub async fn open(options: WindowOptions) -> std::result::Result<Self, WindowError> {
         let scratch = Scratch::create()?;
-        let (display, x) = start_display(&scratch, options.size).await?;
+        let display = Display::start(options.size).await?;
         let home = scratch.directory("home")?;
         let mut environment = vec![
-            ("DISPLAY", display.clone()),
+            ("DISPLAY", display.name().to_owned()),
             ("HOME", home.display().to_string()),
             ("XDG_RUNTIME_DIR", home.display().to_string()),
             // The window lets itself be driven only then.
@@ -76,17 +85,31 @@ impl Window {
             "webkitgtk:browserOptions".to_owned(),
             json!({ "binary": options.program, "args": options.arguments }),
         );
-        let page = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await?;
+        let page = start_program(port, &capabilities).await?;
         Ok(Self {
             page,
-            display,
+            port,
+            capabilities,
             _driver: driver,
-            _display: x,
-            _scratch: scratch,
+            display,
+            scratch,
         })
+    }
+
+    /// Ends the program and starts it again, on the same display.
+    ///
+    /// # Errors
+    /// See [`WindowError`].
+    pub async fn restart(&mut self) -> std::result::Result<(), WindowError> {
+        self.page.clone().close().await?;
+        self.page = start_program(self.port, &self.capabilities).await?;
+        Ok(())
+    }
+
+    /// What the program has written to standard output and standard error, and the driver.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.scratch.path().join(DRIVER_LOG)
     }
 
     /// The page, for clicks and questions.
@@ -101,6 +124,43 @@ impl Window {
     /// [`WindowError::Page`].
     pub async fn run(&self, script: &str) -> std::result::Result<Value, WindowError> {
         Ok(self.page.execute(script, Vec::new()).await?)
+    }
+
+    /// Waits until so many pictures have been drawn.
+    ///
+    /// # Errors
+    /// [`WindowError::Page`].
+    pub async fn frames(&self, count: u32) -> std::result::Result<(), WindowError> {
+        const FRAMES: &str = "
+            const done = arguments[arguments.length - 1];
+            let left = arguments[0];
+            const next = () => (left-- > 0 ? requestAnimationFrame(next) : done(null));
+            next();";
+        self.page.execute_async(FRAMES, vec![json!(count)]).await?;
+        Ok(())
+    }
+
+    /// Clicks what an XPath finds; false if there is nothing that can be clicked now, such as on a page that
+    /// is being drawn anew.
+    ///
+    /// # Errors
+    /// [`WindowError::Page`].
+    pub async fn click(&self, xpath: &str) -> std::result::Result<bool, WindowError> {
+        let clicked = match self.page.find(Locator::XPath(xpath)).await {
+            Ok(element) => element.click().await,
+            Err(error) => Err(error),
+        };
+        match clicked {
+            Ok(()) => Ok(true),
+            Err(error)
+                if error.is_no_such_element()
+                    || error.is_stale_element_reference()
+                    || error.is_element_not_interactable() =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// What stands on the glass, as PNG.
@@ -127,26 +187,87 @@ impl Window {
     /// # Errors
     /// [`WindowError::Stack`].
     pub async fn press(&self, keys: &[(u8, bool)]) -> std::result::Result<(), WindowError> {
-        /// Left shift.
-        const SHIFT: u8 = 50;
+        self.press_each(keys, Duration::ZERO).await
+    }
+
+    /// Types a text as if the keyboard were a US one, with a pause after each key: none for an imager.
+    ///
+    /// # Errors
+    /// [`WindowError::NoKey`], [`WindowError::Stack`].
+    pub async fn type_text(
+        &self,
+        text: &str,
+        pause: Duration,
+    ) -> std::result::Result<(), WindowError> {
+        let key = |char| us_keyboard::key(char).ok_or(WindowError::NoKey(char));
+        let keys: std::result::Result<Vec<_>, _> = text.chars().map(key).collect();
+        self.press_each(&keys?, pause).await
+    }
+
+    async fn press_each(
+        &self,
+        keys: &[(u8, bool)],
+        pause: Duration,
+    ) -> std::result::Result<(), WindowError> {
         let mut command = self.tool("xdotool");
+        let shift_key = name_of(named::SHIFT);
         let mut shifted = false;
         for (key, shift) in keys {
             if *shift != std::mem::replace(&mut shifted, *shift) {
                 let act = if *shift { "keydown" } else { "keyup" };
-                command.args([act, "--delay", "0", &SHIFT.to_string()]);
+                command.args([act, "--delay", "0", &shift_key]);
             }
-            command.args(["key", "--delay", "0", &key.to_string()]);
+            command.args(["key", "--delay", "0", &name_of(*key)]);
+            if !pause.is_zero() {
+                command.args(["sleep", &pause.as_secs_f64().to_string()]);
+            }
         }
         if shifted {
-            command.args(["keyup", "--delay", "0", &SHIFT.to_string()]);
+            command.args(["keyup", "--delay", "0", &shift_key]);
         }
         Ok(run_to_end(command, "pressing keys").await?)
     }
 
+    /// Presses a chord, as xdotool names it: `ctrl+r`, `alt+F4`, `Menu`.
+    ///
+    /// # Errors
+    /// [`WindowError::Stack`].
+    pub async fn press_chord(&self, chord: &str) -> std::result::Result<(), WindowError> {
+        let mut command = self.tool("xdotool");
+        command.args(["key", chord]);
+        Ok(run_to_end(command, "pressing a chord").await?)
+    }
+
+    /// Clicks with a button of the mouse, where the pointer is.
+    ///
+    /// # Errors
+    /// [`WindowError::Stack`].
+    pub async fn click_button(&self, button: u8) -> std::result::Result<(), WindowError> {
+        let mut command = self.tool("xdotool");
+        command.args(["click", &button.to_string()]);
+        Ok(run_to_end(command, "clicking").await?)
+    }
+
+    /// The windows that are seen on the display, menus and dialogs included: of each its place and size.
+    ///
+    /// # Errors
+    /// [`WindowError::Display`].
+    pub fn visible(&self) -> std::result::Result<Vec<Rectangle>, WindowError> {
+        x11::visible(self.display.name()).map_err(|error| WindowError::Display(error.to_string()))
+    }
+
+    /// Asks each window to close, as a window manager does for Alt+F4 or a close button.
+    ///
+    /// # Errors
+    /// [`WindowError::Display`].
+    pub fn ask_to_close(&self) -> std::result::Result<(), WindowError> {
+        x11::ask_to_close(self.display.name())
+            .map_err(|error| WindowError::Display(error.to_string()))
+    }
+
     fn tool(&self, name: &str) -> std::process::Command {
         let mut command = std::process::Command::new(name);
-        command.env("DISPLAY", &self.display);
+        command.env("DISPLAY", self.display.name());
         command
     }
 
@@ -159,34 +280,22 @@ impl Window {
     }
 }
 
-async fn start_display(scratch: &Scratch, (width, height): (u16, u16)) -> Result<(String, Server)> {
-    let log = scratch.path().join("display.log");
-    let mut server = Server::start(Program {
-        name: "the display",
-        executable: Path::new("/usr/bin/Xvfb"),
-        arguments: ["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain([format!("{width}x{height}x24")])
-            .collect(),
-        environment: Vec::new(),
-        stop: StopSignal::Terminate,
-        user: None,
-        log: log.clone(),
-    })?;
-    // It writes the number of the display that it has found free.
-    let number = server
-        .ready(READY_LIMIT, || async {
-            let text = std::fs::read_to_string(&log).map_err(|error| error.to_string())?;
-            let mut lines = text
-                .split_inclusive('\n')
-                .filter(|line| line.ends_with('\n'));
-            lines
-                .find_map(|line| line.trim().parse::<u16>().ok())
-                .ok_or_else(|| "no display yet".to_owned())
-        })
-        .await?;
-    Ok((format!(":{number}"), server))
+async fn start_program(
+    driver: u16,
+    capabilities: &Map<String, Value>,
+) -> std::result::Result<Client, NewSessionError> {
+    ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+        .capabilities(capabilities.clone())
+        .connect(&format!("http://127.0.0.1:{driver}"))
+        .await
+}
+
+/// For xdotool, which takes a single digit for the character on a key.
+fn name_of(key: u8) -> String {
+    match key {
+        named::ESCAPE => "Escape".to_owned(),
+        code => code.to_string(),
+    }
 }
 
 async fn start_driver(
@@ -201,7 +310,7 @@ async fn start_driver(
         environment,
         stop: StopSignal::Terminate,
         user: None,
-        log: scratch.path().join("driver.log"),
+        log: scratch.path().join(DRIVER_LOG),
     })?;
     server
         .ready(READY_LIMIT, || async {

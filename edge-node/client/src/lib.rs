@@ -6,6 +6,7 @@
 //! | [`Scanner`] | a paired scanner: the calls of the API |
 //! | [`Pairing`] | what a scanner stores to use its node again after a restart |
 //! | [`OpenScan`] | one scan from the trigger to the verdict on the screen: what to do next |
+//! | [`Attempts`] | the same for what is answered by no verdict: a supervisor's act |
 //! | [`Events`] | the node's mode and counts, as they change |
 //! | [`NodeClient`], [`Request`], [`Credentials`] | single requests, and how they are signed |
 //! | [`pinned_tls`] | TLS that trusts one key, for other connections to a node |
@@ -61,6 +62,6 @@ pub use error::{ClientError, Refusal};
 pub use events::Events;
 pub use node::{NodeClient, Reply, Timeouts};
 pub use request::{Credentials, Request};
-pub use scan::{Light, OpenScan, Step};
+pub use scan::{AfterFailure, Attempts, Light, OpenScan, Step};
 pub use scanner::{Pairing, Scanner};
 pub use tls::pinned_tls;

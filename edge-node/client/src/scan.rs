@@ -22,9 +22,73 @@ const MAX_PAUSE: Duration = Duration::from_secs(2);
 pub struct OpenScan {
     request: ScanRequest,
     triggered: BootTime,
-    tries: u32,
+    attempts: Attempts,
+}
+
+/// How often the same request was sent, and what a failure of it means. For everything that is sent again
+/// until there is an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Attempts {
+    count: u32,
     /// The last answer was that the access token has ended.
     renewed: bool,
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug)]
+pub enum AfterFailure {
+    /// Send the same request again after the pause.
+    Retry {
+        /// How long to wait.
+        pause: Duration,
+        /// Why there is no answer yet.
+        error: ClientError,
+    },
+    /// Renew the access token, then send the same request again.
+    RenewAccess,
+    /// The same request would fail again.
+    GiveUp(ClientError),
+}
+
+impl Attempts {
+    /// How many there were.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// There was an answer.
+    pub fn answered(&mut self) {
+        self.count = self.count.saturating_add(1);
+        self.renewed = false;
+    }
+
+    /// There was none, or a refusal.
+    pub fn failed(&mut self, error: ClientError) -> AfterFailure {
+        let backoff = FIRST_PAUSE
+            .saturating_mul(1 << self.count.min(8))
+            .min(MAX_PAUSE);
+        self.count = self.count.saturating_add(1);
+        let renewed = std::mem::take(&mut self.renewed);
+        match error {
+            ClientError::Refused(refusal) if is_access_ended(&refusal) && !renewed => {
+                self.renewed = true;
+                AfterFailure::RenewAccess
+            }
+            ClientError::Refused(refusal) if is_temporary(&refusal) => AfterFailure::Retry {
+                pause: refusal.retry_after.unwrap_or(backoff),
+                error: ClientError::Refused(refusal),
+            },
+            error @ ClientError::NoAnswer(_) => AfterFailure::Retry {
+                pause: backoff,
+                error,
+            },
+            error @ (ClientError::Refused(_)
+            | ClientError::Setup(_)
+            | ClientError::WrongKey
+            | ClientError::Malformed { .. }) => AfterFailure::GiveUp(error),
+        }
+    }
 }
 
 /// What to do next.
@@ -70,8 +134,7 @@ impl OpenScan {
         Self {
             request,
             triggered: now,
-            tries: 0,
-            renewed: false,
+            attempts: Attempts::default(),
         }
     }
 
@@ -84,7 +147,7 @@ impl OpenScan {
     /// Results so far.
     #[must_use]
     pub fn tries(&self) -> u32 {
-        self.tries
+        self.attempts.count
     }
 
     /// Time since the trigger.
@@ -95,34 +158,17 @@ impl OpenScan {
 
     /// Takes the result of sending the request.
     pub fn next(&mut self, result: Result<ScanAnswer, ClientError>, now: BootTime) -> Step {
-        let backoff = FIRST_PAUSE
-            .saturating_mul(1 << self.tries.min(8))
-            .min(MAX_PAUSE);
-        self.tries = self.tries.saturating_add(1);
-        let renewed = std::mem::take(&mut self.renewed);
         match result {
             Ok(answer) => {
+                self.attempts.answered();
                 let light = light(&answer, self.age(now));
                 Step::Show { answer, light }
             }
-            Err(ClientError::Refused(refusal)) if is_access_ended(&refusal) && !renewed => {
-                self.renewed = true;
-                Step::RenewAccess
-            }
-            Err(ClientError::Refused(refusal)) if is_temporary(&refusal) => Step::Retry {
-                pause: refusal.retry_after.unwrap_or(backoff),
-                error: ClientError::Refused(refusal),
+            Err(error) => match self.attempts.failed(error) {
+                AfterFailure::Retry { pause, error } => Step::Retry { pause, error },
+                AfterFailure::RenewAccess => Step::RenewAccess,
+                AfterFailure::GiveUp(error) => Step::GiveUp(error),
             },
-            Err(error @ ClientError::NoAnswer(_)) => Step::Retry {
-                pause: backoff,
-                error,
-            },
-            Err(
-                error @ (ClientError::Refused(_)
-                | ClientError::Setup(_)
-                | ClientError::WrongKey
-                | ClientError::Malformed { .. }),
-            ) => Step::GiveUp(error),
         }
     }
 }

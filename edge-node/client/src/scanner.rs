@@ -6,8 +6,8 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{
-        AccessToken, NodeStatus, PairingCode, PairingRequest, ScanAnswer, ScanRequest,
-        SearchAnswer, SearchRequest, TokenRequest, VenueCounts,
+        AccessToken, ActAnswer, ActRequest, NodeStatus, PairingCode, PairingRequest, ScanAnswer,
+        ScanRequest, SearchAnswer, SearchRequest, TokenRequest, VenueCounts,
     },
 };
 use reqwest::Method;
@@ -138,6 +138,14 @@ impl Scanner {
     /// All but [`ClientError::Setup`].
     pub async fn scan(&self, scan: &ScanRequest) -> Result<ScanAnswer, ClientError> {
         self.call(Method::POST, "/v1/scans", json(scan)).await
+    }
+
+    /// `POST /v1/acts`. After a lost answer send the same act again: it is done once.
+    ///
+    /// # Errors
+    /// All but [`ClientError::Setup`].
+    pub async fn act(&self, act: &ActRequest) -> Result<ActAnswer, ClientError> {
+        self.call(Method::POST, "/v1/acts", json(act)).await
     }
 
     /// `GET /v1/status`.

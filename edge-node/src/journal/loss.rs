@@ -118,7 +118,11 @@ fn is_there(reader: &Reader, chains: &[Chain], known: &JournalHead) -> Result<bo
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => false,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => false,
         };
         let first = reader.list_rows(chain.head.incarnation, 1..=1, 0)?;
         if first.iter().any(is_given_up) {

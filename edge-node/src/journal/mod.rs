@@ -10,6 +10,7 @@
 //! never changed; retention removes old acknowledged rows from the chain's beginning and keeps the
 //! hash that the first remaining row follows.
 
+mod acts;
 mod checkpointer;
 mod export;
 mod last_row;
@@ -195,8 +196,12 @@ fn scan_of(row: &JournalRow) -> Option<ScanId> {
     match &row.entry {
         JournalEntry::Opened { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
         JournalEntry::Decision(decision) => Some(decision.scan),
+        JournalEntry::Overridden(act) => Some(act.scan),
+        JournalEntry::Undone(act) => Some(act.scan),
         JournalEntry::Voided { scan, .. } | JournalEntry::RefusedAgain { scan, .. } => Some(*scan),
     }
 }

@@ -86,25 +86,35 @@ impl Reader {
             "SELECT bytes FROM rows WHERE scan = ? ORDER BY chain DESC, seq DESC",
         )?;
         let mut rows = statement.query([scan.as_uuid().as_bytes()])?;
-        let mut voided_row = None;
+        let (mut voided_row, mut overridden, mut undone) = (None, None, false);
         while let Some(row) = rows.next()? {
             let row = decode_row(row, 0)?.row().clone();
             match row.entry {
                 JournalEntry::Voided { row: voided, .. } => {
                     voided_row = voided_row.or(Some((row.incarnation, voided)));
                 }
+                // Nobody was shown an override that was taken back.
+                JournalEntry::Overridden(_) if voided_row == Some((row.incarnation, row.seq)) => {
+                    voided_row = None;
+                }
+                JournalEntry::Overridden(_) => overridden = overridden.or(Some(row.at)),
+                JournalEntry::Undone(_) => undone = true,
                 JournalEntry::Decision(decision) => {
                     let voided = voided_row == Some((row.incarnation, row.seq));
                     return Ok(Some(Previous {
                         decision,
                         at: row.at,
                         voided,
+                        overridden,
+                        undone,
                     }));
                 }
                 JournalEntry::Opened { .. }
                 | JournalEntry::RefusedAgain { .. }
                 | JournalEntry::Unreadable { .. }
-                | JournalEntry::Searched(_) => {}
+                | JournalEntry::Searched(_)
+                | JournalEntry::Left(_)
+                | JournalEntry::GateChanged(_) => {}
             }
         }
         Ok(None)

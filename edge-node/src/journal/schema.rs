@@ -26,7 +26,8 @@ pub(super) fn open_writer(path: &Path, max_bytes: u64) -> Result<Connection, Jou
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    Migrations::new(vec![M::up(include_str!("schema.sql"))]).to_latest(&mut connection)?;
+    let migrations = [include_str!("schema.sql"), include_str!("acts.sql")];
+    Migrations::new(migrations.into_iter().map(M::up).collect()).to_latest(&mut connection)?;
     let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     connection.pragma_update(None, "max_page_count", to_sql(max_bytes) / page)?;
     Ok(connection)

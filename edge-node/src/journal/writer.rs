@@ -10,7 +10,8 @@ use eventify_protocol::{
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    JournalError, checkpointer::Checkpointer, decode_hash, encode_epoch, from_sql, scan_of, to_sql,
+    JournalError, acts::act_of, checkpointer::Checkpointer, decode_hash, encode_epoch, from_sql,
+    scan_of, to_sql,
 };
 use crate::{config::JournalConfig, writer_thread::Queue};
 
@@ -158,14 +159,20 @@ fn append(
                 Hash32::ZERO.0
             ])?,
     };
+    let (act, person) = act_of(row);
     transaction
-        .prepare_cached("INSERT INTO rows (chain, seq, hash, scan, bytes) VALUES (?, ?, ?, ?, ?)")?
+        .prepare_cached(
+            "INSERT INTO rows (chain, seq, hash, scan, bytes, act, person)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+        )?
         .execute(params![
             chain,
             to_sql(row.seq),
             sealed.hash().0,
             scan_of(row).map(|scan| *scan.as_uuid().as_bytes()),
             sealed.bytes(),
+            act.map(|act| *act.as_uuid().as_bytes()),
+            person.map(|person| *person.as_uuid().as_bytes()),
         ])?;
     Ok((chain, sealed.head()))
 }

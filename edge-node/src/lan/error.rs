@@ -9,16 +9,18 @@ use axum::{
 };
 use eventify_protocol::{
     error::{ErrorBody, ErrorDetail, FieldIssue},
-    lan::{SEARCH_CHARS, signature::SignatureError},
+    lan::{MAX_NOTE_CHARS, SEARCH_CHARS, signature::SignatureError},
     staff::{PIN_DIGITS, StaffRole},
 };
+
+use eventify_sync::edge::ActRefusal;
 
 use super::{
     guests::SEARCHES_AN_HOUR,
     request::{MAX_BODY_BYTES, correlation},
     staff::Acting,
 };
-use crate::owner::NoVerdict;
+use crate::owner::{NoAct, NoVerdict};
 use eventify_sync::edge::NoSearch;
 
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
@@ -99,6 +101,12 @@ pub(super) enum ApiError {
     ShiftNeeded,
     #[error("none of this person's roles may do that; have a colleague type their PIN")]
     NotAllowed(Acting),
+    #[error("this needs a reason: 'reason' with a 'code'")]
+    ReasonNeeded,
+    #[error("a note has at most {MAX_NOTE_CHARS} characters, and reason 'other' needs one")]
+    BadNote,
+    #[error("{}", words(*.0))]
+    ActRefused(ActRefusal),
     #[error("the node could not store it; see its log, and send it again")]
     StaffNotStored,
     #[error("this venue has not switched on that its staff look for guests; venue IT can")]
@@ -154,6 +162,10 @@ impl ApiError {
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
             Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
             Self::PersonUnknown => (StatusCode::NOT_FOUND, "person_unknown"),
+            Self::ReasonNeeded | Self::BadNote => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "validation_error")
+            }
+            Self::ActRefused(refusal) => (status_of(*refusal), refusal.code()),
             Self::PinMalformed => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
             Self::PinTooSimple => (StatusCode::UNPROCESSABLE_ENTITY, "pin_too_simple"),
             Self::WrongPin(_) => (StatusCode::UNAUTHORIZED, "wrong_pin"),
@@ -193,6 +205,9 @@ impl ApiError {
             let is_more = u64::from(wait.subsec_nanos() > 0);
             return Some(wait.as_secs().saturating_add(is_more).max(1));
         }
+        if let Self::ActRefused(ActRefusal::TooMany(wait)) = self {
+            return Some(wait.as_secs().saturating_add(1));
+        }
         let (status, _) = self.status_and_code();
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
@@ -206,6 +221,10 @@ impl ApiError {
             ("text", "invalid".to_owned())
         } else if matches!(self, Self::PinMalformed | Self::PinTooSimple) {
             ("pin", "invalid".to_owned())
+        } else if matches!(self, Self::ReasonNeeded) {
+            ("reason", "required".to_owned())
+        } else if matches!(self, Self::BadNote) {
+            ("reason.note", "invalid".to_owned())
         } else if let Self::WrongPin(left) = self {
             ("triesLeft", left.to_string())
         } else if let Self::NotAllowed(may) = self {
@@ -220,11 +239,64 @@ impl ApiError {
     }
 }
 
+fn status_of(refusal: ActRefusal) -> StatusCode {
+    match refusal {
+        ActRefusal::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+        ActRefusal::CoreNeeded => StatusCode::SERVICE_UNAVAILABLE,
+        ActRefusal::GateNotAllowed => StatusCode::FORBIDDEN,
+        ActRefusal::UnknownScan | ActRefusal::UnknownTicket => StatusCode::NOT_FOUND,
+        ActRefusal::IdReused
+        | ActRefusal::Locked
+        | ActRefusal::NotOverridable
+        | ActRefusal::AlreadyDone
+        | ActRefusal::TooLate
+        | ActRefusal::Changed
+        | ActRefusal::NotNewest
+        | ActRefusal::NotInside
+        | ActRefusal::NoReentry => StatusCode::CONFLICT,
+    }
+}
+
+fn words(refusal: ActRefusal) -> &'static str {
+    match refusal {
+        ActRefusal::IdReused => "the act id was used before, for something else",
+        ActRefusal::TooMany(_) => {
+            "this person has done as many acts as the venue allows within an hour"
+        }
+        ActRefusal::Locked => {
+            "nobody decides at this node at present: follow the venue's procedure"
+        }
+        ActRefusal::CoreNeeded => "guests leave only while the core decides; nothing was recorded",
+        ActRefusal::UnknownScan => "this node has no decision about that scan",
+        ActRefusal::UnknownTicket => "this node does not know that ticket",
+        ActRefusal::NotOverridable => {
+            "only a refusal as used or as too early is overridden, at the gate that refused"
+        }
+        ActRefusal::AlreadyDone => "that was done before",
+        ActRefusal::TooLate => "that is too long ago",
+        ActRefusal::Changed => "something about the ticket has changed: scan it again",
+        ActRefusal::NotNewest => "only the newest admission of this scanner can be undone",
+        ActRefusal::NotInside => "nobody is inside with that ticket",
+        ActRefusal::NoReentry => "whoever leaves this performance does not come back",
+        ActRefusal::GateNotAllowed => "this node may not decide for that gate",
+    }
+}
+
 /// The roles that may, as they are written.
 fn allowed(may: Acting) -> String {
     let roles = StaffRole::ALL.into_iter().filter(|role| may(*role));
     let names: Vec<_> = roles.map(StaffRole::name).collect();
     names.join(", ")
+}
+
+impl From<NoAct> for ApiError {
+    fn from(reason: NoAct) -> Self {
+        match reason {
+            NoAct::Refused(refusal) => Self::ActRefused(refusal),
+            NoAct::Busy => Self::Busy,
+            NoAct::Stopping => Self::NodeFault,
+        }
+    }
 }
 
 impl From<NoVerdict> for ApiError {

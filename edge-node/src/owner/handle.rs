@@ -9,7 +9,7 @@ use eventify_protocol::{
     short_code::ShortCode,
 };
 use eventify_sync::{
-    edge::{NoSearch, Reply, SearchRecord, SearchRecorded},
+    edge::{ActOutcome, NoSearch, Reply, SearchRecord, SearchRecorded},
     token::TokenCheck,
 };
 use tokio::{
@@ -17,12 +17,15 @@ use tokio::{
     time::timeout,
 };
 
+use super::acts::{self, Act, NoAct, WaitingAct};
 use super::{insight::Insight, status, venue_staff::VenueStaff};
 
 /// Longest wait of a request. The machine replies long before.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Requests for the status that may wait at once.
 const MAX_STATUS_REQUESTS: usize = 64;
+/// Acts that may wait at once.
+const MAX_ACTS_WAITING: usize = 64;
 /// Stream events that a slow listener may be behind before it misses some.
 const STREAM_CAPACITY: usize = 16;
 
@@ -98,6 +101,7 @@ pub(super) struct Inbox {
     pub(super) status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     pub(super) insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
     pub(super) searches: mpsc::Receiver<WaitingSearch>,
+    pub(super) acts: mpsc::Receiver<WaitingAct>,
     pub(super) keys: watch::Sender<Arc<KeySet>>,
     pub(super) latest: watch::Sender<Arc<NodeStatus>>,
     pub(super) stream: broadcast::Sender<StreamEvent>,
@@ -112,6 +116,7 @@ pub struct Handle {
     status_requests: mpsc::Sender<oneshot::Sender<NodeStatus>>,
     insight_requests: mpsc::Sender<oneshot::Sender<Insight>>,
     searches: mpsc::Sender<WaitingSearch>,
+    acts: mpsc::Sender<WaitingAct>,
     keys: watch::Receiver<Arc<KeySet>>,
     latest: watch::Receiver<Arc<NodeStatus>>,
     stream: broadcast::Sender<StreamEvent>,
@@ -130,6 +135,7 @@ pub(super) fn channel(
     let (status_requests, status_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (insight_requests, insight_requests_in) = mpsc::channel(MAX_STATUS_REQUESTS);
     let (searches, searches_in) = mpsc::channel(MAX_STATUS_REQUESTS);
+    let (acts, acts_in) = mpsc::channel(MAX_ACTS_WAITING);
     let (keys_out, keys) = watch::channel(keys);
     let (latest_out, latest) = watch::channel(Arc::new(status));
     let (stream, _) = broadcast::channel(STREAM_CAPACITY);
@@ -140,6 +146,7 @@ pub(super) fn channel(
         status_requests,
         insight_requests,
         searches,
+        acts,
         keys,
         latest,
         stream: stream.clone(),
@@ -151,6 +158,7 @@ pub(super) fn channel(
         status_requests: status_requests_in,
         insight_requests: insight_requests_in,
         searches: searches_in,
+        acts: acts_in,
         keys: keys_out,
         latest: latest_out,
         stream,
@@ -193,9 +201,17 @@ impl Handle {
         match timeout(REPLY_TIMEOUT, reply).await {
             Ok(Ok(Reply::Verdict(outcome))) => Ok(status::scan_answer(*outcome)),
             Ok(Ok(Reply::ScanIdReused)) => Err(NoVerdict::ScanIdConflict),
-            Ok(Ok(Reply::Overloaded | Reply::Search(_))) | Err(_) => Err(NoVerdict::Busy),
+            // The others are no answers to a scan.
+            Ok(Ok(Reply::Overloaded | Reply::Act(_) | Reply::ActRefused(_) | Reply::Search(_)))
+            | Err(_) => Err(NoVerdict::Busy),
             Ok(Err(_)) => Err(NoVerdict::Stopping),
         }
+    }
+
+    /// A scanned text or a typed code, checked with the keys in force.
+    pub(crate) fn check(&self, token: &str) -> TokenCheck {
+        let keys = Arc::clone(&self.keys.borrow());
+        check(token, &keys, self.venue)
     }
 
     /// Has it written down whom a search is about to show; the answer may leave when this returns `Ok`.
@@ -216,8 +232,34 @@ impl Handle {
             .map_err(|_| NoSearch::Busy)?;
         match timeout(REPLY_TIMEOUT, reply).await {
             Ok(Ok(Reply::Search(result))) => result,
-            Ok(Ok(Reply::Verdict(_) | Reply::ScanIdReused | Reply::Overloaded) | Err(_))
-            | Err(_) => Err(NoSearch::Busy),
+            // The others are no answers to a search.
+            Ok(Ok(_) | Err(_)) | Err(_) => Err(NoSearch::Busy),
+        }
+    }
+
+    /// Has an act decided and written down.
+    ///
+    /// # Errors
+    /// See [`NoAct`].
+    pub async fn submit_act(&self, act: Act) -> Result<ActOutcome, NoAct> {
+        let permit = Arc::clone(&self.permits)
+            .try_acquire_owned()
+            .map_err(|_| NoAct::Busy)?;
+        let (replies, reply) = oneshot::channel();
+        let waiter = Waiter {
+            replies,
+            _permit: permit,
+        };
+        self.acts
+            .try_send(WaitingAct { act, waiter })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => NoAct::Busy,
+                mpsc::error::TrySendError::Closed(_) => NoAct::Stopping,
+            })?;
+        match timeout(REPLY_TIMEOUT, reply).await {
+            Ok(Ok(reply)) => acts::answer(reply),
+            Ok(Err(_)) => Err(NoAct::Stopping),
+            Err(_) => Err(NoAct::Busy),
         }
     }
 

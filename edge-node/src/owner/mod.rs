@@ -12,6 +12,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `acts` | acts, with what journal and replica have of them |
 //! | `handle` | how the LAN API and the tools reach the owner |
 //! | `guest_keys` | the keys of guests' names, in memory |
 //! | `insight` | what readers beside the owner need |
@@ -21,6 +22,7 @@
 //! | `venue_staff` | who works here, for the LAN API |
 //! | `start` | from files to a running owner |
 
+mod acts;
 mod guest_keys;
 mod handle;
 mod inputs;
@@ -53,6 +55,7 @@ use crate::{
     clock::Clock, config::JournalConfig, journal::JournalError, link::Link, store::StoreError,
 };
 
+pub use acts::{Act, NoAct, What};
 pub use handle::{Handle, NoVerdict, Scan};
 pub use insight::Insight;
 pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
@@ -61,6 +64,7 @@ pub use start::StartError;
 pub(crate) use start::{Parts, start};
 pub(crate) use venue_staff::VenueStaff;
 
+use acts::WaitingAct;
 use guest_keys::GuestKeys;
 use handle::{Waiter, WaitingScan, WaitingSearch};
 use journal::JournalFile;
@@ -120,6 +124,7 @@ struct Owner {
     searches: mpsc::Receiver<WaitingSearch>,
     guest_keys: GuestKeys,
     insight_requests: mpsc::Receiver<oneshot::Sender<Insight>>,
+    acts: mpsc::Receiver<WaitingAct>,
     status_requests: mpsc::Receiver<oneshot::Sender<NodeStatus>>,
     scanner_line: OwnersLine,
     staff_line: OwnersStaffLine,
@@ -174,6 +179,7 @@ impl Owner {
                 Some(ask) = self.staff_line.asks.recv() => self.send_up(Up::Staff(ask)),
                 Some(search) = self.searches.recv() => self.accept_search(search),
                 Some(request) = self.insight_requests.recv() => self.reply_insight(request),
+                Some(act) = self.acts.recv() => self.accept_act(act)?,
                 Some(done) = self.replica.recomputations.recv() => self.on_recomputed(done),
                 _ = self.tick.tick() => self.on_tick(),
                 () = sleep_until(wake) => self.on_wake(),

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use eventify_protocol::sync::{JournalHead, ScannedTicket};
+use eventify_protocol::{
+    ids::TicketId,
+    sync::{JournalHead, Position, ScannedTicket, TicketEntry},
+};
 use eventify_sync::{
     edge::{Input, ReplicaOutput},
     token::TokenCheck,
@@ -123,6 +126,17 @@ impl ReplicaFiles {
         checked: &TokenCheck,
     ) -> Result<Option<ScannedTicket>, ReadFailed> {
         self.reader.find_scanned(checked).map_err(|error| {
+            self.fail_read(&error);
+            ReadFailed
+        })
+    }
+
+    /// A ticket's row, and the replica's position.
+    pub(super) fn find_ticket(
+        &mut self,
+        ticket: TicketId,
+    ) -> Result<(Position, Option<TicketEntry>), ReadFailed> {
+        self.reader.find_ticket(ticket).map_err(|error| {
             self.fail_read(&error);
             ReadFailed
         })

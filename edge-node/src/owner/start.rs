@@ -166,6 +166,7 @@ fn prepare(
         insight_requests: inbox.insight_requests,
         searches: inbox.searches,
         guest_keys: GuestKeys::default(),
+        acts: inbox.acts,
         scanner_line,
         staff_line,
         staff: inbox.staff,

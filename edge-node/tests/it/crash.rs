@@ -76,7 +76,11 @@ fn journalled(data_dir: &Path) -> BTreeMap<ScanId, Verdict> {
                 JournalEntry::Opened { .. }
                 | JournalEntry::RefusedAgain { .. }
                 | JournalEntry::Unreadable { .. }
-                | JournalEntry::Searched(_) => {}
+                | JournalEntry::Searched(_)
+                | JournalEntry::Overridden(_)
+                | JournalEntry::Undone(_)
+                | JournalEntry::Left(_)
+                | JournalEntry::GateChanged(_) => {}
             }
         }
     }

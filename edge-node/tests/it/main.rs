@@ -1,6 +1,7 @@
 //! The edge node from outside: over TLS, at a real broker, as a process.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod acts;
 mod codes;
 mod counts;
 mod crash;

@@ -136,9 +136,11 @@ fn rows(core: &Core, text: &str) -> (Vec<Searched>, bool) {
     let rows = core.journal();
     let has = |bytes: &[u8]| bytes.windows(text.len()).any(|it| it == text.as_bytes());
     let any = rows.iter().any(|row| has(row.bytes()));
-    let searched = rows.iter().filter_map(|row| match &row.row().entry {
-        JournalEntry::Searched(searched) => Some(searched.clone()),
-        _ => None,
+    let searched = rows.iter().filter_map(|row| {
+        let JournalEntry::Searched(searched) = &row.row().entry else {
+            return None;
+        };
+        Some(searched.clone())
     });
     (searched.collect(), any)
 }

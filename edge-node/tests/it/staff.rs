@@ -151,6 +151,10 @@ fn persons(core: &Core) -> Vec<Option<PersonId>> {
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)
             | JournalEntry::Searched(_) => None,
         })
         .collect()

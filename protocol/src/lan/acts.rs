@@ -38,7 +38,12 @@ pub struct ActRequest {
 
 /// What is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "act", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(
+    tag = "kind",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum Act {
     /// Let in whom this scan refused as `AlreadyUsed` or `NotYet`, within [`OVERRIDE_MS`]. A supervisor's.
     Override { scan_id: ScanId },

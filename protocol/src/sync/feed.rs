@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
+use super::PerformanceEntry;
 use crate::{
     hash::Hash32,
     ids::{GateId, NodeId, PerformanceId, PersonId, ScanId, TicketId},
@@ -176,6 +177,10 @@ pub struct PolicyEntry {
     /// [`super::MAX_PROCEDURE_LINE_CHARS`].
     #[n(3)]
     pub procedure: Option<Vec<String>>,
+    /// How many acts that need a reason a person may do at a node within an hour; absent:
+    /// [`super::DEFAULT_ACTS_PER_HOUR`].
+    #[n(4)]
+    pub acts_per_hour: Option<u32>,
 }
 
 /// Somebody who works at the venue, as gates need to know: no address, and no account.
@@ -218,73 +223,6 @@ pub struct GateEntry {
     /// The categories or zones admitted here; empty: all.
     #[n(2)]
     pub categories: Vec<CategoryCode>,
-}
-
-/// A performance that the venue admits to, as far as gates and screens need it. Only performances of
-/// the venue's own organisation, and those that it has confirmed, have an entry (`ADMISSION` 3.11).
-///
-/// Its times are facts that move: every ticket refers to them, and none has its own.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct PerformanceEntry {
-    /// The event's title, at most [`super::MAX_TITLE_CHARS`].
-    #[n(0)]
-    pub title: String,
-    /// Unix seconds.
-    #[n(1)]
-    pub doors_at: i64,
-    /// Unix seconds.
-    #[n(2)]
-    pub starts_at: i64,
-    /// Unix seconds, if an end is planned.
-    #[n(3)]
-    pub ends_at: Option<i64>,
-    /// When its tickets admit.
-    #[n(4)]
-    pub admits: AdmissionWindow,
-    /// Whether it takes place.
-    #[n(5)]
-    pub state: PerformanceState,
-    /// What people call its categories; none in a row of the second form.
-    #[n(6)]
-    pub categories: Option<Vec<CategoryName>>,
-}
-
-/// What people call a category.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct CategoryName {
-    /// What tickets carry.
-    #[n(0)]
-    pub code: CategoryCode,
-    /// `Stalls, reduced`; at most [`super::MAX_CATEGORY_NAME_CHARS`].
-    #[n(1)]
-    pub name: String,
-}
-
-/// When the tickets of a performance admit. The core computes it, in one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct AdmissionWindow {
-    /// Unix seconds, included.
-    #[n(0)]
-    pub from: i64,
-    /// Unix seconds, not included.
-    #[n(1)]
-    pub until: i64,
-}
-
-/// Whether a performance takes place. That it runs or is over is no state but the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cbor(index_only)]
-pub enum PerformanceState {
-    /// As planned, or as moved.
-    #[n(0)]
-    Scheduled,
-    /// Its tickets admit nobody, whatever became of their refunds so far.
-    #[n(1)]
-    Cancelled,
 }
 
 /// A signed ticket, as far as gates need it. No names, no personal data, and no times: those are the
@@ -356,16 +294,6 @@ impl Position {
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
-    }
-}
-
-impl PerformanceEntry {
-    /// What people call a category of it.
-    #[must_use]
-    pub fn category_name(&self, code: CategoryCode) -> Option<&str> {
-        let mut names = self.categories.iter().flatten();
-        let found = names.find(|it| it.code == code);
-        found.map(|it| it.name.as_str())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         SearchId, TicketId,
     },
     lan::SearchBy,
-    sync::{Epoch, Position},
+    sync::{ActBy, Epoch, GateChanged, Left, Overridden, Position, Undone},
     time::{BootTime, CoreInterval, CoreTime, WallTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -74,7 +74,7 @@ pub struct Moment {
     pub core: Option<CoreInterval>,
 }
 
-/// What a row records. Overrides, undos and sales come with their own variants.
+/// What a row records. Sales come with their own variants.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
@@ -155,6 +155,18 @@ pub enum JournalEntry {
         #[n(5)]
         last: Moment,
     },
+    /// See [`Overridden`].
+    #[n(5)]
+    Overridden(#[n(0)] Overridden),
+    /// See [`Undone`].
+    #[n(6)]
+    Undone(#[n(0)] Undone),
+    /// See [`Left`].
+    #[n(7)]
+    Left(#[n(0)] Left),
+    /// See [`GateChanged`].
+    #[n(8)]
+    GateChanged(#[n(0)] GateChanged),
     /// Somebody looked for guests, and was shown some, or none (`ADMISSION` 11).
     #[n(9)]
     Searched(#[n(0)] Searched),
@@ -329,6 +341,25 @@ impl SealedRow {
             incarnation: self.row.incarnation,
             seq: self.row.seq,
             hash: self.hash,
+        }
+    }
+}
+
+impl JournalEntry {
+    /// Who did it, if it is an act.
+    #[must_use]
+    pub fn act(&self) -> Option<&ActBy> {
+        match self {
+            Self::Overridden(overridden) => Some(&overridden.by),
+            Self::Undone(undone) => Some(&undone.by),
+            Self::Left(left) => Some(&left.by),
+            Self::GateChanged(changed) => Some(&changed.by),
+            Self::Opened { .. }
+            | Self::Decision(_)
+            | Self::Voided { .. }
+            | Self::RefusedAgain { .. }
+            | Self::Unreadable { .. }
+            | Self::Searched(_) => None,
         }
     }
 }

@@ -5,11 +5,13 @@
 //!
 //! MQTT topics are `ev1/up/<node>/<kind>` and `ev1/down/<node>/<kind>`, see [`topic`].
 
+mod acts;
 mod down;
 mod envelope;
 mod feed;
 mod holder;
 mod journal;
+mod performance;
 mod point;
 mod scanners;
 mod short;
@@ -17,14 +19,16 @@ mod staff;
 pub mod topic;
 mod up;
 
+pub use acts::{
+    ActBy, DEFAULT_ACTS_PER_HOUR, GateChanged, Left, MAX_ACTS_PER_HOUR, Overridden, Undone,
+};
 pub use down::{
     Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, ScannedTicket, SnapshotGone, Welcome,
 };
 pub use envelope::{Body, Envelope, MAX_MESSAGE_BYTES, Sender, WIRE_VERSION, WireError};
 pub use feed::{
-    AdmissionWindow, CategoryName, DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry,
-    GateEntry, NodeEntry, PerformanceEntry, PerformanceState, PersonEntry, PolicyEntry, Position,
-    Subject, TicketEntry, TicketState, UsedBy, Value,
+    DIGEST_ALGORITHM, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PersonEntry,
+    PolicyEntry, Position, Subject, TicketEntry, TicketState, UsedBy, Value,
 };
 pub use holder::{
     HOLDER_NONCE_BYTES, Holder, HolderEntry, HolderKey, HolderKeys, MAX_GUEST_NAME_CHARS,
@@ -34,6 +38,7 @@ pub use journal::{
     Decision, JournalEntry, JournalHead, JournalRow, Moment, PointRef, RowError, SealedRow,
     Searched,
 };
+pub use performance::{AdmissionWindow, CategoryName, PerformanceEntry, PerformanceState, Reentry};
 pub use point::{Nonce, PointError, SyncPoint};
 pub use scanners::{
     MAX_SCANNERS, MAX_SCANNERS_A_MESSAGE, ScannerChange, ScannerGates, ScannerOrder, ScannerOrders,

@@ -91,6 +91,24 @@ export const THEMES: Record<ThemeName, Surface> = {
   },
 };
 
+/** A scanner of exits shows the theme turned round, so that nobody takes it for one of entries. */
+export const TURNED: Record<ThemeName, Surface> = {
+  dark: THEMES.light,
+  light: THEMES.dark,
+  highContrast: {
+    ground: '#ffffff',
+    panel: '#ffffff',
+    raised: '#ffffff',
+    line: '#000000',
+    text: '#000000',
+    muted: '#000000',
+    focus: '#0000c0',
+    bar: '#000000',
+    barStripe: '#1a1a1a',
+    onBar: '#ffffff',
+  },
+};
+
 interface Fill {
   fill: string;
   on: string;
@@ -121,7 +139,8 @@ export const TEXT_SCALES = { normal: 1, large: 1.2, largest: 1.4 } as const;
 /** Text on surface, all that screens use: [what, text, surface]. */
 export function textPairs(): [what: string, text: string, surface: string][] {
   const pairs: [string, string, string][] = [];
-  for (const [theme, of] of Object.entries(THEMES)) {
+  const turned = Object.entries(TURNED).map(([theme, of]) => [`${theme} turned`, of] as const);
+  for (const [theme, of] of [...Object.entries(THEMES), ...turned]) {
     for (const surface of ['ground', 'panel', 'raised'] as const) {
       pairs.push([`${theme}: text on ${surface}`, of.text, of[surface]]);
       pairs.push([`${theme}: muted on ${surface}`, of.muted, of[surface]]);
@@ -178,6 +197,9 @@ export function toCss(): string {
     rule(":root,\n:root[data-theme='dark']", { ...THEMES.dark }),
     rule(":root[data-theme='light']", { ...THEMES.light }),
     rule(":root[data-theme='highContrast']", { ...THEMES.highContrast }),
+    rule("[data-turned],\n:root[data-theme='dark'] [data-turned]", { ...TURNED.dark }),
+    rule(":root[data-theme='light'] [data-turned]", { ...TURNED.light }),
+    rule(":root[data-theme='highContrast'] [data-turned]", { ...TURNED.highContrast }),
     ...CLASSES.map((name) => rule(`:root`, { [name]: FILLS[name].fill })),
     ...fills,
     ...scales,

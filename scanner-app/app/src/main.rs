@@ -1,16 +1,24 @@
 //! The scanner app's window. Everything that it knows and does is the controller's; here are the window
 //! itself, the two commands that its page calls, and this machine's imagers and speaker.
 
+mod awake;
 mod imagers;
+mod kiosk;
 mod sounds;
+mod start;
 mod window;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
 use clap::Parser;
 
+use self::start::{Failure, OnlyInstance};
+
 /// Validates tickets at a gate, against the edge node of the venue.
+///
+/// Fills the screen, and is left by the PIN alone, once one is set. One program works with a data folder at a
+/// time. Exit codes: 2 wrong argument, 69 no display, 70 no window, 73 the data folder can't be used, 75 another
+/// one works with it.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -43,14 +51,30 @@ fn data_folder() -> PathBuf {
         .join("eventify-scanner")
 }
 
-fn main() -> anyhow::Result<()> {
+#[expect(
+    clippy::print_stderr,
+    reason = "a program that can't start says so to whoever started it"
+)]
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .json()
         .with_writer(io::stderr)
         .init();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("eventify-scanner: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
     rustls::crypto::ring::default_provider()
         .install_default()
-        .map_err(|_| anyhow::anyhow!("another TLS provider is installed"))?;
-    window::run(arguments).context("the window can't be opened")
+        .map_err(|_| Failure::Window("another TLS provider is installed".to_owned()))?;
+    let _only = OnlyInstance::of(&arguments.data)?;
+    start::find_display()?;
+    window::run(arguments).map_err(|error| Failure::Window(error.to_string()))
 }

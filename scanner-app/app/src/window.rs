@@ -9,9 +9,9 @@ use eventify_scanner_controller::{
 use tauri::{AppHandle, Emitter as _, Manager as _, State, WebviewUrl, WebviewWindowBuilder};
 use tokio::sync::{mpsc, watch};
 
-use crate::{Arguments, imagers, sounds::Sounds};
+use crate::{Arguments, awake::Awake, imagers, kiosk::Kiosk, sounds::Sounds};
 
-const LABEL: &str = "main";
+pub(crate) const LABEL: &str = "main";
 /// The event with each new view.
 const VIEW: &str = "view";
 /// Of a window among others, in pixels: a handheld's screen.
@@ -30,6 +30,7 @@ struct Controller {
     reason = "a command gets its state by value"
 )]
 fn view(controller: State<'_, Controller>) -> View {
+    tracing::info!(code = "scanner.page_loaded", "the window's page is there");
     controller.view.borrow().clone()
 }
 
@@ -42,6 +43,7 @@ async fn command(controller: State<'_, Controller>, command: Command) -> Result<
 
 /// Until the window is closed.
 pub(crate) fn run(arguments: Arguments) -> tauri::Result<()> {
+    let _awake = Awake::keep();
     tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![view, command])
         .setup(move |app| Ok(open(app.handle(), &arguments)?))
@@ -56,17 +58,16 @@ fn open(app: &AppHandle, arguments: &Arguments) -> anyhow::Result<()> {
         inputs: inputs.clone(),
         view: view.clone(),
     });
-    WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
+    let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Eventify")
-        .inner_size(SIZE.0, SIZE.1)
-        .fullscreen(!arguments.windowed)
-        .decorations(arguments.windowed)
-        .build()?;
+        .inner_size(SIZE.0, SIZE.1);
+    let kiosk = Kiosk::new(!arguments.windowed);
+    kiosk.open(window, inputs.clone())?;
     let workers = imagers::open(arguments, &inputs)?;
     app.manage(workers);
     let sounds = Sounds::start(inputs)?;
     tauri::async_runtime::spawn(show(app.clone(), view));
-    tauri::async_runtime::spawn(act(app.clone(), controller, sounds));
+    tauri::async_runtime::spawn(act(app.clone(), controller, kiosk, sounds));
     Ok(())
 }
 
@@ -80,25 +81,13 @@ async fn show(app: AppHandle, mut view: watch::Receiver<View>) {
     }
 }
 
-async fn act(app: AppHandle, mut controller: App, sounds: Sounds) {
+async fn act(app: AppHandle, mut controller: App, kiosk: Kiosk, sounds: Sounds) {
     while let Some(effect) = controller.effect().await {
         match effect {
             Effect::Play { rhythm, volume } => sounds.play(rhythm, volume),
             // No gate hardware that runs this has a motor.
             Effect::Vibrate(_) => {}
-            Effect::LeaveFullScreen => leave_full_screen(&app),
+            Effect::LeaveFullScreen => kiosk.leave(&app),
         }
-    }
-}
-
-fn leave_full_screen(app: &AppHandle) {
-    let Some(window) = app.get_webview_window(LABEL) else {
-        return;
-    };
-    let left = window
-        .set_fullscreen(false)
-        .and_then(|()| window.set_decorations(true));
-    if let Err(error) = left {
-        tracing::error!(code = "scanner.full_screen", %error, "the window does not leave the full screen");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-use crate::view::{Act, Settings};
+use crate::view::{Act, ActKind, Reason, SearchBy, Settings};
 
 /// From the window.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
@@ -15,8 +15,8 @@ use crate::view::{Act, Settings};
 )]
 pub enum Command {
     /// Keys in their order: an imager types a whole code within some milliseconds. Every key goes here
-    /// and the window acts on none itself: F3, F8, F9 and Escape are acted on here as the commands of
-    /// the same meaning, so that keys of a grabbed device (`evdev`) do the same. In a drill 1, 2 and 3 let
+    /// and the window acts on none itself: F2, F3, F4, F6, F8, F9 and Escape are acted on here as the
+    /// commands of the same meaning, so that keys of a grabbed device (`evdev`) do the same. In a drill 1, 2 and 3 let
     /// in, stop and call, and Space shows the next verdict.
     Keys {
         strokes: Vec<KeyStroke>,
@@ -61,6 +61,47 @@ pub enum Command {
     },
     /// Leave full screen; asks for the PIN.
     Leave,
+    /// Who works here: to begin a shift, or to hand over.
+    ShowPeople,
+    /// At [`Screen::People`](crate::view::Screen::People). Who has no PIN here signs in first.
+    ChoosePerson {
+        person_id: String,
+    },
+    /// At [`Screen::SignIn`](crate::view::Screen::SignIn): once more.
+    SignInAgain,
+    EndShift,
+    /// What can be done beside scanning; from a refusal that can be overridden, that.
+    ShowSupervisor,
+    /// Asks for a supervisor's PIN where it has to, and then why.
+    StartAct {
+        act: ActKind,
+    },
+    /// At [`Screen::Reason`](crate::view::Screen::Reason): does it.
+    GiveReason {
+        reason: Reason,
+        note: Option<String>,
+    },
+    /// The act without an answer, once more.
+    RetryAct,
+    ToggleExits,
+    ShowSearch,
+    Search {
+        by: SearchBy,
+        text: GuestText,
+    },
+    ShowCounts,
+}
+
+/// What somebody types to find a guest. Never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(transparent)]
+#[ts(as = "String")]
+pub struct GuestText(pub String);
+
+impl std::fmt::Debug for GuestText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GuestText")
+    }
 }
 
 /// A key that went down.

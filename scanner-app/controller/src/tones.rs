@@ -21,11 +21,13 @@ pub enum Rhythm {
     Drill,
     /// Of the button in the settings.
     Test,
+    /// Somebody is out again: a guest has left, or an admission was taken back.
+    Exit,
 }
 
 impl Rhythm {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Click,
         Self::Go,
         Self::Used,
@@ -34,6 +36,7 @@ impl Rhythm {
         Self::Siren,
         Self::Drill,
         Self::Test,
+        Self::Exit,
     ];
 
     /// Of a real verdict.
@@ -44,6 +47,7 @@ impl Rhythm {
             Class::Used => Self::Used,
             Class::Stop => Self::Stop,
             Class::Hold => Self::Hold,
+            Class::Done => Self::Exit,
         }
     }
 
@@ -83,6 +87,7 @@ impl Rhythm {
             }
             Self::Drill => const { &[tone(30, 1_000.0, 300), tone(30, 1_000.0, 0)] },
             Self::Test => const { &[tone(300, 440.0, 0)] },
+            Self::Exit => const { &[tone(50, 740.0, 60), tone(300, 560.0, 0)] },
         }
     }
 
@@ -94,6 +99,7 @@ impl Rhythm {
             Self::Used => &[150, 100, 150],
             Self::Stop => &[500],
             Self::Hold => &[80, 80, 80, 80, 80],
+            Self::Exit => &[50, 60, 300],
             Self::Click | Self::Siren | Self::Drill | Self::Test => &[],
         }
     }
@@ -197,13 +203,14 @@ mod tests {
 
     #[test]
     fn each_class_has_the_rhythm_that_staff_learn() {
-        let expected: [(Rhythm, &[u32]); 6] = [
+        let expected: [(Rhythm, &[u32]); 7] = [
             (Rhythm::Click, &[15]),
             (Rhythm::Go, &[120]),
             (Rhythm::Used, &[150, 100, 150]),
             (Rhythm::Stop, &[600]),
             (Rhythm::Hold, &[80, 80, 80, 80, 80]),
             (Rhythm::Siren, &[2_000]),
+            (Rhythm::Exit, &[50, 60, 300]),
         ];
         for (rhythm, expected) in expected {
             let heard = heard(&rhythm.samples(RATE, 100));
@@ -275,7 +282,13 @@ mod tests {
     #[test]
     fn a_drill_sounds_like_nothing_real() {
         let drill = heard(&Rhythm::Drill.samples(RATE, 100));
-        for class in [Class::Go, Class::Used, Class::Stop, Class::Hold] {
+        for class in [
+            Class::Go,
+            Class::Used,
+            Class::Stop,
+            Class::Hold,
+            Class::Done,
+        ] {
             assert_ne!(drill, heard(&Rhythm::of(class).samples(RATE, 100)));
         }
     }

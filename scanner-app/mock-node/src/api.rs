@@ -15,10 +15,10 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::VerifyingKey;
 use eventify_protocol::{
-    error::{ErrorBody, ErrorDetail},
+    error::{ErrorBody, ErrorDetail, FieldIssue},
     ids::ScannerId,
     lan::{
-        Nonce, PairingAnswer, PairingRequest, ScanRequest, StreamEvent, TokenRequest,
+        ActRequest, Nonce, PairingAnswer, PairingRequest, ScanRequest, StreamEvent, TokenRequest,
         signature::{self, Headers, Signed},
     },
 };
@@ -26,7 +26,7 @@ use futures_util::{Stream, stream};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use crate::{Shared, clock};
+use crate::{Shared, clock, state::State};
 
 /// A stream says the mode at least this often.
 const PULSE: Duration = Duration::from_secs(1);
@@ -35,27 +35,49 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new().fallback(handle).with_state(shared)
 }
 
-/// A refusal: status and code.
-struct Refused(u16, String);
+/// A refusal: status and code, and what is said besides.
+pub(crate) struct Refused {
+    status: u16,
+    code: String,
+    details: Vec<FieldIssue>,
+    retry_after: u64,
+}
 
 impl Refused {
-    fn new(status: u16, code: &str) -> Self {
-        Self(status, code.to_owned())
+    pub(crate) fn new(status: u16, code: &str) -> Self {
+        Self {
+            status,
+            code: code.to_owned(),
+            details: Vec::new(),
+            retry_after: 1,
+        }
+    }
+
+    pub(crate) fn with(mut self, field: &str, issue: String) -> Self {
+        let field = field.to_owned();
+        self.details.push(FieldIssue { field, issue });
+        self
+    }
+
+    pub(crate) fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = seconds;
+        self
     }
 }
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after.to_string();
         let error = ErrorDetail {
-            message: format!("the mock node refuses: {}", self.1),
-            code: self.1,
-            details: Vec::new(),
+            message: format!("the mock node refuses: {}", self.code),
+            code: self.code,
+            details: self.details,
             correlation_id: clock::new_id(),
         };
         let body = Json(ErrorBody { error });
         if status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::SERVICE_UNAVAILABLE {
-            return (status, [("retry-after", "1")], body).into_response();
+            return (status, [("retry-after", retry_after)], body).into_response();
         }
         (status, body).into_response()
     }
@@ -76,23 +98,85 @@ async fn handle(
         ("GET", "/v1/nonce") => Ok(nonce(&shared)),
         ("POST", "/v1/tokens") => authenticate(&shared, &method, &uri, &headers, &body)
             .and_then(|scanner| token(&shared, scanner, &body)),
-        (_, "/v1/scans" | "/v1/status" | "/v1/stream") => {
-            match authenticate(&shared, &method, &uri, &headers, &body) {
-                Ok(_) => signed(&shared, uri.path(), &body).await,
-                Err(refused) => Err(refused),
-            }
-        }
-        _ => Err(Refused::new(404, "not_found")),
+        _ => match authenticate(&shared, &method, &uri, &headers, &body) {
+            Ok(scanner) => signed(&shared, scanner, (method.as_str(), uri.path()), &body).await,
+            Err(refused) => Err(refused),
+        },
     };
     result.unwrap_or_else(Refused::into_response)
 }
 
-async fn signed(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Result<Response, Refused> {
-    if path == "/v1/status" {
-        return Ok(Json(shared.lock().status()).into_response());
+async fn signed(
+    shared: &Arc<Shared>,
+    scanner: ScannerId,
+    route: (&str, &str),
+    body: &[u8],
+) -> Result<Response, Refused> {
+    match route {
+        (_, "/v1/status") => Ok(Json(shared.lock().status()).into_response()),
+        (_, "/v1/stream") => Ok(Sse::new(events(Arc::clone(shared))).into_response()),
+        (_, "/v1/scans") => scan(shared, scanner, body).await,
+        (_, "/v1/acts") => act(shared, scanner, body).await,
+        _ => about_people(&mut shared.lock(), scanner, route, body),
     }
-    if path == "/v1/stream" {
-        return Ok(Sse::new(events(Arc::clone(shared))).into_response());
+}
+
+fn about_people(
+    state: &mut State,
+    scanner: ScannerId,
+    route: (&str, &str),
+    body: &[u8],
+) -> Result<Response, Refused> {
+    Ok(match route {
+        ("GET", "/v1/people") => Json(state.people()).into_response(),
+        ("POST", "/v1/sign-ins") => Json(state.begin_sign_in()?).into_response(),
+        ("POST", "/v1/pins") => {
+            state.set_pin(&read(body)?)?;
+            StatusCode::NO_CONTENT.into_response()
+        }
+        ("POST", "/v1/shifts") => Json(state.begin_shift(scanner, &read(body)?)?).into_response(),
+        ("GET", "/v1/shifts/current") => {
+            let shift = state.staff.shift_of(scanner);
+            Json(shift.ok_or_else(|| Refused::new(404, "no_shift"))?).into_response()
+        }
+        ("DELETE", "/v1/shifts/current") => {
+            if !state.staff.end_shift(scanner) {
+                return Err(Refused::new(404, "no_shift"));
+            }
+            StatusCode::NO_CONTENT.into_response()
+        }
+        ("POST", "/v1/authorisations") => {
+            Json(state.authorise(scanner, &read(body)?)?).into_response()
+        }
+        ("POST", "/v1/searches") => Json(state.search(scanner, &read(body)?)?).into_response(),
+        ("GET", "/v1/counts") => Json(state.counts()).into_response(),
+        ("GET", path) => {
+            let id = path.strip_prefix("/v1/sign-ins/");
+            let id = id.ok_or_else(|| Refused::new(404, "not_found"))?;
+            Json(state.sign_in(id)?).into_response()
+        }
+        _ => return Err(Refused::new(404, "not_found")),
+    })
+}
+
+async fn act(shared: &Arc<Shared>, scanner: ScannerId, body: &[u8]) -> Result<Response, Refused> {
+    let request: ActRequest = read(body)?;
+    let (answer, is_lost) = {
+        let mut state = shared.lock();
+        (state.act(scanner, &request)?, state.loses())
+    };
+    if is_lost {
+        pending::<()>().await;
+    }
+    Ok(Json(answer).into_response())
+}
+
+async fn scan(shared: &Arc<Shared>, scanner: ScannerId, body: &[u8]) -> Result<Response, Refused> {
+    {
+        let state = shared.lock();
+        if state.staff.shift_needed && state.staff.shift_of(scanner).is_none() {
+            return Err(Refused::new(403, "no_shift"));
+        }
     }
     if let Some(code) = shared.lock().refuse.clone() {
         let status = match code.as_str() {
@@ -101,7 +185,7 @@ async fn signed(shared: &Arc<Shared>, path: &str, body: &[u8]) -> Result<Respons
             "gate_not_allowed" => 403,
             _ => 409,
         };
-        return Err(Refused(status, code));
+        return Err(Refused::new(status, &code));
     }
     let scan: ScanRequest = read(body)?;
     let (answer, is_lost) = {

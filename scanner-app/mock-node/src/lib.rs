@@ -3,14 +3,18 @@
 //!
 //! The text that is scanned chooses the verdict: `MOCK:USED`, `MOCK:NOT-YET`, … ([`script`] has the list).
 //! A code of a real ticket, or `MOCK:ADMIT` with anything behind it, is admitted once. What the node is
-//! like (mode, silence, lost answers, a cut line) is set by [`MockNode::command`], which the program reads
-//! from its standard input.
+//! like (mode, silence, lost answers, a cut line, sign-ins at the provider) is set by [`MockNode::command`],
+//! which the program reads from its standard input. [`people`] has who works here and their PINs.
 //!
 //! Deliberately absent: replica, journal, core, limits, and every rule of admission. Nobody must be let in
 //! by it.
 
+mod acts;
 mod api;
 mod clock;
+mod commands;
+mod people;
+mod scans;
 mod script;
 mod server;
 mod state;
@@ -94,7 +98,13 @@ impl MockNode {
     /// How many different scans were decided since the start.
     #[must_use]
     pub fn decided(&self) -> u64 {
-        self.state.lock().decided()
+        self.state.lock().scans.decided
+    }
+
+    /// How many different acts were done since the start.
+    #[must_use]
+    pub fn acts_done(&self) -> u64 {
+        self.state.lock().acts_done
     }
 
     /// One line that changes how the node is.

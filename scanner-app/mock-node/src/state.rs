@@ -8,28 +8,23 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::VerifyingKey;
 use eventify_protocol::{
-    ids::{NodeId, PerformanceId, ScanId, ScannerId, VenueId},
+    ids::{NodeId, PerformanceId, ScannerId, VenueId},
     lan::{
         AccessToken, GatePerformance, GateStatus, JournalStatus, NamedGate, NodeStatus,
-        ReplicaStatus, ScanAnswer, ScanRequest, ShownTicket, StreamEvent,
+        ReplicaStatus, StreamEvent,
     },
     sync::{JournalHead, PerformanceState, Position},
     time::{BootTime, MAX_CACHE_AGE},
-    verdict::{DecidedBy, FirstEntry, Mode, Verdict},
+    verdict::Mode,
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{clock, script};
+use crate::{acts::Acts, clock, people::Staff, scans::Scans};
 
-/// Answers that are remembered; an older scan is decided anew.
-const MAX_REMEMBERED: usize = 1_000;
 const ACCESS_SECONDS: u64 = 600;
 /// Of the one show.
-const TITLE: &str = "The Magic Flute";
-const HELP: &str = "mode online | mode degraded SECONDS | mode locked | mode resyncing | \
-    silent on | silent off | lose NUMBER | cut | heal | refuse CODE | accept | restart | unpair";
-
+pub(crate) const TITLE: &str = "The Magic Flute";
 #[derive(Debug)]
 pub(crate) struct State {
     node: NodeId,
@@ -40,7 +35,7 @@ pub(crate) struct State {
     /// Since when it decides alone, and for how long it may.
     alone: Option<(BootTime, Duration)>,
     pub(crate) silent: bool,
-    lose: u32,
+    pub(crate) lose: u32,
     pub(crate) cut: bool,
     /// Ends the connections of before a cut.
     pub(crate) line: CancellationToken,
@@ -49,9 +44,11 @@ pub(crate) struct State {
     pub(crate) nonces: VecDeque<String>,
     scanners: BTreeMap<ScannerId, VerifyingKey>,
     access: VecDeque<(String, ScannerId)>,
-    answers: VecDeque<(ScanId, ScanAnswer)>,
-    admitted: VecDeque<(String, FirstEntry)>,
-    decided: u64,
+    pub(crate) scans: Scans,
+    pub(crate) staff: Staff,
+    pub(crate) acts: Acts,
+    /// Different acts that were done.
+    pub(crate) acts_done: u64,
 }
 
 impl State {
@@ -80,14 +77,11 @@ impl State {
             nonces: VecDeque::new(),
             scanners: BTreeMap::new(),
             access: VecDeque::new(),
-            answers: VecDeque::new(),
-            admitted: VecDeque::new(),
-            decided: 0,
+            scans: Scans::default(),
+            staff: Staff::new(),
+            acts: Acts::default(),
+            acts_done: 0,
         }
-    }
-
-    pub(crate) fn decided(&self) -> u64 {
-        self.decided
     }
 
     pub(crate) fn new_code(&mut self) -> String {
@@ -142,12 +136,12 @@ impl State {
         loses
     }
 
-    fn age(&self) -> Option<Duration> {
+    pub(crate) fn age(&self) -> Option<Duration> {
         let (since, _) = self.alone?;
         Some(clock::boottime().since(since))
     }
 
-    fn limit(&self) -> Duration {
+    pub(crate) fn limit(&self) -> Duration {
         self.alone.map_or(MAX_CACHE_AGE, |(_, limit)| limit)
     }
 
@@ -159,84 +153,6 @@ impl State {
         } else {
             self.mode
         }
-    }
-
-    pub(crate) fn answer(&mut self, scan: &ScanRequest) -> ScanAnswer {
-        if let Some((_, known)) = self.answers.iter().find(|(id, _)| *id == scan.scan_id) {
-            return ScanAnswer {
-                repeated: true,
-                ..known.clone()
-            };
-        }
-        let verdict = self.decide(scan);
-        let by_core = self.mode() == Mode::Online;
-        let is_admitted = verdict == Verdict::Admit;
-        let answer = ScanAnswer {
-            scan_id: scan.scan_id,
-            ticket: (!matches!(verdict, Verdict::Unreadable | Verdict::Forged)).then(|| {
-                ShownTicket {
-                    performance_id: self.performance,
-                    title: Some(TITLE.to_owned()),
-                    starts_at: Some(clock::core().unix_seconds() + 1_800),
-                    category: "STALLS".parse().expect("a category code"),
-                    category_name: Some("Stalls".to_owned()),
-                    place: Some("A-12".to_owned()),
-                }
-            }),
-            first_gate_name: matches!(verdict, Verdict::AlreadyUsed { .. })
-                .then(|| "North door".to_owned()),
-            first_ago_ms: matches!(verdict, Verdict::AlreadyUsed { .. }).then_some(60_000),
-            admitting_gates: if matches!(verdict, Verdict::NotValidHere { .. }) {
-                self.named_gates()
-            } else {
-                Vec::new()
-            },
-            verdict,
-            mode: self.mode(),
-            cache_age_ms: self.age().filter(|_| !by_core).map(millis),
-            max_cache_age_ms: millis(self.limit()),
-            decided_by: if by_core {
-                DecidedBy::Core
-            } else {
-                DecidedBy::Edge
-            },
-            repeated: false,
-        };
-        let mut gates = self.gates.iter_mut();
-        if let Some(gate) = gates.find(|gate| gate.gate_id == scan.gate_id) {
-            gate.admitted += u64::from(is_admitted);
-            gate.refused += u64::from(!is_admitted);
-            gate.unreadable += u64::from(answer.verdict == Verdict::Unreadable);
-        }
-        if answer.verdict.is_final() {
-            self.decided += 1;
-            let remembered = (scan.scan_id, answer.clone());
-            remember(&mut self.answers, remembered, MAX_REMEMBERED);
-        }
-        answer
-    }
-
-    fn decide(&mut self, scan: &ScanRequest) -> Verdict {
-        if self.mode() == Mode::Locked {
-            return Verdict::ResyncRequired;
-        }
-        let now = clock::core();
-        let verdict = script::verdict(&scan.token, scan.gate_id, self.performance, now);
-        if verdict != Verdict::Admit {
-            return verdict;
-        }
-        let mut admitted = self.admitted.iter();
-        if let Some((_, first)) = admitted.find(|(token, _)| *token == scan.token) {
-            return Verdict::AlreadyUsed { first: *first };
-        }
-        let first = FirstEntry {
-            gate: scan.gate_id,
-            at: now,
-            confirmed: true,
-        };
-        let entry = (scan.token.clone(), first);
-        remember(&mut self.admitted, entry, MAX_REMEMBERED);
-        Verdict::Admit
     }
 
     pub(crate) fn event(&self) -> StreamEvent {
@@ -316,60 +232,46 @@ impl State {
         }]
     }
 
-    pub(crate) fn command(&mut self, line: &str) -> Result<(), String> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words[..] {
-            ["mode", "online"] => self.set(Mode::Online, None),
-            ["mode", "degraded", seconds] => {
-                let seconds = seconds.parse().map_err(|_| HELP.to_owned())?;
-                let limit = Duration::from_secs(seconds);
-                self.set(Mode::Degraded, Some((clock::boottime(), limit)));
-            }
-            ["mode", "locked"] => {
-                let long_ago = clock::boottime().minus(MAX_CACHE_AGE);
-                self.set(Mode::Locked, Some((long_ago, MAX_CACHE_AGE)));
-            }
-            ["mode", "resyncing"] => self.set(Mode::Resyncing, self.alone),
-            ["silent", "on"] => self.silent = true,
-            ["silent", "off"] => self.silent = false,
-            ["lose", number] => self.lose = number.parse().map_err(|_| HELP.to_owned())?,
-            ["cut"] => {
-                self.cut = true;
-                std::mem::take(&mut self.line).cancel();
-            }
-            ["heal"] => self.cut = false,
-            ["refuse", code] => self.refuse = Some(code.to_owned()),
-            ["accept"] => self.refuse = None,
-            ["restart"] => {
-                self.access.clear();
-                std::mem::take(&mut self.line).cancel();
-            }
-            ["unpair"] => {
-                self.scanners.clear();
-                std::mem::take(&mut self.line).cancel();
-            }
-            _ => return Err(HELP.to_owned()),
-        }
-        Ok(())
+    pub(crate) fn performance(&self) -> PerformanceId {
+        self.performance
     }
 
-    fn set(&mut self, mode: Mode, alone: Option<(BootTime, Duration)>) {
+    pub(crate) fn set(&mut self, mode: Mode, alone: Option<(BootTime, Duration)>) {
         self.mode = mode;
         self.alone = alone;
     }
+
+    /// No access token is good any more, and connections end: the node was started anew.
+    pub(crate) fn restart(&mut self) {
+        self.access.clear();
+        self.end_connections();
+    }
+
+    pub(crate) fn unpair(&mut self) {
+        self.scanners.clear();
+        self.end_connections();
+    }
+
+    pub(crate) fn end_connections(&mut self) {
+        std::mem::take(&mut self.line).cancel();
+    }
+
+    pub(crate) fn resync(&mut self) {
+        self.mode = Mode::Resyncing;
+    }
 }
 
-fn secret() -> String {
+pub(crate) fn secret() -> String {
     URL_SAFE_NO_PAD.encode(clock::entropy::<16>())
 }
 
-fn remember<T>(queue: &mut VecDeque<T>, value: T, max: usize) {
+pub(crate) fn remember<T>(queue: &mut VecDeque<T>, value: T, max: usize) {
     queue.push_back(value);
     if queue.len() > max {
         queue.pop_front();
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -11,6 +11,10 @@ import type { Screen } from './generated/Screen';
 /** Two keys of a person are further apart; those of an imager are nearer. */
 export const MACHINE_SPEED_MS = 50;
 
+/** An imager's keys in a text field are nearer to each other than this, and so many that no person is as fast. */
+const IMAGER_GAP_MS = 35;
+const IMAGER_KEYS = 4;
+
 /** Screens of which every key belongs to a code (or to the PIN): their buttons have function keys. */
 const TAKES_CODES: Record<Screen['name'], boolean> = {
   starting: true,
@@ -25,11 +29,19 @@ const TAKES_CODES: Record<Screen['name'], boolean> = {
   pairAgain: true,
   settings: false,
   pin: true,
+  people: false,
+  personPin: true,
+  signIn: false,
+  newPin: true,
+  supervisor: false,
+  reason: false,
+  search: false,
+  venueCounts: true,
 };
 
 /**
- * Commands that only the window has keys for. F3, F8, F9 and Escape are sent as keys, and the app acts on them:
- * a keyboard that the app reads by itself then does the same. F2 (search) and F4 (supervisor) are kept free.
+ * Commands that only the window has keys for. F2, F3, F4, F6, F8, F9 and Escape are sent as keys, and the app acts
+ * on them: a keyboard that the app reads by itself then does the same.
  */
 export function windowKey(code: string, screen: Screen, drill: boolean): Command | null {
   switch (code) {
@@ -46,8 +58,20 @@ const isFunctionKey = (code: string): boolean => code === 'Escape' || /^F\d{1,2}
 
 const ENDS_A_CODE = new Set(['Enter', 'NumpadEnter', 'Tab']);
 
-const isTextField = (target: EventTarget | null): boolean =>
+type TextField = HTMLInputElement | HTMLTextAreaElement;
+
+const isTextField = (target: EventTarget | null): target is TextField =>
   target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement;
+
+/** Screens with a field that only people type into. */
+const FOR_PEOPLE: ReadonlySet<Screen['name']> = new Set(['people', 'reason', 'search']);
+
+/** Takes the characters before the caret back. */
+function untype(field: TextField, count: number): void {
+  const end = field.selectionEnd ?? field.value.length;
+  field.setRangeText('', Math.max(0, end - count), end, 'end');
+  field.dispatchEvent(new Event('input', { bubbles: true }));
+}
 
 export interface KeyOutlet {
   screen(): Screen | null;
@@ -62,6 +86,9 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
   let lastAt = -Infinity;
   /** The last key came at machine speed: so does its going up. */
   let byMachine = false;
+  /** Keys in a text field, each soon after the one before, and how many of them are characters there. */
+  let run: KeyStroke[] = [];
+  let typed = 0;
 
   const flush = (): void => {
     target.cancelAnimationFrame(frame);
@@ -72,11 +99,37 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
     outlet.send({ name: 'keys', strokes });
   };
 
+  /** Whether a key in a text field is one of an imager's. Those of before are taken out of it, and sent. */
+  const isImagers = (event: KeyboardEvent, field: TextField, stroke: KeyStroke, gap: number): boolean => {
+    if (gap > IMAGER_GAP_MS) {
+      run = [];
+      typed = 0;
+    }
+    run.push(stroke);
+    if (run.length < IMAGER_KEYS) {
+      typed += event.key.length === 1 ? 1 : 0;
+      return false;
+    }
+    if (run.length === IMAGER_KEYS) {
+      untype(field, typed);
+      waiting.push(...run.slice(0, -1));
+    }
+    return true;
+  };
+
   const down = (event: KeyboardEvent): void => {
     const screen = outlet.screen();
+    const gap = event.timeStamp - lastAt;
     byMachine = event.timeStamp - lastAt < MACHINE_SPEED_MS;
     lastAt = event.timeStamp;
     if (!screen || event.ctrlKey || event.altKey || event.metaKey) return;
+    const stroke: KeyStroke = {
+      code: event.code,
+      shift: event.shiftKey,
+      capsLock: event.getModifierState('CapsLock'),
+      repeat: event.repeat,
+      atMs: Math.max(0, Math.round(event.timeStamp)),
+    };
     if (isFunctionKey(event.code)) {
       event.preventDefault();
       const command = event.repeat ? null : windowKey(event.code, screen, outlet.inDrill());
@@ -86,17 +139,13 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
         return;
       }
     } else if (isTextField(event.target)) {
-      return;
+      if (!FOR_PEOPLE.has(screen.name) || event.repeat) return;
+      if (!isImagers(event, event.target, stroke, gap)) return;
+      event.preventDefault();
     } else if (TAKES_CODES[screen.name] || byMachine) {
       event.preventDefault();
     }
-    waiting.push({
-      code: event.code,
-      shift: event.shiftKey,
-      capsLock: event.getModifierState('CapsLock'),
-      repeat: event.repeat,
-      atMs: Math.max(0, Math.round(event.timeStamp)),
-    });
+    waiting.push(stroke);
     // A code leaves at its end; what is typed by hand leaves with the next picture.
     if (ENDS_A_CODE.has(event.code) || isFunctionKey(event.code) || target.document.hidden) flush();
     else if (frame === 0) frame = target.requestAnimationFrame(flush);

@@ -1,9 +1,12 @@
 // A verdict in words: which screen it is, and what its sentences may name.
 
+import type { Class } from './generated/Class';
 import type { Shown } from './generated/Shown';
 import type { Why } from './generated/Why';
 import type { Texts } from './messages';
 import type { VerdictFacts, VerdictName } from './messages/types';
+
+export type FillClass = Exclude<Class, 'done'>;
 
 export function verdictName(why: Why): VerdictName {
   return why.verdict === 'alreadyUsed' && !why.confirmed ? 'unconfirmed' : why.verdict;
@@ -26,8 +29,16 @@ function timeOf(why: Why): number | null {
   }
 }
 
+/** The class that fills the screen; an act that lets nobody in has none. */
+export const fillOf = (shown: Shown): FillClass | null => (shown.class === 'done' ? null : shown.class);
+
+function reasonOf(why: Why, { m }: Texts): string {
+  if (why.verdict !== 'overridden') return '';
+  return why.note ?? m.acts.because[why.reason];
+}
+
 /** `elapsed`: milliseconds since the verdict was sent; `nowMs`: the time of day. */
-export function factsOf(shown: Shown, { f }: Texts, elapsed: number, nowMs: number): VerdictFacts {
+export function factsOf(shown: Shown, { m, f }: Texts, elapsed: number, nowMs: number): VerdictFacts {
   const { why } = shown;
   const at = timeOf(why);
   const used = why.verdict === 'alreadyUsed' ? why : null;
@@ -37,6 +48,9 @@ export function factsOf(shown: Shown, { f }: Texts, elapsed: number, nowMs: numb
     ago: used?.agoMs == null ? null : f.ago(used.agoMs + elapsed),
     gates: why.verdict === 'notValidHere' ? f.either(why.gates) : '',
     seat: shown.ticket?.seat ?? null,
-    code: why.verdict === 'noAnswer' ? why.code : null,
+    code: why.verdict === 'noAnswer' || why.verdict === 'notDone' ? why.code : null,
+    person: why.verdict === 'overridden' || why.verdict === 'takenBack' ? why.person : null,
+    reason: reasonOf(why, { m, f }),
+    problem: why.verdict === 'notDone' ? m.acts.problem[why.problem] : '',
   };
 }

@@ -52,8 +52,8 @@ pub struct LockedState<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decided {
     pub verdict: Verdict,
-    /// [`Effect::Insert`] or [`Effect::Move`], if anything changes; also from a scan to itself, which
-    /// renews its time.
+    /// [`Effect::Insert`], [`Effect::Restart`] or [`Effect::Move`], if anything changes; the last also from
+    /// a scan to itself, which renews its time.
     pub effect: Option<Effect>,
 }
 
@@ -116,6 +116,15 @@ fn valid_verdict(
     record: &ScanRecord,
     ticket: Option<(&Entitlement, &AdmissionState)>,
 ) -> Option<Verdict> {
+    if let Some(at) = record.ended {
+        // Whoever it let in has left or was taken back: it lets in nobody else.
+        let first = FirstEntry {
+            gate: record.gate,
+            at,
+            confirmed: true,
+        };
+        return Some(Verdict::AlreadyUsed { first });
+    }
     if let Some(shown) = &record.shown {
         return shown.verdict.is_final().then(|| shown.verdict.clone());
     }
@@ -164,6 +173,16 @@ fn enter(
             verdict: Verdict::Admit,
             effect: Some(Effect::Insert(entry)),
         },
+        Some(earlier)
+            if performance
+                .restart()
+                .is_some_and(|at| is_over(earlier, at, locked.now)) =>
+        {
+            Decided {
+                verdict: Verdict::Admit,
+                effect: Some(Effect::Restart(entry)),
+            }
+        }
         Some(earlier) if request.replaces(earlier) => match request.admitted_beside(state) {
             None => Decided {
                 verdict: Verdict::Admit,
@@ -181,6 +200,11 @@ fn enter(
             first: earlier.first_entry(),
         }),
     }
+}
+
+/// The show was moved since, and is played again.
+fn is_over(earlier: &CheckIn, restarts_at: CoreTime, now: CoreTime) -> bool {
+    earlier.is_of_before(restarts_at) && now >= restarts_at
 }
 
 impl Request<'_> {

@@ -4,9 +4,11 @@ use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, IncarnationId, NodeId, ScanId, ScannerId},
     sync::{TicketState, UsedBy},
-    time::CoreInterval,
+    time::{CoreInterval, CoreTime},
     verdict::Verdict,
 };
+
+use super::PassageEnd;
 
 /// The entries of a ticket in its present passage: at most one check-in, and its conflicts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +19,12 @@ pub struct AdmissionState {
     pub check_in: Option<CheckIn>,
     /// Other entries of the same passage.
     pub conflicts: Vec<Conflict>,
+    /// The number of the present passage.
+    pub passage: i32,
+    /// Passages that are over. A decision of the core needs none of them.
+    pub ended: Vec<PassageEnd>,
+    /// Since when entries count, if its performance was moved after it had begun to admit.
+    pub restarts_at: Option<CoreTime>,
 }
 
 /// Whether a ticket is good. What has happened stays recorded all the same.
@@ -49,6 +57,8 @@ pub enum Evidence {
     Unconfirmed,
     /// This journal row.
     Journal(JournalRef),
+    /// This journal row, by which a supervisor let in whom the scan had refused.
+    Override(JournalRef),
     /// The caller of the REST API, who has the answer.
     Api,
 }
@@ -76,6 +86,8 @@ pub enum ConflictKind {
     /// Their times overlap: it is unknown which was first. The check-in is marked the same way then
     /// ([`AdmissionState::order_unknown`]).
     OrderUnknown,
+    /// A supervisor let in a further guest, knowing of the check-in.
+    Override,
 }
 
 /// The order of two entries (`ADMISSION` 7.2).
@@ -96,6 +108,8 @@ pub struct ScanRecord {
     pub own: Option<Verdict>,
     /// By the newest journal row.
     pub shown: Option<Shown>,
+    /// Since when its entry is over: undone, or of a passage that has ended. It enters nowhere again.
+    pub ended: Option<CoreTime>,
 }
 
 /// The verdict that a node has shown for a scan, by its journal.
@@ -105,46 +119,6 @@ pub struct Shown {
     pub verdict: Verdict,
     /// The row of the decision.
     pub source: JournalRef,
-}
-
-/// One change to a ticket's entries. Several are applied in order in one transaction; between them a
-/// passage never has two check-ins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Add the check-in.
-    Insert(CheckIn),
-    /// A journal row says that this scan's check-in was shown.
-    Confirm {
-        scan: ScanId,
-        source: JournalRef,
-    },
-    /// The check-in of scan `from`, which was not shown, becomes this one.
-    Move {
-        from: ScanId,
-        to: CheckIn,
-    },
-    /// Remove this scan's check-in: the ticket is free.
-    Free {
-        scan: ScanId,
-    },
-    /// This scan's check-in becomes a conflict: another was first.
-    Demote {
-        scan: ScanId,
-    },
-    /// This scan's conflict becomes the check-in: the other one was removed.
-    Promote {
-        scan: ScanId,
-    },
-    AddConflict(Conflict),
-    /// A journal row says that this scan's conflicting entry was shown.
-    ConfirmConflict {
-        scan: ScanId,
-        source: JournalRef,
-    },
-    /// This scan's conflicting entry was not shown: remove it.
-    DropConflict {
-        scan: ScanId,
-    },
 }
 
 impl CheckIn {
@@ -160,9 +134,15 @@ impl CheckIn {
         !self.is_confirmed() && self.node == Some(node)
     }
 
+    /// A supervisor let this guest in.
+    #[must_use]
+    pub fn is_override(&self) -> bool {
+        matches!(self.evidence, Evidence::Override(_))
+    }
+
     /// By row within one journal, otherwise by the intervals of core time.
     pub(super) fn order(&self, other: &Self) -> Order {
-        if let (Evidence::Journal(a), Evidence::Journal(b)) = (self.evidence, other.evidence)
+        if let (Some(a), Some(b)) = (self.evidence.row(), other.evidence.row())
             && (a.node, a.incarnation) == (b.node, b.incarnation)
         {
             return if a.seq < b.seq {
@@ -189,6 +169,28 @@ impl CheckIn {
             at: self.at.earliest,
             confirmed: self.is_confirmed(),
         }
+    }
+}
+
+impl Conflict {
+    /// An entry beside a check-in, as it is called until both are compared.
+    pub(super) fn later(entry: CheckIn) -> Self {
+        let kind = if entry.is_override() {
+            ConflictKind::Override
+        } else {
+            ConflictKind::DoubleEntry
+        };
+        Self { entry, kind }
+    }
+
+    /// An entry beside this check-in.
+    pub(super) fn beside(check_in: &CheckIn, entry: CheckIn) -> Self {
+        let kind = match check_in.order(&entry) {
+            _ if entry.is_override() => ConflictKind::Override,
+            Order::First => ConflictKind::DoubleEntry,
+            Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
+        };
+        Self { entry, kind }
     }
 }
 
@@ -248,68 +250,6 @@ impl AdmissionState {
                 .map(|conflict| &conflict.entry)
                 .filter(|entry| entry.order(check_in) == Order::First),
         )
-    }
-
-    /// Applies one change; one that names a missing entry changes nothing. The kinds of the conflicts
-    /// are derived again: check-in or conflict may be another now, or be better known.
-    pub fn apply(&mut self, effect: &Effect) {
-        self.apply_to_entries(effect);
-        let Some(check_in) = self.check_in else {
-            return;
-        };
-        for conflict in &mut self.conflicts {
-            conflict.kind = match check_in.order(&conflict.entry) {
-                Order::First => ConflictKind::DoubleEntry,
-                Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
-            };
-        }
-    }
-
-    fn apply_to_entries(&mut self, effect: &Effect) {
-        match *effect {
-            Effect::Insert(check_in) => {
-                debug_assert!(self.check_in.is_none(), "two check-ins in one passage");
-                self.check_in = Some(check_in);
-            }
-            Effect::Confirm { scan, source } => {
-                if let Some(check_in) = self.check_in.as_mut().filter(|entry| entry.scan == scan) {
-                    check_in.evidence = Evidence::Journal(source);
-                }
-            }
-            Effect::Move { from, to } => {
-                if self.check_in.is_some_and(|entry| entry.scan == from) {
-                    self.check_in = Some(to);
-                }
-            }
-            Effect::Free { scan } => {
-                self.check_in = self.check_in.filter(|entry| entry.scan != scan);
-            }
-            Effect::Demote { scan } => {
-                if let Some(entry) = self.check_in.take_if(|entry| entry.scan == scan) {
-                    self.conflicts.push(Conflict {
-                        entry,
-                        kind: ConflictKind::DoubleEntry,
-                    });
-                }
-            }
-            Effect::Promote { scan } => {
-                let of_scan = |conflict: &Conflict| conflict.entry.scan == scan;
-                if let Some(index) = self.conflicts.iter().position(of_scan) {
-                    self.check_in = Some(self.conflicts.remove(index).entry);
-                }
-            }
-            Effect::AddConflict(conflict) => self.conflicts.push(conflict),
-            Effect::ConfirmConflict { scan, source } => {
-                let mut conflicts = self.conflicts.iter_mut();
-                if let Some(conflict) = conflicts.find(|conflict| conflict.entry.scan == scan) {
-                    conflict.entry.evidence = Evidence::Journal(source);
-                }
-            }
-            Effect::DropConflict { scan } => {
-                self.conflicts
-                    .retain(|conflict| conflict.entry.scan != scan);
-            }
-        }
     }
 }
 

@@ -188,7 +188,11 @@ fn decode(node: NodeId, batch: &JournalBatch) -> Result<Vec<SealedRow>, Refused>
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => seq > 1,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => seq > 1,
         };
         if !follows || !opened {
             return Err(Refused::BrokenChain { seq });
@@ -205,6 +209,10 @@ fn predecessor(first: &SealedRow) -> Option<&JournalHead> {
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     }
 }

@@ -13,11 +13,11 @@ use eventify_protocol::{
 
 use super::{
     AdmissionState, CheckIn, Conflict, ConflictKind, Effect, Evidence, JournalRef, ScanRecord,
-    admission_state::{Order, first_of},
+    admission_state::first_of, passages::Place,
 };
 
 /// For a moment of which a node could prove nothing: 1970 to 9999.
-const ANY_TIME: CoreInterval = CoreInterval {
+pub(super) const ANY_TIME: CoreInterval = CoreInterval {
     earliest: CoreTime(0),
     latest: CoreTime(253_402_300_799_000_000),
 };
@@ -39,6 +39,8 @@ pub struct Outcome {
     pub class: Class,
     /// In order.
     pub effects: Vec<Effect>,
+    /// Scans whose entries are over by it: their records are marked ([`ScanRecord::ended`]).
+    pub ended: Vec<ScanId>,
 }
 
 /// How a row counts.
@@ -54,8 +56,24 @@ pub enum Class {
     UnknownTicket,
     /// The guest was not admitted.
     Refused,
-    /// The same was shown to the same scan before.
+    /// The same was shown to the same scan before, or its entry is over.
     Repeated,
+    /// A supervisor let the guest in.
+    Overridden,
+    /// An admission was undone.
+    Undone,
+    /// A guest left.
+    Left,
+}
+
+impl Outcome {
+    pub(super) fn of(class: Class, effects: Vec<Effect>) -> Self {
+        Self {
+            class,
+            effects,
+            ended: vec![],
+        }
+    }
 }
 
 /// What a row changes. `record` is what is stored of its scan id, `state` of its ticket: none if the
@@ -68,19 +86,13 @@ pub fn reconcile(
 ) -> Outcome {
     let admitted = row.decision.verdict == Verdict::Admit;
     match state {
-        None if admitted => Outcome {
-            class: Class::UnknownTicket,
-            effects: vec![],
-        },
-        None => Outcome {
-            class: Class::Refused,
-            effects: vec![],
-        },
+        None if admitted => Outcome::of(Class::UnknownTicket, vec![]),
+        None => Outcome::of(Class::Refused, vec![]),
         Some(state) if admitted => admit(row, record, state),
-        Some(state) => Outcome {
-            class: Class::Refused,
-            effects: never_shown(state, row.decision.scan, |entry| row.takes_back(entry)),
-        },
+        Some(state) => Outcome::of(
+            Class::Refused,
+            never_shown(state, row.decision.scan, |entry| row.takes_back(entry)),
+        ),
     }
 }
 
@@ -99,10 +111,34 @@ pub fn voided(
         |entry: &CheckIn| decided_at.is_some_and(|at| is_certainly_later(&entry.at, &at));
     let is_taken_back = |entry: &CheckIn| entry.node == Some(node) && !is_later(entry);
     let effects = state.map_or(vec![], |state| never_shown(state, scan, is_taken_back));
-    Outcome {
-        class: Class::Refused,
-        effects,
-    }
+    Outcome::of(Class::Refused, effects)
+}
+
+/// What changes if an entry belongs to another passage than the present one.
+pub(super) fn elsewhere(entry: &CheckIn, state: &AdmissionState, class: Class) -> Option<Outcome> {
+    let (class, effects, ended) = match state.place(entry) {
+        Place::Present => return None,
+        Place::Next => {
+            let over = state.entries().map(|it| it.scan).collect();
+            (class, Effect::Restart(*entry), over)
+        }
+        Place::Past => (class, Effect::AddPast(*entry), vec![entry.scan]),
+        Place::Earlier(end) => {
+            let conflict = Conflict::later(*entry);
+            let class = match conflict.kind {
+                ConflictKind::DoubleEntry | ConflictKind::OrderUnknown => Class::DoubleEntry,
+                ConflictKind::Override => class,
+            };
+            let passage = end.passage;
+            let effect = Effect::AddEarlier { passage, conflict };
+            (class, effect, vec![entry.scan])
+        }
+    };
+    Some(Outcome {
+        class,
+        effects: vec![effects],
+        ended,
+    })
 }
 
 pub(super) fn is_certainly_later(this: &CoreInterval, that: &CoreInterval) -> bool {
@@ -118,13 +154,17 @@ fn admit(row: &Row<'_>, record: Option<&ScanRecord>, state: &AdmissionState) -> 
         .and_then(|record| record.shown.as_ref())
         .map(|shown| &shown.verdict);
     if same && before == Some(&Verdict::Admit) {
-        return Outcome {
-            class: Class::Repeated,
-            effects: vec![],
-        };
+        return Outcome::of(Class::Repeated, vec![]);
+    }
+    if same && record.is_some_and(|record| record.ended.is_some()) {
+        // The guest has left, before this row came.
+        return Outcome::of(Class::Admitted, vec![]);
     }
     let mut effects = drop_replaced(row, state);
     let entry = row.entry();
+    if let Some(outcome) = elsewhere(&entry, state, Class::Admitted) {
+        return outcome;
+    }
     effects.push(match &state.check_in {
         None => Effect::Insert(entry),
         Some(check_in) if check_in.scan == scan && same => Effect::Confirm { scan, source },
@@ -135,22 +175,15 @@ fn admit(row: &Row<'_>, record: Option<&ScanRecord>, state: &AdmissionState) -> 
         Some(_) if same && state.conflict(scan).is_some() => {
             Effect::ConfirmConflict { scan, source }
         }
-        Some(check_in) => Effect::AddConflict(Conflict {
-            entry,
-            kind: match check_in.order(&entry) {
-                Order::First => ConflictKind::DoubleEntry,
-                Order::Second | Order::Unknown => ConflictKind::OrderUnknown,
-            },
-        }),
+        Some(check_in) => Effect::AddConflict(Conflict::beside(check_in, entry)),
     });
     let after = order_entries(state, &mut effects);
-    let class = class_of(source, &after);
-    Outcome { class, effects }
+    Outcome::of(class_of(source, &after), effects)
 }
 
 /// The entry that was certainly first becomes the check-in: the row's own entry that arrives late, or
 /// one that the row shows to have been before it, now that both are in one journal.
-fn order_entries(state: &AdmissionState, effects: &mut Vec<Effect>) -> AdmissionState {
+pub(super) fn order_entries(state: &AdmissionState, effects: &mut Vec<Effect>) -> AdmissionState {
     let mut after = state.clone();
     for effect in effects.iter() {
         after.apply(effect);
@@ -179,6 +212,7 @@ fn class_of(source: JournalRef, state: &AdmissionState) -> Class {
     match beside.map(|conflict| conflict.kind) {
         Some(ConflictKind::DoubleEntry) => Class::DoubleEntry,
         Some(ConflictKind::OrderUnknown) => Class::OrderUnknown,
+        Some(ConflictKind::Override) => Class::Overridden,
         None if state.order_unknown() => Class::OrderUnknown,
         None => Class::Admitted,
     }
@@ -198,7 +232,7 @@ fn drop_replaced(row: &Row<'_>, state: &AdmissionState) -> Vec<Effect> {
 
 /// `Admit` was not shown for `scan`: its entry is removed, if `ends` says that it depends on this. An
 /// entry that was second until now becomes the check-in.
-fn never_shown(
+pub(super) fn never_shown(
     state: &AdmissionState,
     scan: ScanId,
     ends: impl Fn(&CheckIn) -> bool,

@@ -1,13 +1,14 @@
 //! The totals of an outage's rows: scans = admitted + double entries + order unknown + refused by
-//! reason, each scan in exactly one class, and every gap in the chain (`ADMISSION` 7.3). A repeat is
-//! no new scan, except of a text that is no ticket: those are counted, not kept (`ADMISSION` 4.8). Overrides will be a class of their own with the row that records them.
+//! reason + overrides + undone, each scan in exactly one class, and every gap in the chain (`ADMISSION`
+//! 7.3). A repeat is no new scan, except of a text that is no ticket: those are counted, not kept
+//! (`ADMISSION` 4.8). Guests who left are counted beside: no scan let them in or refused them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::{
-    ids::{IncarnationId, ScanId},
-    sync::{JournalEntry, JournalHead, JournalRow, SealedRow},
-    time::CoreInterval,
+    ids::{ActId, BootId, GateId, IncarnationId, ScanId, ScannerId},
+    sync::{Decision, JournalEntry, JournalHead, JournalRow, Moment, SealedRow},
+    time::{BootTime, CoreInterval},
     verdict::Verdict,
 };
 
@@ -26,8 +27,108 @@ pub struct Report {
     pub order_unknown: u64,
     /// Guests not admitted, by the verdict's name.
     pub refused: BTreeMap<&'static str, u64>,
+    /// Guests whom a supervisor let in although the scan had refused them.
+    pub overrides: u64,
+    /// Admissions that were undone: those guests did not go in.
+    pub undone: u64,
+    /// Guests who left; no scans.
+    pub left: u64,
+    /// What people did beside scanning, in order.
+    pub acts: Vec<ActRow>,
     /// Where rows are missing, or a new chain was begun.
     pub gaps: Vec<Gap>,
+}
+
+/// An act, and when it was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActRow {
+    pub at: Moment,
+    pub entry: JournalEntry,
+}
+
+/// What was done about a scan by its newest row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    /// By this row.
+    Overridden(IncarnationId, u64),
+    Undone,
+}
+
+/// What rows say of each scan, by the newest that counts.
+#[derive(Default)]
+struct Scans<'r> {
+    shown: BTreeMap<ScanId, (&'r Verdict, &'r JournalRow)>,
+    done: BTreeMap<ScanId, Done>,
+    acts: BTreeSet<ActId>,
+    unreadable: BTreeMap<(ScannerId, GateId, BootId, BootTime), u64>,
+}
+
+impl<'r> Scans<'r> {
+    fn insert(&mut self, row: &'r JournalRow) {
+        match &row.entry {
+            JournalEntry::Overridden(act) => {
+                let by = Done::Overridden(row.incarnation, row.seq);
+                let held = self.done.entry(act.scan).or_insert(by);
+                if *held != Done::Undone {
+                    *held = by;
+                }
+            }
+            JournalEntry::Undone(act) => drop(self.done.insert(act.scan, Done::Undone)),
+            JournalEntry::Unreadable {
+                scanner,
+                gate,
+                times,
+                first,
+                ..
+            } => {
+                // A row that another file has carried over is the same row.
+                let key = (*scanner, *gate, first.boot, first.boottime);
+                self.unreadable.insert(key, *times);
+            }
+            JournalEntry::Decision(decision) => self.insert_decision(decision, row),
+            JournalEntry::Voided {
+                scan,
+                decided_at,
+                row: voided,
+            } => self.void((*scan, *decided_at), *voided, row),
+            JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Searched(_) => {}
+        }
+    }
+
+    /// A final verdict stands: what is not final and comes behind it was carried over from before, and so
+    /// was an older admission.
+    fn insert_decision(&mut self, decision: &'r Decision, row: &'r JournalRow) {
+        let stands = self.shown.get(&decision.scan).is_some_and(|(verdict, by)| {
+            let again = **verdict == Verdict::Admit && decision.verdict == Verdict::Admit;
+            verdict.is_final() && !decision.verdict.is_final()
+                || again && is_later(by.at.core, row.at.core)
+        });
+        if !stands {
+            self.shown.insert(decision.scan, (&decision.verdict, row));
+        }
+    }
+
+    fn void(
+        &mut self,
+        (scan, decided_at): (ScanId, Option<CoreInterval>),
+        voided: u64,
+        row: &'r JournalRow,
+    ) {
+        let taken_back = Done::Overridden(row.incarnation, voided);
+        if self.done.get(&scan) == Some(&taken_back) {
+            self.done.remove(&scan);
+        }
+        // What was decided anew since is not what this row takes back.
+        let decided_at = decided_at.or(row.at.core);
+        let shown = self.shown.get(&scan);
+        if !shown.is_some_and(|(_, by)| is_later(by.at.core, decided_at)) {
+            self.shown.insert(scan, (&Verdict::ResyncRequired, row));
+        }
+    }
 }
 
 /// Where the chain is broken.
@@ -65,59 +166,30 @@ impl Report {
         conflict: impl Fn(ScanId) -> Option<ConflictKind>,
     ) -> Self {
         let mut report = Self::default();
-        let mut shown: BTreeMap<ScanId, (&Verdict, &JournalRow)> = BTreeMap::new();
-        let mut unreadable = BTreeMap::new();
+        let mut scans = Scans::default();
         let mut last: Option<&SealedRow> = None;
         for row in rows {
             report.gaps.extend(gap(last, row));
             last = Some(row);
             let row = row.row();
-            match &row.entry {
-                JournalEntry::Opened { .. }
-                | JournalEntry::RefusedAgain { .. }
-                | JournalEntry::Searched(_) => {}
-                JournalEntry::Unreadable {
-                    scanner,
-                    gate,
-                    times,
-                    first,
-                    ..
-                } => {
-                    // A row that another file has carried over is the same row.
-                    let key = (*scanner, *gate, first.boot, first.boottime);
-                    unreadable.insert(key, *times);
-                }
-                JournalEntry::Decision(decision) => {
-                    // A final verdict stands: what is not final and comes behind it was carried over
-                    // from before, and so was an older admission.
-                    let stands = shown.get(&decision.scan).is_some_and(|(verdict, by)| {
-                        let again =
-                            **verdict == Verdict::Admit && decision.verdict == Verdict::Admit;
-                        verdict.is_final() && !decision.verdict.is_final()
-                            || again && is_later(by.at.core, row.at.core)
-                    });
-                    if !stands {
-                        shown.insert(decision.scan, (&decision.verdict, row));
-                    }
-                }
-                JournalEntry::Voided {
-                    scan, decided_at, ..
-                } => {
-                    // What was decided anew since is not what this row takes back.
-                    let decided_at = decided_at.or(row.at.core);
-                    let stands = shown
-                        .get(scan)
-                        .is_some_and(|(_, by)| is_later(by.at.core, decided_at));
-                    if !stands {
-                        shown.insert(*scan, (&Verdict::ResyncRequired, row));
-                    }
-                }
+            // One that another file has carried over is the same act.
+            let act = row.entry.act();
+            if act.is_some_and(|by| scans.acts.insert(by.act)) {
+                report.insert_act(row);
             }
+            scans.insert(row);
         }
-        for (scan, (verdict, _)) in shown {
-            report.count(verdict, conflict(scan));
+        // A guest who was let in here, though the scan was refused before.
+        let overridden = |(_, done): &(&ScanId, &Done)| matches!(done, Done::Overridden(..));
+        let elsewhere = scans.done.iter().filter(overridden);
+        let elsewhere = elsewhere.filter(|(scan, _)| !scans.shown.contains_key(scan));
+        let elsewhere = elsewhere.count() as u64;
+        report.scans += elsewhere;
+        report.overrides += elsewhere;
+        for (scan, (verdict, _)) in scans.shown {
+            report.count(verdict, scans.done.get(&scan), || conflict(scan));
         }
-        report.count_unreadable(unreadable.values().sum());
+        report.count_unreadable(scans.unreadable.values().sum());
         report
     }
 
@@ -133,6 +205,8 @@ impl Report {
         self.admitted
             + self.double_entries
             + self.order_unknown
+            + self.overrides
+            + self.undone
             + self.refused.values().sum::<u64>()
     }
 
@@ -144,14 +218,32 @@ impl Report {
         }
     }
 
-    fn count(&mut self, verdict: &Verdict, conflict: Option<ConflictKind>) {
+    fn count(
+        &mut self,
+        verdict: &Verdict,
+        done: Option<&Done>,
+        conflict: impl Fn() -> Option<ConflictKind>,
+    ) {
         self.scans += 1;
-        match (verdict, conflict) {
-            (Verdict::Admit, None) => self.admitted += 1,
-            (Verdict::Admit, Some(ConflictKind::DoubleEntry)) => self.double_entries += 1,
-            (Verdict::Admit, Some(ConflictKind::OrderUnknown)) => self.order_unknown += 1,
-            (refusal, _) => *self.refused.entry(refusal.name()).or_default() += 1,
+        match (done, verdict) {
+            (Some(Done::Overridden(..)), _) => self.overrides += 1,
+            (Some(Done::Undone), _) => self.undone += 1,
+            (None, Verdict::Admit) => match conflict() {
+                None => self.admitted += 1,
+                Some(ConflictKind::DoubleEntry) => self.double_entries += 1,
+                Some(ConflictKind::OrderUnknown) => self.order_unknown += 1,
+                Some(ConflictKind::Override) => self.overrides += 1,
+            },
+            (None, refusal) => *self.refused.entry(refusal.name()).or_default() += 1,
         }
+    }
+
+    fn insert_act(&mut self, row: &JournalRow) {
+        self.left += u64::from(matches!(row.entry, JournalEntry::Left(_)));
+        self.acts.push(ActRow {
+            at: row.at,
+            entry: row.entry.clone(),
+        });
     }
 }
 
@@ -173,7 +265,11 @@ fn gap(last: Option<&SealedRow>, next: &SealedRow) -> Option<Gap> {
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     };
     if let Some((_, Some(known))) = opened {
         let by = row.incarnation;

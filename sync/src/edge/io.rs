@@ -17,7 +17,7 @@ use eventify_protocol::{
     },
 };
 
-use super::{Alarm, Reply, RestoredReplica, SavedProof, SearchRecord, SnapshotPlan};
+use super::{ActRequest, Alarm, Reply, RestoredReplica, SavedProof, SearchRecord, SnapshotPlan};
 use crate::token::TokenCheck;
 
 /// Identifies one waiting HTTP request; made by the shell.
@@ -52,6 +52,10 @@ pub struct Previous {
     pub at: Moment,
     /// A `Voided` row took it back.
     pub voided: bool,
+    /// When a supervisor let the guest in although it refused.
+    pub overridden: Option<Moment>,
+    /// Its admission, or that by a supervisor, was undone: it lets in nobody again.
+    pub undone: bool,
 }
 
 impl Previous {
@@ -98,6 +102,7 @@ pub enum Input {
         request: RequestId,
         record: Box<SearchRecord>,
     },
+    Act(Box<ActRequest>),
     /// Answers [`ReplicaOutput::ReadTicket`].
     TicketRead {
         scan: ScanId,

@@ -119,9 +119,14 @@ impl Journal {
             JournalEntry::Opened { succeeds, .. } => {
                 self.predecessor = succeeds.map(|head| head.incarnation);
             }
+            // Undos and exits hold no door closed: a ticket that they freed waits for itself (3.14).
             JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)
             | JournalEntry::Searched(_) => {}
+            JournalEntry::Overridden(_) => self.last_own = self.last_own.max(row.seq),
             JournalEntry::Decision(decision) if !is_own(decision) => {}
             JournalEntry::Decision(_) => self.last_own = self.last_own.max(row.seq),
             JournalEntry::Voided { row: voided, .. } => {

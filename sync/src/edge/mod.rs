@@ -12,11 +12,12 @@
 //! | module | holds |
 //! |---|---|
 //! | [`scan`] | a scan's way, from its arrival to its reply |
+//! | [`acts`] | what people do beside scanning |
 //! | [`age`] | what can be proven about time |
 //! | [`connectivity`] | whether the core answers; the shared attempt to reach it |
 //! | [`mode`] | the ordered tests that choose the mode |
 //! | [`messages`], [`storage`] | what follows from the core's messages, from the files' reports |
-//! | [`overlay`] | own admissions that the replica may not show yet |
+//! | [`overlay`], [`freed`] | own admissions that the replica may not show yet; entries that are over |
 //! | [`journal`], [`upload`] | the chain and its forks; its way to the core |
 //! | [`replica`], [`hello`], [`pull`] | deltas and digests; greeting the core; snapshots |
 //! | [`searches`] | guests that staff have looked for |
@@ -24,8 +25,10 @@
 //!
 //! Deliberately not here: IO, a clock, a signature.
 
+mod acts;
 mod age;
 mod connectivity;
+mod freed;
 mod hello;
 mod io;
 mod journal;
@@ -56,6 +59,9 @@ use eventify_protocol::{
     verdict::Mode,
 };
 
+pub use acts::{
+    ActKind, ActOutcome, ActRefusal, ActRequest, ActScan, ActTicket, DoneAct, MAX_RECENT_ACTS,
+};
 pub use connectivity::{ASK_INTERVAL, FAILED_ATTEMPT_HOLDS, RECOVERY_ASK_INTERVAL, RESYNC_BUDGET};
 pub use io::{
     CoreMessage, Input, JournalOutput, Output, Previous, ReplicaOutput, RequestId, ScanRequest,
@@ -72,6 +78,7 @@ pub use shown::Shown;
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 
+use acts::Acts;
 use age::Timekeeping;
 use connectivity::Connectivity;
 use hello::Greeting;
@@ -106,6 +113,7 @@ pub struct Machine {
     abandoned: Option<SnapshotId>,
     scans: Scans,
     searches: Searches,
+    acts: Acts,
     outputs: Outputs,
     revoked: bool,
     /// The database whose `Welcome` named what it holds of the journal. Another one may not know
@@ -150,6 +158,7 @@ impl Machine {
             abandoned: None,
             scans: Scans::default(),
             searches: Searches::default(),
+            acts: Acts::default(),
             outputs,
             revoked: restored.revoked,
             welcomed_by: None,
@@ -184,6 +193,7 @@ impl Machine {
             Input::Message(message) => self.receive(message, now),
             Input::Scan(request) => self.arrive(*request, now),
             Input::Search { request, record } => self.on_search(request, *record, now),
+            Input::Act(request) => self.on_act(*request, now),
             Input::TicketRead {
                 scan,
                 generation,
@@ -197,6 +207,7 @@ impl Machine {
                 if self.journal.mark_persisted(incarnation, through) {
                     self.release(through, now);
                     self.release_searches(through, now);
+                    self.release_acts(through, now);
                 }
             }
             Input::RowsRead {

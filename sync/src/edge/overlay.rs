@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use eventify_protocol::{
     ids::{GateId, ScanId, TicketId},
-    sync::{Decision, Epoch, Moment, Position},
+    sync::{Decision, Epoch, Moment, Overridden, Position},
     time::CoreTime,
     verdict::{DecidedBy, FirstEntry},
 };
+
+use super::freed::Freed;
 
 /// An admission by this node.
 #[derive(Clone, Copy, Debug)]
@@ -20,11 +22,13 @@ pub(super) struct Admission {
     pub(super) seq: u64,
     /// Decided without the core.
     pub(super) alone: bool,
+    /// By a supervisor, beside earlier ones.
+    is_override: bool,
     state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Not acknowledged.
     Open,
     /// Acknowledged; in the feed by this position, if it is known.
@@ -36,7 +40,10 @@ pub(super) type FeedRef = (Epoch, Position);
 
 #[derive(Debug, Default)]
 pub(super) struct Overlay {
-    admissions: BTreeMap<TicketId, Admission>,
+    /// In the order of their rows: those behind the first are overrides.
+    admissions: BTreeMap<TicketId, Vec<Admission>>,
+    /// Entries that are over, and that the replica may still show.
+    freed: Freed,
     /// Rows of admissions that are not acknowledged.
     open: BTreeMap<u64, TicketId>,
     /// Those of them that were decided without the core: the oldest is needed at every input.
@@ -64,6 +71,20 @@ impl Admission {
             at,
             seq,
             alone: decision.decided_by == DecidedBy::Edge,
+            is_override: false,
+            state: State::Open,
+        }
+    }
+
+    /// What row `seq` says: a supervisor lets the guest in.
+    pub(super) fn by_override(act: &Overridden, seq: u64, at: Moment) -> Self {
+        Self {
+            scan: act.scan,
+            gate: act.by.gate,
+            at,
+            seq,
+            alone: true,
+            is_override: true,
             state: State::Open,
         }
     }
@@ -86,25 +107,82 @@ impl Admission {
 }
 
 impl Overlay {
+    /// All admissions of a ticket, in their order.
+    pub(super) fn list(&self, ticket: TicketId) -> &[Admission] {
+        self.admissions.get(&ticket).map_or(&[], Vec::as_slice)
+    }
+
+    /// The first of them.
     pub(super) fn find(&self, ticket: TicketId) -> Option<&Admission> {
-        self.admissions.get(&ticket)
+        self.list(ticket).first()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (TicketId, &Admission)> {
-        self.admissions
-            .iter()
-            .map(|(ticket, admission)| (*ticket, admission))
+        let all = self.admissions.iter();
+        all.flat_map(|(ticket, held)| held.iter().map(|it| (*ticket, it)))
     }
 
+    /// An override stands beside what was before; everything else takes its place.
     pub(super) fn insert(&mut self, ticket: TicketId, admission: Admission) {
         let (seq, alone) = (admission.seq, admission.alone);
-        if let Some(earlier) = self.admissions.insert(ticket, admission) {
-            self.close_row(earlier.seq);
+        let held = self.admissions.entry(ticket).or_default();
+        let is_replaced = |held: &Admission| {
+            held.seq < seq && !admission.is_override || held.scan == admission.scan
+        };
+        let replaced: Vec<u64> = held
+            .iter()
+            .filter(|it| is_replaced(it))
+            .map(|it| it.seq)
+            .collect();
+        held.retain(|held| !is_replaced(held));
+        held.push(admission);
+        held.sort_by_key(|held| held.seq);
+        for row in replaced {
+            self.close_row(row);
         }
         self.open.insert(seq, ticket);
         if alone {
             self.alone.insert(seq, ticket);
         }
+    }
+
+    /// A row of the journal that is read again says that somebody was let in. It may have been overtaken.
+    pub(super) fn replay(&mut self, ticket: TicketId, admission: Admission) {
+        let is_overtaken = |held: &Admission| {
+            let is_there = held.scan == admission.scan && held.seq >= admission.seq;
+            let both = !held.is_override && !admission.is_override;
+            is_there || both && held.seq > admission.seq
+        };
+        let is_overtaken = self.list(ticket).iter().any(is_overtaken);
+        if !is_overtaken && !self.freed.contains(admission.scan) {
+            self.insert(ticket, admission);
+        }
+    }
+
+    /// Row `seq` says that this scan's entry is over: it is undone.
+    pub(super) fn undo(&mut self, ticket: TicketId, scan: ScanId, seq: u64) {
+        self.delete(ticket, scan);
+        self.freed.insert(scan, ticket, seq);
+    }
+
+    /// Row `seq` says that the guest of this entry has left: all entries before it are over.
+    pub(super) fn leave(&mut self, ticket: TicketId, entry: ScanId, seq: u64) {
+        let held = self.list(ticket).iter().filter(|held| held.seq < seq);
+        let over: Vec<ScanId> = held.map(|held| held.scan).collect();
+        for scan in over {
+            self.undo(ticket, scan, seq);
+        }
+        self.freed.insert(entry, ticket, seq);
+    }
+
+    /// Whether this node has ended the entry of a scan.
+    pub(super) fn is_freed(&self, scan: ScanId) -> bool {
+        self.freed.contains(scan)
+    }
+
+    /// The last row that ended an entry of the ticket, and whether the core has yet to acknowledge it.
+    pub(super) fn last_freed(&self, ticket: TicketId) -> Option<(u64, bool)> {
+        self.freed.last(ticket)
     }
 
     /// Row 1 says that this file began after a loss.
@@ -125,18 +203,24 @@ impl Overlay {
 
     /// A row says that this scan's admission was not shown.
     pub(super) fn delete(&mut self, ticket: TicketId, scan: ScanId) {
-        let of_scan = |admission: &Admission| admission.scan == scan;
-        if self.find(ticket).is_some_and(of_scan)
-            && let Some(admission) = self.admissions.remove(&ticket)
-        {
-            self.close_row(admission.seq);
+        let Some(held) = self.admissions.get_mut(&ticket) else {
+            return;
+        };
+        let Some(place) = held.iter().position(|held| held.scan == scan) else {
+            return;
+        };
+        let admission = held.remove(place);
+        if held.is_empty() {
+            self.admissions.remove(&ticket);
         }
+        self.close_row(admission.seq);
     }
 
     /// Row `seq` says that this scan's admission by an earlier row was not shown.
     pub(super) fn delete_before(&mut self, seq: u64, scan: ScanId) {
         let mut admissions = self.admissions.iter();
-        let found = admissions.find(|(_, held)| held.scan == scan && held.seq < seq);
+        let is_before = |held: &Admission| held.scan == scan && held.seq < seq;
+        let found = admissions.find(|(_, held)| held.iter().any(is_before));
         if let Some((&ticket, _)) = found {
             self.delete(ticket, scan);
         }
@@ -150,14 +234,20 @@ impl Overlay {
             return;
         }
         let covered = |admission: &&mut Admission| admission.seq <= seq;
-        let covered = self.admissions.values_mut().filter(covered);
+        let covered = self.admissions.values_mut().flatten().filter(covered);
         let states = covered.map(|admission| &mut admission.state);
         let loss = self.loss.as_mut().filter(|_| seq > 0);
-        for state in states.chain(loss) {
+        let renew = |state: &mut State| {
             if !matches!(state, State::Acknowledged(Some((epoch, _))) if *epoch == position.0) {
                 *state = State::Acknowledged(Some(position));
             }
-        }
+        };
+        states.chain(loss).for_each(renew);
+        self.freed.for_each(|row, state| {
+            if row <= seq {
+                renew(state);
+            }
+        });
     }
 
     /// Rows through `seq` were acknowledged by a database that the replica does not follow.
@@ -176,11 +266,13 @@ impl Overlay {
         }
         self.alone = self.alone.split_off(&(seq + 1));
         let open = self.open.split_off(&(seq + 1));
-        for ticket in std::mem::replace(&mut self.open, open).into_values() {
-            if let Some(admission) = self.admissions.get_mut(&ticket) {
+        for (row, ticket) in std::mem::replace(&mut self.open, open) {
+            let held = self.admissions.get_mut(&ticket).into_iter().flatten();
+            for admission in held.filter(|held| held.seq == row) {
                 admission.state = State::Acknowledged(position);
             }
         }
+        self.freed.mark_open_acknowledged(seq, position);
     }
 
     /// Rows beyond `seq` are not acknowledged after all; those up to it are in the feed by this
@@ -194,7 +286,10 @@ impl Overlay {
                 _ => State::Acknowledged(Some(position)),
             };
         }
-        for (ticket, admission) in &mut self.admissions {
+        let admissions = self.admissions.iter_mut();
+        for (ticket, admission) in
+            admissions.flat_map(|(id, all)| all.iter_mut().map(move |it| (id, it)))
+        {
             if admission.seq > seq {
                 admission.state = State::Open;
                 self.open.insert(admission.seq, *ticket);
@@ -205,6 +300,13 @@ impl Overlay {
                 admission.state = State::Acknowledged(Some(position));
             }
         }
+        self.freed.for_each(|row, state| {
+            *state = if row > seq {
+                State::Open
+            } else {
+                State::Acknowledged(Some(position))
+            };
+        });
         self.open.retain(|row, _| *row > seq);
         self.alone.retain(|row, _| *row > seq);
     }
@@ -225,8 +327,11 @@ impl Overlay {
             }
             State::Open | State::Acknowledged(_) => true,
         };
-        self.admissions
-            .retain(|_, admission| is_needed(admission.state));
+        self.admissions.retain(|_, admissions| {
+            admissions.retain(|admission| is_needed(admission.state));
+            !admissions.is_empty()
+        });
+        self.freed.retain(&mut is_needed);
         self.loss = self.loss.filter(|loss| is_needed(*loss));
         self.passed = passed;
     }
@@ -239,7 +344,8 @@ impl Overlay {
 
     /// The oldest unacknowledged admission that was decided without the core.
     pub(super) fn oldest_alone(&self) -> Option<&Admission> {
-        self.admissions.get(self.alone.values().next()?)
+        let (row, ticket) = self.alone.first_key_value()?;
+        self.list(*ticket).iter().find(|held| held.seq == *row)
     }
 
     /// A new journal file begins again with row 1: what is not acknowledged is inserted again, what is
@@ -248,152 +354,16 @@ impl Overlay {
         self.loss = None;
         self.open.clear();
         self.alone.clear();
-        self.admissions
-            .retain(|_, admission| admission.is_acknowledged());
-        for admission in self.admissions.values_mut() {
+        self.admissions.retain(|_, admissions| {
+            admissions.retain(Admission::is_acknowledged);
+            !admissions.is_empty()
+        });
+        for admission in self.admissions.values_mut().flatten() {
             admission.seq = 0;
         }
+        self.freed.renumber();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use eventify_protocol::{
-        ids::BootId,
-        time::{BootTime, WallTime},
-    };
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn ticket(number: u128) -> TicketId {
-        TicketId(Uuid::from_u128(number))
-    }
-
-    const EPOCH: Epoch = Epoch {
-        system: 1,
-        timeline: 1,
-    };
-    const PROMOTED: Epoch = Epoch {
-        system: 1,
-        timeline: 2,
-    };
-
-    fn at(position: u64) -> FeedRef {
-        (EPOCH, Position(position))
-    }
-
-    fn overlay() -> Overlay {
-        let mut overlay = Overlay::default();
-        let boot = BootId(Uuid::from_u128(1));
-        for (number, seq) in [(1u128, 5), (2, 6), (3, 8)] {
-            let at = Moment {
-                boot,
-                boottime: BootTime(seq),
-                wall: WallTime(0),
-                core: None,
-            };
-            let admission = Admission {
-                scan: ScanId(Uuid::from_u128(number)),
-                gate: GateId(Uuid::from_u128(9)),
-                at,
-                seq,
-                alone: number != 1,
-                state: State::Open,
-            };
-            overlay.insert(ticket(number), admission);
-        }
-        overlay
-    }
-
-    fn tickets(overlay: &Overlay) -> Vec<u128> {
-        (1..=3)
-            .filter(|number| overlay.find(ticket(*number)).is_some())
-            .collect()
-    }
-
-    #[test]
-    fn a_row_leaves_only_when_the_replica_has_passed_its_acknowledgement() {
-        let mut overlay = overlay();
-        overlay.delete_passed(at(1_000));
-        assert_eq!(tickets(&overlay), [1, 2, 3], "nothing is acknowledged");
-        overlay.mark_acknowledged(6, at(40));
-        overlay.delete_passed(at(39));
-        assert_eq!(tickets(&overlay), [1, 2, 3]);
-        overlay.delete_passed(at(40));
-        assert_eq!(tickets(&overlay), [3]);
-    }
-
-    #[test]
-    fn a_replica_that_begins_anew_has_to_come_as_far_again() {
-        let mut overlay = overlay();
-        overlay.mark_acknowledged(5, at(30));
-        overlay.mark_acknowledged(6, at(40));
-        overlay.delete_passed(at(45));
-        assert!(overlay.is_continued_by(at(45)));
-        overlay.delete_passed(at(26));
-        assert!(!overlay.is_continued_by(at(39)), "it may lack ticket 2");
-        assert!(overlay.is_continued_by(at(40)));
-        overlay.delete_passed((PROMOTED, Position(3)));
-        assert!(overlay.is_continued_by((PROMOTED, Position(3))));
-    }
-
-    #[test]
-    fn the_oldest_unacknowledged_admission_made_alone_is_known() {
-        let mut overlay = overlay();
-        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(6));
-        overlay.mark_acknowledged(7, at(1));
-        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(8));
-        overlay.delete(ticket(3), ScanId(Uuid::from_u128(3)));
-        assert!(overlay.oldest_alone().is_none());
-    }
-
-    #[test]
-    fn a_failover_that_lost_rows_opens_them_again() {
-        let mut overlay = overlay();
-        overlay.mark_acknowledged(8, at(40));
-        overlay.rewind(5, at(12));
-        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(6));
-        overlay.delete_passed(at(100));
-        assert_eq!(tickets(&overlay), [2, 3]);
-    }
-
-    #[test]
-    fn voiding_names_the_scan() {
-        let mut overlay = overlay();
-        overlay.delete(ticket(2), ScanId(Uuid::from_u128(1)));
-        assert_eq!(tickets(&overlay), [1, 2, 3], "another scan's admission");
-        overlay.delete(ticket(2), ScanId(Uuid::from_u128(2)));
-        assert_eq!(tickets(&overlay), [1, 3]);
-    }
-
-    #[test]
-    fn positions_of_two_databases_are_not_compared() {
-        let mut overlay = overlay();
-        overlay.mark_acknowledged(6, (PROMOTED, Position(12)));
-        overlay.delete_passed(at(1_000));
-        assert_eq!(tickets(&overlay), [1, 2, 3], "that feed has none of them");
-        overlay.delete_passed((PROMOTED, Position(12)));
-        assert_eq!(tickets(&overlay), [3]);
-    }
-
-    #[test]
-    fn another_database_that_holds_the_rows_says_by_when_its_feed_has_them() {
-        let mut overlay = overlay();
-        overlay.mark_acknowledged(6, at(40));
-        overlay.mark_acknowledged(6, (PROMOTED, Position(50)));
-        overlay.delete_passed(at(45));
-        assert_eq!(tickets(&overlay), [1, 2, 3]);
-        overlay.delete_passed((PROMOTED, Position(50)));
-        assert_eq!(tickets(&overlay), [3]);
-    }
-
-    #[test]
-    fn what_was_acknowledged_elsewhere_stays_and_is_not_open() {
-        let mut overlay = overlay();
-        overlay.mark_acknowledged_elsewhere(6);
-        overlay.delete_passed(at(1_000));
-        assert_eq!(tickets(&overlay), [1, 2, 3]);
-        assert_eq!(overlay.oldest_alone().map(|own| own.seq), Some(8));
-    }
-}
+mod tests;

@@ -9,8 +9,9 @@ use std::{
 use eventify_protocol::{
     ids::{GateId, NodeId, PerformanceId, PersonId},
     sync::{
-        Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry, PerformanceEntry,
-        PersonEntry, PolicyEntry, Position, Subject, SyncPoint, Value,
+        DEFAULT_ACTS_PER_HOUR, Delta, Digest, DigestKey, Epoch, FeedEntry, GateEntry,
+        MAX_ACTS_PER_HOUR, NodeEntry, PerformanceEntry, PersonEntry, PolicyEntry, Position,
+        Subject, SyncPoint, Value,
     },
 };
 
@@ -349,6 +350,12 @@ impl Replica {
     /// Whether the venue lets its staff look for guests; none without a policy.
     pub(super) fn allows_search(&self) -> Option<bool> {
         self.policy().map(|policy| policy.search == Some(true))
+    }
+
+    /// How many acts that need a reason a person may do within an hour.
+    pub(super) fn acts_per_hour(&self) -> u32 {
+        let most = self.policy().and_then(|policy| policy.acts_per_hour);
+        most.unwrap_or(DEFAULT_ACTS_PER_HOUR).min(MAX_ACTS_PER_HOUR)
     }
 
     fn small(&self, subject: Subject) -> Option<&Value> {

@@ -10,18 +10,22 @@ use eventify_protocol::{
     verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
 
-use super::{Machine, NoSearch, Now, SearchRecorded, shown::Shown};
+use super::{ActOutcome, ActRefusal, Machine, NoSearch, Now, SearchRecorded, shown::Shown};
 
 /// The reply to a waiting request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     Verdict(Box<ScanOutcome>),
-    /// The scan id was used before, by another scanner, gate or token. Nothing has changed.
+    /// The scan id was used before, by another scanner, gate or token, or its admission was undone.
+    /// Nothing has changed.
     ScanIdReused,
     /// Too many scans wait, or this one could not be decided in time. Nothing was written.
     Overloaded,
     /// The row of a search is on disk, or there is none and nobody is shown anything.
     Search(Result<SearchRecorded, NoSearch>),
+    Act(Box<ActOutcome>),
+    /// Nothing was done.
+    ActRefused(ActRefusal),
 }
 
 /// A verdict with what the screen and the scanner's own clock need (`ADMISSION` 3.9).

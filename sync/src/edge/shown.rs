@@ -70,7 +70,7 @@ impl Machine {
         shown
     }
 
-    fn shown_ticket(&self, found: &ScannedTicket) -> ShownTicket {
+    pub(super) fn shown_ticket(&self, found: &ScannedTicket) -> ShownTicket {
         let performance = self.replica.performance(found.performance);
         let category_name = performance.and_then(|it| it.category_name(found.category));
         ShownTicket {

@@ -83,14 +83,17 @@ impl Machine {
             let (seq, at) = (row.row().seq, row.row().at);
             match &row.row().entry {
                 JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
-                    let is_newer = |held: &Admission| held.seq > seq;
-                    if let Some(ticket) = decision.ticket
-                        && !self.overlay.find(ticket).is_some_and(is_newer)
-                    {
+                    if let Some(ticket) = decision.ticket {
                         self.overlay
-                            .insert(ticket, Admission::of(decision, seq, at));
+                            .replay(ticket, Admission::of(decision, seq, at));
                     }
                 }
+                JournalEntry::Overridden(act) => {
+                    let admission = Admission::by_override(act, seq, at);
+                    self.overlay.replay(act.ticket, admission);
+                }
+                JournalEntry::Undone(act) => self.overlay.undo(act.ticket, act.scan, seq),
+                JournalEntry::Left(act) => self.overlay.leave(act.ticket, act.entry, seq),
                 JournalEntry::Voided { scan, .. } => self.overlay.delete_before(seq, *scan),
                 JournalEntry::Opened {
                     after_loss: Some(_),
@@ -100,7 +103,8 @@ impl Machine {
                 | JournalEntry::Decision(_)
                 | JournalEntry::RefusedAgain { .. }
                 | JournalEntry::Unreadable { .. }
-                | JournalEntry::Searched(_) => {}
+                | JournalEntry::Searched(_)
+                | JournalEntry::GateChanged(_) => {}
             }
         }
     }

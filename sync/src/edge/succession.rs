@@ -24,7 +24,11 @@ pub fn carry_over(
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     });
     // The core may not know yet that the old file began after a loss.
     let opened = JournalEntry::Opened {
@@ -80,7 +84,11 @@ fn seal(
             | JournalEntry::Decision(_)
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => row.entry.clone(),
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => row.entry.clone(),
         };
         (row.at, entry)
     });

@@ -130,6 +130,8 @@ impl Counter {
             },
             state: PerformanceState::Scheduled,
             categories: None,
+            reentry: None,
+            restarts_at: None,
         };
         let token = TokenCheck::Signed(SignedTicket {
             hash: TOKEN,
@@ -256,6 +258,7 @@ impl Counter {
             token: TOKEN.0,
             own: None,
             shown: None,
+            ended: None,
         })
     }
 }

@@ -74,7 +74,7 @@ pub fn context(state: &Arc<State>) -> Context {
         ..Context::new(
             NAME,
             eventify_kernel::migrations!(
-                "event_management": "0001_events", "0002_known_venues", "0003_shows_that_move"
+                "event_management": "0001_events", "0002_known_venues", "0003_shows_that_move", "0004_reentry"
             ),
         )
     }

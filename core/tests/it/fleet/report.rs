@@ -2,8 +2,11 @@
 
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{Admission, CheckInConflict};
-use eventify_protocol::ids::{GateId, ScanId, ScannerId};
-use eventify_protocol::sync::{Health, JournalEntry, Position, Up};
+use eventify_protocol::ids::{ActId, GateId, PerformanceId, PersonId, ScanId, ScannerId, TicketId};
+use eventify_protocol::lan::{Reason, ReasonCode};
+use eventify_protocol::sync::{
+    ActBy, Health, JournalEntry, Left, Overridden, Position, Undone, Up,
+};
 use eventify_protocol::verdict::{Mode, Verdict};
 use uuid::Uuid;
 
@@ -11,6 +14,9 @@ use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, issue, ticket};
 use crate::world::replies::{Reconciliation, RowSpan};
 use crate::world::until;
+
+/// At the scanner that let the second guest in.
+const ON_SHIFT: PersonId = PersonId(Uuid::from_u128(0x51));
 
 /// A guest whom a node let in alone, at a gate that nobody has named.
 fn admission(venue: &Venue, node: &Node, scan: u128) -> Admission {
@@ -39,7 +45,9 @@ fn journal_of_an_outage(node: &Node) -> Journal {
     let mut journal = Journal::open(node.id, 1);
     journal.scan(400, Verdict::Admit, Mode::Online);
     journal.scan(401, Verdict::Admit, Mode::Degraded);
+    journal.on_shift = Some(ON_SHIFT);
     journal.scan(402, Verdict::Admit, Mode::Degraded);
+    journal.on_shift = None;
     journal.scan(403, Verdict::UnknownOffline, Mode::Degraded);
     journal.scan(404, Verdict::Admit, Mode::Degraded);
     journal.push(JournalEntry::Voided {
@@ -87,6 +95,15 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     venue.publish("ticketing", 1, &journal.applied(1, 10)).await;
     venue.core.settle().await;
 
+    let path = format!("/fleet/venues/{}/reconciliation", venue.id);
+    let shown = venue.owner().get(&path).await.expect(200);
+    let double = &shown["doubleEntries"][0];
+    assert_eq!(
+        double["secondPersonId"],
+        serde_json::json!(ON_SHIFT),
+        "{double}"
+    );
+    assert!(double["firstPersonId"].is_null(), "{double}");
     let report = report(&venue, "").await;
     let [outage] = report.outages.as_slice() else {
         panic!("{report:#?}")
@@ -317,5 +334,73 @@ async fn texts_that_are_no_tickets_count_in_the_report_of_their_outage() {
     assert_eq!((outage.scans, outage.refused["Unreadable"]), (41, 40));
     assert!(outage.adds_up, "{outage:#?}");
     venue.publish("ticketing", 1, &journal.applied(1, 4)).await;
+    venue.core.settle().await;
+}
+
+fn by(person: PersonId, act: u128, reason: Option<ReasonCode>) -> ActBy {
+    ActBy {
+        act: ActId(Uuid::from_u128(act)),
+        person,
+        scanner: ScannerId(Uuid::from_u128(7)),
+        gate: GateId(Uuid::from_u128(8)),
+        mode: Mode::Degraded,
+        reason: reason.map(|code| Reason { code, note: None }),
+    }
+}
+
+/// Whoever answers for the evening sees who let whom in, and why; and each scan is in one class.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_names_what_supervisors_did_and_adds_up_with_it() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let (ticket, performance) = (
+        TicketId(Uuid::from_u128(0x70)),
+        PerformanceId(Uuid::from_u128(0x71)),
+    );
+    let scan = |number: u128| ScanId(Uuid::from_u128(number));
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(401, Verdict::Admit, Mode::Degraded);
+    journal.scan(402, Verdict::NotYet { not_before: 9 }, Mode::Degraded);
+    journal.push(JournalEntry::Overridden(Overridden {
+        by: by(ON_SHIFT, 1, Some(ReasonCode::EarlyEntry)),
+        scan: scan(402),
+        ticket,
+        performance,
+        cache_age_ms: Some(1_000),
+    }));
+    journal.push(JournalEntry::Undone(Undone {
+        by: by(ON_SHIFT, 2, Some(ReasonCode::StaysOutside)),
+        scan: scan(401),
+        ticket,
+        performance,
+    }));
+    journal.push(JournalEntry::Left(Left {
+        by: by(ON_SHIFT, 3, None),
+        ticket,
+        performance,
+        entry: scan(402),
+    }));
+    journal.scan(403, Verdict::Revoked, Mode::Online);
+    node.send(Up::Journal(journal.batch(1, 7))).await;
+    stored(&venue, 7).await;
+    let outage = report(&venue, "").await.outages.remove(0);
+    assert_eq!((outage.scans, outage.admitted), (2, 0));
+    assert_eq!((outage.overrides, outage.undone, outage.left), (1, 1, 1));
+    assert!(outage.adds_up && outage.refused.is_empty(), "{outage:#?}");
+    let acts = outage.acts.iter();
+    let acts: Vec<_> = acts
+        .map(|act| (act["kind"].as_str(), act["reason"]["code"].as_str()))
+        .collect();
+    assert_eq!(
+        acts,
+        [
+            (Some("override"), Some("earlyEntry")),
+            (Some("undo"), Some("staysOutside")),
+            (Some("exit"), None)
+        ]
+    );
+    let person = serde_json::to_value(ON_SHIFT).unwrap();
+    assert!(outage.acts.iter().all(|act| act["personId"] == person));
+    venue.publish("ticketing", 1, &journal.applied(1, 7)).await;
     venue.core.settle().await;
 }

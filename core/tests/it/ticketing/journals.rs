@@ -3,8 +3,10 @@
 
 use eventify_contracts::ticketing::{CheckInConflict, JournalApplied, TicketState};
 use eventify_kernel::fault_injection::FaultInjection;
+use eventify_protocol::ids::PersonId;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::Verdict;
+use uuid::Uuid;
 
 use crate::ticketing::world::connection::NodeConnection;
 use crate::ticketing::world::journal::{Journal, classes, entries, refused_by};
@@ -29,6 +31,33 @@ async fn the_lost_answer_and_the_nodes_own_admission_are_one_check_in() {
         (Some((s1.scan, true)), vec![])
     );
     assert_eq!(classes(&venue).await, ["admitted"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_on_shift_stands_at_the_scan_and_no_later_question_takes_it_away() {
+    let venue = Venue::open().await;
+    let (_, token) = venue.ticket().await;
+    let mut connection = NodeConnection::connect(&venue).await;
+    let (s1, s2) = (venue.scan(0, &token), venue.scan(0, &token));
+    assert_eq!(connection.scan(&s1).await, Verdict::Admit);
+    let mut journal = Journal::of(&venue, 0);
+    let sam = PersonId(Uuid::from_u128(0x51));
+    journal.on_shift = Some(sam);
+    journal.shown(&s1, Verdict::Admit);
+    journal.on_shift = None;
+    journal.shown(&s2, Verdict::TryAgain);
+    journal.upload().await;
+    assert_eq!(connection.scan(&s1).await, Verdict::Admit);
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
+    for (scan, expected) in [(&s1, Some(sam)), (&s2, None)] {
+        let stored: Option<PersonId> =
+            sqlx::query_scalar("select person_id from ticketing.scans where scan_id = $1")
+                .bind(scan.scan)
+                .fetch_one(&mut *conn)
+                .await
+                .unwrap();
+        assert_eq!(stored, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

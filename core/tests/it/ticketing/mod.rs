@@ -1,5 +1,6 @@
 //! Ticketing on real PostgreSQL and RabbitMQ: tickets, keys, scans, journals.
 
+mod acts;
 mod check_ins;
 mod codes;
 mod entry_order;

@@ -8,10 +8,11 @@ use eventify_contracts::event_management::PricedCategory;
 use eventify_contracts::ticketing::Admission;
 use eventify_protocol::ids::{
     BucketId, EventId, GateId, HoldId, IncarnationId, NodeId, OrderId, PaymentId, PerformanceId,
-    PricingSchemeId, RefundId, ReservationId, ScanId, SeatId, SeatingPlanId, TicketId, UserId,
-    VenueId,
+    PersonId, PricingSchemeId, RefundId, ReservationId, ScanId, SeatId, SeatingPlanId, TicketId,
+    UserId, VenueId,
 };
 use eventify_protocol::money::Money;
+use eventify_protocol::sync::Reentry;
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -65,7 +66,8 @@ replies! {
         admits_until: DateTime<Utc>,
         sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
         venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
-        awaits_venue: bool, version: i32, warnings: Vec<Warning>,
+        reentry: Reentry, restarts_at: Option<DateTime<Utc>>, awaits_venue: bool, version: i32,
+        warnings: Vec<Warning>,
     }
     Warning { code: String, message: String, performance_id: Option<PerformanceId>, }
     /// Places that are paid and not refunded.
@@ -198,13 +200,15 @@ replies! {
         ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
         place: Option<String>, amount: Money, refund_id: Option<RefundId>, state: String,
         gate_id: GateId, gate_name: Option<String>, node_id: Option<NodeId>,
-        node_label: Option<String>, scan_id: ScanId, earliest: DateTime<Utc>,
+        node_label: Option<String>, scan_id: ScanId, person_id: Option<PersonId>,
+        earliest: DateTime<Utc>,
         latest: DateTime<Utc>,
     }
     Outage {
         node_id: NodeId, label: String, began: OutageMoment, ended: Option<OutageMoment>,
         rows: Vec<RowSpan>, scans: u64, admitted: u64, refused: BTreeMap<String, u64>,
-        double_entries: u64, order_unknown: u64, overrides: u64, refunded_admissions: u64,
+        double_entries: u64, order_unknown: u64, overrides: u64, undone: u64, left: u64,
+        acts: Vec<serde_json::Value>, refunded_admissions: u64,
         refunded_amounts: Vec<Money>, adds_up: bool,
         gaps: Vec<serde_json::Value>,
     }
@@ -216,7 +220,8 @@ replies! {
     DoubleEntry {
         conflict_id: Uuid, ticket_id: TicketId, order_unknown: bool, first: Admission,
         second: Admission, dissolved: bool, first_gate_name: Option<String>,
-        second_gate_name: Option<String>,
+        second_gate_name: Option<String>, first_person_id: Option<PersonId>,
+        second_person_id: Option<PersonId>,
     }
 }
 

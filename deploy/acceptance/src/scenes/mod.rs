@@ -13,6 +13,7 @@ mod reconciliation;
 mod refunded;
 mod rolled_key;
 mod sale;
+mod staff;
 
 use std::time::Duration;
 
@@ -93,6 +94,7 @@ impl Demo {
 pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     let world = World::start_with(claim, &SETTINGS).await?;
     let mut demo = enrolment::open_doors(story, world).await?;
+    staff::sign_in(story, &mut demo).await?;
     sale::sell(story, &mut demo).await?;
     delivery::deliver(story, &mut demo).await?;
     online::scan(story, &mut demo).await?;

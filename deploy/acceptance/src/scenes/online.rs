@@ -2,11 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
-use eventify_protocol::{
-    keys::{PrivateKey, Window},
-    token::{Parsed, TicketSigner},
-    verdict::Verdict,
-};
+use eventify_protocol::verdict::Verdict;
 use eventify_stack::Card;
 use serde_json::{Value, json};
 
@@ -46,7 +42,7 @@ pub(super) async fn scan(story: &mut Story, demo: &mut Demo) -> Result<()> {
 
     by_short_code(story, demo).await?;
 
-    let token = forged(&demo.next_ticket()?)?;
+    let token = demo.next_ticket()?.forged()?;
     let answer = demo.gates[0].scanner.scan(&token).await?;
     story.expect("a forged token", "Forged", answer.verdict.name());
     let answer = demo.gates[0].scanner.scan("EV1:NOT A TICKET").await?;
@@ -85,17 +81,6 @@ async fn by_short_code(story: &mut Story, demo: &mut Demo) -> Result<()> {
     let verdict = answer.verdict.name();
     story.expect("its QR code at the other gate", "AlreadyUsed", verdict);
     Ok(())
-}
-
-/// The claims of a real ticket, signed with another key.
-fn forged(ticket: &Ticket) -> Result<String> {
-    let claims = *Parsed::read(&ticket.token)?.unverified_claims();
-    let window = Window {
-        not_before: 0,
-        not_after: i64::from(u32::MAX),
-    };
-    let forger = TicketSigner::new(PrivateKey::from_seed(&[66; 32]), window);
-    Ok(forger.sign(&claims)?.as_str().to_owned())
 }
 
 async fn for_another_performance(demo: &Demo) -> Result<Ticket> {

@@ -166,6 +166,27 @@ impl Edge {
         Scanner::pair(&code, scanner, seed).await
     }
 
+    /// `eventify-edge scanners`: the ids of all paired scanners, by the names that staff know.
+    ///
+    /// # Errors
+    /// The node does not answer.
+    pub async fn scanners(&self) -> Result<Vec<(String, String)>> {
+        let output = self.command(&["scanners", "--json"]).await?;
+        let listed: Value = serde_json::from_str(&output)?;
+        let listed = listed["scanners"].as_array().context("a list")?;
+        let of = |scanner: &Value| Ok((text(scanner, "label")?, text(scanner, "scannerId")?));
+        listed.iter().map(of).collect()
+    }
+
+    /// `eventify-edge scanners unpair`.
+    ///
+    /// # Errors
+    /// It does not know the scanner.
+    pub async fn unpair(&self, scanner_id: &str) -> Result<()> {
+        self.command(&["scanners", "unpair", scanner_id]).await?;
+        Ok(())
+    }
+
     /// The code that it enrolled with.
     #[must_use]
     pub fn code(&self) -> &str {

@@ -7,10 +7,11 @@ pub mod edge;
 pub mod fixture;
 pub mod process;
 pub mod venue_it;
+pub mod window;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
 use eventify_stack::{ClientIdentity, MessageProxy, Scope, Stack, User};
 
@@ -187,8 +188,25 @@ impl World {
         name: &'static str,
         max_cache_age: Duration,
     ) -> Result<Gate> {
-        let venue_it = self.venue_it(fixture).await?;
-        let id = venue_it.add_gate(name, &[&fixture.performance]).await?;
+        let shows = [fixture];
+        self.gate_for(&shows, number, name, max_cache_age).await
+    }
+
+    /// The same for several performances of one venue.
+    ///
+    /// # Errors
+    /// Something refuses or does not start.
+    pub async fn gate_for(
+        &self,
+        shows: &[&Fixture],
+        number: u8,
+        name: &'static str,
+        max_cache_age: Duration,
+    ) -> Result<Gate> {
+        let first = shows.first().context("a gate without a performance")?;
+        let venue_it = self.venue_it(first).await?;
+        let performances: Vec<_> = shows.iter().map(|show| show.performance.as_str()).collect();
+        let id = venue_it.add_gate(name, &performances).await?;
         let label = format!("edge-{number}");
         let code = venue_it.announce_node(&label, &id).await?.code;
         let mut edge =

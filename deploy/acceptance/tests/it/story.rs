@@ -6,9 +6,8 @@ use eventify_acceptance::{scenes, story::Story, world::claim::Claim};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_evening_ends_as_expected() {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .expect("the only provider");
+    crate::install_tls();
+    let _alone = crate::ONE_WORLD.lock().await;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story");
     let mut story = Story::default();
     let claim = Claim::take(&folder).expect("the folder is free");

@@ -1,5 +1,6 @@
 //! The routes, one file each.
 
+mod acts;
 mod counts;
 mod open_streams;
 mod pairings;
@@ -27,6 +28,7 @@ pub(crate) use open_streams::OpenStreams;
 /// All routes of the API.
 pub(crate) fn router(lan: Arc<Lan>) -> Router {
     let signed = Router::new()
+        .route("/v1/acts", post(acts::act))
         .route("/v1/counts", get(counts::counts))
         .route("/v1/scans", post(scans::scan))
         .route("/v1/searches", post(searches::search))

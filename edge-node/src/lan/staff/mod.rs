@@ -195,10 +195,6 @@ impl Lan {
     }
 
     /// Whoever is on shift at a scanner goes on at another gate. False if nobody is.
-    #[expect(
-        dead_code,
-        reason = "called by the supervisor's act that changes a scanner's gate"
-    )]
     pub(super) fn change_gate_of_shift(
         &self,
         scanner: ScannerId,

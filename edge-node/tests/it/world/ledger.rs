@@ -358,7 +358,11 @@ pub(crate) fn admitted(rows: &[SealedRow]) -> Vec<ScanId> {
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => None,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
         .collect()
 }

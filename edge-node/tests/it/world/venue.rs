@@ -16,7 +16,7 @@ use eventify_protocol::{
     short_code::ShortCode,
     sync::{
         AdmissionWindow, CategoryName, Chunk, DigestKey, Epoch, FeedEntry, GateEntry, NodeEntry,
-        PerformanceEntry, PerformanceState, PolicyEntry, Position, Subject, TicketEntry,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, Reentry, Subject, TicketEntry,
         TicketState, Value,
     },
     time::CoreTime,
@@ -197,6 +197,8 @@ impl Venue {
                 code: "A".parse().unwrap(),
                 name: "Stalls".to_owned(),
             }]),
+            reentry: Some(Reentry::Allowed),
+            restarts_at: None,
         };
         FeedEntry {
             subject: Subject::Performance(self.performance),

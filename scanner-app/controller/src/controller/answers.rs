@@ -62,6 +62,13 @@ impl Controller {
 
     fn on_refused(&mut self, error: &ClientError, now: Now) {
         let refusal = error.refusal();
+        if refusal.is_some_and(|refusal| refusal.error.code == "no_shift")
+            && let Some(current) = &mut self.scans.current
+        {
+            current.progress = Progress::WaitsForShift;
+            self.staff.on_shift_needed();
+            return;
+        }
         if is_quota(error)
             && let Some(current) = &mut self.scans.current
         {

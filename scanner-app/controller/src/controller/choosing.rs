@@ -1,9 +1,9 @@
 //! Which gate, and which performance.
 
-use super::{Controller, lan};
+use super::{Controller, acts::Asked, kiosk::Overlay, lan};
 use crate::{
     io::{Now, StoredPlace, Write},
-    view::{GateChoice, Place, Screen},
+    view::{ActKind, GateChoice, Place, Screen},
 };
 
 impl Controller {
@@ -19,8 +19,18 @@ impl Controller {
     }
 
     /// Not while a guest waits: the scan is bound to its gate.
-    pub(super) fn change_gate(&mut self) {
-        if self.place.is_some() && self.scans.is_idle() && self.drill.is_none() {
+    pub(super) fn change_gate(&mut self, now: Now) {
+        if self.staff.is_on_shift() {
+            self.start_act(ActKind::ChangeGate, now);
+        } else {
+            self.choose_another_gate();
+        }
+    }
+
+    pub(super) fn choose_another_gate(&mut self) {
+        let is_idle = self.scans.is_idle() && !self.acts.is_busy();
+        if self.place.is_some() && is_idle && self.drill.is_none() {
+            self.overlay = Overlay::None;
             self.choosing = true;
             self.link.ask_status();
         }
@@ -40,6 +50,16 @@ impl Controller {
             gate_id: id,
             performance_id,
         };
+        let leaves = self.place.is_some_and(|here| here.gate_id != place.gate_id);
+        if leaves && self.staff.is_on_shift() {
+            let gate = gate.name.clone();
+            self.overlay = Overlay::Reason(Box::new(Asked::ChangeGate { place, gate }));
+        } else {
+            self.work_at(place);
+        }
+    }
+
+    pub(super) fn work_at(&mut self, place: StoredPlace) {
         self.choosing = false;
         self.place = Some(place);
         self.out.write(Write::Place(place));

@@ -1,6 +1,8 @@
 //! What the person wants, and what the node has answered.
 
-use super::{Controller, Stage, glass::Glass, kiosk::Overlay, link::Link, pairing::Pairing};
+use super::{
+    Controller, Stage, glass::Glass, kiosk::Overlay, link::Link, pairing::Pairing, people::Staff,
+};
 use crate::{
     command::Command,
     io::{Answer, CallId, Now, Output, Write},
@@ -19,7 +21,7 @@ impl Controller {
                 gate_id,
                 performance_id,
             } => self.choose(&gate_id, performance_id.as_deref()),
-            Command::ChangeGate => self.change_gate(),
+            Command::ChangeGate => self.change_gate(now),
             Command::ShowHistory => self.overlay = Overlay::History,
             Command::ShowSettings => self.show_settings(),
             Command::Change { settings } => self.change_settings(settings),
@@ -42,12 +44,26 @@ impl Controller {
             Command::Unpair => self.unpair_with_pin(),
             Command::SetPin { digits } => self.set_pin(&digits, now),
             Command::Leave => self.leave(),
+            Command::ShowPeople => self.show_people(),
+            Command::ChoosePerson { person_id } => self.choose_person(&person_id, now.boot),
+            Command::SignInAgain => self.sign_in_again(),
+            Command::EndShift => self.end_shift(),
+            Command::ShowSupervisor => self.show_supervisor(now),
+            Command::StartAct { act } => self.start_act(act, now),
+            Command::GiveReason { reason, note } => self.give_reason(reason, note.as_deref(), now),
+            Command::RetryAct => self.retry_act(now),
+            Command::ToggleExits => self.toggle_exits(now.boot),
+            Command::ShowSearch => self.show_search(now.boot),
+            Command::Search { by, text } => self.search(by, &text.0, now),
+            Command::ShowCounts => self.show_counts(now.boot),
         }
     }
 
     /// The innermost thing that can be left.
     pub(super) fn dismiss(&mut self, now: Now) {
-        if !matches!(self.overlay, Overlay::None) {
+        if matches!(self.overlay, Overlay::People(_)) {
+            self.leave_flow();
+        } else if !matches!(self.overlay, Overlay::None) {
             self.overlay = Overlay::None;
         } else if let Stage::Pair(pairing) = &mut self.stage {
             pairing.clear();
@@ -61,8 +77,11 @@ impl Controller {
         } else if self.drill.is_none() {
             if self.scans.checking(now.boot).is_some() {
                 self.give_up(None, now);
+            } else if self.acts.is_busy() {
+                self.leave_unanswered(now);
             } else {
                 self.glass.clear(now.boot);
+                self.drop_unanswered();
             }
             self.notices.dismiss();
         }
@@ -82,6 +101,10 @@ impl Controller {
                         for old in self.scans.forget() {
                             self.out.write(Write::ScanClosed(old));
                         }
+                        if let Some(old) = self.acts.forget() {
+                            self.out.write(Write::ActClosed(old));
+                        }
+                        self.staff = Staff::default();
                         self.glass = Glass::default();
                         self.paired = Some(new.paired);
                         self.change_procedure(Vec::new());
@@ -98,7 +121,13 @@ impl Controller {
                 self.keep_procedure();
             }
             Answer::Scanned(result) => self.on_scanned(call, result, now),
-            Answer::Listening(result) => self.link.on_listening(call, result, now),
+            Answer::Listening(result) => {
+                if result.is_ok() {
+                    self.staff.ask_all();
+                }
+                self.link.on_listening(call, result, now);
+            }
+            Answer::People(answer) => self.on_people(call, answer, now),
             Answer::Ended => self.link.on_ended(call, now),
         }
     }
@@ -130,6 +159,8 @@ impl Controller {
         self.drill = None;
         self.link = Link::default();
         self.scans.forget();
+        self.acts.forget();
+        self.staff = Staff::default();
         self.glass = Glass::default();
         self.overlay = Overlay::None;
         self.stage = Stage::Pair(Pairing::default());
@@ -139,7 +170,12 @@ impl Controller {
         let mut gone = std::mem::take(&mut self.notices.gone);
         let was_used = self.devices.iter().filter(|device| device.in_use);
         gone.extend(was_used.map(|device| device.id.clone()));
-        gone.retain(|id| !devices.iter().any(|device| device.id == *id));
+        let is_there = |id: &String| {
+            devices
+                .iter()
+                .any(|device| device.in_use && device.id == *id)
+        };
+        gone.retain(|id| !is_there(id));
         gone.dedup();
         self.notices.gone = gone;
         self.devices = devices;

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use eventify_protocol::time::BootTime;
 
-use crate::view::{Class, PastScan, Shown};
+use crate::view::{Class, PastScan, Shown, Why};
 
 /// So long a verdict stands at least, however fast the next code is.
 pub(super) const AT_LEAST: Duration = Duration::from_millis(400);
@@ -33,11 +33,12 @@ impl Glass {
     }
 
     pub(super) fn show(&mut self, shown: Shown, now: BootTime) {
-        if !shown.drill {
+        // What was not done is no scan to look back at.
+        if !shown.drill && !matches!(shown.why, Why::NotDone { .. }) {
             self.history.push_front((shown.clone(), now));
             self.history.truncate(HISTORY);
         }
-        let fades = shown.class == Class::Go && !shown.drill;
+        let fades = matches!(shown.class, Class::Go | Class::Done) && !shown.drill;
         self.on = Some(OnGlass {
             shown,
             since: now,
@@ -87,6 +88,27 @@ impl Glass {
             ago_ms: u64::try_from(now.since(*at).as_millis()).unwrap_or(u64::MAX),
         };
         self.history.iter().map(past).collect()
+    }
+
+    /// With when it came.
+    pub(super) fn newest(&self, now: BootTime) -> Option<(PastScan, BootTime)> {
+        let (_, at) = self.history.front()?;
+        Some((self.last(now)?, *at))
+    }
+
+    /// The newest guest let in, with when; none if that was taken back.
+    pub(super) fn newest_admission(&self, now: BootTime) -> Option<(PastScan, BootTime)> {
+        let is_admission = |why: &Why| {
+            matches!(
+                why,
+                Why::Admit | Why::Overridden { .. } | Why::TakenBack { .. }
+            )
+        };
+        let mut history = self.history.iter();
+        let at = history.position(|(shown, _)| is_admission(&shown.why))?;
+        let (shown, came) = self.history.get(at)?;
+        let is_inside = !matches!(shown.why, Why::TakenBack { .. });
+        is_inside.then_some((self.history(now).swap_remove(at), *came))
     }
 
     pub(super) fn last(&self, now: BootTime) -> Option<PastScan> {

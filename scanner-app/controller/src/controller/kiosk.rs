@@ -5,7 +5,7 @@ use std::time::Duration;
 use eventify_protocol::time::BootTime;
 use zeroize::Zeroizing;
 
-use super::Controller;
+use super::{Controller, acts::Asked, finding::Finding, people::Flow, venue::Numbers};
 use crate::{
     io::{Now, Output, StoredPin, Write},
     settings::{
@@ -29,6 +29,28 @@ pub(super) enum Overlay {
         problem: Option<ImportProblem>,
     },
     Pin(PinEntry),
+    People(Box<Flow>),
+    Supervisor,
+    Reason(Box<Asked>),
+    Search(Box<Finding>),
+    Numbers(Numbers),
+}
+
+impl Overlay {
+    /// When something of it is due.
+    pub(super) fn next(&self) -> Option<BootTime> {
+        match self {
+            Self::None
+            | Self::History
+            | Self::Settings { .. }
+            | Self::Pin(_)
+            | Self::Supervisor
+            | Self::Reason(_) => None,
+            Self::People(flow) => flow.next(),
+            Self::Search(finding) => Some(finding.next()),
+            Self::Numbers(numbers) => numbers.next(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -172,13 +194,7 @@ impl Controller {
                 entry.typed.pop();
             }
             Key::Enter if !is_locked && !entry.checking => self.check_pin(),
-            Key::Char(_)
-            | Key::Enter
-            | Key::Backspace
-            | Key::Tab
-            | Key::History
-            | Key::Gate
-            | Key::Mute => {}
+            Key::Char(_) | Key::Enter | Key::Backspace | Key::Tab | Key::Function(_) => {}
         }
     }
 
@@ -263,6 +279,11 @@ impl Controller {
                 problem: *problem,
                 has_pin: self.pin.is_set(),
             }),
+            Overlay::People(flow) => Some(self.people_screen(flow, now)),
+            Overlay::Supervisor => Some(self.supervisor_screen(now)),
+            Overlay::Reason(asked) => Some(Self::reason_screen(asked, now)),
+            Overlay::Search(finding) => Some(finding.view(now)),
+            Overlay::Numbers(numbers) => Some(numbers.view()),
             Overlay::Pin(entry) => Some(Screen::Pin {
                 wanted_for: match entry.wanted {
                     Wanted::Leave => PinFor::Leave,

@@ -77,7 +77,8 @@ fn why(answer: &ScanAnswer) -> Why {
 /// Colour, sound and vibration of a verdict.
 pub(super) fn class(why: &Why) -> Class {
     match why {
-        Why::Admit => Class::Go,
+        Why::Admit | Why::Overridden { .. } => Class::Go,
+        Why::TakenBack { .. } | Why::Left => Class::Done,
         Why::AlreadyUsed { .. } => Class::Used,
         Why::Revoked
         | Why::NotValidHere { .. }
@@ -90,11 +91,12 @@ pub(super) fn class(why: &Why) -> Class {
         | Why::TryAgain
         | Why::NodeFault
         | Why::TooLate
-        | Why::NoAnswer { .. } => Class::Hold,
+        | Why::NoAnswer { .. }
+        | Why::NotDone { .. } => Class::Hold,
     }
 }
 
-fn ticket(ticket: ShownTicket) -> TicketFacts {
+pub(super) fn ticket(ticket: ShownTicket) -> TicketFacts {
     TicketFacts {
         title: ticket.title,
         starts_at_ms: ticket.starts_at.map(seconds),

@@ -7,6 +7,8 @@
 //! | `reading`, `commands` | inputs to the parts that they concern |
 //! | `pairing`, `choosing` | the way to a node and a gate |
 //! | `link`, `health` | the line to the node, and what the node says about itself |
+//! | `people`, `acts` | who holds the scanner; what is done beside scanning |
+//! | `finding`, `venue` | guests found; how many are inside |
 //! | `scanning`, `answers`, `glass` | a scan, its answer, and the verdict on the glass |
 //! | `typing`, `counts`, `drill` | the short code; how fast it goes; practice |
 //! | `kiosk` | the last ten, settings, the PIN |
@@ -16,32 +18,37 @@
 //! Deliberately absent: any decision to admit. What an answer means at the door is
 //! [`eventify_lan_client::OpenScan`]'s (`ADMISSION` 3.1 and 3.9).
 
+mod acts;
 mod answers;
 mod choosing;
 mod commands;
 mod counts;
 pub mod drill;
+mod finding;
 mod glass;
 mod health;
+mod ids;
 mod kiosk;
 mod lan;
 mod link;
 mod notices;
 mod outbox;
 mod pairing;
+mod people;
 mod reading;
 mod scanning;
 mod screen;
 mod typing;
+mod venue;
 
 use std::time::Duration;
 
 use eventify_protocol::time::BootTime;
 
 use self::{
-    counts::Tally, drill::Drill, glass::Glass, health::Warning, kiosk::Overlay, kiosk::PinState,
-    link::Link, notices::Notices, outbox::Outbox, pairing::Pairing, scanning::Scans,
-    typing::Typing,
+    acts::Acts, counts::Tally, drill::Drill, glass::Glass, health::Warning, ids::Ids,
+    kiosk::Overlay, kiosk::PinState, link::Link, notices::Notices, outbox::Outbox,
+    pairing::Pairing, people::Staff, scanning::Scans, typing::Typing,
 };
 use crate::{
     command::Command,
@@ -63,6 +70,11 @@ pub struct Controller {
     choosing: bool,
     link: Link,
     scans: Scans,
+    acts: Acts,
+    /// Scans are of guests who leave.
+    exits: bool,
+    staff: Staff,
+    ids: Ids,
     glass: Glass,
     typing: Typing,
     counts: Tally,
@@ -117,6 +129,10 @@ impl Controller {
             choosing: false,
             link: Link::default(),
             scans: Scans::default(),
+            acts: Acts::default(),
+            exits: false,
+            staff: Staff::default(),
+            ids: Ids::default(),
             glass: Glass::default(),
             typing: Typing::default(),
             counts: Tally::default(),
@@ -149,6 +165,7 @@ impl Controller {
                     self.out.changed();
                 }
                 self.on_scan_written(id);
+                self.on_act_written(id);
             }
             Input::Answered(call, answer) => {
                 self.answered(call, answer, now);
@@ -194,7 +211,9 @@ impl Controller {
     pub fn poll_timeout(&self) -> Option<BootTime> {
         let keys = self.inputs.iter().filter_map(|device| {
             let wakes = device.assembler.wakes_after_ms()?;
-            Some(device.last.plus(Duration::from_millis(u64::from(wakes))))
+            let at = device.last.plus(Duration::from_millis(u64::from(wakes)));
+            // Another input may have come when it was due: that did nothing about keys.
+            Some(at.max(self.seen))
         });
         let others = [
             self.link.next(),
@@ -203,11 +222,13 @@ impl Controller {
             self.typing.next(),
             self.notices.next(),
             self.pin.next(),
+            self.acts.next(self.seen),
+            self.staff.next(),
+            self.overlay.next(),
         ];
-        // What was due at the last input was done then.
-        keys.chain(others.into_iter().flatten())
-            .filter(|at| *at > self.seen)
-            .min()
+        // What else was due at the last input was done then.
+        let others = others.into_iter().flatten().filter(|at| *at > self.seen);
+        keys.chain(others).min()
     }
 
     /// What to do; none when all was taken.
@@ -218,11 +239,22 @@ impl Controller {
     /// What follows by itself from what has changed, and from the time.
     fn settle(&mut self, now: Now) {
         self.seen = now.boot;
+        let lists = matches!(&self.overlay, Overlay::People(flow) if flow.lists());
+        let asks = matches!(self.overlay, Overlay::None) && self.must_sign_in();
+        self.staff.show_list(lists || asks);
+        self.staff.tick(now.boot);
         if matches!(self.stage, Stage::Working) || self.paired.is_some() {
             self.check_place(now);
             self.advance_scans(now);
             self.link.drive(now, &mut self.out);
+            if self.link.has_access() {
+                self.staff.drive(now.boot, &mut self.out);
+            }
         }
+        self.exits &= self.staff.is_on_shift();
+        self.tick_flow(now.boot);
+        self.tick_search(now.boot);
+        self.tick_counts(now.boot);
         match self.link.health.warning(now) {
             Some(Warning::Locked) => self.play(Rhythm::Siren),
             Some(Warning::LocksSoon(left)) => {
@@ -251,6 +283,9 @@ impl Controller {
                 for old in self.scans.load(loaded.scans, now) {
                     self.out.write(Write::ScanClosed(old));
                 }
+                for old in self.acts.load(loaded.acts, now) {
+                    self.out.write(Write::ActClosed(old));
+                }
                 Stage::Working
             }
             None if is_damaged(Stored::Pairing) => {
@@ -267,6 +302,7 @@ impl Controller {
         matches!(self.stage, Stage::Working)
             && self.link.pair_again.is_none()
             && !self.must_choose()
+            && !self.must_sign_in()
     }
 
     fn toggle_mute(&mut self) {

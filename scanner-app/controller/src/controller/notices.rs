@@ -28,6 +28,10 @@ impl Notices {
             Notice::HalfCode
             | Notice::QueueFull
             | Notice::OtherCode
+            | Notice::GateFirst
+            | Notice::SignInFirst
+            | Notice::NeedsCore
+            | Notice::ShiftNotEnded
             | Notice::StoredLost { .. }
             | Notice::DeviceGone { .. }
             | Notice::NoSound
@@ -44,7 +48,11 @@ impl Notices {
         self.passing.retain(|(notice, _)| {
             !matches!(
                 notice,
-                Notice::HalfCode | Notice::QueueFull | Notice::OtherCode
+                Notice::HalfCode
+                    | Notice::QueueFull
+                    | Notice::OtherCode
+                    | Notice::GateFirst
+                    | Notice::SignInFirst
             )
         });
     }

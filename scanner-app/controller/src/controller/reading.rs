@@ -8,7 +8,10 @@ use crate::{
     io::Now,
     settings::code,
     view::{Act, ImportProblem, Notice},
-    wedge::{Assembled, Key, key, keys::byte},
+    wedge::{
+        Assembled, Key, key,
+        keys::{Function, byte},
+    },
 };
 
 impl Controller {
@@ -58,7 +61,11 @@ impl Controller {
             self.import(&text);
             return;
         }
-        self.overlay = Overlay::None;
+        // Whoever is on the way to a gate or a shift stays there.
+        let is_on_way = self.must_choose() || self.must_sign_in();
+        if !(is_on_way && matches!(self.overlay, Overlay::People(_) | Overlay::Reason(_))) {
+            self.overlay = Overlay::None;
+        }
         let is_pairing = text.parse::<PairingCode>().is_ok();
         match &mut self.stage {
             Stage::Starting => {}
@@ -71,8 +78,12 @@ impl Controller {
             Stage::Working if self.drill.is_some() => self.read_in_drill(&text, now),
             Stage::Working => {
                 let is_other = is_import || is_pairing || text.starts_with(drill::PREFIX);
-                if is_other || self.must_choose() {
+                if is_other {
                     self.notices.pass(Notice::OtherCode, now.boot);
+                } else if self.must_choose() {
+                    self.notices.pass(Notice::GateFirst, now.boot);
+                } else if self.must_sign_in() {
+                    self.notices.pass(Notice::SignInFirst, now.boot);
                 } else {
                     self.typing.clear();
                     self.trigger(text, false, now);
@@ -87,12 +98,25 @@ impl Controller {
             self.press_on_pin(key, now);
             return;
         }
+        if matches!(&self.overlay, Overlay::People(flow) if flow.takes_digits()) {
+            self.press_digit(key, now.boot);
+            return;
+        }
         match key {
             Key::Escape => self.dismiss(now),
-            Key::History => self.overlay = Overlay::History,
-            Key::Gate => self.change_gate(),
-            Key::Mute => self.toggle_mute(),
+            Key::Function(function) => self.press_function(function, now),
             Key::Char(_) | Key::Enter | Key::Backspace | Key::Tab => self.type_key(key, now),
+        }
+    }
+
+    fn press_function(&mut self, function: Function, now: Now) {
+        match function {
+            Function::Search => self.show_search(now.boot),
+            Function::History => self.overlay = Overlay::History,
+            Function::Supervisor => self.show_supervisor(now),
+            Function::People => self.show_people(),
+            Function::Gate => self.change_gate(now),
+            Function::Mute => self.toggle_mute(),
         }
     }
 
@@ -105,7 +129,7 @@ impl Controller {
                 Key::Char(char) => pairing.push(char),
                 Key::Backspace => pairing.pop(),
                 Key::Enter => pairing.submit_typed(&mut self.out),
-                Key::Tab | Key::Escape | Key::History | Key::Gate | Key::Mute => {}
+                Key::Tab | Key::Escape | Key::Function(_) => {}
             }
             return;
         }
@@ -120,9 +144,7 @@ impl Controller {
                 | Key::Enter
                 | Key::Tab
                 | Key::Escape
-                | Key::History
-                | Key::Gate
-                | Key::Mute => {}
+                | Key::Function(_) => {}
             }
             return;
         }
@@ -141,7 +163,7 @@ impl Controller {
                     self.trigger(code, true, now);
                 }
             }
-            Key::Tab | Key::Escape | Key::History | Key::Gate | Key::Mute => {}
+            Key::Tab | Key::Escape | Key::Function(_) => {}
         }
     }
 }

@@ -8,19 +8,17 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use eventify_lan_client::OpenScan;
-use eventify_protocol::{
-    ids::{GateId, ScanId},
-    lan::ScanRequest,
-    time::BootTime,
-};
-use uuid::Builder;
-
 use super::Controller;
 use crate::{
     io::{Call, CallId, KeptScan, Now, Write, WriteId},
     tones::Rhythm,
     view::{CHECKING_AFTER_MS, Notice, Shown},
+};
+use eventify_lan_client::OpenScan;
+use eventify_protocol::{
+    ids::{GateId, ScanId},
+    lan::ScanRequest,
+    time::BootTime,
 };
 
 /// The same code within this, from its last reading on, is the same scan.
@@ -29,7 +27,7 @@ const SAME_CODE: Duration = Duration::from_secs(2);
 pub(super) const MAX_WAITING: usize = 3;
 /// Scans without a final verdict whose ids are kept; the oldest goes.
 pub(super) const MAX_KEPT: usize = 256;
-const ASKED_FOR: Duration = Duration::from_secs(60);
+pub(super) const ASKED_FOR: Duration = Duration::from_secs(60);
 /// After this a ticket that comes again is a new scan.
 const KEPT_FOR_MS: u64 = 12 * 60 * 60 * 1_000;
 #[derive(Debug, Default)]
@@ -38,7 +36,6 @@ pub(super) struct Scans {
     pub(super) waiting: VecDeque<Wanted>,
     pub(super) kept: Vec<KeptScan>,
     last_read: Option<(String, BootTime)>,
-    ids: u16,
 }
 
 #[derive(Debug)]
@@ -55,6 +52,8 @@ pub(super) enum Progress {
     Storing(WriteId),
     /// Until the access was renewed.
     WaitsForAccess,
+    /// Until somebody is signed in.
+    WaitsForShift,
     Asking(CallId),
     Pausing(BootTime),
     /// Answered; the verdict before it has not stood for long enough.
@@ -68,6 +67,8 @@ pub(super) enum Progress {
 pub(super) struct Wanted {
     token: String,
     typed: bool,
+    /// Of a guest who leaves.
+    exit: bool,
     triggered: BootTime,
     triggered_at_ms: u64,
 }
@@ -81,6 +82,11 @@ pub(super) struct Checking {
 }
 
 impl Scans {
+    /// What is read next is a scan of its own, whatever was read before: something was done about that.
+    pub(super) fn read_anew(&mut self) {
+        self.last_read = None;
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.current.is_none() && self.waiting.is_empty()
     }
@@ -111,7 +117,7 @@ impl Scans {
         let ends = begun.plus(ASKED_FOR);
         let due = match &current.progress {
             Progress::Storing(_) | Progress::Asking(_) => None,
-            Progress::WaitsForAccess => Some(ends),
+            Progress::WaitsForAccess | Progress::WaitsForShift => Some(ends),
             Progress::Pausing(until) => Some((*until).min(ends)),
             Progress::Arrived { .. } => glass,
         };
@@ -133,6 +139,7 @@ impl Scans {
         let wanted = asked.map(|scan| Wanted {
             token: scan.token.clone(),
             typed: false,
+            exit: false,
             triggered: now.boot.minus(Duration::from_millis(age(scan))),
             triggered_at_ms: scan.triggered_at_ms,
         });
@@ -143,21 +150,11 @@ impl Scans {
 
     /// At another node, or at none, these scans are nobody's.
     pub(super) fn forget(&mut self) -> Vec<ScanId> {
-        let ids = self.ids;
-        let forgotten = std::mem::take(self).kept;
-        self.ids = ids;
-        forgotten.iter().map(|scan| scan.scan_id).collect()
-    }
-
-    fn new_id(&mut self, now: Now) -> ScanId {
-        // Two codes can come in one moment.
-        self.ids = self.ids.wrapping_add(1);
-        let mut random = [0; 10];
-        random.copy_from_slice(&now.random[..10]);
-        for (byte, count) in random.iter_mut().zip(self.ids.to_be_bytes()) {
-            *byte ^= count;
-        }
-        ScanId(Builder::from_unix_timestamp_millis(now.wall_ms(), &random).into_uuid())
+        std::mem::take(self)
+            .kept
+            .iter()
+            .map(|scan| scan.scan_id)
+            .collect()
     }
 }
 
@@ -179,7 +176,7 @@ impl Controller {
             return;
         }
         // Its verdict is on the glass, or it waits already.
-        if waits || (is_same && !is_kept) {
+        if waits || (is_same && !is_kept) || self.acts.is_of(&token) {
             return;
         }
         if scans.waiting.len() >= MAX_WAITING {
@@ -190,6 +187,7 @@ impl Controller {
         scans.waiting.push_back(Wanted {
             token,
             typed,
+            exit: self.exits,
             triggered: now.boot,
             triggered_at_ms: now.wall_ms(),
         });
@@ -201,22 +199,36 @@ impl Controller {
     /// Whatever of the scans can go on now.
     pub(super) fn advance_scans(&mut self, now: Now) {
         self.present(now);
+        self.advance_act(now);
         if self.scans.current.is_none()
+            && !self.acts.is_busy()
             && let Some(place) = self.place
             && let Some(wanted) = self.scans.waiting.pop_front()
         {
-            self.begin(wanted, place.gate_id, now);
+            if wanted.exit {
+                self.begin_exit(wanted.token, now);
+            } else {
+                self.drop_unanswered();
+                self.begin(wanted, place.gate_id, now);
+            }
         }
         let has_access = self.link.has_access();
+        let is_signed_in = !self.must_sign_in();
         let Some(current) = &mut self.scans.current else {
             return;
         };
         let may_ask = now.boot.since(current.triggered) < ASKED_FOR;
         match current.progress {
             Progress::WaitsForAccess if has_access => self.ask(),
+            Progress::WaitsForShift if is_signed_in && may_ask => self.ask(),
             Progress::Pausing(until) if until <= now.boot && may_ask => self.ask(),
-            Progress::WaitsForAccess | Progress::Pausing(_) if !may_ask => self.give_up(None, now),
+            Progress::WaitsForAccess | Progress::WaitsForShift | Progress::Pausing(_)
+                if !may_ask =>
+            {
+                self.give_up(None, now);
+            }
             Progress::WaitsForAccess
+            | Progress::WaitsForShift
             | Progress::Pausing(_)
             | Progress::Storing(_)
             | Progress::Asking(_)
@@ -232,7 +244,7 @@ impl Controller {
             Some(kept) => (kept, true),
             None => {
                 let kept = KeptScan {
-                    scan_id: scans.new_id(now),
+                    scan_id: ScanId(self.ids.next(now)),
                     gate_id,
                     token: wanted.token,
                     triggered_at_ms: wanted.triggered_at_ms,

@@ -2,7 +2,7 @@
 
 use eventify_protocol::time::BootTime;
 
-use super::{Controller, Stage, ms32};
+use super::{Controller, Stage, ms32, people::Flow};
 use crate::{
     io::Now,
     view::{CHECKING_AFTER_MS, NodeMode, Screen, View},
@@ -32,6 +32,9 @@ impl Controller {
             counts,
             notices: self.notices.view(),
             drill: self.drill.as_ref().map(super::drill::Drill::score),
+            person: self.staff.person_view(now),
+            authorised: self.staff.authorised_view(now),
+            exits: self.exits,
             settings: self.settings.clone(),
         }
     }
@@ -71,15 +74,24 @@ impl Controller {
         if self.must_choose() {
             return self.choose_screen();
         }
+        if self.must_sign_in() {
+            return match self.glass.visible(true, now) {
+                Some(shown) => Screen::Verdict(shown.clone()),
+                None => self.people_screen(&Flow::new(None), now),
+            };
+        }
         let is_locked = mode == Some(NodeMode::Locked);
         let makes_way = is_locked && self.drill.is_none();
         if let Some(shown) = self.glass.visible(makes_way, now) {
             return Screen::Verdict(shown.clone());
         }
-        let checking = self.scans.checking(now);
+        let scan = self.scans.checking(now).map(|checking| (None, checking));
+        let act = self.acts.checking(now);
+        let checking = scan.or_else(|| act.map(|(act, checking)| (Some(act), checking)));
         let is_long = |age: std::time::Duration| age.as_millis() >= u128::from(CHECKING_AFTER_MS);
-        if let Some(checking) = checking.filter(|checking| is_long(checking.age)) {
+        if let Some((act, checking)) = checking.filter(|(_, checking)| is_long(checking.age)) {
             return Screen::Checking {
+                act,
                 age_ms: ms32(checking.age),
                 tries: checking.tries,
                 waiting: checking.waiting,

@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use eventify_protocol::{short_code::ShortCode, time::BootTime};
+use eventify_protocol::{
+    short_code::{self, ShortCode},
+    time::BootTime,
+};
 
 use crate::view::TypedCode;
 
@@ -27,7 +30,7 @@ impl Typing {
         if self.is_locked(now) {
             return false;
         }
-        match crockford(char) {
+        match short_code::digit(char).map(char::from) {
             Some(char) if self.text.len() < LENGTH => {
                 self.text.push(char);
                 true
@@ -95,16 +98,5 @@ impl Typing {
             length: u8::try_from(LENGTH).unwrap_or(u8::MAX),
             locked_ms: locked.map(|until| super::ms32(until.since(now))),
         })
-    }
-}
-
-/// Crockford's reading: O is 0, I and L are 1, there is no U.
-fn crockford(char: char) -> Option<char> {
-    match char.to_ascii_uppercase() {
-        'O' => Some('0'),
-        'I' | 'L' => Some('1'),
-        'U' => None,
-        char if char.is_ascii_digit() || char.is_ascii_uppercase() => Some(char),
-        _ => None,
     }
 }

@@ -14,7 +14,7 @@ use eventify_lan_client::Pairing;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::{Done, scan_log::ScanLog};
+use super::{Done, log::Log, scan_log::ScanLog};
 use crate::{
     io::{DrillRow, Input, Loaded, Write, WriteId},
     view::Stored,
@@ -64,7 +64,7 @@ impl Files {
         // Without it the app's own is shown until the node's next status.
         let procedure = fs::read(folder.join(PROCEDURE)).ok();
         let procedure = procedure.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let (log, scans, is_whole) = ScanLog::open(folder.join(SCANS));
+        let (log, open, is_whole) = ScanLog::open(folder.join(SCANS));
         if !is_whole {
             damaged.push(Stored::Scans);
         }
@@ -75,7 +75,8 @@ impl Files {
                 place,
                 settings,
                 pin,
-                scans,
+                scans: open.scans,
+                acts: open.acts,
                 procedure: procedure.unwrap_or_default(),
                 damaged,
             },
@@ -119,8 +120,11 @@ fn work(
     done: &UnboundedSender<Done>,
 ) {
     while let Some((id, write)) = writes.blocking_recv() {
-        let is_stored = carry_out(folder, &mut log, &write).is_ok();
-        drop(done.send(Done::Input(Input::Written(id, is_stored))));
+        let stored = carry_out(folder, &mut log, &write);
+        if let Err(error) = &stored {
+            Log::not_stored(error);
+        }
+        drop(done.send(Done::Input(Input::Written(id, stored.is_ok()))));
     }
 }
 
@@ -138,6 +142,8 @@ fn carry_out(folder: &Path, log: &mut ScanLog, write: &Write) -> io::Result<()> 
         }
         Write::ScanOpened(scan) => log.opened(scan),
         Write::ScanClosed(scan) => log.closed(*scan),
+        Write::ActOpened(act) => log.act_opened(act),
+        Write::ActClosed(act) => log.act_closed(*act),
         Write::DrillRow(row) => append_drill(&folder.join(DRILL), row),
     }
 }

@@ -6,11 +6,13 @@
 //! | `mod` | the loop, and its channels |
 //! | `node` | calls of the node |
 //! | `files`, `scan_log` | what is stored, by a thread of its own, in the order of the outputs |
+//! | `log` | log lines for venue IT |
 //!
 //! Deliberately absent: windows, loudspeakers and devices. Their owners send [`Input`]s and obey
 //! [`Effect`]s.
 
 mod files;
+mod log;
 mod node;
 mod scan_log;
 
@@ -23,7 +25,7 @@ use tokio::{
     time::sleep,
 };
 
-use self::{files::Files, node::Node};
+use self::{files::Files, log::Log, node::Node};
 pub use crate::clock::Clock;
 
 use crate::{
@@ -109,6 +111,7 @@ impl App {
             pairing: node.paired(),
             ..stored.loaded
         };
+        Log::loaded(&loaded);
         controller.handle(Input::Loaded(Box::new(loaded)), clock.now());
         let (inputs, incoming) = mpsc::channel(MAX_INPUTS);
         let (views, view) = watch::channel(controller.view(clock.now()));
@@ -120,6 +123,7 @@ impl App {
             views,
             effects,
             tasks: JoinSet::new(),
+            log: Log::default(),
             clock,
         };
         Ok(Self {
@@ -186,6 +190,7 @@ struct Shell {
     effects: mpsc::Sender<Effect>,
     /// Of the slow hashes; ended with the app.
     tasks: JoinSet<()>,
+    log: Log,
     clock: Clock,
 }
 
@@ -227,6 +232,10 @@ impl Shell {
             Done::Input(input) => input,
             Done::Paired(call, result) => {
                 let answer = result.map(|fresh| self.node.begin(fresh));
+                match &answer {
+                    Ok(new) => Log::paired(new.stored),
+                    Err(error) => Log::not_paired(error),
+                }
                 Input::Answered(call, Answer::Paired(answer))
             }
             Done::Renewed(call, result) => {
@@ -258,6 +267,7 @@ impl Shell {
                 Output::LeaveFullScreen => self.effect(Effect::LeaveFullScreen),
                 Output::ViewChanged => {
                     let view = self.controller.view(self.clock.now());
+                    self.log.view(&view);
                     self.views.send_replace(view);
                 }
             }

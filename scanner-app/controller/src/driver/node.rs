@@ -12,7 +12,7 @@ use tokio::{
 use super::{Done, files, paired};
 use crate::{
     clock,
-    io::{Answer, Call, CallId, Input, NewPairing, Paired},
+    io::{Answer, Call, CallId, Input, NewPairing, Paired, PeopleAnswer, PeopleCall},
 };
 
 /// A scanner that was paired just now.
@@ -95,6 +95,11 @@ impl Node {
                     answer(Answer::Scanned(scanner.scan(&request).await.map(Box::new)));
                 });
             }
+            Call::People(call) => {
+                self.tasks.spawn(async move {
+                    answer(Answer::People(about_people(&scanner, call).await));
+                });
+            }
             Call::Listen => {
                 if let Some(old) = self.stream.take() {
                     old.abort();
@@ -160,6 +165,29 @@ impl Node {
     /// Ended tasks take no memory.
     pub(super) fn reap(&mut self) {
         while self.tasks.try_join_next().is_some() {}
+    }
+}
+
+async fn about_people(scanner: &Scanner, call: PeopleCall) -> PeopleAnswer {
+    match call {
+        PeopleCall::List => PeopleAnswer::Listed(scanner.people().await),
+        PeopleCall::BeginSignIn => PeopleAnswer::SignInBegun(scanner.begin_sign_in().await),
+        PeopleCall::SignInState(id) => PeopleAnswer::SignInState(scanner.sign_in(id).await),
+        PeopleCall::SetPin(request) => PeopleAnswer::PinSet(scanner.set_pin(&request).await),
+        PeopleCall::BeginShift(request) => {
+            let begun = scanner.begin_shift(request.gate_id, request.proof).await;
+            PeopleAnswer::ShiftBegun(begun)
+        }
+        PeopleCall::CurrentShift => PeopleAnswer::CurrentShift(scanner.shift().await),
+        PeopleCall::EndShift => PeopleAnswer::ShiftEnded(scanner.end_shift().await),
+        PeopleCall::Authorise(request) => {
+            PeopleAnswer::Authorised(scanner.authorise(request.proof).await)
+        }
+        PeopleCall::Act(request) => PeopleAnswer::Acted(scanner.act(&request).await.map(Box::new)),
+        PeopleCall::Search(request) => {
+            PeopleAnswer::Found(scanner.search(&request).await.map(Box::new))
+        }
+        PeopleCall::Counts => PeopleAnswer::Counted(scanner.counts().await.map(Box::new)),
     }
 }
 

@@ -1,13 +1,16 @@
 //! What the disk holds after everything that can happen to it.
 
-use eventify_protocol::ids::{GateId, ScanId};
+use eventify_protocol::{
+    ids::{ActId, GateId, ScanId},
+    lan::Act,
+};
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     io::StoredPlace,
     settings::pin::{Pin, PinHash},
-    view::{Act, Settings},
+    view::{self, Settings},
 };
 
 fn kept(number: u128) -> crate::io::KeptScan {
@@ -48,8 +51,8 @@ async fn what_was_written_is_read_and_only_its_user_may() {
     let row = DrillRow {
         at_ms: 1,
         case: "USED".to_owned(),
-        expected: Act::Stop,
-        given: Act::LetIn,
+        expected: view::Act::Stop,
+        given: view::Act::LetIn,
     };
     let writes = vec![
         Write::Place(place),
@@ -86,6 +89,39 @@ async fn what_was_written_is_read_and_only_its_user_may() {
         found.loaded.pin.is_some(),
         "the kiosk's PIN is no part of a pairing"
     );
+}
+
+fn act(number: u128) -> crate::io::KeptAct {
+    crate::io::KeptAct {
+        act_id: ActId(Uuid::from_u128(number)),
+        gate_id: GateId(Uuid::from_u128(1)),
+        act: Act::Undo {
+            scan_id: kept(number).scan_id,
+        },
+        reason: None,
+        authorisation: Some("word".to_owned()),
+        pressed_at_ms: 5,
+    }
+}
+
+#[tokio::test]
+async fn acts_without_an_answer_are_found_again_beside_the_scans() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = |number| Write::ActOpened(Box::new(act(number)));
+    let writes = vec![
+        opened(1),
+        Write::ScanOpened(kept(3)),
+        opened(2),
+        Write::ActClosed(act(1).act_id),
+    ];
+    write(folder.path(), writes).await;
+    for _ in 0..2 {
+        let (_, found) = open(folder.path());
+        assert_eq!(found.loaded.acts, [act(2)]);
+        assert_eq!(found.loaded.scans, [kept(3)]);
+    }
+    let printed = format!("{:?}", act(2));
+    assert!(!printed.contains("word"), "{printed}");
 }
 
 #[tokio::test]

@@ -6,9 +6,22 @@
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+mod acts;
+mod counts;
+mod people;
+mod screen;
+mod search;
 mod settings;
 mod verdict;
 
+pub use acts::{ActKind, ActProblem, Reason, Undoable};
+pub use counts::{GateInside, GatePace, PerformanceInside, VenueNumbers, ZoneInside};
+pub use people::{
+    Authorised, NewPinProblem, OnShift, PersonChoice, PersonFor, PersonPinProblem, Role,
+    SignInCode, SignInProblem,
+};
+pub use screen::Screen;
+pub use search::{FirstUse, Guest, GuestState, SearchBy, SearchProblem, SearchResult};
 pub use settings::{Device, DeviceKind, ImportProblem, PinFor, Settings, TextSize, Theme};
 pub use verdict::{Class, Decider, PastScan, Shown, TicketFacts, Why};
 
@@ -27,90 +40,13 @@ pub struct View {
     pub notices: Vec<Notice>,
     /// In a drill: nobody is let in by what is shown.
     pub drill: Option<DrillScore>,
+    /// Who holds this scanner.
+    pub person: Option<OnShift>,
+    /// A colleague's word, for a moment.
+    pub authorised: Option<Authorised>,
+    /// Scans are of guests who leave.
+    pub exits: bool,
     pub settings: Settings,
-}
-
-/// What fills the screen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
-#[serde(
-    tag = "name",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
-pub enum Screen {
-    /// Until the stored pairing was read and the node has answered once.
-    Starting,
-    /// Not paired: scan or type the code that the node shows.
-    Pair {
-        /// What was typed or scanned so far.
-        typed: String,
-        /// The node is being asked.
-        asking: bool,
-        problem: Option<PairProblem>,
-    },
-    /// Which gate, and which performance.
-    Choose {
-        gates: Vec<GateChoice>,
-        /// Chosen before, or the only one.
-        gate: Option<String>,
-    },
-    /// Ready for a scan.
-    Ready {
-        last: Option<PastScan>,
-        /// The short code that is being typed; none while nothing is typed.
-        typed: Option<TypedCode>,
-    },
-    /// The node has not answered yet; shown from [`CHECKING_AFTER_MS`] on.
-    Checking {
-        /// Since the trigger.
-        age_ms: u32,
-        /// How often the node was asked.
-        tries: u32,
-        /// Codes that were scanned meanwhile; each gets its own verdict, in their order.
-        waiting: u32,
-    },
-    /// The answer to a scan. Ready for the next one without a touch.
-    Verdict(Shown),
-    /// The last scans, the newest first.
-    History { scans: Vec<PastScan> },
-    /// The cache is too old or not to be trusted: nobody decides.
-    Locked {
-        reason: LockReason,
-        /// Since when, if that is known.
-        since_ms: Option<u64>,
-        /// The venue's own procedure, a step a line; empty: the app's.
-        procedure: Vec<String>,
-    },
-    /// The node itself can't be reached: nobody is admitted, and nothing is known of the core.
-    NodeUnreachable {
-        since_ms: u64,
-        /// Until the next attempt.
-        retry_in_ms: u32,
-        /// Scans that have no answer yet; they are asked again by themselves.
-        waiting: u32,
-    },
-    /// The node does not know this scanner any more.
-    PairAgain { reason: PairAgainReason },
-    /// Everything that can be set.
-    Settings {
-        /// Inputs that were found on this machine.
-        devices: Vec<Device>,
-        /// Settings as one code, to be scanned by another scanner. No secrets are in it.
-        export: String,
-        /// Why the code scanned here was not taken.
-        problem: Option<ImportProblem>,
-        /// A PIN keeps people in the kiosk.
-        has_pin: bool,
-    },
-    /// The PIN that lets the person out of the kiosk.
-    Pin {
-        wanted_for: PinFor,
-        /// Digits typed; the digits themselves stay in the controller.
-        digits: u8,
-        wrong: bool,
-        /// Until the next try, after too many wrong ones.
-        locked_ms: Option<u32>,
-    },
 }
 
 /// From here on a person is shown that the scan is on its way.
@@ -265,6 +201,14 @@ pub enum Notice {
     QueueFull,
     /// A code for pairing or settings, or of a drill, where tickets are scanned; or a ticket in a drill.
     OtherCode,
+    /// A ticket before a gate was chosen.
+    GateFirst,
+    /// A ticket before somebody was signed in.
+    SignInFirst,
+    /// What needs the core is not to be had without it: exits.
+    NeedsCore,
+    /// The shift could not be ended: the node did not answer.
+    ShiftNotEnded,
     /// A stored file was damaged and put aside; the app goes on without its content.
     StoredLost { what: Stored },
     /// A device that was in use is gone.

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use ts_rs::TS;
 
-/// The four classes of verdicts: each has its colour, sound and vibration.
+use super::{ActKind, ActProblem, Reason};
+
+/// The four classes of verdicts, each with its colour, sound and vibration, and what is no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub enum Class {
@@ -15,6 +17,8 @@ pub enum Class {
     Stop,
     /// Nobody has decided.
     Hold,
+    /// Something else than entering was done.
+    Done,
 }
 
 /// A verdict as it stands on the glass.
@@ -48,7 +52,7 @@ pub enum Decider {
     Node,
 }
 
-/// The verdict with its facts: twelve of the node's, and two of the app's own.
+/// The verdict with its facts: twelve of the node's, and two of the app's own; and the answers to acts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
 #[serde(
     tag = "verdict",
@@ -86,6 +90,27 @@ pub enum Why {
     TooLate,
     /// No node has answered: given up by the person, or refused for good.
     NoAnswer {
+        /// The node's code, for venue IT.
+        code: Option<String>,
+    },
+    /// A supervisor lets in whom a scan refused.
+    Overridden {
+        reason: Reason,
+        note: Option<String>,
+        person: Option<String>,
+        /// How many more acts the person has within the hour.
+        left_this_hour: Option<u32>,
+    },
+    /// Whom a scan let in did not go in.
+    TakenBack {
+        person: Option<String>,
+    },
+    /// The guest has left, and may come back.
+    Left,
+    /// An act was refused, or has no answer.
+    NotDone {
+        act: ActKind,
+        problem: ActProblem,
         /// The node's code, for venue IT.
         code: Option<String>,
     },

@@ -97,13 +97,7 @@ impl Assembler {
             }
             Key::Enter | Key::Tab if self.is_machine() => self.terminate(out),
             Key::Enter | Key::Tab if self.text.is_empty() && self.ended && gap <= PAUSE_MS => {}
-            Key::Enter
-            | Key::Tab
-            | Key::Backspace
-            | Key::Escape
-            | Key::History
-            | Key::Gate
-            | Key::Mute => {
+            Key::Enter | Key::Tab | Key::Backspace | Key::Escape | Key::Function(_) => {
                 self.flush(out);
                 if self.line == Line::Keyboard && key != Key::Tab {
                     out.push(Assembled::Typed(key));

@@ -9,8 +9,20 @@ pub enum Key {
     Tab,
     Backspace,
     Escape,
+    Function(Function),
+}
+
+/// What the function keys open and do, wherever the person is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// F2: find a guest.
+    Search,
     /// F3: the last ten scans.
     History,
+    /// F4: what can be done beside scanning.
+    Supervisor,
+    /// F6: who holds this scanner.
+    People,
     /// F8: another gate.
     Gate,
     /// F9: mute.
@@ -50,9 +62,12 @@ pub fn key(stroke: &KeyStroke) -> Option<Key> {
         "Tab" => Some(Key::Tab),
         "Backspace" => Some(Key::Backspace),
         "Escape" => Some(Key::Escape),
-        "F3" => Some(Key::History),
-        "F8" => Some(Key::Gate),
-        "F9" => Some(Key::Mute),
+        "F2" => Some(Key::Function(Function::Search)),
+        "F3" => Some(Key::Function(Function::History)),
+        "F4" => Some(Key::Function(Function::Supervisor)),
+        "F6" => Some(Key::Function(Function::People)),
+        "F8" => Some(Key::Function(Function::Gate)),
+        "F9" => Some(Key::Function(Function::Mute)),
         "NumpadAdd" => Some(Key::Char('+')),
         "NumpadSubtract" => Some(Key::Char('-')),
         "NumpadMultiply" => Some(Key::Char('*')),

@@ -122,7 +122,7 @@ fn assemble(line: Line, comes: &[Comes<'_>]) -> Vec<Assembled> {
                     Key::Char(char) => byte(u8::try_from(char).unwrap()),
                     Key::Enter => byte(b'\r'),
                     Key::Tab => byte(b'\t'),
-                    Key::Backspace | Key::Escape | Key::History | Key::Gate | Key::Mute => None,
+                    Key::Backspace | Key::Escape | Key::Function(_) => None,
                 }),
             };
             // As timers do between keys.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod people;
 
 use std::{path::Path, time::Duration};
 
@@ -27,6 +28,8 @@ async fn node() -> MockNode {
 /// A scanner in a person's hands.
 struct Scanner {
     app: App,
+    /// Of the next key, on the keyboard's clock.
+    typed_ms: u32,
 }
 
 impl Scanner {
@@ -40,11 +43,20 @@ impl Scanner {
             ..Config::in_folder(folder.to_owned(), "en")
         };
         let app = App::start(&config).unwrap();
-        Self { app }
+        Self { app, typed_ms: 0 }
     }
 
     /// Switched on for the first time, paired, and at the first gate.
     async fn at_work(folder: &Path, node: &MockNode) -> Self {
+        let mut scanner = Self::at_work_or_sign_in(folder, node).await;
+        scanner
+            .until(|view| matches!(view.screen, Screen::Ready { .. }))
+            .await;
+        scanner
+    }
+
+    /// The same, where somebody may have to sign in first.
+    async fn at_work_or_sign_in(folder: &Path, node: &MockNode) -> Self {
         let mut scanner = Self::switch_on(folder);
         scanner.scan(&node.pairing_code().to_string()).await;
         let view = scanner
@@ -58,9 +70,6 @@ impl Scanner {
             performance_id: None,
         };
         scanner.command(command).await;
-        scanner
-            .until(|view| matches!(view.screen, Screen::Ready { .. }))
-            .await;
         scanner
     }
 

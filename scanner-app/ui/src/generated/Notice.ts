@@ -4,4 +4,4 @@ import type { Stored } from "./Stored";
 /**
  * Something that the person should know.
  */
-export type Notice = { "name": "halfCode" } | { "name": "capsLock" } | { "name": "queueFull" } | { "name": "otherCode" } | { "name": "storedLost", what: Stored, } | { "name": "deviceGone", device: string, } | { "name": "noSound" } | { "name": "notStored" } | { "name": "locksSoon", inMs: number, };
+export type Notice = { "name": "halfCode" } | { "name": "capsLock" } | { "name": "queueFull" } | { "name": "otherCode" } | { "name": "gateFirst" } | { "name": "signInFirst" } | { "name": "needsCore" } | { "name": "shiftNotEnded" } | { "name": "storedLost", what: Stored, } | { "name": "deviceGone", device: string, } | { "name": "noSound" } | { "name": "notStored" } | { "name": "locksSoon", inMs: number, };

@@ -7,13 +7,24 @@
 // of a verdict has at most 12 characters, and no part of it may be wider than a small handheld (a test in
 // the browser measures it).
 
+import type { ActKind } from '../generated/ActKind';
+import type { ActProblem } from '../generated/ActProblem';
 import type { Act } from '../generated/Act';
 import type { ImportProblem } from '../generated/ImportProblem';
 import type { LockReason } from '../generated/LockReason';
 import type { NodeMode } from '../generated/NodeMode';
 import type { PairAgainReason } from '../generated/PairAgainReason';
 import type { PairProblem } from '../generated/PairProblem';
+import type { GuestState } from '../generated/GuestState';
+import type { NewPinProblem } from '../generated/NewPinProblem';
+import type { PersonFor } from '../generated/PersonFor';
+import type { PersonPinProblem } from '../generated/PersonPinProblem';
 import type { PinFor } from '../generated/PinFor';
+import type { Reason } from '../generated/Reason';
+import type { Role } from '../generated/Role';
+import type { SearchBy } from '../generated/SearchBy';
+import type { SearchProblem } from '../generated/SearchProblem';
+import type { SignInProblem } from '../generated/SignInProblem';
 import type { Stored } from '../generated/Stored';
 import type { TextSize } from '../generated/TextSize';
 import type { Theme } from '../generated/Theme';
@@ -36,7 +47,11 @@ export type VerdictName =
   | 'tryAgain'
   | 'nodeFault'
   | 'tooLate'
-  | 'noAnswer';
+  | 'noAnswer'
+  | 'overridden'
+  | 'takenBack'
+  | 'left'
+  | 'notDone';
 
 /** What a sentence about a verdict may name. */
 export interface VerdictFacts {
@@ -49,7 +64,16 @@ export interface VerdictFacts {
   gates: string;
   seat: string | null;
   code: string | null;
+  /** Who has acted. */
+  person: string | null;
+  /** Why, of an override; in words. */
+  reason: string;
+  /** Why an act was not done; in words. */
+  problem: string;
 }
+
+/** Problems of which a sentence says all; another one has the node's code. */
+type Said<P extends { name: string }> = Record<Exclude<P['name'], 'refused' | 'wrong' | 'tooMany'>, string>;
 
 type Sentence = (facts: VerdictFacts) => string;
 
@@ -70,7 +94,16 @@ type KeyName =
   | 'torchOff'
   | 'erase'
   | 'send'
-  | 'pairAgain';
+  | 'pairAgain'
+  | 'help'
+  | 'supervisor'
+  | 'askAgain'
+  | 'people'
+  | 'signIn'
+  | 'endShift'
+  | 'find'
+  | 'keyboard'
+  | 'space';
 
 export interface Messages {
   /** BCP 47. */
@@ -88,7 +121,7 @@ export interface Messages {
   repeated: string;
   /** The answer came long after the trigger. */
   late: (age: string) => string;
-  facts: { seat: string; category: string; show: string };
+  facts: { seat: string; category: string; show: string; note: string };
   key: Record<KeyName, string>;
 
   app: {
@@ -100,6 +133,12 @@ export interface Messages {
     whateverIsOn: string;
     doors: (at: string) => string;
     cancelled: string;
+    /** Who is on shift, since when. */
+    since: (person: string, at: string) => string;
+    /** A colleague's word is good for so long. */
+    authorised: (person: string, time: string) => string;
+    /** Bar above every screen while scans are exits. */
+    exits: string;
   };
   starting: { word: string; why: string };
   ready: {
@@ -110,6 +149,8 @@ export interface Messages {
     typingLocked: (seconds: string) => string;
     lastScan: string;
     soldAfter: (at: string) => string;
+    exitWord: string;
+    exit: string;
   };
   counts: {
     inside: string;
@@ -127,6 +168,7 @@ export interface Messages {
     why: (age: string, tries: number, f: Formats) => string;
     slow: string;
     waiting: (count: number, f: Formats) => string;
+    act: (age: string, tries: number, f: Formats) => string;
   };
   truth: {
     mode: Record<NodeMode, string>;
@@ -235,11 +277,124 @@ export interface Messages {
     capsLock: string;
     queueFull: string;
     otherCode: string;
+    gateFirst: string;
+    signInFirst: string;
+    needsCore: string;
+    shiftNotEnded: string;
     storedLost: Record<Stored, string>;
     deviceGone: (device: string) => string;
     noSound: string;
     notStored: string;
     locksSoon: (time: string) => string;
+  };
+  people: {
+    word: Record<PersonFor, string>;
+    why: Record<PersonFor, string>;
+    waiting: (count: number, f: Formats) => string;
+    find: string;
+    none: string;
+    nobodyMay: string;
+    asking: string;
+    roles: Record<Role, string>;
+    firstTime: string;
+    offline: string;
+    locked: (time: string) => string;
+  };
+  personPin: {
+    why: Record<PersonFor, string>;
+    asking: string;
+    wrong: (tries: number | null, f: Formats) => string;
+    locked: (time: string) => string;
+    problem: Said<PersonPinProblem>;
+    refused: (code: string) => string;
+  };
+  signIn: {
+    word: string;
+    steps: (address: string) => string[];
+    code: string;
+    asking: string;
+    waiting: (time: string) => string;
+    problemWord: string;
+    problem: Said<SignInProblem>;
+    refused: (code: string) => string;
+    qr: string;
+  };
+  newPin: {
+    word: string;
+    first: string;
+    again: string;
+    asking: string;
+    problem: Said<NewPinProblem>;
+    refused: (code: string) => string;
+  };
+  supervisor: {
+    word: string;
+    override: string;
+    overrideNone: string;
+    overrideLocked: string;
+    undo: string;
+    undoNone: string;
+    undoLeft: (time: string) => string;
+    exitsOn: string;
+    exitsOff: string;
+    exitsOffline: string;
+    locks: string;
+    search: string;
+    counts: string;
+    gate: string;
+    people: string;
+    settings: string;
+    needsPin: string;
+  };
+  acts: {
+    /** Title of the last question. */
+    word: Record<Exclude<ActKind, 'exit'>, string>;
+    why: Record<Exclude<ActKind, 'exit'>, string>;
+    left: (time: string) => string;
+    reason: Record<Reason, string>;
+    /** As part of a sentence. */
+    because: Record<Reason, string>;
+    note: string;
+    noteWhat: string;
+    doIt: Record<Exclude<ActKind, 'exit'>, string>;
+    problem: Record<ActProblem, string>;
+    leftThisHour: (count: number, f: Formats) => string;
+  };
+  search: {
+    word: string;
+    by: Record<SearchBy, string>;
+    hint: Record<SearchBy, string>;
+    asking: string;
+    none: string;
+    more: string;
+    leaves: (time: string) => string;
+    noName: string;
+    order: (order: string) => string;
+    state: Record<GuestState, string>;
+    usedAt: (gate: string | null, at: string) => string;
+    unconfirmedAt: (gate: string | null, at: string) => string;
+    age: (age: string) => string;
+    problem: Said<SearchProblem>;
+    tooMany: (time: string) => string;
+    refused: (code: string) => string;
+  };
+  venue: {
+    word: string;
+    asking: string;
+    failed: string;
+    inside: (tickets: string) => string;
+    of: (inside: string, tickets: string) => string;
+    zones: string;
+    byGate: string;
+    gates: string;
+    perMinute: string;
+    between: string;
+    waited: string;
+    admitted: string;
+    refused: string;
+    left: string;
+    slow: string;
+    age: (age: string) => string;
   };
   camera: {
     starting: string;

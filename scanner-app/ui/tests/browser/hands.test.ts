@@ -54,6 +54,27 @@ test('the gates are gone through by arrows', async () => {
   expect(await win.page.evaluate(() => document.activeElement?.textContent)).toContain('South gate');
 });
 
+test('a name is chosen, a reason given and a guest looked for by keyboard alone', async () => {
+  await win.show('people');
+  await sent();
+  await press('ArrowDown');
+  await press('ArrowDown');
+  await press('Enter');
+  expect(await sent()).toContain('choosePerson');
+  await win.show('supervisorUndo');
+  for (let turn = 0; turn < 7; turn += 1) await press('Tab');
+  await press('Enter');
+  expect(await sent()).toContain('startAct');
+  await win.show('reasonOverride');
+  await press('ArrowDown');
+  await press('Enter');
+  expect(await sent()).toContain('giveReason');
+  await win.show('search');
+  for (const key of 'berg') await press(key);
+  await press('Enter');
+  expect(await sent()).toEqual(['search']);
+});
+
 test('what has the focus has a ring', async () => {
   await win.show('settings');
   await press('Tab');

@@ -178,3 +178,49 @@ describe('keys of the window', () => {
     expect([press('F2', 300), press('F4', 300)]).toEqual([false, false]);
   });
 });
+
+describe('in a field that people type into', () => {
+  const SEARCH: Screen = {
+    name: 'search',
+    by: 'name',
+    asking: false,
+    result: null,
+    problem: null,
+    leavesInMs: 60_000,
+    minChars: 2,
+    maxChars: 60,
+  };
+
+  function field(): HTMLInputElement {
+    const input = document.createElement('input');
+    document.body.append(input);
+    input.focus();
+    return input;
+  }
+
+  /** A key of a letter, and what the browser makes of it in the field. */
+  function letter(input: HTMLInputElement, key: string, after: number): void {
+    if (press(`Key${key.toUpperCase()}`, after, { key, target: input }))
+      input.setRangeText(key, input.value.length, input.value.length, 'end');
+  }
+
+  test('what a person types stays there, however fast two keys follow each other', async () => {
+    screen = SEARCH;
+    const input = field();
+    for (const [index, key] of [...'berger'].entries()) letter(input, key, index % 3 === 0 ? 120 : 20);
+    await nextPicture();
+    expect(input.value).toBe('berger');
+    expect(strokes()).toEqual([]);
+  });
+
+  test('a code of an imager is taken out of it and sent to the app', () => {
+    screen = SEARCH;
+    const input = field();
+    letter(input, 'a', 200);
+    letter(input, 'b', 200);
+    for (const [index, key] of [...'evtick'].entries()) letter(input, key, index === 0 ? 500 : 4);
+    expect(press('Enter', 4, { key: 'Enter', target: input })).toBe(false);
+    expect(input.value).toBe('ab');
+    expect(strokes()).toEqual(['KeyE', 'KeyV', 'KeyT', 'KeyI', 'KeyC', 'KeyK', 'Enter']);
+  });
+});

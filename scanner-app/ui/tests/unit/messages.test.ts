@@ -27,8 +27,21 @@ const FACTS: VerdictFacts = {
   gates: 'A or B',
   seat: 'C 12',
   code: 'code',
+  person: 'Sacha',
+  reason: 'went out',
+  problem: 'It is too late.',
 };
-const NO_FACTS: VerdictFacts = { gate: null, at: '19:43', ago: null, gates: '', seat: null, code: null };
+const NO_FACTS: VerdictFacts = {
+  gate: null,
+  at: '19:43',
+  ago: null,
+  gates: '',
+  seat: null,
+  code: null,
+  person: null,
+  reason: 'went out',
+  problem: '',
+};
 
 /** Every sentence of a language, functions called with facts and without. */
 function all(messages: unknown): string[] {

@@ -288,6 +288,14 @@ test('every screen that the app knows has a fixture', () => {
     pairAgain: true,
     settings: true,
     pin: true,
+    people: true,
+    personPin: true,
+    signIn: true,
+    newPin: true,
+    supervisor: true,
+    reason: true,
+    search: true,
+    venueCounts: true,
   };
   expect(new Set(Object.values(VIEWS).map(({ screen }) => screen.name))).toEqual(new Set(Object.keys(known)));
 });

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::ScanId,
-    verdict::{DecidedBy, Mode},
+    verdict::{DecidedBy, Mode, Verdict},
 };
 
 use super::{
-    super::{Machine, Now, Previous, Reply, ScanOutcome, ScanRequest, connectivity::Attempt},
-    MAX_PENDING_SCANS, Pending, Progress,
+    super::{
+        Machine, Now, Previous, Reply, ScanOutcome, ScanRequest,
+        connectivity::{Attempt, RESYNC_BUDGET},
+    },
+    Conclusion, MAX_PENDING_SCANS, Pending, Progress,
 };
 use crate::token::TokenCheck;
 
@@ -35,6 +38,10 @@ impl Machine {
         if let Some(previous) = self.scans.find_decision(&request) {
             let decision = &previous.decision;
             if (decision.scanner, decision.gate, decision.token) != request.content() {
+                return self.reply(id, Reply::ScanIdReused);
+            }
+            if previous.undone {
+                // A guest was turned away after it: it is nobody's any more.
                 return self.reply(id, Reply::ScanIdReused);
             }
             if previous.stands() {
@@ -97,12 +104,41 @@ impl Machine {
         let is_decided = !is_ticket && matches!(mode, Mode::Online | Mode::Degraded);
         let is_alone = matches!(self.connectivity.attempt(), Attempt::Failed(_));
         if mode == Mode::Online && is_ticket {
-            self.ask_core(scan, now);
+            if !self.waits_for_freed_ticket(scan, now) {
+                self.ask_core(scan, now);
+            }
         } else if is_decided || is_alone || self.is_revoked() {
             self.decide_alone(scan, mode, now);
         } else if self.connectivity.join_attempt(now) {
             self.ask(now);
         }
+    }
+
+    /// Whether the core has yet to learn that this node has ended the ticket's entry: until then it would
+    /// refuse the scan by an entry that is over, for good. After the time that a scan waits for the core
+    /// the scanner is to try again.
+    fn waits_for_freed_ticket(&mut self, scan: ScanId, now: Now) -> bool {
+        let Some(pending) = self.scans.pending.get_mut(&scan) else {
+            return false;
+        };
+        let freed = pending
+            .ticket()
+            .and_then(|ticket| self.overlay.last_freed(ticket));
+        if !freed.is_some_and(|(_, is_open)| is_open) {
+            pending.held_until = None;
+            return false;
+        }
+        let until = now.boottime.plus(RESYNC_BUDGET);
+        let until = *pending.held_until.get_or_insert(until);
+        if until <= now.boottime {
+            pending.held_until = None;
+            self.conclude(
+                scan,
+                Conclusion::by_edge(Verdict::TryAgain, Mode::Online),
+                now,
+            );
+        }
+        true
     }
 
     pub(crate) fn reroute_waiting(&mut self, now: Now) {

@@ -135,6 +135,9 @@ impl Machine {
         now: Now,
     ) {
         self.count(pending.gate, conclusion.verdict == Verdict::Admit);
+        if conclusion.verdict == Verdict::Admit {
+            self.register_admission(pending.scanner, scan, now.boottime);
+        }
         let cache_age = match conclusion.decided_by {
             DecidedBy::Core => Some(Duration::ZERO),
             DecidedBy::Edge => self.time.age(now),
@@ -167,7 +170,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn reply(&mut self, request: RequestId, reply: Reply) {
+    pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
         self.outputs.push(Output::Reply { request, reply });
     }
 

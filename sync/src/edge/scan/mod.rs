@@ -75,6 +75,8 @@ struct Pending {
     asked_until: Option<CoreTime>,
     /// Undecided by then, it is given up.
     expires: BootTime,
+    /// It waits until then for the core to learn that its ticket is free again.
+    held_until: Option<BootTime>,
 }
 
 /// What a scan waits for.
@@ -107,8 +109,10 @@ struct Question {
     deadline: CoreTime,
     /// The database that was asked: it had this node's decisions then.
     epoch: Option<Epoch>,
-    /// The ticket's admission in the overlay when the scan was sent, if the core had it.
-    known: Option<ScanId>,
+    /// The ticket's admissions in the overlay when the scan was sent, as far as the core had them.
+    known: Vec<ScanId>,
+    /// The last row by which this node had freed the ticket.
+    freed: Option<u64>,
     replaces: Vec<ScanId>,
 }
 
@@ -162,6 +166,7 @@ impl Pending {
             progress: Progress::Waiting,
             asked_until: None,
             expires: now.plus(MAX_UNDECIDED),
+            held_until: None,
         }
     }
 
@@ -184,6 +189,9 @@ impl Pending {
     fn next_timeout(&self) -> Option<(BootTime, &'static str)> {
         match &self.progress {
             Progress::AtCore(question) => Some((question.until, "verdict")),
+            Progress::Waiting if self.held_until.is_some_and(|until| until < self.expires) => {
+                self.held_until.map(|until| (until, "freed ticket"))
+            }
             Progress::Waiting | Progress::ReadingTicket { .. } => Some((self.expires, "undecided")),
             Progress::Writing { .. } => None,
         }
@@ -219,6 +227,8 @@ impl Scans {
             decision,
             at,
             voided: false,
+            overridden: None,
+            undone: false,
         };
         if self.recent.insert(scan, decided).is_none() {
             self.recent_order.push_back(scan);
@@ -226,6 +236,23 @@ impl Scans {
         while self.recent_order.len() > MAX_RECENT {
             let oldest = self.recent_order.pop_front();
             oldest.and_then(|scan| self.recent.remove(&scan));
+        }
+    }
+
+    /// The newest decision of a scan, from memory alone.
+    pub(super) fn recent(&self, scan: ScanId) -> Option<&Previous> {
+        self.recent.get(&scan)
+    }
+
+    pub(super) fn mark_overridden(&mut self, scan: ScanId, at: Option<Moment>) {
+        if let Some(previous) = self.recent.get_mut(&scan) {
+            previous.overridden = at;
+        }
+    }
+
+    pub(super) fn mark_undone(&mut self, scan: ScanId) {
+        if let Some(previous) = self.recent.get_mut(&scan) {
+            previous.undone = true;
         }
     }
 

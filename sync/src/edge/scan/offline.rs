@@ -88,7 +88,11 @@ impl Machine {
             scan,
             at: pending.gate,
             signed,
-            overlay: self.overlay.find(signed.ticket()),
+            overlay: self.overlay.list(signed.ticket()),
+            is_over: ticket.is_some_and(|entry| match &entry.state {
+                TicketState::Used(by) => self.is_over(by, entry.performance),
+                TicketState::Valid | TicketState::Revoked | TicketState::Suspended => false,
+            }),
             ticket,
             performance: ticket.and_then(|ticket| self.replica.performance(ticket.performance)),
             gate: self.replica.gate_of(self.node, pending.gate),
@@ -111,8 +115,10 @@ struct OfflineCase<'a> {
     scan: ScanId,
     at: GateId,
     signed: &'a SignedTicket,
-    /// This node's own admission of the ticket.
-    overlay: Option<&'a Admission>,
+    /// This node's own admissions of the ticket.
+    overlay: &'a [Admission],
+    /// The entry that the replica shows is over.
+    is_over: bool,
     /// The replica's row.
     ticket: Option<&'a TicketEntry>,
     /// The ticket's performance, if the replica has it.
@@ -126,12 +132,15 @@ struct OfflineCase<'a> {
 
 impl OfflineCase<'_> {
     fn verdict(&self) -> Verdict {
-        if let Some(own) = self.overlay {
-            let first = own.first_entry();
-            return if own.scan == self.scan {
+        let restart = self.performance.and_then(PerformanceEntry::restart);
+        let is_of_now = |own: &&Admission| restart.is_none_or(|at| own.first_entry().at >= at);
+        let mut own = self.overlay.iter().filter(is_of_now);
+        if let Some(first) = own.next() {
+            let first_entry = first.first_entry();
+            return if first.scan == self.scan || own.any(|own| own.scan == self.scan) {
                 Verdict::Admit
             } else {
-                Verdict::AlreadyUsed { first }
+                Verdict::AlreadyUsed { first: first_entry }
             };
         }
         // A good signature alone admits nobody.
@@ -140,8 +149,8 @@ impl OfflineCase<'_> {
         };
         match ticket.state {
             TicketState::Revoked | TicketState::Suspended => Verdict::Revoked,
-            TicketState::Used(by) if by.scan == self.scan => Verdict::Admit,
-            TicketState::Used(by) if !self.was_never_shown(&by) => {
+            TicketState::Used(by) if by.scan == self.scan && !self.is_over => Verdict::Admit,
+            TicketState::Used(by) if !self.was_never_shown(&by) && !self.is_over => {
                 let first = FirstEntry {
                     gate: by.gate,
                     at: by.at,

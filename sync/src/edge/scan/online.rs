@@ -23,10 +23,10 @@ impl Machine {
         };
         let ticket = pending.ticket();
         let replaces = ticket.map_or(vec![], |ticket| self.scans.list_replaced(ticket, scan));
-        let known = ticket
-            .and_then(|ticket| self.overlay.find(ticket))
-            .filter(|admission| admission.is_acknowledged())
-            .map(|admission| admission.scan);
+        let own = ticket.map_or(&[][..], |ticket| self.overlay.list(ticket));
+        let known = own.iter().filter(|admission| admission.is_acknowledged());
+        let known = known.map(|admission| admission.scan).collect();
+        let freed = ticket.and_then(|ticket| self.overlay.last_freed(ticket));
         // Early, so that the core stops before this node does.
         let deadline = bounds.earliest.plus(at_least(RESYNC_BUDGET));
         let id = self.outputs.send(Up::Scan(Scan {
@@ -44,6 +44,7 @@ impl Machine {
             deadline,
             epoch: self.welcomed_by,
             known,
+            freed: freed.map(|(row, _)| row),
             replaces,
         };
         if let Some(pending) = self.scans.pending.get_mut(&scan) {
@@ -72,7 +73,8 @@ impl Machine {
             return self.greeting.plan_if_idle(now);
         }
         let came_late = answer.verdict == Verdict::TryAgain && answer.at >= question.deadline;
-        let known = question.known;
+        let known = std::mem::take(&mut question.known);
+        let freed = question.freed;
         let replaces = std::mem::take(&mut question.replaces);
         if let Some(found) = answer.ticket {
             // The core knows which ticket a short code stands for, if this replica does not.
@@ -84,10 +86,18 @@ impl Machine {
             // The line is too slow for its deadline, and would be for the next scan's.
             return self.give_up_on_core([answer.scan], now);
         }
+        if matches!(answer.verdict, Verdict::AlreadyUsed { .. })
+            && let Some((row, _)) = ticket.and_then(|ticket| self.overlay.last_freed(ticket))
+            && Some(row) != freed
+        {
+            // The entry that it was refused by may be the one that this node has ended since.
+            return self.route(answer.scan, now);
+        }
         // An admission that the core did not have when it decided.
-        let own = ticket
-            .and_then(|ticket| self.overlay.find(ticket))
-            .filter(|own| own.scan != answer.scan && Some(own.scan) != known);
+        let own = ticket.map_or(&[][..], |ticket| self.overlay.list(ticket));
+        let own = own
+            .iter()
+            .find(|own| own.scan != answer.scan && !known.contains(&own.scan));
         let conclusion = match own {
             // Whom it let in could not be entered anywhere: the row that follows takes it back.
             None if answer.verdict == Verdict::Admit && ticket.is_none() => {

@@ -39,7 +39,7 @@ impl World {
 
     /// The age of a node's replica by the world's own knowledge: time since the oldest commit that
     /// it lacks.
-    fn true_age(&self, node: usize) -> Option<Duration> {
+    pub(crate) fn true_age(&self, node: usize) -> Option<Duration> {
         let store = self.nodes[node].disk.replica.as_ref()?;
         if store.epoch != self.core.epoch {
             return None;
@@ -191,7 +191,12 @@ impl World {
         if !answer.repeated && answer.decided_by == DecidedBy::Edge {
             self.check_age(node, "shows");
         }
+        if self.supervisors.is_undone(scan) && !self.nodes[node].was_restored {
+            self.violated(format!("{scan:?} admits again though it was undone"));
+        }
         let shown = Shown {
+            at: self.at,
+            overridden: false,
             line: node,
             scan,
             by: answer.decided_by,
@@ -286,6 +291,7 @@ impl World {
         self.check_guests();
         self.check_returned();
         self.check_after_refunds();
+        self.check_after_acts();
         self.check_reports();
     }
 
@@ -337,6 +343,7 @@ impl World {
         let known = |scan| {
             standing.check_in.is_some_and(|entry| entry.scan == scan)
                 || standing.conflict(scan).is_some()
+                || self.core.is_over(scan)
         };
         let lost = |shown: &&Shown| self.model.lost.contains(&shown.scan);
         let missing = shown
@@ -346,7 +353,7 @@ impl World {
         let problem = if let Some(one) = missing {
             Some(format!("{one:?} of {ticket:?} is not in {standing:?}"))
         } else if shown.len() > 1 {
-            self.unexcused(shown)
+            self.unexcused(ticket, shown)
                 .map(|why| format!("{ticket:?} admitted twice, {why}: {shown:?}"))
         } else {
             None
@@ -357,21 +364,24 @@ impl World {
     }
 
     /// Why two admissions of one ticket should not have been.
-    fn unexcused(&self, shown: &[Shown]) -> Option<&'static str> {
+    fn unexcused(&self, ticket: TicketId, shown: &[Shown]) -> Option<&'static str> {
         let lost = |one: &Shown| self.model.lost.contains(&one.scan);
-        let same_node = shown.iter().enumerate().any(|(index, one)| {
-            shown[index + 1..]
-                .iter()
-                .any(|other| one.line == other.line && !lost(one))
+        let mut pairs = shown.iter().enumerate().flat_map(|(index, one)| {
+            let others = shown[index + 1..].iter();
+            others.map(move |other| (one, other))
         });
-        if same_node {
+        let is_one_passage = |(one, other): &(&Shown, &Shown)| !self.are_apart(ticket, one, other);
+        let pairs: Vec<(&Shown, &Shown)> = pairs.by_ref().filter(is_one_passage).collect();
+        if pairs
+            .iter()
+            .any(|(one, other)| one.line == other.line && !lost(one))
+        {
             return Some("by one node");
         }
-        let known_risk = self.model.failovers > 0
-            || shown
-                .iter()
-                .any(|one| one.by == DecidedBy::Edge || lost(one));
-        (!known_risk).then_some("both online")
+        let is_risk = |one: &Shown| one.by == DecidedBy::Edge || lost(one);
+        let is_known = |(one, other): &(&Shown, &Shown)| is_risk(one) || is_risk(other);
+        let is_known = self.model.failovers > 0 || pairs.iter().all(is_known);
+        (!is_known).then_some("both online")
     }
 
     /// Every guest with a good ticket who stays at one gate was admitted.
@@ -418,7 +428,8 @@ impl World {
                     .tickets
                     .values()
                     .filter_map(|held| held.standing.conflict(scan));
-                held.next().map(|conflict| conflict.kind)
+                let past = || self.core.past_conflicts.get(&scan).copied();
+                held.next().map(|conflict| conflict.kind).or_else(past)
             };
             let report = Report::of(&journal.rows, conflict);
             let restored = self
@@ -443,9 +454,10 @@ impl World {
         let counts = |held: &&super::core::Ticket| {
             held.standing
                 .check_in
-                .is_some_and(|entry| entry.is_confirmed())
+                .is_some_and(|entry| entry.is_confirmed() && !entry.is_override())
         };
         let entries = self.core.tickets.values().filter(counts).count() as u64;
+        let entries = entries + self.past_entries();
         if admitted != entries && self.model.failovers == 0 && self.model.lost.is_empty() {
             self.violated(format!(
                 "{admitted} admitted by the reports, {entries} check-ins"

@@ -17,7 +17,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        AdmissionState, Effect, ScanRecord,
+        AdmissionState, ConflictKind, Effect, ScanRecord,
         admission::{self, LockedState, Request},
         feed::{self, FeedHead, NewestRow},
         sessions::Session,
@@ -65,6 +65,10 @@ pub(crate) struct Core {
     pub(crate) commits: Vec<Commit>,
     pub(crate) journals: BTreeMap<NodeId, NodeJournal>,
     pub(crate) sessions: BTreeMap<NodeId, Vec<Session>>,
+    /// How entries of passages that are over stood beside their check-ins.
+    pub(crate) past_conflicts: BTreeMap<ScanId, ConflictKind>,
+    /// Entries of before a move, beside which there was no other.
+    pub(crate) past_entries: BTreeSet<ScanId>,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -133,6 +137,8 @@ impl Core {
             commits: vec![],
             journals: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            past_conflicts: BTreeMap::new(),
+            past_entries: BTreeSet::new(),
             mutation,
         }
     }
@@ -375,6 +381,7 @@ impl Core {
         coverage: &mut Coverage,
     ) -> Option<ScanVerdict> {
         let now = core_time(at);
+        self.read_restarts();
         let token = self.check(&scan.token);
         let signed = token
             .signed()
@@ -407,6 +414,10 @@ impl Core {
         coverage.late_scans += u64::from(now >= scan.deadline);
         let decided = admission::decide(&request, &held).ok()?;
         if let (Some(effect), Some(id)) = (decided.effect, signed) {
+            if let Effect::Restart(_) = effect {
+                coverage.restarted += 1;
+                self.end_entries(id, now);
+            }
             self.change(id, &[effect]);
             self.publish_ticket(id, at, rng);
         }
@@ -417,6 +428,7 @@ impl Core {
                 token: token.hash(),
                 own: None,
                 shown: None,
+                ended: None,
             });
             record.own = Some(decided.verdict.clone());
         }
@@ -439,14 +451,6 @@ impl Core {
         match ticket {
             Some((id, ticket)) => token.with_ticket(&ScannedTicket::of(id, &ticket.entry())),
             None => token,
-        }
-    }
-
-    pub(crate) fn change(&mut self, ticket: TicketId, effects: &[Effect]) {
-        if let Some(held) = self.tickets.get_mut(&ticket) {
-            for effect in effects {
-                held.standing.apply(effect);
-            }
         }
     }
 

@@ -6,13 +6,13 @@ use std::collections::VecDeque;
 use eventify_protocol::{
     ids::{NodeId, ScanId, TicketId},
     sync::{Decision, JournalAck, JournalBatch, JournalEntry, JournalHead, Position, SealedRow},
-    time::CoreTime,
+    time::{CoreInterval, CoreTime},
     verdict::Verdict,
 };
 use eventify_sync::core::{
-    JournalRef, ScanRecord, Shown,
+    JournalRef, ScanRecord, Shown, acts,
     journal::{Ends, Refused, accept, overlap},
-    reconcile::{self, Row},
+    reconcile::{self, Outcome, Row},
 };
 
 use super::{clock::Nanos, core::Core, coverage::Coverage, model::Mutation, rng::Rng};
@@ -115,12 +115,47 @@ impl Core {
             return;
         };
         let mut waits = vec![];
+        self.read_restarts();
         for row in &rows {
             let ticket = self.apply_row(node, row, at, rng, coverage);
             waits.extend(ticket.into_iter().flat_map(|id| self.unsettled(id)));
         }
         if let Some(journal) = self.journals.get_mut(&node) {
             journal.pending.push_back((last, waits));
+        }
+    }
+
+    /// What an act's row wants of its ticket.
+    fn judge_act(
+        &self,
+        entry: &JournalEntry,
+        made: (JournalRef, Option<CoreInterval>),
+    ) -> Option<(TicketId, Outcome)> {
+        let standing = |ticket| self.tickets.get(&ticket).map(|held| &held.standing);
+        match entry {
+            JournalEntry::Overridden(act) => {
+                let record = self.scans.get(&act.scan);
+                let outcome = acts::overridden(made, act, record, standing(act.ticket));
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::Undone(act) => {
+                let mut outcome = acts::undone(made, act, standing(act.ticket));
+                if self.mutation == Some(Mutation::CoreIgnoresUndos) {
+                    (outcome.effects, outcome.ended) = (vec![], vec![]);
+                }
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::Left(act) => {
+                let outcome = acts::left(made, act, standing(act.ticket));
+                Some((act.ticket, outcome))
+            }
+            JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => None,
         }
     }
 
@@ -141,6 +176,13 @@ impl Core {
         };
         let (ticket, outcome) = match &row.row().entry {
             JournalEntry::Opened { .. } | JournalEntry::Searched(_) => return None,
+            entry @ (JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_)) => {
+                let (ticket, outcome) = self.judge_act(entry, (source, row.row().at.core))?;
+                (Some(ticket), outcome)
+            }
             JournalEntry::Unreadable { .. } => {
                 coverage.unreadable_rows += 1;
                 return None;
@@ -154,18 +196,17 @@ impl Core {
                 if self.mutation == Some(Mutation::OldRefusalsTakeAnswersBack) {
                     decision.asked_until = Some(CoreTime(i64::MAX));
                 }
-                let decision = &decision;
                 let row = Row {
                     source,
                     at: row.row().at.core,
-                    decision,
+                    decision: &decision,
                 };
                 // The node may not have learned which ticket a short code stands for.
                 let ticket = decision.ticket.or(self.ticket_of_scan(decision.scan));
                 let standing = ticket.and_then(|id| self.tickets.get(&id));
                 let standing = standing.map(|ticket| &ticket.standing);
                 let outcome = reconcile::reconcile(&row, self.scans.get(&decision.scan), standing);
-                self.shown(decision, source);
+                self.shown(&decision, source);
                 (ticket, outcome)
             }
             JournalEntry::Voided {
@@ -189,6 +230,10 @@ impl Core {
             }
         };
         coverage.count(&outcome);
+        let over_at = row.row().at.core.map_or(CoreTime(0), |core| core.earliest);
+        for scan in &outcome.ended {
+            self.end_scan(*scan, over_at);
+        }
         let before = self.tickets.get(&ticket?)?.standing.state();
         self.change(ticket?, &outcome.effects);
         if before != self.tickets[&ticket?].standing.state() {
@@ -218,6 +263,7 @@ impl Core {
                 token: decision.token,
                 own: None,
                 shown: None,
+                ended: None,
             });
         record.shown = Some(Shown {
             verdict: decision.verdict.clone(),

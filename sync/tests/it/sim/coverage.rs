@@ -37,6 +37,8 @@ coverage! {
     damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, copies, duplicates_stopped, most_files, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
     clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
     suspended, suspended_inside, suspended_at_core, suspended_offline, suspended_admitted_alone, suspended_entries_kept,
+    overrides, overrides_alone, overrides_of_not_yet, undone, undone_again, left, passages_ended, of_an_earlier_passage,
+    restarted, of_before_the_move, acts_refused, acts_in_locked, acts_repeated, acts_again, too_late_acts, too_many_acts, held_for_the_core, back_after_acts,
     refunds_of_used_refused, refunds_given_up, admitted_after_refund, refunded, refunded_inside,
 }
 
@@ -47,6 +49,9 @@ impl Coverage {
             Class::OrderUnknown => self.orders_unknown += 1,
             Class::UnknownTicket => self.unknown_tickets += 1,
             Class::Repeated => self.rows_repeated += 1,
+            Class::Overridden => self.overrides += 1,
+            Class::Undone => self.undone += 1,
+            Class::Left => self.left += 1,
             Class::Admitted | Class::Refused => {}
         }
         for effect in &outcome.effects {
@@ -54,6 +59,10 @@ impl Coverage {
                 Effect::Demote { .. } => self.displaced += 1,
                 Effect::Free { .. } => self.freed += 1,
                 Effect::Promote { .. } => self.promoted += 1,
+                Effect::EndPassage(_) => self.passages_ended += 1,
+                Effect::Restart(_) => self.restarted += 1,
+                Effect::AddEarlier { .. } => self.of_an_earlier_passage += 1,
+                Effect::AddPast(_) => self.of_before_the_move += 1,
                 Effect::Insert(_)
                 | Effect::Confirm { .. }
                 | Effect::Move { .. }

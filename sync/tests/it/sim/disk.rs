@@ -1,6 +1,6 @@
 //! What a node's disk holds. Only what was synced survives a crash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_protocol::{
     hash::Hash32,
@@ -14,8 +14,8 @@ use eventify_protocol::{
 use eventify_sync::{
     digest,
     edge::{
-        PartialSnapshot, Previous, RestoredJournal, RestoredReplica, RestoredRow, SavedProof,
-        SnapshotPlan, begin_after_loss,
+        ActTicket, DoneAct, PartialSnapshot, Previous, RestoredJournal, RestoredReplica,
+        RestoredRow, SavedProof, SnapshotPlan, begin_after_loss,
     },
 };
 
@@ -156,7 +156,8 @@ impl Disk {
     }
 
     pub(crate) fn previous(&self, scan: ScanId) -> Option<Previous> {
-        let mut voided = false;
+        // Rows that were taken back, and what was done about the scan since.
+        let (mut taken_back, mut overridden, mut undone) = (BTreeSet::new(), None, false);
         for row in self
             .journals
             .iter()
@@ -165,15 +166,24 @@ impl Disk {
         {
             match &row.row().entry {
                 JournalEntry::Voided {
-                    scan: taken_back, ..
-                } if *taken_back == scan => {
-                    voided = true;
+                    scan: of, row: seq, ..
+                } if *of == scan => {
+                    taken_back.insert((row.row().incarnation, *seq));
                 }
+                JournalEntry::Overridden(act) if act.scan == scan => {
+                    let at = (row.row().incarnation, row.row().seq);
+                    if !taken_back.contains(&at) {
+                        overridden = overridden.or(Some(row.row().at));
+                    }
+                }
+                JournalEntry::Undone(act) => undone |= act.scan == scan,
                 JournalEntry::Decision(decision) if decision.scan == scan => {
                     return Some(Previous {
                         decision: decision.clone(),
                         at: row.row().at,
-                        voided,
+                        voided: taken_back.contains(&(row.row().incarnation, row.row().seq)),
+                        overridden,
+                        undone,
                     });
                 }
                 JournalEntry::Opened { .. }
@@ -181,10 +191,46 @@ impl Disk {
                 | JournalEntry::Voided { .. }
                 | JournalEntry::RefusedAgain { .. }
                 | JournalEntry::Unreadable { .. }
-                | JournalEntry::Searched(_) => {}
+                | JournalEntry::Searched(_)
+                | JournalEntry::Overridden(_)
+                | JournalEntry::Left(_)
+                | JournalEntry::GateChanged(_) => {}
             }
         }
         None
+    }
+
+    /// The acts of all files, the newest first; none whose row was taken back.
+    pub(crate) fn acts(&self) -> impl Iterator<Item = DoneAct> {
+        let rows = self.journals.iter().rev();
+        let rows = rows.flat_map(|(_, rows)| rows.iter().rev());
+        let taken_back: BTreeSet<_> = rows
+            .clone()
+            .filter_map(|row| {
+                let JournalEntry::Voided { row: seq, .. } = row.row().entry else {
+                    return None;
+                };
+                Some((row.row().incarnation, seq))
+            })
+            .collect();
+        let stands = move |row: &&SealedRow| {
+            let at = (row.row().incarnation, row.row().seq);
+            row.row().entry.act().is_some() && !taken_back.contains(&at)
+        };
+        rows.filter(stands).map(|row| DoneAct {
+            entry: row.row().entry.clone(),
+            at: row.row().at,
+        })
+    }
+
+    /// A ticket's row and the replica's position.
+    pub(crate) fn act_ticket(&self, ticket: TicketId) -> Option<ActTicket> {
+        let store = self.replica.as_ref()?;
+        Some(ActTicket {
+            ticket,
+            position: store.position,
+            entry: store.ticket(ticket)?,
+        })
     }
 
     pub(crate) fn restored_journal(&self) -> RestoredJournal {

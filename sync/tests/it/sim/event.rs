@@ -37,6 +37,10 @@ pub(crate) enum Event {
         node: usize,
     },
     Guest(GuestEvent),
+    /// Somebody does something at a gate beside scanning.
+    Act {
+        act: usize,
+    },
     Fault(Fault),
 }
 
@@ -100,6 +104,7 @@ impl World {
             Event::WriteFeed { epoch } => self.write_feed(epoch),
             Event::ApplyRows { epoch, node } => self.apply_rows(epoch, node),
             Event::Guest(guest) => self.guest(&guest),
+            Event::Act { act } => self.do_act(act),
             Event::Fault(fault) => self.fault(fault),
         }
     }

@@ -296,11 +296,15 @@ fn admission(row: &SealedRow) -> Option<eventify_protocol::ids::ScanId> {
         JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
             Some(decision.scan)
         }
+        JournalEntry::Overridden(act) => Some(act.scan),
         JournalEntry::Opened { .. }
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     }
 }

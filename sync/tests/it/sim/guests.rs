@@ -172,7 +172,7 @@ impl World {
         self.after(200 * MS, 60 * S, Event::Guest(GuestEvent::Arrive { guest }));
     }
 
-    fn try_at(&mut self, guest: usize, node: usize) {
+    pub(crate) fn try_at(&mut self, guest: usize, node: usize) {
         let gates = &self.nodes[node].gates;
         let gate = gates[self.rng.index(gates.len())];
         let scan = ScanId(self.rng.uuid());
@@ -324,6 +324,9 @@ impl World {
     }
 
     pub(crate) fn replied(&mut self, node: usize, request: RequestId, reply: Reply) {
+        if let Some(act) = self.supervisors.take(request) {
+            return self.act_replied(node, act, reply);
+        }
         let Some(asked) = self.guests.requests.remove(&request) else {
             return self.violated(format!("{request:?} was answered twice"));
         };
@@ -338,14 +341,20 @@ impl World {
             return;
         }
         match reply {
+            Reply::ScanIdReused if self.supervisors.is_undone(scan) => {
+                self.coverage.undone_again += 1;
+                self.guests.attempts[attempt].waits = false;
+            }
             Reply::ScanIdReused => self.violated("a scan id was refused as reused".to_owned()),
             Reply::Overloaded if self.delayed(node) > asked.at => {
                 self.guests.attempts[attempt].waits = false;
                 self.try_later(attempt);
             }
-            Reply::Search(_) => self.violated("a scan was answered like a search".to_owned()),
             Reply::Overloaded => self.violated("a few guests overloaded a node".to_owned()),
             Reply::Verdict(answer) => self.shown(node, &asked, &answer),
+            Reply::Act(_) | Reply::ActRefused(_) | Reply::Search(_) => {
+                self.violated(format!("a scan was answered {reply:?}"));
+            }
         }
     }
 
@@ -393,6 +402,7 @@ impl World {
             return self.try_later(attempt);
         }
         self.guests.attempts[attempt].shown = Some(answer.verdict.clone());
+        self.supervise(attempt, answer);
         if self.calm || answer.repeated {
             return;
         }

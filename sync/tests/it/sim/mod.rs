@@ -11,6 +11,7 @@ mod clock;
 mod copies;
 mod core;
 mod core_journal;
+mod core_passages;
 mod coverage;
 mod disk;
 mod event;
@@ -25,6 +26,8 @@ mod rng;
 mod server;
 mod shell;
 mod shows;
+mod supervisors;
+mod supervisors_checks;
 mod watch;
 mod world;
 
@@ -98,6 +101,7 @@ fn run(world: &mut World) {
         if round == 4 {
             world.return_to_the_moved_show();
             world.return_after_refunds();
+            world.return_after_acts();
         }
         world.all_try_again();
         world.run_until(world.at + 5 * S);
@@ -195,11 +199,7 @@ fn a_core_that_executes_late_scans_is_caught() {
 /// C08: guests with good codes would be refused by times that have moved.
 #[test]
 fn a_core_that_keeps_the_old_times_is_caught() {
-    is_caught(
-        Mutation::CoreKeepsOldTimes,
-        50,
-        "of the moved show was shown",
-    );
+    is_caught(Mutation::CoreKeepsOldTimes, 50, "was shown Some(Expired");
 }
 
 #[test]
@@ -228,6 +228,28 @@ fn a_core_that_frees_tickets_by_old_refusals_is_caught() {
         30_000,
         "admitted twice, both online",
     );
+}
+
+/// The guest who was taken back would be refused for good.
+#[test]
+fn a_core_that_ignores_undos_is_caught() {
+    is_caught(Mutation::CoreIgnoresUndos, 50, "whose entry was ended");
+}
+
+/// C08: whoever was inside when the show broke off would not see it.
+#[test]
+fn a_core_that_forgets_that_a_show_begins_again_is_caught() {
+    is_caught(Mutation::CoreForgetsRestarts, 200, "whose entry was ended");
+}
+
+#[test]
+fn a_node_that_overrides_in_locked_is_caught() {
+    is_caught(Mutation::OverridesInLocked, 50, "acts in Locked");
+}
+
+#[test]
+fn a_node_that_does_an_act_again_is_caught() {
+    is_caught(Mutation::ActsTwice, 500, "twice");
 }
 
 #[test]

@@ -43,6 +43,14 @@ pub(crate) enum Mutation {
     FeedLacksSuspensions,
     /// The core drops a journal row that it has acknowledged.
     CoreLosesRows,
+    /// The core does not apply undos.
+    CoreIgnoresUndos,
+    /// A node lets in by a supervisor's word although nobody may decide.
+    OverridesInLocked,
+    /// The shell does not look for an act in its journal before it has it done.
+    ActsTwice,
+    /// The core knows nothing of a show that was moved after it had begun to admit.
+    CoreForgetsRestarts,
 }
 
 /// Who reads a token: the core has keys that a node's key set does not have yet.
@@ -131,6 +139,9 @@ pub(crate) fn is_plain(number: u128) -> bool {
 /// A guest was shown `Admit`.
 #[derive(Clone, Debug)]
 pub(crate) struct Shown {
+    pub(crate) at: Nanos,
+    /// By a supervisor, who knew of the others.
+    pub(crate) overridden: bool,
     /// Which machine: of two copies of a node each is one.
     pub(crate) line: usize,
     pub(crate) scan: ScanId,

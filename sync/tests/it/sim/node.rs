@@ -161,6 +161,13 @@ impl Node {
         self.clock.now(at)
     }
 
+    /// The limit in force.
+    pub(crate) fn status_limit(&self, at: Nanos) -> Duration {
+        let machine = self.machine.as_ref();
+        let status = machine.map(|machine| machine.status(self.now(at)));
+        status.map_or(Duration::ZERO, |status| status.limit)
+    }
+
     pub(crate) fn start(&mut self, at: Nanos, rng: &mut Rng) {
         self.life += 1;
         self.asked_before.append(&mut self.asked);

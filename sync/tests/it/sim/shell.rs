@@ -164,7 +164,10 @@ impl World {
                 self.spring(node, Moment::Decided);
             }
             self.check_refunded(node, decision);
+            let is_held = decision.verdict == Verdict::TryAgain && decision.mode == Mode::Online;
+            self.coverage.held_for_the_core += u64::from(is_held);
         }
+        self.watch_act(node, row.row());
         self.check_moment(node, &row);
         let (incarnation, seq) = (row.row().incarnation, row.row().seq);
         self.nodes[node].watch.written(&row, self.at);
@@ -186,7 +189,11 @@ impl World {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => return,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => return,
             JournalEntry::Decision(decision) => decision.scan,
             JournalEntry::Voided { scan, .. } => *scan,
         };

@@ -3,7 +3,7 @@
 use eventify_protocol::{
     ids::PerformanceId,
     sync::{
-        AdmissionWindow, Decision, Moment, PerformanceEntry, PerformanceState, Subject,
+        AdmissionWindow, Decision, Moment, PerformanceEntry, PerformanceState, Reentry, Subject,
         TicketState, Value,
     },
     time::CoreTime,
@@ -47,6 +47,8 @@ fn show(from: i64, until: i64) -> PerformanceEntry {
         admits: AdmissionWindow { from, until },
         state: PerformanceState::Scheduled,
         categories: None,
+        reentry: None,
+        restarts_at: None,
     }
 }
 
@@ -69,10 +71,15 @@ impl World {
         }
     }
 
-    fn publish_show(&mut self, id: PerformanceId, entry: PerformanceEntry) {
+    fn publish_show(&mut self, id: PerformanceId, mut entry: PerformanceEntry) {
+        entry.reentry = self.supervisors.happen.then_some(Reentry::Allowed);
         let keeps = self.mutation == Some(Mutation::CoreKeepsOldTimes);
         if !keeps || !self.core.performances.contains_key(&id) {
-            self.core.performances.insert(id, entry.clone());
+            let mut held = entry.clone();
+            if self.mutation == Some(Mutation::CoreForgetsRestarts) {
+                held.restarts_at = None;
+            }
+            self.core.performances.insert(id, held);
         }
         let value = Value::Performance(entry);
         self.core
@@ -84,7 +91,12 @@ impl World {
         self.coverage.moved_shows += 1;
         let by = if away { DAY } else { 0 };
         let (from, until) = (unix(self.at) - 60 + by, unix(self.at) + LONG + by);
-        self.publish_show(MOVED, show(from, until));
+        let restarts_at = if away { None } else { self.restart() };
+        let entry = PerformanceEntry {
+            restarts_at,
+            ..show(from, until)
+        };
+        self.publish_show(MOVED, entry);
         self.watch_feed();
     }
 

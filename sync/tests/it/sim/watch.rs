@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
-    ids::{IncarnationId, ScanId},
+    ids::{IncarnationId, ScanId, TicketId},
     sync::{JournalAck, JournalEntry, Nonce, SealedRow},
     time::BootTime,
     verdict::{DecidedBy, Verdict},
@@ -36,6 +36,8 @@ pub(crate) struct Watch {
     owed: u64,
     /// Admissions without the core, by row: their scan and when they were made.
     lonely: BTreeMap<u64, (ScanId, Nanos)>,
+    /// Whose tickets they were for.
+    tickets: BTreeMap<ScanId, TicketId>,
     made: BTreeMap<ScanId, Nanos>,
     /// Both clocks at each question of this connection that an answer can still come to.
     open: Vec<(Nonce, Now)>,
@@ -73,7 +75,17 @@ impl Watch {
             {
                 let made = *self.made.entry(decision.scan).or_insert(at);
                 self.lonely.insert(row.row().seq, (decision.scan, made));
+                self.tickets
+                    .extend(decision.ticket.map(|ticket| (decision.scan, ticket)));
             }
+            JournalEntry::Overridden(act) => {
+                let made = *self.made.entry(act.scan).or_insert(at);
+                self.lonely.insert(row.row().seq, (act.scan, made));
+                self.tickets.insert(act.scan, act.ticket);
+            }
+            // Their rows are still owed, but nobody is inside by them any more.
+            JournalEntry::Undone(act) => self.is_over(|scan, _| scan == act.scan),
+            JournalEntry::Left(act) => self.is_over(|_, ticket| ticket == Some(&act.ticket)),
             JournalEntry::Voided { scan, .. } => {
                 self.owed = self.owed.max(row.row().seq);
                 self.lonely.retain(|_, (held, _)| held != scan);
@@ -83,7 +95,17 @@ impl Watch {
             | JournalEntry::Decision(_)
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => {}
+            | JournalEntry::Searched(_)
+            | JournalEntry::GateChanged(_) => {}
+        }
+    }
+
+    fn is_over(&mut self, over: impl Fn(ScanId, Option<&TicketId>) -> bool) {
+        for (scan, made) in self.lonely.values_mut() {
+            if over(*scan, self.tickets.get(scan)) {
+                *made = 0;
+                self.made.remove(scan);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ use super::{
     refunds::Refunds,
     rng::Rng,
     shows,
+    supervisors::Supervisors,
 };
 
 /// Printed for a failing seed.
@@ -36,6 +37,7 @@ pub(crate) struct World {
     pub(crate) guests: Guests,
     pub(crate) model: Model,
     pub(crate) refunds: Refunds,
+    pub(crate) supervisors: Supervisors,
     pub(crate) coverage: Coverage,
     /// No more trouble: everything has to come to rest.
     pub(crate) calm: bool,
@@ -60,6 +62,7 @@ impl World {
             guests: Guests::default(),
             model: Model::default(),
             refunds: Refunds::new(seed),
+            supervisors: Supervisors::new(seed),
             coverage: Coverage::default(),
             calm: false,
             quiet: false,
@@ -133,6 +136,7 @@ impl World {
     pub(crate) fn set_policy(&mut self, max_cache_age_ms: u32) {
         let policy = Value::Policy(PolicyEntry {
             max_cache_age_ms,
+            acts_per_hour: self.supervisors.acts_per_hour,
             ..PolicyEntry::default()
         });
         self.core

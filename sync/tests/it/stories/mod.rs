@@ -1,5 +1,6 @@
 //! A node's way through its modes and its scans, step by step (`ADMISSION` 1 to 6).
 
+mod acts;
 mod answers;
 mod codes;
 mod failover;

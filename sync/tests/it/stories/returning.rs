@@ -48,7 +48,11 @@ fn again(venue: &Venue) -> Vec<(u128, u64)> {
         | JournalEntry::Decision(_)
         | JournalEntry::Voided { .. }
         | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => None,
+        | JournalEntry::Searched(_)
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => None,
     })
     .collect()
 }

@@ -75,6 +75,7 @@ pub(crate) async fn move_to(
         .first_admits_until
         .map(|end| end + app.state.codes_outlive_show);
     let moved = before.moved(times, awaits, margins, now)?;
+    let moved = moved.with_reentry(planned.reentry());
     let mut warnings = warnings(app, &mut tx, &moved).await?;
     let too_late = codes_end.filter(|end| times.admits_until(margins) > *end);
     warnings.extend(too_late.map(Warning::CodesEnd));

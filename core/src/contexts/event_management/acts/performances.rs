@@ -6,6 +6,7 @@ use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
+use eventify_protocol::sync::Reentry;
 
 use super::moving::{Warning, warnings};
 use super::{ActError, FullEvent, lock};
@@ -96,6 +97,8 @@ pub(super) async fn schedule_in(
         awaits_venue: awaits_venue(plan, &full.event, caller),
         confirmed_version: 0,
         first_admits_until: Some(times.admits_until(margins)),
+        reentry: spec.reentry == Some(Reentry::Allowed),
+        restarts_at: None,
         created_at: now,
         updated_at: now,
         version: 1,

@@ -3,8 +3,11 @@
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::{
     PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
+    PerformanceTimes,
 };
 use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::sync::Reentry;
+use eventify_protocol::time::MAX_CACHE_AGE;
 use eventify_protocol::token::CategoryCode;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -36,6 +39,9 @@ pub(crate) struct PerformanceSpec {
     sales_opens_at: Option<DateTime<Utc>>,
     #[serde(default)]
     sales_closes_at: Option<DateTime<Utc>>,
+    /// Whether guests may leave and come back.
+    #[serde(default)]
+    pub(crate) reentry: Option<Reentry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +59,10 @@ pub(crate) struct Performance {
     /// The earliest end that was ever published: codes that were signed then are good for some weeks
     /// after it. None in what the release before has written.
     pub(crate) first_admits_until: Option<DateTime<Utc>>,
+    /// Guests may leave and come back.
+    pub(crate) reentry: bool,
+    /// It was moved to another time after it had begun to admit: who was let in before then is let in again.
+    pub(crate) restarts_at: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
     pub(crate) version: i32,
@@ -101,6 +111,7 @@ impl PerformanceSpec {
             ends_at: self.ends_at,
             sales_opens_at: self.sales_opens_at,
             sales_closes_at: self.sales_closes_at,
+            reentry: self.reentry,
         }
     }
 }
@@ -183,6 +194,7 @@ impl Performance {
         }
         let until = times.admits_until(margins);
         Ok(Self {
+            restarts_at: self.restart(times, margins, now),
             times,
             awaits_venue,
             first_admits_until: Some(self.first_admits_until.map_or(until, |it| it.min(until))),
@@ -190,6 +202,24 @@ impl Performance {
             version: self.version + 1,
             ..self
         })
+    }
+
+    /// Since when entries count at these times: if gates have begun to admit, and the new window lies
+    /// wholly behind the old one, the show is played again. A gate without connection admits by what it
+    /// knew at most [`MAX_CACHE_AGE`] ago: whom it lets in until then is of the old evening.
+    fn restart(&self, times: Times, margins: Margins, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let (before, after) = (self.times.facts(margins), times.facts(margins));
+        let is_again = before.admits_from <= now && before.admits_until <= after.admits_from;
+        if is_again {
+            return Some(after.admits_from.min(now + MAX_CACHE_AGE));
+        }
+        self.restarts_at.filter(|at| *at <= after.admits_from)
+    }
+
+    /// As its organiser wants it from now on, if they have said anything.
+    pub(crate) fn with_reentry(self, reentry: Option<Reentry>) -> Self {
+        let reentry = reentry.map_or(self.reentry, |it| it == Reentry::Allowed);
+        Self { reentry, ..self }
     }
 
     pub(crate) fn as_scheduled(
@@ -232,7 +262,11 @@ impl Performance {
             event_title: event.details.title.clone(),
             owner_id: event.owner_id,
             org_id: event.org_id.clone(),
-            times: self.times.facts(margins),
+            times: PerformanceTimes {
+                restarts_at: self.restarts_at,
+                ..self.times.facts(margins)
+            },
+            reentry: self.reentry,
             sales_opens_at: self.times.sales_open,
             sales_closes_at: self.times.sales_close,
             venue_id: self.venue,

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use eventify_contracts::event_management::PerformanceTimes;
+use eventify_protocol::sync::Reentry;
 use serde::Deserialize;
 
 use super::event::EventError;
@@ -39,6 +40,9 @@ pub(crate) struct PlannedTimes {
     pub(super) sales_opens_at: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(super) sales_closes_at: Option<DateTime<Utc>>,
+    /// Default: as it was.
+    #[serde(default)]
+    pub(super) reentry: Option<Reentry>,
 }
 
 /// Times that are in order.
@@ -78,6 +82,11 @@ impl PlannedTimes {
             return refuse(field, "is in the past: nobody would be admitted any more");
         }
         Ok(times)
+    }
+
+    /// Whether guests may leave and come back, if that is to change.
+    pub(crate) fn reentry(&self) -> Option<Reentry> {
+        self.reentry
     }
 
     fn in_order(&self, now: DateTime<Utc>) -> Result<Times, EventError> {
@@ -155,6 +164,7 @@ impl Times {
             ends_at: self.end,
             admits_from: self.doors - margins.before_doors,
             admits_until: self.admits_until(margins),
+            restarts_at: None,
         }
     }
 }

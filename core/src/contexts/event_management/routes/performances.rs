@@ -5,6 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
+use eventify_protocol::sync::Reentry;
 use serde::{Deserialize, Serialize};
 
 use super::{Cancellation, Created, Tagged, created};
@@ -39,6 +40,10 @@ pub(super) struct PerformanceBody {
     venue_id: VenueId,
     seating_plan_id: SeatingPlanId,
     pricing_id: PricingSchemeId,
+    /// Whether guests may leave and come back.
+    reentry: Reentry,
+    /// It was moved after it had begun to admit: who was let in before then is let in again.
+    restarts_at: Option<DateTime<Utc>>,
     /// The venue's gates admit nobody before the venue has confirmed it.
     awaits_venue: bool,
     version: i32,
@@ -185,6 +190,12 @@ impl PerformanceBody {
             venue_id: performance.venue,
             seating_plan_id: performance.plan,
             pricing_id: performance.pricing,
+            reentry: if performance.reentry {
+                Reentry::Allowed
+            } else {
+                Reentry::None
+            },
+            restarts_at: performance.restarts_at,
             awaits_venue: performance.is_waiting(),
             version: performance.version,
             warnings: said.into_iter().map(WarningBody::from).collect(),

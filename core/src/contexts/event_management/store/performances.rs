@@ -24,6 +24,8 @@ struct PerformanceRow {
     awaits_venue: bool,
     confirmed_version: i32,
     first_admits_until: Option<DateTime<Utc>>,
+    reentry: bool,
+    restarts_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
@@ -50,6 +52,8 @@ pub(crate) async fn insert(
         "awaits_venue": performance.awaits_venue,
         "confirmed_version": performance.confirmed_version,
         "first_admits_until": performance.first_admits_until,
+        "reentry": performance.reentry,
+        "restarts_at": performance.restarts_at,
         "published_window": true,
         "created_at": performance.created_at,
         "updated_at": performance.updated_at,
@@ -70,7 +74,8 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
     let rows: Vec<PerformanceRow> = sqlx::query_as(
         "select performance_id, start_time, doors_at, ends_at, sales_opens_at, sales_closes_at,
              venue_id, seating_plan_id, pricing_scheme_id, status = 'cancelled' as cancelled,
-             awaits_venue, confirmed_version, first_admits_until, created_at, updated_at, version
+             awaits_venue, confirmed_version, first_admits_until, reentry, restarts_at, created_at,
+             updated_at, version
          from event_management.performances
          where event_id = $1 order by start_time, performance_id",
     )
@@ -103,7 +108,8 @@ pub(crate) async fn update_times(
         "update event_management.performances
          set start_time = $2, doors_at = $3, ends_at = $4, sales_opens_at = $5,
              sales_closes_at = $6, awaits_venue = $7, first_admits_until = $8,
-             published_window = true, updated_at = $9, version = $10
+             published_window = true, updated_at = $9, version = $10, reentry = $11,
+             restarts_at = $12
          where performance_id = $1",
     )
     .bind(performance.id)
@@ -116,6 +122,8 @@ pub(crate) async fn update_times(
     .bind(performance.first_admits_until)
     .bind(performance.updated_at)
     .bind(performance.version)
+    .bind(performance.reentry)
+    .bind(performance.restarts_at)
     .execute(conn)
     .await?;
     Ok(())
@@ -218,6 +226,8 @@ impl From<PerformanceRow> for Performance {
             awaits_venue: row.awaits_venue,
             confirmed_version: row.confirmed_version,
             first_admits_until: row.first_admits_until,
+            reentry: row.reentry,
+            restarts_at: row.restarts_at,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
 use eventify_kernel::db::{DbError, DbResult};
-use eventify_protocol::ids::{GateId, NodeId, ScanId, VenueId};
+use eventify_protocol::ids::{GateId, NodeId, PersonId, ScanId, VenueId};
 use eventify_protocol::money::{Currency, Money, MoneyError};
-use eventify_protocol::sync::{Moment, SealedRow};
+use eventify_protocol::sync::{JournalEntry, Moment, SealedRow};
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::ConflictKind;
 use eventify_sync::core::report::{Gap, Report};
@@ -49,6 +49,8 @@ pub(crate) struct Reconciliation {
     pub(crate) refunded: Vec<RefundedAdmitted>,
     pub(crate) gates: BTreeMap<GateId, String>,
     pub(crate) labels: BTreeMap<NodeId, String>,
+    /// Who was on shift at the scanner, by scan, as far as these rows say.
+    pub(crate) persons: BTreeMap<ScanId, PersonId>,
     pub(crate) gaps: Vec<NodeGap>,
 }
 
@@ -109,8 +111,27 @@ pub(crate) async fn reconcile(
         refunded,
         gates,
         labels,
+        persons: persons(&journals),
         gaps,
     })
+}
+
+/// Who was on shift at each decision.
+fn persons(journals: &[(NodeId, Vec<SealedRow>)]) -> BTreeMap<ScanId, PersonId> {
+    let rows = journals.iter().flat_map(|(_, rows)| rows);
+    let decisions = rows.filter_map(|row| match &row.row().entry {
+        JournalEntry::Decision(decision) => Some((decision.scan, decision.person?)),
+        JournalEntry::Opened { .. }
+        | JournalEntry::Voided { .. }
+        | JournalEntry::RefusedAgain { .. }
+        | JournalEntry::Unreadable { .. }
+        | JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_)
+        | JournalEntry::Searched(_) => None,
+    });
+    decisions.collect()
 }
 
 /// The scans that let a guest of an outage in.

@@ -42,6 +42,10 @@ fn mode(row: &SealedRow) -> Option<Mode> {
         JournalEntry::Decision(decision) => Some(decision.mode),
         JournalEntry::Unreadable { mode, .. } => Some(*mode),
         JournalEntry::Searched(searched) => Some(searched.mode),
+        JournalEntry::Overridden(_)
+        | JournalEntry::Undone(_)
+        | JournalEntry::Left(_)
+        | JournalEntry::GateChanged(_) => row.row().entry.act().map(|by| by.mode),
         JournalEntry::Opened { .. }
         | JournalEntry::Voided { .. }
         | JournalEntry::RefusedAgain { .. } => None,
@@ -129,12 +133,16 @@ impl Outage<'_> {
             JournalEntry::Decision(decision) if decision.verdict == Verdict::Admit => {
                 Some(decision.scan)
             }
+            JournalEntry::Overridden(act) => Some(act.scan),
             JournalEntry::Decision(_)
             | JournalEntry::Opened { .. }
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => None,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         })
     }
 }

@@ -1,8 +1,13 @@
 //! How a venue wants its nodes to behave: what may be set, and what becomes of it.
 
-use eventify_protocol::sync::{MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES, PolicyEntry};
+use eventify_protocol::sync::{
+    DEFAULT_ACTS_PER_HOUR, MAX_ACTS_PER_HOUR, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
+    PolicyEntry,
+};
 use eventify_protocol::time::MAX_CACHE_AGE;
 use serde::Deserialize;
+
+const MOST_ACTS: i32 = MAX_ACTS_PER_HOUR.cast_signed();
 
 /// The policy in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub(crate) struct Policy {
     pub(crate) search: bool,
     /// What staff do while nobody decides, a step a line.
     pub(crate) procedure: Vec<String>,
+    /// Acts that need a reason of one person at one node within an hour; none is the default.
+    pub(crate) acts_per_hour: Option<i32>,
 }
 
 /// What somebody sets. What is left out stays as it is: a client that knows less switches nothing off.
@@ -25,6 +32,7 @@ pub(crate) struct PolicyEdit {
     shift_needed: Option<bool>,
     search: Option<bool>,
     procedure: Option<Vec<String>>,
+    acts_per_hour: Option<u32>,
 }
 
 impl PolicyEdit {
@@ -37,17 +45,29 @@ impl PolicyEdit {
         if self.max_cache_age_ms > limit {
             return Err(("maxCacheAgeMs", format!("at most {limit}")));
         }
+        let acts = self.acts_per_hour.map(i32::try_from).transpose();
+        let acts = acts
+            .ok()
+            .filter(|acts| acts.is_none_or(|acts| acts <= MOST_ACTS));
+        let acts = acts.ok_or(("actsPerHour", format!("at most {MOST_ACTS}")))?;
         let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
         Ok(Policy {
             max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
             shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
             search: self.search.unwrap_or(before.search),
             procedure: procedure?.unwrap_or_else(|| before.procedure.clone()),
+            acts_per_hour: acts.or(before.acts_per_hour),
         })
     }
 }
 
 impl Policy {
+    /// Acts that need a reason of one person at one node within an hour.
+    pub(crate) fn acts_per_hour(&self) -> u32 {
+        let set = self.acts_per_hour.and_then(|acts| u32::try_from(acts).ok());
+        set.unwrap_or(DEFAULT_ACTS_PER_HOUR)
+    }
+
     /// Its value in the venue's feed.
     pub(crate) fn entry(&self) -> PolicyEntry {
         let procedure = (!self.procedure.is_empty()).then(|| self.procedure.clone());
@@ -56,6 +76,7 @@ impl Policy {
             shift_needed: self.shift_needed.then_some(true),
             search: self.search.then_some(true),
             procedure,
+            acts_per_hour: self.acts_per_hour.and_then(|acts| u32::try_from(acts).ok()),
         }
     }
 }
@@ -91,6 +112,7 @@ mod tests {
             shift_needed: true,
             search: true,
             procedure: vec!["Call the manager".to_owned()],
+            acts_per_hour: None,
         }
     }
 
@@ -115,6 +137,16 @@ mod tests {
             PolicyEntry::default(),
             "a policy that says nothing is a row of the form before"
         );
+    }
+
+    #[test]
+    fn a_person_does_so_many_acts_an_hour_and_no_venue_allows_more_than_the_protocol() {
+        let of = |acts: u32| edited(json!({ "maxCacheAgeMs": 0, "actsPerHour": acts }));
+        assert_eq!(of(200).unwrap().entry().acts_per_hour, Some(200));
+        assert_eq!(of(0).unwrap().entry().acts_per_hour, Some(0), "none at all");
+        for bad in [201, u32::MAX] {
+            assert_eq!(of(bad).unwrap_err().0, "actsPerHour");
+        }
     }
 
     #[test]

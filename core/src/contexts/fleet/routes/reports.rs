@@ -7,12 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, rfc3339};
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, OrderId, PerformanceId, RefundId, ScanId, TicketId, VenueId,
+    ActId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, PersonId, RefundId, ScanId,
+    ScannerId, TicketId, VenueId,
 };
+use eventify_protocol::lan::Reason;
 use eventify_protocol::money::Money;
-use eventify_protocol::sync::{JournalRow, Moment, SealedRow};
+use eventify_protocol::sync::{JournalEntry, JournalRow, Moment, SealedRow};
 use eventify_protocol::time::{CoreInterval, CoreTime};
-use eventify_sync::core::report::Gap;
+use eventify_protocol::verdict::Mode;
+use eventify_sync::core::report::{ActRow, Gap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -66,6 +69,9 @@ pub(super) struct DoubleEntry {
     conflict: CheckInConflict,
     first_gate_name: Option<String>,
     second_gate_name: Option<String>,
+    /// Who was on shift there, as the rows say.
+    first_person_id: Option<PersonId>,
+    second_person_id: Option<PersonId>,
 }
 
 /// A guest who was let in during an outage though the money goes back. Each is also one of the admitted,
@@ -88,6 +94,7 @@ struct RefundedAdmission {
     node_id: Option<NodeId>,
     node_label: Option<String>,
     scan_id: ScanId,
+    person_id: Option<PersonId>,
     earliest: DateTime<Utc>,
     latest: DateTime<Utc>,
 }
@@ -106,12 +113,64 @@ pub(super) struct OutageView {
     double_entries: u64,
     order_unknown: u64,
     overrides: u64,
+    /// Admissions that were undone: nobody went in.
+    undone: u64,
+    /// Guests who left and may have come back; no scans.
+    left: u64,
+    /// What people did beside scanning, in order.
+    acts: Vec<ActView>,
     /// How many of its guests have their money back, and how much, by currency.
     refunded_admissions: u64,
     refunded_amounts: Vec<Money>,
-    /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides, without a gap.
+    /// Whether scans = admitted + refused + doubleEntries + orderUnknown + overrides + undone, without a gap.
     adds_up: bool,
     gaps: Vec<Value>,
+}
+
+/// Something that somebody did beside scanning. Who they are is in the venue's list of staff.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActView {
+    act_id: ActId,
+    kind: &'static str,
+    person_id: PersonId,
+    reason: Option<Reason>,
+    gate_id: GateId,
+    scanner_id: ScannerId,
+    mode: Mode,
+    scan_id: Option<ScanId>,
+    ticket_id: Option<TicketId>,
+    at: MomentView,
+}
+
+impl ActView {
+    fn of(act: &ActRow) -> Option<Self> {
+        let by = act.entry.act()?;
+        let (kind, scan_id, ticket_id) = match &act.entry {
+            JournalEntry::Overridden(row) => ("override", Some(row.scan), Some(row.ticket)),
+            JournalEntry::Undone(row) => ("undo", Some(row.scan), Some(row.ticket)),
+            JournalEntry::Left(row) => ("exit", Some(row.entry), Some(row.ticket)),
+            JournalEntry::GateChanged(_) => ("changeGate", None, None),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return None,
+        };
+        Some(Self {
+            act_id: by.act,
+            kind,
+            person_id: by.person,
+            reason: by.reason.clone(),
+            gate_id: by.gate,
+            scanner_id: by.scanner,
+            mode: by.mode,
+            scan_id,
+            ticket_id,
+            at: act.at.into(),
+        })
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -206,8 +265,10 @@ impl From<&OutageReport> for OutageView {
             refused: report.refused.clone(),
             double_entries: report.double_entries,
             order_unknown: report.order_unknown,
-            // No row records an override yet.
-            overrides: 0,
+            overrides: report.overrides,
+            undone: report.undone,
+            left: report.left,
+            acts: report.acts.iter().filter_map(ActView::of).collect(),
             refunded_admissions: outage.refunded.guests,
             refunded_amounts: outage.refunded.amounts.clone(),
             adds_up: report.adds_up(),
@@ -235,6 +296,7 @@ fn refunded(
         node_id: admission.node_id,
         node_label: admission.node_id.and_then(label),
         scan_id: admission.scan_id,
+        person_id: reports.persons.get(&admission.scan_id).copied(),
         earliest: admission.earliest,
         latest: admission.latest,
     }
@@ -271,6 +333,8 @@ pub(super) async fn reconciliation(
             .map(|conflict| DoubleEntry {
                 first_gate_name: reports.gates.get(&conflict.first.gate_id).cloned(),
                 second_gate_name: reports.gates.get(&conflict.second.gate_id).cloned(),
+                first_person_id: reports.persons.get(&conflict.first.scan_id).copied(),
+                second_person_id: reports.persons.get(&conflict.second.scan_id).copied(),
                 conflict,
             })
             .collect(),

@@ -18,6 +18,7 @@ pub(super) struct PolicyView {
     shift_needed: bool,
     search: bool,
     procedure: Vec<String>,
+    acts_per_hour: u32,
     version: i32,
 }
 
@@ -50,6 +51,7 @@ impl From<&Venue> for PolicyView {
             shift_needed: venue.policy.shift_needed,
             search: venue.policy.search,
             procedure: venue.policy.procedure.clone(),
+            acts_per_hour: venue.policy.acts_per_hour(),
             version: venue.policy_version,
         }
     }

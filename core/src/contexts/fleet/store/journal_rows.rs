@@ -6,9 +6,11 @@ use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId, VenueId,
+    ActId, GateId, IncarnationId, NodeId, PerformanceId, PersonId, ScanId, ScannerId, TicketId,
+    VenueId,
 };
-use eventify_protocol::sync::{JournalEntry, SealedRow};
+use eventify_protocol::lan::ReasonCode;
+use eventify_protocol::sync::{ActBy, Decision, JournalEntry, SealedRow};
 use eventify_protocol::time::WallTime;
 use eventify_protocol::verdict::DecidedBy;
 use serde::Serialize;
@@ -41,7 +43,9 @@ struct Row {
     point_position: Option<u64>,
     point_truth: Option<i64>,
     voids_seq: Option<u64>,
+    act_id: Option<ActId>,
     person_id: Option<PersonId>,
+    reason: Option<&'static str>,
 }
 
 /// A node may count further, and its clock may stand anywhere: the exact bytes are kept all the same.
@@ -67,30 +71,17 @@ impl Row {
             core_latest: row.at.core.map(|core| core.latest.0),
             ..Self::default()
         };
+        let common = common.with_act(row.entry.act());
         match &row.entry {
+            JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => common.of_act(&row.entry),
             JournalEntry::Opened { .. } => Self {
                 kind: "opened",
                 ..common
             },
-            JournalEntry::Decision(decision) => Self {
-                kind: "decision",
-                scan_id: Some(decision.scan),
-                scanner_id: Some(decision.scanner),
-                gate_id: Some(decision.gate),
-                ticket_id: decision.ticket,
-                performance_id: decision.performance,
-                verdict: Some(decision.verdict.name()),
-                mode: Some(mode_name(decision.mode)),
-                decided_by: Some(match decision.decided_by {
-                    DecidedBy::Core => "core",
-                    DecidedBy::Edge => "edge",
-                }),
-                cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
-                point_position: decision.point.map(|point| point.position.0.min(MOST)),
-                point_truth: decision.point.map(|point| point.truth.0),
-                person_id: decision.person,
-                ..common
-            },
+            JournalEntry::Decision(decision) => common.of_decision(decision),
             JournalEntry::RefusedAgain { scan, .. } => Self {
                 kind: "refused_again",
                 scan_id: Some(*scan),
@@ -124,6 +115,93 @@ impl Row {
                 ..common
             },
         }
+    }
+}
+
+impl Row {
+    fn of_decision(self, decision: &Decision) -> Self {
+        Self {
+            kind: "decision",
+            scan_id: Some(decision.scan),
+            scanner_id: Some(decision.scanner),
+            gate_id: Some(decision.gate),
+            ticket_id: decision.ticket,
+            performance_id: decision.performance,
+            verdict: Some(decision.verdict.name()),
+            mode: Some(mode_name(decision.mode)),
+            decided_by: Some(match decision.decided_by {
+                DecidedBy::Core => "core",
+                DecidedBy::Edge => "edge",
+            }),
+            cache_age_ms: decision.cache_age_ms.map(|it| it.min(MOST)),
+            point_position: decision.point.map(|point| point.position.0.min(MOST)),
+            point_truth: decision.point.map(|point| point.truth.0),
+            person_id: decision.person,
+            ..self
+        }
+    }
+
+    fn of_act(self, entry: &JournalEntry) -> Self {
+        let (kind, about) = match entry {
+            JournalEntry::Overridden(act) => {
+                let age = act.cache_age_ms.map(|it| it.min(MOST));
+                let about = (act.scan, act.ticket, act.performance);
+                let row = Self {
+                    cache_age_ms: age,
+                    ..self
+                };
+                return row.about("overridden", Some(about));
+            }
+            JournalEntry::Undone(act) => ("undone", (act.scan, act.ticket, act.performance)),
+            JournalEntry::Left(act) => ("left", (act.entry, act.ticket, act.performance)),
+            JournalEntry::GateChanged(_) => return self.about("gate_changed", None),
+            JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return self,
+        };
+        self.about(kind, Some(about))
+    }
+
+    fn about(self, kind: &'static str, about: Option<(ScanId, TicketId, PerformanceId)>) -> Self {
+        Self {
+            kind,
+            scan_id: about.map(|it| it.0),
+            ticket_id: about.map(|it| it.1),
+            performance_id: about.map(|it| it.2),
+            ..self
+        }
+    }
+
+    /// Who did it, where and why.
+    fn with_act(self, by: Option<&ActBy>) -> Self {
+        let Some(by) = by else {
+            return self;
+        };
+        Self {
+            act_id: Some(by.act),
+            person_id: Some(by.person),
+            scanner_id: Some(by.scanner),
+            gate_id: Some(by.gate),
+            mode: Some(mode_name(by.mode)),
+            reason: by.reason.as_ref().map(|reason| reason_name(reason.code)),
+            ..self
+        }
+    }
+}
+
+/// As in JSON.
+fn reason_name(code: ReasonCode) -> &'static str {
+    match code {
+        ReasonCode::NotInside => "notInside",
+        ReasonCode::LeftWithoutScan => "leftWithoutScan",
+        ReasonCode::WrongTicket => "wrongTicket",
+        ReasonCode::StaysOutside => "staysOutside",
+        ReasonCode::EarlyEntry => "earlyEntry",
+        ReasonCode::MoreHands => "moreHands",
+        ReasonCode::Other => "other",
     }
 }
 

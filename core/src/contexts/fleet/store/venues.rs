@@ -25,6 +25,7 @@ struct VenueRow {
     shift_needed: bool,
     search: bool,
     procedure: Vec<String>,
+    acts_per_hour: Option<i32>,
     policy_version: i32,
 }
 
@@ -38,6 +39,7 @@ impl From<VenueRow> for Venue {
                 shift_needed: row.shift_needed,
                 search: row.search,
                 procedure: row.procedure,
+                acts_per_hour: row.acts_per_hour,
             },
             policy_version: row.policy_version,
         }
@@ -86,7 +88,8 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, policy_version
+        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
+             policy_version
          from fleet.venues where venue_id = $1",
     )
     .bind(venue)
@@ -120,7 +123,7 @@ pub(crate) async fn update_policy(
 ) -> DbResult<i32> {
     let version = sqlx::query_scalar(
         "update fleet.venues set max_cache_age_ms = $2, shift_needed = $3, search = $4,
-             procedure = $5,
+             procedure = $5, acts_per_hour = $6,
              policy_version = policy_version + 1
          where venue_id = $1 returning policy_version",
     )
@@ -129,6 +132,7 @@ pub(crate) async fn update_policy(
     .bind(policy.shift_needed)
     .bind(policy.search)
     .bind(&policy.procedure)
+    .bind(policy.acts_per_hour)
     .fetch_one(conn)
     .await?;
     Ok(version)

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_contracts::ticketing::{JournalApplied, RowOutcome};
 use eventify_kernel::db::{DbError, DbResult, Tx};
-use eventify_protocol::ids::{CheckInId, ScanId, TicketId};
+use eventify_protocol::ids::{CheckInId, PerformanceId, ScanId, TicketId};
 use eventify_protocol::sync::{JournalEntry, SealedRow};
+use eventify_sync::core::ConflictKind;
 
 use super::Error;
 use crate::contexts::ticketing::model::{
-    Batch, Changes, PublishedConflict, Reconciliation, Ticket,
+    Batch, Changes, Performance, PublishedConflict, Reconciliation, StoredEntries, Ticket,
 };
 use crate::contexts::ticketing::{App, store};
 
@@ -56,7 +57,20 @@ async fn load(
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => {}
+            | JournalEntry::Searched(_)
+            | JournalEntry::GateChanged(_) => {}
+            JournalEntry::Overridden(act) => {
+                tickets.insert(act.ticket);
+                scans.insert(act.scan);
+            }
+            JournalEntry::Undone(act) => {
+                tickets.insert(act.ticket);
+                scans.insert(act.scan);
+            }
+            JournalEntry::Left(act) => {
+                tickets.insert(act.ticket);
+                scans.insert(act.entry);
+            }
             JournalEntry::Decision(decision) => {
                 match decision.ticket {
                     Some(ticket) => drop(tickets.insert(ticket)),
@@ -76,8 +90,32 @@ async fn load(
     scans.extend(entries(&locked, &conflicts));
     let scans: Vec<ScanId> = scans.into_iter().collect();
     let scans = store::list_scans(tx, &scans).await?;
+    let stored = stored_entries(tx, &locked, conflicts).await?;
     let (sender, now) = ((batch.node, batch.venue), app.clock.now());
-    Ok(Reconciliation::new(sender, now, locked, conflicts, scans))
+    Ok(Reconciliation::new(sender, now, locked, stored, scans))
+}
+
+/// With the passages that are over, and the shows that begin again.
+async fn stored_entries(
+    tx: &mut Tx,
+    tickets: &[Ticket],
+    mut conflicts: BTreeMap<TicketId, Vec<PublishedConflict>>,
+) -> DbResult<BTreeMap<TicketId, StoredEntries>> {
+    let ids: Vec<TicketId> = tickets.iter().map(|it| it.id).collect();
+    let mut ended = store::list_passage_ends(tx, &ids).await?;
+    let shows: BTreeSet<PerformanceId> = tickets.iter().map(|it| it.performance_id).collect();
+    let shows: Vec<PerformanceId> = shows.into_iter().collect();
+    let shows = store::list_performances(tx, &shows).await?;
+    let stored = tickets.iter().map(|ticket| {
+        let show = shows.get(&ticket.performance_id);
+        let stored = StoredEntries {
+            conflicts: conflicts.remove(&ticket.id).unwrap_or_default(),
+            ended: ended.remove(&ticket.id).unwrap_or_default(),
+            restarts_at: show.and_then(Performance::restart),
+        };
+        (ticket.id, stored)
+    });
+    Ok(stored.collect())
 }
 
 /// The scans of check-ins and conflicts.
@@ -93,7 +131,9 @@ fn entries<'a>(
 async fn write(app: &App, tx: &mut Tx, changes: &Changes) -> DbResult<()> {
     let dissolved: Vec<_> = changes.dissolved.iter().map(|it| it.id).collect();
     store::delete_conflicts(tx, &dissolved).await?;
-    store::replace_check_ins(tx, &changes.tickets, || CheckInId(app.clock.new_id())).await?;
+    let id = || CheckInId(app.clock.new_id());
+    store::insert_passage_ends(tx, &changes.ended, id).await?;
+    store::replace_check_ins(tx, &changes.tickets, id).await?;
     store::update_tickets(tx, &changes.tickets).await?;
     store::upsert_conflicts(tx, &changes.conflicts, app.clock.now()).await?;
     store::upsert_scans(tx, &changes.scans).await
@@ -106,10 +146,12 @@ fn publish(
     outcomes: Vec<RowOutcome>,
     changes: &Changes,
 ) -> DbResult<()> {
-    for conflict in &changes.conflicts {
+    // A supervisor's own word is nothing that somebody has to look at.
+    let is_known = |it: &&PublishedConflict| it.conflict.kind == ConflictKind::Override;
+    for conflict in changes.conflicts.iter().filter(|it| !is_known(it)) {
         tx.publish(app.clock.new_id(), conflict.version, &conflict.event(false));
     }
-    for conflict in &changes.dissolved {
+    for conflict in changes.dissolved.iter().filter(|it| !is_known(it)) {
         tx.publish(app.clock.new_id(), conflict.version, &conflict.event(true));
     }
     for (version, admitted) in &changes.refunded {

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::{RefundedAdmitted, RowOutcome};
+use eventify_contracts::ticketing::RowOutcome;
 use eventify_protocol::ids::{IncarnationId, NodeId, ScanId, TicketId, VenueId};
 use eventify_protocol::sync::{Decision, JournalEntry, SealedRow};
+use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::reconcile::{self, Class, Outcome, Row};
-use eventify_sync::core::{AdmissionState, ConflictKind, JournalRef, ScanRecord, Shown, Validity};
+use eventify_sync::core::{JournalRef, ScanRecord, Shown, acts};
 use uuid::Uuid;
 
-use super::conflicts::{PublishedConflict, admission};
-use super::refunded::{RefundedEntry, alone, refunded_admitted};
+use super::entries::{Changes, Entries, StoredEntries};
 use super::scans::StoredScan;
 use super::tickets::Ticket;
 
@@ -39,51 +39,21 @@ pub(crate) struct Reconciliation {
     changed: BTreeSet<ScanId>,
 }
 
-/// A ticket's entries.
-#[derive(Debug)]
-struct Entries {
-    ticket: Ticket,
-    state: AdmissionState,
-    /// A row reports that somebody was let in with the ticket.
-    admitted: bool,
-    published: Vec<PublishedConflict>,
-    /// Ids of all conflicts of the batch, by scan; those that are gone again keep theirs.
-    conflict_ids: BTreeMap<ScanId, Uuid>,
-}
-
-/// What a batch has changed.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// With another check-in than before, or none, or one of which more or less is known.
-    pub(crate) tickets: Vec<Ticket>,
-    /// As before, though somebody was let in: they were used already. The feed may not have that
-    /// yet, and has to before the node forgets whom it let in (`ADMISSION` 4.3).
-    pub(crate) unchanged: Vec<Ticket>,
-    pub(crate) scans: Vec<StoredScan>,
-    /// New, or other than published.
-    pub(crate) conflicts: Vec<PublishedConflict>,
-    /// No conflicts any more.
-    pub(crate) dissolved: Vec<PublishedConflict>,
-    /// Guests who were admitted though the money went back, or were not after all; with the version
-    /// of the ticket.
-    pub(crate) refunded: Vec<(i32, RefundedAdmitted)>,
-}
-
 impl Reconciliation {
     /// A node reports only on tickets of its own venue; the others are left out.
     pub(crate) fn new(
         (node, venue): (NodeId, VenueId),
         now: DateTime<Utc>,
         tickets: Vec<Ticket>,
-        mut conflicts: BTreeMap<TicketId, Vec<PublishedConflict>>,
+        mut stored: BTreeMap<TicketId, StoredEntries>,
         scans: BTreeMap<ScanId, StoredScan>,
     ) -> Self {
         let of_venue = tickets
             .into_iter()
             .filter(|ticket| ticket.venue_id == venue);
         let tickets = of_venue.map(|ticket| {
-            let published = conflicts.remove(&ticket.id).unwrap_or_default();
-            (ticket.id, Entries::new(ticket, published))
+            let stored = stored.remove(&ticket.id).unwrap_or_default();
+            (ticket.id, Entries::new(ticket, stored))
         });
         Self {
             node,
@@ -111,7 +81,11 @@ impl Reconciliation {
             JournalEntry::Opened { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => return None,
+            | JournalEntry::Searched(_)
+            | JournalEntry::GateChanged(_) => return None,
+            JournalEntry::Overridden(_) | JournalEntry::Undone(_) | JournalEntry::Left(_) => {
+                self.apply_act(&row.entry, (source(row.seq), row.at.core), id)?
+            }
             JournalEntry::Decision(decision) => {
                 let source = source(row.seq);
                 let stored = self.scans.get(&decision.scan);
@@ -130,7 +104,7 @@ impl Reconciliation {
                     entries.as_ref().map(|entries| &entries.state),
                 );
                 let conflict_id = entries.and_then(|entries| {
-                    entries.admitted |= decision.verdict == Verdict::Admit;
+                    entries.is_told |= decision.verdict == Verdict::Admit;
                     entries.carry_out(&outcome, decision.scan, id)
                 });
                 self.record_shown(decision, source);
@@ -156,11 +130,64 @@ impl Reconciliation {
                 (outcome, conflict_id)
             }
         };
+        let at = row
+            .at
+            .core
+            .map_or(CoreTime(row.at.wall.0), |core| core.earliest);
+        self.record_ended(&outcome.ended, at);
         Some(RowOutcome {
             seq: row.seq,
             class: name(outcome.class).to_owned(),
             conflict_id,
         })
+    }
+
+    /// Applies what somebody did beside scanning.
+    fn apply_act(
+        &mut self,
+        entry: &JournalEntry,
+        made: (JournalRef, Option<CoreInterval>),
+        id: impl FnMut() -> Uuid,
+    ) -> Option<(Outcome, Option<Uuid>)> {
+        let state = |ticket| self.tickets.get(&ticket).map(|entries| &entries.state);
+        let (ticket, scan, outcome) = match entry {
+            JournalEntry::Overridden(act) => {
+                let record = self.scans.get(&act.scan).map(|stored| &stored.record);
+                let outcome = acts::overridden(made, act, record, state(act.ticket));
+                (act.ticket, act.scan, outcome)
+            }
+            JournalEntry::Undone(act) => {
+                let outcome = acts::undone(made, act, state(act.ticket));
+                (act.ticket, act.scan, outcome)
+            }
+            JournalEntry::Left(act) => {
+                let outcome = acts::left(made, act, state(act.ticket));
+                (act.ticket, act.entry, outcome)
+            }
+            JournalEntry::GateChanged(_)
+            | JournalEntry::Opened { .. }
+            | JournalEntry::Decision(_)
+            | JournalEntry::Voided { .. }
+            | JournalEntry::RefusedAgain { .. }
+            | JournalEntry::Unreadable { .. }
+            | JournalEntry::Searched(_) => return None,
+        };
+        let entries = self.tickets.get_mut(&ticket);
+        let conflict_id = entries.and_then(|entries| {
+            entries.is_told = true;
+            entries.carry_out(&outcome, scan, id)
+        });
+        Some((outcome, conflict_id))
+    }
+
+    /// Their entries are over: whatever comes of them later enters nowhere.
+    fn record_ended(&mut self, scans: &[ScanId], at: CoreTime) {
+        for scan in scans {
+            if let Some(stored) = self.scans.get_mut(scan) {
+                stored.record.ended.get_or_insert(at);
+                self.changed.insert(*scan);
+            }
+        }
     }
 
     /// Records what was shown for a scan. An id that belongs to another scan stays as it is.
@@ -177,6 +204,7 @@ impl Reconciliation {
                     token: decision.token,
                     own: None,
                     shown: None,
+                    ended: None,
                 },
                 own_at: None,
                 ticket: None,
@@ -231,117 +259,6 @@ impl Reconciliation {
     }
 }
 
-impl Entries {
-    fn new(ticket: Ticket, published: Vec<PublishedConflict>) -> Self {
-        Self {
-            state: ticket.admission_state(published.iter().map(|it| it.conflict).collect()),
-            conflict_ids: published
-                .iter()
-                .map(|it| (it.conflict.entry.scan, it.id))
-                .collect(),
-            admitted: false,
-            ticket,
-            published,
-        }
-    }
-
-    /// Carries effects out. Returns the conflict that the scan's entry is in, if it is in one: as
-    /// the other entry, or as the check-in that may not have been the first.
-    fn carry_out(
-        &mut self,
-        outcome: &Outcome,
-        scan: ScanId,
-        mut id: impl FnMut() -> Uuid,
-    ) -> Option<Uuid> {
-        for effect in &outcome.effects {
-            self.state.apply(effect);
-        }
-        let conflicts = &self.state.conflicts;
-        for conflict in conflicts {
-            self.conflict_ids
-                .entry(conflict.entry.scan)
-                .or_insert_with(&mut id);
-        }
-        let conflict = match &self.state.check_in {
-            Some(check_in) if check_in.scan == scan => conflicts
-                .iter()
-                .find(|conflict| conflict.kind == ConflictKind::OrderUnknown),
-            Some(_) | None => self.state.conflict(scan),
-        };
-        self.conflict_ids.get(&conflict?.entry.scan).copied()
-    }
-
-    fn derive_changes(
-        self,
-        scans: &BTreeMap<ScanId, StoredScan>,
-        now: DateTime<Utc>,
-        changes: &mut Changes,
-    ) {
-        let Self { ticket, state, .. } = self;
-        let conflicts = self.published.iter().map(|it| it.conflict);
-        let before = ticket.admission_state(conflicts.collect());
-        let published = ticket
-            .refunded_scan
-            .and_then(|scan| RefundedEntry::of(&before, scan));
-        for conflict in &state.conflicts {
-            let entry = &conflict.entry;
-            let first = state.check_in.as_ref().unwrap_or(entry);
-            let second_unknown = conflict.kind == ConflictKind::OrderUnknown;
-            let published = self
-                .published
-                .iter()
-                .find(|it| it.conflict.entry.scan == entry.scan);
-            let current = PublishedConflict {
-                id: self.conflict_ids[&entry.scan],
-                ticket: ticket.id,
-                passage: ticket.passage,
-                conflict: *conflict,
-                first: admission(first, scans.get(&first.scan), state.order_unknown()),
-                second: admission(entry, scans.get(&entry.scan), second_unknown),
-                version: published.map_or(1, |published| published.version),
-            };
-            match published {
-                Some(published) if *published == current => {}
-                Some(_) => changes.conflicts.push(current.next_version()),
-                None => changes.conflicts.push(current),
-            }
-        }
-        let dissolved = self
-            .published
-            .into_iter()
-            .filter(|it| state.conflict(it.conflict.entry.scan).is_none());
-        let dissolved = dissolved.map(PublishedConflict::next_version);
-        changes.dissolved.extend(dissolved);
-        let differs = ticket.differs_from(&state);
-        let is_good = state.validity == Validity::Valid;
-        let found = if !is_good && (self.admitted || published.is_some()) {
-            alone(&state, scans)
-        } else {
-            None
-        };
-        let found_scan = found.map(|it| it.entry.scan);
-        let finds = ticket.refunded_scan != found_scan;
-        let mut after = ticket;
-        if differs {
-            after = after.with_entries(&state, now);
-        }
-        if finds {
-            after = after.with_refunded(found_scan, now);
-        }
-        let differs = differs || finds;
-        if let Some(named) = found.or(published).filter(|_| differs) {
-            let scan = scans.get(&named.entry.scan);
-            let event = refunded_admitted(&after, &named, scan, found.is_none());
-            changes.refunded.push((after.version, event));
-        }
-        if differs {
-            changes.tickets.push(after);
-        } else if self.admitted {
-            changes.unchanged.push(after);
-        }
-    }
-}
-
 /// A row's class as fleet and reports know it.
 fn name(class: Class) -> &'static str {
     match class {
@@ -351,5 +268,8 @@ fn name(class: Class) -> &'static str {
         Class::UnknownTicket => "unknown_ticket",
         Class::Refused => "refused",
         Class::Repeated => "repeated",
+        Class::Overridden => "overridden",
+        Class::Undone => "undone",
+        Class::Left => "left",
     }
 }

@@ -2,6 +2,7 @@
 
 mod codes;
 mod conflicts;
+mod entries;
 mod issuing;
 mod journals;
 mod performances;
@@ -13,8 +14,9 @@ mod tickets;
 
 pub(super) use codes::TicketCode;
 pub(super) use conflicts::PublishedConflict;
+pub(super) use entries::{Changes, StoredEntries};
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
-pub(super) use journals::{Batch, Changes, Reconciliation};
+pub(super) use journals::{Batch, Reconciliation};
 pub(super) use performances::{Performance, Window};
 pub use reach::CantSign;
 pub(super) use reach::{Reminder, can_sign, remind};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PerformanceTimes;
 use eventify_protocol::ids::{EventId, PerformanceId, UserId, VenueId};
 use eventify_protocol::sync::{PerformanceEntry, PerformanceState};
-use eventify_protocol::time::MAX_CACHE_AGE;
+use eventify_protocol::time::{CoreTime, MAX_CACHE_AGE};
 
 /// When gates let guests in, and until when these may be inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,13 @@ impl Performance {
         };
         self.accepted
             .then(|| self.times.entry(&self.event_title, state))
+    }
+
+    /// Since when entries count, if it was moved after it had begun to admit; by whole seconds, as gates
+    /// have it.
+    pub(crate) fn restart(&self) -> Option<CoreTime> {
+        let at = self.times.restarts_at?.timestamp();
+        Some(CoreTime(at.saturating_mul(1_000_000)))
     }
 
     /// When a gate without connection may have let somebody in, or will before it can have heard of what

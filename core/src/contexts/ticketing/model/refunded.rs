@@ -46,7 +46,7 @@ pub(crate) fn alone(
 ) -> Option<RefundedEntry> {
     let by_edge = |it: &RefundedEntry| {
         let scan = scans.get(&it.entry.scan);
-        scan.is_some_and(|scan| scan.decided_by == DecidedBy::Edge)
+        it.entry.is_override() || scan.is_some_and(|scan| scan.decided_by == DecidedBy::Edge)
     };
     RefundedEntry::all(state).find(by_edge)
 }

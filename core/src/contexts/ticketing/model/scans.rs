@@ -305,6 +305,7 @@ impl ScanRequest {
                 token: token.hash(),
                 own: Some(verdict.clone()),
                 shown: None,
+                ended: None,
             },
             own_at: Some(now),
             ticket: match token {

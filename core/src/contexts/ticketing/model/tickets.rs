@@ -9,7 +9,7 @@ use eventify_protocol::ids::{
 use eventify_protocol::money::Money;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::{CategoryCode, Claims, TokenHash};
-use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect, Validity};
+use eventify_sync::core::{AdmissionState, CheckIn, Conflict, Effect, EndKind, Validity};
 use eventify_sync::rules::Entitlement;
 use eventify_sync::token::SignedTicket;
 
@@ -48,6 +48,8 @@ pub(crate) struct Ticket {
     /// Another entry of the passage may have been before that one.
     pub(crate) order_unknown: bool,
     pub(crate) passage: i32,
+    /// Somebody was inside with it, and has left.
+    pub(crate) attended: bool,
     pub(crate) revision: u32,
     /// The token's text: whoever has it can use the ticket.
     pub(crate) token: String,
@@ -151,11 +153,16 @@ impl Ticket {
 
     /// Why its customer can't give it back.
     pub(crate) fn not_good(&self) -> Option<NotGood> {
-        match (&self.revoked, &self.check_in) {
+        match (&self.revoked, self.was_inside()) {
             (Some(_), _) => Some(NotGood::Revoked),
-            (None, Some(_)) => Some(NotGood::Used),
-            (None, None) => None,
+            (None, true) => Some(NotGood::Used),
+            (None, false) => None,
         }
+    }
+
+    /// Whether anybody has had anything of the show with it. One whose only entry was undone was not used.
+    fn was_inside(&self) -> bool {
+        self.check_in.is_some() || self.attended
     }
 
     /// Who was admitted with it.
@@ -173,6 +180,9 @@ impl Ticket {
             validity: self.validity(),
             check_in: self.check_in,
             conflicts,
+            passage: self.passage,
+            ended: vec![],
+            restarts_at: None,
         }
     }
 
@@ -225,7 +235,7 @@ impl Ticket {
         if performance.is_some_and(|it| it.cancelled) {
             return None;
         }
-        if self.check_in.is_some() {
+        if self.was_inside() {
             return Some(KeptBack::Used);
         }
         let may_sit_there = performance.is_some_and(|it| it.may_have_guests(now));
@@ -268,7 +278,8 @@ impl Ticket {
 
     /// Whether its check-in is another than this, or its order is less or better known.
     pub(crate) fn differs_from(&self, state: &AdmissionState) -> bool {
-        (self.check_in, self.order_unknown) != (state.check_in, state.order_unknown())
+        (self.check_in, self.order_unknown, self.passage)
+            != (state.check_in, state.order_unknown(), state.passage)
     }
 
     /// The ticket after one change of its entries, if it has no conflicts.
@@ -292,6 +303,8 @@ impl Ticket {
         Self {
             check_in: state.check_in,
             order_unknown: state.order_unknown(),
+            passage: state.passage,
+            attended: self.attended || state.ended.iter().any(|end| end.kind == EndKind::Left),
             ..self
         }
         .changed(at)

@@ -1,7 +1,7 @@
 //! Check-ins, and the columns that they share with conflicts.
 
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
-use eventify_protocol::ids::{CheckInId, GateId, IncarnationId, NodeId, ScanId};
+use eventify_protocol::ids::{CheckInId, GateId, IncarnationId, NodeId, ScanId, TicketId};
 use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_sync::core::{CheckIn, Evidence, JournalRef};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::contexts::ticketing::model::Ticket;
 /// The columns of an [`EntryRow`].
 pub(super) const COLUMNS: &str = "entry.scan_id as entry_scan_id, \
     entry.gate_id as entry_gate_id, entry.node_id as entry_node_id, entry.earliest, entry.latest, \
-    entry.evidence, entry.journal_incarnation, entry.journal_seq, \
+    entry.evidence, entry.overridden, entry.journal_incarnation, entry.journal_seq, \
     coalesce(entry.order_unknown, false) as order_unknown";
 
 /// An entry: a check-in, or a conflict as JSON.
@@ -28,6 +28,8 @@ pub(super) struct EntryRow {
     pub(super) earliest: i64,
     pub(super) latest: i64,
     pub(super) evidence: String,
+    /// Of what a journal has shown: a supervisor let the guest in.
+    pub(super) overridden: bool,
     pub(super) journal_incarnation: Option<IncarnationId>,
     pub(super) journal_seq: Option<i64>,
 }
@@ -41,11 +43,16 @@ impl TryFrom<EntryRow> for CheckIn {
             ("unconfirmed", (_, None, None)) => Evidence::Unconfirmed,
             ("api", (_, None, None)) => Evidence::Api,
             ("journal", (Some(node), Some(incarnation), Some(seq))) => {
-                Evidence::Journal(JournalRef {
+                let source = JournalRef {
                     node,
                     incarnation,
                     seq: unsigned(seq)?,
-                })
+                };
+                if row.overridden {
+                    Evidence::Override(source)
+                } else {
+                    Evidence::Journal(source)
+                }
             }
             _ => return Err(DbError::impossible_row("an entry of no known evidence")),
         };
@@ -69,7 +76,7 @@ impl TryFrom<&CheckIn> for EntryRow {
         let (evidence, source) = match entry.evidence {
             Evidence::Unconfirmed => ("unconfirmed", None),
             Evidence::Api => ("api", None),
-            Evidence::Journal(source) => ("journal", Some(source)),
+            Evidence::Journal(source) | Evidence::Override(source) => ("journal", Some(source)),
         };
         Ok(Self {
             scan_id: entry.scan,
@@ -78,6 +85,7 @@ impl TryFrom<&CheckIn> for EntryRow {
             earliest: entry.at.earliest.0,
             latest: entry.at.latest.0,
             evidence: evidence.to_owned(),
+            overridden: entry.is_override(),
             journal_incarnation: source.map(|source| source.incarnation),
             journal_seq: source.map(|source| signed(source.seq)).transpose()?,
         })
@@ -103,27 +111,41 @@ pub(crate) async fn replace_check_ins(
         .execute(&mut *conn)
         .await?;
     }
-    if used.is_empty() {
+    let rows = used.iter().filter_map(|it| {
+        let entry = it.check_in?;
+        Some((it.id, it.passage, entry, it.order_unknown))
+    });
+    upsert_check_ins(conn, &rows.collect::<Vec<_>>(), id).await
+}
+
+/// Check-ins of tickets' passages, with whether they may not have been the first.
+pub(super) async fn upsert_check_ins(
+    conn: &mut PgConnection,
+    check_ins: &[(TicketId, i32, CheckIn, bool)],
+    id: impl Fn() -> CheckInId,
+) -> DbResult<()> {
+    if check_ins.is_empty() {
         return Ok(());
     }
-    let entries = used.iter().filter_map(|it| it.check_in.as_ref());
-    let entries = entries
-        .map(EntryRow::try_from)
-        .collect::<DbResult<Vec<_>>>()?;
+    let entries = check_ins
+        .iter()
+        .map(|(_, _, entry, _)| EntryRow::try_from(entry));
+    let entries = entries.collect::<DbResult<Vec<_>>>()?;
     sqlx::query(
         "insert into ticketing.checkins (checkin_id, ticket_id, passage, scan_id, gate_id, node_id,
-             earliest, latest, evidence, journal_incarnation, journal_seq, order_unknown)
+             earliest, latest, evidence, journal_incarnation, journal_seq, order_unknown, overridden)
          select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::uuid[], $6::uuid[],
-             $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::bigint[], $12::bool[])
+             $7::bigint[], $8::bigint[], $9::text[], $10::uuid[], $11::bigint[], $12::bool[], $13::bool[])
          on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
              gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
              latest = excluded.latest, evidence = excluded.evidence,
              journal_incarnation = excluded.journal_incarnation,
-             journal_seq = excluded.journal_seq, order_unknown = excluded.order_unknown",
+             journal_seq = excluded.journal_seq, order_unknown = excluded.order_unknown,
+             overridden = excluded.overridden",
     )
-    .bind(column(&used, |_| id()))
-    .bind(column(&used, |it| it.id))
-    .bind(column(&used, |it| it.passage))
+    .bind(column(check_ins, |_| id()))
+    .bind(column(check_ins, |(ticket, ..)| *ticket))
+    .bind(column(check_ins, |(_, passage, ..)| *passage))
     .bind(column(&entries, |it| it.scan_id))
     .bind(column(&entries, |it| it.gate_id))
     .bind(column(&entries, |it| it.node_id))
@@ -132,7 +154,8 @@ pub(crate) async fn replace_check_ins(
     .bind(column(&entries, |it| it.evidence.as_str()))
     .bind(column(&entries, |it| it.journal_incarnation))
     .bind(column(&entries, |it| it.journal_seq))
-    .bind(column(&used, |it| it.order_unknown))
+    .bind(column(check_ins, |(.., order_unknown)| *order_unknown))
+    .bind(column(&entries, |it| it.overridden))
     .execute(conn)
     .await?;
     Ok(())

@@ -34,6 +34,7 @@ impl TryFrom<ConflictRow> for PublishedConflict {
 
     fn try_from(row: ConflictRow) -> DbResult<Self> {
         let kind = match row.kind.as_str() {
+            "double_entry" if row.entry.overridden => ConflictKind::Override,
             "double_entry" => ConflictKind::DoubleEntry,
             "order_unknown" => ConflictKind::OrderUnknown,
             kind => {
@@ -60,7 +61,8 @@ impl TryFrom<ConflictRow> for PublishedConflict {
 impl ConflictRow {
     fn of(conflict: &PublishedConflict, now: DateTime<Utc>) -> DbResult<Self> {
         let kind = match conflict.conflict.kind {
-            ConflictKind::DoubleEntry => "double_entry",
+            // The release before knows no other; `overridden` says what it is.
+            ConflictKind::DoubleEntry | ConflictKind::Override => "double_entry",
             ConflictKind::OrderUnknown => "order_unknown",
         };
         Ok(Self {
@@ -111,7 +113,8 @@ pub(crate) async fn upsert_conflicts(
         conn,
         "insert into ticketing.checkin_conflicts",
         &rows.collect::<DbResult<Vec<_>>>()?,
-        "on conflict (conflict_id) do update set evidence = excluded.evidence,
+        "on conflict (conflict_id) do update set passage = excluded.passage,
+             evidence = excluded.evidence, overridden = excluded.overridden,
              journal_incarnation = excluded.journal_incarnation,
              journal_seq = excluded.journal_seq, kind = excluded.kind, first = excluded.first,
              second = excluded.second, version = excluded.version",

@@ -8,6 +8,7 @@ mod gates;
 mod journals;
 mod keys;
 mod orders;
+mod passages;
 mod performances;
 mod scans;
 mod snapshots;
@@ -27,6 +28,7 @@ pub(super) use gates::{upsert_gate, upsert_node};
 pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal};
 pub(super) use keys::{find_key_set, insert_key_set, lock_key_sets};
 pub(super) use orders::{close_order, end_order, insert_order, list_due_orders, lock_order};
+pub(super) use passages::{insert_passage_ends, list_passage_ends};
 pub(super) use performances::{
     count_outlived_tokens, find_end_of_programme, find_organiser, insert_cancelled_performance,
     insert_confirmed_performance, list_performances, upsert_performance,

@@ -18,7 +18,7 @@ pub(super) const COLUMNS: &str = "show.performance_id as show_performance_id, \
     show.doors_at as show_doors_at, show.start_time as show_start_time, \
     show.ends_at as show_ends_at, show.admits_from as show_admits_from, \
     show.admits_until as show_admits_until, show.guests_from as show_guests_from, \
-    show.guests_until as show_guests_until, \
+    show.guests_until as show_guests_until, show.restarts_at as show_restarts_at, \
     exists (select from ticketing.cancelled_performances as cancelled \
         where cancelled.performance_id = show.performance_id) as show_cancelled, \
     not show.awaits_venue or exists (select from ticketing.confirmed_performances as confirmed \
@@ -40,6 +40,7 @@ pub(super) struct ShowRow {
     show_admits_until: Option<DateTime<Utc>>,
     show_guests_from: Option<DateTime<Utc>>,
     show_guests_until: Option<DateTime<Utc>>,
+    show_restarts_at: Option<DateTime<Utc>>,
     show_cancelled: bool,
     show_accepted: bool,
 }
@@ -62,6 +63,7 @@ impl From<ShowRow> for Performance {
                 ends_at: row.show_ends_at,
                 admits_from: row.show_admits_from.unwrap_or(row.show_doors_at),
                 admits_until: row.show_admits_until.unwrap_or(end),
+                restarts_at: row.show_restarts_at,
             },
             moved: row
                 .show_guests_from
@@ -88,6 +90,7 @@ struct NewRow {
     admits_until: DateTime<Utc>,
     guests_from: Option<DateTime<Utc>>,
     guests_until: Option<DateTime<Utc>>,
+    restarts_at: Option<DateTime<Utc>>,
     awaits_venue: bool,
     version: i32,
 }
@@ -116,6 +119,7 @@ pub(crate) async fn upsert_performance(
         admits_until: facts.times.admits_until,
         guests_from: guests.map(|it| it.from),
         guests_until: guests.map(|it| it.until),
+        restarts_at: facts.times.restarts_at,
         awaits_venue: facts.awaits_venue,
         version,
     };
@@ -128,7 +132,8 @@ pub(crate) async fn upsert_performance(
              doors_at = excluded.doors_at, start_time = excluded.start_time,
              ends_at = excluded.ends_at, admits_from = excluded.admits_from,
              admits_until = excluded.admits_until, guests_from = excluded.guests_from,
-             guests_until = excluded.guests_until, awaits_venue = excluded.awaits_venue,
+             guests_until = excluded.guests_until, restarts_at = excluded.restarts_at,
+             awaits_venue = excluded.awaits_venue,
              version = excluded.version
          where stored.version < excluded.version",
     )

@@ -19,8 +19,9 @@ use crate::contexts::ticketing::model::StoredScan;
 /// The columns of a [`ScanRow`]; those that tickets have too under names of their own.
 pub(super) const COLUMNS: &str = "scan.scan_id, scan.scanner_id, scan.gate_id, \
     scan.token_hash as scan_token_hash, scan.ticket_id as scan_ticket_id, scan.node_id, \
-    scan.device_id, scan.person_id, scan.own_verdict, scan.own_at, scan.shown_verdict, scan.shown_incarnation, \
-    scan.shown_seq, scan.decided_by, scan.sync_position, scan.sync_truth, \
+    scan.device_id, scan.person_id, scan.own_verdict, scan.own_at, scan.shown_verdict, \
+    scan.shown_incarnation, scan.shown_seq, scan.ended_at, scan.decided_by, scan.sync_position, \
+    scan.sync_truth, \
     scan.created_at as scan_created_at";
 
 #[derive(FromRow)]
@@ -38,6 +39,7 @@ pub(super) struct ScanRow {
     shown_verdict: Option<Json<Verdict>>,
     shown_incarnation: Option<IncarnationId>,
     shown_seq: Option<i64>,
+    ended_at: Option<i64>,
     decided_by: String,
     sync_position: Option<i64>,
     sync_truth: Option<i64>,
@@ -69,6 +71,7 @@ impl TryFrom<ScanRow> for StoredScan {
                 token: hash(&row.scan_token_hash)?,
                 own: row.own_verdict.map(|Json(verdict)| verdict),
                 shown,
+                ended: row.ended_at.map(CoreTime),
             },
             own_at: row.own_at,
             ticket: row.scan_ticket_id,
@@ -116,16 +119,17 @@ pub(crate) async fn upsert_scans(conn: &mut PgConnection, scans: &[StoredScan]) 
     sqlx::query(
         "insert into ticketing.scans (scan_id, scanner_id, gate_id, token_hash, ticket_id, node_id,
              device_id, own_verdict, own_at, shown_verdict, shown_incarnation, shown_seq,
-             decided_by, sync_position, sync_truth, created_at, person_id)
+             decided_by, sync_position, sync_truth, created_at, ended_at, person_id)
          select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bytea[], $5::uuid[],
              $6::uuid[], $7::text[], $8::jsonb[], $9::timestamptz[], $10::jsonb[], $11::uuid[],
-             $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::timestamptz[], $17::uuid[])
+             $12::bigint[], $13::text[], $14::bigint[], $15::bigint[], $16::timestamptz[],
+             $17::bigint[], $18::uuid[])
          on conflict (scan_id) do update set ticket_id = excluded.ticket_id,
              node_id = excluded.node_id, own_verdict = excluded.own_verdict,
              own_at = excluded.own_at, shown_verdict = excluded.shown_verdict,
              shown_incarnation = excluded.shown_incarnation, shown_seq = excluded.shown_seq,
              decided_by = excluded.decided_by, sync_position = excluded.sync_position,
-             sync_truth = excluded.sync_truth,
+             sync_truth = excluded.sync_truth, ended_at = excluded.ended_at,
              person_id = excluded.person_id",
     )
     .bind(column(scans, |it| it.id))
@@ -144,6 +148,7 @@ pub(crate) async fn upsert_scans(conn: &mut PgConnection, scans: &[StoredScan]) 
     .bind(column(scans, |it| it.point.map(|(position, _)| position)))
     .bind(column(scans, |it| it.point.map(|(_, truth)| truth.0)))
     .bind(column(scans, |it| it.created_at))
+    .bind(column(scans, |it| it.record.ended.map(|at| at.0)))
     .bind(column(scans, |it| it.person))
     .execute(conn)
     .await?;

@@ -241,11 +241,12 @@ const UPSERT_DECIDED: &str = "
         on conflict (ticket_id, passage) do update set scan_id = excluded.scan_id,
             gate_id = excluded.gate_id, node_id = excluded.node_id, earliest = excluded.earliest,
             latest = excluded.latest, evidence = excluded.evidence, journal_incarnation = null,
-            journal_seq = null, order_unknown = excluded.order_unknown),
+            journal_seq = null, order_unknown = excluded.order_unknown, overridden = false),
     changed as (
         update ticketing.tickets as stored
-        set status = new.status, version = new.version, updated_at = new.updated_at
-        from unnest((select $11::uuid[]), $19::text[], $20::int[], $21::timestamptz[])
-            as new (ticket_id, status, version, updated_at)
+        set status = new.status, version = new.version, updated_at = new.updated_at,
+            passage = new.passage
+        from unnest((select $11::uuid[]), $19::text[], $20::int[], $21::timestamptz[],
+            (select $12::int[])) as new (ticket_id, status, version, updated_at, passage)
         where stored.ticket_id = new.ticket_id)
     select scan_id from written";

@@ -21,7 +21,7 @@ use crate::contexts::ticketing::model::{Ticket, TicketCode};
 pub(super) const COLUMNS: &str = "ticket.ticket_id, ticket.order_id, ticket.line, ticket.unit, \
     ticket.customer_id, ticket.performance_id, ticket.venue_id, ticket.seat_id, \
     ticket.seat_label, ticket.bucket_id, ticket.zone, ticket.price_category, ticket.currency, \
-    ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.refunded_scan_id, ticket.revoked_reason, ticket.passage, ticket.revision, \
+    ticket.unit_amount, ticket.hold_id, ticket.refund_id, ticket.refunded_scan_id, ticket.revoked_reason, ticket.passage, ticket.attended, ticket.revision, \
     ticket.qr_payload, ticket.token_hash, ticket.short_code, ticket.short_code_hash, ticket.not_before, ticket.expiry, ticket.created_at, \
     ticket.updated_at, ticket.version";
 
@@ -59,6 +59,7 @@ pub(super) struct TicketRow {
     check_in: CheckInRow,
     order_unknown: bool,
     passage: i32,
+    attended: bool,
     revision: i32,
     qr_payload: String,
     token_hash: Vec<u8>,
@@ -108,6 +109,7 @@ impl TryFrom<TicketRow> for Ticket {
             check_in: row.check_in.0.map(CheckIn::try_from).transpose()?,
             order_unknown: row.order_unknown,
             passage: row.passage,
+            attended: row.attended,
             revision: unsigned(row.revision)?,
             token: row.qr_payload,
             token_hash: TokenHash(hash(&row.token_hash)?),
@@ -212,12 +214,14 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
              revoked_reason = new.reason, revision = new.revision, qr_payload = new.qr_payload, token_hash = new.token_hash,
              not_before = new.not_before, expiry = new.expiry, updated_at = new.updated_at,
              version = new.version, short_code = new.short_code,
-             short_code_hash = new.short_code_hash
+             short_code_hash = new.short_code_hash, passage = new.passage,
+             attended = new.attended
          from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[],
              $7::bigint[], $8::bigint[], $9::timestamptz[], $10::int[], $11::uuid[], $12::uuid[],
-             $13::text[], $14::bytea[])
+             $13::text[], $14::bytea[], $15::int[], $16::bool[])
              as new (ticket_id, status, reason, revision, qr_payload, token_hash, not_before,
-             expiry, updated_at, version, refund_id, refunded_scan_id, short_code, short_code_hash)
+             expiry, updated_at, version, refund_id, refunded_scan_id, short_code, short_code_hash,
+             passage, attended)
          where stored.ticket_id = new.ticket_id",
     )
     .bind(column(tickets, |it| it.id))
@@ -234,6 +238,8 @@ pub(crate) async fn update_tickets(conn: &mut PgConnection, tickets: &[Ticket]) 
     .bind(column(tickets, |it| it.refunded_scan))
     .bind(codes(tickets))
     .bind(code_hashes(tickets))
+    .bind(column(tickets, |it| it.passage))
+    .bind(column(tickets, |it| it.attended))
     .execute(conn)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::fleet::JournalAccepted;
 use eventify_contracts::ticketing::{JournalApplied, TicketState};
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::{BootId, IncarnationId, ScanId, TicketId};
+use eventify_protocol::ids::{BootId, IncarnationId, PersonId, ScanId, TicketId};
 use eventify_protocol::sync::{
     Decision, Epoch, JournalEntry, JournalRow, Moment, PointRef, Position, SealedRow,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Journal<'venue> {
     incarnation: IncarnationId,
     rows: Vec<SealedRow>,
     sent: usize,
+    /// At the scanner.
+    pub(crate) on_shift: Option<PersonId>,
 }
 
 impl<'venue> Journal<'venue> {
@@ -33,6 +35,7 @@ impl<'venue> Journal<'venue> {
             incarnation,
             rows: vec![],
             sent: 0,
+            on_shift: None,
         };
         let opened = JournalEntry::Opened {
             node: venue.nodes[index],
@@ -128,7 +131,7 @@ impl<'venue> Journal<'venue> {
             }),
             replaces: scan.replaces.clone(),
             asked_until: Some(scan.deadline),
-            person: None,
+            person: self.on_shift,
         }
     }
 

@@ -1,15 +1,24 @@
 //! A gate on paper: the app, a node that answers what the test says, and time that the test passes.
 
+mod acts;
+mod crew;
+mod exits;
+mod finding;
+mod fixtures;
 mod line;
 mod people;
 mod scans;
+mod sign_in;
+mod staff;
+mod typing;
 
 use eventify_lan_client::{ClientError, Refusal};
 use eventify_protocol::{
     error::ErrorDetail,
     ids::{CorrelationId, GateId, NodeId, ScanId, VenueId},
     lan::{
-        GateStatus, JournalStatus, NodeStatus, ReplicaStatus, ScanAnswer, ScanRequest, StreamEvent,
+        GateStatus, JournalStatus, NodeStatus, People, ReplicaStatus, ScanAnswer, ScanRequest,
+        StreamEvent,
     },
     sync::{JournalHead, Position},
     time::{CoreTime, WallTime},
@@ -17,10 +26,11 @@ use eventify_protocol::{
 };
 use uuid::Uuid;
 
+use self::fixtures::{answer, kept, no_answer, nobody, node_status, refused, status, used};
 use super::*;
 use crate::{
     command::{Command, KeyStroke},
-    io::{Answer, Call, CallId, KeptScan, WriteId},
+    io::{Answer, Call, CallId, KeptScan, PeopleAnswer, PeopleCall, WriteId},
     view::{Screen, Shown},
 };
 
@@ -100,6 +110,30 @@ impl Gate {
             Answer::Listening(Ok(())),
         );
         self.answer(|call| matches!(call, Call::Status), status(&[1, 2]));
+        self.answer_people(
+            |call| matches!(call, PeopleCall::List),
+            PeopleAnswer::Listed(Ok(nobody())),
+        );
+        self.answer_people(
+            |call| matches!(call, PeopleCall::CurrentShift),
+            PeopleAnswer::CurrentShift(Ok(None)),
+        );
+    }
+
+    fn answer_people(&mut self, wanted: impl Fn(&PeopleCall) -> bool, answer: PeopleAnswer) {
+        let is_it = |call: &Call| matches!(call, Call::People(call) if wanted(call));
+        self.answer(is_it, Answer::People(answer));
+    }
+
+    /// What the node is being asked about people, the newest first.
+    fn people_call(&self, wanted: impl Fn(&PeopleCall) -> bool) -> Option<&PeopleCall> {
+        let mut calls = self.calls.iter().rev();
+        calls.find_map(|(_, call)| {
+            let Call::People(call) = call else {
+                return None;
+            };
+            wanted(call).then_some(call)
+        })
     }
 
     fn send(&mut self, input: Input) {
@@ -188,7 +222,7 @@ impl Gate {
     fn asked(&self) -> Option<ScanRequest> {
         self.calls.iter().find_map(|(_, call)| match call {
             Call::Scan(request) => Some(request.clone()),
-            Call::Pair(_) | Call::Renew | Call::Status | Call::Listen => None,
+            Call::Pair(_) | Call::Renew | Call::Status | Call::Listen | Call::People(_) => None,
         })
     }
 
@@ -235,103 +269,5 @@ impl Gate {
             self.command(Command::Keys { strokes });
         }
         self.pass(250);
-    }
-}
-
-fn answer(scan_id: ScanId, verdict: Verdict) -> ScanAnswer {
-    ScanAnswer {
-        scan_id,
-        verdict,
-        ticket: None,
-        first_gate_name: Some("North".to_owned()),
-        first_ago_ms: Some(60_000),
-        admitting_gates: Vec::new(),
-        mode: Mode::Online,
-        cache_age_ms: None,
-        max_cache_age_ms: 300_000,
-        decided_by: DecidedBy::Core,
-        repeated: false,
-    }
-}
-
-fn used(confirmed: bool) -> Verdict {
-    Verdict::AlreadyUsed {
-        first: FirstEntry {
-            gate: gate_id(1),
-            at: CoreTime(i64::try_from((START_MS - 60_000) * 1_000).unwrap()),
-            confirmed,
-        },
-    }
-}
-
-fn no_answer() -> ClientError {
-    // The only error of this type that can be made without a network.
-    let error = reqwest::Client::builder().user_agent("\n").build();
-    ClientError::NoAnswer(error.unwrap_err())
-}
-
-fn refused(status: u16, code: &str, retry_after: Option<Duration>) -> ClientError {
-    ClientError::Refused(Refusal {
-        status,
-        error: ErrorDetail {
-            code: code.to_owned(),
-            message: String::new(),
-            details: Vec::new(),
-            correlation_id: CorrelationId(Uuid::nil()),
-        },
-        retry_after,
-    })
-}
-
-fn status(gates: &[u128]) -> Answer {
-    Answer::Status(Ok(Box::new(node_status(gates))))
-}
-
-fn node_status(gates: &[u128]) -> NodeStatus {
-    let gate = |number: &u128| GateStatus {
-        gate_id: gate_id(*number),
-        name: format!("Gate {number}"),
-        admitted: 3,
-        refused: 1,
-        unreadable: 0,
-        left: 0,
-    };
-    NodeStatus {
-        node_id: NodeId(Uuid::nil()),
-        venue_id: VenueId(Uuid::nil()),
-        software: String::new(),
-        mode: Mode::Online,
-        reason: None,
-        cache_age_ms: None,
-        max_cache_age_ms: 300_000,
-        replica: ReplicaStatus {
-            epoch: None,
-            position: Position(0),
-            head: Position(0),
-            digest: None,
-            tickets: 0,
-        },
-        journal: JournalStatus {
-            head: JournalHead {
-                incarnation: Uuid::nil().into(),
-                seq: 0,
-                hash: eventify_protocol::hash::Hash32::ZERO,
-            },
-            unacknowledged: 0,
-            fault: None,
-        },
-        core_time: None,
-        gates: gates.iter().map(gate).collect(),
-        performances: Vec::new(),
-        procedure: Vec::new(),
-    }
-}
-
-fn kept(number: u128, token: &str, age_ms: u64) -> KeptScan {
-    KeptScan {
-        scan_id: ScanId(Uuid::from_u128(number)),
-        gate_id: gate_id(1),
-        token: token.to_owned(),
-        triggered_at_ms: START_MS - age_ms,
     }
 }

@@ -336,12 +336,15 @@ fn a_device_that_is_pulled_out_is_named_until_it_is_back() {
         in_use: true,
     };
     let mut gate = Gate::open();
-    gate.send(Input::Devices(vec![device.clone()]));
-    gate.send(Input::Devices(vec![]));
-    let gone = Notice::DeviceGone {
-        device: device.id.clone(),
-    };
-    assert_eq!(gate.notices(), [gone]);
+    let (id, mut unused) = (device.id.clone(), device.clone());
+    let gone = Notice::DeviceGone { device: id };
+    unused.in_use = false;
+    for without in [vec![], vec![unused]] {
+        gate.send(Input::Devices(vec![device.clone()]));
+        assert_eq!(gate.notices(), []);
+        gate.send(Input::Devices(without));
+        assert_eq!(gate.notices(), std::slice::from_ref(&gone));
+    }
     gate.send(Input::Devices(vec![device]));
     assert_eq!(gate.notices(), []);
 }

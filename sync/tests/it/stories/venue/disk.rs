@@ -7,8 +7,8 @@ use eventify_protocol::{
     ids::{BootId, IncarnationId, ScanId, TicketId},
     sync::{
         AdmissionWindow, CategoryName, Decision, FeedEntry, GateEntry, JournalEntry, NodeEntry,
-        PerformanceEntry, PerformanceState, PolicyEntry, Position, SealedRow, Subject, TicketEntry,
-        TicketState, Up, Value,
+        PerformanceEntry, PerformanceState, PolicyEntry, Position, Reentry, SealedRow, Subject,
+        TicketEntry, TicketState, Up, Value,
     },
     token::TokenHash,
 };
@@ -33,7 +33,11 @@ impl Venue {
             | JournalEntry::Voided { .. }
             | JournalEntry::RefusedAgain { .. }
             | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => None,
+            | JournalEntry::Searched(_)
+            | JournalEntry::Overridden(_)
+            | JournalEntry::Undone(_)
+            | JournalEntry::Left(_)
+            | JournalEntry::GateChanged(_) => None,
         });
         decisions.collect()
     }
@@ -236,6 +240,8 @@ pub(crate) fn tonight() -> PerformanceEntry {
             code: "STALLS".parse().expect("a category"),
             name: "Stalls, reduced".to_owned(),
         }]),
+        reentry: Some(Reentry::Allowed),
+        restarts_at: None,
     }
 }
 

@@ -8,20 +8,22 @@ use std::{collections::VecDeque, time::Duration};
 use eventify_protocol::{
     hash::Hash32,
     ids::{
-        BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, PersonId, ScanId,
+        ActId, BootId, GateId, IncarnationId, MessageId, NodeId, PerformanceId, PersonId, ScanId,
         ScannerId, TicketId, VenueId,
     },
+    lan::{Reason, ReasonCode},
     short_code::CodeHash,
     sync::{
-        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, PersonEntry, ScannedTicket,
-        SealedRow, TicketState, Up,
+        Digest, DigestKey, Epoch, JournalEntry, JournalRow, Moment, PersonEntry, Position,
+        ScannedTicket, SealedRow, TicketState, Up,
     },
     time::{BootTime, CoreTime, WallTime},
     token::{Claims, TokenHash},
 };
 use eventify_sync::{
     edge::{
-        CoreMessage, Input, Machine, Now, Output, PartialSnapshot, Reply, RequestId, SavedProof,
+        ActKind, ActOutcome, ActRefusal, ActRequest, ActScan, ActTicket, CoreMessage, DoneAct,
+        Input, Machine, Now, Output, PartialSnapshot, Previous, Reply, RequestId, SavedProof,
         ScanOutcome, ScanRequest, Status,
     },
     token::{SignedTicket, TokenCheck},
@@ -294,6 +296,81 @@ impl Venue {
         let wanted = named.or(of_code)?;
         let held = self.tickets.iter().find(|(held, _)| *held == wanted);
         held.map(|(ticket, state)| ScannedTicket::of(*ticket, &entry(*ticket, *state)))
+    }
+
+    /// Somebody does something at a gate beside scanning.
+    pub(crate) fn act(&mut self, act: u128, kind: ActKind) -> Result<ActOutcome, ActRefusal> {
+        self.begin_act(act, kind);
+        match self.reply() {
+            Some(Reply::Act(outcome)) => Ok(*outcome),
+            Some(Reply::ActRefused(refusal)) => Err(refusal),
+            other => panic!("no answer to an act but {other:?}"),
+        }
+    }
+
+    /// The same, without waiting for the answer.
+    pub(crate) fn begin_act(&mut self, act: u128, kind: ActKind) {
+        self.requests += 1;
+        let is_exit = matches!(kind, ActKind::Exit(_));
+        let act = ActId(Uuid::from_u128(0x300 + act));
+        let done = |row: &SealedRow| {
+            let entry = row.row().entry.clone();
+            (entry.act()?.act == act).then(|| DoneAct {
+                entry: entry.clone(),
+                at: row.row().at,
+            })
+        };
+        let recent = |row: &SealedRow| {
+            let by = row.row().entry.act()?;
+            by.reason.is_some().then_some((by.act, row.row().at))
+        };
+        let request = ActRequest {
+            request: RequestId(self.requests),
+            act,
+            scanner: SCANNER,
+            gate: GATE,
+            person: PersonId(Uuid::from_u128(0x51)),
+            reason: (!is_exit).then_some(Reason {
+                code: ReasonCode::NotInside,
+                note: None,
+            }),
+            kind,
+            previous: self.rows.iter().find_map(done),
+            recent: self.rows.iter().filter_map(recent).collect(),
+        };
+        self.step(Input::Act(Box::new(request)));
+    }
+
+    pub(crate) fn act_ticket(&self, number: u8) -> Option<ActTicket> {
+        let wanted = ticket_id(number);
+        let (ticket, state) = self.tickets.iter().find(|(held, _)| *held == wanted)?;
+        Some(ActTicket {
+            ticket: *ticket,
+            position: Position(self.position),
+            entry: entry(*ticket, *state),
+        })
+    }
+
+    /// The scan that an act is about, from memory alone, as a shell finds it that reads no row before it
+    /// is written.
+    pub(crate) fn act_scan(&self, scan: ScanId, number: u8) -> ActScan {
+        let decided = self.rows.iter().rev().find_map(|row| {
+            let JournalEntry::Decision(decision) = &row.row().entry else {
+                return None;
+            };
+            (decision.scan == scan).then(|| Previous {
+                decision: decision.clone(),
+                at: row.row().at,
+                voided: false,
+                overridden: None,
+                undone: false,
+            })
+        });
+        ActScan {
+            scan,
+            previous: decided,
+            ticket: self.act_ticket(number),
+        }
     }
 
     /// The next reply that left.

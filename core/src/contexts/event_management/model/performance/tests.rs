@@ -85,3 +85,68 @@ fn something_must_be_on_sale() {
         Ok(1)
     );
 }
+
+const MARGINS: Margins = Margins {
+    before_doors: chrono::TimeDelta::minutes(30),
+    after_start: chrono::TimeDelta::hours(6),
+};
+
+/// At eight in the evening; doors at seven.
+fn performance(start: &str) -> Performance {
+    let start: DateTime<Utc> = start.parse().unwrap();
+    Performance {
+        id: PerformanceId(Uuid::nil()),
+        times: times(start),
+        venue: VenueId(Uuid::nil()),
+        plan: SeatingPlanId(Uuid::nil()),
+        pricing: PricingSchemeId(Uuid::nil()),
+        cancelled: false,
+        awaits_venue: false,
+        confirmed_version: 0,
+        first_admits_until: None,
+        reentry: false,
+        restarts_at: None,
+        created_at: now(),
+        updated_at: now(),
+        version: 1,
+    }
+}
+
+fn times(start: DateTime<Utc>) -> Times {
+    Times {
+        start,
+        doors: start - chrono::TimeDelta::hours(1),
+        end: None,
+        sales_open: None,
+        sales_close: None,
+    }
+}
+
+/// C08: the show broke off, and those who were inside see it another day.
+#[test]
+fn a_show_that_broke_off_begins_again_and_one_that_is_late_goes_on() {
+    let of = |start: &str| times(start.parse().unwrap());
+    let at: DateTime<Utc> = "2026-06-01T20:40:00Z".parse().unwrap();
+    let tonight = || performance("2026-06-01T20:00:00Z");
+    let move_to =
+        |show: Performance, start: &str, now| show.moved(of(start), false, MARGINS, now).unwrap();
+    let tomorrow = move_to(tonight(), "2026-06-02T20:00:00Z", at);
+    let gates_know = at + MAX_CACHE_AGE;
+    assert_eq!(tomorrow.restarts_at, Some(gates_know));
+    let late = move_to(tonight(), "2026-06-01T22:00:00Z", at);
+    assert_eq!(late.restarts_at, None, "its guests sit in the hall");
+    let before_doors = "2026-06-01T12:00:00Z".parse().unwrap();
+    let postponed = move_to(tonight(), "2026-06-02T20:00:00Z", before_doors);
+    assert_eq!(postponed.restarts_at, None, "nobody was inside");
+    let further = move_to(tomorrow.clone(), "2026-06-09T20:00:00Z", at);
+    assert_eq!(further.restarts_at, Some(gates_know), "moved once more");
+    let after_all = move_to(tomorrow, "2026-06-01T21:00:00Z", at);
+    assert_eq!(after_all.restarts_at, None, "played tonight after all");
+}
+
+#[test]
+fn reentry_stays_as_it_was_where_nothing_is_said() {
+    let allowed = performance("2026-06-01T20:00:00Z").with_reentry(Some(Reentry::Allowed));
+    assert!(allowed.clone().with_reentry(None).reentry);
+    assert!(!allowed.with_reentry(Some(Reentry::None)).reentry);
+}

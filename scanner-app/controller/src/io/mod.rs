@@ -1,15 +1,19 @@
 //! What goes into the [`Controller`](crate::controller::Controller) and what comes out. The shell carries
 //! outputs out in their order and reports back with the inputs that they name. It decides nothing.
 
+mod people;
+
 use std::time::Duration;
 
 use eventify_lan_client::ClientError;
 use eventify_protocol::{
-    ids::{GateId, PerformanceId, ScanId},
+    ids::{ActId, GateId, PerformanceId, ScanId},
     lan::{NodeStatus, PairingCode, ScanAnswer, ScanRequest, StreamEvent},
     time::{BootTime, WallTime},
 };
 use serde::{Deserialize, Serialize};
+
+pub use people::{KeptAct, PeopleAnswer, PeopleCall};
 
 use crate::{
     command::{Command, KeyStroke},
@@ -80,6 +84,8 @@ pub struct Loaded {
     pub pin: Option<StoredPin>,
     /// Scans without a final verdict, the oldest first.
     pub scans: Vec<KeptScan>,
+    /// Acts without an answer, the oldest first.
+    pub acts: Vec<KeptAct>,
     /// The venue's procedure for when nobody decides, as the node last had it.
     pub procedure: Vec<String>,
     /// What could not be read. It was put aside.
@@ -143,6 +149,7 @@ pub enum Answer {
     Status(Result<Box<NodeStatus>, ClientError>),
     Scanned(Result<Box<ScanAnswer>, ClientError>),
     Listening(Result<(), ClientError>),
+    People(PeopleAnswer),
     /// The stream has ended: by the node's word, or broken.
     Ended,
 }
@@ -191,6 +198,7 @@ pub enum Call {
     Scan(ScanRequest),
     /// Open a stream, which replaces the one that is open.
     Listen,
+    People(PeopleCall),
 }
 
 /// A change on the disk.
@@ -201,10 +209,12 @@ pub enum Write {
     Pin(StoredPin),
     /// The venue's procedure for when nobody decides.
     Procedure(Vec<String>),
-    /// The pairing, its place, its procedure and its scans.
+    /// The pairing, its place, its procedure, its scans and acts.
     ForgetPairing,
     ScanOpened(KeptScan),
     ScanClosed(ScanId),
+    ActOpened(Box<KeptAct>),
+    ActClosed(ActId),
     DrillRow(DrillRow),
 }
 

@@ -1,0 +1,121 @@
+//! The line to the core is cut, and the node itself is gone.
+
+use anyhow::{Context as _, Result};
+use eventify_acceptance::world::window::Glass;
+use eventify_protocol::verdict::Mode;
+use eventify_stack::Direction;
+
+use super::{
+    evening::{Evening, SOON},
+    words::{ENGLISH, FRENCH},
+};
+
+/// Minutes and seconds until the lock.
+const COUNTDOWN: &str = "return document.querySelector('[role=timer]')?.textContent ?? ''";
+
+pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
+    evening: &mut Evening,
+) -> Result<()> {
+    let guests = [evening.guest()?, evening.guest()?];
+    evening.north.edge.catch_up(SOON).await?;
+    evening.north.edge.link.cut();
+    // The node notices at its next question to the core.
+    evening
+        .verdict(&guests[0].token, ENGLISH.admit, "go")
+        .await?;
+    let glass = evening.window.says("On our own: the line is down").await?;
+    assert!(glass.text.contains("This gate decided"), "{}", glass.text);
+    evening.keep("degraded-admit").await?;
+    evening.ready().await?;
+    evening.keep("degraded-en").await?;
+    counts_down(evening).await?;
+    evening
+        .verdict(&guests[0].token, ENGLISH.used, "used")
+        .await?;
+    evening.window.dismiss().await?;
+    evening.speak(&FRENCH).await?;
+    evening.keep("degraded-fr").await?;
+
+    evening.window.word(FRENCH.locked).await?;
+    evening.keep("locked-fr").await?;
+    let another = evening.guest()?;
+    evening.verdict(&another.token, "Attente", "hold").await?;
+    evening.keep("locked-scan-fr").await?;
+    evening.window.dismiss().await?;
+    evening.speak(&ENGLISH).await?;
+    evening.window.word(ENGLISH.locked).await?;
+    evening.keep("locked-en").await?;
+    evening.verdict(&guests[1].token, "Wait", "hold").await?;
+    evening.keep("locked-scan-en").await?;
+
+    heals(evening).await?;
+    evening
+        .verdict(&guests[1].token, ENGLISH.admit, "go")
+        .await?;
+    evening.ready().await
+}
+
+/// Each second is another one.
+async fn counts_down(evening: &Evening) -> Result<()> {
+    let read = async || {
+        let text = evening.window.window().run(COUNTDOWN).await?;
+        let text = text.as_str().context("a text")?.to_owned();
+        let (minutes, seconds) = text.split_once(':').context("no countdown")?;
+        anyhow::Ok(60 * minutes.parse::<u32>()? + seconds.parse::<u32>()?)
+    };
+    let first = read().await?;
+    anyhow::ensure!(first > 0 && first <= 20, "{first} s");
+    let lower = async || Ok((read().await? < first).then_some(()));
+    eventify_acceptance::wait::until("the next second", SOON, lower).await
+}
+
+/// What the node has decided alone is told first, and until then it says so.
+async fn heals(evening: &mut Evening) -> Result<()> {
+    evening.north_proxy.hold(Direction::Up, "journal");
+    evening.north.edge.link.heal();
+    evening
+        .window
+        .says("Line is back, telling the core")
+        .await?;
+    evening.ready().await?;
+    let glass = evening.window.says("left").await?;
+    assert!(
+        glass.text.contains("Sending home, then live"),
+        "{}",
+        glass.text
+    );
+    evening.keep("resyncing-en").await?;
+    evening.speak(&FRENCH).await?;
+    evening.keep("resyncing-fr").await?;
+    evening.speak(&ENGLISH).await?;
+    evening.north_proxy.release(Direction::Up, "journal");
+    evening.online().await
+}
+
+pub(super) async fn a_node_that_is_gone_is_said_and_found_again(
+    evening: &mut Evening,
+) -> Result<()> {
+    evening.north.edge.kill().await?;
+    let glass = evening.window.word(ENGLISH.no_node).await?;
+    assert!(
+        glass.text.contains("nobody is let in here"),
+        "{}",
+        glass.text
+    );
+    evening.keep("no-node-en").await?;
+    evening.speak(&FRENCH).await?;
+    evening.window.word(FRENCH.no_node).await?;
+    evening.keep("no-node-fr").await?;
+    evening.speak(&ENGLISH).await?;
+    // A guest who stands there: the same scan is asked when the node is back.
+    let guest = evening.guest()?;
+    evening.window.scan(&guest.token).await?;
+    evening.window.says("1 scan has no answer.").await?;
+    evening.keep("no-node-waiting").await?;
+    evening.north.edge.start().await?;
+    evening.north.edge.wait_for_mode(Mode::Online, SOON).await?;
+    let is_answered = |glass: &Glass| glass.word == ENGLISH.admit;
+    evening.window.until("the answer", is_answered).await?;
+    evening.ready().await?;
+    evening.online().await
+}

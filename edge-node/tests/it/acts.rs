@@ -1,0 +1,144 @@
+//! What people do at a gate beside scanning, over the LAN (`ADMISSION` 3.13 to 3.15).
+
+use eventify_protocol::{
+    ids::{ActId, GateId, ScanId},
+    lan::{Act, ActRequest, Reason, ReasonCode},
+    sync::JournalEntry,
+    verdict::{Mode, Verdict},
+};
+use uuid::Uuid;
+
+use crate::{
+    staff::{KIM, PIN, SAM, employed, proof, sign_in, until},
+    world::refusal,
+};
+
+fn request(number: u128, gate_id: GateId, act: Act) -> ActRequest {
+    ActRequest {
+        act_id: ActId(Uuid::from_u128(0xAC7_0000 + number)),
+        gate_id,
+        act,
+        reason: Some(Reason {
+            code: ReasonCode::NotInside,
+            note: None,
+        }),
+        authorisation: None,
+    }
+}
+
+fn overriding(number: u128, gate: GateId, scan_id: ScanId) -> ActRequest {
+    request(number, gate, Act::Override { scan_id })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_was() {
+    let (mut world, core, mut scanner) = employed(&[]).await;
+    let north = world.venue.north;
+    sign_in(&core, &scanner, SAM, PIN).await;
+    sign_in(&core, &scanner, KIM, PIN).await;
+    core.line.cut();
+    world.until_mode(Mode::Degraded).await;
+    let token = world.tickets[0].token.clone();
+    assert_eq!(scanner.scan(north, &token).await.verdict, Verdict::Admit);
+    let refused = scanner.scan(north, &token).await;
+    assert!(matches!(refused.verdict, Verdict::AlreadyUsed { .. }));
+    let act = overriding(1, north, refused.scan_id);
+    assert_eq!(refusal(scanner.lan.act(&act).await), "409 no_shift");
+    let shift = scanner.lan.begin_shift(north, proof(SAM, PIN)).await;
+    shift.unwrap();
+    assert_eq!(
+        refusal(scanner.lan.act(&act).await),
+        "403 not_allowed",
+        "a steward calls a supervisor"
+    );
+    let word = scanner.lan.authorise(proof(KIM, PIN)).await.unwrap();
+    let act = ActRequest {
+        authorisation: Some(word.authorisation.clone()),
+        ..act
+    };
+    let silent = ActRequest {
+        reason: None,
+        ..act.clone()
+    };
+    assert_eq!(
+        refusal(scanner.lan.act(&silent).await),
+        "422 validation_error"
+    );
+    let done = scanner.lan.act(&act).await.unwrap();
+    assert_eq!((done.person_id, done.mode), (KIM, Mode::Degraded));
+    assert_eq!((done.repeated, done.left_this_hour), (false, Some(29)));
+    assert!(done.ticket.is_some(), "whom it was about");
+
+    // The answer was lost, or the process is another one: it is done once.
+    assert!(scanner.lan.act(&act).await.unwrap().repeated);
+    world.stop().await;
+    world.start(&[]).await;
+    world.reconnect(&mut scanner).await;
+    let word = scanner.lan.authorise(proof(KIM, PIN)).await.unwrap();
+    let act = ActRequest {
+        authorisation: Some(word.authorisation.clone()),
+        ..act
+    };
+    assert!(scanner.lan.act(&act).await.unwrap().repeated);
+    let other = ActRequest {
+        act: Act::ChangeGate,
+        ..act.clone()
+    };
+    assert_eq!(
+        refusal(scanner.lan.act(&other).await),
+        "409 act_id_conflict"
+    );
+
+    core.line.heal();
+    let by = || {
+        let rows = core.journal();
+        let acts = rows.iter().filter_map(|row| {
+            let JournalEntry::Overridden(row) = &row.row().entry else {
+                return None;
+            };
+            Some((row.by.person, row.scan))
+        });
+        acts.collect::<Vec<_>>()
+    };
+    until("the core has the act", async || !by().is_empty()).await;
+    assert_eq!(by(), [(KIM, refused.scan_id)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_is_sent_back_can_come_again_and_a_scanner_goes_on_at_another_gate() {
+    let (world, core, scanner) = employed(&[]).await;
+    let north = world.venue.north;
+    sign_in(&core, &scanner, KIM, PIN).await;
+    scanner
+        .lan
+        .begin_shift(north, proof(KIM, PIN))
+        .await
+        .unwrap();
+    core.line.cut();
+    world.until_mode(Mode::Degraded).await;
+    let token = &world.tickets[0].token;
+    let admitted = scanner.scan(north, token).await;
+    assert_eq!(admitted.verdict, Verdict::Admit);
+    let undo = Act::Undo {
+        scan_id: admitted.scan_id,
+    };
+    scanner.lan.act(&request(1, north, undo)).await.unwrap();
+    assert_eq!(scanner.scan(north, token).await.verdict, Verdict::Admit);
+    let exit = Act::Exit {
+        token: token.clone(),
+    };
+    assert_eq!(
+        refusal(scanner.lan.act(&request(2, north, exit)).await),
+        "503 core_unreachable",
+        "only the core knows who is inside"
+    );
+    let unknown = overriding(3, north, ScanId(Uuid::from_u128(7)));
+    assert_eq!(
+        refusal(scanner.lan.act(&unknown).await),
+        "404 scan_not_found"
+    );
+    let moved = request(4, north, Act::ChangeGate);
+    scanner.lan.act(&moved).await.unwrap();
+    let shift = scanner.lan.shift().await.unwrap().expect("a shift");
+    assert_eq!(shift.gate_id, north);
+}
