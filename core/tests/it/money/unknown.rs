@@ -16,7 +16,7 @@ async fn restore(sale: &Sale) {
     let tables = r#"truncate payment.payments, payment.refunds, payment.ledger, payment.organisers,
         payment.issued_tickets, payment.open_items, payment.psp_events, payment.ended_orders,
         payment.standing_alarms, "order".orders, "order".order_items, "order".order_tickets,
-        "order".order_refunds"#;
+        "order".order_refunds, "order".guest_names"#;
     sqlx::query(tables).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
 }
