@@ -73,9 +73,8 @@ async fn guests_inside_are_counted_once_whichever_gate_let_them_in() {
         changed(&world.tickets[1], TicketState::Revoked),
     ])
     .await;
-    let digest = core.digest();
     world
-        .until(|status| status.replica.digest == Some(digest))
+        .until(|status| status.replica.digest == Some(core.digest()))
         .await;
     // And three through this one's, who are in its journal before they are in its copy of the feed.
     for number in 2..5 {
