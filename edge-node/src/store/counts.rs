@@ -100,8 +100,10 @@ pub(super) fn count(
     own: &[(TicketId, GateId)],
 ) -> Result<BTreeMap<TicketKind, u64>, StoreError> {
     let mut counts = stored(connection)?;
+    // An override stands beside the admission before it, and a ticket is one guest here.
+    let own: BTreeMap<_, _> = own.iter().copied().collect();
     for (ticket, gate) in own {
-        let Some(bytes) = rows::find_ticket(connection, *ticket)? else {
+        let Some(bytes) = rows::find_ticket(connection, ticket)? else {
             continue;
         };
         let kind = ticket_entry(rows::decode(&bytes)?).and_then(|entry| TicketKind::of(&entry));
@@ -113,7 +115,7 @@ pub(super) fn count(
             *left = left.saturating_sub(1);
         }
         let inside = TicketKind {
-            gate: Some(*gate),
+            gate: Some(gate),
             ..unused
         };
         *counts.entry(inside).or_default() += 1;
