@@ -254,7 +254,10 @@ impl Evening {
 
     pub(super) async fn heal(&self) -> Result<()> {
         self.north.edge.link.heal();
-        self.online().await
+        self.online().await?;
+        let glass = self.window.glass().await?;
+        ensure!(!glass.text.contains("This gate locks"), "{}", glass.text);
+        Ok(())
     }
 
     /// The venue's wishes for its gates, which the north gate has from then on; what is left out stays.

@@ -3,7 +3,10 @@
 use anyhow::{Result, bail, ensure};
 use eventify_acceptance::{
     clock, wait,
-    world::customer::{Outcome, Places, Ticket},
+    world::{
+        customer::{Outcome, Places, Ticket},
+        window::Glass,
+    },
 };
 use eventify_protocol::{
     ids::SearchId,
@@ -58,8 +61,8 @@ pub(super) async fn those_who_may_find_guests_by_name_order_and_seat(
     let (_, end) = order.split_at(order.len() - 6);
     evening.window.type_by_hand(end).await?;
     evening.window.press("Find guest").await?;
-    let glass = evening.window.says(ELOI).await?;
-    ensure!(!glass.text.contains(ELOISE), "{}", glass.text);
+    let is_one = |glass: &Glass| glass.text.contains(ELOI) && !glass.text.contains(ELOISE);
+    evening.window.until("one guest", is_one).await?;
     evening.keep("search-order-en").await?;
     evening.ready().await?;
 

@@ -32,6 +32,8 @@ pub(super) async fn a_supervisor_lets_in_whom_a_scan_has_refused(
     evening.window.press("Went out without a scan").await?;
     let glass = evening.window.word(ENGLISH.overridden).await?;
     ensure!(glass.text.contains(SUPERVISOR.name), "{}", glass.text);
+    // The core has yet to hear of it, but no line was away.
+    ensure!(!glass.text.contains("Line is back"), "{}", glass.text);
     evening.keep("overridden-en").await?;
     evening.ready().await?;
     evening.verdict(&inside.token, ENGLISH.used, "used").await?;

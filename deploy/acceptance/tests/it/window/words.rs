@@ -98,7 +98,7 @@ pub(super) const FRENCH: Words = Words {
     needed: "De quoi avez-vous besoin\u{a0}?",
     let_in_anyway: "Laisser entrer\u{a0}?",
     overridden: "Admis",
-    take_back: "Annuler\u{a0}?",
+    take_back: "Annuler l’entrée\u{a0}?",
     taken_back: "Pas entré",
     exits: "Sortie",
     left: "Sorti",
