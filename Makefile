@@ -63,10 +63,11 @@ web: deps ## the screens: types, tests, the window's files; pictures of it in ta
 scanner-dev: deps ## the scanner's window alone in a browser, with a made-up host; arrow keys change the screen
 	deploy/web.sh dev
 
-scanner-package: deps ## the scanner app as a Debian package, started once from it; in target/packages/
+scanner-package: deps ## the scanner app as a Debian package and an AppImage, each started once; in target/packages/
 	deploy/web.sh build
 	deploy/build.sh --release --workspace --bins
-	deploy/scanner-package.sh
+	deploy/scanner/deb.sh
+	deploy/scanner/appimage.sh
 
 guides: deps ## a page for stewards in each language, A4, with the pictures of the last `make test`; in target/guides/
 	deploy/stack/.venv/bin/node deploy/guides/print.mjs
