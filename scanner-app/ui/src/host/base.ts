@@ -29,12 +29,20 @@ export const LONG_TICKET: TicketFacts = {
   seat: 'Balcon 1 · Rang AA · Siège 114',
 };
 
-export const ONLINE: Truth = { mode: 'online', cacheAgeMs: null, locksInMs: null, toSend: 0, slow: false };
+export const ONLINE: Truth = {
+  mode: 'online',
+  cacheAgeMs: null,
+  locksInMs: null,
+  toSend: 0,
+  wasCutOff: false,
+  slow: false,
+};
 export const DEGRADED: Truth = {
   mode: 'degraded',
   cacheAgeMs: 78 * SECOND,
   locksInMs: 222 * SECOND,
   toSend: 18,
+  wasCutOff: true,
   slow: false,
 };
 

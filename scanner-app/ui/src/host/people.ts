@@ -130,7 +130,7 @@ const GUESTS: Guest[] = [
   {
     ticketId: 't1',
     name: 'Amina Berger',
-    order: 'EV-20418',
+    order: '01a22505-e7cf-72cc-8c80-83d291030018',
     ticket: TICKET,
     state: 'used',
     first: { gate: 'South gate', atMs: NOW - 31 * MINUTE, confirmed: true },
@@ -138,7 +138,7 @@ const GUESTS: Guest[] = [
   {
     ticketId: 't2',
     name: 'Amin Bergeron',
-    order: 'EV-20419',
+    order: '01a22505-e743-713f-a6e5-4723001b1dcc',
     ticket: LONG_TICKET,
     state: 'valid',
     first: null,

@@ -92,7 +92,9 @@ export const VIEWS: Record<string, View> = {
     { truth: { ...DEGRADED, locksInMs: 60 * SECOND, toSend: 1_240 }, notices: NOTICES },
     { last: null },
   ),
-  readyResyncing: ready({ truth: { ...ONLINE, mode: 'resyncing', toSend: 1_240, cacheAgeMs: 4 * SECOND } }),
+  readyResyncing: ready({
+    truth: { ...ONLINE, mode: 'resyncing', toSend: 1_240, wasCutOff: true, cacheAgeMs: 4 * SECOND },
+  }),
   checking: view({ name: 'checking', act: null, ageMs: 1_400, tries: 2, waiting: 2 }),
   locked: view(
     {

@@ -46,7 +46,7 @@ const people: PeopleMessages = {
     word: 'Sign in',
     steps: (address) => [
       'Scan this with your own telephone',
-      `Or open ${address}`,
+      `Or open ${address} and type the code`,
       'Check that it shows this code',
     ],
     code: 'Code',
@@ -141,7 +141,8 @@ const people: PeopleMessages = {
       noAnswer: 'No answer: it may have been done. Ask again: it is never done twice.',
       other: 'The node refused.',
     },
-    leftThisHour: (count, f) => f.plural(count, { one: '# more this hour', other: '# more this hour' }),
+    leftThisHour: (count, f) =>
+      f.plural(count, { one: '# more allowed this hour', other: '# more allowed this hour' }),
   },
   search: {
     word: 'Find a guest',

@@ -46,7 +46,7 @@ const people: PeopleMessages = {
     word: 'Connexion',
     steps: (address) => [
       'Scannez ceci avec votre propre téléphone',
-      `Ou ouvrez ${address}`,
+      `Ou ouvrez ${address} et tapez le code`,
       'Vérifiez que ce code s’affiche',
     ],
     code: 'Code',
@@ -65,7 +65,7 @@ const people: PeopleMessages = {
   },
   newPin: {
     word: 'Choisir un PIN',
-    first: 'Six chiffres que vous seul connaissez, pour tous les scanners ici.',
+    first: 'Six chiffres connus de vous seul, pour chaque scanner ici.',
     again: 'Tapez encore les mêmes six chiffres.',
     asking: 'Question au nœud.',
     problem: {
@@ -95,7 +95,7 @@ const people: PeopleMessages = {
     needsPin: 'demande le PIN d’un superviseur',
   },
   acts: {
-    word: { override: 'Laisser entrer ?', undo: 'Annuler ?', changeGate: 'Changer de porte ?' },
+    word: { override: 'Laisser entrer ?', undo: 'Annuler l’entrée ?', changeGate: 'Changer de porte ?' },
     why: {
       override: 'Dites pourquoi : le rapport le garde à votre nom.',
       undo: 'Dites pourquoi personne n’est entré.',
@@ -142,7 +142,10 @@ const people: PeopleMessages = {
       other: 'Le nœud refuse.',
     },
     leftThisHour: (count, f) =>
-      f.plural(count, { one: 'encore # cette heure', other: 'encore # cette heure' }),
+      f.plural(count, {
+        one: 'encore # possible cette heure-ci',
+        other: 'encore # possibles cette heure-ci',
+      }),
   },
   search: {
     word: 'Chercher quelqu’un',
