@@ -68,7 +68,7 @@ pub enum Request {
 }
 
 /// From the node to a tool.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(
     tag = "answer",
     rename_all = "camelCase",
@@ -97,6 +97,18 @@ pub enum Response {
         /// For people.
         message: String,
     },
+}
+
+/// Without the pairing code: whoever has it can pair.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status { status } => write!(f, "Status({status:?})"),
+            Self::PairingCode { .. } => f.write_str("PairingCode"),
+            Self::Scanners { scanners } => write!(f, "Scanners({scanners:?})"),
+            Self::Failed { message } => write!(f, "Failed({message:?})"),
+        }
+    }
 }
 
 /// The socket's path.
@@ -263,5 +275,14 @@ mod tests {
         }));
         let first = poll_fn(|cx| Poll::Ready(accepted.as_mut().poll(cx)));
         assert_eq!(first.await, Poll::Pending);
+    }
+
+    #[test]
+    fn no_code_of_a_pairing_is_printed() {
+        let response = Response::PairingCode {
+            code: "EVP1:SECRET".to_owned(),
+            expires_in_seconds: 300,
+        };
+        assert_eq!(format!("{response:?}"), "PairingCode");
     }
 }

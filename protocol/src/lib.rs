@@ -12,6 +12,7 @@ pub mod keys;
 pub mod lan;
 pub mod money;
 pub mod qr;
+mod redacted;
 pub mod short_code;
 pub mod staff;
 pub mod sync;

@@ -28,7 +28,7 @@ impl Hand {
 
     async fn scan(&self, text: &str) {
         let text = text.to_owned();
-        self.send(Command::CameraRead { text }).await;
+        self.send(Command::CameraRead { text: text.into() }).await;
     }
 
     async fn send(&self, command: Command) {

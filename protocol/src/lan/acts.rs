@@ -20,7 +20,7 @@ pub const UNDO_MS: u64 = 60_000;
 pub const OVERRIDE_MS: u64 = 300_000;
 
 /// `POST /v1/acts`, answered by [`ActAnswer`]. The same act sent again is answered the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActRequest {
     /// Made when the person pressed the key, and used until there is an answer.
@@ -37,7 +37,7 @@ pub struct ActRequest {
 }
 
 /// What is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     tag = "kind",
     rename_all = "camelCase",
@@ -124,8 +124,26 @@ pub struct ActAnswer {
     pub left_this_hour: Option<u32>,
 }
 
+crate::debug_without_secrets! {
+    ActRequest { act_id, gate_id, act, reason },
+}
+
+/// Without the token: whoever has it can use the ticket.
+impl std::fmt::Debug for Act {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Override { scan_id } => write!(f, "Override({scan_id})"),
+            Self::Undo { scan_id } => write!(f, "Undo({scan_id})"),
+            Self::Exit { token: _ } => f.write_str("Exit"),
+            Self::ChangeGate => f.write_str("ChangeGate"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -138,5 +156,23 @@ mod tests {
         assert_eq!(serde_json::to_string(&act).expect("it is JSON"), text);
         let odd = text.replace(r#""kind":"undo""#, r#""kind":"undo","dryRun":true"#);
         assert!(serde_json::from_str::<ActRequest>(&odd).is_err());
+    }
+
+    #[test]
+    fn neither_token_nor_authorisation_is_printed() {
+        let exit = Act::Exit {
+            token: "EV1:SECRET".to_owned(),
+        };
+        let id = Uuid::from_u128(7);
+        let request = ActRequest {
+            act_id: ActId(id),
+            gate_id: GateId(id),
+            act: exit.clone(),
+            reason: None,
+            authorisation: Some("SECRET".to_owned()),
+        };
+        let printed = format!("{request:?} {exit:?}");
+        assert!(!printed.contains("SECRET"), "{printed}");
+        assert!(printed.contains(&id.to_string()), "which one it is");
     }
 }

@@ -70,7 +70,7 @@ pub const MAX_ADMITTING_GATES: usize = 8;
 pub const MAX_STATUS_PERFORMANCES: usize = 32;
 
 /// `POST /v1/scans`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScanRequest {
     /// Made at the trigger and used until a final verdict was shown (`ADMISSION` 3.1).
@@ -281,7 +281,7 @@ pub enum StreamEvent {
 }
 
 /// `POST /v1/pairings`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PairingRequest {
     /// The secret of the [`PairingCode`] that the node shows.
@@ -338,10 +338,8 @@ pub struct AccessToken {
     pub expires_in: u64,
 }
 
-impl std::fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("expires_in", &self.expires_in)
-            .finish_non_exhaustive()
-    }
+crate::debug_without_secrets! {
+    ScanRequest { scan_id, gate_id },
+    PairingRequest { label },
+    AccessToken { expires_in },
 }

@@ -51,7 +51,7 @@ pub struct ListedPerson {
 pub struct SignInRequest {}
 
 /// What the person is to do, and how to learn that it is done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SignIn {
     pub sign_in_id: SignInId,
@@ -152,20 +152,8 @@ pub struct Authorisation {
     pub expires_in: u64,
 }
 
-/// Shows all of a type but its secret.
-macro_rules! without_secret {
-    ($($name:ident { $($shown:ident),+ }),+ $(,)?) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($name))
-                    $(.field(stringify!($shown), &self.$shown))+
-                    .finish_non_exhaustive()
-            }
-        }
-    )+};
-}
-
-without_secret! {
+crate::debug_without_secrets! {
+    SignIn { sign_in_id, expires_in },
     PinRequest { sign_in_id },
     PinProof { person_id },
     Authorisation { person, expires_in },

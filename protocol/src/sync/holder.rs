@@ -20,7 +20,7 @@ pub const HOLDER_NONCE_BYTES: usize = NONCE_LEN;
 const PURPOSE: &[u8] = b"eventify holder 1";
 
 /// A ticket's holder as an entry of the feed.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct HolderEntry {
     /// Whose key has sealed it.
@@ -29,6 +29,10 @@ pub struct HolderEntry {
     /// See [`HolderKey::seal`].
     #[cbor(n(1), with = "minicbor::bytes")]
     pub sealed: Vec<u8>,
+}
+
+crate::debug_without_secrets! {
+    HolderEntry { performance },
 }
 
 /// What is sealed. Whoever has it in hand keeps it no longer than an answer takes.

@@ -74,7 +74,7 @@ pub enum SignInProgress {
 }
 
 /// What the person needs at the provider.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct DeviceCode {
     /// Typed on the provider's page.
@@ -89,4 +89,8 @@ pub struct DeviceCode {
     /// From the answer on.
     #[n(3)]
     pub expires_in_seconds: u32,
+}
+
+crate::debug_without_secrets! {
+    DeviceCode { expires_in_seconds },
 }

@@ -83,7 +83,7 @@ pub struct Ask {
 }
 
 /// See [`Up::Scan`].
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Scan {
     /// The scan.
@@ -108,6 +108,10 @@ pub struct Scan {
     /// The hash of the short code that was typed in place of a token, at the node's venue.
     #[n(6)]
     pub code: Option<CodeHash>,
+}
+
+crate::debug_without_secrets! {
+    Scan { scan, scanner, gate, deadline, replaces },
 }
 
 /// See [`Up::Journal`].

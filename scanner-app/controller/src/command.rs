@@ -24,11 +24,11 @@ pub enum Command {
     /// A key of a pad on the glass, as `KeyboardEvent.code`: a finger's, however soon after the one before. It is
     /// typed, and never part of a code: what is tapped there may be a PIN.
     Tap {
-        code: String,
+        code: SecretText,
     },
     /// The camera has read a code.
     CameraRead {
-        text: String,
+        text: SecretText,
     },
     /// At [`Screen::Choose`](crate::view::Screen::Choose).
     Choose {
@@ -62,7 +62,7 @@ pub enum Command {
     Unpair,
     /// 4 to 12 digits. Asks for the present one first, if there is one.
     SetPin {
-        digits: String,
+        digits: SecretText,
     },
     /// Leave full screen; asks for the PIN.
     Leave,
@@ -92,25 +92,31 @@ pub enum Command {
     ShowSearch,
     Search {
         by: SearchBy,
-        text: GuestText,
+        text: SecretText,
     },
     ShowCounts,
 }
 
-/// What somebody types to find a guest. Never printed.
+/// What somebody has typed or scanned: a ticket, a PIN, what finds a guest. Never printed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(transparent)]
 #[ts(as = "String")]
-pub struct GuestText(pub String);
+pub struct SecretText(pub String);
 
-impl std::fmt::Debug for GuestText {
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl std::fmt::Debug for SecretText {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("GuestText")
+        f.write_str("SecretText")
     }
 }
 
 /// A key that went down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeyStroke {
     /// The physical key, as `KeyboardEvent.code` (W3C UI Events): which character it gives is the
@@ -123,4 +129,75 @@ pub struct KeyStroke {
     pub repeat: bool,
     /// Milliseconds on a clock of the window that only runs forward.
     pub at_ms: u32,
+}
+
+eventify_protocol::debug_without_secrets! {
+    KeyStroke { at_ms },
+}
+
+#[cfg(test)]
+mod tests {
+    use eventify_disk::pin::Pin;
+
+    use super::*;
+    use crate::{
+        io::{Input, Output, SerialBytes},
+        view::{SignInCode, TypedCode},
+        wedge::Assembled,
+    };
+
+    const SECRET: &str = "2718281828";
+
+    #[test]
+    fn nothing_that_was_typed_or_scanned_is_printed() {
+        let secret = || SecretText(SECRET.to_owned());
+        let stroke = KeyStroke {
+            code: SECRET.to_owned(),
+            shift: false,
+            caps_lock: false,
+            repeat: false,
+            at_ms: 1,
+        };
+        let mut commands = vec![
+            Command::Keys {
+                strokes: vec![stroke.clone()],
+            },
+            Command::Tap { code: secret() },
+            Command::CameraRead { text: secret() },
+            Command::SetPin { digits: secret() },
+        ];
+        commands.push(Command::Search {
+            by: SearchBy::Name,
+            text: secret(),
+        });
+        let inputs = [
+            Input::GrabbedKeys(vec![stroke]),
+            Input::SerialBytes {
+                bytes: SerialBytes(vec![199; 4]),
+                at_ms: 1,
+            },
+        ];
+        let hashed = Output::HashPin {
+            pin: Pin::read(SECRET.to_owned(), &(4..=12)).expect("it is a PIN"),
+            salt: [1; 16],
+        };
+        let code = Assembled::Code {
+            text: SECRET.to_owned(),
+            inverted: false,
+        };
+        let typed = TypedCode {
+            text: SECRET.to_owned(),
+            length: 10,
+            locked_ms: None,
+        };
+        let sign_in = SignInCode {
+            user_code: SECRET.to_owned(),
+            uri: String::new(),
+            uri_with_code: SECRET.to_owned(),
+            left_ms: 1,
+        };
+        let printed = format!("{commands:?} {inputs:?} {hashed:?} {code:?} {typed:?} {sign_in:?}");
+        assert!(!printed.contains(SECRET), "{printed}");
+        assert!(!printed.contains("199"), "{printed}");
+    }
 }

@@ -41,7 +41,7 @@ async fn twenty_thousand_scans_take_no_more_memory_than_two_thousand() {
     let send = async |command| app.inputs().send(Input::Command(command)).await.unwrap();
     let mut views = app.view();
     let text = node.pairing_code().to_string();
-    send(Command::CameraRead { text }).await;
+    send(Command::CameraRead { text: text.into() }).await;
     let chooses = |screen: &Screen| matches!(screen, Screen::Choose { .. });
     let view = timeout(SOON, views.wait_for(|view| chooses(&view.screen))).await;
     let Screen::Choose { gates, .. } = view.unwrap().unwrap().screen.clone() else {
@@ -58,7 +58,7 @@ async fn twenty_thousand_scans_take_no_more_memory_than_two_thousand() {
     let mut before = String::new();
     for number in 1..=SCANS {
         let text = format!("MOCK:ADMIT {number}");
-        send(Command::CameraRead { text }).await;
+        send(Command::CameraRead { text: text.into() }).await;
         let is_new =
             |screen: &Screen| matches!(screen, Screen::Verdict(shown) if shown.scan_id != before);
         let view = timeout(SOON, views.wait_for(|view| is_new(&view.screen))).await;

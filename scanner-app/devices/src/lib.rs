@@ -16,7 +16,7 @@ pub mod serial;
 pub mod speaker;
 mod worker;
 
-use eventify_scanner_controller::command::KeyStroke;
+use eventify_scanner_controller::{command::KeyStroke, io::SerialBytes};
 
 pub use worker::Worker;
 
@@ -28,7 +28,7 @@ pub enum DeviceEvent {
     /// Of an imager on a serial line.
     Bytes {
         /// Cut anywhere.
-        bytes: Vec<u8>,
+        bytes: SerialBytes,
         /// Milliseconds on a clock that only runs forward.
         at_ms: u32,
     },

@@ -48,7 +48,7 @@ fn read(path: &str, baud: u32, stop: &Stop, emit: &dyn Fn(DeviceEvent) -> bool) 
         let went_out = match line.read(&mut buffer) {
             Ok(0) => return End::Gone("the line has ended".to_owned()),
             Ok(count) => emit(DeviceEvent::Bytes {
-                bytes: buffer[..count].to_vec(),
+                bytes: SerialBytes(buffer[..count].to_vec()),
                 at_ms: clock::milliseconds(),
             }),
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => {

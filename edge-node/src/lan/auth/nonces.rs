@@ -16,11 +16,14 @@ const TIME_BYTES: usize = 8;
 
 /// Issued nonces are not stored, for anybody may request one: a nonce is the time of its issue and
 /// this node's MAC over it.
-#[derive(Debug)]
 pub(crate) struct Nonces {
     key: [u8; 32],
     /// Issue time of the newest nonce that each scanner has used; older ones are refused.
     spent: HashMap<ScannerId, BootTime>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Nonces { spent },
 }
 
 impl Nonces {
@@ -111,5 +114,14 @@ mod tests {
         for made_up in ["", "AAAA", "not base64!", &future, &before] {
             assert!(!nonces.spend(scanner, made_up, at(2)), "{made_up}");
         }
+    }
+
+    #[test]
+    fn the_key_of_nonces_is_not_printed() {
+        let nonces = Nonces {
+            key: [199; 32],
+            spent: HashMap::new(),
+        };
+        assert!(!format!("{nonces:?}").contains("199"), "{nonces:?}");
     }
 }

@@ -20,11 +20,15 @@ use crate::{
 };
 
 /// What is looked for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(in crate::lan) struct Query {
     pub(in crate::lan) by: SearchBy,
     pub(in crate::lan) text: String,
     pub(in crate::lan) performance: Option<PerformanceId>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Query { by, performance },
 }
 
 /// Who was found.

@@ -15,9 +15,9 @@ impl Controller {
         match command {
             // Taken apart in `handle`.
             Command::Keys { .. } => {}
-            Command::Tap { code } => self.tap(&code, now),
+            Command::Tap { code } => self.tap(&code.0, now),
             // A camera checks what it reads: it is a whole code, or none.
-            Command::CameraRead { text } => self.code(text, now),
+            Command::CameraRead { text } => self.code(text.0, now),
             Command::Choose {
                 gate_id,
                 performance_id,
@@ -43,7 +43,7 @@ impl Controller {
             Command::EndDrill => self.end_drill(),
             Command::Unpair if self.link.pair_again.is_some() => self.unpair(),
             Command::Unpair => self.unpair_with_pin(),
-            Command::SetPin { digits } => self.set_pin(digits, now),
+            Command::SetPin { digits } => self.set_pin(digits.0, now),
             Command::Leave => self.leave(),
             Command::ShowPeople => self.show_people(),
             Command::ChoosePerson { person_id } => self.choose_person(&person_id, now.boot),

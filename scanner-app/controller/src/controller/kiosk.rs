@@ -53,13 +53,16 @@ impl Overlay {
     }
 }
 
-#[derive(Debug)]
 pub(super) struct PinEntry {
     wanted: Wanted,
     typed: Zeroizing<String>,
     wrong: bool,
     /// The slow hash is being computed.
     checking: bool,
+}
+
+eventify_protocol::debug_without_secrets! {
+    PinEntry { wanted, wrong, checking },
 }
 
 /// What the right PIN allows.

@@ -154,7 +154,7 @@ impl Controller {
             Input::Loaded(loaded) => self.load(*loaded, now),
             Input::Command(Command::Keys { strokes }) => self.keys(Source::Window, &strokes, now),
             Input::GrabbedKeys(strokes) => self.keys(Source::Grabbed, &strokes, now),
-            Input::SerialBytes { bytes, at_ms } => self.bytes(&bytes, at_ms, now),
+            Input::SerialBytes { bytes, at_ms } => self.bytes(&bytes.0, at_ms, now),
             Input::Command(command) => {
                 self.command(command, now);
                 self.out.changed();

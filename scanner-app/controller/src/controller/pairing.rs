@@ -12,11 +12,15 @@ use eventify_lan_client::ClientError;
 /// Longest code that is read; the keys after it are not stored.
 const MAX_CODE_CHARS: usize = 512;
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Pairing {
     typed: String,
     asking: Option<CallId>,
     problem: Option<PairProblem>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Pairing { asking, problem },
 }
 
 impl Pairing {
@@ -80,7 +84,7 @@ impl Pairing {
 
     pub(super) fn view(&self) -> Screen {
         Screen::Pair {
-            typed: self.typed.clone(),
+            typed: self.typed.clone().into(),
             asking: self.asking.is_some(),
             problem: self.problem,
         }

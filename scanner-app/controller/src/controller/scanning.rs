@@ -30,12 +30,16 @@ pub(super) const MAX_KEPT: usize = 256;
 pub(super) const ASKED_FOR: Duration = Duration::from_secs(60);
 /// After this a ticket that comes again is a new scan.
 const KEPT_FOR_MS: u64 = 12 * 60 * 60 * 1_000;
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Scans {
     pub(super) current: Option<Current>,
     pub(super) waiting: VecDeque<Wanted>,
     pub(super) kept: Vec<KeptScan>,
     last_read: Option<(String, BootTime)>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Scans { current, waiting, kept },
 }
 
 #[derive(Debug)]
@@ -63,7 +67,6 @@ pub(super) enum Progress {
     },
 }
 
-#[derive(Debug)]
 pub(super) struct Wanted {
     token: String,
     typed: bool,
@@ -71,6 +74,10 @@ pub(super) struct Wanted {
     exit: bool,
     triggered: BootTime,
     triggered_at_ms: u64,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Wanted { typed, exit },
 }
 
 /// What the screen shows of the scan under way.

@@ -16,11 +16,15 @@ const MAX_WRONG: usize = 5;
 const WINDOW: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(60);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Typing {
     text: String,
     wrong: VecDeque<BootTime>,
     locked_until: Option<BootTime>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Typing { wrong, locked_until },
 }
 
 impl Typing {

@@ -59,7 +59,7 @@ pub enum Input {
     GrabbedKeys(Vec<KeyStroke>),
     /// Of a serial line, with the time on a clock of its own.
     SerialBytes {
-        bytes: Vec<u8>,
+        bytes: SerialBytes,
         at_ms: u32,
     },
     Answered(CallId, Answer),
@@ -73,6 +73,14 @@ pub enum Input {
     Devices(Vec<Device>),
     /// Whether sound can be made.
     Sound(bool),
+}
+
+/// Of a serial line, cut anywhere. A ticket can be in it: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SerialBytes(pub Vec<u8>);
+
+eventify_protocol::debug_without_secrets! {
+    SerialBytes {},
 }
 
 /// What the disk holds.

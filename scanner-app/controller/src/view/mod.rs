@@ -157,7 +157,7 @@ pub enum PairProblem {
 }
 
 /// A short code that is being typed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct TypedCode {
     /// Without the hyphen, in capitals.
@@ -166,6 +166,10 @@ pub struct TypedCode {
     pub length: u8,
     /// Too many wrong ones: none can be typed for so long.
     pub locked_ms: Option<u32>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    TypedCode { length, locked_ms },
 }
 
 /// At this gate.

@@ -81,7 +81,7 @@ pub enum PersonPinProblem {
 }
 
 /// What the person types or scans with their telephone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, TS)]
+#[derive(Clone, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 pub struct SignInCode {
     pub user_code: String,
@@ -90,6 +90,10 @@ pub struct SignInCode {
     /// The same with the code in it, for a QR code.
     pub uri_with_code: String,
     pub left_ms: u32,
+}
+
+eventify_protocol::debug_without_secrets! {
+    SignInCode { left_ms },
 }
 
 /// Why there is no sign-in.

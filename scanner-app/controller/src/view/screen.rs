@@ -1,6 +1,8 @@
 use serde::Serialize;
 use ts_rs::TS;
 
+use crate::command::SecretText;
+
 use super::{
     ActKind, Device, GateChoice, ImportProblem, LockReason, NewPinProblem, PairAgainReason,
     PairProblem, PastScan, PersonChoice, PersonFor, PersonPinProblem, PinFor, Reason, SearchBy,
@@ -21,7 +23,7 @@ pub enum Screen {
     /// Not paired: scan or type the code that the node shows.
     Pair {
         /// What was typed or scanned so far.
-        typed: String,
+        typed: SecretText,
         /// The node is being asked.
         asking: bool,
         problem: Option<PairProblem>,

@@ -25,7 +25,7 @@ const REST_MS: u32 = 1_500;
 const MAX_CHARS: usize = 1_024;
 
 /// What keys have become.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Assembled {
     /// A whole code, without prefix and terminator.
     Code {
@@ -39,6 +39,17 @@ pub enum Assembled {
     Typed(Key),
 }
 
+/// Without what was typed: it can be a ticket, or a digit of a PIN.
+impl std::fmt::Debug for Assembled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Code { .. } => "Code",
+            Self::Half => "Half",
+            Self::Typed(_) => "Typed",
+        })
+    }
+}
+
 /// How characters come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line {
@@ -49,7 +60,6 @@ pub enum Line {
 }
 
 /// Of one device.
-#[derive(Debug)]
 pub struct Assembler {
     line: Line,
     /// What has come of the next code.
@@ -64,6 +74,10 @@ pub struct Assembler {
     half: Option<String>,
     /// The last code that had its terminator and was not whole: if it comes again, it is so.
     broken: Option<String>,
+}
+
+eventify_protocol::debug_without_secrets! {
+    Assembler { line, last_ms },
 }
 
 impl Assembler {

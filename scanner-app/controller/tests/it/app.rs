@@ -172,7 +172,11 @@ async fn the_pin_is_hashed_checked_and_outlives_a_restart() {
     let (folder, node) = (tempfile::tempdir().unwrap(), node().await);
     let scanner = Scanner::at_work(folder.path(), &node).await;
     let digits = "2580".to_owned();
-    scanner.command(Command::SetPin { digits }).await;
+    scanner
+        .command(Command::SetPin {
+            digits: digits.into(),
+        })
+        .await;
     scanner.command(Command::ShowSettings).await;
     let mut scanner = scanner;
     let is_set = |view: &View| matches!(view.screen, Screen::Settings { has_pin: true, .. });

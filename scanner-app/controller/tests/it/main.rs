@@ -80,7 +80,8 @@ impl Scanner {
 
     async fn scan(&self, text: &str) {
         let text = text.to_owned();
-        self.command(Command::CameraRead { text }).await;
+        self.command(Command::CameraRead { text: text.into() })
+            .await;
     }
 
     async fn until(&mut self, wanted: impl Fn(&View) -> bool) -> View {

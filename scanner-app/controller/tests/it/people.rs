@@ -1,7 +1,7 @@
 //! Who holds the scanner, what they do beside scanning, and whom they find.
 
 use eventify_scanner_controller::{
-    command::{GuestText, KeyStroke},
+    command::{KeyStroke, SecretText},
     view::{ActKind, ActProblem, Reason, SearchBy, SearchProblem, Why},
 };
 
@@ -192,7 +192,7 @@ async fn a_steward_needs_a_supervisors_pin_to_find_a_guest_and_the_venue_may_hav
         .await;
     let search = || Command::Search {
         by: SearchBy::Name,
-        text: GuestText("berg".to_owned()),
+        text: SecretText("berg".to_owned()),
     };
     scanner.command(search()).await;
     let found = |view: &View| matches!(&view.screen, Screen::Search { result: Some(result), .. } if result.guests.len() == 3);

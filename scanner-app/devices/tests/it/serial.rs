@@ -69,7 +69,7 @@ fn bytes(events: &Receiver<DeviceEvent>, count: usize) -> Vec<u8> {
         let DeviceEvent::Bytes { bytes, .. } = event else {
             panic!("{event:?} in the place of bytes");
         };
-        got.extend(bytes);
+        got.extend(bytes.0);
     }
     got
 }

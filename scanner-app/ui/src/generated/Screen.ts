@@ -16,6 +16,7 @@ import type { Reason } from "./Reason";
 import type { SearchBy } from "./SearchBy";
 import type { SearchProblem } from "./SearchProblem";
 import type { SearchResult } from "./SearchResult";
+import type { SecretText } from "./SecretText";
 import type { Shown } from "./Shown";
 import type { SignInCode } from "./SignInCode";
 import type { SignInProblem } from "./SignInProblem";
@@ -30,7 +31,7 @@ export type Screen = { "name": "starting" } | { "name": "pair",
 /**
  * What was typed or scanned so far.
  */
-typed: string, 
+typed: SecretText, 
 /**
  * The node is being asked.
  */

@@ -7,13 +7,13 @@ use eventify_protocol::{
 
 use super::{crew::*, *};
 use crate::{
-    command::GuestText,
+    command::SecretText,
     view::{GuestState, PersonFor, SearchBy, SearchProblem},
 };
 
 impl Gate {
     fn look_for(&mut self, text: &str) {
-        let text = GuestText(text.to_owned());
+        let text = SecretText(text.to_owned());
         let by = SearchBy::Name;
         self.command(Command::Search { by, text });
     }

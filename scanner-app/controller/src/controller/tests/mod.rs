@@ -208,7 +208,7 @@ impl Gate {
     /// The imager reads a code, and the disk takes what has to be on it.
     fn scan(&mut self, text: &str) {
         let text = text.to_owned();
-        self.command(Command::CameraRead { text });
+        self.command(Command::CameraRead { text: text.into() });
         self.store(true);
     }
 

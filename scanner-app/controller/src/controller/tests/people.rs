@@ -3,7 +3,7 @@ use eventify_protocol::{hash::Hash32, lan::PairingCode};
 
 use super::*;
 use crate::{
-    io::{NewPairing, StoredPin},
+    io::{NewPairing, SerialBytes, StoredPin},
     view::{Act, ImportProblem, PinFor, Why},
 };
 
@@ -160,7 +160,7 @@ fn five_wrong_codes_stop_typing_for_a_minute_and_scanning_goes_on() {
 #[test]
 fn a_half_code_is_said_and_gets_no_verdict() {
     let mut gate = Gate::open();
-    let bytes = b"EV1:6BF\r".to_vec();
+    let bytes = SerialBytes(b"EV1:6BF\r".to_vec());
     gate.send(Input::SerialBytes { bytes, at_ms: 5 });
     gate.store(true);
     assert_eq!(
@@ -188,7 +188,7 @@ fn a_drill_asks_no_node_sounds_like_no_verdict_and_counts_what_was_right() {
     ];
     for (case, act) in answers {
         gate.command(Command::CameraRead {
-            text: format!("{}{case}", drill::PREFIX),
+            text: format!("{}{case}", drill::PREFIX).into(),
         });
         assert!(gate.shown().drill);
         gate.pass(10_000);

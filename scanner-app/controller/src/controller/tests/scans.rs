@@ -5,7 +5,7 @@ use crate::view::{Class, Why};
 fn the_id_is_on_the_disk_before_the_request_leaves() {
     let mut gate = Gate::open();
     gate.command(Command::CameraRead {
-        text: "A".to_owned(),
+        text: "A".to_owned().into(),
     });
     assert_eq!(gate.asked(), None);
     let [(id, Write::ScanOpened(kept))] = &gate.writes[..] else {
@@ -25,7 +25,7 @@ fn the_id_is_on_the_disk_before_the_request_leaves() {
 fn a_full_disk_is_said_and_holds_nobody_up() {
     let mut gate = Gate::open();
     gate.command(Command::CameraRead {
-        text: "A".to_owned(),
+        text: "A".to_owned().into(),
     });
     gate.store(false);
     assert_eq!(gate.notices(), [Notice::NotStored]);

@@ -60,7 +60,7 @@ fn a_pin_that_is_tapped_fast_is_no_code() {
     gate.choose_person(STEWARD);
     for digit in "135790".chars() {
         gate.command(Command::Tap {
-            code: format!("Digit{digit}"),
+            code: format!("Digit{digit}").into(),
         });
     }
     gate.pass(400);

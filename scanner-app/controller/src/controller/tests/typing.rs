@@ -26,7 +26,7 @@ fn fingers_on_the_pad_are_no_imager_however_fast_they_are() {
     // All within one picture of a busy window.
     for digit in ["Digit7", "KeyK", "Digit3", "KeyQ", "KeyM"] {
         gate.command(Command::Tap {
-            code: digit.to_owned(),
+            code: digit.to_owned().into(),
         });
     }
     gate.pass(400);
