@@ -3,7 +3,6 @@
 use std::{fmt, str::FromStr};
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 value (FIPS 180-4).
@@ -43,19 +42,7 @@ impl FromStr for Hash32 {
     }
 }
 
-impl Serialize for Hash32 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Hash32 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
+crate::text_form::json_as_text!(Hash32);
 
 impl<C> Encode<C> for Hash32 {
     fn encode<W: minicbor::encode::Write>(

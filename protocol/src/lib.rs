@@ -17,6 +17,7 @@ pub mod short_code;
 pub mod staff;
 pub mod sync;
 pub mod text;
+mod text_form;
 pub mod time;
 pub mod token;
 pub mod verdict;

@@ -12,7 +12,6 @@ use std::{fmt, str::FromStr};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::Sha256;
 use zeroize::Zeroize;
 
@@ -204,18 +203,7 @@ impl FromStr for CodeTag {
     }
 }
 
-impl Serialize for CodeTag {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for CodeTag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
-    }
-}
+crate::text_form::json_as_text!(CodeTag);
 
 impl JsonSchema for CodeTag {
     fn schema_name() -> std::borrow::Cow<'static, str> {

@@ -9,7 +9,6 @@ use ed25519_dalek::{
     },
 };
 use minicbor::{Decode, Decoder, Encode, Encoder};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::kid::KeyId;
@@ -197,19 +196,7 @@ impl FromStr for PublicKey {
     }
 }
 
-impl Serialize for PublicKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for PublicKey {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
+crate::text_form::json_as_text!(PublicKey);
 
 impl<C> Encode<C> for PublicKey {
     fn encode<W: minicbor::encode::Write>(

@@ -4,7 +4,6 @@ use std::{fmt, str::FromStr};
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// A category or zone, as gates and staff know it: `STALLS`, `ZONE-B`, `VIP.2`.
 ///
@@ -62,19 +61,7 @@ impl fmt::Debug for CategoryCode {
     }
 }
 
-impl Serialize for CategoryCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for CategoryCode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
-    }
-}
+crate::text_form::json_as_text!(CategoryCode);
 
 impl JsonSchema for CategoryCode {
     fn schema_name() -> std::borrow::Cow<'static, str> {
