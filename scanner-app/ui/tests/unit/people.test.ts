@@ -115,6 +115,15 @@ describe('who holds the scanner', () => {
     expect(sent).toEqual([]);
   });
 
+  test.each(['personPin', 'personPinWrong', 'personPinLocked', 'personPinEnded'])(
+    'can sign in instead: a PIN may be forgotten (%s)',
+    (name) => {
+      text(name);
+      press('Sign in');
+      expect(sent).toEqual([{ name: 'signInAgain' }]);
+    },
+  );
+
   test('signs in on a telephone: code, address, time, and what to do when it fails', () => {
     const waits = text('signIn');
     expect(waits).toContain('WDJB-MJHT');
