@@ -99,12 +99,18 @@ async fn scans(site: &mut Site, window: &GateWindow) -> Result<Vec<Duration>> {
     let mut all = Vec::new();
     for (number, ticket) in (1..).zip(site.fresh(SCANS)?) {
         window.scan(&ticket.token).await?;
-        all = wait::until("the verdict to be drawn", wait::START, async || {
+        let drawn = wait::until("the verdict to be drawn", wait::START, async || {
             let took = window.window().run(TOOK).await?;
             let took: Vec<f64> = serde_json::from_value(took)?;
             Ok((took.len() >= number).then_some(took))
-        })
-        .await?;
+        });
+        all = match drawn.await {
+            Ok(took) => took,
+            Err(error) => {
+                let glass = window.glass().await?;
+                return Err(error.context(format!("scan {number}, on the glass: {}", glass.text)));
+            }
+        };
         tokio::time::sleep(GUEST).await;
     }
     Ok(all
