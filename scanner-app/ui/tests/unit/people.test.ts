@@ -104,6 +104,10 @@ describe('who holds the scanner', () => {
     expect(button('Chidi').textContent).toContain('the line is down');
     text('people');
     expect(button('Daria').textContent).toContain('wait 0:48');
+    expect(button('Daria').disabled, 'signs in instead').toBe(false);
+    const { screen } = VIEWS['people'] ?? {};
+    if (screen?.name !== 'people') throw new Error('no list of names');
+    text('people', { screen: { ...screen, online: false } });
     expect(button('Daria').disabled).toBe(true);
     after(48_000);
     expect(button('Daria').disabled).toBe(false);
