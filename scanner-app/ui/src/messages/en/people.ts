@@ -137,7 +137,8 @@ const people: PeopleMessages = {
       notInside: 'Nobody came in with this ticket. Look whether it is the right one.',
       unknownTicket: 'No ticket that we know. Scan it again, or ask at the box office.',
       gateNotAllowed: 'That gate is not for this scanner. Ask venue IT.',
-      coreUnreachable: 'The line is down: no exit counts. Whoever leaves now comes back only by a supervisor.',
+      coreUnreachable:
+        'The line is down: no exit counts. Whoever leaves now comes back only by a supervisor.',
       noAnswer: 'No answer: it may have been done. Ask again: it is never done twice.',
       other: 'The node refused.',
     },

@@ -137,7 +137,8 @@ const people: PeopleMessages = {
       notInside: 'Personne n’est entré avec ce billet. Regardez si c’est le bon.',
       unknownTicket: 'Billet inconnu. Scannez-le encore, ou demandez à la billetterie.',
       gateNotAllowed: 'Cette porte n’est pas pour ce scanner. Demandez à la technique.',
-      coreUnreachable: 'La ligne est coupée : aucune sortie ne compte. Qui sort ne rentre que par un superviseur.',
+      coreUnreachable:
+        'La ligne est coupée : aucune sortie ne compte. Qui sort ne rentre que par un superviseur.',
       noAnswer: 'Pas de réponse : c’est peut-être fait. Demandez encore : jamais fait deux fois.',
       other: 'Le nœud refuse.',
     },
