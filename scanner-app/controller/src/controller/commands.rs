@@ -15,6 +15,7 @@ impl Controller {
         match command {
             // Taken apart in `handle`.
             Command::Keys { .. } => {}
+            Command::Tap { code } => self.tap(&code, now),
             // A camera checks what it reads: it is a whole code, or none.
             Command::CameraRead { text } => self.code(text, now),
             Command::Choose {
@@ -42,7 +43,7 @@ impl Controller {
             Command::EndDrill => self.end_drill(),
             Command::Unpair if self.link.pair_again.is_some() => self.unpair(),
             Command::Unpair => self.unpair_with_pin(),
-            Command::SetPin { digits } => self.set_pin(&digits, now),
+            Command::SetPin { digits } => self.set_pin(digits, now),
             Command::Leave => self.leave(),
             Command::ShowPeople => self.show_people(),
             Command::ChoosePerson { person_id } => self.choose_person(&person_id, now.boot),
