@@ -10,6 +10,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use eventify_disk::files;
 use eventify_protocol::{
     enrolment::BrokerAddress,
     hash::Hash32,
@@ -18,8 +19,6 @@ use eventify_protocol::{
 };
 use rcgen::{KeyPair, PublicKeyData as _};
 use serde::{Deserialize, Serialize};
-
-use crate::durable_file;
 
 const FILE: &str = "identity.json";
 
@@ -119,7 +118,7 @@ impl Identity {
     pub fn save(&self, data_dir: &Path) -> Result<(), IdentityError> {
         let path = Self::path(data_dir);
         let bytes = serde_json::to_vec_pretty(self).expect("strings and ids are JSON");
-        durable_file::replace(&path, &bytes).map_err(|error| IdentityError::File { path, error })
+        files::replace(&path, &bytes).map_err(|error| IdentityError::File { path, error })
     }
 
     /// The pinned root key.

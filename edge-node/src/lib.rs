@@ -5,7 +5,6 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
-pub mod durable_file;
 pub mod enrol;
 mod held_file;
 pub mod identity;

@@ -3,6 +3,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use eventify_disk::files;
 use eventify_protocol::{hash::Hash32, ids::GateId, lan::PairingCode};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -10,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     config::Config,
-    control, durable_file,
+    control,
     enrol::Renewal,
     identity::Identity,
     instance_lock::InstanceLock,
@@ -153,7 +154,7 @@ impl Drop for Node {
 
 /// Makes the folder this node's alone: other users may not look into it, other nodes not use it.
 fn own_folder(folder: &Path) -> Result<InstanceLock, StartError> {
-    durable_file::private_folder(folder).map_err(|error| StartError::System {
+    files::private_folder(folder).map_err(|error| StartError::System {
         what: format!("removing the rights of others from {}", folder.display()),
         error,
     })?;

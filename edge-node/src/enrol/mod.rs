@@ -12,6 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
 use eventify_protocol::enrolment::{EnrolmentAnswer, EnrolmentCode, EnrolmentRequest};
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 
@@ -19,7 +20,7 @@ pub use self::core::CoreError;
 pub(crate) use renewal::{RENEWABLE_FOR_DAYS, Renewal, Validity};
 
 use crate::{
-    SOFTWARE, durable_file,
+    SOFTWARE,
     identity::{Identity, IdentityError},
     journal::{self, LastRow},
     lan::Scanners,
@@ -75,7 +76,7 @@ pub async fn enrol(code: &EnrolmentCode, data_dir: &Path) -> Result<Identity, En
         let folder = data_dir.to_owned();
         return Err(EnrolError::NotEmpty { folder, files });
     }
-    durable_file::private_folder(data_dir).map_err(|error| EnrolError::Disk {
+    files::private_folder(data_dir).map_err(|error| EnrolError::Disk {
         what: format!("{}", data_dir.display()),
         error,
     })?;
@@ -116,7 +117,7 @@ fn pending_key(data_dir: &Path) -> Result<KeyPair, EnrolError> {
         Ok(pem) => KeyPair::from_pem(&pem).map_err(|e| EnrolError::Keys(e.to_string())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = new_key()?;
-            durable_file::replace(&path, key.serialize_pem().as_bytes()).map_err(|error| {
+            files::replace(&path, key.serialize_pem().as_bytes()).map_err(|error| {
                 EnrolError::Disk {
                     what: format!("{}", path.display()),
                     error,

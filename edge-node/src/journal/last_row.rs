@@ -9,14 +9,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
 use eventify_protocol::sync::JournalHead;
 use serde::{Deserialize, Serialize};
 
 use super::JournalError;
-use crate::{
-    durable_file,
-    writer_thread::{Queue, WriterThread},
-};
+use crate::writer_thread::{Queue, WriterThread};
 
 const FILE: &str = "last-row.json";
 
@@ -71,7 +69,7 @@ impl LastRow {
     pub fn save(&self, data_dir: &Path) -> Result<(), JournalError> {
         let path = Self::path(data_dir);
         let bytes = serde_json::to_vec(self).expect("ids and numbers are JSON");
-        durable_file::replace(&path, &bytes).map_err(|error| JournalError::LastRow { path, error })
+        files::replace(&path, &bytes).map_err(|error| JournalError::LastRow { path, error })
     }
 }
 

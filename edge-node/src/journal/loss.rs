@@ -7,6 +7,7 @@ use std::{
     sync::mpsc,
 };
 
+use eventify_disk::files;
 use eventify_protocol::{
     ids::{IncarnationId, NodeId},
     sync::{JournalEntry, JournalHead, Moment, SealedRow},
@@ -14,7 +15,7 @@ use eventify_protocol::{
 use eventify_sync::edge::begin_after_loss;
 
 use super::{Chain, Journal, JournalError, LastRow, Notice, Reader, path};
-use crate::{config::JournalConfig, durable_file};
+use crate::config::JournalConfig;
 
 /// What SQLite keeps beside its file.
 const COMPANIONS: [&str; 3] = ["", "-wal", "-shm"];
@@ -213,7 +214,7 @@ fn put_aside(data_dir: &Path, at: Moment) -> Result<Option<PathBuf>, RestartErro
             Ok(()) | Err(_) => {}
         }
     }
-    durable_file::sync_folder(&new).map_err(|error| RestartError::File {
+    files::sync_folder(&new).map_err(|error| RestartError::File {
         path: data_dir.to_owned(),
         error,
     })?;

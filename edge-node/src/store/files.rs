@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
 use rusqlite::Connection;
 
 use super::{StoreError, schema};
-use crate::durable_file;
 
 const PREFIX: &str = "replica-";
 const SUFFIX: &str = ".sqlite";
@@ -70,7 +70,7 @@ impl Files {
 
     fn create_empty(&self, path: &Path) -> Result<(Connection, PathBuf), StoreError> {
         let connection = schema::open_writer(path)?;
-        durable_file::sync_folder(path)?;
+        files::sync_folder(path)?;
         self.delete_others(path)?;
         Ok((connection, path.to_owned()))
     }
@@ -82,7 +82,7 @@ impl Files {
         fs::File::open(&building)?.sync_all()?;
         let path = self.next_path();
         fs::rename(&building, &path)?;
-        durable_file::sync_folder(&path)?;
+        files::sync_folder(&path)?;
         Ok(path)
     }
 
@@ -114,10 +114,10 @@ impl Files {
     pub(super) fn update_revoked(&self, revoked: bool) -> io::Result<()> {
         let path = self.folder.join(REVOKED);
         if revoked {
-            return durable_file::replace(&path, b"the core has revoked this node\n");
+            return files::replace(&path, b"the core has revoked this node\n");
         }
-        delete_file(&path)?;
-        durable_file::sync_folder(&path)
+        files::remove(&path)?;
+        files::sync_folder(&path)
     }
 
     fn next_path(&self) -> PathBuf {
@@ -153,15 +153,7 @@ fn delete_database(path: &Path) -> io::Result<()> {
     for end in ["-wal", "-shm", ""] {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
-        delete_file(Path::new(&name))?;
+        files::remove(Path::new(&name))?;
     }
     Ok(())
-}
-
-/// Deletes a file that may not exist.
-pub(super) fn delete_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     StoreError,
     counts::Changes,
-    encode, files,
+    encode,
     rows::{self, Head},
     schema,
 };
@@ -146,7 +146,7 @@ impl Pull {
 
     /// Deletes the collected chunks.
     pub(super) fn delete(self) -> io::Result<()> {
-        files::delete_file(&self.path)
+        eventify_disk::files::remove(&self.path)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::writer_thread::Queue;
 use super::{
     StoreError,
     counts::Changes,
-    files::{self, Files},
+    files::Files,
     journal_end, proof,
     reader::{self, Reader},
     rows,
@@ -259,7 +259,7 @@ impl Writer {
                     %error,
                     "no replica can be built from the snapshot; it is deleted and fetched again"
                 );
-                files::delete_file(&building)?;
+                eventify_disk::files::remove(&building)?;
                 return Ok(Notice::SnapshotFailed { snapshot });
             }
         };

@@ -10,11 +10,11 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ed25519_dalek::VerifyingKey;
+use eventify_disk::files;
 use eventify_protocol::ids::{GateId, ScannerId};
 use serde::{Deserialize, Serialize};
 
 use super::{Life, Paired, Roll, ScannerError};
-use crate::durable_file;
 
 const SCANNERS: &str = "scanners.json";
 const LIFE: &str = "scanners-life.json";
@@ -153,7 +153,7 @@ pub(super) fn save_life(data_dir: &Path, roll: &Roll) -> Result<(), ScannerError
 }
 
 fn replace(path: PathBuf, bytes: &[u8]) -> Result<(), ScannerError> {
-    durable_file::replace(&path, bytes).map_err(|error| ScannerError::File { path, error })
+    files::replace(&path, bytes).map_err(|error| ScannerError::File { path, error })
 }
 
 /// An Ed25519 key. Points of small order are refused: everybody can sign for them.

@@ -7,9 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
 use serde::{Deserialize, Serialize};
-
-use crate::durable_file;
 
 const FILE: &str = "pairings.json";
 
@@ -62,7 +61,7 @@ pub(super) fn path(data_dir: &Path) -> PathBuf {
 /// unpairing ahead of it.
 pub(super) fn note(data_dir: &Path, scanners: usize) {
     let bytes = serde_json::to_vec(&Note { scanners }).expect("a number is JSON");
-    if let Err(error) = durable_file::replace(&path(data_dir), &bytes) {
+    if let Err(error) = files::replace(&path(data_dir), &bytes) {
         tracing::warn!(
             code = "lan.pairings_not_noted",
             %error,

@@ -6,9 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
 use serde::{Serialize, de::DeserializeOwned};
-
-use crate::durable_file;
 
 /// What is kept about staff can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +37,7 @@ pub(super) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
 
 pub(super) fn save<T: Serialize>(path: &Path, content: &T) -> Result<(), NotWritten> {
     let bytes = serde_json::to_vec(content).expect("strings, numbers and ids are JSON");
-    durable_file::replace(path, &bytes).map_err(|error| NotWritten {
+    files::replace(path, &bytes).map_err(|error| NotWritten {
         path: path.to_owned(),
         error,
     })

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use eventify_disk::pin::{Pin, PinHash};
 use eventify_protocol::{
     ids::{ScannerId, SignInId},
     lan::{PinRequest, SignIn, SignInState},
@@ -14,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    pin::{Pin, PinHash},
+    DIGITS,
     sign_ins::{BEGIN_WITHIN, Standing},
 };
 use crate::{
@@ -110,7 +111,7 @@ impl Lan {
         scanner: ScannerId,
         request: PinRequest,
     ) -> Result<(), ApiError> {
-        let pin = Pin::read(request.pin).ok_or(ApiError::PinMalformed)?;
+        let pin = Pin::read(request.pin, &DIGITS).ok_or(ApiError::PinMalformed)?;
         if pin.is_too_simple() {
             return Err(ApiError::PinTooSimple);
         }

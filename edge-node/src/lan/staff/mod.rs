@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `pin`, `pins` | a PIN and its hash; those of this node, with their tries and locks, on disk |
+//! | `pins` | the PINs of this node, with their tries and locks, on disk ([`eventify_disk::pin`]) |
 //! | `tries` | a limit on wrong PINs of one scanner |
 //! | `first`, `sign_ins` | a first sign-in with the identity provider, and the PIN chosen after it |
 //! | `shifts` | who is on shift where, on disk |
@@ -17,7 +17,6 @@
 mod authorisations;
 mod file;
 mod first;
-mod pin;
 mod pins;
 mod proof;
 mod rights;
@@ -27,6 +26,7 @@ mod tries;
 
 use std::{
     collections::BTreeSet,
+    ops::RangeInclusive,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -34,6 +34,7 @@ use std::{
 use eventify_protocol::{
     ids::{GateId, PersonId, ScannerId},
     lan::{ListedPerson, People, Person, Shift as ShownShift},
+    staff::PIN_DIGITS,
     sync::{PersonEntry, StaffAnswer, StaffAsk},
     verdict::Mode,
 };
@@ -58,6 +59,8 @@ use shifts::{Clocks, MAX_SHIFT, Shift, Shifts};
 use sign_ins::SignIns;
 use tries::Tries;
 
+/// Of a PIN: exactly so many.
+const DIGITS: RangeInclusive<usize> = PIN_DIGITS..=PIN_DIGITS;
 /// PINs that are looked at at once: each takes a core and 19 MiB for a moment, and scans come first.
 const HASHES_AT_ONCE: usize = 1;
 /// How often shifts are ended that are over.

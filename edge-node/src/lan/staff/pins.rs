@@ -7,16 +7,14 @@ use std::{
     time::Duration,
 };
 
+use eventify_disk::pin::PinHash;
 use eventify_protocol::{
     ids::{BootId, PersonId},
     time::BootTime,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{
-    file::{self, NotWritten},
-    pin::PinHash,
-};
+use super::file::{self, NotWritten};
 use crate::lan::scanners::Stamp;
 
 const FILE: &str = "pins.json";

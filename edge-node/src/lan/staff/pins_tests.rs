@@ -1,9 +1,9 @@
+use eventify_disk::pin::Pin;
 use eventify_protocol::time::CoreTime;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::*;
-use crate::lan::staff::pin::Pin;
+use super::{super::DIGITS, *};
 
 const SAM: PersonId = PersonId(Uuid::from_u128(1));
 const BOOT: BootId = BootId(Uuid::from_u128(2));
@@ -27,7 +27,7 @@ fn moment(seconds: u64) -> (BootTime, Stamp) {
 }
 
 fn hash() -> PinHash {
-    PinHash::new(&Pin::read("271828".to_owned()).unwrap(), [1; 16])
+    PinHash::new(&Pin::read("271828".to_owned(), &DIGITS).unwrap(), [1; 16])
 }
 
 fn open(folder: &TempDir, boot: BootId, now: u64) -> Pins {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use eventify_disk::pin::Pin;
 use eventify_protocol::{
     ids::{PersonId, ScannerId},
     lan::{Person, PinProof},
@@ -10,7 +11,7 @@ use eventify_protocol::{
 use tokio::task::spawn_blocking;
 
 use super::{
-    pin::Pin,
+    DIGITS,
     pins::{NotTried, Try},
     tries::Wait,
 };
@@ -38,7 +39,7 @@ impl Lan {
         let person = self.staff.person(proof.person_id);
         let person = person.filter(|person| !person.roles.is_empty());
         let person = person.ok_or(ApiError::PersonUnknown)?;
-        let pin = Pin::read(proof.pin).ok_or(ApiError::PinMalformed)?;
+        let pin = Pin::read(proof.pin, &DIGITS).ok_or(ApiError::PinMalformed)?;
         let begun = locked(&self.staff.tries).begin(scanner, self.clock.boottime());
         begun.map_err(|wait| match wait {
             Wait::Locked(left) => ApiError::PinLocked(left),

@@ -43,7 +43,7 @@ impl Controller {
             Command::EndDrill => self.end_drill(),
             Command::Unpair if self.link.pair_again.is_some() => self.unpair(),
             Command::Unpair => self.unpair_with_pin(),
-            Command::SetPin { digits } => self.set_pin(&digits, now),
+            Command::SetPin { digits } => self.set_pin(digits, now),
             Command::Leave => self.leave(),
             Command::ShowPeople => self.show_people(),
             Command::ChoosePerson { person_id } => self.choose_person(&person_id, now.boot),

@@ -1,21 +1,21 @@
 //! What is opened over the scan screen (the last ten, settings, PIN), and the way out of the kiosk.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
+use eventify_disk::pin::{Pin, PinHash};
 use eventify_protocol::time::BootTime;
 use zeroize::Zeroizing;
 
 use super::{Controller, acts::Asked, finding::Finding, people::Flow, venue::Numbers};
 use crate::{
     io::{Now, Output, StoredPin, Write},
-    settings::{
-        code,
-        pin::{DIGITS, Pin, PinHash},
-    },
+    settings::code,
     view::{ImportProblem, PinFor, Screen, Settings},
     wedge::Key,
 };
 
+/// Of the kiosk's PIN.
+const DIGITS: RangeInclusive<usize> = 4..=12;
 /// After so many wrong PINs there is a pause before each further one.
 const MAX_WRONG: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(60);
@@ -144,8 +144,8 @@ impl Controller {
         self.ask_pin(Wanted::Leave);
     }
 
-    pub(super) fn set_pin(&mut self, digits: &str, now: Now) {
-        let Some(pin) = Pin::read(digits) else {
+    pub(super) fn set_pin(&mut self, digits: String, now: Now) {
+        let Some(pin) = Pin::read(digits, &DIGITS) else {
             return;
         };
         if self.pin.is_set() {
@@ -202,8 +202,7 @@ impl Controller {
         let Overlay::Pin(entry) = &mut self.overlay else {
             return;
         };
-        let pin = Pin::read(&entry.typed);
-        entry.typed.clear();
+        let pin = Pin::read(std::mem::take(&mut *entry.typed), &DIGITS);
         match (pin, &self.pin) {
             (Some(pin), PinState::Set { stored, .. }) => {
                 entry.checking = true;

@@ -3,13 +3,13 @@
 //! `*.damaged`, is said, and never stops the start.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs,
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     thread::JoinHandle,
 };
 
+use eventify_disk::files::{open_to_append, private_folder, remove, replace};
 use eventify_lan_client::Pairing;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -20,8 +20,6 @@ use crate::{
     view::Stored,
 };
 
-const OWNER_ONLY_FILE: u32 = 0o600;
-const OWNER_ONLY_FOLDER: u32 = 0o700;
 /// The drill's journal begins anew beyond this.
 const MAX_DRILL_BYTES: u64 = 1 << 20;
 
@@ -51,11 +49,7 @@ pub(super) struct Files {
 impl Files {
     /// Reads everything, and starts the thread.
     pub(super) fn open(folder: &Path, done: UnboundedSender<Done>) -> io::Result<(Self, Found)> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(OWNER_ONLY_FOLDER)
-            .create(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(OWNER_ONLY_FOLDER))?;
+        private_folder(folder)?;
         let mut damaged = Vec::new();
         let pairing = read(&folder.join(PAIRING), Stored::Pairing, &mut damaged);
         let place = read(&folder.join(PLACE), Stored::Place, &mut damaged);
@@ -152,44 +146,6 @@ fn carry_out(folder: &Path, log: &mut ScanLog, write: &Write) -> io::Result<()> 
 pub(super) fn store<T: Serialize>(path: &Path, value: &T) -> io::Result<()> {
     let bytes = serde_json::to_vec(value)?;
     replace(path, &bytes)
-}
-
-/// Replaces a file as a whole.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    remove(&temporary)?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(OWNER_ONLY_FILE)
-        .open(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_folder_of(path)
-}
-
-/// A file that only grows, for its user alone.
-pub(super) fn open_to_append(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(OWNER_ONLY_FILE)
-        .open(path)?;
-    sync_folder_of(path)?;
-    Ok(file)
-}
-
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    File::open(folder)?.sync_all()
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
 }
 
 fn append_drill(path: &Path, row: &DrillRow) -> io::Result<()> {

@@ -18,6 +18,7 @@ mod scan_log;
 
 use std::{io, path::PathBuf, time::Duration};
 
+use eventify_disk::pin::PinHash;
 use eventify_lan_client::Timeouts;
 use tokio::{
     sync::{mpsc, watch},
@@ -31,7 +32,6 @@ pub use crate::clock::Clock;
 use crate::{
     controller::Controller,
     io::{Answer, CallId, Input, Output, Paired},
-    settings::pin::PinHash,
     tones::Rhythm,
     view::{Settings, View},
 };

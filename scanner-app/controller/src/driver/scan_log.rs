@@ -7,10 +7,10 @@ use std::{
     path::PathBuf,
 };
 
+use eventify_disk::files::{open_to_append, replace};
 use eventify_protocol::ids::{ActId, ScanId};
 use serde::{Deserialize, Serialize};
 
-use super::files::{open_to_append, replace};
 use crate::io::{KeptAct, KeptScan};
 
 /// The log is written anew, with what is open alone, when it is longer than this.

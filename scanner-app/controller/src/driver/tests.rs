@@ -1,5 +1,11 @@
 //! What the disk holds after everything that can happen to it.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use eventify_disk::{
+    files::{OWNER_ONLY_FILE, OWNER_ONLY_FOLDER},
+    pin::{Pin, PinHash},
+};
 use eventify_protocol::{
     ids::{ActId, GateId, ScanId},
     lan::Act,
@@ -9,7 +15,6 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     io::StoredPlace,
-    settings::pin::{Pin, PinHash},
     view::{self, Settings},
 };
 
@@ -44,7 +49,7 @@ async fn what_was_written_is_read_and_only_its_user_may() {
         performance_id: None,
     };
     let pin = crate::io::StoredPin {
-        hash: PinHash::new(&Pin::read("2580").unwrap(), [1; 16]),
+        hash: PinHash::new(&Pin::read("2580".to_owned(), &(4..=12)).unwrap(), [1; 16]),
         wrong: 2,
     };
     let settings = Settings::in_language("fr");

@@ -5,6 +5,7 @@ mod people;
 
 use std::time::Duration;
 
+use eventify_disk::pin::{Pin, PinHash};
 use eventify_lan_client::ClientError;
 use eventify_protocol::{
     ids::{ActId, GateId, PerformanceId, ScanId},
@@ -17,7 +18,6 @@ pub use people::{KeptAct, PeopleAnswer, PeopleCall};
 
 use crate::{
     command::{Command, KeyStroke},
-    settings::pin::{Pin, PinHash},
     tones::Rhythm,
     view::{Act, Device, Settings, Stored},
 };

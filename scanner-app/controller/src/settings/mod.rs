@@ -1,7 +1,7 @@
-//! Settings of this scanner: their bounds, their code for other scanners, and the PIN of the kiosk.
+//! Settings of this scanner: their bounds, their code for other scanners, and the PIN of the kiosk
+//! ([`eventify_disk::pin`]).
 
 pub mod code;
-pub mod pin;
 
 use crate::view::{Settings, TextSize, Theme};
 

@@ -8,7 +8,8 @@ import type { Command } from '../generated/Command';
 import type { Settings } from '../generated/Settings';
 import type { View } from '../generated/View';
 import type { Host } from '../host';
-import { NOW, VIEWS } from './views';
+import { NOW } from './base';
+import { VIEWS } from './views';
 
 export interface FixtureDesk {
   names: string[];

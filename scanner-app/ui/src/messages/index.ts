@@ -1,13 +1,10 @@
-// The languages that there are: every file of this folder with a default export.
+// The languages that there are: every folder here, by the default export of its `index.ts`.
 
 import { formats, type Formats } from '@eventify/web/formats';
 
 import type { Messages } from './types';
 
-const files = import.meta.glob<Messages>(['./*.ts', '!./index.ts', '!./types.ts'], {
-  eager: true,
-  import: 'default',
-});
+const files = import.meta.glob<Messages>('./*/index.ts', { eager: true, import: 'default' });
 
 export const LANGUAGES: ReadonlyMap<string, Messages> = new Map(
   Object.values(files).map((messages) => [messages.language, messages]),

@@ -1,7 +1,7 @@
-// What a language has to say. A message file that leaves one out, or adds one, does not compile.
+// What a language has to say. One that leaves something out, or adds something, does not compile.
 //
-// Adding a language is adding a file: `messages/de.ts` with a default export of this type is found by itself
-// and stands in the settings.
+// Adding a language is adding a folder: `messages/de/index.ts` with a default export of this type is found by
+// itself and stands in the settings.
 //
 // Rules (LOOK 4): what is wrong, then what to do; the verb first; plain words; no blame, no bare codes. A word
 // of a verdict has at most 12 characters, and no part of it may be wider than a small handheld (a test in
@@ -105,7 +105,122 @@ type KeyName =
   | 'keyboard'
   | 'space';
 
-export interface Messages {
+/** About people: who is here, and what they do beside scanning. */
+export interface PeopleMessages {
+  people: {
+    word: Record<PersonFor, string>;
+    why: Record<PersonFor, string>;
+    waiting: (count: number, f: Formats) => string;
+    find: string;
+    none: string;
+    nobodyMay: string;
+    asking: string;
+    roles: Record<Role, string>;
+    firstTime: string;
+    offline: string;
+    locked: (time: string) => string;
+  };
+  personPin: {
+    why: Record<PersonFor, string>;
+    asking: string;
+    wrong: (tries: number | null, f: Formats) => string;
+    locked: (time: string) => string;
+    problem: Said<PersonPinProblem>;
+    refused: (code: string) => string;
+  };
+  signIn: {
+    word: string;
+    steps: (address: string) => string[];
+    code: string;
+    asking: string;
+    waiting: (time: string) => string;
+    problemWord: string;
+    problem: Said<SignInProblem>;
+    refused: (code: string) => string;
+    qr: string;
+  };
+  newPin: {
+    word: string;
+    first: string;
+    again: string;
+    asking: string;
+    problem: Said<NewPinProblem>;
+    refused: (code: string) => string;
+  };
+  supervisor: {
+    word: string;
+    override: string;
+    overrideNone: string;
+    overrideLocked: string;
+    undo: string;
+    undoNone: string;
+    undoLocked: string;
+    undoLeft: (time: string) => string;
+    exitsOn: string;
+    exitsOff: string;
+    exitsOffline: string;
+    searchLocked: string;
+    locks: string;
+    search: string;
+    counts: string;
+    gate: string;
+    people: string;
+    settings: string;
+    needsPin: string;
+  };
+  acts: {
+    /** Title of the last question. */
+    word: Record<Exclude<ActKind, 'exit'>, string>;
+    why: Record<Exclude<ActKind, 'exit'>, string>;
+    left: (time: string) => string;
+    reason: Record<Reason, string>;
+    /** As part of a sentence. */
+    because: Record<Reason, string>;
+    note: string;
+    noteWhat: string;
+    doIt: Record<Exclude<ActKind, 'exit'>, string>;
+    problem: Record<ActProblem, string>;
+    leftThisHour: (count: number, f: Formats) => string;
+  };
+  search: {
+    word: string;
+    by: Record<SearchBy, string>;
+    hint: Record<SearchBy, string>;
+    asking: string;
+    none: string;
+    more: string;
+    leaves: (time: string) => string;
+    noName: string;
+    order: (order: string) => string;
+    state: Record<GuestState, string>;
+    usedAt: (gate: string | null, at: string) => string;
+    unconfirmedAt: (gate: string | null, at: string) => string;
+    age: (age: string) => string;
+    problem: Said<SearchProblem>;
+    tooMany: (time: string) => string;
+    refused: (code: string) => string;
+  };
+  venue: {
+    word: string;
+    asking: string;
+    failed: string;
+    inside: (tickets: string) => string;
+    of: (inside: string, tickets: string) => string;
+    zones: string;
+    byGate: string;
+    gates: string;
+    perMinute: string;
+    between: string;
+    waited: string;
+    admitted: string;
+    refused: string;
+    left: string;
+    slow: string;
+    age: (age: string) => string;
+  };
+}
+
+export interface Messages extends PeopleMessages {
   /** BCP 47. */
   language: string;
   /** Of the language, in itself. */
@@ -286,117 +401,6 @@ export interface Messages {
     noSound: string;
     notStored: string;
     locksSoon: (time: string) => string;
-  };
-  people: {
-    word: Record<PersonFor, string>;
-    why: Record<PersonFor, string>;
-    waiting: (count: number, f: Formats) => string;
-    find: string;
-    none: string;
-    nobodyMay: string;
-    asking: string;
-    roles: Record<Role, string>;
-    firstTime: string;
-    offline: string;
-    locked: (time: string) => string;
-  };
-  personPin: {
-    why: Record<PersonFor, string>;
-    asking: string;
-    wrong: (tries: number | null, f: Formats) => string;
-    locked: (time: string) => string;
-    problem: Said<PersonPinProblem>;
-    refused: (code: string) => string;
-  };
-  signIn: {
-    word: string;
-    steps: (address: string) => string[];
-    code: string;
-    asking: string;
-    waiting: (time: string) => string;
-    problemWord: string;
-    problem: Said<SignInProblem>;
-    refused: (code: string) => string;
-    qr: string;
-  };
-  newPin: {
-    word: string;
-    first: string;
-    again: string;
-    asking: string;
-    problem: Said<NewPinProblem>;
-    refused: (code: string) => string;
-  };
-  supervisor: {
-    word: string;
-    override: string;
-    overrideNone: string;
-    overrideLocked: string;
-    undo: string;
-    undoNone: string;
-    undoLocked: string;
-    undoLeft: (time: string) => string;
-    exitsOn: string;
-    exitsOff: string;
-    exitsOffline: string;
-    searchLocked: string;
-    locks: string;
-    search: string;
-    counts: string;
-    gate: string;
-    people: string;
-    settings: string;
-    needsPin: string;
-  };
-  acts: {
-    /** Title of the last question. */
-    word: Record<Exclude<ActKind, 'exit'>, string>;
-    why: Record<Exclude<ActKind, 'exit'>, string>;
-    left: (time: string) => string;
-    reason: Record<Reason, string>;
-    /** As part of a sentence. */
-    because: Record<Reason, string>;
-    note: string;
-    noteWhat: string;
-    doIt: Record<Exclude<ActKind, 'exit'>, string>;
-    problem: Record<ActProblem, string>;
-    leftThisHour: (count: number, f: Formats) => string;
-  };
-  search: {
-    word: string;
-    by: Record<SearchBy, string>;
-    hint: Record<SearchBy, string>;
-    asking: string;
-    none: string;
-    more: string;
-    leaves: (time: string) => string;
-    noName: string;
-    order: (order: string) => string;
-    state: Record<GuestState, string>;
-    usedAt: (gate: string | null, at: string) => string;
-    unconfirmedAt: (gate: string | null, at: string) => string;
-    age: (age: string) => string;
-    problem: Said<SearchProblem>;
-    tooMany: (time: string) => string;
-    refused: (code: string) => string;
-  };
-  venue: {
-    word: string;
-    asking: string;
-    failed: string;
-    inside: (tickets: string) => string;
-    of: (inside: string, tickets: string) => string;
-    zones: string;
-    byGate: string;
-    gates: string;
-    perMinute: string;
-    between: string;
-    waited: string;
-    admitted: string;
-    refused: string;
-    left: string;
-    slow: string;
-    age: (age: string) => string;
   };
   camera: {
     starting: string;

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import App from '../../src/App.svelte';
 import type { Command } from '../../src/generated/Command';
 import type { View } from '../../src/generated/View';
-import { NOW, VIEWS } from '../../src/host/views';
+import { NOW } from '../../src/host/base';
+import { VIEWS } from '../../src/host/views';
 import { isNamed } from '../../src/names';
 
 let sent: Command[];

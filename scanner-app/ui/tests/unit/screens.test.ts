@@ -6,7 +6,8 @@ import type { Command } from '../../src/generated/Command';
 import type { Screen } from '../../src/generated/Screen';
 import type { Settings } from '../../src/generated/Settings';
 import type { View } from '../../src/generated/View';
-import { NOW, VIEWS } from '../../src/host/views';
+import { NOW } from '../../src/host/base';
+import { VIEWS } from '../../src/host/views';
 
 let sent: Command[];
 let show: (view: View) => void;

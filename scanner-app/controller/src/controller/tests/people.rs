@@ -1,9 +1,9 @@
+use eventify_disk::pin::{Pin, PinHash};
 use eventify_protocol::{hash::Hash32, lan::PairingCode};
 
 use super::*;
 use crate::{
     io::{NewPairing, StoredPin},
-    settings::pin::{Pin, PinHash},
     view::{Act, ImportProblem, PinFor, Why},
 };
 
@@ -277,7 +277,7 @@ fn settings_go_to_another_scanner_as_one_code_and_damaged_codes_are_said() {
 
 #[test]
 fn nobody_leaves_the_kiosk_without_the_pin_and_trying_has_its_limit() {
-    let hash = PinHash::new(&Pin::read("2580").unwrap(), [1; 16]);
+    let hash = PinHash::new(&Pin::read("2580".to_owned(), &(4..=12)).unwrap(), [1; 16]);
     let stored = StoredPin { hash, wrong: 3 };
     let mut gate = Gate::with(Loaded {
         pin: Some(stored),

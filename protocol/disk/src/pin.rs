@@ -1,15 +1,17 @@
-//! A PIN: which ones are refused, and what is kept of one, as Argon2id (RFC 9106). Six digits are soon tried
-//! through by whoever has the disk, whatever the hash is; it makes each try slow, and the salt makes tables
-//! worthless. At the scanner the tries are limited.
+//! A PIN: which ones are refused, and what is kept of one, as Argon2id (RFC 9106). A few digits are soon
+//! tried through by whoever has the disk, whatever the hash is; it makes each try slow, and the salt makes
+//! tables worthless. Where a PIN is typed the tries are limited, by the program that asks for it.
+
+use std::ops::RangeInclusive;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use eventify_protocol::staff::PIN_DIGITS;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// OWASP's first choice: the 64 MiB of RFC 9106, 4 are much beside a replica on a small box.
+/// OWASP's first choice: the 64 MiB of RFC 9106, 4 are much for a handheld, and beside a replica on a small
+/// box.
 const MEMORY_KIB: u32 = 19 * 1_024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
@@ -17,12 +19,12 @@ const HASH_BYTES: usize = 32;
 
 /// A PIN as it was typed. It is wiped when it is dropped, and never printed.
 #[derive(Clone)]
-pub(crate) struct Pin(Zeroizing<String>);
+pub struct Pin(Zeroizing<String>);
 
 /// What is kept of one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct PinHash {
+pub struct PinHash {
     memory_kib: u32,
     passes: u32,
     lanes: u32,
@@ -33,16 +35,18 @@ pub(crate) struct PinHash {
 }
 
 impl Pin {
-    /// None if it is not [`PIN_DIGITS`] digits. The text is wiped either way.
-    pub(crate) fn read(text: String) -> Option<Self> {
+    /// None if it is not so many digits. The text is wiped either way.
+    #[must_use]
+    pub fn read(text: String, digits: &RangeInclusive<usize>) -> Option<Self> {
         let text = Zeroizing::new(text);
-        let is_pin = text.len() == PIN_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_pin = digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
         is_pin.then_some(Self(text))
     }
 
     /// One that everybody tries first: digits that repeat, or that go on from their neighbour by the same
     /// step, or by one at most, or hardly differ. A rule and no list, so that it also knows the next one.
-    pub(crate) fn is_too_simple(&self) -> bool {
+    #[must_use]
+    pub fn is_too_simple(&self) -> bool {
         let digits: Vec<i8> = self.0.bytes().map(|byte| byte.cast_signed() - 48).collect();
         let steps: Vec<i8> = digits
             .windows(2)
@@ -67,7 +71,8 @@ impl std::fmt::Debug for Pin {
 
 impl PinHash {
     /// Slow on purpose: some tens of milliseconds.
-    pub(crate) fn new(pin: &Pin, salt: [u8; 16]) -> Self {
+    #[must_use]
+    pub fn new(pin: &Pin, salt: [u8; 16]) -> Self {
         let mut stored = Self {
             memory_kib: MEMORY_KIB,
             passes: PASSES,
@@ -81,7 +86,8 @@ impl PinHash {
     }
 
     /// As slow. What is stored and damaged is nobody's PIN.
-    pub(crate) fn is_of(&self, pin: &Pin) -> bool {
+    #[must_use]
+    pub fn is_of(&self, pin: &Pin) -> bool {
         let stored = URL_SAFE_NO_PAD.decode(&self.hash);
         match (stored, self.hash(pin)) {
             (Ok(stored), Some(hash)) => stored.ct_eq(&hash).into(),
@@ -109,34 +115,65 @@ impl PinHash {
 mod tests {
     use super::*;
 
+    const DIGITS: RangeInclusive<usize> = 4..=12;
+
     fn pin(digits: &str) -> Pin {
-        Pin::read(digits.to_owned()).unwrap()
+        Pin::read(digits.to_owned(), &DIGITS).unwrap()
     }
 
     #[test]
     fn a_pin_is_known_again_and_no_other_one_nor_a_damaged_file() {
-        let stored = PinHash::new(&pin("271828"), [5; 16]);
-        let written = serde_json::to_string(&stored).unwrap();
-        assert!(!written.contains("271828") && !format!("{:?}", pin("271828")).contains('7'));
-        let read: PinHash = serde_json::from_str(&written).unwrap();
-        assert!(read.is_of(&pin("271828")));
-        assert!(!read.is_of(&pin("271829")));
-        assert_ne!(stored, PinHash::new(&pin("271828"), [6; 16]), "salted");
-        let greedy = PinHash {
-            memory_kib: u32::MAX,
-            ..stored.clone()
-        };
-        let empty = PinHash {
-            hash: String::new(),
-            ..stored
-        };
-        assert!(!greedy.is_of(&pin("271828")) && !empty.is_of(&pin("271828")));
+        for (digits, next) in [("2580", "2581"), ("271828", "271829")] {
+            let right = pin(digits);
+            let stored = PinHash::new(&right, [5; 16]);
+            let written = serde_json::to_string(&stored).unwrap();
+            assert!(!written.contains(digits));
+            let read: PinHash = serde_json::from_str(&written).unwrap();
+            assert!(read.is_of(&right));
+            assert!(!read.is_of(&pin(next)));
+            assert_ne!(stored, PinHash::new(&right, [6; 16]), "salted");
+            let greedy = PinHash {
+                memory_kib: u32::MAX,
+                ..stored.clone()
+            };
+            let empty = PinHash {
+                hash: String::new(),
+                ..stored.clone()
+            };
+            let unsalted = PinHash {
+                salt: "?".to_owned(),
+                ..stored
+            };
+            for damaged in [greedy, empty, unsalted] {
+                assert!(!damaged.is_of(&right));
+            }
+        }
     }
 
     #[test]
-    fn only_six_digits_are_a_pin() {
-        for no in ["", "12345", "1234567", "12a456", "１２３４５６", " 12345"] {
-            assert!(Pin::read(no.to_owned()).is_none(), "{no}");
+    fn a_pin_is_not_printed() {
+        assert_eq!(format!("{:?}", pin("271828")), "Pin");
+    }
+
+    #[test]
+    fn only_so_many_digits_are_a_pin() {
+        let six = 6..=6;
+        for no in [
+            "",
+            "12345",
+            "1234567",
+            "12a456",
+            "１２３４５６",
+            "１２",
+            " 12345",
+        ] {
+            assert!(Pin::read(no.to_owned(), &six).is_none(), "{no}");
+        }
+        for no in ["", "123", "12a4", "1234567890123", "１２３４"] {
+            assert!(Pin::read(no.to_owned(), &DIGITS).is_none(), "{no}");
+        }
+        for (yes, digits) in [("123456", six), ("1234", DIGITS), ("123456789012", DIGITS)] {
+            assert!(Pin::read(yes.to_owned(), &digits).is_some(), "{yes}");
         }
     }
 
