@@ -65,10 +65,11 @@ scanner-dev: deps ## the scanner app in a browser, at a mock node: no display, n
 	deploy/build.sh --workspace --bins
 	@deploy/scanner-dev.sh
 
-scanner-package: deps ## the scanner app as a Debian package, started once from it; in target/packages/
+scanner-package: deps ## the scanner app as a Debian package and an AppImage, each started once; in target/packages/
 	deploy/web.sh build
 	deploy/build.sh --release --workspace --bins
-	deploy/scanner-package.sh
+	deploy/scanner/deb.sh
+	deploy/scanner/appimage.sh
 
 guides: deps ## a page for stewards in each language, A4, with the pictures of the last `make test`; in target/guides/
 	deploy/stack/.venv/bin/node deploy/guides/print.mjs

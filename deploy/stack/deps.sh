@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux
     libwebkit2gtk-4.1-dev librsvg2-dev libasound2-dev xvfb webkit2gtk-driver
-    xdotool x11-xkb-utils chromium)
+    xdotool x11-xkb-utils chromium file desktop-file-utils)
 if ! command -v apt-get >/dev/null; then
     echo "this is not Debian: install these packages by hand, then run the command again: ${packages[*]}" >&2
     exit 1

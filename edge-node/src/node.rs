@@ -83,6 +83,7 @@ impl Node {
         tasks.spawn(control);
         tasks.spawn(lan::line::keep(Arc::clone(&lan), line));
         tasks.spawn(lan::keep_staff(Arc::clone(&lan), answers));
+        tasks.spawn(lan::forget_guests(Arc::clone(&lan)));
         tasks.spawn(bound.serve(Arc::clone(&lan), stop.clone()));
         tasks.close();
         tracing::info!(

@@ -15,6 +15,7 @@ pub mod qr;
 pub mod short_code;
 pub mod staff;
 pub mod sync;
+pub mod text;
 pub mod time;
 pub mod token;
 pub mod verdict;

@@ -138,15 +138,36 @@ impl Server {
                 return Err(self.ended(status));
             }
             if started.elapsed() > limit {
-                return Err(StackError::NotReady {
-                    server: self.name,
-                    seconds: limit.as_secs(),
-                    last,
-                    log: self.log.clone(),
-                    tail: tail(&self.log),
-                });
+                return Err(self.not_ready(limit, last));
             }
             tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    /// Waits until no program runs that the server has started.
+    pub(crate) async fn alone(&self, limit: Duration) -> Result<()> {
+        let started = clock::now();
+        loop {
+            let running = running_children(self.child.id())
+                .during(|| format!("looking for what {} has started", self.name))?;
+            if running == 0 {
+                return Ok(());
+            }
+            if started.elapsed() > limit {
+                let last = format!("{running} of the programs that it has started still run");
+                return Err(self.not_ready(limit, last));
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    pub(crate) fn not_ready(&self, limit: Duration, last: String) -> StackError {
+        StackError::NotReady {
+            server: self.name,
+            seconds: limit.as_secs(),
+            last,
+            log: self.log.clone(),
+            tail: tail(&self.log),
         }
     }
 
@@ -171,6 +192,21 @@ impl Drop for Server {
             );
         }
     }
+}
+
+/// Of the process with this id, whichever of its threads started them. One that has ended but was not waited for
+/// has no command line any more.
+fn running_children(id: u32) -> io::Result<usize> {
+    let mut running = 0;
+    for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
+        let children = std::fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+        let runs = |child: &&str| {
+            let command = std::fs::read(format!("/proc/{child}/cmdline"));
+            command.is_ok_and(|command| !command.is_empty())
+        };
+        running += children.split_whitespace().filter(runs).count();
+    }
+    Ok(running)
 }
 
 /// Ends a child; does nothing if it has ended already.

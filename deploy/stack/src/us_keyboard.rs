@@ -7,7 +7,10 @@ pub mod named {
     pub const ENTER: u8 = 36;
     pub const SHIFT: u8 = 50;
     pub const CAPS_LOCK: u8 = 66;
+    pub const F2: u8 = 68;
     pub const F3: u8 = 69;
+    pub const F4: u8 = 70;
+    pub const F6: u8 = 72;
     pub const F8: u8 = 74;
     pub const F9: u8 = 75;
     pub const F10: u8 = 76;

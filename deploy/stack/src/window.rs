@@ -55,7 +55,7 @@ pub struct Window {
     port: u16,
     capabilities: Map<String, Value>,
     // Ended in this order.
-    _driver: Server,
+    driver: Server,
     display: Display,
     scratch: Scratch,
 }
@@ -85,12 +85,12 @@ impl Window {
             "webkitgtk:browserOptions".to_owned(),
             json!({ "binary": options.program, "args": options.arguments }),
         );
-        let page = start_program(port, &capabilities).await?;
+        let page = start_program(&driver, port, &capabilities).await?;
         Ok(Self {
             page,
             port,
             capabilities,
-            _driver: driver,
+            driver,
             display,
             scratch,
         })
@@ -102,7 +102,9 @@ impl Window {
     /// See [`WindowError`].
     pub async fn restart(&mut self) -> std::result::Result<(), WindowError> {
         self.page.clone().close().await?;
-        self.page = start_program(self.port, &self.capabilities).await?;
+        // The driver says so before the program has let go of its folder.
+        self.driver.alone(READY_LIMIT).await?;
+        self.page = start_program(&self.driver, self.port, &self.capabilities).await?;
         Ok(())
     }
 
@@ -276,18 +278,26 @@ impl Window {
     /// # Errors
     /// [`WindowError::Page`].
     pub async fn close(self) -> std::result::Result<(), WindowError> {
-        Ok(self.page.close().await?)
+        self.page.close().await?;
+        Ok(self.driver.alone(READY_LIMIT).await?)
     }
 }
 
+/// For a program that ends at once the driver would wait for ever.
 async fn start_program(
-    driver: u16,
+    driver: &Server,
+    port: u16,
     capabilities: &Map<String, Value>,
-) -> std::result::Result<Client, NewSessionError> {
-    ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
-        .capabilities(capabilities.clone())
-        .connect(&format!("http://127.0.0.1:{driver}"))
-        .await
+) -> std::result::Result<Client, WindowError> {
+    let address = format!("http://127.0.0.1:{port}");
+    let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
+    builder.capabilities(capabilities.clone());
+    match tokio::time::timeout(READY_LIMIT, builder.connect(&address)).await {
+        Ok(page) => Ok(page?),
+        Err(_) => Err(driver
+            .not_ready(READY_LIMIT, "the program has opened no window".to_owned())
+            .into()),
+    }
 }
 
 /// For xdotool, which takes a single digit for the character on a key.

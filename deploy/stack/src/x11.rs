@@ -34,11 +34,20 @@ impl Display {
         let mut server = Server::start(Program {
             name: "the display",
             executable: Path::new("/usr/bin/Xvfb"),
-            arguments: ["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"]
-                .map(str::to_owned)
-                .into_iter()
-                .chain([format!("{width}x{height}x24")])
-                .collect(),
+            // Without a client it would begin anew, and turn away who comes meanwhile.
+            arguments: [
+                "-noreset",
+                "-displayfd",
+                "1",
+                "-nolisten",
+                "tcp",
+                "-screen",
+                "0",
+            ]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("{width}x{height}x24")])
+            .collect(),
             environment: Vec::new(),
             stop: StopSignal::Terminate,
             user: None,

@@ -36,7 +36,7 @@ pub(super) enum ApiError {
     BodyBroken,
     #[error("the public key is not an Ed25519 key in base64url without padding")]
     BadPublicKey,
-    #[error("the label must have 1 to 64 characters")]
+    #[error("the label must have 1 to 64 printable characters")]
     BadLabel,
     #[error("the pairing code is unknown, used or expired; have the node show a new one")]
     UnknownCode,
@@ -103,7 +103,9 @@ pub(super) enum ApiError {
     NotAllowed(Acting),
     #[error("this needs a reason: 'reason' with a 'code'")]
     ReasonNeeded,
-    #[error("a note has at most {MAX_NOTE_CHARS} characters, and reason 'other' needs one")]
+    #[error(
+        "a note has at most {MAX_NOTE_CHARS} printable characters, and reason 'other' needs one"
+    )]
     BadNote,
     #[error("{}", words(*.0))]
     ActRefused(ActRefusal),

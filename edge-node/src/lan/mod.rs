@@ -51,6 +51,7 @@ use crate::{clock::Clock, config::LanConfig, owner::Handle};
 pub use administration::{ListedScanner, UnknownGate};
 pub(crate) use administration::{find_gates, list};
 pub use auth::CODE_LIFE;
+pub(crate) use guests::forget as forget_guests;
 pub use scanners::ScannerError;
 pub(crate) use scanners::{Edit, MAX_LABEL_CHARS, Pairings, Scanners, clean_label};
 pub(crate) use server::Bound;

@@ -10,7 +10,9 @@ use std::{
 };
 
 use eventify_protocol::{
+    hash::Hash32,
     ids::{ScanId, ScannerId},
+    short_code::ShortCode,
     time::BootTime,
 };
 
@@ -25,12 +27,28 @@ pub(super) struct TypedCodes {
     by_scanner: HashMap<ScannerId, Typed>,
 }
 
+/// A code as it was typed for one scan or act. Its id alone is none: whoever guesses may use one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Attempt {
+    id: ScanId,
+    code: Hash32,
+}
+
 #[derive(Debug, Default)]
 struct Typed {
-    /// Codes that are being decided, or were wrong; one that is asked again with its scan id counts once.
-    attempts: VecDeque<(ScanId, BootTime)>,
+    /// Codes that are being decided, or were wrong; the same one that is asked again with its id counts once.
+    attempts: VecDeque<(Attempt, BootTime)>,
     /// Until then it types none.
     paused_until: Option<BootTime>,
+}
+
+impl Attempt {
+    pub(super) fn new(id: ScanId, code: ShortCode) -> Self {
+        Self {
+            id,
+            code: Hash32::of(code.as_str().as_bytes()),
+        }
+    }
 }
 
 impl TypedCodes {
@@ -42,7 +60,7 @@ impl TypedCodes {
     pub(super) fn begin(
         &mut self,
         scanner: ScannerId,
-        scan: ScanId,
+        attempt: Attempt,
         now: BootTime,
     ) -> Result<(), Duration> {
         self.by_scanner.retain(|_, typed| !typed.is_over(now));
@@ -50,14 +68,17 @@ impl TypedCodes {
         if let Some(until) = typed.paused_until {
             return Err(until.since(now));
         }
-        let is_known = typed.attempts.iter().any(|(earlier, _)| *earlier == scan);
+        let is_known = typed
+            .attempts
+            .iter()
+            .any(|(earlier, _)| *earlier == attempt);
         match typed.attempts.front() {
             Some((_, oldest)) if !is_known && typed.attempts.len() >= MAX_WRONG => {
                 Err(oldest.plus(PAUSE).since(now))
             }
             Some(_) | None => {
                 if !is_known {
-                    typed.attempts.push_back((scan, now));
+                    typed.attempts.push_back((attempt, now));
                 }
                 Ok(())
             }
@@ -65,9 +86,9 @@ impl TypedCodes {
     }
 
     /// The code was a ticket's, or nobody could tell.
-    pub(super) fn end_right(&mut self, scanner: ScannerId, scan: ScanId) {
+    pub(super) fn end_right(&mut self, scanner: ScannerId, attempt: Attempt) {
         if let Some(typed) = self.by_scanner.get_mut(&scanner) {
-            typed.attempts.retain(|(earlier, _)| *earlier != scan);
+            typed.attempts.retain(|(earlier, _)| *earlier != attempt);
         }
     }
 
@@ -78,6 +99,8 @@ impl TypedCodes {
         if is_too_many {
             typed.paused_until = Some(now.plus(PAUSE));
             typed.attempts.clear();
+            tracing::warn!(code = "lan.wrong_codes", scanner_id = %scanner,
+                "a scanner has typed too many short codes that are no ticket's: it types none for a minute");
         }
         is_too_many
     }
@@ -101,8 +124,14 @@ mod tests {
     const SCANNER: ScannerId = ScannerId(Uuid::from_u128(1));
     const OTHER: ScannerId = ScannerId(Uuid::from_u128(2));
 
-    fn scan(number: u128) -> ScanId {
-        ScanId(Uuid::from_u128(number))
+    /// Each with an id and a code of its own.
+    fn scan(number: u128) -> Attempt {
+        with_id(number, number)
+    }
+
+    fn with_id(id: u128, code: u128) -> Attempt {
+        let text = format!("{code:010}");
+        Attempt::new(ScanId(Uuid::from_u128(id)), ShortCode::read(&text).unwrap())
     }
 
     fn at(seconds: u64) -> BootTime {
@@ -161,5 +190,19 @@ mod tests {
         let mut typed = TypedCodes::default();
         let begun = (0..100).filter(|number| typed.begin(SCANNER, scan(*number), at(1)).is_ok());
         assert_eq!(begun.count(), 5);
+    }
+
+    #[test]
+    fn an_id_that_is_used_again_buys_no_guess_and_the_own_ticket_none_either() {
+        let mut typed = TypedCodes::default();
+        for guess in 1..=5 {
+            assert_eq!(typed.begin(SCANNER, with_id(1, guess), at(1)), Ok(()));
+            typed.end_wrong(SCANNER, at(1));
+            let own = with_id(1, 777);
+            if typed.begin(SCANNER, own, at(1)).is_ok() {
+                typed.end_right(SCANNER, own);
+            }
+        }
+        assert!(typed.begin(SCANNER, with_id(1, 6), at(2)).is_err());
     }
 }

@@ -65,6 +65,17 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
         refusal(scanner.lan.act(&silent).await),
         "422 validation_error"
     );
+    for note in ["first\nsecond", "\u{202e}dne", "\u{200d}"] {
+        let hidden = ActRequest {
+            reason: Some(Reason {
+                code: ReasonCode::Other,
+                note: Some(note.to_owned()),
+            }),
+            ..act.clone()
+        };
+        let refused = refusal(scanner.lan.act(&hidden).await);
+        assert_eq!(refused, "422 validation_error", "{note:?}");
+    }
     let done = scanner.lan.act(&act).await.unwrap();
     assert_eq!((done.person_id, done.mode), (KIM, Mode::Degraded));
     assert_eq!((done.repeated, done.left_this_hour), (false, Some(29)));

@@ -2,13 +2,15 @@
 
 use eventify_lan_client::SigningKey;
 use eventify_protocol::{
-    lan::{NamedGate, PairingAnswer, PairingRequest, ScanAnswer},
+    ids::ActId,
+    lan::{Act, ActRequest, NamedGate, PairingAnswer, PairingRequest, ScanAnswer},
     sync::PerformanceState,
     verdict::{DecidedBy, Mode, Verdict},
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use crate::staff::{PIN, SAM, employed, proof, sign_in};
 use crate::world::{Scanner, World, refusal, scan_id};
 
 fn place(answer: &ScanAnswer) -> Option<&str> {
@@ -104,6 +106,48 @@ async fn five_wrong_codes_stop_a_scanners_typing_and_its_qr_codes_go_on() {
     );
     let still = scanner.scan_as(north, scan_id(), "00000-00006").await;
     assert_eq!(refusal(still), "429 too_many_wrong_codes");
+}
+
+/// An id that is used again is no second look at the same code: not at a scan, and not at an exit, whether it
+/// was done before or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_guesses_codes_with_one_id_has_five_guesses_too() {
+    let (world, core, scanner) = employed(&[]).await;
+    let north = world.venue.north;
+    sign_in(&core, &scanner, SAM, PIN).await;
+    let shift = scanner.lan.begin_shift(north, proof(SAM, PIN)).await;
+    shift.unwrap();
+    let exit = |code: u32| ActRequest {
+        act_id: ActId(uuid::Uuid::from_u128(7)),
+        gate_id: north,
+        act: Act::Exit {
+            token: format!("00000-0{code:04}"),
+        },
+        reason: None,
+        authorisation: None,
+    };
+    for code in 0..5 {
+        let refused = scanner.lan.act(&exit(code)).await;
+        assert_eq!(refusal(refused), "404 ticket_not_found");
+    }
+    let stopped = scanner.lan.act(&exit(6)).await;
+    assert_eq!(refusal(stopped), "429 too_many_wrong_codes");
+}
+
+/// A node that locks names the ticket of a code that it knows: it has to count the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_node_counts_wrong_codes() {
+    let (world, core, scanner) = World::connected(&[("admission.max_cache_age_ms", "3000")]).await;
+    let north = world.venue.north;
+    world.until_ready().await;
+    core.line.cut();
+    world.until_mode(Mode::Locked).await;
+    for number in 0..5 {
+        let answer = scanner.scan(north, &format!("00000-0000{number}")).await;
+        assert_eq!(answer.verdict, Verdict::ResyncRequired);
+    }
+    let stopped = scanner.scan_as(north, scan_id(), "00000-00005").await;
+    assert_eq!(refusal(stopped), "429 too_many_wrong_codes");
 }
 
 /// A scanner is set up by names, and never shown a gate that it may not scan for.

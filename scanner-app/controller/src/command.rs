@@ -21,6 +21,11 @@ pub enum Command {
     Keys {
         strokes: Vec<KeyStroke>,
     },
+    /// A key of a pad on the glass, as `KeyboardEvent.code`: a finger's, however soon after the one before. It is
+    /// typed, and never part of a code: what is tapped there may be a PIN.
+    Tap {
+        code: String,
+    },
     /// The camera has read a code.
     CameraRead {
         text: String,

@@ -167,8 +167,5 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
   };
 }
 
-/** A key of a pad on the screen, as if it were one of the keyboard. */
-export function padStroke(code: string): Command {
-  const stroke = { code, shift: false, capsLock: false, repeat: false, atMs: Math.round(performance.now()) };
-  return { name: 'keys', strokes: [stroke] };
-}
+/** A key of a pad on the screen: a finger's, whose speed says nothing. */
+export const tap = (code: string): Command => ({ name: 'tap', code });

@@ -2,6 +2,7 @@
 //! whatever came before it or behind it.
 
 use eventify_protocol::{
+    ids::NodeId,
     sync::{Left, Overridden, Undone},
     time::CoreInterval,
 };
@@ -12,22 +13,25 @@ use super::{
 };
 
 /// What changes when a supervisor has let in whom a scan had refused. The entry bears the scan's id, and
-/// comes once, whichever files carry its row.
+/// comes once, whichever files carry its row. Beside it is what is stored of the scan, and of which node:
+/// another one's is nothing that this node could override, and stays as it is.
 #[must_use]
 pub fn overridden(
     (source, at): (JournalRef, Option<CoreInterval>),
     act: &Overridden,
-    record: Option<&ScanRecord>,
+    (record, of): (Option<&ScanRecord>, Option<NodeId>),
     state: Option<&AdmissionState>,
 ) -> Outcome {
     let Some(state) = state else {
         return Outcome::of(Class::UnknownTicket, vec![]);
     };
     let scan = act.scan;
-    let is_known = state
-        .entries()
-        .any(|it| it.scan == scan && it.is_override());
-    if is_known || record.is_some_and(|record| record.ended.is_some()) {
+    let mut entries = state.entries().filter(|it| it.scan == scan);
+    let is_done = |it: &CheckIn| it.is_override() || it.node != Some(source.node);
+    if entries.any(is_done)
+        || is_of_another(source, of)
+        || record.is_some_and(|record| record.ended.is_some())
+    {
         return Outcome::of(Class::Repeated, vec![]);
     }
     let entry = CheckIn {
@@ -58,11 +62,12 @@ pub fn overridden(
 }
 
 /// What changes when a node's own admission was undone: that entry is over, whatever came before it or
-/// behind it, and no other.
+/// behind it, and no other. `of` is the node that the scan is stored of: another one's goes on.
 #[must_use]
 pub fn undone(
     (source, at): (JournalRef, Option<CoreInterval>),
     act: &Undone,
+    of: Option<NodeId>,
     state: Option<&AdmissionState>,
 ) -> Outcome {
     let scan = act.scan;
@@ -77,11 +82,17 @@ pub fn undone(
             never_shown(state, scan, own)
         }
     });
+    let ended = Some(scan).filter(|_| !is_of_another(source, of));
     Outcome {
         class: Class::Undone,
         effects,
-        ended: vec![scan],
+        ended: ended.into_iter().collect(),
     }
+}
+
+/// No node decides a scan of another one, and what it says of one is no fact.
+fn is_of_another(source: JournalRef, of: Option<NodeId>) -> bool {
+    of.is_some_and(|node| node != source.node)
 }
 
 /// What changes when a guest has left: nothing, if the entry that the node knew is none of the present

@@ -238,3 +238,38 @@ async fn an_entry_of_before_the_exit_belongs_to_the_passage_that_is_over() {
     );
     assert_eq!(classes(&venue).await, ["admitted", "left", "double_entry"]);
 }
+
+/// A node that somebody else runs by now knows the scans of the others from the feed.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_node_ends_or_overrides_a_scan_of_another() {
+    let venue = Venue::open().await;
+    let (ticket, token) = venue.ticket().await;
+    let mut connection = NodeConnection::connect(&venue).await;
+    let s1 = venue.scan(0, &token);
+    assert_eq!(connection.scan(&s1).await, Verdict::Admit);
+    let now = Some(venue.core.clock.now());
+    let mut taken_over = Journal::of(&venue, 1);
+    let foreign = TestScan {
+        gate: venue.gates[1],
+        ..s1.clone()
+    };
+    taken_over.add(undone(&venue, &foreign, ticket), now);
+    taken_over.upload().await;
+    assert_eq!(
+        connection.scan(&s1).await,
+        Verdict::Admit,
+        "its answer was lost, and it is asked again"
+    );
+    taken_over.add(overridden(&venue, &foreign, ticket), now);
+    taken_over.add(undone(&venue, &foreign, ticket), now);
+    taken_over.upload().await;
+    let mut first = Journal::of(&venue, 0);
+    first.confirmed(&s1);
+    first.upload().await;
+    assert_eq!(inside(&venue, ticket).await, Some(s1.scan));
+    taken_over.shown(&s1, Verdict::TryAgain);
+    taken_over.add(undone(&venue, &s1, ticket), now);
+    taken_over.upload().await;
+    assert_eq!(inside(&venue, ticket).await, Some(s1.scan));
+    assert_eq!(connection.scan(&s1).await, Verdict::Admit);
+}

@@ -1,7 +1,12 @@
 //! The machine of a run: without it the measurements mean nothing.
 
-use std::{io, os::unix::fs::FileExt as _, path::Path};
+use std::{
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+};
 
+use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
 use crate::{clock, story::percentile};
@@ -114,6 +119,29 @@ pub(super) fn kib_of(text: &str, name: &str) -> Option<u64> {
         let value = line.strip_prefix(name)?.strip_prefix(':')?;
         value.trim().trim_end_matches("kB").trim().parse().ok()
     })
+}
+
+/// Resident memory, `VmRSS`, or the most of it so far, `VmHWM`: of the text of `/proc/<id>/status`.
+pub(super) fn mebibytes_of(status: &str, name: &str) -> Option<f64> {
+    let kib = u32::try_from(kib_of(status, name)?).ok()?;
+    Some(f64::from(kib) / 1024.0)
+}
+
+/// `/proc/<id>` of the scanner app that works in this folder.
+pub(super) fn process_of(data: &Path) -> Result<PathBuf> {
+    let data = data.to_str().context("the path is not text")?;
+    for process in std::fs::read_dir("/proc")? {
+        let folder = process?.path();
+        let command = std::fs::read(folder.join("cmdline")).unwrap_or_default();
+        let mut words = command.split(|byte| *byte == 0);
+        let is_app = words
+            .next()
+            .is_some_and(|name| name.ends_with(b"eventify-scanner"));
+        if is_app && words.any(|word| word == data.as_bytes()) {
+            return Ok(folder);
+        }
+    }
+    bail!("the app does not run")
 }
 
 /// `USER_HZ`, the same on every Linux.

@@ -15,7 +15,7 @@ use reqwest::Method;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::{
-    machine::{kib_of, processor_seconds},
+    machine::{mebibytes_of, processor_seconds},
     seed::{self, Ticket},
     wire::{self, Connection},
 };
@@ -260,6 +260,5 @@ impl Node {
 fn resident_mib(edge: &Edge, name: &str) -> Result<f64> {
     let id = edge.process_id().context("the node does not run")?;
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let kib = kib_of(&status, name).with_context(|| format!("no {name} in its status"))?;
-    Ok(f64::from(u32::try_from(kib)?) / 1024.0)
+    mebibytes_of(&status, name).with_context(|| format!("no {name} in its status"))
 }

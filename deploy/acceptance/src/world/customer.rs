@@ -166,6 +166,16 @@ impl Customer {
         }
     }
 
+    /// Says who comes, so that staff find them by it.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn name_guest(&self, order: &str, name: &str) -> Result<()> {
+        let path = format!("/orders/{order}/guest");
+        let _: Value = self.api.put(&path, json!({ "name": name })).await?;
+        Ok(())
+    }
+
     /// Confirms a cart, pays by card, waits for the end of the saga.
     ///
     /// # Errors

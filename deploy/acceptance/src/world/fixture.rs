@@ -110,6 +110,19 @@ impl Fixture {
         })
     }
 
+    /// Lets its guests leave and come back.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn allow_reentry(&self, organiser: &Api) -> Result<()> {
+        let path = format!("/events/{}/performances/{}", self.event, self.performance);
+        let planned: Value = organiser.get(&path).await?;
+        let allowed = json!({ "startTime": planned["startTime"], "doorsAt": planned["doorsAt"],
+                              "reentry": "allowed" });
+        let _: Value = organiser.put(&path, allowed).await?;
+        Ok(())
+    }
+
     /// The capacity zone's id.
     #[must_use]
     pub fn standing_zone(&self) -> &str {

@@ -203,12 +203,32 @@ impl World {
         name: &'static str,
         max_cache_age: Duration,
     ) -> Result<Gate> {
+        self.gates_for(shows, number, (name, &[]), max_cache_age)
+            .await
+    }
+
+    /// The same with further gates at the node.
+    ///
+    /// # Errors
+    /// Something refuses or does not start.
+    pub async fn gates_for(
+        &self,
+        shows: &[&Fixture],
+        number: u8,
+        (name, others): (&'static str, &[&str]),
+        max_cache_age: Duration,
+    ) -> Result<Gate> {
         let first = shows.first().context("a gate without a performance")?;
         let venue_it = self.venue_it(first).await?;
         let performances: Vec<_> = shows.iter().map(|show| show.performance.as_str()).collect();
         let id = venue_it.add_gate(name, &performances).await?;
+        let mut gates = vec![id.clone()];
+        for other in others {
+            gates.push(venue_it.add_gate(other, &performances).await?);
+        }
+        let gates: Vec<_> = gates.iter().map(String::as_str).collect();
         let label = format!("edge-{number}");
-        let code = venue_it.announce_node(&label, &id).await?.code;
+        let code = venue_it.announce_node_for(&label, &gates).await?.code;
         let mut edge =
             Edge::enrol(&label, &code, &self.folder, self.broker(), max_cache_age).await?;
         edge.wait_until("its first snapshot, with its gate", wait::START, |status| {

@@ -37,11 +37,17 @@ impl VenueIt {
     /// # Errors
     /// The core refuses.
     pub async fn allow_degraded(&self, max_cache_age_ms: u64) -> Result<()> {
+        self.set_policy(json!({ "maxCacheAgeMs": max_cache_age_ms }))
+            .await
+    }
+
+    /// Sets how the venue's nodes behave; what is left out stays as it is.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn set_policy(&self, policy: Value) -> Result<()> {
         let path = format!("/fleet/venues/{}/policy", self.venue);
-        let _: Value = self
-            .api
-            .put(&path, json!({ "maxCacheAgeMs": max_cache_age_ms }))
-            .await?;
+        let _: Value = self.api.put(&path, policy).await?;
         Ok(())
     }
 
@@ -88,7 +94,15 @@ impl VenueIt {
     /// # Errors
     /// The core refuses.
     pub async fn announce_node(&self, label: &str, gate: &str) -> Result<Code> {
-        let node = json!({ "venueId": self.venue, "label": label, "gates": [gate] });
+        self.announce_node_for(label, &[gate]).await
+    }
+
+    /// The same for several gates.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn announce_node_for(&self, label: &str, gates: &[&str]) -> Result<Code> {
+        let node = json!({ "venueId": self.venue, "label": label, "gates": gates });
         let node: Value = self.api.post("/fleet/nodes", node).await?;
         Ok(Code {
             code: text(&node, "code")?,

@@ -49,6 +49,8 @@ pub struct Glass {
     pub class: Option<String>,
     /// All of it.
     pub text: String,
+    /// Where somebody signs in: what the provider calls this sign-in.
+    pub user_code: Option<String>,
     /// It has come since the last scan.
     pub fresh: bool,
 }
@@ -62,6 +64,7 @@ const GLASS_OF_PAGE: &str = "
         word: word ? word.textContent.trim() : '',
         class: document.querySelector('.frame')?.dataset.class ?? null,
         text: document.body.innerText,
+        user_code: document.querySelector('main .code output')?.textContent ?? null,
         fresh: !document.querySelector('main section')?.hasAttribute('data-seen'),
     };";
 

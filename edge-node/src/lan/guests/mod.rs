@@ -11,6 +11,7 @@ mod words;
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -21,6 +22,10 @@ use eventify_protocol::{
     time::BootTime,
 };
 
+use tokio::time::interval;
+
+use super::{Lan, locked};
+
 pub(super) use find::{Query, find};
 
 /// Searches of a person within an hour: two a minute at a busy door, and no reading of the whole list.
@@ -28,6 +33,8 @@ pub(super) const SEARCHES_AN_HOUR: usize = 120;
 const HOUR: Duration = Duration::from_secs(3_600);
 /// How long an answer can be asked for again.
 const REPEATED_FOR: Duration = Duration::from_secs(30);
+/// How often it is looked which ones are older.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Answers that are kept for that.
 const MAX_ANSWERS: usize = 64;
 /// People who searched within the hour; more are not at one node.
@@ -99,8 +106,7 @@ impl Searches {
         });
     }
 
-    /// Names are kept no longer than an answer may be lost, whether or not somebody searches again.
-    pub(super) fn forget(&mut self, now: BootTime) {
+    fn forget(&mut self, now: BootTime) {
         self.answers.retain(|it| now.since(it.at) < REPEATED_FOR);
         for times in self.by_person.values_mut() {
             while times.front().is_some_and(|at| now.since(*at) >= HOUR) {
@@ -111,12 +117,29 @@ impl Searches {
     }
 }
 
+/// Names are kept no longer than an answer may be lost, whether or not somebody searches again. Until the node
+/// stops.
+pub(crate) async fn forget(lan: Arc<Lan>) {
+    let stop = lan.stop.clone();
+    let forgetting = forget_each(&lan.searches, LOOK_EVERY, || lan.clock.boottime());
+    stop.run_until_cancelled(forgetting).await;
+}
+
+async fn forget_each(searches: &Mutex<Searches>, every: Duration, now: impl Fn() -> BootTime) {
+    let mut looks = interval(every);
+    loop {
+        looks.tick().await;
+        locked(searches).forget(now());
+    }
+}
+
 #[cfg(test)]
 #[path = "tests.rs"]
 mod full_hall;
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
     use uuid::Uuid;
 
     use super::*;
@@ -188,5 +211,26 @@ mod tests {
         assert_eq!(searches.by_person[&ADA].len(), 1);
         searches.forget(at(31));
         assert!(searches.answers.is_empty(), "no name stays");
+    }
+
+    #[tokio::test]
+    async fn nobody_has_to_search_again_for_names_to_go() {
+        let searches = Mutex::new(Searches::default());
+        let (id, request) = search(1);
+        locked(&searches).answered(request, &answer(id), at(0));
+        let forgotten = async {
+            while !locked(&searches).answers.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let running = async {
+            tokio::select! {
+                () = forget_each(&searches, Duration::from_millis(1), || at(31)) => {}
+                () = forgotten => {}
+            }
+        };
+        timeout(Duration::from_secs(30), running)
+            .await
+            .expect("names stay");
     }
 }

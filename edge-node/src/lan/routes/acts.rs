@@ -7,14 +7,14 @@ use axum::{Extension, Json, body::Bytes, extract::State};
 use eventify_protocol::{
     ids::ScanId,
     lan::{Act as Asked, ActAnswer, ActRequest, MAX_NOTE_CHARS, Reason, ReasonCode},
-    short_code::ShortCode,
     staff::StaffRole,
+    text,
 };
 use eventify_sync::edge::{ActOutcome, ActRefusal};
 
-use super::scans::may_scan;
+use super::scans::{begin_typed, end_typed, may_scan};
 use crate::{
-    lan::{Lan, auth::Caller, error::ApiError, locked, request},
+    lan::{Lan, auth::Caller, error::ApiError, request},
     owner::{Act, NoAct, What},
 };
 
@@ -39,7 +39,11 @@ pub(super) async fn act(
         StaffRole::supervises
     };
     let person = lan.who_acts(caller.scanner, request.authorisation.as_deref(), may)?;
-    let typed = typed_code(&lan, &caller, &request.act, ScanId(request.act_id.0))?;
+    // Whoever types codes here guesses no more of them than at a scan.
+    let typed = match &request.act {
+        Asked::Exit { token } => begin_typed(&lan, &caller, (ScanId(request.act_id.0), token))?,
+        Asked::Override { .. } | Asked::Undo { .. } | Asked::ChangeGate => None,
+    };
     let what = match request.act {
         Asked::Override { scan_id } => What::Override(scan_id),
         Asked::Undo { scan_id } => What::Undo(scan_id),
@@ -58,9 +62,8 @@ pub(super) async fn act(
         what,
     };
     let done = lan.owner.submit_act(act).await;
-    if let Some(scan) = typed {
-        let is_unknown = done == Err(NoAct::Refused(ActRefusal::UnknownTicket));
-        end_typed(&lan, &caller, scan, is_unknown);
+    if let Some(attempt) = typed {
+        end_typed(&lan, &caller, attempt, is_unknown(&done));
     }
     let outcome = done?;
     if moves {
@@ -89,10 +92,10 @@ fn checked(reason: Option<Reason>) -> Result<Reason, ApiError> {
     let reason = reason.ok_or(ApiError::ReasonNeeded)?;
     let note = reason.note.map(|note| note.trim().to_owned());
     let note = note.filter(|note| !note.is_empty());
-    let is_short = note
+    let is_line = note
         .as_ref()
-        .is_none_or(|note| note.chars().count() <= MAX_NOTE_CHARS);
-    if !is_short || reason.code == ReasonCode::Other && note.is_none() {
+        .is_none_or(|note| text::is_line(note, 1..=MAX_NOTE_CHARS));
+    if !is_line || reason.code == ReasonCode::Other && note.is_none() {
         return Err(ApiError::BadNote);
     }
     Ok(Reason {
@@ -101,31 +104,13 @@ fn checked(reason: Option<Reason>) -> Result<Reason, ApiError> {
     })
 }
 
-/// Whoever types codes here guesses no more of them than at a scan.
-fn typed_code(
-    lan: &Lan,
-    caller: &Caller,
-    act: &Asked,
-    id: ScanId,
-) -> Result<Option<ScanId>, ApiError> {
-    let Asked::Exit { token } = act else {
-        return Ok(None);
-    };
-    if ShortCode::read(token).is_err() {
-        return Ok(None);
-    }
-    let mut typed = locked(&lan.typed_codes);
-    let begun = typed.begin(caller.scanner, id, lan.clock.boottime());
-    begun.map_err(ApiError::TooManyWrongCodes)?;
-    Ok(Some(id))
-}
-
-fn end_typed(lan: &Lan, caller: &Caller, id: ScanId, is_unknown: bool) {
-    let mut typed = locked(&lan.typed_codes);
-    if is_unknown {
-        typed.end_wrong(caller.scanner, lan.clock.boottime());
-    } else {
-        typed.end_right(caller.scanner, id);
+/// Whether what was typed is no ticket's. That an act was done before says nothing of the code that came with
+/// its id now.
+fn is_unknown(done: &Result<ActOutcome, NoAct>) -> bool {
+    match done {
+        Ok(outcome) => outcome.ticket.is_none(),
+        Err(NoAct::Refused(refusal)) => *refusal == ActRefusal::UnknownTicket,
+        Err(NoAct::Busy | NoAct::Stopping) => false,
     }
 }
 

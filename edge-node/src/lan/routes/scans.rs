@@ -11,7 +11,7 @@ use eventify_protocol::{
 };
 
 use crate::{
-    lan::{Lan, auth::Caller, error::ApiError, locked, request},
+    lan::{Lan, auth::Caller, error::ApiError, locked, request, typed_codes::Attempt},
     owner::Scan,
 };
 
@@ -28,12 +28,7 @@ pub(super) async fn scan(
     if person.is_none() && lan.is_shift_needed() {
         return Err(ApiError::ShiftNeeded);
     }
-    let is_code = ShortCode::read(&request.token).is_ok();
-    if is_code {
-        let mut typed = locked(&lan.typed_codes);
-        let begun = typed.begin(caller.scanner, request.scan_id, lan.clock.boottime());
-        begun.map_err(ApiError::TooManyWrongCodes)?;
-    }
+    let typed = begin_typed(&lan, &caller, (request.scan_id, &request.token))?;
     let scan = Scan {
         scan: request.scan_id,
         scanner: caller.scanner,
@@ -49,8 +44,8 @@ pub(super) async fn scan(
     if answer.verdict == Verdict::Unreadable {
         lan.count_unreadable(caller.scanner);
     }
-    if is_code {
-        count_code(&lan, &caller, (request.scan_id, &answer));
+    if let Some(attempt) = typed {
+        end_typed(&lan, &caller, attempt, is_wrong_code(&lan, &answer));
     }
     tracing::debug!(
         scan_id = %answer.scan_id,
@@ -63,21 +58,49 @@ pub(super) async fn scan(
     Ok(Json(answer))
 }
 
-/// Counts a typed code that is no ticket's, and no longer one that was a ticket's or was not decided.
-fn count_code(lan: &Lan, caller: &Caller, (scan, answer): (ScanId, &ScanAnswer)) {
-    let is_known = answer.ticket.is_some();
-    let is_wrong = !is_known
-        && matches!(
-            answer.verdict,
-            Verdict::Unreadable | Verdict::UnknownOffline
-        );
+/// A text that is a short code counts before it is looked at.
+pub(super) fn begin_typed(
+    lan: &Lan,
+    caller: &Caller,
+    (id, text): (ScanId, &str),
+) -> Result<Option<Attempt>, ApiError> {
+    let Ok(code) = ShortCode::read(text) else {
+        return Ok(None);
+    };
+    let attempt = Attempt::new(id, code);
+    let now = lan.clock.boottime();
+    let begun = locked(&lan.typed_codes).begin(caller.scanner, attempt, now);
+    begun.map_err(ApiError::TooManyWrongCodes)?;
+    Ok(Some(attempt))
+}
+
+/// It was no ticket's, or it counts no longer.
+pub(super) fn end_typed(lan: &Lan, caller: &Caller, attempt: Attempt, is_wrong: bool) {
     let mut typed = locked(&lan.typed_codes);
-    if !is_wrong {
-        typed.end_right(caller.scanner, scan);
-    } else if typed.end_wrong(caller.scanner, lan.clock.boottime()) {
-        tracing::warn!(code = "lan.wrong_codes", scanner_id = %caller.scanner,
-            "a scanner has typed too many short codes that are no ticket's: it types none for a minute");
+    if is_wrong {
+        typed.end_wrong(caller.scanner, lan.clock.boottime());
+    } else {
+        typed.end_right(caller.scanner, attempt);
     }
+}
+
+/// Whether a typed code is no ticket's, as far as the answer says. A node that has tickets names the one of a
+/// code beside every verdict, also where nobody decides: what it does not name there was guessed as well.
+fn is_wrong_code(lan: &Lan, answer: &ScanAnswer) -> bool {
+    let knows_tickets = !lan.owner.latest().gates.is_empty();
+    answer.ticket.is_none()
+        && match answer.verdict {
+            Verdict::Unreadable | Verdict::UnknownOffline => true,
+            Verdict::ResyncRequired | Verdict::TryAgain => knows_tickets,
+            Verdict::Admit
+            | Verdict::AlreadyUsed { .. }
+            | Verdict::Revoked
+            | Verdict::NotValidHere { .. }
+            | Verdict::NotYet { .. }
+            | Verdict::Expired { .. }
+            | Verdict::Forged
+            | Verdict::NodeFault => false,
+        }
 }
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows

@@ -23,6 +23,7 @@ use ed25519_dalek::VerifyingKey;
 use eventify_protocol::{
     ids::{GateId, ScannerId},
     sync::MAX_SCANNERS,
+    text,
 };
 use tokio::sync::watch;
 
@@ -338,9 +339,7 @@ impl Roll {
 /// A label as it is kept: 1 to [`MAX_LABEL_CHARS`] characters without space around them.
 pub(crate) fn clean_label(label: &str) -> Option<&str> {
     let label = label.trim();
-    let is_good = (1..=MAX_LABEL_CHARS).contains(&label.chars().count())
-        && !label.chars().any(char::is_control);
-    is_good.then_some(label)
+    text::is_line(label, 1..=MAX_LABEL_CHARS).then_some(label)
 }
 
 #[cfg(test)]

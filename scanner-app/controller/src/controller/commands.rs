@@ -15,6 +15,7 @@ impl Controller {
         match command {
             // Taken apart in `handle`.
             Command::Keys { .. } => {}
+            Command::Tap { code } => self.tap(&code, now),
             // A camera checks what it reads: it is a whole code, or none.
             Command::CameraRead { text } => self.code(text, now),
             Command::Choose {

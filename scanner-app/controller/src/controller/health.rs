@@ -23,6 +23,8 @@ const ANNOUNCED: [Duration; 3] = [
 #[derive(Debug, Default)]
 pub(super) struct Health {
     known: Option<Known>,
+    /// Since it was last online.
+    was_cut_off: bool,
     /// Since when, in milliseconds since the Unix epoch; the node's first word after the start may be
     /// late.
     locked_since: Option<u64>,
@@ -50,7 +52,8 @@ pub(super) enum Warning {
 }
 
 impl Health {
-    pub(super) fn on_event(&mut self, event: StreamEvent, now: Now) {
+    /// Whether the node is in another mode than before.
+    pub(super) fn on_event(&mut self, event: StreamEvent, now: Now) -> bool {
         let StreamEvent::Mode {
             mode,
             reason,
@@ -60,9 +63,10 @@ impl Health {
             ..
         } = event
         else {
-            return;
+            return false;
         };
-        self.known = Some(Known {
+        let before = self.known.as_ref().map(|known| known.mode);
+        self.learn(Known {
             mode: lan::mode(mode),
             reason: lan::lock_reason(reason.as_deref()),
             cache_age: cache_age_ms.map(Duration::from_millis),
@@ -70,6 +74,16 @@ impl Health {
             unacknowledged,
             at: now.boot,
         });
+        before != Some(lan::mode(mode))
+    }
+
+    fn learn(&mut self, known: Known) {
+        self.was_cut_off = match known.mode {
+            NodeMode::Online => false,
+            NodeMode::Resyncing => self.was_cut_off || self.known.is_none(),
+            NodeMode::Degraded | NodeMode::Locked | NodeMode::Unreachable => true,
+        };
+        self.known = Some(known);
     }
 
     /// A status has no countdown: it only fills the gap before the first event.
@@ -79,7 +93,7 @@ impl Health {
             let age = status.cache_age_ms.map(Duration::from_millis);
             let mode = lan::mode(status.mode);
             let remaining = age.map(|age| limit.saturating_sub(age));
-            self.known = Some(Known {
+            self.learn(Known {
                 mode,
                 reason: lan::lock_reason(status.reason.as_deref()),
                 cache_age: age,
@@ -129,6 +143,7 @@ impl Health {
                 .map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
             locks_in_ms: remaining.filter(|_| counts_down).map(super::ms32),
             to_send: known.map_or(0, |known| known.unacknowledged),
+            was_cut_off: self.was_cut_off,
             slow,
         })
     }

@@ -133,7 +133,7 @@ impl Link {
             Ok(life) => {
                 self.ok();
                 self.renewed(life, now);
-                // What the venue has changed since: names, its procedure. A stream begins with a status.
+                // What the venue has changed since: names, times. A stream begins with a status.
                 self.wants_status |= self.stream.is_some();
             }
             Err(error) => {
@@ -195,7 +195,10 @@ impl Link {
         self.ok();
         match event {
             StreamEvent::Counts { gates } => self.counts = Some((gates, now.wall_ms())),
-            mode @ StreamEvent::Mode { .. } => self.health.on_event(mode, now),
+            // At another mode people need what the venue wants of them now: its procedure above all.
+            mode @ StreamEvent::Mode { .. } => {
+                self.wants_status |= self.health.on_event(mode, now);
+            }
         }
     }
 

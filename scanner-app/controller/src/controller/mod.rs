@@ -54,7 +54,7 @@ use crate::{
     command::Command,
     io::{Input, Loaded, Now, Output, Paired, StoredPlace, Write},
     tones::Rhythm,
-    view::{Device, Notice, PairProblem, Settings, Stored},
+    view::{Device, NodeMode, Notice, PairProblem, Settings, Stored},
     wedge::{Assembler, assembler::Line},
 };
 
@@ -262,6 +262,9 @@ impl Controller {
                 self.notices.pass(Notice::LocksSoon { in_ms }, now.boot);
             }
             None => {}
+        }
+        if self.link.health.mode(now.boot) != Some(NodeMode::Degraded) {
+            self.notices.not_locking();
         }
         self.glass.tick(now.boot);
         self.typing.tick(now.boot);

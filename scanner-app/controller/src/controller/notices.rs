@@ -57,6 +57,12 @@ impl Notices {
         });
     }
 
+    /// The node does not count down any more.
+    pub(super) fn not_locking(&mut self) {
+        self.passing
+            .retain(|(notice, _)| !matches!(notice, Notice::LocksSoon { .. }));
+    }
+
     pub(super) fn lost(&mut self, stored: Vec<Stored>) {
         self.lost.extend(stored);
     }

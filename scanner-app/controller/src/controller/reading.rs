@@ -10,7 +10,7 @@ use crate::{
     view::{Act, ImportProblem, Notice},
     wedge::{
         Assembled, Key, key,
-        keys::{Function, byte},
+        keys::{Function, byte, named},
     },
 };
 
@@ -25,6 +25,13 @@ impl Controller {
             }
         }
         self.assembled(assembled, now);
+    }
+
+    /// A pad on the glass has no speed to tell an imager by, and needs none.
+    pub(super) fn tap(&mut self, code: &str, now: Now) {
+        if let Some(key) = named(code, false) {
+            self.press(key, now);
+        }
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8], at_ms: u32, now: Now) {

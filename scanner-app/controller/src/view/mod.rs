@@ -96,6 +96,9 @@ pub struct Truth {
     pub locks_in_ms: Option<u32>,
     /// Decisions that the core does not have yet.
     pub to_send: u64,
+    /// The node has decided alone, or not at all, since it was last online. Without that it resyncs for a
+    /// moment, because of a supervisor's act of its own, and no line comes back.
+    pub was_cut_off: bool,
     /// The last answer was slow.
     pub slow: bool,
 }

@@ -56,7 +56,12 @@ pub fn key(stroke: &KeyStroke) -> Option<Key> {
     if stroke.repeat {
         return None;
     }
-    let (code, shift) = (stroke.code.as_str(), stroke.shift);
+    named(&stroke.code, stroke.shift)
+}
+
+/// The key of this name, as `KeyboardEvent.code` has it.
+#[must_use]
+pub fn named(code: &str, shift: bool) -> Option<Key> {
     let named = match code {
         "Enter" | "NumpadEnter" => Some(Key::Enter),
         "Tab" => Some(Key::Tab),

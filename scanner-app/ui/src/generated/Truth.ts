@@ -18,6 +18,11 @@ locksInMs: number | null,
  */
 toSend: number, 
 /**
+ * The node has decided alone, or not at all, since it was last online. Without that it resyncs for a
+ * moment, because of a supervisor's act of its own, and no line comes back.
+ */
+wasCutOff: boolean, 
+/**
  * The last answer was slow.
  */
 slow: boolean, };

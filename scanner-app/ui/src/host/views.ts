@@ -37,12 +37,20 @@ const LONG_TICKET: TicketFacts = {
   seat: 'Balcon 1 · Rang AA · Siège 114',
 };
 
-const ONLINE: Truth = { mode: 'online', cacheAgeMs: null, locksInMs: null, toSend: 0, slow: false };
+const ONLINE: Truth = {
+  mode: 'online',
+  cacheAgeMs: null,
+  locksInMs: null,
+  toSend: 0,
+  wasCutOff: false,
+  slow: false,
+};
 const DEGRADED: Truth = {
   mode: 'degraded',
   cacheAgeMs: 78 * SECOND,
   locksInMs: 222 * SECOND,
   toSend: 18,
+  wasCutOff: true,
   slow: false,
 };
 
@@ -284,7 +292,7 @@ const GUESTS: Guest[] = [
   {
     ticketId: 't1',
     name: 'Amina Berger',
-    order: 'EV-20418',
+    order: '01a22505-e7cf-72cc-8c80-83d291030018',
     ticket: TICKET,
     state: 'used',
     first: { gate: 'South gate', atMs: NOW - 31 * MINUTE, confirmed: true },
@@ -292,7 +300,7 @@ const GUESTS: Guest[] = [
   {
     ticketId: 't2',
     name: 'Amin Bergeron',
-    order: 'EV-20419',
+    order: '01a22505-e743-713f-a6e5-4723001b1dcc',
     ticket: LONG_TICKET,
     state: 'valid',
     first: null,
@@ -398,7 +406,9 @@ export const VIEWS: Record<string, View> = {
     { truth: { ...DEGRADED, locksInMs: 60 * SECOND, toSend: 1_240 }, notices: NOTICES },
     { last: null },
   ),
-  readyResyncing: ready({ truth: { ...ONLINE, mode: 'resyncing', toSend: 1_240, cacheAgeMs: 4 * SECOND } }),
+  readyResyncing: ready({
+    truth: { ...ONLINE, mode: 'resyncing', toSend: 1_240, wasCutOff: true, cacheAgeMs: 4 * SECOND },
+  }),
   checking: view({ name: 'checking', act: null, ageMs: 1_400, tries: 2, waiting: 2 }),
   locked: view(
     {

@@ -375,7 +375,7 @@ const en: Messages = {
     word: 'Sign in',
     steps: (address) => [
       'Scan this with your own telephone',
-      `Or open ${address}`,
+      `Or open ${address} and type the code`,
       'Check that it shows this code',
     ],
     code: 'Code',
@@ -470,7 +470,8 @@ const en: Messages = {
       noAnswer: 'No answer: it may have been done. Ask again: it is never done twice.',
       other: 'The node refused.',
     },
-    leftThisHour: (count, f) => f.plural(count, { one: '# more this hour', other: '# more this hour' }),
+    leftThisHour: (count, f) =>
+      f.plural(count, { one: '# more allowed this hour', other: '# more allowed this hour' }),
   },
   search: {
     word: 'Find a guest',

@@ -382,7 +382,7 @@ const fr: Messages = {
     word: 'Connexion',
     steps: (address) => [
       'Scannez ceci avec votre propre téléphone',
-      `Ou ouvrez ${address}`,
+      `Ou ouvrez ${address} et tapez le code`,
       'Vérifiez que ce code s’affiche',
     ],
     code: 'Code',
@@ -401,7 +401,7 @@ const fr: Messages = {
   },
   newPin: {
     word: 'Choisir un PIN',
-    first: 'Six chiffres que vous seul connaissez, pour tous les scanners ici.',
+    first: 'Six chiffres connus de vous seul, pour chaque scanner ici.',
     again: 'Tapez encore les mêmes six chiffres.',
     asking: 'Question au nœud.',
     problem: {
@@ -431,7 +431,7 @@ const fr: Messages = {
     needsPin: 'demande le PIN d’un superviseur',
   },
   acts: {
-    word: { override: 'Laisser entrer ?', undo: 'Annuler ?', changeGate: 'Changer de porte ?' },
+    word: { override: 'Laisser entrer ?', undo: 'Annuler l’entrée ?', changeGate: 'Changer de porte ?' },
     why: {
       override: 'Dites pourquoi : le rapport le garde à votre nom.',
       undo: 'Dites pourquoi personne n’est entré.',
@@ -478,7 +478,10 @@ const fr: Messages = {
       other: 'Le nœud refuse.',
     },
     leftThisHour: (count, f) =>
-      f.plural(count, { one: 'encore # cette heure', other: 'encore # cette heure' }),
+      f.plural(count, {
+        one: 'encore # possible cette heure-ci',
+        other: 'encore # possibles cette heure-ci',
+      }),
   },
   search: {
     word: 'Chercher quelqu’un',

@@ -182,7 +182,7 @@ describe('a supervisor', () => {
     const said = text('actOverridden');
     expect(document.querySelector('h1')?.textContent).toBe('Let in');
     expect(said).toContain('Override by Béatrice N.: known not to be inside.');
-    expect(said).toContain('27 more this hour');
+    expect(said).toContain('27 more allowed this hour');
     expect(document.querySelector('.framed')).not.toBeNull();
     text('verdict-admit');
     expect(document.querySelector('.framed')).toBeNull();
@@ -195,7 +195,23 @@ describe('a supervisor', () => {
     expect(text('actNoAnswer')).toContain('it may have been done');
     press('Ask again');
     expect(sent).toEqual([{ name: 'retryAct' }]);
+    // What a person was refused is no ticket that nobody decided about.
+    expect(text('actLimit')).not.toContain('Nobody decided');
+    expect(text('verdict-noAnswer')).toContain('Nobody decided');
   });
+
+  test('sees where to and why, before the gate is changed', () => {
+    const said = text('reasonGate');
+    expect(said).toContain('Porte de la cour');
+    expect(said).toContain('scans count at the new gate from now on');
+  });
+});
+
+test('a line is said to be back only where it was away, not at each act that the core has to hear of', () => {
+  const truth = VIEWS.readyResyncing?.truth ?? null;
+  expect(text('readyResyncing')).toContain('Line is back, telling the core');
+  const acted = truth && { ...truth, wasCutOff: false };
+  expect(text('readyResyncing', { truth: acted })).not.toContain('Line is back');
 });
 
 describe('exits', () => {
@@ -236,6 +252,22 @@ describe('finding a guest', () => {
     text('ready');
     text('search');
     expect(document.querySelector('input')?.value).toBe('');
+  });
+
+  test('goes on typing where it was, when something else is looked for', () => {
+    text('search');
+    type('berg');
+    press('Seat');
+    const field = document.querySelector('input');
+    expect(document.activeElement).toBe(field);
+    expect([field?.selectionStart, field?.selectionEnd]).toEqual([0, 4]);
+  });
+
+  test('says first how old it is, and that there are more', () => {
+    const found = text('searchFound');
+    const first = found.indexOf('Amina Berger');
+    expect(found.indexOf('As this gate knew it')).toBeLessThan(first);
+    expect(found.indexOf('There are more.')).toBeLessThan(first);
   });
 
   test('shows place and state, says when there are more, and when the names leave', () => {

@@ -222,20 +222,20 @@ describe('what is pressed', () => {
     expect(sent).toEqual([{ name: 'unpair' }]);
   });
 
-  test('types the PIN as keys, and keeps no digit', () => {
+  test('sends each digit of a PIN as tapped, whose speed says nothing, and keeps none', () => {
     text(view('pin'));
     press('7');
-    expect(sent).toMatchObject([{ name: 'keys', strokes: [{ code: 'Digit7' }] }]);
+    expect(sent).toEqual([{ name: 'tap', code: 'Digit7' }]);
     expect(document.querySelector('[role=img]')?.getAttribute('aria-label')).toBe('2 digits');
   });
 
-  test('types the short code by finger as if on a keyboard', () => {
+  test('types the short code by finger', () => {
     text(view('readyTyping'));
     press('Type code');
     press('K');
     press('7');
     press('Erase');
-    expect(sent.map((one) => (one.name === 'keys' ? one.strokes[0]?.code : one.name))).toEqual([
+    expect(sent.map((one) => (one.name === 'tap' ? one.code : one.name))).toEqual([
       'KeyK',
       'Digit7',
       'Backspace',

@@ -134,12 +134,12 @@ impl Core {
         let standing = |ticket| self.tickets.get(&ticket).map(|held| &held.standing);
         match entry {
             JournalEntry::Overridden(act) => {
-                let record = self.scans.get(&act.scan);
-                let outcome = acts::overridden(made, act, record, standing(act.ticket));
+                let scanned = (self.scans.get(&act.scan), None);
+                let outcome = acts::overridden(made, act, scanned, standing(act.ticket));
                 Some((act.ticket, outcome))
             }
             JournalEntry::Undone(act) => {
-                let mut outcome = acts::undone(made, act, standing(act.ticket));
+                let mut outcome = acts::undone(made, act, None, standing(act.ticket));
                 if self.mutation == Some(Mutation::CoreIgnoresUndos) {
                     (outcome.effects, outcome.ended) = (vec![], vec![]);
                 }

@@ -262,13 +262,17 @@ fn line(
     allowed: std::ops::RangeInclusive<usize>,
 ) -> Result<(), EventError> {
     length(field, line, allowed)?;
-    if line.chars().any(char::is_control) {
+    if !line.chars().all(eventify_protocol::text::shows) {
         return invalid(field, "must be printable characters".to_owned());
     }
     Ok(())
 }
 
-/// A text of several lines.
+/// A text of several lines, with whatever marks its author's editor has put there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a long text stands alone on its page"
+)]
 fn text(
     field: &'static str,
     text: &str,

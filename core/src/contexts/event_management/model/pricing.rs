@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use eventify_contracts::event_management::PricedCategory;
 use eventify_protocol::ids::PricingSchemeId;
 use eventify_protocol::money::{Currency, Money};
+use eventify_protocol::text;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +71,7 @@ impl PricingScheme {
         let (mut names, mut codes) = (HashSet::new(), HashSet::new());
         let mut categories = Vec::new();
         for CategorySpec { name, code, price } in spec.categories {
-            let is_printable = !name.chars().any(char::is_control);
-            if name.trim().is_empty() || name.chars().count() > MAX_NAME || !is_printable {
+            if !text::is_line(&name, 1..=MAX_NAME) {
                 return Err(invalid(format!(
                     "must have names of 1 to {MAX_NAME} printable characters"
                 )));

@@ -194,6 +194,10 @@ fn random_id(app: &App) -> Uuid {
 }
 
 /// Our own id of an account; the provider's is remembered like that of somebody who was here.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an id of a provider, which nobody is shown"
+)]
 async fn user_of(app: &App, account: Account) -> Result<Uuid, FleetError> {
     let Account {
         user_id,

@@ -1,6 +1,7 @@
 //! Health reports of nodes.
 
 use eventify_protocol::sync::{Health, Position};
+use eventify_protocol::text;
 use eventify_protocol::verdict::Mode;
 
 /// A longer version text is cut.
@@ -28,7 +29,7 @@ pub(crate) fn bounded(report: &Health) -> Health {
         software: report
             .software
             .chars()
-            .filter(|c| !c.is_control())
+            .filter(|c| text::shows(*c))
             .take(MAX_SOFTWARE_CHARS)
             .collect(),
         ..report.clone()

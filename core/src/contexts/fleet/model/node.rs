@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use eventify_protocol::sync::NodeEntry;
+use eventify_protocol::text;
 
 /// Longest label of a node and name of a gate, in characters.
 pub(crate) const MAX_NAME_CHARS: usize = 80;
@@ -121,11 +122,10 @@ impl Node {
     }
 }
 
-/// Trims a label or name; `None` if nothing or too much is left, or it has control characters.
+/// Trims a label or name; `None` if nothing or too much is left, or it is not printable.
 pub(crate) fn clean_name(text: &str) -> Option<String> {
     let text = text.trim();
-    let fits = (1..=MAX_NAME_CHARS).contains(&text.chars().count());
-    (fits && !text.chars().any(char::is_control)).then(|| text.to_owned())
+    text::is_line(text, 1..=MAX_NAME_CHARS).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use eventify_protocol::sync::{
     DEFAULT_ACTS_PER_HOUR, MAX_ACTS_PER_HOUR, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
     PolicyEntry,
 };
+use eventify_protocol::text;
 use eventify_protocol::time::MAX_CACHE_AGE;
 use serde::Deserialize;
 
@@ -88,14 +89,12 @@ fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, Strin
         .map(|line| line.trim().to_owned())
         .filter(|line| !line.is_empty())
         .collect();
-    let fits = |line: &String| {
-        line.chars().count() <= MAX_PROCEDURE_LINE_CHARS && !line.chars().any(char::is_control)
-    };
+    let fits = |line: &String| text::is_line(line, 1..=MAX_PROCEDURE_LINE_CHARS);
     if lines.len() <= MAX_PROCEDURE_LINES && lines.iter().all(fits) {
         return Ok(lines);
     }
     let issue = format!(
-        "at most {MAX_PROCEDURE_LINES} lines of at most {MAX_PROCEDURE_LINE_CHARS} characters"
+        "at most {MAX_PROCEDURE_LINES} lines of at most {MAX_PROCEDURE_LINE_CHARS} printable characters"
     );
     Err(("procedure", issue))
 }

@@ -5,6 +5,7 @@ use eventify_protocol::ids::GateId;
 use eventify_protocol::sync::{
     MAX_SCANNERS, MAX_SCANNERS_A_MESSAGE, ScannerChange, ScannerGates, ScannerState, ScannersReport,
 };
+use eventify_protocol::text;
 use serde::{Deserialize, Serialize};
 
 use super::node::MAX_GATES_PER_NODE;
@@ -80,12 +81,13 @@ impl ScannerEdit {
 
 fn clean_label(label: &str) -> Result<String, (&'static str, String)> {
     let label = label.trim();
-    let is_good = (1..=MAX_LABEL_CHARS).contains(&label.chars().count())
-        && !label.chars().any(char::is_control);
-    if is_good {
+    if text::is_line(label, 1..=MAX_LABEL_CHARS) {
         Ok(label.to_owned())
     } else {
-        Err(("label", format!("1 to {MAX_LABEL_CHARS} characters")))
+        Err((
+            "label",
+            format!("1 to {MAX_LABEL_CHARS} printable characters"),
+        ))
     }
 }
 
@@ -103,7 +105,7 @@ pub(crate) fn bounded(report: &ScannersReport) -> ScannersReport {
 }
 
 fn bounded_scanner(scanner: &ScannerState) -> ScannerState {
-    let label = scanner.label.chars().filter(|c| !c.is_control());
+    let label = scanner.label.chars().filter(|c| text::shows(*c));
     let gates = match &scanner.gates {
         ScannerGates::All => ScannerGates::All,
         ScannerGates::Only(gates) => {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::{MAX_STAFF_NAME_CHARS, StaffRole};
 use eventify_protocol::sync::PersonEntry;
+use eventify_protocol::text;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -43,10 +44,9 @@ impl MemberPlan {
     /// As it is stored; else which field is wrong, and what is allowed.
     pub(crate) fn check(self) -> Result<Self, (&'static str, String)> {
         let name = self.name.trim();
-        let is_name = (1..=MAX_STAFF_NAME_CHARS).contains(&name.chars().count())
-            && !name.chars().any(char::is_control);
-        if !is_name {
-            return Err(("name", format!("1 to {MAX_STAFF_NAME_CHARS} characters")));
+        if !text::is_line(name, 1..=MAX_STAFF_NAME_CHARS) {
+            let allowed = format!("1 to {MAX_STAFF_NAME_CHARS} printable characters");
+            return Err(("name", allowed));
         }
         let roles: BTreeSet<StaffRole> = self.roles.iter().copied().collect();
         if roles.is_empty() {
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn somebody_without_a_name_or_a_role_is_nobody() {
         let long = "x".repeat(MAX_STAFF_NAME_CHARS + 1);
-        for name in ["", "  ", "a\nb", &long] {
+        for name in ["", "  ", "a\nb", "Kim \u{202e}", "\u{3164}", &long] {
             let refused = plan(name, &[StaffRole::Steward]).check().unwrap_err();
             assert_eq!(refused.0, "name", "{name:?}");
         }

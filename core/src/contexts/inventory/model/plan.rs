@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use eventify_protocol::ids::{BucketId, SeatId};
+use eventify_protocol::text;
 use eventify_protocol::token::CategoryCode;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -279,8 +280,7 @@ fn distinct(field: &str, categories: Vec<CategoryCode>) -> Result<Vec<CategoryCo
 }
 
 fn name(field: &str, text: &str) -> Result<(), PlanError> {
-    let clean = text.trim() == text && !text.chars().any(char::is_control);
-    if text.is_empty() || text.chars().count() > MAX_NAME || !clean {
+    if text.trim() != text || !text::is_line(text, 1..=MAX_NAME) {
         return refuse(
             field,
             format!("must be 1 to {MAX_NAME} printable characters"),

@@ -5,6 +5,7 @@ use axum::extract::State;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Words};
 use eventify_protocol::ids::OrderId;
 use eventify_protocol::sync::MAX_GUEST_NAME_CHARS;
+use eventify_protocol::text;
 use serde::{Deserialize, Serialize};
 
 use super::owned;
@@ -41,14 +42,9 @@ pub(super) async fn name(
 
 /// As a ticket's holder may be called.
 pub(super) fn checked(field: &'static str, name: Words) -> Answer<Option<String>> {
-    let fits = |name: &String| {
-        name.chars().count() <= MAX_GUEST_NAME_CHARS && !name.chars().any(char::is_control)
-    };
     match name.0 {
-        Some(name) if !fits(&name) => {
-            let issue = format!(
-                "at most {MAX_GUEST_NAME_CHARS} characters, none of them control characters"
-            );
+        Some(name) if !text::is_line(&name, 0..=MAX_GUEST_NAME_CHARS) => {
+            let issue = format!("at most {MAX_GUEST_NAME_CHARS} characters, all of them printable");
             Err(ApiError::invalid(field, issue))
         }
         name => Ok(name),

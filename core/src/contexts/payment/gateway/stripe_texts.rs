@@ -30,7 +30,9 @@ impl TryFrom<String> for Name {
 /// beside counts whatever the reason.
 pub(super) fn code(text: Option<String>) -> Option<String> {
     let text = text?;
-    let kept = text.chars().filter(|it| !it.is_control());
+    let kept = text
+        .chars()
+        .filter(|it| eventify_protocol::text::shows(*it));
     let kept: String = kept.take(MAX_CHARS).collect();
     (!kept.is_empty()).then_some(kept)
 }

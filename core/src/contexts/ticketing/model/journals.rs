@@ -152,12 +152,14 @@ impl Reconciliation {
         let state = |ticket| self.tickets.get(&ticket).map(|entries| &entries.state);
         let (ticket, scan, outcome) = match entry {
             JournalEntry::Overridden(act) => {
-                let record = self.scans.get(&act.scan).map(|stored| &stored.record);
-                let outcome = acts::overridden(made, act, record, state(act.ticket));
+                let stored = self.scans.get(&act.scan);
+                let scanned = (stored.map(|it| &it.record), stored.and_then(|it| it.node));
+                let outcome = acts::overridden(made, act, scanned, state(act.ticket));
                 (act.ticket, act.scan, outcome)
             }
             JournalEntry::Undone(act) => {
-                let outcome = acts::undone(made, act, state(act.ticket));
+                let of = self.scans.get(&act.scan).and_then(|stored| stored.node);
+                let outcome = acts::undone(made, act, of, state(act.ticket));
                 (act.ticket, act.scan, outcome)
             }
             JournalEntry::Left(act) => {
@@ -216,9 +218,9 @@ impl Reconciliation {
                 created_at: now,
             });
         let record = &stored.record;
-        if (record.scanner, record.gate, record.token)
-            != (decision.scanner, decision.gate, decision.token)
-        {
+        let is_other = (record.scanner, record.gate, record.token)
+            != (decision.scanner, decision.gate, decision.token);
+        if is_other || stored.node.is_some_and(|of| of != node) {
             return;
         }
         stored.record.shown = Some(Shown {

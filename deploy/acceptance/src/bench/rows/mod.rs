@@ -10,6 +10,7 @@ mod online;
 mod scans;
 mod shop;
 mod window;
+mod window_memory;
 
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub enum Row {
     Memory,
     /// From the trigger to the verdict on the glass of the scanner app's window, and from its start to ready.
     Window,
+    /// What the scanner app's window keeps of 20,000 scans.
+    WindowMemory,
     /// Scan latency from 1,000 to 1,000,000 cached tickets.
     CacheSize,
 }
@@ -45,11 +48,16 @@ pub enum Row {
 const LONG: Duration = Duration::from_secs(240);
 
 /// What a run without `--row` does not measure, and why. Some has no row yet.
-pub const NOT_MEASURED: [(Option<Row>, &str, &str); 2] = [
+pub const NOT_MEASURED: [(Option<Row>, &str, &str); 3] = [
     (
         Some(Row::CacheSize),
         "scan latency from 1,000 to 1,000,000 tickets",
         "it takes minutes; run `make bench ROW=cache-size`",
+    ),
+    (
+        Some(Row::WindowMemory),
+        "memory of the scanner app over 20,000 scans",
+        "it takes hours; run `make bench ROW=window-memory`",
     ),
     (
         None,
@@ -60,7 +68,7 @@ pub const NOT_MEASURED: [(Option<Row>, &str, &str); 2] = [
 
 impl Row {
     /// In the order of measurement.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FirstSync,
         Self::Delivery,
         Self::Shop,
@@ -69,6 +77,7 @@ impl Row {
         Self::Degraded,
         Self::Memory,
         Self::Window,
+        Self::WindowMemory,
         Self::CacheSize,
     ];
 
@@ -106,6 +115,7 @@ impl Row {
             Self::Degraded => "degraded",
             Self::Memory => "memory",
             Self::Window => "window",
+            Self::WindowMemory => "window-memory",
             Self::CacheSize => "cache-size",
         }
     }
@@ -120,6 +130,7 @@ impl Row {
             Self::Degraded => degraded::measure(site).await,
             Self::Memory => memory::measure(site).await,
             Self::Window => window::measure(site).await,
+            Self::WindowMemory => window_memory::measure(site).await,
             Self::CacheSize => cache_size::measure(site).await,
         }
     }

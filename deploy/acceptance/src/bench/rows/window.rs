@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use crate::{
     bench::{
         budget::{Budget, Measurement, Unit},
-        machine::started_at,
+        machine::{process_of, started_at},
         site::Site,
     },
     story::percentile,
@@ -41,18 +41,7 @@ const TOOK: &str = "return window.measured.took";
 
 pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let data = site.world.folder.join("scanner");
-    let mut window = GateWindow::open(Start {
-        data: &data,
-        language: "en",
-        kiosk: false,
-        arguments: &[],
-    })
-    .await?;
-    window.word("Pair").await?;
-    window.scan(&site.node.edge.pairing_code().await?).await?;
-    // One gate, one show: nothing is to be chosen.
-    window.word("Ready").await?;
-    window.says("Live: the core decides").await?;
+    let mut window = at_its_gate(site, &data).await?;
     let took = scans(site, &window).await?;
     let starts = starts(&mut window, &data).await?;
     window.close().await?;
@@ -88,17 +77,40 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     ])
 }
 
+/// A scanner that works in this folder, paired and ready.
+pub(super) async fn at_its_gate(site: &Site, data: &Path) -> Result<GateWindow> {
+    let window = GateWindow::open(Start {
+        data,
+        language: "en",
+        kiosk: false,
+        arguments: &[],
+    })
+    .await?;
+    window.word("Pair").await?;
+    window.scan(&site.node.edge.pairing_code().await?).await?;
+    // One gate, one show: nothing is to be chosen.
+    window.word("Ready").await?;
+    window.says("Live: the core decides").await?;
+    Ok(window)
+}
+
 async fn scans(site: &mut Site, window: &GateWindow) -> Result<Vec<Duration>> {
     window.window().run(MEASURE).await?;
     let mut all = Vec::new();
     for (number, ticket) in (1..).zip(site.fresh(SCANS)?) {
         window.scan(&ticket.token).await?;
-        all = wait::until("the verdict to be drawn", wait::START, async || {
+        let drawn = wait::until("the verdict to be drawn", wait::START, async || {
             let took = window.window().run(TOOK).await?;
             let took: Vec<f64> = serde_json::from_value(took)?;
             Ok((took.len() >= number).then_some(took))
-        })
-        .await?;
+        });
+        all = match drawn.await {
+            Ok(took) => took,
+            Err(error) => {
+                let glass = window.glass().await?;
+                return Err(error.context(format!("scan {number}, on the glass: {}", glass.text)));
+            }
+        };
         tokio::time::sleep(GUEST).await;
     }
     Ok(all
@@ -112,27 +124,11 @@ async fn starts(window: &mut GateWindow, data: &Path) -> Result<Vec<Duration>> {
     for _ in 0..STARTS {
         window.restart().await?;
         window.word("Ready").await?;
+        let stat = std::fs::read_to_string(process_of(data)?.join("stat"))?;
         let uptime = std::fs::read_to_string("/proc/uptime")?;
         let now: f64 = uptime.split(' ').next().context("an uptime")?.parse()?;
-        let begin = started_at(&stat_of(data)?).context("a start in its status")?;
+        let begin = started_at(&stat).context("a start in its status")?;
         all.push(Duration::from_secs_f64((now - begin).max(0.0)));
     }
     Ok(all)
-}
-
-/// `/proc/<id>/stat` of the app that works with this folder.
-fn stat_of(data: &Path) -> Result<String> {
-    let data = data.to_str().context("the path is not text")?;
-    for process in std::fs::read_dir("/proc")? {
-        let folder = process?.path();
-        let command = std::fs::read(folder.join("cmdline")).unwrap_or_default();
-        let mut words = command.split(|byte| *byte == 0);
-        let is_app = words
-            .next()
-            .is_some_and(|name| name.ends_with(b"eventify-scanner"));
-        if is_app && words.any(|word| word == data.as_bytes()) {
-            return Ok(std::fs::read_to_string(folder.join("stat"))?);
-        }
-    }
-    anyhow::bail!("the app does not run")
 }

@@ -18,6 +18,7 @@ use eventify_acceptance::{
         claim::Claim,
         customer::{Outcome, Places, Ticket},
         fixture::{Fixture, seat},
+        venue_it::VenueIt,
         window::{GateWindow, Glass, Start},
     },
 };
@@ -28,8 +29,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use super::words::Words;
 
-/// From the cut of the line to the lock: short, and longer than the scenes take that need a young cache.
-pub(super) const CACHE_AGE: Duration = Duration::from_secs(20);
+/// From the cut of the line to the lock: longer than the scenes take that need a young cache.
+pub(super) const CACHE_AGE: Duration = Duration::from_secs(120);
 /// Fails a test that would wait for ever.
 pub(super) const SOON: Duration = Duration::from_secs(60);
 
@@ -43,13 +44,18 @@ const TRIES: usize = 5;
 const STORE: &str = "EVENTIFY_STORE_PICTURES";
 const STORED: [&str; 4] = ["ready-en", "admit-en", "used-en", "degraded-en"];
 
-const CUSTOMERS: usize = 5;
+const CUSTOMERS: usize = 8;
 const SEATS_EACH: u32 = 8;
 
 pub(super) struct Evening {
     pub(super) window: GateWindow,
     pub(super) north: Gate,
     pub(super) south: Gate,
+    /// Tonight's, at both gates.
+    pub(super) fixture: Fixture,
+    pub(super) venue_it: VenueIt,
+    /// The ids of those who work here, once venue IT has added them.
+    pub(super) staff: Vec<String>,
     /// Of a show that starts in five hours, at the north gate too.
     pub(super) too_early: Ticket,
     /// Of a show that only the south gate is open for.
@@ -63,7 +69,7 @@ pub(super) struct Evening {
     unused: Vec<Ticket>,
     pictures: PathBuf,
     // The servers stop last.
-    world: World,
+    pub(super) world: World,
 }
 
 impl Evening {
@@ -86,7 +92,8 @@ impl Evening {
         let age = u64::try_from(CACHE_AGE.as_millis())?;
         venue_it.allow_degraded(age).await?;
         let here = [&fixture, &later];
-        let north = world.gate_for(&here, 1, "North gate", CACHE_AGE).await?;
+        let names: (_, &[&str]) = ("North gate", &["Terrace gate"]);
+        let north = world.gates_for(&here, 1, names, CACHE_AGE).await?;
         let there = [&fixture, &other];
         let south = world.gate_for(&there, 2, "South gate", CACHE_AGE).await?;
         for show in [&fixture, &later, &other] {
@@ -112,6 +119,9 @@ impl Evening {
             window,
             north,
             south,
+            fixture,
+            venue_it,
+            staff: Vec::new(),
             too_early,
             elsewhere,
             north_proxy,
@@ -175,7 +185,7 @@ impl Evening {
         bail!("the core was late {TRIES} times for {word}")
     }
 
-    async fn scan(&mut self, code: &str) -> Result<()> {
+    pub(super) async fn scan(&mut self, code: &str) -> Result<()> {
         if let Some((last, at)) = self.last.take()
             && last == code
         {
@@ -206,6 +216,26 @@ impl Evening {
         Ok(())
     }
 
+    /// Of the first countdown within these elements.
+    async fn seconds_left(&self, within: &str) -> Result<u32> {
+        let read =
+            format!("return document.querySelector('{within} [role=timer]')?.textContent ?? ''");
+        let text = self.window.window().run(&read).await?;
+        let text = text.as_str().context("a text")?;
+        let words = text.split_whitespace();
+        let time = words.into_iter().find_map(|word| word.split_once(':'));
+        let (minutes, seconds) = time.with_context(|| format!("no countdown: {text:?}"))?;
+        Ok(60 * minutes.parse::<u32>()? + seconds.parse::<u32>()?)
+    }
+
+    /// Each second is another one; returns how many there were.
+    pub(super) async fn counts_down(&self, within: &str) -> Result<u32> {
+        let first = self.seconds_left(within).await?;
+        let lower = async || Ok((self.seconds_left(within).await? < first).then_some(()));
+        wait::until("the next second", SOON, lower).await?;
+        Ok(first)
+    }
+
     /// The north gate has its line again.
     pub(super) async fn online(&self) -> Result<()> {
         self.north.edge.wait_for_mode(Mode::Online, SOON).await?;
@@ -213,10 +243,45 @@ impl Evening {
         Ok(())
     }
 
+    /// The north gate's line is cut, and the scanner says so.
+    pub(super) async fn cut(&self) -> Result<()> {
+        self.north.edge.catch_up(SOON).await?;
+        self.north.edge.link.cut();
+        self.north.edge.wait_for_mode(Mode::Degraded, SOON).await?;
+        self.window.says("On our own: the line is down").await?;
+        Ok(())
+    }
+
+    pub(super) async fn heal(&self) -> Result<()> {
+        self.north.edge.link.heal();
+        self.online().await?;
+        let glass = self.window.glass().await?;
+        ensure!(!glass.text.contains("This gate locks"), "{}", glass.text);
+        Ok(())
+    }
+
+    /// The venue's wishes for its gates, which the north gate has from then on; what is left out stays.
+    pub(super) async fn wish(&self, mut policy: serde_json::Value) -> Result<()> {
+        if policy.get("maxCacheAgeMs").is_none() {
+            policy["maxCacheAgeMs"] = u64::try_from(CACHE_AGE.as_millis())?.into();
+        }
+        self.venue_it.set_policy(policy).await?;
+        self.north.edge.catch_up(SOON).await?;
+        Ok(())
+    }
+
     /// Guests that the north gate's node has let in.
     pub(super) async fn admitted(&self) -> Result<u64> {
         let status = self.north.edge.status().await?;
         Ok(status.gates.iter().map(|gate| gate.admitted).sum())
+    }
+
+    /// How long each scene takes stands beside the pictures.
+    pub(super) fn took(&self, scene: &str, time: Duration) -> Result<()> {
+        std::fs::create_dir_all(&self.pictures)?;
+        let path = self.pictures.join("times.txt");
+        let mut file = File::options().create(true).append(true).open(path)?;
+        Ok(writeln!(file, "{:6.1} s  {scene}", time.as_secs_f64())?)
     }
 
     pub(super) async fn end(self) -> Result<()> {

@@ -63,9 +63,12 @@ pub(super) async fn a_drill_lets_nobody_in(evening: &mut Evening) -> Result<()> 
 pub(super) async fn switched_off_and_on_it_is_at_its_gate_again(
     evening: &mut Evening,
 ) -> Result<()> {
-    evening.window.restart().await?;
-    let glass = evening.window.word(ENGLISH.ready).await?;
-    assert!(glass.text.contains("North gate"), "{}", glass.text);
+    // In a hurry, as somebody does who has seen it hang once.
+    for _ in 0..3 {
+        evening.window.restart().await?;
+        let glass = evening.window.word(ENGLISH.ready).await?;
+        assert!(glass.text.contains("North gate"), "{}", glass.text);
+    }
     let guest = evening.guest()?;
     evening.verdict(&guest.token, ENGLISH.admit, "go").await?;
     evening.ready().await

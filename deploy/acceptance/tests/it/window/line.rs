@@ -1,23 +1,35 @@
 //! The line to the core is cut, and the node itself is gone.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use eventify_acceptance::world::window::Glass;
 use eventify_protocol::verdict::Mode;
-use eventify_stack::Direction;
+use eventify_stack::{Direction, us_keyboard::named};
+use serde_json::json;
 
 use super::{
     evening::{Evening, SOON},
     words::{ENGLISH, FRENCH},
 };
 
-/// Minutes and seconds until the lock.
-const COUNTDOWN: &str = "return document.querySelector('[role=timer]')?.textContent ?? ''";
+/// From the cut of the line to the lock, where that is to be seen.
+const SHORT: u32 = 20;
+
+/// What this venue does meanwhile, in its own words: as many and as long as it may.
+const PROCEDURE: [&str; 6] = [
+    "Radio channel 3: “North gate is locked”",
+    "Rope across the lane, two stewards in front of it",
+    "Canal radio 3 : « porte nord bloquée », puis attendez la réponse du responsable",
+    "Guests with children and wheelchairs first, by the Terrace gate",
+    "No paper lists, no photos of tickets",
+    "Water for the queue after 15 minutes",
+];
 
 pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
     evening: &mut Evening,
 ) -> Result<()> {
     let guests = [evening.guest()?, evening.guest()?];
-    evening.north.edge.catch_up(SOON).await?;
+    let policy = json!({ "maxCacheAgeMs": 1_000 * SHORT, "procedure": PROCEDURE });
+    evening.wish(policy).await?;
     evening.north.edge.link.cut();
     // The node notices at its next question to the core.
     evening
@@ -28,7 +40,8 @@ pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
     evening.keep("degraded-admit").await?;
     evening.ready().await?;
     evening.keep("degraded-en").await?;
-    counts_down(evening).await?;
+    let left = evening.counts_down("").await?;
+    ensure!(left > 0 && left <= SHORT, "{left} s");
     evening
         .verdict(&guests[0].token, ENGLISH.used, "used")
         .await?;
@@ -36,7 +49,10 @@ pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
     evening.speak(&FRENCH).await?;
     evening.keep("degraded-fr").await?;
 
-    evening.window.word(FRENCH.locked).await?;
+    let glass = evening.window.word(FRENCH.locked).await?;
+    for step in PROCEDURE {
+        ensure!(glass.text.contains(step), "{step}: {}", glass.text);
+    }
     evening.keep("locked-fr").await?;
     let another = evening.guest()?;
     evening.verdict(&another.token, "Attente", "hold").await?;
@@ -47,26 +63,20 @@ pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
     evening.keep("locked-en").await?;
     evening.verdict(&guests[1].token, "Wait", "hold").await?;
     evening.keep("locked-scan-en").await?;
+    evening.window.dismiss().await?;
+    evening.window.key(named::F4).await?;
+    let nobody = "Nobody decides here now: nobody is let in";
+    evening.window.says(nobody).await?;
+    evening.keep("supervisor-locked").await?;
+    evening.window.dismiss().await?;
+    evening.window.word(ENGLISH.locked).await?;
 
     heals(evening).await?;
     evening
         .verdict(&guests[1].token, ENGLISH.admit, "go")
         .await?;
-    evening.ready().await
-}
-
-/// Each second is another one.
-async fn counts_down(evening: &Evening) -> Result<()> {
-    let read = async || {
-        let text = evening.window.window().run(COUNTDOWN).await?;
-        let text = text.as_str().context("a text")?.to_owned();
-        let (minutes, seconds) = text.split_once(':').context("no countdown")?;
-        anyhow::Ok(60 * minutes.parse::<u32>()? + seconds.parse::<u32>()?)
-    };
-    let first = read().await?;
-    anyhow::ensure!(first > 0 && first <= 20, "{first} s");
-    let lower = async || Ok((read().await? < first).then_some(()));
-    eventify_acceptance::wait::until("the next second", SOON, lower).await
+    evening.ready().await?;
+    evening.wish(json!({ "procedure": [] })).await
 }
 
 /// What the node has decided alone is told first, and until then it says so.

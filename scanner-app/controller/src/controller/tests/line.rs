@@ -34,6 +34,31 @@ fn the_countdown_goes_on_between_two_words_of_the_node_and_is_announced_three_ti
 }
 
 #[test]
+fn a_line_that_is_back_ends_the_warning_that_the_gate_locks() {
+    let mut gate = Gate::open();
+    gate.mode(Mode::Degraded, Some(Duration::from_secs(60)));
+    assert!(matches!(gate.notices()[..], [Notice::LocksSoon { .. }]));
+    gate.mode(Mode::Online, None);
+    assert_eq!(gate.notices(), []);
+}
+
+#[test]
+fn a_line_is_back_only_where_it_was_away() {
+    let mut gate = Gate::open();
+    gate.mode(Mode::Online, None);
+    // For a moment, by a supervisor's act: the core has answered all the time.
+    gate.mode(Mode::Resyncing, Some(Duration::from_secs(300)));
+    assert!(!truth(&gate).was_cut_off);
+    for alone in [Mode::Degraded, Mode::Locked] {
+        gate.mode(alone, None);
+        gate.mode(Mode::Resyncing, None);
+        assert!(truth(&gate).was_cut_off);
+        gate.mode(Mode::Online, None);
+        assert!(!truth(&gate).was_cut_off);
+    }
+}
+
+#[test]
 fn a_lock_sounds_once_and_again_only_after_the_node_was_back() {
     let mut gate = Gate::open();
     for _ in 0..3 {
@@ -154,6 +179,20 @@ fn a_locked_gate_shows_what_the_venue_wants_done_also_after_a_restart() {
     ));
     answer_status(&mut gate, none);
     assert!(procedure(&gate).is_empty());
+}
+
+#[test]
+fn a_gate_that_locks_asks_what_the_venue_wants_done_by_now() {
+    let mut gate = Gate::open();
+    gate.mode(Mode::Online, None);
+    gate.mode(Mode::Locked, None);
+    let procedure_now = vec!["Radio channel 3".to_owned()];
+    let told = NodeStatus {
+        procedure: procedure_now.clone(),
+        ..node_status(&[1, 2])
+    };
+    answer_status(&mut gate, told);
+    assert_eq!(procedure(&gate), procedure_now);
 }
 
 #[test]

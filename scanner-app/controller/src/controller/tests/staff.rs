@@ -55,6 +55,24 @@ fn where_a_shift_is_needed_a_name_and_six_digits_open_the_gate() {
 }
 
 #[test]
+fn a_pin_that_is_tapped_fast_is_no_code() {
+    let mut gate = staffed(true, true);
+    gate.choose_person(STEWARD);
+    for digit in "135790".chars() {
+        gate.command(Command::Tap {
+            code: format!("Digit{digit}"),
+        });
+    }
+    gate.pass(400);
+    let asked = gate.people_call(|call| matches!(call, PeopleCall::BeginShift(_)));
+    let Some(PeopleCall::BeginShift(request)) = asked else {
+        panic!("{:?}", gate.calls)
+    };
+    assert_eq!(request.proof.pin, "135790");
+    assert_eq!(gate.asked(), None, "a PIN is sent as no ticket");
+}
+
+#[test]
 fn a_wrong_pin_says_how_many_tries_are_left_and_then_for_how_long_it_is_locked() {
     let mut gate = staffed(true, true);
     gate.choose_person(STEWARD);

@@ -1,0 +1,88 @@
+//! The scanner app over more scans than an evening has: what its processes keep of them.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    bench::{
+        budget::{Budget, Measurement, Unit},
+        machine::{mebibytes_of, process_of},
+        rows::window::at_its_gate,
+        site::Site,
+    },
+    world::window::GateWindow,
+};
+
+/// By then each screen has been shown, each library loaded.
+const WARM: usize = 2_000;
+const SCANS: usize = 20_000;
+const MAX_GROWTH_MIB: f64 = 5.0;
+/// Between two measurements on the way.
+const STEP: usize = 1_000;
+/// Memory is measured at rest: the least of as many readings.
+const READINGS: usize = 20;
+const BETWEEN_READINGS: Duration = Duration::from_millis(500);
+
+pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
+    let data = site.world.folder.join("scanner");
+    let window = at_its_gate(site, &data).await?;
+    let mut kept = Vec::new();
+    for _ in 0..SCANS / STEP {
+        scans(site, &window).await?;
+        let mib = at_rest(&data).await?;
+        eprintln!("  {} scans: {mib:.1} MiB", (kept.len() + 1) * STEP);
+        kept.push(mib);
+    }
+    window.close().await?;
+    site.settle().await?;
+    let warm = *kept.get(WARM / STEP - 1).context("it was warm")?;
+    let last = *kept.last().context("it was measured")?;
+    let all: Vec<_> = kept.iter().map(|mib| format!("{mib:.0}")).collect();
+    Ok(vec![Measurement {
+        what: format!("memory of the scanner app, from {WARM} scans to {SCANS}"),
+        budget: Budget::AtMost {
+            bound: MAX_GROWTH_MIB,
+        },
+        measured: last - warm,
+        unit: Unit::Mebibytes,
+        note: format!(
+            "resident, of the app and of its WebKit processes: {warm:.1} MiB, then {last:.1} MiB; after each {STEP} \
+             scans {}",
+            all.join(", ")
+        ),
+    }])
+}
+
+async fn scans(site: &mut Site, window: &GateWindow) -> Result<()> {
+    for ticket in site.fresh(STEP)? {
+        window.scan(&ticket.token).await?;
+        window.any_verdict().await?;
+    }
+    Ok(())
+}
+
+async fn at_rest(data: &Path) -> Result<f64> {
+    let mut least = f64::INFINITY;
+    for _ in 0..READINGS {
+        tokio::time::sleep(BETWEEN_READINGS).await;
+        least = least.min(resident_mib(data)?);
+    }
+    Ok(least)
+}
+
+/// Of the app and of the processes that it has started.
+fn resident_mib(data: &Path) -> Result<f64> {
+    let app = process_of(data)?;
+    let id = app.file_name().context("it has an id")?;
+    let children = std::fs::read_to_string(app.join("task").join(id).join("children"))?;
+    let children = children
+        .split_whitespace()
+        .map(|child| Path::new("/proc").join(child));
+    let mut sum = 0.0;
+    for process in std::iter::once(app.clone()).chain(children) {
+        let status = std::fs::read_to_string(process.join("status"))?;
+        sum += mebibytes_of(&status, "VmRSS").context("its resident memory")?;
+    }
+    Ok(sum)
+}
