@@ -33,7 +33,7 @@ const people: PeopleMessages = {
       tries === null
         ? 'PIN faux. Tapez-le encore.'
         : `PIN faux. ${f.plural(tries, { one: 'Encore # essai.', other: 'Encore # essais.' })}`,
-    locked: (time) => `Trop de PIN faux. Attendez ${time}.`,
+    locked: (time) => `Trop de PIN faux. Attendez ${time}, ou connectez-vous encore.`,
     problem: {
       noPin: 'Le PIN est fini à ce nœud. Connectez-vous encore avec votre téléphone.',
       notHere: 'Cette personne ne travaille plus ici. Revenez et choisissez encore.',
@@ -139,7 +139,8 @@ const people: PeopleMessages = {
       notInside: 'Personne n’est entré avec ce billet. Regardez si c’est le bon.',
       unknownTicket: 'Billet inconnu. Scannez-le encore, ou demandez à la billetterie.',
       gateNotAllowed: 'Cette porte n’est pas pour ce scanner. Demandez à la technique.',
-      coreUnreachable: 'La ligne est coupée : il faut le centre. Envoyez la personne à la billetterie.',
+      coreUnreachable:
+        'La ligne est coupée : aucune sortie ne compte. Qui sort ne rentre que par un superviseur.',
       noAnswer: 'Pas de réponse : c’est peut-être fait. Demandez encore : jamais fait deux fois.',
       other: 'Le nœud refuse.',
     },
