@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     staff::{KIM, PIN, SAM, employed, proof, sign_in, until},
+    tools::run,
     world::refusal,
 };
 
@@ -152,4 +153,52 @@ async fn a_guest_who_is_sent_back_can_come_again_and_a_scanner_goes_on_at_anothe
     scanner.lan.act(&moved).await.unwrap();
     let shift = scanner.lan.shift().await.unwrap().expect("a shift");
     assert_eq!(shift.gate_id, north);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
+    let (mut world, core, scanner) = employed(&[]).await;
+    let (code, text) = run(&world, &["acts"]).await;
+    assert_eq!(
+        (code, text.as_str()),
+        (0, "nobody has overridden, undone or moved anything\n")
+    );
+    let north = world.venue.north;
+    sign_in(&core, &scanner, KIM, PIN).await;
+    let shift = scanner.lan.begin_shift(north, proof(KIM, PIN)).await;
+    shift.unwrap();
+    core.line.cut();
+    world.until_mode(Mode::Degraded).await;
+    let admitted = scanner.scan(north, &world.tickets[0].token).await;
+    let mut undo = request(
+        1,
+        north,
+        Act::Undo {
+            scan_id: admitted.scan_id,
+        },
+    );
+    undo.reason = Some(Reason {
+        code: ReasonCode::StaysOutside,
+        note: Some("forgot a coat".to_owned()),
+    });
+    scanner.lan.act(&undo).await.unwrap();
+    let beside = run(&world, &["acts"]).await;
+    for line in [
+        "  took back the newest admission\n",
+        "    by       Kim\n",
+        "    because  the guest stays outside: forgot a coat\n",
+        ", Degraded\n",
+    ] {
+        assert!(beside.1.contains(line), "{line} in\n{}", beside.1);
+    }
+    let (_, json) = run(&world, &["acts", "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let act = &json["acts"][0];
+    assert_eq!(act["kind"], "undone");
+    assert_eq!(act["personId"], serde_json::json!(KIM));
+    assert_eq!(act["reason"]["note"], "forgot a coat");
+    assert_eq!(act["scanId"], serde_json::json!(admitted.scan_id));
+    assert_eq!(act["atIsProven"], true);
+    world.stop().await;
+    assert_eq!(run(&world, &["acts"]).await, beside, "without the node");
 }

@@ -178,6 +178,11 @@ describe('a supervisor', () => {
   test('lets nobody in while nobody decides', () => {
     expect(text('supervisorLocked')).toContain('Nobody decides here now');
     expect(button('Let in anyway').disabled).toBe(true);
+    const screen = VIEWS.supervisorUndo?.screen;
+    if (screen?.name !== 'supervisor') throw new Error('no view of a supervisor');
+    const locked = text('supervisorLocked', { screen: { ...screen, locked: true } });
+    expect(locked).toContain('nothing is taken back');
+    for (const act of ['Take back', 'Find a guest']) expect(button(act).disabled, act).toBe(true);
   });
 
   test('says why with one press, and another reason in words', () => {
