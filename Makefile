@@ -28,6 +28,7 @@ demo: toolchain ## the whole story on real servers; its results are in target/de
 
 test: web ## all tests, on one set of private servers
 	cargo test --locked --workspace --no-run
+	deploy/web.sh driven
 	RUST_TEST_THREADS=$(TEST_THREADS) $(TARGET)/debug/eventify-stack run -- cargo test --locked --workspace
 
 quick: deps ## the tests that need no server, in under a minute once they are built
@@ -60,8 +61,9 @@ web: deps ## the screens: types, tests, the window's files; pictures of it in ta
 	deploy/web.sh build
 	deploy/web.sh browser
 
-scanner-dev: deps ## the scanner's window alone in a browser, with a made-up host; arrow keys change the screen
-	deploy/web.sh dev
+scanner-dev: deps ## the scanner app in a browser, at a mock node: no display, no venue; says what to open and which keys do what
+	deploy/build.sh --workspace --bins
+	@deploy/scanner-dev.sh
 
 scanner-package: deps ## the scanner app as a Debian package and an AppImage, each started once; in target/packages/
 	deploy/web.sh build

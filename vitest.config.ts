@@ -1,4 +1,5 @@
 // `unit`: in a small imitation of a browser. `browser`: the built window in Chromium, one after the other.
+// `driven`: the window in Chromium with the app behind it, as `make scanner-dev` has it; needs its program.
 
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
@@ -21,6 +22,15 @@ export default defineConfig({
           environment: 'node',
           include: ['scanner-app/ui/tests/browser/**/*.test.ts'],
           fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'driven',
+          environment: 'node',
+          include: ['scanner-app/ui/tests/driven/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -41,7 +41,7 @@ const page = (language, text) => `<!doctype html>
 const wanted = Object.values(texts).flatMap(({ verdicts, line }) => [...verdicts, ...line]);
 const missing = wanted.map((one) => `${pictures}/${one.picture}.png`).filter((path) => !existsSync(path));
 if (missing.length > 0) {
-  console.error(`make guides: ${missing[0]} is not there: the tests take the pictures, run \`make test\` first`);
+  console.error(`make guides: ${missing[0]} is not there. \`make test\` takes the pictures, in the app's own window: run it once, then this again`);
   process.exit(1);
 }
 

@@ -44,6 +44,8 @@ pub enum Request {
         /// Names or ids of the gates that it may scan for; none means all gates of the node.
         gates: Option<Vec<String>>,
     },
+    /// For whether staff can sign in with the identity provider.
+    SignIns,
     /// For the paired scanners.
     Scanners,
     /// To call a scanner by another name.
@@ -80,6 +82,11 @@ pub enum Response {
         /// The status, as on the LAN.
         status: Box<NodeStatus>,
     },
+    /// To [`Request::SignIns`].
+    SignIns {
+        /// The newest that the core has answered since the node's start.
+        last: Option<TriedSignIn>,
+    },
     /// To [`Request::Pair`].
     PairingCode {
         /// The whole code, for the screen.
@@ -104,11 +111,22 @@ impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Status { status } => write!(f, "Status({status:?})"),
+            Self::SignIns { last } => write!(f, "SignIns({last:?})"),
             Self::PairingCode { .. } => f.write_str("PairingCode"),
             Self::Scanners { scanners } => write!(f, "Scanners({scanners:?})"),
             Self::Failed { message } => write!(f, "Failed({message:?})"),
         }
     }
+}
+
+/// A sign-in with the identity provider that somebody has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriedSignIn {
+    /// Whether the provider took it.
+    pub worked: bool,
+    /// How long ago.
+    pub ago_seconds: u64,
 }
 
 /// The socket's path.
@@ -218,6 +236,11 @@ async fn answer(lan: &Lan, request: Request) -> Result<Response, String> {
             let status = lan.status().await.map_err(|error| error.to_string())?;
             return Ok(Response::Status {
                 status: Box::new(status),
+            });
+        }
+        Request::SignIns => {
+            return Ok(Response::SignIns {
+                last: lan.last_sign_in(),
             });
         }
         Request::Pair { gates } => {

@@ -53,6 +53,9 @@ const POLICY = [
   "base-uri 'none'",
 ].join('; ');
 
+/** Where `eventify-scanner-dev` listens. */
+const HOST = process.env.EVENTIFY_SCANNER_DEV ?? 'http://127.0.0.1:5274';
+
 export default defineConfig({
   root: import.meta.dirname,
   // Paths that hold in the app, which serves the window from a scheme of its own.
@@ -66,5 +69,6 @@ export default defineConfig({
     reportCompressedSize: true,
   },
   preview: { host: '127.0.0.1', port: 0, headers: { 'content-security-policy': POLICY } },
-  server: { host: '127.0.0.1', port: 5273 },
+  // `make scanner-dev`: the page's requests to the app go through here, with the origin and host of the page.
+  server: { host: '127.0.0.1', port: 5273, strictPort: true, proxy: { '/host/': { target: HOST } } },
 });

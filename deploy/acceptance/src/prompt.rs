@@ -113,8 +113,14 @@ impl Prompt {
             }
             Command::Yes { code, name } => {
                 let oidc = &self.world.scope.oidc;
-                oidc.answer_device(&code, Some(&name)).await?;
-                Ok(format!("{name} has signed in"))
+                let answered = oidc.answer_device(&code, Some(&name)).await;
+                answered.context(
+                    "no sign-in waits with that code: each is good once, for ten minutes; begin again at the \
+                     scanner and type the one that it shows then",
+                )?;
+                Ok(format!(
+                    "{name} has signed in; the scanner says how it goes on"
+                ))
             }
             Command::Status => self.status().await,
             Command::Report => Ok(serde_json::to_string_pretty(

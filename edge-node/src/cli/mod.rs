@@ -1,6 +1,7 @@
 //! The commands. `status`, `pair` and `scanners` ask the running node over its control socket; without one,
-//! `status` reads the files, and `scanners` reads and writes its own. `export-journal` and `doctor` only read, and work beside a running node.
+//! `status` reads the files, and `scanners` reads and writes its own. `export-journal`, `acts` and `doctor` only read, and work beside a running node.
 
+mod acts;
 mod doctor;
 mod enrol;
 mod export;
@@ -82,7 +83,8 @@ enum Command {
     /// Goes on without rows of the journal that are lost: puts the file aside, and begins a new one that
     /// says so and carries what can still be read. Only for a journal that is damaged or lacks rows.
     RestartJournal,
-    /// Checks clock, disk, journal, replica, scanners, port, certificate and broker, and says what to do.
+    /// Checks clock, disk, journal, replica, scanners, port, mode, sign-ins, certificate and broker, and says what to
+    /// do.
     Doctor,
     /// Prints a one-time code that pairs a scanner with the running node.
     Pair {
@@ -99,6 +101,16 @@ enum Command {
         json: bool,
         #[command(subcommand)]
         act: Option<scanners::Act>,
+    },
+    /// Lists what people did at the gates beside scanning, with time, person and reason: overrides, admissions
+    /// taken back, changes of gate. From this node's journal, as long as it is kept.
+    Acts {
+        /// Also guests who were scanned out.
+        #[arg(long)]
+        exits: bool,
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Prints all settings with their defaults and meanings.
     Settings,
@@ -153,6 +165,7 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Scanners { json, act } => {
             runtime.block_on(scanners::scanners(&config, act, json, &mut output))
         }
+        Command::Acts { exits, json } => acts::acts(&config, (exits, json), &mut output),
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, &mut output)),
         Command::Settings => Ok(ExitCode::SUCCESS),
     }

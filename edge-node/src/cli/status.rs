@@ -63,7 +63,7 @@ pub(super) async fn status(
         }
         Ok(Response::Status { status }) => show(&status, output)?,
         Ok(Response::Failed { message }) => bail!(message),
-        Ok(Response::PairingCode { .. } | Response::Scanners { .. }) => {
+        Ok(Response::PairingCode { .. } | Response::Scanners { .. } | Response::SignIns { .. }) => {
             bail!("the node sent another kind of response")
         }
         Err(error) if control::is_absent(&error) => {

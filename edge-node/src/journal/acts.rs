@@ -1,5 +1,7 @@
 //! What people did at a gate beside scanning, as the journal has it (`ADMISSION` 3.13).
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use eventify_protocol::{
     ids::{ActId, IncarnationId, PersonId},
     sync::{JournalEntry, JournalRow, Moment},
@@ -56,6 +58,40 @@ impl Reader {
             }
         }
         Ok(found)
+    }
+
+    /// Everything that people did, the oldest first, each act once: as the last file has it that carries it. Not
+    /// what was taken back before anybody was shown that it was done.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn list_all_acts(&self) -> Result<Vec<DoneAct>, JournalError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT bytes FROM rows WHERE act IS NOT NULL ORDER BY chain, seq")?;
+        let mut rows = statement.query(())?;
+        let (mut found, mut places) = (Vec::new(), BTreeMap::new());
+        while let Some(row) = rows.next()? {
+            let row = decode_row(row, 0)?.row().clone();
+            let Some(act) = row.entry.act().map(|by| by.act) else {
+                continue;
+            };
+            match places.entry(act) {
+                Entry::Occupied(place) => found[*place.get()] = row,
+                Entry::Vacant(place) => {
+                    place.insert(found.len());
+                    found.push(row);
+                }
+            }
+        }
+        let mut acts = Vec::new();
+        for row in found {
+            if !self.is_taken_back(&row)? {
+                let JournalRow { entry, at, .. } = row;
+                acts.push(DoneAct { entry, at });
+            }
+        }
+        Ok(acts)
     }
 
     /// Whether a row says that this one was never shown; only an override can be taken back.

@@ -1,3 +1,5 @@
+mod acts;
+
 use std::sync::mpsc::{Receiver, channel};
 
 use eventify_protocol::{

@@ -1,7 +1,9 @@
 //! Open connections, those among them on which no paired scanner has proven itself yet, and which scanner
 //! has on the others. Anybody on the LAN can open one, from as many addresses as they like: so an address
 //! may have few unauthenticated ones, they have little time, and when all connections are in use the
-//! oldest of these is closed for a new one. A scanner's are closed when it is unpaired.
+//! oldest of these is closed for a new one. A scanner's are closed when it is unpaired; and when all are in
+//! use by scanners, the oldest one of a scanner that has far too many, so that one that is broken or stolen keeps
+//! nobody else out.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,6 +24,10 @@ use super::{
 /// From the end of the handshake to the first signed request, its body included. A scanner that
 /// takes longer, as after its pairing, connects again.
 const AUTHENTICATION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections of one scanner that are never closed for somebody else's: its stream, requests beside each other,
+/// and some that broke without the node noticing.
+const KEPT_PER_SCANNER: usize = 16;
 
 /// All connections of the LAN API.
 #[derive(Debug)]
@@ -112,14 +118,27 @@ impl Connections {
 }
 
 impl Open {
-    /// Closes the oldest unauthenticated connection. It no longer counts as open from now on.
+    /// Closes the oldest unauthenticated connection, else the oldest one of the scanner that has most, if these
+    /// are too many. It no longer counts as open from now on.
     fn evict(&mut self) -> Option<()> {
         let mut all = self.all.iter();
-        let (number, _) = all.find(|(_, connection)| connection.scanners.is_empty())?;
-        let number = *number;
+        let unauthenticated = all.find(|(_, connection)| connection.scanners.is_empty());
+        let number = unauthenticated.map(|(number, _)| *number);
+        let number = number.or_else(|| self.oldest_of_too_many())?;
         let evicted = self.all.remove(&number)?;
         evicted.end.cancel();
         Some(())
+    }
+
+    fn oldest_of_too_many(&self) -> Option<u64> {
+        let mut by_scanner: BTreeMap<ScannerId, Vec<u64>> = BTreeMap::new();
+        for (number, connection) in &self.all {
+            for scanner in &connection.scanners {
+                by_scanner.entry(*scanner).or_default().push(*number);
+            }
+        }
+        let most = by_scanner.into_values().max_by_key(Vec::len)?;
+        (most.len() > KEPT_PER_SCANNER).then(|| most[0])
     }
 }
 
@@ -208,6 +227,28 @@ mod tests {
         let second = connections.admit(address(1)).unwrap();
         drop((first, second));
         assert!(locked(&connections.open).all.is_empty());
+    }
+
+    #[test]
+    fn a_scanner_with_far_too_many_connections_keeps_nobody_out() {
+        let connections = Connections::new(KEPT_PER_SCANNER + 3, KEPT_PER_SCANNER + 3);
+        let admit = |last| connections.admit(address(last));
+        let other = admit(9).unwrap();
+        other.mark_authenticated(BOB);
+        let open: Vec<_> = (0..KEPT_PER_SCANNER + 2)
+            .map(|_| admit(1).unwrap())
+            .collect();
+        open.iter().for_each(|it| it.mark_authenticated(ADA));
+        let mine = [(); 2].map(|()| {
+            let mine = admit(9).unwrap();
+            mine.mark_authenticated(BOB);
+            mine
+        });
+        let closed = open.iter().take_while(|it| is_closed(it)).count();
+        assert_eq!(closed, 2, "its oldest ones");
+        assert!(!open.iter().skip(closed).any(is_closed) && !is_closed(&other));
+        assert_eq!(admit(9).unwrap_err(), Refusal::Full, "nobody has too many");
+        drop(mine);
     }
 
     #[test]

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::{
     staff::{KIM, PIN, SAM, employed, proof, sign_in, until},
-    world::refusal,
+    tools::run,
+    world::{Scanner, refusal},
 };
 
 fn request(number: u128, gate_id: GateId, act: Act) -> ActRequest {
@@ -56,25 +57,7 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
         authorisation: Some(word.authorisation.clone()),
         ..act
     };
-    let silent = ActRequest {
-        reason: None,
-        ..act.clone()
-    };
-    assert_eq!(
-        refusal(scanner.lan.act(&silent).await),
-        "422 validation_error"
-    );
-    for note in ["first\nsecond", "\u{202e}dne", "\u{200d}"] {
-        let hidden = ActRequest {
-            reason: Some(Reason {
-                code: ReasonCode::Other,
-                note: Some(note.to_owned()),
-            }),
-            ..act.clone()
-        };
-        let refused = refusal(scanner.lan.act(&hidden).await);
-        assert_eq!(refused, "422 validation_error", "{note:?}");
-    }
+    no_act_without_a_reason_that_can_be_read(&scanner, &act).await;
     let done = scanner.lan.act(&act).await.unwrap();
     assert_eq!((done.person_id, done.mode), (KIM, Mode::Degraded));
     assert_eq!((done.repeated, done.left_this_hour), (false, Some(29)));
@@ -115,6 +98,22 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
     assert_eq!(by(), [(KIM, refused.scan_id)]);
 }
 
+async fn no_act_without_a_reason_that_can_be_read(scanner: &Scanner, act: &ActRequest) {
+    let with = |note: &str| Reason {
+        code: ReasonCode::Other,
+        note: Some(note.to_owned()),
+    };
+    let notes = ["first\nsecond", "\u{202e}dne", "\u{200d}"];
+    for reason in std::iter::once(None).chain(notes.map(with).map(Some)) {
+        let request = ActRequest {
+            reason,
+            ..act.clone()
+        };
+        let refused = refusal(scanner.lan.act(&request).await);
+        assert_eq!(refused, "422 validation_error", "{:?}", request.reason);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_who_is_sent_back_can_come_again_and_a_scanner_goes_on_at_another_gate() {
     let (world, core, scanner) = employed(&[]).await;
@@ -152,4 +151,52 @@ async fn a_guest_who_is_sent_back_can_come_again_and_a_scanner_goes_on_at_anothe
     scanner.lan.act(&moved).await.unwrap();
     let shift = scanner.lan.shift().await.unwrap().expect("a shift");
     assert_eq!(shift.gate_id, north);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
+    let (mut world, core, scanner) = employed(&[]).await;
+    let (code, text) = run(&world, &["acts"]).await;
+    assert_eq!(
+        (code, text.as_str()),
+        (0, "nobody has overridden, undone or moved anything\n")
+    );
+    let north = world.venue.north;
+    sign_in(&core, &scanner, KIM, PIN).await;
+    let shift = scanner.lan.begin_shift(north, proof(KIM, PIN)).await;
+    shift.unwrap();
+    core.line.cut();
+    world.until_mode(Mode::Degraded).await;
+    let admitted = scanner.scan(north, &world.tickets[0].token).await;
+    let mut undo = request(
+        1,
+        north,
+        Act::Undo {
+            scan_id: admitted.scan_id,
+        },
+    );
+    undo.reason = Some(Reason {
+        code: ReasonCode::StaysOutside,
+        note: Some("forgot a coat".to_owned()),
+    });
+    scanner.lan.act(&undo).await.unwrap();
+    let beside = run(&world, &["acts"]).await;
+    for line in [
+        "  took back the newest admission\n",
+        "    by       Kim\n",
+        "    because  the guest stays outside: forgot a coat\n",
+        ", Degraded\n",
+    ] {
+        assert!(beside.1.contains(line), "{line} in\n{}", beside.1);
+    }
+    let (_, json) = run(&world, &["acts", "--json"]).await;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let act = &json["acts"][0];
+    assert_eq!(act["kind"], "undone");
+    assert_eq!(act["personId"], serde_json::json!(KIM));
+    assert_eq!(act["reason"]["note"], "forgot a coat");
+    assert_eq!(act["scanId"], serde_json::json!(admitted.scan_id));
+    assert_eq!(act["atIsProven"], true);
+    world.stop().await;
+    assert_eq!(run(&world, &["acts"]).await, beside, "without the node");
 }

@@ -147,6 +147,9 @@ async fn past_the_limit_nobody_decides() {
     assert_eq!(answer.max_cache_age_ms, 3_000);
     world.until_mode(Mode::Locked).await;
     assert_locked(&scanner, &world, 1).await;
+    let (code, report) = crate::tools::run(&world, &["doctor"]).await;
+    let locked = "fail  mode         Locked (cache_too_old): nobody is let in here; its copy";
+    assert!(code == 1 && report.contains(locked), "{report}");
     let repeat = scanner.scan_as(north, first, token).await.unwrap();
     assert!(
         repeat.repeated && repeat.verdict == Verdict::Admit,

@@ -290,7 +290,12 @@ async fn nobody_is_on_shift_at_a_scanner_that_is_unpaired() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_sign_in_ends_as_the_provider_says_and_never_hangs() {
-    let (_world, core, scanner) = employed(&[]).await;
+    let (world, core, scanner) = employed(&[]).await;
+    let (_, report) = crate::tools::run(&world, &["doctor"]).await;
+    assert!(
+        report.contains("ok    sign-in      nobody has begun"),
+        "{report}"
+    );
     for (progress, reason) in [
         (SignInProgress::Denied, SignInRefusal::Denied),
         (SignInProgress::Expired, SignInRefusal::Expired),
@@ -318,6 +323,11 @@ async fn a_first_sign_in_ends_as_the_provider_says_and_never_hangs() {
     core.provider_is(false, true);
     let unfit = scanner.lan.begin_sign_in().await;
     assert_eq!(refusal(unfit), "503 sign_in_unavailable");
+    let (_, report) = crate::tools::run(&world, &["doctor"]).await;
+    assert!(
+        report.contains("warn  sign-in      the identity provider can't be signed in with"),
+        "{report}"
+    );
     core.provider_is(true, false);
     let silent = scanner.lan.begin_sign_in().await;
     assert_eq!(refusal(silent), "503 core_unreachable");

@@ -74,6 +74,7 @@ async fn the_tools_work_beside_a_running_node_and_without_it() {
         "ok    fsync",
         "ok    journal      2 rows in 1 chain,",
         "ok    replica",
+        "warn  mode         Degraded (core_silent): it decides alone for",
         "fail  broker",
     ] {
         assert!(report.contains(line), "{line} in\n{report}");

@@ -72,7 +72,8 @@ pub enum Command {
     ChoosePerson {
         person_id: String,
     },
-    /// At [`Screen::SignIn`](crate::view::Screen::SignIn): once more.
+    /// At [`Screen::SignIn`](crate::view::Screen::SignIn): once more. At
+    /// [`Screen::PersonPin`](crate::view::Screen::PersonPin): the PIN is forgotten, locked or over.
     SignInAgain,
     EndShift,
     /// What can be done beside scanning; from a refusal that can be overridden, that.

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use eventify_scanner_controller::io::SerialBytes;
+
 use crate::{
     DeviceEvent, Worker, clock,
     worker::{End, Stop, spawn},

@@ -142,7 +142,9 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
     let after = after.or_else(|| text.split_once("query string: "));
     let misfit = after.and_then(|(_, rest)| rest.split_once(": "));
     let misfit = misfit.filter(|(path, _)| !path.is_empty() && !path.contains(' '));
-    let field = misfit.map_or(whole, |(path, _)| path);
+    // Of a path's parameter it names the key first.
+    let of_path = quoted("Cannot parse `").filter(|_| whole == "path");
+    let field = misfit.map_or_else(|| of_path.as_deref().unwrap_or(whole), |(path, _)| path);
     if let Some(allowed) = allowed {
         return ApiError::invalid(field, format!("must be one of {allowed}"));
     }
@@ -151,6 +153,9 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
             .rsplit_once(" at line ")
             .map_or(issue, |(issue, _)| issue);
         return ApiError::invalid(field, issue);
+    }
+    if let Some(wanted) = wanted(text) {
+        return ApiError::invalid(field, format!("must be {wanted}"));
     }
     let issue = if text.contains("Failed to parse the request body") {
         "malformed"
@@ -163,6 +168,31 @@ fn refuse_text(whole: &str, text: &str) -> ApiError {
         format!("'{field}' is {issue}"),
     )
     .field(field, issue)
+}
+
+/// The kind of value that is taken, from what serde and the types' own readers say. Nothing of the text itself
+/// goes on: it may hold what was sent.
+fn wanted(text: &str) -> Option<&'static str> {
+    const AN_ID: &str = "an id, such as 01a22511-fa05-766a-b0c1-f4c4134240d0";
+    const A_NUMBER: &str = "a whole number, not too large";
+    let expected = text.rsplit_once(", expected ").map_or("", |(_, kind)| kind);
+    let kind = expected.split(" at line ").next().unwrap_or_default();
+    match kind.trim_end() {
+        "a boolean" => return Some("true or false"),
+        "a string" => return Some("a text"),
+        "a sequence" => return Some("a list"),
+        "a formatted UUID string" => return Some(AN_ID),
+        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => return Some(A_NUMBER),
+        _ => {}
+    }
+    [
+        ("UUID parsing failed: ", AN_ID),
+        ("provided string was not `true` or `false`", "true or false"),
+        ("invalid digit found in string", A_NUMBER),
+        ("number too large to fit in target type", A_NUMBER),
+    ]
+    .into_iter()
+    .find_map(|(said, wanted)| text.contains(said).then_some(wanted))
 }
 
 /// What is taken instead, from serde's "unknown variant `x`, expected one of `a`, `b`", which it says of
@@ -230,11 +260,83 @@ mod tests {
         };
         let ours = of("says: at most 500 characters");
         assert!(ours.contains("'note': at most 500 characters\""), "{ours}");
-        let theirs = of("invalid type: string \"says: Ada Lovelace\", expected u32");
+        let theirs = of("invalid type: string \"says: Ada Lovelace\", expected a note");
         assert!(
             theirs.contains("'note' is invalid") && !theirs.contains("Ada"),
             "{theirs}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_value_of_another_kind_is_answered_with_the_kind_that_is_taken() {
+        use serde::Deserialize;
+
+        #[derive(Debug, Deserialize)]
+        struct Asked {
+            #[serde(default)]
+            _ended: bool,
+            #[serde(default)]
+            _page: u32,
+            #[serde(default)]
+            _id: uuid::Uuid,
+        }
+        for (asked, wanted) in [
+            ("_ended=Ada", "'_ended': must be true or false\""),
+            ("_page=Ada", "'_page': must be a whole number"),
+            ("_page=-1", "'_page': must be a whole number"),
+            ("_page=4294967296", "'_page': must be a whole number"),
+            ("_id=Ada", "'_id': must be an id, such as "),
+        ] {
+            let request = Request::get(format!("/?{asked}")).body(()).unwrap();
+            let (mut parts, ()) = request.into_parts();
+            let read = Query::<Asked>::from_request_parts(&mut parts, &()).await;
+            let said = format!("{:?}", read.unwrap_err());
+            assert!(said.contains(wanted) && !said.contains("Ada"), "{said}");
+        }
+        let body = |found: &str, kind: &str| {
+            let text = format!(
+                "Failed to deserialize the JSON body into the target type: search: invalid type: \
+                 {found}, expected {kind} at line 1 column 9"
+            );
+            format!("{:?}", refuse_text("body", &text))
+        };
+        for (found, kind, wanted) in [
+            ("string \"Ada\"", "a boolean", "true or false"),
+            ("string \", expected u32\"", "a boolean", "true or false"),
+            ("integer `1`", "a string", "a text"),
+            ("string \"Ada\"", "a sequence", "a list"),
+            ("string \"Ada\"", "u32", "a whole number"),
+        ] {
+            let said = body(found, kind);
+            let wanted = format!("'search': must be {wanted}");
+            assert!(said.contains(&wanted) && !said.contains("Ada"), "{said}");
+        }
+    }
+
+    /// By axum itself: the words are its own.
+    #[tokio::test]
+    async fn a_wrong_part_of_a_path_is_named() {
+        use axum::routing::get;
+        use tower::ServiceExt as _;
+
+        async fn one(Path(_): Path<uuid::Uuid>) {}
+        async fn two(Path(_): Path<(uuid::Uuid, uuid::Uuid)>) {}
+        let routes = axum::Router::new()
+            .route("/nodes/{nodeId}", get(one))
+            .route("/nodes/{nodeId}/scanners/{scannerId}", get(two));
+        let id = uuid::Uuid::nil();
+        for (path, key) in [
+            ("/nodes/Ada".to_owned(), "nodeId"),
+            (format!("/nodes/{id}/scanners/Ada"), "scannerId"),
+            (format!("/nodes/Ada/scanners/{id}"), "nodeId"),
+        ] {
+            let request = Request::get(&path).body(Body::empty()).unwrap();
+            let answer = routes.clone().oneshot(request).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+            let said = format!("{:?}", answer.extensions().get::<ApiError>().unwrap());
+            let wanted = format!("'{key}': must be an id, such as ");
+            assert!(said.contains(&wanted) && !said.contains("Ada"), "{said}");
+        }
     }
 
     #[test]

@@ -41,16 +41,16 @@ fn both(config: &Config, clock: &Clock) -> Vec<Context> {
 }
 
 /// A venue with three tickets sold, and a node that holds them.
-struct Scene {
-    venue: Venue,
+pub(crate) struct Scene {
+    pub(crate) venue: Venue,
     node: Node,
-    replica: Replica,
+    pub(crate) replica: Replica,
     key: DigestKey,
     asked: u8,
 }
 
 impl Scene {
-    async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let venue = Venue::among(both).await;
         let start = venue.core.clock.now() + chrono::Duration::minutes(30);
         let scheduled = performance(venue.id, start);
@@ -89,7 +89,7 @@ impl Scene {
     }
 
     /// Changes fleet's tables as an intruder or a fault might.
-    async fn tamper(&self, sql: &str, subject: Subject) {
+    pub(crate) async fn tamper(&self, sql: &str, subject: Subject) {
         let mut conn = self.venue.core.app().db.read("fleet").await.unwrap();
         let done = sqlx::query(AssertSqlSafe(sql.to_owned()))
             .bind(minicbor::to_vec(subject).unwrap())
@@ -115,19 +115,19 @@ impl Scene {
     }
 
     /// The daily comparison, from the statement to the last entry.
-    async fn compare(&self) {
+    pub(crate) async fn compare(&self) {
         due(&self.venue).await;
         self.venue.core.run_job("ticketing", "state_tickets").await;
         self.venue.core.run_job("fleet", "compare_feed").await;
     }
 
-    async fn head(&self) -> i64 {
+    pub(crate) async fn head(&self) -> i64 {
         let sql = "select head from venues where venue_id = $1";
         self.venue.value(sql).await
     }
 
     /// The node receives the entries up to the head, and has the same digest as the core.
-    async fn follow(&mut self) {
+    pub(crate) async fn follow(&mut self) {
         let head = u64::try_from(self.head().await).unwrap();
         while self.replica.position < head {
             let delta = self.node.delta().await;
@@ -141,11 +141,11 @@ impl Scene {
         assert_eq!(point.digest, own, "node and core agree");
     }
 
-    async fn alarms(&self) -> Vec<Alarm> {
+    pub(crate) async fn alarms(&self) -> Vec<Alarm> {
         self.alarms_named(ALARM).await
     }
 
-    async fn alarms_named(&self, code: &str) -> Vec<Alarm> {
+    pub(crate) async fn alarms_named(&self, code: &str) -> Vec<Alarm> {
         let alarms = alarms_of(&self.venue.owner()).await.into_iter();
         alarms.filter(|alarm| alarm.code == code).collect()
     }

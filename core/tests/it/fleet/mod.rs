@@ -17,5 +17,6 @@ mod rush;
 mod scanners;
 mod sign_ins;
 mod staff;
+mod staff_comparison;
 mod strange_rows;
 mod world;

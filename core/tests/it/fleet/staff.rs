@@ -35,7 +35,7 @@ async fn edit(venue: &Venue, member: &Value, version: &str, plan: Value) -> (u16
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-fn id(member: &Value) -> PersonId {
+pub(crate) fn id(member: &Value) -> PersonId {
     serde_json::from_value(member["personId"].clone()).unwrap()
 }
 

@@ -168,6 +168,8 @@ async fn variables(
     }
     for (number, gate) in (1..).zip(gates) {
         writeln!(variables, "GATE_{number}={}", gate.id)?;
+        let node = gate.edge.status().await?.node_id;
+        writeln!(variables, "NODE_{number}={node}")?;
         writeln!(variables, "EDGE_{number}={}", gate.edge.config().display())?;
     }
     for (variable, name, role, scopes) in PEOPLE {

@@ -2,6 +2,7 @@
 
 mod machine;
 mod network;
+mod running;
 mod stores;
 
 use std::{fmt, io::Write, process::ExitCode};
@@ -74,6 +75,9 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
     report(stores::replica(config))?;
     report(stores::scanners(config))?;
     report(network::port(config).await)?;
+    for finding in running::findings(config).await {
+        report(finding)?;
+    }
     match Identity::load(&config.data_dir) {
         Ok(identity) => {
             let identity = identity.behind(config.broker.as_ref());

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     clock,
+    control::TriedSignIn,
     lan::{Lan, error::ApiError, locked},
 };
 
@@ -92,6 +93,16 @@ impl Lan {
             },
             Standing::Refused(reason) => SignInState::Refused { reason },
             Standing::Unavailable | Standing::TooMany => return Err(ApiError::SignInUnavailable),
+        })
+    }
+
+    /// The newest that the core has answered since this start: whether the identity provider took it.
+    pub(crate) fn last_sign_in(&self) -> Option<TriedSignIn> {
+        let (worked, at) = locked(&self.staff.sign_ins).provider()?;
+        let ago_seconds = self.clock.boottime().since(at).as_secs();
+        Some(TriedSignIn {
+            worked,
+            ago_seconds,
         })
     }
 

@@ -43,6 +43,8 @@ struct SignIn {
 #[derive(Debug, Default)]
 pub(crate) struct SignIns {
     by_id: HashMap<SignInId, SignIn>,
+    /// Whether the provider took the newest that the core has answered, and when that was.
+    provider: Option<(bool, BootTime)>,
 }
 
 /// There are as many as there may be.
@@ -96,6 +98,10 @@ impl SignIns {
             return;
         }
         let is_new = sign_in.standing == Standing::Beginning;
+        if is_new && progress != SignInProgress::TooMany {
+            let worked = progress != SignInProgress::Unavailable;
+            self.provider = Some((worked, now));
+        }
         sign_in.standing = match progress {
             SignInProgress::Open(code) if !is_short(&code) => Standing::Unavailable,
             SignInProgress::Open(code) => {
@@ -114,6 +120,11 @@ impl SignIns {
             SignInProgress::TooMany => Standing::TooMany,
         };
         sign_in.until = now.plus(KEEP);
+    }
+
+    /// Whether the provider took the newest that the core has answered, and when that was.
+    pub(super) fn provider(&self) -> Option<(bool, BootTime)> {
+        self.provider
     }
 
     /// What the core is asked of them.

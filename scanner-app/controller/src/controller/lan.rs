@@ -20,21 +20,38 @@ pub(super) struct Times {
     pub(super) at_ms: u64,
 }
 
+/// Nobody has, where the answer is that it was not decided.
+fn decider(answer: &ScanAnswer) -> Option<Decider> {
+    match answer.verdict {
+        Verdict::ResyncRequired | Verdict::TryAgain | Verdict::NodeFault => None,
+        Verdict::Admit
+        | Verdict::AlreadyUsed { .. }
+        | Verdict::Revoked
+        | Verdict::NotValidHere { .. }
+        | Verdict::NotYet { .. }
+        | Verdict::Expired { .. }
+        | Verdict::Unreadable
+        | Verdict::Forged
+        | Verdict::UnknownOffline => Some(match answer.decided_by {
+            DecidedBy::Core => Decider::Core,
+            DecidedBy::Edge => Decider::Node,
+        }),
+    }
+}
+
 /// The verdict as it stands on the glass.
 pub(super) fn shown(answer: ScanAnswer, light: Light, times: Times) -> Shown {
     let why = match light {
         Light::Late => Why::TooLate,
         Light::Green | Light::Red | Light::Undecided => why(&answer),
     };
+    let decided_by = decider(&answer);
     Shown {
         scan_id: answer.scan_id.to_string(),
         class: class(&why),
         why,
         ticket: answer.ticket.map(ticket),
-        decided_by: Some(match answer.decided_by {
-            DecidedBy::Core => Decider::Core,
-            DecidedBy::Edge => Decider::Node,
-        }),
+        decided_by,
         cache_age_ms: answer.cache_age_ms,
         triggered_at_ms: times.triggered_at_ms,
         at_ms: times.at_ms,

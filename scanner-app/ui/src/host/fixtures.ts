@@ -1,6 +1,5 @@
 // A host without an app: shows fixtures, so that each screen and state can be opened alone in a browser, e.g.
-// `?screen=verdict-alreadyUsed&lang=fr&theme=light&text=large`. Without `screen`: all, one after the other by
-// the arrow keys.
+// `?screen=verdict-alreadyUsed&lang=fr&theme=light&text=large`. The others follow by the arrow keys.
 //
 // What the window sends is kept for tests and for the browser's console, in `window.eventify`.
 

@@ -154,10 +154,12 @@ export interface PeopleMessages {
     overrideLocked: string;
     undo: string;
     undoNone: string;
+    undoLocked: string;
     undoLeft: (time: string) => string;
     exitsOn: string;
     exitsOff: string;
     exitsOffline: string;
+    searchLocked: string;
     locks: string;
     search: string;
     counts: string;

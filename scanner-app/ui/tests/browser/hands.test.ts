@@ -7,7 +7,7 @@ import { open, type OpenWindow } from './window';
 let win: OpenWindow;
 
 beforeAll(async () => {
-  win = await open('');
+  win = await open('screen=ready');
   await win.page.setViewportSize({ width: 1280, height: 800 });
 });
 

@@ -51,7 +51,7 @@ const names = Object.keys(VIEWS);
 let win: OpenWindow;
 
 beforeAll(async () => {
-  win = await open('');
+  win = await open('screen=ready');
 });
 
 afterAll(async () => {

@@ -104,6 +104,10 @@ describe('who holds the scanner', () => {
     expect(button('Chidi').textContent).toContain('the line is down');
     text('people');
     expect(button('Daria').textContent).toContain('wait 0:48');
+    expect(button('Daria').disabled, 'signs in instead').toBe(false);
+    const { screen } = VIEWS['people'] ?? {};
+    if (screen?.name !== 'people') throw new Error('no list of names');
+    text('people', { screen: { ...screen, online: false } });
     expect(button('Daria').disabled).toBe(true);
     after(48_000);
     expect(button('Daria').disabled).toBe(false);
@@ -115,6 +119,15 @@ describe('who holds the scanner', () => {
     press('7');
     expect(sent).toEqual([]);
   });
+
+  test.each(['personPin', 'personPinWrong', 'personPinLocked', 'personPinEnded'])(
+    'can sign in instead: a PIN may be forgotten (%s)',
+    (name) => {
+      text(name);
+      press('Sign in');
+      expect(sent).toEqual([{ name: 'signInAgain' }]);
+    },
+  );
 
   test('signs in on a telephone: code, address, time, and what to do when it fails', () => {
     const waits = text('signIn');
@@ -165,6 +178,11 @@ describe('a supervisor', () => {
   test('lets nobody in while nobody decides', () => {
     expect(text('supervisorLocked')).toContain('Nobody decides here now');
     expect(button('Let in anyway').disabled).toBe(true);
+    const screen = VIEWS.supervisorUndo?.screen;
+    if (screen?.name !== 'supervisor') throw new Error('no view of a supervisor');
+    const locked = text('supervisorLocked', { screen: { ...screen, locked: true } });
+    expect(locked).toContain('nothing is taken back');
+    for (const act of ['Take back', 'Find a guest']) expect(button(act).disabled, act).toBe(true);
   });
 
   test('says why with one press, and another reason in words', () => {

@@ -1,5 +1,5 @@
-//! The venue's feed is compared with ticketing's tickets and fleet's own performances, before doors and
-//! daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because
+//! The venue's feed is compared with ticketing's tickets, and fleet's own performances and people, before doors
+//! and daily, and repaired by new entries (ADMISSION 5.2). The rows of `feed_state` are compared, because
 //! snapshots are made of them.
 //!
 //! No alarm is false: a difference counts when all that was committed before the statement is in the
@@ -15,7 +15,7 @@ use eventify_protocol::ids::VenueId;
 use eventify_sync::core::feed::FeedHead;
 use serde_json::json;
 
-use super::{alarms, performances as performance_acts};
+use super::{alarms, performances as performance_acts, staff};
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::comparison::doubts;
 use crate::contexts::fleet::store::feed::{self, Feed};
@@ -30,7 +30,7 @@ const MAX_DOUBTS: usize = 500;
 const MAX_NAMED: usize = 10;
 
 /// Compares the sums of a range, and asks for each ticket if they differ. With the last range the
-/// performances are compared; it is stored as well, and the feed's own digest is checked with it, when
+/// performances and the people are compared; it is stored as well, and the feed's own digest is checked with it, when
 /// there has been time for repairs.
 pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated) -> DbResult<()> {
     let mut sum = TicketSum::NONE;
@@ -44,6 +44,7 @@ pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated)
     .await?;
     if stated.range.through.is_none() {
         performance_acts::compare(app, tx, stated.venue_id, range.expiring_after).await?;
+        staff::compare(app, tx, stated.venue_id).await?;
         comparisons::insert(tx, stated).await?;
     }
     if (sum.count, sum.digest) != (stated.count, stated.digest) {

@@ -51,7 +51,10 @@ pub(crate) enum FleetError {
     PersonNotFound,
     #[error("this person does not work here any more; add them again")]
     PersonEnded,
-    #[error("this account is somebody's who works here already")]
+    #[error(
+        "this account is somebody's who works here already: GET lists everybody here, PUT with the personId \
+         changes name and roles"
+    )]
     AccountTaken,
     #[error("{MAX_STAFF} people work at this venue already; end those who do not any more")]
     TooManyStaff,

@@ -2,19 +2,25 @@
 
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbError, Tx};
+use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{PersonId, VenueId};
+use eventify_protocol::sync::{FeedEntry, Subject};
 use serde::Deserialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{FleetError, feed, venues};
+use super::{FleetError, alarms, feed, venues};
+use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::model::staff::{MAX_STAFF, Member, MemberPlan};
-use crate::contexts::fleet::store::staff;
+use crate::contexts::fleet::store::{comparisons, staff};
 use crate::contexts::fleet::{App, NAME};
 
 /// The longest `iss` and `sub` that a token can name somebody by.
 const MAX_ACCOUNT_BYTES: usize = 255;
+
+/// People that an alarm names, by their ids.
+const MAX_NAMED: usize = 10;
 
 /// An account of the identity provider: by our own id, which `GET /me` shows, or by the provider's, which
 /// is known before its owner was ever here.
@@ -122,6 +128,62 @@ async fn publish(app: &App, mut tx: Tx, member: &Member) -> Result<(), FleetErro
     feed::enqueue_own(app, &mut tx, vec![entry]).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The people whom nodes know are compared with those who work here, and repaired (ADMISSION 5.2): somebody who
+/// has left and stands in the feed could still sign in at a gate.
+///
+/// No alarm is false: nobody changes the rows meanwhile, and what waits for the writer is known.
+pub(crate) async fn compare(app: &App, tx: &mut Tx, venue: VenueId) -> DbResult<()> {
+    let working = staff::lock_working(tx, venue).await?;
+    let mut in_feed = comparisons::list_people(tx, venue).await?;
+    let mut repairs = Vec::new();
+    for member in working {
+        let found = in_feed.remove(&member.person_id);
+        if member.differs(found.as_ref()) {
+            repairs.push(repair(tx, member, found.map_or(0, |it| it.version)).await?);
+        }
+    }
+    let restated = repairs.len();
+    in_feed.retain(|_, found| found.live && !found.is_waiting);
+    for (person, found) in in_feed {
+        match staff::lock(tx, venue, person).await? {
+            // Added a moment ago.
+            Some(member) if member.ended_at.is_none() => {}
+            Some(member) => repairs.push(repair(tx, member, found.version).await?),
+            None => repairs.push(deletion(person, found.version)),
+        }
+    }
+    if repairs.is_empty() {
+        return Ok(());
+    }
+    let named = repairs.iter().take(MAX_NAMED).map(|(person, _)| person);
+    let details = json!({
+        "restated": restated,
+        "unknown": repairs.len() - restated,
+        "personIds": named.collect::<Vec<_>>(),
+    });
+    let alarm = Alarm::new(Code::FeedDiffersFromStaff).of_venue(venue);
+    alarms::raise_in(app, tx, &alarm.with(details)).await?;
+    let entries = repairs.into_iter().map(|(_, entry)| (venue, entry));
+    feed::enqueue_repairs(app, tx, entries.collect()).await
+}
+
+/// The entry of somebody, with a version above that of the feed.
+async fn repair(tx: &mut Tx, member: Member, in_feed: i64) -> DbResult<(PersonId, FeedEntry)> {
+    let person = member.person_id;
+    let version = staff::raise_version(tx, person, in_feed).await?;
+    Ok((person, entries::person(&Member { version, ..member })))
+}
+
+/// Of somebody who was never here.
+fn deletion(person: PersonId, in_feed: i64) -> (PersonId, FeedEntry) {
+    let entry = FeedEntry {
+        subject: Subject::Person(person),
+        version: u64::try_from(in_feed).unwrap_or_default() + 1,
+        value: None,
+    };
+    (person, entry)
 }
 
 /// Version 4, not 7: an id that shows when somebody was added says something of them.

@@ -116,6 +116,10 @@ codes! {
         "The venue's feed had other performances than the core, and was repaired. Nobody has to act at the \
          gates. If it happens more than once after an update, find out who changed rows of the database, or \
          restored it.";
+    FeedDiffersFromStaff = "feed_differs_from_staff":
+        "The nodes had other people than those who work at the venue, and the list was repaired. Until then \
+         somebody who has left may have worked at a gate: look at what the people in the details did, in the \
+         report's acts. Find out who changed rows of the database, or restored it.";
     TruthStandsStill = "truth_stands_still":
         "Changes of tickets don't reach the gates, and after five minutes no gate decides alone. Look for what \
          is stuck: eventify-core dlq read, the relay, the broker.";

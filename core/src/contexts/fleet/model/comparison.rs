@@ -24,6 +24,17 @@ pub(crate) struct FeedRow {
     pub(crate) performance: Option<PerformanceId>,
 }
 
+/// The newest entry of a performance or a person, as the feed's table has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InFeed {
+    pub(crate) version: i64,
+    /// Nodes have it.
+    pub(crate) live: bool,
+    pub(crate) row: Vec<u8>,
+    /// A newer one waits for the writer.
+    pub(crate) is_waiting: bool,
+}
+
 impl FeedRow {
     /// Decodes a row of the table. The version column keeps older entries out: where it differs from
     /// the entry's own version, the hash becomes one that no statement has.

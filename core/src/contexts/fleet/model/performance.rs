@@ -5,6 +5,8 @@ use eventify_contracts::event_management::PerformanceFacts;
 use eventify_protocol::ids::{PerformanceId, VenueId};
 use eventify_protocol::sync::{FeedEntry, PerformanceState, Subject, Value};
 
+use super::comparison::InFeed;
+
 /// What is known of one performance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Performance {
@@ -87,17 +89,6 @@ impl Performance {
             }
         }
     }
-}
-
-/// The newest entry of a performance, as the feed's table has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InFeed {
-    pub(crate) version: i64,
-    /// Nodes have it.
-    pub(crate) live: bool,
-    pub(crate) row: Vec<u8>,
-    /// A newer one waits for the writer.
-    pub(crate) is_waiting: bool,
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) struct Policy {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PolicyEdit {
     /// Highest age at which a cache may decide; 0 switches degraded check-in off.
-    max_cache_age_ms: u32,
+    max_cache_age_ms: Option<u32>,
     shift_needed: Option<bool>,
     search: Option<bool>,
     procedure: Option<Vec<String>>,
@@ -42,10 +42,10 @@ impl PolicyEdit {
     /// # Errors
     /// The field and what it may hold.
     pub(crate) fn check(self, before: &Policy) -> Result<Policy, (&'static str, String)> {
-        let limit = u32::try_from(MAX_CACHE_AGE.as_millis()).unwrap_or(u32::MAX);
-        if self.max_cache_age_ms > limit {
-            return Err(("maxCacheAgeMs", format!("at most {limit}")));
-        }
+        let limit = i32::try_from(MAX_CACHE_AGE.as_millis()).unwrap_or(i32::MAX);
+        let age = self.max_cache_age_ms.map(i32::try_from).transpose();
+        let age = age.ok().filter(|age| age.is_none_or(|age| age <= limit));
+        let age = age.ok_or(("maxCacheAgeMs", format!("at most {limit}")))?;
         let acts = self.acts_per_hour.map(i32::try_from).transpose();
         let acts = acts
             .ok()
@@ -53,7 +53,7 @@ impl PolicyEdit {
         let acts = acts.ok_or(("actsPerHour", format!("at most {MOST_ACTS}")))?;
         let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
         Ok(Policy {
-            max_cache_age_ms: i32::try_from(self.max_cache_age_ms).unwrap_or(i32::MAX),
+            max_cache_age_ms: age.unwrap_or(before.max_cache_age_ms),
             shift_needed: self.shift_needed.unwrap_or(before.shift_needed),
             search: self.search.unwrap_or(before.search),
             procedure: procedure?.unwrap_or_else(|| before.procedure.clone()),
@@ -129,6 +129,11 @@ mod tests {
             ..before()
         };
         assert_eq!(policy, expected);
+        assert_eq!(edited(json!({})).unwrap(), before());
+        for bad in [300_001, u32::MAX] {
+            let refused = edited(json!({ "maxCacheAgeMs": bad })).unwrap_err();
+            assert_eq!(refused, ("maxCacheAgeMs", "at most 300000".to_owned()));
+        }
         let off =
             json!({ "maxCacheAgeMs": 0, "shiftNeeded": false, "search": false, "procedure": [] });
         assert_eq!(

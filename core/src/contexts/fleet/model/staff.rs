@@ -10,6 +10,8 @@ use eventify_protocol::text;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::comparison::InFeed;
+
 /// People who work at one venue at a time: nodes keep all of them in memory.
 pub(crate) const MAX_STAFF: usize = 1_000;
 
@@ -65,6 +67,17 @@ impl Member {
             name: self.name.clone(),
             roles: self.roles.clone(),
         })
+    }
+
+    /// Whether the feed has somebody who works here otherwise than they are, and nothing is about to change that.
+    pub(crate) fn differs(&self, in_feed: Option<&InFeed>) -> bool {
+        let Some(in_feed) = in_feed else {
+            return true;
+        };
+        let is_same = in_feed.live
+            && in_feed.version == i64::from(self.version)
+            && in_feed.row == super::entries::person(self).to_bytes();
+        !(in_feed.is_waiting || is_same)
     }
 
     /// With another name and other roles.

@@ -1,19 +1,18 @@
-//! Ticketing's statements that wait to be compared, and the feed's tickets and performances.
+//! Ticketing's statements that wait to be compared, and the feed's tickets, performances and people.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::{TicketRange, TicketsStated};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
-use eventify_protocol::ids::{PerformanceId, TicketId, VenueId};
+use eventify_protocol::ids::{PerformanceId, PersonId, TicketId, VenueId};
 use eventify_protocol::sync::Subject;
 use futures_util::TryStreamExt;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::feed::{StateRow, key};
-use crate::contexts::fleet::model::comparison::{FeedRow, FeedTicket};
-use crate::contexts::fleet::model::performance::InFeed;
+use crate::contexts::fleet::model::comparison::{FeedRow, FeedTicket, InFeed};
 
 /// Visits each ticket of a range that the feed has, deleted ones too, in order. They are streamed,
 /// because the table holds the tickets of all times.
@@ -46,7 +45,7 @@ pub(crate) async fn each_ticket(
 }
 
 #[derive(sqlx::FromRow)]
-struct PerformanceRow {
+struct NewestRow {
     subject: Vec<u8>,
     version: i64,
     live: bool,
@@ -54,14 +53,45 @@ struct PerformanceRow {
     is_waiting: bool,
 }
 
-/// The newest entry of each performance of a venue, deleted ones too, and those that wait for the writer.
-/// In one statement: what the writer moves from one table to the other is seen in either.
+/// The newest entry of each performance of a venue: see [`list_newest`].
 pub(crate) async fn list_performances(
     conn: &mut PgConnection,
     venue: VenueId,
 ) -> DbResult<BTreeMap<PerformanceId, InFeed>> {
-    let bound = |id: Uuid| key(&Subject::Performance(PerformanceId(id)));
-    let rows: Vec<PerformanceRow> = sqlx::query_as(
+    let of = |id| Subject::Performance(PerformanceId(id));
+    let id = |subject| {
+        let Subject::Performance(id) = subject else {
+            return None;
+        };
+        Some(id)
+    };
+    list_newest(conn, venue, of, id).await
+}
+
+/// The newest entry of each person of a venue: see [`list_newest`].
+pub(crate) async fn list_people(
+    conn: &mut PgConnection,
+    venue: VenueId,
+) -> DbResult<BTreeMap<PersonId, InFeed>> {
+    let of = |id| Subject::Person(PersonId(id));
+    let id = |subject| {
+        let Subject::Person(id) = subject else {
+            return None;
+        };
+        Some(id)
+    };
+    list_newest(conn, venue, of, id).await
+}
+
+/// The newest entry of each subject of one kind, deleted ones too, and those that wait for the writer.
+/// In one statement: what the writer moves from one table to the other is seen in either.
+async fn list_newest<Id: Ord>(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    subject_of: impl Fn(Uuid) -> Subject,
+    id_of: impl Fn(Subject) -> Option<Id>,
+) -> DbResult<BTreeMap<Id, InFeed>> {
+    let rows: Vec<NewestRow> = sqlx::query_as(
         "select subject, coalesce(version, 0) as version, coalesce(live, false) as live,
              coalesce(entry, '') as entry, coalesce(is_waiting, false) as is_waiting
          from (select subject, version, live, entry from fleet.feed_state
@@ -71,17 +101,14 @@ pub(crate) async fn list_performances(
                  as pending using (subject)",
     )
     .bind(venue)
-    .bind(bound(Uuid::nil()))
-    .bind(bound(Uuid::max()))
+    .bind(key(&subject_of(Uuid::nil())))
+    .bind(key(&subject_of(Uuid::max())))
     .fetch_all(conn)
     .await?;
     let rows = rows.into_iter().map(|row| {
         let subject = minicbor::decode(&row.subject).map_err(DbError::impossible_row)?;
-        let Subject::Performance(id) = subject else {
-            return Err(DbError::impossible_row(
-                "a subject that is not a performance",
-            ));
-        };
+        let id = id_of(subject);
+        let id = id.ok_or_else(|| DbError::impossible_row("a subject of another kind"))?;
         let in_feed = InFeed {
             version: row.version,
             live: row.live,

@@ -115,6 +115,34 @@ pub(crate) async fn lock(
     row.map(Member::try_from).transpose()
 }
 
+/// Who works at a venue at present, locked to commit.
+pub(crate) async fn lock_working(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Member>> {
+    let rows: Vec<Row> = sqlx::query_as(select_staff!(
+        "venue_id = $1 and ended_at is null order by person_id for update"
+    ))
+    .bind(venue)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter().map(Member::try_from).collect()
+}
+
+/// Gives somebody a version above theirs and above this one, which the feed has.
+pub(crate) async fn raise_version(
+    conn: &mut PgConnection,
+    person: PersonId,
+    above: i64,
+) -> DbResult<i32> {
+    sqlx::query_scalar(
+        "update fleet.staff set version = least(greatest(version, $2), 2147483646) + 1
+         where person_id = $1 returning version",
+    )
+    .bind(person)
+    .bind(above)
+    .fetch_one(conn)
+    .await
+    .map_err(DbError::from)
+}
+
 /// Somebody of a venue.
 pub(crate) async fn find(
     conn: &mut PgConnection,

@@ -38,7 +38,7 @@ pub(super) const SOON: Duration = Duration::from_secs(60);
 const SAME_SCAN: Duration = Duration::from_millis(2_200);
 
 /// So often is a core asked that is too busy to answer.
-const TRIES: usize = 5;
+pub(super) const TRIES: usize = 5;
 
 /// Stores the pictures of the README anew.
 const STORE: &str = "EVENTIFY_STORE_PICTURES";
@@ -178,7 +178,9 @@ impl Evening {
                 return Ok(glass);
             }
             let by_node = ["This gate decided", "Décidé ici", "Décidé par cette porte"];
-            let is_late = by_node.iter().any(|who| glass.text.contains(who));
+            let again = ["Scan again", "Relire"];
+            let is_late = by_node.iter().any(|who| glass.text.contains(who))
+                || again.contains(&glass.word.as_str());
             ensure!(is_late, "no {word}: {}", glass.text);
             self.north.edge.wait_for_mode(Mode::Online, SOON).await?;
         }

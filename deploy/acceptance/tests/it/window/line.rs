@@ -61,12 +61,15 @@ pub(super) async fn a_cut_line_counts_down_to_the_lock_and_comes_back_by_itself(
     evening.speak(&ENGLISH).await?;
     evening.window.word(ENGLISH.locked).await?;
     evening.keep("locked-en").await?;
-    evening.verdict(&guests[1].token, "Wait", "hold").await?;
+    let glass = evening.verdict(&guests[1].token, "Wait", "hold").await?;
+    ensure!(glass.text.contains("Nobody decided"), "{}", glass.text);
     evening.keep("locked-scan-en").await?;
     evening.window.dismiss().await?;
     evening.window.key(named::F4).await?;
     let nobody = "Nobody decides here now: nobody is let in";
-    evening.window.says(nobody).await?;
+    let glass = evening.window.says(nobody).await?;
+    let searches = "What this gate knows of guests is too old to look at.";
+    ensure!(glass.text.contains(searches), "{}", glass.text);
     evening.keep("supervisor-locked").await?;
     evening.window.dismiss().await?;
     evening.window.word(ENGLISH.locked).await?;

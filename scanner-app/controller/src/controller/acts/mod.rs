@@ -85,15 +85,26 @@ impl Asked {
 }
 
 impl Controller {
-    /// The last scan, if it was refused and can be overridden; with when that was shown.
+    /// The last scan, if it was refused and can be overridden; with when that was shown. Nothing can while nobody
+    /// decides.
     fn overridable(&self, now: BootTime) -> Option<(PastScan, BootTime)> {
+        if self.is_locked(now) {
+            return None;
+        }
         let (scan, at) = self.glass.newest(now)?;
         let fits = matches!(scan.shown.why, Why::AlreadyUsed { .. } | Why::NotYet { .. });
         let in_time = now.since(at) < Duration::from_millis(OVERRIDE_MS);
         (fits && in_time).then_some((scan, at))
     }
 
+    fn is_locked(&self, now: BootTime) -> bool {
+        self.link.health.mode(now) == Some(NodeMode::Locked)
+    }
+
     fn undoable(&self, now: BootTime) -> Option<(PastScan, BootTime)> {
+        if self.is_locked(now) {
+            return None;
+        }
         let (scan, at) = self.glass.newest_admission(now)?;
         let in_time = now.since(at) < Duration::from_millis(UNDO_MS);
         in_time.then_some((scan, at))
@@ -199,7 +210,7 @@ impl Controller {
         Screen::Supervisor {
             overridable: self.overridable(now).map(|(scan, _)| scan),
             undoable,
-            locked: mode == Some(NodeMode::Locked),
+            locked: self.is_locked(now),
             online: mode == Some(NodeMode::Online),
             staffed: self.staff.is_staffed(),
             supervises: self.staff.may(StaffRole::supervises),

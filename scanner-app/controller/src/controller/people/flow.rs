@@ -188,7 +188,7 @@ impl Controller {
         }
     }
 
-    /// The last one has ended, or the PIN at this node has.
+    /// The last one has ended, or the PIN at this node has, or is forgotten.
     pub(in crate::controller) fn sign_in_again(&mut self) {
         let Overlay::People(flow) = &self.overlay else {
             return;
@@ -216,11 +216,12 @@ impl Controller {
         };
         match &mut flow.step {
             Step::Pin(entry) => {
-                if key == Key::Enter && entry.problem == Some(PersonPinProblem::NoPin) {
+                let is_locked = entry.locked_until.is_some_and(|until| until > now);
+                let no_pin = entry.problem == Some(PersonPinProblem::NoPin);
+                if key == Key::Enter && (no_pin || is_locked) {
                     self.sign_in_again();
                     return;
                 }
-                let is_locked = entry.locked_until.is_some_and(|until| until > now);
                 if is_locked || entry.call.is_some() {
                     return;
                 }

@@ -302,3 +302,27 @@ fn a_refused_act_says_why_and_lets_nobody_in() {
         );
     }
 }
+
+#[test]
+fn at_a_locked_gate_nobody_is_asked_for_a_reason_that_lets_nobody_in() {
+    let mut gate = held_by(supervisor());
+    gate.scanned("A", used(true));
+    gate.mode(Mode::Locked, None);
+    gate.type_keys(&["F4"]);
+    let Screen::Supervisor {
+        overridable,
+        locked,
+        ..
+    } = gate.screen()
+    else {
+        panic!("{:?}", gate.screen())
+    };
+    assert!(locked && overridable.is_none());
+    for act in [ActKind::Override, ActKind::Undo] {
+        gate.start(act);
+        assert!(matches!(gate.screen(), Screen::Supervisor { .. }));
+    }
+    gate.mode(Mode::Online, None);
+    gate.start(ActKind::Override);
+    assert!(matches!(gate.screen(), Screen::Reason { .. }));
+}

@@ -254,6 +254,20 @@ fn what_was_admitted_by_data_that_is_too_old_now_is_not_green() {
 }
 
 #[test]
+fn what_was_not_decided_is_nobodys_decision() {
+    let mut gate = Gate::open();
+    for verdict in [Verdict::ResyncRequired, Verdict::TryAgain] {
+        gate.scan("A");
+        gate.verdict(verdict);
+        assert_eq!(gate.shown().decided_by, None);
+        gate.pass(3_000);
+    }
+    gate.scan("B");
+    gate.verdict(Verdict::UnknownOffline);
+    assert!(gate.shown().decided_by.is_some());
+}
+
+#[test]
 fn access_that_has_ended_is_renewed_and_the_same_scan_asked_again() {
     let mut gate = Gate::open();
     gate.scan("A");

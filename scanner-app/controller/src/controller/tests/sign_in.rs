@@ -151,3 +151,31 @@ fn a_sign_in_that_is_refused_says_why_and_can_be_begun_again() {
     }
     assert_eq!(gate.sign_in_problem(), Some(SignInProblem::Expired));
 }
+
+#[test]
+fn whoever_has_forgotten_their_pin_or_locked_it_signs_in_with_a_telephone() {
+    let begun = |gate: &Gate| {
+        let asked = gate.people_call(|call| matches!(call, PeopleCall::BeginSignIn));
+        matches!(gate.screen(), Screen::SignIn { .. }) && asked.is_some()
+    };
+    let at_the_pin = || {
+        let mut gate = staffed(true, true);
+        gate.choose_person(STEWARD);
+        gate
+    };
+    let mut forgotten = at_the_pin();
+    forgotten.type_keys(&["Enter"]);
+    assert!(!begun(&forgotten), "by habit");
+    forgotten.command(Command::SignInAgain);
+    assert!(begun(&forgotten));
+
+    let mut locked = at_the_pin();
+    locked.type_pin("000002");
+    let refusal = refused(429, "pin_locked", Some(Duration::from_secs(60)));
+    locked.answer_people(
+        |call| matches!(call, PeopleCall::BeginShift(_)),
+        PeopleAnswer::ShiftBegun(Err(refusal)),
+    );
+    locked.type_keys(&["Enter"]);
+    assert!(begun(&locked));
+}

@@ -137,7 +137,7 @@ const en: Messages = {
     exit: 'Scan the ticket of whoever leaves.',
   },
   counts: {
-    inside: 'inside',
+    inside: 'let in here',
     refused: 'refused',
     perMinute: 'a minute',
     answer: 'answer',

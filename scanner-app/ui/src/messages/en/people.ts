@@ -33,7 +33,7 @@ const people: PeopleMessages = {
       tries === null
         ? 'Wrong PIN. Type it again.'
         : `Wrong PIN. ${f.plural(tries, { one: '# more try.', other: '# more tries.' })}`,
-    locked: (time) => `Too many wrong PINs. Wait ${time}.`,
+    locked: (time) => `Too many wrong PINs. Wait ${time}, or sign in again.`,
     problem: {
       noPin: 'The PIN has ended at this node. Sign in again with your telephone.',
       notHere: 'That person no longer works here. Go back and choose again.',
@@ -82,10 +82,12 @@ const people: PeopleMessages = {
     overrideLocked: 'Nobody decides here now: nobody is let in',
     undo: 'Take back the entry',
     undoNone: 'Nobody was let in within the last minute',
+    undoLocked: 'Nobody decides here now: nothing is taken back',
     undoLeft: (time) => `${time} left`,
     exitsOn: 'Scan exits',
     exitsOff: 'Scan entries again',
     exitsOffline: 'Exits need the line, which is down.',
+    searchLocked: 'What this gate knows of guests is too old to look at.',
     locks: 'A lock: a supervisor’s PIN is asked for.',
     search: 'Find a guest',
     counts: 'Who is inside',
@@ -137,7 +139,8 @@ const people: PeopleMessages = {
       notInside: 'Nobody came in with this ticket. Look whether it is the right one.',
       unknownTicket: 'No ticket that we know. Scan it again, or ask at the box office.',
       gateNotAllowed: 'That gate is not for this scanner. Ask venue IT.',
-      coreUnreachable: 'The line is down: this needs the core. Send the guest to the box office.',
+      coreUnreachable:
+        'The line is down: no exit counts. Whoever leaves now comes back only by a supervisor.',
       noAnswer: 'No answer: it may have been done. Ask again: it is never done twice.',
       other: 'The node refused.',
     },

@@ -139,7 +139,7 @@ const fr: Messages = {
     exit: 'Scannez le billet de qui sort.',
   },
   counts: {
-    inside: 'entrés',
+    inside: 'entrés ici',
     refused: 'refusés',
     perMinute: 'par minute',
     answer: 'réponse',

@@ -33,7 +33,7 @@ const people: PeopleMessages = {
       tries === null
         ? 'PIN faux. Tapez-le encore.'
         : `PIN faux. ${f.plural(tries, { one: 'Encore # essai.', other: 'Encore # essais.' })}`,
-    locked: (time) => `Trop de PIN faux. Attendez ${time}.`,
+    locked: (time) => `Trop de PIN faux. Attendez ${time}, ou connectez-vous encore.`,
     problem: {
       noPin: 'Le PIN est fini à ce nœud. Connectez-vous encore avec votre téléphone.',
       notHere: 'Cette personne ne travaille plus ici. Revenez et choisissez encore.',
@@ -82,10 +82,12 @@ const people: PeopleMessages = {
     overrideLocked: 'Personne ne décide ici : personne n’entre',
     undo: 'Annuler l’entrée',
     undoNone: 'Personne n’est entré depuis une minute',
+    undoLocked: 'Personne ne décide ici : rien n’est annulé',
     undoLeft: (time) => `encore ${time}`,
     exitsOn: 'Scanner les sorties',
     exitsOff: 'Scanner les entrées',
     exitsOffline: 'Les sorties demandent la ligne, qui est coupée.',
+    searchLocked: 'Ce que cette porte sait du public est trop vieux.',
     locks: 'Un cadenas : le PIN d’un superviseur est demandé.',
     search: 'Chercher quelqu’un',
     counts: 'Qui est à l’intérieur',
@@ -137,7 +139,8 @@ const people: PeopleMessages = {
       notInside: 'Personne n’est entré avec ce billet. Regardez si c’est le bon.',
       unknownTicket: 'Billet inconnu. Scannez-le encore, ou demandez à la billetterie.',
       gateNotAllowed: 'Cette porte n’est pas pour ce scanner. Demandez à la technique.',
-      coreUnreachable: 'La ligne est coupée : il faut le centre. Envoyez la personne à la billetterie.',
+      coreUnreachable:
+        'La ligne est coupée : aucune sortie ne compte. Qui sort ne rentre que par un superviseur.',
       noAnswer: 'Pas de réponse : c’est peut-être fait. Demandez encore : jamais fait deux fois.',
       other: 'Le nœud refuse.',
     },
