@@ -27,7 +27,7 @@ fn decider(answer: &ScanAnswer) -> Option<Decider> {
         Verdict::Admit
         | Verdict::AlreadyUsed { .. }
         | Verdict::Revoked
-        | Verdict::NotValidHere
+        | Verdict::NotValidHere { .. }
         | Verdict::NotYet { .. }
         | Verdict::Expired { .. }
         | Verdict::Unreadable
@@ -47,10 +47,10 @@ pub(super) fn shown(answer: ScanAnswer, light: Light, times: Times) -> Shown {
     };
     Shown {
         scan_id: answer.scan_id.to_string(),
+        decided_by: decider(&answer),
         class: class(&why),
         why,
         ticket: answer.ticket.map(ticket),
-        decided_by: decider(&answer),
         cache_age_ms: answer.cache_age_ms,
         triggered_at_ms: times.triggered_at_ms,
         at_ms: times.at_ms,
