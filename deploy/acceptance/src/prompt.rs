@@ -118,7 +118,9 @@ impl Prompt {
                     "no sign-in waits with that code: each is good once, for ten minutes; begin again at the \
                      scanner and type the one that it shows then",
                 )?;
-                Ok(format!("{name} has signed in; the scanner says how it goes on"))
+                Ok(format!(
+                    "{name} has signed in; the scanner says how it goes on"
+                ))
             }
             Command::Status => self.status().await,
             Command::Report => Ok(serde_json::to_string_pretty(

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     staff::{KIM, PIN, SAM, employed, proof, sign_in, until},
     tools::run,
-    world::refusal,
+    world::{Scanner, refusal},
 };
 
 fn request(number: u128, gate_id: GateId, act: Act) -> ActRequest {
@@ -57,25 +57,7 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
         authorisation: Some(word.authorisation.clone()),
         ..act
     };
-    let silent = ActRequest {
-        reason: None,
-        ..act.clone()
-    };
-    assert_eq!(
-        refusal(scanner.lan.act(&silent).await),
-        "422 validation_error"
-    );
-    for note in ["first\nsecond", "\u{202e}dne", "\u{200d}"] {
-        let hidden = ActRequest {
-            reason: Some(Reason {
-                code: ReasonCode::Other,
-                note: Some(note.to_owned()),
-            }),
-            ..act.clone()
-        };
-        let refused = refusal(scanner.lan.act(&hidden).await);
-        assert_eq!(refused, "422 validation_error", "{note:?}");
-    }
+    no_act_without_a_reason_that_can_be_read(&scanner, &act).await;
     let done = scanner.lan.act(&act).await.unwrap();
     assert_eq!((done.person_id, done.mode), (KIM, Mode::Degraded));
     assert_eq!((done.repeated, done.left_this_hour), (false, Some(29)));
@@ -114,6 +96,22 @@ async fn a_supervisor_lets_in_whom_the_gate_refused_and_the_journal_says_who_it_
     };
     until("the core has the act", async || !by().is_empty()).await;
     assert_eq!(by(), [(KIM, refused.scan_id)]);
+}
+
+async fn no_act_without_a_reason_that_can_be_read(scanner: &Scanner, act: &ActRequest) {
+    let with = |note: &str| Reason {
+        code: ReasonCode::Other,
+        note: Some(note.to_owned()),
+    };
+    let notes = ["first\nsecond", "\u{202e}dne", "\u{200d}"];
+    for reason in std::iter::once(None).chain(notes.map(with).map(Some)) {
+        let request = ActRequest {
+            reason,
+            ..act.clone()
+        };
+        let refused = refusal(scanner.lan.act(&request).await);
+        assert_eq!(refused, "422 validation_error", "{:?}", request.reason);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

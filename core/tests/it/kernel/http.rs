@@ -346,7 +346,7 @@ async fn bad_input_is_named() {
             400,
             "validation_error",
             "quantity",
-            "invalid",
+            "must be a whole number, not too large",
         ),
         (r#"{"seat": "#, 400, "validation_error", "body", "malformed"),
     ] {

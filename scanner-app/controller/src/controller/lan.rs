@@ -45,12 +45,13 @@ pub(super) fn shown(answer: ScanAnswer, light: Light, times: Times) -> Shown {
         Light::Late => Why::TooLate,
         Light::Green | Light::Red | Light::Undecided => why(&answer),
     };
+    let decided_by = decider(&answer);
     Shown {
         scan_id: answer.scan_id.to_string(),
-        decided_by: decider(&answer),
         class: class(&why),
         why,
         ticket: answer.ticket.map(ticket),
+        decided_by,
         cache_age_ms: answer.cache_age_ms,
         triggered_at_ms: times.triggered_at_ms,
         at_ms: times.at_ms,

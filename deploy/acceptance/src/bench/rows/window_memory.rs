@@ -24,6 +24,10 @@ const STEP: usize = 1_000;
 const READINGS: usize = 20;
 const BETWEEN_READINGS: Duration = Duration::from_millis(500);
 
+#[expect(
+    clippy::print_stderr,
+    reason = "it takes hours: whoever waits sees how it goes"
+)]
 pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let data = site.world.folder.join("scanner");
     let window = at_its_gate(site, &data).await?;
