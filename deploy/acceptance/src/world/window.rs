@@ -19,6 +19,8 @@ use crate::wait;
 const GLASS: (u16, u16) = (540, 960);
 /// The longest time that anything takes to be seen, on a machine that is busy with other things.
 const SOON: Duration = Duration::from_secs(60);
+/// Of an imager, before its person gives up.
+const TRIES: u32 = 6;
 /// Between two keys of somebody who looks for each.
 const BY_HAND: Duration = Duration::from_millis(180);
 
@@ -223,6 +225,26 @@ impl GateWindow {
         self.window.run(MARK_SEEN).await?;
         self.half_a_code(code).await?;
         self.key(named::ENTER).await
+    }
+
+    /// An imager reads a code until the glass has this text: on a busy machine it types as slowly as a person, who
+    /// is told something else.
+    ///
+    /// # Errors
+    /// It never has.
+    pub async fn scan_until(&self, code: &str, text: &str) -> Result<Glass> {
+        for _ in 0..TRIES {
+            self.scan(code).await?;
+            let seen = wait::until(text, SOON / TRIES, || async {
+                let glass = self.glass().await?;
+                Ok(glass.text.contains(text).then_some(glass))
+            });
+            if let Ok(glass) = seen.await {
+                return Ok(glass);
+            }
+            self.dismiss().await?;
+        }
+        self.says(text).await
     }
 
     /// An imager that stops before Enter.

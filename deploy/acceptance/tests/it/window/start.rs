@@ -25,8 +25,9 @@ pub(super) async fn a_code_that_is_cut_or_used_is_refused_with_what_to_do(
     let window = &evening.window;
     let code = evening.north.edge.pairing_code().await?;
     let (half, _) = code.split_at(code.len() / 2);
-    window.scan(half).await?;
-    window.says("The code was cut off. Scan again.").await?;
+    window
+        .scan_until(half, "The code was cut off. Scan again.")
+        .await?;
     evening.keep("pair-half-code").await?;
     // Somebody else was faster.
     let rival = eventify_acceptance::scanner::Scanner::pair(&code, "rival", [9; 32]).await?;
