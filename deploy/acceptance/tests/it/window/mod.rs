@@ -3,8 +3,8 @@
 //! `target/screens/window/`, to be looked at.
 //!
 //! A scene is a function of its file, and a line in [`SCENES`]. It begins and ends with the ready screen, in
-//! English, at a node with its line. A new one goes where that holds. `EVENTIFY_SCENES=staff` plays those with that
-//! in their names, after the scanner was paired.
+//! English, at a node with its line. A new one goes where that holds. `EVENTIFY_SCENES=line,life` plays those whose
+//! names begin so, after the scanner was paired; `supervisor` and `guests` need `staff` before them.
 
 mod crew;
 mod evening;
@@ -37,7 +37,7 @@ macro_rules! scenes {
     };
 }
 
-/// Part of the names of the scenes to play; all of them without it.
+/// How the names of the scenes to play begin; all of them without it.
 const WANTED: &str = "EVENTIFY_SCENES";
 
 const SCENES: &[(&str, Scene)] = &scenes![
@@ -77,7 +77,7 @@ async fn an_evening_at_the_gate_in_the_real_window() {
     let mut evening = Evening::begin().await.expect("the evening begins");
     let wanted = std::env::var(WANTED).unwrap_or_default();
     let is_wanted = |name: &&str| {
-        name.starts_with("start::") || wanted.split(',').any(|part| name.contains(part))
+        name.starts_with("start::") || wanted.split(',').any(|part| name.starts_with(part))
     };
     for (name, scene) in SCENES.iter().filter(|(name, _)| is_wanted(name)) {
         let begun = eventify_acceptance::clock::instant();

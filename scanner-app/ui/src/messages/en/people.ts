@@ -99,7 +99,7 @@ const people: PeopleMessages = {
   acts: {
     word: { override: 'Let in anyway?', undo: 'Take back?', changeGate: 'Change gate?' },
     why: {
-      override: 'Say why: it stands in the report under your name.',
+      override: 'Say why: it is kept under your name.',
       undo: 'Say why nobody went in.',
       changeGate: 'Say why: scans count at the new gate from now on.',
     },
