@@ -63,6 +63,9 @@ struct Act {
     kind: Kind,
     tries: u32,
     is_done: bool,
+    /// It was when it was last asked for: an answer to that is a repeated one. Two that ask before it is on the disk
+    /// have the same answer.
+    asked_again: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +163,7 @@ impl World {
             kind,
             tries: 0,
             is_done: false,
+            asked_again: false,
         });
         let act = self.supervisors.all.len() - 1;
         self.schedule(at, Event::Act { act });
@@ -186,6 +190,7 @@ impl World {
         let ticket = model::ticket_id(self.guests.all[guest].number);
         // Whether its guest has to be admitted is another question now.
         self.guests.all[guest].honest = false;
+        self.supervisors.all[act].asked_again = is_again;
         self.steps += 1;
         let request = RequestId(self.steps);
         self.supervisors.requests.insert(request, act);
@@ -246,7 +251,7 @@ impl World {
 
     pub(crate) fn act_replied(&mut self, node: usize, act: usize, reply: Reply) {
         let held = &mut self.supervisors.all[act];
-        let (id, kind, was_done) = (held.id, held.kind, held.is_done);
+        let (id, kind, asked_again) = (held.id, held.kind, held.asked_again);
         self.trace_line(|| format!("node {node} replies to {id:?} ({kind:?}): {reply:?}"));
         match reply {
             Reply::Overloaded => {}
@@ -259,7 +264,7 @@ impl World {
                 if !disk.acts().any(is_this) {
                     self.violated(format!("{id:?} is answered, and not on the disk of {node}"));
                 }
-                if !outcome.repeated && was_done && !self.nodes[node].was_restored {
+                if !outcome.repeated && asked_again && !self.nodes[node].was_restored {
                     self.violated(format!("{id:?} was done twice at node {node}"));
                 }
                 self.act_done(node, kind, outcome.mode);
