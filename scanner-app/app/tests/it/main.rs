@@ -4,17 +4,19 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    path::Path,
+    process::{Command, Output, Stdio},
     time::Duration,
 };
 
 use eventify_stack::Display;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr},
+};
 
 const SCANNER: &str = env!("CARGO_BIN_EXE_eventify-scanner");
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
 /// Fails a test that would wait for ever.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GLASS: (u16, u16) = (540, 960);
@@ -60,23 +62,24 @@ fn a_data_folder_that_is_none_is_named() {
     assert!(text.contains(file.to_str().unwrap()), "{text}");
 }
 
-/// A running app with its log; killed at the end of the test.
+/// A running app and what it writes; killed at the end of the test.
 struct Running {
     child: Child,
-    log: PathBuf,
+    log: Lines<BufReader<ChildStderr>>,
     _display: Display,
 }
 
 impl Running {
     async fn start(folder: &Path) -> Self {
         let display = Display::start(GLASS).await.unwrap();
-        let log = folder.join("log");
-        let child = scanner(&folder.join("data"))
+        let mut command = tokio::process::Command::from(scanner(&folder.join("data")));
+        command
             .env("DISPLAY", display.name())
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .stderr(fs::File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self {
             child,
             log,
@@ -86,40 +89,27 @@ impl Running {
 
     /// The process that draws its page.
     fn page(&self) -> Option<Pid> {
-        children(self.child.id())
+        children(self.child.id()?)
             .into_iter()
             .find(|child| name_of(*child).starts_with("WebKitWebProces"))
             .and_then(|child| Pid::from_raw(i32::try_from(child).unwrap()))
     }
 
-    async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let waited = tokio::time::timeout(PATIENCE, async {
-            loop {
-                if let Some(found) = look() {
-                    return found;
+    /// Reads on to the next line with this code.
+    async fn logs(&mut self, code: &str) {
+        let mut seen = String::new();
+        let reading = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                if line.contains(code) {
+                    return true;
                 }
-                tokio::time::sleep(PAUSE).await;
+                seen.push_str(&line);
+                seen.push('\n');
             }
-        });
-        match waited.await {
-            Ok(found) => found,
-            Err(_) => panic!("{what}: {}", fs::read_to_string(&self.log).unwrap()),
-        }
-    }
-
-    async fn logged(&self, code: &str, times: usize) {
-        let is_there = || {
-            let log = fs::read_to_string(&self.log).unwrap();
-            (log.matches(code).count() >= times).then_some(())
+            false
         };
-        self.until(code, is_there).await;
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        let found = tokio::time::timeout(PATIENCE, reading).await;
+        assert_eq!(found, Ok(true), "{code} does not come after: {seen}");
     }
 }
 
@@ -146,8 +136,8 @@ fn name_of(process: u32) -> String {
 #[tokio::test]
 async fn a_second_one_with_the_same_folder_leaves_the_first_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Running::start(folder.path()).await;
-    first.logged("scanner.started", 1).await;
+    let mut first = Running::start(folder.path()).await;
+    first.logs("scanner.started").await;
     let (code, text) = refusal(&scanner(&folder.path().join("data")).output().unwrap());
     assert_eq!(code, Some(75));
     assert!(text.contains("another scanner app works with"), "{text}");
@@ -156,11 +146,11 @@ async fn a_second_one_with_the_same_folder_leaves_the_first_alone() {
 #[tokio::test]
 async fn a_page_that_has_died_is_loaded_again() {
     let folder = tempfile::tempdir().unwrap();
-    let app = Running::start(folder.path()).await;
-    app.logged("scanner.page_loaded", 1).await;
-    let page = app.until("a page", || app.page()).await;
+    let mut app = Running::start(folder.path()).await;
+    app.logs("scanner.page_loaded").await;
+    let page = app.page().unwrap();
     kill_process(page, Signal::KILL).unwrap();
-    app.logged("scanner.page_ended", 1).await;
-    app.logged("scanner.page_loaded", 2).await;
+    app.logs("scanner.page_ended").await;
+    app.logs("scanner.page_loaded").await;
     assert_ne!(app.page(), Some(page));
 }
