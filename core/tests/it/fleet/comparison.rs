@@ -149,6 +149,33 @@ impl Scene {
         let alarms = alarms_of(&self.venue.owner()).await.into_iter();
         alarms.filter(|alarm| alarm.code == code).collect()
     }
+
+    /// Somebody tampers with what the feed has of a subject: it is found, told for the so many-th time, and
+    /// repaired by one entry, once. What the alarm tells of it.
+    pub(crate) async fn find_tampering(
+        &mut self,
+        tampering: &str,
+        subject: Subject,
+        (code, times): (&str, usize),
+    ) -> serde_json::Value {
+        let before = self.replica.rows[&subject].clone();
+        let head = self.head().await;
+        self.tamper(tampering, subject).await;
+        self.compare().await;
+        assert_eq!(self.head().await, head + 1, "one new entry: {tampering}");
+        self.follow().await;
+        let after = &self.replica.rows[&subject];
+        assert!(after.version > before.version, "{tampering}");
+        assert_eq!(after.value, before.value);
+        let alarms = self.alarms_named(code).await;
+        assert_eq!(alarms[0].occurrences as usize, times, "{alarms:#?}");
+        assert_eq!(alarms[0].venue_id, Some(self.venue.id));
+        // It stays right.
+        self.compare().await;
+        assert_eq!(self.head().await, head + 1);
+        assert_eq!(self.alarms_named(code).await, alarms);
+        alarms[0].details.clone()
+    }
 }
 
 /// A customer pays for so many seats.
@@ -214,25 +241,12 @@ async fn a_tampered_row_is_found_named_and_repaired_at_the_nodes() {
     .enumerate()
     {
         let ticket = scene.tickets()[1];
-        let before = scene.entry(ticket).cloned().unwrap();
-        let head = scene.head().await;
-        scene.tamper(tampering, Subject::Ticket(ticket)).await;
-        scene.compare().await;
-        assert_eq!(scene.head().await, head + 1, "one new entry: {tampering}");
-        scene.follow().await;
-        let after = scene.entry(ticket).unwrap();
-        assert!(after.version > before.version, "{tampering}");
-        assert_eq!(after.value, before.value);
-        let alarms = scene.alarms().await;
-        assert_eq!(alarms[0].occurrences as usize, round + 1, "{alarms:#?}");
-        let details = &alarms[0].details;
+        let told = (ALARM, round + 1);
+        let details = scene
+            .find_tampering(tampering, Subject::Ticket(ticket), told)
+            .await;
         assert_eq!(details["restated"], 1);
         assert_eq!(details["ticketIds"], json!([ticket]));
-        assert_eq!(alarms[0].venue_id, Some(scene.venue.id));
-        // It stays right.
-        scene.compare().await;
-        assert_eq!(scene.head().await, head + 1);
-        assert_eq!(scene.alarms().await, alarms);
     }
 }
 
@@ -377,22 +391,9 @@ async fn a_show_that_the_feed_has_otherwise_is_brought_back_to_the_gates() {
     .into_iter()
     .enumerate()
     {
-        let before = scene.replica.rows[&subject].clone();
-        let head = scene.head().await;
-        scene.tamper(tampering, subject).await;
-        scene.compare().await;
-        assert_eq!(scene.head().await, head + 1, "one new entry: {tampering}");
-        scene.follow().await;
-        let after = &scene.replica.rows[&subject];
-        assert!(after.version > before.version, "{tampering}");
-        assert_eq!(after.value, before.value);
-        let alarms = scene.alarms_named("feed_differs_from_performances").await;
-        assert_eq!(alarms[0].occurrences as usize, round + 1, "{alarms:#?}");
-        assert_eq!(alarms[0].details["performanceIds"], json!([id]));
-        assert_eq!(alarms[0].venue_id, Some(scene.venue.id));
-        // It stays right.
-        scene.compare().await;
-        assert_eq!(scene.head().await, head + 1);
+        let told = ("feed_differs_from_performances", round + 1);
+        let details = scene.find_tampering(tampering, subject, told).await;
+        assert_eq!(details["performanceIds"], json!([id]));
     }
     assert_eq!(scene.alarms().await, [], "the tickets were never wrong");
 }
