@@ -2,14 +2,15 @@
 //! that says what to do, and an exit code of its own. A gate has nobody who reads error windows.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
+use eventify_disk::files;
+
 const OWNER_ONLY_FILE: u32 = 0o600;
-const OWNER_ONLY_FOLDER: u32 = 0o700;
 /// Held by the program that uses the folder.
 const LOCK: &str = "running.lock";
 
@@ -45,15 +46,13 @@ impl Failure {
 pub(crate) struct OnlyInstance(#[expect(dead_code, reason = "held, not read")] File);
 
 impl OnlyInstance {
-    /// Makes the folder if it is not there. A lock of the system ends with its program, however that ends.
+    /// Makes the folder if it is not there, and its owner's alone. A lock of the system ends with its program, however that ends.
     pub(crate) fn of(folder: &Path) -> Result<Self, Failure> {
         let unusable = |error| Failure::Folder {
             folder: folder.display().to_string(),
             error,
         };
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(OWNER_ONLY_FOLDER);
-        builder.create(folder).map_err(unusable)?;
+        files::private_folder(folder).map_err(unusable)?;
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);
         let path: PathBuf = folder.join(LOCK);
