@@ -137,6 +137,15 @@ impl Verdict {
         }
     }
 
+    /// Whether the core or the node has looked at the ticket and said what becomes of its guest.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        !matches!(
+            self,
+            Self::ResyncRequired | Self::TryAgain | Self::NodeFault
+        )
+    }
+
     /// The word itself, as in JSON, for logs, metrics and reports.
     #[must_use]
     pub fn name(&self) -> &'static str {

@@ -87,20 +87,13 @@ pub(super) fn end_typed(lan: &Lan, caller: &Caller, attempt: Attempt, is_wrong: 
 /// Whether a typed code is no ticket's, as far as the answer says. A node that has tickets names the one of a
 /// code beside every verdict, also where nobody decides: what it does not name there was guessed as well.
 fn is_wrong_code(lan: &Lan, answer: &ScanAnswer) -> bool {
-    let knows_tickets = !lan.owner.latest().gates.is_empty();
-    answer.ticket.is_none()
-        && match answer.verdict {
-            Verdict::Unreadable | Verdict::UnknownOffline => true,
-            Verdict::ResyncRequired | Verdict::TryAgain => knows_tickets,
-            Verdict::Admit
-            | Verdict::AlreadyUsed { .. }
-            | Verdict::Revoked
-            | Verdict::NotValidHere { .. }
-            | Verdict::NotYet { .. }
-            | Verdict::Expired { .. }
-            | Verdict::Forged
-            | Verdict::NodeFault => false,
-        }
+    let is_unknown = matches!(
+        answer.verdict,
+        Verdict::Unreadable | Verdict::UnknownOffline
+    );
+    let is_undecided = matches!(answer.verdict, Verdict::ResyncRequired | Verdict::TryAgain);
+    let knows_tickets = || !lan.owner.latest().gates.is_empty();
+    answer.ticket.is_none() && (is_unknown || is_undecided && knows_tickets())
 }
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows

@@ -22,21 +22,13 @@ pub(super) struct Times {
 
 /// Nobody has, where the answer is that it was not decided.
 fn decider(answer: &ScanAnswer) -> Option<Decider> {
-    match answer.verdict {
-        Verdict::ResyncRequired | Verdict::TryAgain | Verdict::NodeFault => None,
-        Verdict::Admit
-        | Verdict::AlreadyUsed { .. }
-        | Verdict::Revoked
-        | Verdict::NotValidHere { .. }
-        | Verdict::NotYet { .. }
-        | Verdict::Expired { .. }
-        | Verdict::Unreadable
-        | Verdict::Forged
-        | Verdict::UnknownOffline => Some(match answer.decided_by {
+    answer
+        .verdict
+        .is_decided()
+        .then_some(match answer.decided_by {
             DecidedBy::Core => Decider::Core,
             DecidedBy::Edge => Decider::Node,
-        }),
-    }
+        })
 }
 
 /// The verdict as it stands on the glass.
