@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use eventify_protocol::{
     ids::{ActId, GateId, PersonId, ScanId, ScannerId, TicketId},
     lan::{Reason, ReasonCode},
-    sync::{JournalEntry, Moment, Subject, Value},
+    sync::{ActName, Done, JournalEntry, Moment, Subject, Value},
     time::CoreTime,
     verdict::Mode,
 };
@@ -22,7 +22,7 @@ use crate::{config::Config, journal, lan::Scanners, store};
 #[serde(rename_all = "camelCase")]
 struct Row {
     act_id: ActId,
-    kind: &'static str,
+    kind: ActName,
     /// By the core's clock as the node could tell it, else by its own; RFC 3339.
     at: Option<String>,
     /// Whether it is the core's clock.
@@ -66,7 +66,9 @@ pub(super) fn acts(
     };
     let names = Names::read(config)?;
     let rows = acts.iter().filter_map(|act| row(act, &names));
-    let rows: Vec<Row> = rows.filter(|row| exits || row.kind != LEFT).collect();
+    let rows: Vec<Row> = rows
+        .filter(|row| exits || row.kind != ActName::Exit)
+        .collect();
     if json {
         serde_json::to_writer_pretty(&mut *output, &json!({ "acts": rows }))?;
         writeln!(output)?;
@@ -76,26 +78,22 @@ pub(super) fn acts(
     Ok(ExitCode::SUCCESS)
 }
 
-const LEFT: &str = "left";
-
 fn row(act: &DoneAct, names: &Names) -> Option<Row> {
-    let by = act.entry.act()?;
-    let (kind, scan_id, ticket_id, from_gate) = match &act.entry {
-        JournalEntry::Overridden(row) => ("overridden", Some(row.scan), Some(row.ticket), None),
-        JournalEntry::Undone(row) => ("undone", Some(row.scan), Some(row.ticket), None),
-        JournalEntry::Left(row) => (LEFT, Some(row.entry), Some(row.ticket), None),
-        JournalEntry::GateChanged(row) => ("gateChanged", None, None, row.from),
-        JournalEntry::Opened { .. }
-        | JournalEntry::Decision(_)
-        | JournalEntry::Voided { .. }
-        | JournalEntry::RefusedAgain { .. }
-        | JournalEntry::Unreadable { .. }
-        | JournalEntry::Searched(_) => return None,
+    let Done {
+        by,
+        name,
+        scan,
+        ticket,
+    } = act.entry.done()?;
+    let from_gate = if let JournalEntry::GateChanged(changed) = &act.entry {
+        changed.from
+    } else {
+        None
     };
     let (at, at_is_proven) = when(&act.at);
     Some(Row {
         act_id: by.act,
-        kind,
+        kind: name,
         at,
         at_is_proven,
         person_id: by.person,
@@ -106,8 +104,8 @@ fn row(act: &DoneAct, names: &Names) -> Option<Row> {
         scanner: names.scanners.get(&by.scanner).cloned(),
         mode: by.mode,
         reason: by.reason.clone(),
-        scan_id,
-        ticket_id,
+        scan_id: scan,
+        ticket_id: ticket,
         from_gate,
     })
 }
@@ -181,13 +179,12 @@ fn name(known: Option<&str>, id: impl std::fmt::Display) -> String {
     known.map_or_else(|| id.to_string(), ToOwned::to_owned)
 }
 
-fn what(kind: &str) -> &str {
-    match kind {
-        "overridden" => "let in whom a scan had refused",
-        "undone" => "took back the newest admission",
-        "gateChanged" => "took the scanner to this gate",
-        LEFT => "scanned a guest out",
-        other => other,
+fn what(act: ActName) -> &'static str {
+    match act {
+        ActName::Override => "let in whom a scan had refused",
+        ActName::Undo => "took back the newest admission",
+        ActName::ChangeGate => "took the scanner to this gate",
+        ActName::Exit => "scanned a guest out",
     }
 }
 

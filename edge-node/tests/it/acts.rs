@@ -192,7 +192,7 @@ async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
     let (_, json) = run(&world, &["acts", "--json"]).await;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     let act = &json["acts"][0];
-    assert_eq!(act["kind"], "undone");
+    assert_eq!(act["kind"], "undo", "as the report of the core has it");
     assert_eq!(act["personId"], serde_json::json!(KIM));
     assert_eq!(act["reason"]["note"], "forgot a coat");
     assert_eq!(act["scanId"], serde_json::json!(admitted.scan_id));

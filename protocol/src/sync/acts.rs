@@ -16,6 +16,26 @@ pub const DEFAULT_ACTS_PER_HOUR: u32 = 30;
 /// The most that a venue can set: whoever does more than that decides nothing any more.
 pub const MAX_ACTS_PER_HOUR: u32 = 200;
 
+/// What an act is called, in the requests of scanners and in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActName {
+    Override,
+    Undo,
+    Exit,
+    ChangeGate,
+}
+
+/// An act as its row tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Done<'row> {
+    pub by: &'row ActBy,
+    pub name: ActName,
+    /// The scan that it was about; of an exit that of the entry.
+    pub scan: Option<ScanId>,
+    pub ticket: Option<TicketId>,
+}
+
 /// Who did something, where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -13,7 +13,7 @@ use crate::{
         SearchId, TicketId,
     },
     lan::SearchBy,
-    sync::{ActBy, Epoch, GateChanged, Left, Overridden, Position, Undone},
+    sync::{ActBy, ActName, Done, Epoch, GateChanged, Left, Overridden, Position, Undone},
     time::{BootTime, CoreInterval, CoreTime, WallTime},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -349,18 +349,30 @@ impl JournalEntry {
     /// Who did it, if it is an act.
     #[must_use]
     pub fn act(&self) -> Option<&ActBy> {
-        match self {
-            Self::Overridden(overridden) => Some(&overridden.by),
-            Self::Undone(undone) => Some(&undone.by),
-            Self::Left(left) => Some(&left.by),
-            Self::GateChanged(changed) => Some(&changed.by),
+        self.done().map(|done| done.by)
+    }
+
+    /// What was done, if it is an act.
+    #[must_use]
+    pub fn done(&self) -> Option<Done<'_>> {
+        let (by, name, scan, ticket) = match self {
+            Self::Overridden(row) => (&row.by, ActName::Override, Some(row.scan), Some(row.ticket)),
+            Self::Undone(row) => (&row.by, ActName::Undo, Some(row.scan), Some(row.ticket)),
+            Self::Left(row) => (&row.by, ActName::Exit, Some(row.entry), Some(row.ticket)),
+            Self::GateChanged(row) => (&row.by, ActName::ChangeGate, None, None),
             Self::Opened { .. }
             | Self::Decision(_)
             | Self::Voided { .. }
             | Self::RefusedAgain { .. }
             | Self::Unreadable { .. }
-            | Self::Searched(_) => None,
-        }
+            | Self::Searched(_) => return None,
+        };
+        Some(Done {
+            by,
+            name,
+            scan,
+            ticket,
+        })
     }
 }
 

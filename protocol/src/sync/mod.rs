@@ -20,7 +20,8 @@ pub mod topic;
 mod up;
 
 pub use acts::{
-    ActBy, DEFAULT_ACTS_PER_HOUR, GateChanged, Left, MAX_ACTS_PER_HOUR, Overridden, Undone,
+    ActBy, ActName, DEFAULT_ACTS_PER_HOUR, Done, GateChanged, Left, MAX_ACTS_PER_HOUR, Overridden,
+    Undone,
 };
 pub use down::{
     Chunk, Config, Delta, Down, JournalAck, Plan, ScanVerdict, ScannedTicket, SnapshotGone, Welcome,

@@ -12,7 +12,7 @@ use eventify_protocol::ids::{
 };
 use eventify_protocol::lan::Reason;
 use eventify_protocol::money::Money;
-use eventify_protocol::sync::{JournalEntry, JournalRow, Moment, SealedRow};
+use eventify_protocol::sync::{ActName, Done, JournalRow, Moment, SealedRow};
 use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_protocol::verdict::Mode;
 use eventify_sync::core::report::{ActRow, Gap};
@@ -132,7 +132,7 @@ pub(super) struct OutageView {
 #[serde(rename_all = "camelCase")]
 struct ActView {
     act_id: ActId,
-    kind: &'static str,
+    kind: ActName,
     person_id: PersonId,
     reason: Option<Reason>,
     gate_id: GateId,
@@ -145,29 +145,22 @@ struct ActView {
 
 impl ActView {
     fn of(act: &ActRow) -> Option<Self> {
-        let by = act.entry.act()?;
-        let (kind, scan_id, ticket_id) = match &act.entry {
-            JournalEntry::Overridden(row) => ("override", Some(row.scan), Some(row.ticket)),
-            JournalEntry::Undone(row) => ("undo", Some(row.scan), Some(row.ticket)),
-            JournalEntry::Left(row) => ("exit", Some(row.entry), Some(row.ticket)),
-            JournalEntry::GateChanged(_) => ("changeGate", None, None),
-            JournalEntry::Opened { .. }
-            | JournalEntry::Decision(_)
-            | JournalEntry::Voided { .. }
-            | JournalEntry::RefusedAgain { .. }
-            | JournalEntry::Unreadable { .. }
-            | JournalEntry::Searched(_) => return None,
-        };
+        let Done {
+            by,
+            name,
+            scan,
+            ticket,
+        } = act.entry.done()?;
         Some(Self {
             act_id: by.act,
-            kind,
+            kind: name,
             person_id: by.person,
             reason: by.reason.clone(),
             gate_id: by.gate,
             scanner_id: by.scanner,
             mode: by.mode,
-            scan_id,
-            ticket_id,
+            scan_id: scan,
+            ticket_id: ticket,
             at: act.at.into(),
         })
     }
