@@ -47,7 +47,7 @@ impl Kiosk {
         &self,
         window: WebviewWindowBuilder<'_, Wry, AppHandle>,
         inputs: mpsc::Sender<Input>,
-    ) -> tauri::Result<()> {
+    ) -> tauri::Result<WebviewWindow> {
         let keeps = self.keeps();
         let window = window
             .fullscreen(keeps)
@@ -80,7 +80,8 @@ impl Kiosk {
                 );
                 page.reload();
             });
-        })
+        })?;
+        Ok(window)
     }
 
     /// The person has entered the PIN, or there is none: from now on this is a window as any other.

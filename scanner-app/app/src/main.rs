@@ -3,6 +3,7 @@
 
 mod awake;
 mod imagers;
+mod keys;
 mod kiosk;
 mod sounds;
 mod start;

@@ -9,7 +9,7 @@ use eventify_scanner_controller::{
 use tauri::{AppHandle, Emitter as _, Manager as _, State, WebviewUrl, WebviewWindowBuilder};
 use tokio::sync::{mpsc, watch};
 
-use crate::{Arguments, awake::Awake, imagers, kiosk::Kiosk, sounds::Sounds};
+use crate::{Arguments, awake::Awake, imagers, keys, kiosk::Kiosk, sounds::Sounds};
 
 pub(crate) const LABEL: &str = "main";
 /// The event with each new view.
@@ -62,7 +62,8 @@ fn open(app: &AppHandle, arguments: &Arguments) -> anyhow::Result<()> {
         .title("Eventify")
         .inner_size(SIZE.0, SIZE.1);
     let kiosk = Kiosk::new(!arguments.windowed);
-    kiosk.open(window, inputs.clone())?;
+    let window = kiosk.open(window, inputs.clone())?;
+    keys::take(&window.gtk_window()?, view.clone(), inputs.clone());
     let workers = imagers::open(arguments, &inputs)?;
     app.manage(workers);
     let sounds = Sounds::start(inputs)?;

@@ -14,10 +14,10 @@ use crate::view::{Act, ActKind, Reason, SearchBy, Settings};
     deny_unknown_fields
 )]
 pub enum Command {
-    /// Keys in their order: an imager types a whole code within some milliseconds. Every key goes here
-    /// and the window acts on none itself: F2, F3, F4, F6, F8, F9 and Escape are acted on here as the
-    /// commands of the same meaning, so that keys of a grabbed device (`evdev`) do the same. In a drill 1, 2 and 3 let
-    /// in, stop and call, and Space shows the next verdict.
+    /// Keys of the page in their order: an imager types a whole code within some milliseconds. The page acts on none
+    /// itself: function keys and Escape are acted on here as the commands of the same meaning, so that those which
+    /// never reach the page ([`Input::WindowKeys`](crate::io::Input), [`Input::GrabbedKeys`](crate::io::Input)) do the
+    /// same. In a drill 1, 2 and 3 let in, stop and call, and Space shows the next verdict.
     Keys {
         strokes: Vec<KeyStroke>,
     },

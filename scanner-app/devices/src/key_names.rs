@@ -87,6 +87,12 @@ const NAMES: &[(KeyCode, &str)] = &[
     (KeyCode::KEY_KPENTER, "NumpadEnter"),
 ];
 
+/// The name of the key with this Linux code; none of keys that mean nothing here.
+#[must_use]
+pub fn of_code(code: u16) -> Option<&'static str> {
+    of(KeyCode(code))
+}
+
 pub(crate) fn of(key: KeyCode) -> Option<&'static str> {
     let known = NAMES.iter().find(|(code, _)| *code == key);
     known.map(|(_, name)| *name)

@@ -3,6 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`keyboard`] | an imager that is a keyboard to Linux (`evdev`), taken for this app alone |
+//! | [`key_names`] | what a key is called, wherever it comes from |
 //! | [`serial`] | an imager on a serial line |
 //! | [`speaker`] | plays samples |
 //!
@@ -10,7 +11,7 @@
 //! is opened again when it is back. What its keys and bytes mean is the controller's business.
 
 mod clock;
-mod key_names;
+pub mod key_names;
 pub mod keyboard;
 pub mod serial;
 pub mod speaker;

@@ -1,4 +1,5 @@
-// Keys: each that goes down is sent to the app, which knows a code from a function key.
+// Keys: each that goes down is sent to the app, which knows a code from a function key. The window takes those of
+// screens that take codes before they come here (`app/src/keys.rs`); in a browser and on other screens they do.
 //
 // An imager is a keyboard to the system. It types some hundred characters within milliseconds, among them
 // spaces, and ends with Enter. A focused button takes Space and Enter for a press: so where the screen takes
@@ -7,6 +8,7 @@
 import type { Command } from './generated/Command';
 import type { KeyStroke } from './generated/KeyStroke';
 import type { Screen } from './generated/Screen';
+import type { View } from './generated/View';
 
 /** Two keys of a person are further apart; those of an imager are nearer. */
 export const MACHINE_SPEED_MS = 50;
@@ -14,45 +16,6 @@ export const MACHINE_SPEED_MS = 50;
 /** An imager's keys in a text field are nearer to each other than this, and so many that no person is as fast. */
 const IMAGER_GAP_MS = 35;
 const IMAGER_KEYS = 4;
-
-/** Screens of which every key belongs to a code (or to the PIN): their buttons have function keys. */
-const TAKES_CODES: Record<Screen['name'], boolean> = {
-  starting: true,
-  pair: true,
-  choose: false,
-  ready: true,
-  checking: true,
-  verdict: true,
-  history: true,
-  locked: true,
-  nodeUnreachable: true,
-  pairAgain: true,
-  settings: false,
-  pin: true,
-  people: false,
-  personPin: true,
-  signIn: false,
-  newPin: true,
-  supervisor: false,
-  reason: false,
-  search: false,
-  venueCounts: true,
-};
-
-/**
- * Commands that only the window has keys for. F2, F3, F4, F6, F8, F9 and Escape are sent as keys, and the app acts
- * on them: a keyboard that the app reads by itself then does the same.
- */
-export function windowKey(code: string, screen: Screen, drill: boolean): Command | null {
-  switch (code) {
-    case 'F10':
-      return screen.name === 'settings' ? { name: 'dismiss' } : { name: 'showSettings' };
-    case 'F12':
-      return drill ? { name: 'endDrill' } : null;
-    default:
-      return null;
-  }
-}
 
 const isFunctionKey = (code: string): boolean => code === 'Escape' || /^F\d{1,2}$/.test(code);
 
@@ -74,8 +37,7 @@ function untype(field: TextField, count: number): void {
 }
 
 export interface KeyOutlet {
-  screen(): Screen | null;
-  inDrill(): boolean;
+  view(): Pick<View, 'screen' | 'takesCodes'> | null;
   send(command: Command): void;
 }
 
@@ -118,11 +80,11 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
   };
 
   const down = (event: KeyboardEvent): void => {
-    const screen = outlet.screen();
+    const view = outlet.view();
     const gap = event.timeStamp - lastAt;
     byMachine = event.timeStamp - lastAt < MACHINE_SPEED_MS;
     lastAt = event.timeStamp;
-    if (!screen || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (!view || event.ctrlKey || event.altKey || event.metaKey) return;
     const stroke: KeyStroke = {
       code: event.code,
       shift: event.shiftKey,
@@ -132,17 +94,11 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
     };
     if (isFunctionKey(event.code)) {
       event.preventDefault();
-      const command = event.repeat ? null : windowKey(event.code, screen, outlet.inDrill());
-      if (command) {
-        flush();
-        outlet.send(command);
-        return;
-      }
     } else if (isTextField(event.target)) {
-      if (!FOR_PEOPLE.has(screen.name) || event.repeat) return;
+      if (!FOR_PEOPLE.has(view.screen.name) || event.repeat) return;
       if (!isImagers(event, event.target, stroke, gap)) return;
       event.preventDefault();
-    } else if (TAKES_CODES[screen.name] || byMachine) {
+    } else if (view.takesCodes || byMachine) {
       event.preventDefault();
     }
     waiting.push(stroke);
@@ -153,9 +109,9 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
 
   // A button is pressed by Space when the key goes up.
   const up = (event: KeyboardEvent): void => {
-    const screen = outlet.screen();
-    if (isTextField(event.target) || !screen) return;
-    if (event.code === 'Space' && (TAKES_CODES[screen.name] || byMachine)) event.preventDefault();
+    const view = outlet.view();
+    if (isTextField(event.target) || !view) return;
+    if (event.code === 'Space' && (view.takesCodes || byMachine)) event.preventDefault();
   };
 
   target.addEventListener('keydown', down, { capture: true });

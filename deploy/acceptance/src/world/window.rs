@@ -5,7 +5,7 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -217,14 +217,16 @@ impl GateWindow {
         self.key(named::ESCAPE).await
     }
 
-    /// An imager reads a code: it types it on its US keyboard, and Enter.
+    /// An imager reads a code: it types it on its US keyboard, and Enter. Returns the moment before Enter.
     ///
     /// # Errors
     /// The display does not answer.
-    pub async fn scan(&self, code: &str) -> Result<()> {
+    pub async fn scan(&self, code: &str) -> Result<SystemTime> {
         self.window.run(MARK_SEEN).await?;
         self.half_a_code(code).await?;
-        self.key(named::ENTER).await
+        let before = SystemTime::now();
+        self.key(named::ENTER).await?;
+        Ok(before)
     }
 
     /// An imager reads a code until the glass has this text: on a busy machine it types as slowly as a person, who

@@ -84,7 +84,7 @@ pub struct Controller {
     settings: Settings,
     notices: Notices,
     devices: Vec<Device>,
-    inputs: [KeySource; 3],
+    inputs: [KeySource; Source::ALL.len()],
     out: Outbox,
     /// The moment of the last input.
     seen: BootTime,
@@ -100,9 +100,21 @@ enum Stage {
 /// Where keys come from, each with an assembler of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
+    Page,
     Window,
     Grabbed,
     Serial,
+}
+
+impl Source {
+    const ALL: [Self; 4] = [Self::Page, Self::Window, Self::Grabbed, Self::Serial];
+
+    fn line(self) -> Line {
+        match self {
+            Self::Page | Self::Window | Self::Grabbed => Line::Keyboard,
+            Self::Serial => Line::Serial,
+        }
+    }
 }
 
 /// An assembler, and when its last key came here.
@@ -142,7 +154,7 @@ impl Controller {
             settings,
             notices: Notices::default(),
             devices: Vec::new(),
-            inputs: [Line::Keyboard, Line::Keyboard, Line::Serial].map(device),
+            inputs: Source::ALL.map(|source| device(source.line())),
             out: Outbox::default(),
             seen: BootTime::default(),
         }
@@ -152,7 +164,8 @@ impl Controller {
     pub fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Loaded(loaded) => self.load(*loaded, now),
-            Input::Command(Command::Keys { strokes }) => self.keys(Source::Window, &strokes, now),
+            Input::Command(Command::Keys { strokes }) => self.keys(Source::Page, &strokes, now),
+            Input::WindowKeys(strokes) => self.keys(Source::Window, &strokes, now),
             Input::GrabbedKeys(strokes) => self.keys(Source::Grabbed, &strokes, now),
             Input::SerialBytes { bytes, at_ms } => self.bytes(&bytes.0, at_ms, now),
             Input::Command(command) => {
@@ -194,7 +207,7 @@ impl Controller {
 
     /// Time has passed: at [`Self::poll_timeout`], or at any other moment.
     pub fn handle_timeout(&mut self, now: Now) {
-        for source in [Source::Window, Source::Grabbed, Source::Serial] {
+        for source in Source::ALL {
             let device = &mut self.inputs[source as usize];
             let passed = now.boot.since(device.last);
             let at = device.assembler.last_ms().wrapping_add(ms32(passed));

@@ -124,6 +124,11 @@ impl Controller {
             Function::People => self.show_people(),
             Function::Gate => self.change_gate(now),
             Function::Mute => self.toggle_mute(),
+            Function::Settings if matches!(self.overlay, Overlay::Settings { .. }) => {
+                self.dismiss(now);
+            }
+            Function::Settings => self.show_settings(),
+            Function::EndDrill => self.end_drill(),
         }
     }
 

@@ -25,8 +25,10 @@ impl Controller {
             let (gate, as_of) = self.link.counts(place.gate_id)?;
             Some(self.counts.view(gate, as_of, now))
         });
+        let screen = self.screen(now);
         View {
-            screen: self.screen(now),
+            takes_codes: screen.takes_codes(),
+            screen,
             place: self.place_view(),
             truth,
             counts,

@@ -55,6 +55,8 @@ pub enum Input {
     /// What the disk holds; the first input.
     Loaded(Box<Loaded>),
     Command(Command),
+    /// Keys that the window took before its page, with times on the display's clock.
+    WindowKeys(Vec<KeyStroke>),
     /// Of a keyboard that was grabbed from the system (`evdev`), with times on a clock of its own.
     GrabbedKeys(Vec<KeyStroke>),
     /// Of a serial line, with the time on a clock of its own.

@@ -30,6 +30,8 @@ pub use verdict::{Class, Decider, PastScan, Shown, TicketFacts, Why};
 #[serde(rename_all = "camelCase")]
 pub struct View {
     pub screen: Screen,
+    /// Every key belongs to a code, or to a PIN: none reaches a button.
+    pub takes_codes: bool,
     /// Where this scanner works; none before it was chosen.
     pub place: Option<Place>,
     /// How far the answers can be trusted; none before a node was reached for the first time.

@@ -188,3 +188,32 @@ pub enum Screen {
         failed: bool,
     },
 }
+
+impl Screen {
+    /// Whether every key belongs to a code, or to a PIN: its buttons have function keys.
+    #[must_use]
+    pub fn takes_codes(&self) -> bool {
+        match self {
+            Self::Starting
+            | Self::Pair { .. }
+            | Self::Ready { .. }
+            | Self::Checking { .. }
+            | Self::Verdict(_)
+            | Self::History { .. }
+            | Self::Locked { .. }
+            | Self::NodeUnreachable { .. }
+            | Self::PairAgain { .. }
+            | Self::Pin { .. }
+            | Self::PersonPin { .. }
+            | Self::NewPin { .. }
+            | Self::VenueCounts { .. } => true,
+            Self::Choose { .. }
+            | Self::Settings { .. }
+            | Self::People { .. }
+            | Self::SignIn { .. }
+            | Self::Supervisor { .. }
+            | Self::Reason { .. }
+            | Self::Search { .. } => false,
+        }
+    }
+}

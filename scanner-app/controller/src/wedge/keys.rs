@@ -27,6 +27,10 @@ pub enum Function {
     Gate,
     /// F9: mute.
     Mute,
+    /// F10: the settings, and out of them.
+    Settings,
+    /// F12: no drill any more.
+    EndDrill,
 }
 
 /// Characters of keys that are no letters and digits, without and with shift.
@@ -73,6 +77,8 @@ pub fn named(code: &str, shift: bool) -> Option<Key> {
         "F6" => Some(Key::Function(Function::People)),
         "F8" => Some(Key::Function(Function::Gate)),
         "F9" => Some(Key::Function(Function::Mute)),
+        "F10" => Some(Key::Function(Function::Settings)),
+        "F12" => Some(Key::Function(Function::EndDrill)),
         "NumpadAdd" => Some(Key::Char('+')),
         "NumpadSubtract" => Some(Key::Char('-')),
         "NumpadMultiply" => Some(Key::Char('*')),

@@ -14,6 +14,10 @@ import type { Truth } from "./Truth";
  */
 export type View = { screen: Screen, 
 /**
+ * Every key belongs to a code, or to a PIN: none reaches a button.
+ */
+takesCodes: boolean, 
+/**
  * Where this scanner works; none before it was chosen.
  */
 place: Place | null, 

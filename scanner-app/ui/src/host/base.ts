@@ -46,7 +46,7 @@ export const DEGRADED: Truth = {
   slow: false,
 };
 
-export const BASE: Omit<View, 'screen'> = {
+export const BASE: Omit<View, 'screen' | 'takesCodes'> = {
   place: {
     gateId: 'north',
     gate: 'North gate',
@@ -77,7 +77,23 @@ export const BASE: Omit<View, 'screen'> = {
   settings: { language: 'en', theme: 'dark', textSize: 'normal', muted: false, volume: 80, camera: false },
 };
 
-export const view = (screen: Screen, more: Partial<View> = {}): View => ({ ...BASE, ...more, screen });
+/** Screens with buttons and fields that keys reach. */
+const FOR_FINGERS: ReadonlySet<Screen['name']> = new Set([
+  'choose',
+  'settings',
+  'people',
+  'signIn',
+  'supervisor',
+  'reason',
+  'search',
+]);
+
+export const view = (screen: Screen, more: Partial<View> = {}): View => ({
+  ...BASE,
+  ...more,
+  screen,
+  takesCodes: !FOR_FINGERS.has(screen.name),
+});
 
 export const DRILL: DrillScore = {
   right: 17,

@@ -2,25 +2,22 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import type { Command } from '../../src/generated/Command';
 import type { Screen } from '../../src/generated/Screen';
-import { takeKeys, windowKey } from '../../src/keys';
+import { takeKeys } from '../../src/keys';
 
 const READY: Screen = { name: 'ready', last: null, typed: null };
 const SETTINGS: Screen = { name: 'settings', devices: [], export: 'evs1.', problem: null, hasPin: false };
 
 let screen: Screen;
-let drill: boolean;
 let sent: Command[];
 let release: () => void;
 let clock: number;
 
 beforeEach(() => {
   screen = READY;
-  drill = false;
   sent = [];
   clock = 1_000;
   release = takeKeys(window, {
-    screen: () => screen,
-    inDrill: () => drill,
+    view: () => ({ screen, takesCodes: screen.name === 'ready' }),
     send: (command) => sent.push(command),
   });
 });
@@ -149,33 +146,6 @@ describe('a person', () => {
     document.body.append(target);
     press('Escape', 300, { target });
     expect(strokes()).toEqual(['Escape']);
-  });
-
-  test('holds F10 down and gives one command', () => {
-    press('F10', 300);
-    press('F10', 30, { repeat: true });
-    expect(strokes().filter((one) => one === '(showSettings)')).toHaveLength(1);
-  });
-});
-
-describe('keys of the window', () => {
-  const on = (code: string, at: Screen = READY, inDrill = false) =>
-    windowKey(code, at, inDrill)?.name ?? null;
-
-  test('are not those that the app acts on by itself', () => {
-    expect(['F3', 'F8', 'F9', 'Escape'].map((code) => on(code))).toEqual([null, null, null, null]);
-  });
-
-  test('open the settings and close them', () => {
-    expect([on('F10'), on('F10', SETTINGS)]).toEqual(['showSettings', 'dismiss']);
-  });
-
-  test('end a drill only in one', () => {
-    expect([on('F12'), on('F12', READY, true)]).toEqual([null, 'endDrill']);
-  });
-
-  test('of search and supervisor are kept free, and reach no browser', () => {
-    expect([press('F2', 300), press('F4', 300)]).toEqual([false, false]);
   });
 });
 
