@@ -112,7 +112,10 @@ describe('a verdict', () => {
 
   test('has another shape for each of the verdicts', () => {
     const shapes = Object.keys(VIEWS)
-      .filter((name) => name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$|admitLate$|readAgain$/.test(name))
+      .filter(
+        (name) =>
+          name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$|admitLate$|readAgain$/.test(name),
+      )
       .map((name) => {
         text(view(name));
         return document.querySelector('h1')?.previousElementSibling?.innerHTML;
