@@ -68,7 +68,7 @@ impl Alarm {
 
     /// About one thing more.
     #[must_use]
-    pub fn about(mut self, name: &'static str, id: impl ToString) -> Self {
+    pub fn about(mut self, name: &'static str, id: &impl ToString) -> Self {
         self.about.insert(name, id.to_string());
         self
     }

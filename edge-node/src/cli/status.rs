@@ -118,7 +118,10 @@ fn show(config: &Config, status: &NodeStatus, output: &mut impl Write) -> io::Re
             "FAULT      another program holds the journal: close it; `doctor` names it"
         )?,
         Some(JournalFault::NoSpace) => {
-            writeln!(output, "FAULT      no space is left for the journal: nobody is let in")?;
+            writeln!(
+                output,
+                "FAULT      no space is left for the journal: nobody is let in"
+            )?;
             writeln!(output, "           {}", room(config))?;
         }
     }

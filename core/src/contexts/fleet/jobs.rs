@@ -143,7 +143,7 @@ async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
         return Ok(alarms::raise(app, &alarm).await?);
     }
     let mut conn = app.db.read(NAME).await?;
-    Ok(alarms::end_in(app, &mut conn, Code::TruthStandsStill, "core").await?)
+    Ok(alarms::end_in(app, &mut conn, Code::TruthStandsStill, &"core").await?)
 }
 
 /// Whether each gate that a show needs would let a guest in.

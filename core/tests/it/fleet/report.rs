@@ -301,7 +301,10 @@ async fn an_outage_ends_when_its_node_reports_online() {
     // Each null had no word: a report has no clock of the node's, and lies after its last row.
     let outage = report(&venue, ever).await.outages.remove(0);
     let ended = outage.ended.unwrap();
-    assert_eq!((ended.known_by.as_str(), outage.began.known_by.as_str()), ("report", "row"));
+    assert_eq!(
+        (ended.known_by.as_str(), outage.began.known_by.as_str()),
+        ("report", "row")
+    );
     assert_eq!((ended.earliest, ended.wall), (outage.began.earliest, None));
 }
 
@@ -435,7 +438,10 @@ async fn a_guest_who_was_let_in_anyway_while_the_line_worked_stands_in_the_repor
     let [act] = &report.acts[..] else {
         panic!("{report:#?}")
     };
-    assert_eq!((&act["kind"], &act["label"]), (&"override".into(), &"North door".into()));
+    assert_eq!(
+        (&act["kind"], &act["label"]),
+        (&"override".into(), &"North door".into())
+    );
     assert_eq!(act["reason"]["code"], "earlyEntry");
     assert_eq!(act["personId"], serde_json::to_value(ON_SHIFT).unwrap());
     venue.publish("ticketing", 1, &journal.applied(1, 3)).await;
@@ -463,10 +469,17 @@ async fn a_report_names_the_nodes_that_have_not_told_everything() {
     node.send(health(Mode::Resyncing, 40)).await;
     until("it has reported", async || !not_heard().await.is_empty()).await;
     let told = not_heard().await;
-    assert_eq!((&told[0]["label"], &told[0]["unacknowledged"]), (&"North door".into(), &40.into()));
+    assert_eq!(
+        (&told[0]["label"], &told[0]["unacknowledged"]),
+        (&"North door".into(), &40.into())
+    );
     node.send(health(Mode::Online, 0)).await;
     until("all is told", async || not_heard().await.is_empty()).await;
     venue.core.advance(TimeDelta::minutes(1));
     let told = not_heard().await;
-    assert_eq!((told.len(), &told[0]["mode"]), (1, &"Online".into()), "as it said then");
+    assert_eq!(
+        (told.len(), &told[0]["mode"]),
+        (1, &"Online".into()),
+        "as it said then"
+    );
 }

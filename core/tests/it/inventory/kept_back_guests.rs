@@ -170,7 +170,10 @@ async fn a_place_is_not_released_before_every_gate_has_said_whom_it_let_in() {
     let refused = release(&house, tickets[0], false).await;
     refused.assert_refused(409, "gates_not_heard");
     let message = refused.error().message;
-    assert!(message.contains("North door at North gate (last heard"), "{message}");
+    assert!(
+        message.contains("North door at North gate (last heard"),
+        "{message}"
+    );
     assert!(
         !message.contains("South") && !message.contains("Spare"),
         "{message}"

@@ -47,7 +47,10 @@ pub(super) fn finding(status: Option<&NodeStatus>, paired: usize) -> Finding {
     } else {
         ""
     };
-    let text = format!("{alone}who has a good ticket gets in: {}, doors {doors}", show.title);
+    let text = format!(
+        "{alone}who has a good ticket gets in: {}, doors {doors}",
+        show.title
+    );
     match status.mode {
         Mode::Degraded => Finding::warn(SUBJECT, text),
         Mode::Online | Mode::Resyncing | Mode::Locked => Finding::ok(SUBJECT, text),

@@ -33,7 +33,7 @@ pub(crate) async fn end_in(
     app: &App,
     conn: &mut PgConnection,
     code: Code,
-    subject: impl ToString,
+    subject: &impl ToString,
 ) -> DbResult<()> {
     standing::clear(conn, code.name(), &subject.to_string(), app.clock.now()).await
 }

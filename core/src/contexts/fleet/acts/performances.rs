@@ -33,13 +33,13 @@ pub(crate) async fn announce(
     };
     let code = Code::PerformanceAwaitsConfirmation;
     if !planned.is_waiting() {
-        return alarms::end_in(app, tx, code, planned.id).await;
+        return alarms::end_in(app, tx, code, &planned.id).await;
     }
     let mut alarm = Alarm::new(code)
         .of_venue(planned.venue)
-        .of(PERFORMANCE, planned.id);
+        .of(PERFORMANCE, &planned.id);
     if let Some(facts) = &planned.facts {
-        alarm = alarm.also(ORGANISER, facts.owner_id).with(json!({
+        alarm = alarm.also(ORGANISER, &facts.owner_id).with(json!({
             "performance": facts.event_title, "admitsFrom": facts.times.admits_from,
         }));
     }

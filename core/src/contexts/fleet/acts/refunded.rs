@@ -23,15 +23,15 @@ pub(crate) async fn record(
     refunded::upsert(tx, finding, version).await?;
     let Some(new) = refunded::claim_alarm(tx, finding.ticket_id, app.clock.now()).await? else {
         if refunded::is_dissolved(tx, finding.ticket_id).await? {
-            alarms::end_in(app, tx, Code::RefundedGuestAdmitted, finding.ticket_id).await?;
+            alarms::end_in(app, tx, Code::RefundedGuestAdmitted, &finding.ticket_id).await?;
         }
         return Ok(());
     };
     let gate_name = gate_name(tx, new.venue_id, new.admission.gate_id).await?;
     let alarm = Alarm::new(Code::RefundedGuestAdmitted)
         .of_venue(new.venue_id)
-        .of(TICKET, new.ticket_id)
-        .also(PERFORMANCE, new.performance_id);
+        .of(TICKET, &new.ticket_id)
+        .also(PERFORMANCE, &new.performance_id);
     let alarm = of_organiser(tx, alarm, new.performance_id)
         .await?
         .with(json!({
@@ -57,8 +57,8 @@ pub(crate) async fn alarm_displaced(app: &App, tx: &mut Tx, told: &GuestDisplace
     let gate_name = gate_name(tx, told.venue_id, told.gate_id).await?;
     let alarm = Alarm::new(Code::GuestDisplaced)
         .of_venue(told.venue_id)
-        .of(TICKET, told.ticket_id)
-        .also(PERFORMANCE, told.performance_id);
+        .of(TICKET, &told.ticket_id)
+        .also(PERFORMANCE, &told.performance_id);
     let alarm = of_organiser(tx, alarm, told.performance_id)
         .await?
         .with(json!({
@@ -83,10 +83,10 @@ async fn of_organiser(tx: &mut Tx, alarm: Alarm, show: PerformanceId) -> DbResul
     let (owner, org) = known.unwrap_or_default();
     let owned = owner
         .into_iter()
-        .fold(alarm, |alarm, id| alarm.also(ORGANISER, id));
+        .fold(alarm, |alarm, id| alarm.also(ORGANISER, &id));
     Ok(org
         .into_iter()
-        .fold(owned, |alarm, id| alarm.also(ORGANISATION, id)))
+        .fold(owned, |alarm, id| alarm.also(ORGANISATION, &id)))
 }
 
 /// None for a gate of another venue.

@@ -57,7 +57,7 @@ pub(crate) async fn renew(
             }
             nodes::update(&mut tx, &node, None).await?;
             for code in [Code::NodeWaitsForRenewal, Code::CertificateEnds] {
-                alarms::end_in(app, &mut tx, code, node.node_id).await?;
+                alarms::end_in(app, &mut tx, code, &node.node_id).await?;
             }
             tracing::info!(
                 code = "fleet.certificate_renewed",

@@ -95,7 +95,7 @@ async fn raise_alarms(app: &App, node: &Node, hello: &Hello, known: &Known) -> D
         return alarms::raise(app, &alarm(Code::DigestAlgorithmUnknown).with(details)).await;
     }
     let mut conn = app.db.read(NAME).await?;
-    alarms::end_in(app, &mut conn, Code::DigestAlgorithmUnknown, node.node_id).await
+    alarms::end_in(app, &mut conn, Code::DigestAlgorithmUnknown, &node.node_id).await
 }
 
 /// Sends the entries between two positions. Entries after them are sent by the writer.

@@ -42,13 +42,13 @@ impl Alarm {
     }
 
     /// Each of these is an alarm of its own.
-    pub(crate) fn of(mut self, name: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn of(mut self, name: &'static str, id: &impl ToString) -> Self {
         self.one_of = Some(id.to_string());
         self.also(name, id)
     }
 
     /// It is about this, too: whoever may see that may see the alarm.
-    pub(crate) fn also(mut self, name: &'static str, id: impl ToString) -> Self {
+    pub(crate) fn also(mut self, name: &'static str, id: &impl ToString) -> Self {
         self.about.insert(name, id.to_string());
         self
     }
@@ -72,10 +72,10 @@ impl Alarm {
         row.details = self.details.clone();
         row.about.clone_from(&self.about);
         if let Some(venue) = self.venue {
-            row = row.about(VENUE, venue);
+            row = row.about(VENUE, &venue);
         }
         if let Some(node) = self.node {
-            row = row.about(NODE, node);
+            row = row.about(NODE, &node);
         }
         row
     }

@@ -141,9 +141,9 @@ impl Watched {
         let mut alarm = Alarm::new(code).of_node(self.venue_id, self.node_id);
         let mut all = Map::new();
         if let Some(show) = &self.show {
-            alarm = alarm.also(PERFORMANCE, show.performance_id);
+            alarm = alarm.also(PERFORMANCE, &show.performance_id);
             if let Some(owner) = show.owner_id {
-                alarm = alarm.also(ORGANISER, owner);
+                alarm = alarm.also(ORGANISER, &owner);
             }
             if let Some(org) = &show.org_id {
                 alarm = alarm.also(ORGANISATION, org);

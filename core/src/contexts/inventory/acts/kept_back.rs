@@ -129,7 +129,11 @@ fn nodes_in_words(silent: &[SilentNode]) -> String {
             [] => String::new(),
             gates => format!(" at {}", gates.join(", ")),
         };
-        format!("{}{gates} (last heard {})", node.label, minute(node.heard_at))
+        format!(
+            "{}{gates} (last heard {})",
+            node.label,
+            minute(node.heard_at)
+        )
     };
     silent.iter().map(of).collect::<Vec<_>>().join(", ")
 }
