@@ -31,15 +31,23 @@ impl Pairing {
         }
     }
 
+    /// After a code that was none, a new one begins.
     pub(super) fn push(&mut self, char: char) {
-        if self.asking.is_none() && self.typed.len() < MAX_CODE_CHARS {
+        if self.asking.is_some() {
+            return;
+        }
+        if self.problem.take().is_some() {
+            self.typed.clear();
+        }
+        if self.typed.len() < MAX_CODE_CHARS {
             self.typed.push(char);
-            self.problem = None;
         }
     }
 
+    /// Whoever takes a character back mends what they typed.
     pub(super) fn pop(&mut self) {
         if self.asking.is_none() {
+            self.problem = None;
             self.typed.pop();
         }
     }

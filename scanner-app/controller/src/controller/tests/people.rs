@@ -25,6 +25,26 @@ fn new_pairing(stored: bool) -> Answer {
 }
 
 #[test]
+fn after_a_code_that_is_none_typing_begins_anew_and_backspace_mends_it() {
+    let typed = |gate: &Gate| match gate.screen() {
+        Screen::Pair { typed, problem, .. } => (typed.0, problem),
+        other => panic!("{other:?}"),
+    };
+    let refused = |gate: &mut Gate| {
+        gate.scan("EVP1");
+        let problem = Some(PairProblem::NotACode);
+        assert_eq!(typed(gate), ("EVP1".to_owned(), problem));
+    };
+    let mut gate = Gate::with(Loaded::default());
+    refused(&mut gate);
+    gate.type_keys(&["KeyA", "KeyB"]);
+    assert_eq!(typed(&gate), ("ab".to_owned(), None));
+    refused(&mut gate);
+    gate.type_keys(&["Backspace", "KeyB"]);
+    assert_eq!(typed(&gate), ("EVPb".to_owned(), None));
+}
+
+#[test]
 fn the_first_day_goes_from_the_code_to_the_gate() {
     let mut gate = Gate::with(Loaded::default());
     gate.scan("EV1:NOT THIS ONE");
