@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::alarms::{self as standing, About, Filter};
-use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query};
+use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query, rfc3339};
 use eventify_protocol::ids::{NodeId, PerformanceId, VenueId};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -22,6 +22,7 @@ pub(super) struct Wanted {
     performance_id: Option<PerformanceId>,
     code: Option<String>,
     /// Only what has occurred, or ended, since then.
+    #[serde(default, deserialize_with = "rfc3339")]
     since: Option<DateTime<Utc>>,
     page: Option<u32>,
     size: Option<u32>,
