@@ -25,6 +25,8 @@ pub mod housekeeping;
 pub mod http;
 pub mod jobs;
 pub mod keys;
+mod lifelines;
+pub mod mail;
 mod names;
 pub mod outbox_notifier;
 pub mod pace;

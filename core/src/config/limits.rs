@@ -54,6 +54,7 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("bus.confirm_timeout_ms", 1..=5 * MINUTE_MS),
     ("relay.batch", 1..=10_000),
     ("relay.poll_ms", 1..=HOUR_MS),
+    ("alarms.mail_every_seconds", 1..=HOUR_SECONDS),
     ("fleet.code_seconds", 1..=DAY_SECONDS),
     ("fleet.certificate_days", 1..=MAX_CERTIFICATE_DAYS),
     ("fleet.mqtt_port", 1..=65_535),

@@ -116,11 +116,34 @@ impl KeyCache {
                 return Err(self.no_keys(&why));
             }
         };
+        self.store(set, now).await;
+        Ok(())
+    }
+
+    async fn store(&self, set: JwkSet, now: DateTime<Utc>) {
         self.connectivity.found();
         let mut keys = self.keys.write().await;
         keys.set = Some(set);
         keys.fetched_at = Some(now);
-        Ok(())
+    }
+
+    /// Whether the issuer gives its keys: asked when they are due, and while it last did not.
+    pub(super) async fn is_reachable(&self, now: DateTime<Utc>) -> bool {
+        let (_, due) = self.look(None, now).await;
+        if !due && !self.connectivity.is_lost() {
+            return true;
+        }
+        let _one_at_a_time = self.fetching.lock().await;
+        match self.fetch().await {
+            Ok(set) => {
+                self.store(set, now).await;
+                true
+            }
+            Err(error) => {
+                self.connectivity.lost(with_causes(&error));
+                false
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {

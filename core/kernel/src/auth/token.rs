@@ -144,6 +144,17 @@ impl Auth {
         self.0.issuers.keys().map(String::as_str)
     }
 
+    /// The trusted issuers that can't be reached: whose keys could not be fetched when they were due.
+    pub async fn list_unreachable(&self, now: DateTime<Utc>) -> Vec<&str> {
+        let mut unreachable = Vec::new();
+        for (issuer, (_, keys)) in &self.0.issuers {
+            if !keys.is_reachable(now).await {
+                unreachable.push(issuer.as_str());
+            }
+        }
+        unreachable
+    }
+
     /// Verifies a token at a moment.
     ///
     /// # Errors

@@ -28,6 +28,33 @@ pub struct Config {
     pub relay: Relay,
     /// Sweepers and other work that time starts.
     pub jobs: Jobs,
+    /// Who is mailed about alarms.
+    pub alarms: Alarms,
+}
+
+/// `[alarms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarms {
+    /// Empty: nobody is mailed.
+    pub smtp_url: String,
+    /// Empty: the server asks for none.
+    pub smtp_user: String,
+    /// Of that user.
+    pub smtp_password: String,
+    /// Whose mails they are.
+    pub mail_from: String,
+    /// Who gets them.
+    pub mail_to: Vec<String>,
+    mail_every_seconds: u32,
+}
+
+impl Alarms {
+    /// Shortest time between two mails.
+    #[must_use]
+    pub fn mail_every(&self) -> Duration {
+        Duration::from_secs(self.mail_every_seconds.into())
+    }
 }
 
 /// `[keys]`

@@ -11,8 +11,8 @@ use eventify_protocol::ids::VenueId;
 use serde_json::json;
 
 use super::acts::{
-    alarms, comparison, feed as feed_acts, holders, performances, renewal,
-    scanners as scanner_acts, venues as venue_acts,
+    alarms, comparison, feed as feed_acts, holders, notify, performances, renewal,
+    scanners as scanner_acts, venues as venue_acts, watch,
 };
 use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, sign_ins, snapshots, venues, watermark};
@@ -21,6 +21,8 @@ use super::{App, NAME};
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
 pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
 pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
+pub(crate) const WATCH_GATES: Job = Job::of(NAME, "watch_gates");
+pub(crate) const NOTIFY: Job = Job::of(NAME, "notify");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
 pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
@@ -33,6 +35,9 @@ pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 const WATCH_EVERY: Duration = Duration::from_secs(30);
+/// As often as nodes report.
+const GATES_EVERY: Duration = Duration::from_secs(10);
+const NOTIFY_EVERY: Duration = Duration::from_secs(5);
 /// How soon a statement is tried again that could not be compared yet.
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
@@ -62,6 +67,8 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(WRITE_EVERY, WRITE_FEED, write_feed)
         .every(KEYS_EVERY, PUBLISH_KEY_SET, publish_key_set)
         .every(WATCH_EVERY, WATCH_TRUTH, watch_truth)
+        .every(GATES_EVERY, WATCH_GATES, watch_gates)
+        .every(NOTIFY_EVERY, NOTIFY, notify_people)
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
         .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
         .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
@@ -133,9 +140,20 @@ async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
     if lag > MAX_TRUTH_LAG {
         let details = json!({ "seconds": lag.as_secs() });
         let alarm = Alarm::new(Code::TruthStandsStill).with(details);
-        alarms::raise(app, &alarm).await?;
+        return Ok(alarms::raise(app, &alarm).await?);
     }
-    Ok(())
+    let mut conn = app.db.read(NAME).await?;
+    Ok(alarms::end_in(app, &mut conn, Code::TruthStandsStill, &"core").await?)
+}
+
+/// Whether each gate that a show needs would let a guest in.
+async fn watch_gates(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(watch::watch_gates(app, cause).await?)
+}
+
+/// Mails what alarms have begun and ended.
+async fn notify_people(app: &App, _: &Cause) -> Result<(), Failure> {
+    notify::notify(app).await
 }
 
 /// Compares ticketing's statements with the feed.

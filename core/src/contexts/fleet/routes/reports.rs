@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::{nodes, venues};
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
+use crate::contexts::fleet::store::health::NotHeard;
 use crate::contexts::fleet::store::journal_rows;
 use crate::contexts::fleet::{App, NAME};
 
@@ -48,8 +49,47 @@ pub(super) struct Reconciliation {
     refunded_admissions: Vec<RefundedAdmission>,
     /// Where rows of a node are missing, in an outage or not.
     gaps: Vec<GapView>,
+    /// What people did beside scanning while the core decided; that of outages stands in those.
+    acts: Vec<OnlineActView>,
+    /// Nodes of which more may come: their journals are not all here.
+    not_heard: Vec<NotHeardView>,
     /// Whether all outages add up and no node has a gap.
     adds_up: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OnlineActView {
+    node_id: NodeId,
+    label: Option<String>,
+    #[serde(flatten)]
+    act: ActView,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotHeardView {
+    node_id: NodeId,
+    label: String,
+    gates: Vec<String>,
+    heard_at: DateTime<Utc>,
+    /// As it was then.
+    mode: String,
+    /// Rows that it had then and the core has not.
+    unacknowledged: i64,
+}
+
+impl From<NotHeard> for NotHeardView {
+    fn from(node: NotHeard) -> Self {
+        Self {
+            node_id: node.node_id,
+            label: node.label,
+            gates: node.gates,
+            heard_at: node.heard_at,
+            mode: node.mode,
+            unacknowledged: node.unacknowledged,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -174,13 +214,24 @@ struct SpanView {
     to: u64,
 }
 
-/// The span of core time that the node could prove; `wall` is the time of its own clock.
+/// The span of core time that the node could prove, none before its clocks were proven; `wall` is the time of its own
+/// clock. An end that the node has reported lies between its last row and the report, which has no `wall`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MomentView {
+    known_by: KnownBy,
     earliest: Option<DateTime<Utc>>,
     latest: Option<DateTime<Utc>>,
     wall: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum KnownBy {
+    /// A row of the node's journal.
+    Row,
+    /// The node's report of its mode.
+    Report,
 }
 
 impl From<Moment> for MomentView {
@@ -190,6 +241,7 @@ impl From<Moment> for MomentView {
             core.and_then(|core| end(core).to_datetime())
         };
         Self {
+            known_by: KnownBy::Row,
             earliest: core(|core| core.earliest),
             latest: core(|core| core.latest),
             wall: DateTime::from_timestamp_micros(moment.wall.0),
@@ -197,12 +249,13 @@ impl From<Moment> for MomentView {
     }
 }
 
-impl From<OutageEnd> for MomentView {
-    fn from(end: OutageEnd) -> Self {
+impl MomentView {
+    fn of_end(end: OutageEnd, last: Moment) -> Self {
         match end {
             OutageEnd::Decision(moment) => moment.into(),
             OutageEnd::Reported(at) => Self {
-                earliest: None,
+                known_by: KnownBy::Report,
+                earliest: Self::from(last).earliest,
                 latest: at.to_datetime(),
                 wall: None,
             },
@@ -251,7 +304,7 @@ impl From<&OutageReport> for OutageView {
             node_id: outage.node,
             label: outage.label.clone(),
             began: outage.began.into(),
-            ended: outage.ended.map(Into::into),
+            ended: outage.ended.map(|end| MomentView::of_end(end, outage.last)),
             rows: outage.rows.iter().copied().map(Into::into).collect(),
             scans: report.scans,
             admitted: report.admitted,
@@ -295,6 +348,17 @@ fn refunded(
     }
 }
 
+fn acts_online(reports: &reconciliation::Reconciliation) -> Vec<OnlineActView> {
+    let acts = reports.acts.iter().filter_map(|(node, act)| {
+        Some(OnlineActView {
+            node_id: *node,
+            label: reports.labels.get(node).cloned(),
+            act: ActView::of(act)?,
+        })
+    });
+    acts.collect()
+}
+
 pub(super) async fn reconciliation(
     State(app): State<App>,
     caller: Caller,
@@ -311,6 +375,8 @@ pub(super) async fn reconciliation(
     Ok(Json(Reconciliation {
         adds_up: reports.gaps.is_empty() && reports.outages.iter().all(add_up),
         gaps: reports.gaps.iter().map(GapView::from).collect(),
+        acts: acts_online(&reports),
+        not_heard: reports.not_heard.iter().cloned().map(Into::into).collect(),
         refunded_admissions: reports
             .refunded
             .iter()

@@ -203,13 +203,13 @@ pub(crate) async fn tell_outlived_codes(
     if tickets == 0 {
         return alarms::clear(tx, KIND, &subject, now).await;
     }
-    let alarm = Alarm {
-        kind: KIND,
+    let alarm = Alarm::new(
+        KIND,
         subject,
-        act: "the show has moved beyond the end of its tickets' codes: have each issued again \
+        "the show has moved beyond the end of its tickets' codes: have each issued again \
               (POST /tickets/{ticketId}/reissue) and its holder told, or move the show nearer",
-        details: json!({ "tickets": tickets }),
-    };
+    )
+    .with(json!({ "tickets": tickets }));
     alarms::raise(tx, &alarm, now).await
 }
 
