@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::acts::{self, Cancelled, Organiser, Refunded, RequestedRefund};
 use super::model::Order;
 use super::{App, NAME, store};
+use crate::contexts::reservation::api as reservation;
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
@@ -154,12 +155,7 @@ async fn place(
     caller: Caller,
     Json(body): Json<Place>,
 ) -> Answer<impl IntoResponse> {
-    let order = acts::wait_for_order(&app, body.reservation_id).await?;
-    let order = order.ok_or_else(|| {
-        let message = "the reservation has no order yet; try again if it was confirmed just now";
-        ApiError::not_found("order_not_found", message).retry_after(1)
-    })?;
-    caller.must_own(order.customer_id)?;
+    let order = find_or_wait(&app, &caller, body.reservation_id).await?;
     let amount = order.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
@@ -175,6 +171,26 @@ async fn place(
         ..View::of(order)
     };
     Ok((StatusCode::CREATED, location, Json(view)))
+}
+
+/// The caller's order of a reservation. Only its owner waits for it, and only if it was confirmed.
+async fn find_or_wait(app: &App, caller: &Caller, id: ReservationId) -> Answer<Order> {
+    let none = |message: &str| ApiError::not_found("order_not_found", message);
+    if let Some(order) = acts::find_by_reservation(app, id).await? {
+        caller.must_own(order.customer_id)?;
+        return Ok(order);
+    }
+    let cart = reservation::find_cart(app, id).await?;
+    let cart = cart.ok_or_else(|| none("there is no such reservation, so it has no order"))?;
+    caller.must_own(cart.customer)?;
+    if !cart.is_confirmed {
+        let message = "the reservation has no order: confirm it first";
+        return Err(none(message).retry_after(1));
+    }
+    let order = acts::wait_for_order(app, caller.principal()?.user_id, id).await?;
+    order.ok_or_else(|| {
+        none("the reservation has no order yet; try again in a second").retry_after(1)
+    })
 }
 
 /// The caller's own orders, newest first.
