@@ -35,26 +35,6 @@ async fn an_order_is_its_customers_own() {
     assert_eq!(ada.post("/orders", nowhere).await.code(), "order_not_found");
 }
 
-/// S8: each of these was asked for a hundred times in a second, before anybody looked whose it is.
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_an_order_that_is_not_theirs_or_never_comes() {
-    let sale = Sale::open().await;
-    let (ada, eve) = (sale.buyer("ada"), sale.buyer("eve"));
-    let cart = sale.cart(&ada).await;
-    let body = json!({ "reservationId": cart });
-    eve.post("/orders", body.clone())
-        .await
-        .assert_refused(403, "forbidden");
-    let early = ada.post("/orders", body).await;
-    early.assert_refused(404, "order_not_found");
-    assert_eq!(early.header("retry-after"), "1", "it may be confirmed yet");
-    let unknown = json!({ "reservationId": sale.core.clock.new_id() });
-    let never = ada.post("/orders", unknown).await;
-    never.assert_refused(404, "order_not_found");
-    let words = never.error().message;
-    assert_eq!(words, "there is no such reservation, so it has no order");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unpaid_order_can_be_given_up() {
     let sale = Sale::open().await;

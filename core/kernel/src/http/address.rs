@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::HeaderMap;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// One customer of a provider gets at least so many bits of an IPv6 address, and any number of addresses
@@ -20,8 +21,7 @@ const CUSTOMER_PREFIX: u32 = 64;
 const MAPPED_PREFIX: u32 = 96;
 
 /// An address, or a range: `10.0.0.0/8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
     first: IpAddr,
     prefix: u32,
@@ -66,11 +66,10 @@ impl FromStr for Network {
     }
 }
 
-impl TryFrom<String> for Network {
-    type Error = NoNetwork;
-
-    fn try_from(text: String) -> Result<Self, NoNetwork> {
-        text.parse()
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
     }
 }
 

@@ -16,7 +16,6 @@
 //! Deliberately not here: stock (inventory), money (order, payment), payment of a part of a cart.
 
 mod acts;
-pub(crate) mod api;
 mod consumers;
 mod jobs;
 mod model;

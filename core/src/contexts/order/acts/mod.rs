@@ -74,7 +74,7 @@ pub(super) async fn find(app: &App, id: OrderId) -> Result<Order, Error> {
 }
 
 /// The order of a reservation.
-pub(super) async fn find_by_reservation(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
+async fn find_by_reservation(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
     let mut conn = app.db.read(NAME).await?;
     store::find_by_reservation(&mut conn, id).await
 }

@@ -20,7 +20,6 @@ use serde::{Deserialize, Serialize};
 use super::acts::{self, Cancelled, Organiser, Refunded, RequestedRefund};
 use super::model::Order;
 use super::{App, NAME, store};
-use crate::contexts::reservation::api as reservation;
 
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
@@ -173,24 +172,18 @@ async fn place(
     Ok((StatusCode::CREATED, location, Json(view)))
 }
 
-/// The caller's order of a reservation. Only its owner waits for it, and only if it was confirmed.
+/// The caller's order of a reservation; somebody else's is refused without a wait. Whose a reservation without
+/// an order is, only reservation knows, which order may not ask: there the number of a caller's waits is the
+/// limit.
 async fn find_or_wait(app: &App, caller: &Caller, id: ReservationId) -> Answer<Order> {
-    let none = |message: &str| ApiError::not_found("order_not_found", message);
-    if let Some(order) = acts::find_by_reservation(app, id).await? {
-        caller.must_own(order.customer_id)?;
-        return Ok(order);
-    }
-    let cart = reservation::find_cart(app, id).await?;
-    let cart = cart.ok_or_else(|| none("there is no such reservation, so it has no order"))?;
-    caller.must_own(cart.customer)?;
-    if !cart.is_confirmed {
-        let message = "the reservation has no order: confirm it first";
-        return Err(none(message).retry_after(1));
-    }
-    let order = acts::wait_for_order(app, caller.principal()?.user_id, id).await?;
-    order.ok_or_else(|| {
-        none("the reservation has no order yet; try again in a second").retry_after(1)
-    })
+    let user = caller.principal()?.user_id;
+    let order = acts::wait_for_order(app, user, id).await?;
+    let order = order.ok_or_else(|| {
+        let message = "the reservation has no order yet; try again if it was confirmed just now";
+        ApiError::not_found("order_not_found", message).retry_after(1)
+    })?;
+    caller.must_own(order.customer_id)?;
+    Ok(order)
 }
 
 /// The caller's own orders, newest first.

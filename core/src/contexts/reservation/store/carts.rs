@@ -108,18 +108,6 @@ pub(crate) async fn find(
     find_one(conn, select_carts!("reservation_id = $1"), id).await
 }
 
-/// Whose a cart is, and whether it is confirmed.
-pub(crate) async fn find_head(
-    conn: &mut PgConnection,
-    id: ReservationId,
-) -> DbResult<Option<(UserId, bool)>> {
-    let head = sqlx::query_as(
-        "select customer_id, status = 'confirmed' from reservation.reservations
-         where reservation_id = $1",
-    );
-    Ok(head.bind(id).fetch_optional(conn).await?)
-}
-
 /// Finds a cart; nobody else changes it until the transaction ends.
 pub(crate) async fn lock(
     conn: &mut PgConnection,
