@@ -138,6 +138,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::future::{Ready, ready};
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
     use super::*;
@@ -155,9 +156,9 @@ mod tests {
     }
 
     impl Row {
-        async fn look(&self) -> Result<Option<()>, Infallible> {
+        fn look(&self) -> Ready<Result<Option<()>, Infallible>> {
             self.looks.fetch_add(1, Ordering::SeqCst);
-            Ok(self.is_there.load(Ordering::SeqCst).then_some(()))
+            ready(Ok(self.is_there.load(Ordering::SeqCst).then_some(())))
         }
 
         async fn looked(&self, times: usize) {
