@@ -8,6 +8,7 @@
 
 pub mod alarms;
 pub mod app;
+pub mod arrivals;
 pub mod auth;
 pub mod breaker;
 pub mod bus;
@@ -30,7 +31,9 @@ pub mod mail;
 mod names;
 pub mod outbox_notifier;
 pub mod pace;
+pub mod quotas;
 pub mod schemas;
+pub mod single_flight;
 pub mod supervision;
 pub mod tasks;
 pub mod telemetry;

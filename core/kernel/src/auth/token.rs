@@ -29,7 +29,7 @@ pub struct Auth(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    issuers: BTreeMap<String, (config::Issuer, KeyCache)>,
+    issuers: BTreeMap<String, (config::Issuer, Arc<KeyCache>)>,
     leeway: chrono::Duration,
     signed: Signed,
     device_flow: Option<DeviceFlow>,
@@ -122,7 +122,7 @@ impl Auth {
             Some(DeviceFlow::new(issuer.issuer.clone(), client, http.clone()))
         });
         let issuers = config.issuers.iter().map(|issuer| {
-            let cache = KeyCache::new(issuer.clone(), http.clone(), config);
+            let cache = Arc::new(KeyCache::new(issuer.clone(), http.clone(), config));
             (issuer.issuer.clone(), (issuer.clone(), cache))
         });
         Ok(Self(Arc::new(Inner {

@@ -39,6 +39,10 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
         &config.http.public_url,
         &["http://", "https://"],
     )?;
+    let listen = &config.http.health_listen;
+    let fits = listen.is_empty() || config.http.health_listen().is_some();
+    let allowed = "empty or an address like 127.0.0.1:8081";
+    settings.require("http.health_listen", listen, fits, allowed)?;
     for (index, issuer) in config.auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{index}]");
         settings.require_url(

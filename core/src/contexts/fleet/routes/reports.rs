@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, rfc3339};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, GivenTime, Json, Paged, Paging, Path, Query,
+};
 use eventify_protocol::ids::{
     ActId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, PersonId, RefundId, ScanId,
     ScannerId, TicketId, VenueId,
@@ -32,10 +34,8 @@ const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Between {
-    #[serde(default, deserialize_with = "rfc3339")]
-    from: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "rfc3339")]
-    to: Option<DateTime<Utc>>,
+    from: Option<GivenTime>,
+    to: Option<GivenTime>,
 }
 
 #[derive(Debug, Serialize)]
@@ -368,8 +368,9 @@ pub(super) async fn reconciliation(
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, venue_id).await?;
     drop(conn);
-    let to = between.to.unwrap_or_else(|| app.clock.now());
-    let from = between.from.unwrap_or(to - LAST_DAYS);
+    let given = |time: Option<GivenTime>| time.map(|GivenTime(time)| time);
+    let to = given(between.to).unwrap_or_else(|| app.clock.now());
+    let from = given(between.from).unwrap_or(to - LAST_DAYS);
     let reports = reconciliation::reconcile(&app, venue_id, from, to).await?;
     let add_up = |outage: &OutageReport| outage.report.adds_up();
     Ok(Json(Reconciliation {

@@ -32,7 +32,7 @@ pub(crate) use node::{Enrolled, Node, enrol_trusting, enrol_with, hello, renew_w
 pub(crate) use tickets::{issue, performance, ticket};
 
 /// In the path of the broker's requests.
-const SECRET: &str = "between-broker-and-core";
+pub(crate) const SECRET: &str = "between-broker-and-core";
 
 /// Fleet, and stand-ins for its neighbours.
 pub(crate) fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
