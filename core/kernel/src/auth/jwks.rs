@@ -165,8 +165,8 @@ impl KeyCache {
 
     /// Whether the issuer gives its keys: asked when they are due, and while it last did not.
     pub(super) async fn is_reachable(&self, now: DateTime<Utc>) -> bool {
-        let (_, due) = self.look(None, now).await;
-        if !due && !self.connectivity.is_lost() {
+        let (_, age) = self.look(None, now).await;
+        if age == Age::Young && !self.connectivity.is_lost() {
             return true;
         }
         let _one_at_a_time = self.fetching.lock().await;

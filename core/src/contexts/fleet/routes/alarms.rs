@@ -1,9 +1,8 @@
 //! `/fleet/alarms`.
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 use eventify_kernel::alarms::{self as standing, About, Filter};
-use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query, rfc3339};
+use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{NodeId, PerformanceId, VenueId};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -22,8 +21,7 @@ pub(super) struct Wanted {
     performance_id: Option<PerformanceId>,
     code: Option<String>,
     /// Only what has occurred, or ended, since then.
-    #[serde(default, deserialize_with = "rfc3339")]
-    since: Option<DateTime<Utc>>,
+    since: Option<GivenTime>,
     page: Option<u32>,
     size: Option<u32>,
 }
@@ -67,7 +65,7 @@ impl Wanted {
             about,
             kind: self.code,
             states: self.state.unwrap_or_default().states(),
-            since: self.since,
+            since: self.since.map(|GivenTime(since)| since),
         }
     }
 }
