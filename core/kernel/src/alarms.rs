@@ -111,12 +111,7 @@ pub async fn clear(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     if rows::clear(conn, kind, subject, now).await? {
-        tracing::info!(
-            code = "alarms.cleared",
-            alarm = kind,
-            subject,
-            "an alarm was cleared"
-        );
+        log_cleared(kind, subject);
     }
     Ok(())
 }
@@ -132,14 +127,18 @@ pub async fn clear_others(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     for subject in rows::clear_others(conn, kind, subjects, now).await? {
-        tracing::info!(
-            code = "alarms.cleared",
-            alarm = kind,
-            subject,
-            "an alarm was cleared"
-        );
+        log_cleared(kind, &subject);
     }
     Ok(())
+}
+
+fn log_cleared(kind: &'static str, subject: &str) {
+    tracing::info!(
+        code = "alarms.cleared",
+        alarm = kind,
+        subject,
+        "an alarm was cleared"
+    );
 }
 
 /// A page of the alarms of all contexts, and how many there are: those that stand first, then the
