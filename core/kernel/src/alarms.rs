@@ -132,6 +132,23 @@ pub async fn clear_others(
     Ok(())
 }
 
+/// Raises these, which are of one kind, and clears those of the kind that are not among them.
+///
+/// # Errors
+/// The rows can't be written.
+pub async fn set(
+    conn: &mut PgConnection,
+    kind: &'static str,
+    alarms: &[Alarm],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    for alarm in alarms {
+        raise(conn, alarm, now).await?;
+    }
+    let subjects: Vec<_> = alarms.iter().map(|alarm| alarm.subject.clone()).collect();
+    clear_others(conn, kind, &subjects, now).await
+}
+
 fn log_cleared(kind: &'static str, subject: &str) {
     tracing::info!(
         code = "alarms.cleared",
