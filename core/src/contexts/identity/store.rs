@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::model::{Issuer, Issuers, User};
@@ -60,15 +61,40 @@ pub(super) async fn insert(
     Ok(user_id)
 }
 
+#[derive(Debug, FromRow)]
+struct IssuerRow {
+    iss: String,
+    issuer_id: Uuid,
+    is_first: bool,
+    succeeds: Option<String>,
+    known_since: DateTime<Utc>,
+    vanished_at: Option<DateTime<Utc>>,
+}
+
+impl From<IssuerRow> for Issuer {
+    fn from(row: IssuerRow) -> Self {
+        Self {
+            iss: row.iss,
+            issuer_id: row.issuer_id,
+            is_first: row.is_first,
+            succeeds: row.succeeds,
+            known_since: row.known_since,
+            vanished_at: row.vanished_at,
+        }
+    }
+}
+
 /// All issuers. Nobody writes one until the transaction ends.
 pub(super) async fn lock_issuers(conn: &mut PgConnection) -> DbResult<Issuers> {
     sqlx::query("lock table identity.issuers in share row exclusive mode")
         .execute(&mut *conn)
         .await?;
-    let rows = sqlx::query_as(
+    let rows: Vec<IssuerRow> = sqlx::query_as(
         "select iss, issuer_id, is_first, succeeds, known_since, vanished_at from identity.issuers",
-    );
-    Ok(Issuers::new(rows.fetch_all(conn).await?))
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(Issuers::new(rows.into_iter().map(Issuer::from).collect()))
 }
 
 pub(super) async fn save_issuer(conn: &mut PgConnection, issuer: &Issuer) -> DbResult<()> {

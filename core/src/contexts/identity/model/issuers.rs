@@ -6,14 +6,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::FromRow;
 use uuid::Uuid;
 
 /// Begins an organisation's id that stands behind its issuer's.
 const QUALIFIED: &str = "iss_";
 
-/// A row.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+/// One of them, as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Issuer {
     pub(crate) iss: String,
     pub(crate) issuer_id: Uuid,
@@ -70,9 +69,11 @@ impl Issuers {
         let Some((issuer, before)) = self.find(iss).zip(self.find(succeeds)) else {
             return Declared::OfNobody;
         };
+        // A provider that moves back, too.
+        if self.origin(issuer) == self.origin(before) {
+            return Declared::Known;
+        }
         match &issuer.succeeds {
-            // A provider that moves back, too.
-            _ if self.origin(issuer) == self.origin(before) => Declared::Known,
             Some(other) => Declared::Otherwise(other.clone()),
             None => Declared::New(Issuer {
                 succeeds: Some(succeeds.to_owned()),
@@ -140,9 +141,9 @@ mod tests {
 
     fn issuers(names: &[&str]) -> Issuers {
         let mut all = Issuers::default();
-        for (number, name) in names.iter().enumerate() {
-            let at = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(number as i64);
-            all.insert(all.make(name, Uuid::from_u128(number as u128), at));
+        for (number, name) in (0_u32..).zip(names) {
+            let at = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(number.into());
+            all.insert(all.make(name, Uuid::from_u128(number.into()), at));
         }
         all
     }
