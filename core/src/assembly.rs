@@ -130,6 +130,9 @@ pub async fn start(
     if roles.has(Role::Work) || roles.has(Role::Relay) {
         // Queues exist before the first message does.
         app.bus.wait().await?;
+        if app.config.bus.check_limits {
+            app.bus.check_limits().await?;
+        }
     }
     running.relay(&contexts);
     if roles.has(Role::Work) {
@@ -193,7 +196,7 @@ impl Running {
             let mut work = jobs::start(app, context.name, &context.jobs, stop);
             for uplink in context.consumers.uplinks() {
                 let (app, uplink) = (app.clone(), uplink.clone());
-                let queue = uplink.uplink.queue;
+                let queue = uplink.uplink.name;
                 work.push(supervised(context.name, queue, stop, move |stop| {
                     bus::consume_uplink(app.clone(), uplink.clone(), stop)
                 }));

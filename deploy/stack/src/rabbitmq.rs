@@ -103,7 +103,21 @@ impl RabbitMq {
             "definition": {"alternate-exchange": "edge.unrouted"},
         });
         let path = format!("policies/{vhost}/edge-unrouted");
-        self.manage(reqwest::Method::PUT, &path, Some(policy)).await
+        let put = reqwest::Method::PUT;
+        self.manage(put.clone(), &path, Some(policy)).await?;
+        // A node that doesn't read: the MQTT plugin declares its queue, so only a policy bounds it.
+        let policy = serde_json::json!({
+            "pattern": "^mqtt-subscription-",
+            "apply-to": "queues",
+            "definition": {"max-length": 2000, "max-length-bytes": 67_108_864},
+        });
+        let path = format!("policies/{vhost}/edge-downlinks");
+        self.manage(put, &path, Some(policy)).await
+    }
+
+    pub(crate) async fn delete_policy(&self, vhost: &str, name: &str) -> Result<()> {
+        let path = format!("policies/{vhost}/{name}");
+        self.management(reqwest::Method::DELETE, &path).await
     }
 
     /// Removes a virtual host and its content, and closes its connections.
@@ -283,6 +297,9 @@ management.tcp.port = {management_port}
 management_agent.disable_metrics_collector = true
 default_user = {USER}
 default_pass = {password}
+
+# Before it is refused, a message lies in the memory of broker and core.
+max_message_size = 16777216
 
 # The AMQP user is internal; RabbitMQ asks for all others over HTTP.
 auth_backends.1 = internal

@@ -14,10 +14,21 @@ pub enum Work {
     Ordinary,
     /// Requests to public routes.
     Anonymous,
+    /// Locks that elect one process ([`super::lock`]). Who holds one needs connections for the work
+    /// itself: from the same pool, as many elections as it has connections would wait for each other.
+    Elections,
 }
 
+/// Locks that a process holds or waits for in a context at once: its relay, and a job each. More wait.
+const MAX_ELECTIONS: u32 = 24;
+
 impl Work {
-    pub(super) const ALL: [Self; 3] = [Self::Gates, Self::Ordinary, Self::Anonymous];
+    pub(super) const ALL: [Self; 4] = [
+        Self::Gates,
+        Self::Ordinary,
+        Self::Anonymous,
+        Self::Elections,
+    ];
 
     /// Connections of a context in a process.
     pub(super) const fn connections(self, config: &Database) -> u32 {
@@ -25,13 +36,14 @@ impl Work {
             Self::Gates => config.gate_connections,
             Self::Ordinary => config.max_connections,
             Self::Anonymous => config.anonymous_connections,
+            Self::Elections => MAX_ELECTIONS,
         }
     }
 
     /// Longest wait for one of them.
     pub(super) fn patience(self, config: &Database) -> Duration {
         match self {
-            Self::Gates | Self::Ordinary => config.acquire_timeout(),
+            Self::Gates | Self::Ordinary | Self::Elections => config.acquire_timeout(),
             Self::Anonymous => config.anonymous_wait(),
         }
     }

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use eventify_contracts::flows::FEEDING;
 use eventify_kernel::cause::Cause;
+use eventify_kernel::db::outbox;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
 use eventify_protocol::ids::VenueId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::acts::{
     alarms, comparison, feed as feed_acts, holders, performances, renewal,
     scanners as scanner_acts, venues as venue_acts,
 };
 use super::model::alarm::{Alarm, Code};
-use super::store::{comparisons, feed, sign_ins, snapshots, venues, watermark};
+use super::store::{comparisons, feed, pending, sign_ins, snapshots};
 use super::{App, NAME};
 
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
@@ -55,7 +57,7 @@ const MARK_EVERY: Duration = Duration::from_millis(50);
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// A message that is retried twice holds T back for a minute.
-const MAX_TRUTH_LAG: Duration = Duration::from_secs(60);
+const MAX_TRUTH_LAG_SECONDS: u32 = 60;
 
 pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
@@ -119,23 +121,42 @@ async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(tx.commit().await?)
 }
 
-/// Raises an alarm while T stands still: a committed change doesn't get into the feeds, and the caches
-/// of all nodes grow old (ADMISSION 1.3).
-async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
+/// Raises an alarm for each venue whose T stands still: a committed change doesn't get into its feed, and
+/// the caches of its nodes grow old (ADMISSION 1.3). It names what is stuck. One of no venue is for what
+/// all of them wait for.
+async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
+    for context in FEEDING {
+        let mut conn = app.db.read(context).await?;
+        let overdue = outbox::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
+        drop(conn);
+        for it in overdue {
+            let details = json!({
+                "seconds": it.seconds, "messages": it.messages,
+                "oldest": { "of": context, "messageId": it.message_id, "type": it.kind },
+            });
+            raise_lag(app, it.projection.map(VenueId), details).await?;
+        }
+    }
     let mut conn = app.db.read(NAME).await?;
-    let any = venues::list(&mut conn).await?.into_iter().next();
+    let overdue = pending::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
     drop(conn);
-    let Some(venue) = any else { return Ok(()) };
-    let Some(mark) = watermark::read(app, cause, venue).await? else {
-        return Ok(());
-    };
-    let lag = mark.core.since(mark.truth);
-    if lag > MAX_TRUTH_LAG {
-        let details = json!({ "seconds": lag.as_secs() });
-        let alarm = Alarm::new(Code::TruthStandsStill).with(details);
-        alarms::raise(app, &alarm).await?;
+    for it in overdue {
+        let details = json!({
+            "seconds": it.seconds, "messages": it.rows,
+            "oldest": { "of": NAME, "messageId": it.message_id },
+        });
+        raise_lag(app, Some(it.venue_id), details).await?;
     }
     Ok(())
+}
+
+async fn raise_lag(app: &App, venue: Option<VenueId>, details: Value) -> Result<(), Failure> {
+    let alarm = Alarm::new(Code::TruthStandsStill).with(details);
+    let alarm = match venue {
+        Some(venue) => alarm.of_venue(venue),
+        None => alarm,
+    };
+    Ok(alarms::raise(app, &alarm).await?)
 }
 
 /// Compares ticketing's statements with the feed.

@@ -85,3 +85,19 @@ async fn a_database_that_refuses_us_is_named_with_its_setting() {
     }
     assert!(!said.contains(password), "{said}");
 }
+
+#[tokio::test]
+async fn a_broker_without_limits_is_told_from_one_with_them() {
+    let stack = Stack::shared().await.unwrap();
+    let scope = stack.scope().await.unwrap();
+    let url = scope.amqp_url.clone();
+    let settings = config(&[("bus.url", url)]).kernel.bus;
+    let bus = Bus::new(settings, Vec::new(), Routing::default());
+    bus.check_limits().await.unwrap();
+
+    scope.remove_policy("edge-downlinks").await.unwrap();
+    let said = bus.check_limits().await.unwrap_err().to_string();
+    for part in ["^mqtt-subscription-", "2000", "OPERATING.md"] {
+        assert!(said.contains(part), "'{part}' is missing in: {said}");
+    }
+}

@@ -65,7 +65,7 @@ async fn every_uplink_has_its_queue_and_strays_are_kept() {
     .await;
     let (_connection, channel) = channel(&core).await;
     let node = core.clock.new_id();
-    for (kind, queue) in [("journal", "edge.journal"), ("stray", "edge.unrouted.q")] {
+    for (kind, queue) in [("journal", "edge.journal.q"), ("stray", "edge.unrouted.q")] {
         publish(&channel, &format!("ev1.up.{node}.{kind}"), b"x").await;
         until(queue, async || waiting(&channel, queue).await == 1).await;
     }

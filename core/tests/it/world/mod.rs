@@ -108,10 +108,11 @@ pub struct TestOptions {
 }
 
 /// Retries come soon, timers stand still: tests run jobs by name.
-const TEST_CONFIG: [(&str, &str); 8] = [
+const TEST_CONFIG: [(&str, &str); 9] = [
     ("http.listen", "127.0.0.1:0"),
     ("http.rate_limits.normal_per_second", "0"),
     ("http.rate_limits.strict_per_second", "0"),
+    ("bus.check_limits", "false"),
     ("bus.retry_short_ms", "20"),
     ("bus.retry_long_ms", "40"),
     ("jobs.interval_factor", "0.0"),

@@ -37,6 +37,8 @@ pub struct State {
     watermarks: Mutex<HashMap<VenueId, Slot>>,
     /// Those that this process asks the identity provider of.
     sign_ins: Arc<Semaphore>,
+    /// The turn to make a snapshot.
+    snapshots: Semaphore,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             enrolment_address: OnceLock::new(),
             watermarks: Mutex::default(),
             sign_ins: Arc::new(Semaphore::new(MAX_SIGN_INS)),
+            snapshots: Semaphore::new(1),
         })
     }
 
@@ -100,6 +103,11 @@ impl State {
     /// Room for one more sign-in of staff.
     pub(crate) fn sign_ins(&self) -> &Arc<Semaphore> {
         &self.sign_ins
+    }
+
+    /// One snapshot is made at a time: each reads a whole venue and holds a connection.
+    pub(crate) fn snapshots(&self) -> &Semaphore {
+        &self.snapshots
     }
 
     pub(crate) fn watermark_slot(&self, venue: VenueId) -> Slot {

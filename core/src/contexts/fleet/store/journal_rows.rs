@@ -257,6 +257,18 @@ pub(crate) async fn insert_fork(
     Ok(done.rows_affected() == 1)
 }
 
+/// Room that a node's contradicting rows of the last day take, with what a row costs beside its bytes.
+pub(crate) async fn evidence_of_day(conn: &mut PgConnection, node: NodeId) -> DbResult<i64> {
+    let bytes = sqlx::query_scalar(
+        "select coalesce(sum(octet_length(bytes) + 200), 0)::bigint from fleet.journal_forks
+         where node_id = $1 and received_at > now() - interval '1 day'",
+    )
+    .bind(node)
+    .fetch_one(conn)
+    .await?;
+    Ok(bytes)
+}
+
 /// A row as the API lists it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub(crate) struct Listed {
