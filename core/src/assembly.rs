@@ -95,7 +95,8 @@ pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()
 /// The routes of the HTTP API as text, with those of the enrolment listener.
 #[must_use]
 pub fn routes(contexts: &[Context]) -> String {
-    let (health, enrolment) = (http::health::routes(), fleet::api::enrolment_routes());
+    let health = http::health::routes(&Arc::default());
+    let enrolment = fleet::api::enrolment_routes();
     let of_contexts = contexts.iter().flat_map(|context| context.routes.table());
     http::listing(of_contexts.chain(health.table()).chain(enrolment.table()))
 }
@@ -219,7 +220,13 @@ impl Running {
 
     /// The contexts' own listeners, and the HTTP server.
     async fn serve(&mut self, contexts: Vec<Context>) -> anyhow::Result<()> {
-        let mut tables = vec![("health", http::health::routes())];
+        let readiness = Arc::default();
+        let mut tables = vec![("health", http::health::routes(&readiness))];
+        let probes = http::health::listen(&self.app, &readiness, self.intake.clone()).await?;
+        if let Some(listening) = probes {
+            self.listeners.insert(listening.name, listening.address);
+            self.serving.push(tokio::spawn(listening.serving));
+        }
         for context in contexts {
             if let Some(open) = context.listeners {
                 for listening in open(self.app.clone(), self.intake.clone()).await? {

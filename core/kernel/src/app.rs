@@ -14,6 +14,7 @@ use crate::fault_injection::FaultInjection;
 use crate::http::rate_limit::RateLimiter;
 use crate::jobs::JobWakers;
 use crate::keys::Keys;
+use crate::mail::Mailer;
 use crate::outbox_notifier::OutboxNotifier;
 use crate::schemas::Schemas;
 
@@ -44,6 +45,8 @@ pub struct Parts {
     /// From a verified token to the internal user id.
     pub users: ResolveUser,
     pub rate_limiter: RateLimiter,
+    /// Mails about alarms; none where that is off.
+    pub mail: Option<Mailer>,
     /// What a test does to messages.
     pub faults: FaultInjection,
 }
@@ -89,6 +92,7 @@ impl App {
             jobs: JobWakers::new(contexts.iter().map(|context| &context.jobs)),
             users: users.unwrap_or_default(),
             rate_limiter: RateLimiter::new(config.http.rate_limits),
+            mail: Mailer::new(&config.alarms)?,
             outbox,
             clock,
             faults,

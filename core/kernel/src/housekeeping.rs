@@ -14,6 +14,7 @@ use crate::db::tasks as rows;
 use crate::db::{DbResult, PgConnection, idempotency};
 use crate::failure::Failure;
 use crate::jobs::{Job, Jobs};
+use crate::lifelines;
 
 /// The kernel's own jobs. They need a schema for their locks: any context's will do.
 #[must_use]
@@ -21,7 +22,8 @@ pub fn jobs(context: &'static str) -> Jobs {
     let sweep = Job::of(context, "sweep_idempotency_keys");
     let watch = Job::of(context, "watch_parked_work");
     Jobs::new()
-        .every(Duration::from_secs(3600), sweep, sweep_idempotency_keys)
+        .and(lifelines::jobs(context))
+        .every(Duration::from_secs(3600), sweep, sweep_old_rows)
         .every(Duration::from_secs(60), watch, watch_parked_work)
 }
 
@@ -64,25 +66,26 @@ async fn update_alarm(
         alarms::clear(conn, kind, subject, now).await?;
         return Ok(());
     }
-    let alarm = Alarm {
-        kind,
-        subject: subject.to_owned(),
-        act,
-        details: json!({ "parked": parked }),
-    };
+    let alarm = Alarm::new(kind, subject, act).with(json!({ "parked": parked }));
     alarms::raise(conn, &alarm, now).await?;
     Ok(())
 }
 
-/// Deletes keys that are older than their promise.
-async fn sweep_idempotency_keys(app: &App, _: &Cause) -> Result<(), Failure> {
+/// Deletes keys that are older than their promise, and alarms that ended long ago.
+async fn sweep_old_rows(app: &App, _: &Cause) -> Result<(), Failure> {
     let keep = app.config.http.idempotency.keep();
     let keep = TimeDelta::from_std(keep).map_err(Failure::park)?;
     let contexts: Vec<_> = app.db.contexts().collect();
     for context in contexts {
         let mut conn = app.db.read(context).await?;
         let swept = idempotency::sweep(&mut conn, app.clock.now() - keep).await?;
-        tracing::debug!(context, swept, "idempotency keys forgotten");
+        let ended = alarms::sweep(&mut conn, app.clock.now()).await?;
+        tracing::debug!(
+            context,
+            swept,
+            ended,
+            "idempotency keys and ended alarms forgotten"
+        );
     }
     Ok(())
 }

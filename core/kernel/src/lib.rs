@@ -8,6 +8,7 @@
 
 pub mod alarms;
 pub mod app;
+pub mod arrivals;
 pub mod auth;
 pub mod breaker;
 pub mod bus;
@@ -25,10 +26,14 @@ pub mod housekeeping;
 pub mod http;
 pub mod jobs;
 pub mod keys;
+mod lifelines;
+pub mod mail;
 mod names;
 pub mod outbox_notifier;
 pub mod pace;
+pub mod quotas;
 pub mod schemas;
+pub mod single_flight;
 pub mod supervision;
 pub mod tasks;
 pub mod telemetry;

@@ -21,6 +21,7 @@ static PROGRAM: Program = Program {
     secrets: &[
         "database.url",
         "database.contexts",
+        "alarms.smtp_password",
         "bus.url",
         "fleet.broker_auth_secret",
         "payment.stripe.secret_key",

@@ -219,7 +219,7 @@ async fn a_time_of_no_year_is_refused() {
             let refused = core.anybody().get(&path).await;
             assert_eq!((refused.status, refused.code()), (400, "validation_error"));
             let words = refused.error().message;
-            let wanted = format!("'{name}': must be in the years 1 to 9998");
+            let wanted = format!("'{name}': must be in the years 2000 to 2200");
             assert_eq!(words, wanted);
         }
     }

@@ -176,6 +176,46 @@ async fn a_performance_needs_a_future_time_and_a_venue_that_its_organiser_may_us
     answer.assert_refused(422, "seating_plan_not_named");
 }
 
+/// S17: what one organiser schedules is laid out in front of what others' customers have paid for.
+#[tokio::test(flavor = "multi_thread")]
+async fn performances_are_counted_before_anything_is_done_for_them() {
+    let core = TestApp::start().await;
+    let house = House::planned(&core).await;
+    let start = core.clock.now() + Duration::hours(1);
+    let of = |performances: Vec<Value>| {
+        let mut event = concert("Nova");
+        event["performances"] = performances.into();
+        event
+    };
+    let shows = |count: u32| {
+        let show = |_| json!({ "venueId": house.venue, "startTime": start });
+        (0..count).map(show).collect()
+    };
+    let many = organiser(&core).post("/events", of(shows(501))).await;
+    many.assert_refused(422, "too_many_performances");
+    let anywhere = |_| json!({ "venueId": core.clock.new_id(), "startTime": start });
+    let venues = of((0..51).map(anywhere).collect());
+    let venues = organiser(&core).post("/events", venues).await;
+    venues.assert_refused(422, "too_many_venues");
+
+    // A stadium of 150,000 seats: laying one out takes a test too long. One show is planned already.
+    let mut conn = core.app().db.read("event_management").await.unwrap();
+    let stadium = "update event_management.known_plans set seats = 150000";
+    sqlx::query(stadium).execute(&mut *conn).await.unwrap();
+    let two = organiser(&core).post("/events", of(shows(2))).await;
+    two.expect(201);
+    let path = format!("/events/{}/performances", house.event);
+    let third = shows(1).remove(0);
+    let refused = organiser(&core).post(&path, third.clone()).await;
+    refused.assert_refused(429, "too_many_seats");
+    assert_eq!(refused.header("retry-after"), "600");
+    let refused = organiser(&core).post("/events", of(shows(1))).await;
+    refused.assert_refused(429, "too_many_seats");
+    core.advance(Duration::minutes(61));
+    let third = json!({ "venueId": third["venueId"], "startTime": start + Duration::hours(9) });
+    organiser(&core).post(&path, third).await.expect(201);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelling_an_event_cancels_its_future_performances_once() {
     let core = TestApp::start().await;

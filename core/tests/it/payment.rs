@@ -128,6 +128,60 @@ async fn concurrent_captures_all_return_the_result() {
     assert_eq!(sale.status(&ada, &checkout).await, "paid");
 }
 
+/// S15: the provider counts our calls altogether.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_has_the_provider_asked_as_often_as_a_page_needs_and_no_more() {
+    let sale = Sale::open().await;
+    let (ada, bob) = (sale.buyer("ada"), sale.buyer("bob"));
+    let hers = sale.check_out(&ada, seat("A-1")).await;
+    let his = sale.check_out(&bob, seat("A-2")).await;
+    let capture = format!("/payments/{}/capture", hers.payment);
+    let before = sale.stripe.requests();
+    let mut statuses = Vec::new();
+    for _ in 0..50 {
+        let answer = ada.post(&capture, json!({})).await;
+        if answer.status == 429 {
+            assert_eq!(
+                (answer.code(), answer.header("retry-after")),
+                ("asked_too_often", "1")
+            );
+        }
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses[..5], [200; 5]);
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert!(refused > 10, "{statuses:?}");
+    let asked = sale.stripe.requests() - before;
+    assert_eq!(asked + refused, 50, "one call a time that is let through");
+
+    sale.stripe.pay(&his.secret, Card::Good);
+    let of_bob = format!("/payments/{}/capture", his.payment);
+    assert_eq!(
+        bob.post(&of_bob, json!({}))
+            .await
+            .read::<Payment>(200)
+            .status,
+        "captured"
+    );
+    let before = sale.stripe.requests();
+    for _ in 0..20 {
+        assert_eq!(
+            bob.post(&of_bob, json!({}))
+                .await
+                .read::<Payment>(200)
+                .status,
+            "captured"
+        );
+    }
+    assert_eq!(
+        sale.stripe.requests(),
+        before,
+        "nothing is left to be asked"
+    );
+    sale.deliver_all().await;
+    assert_eq!(sale.status(&bob, &his).await, "paid");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_customers_page_need_not_wait_for_a_webhook() {
     let sale = Sale::open().await;
@@ -285,10 +339,11 @@ async fn a_provider_that_is_down_is_left_alone() {
     let checkout = sale.check_out(&ada, seat("A-1")).await;
     sale.stripe.go_down(true);
     let capture = format!("/payments/{}/capture", checkout.payment);
-    let asked = |_| ada.post(&capture, json!({}));
     // 50 calls are judged; each request is up to three.
-    for answer in futures_util::future::join_all((0..20).map(asked)).await {
+    for _ in 0..20 {
+        let answer = ada.post(&capture, json!({})).await;
         answer.assert_refused(503, "unavailable");
+        sale.core.advance(Duration::seconds(1));
     }
     let before = sale.stripe.requests();
     assert_eq!(ada.post(&capture, json!({})).await.status, 503);

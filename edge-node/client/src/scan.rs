@@ -231,6 +231,7 @@ mod tests {
             ticket: None,
             first_gate_name: None,
             first_ago_ms: None,
+            read_again_ms: None,
             admitting_gates: Vec::new(),
             mode: Mode::Degraded,
             cache_age_ms,

@@ -19,6 +19,8 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
+use enrol::GivenCode;
+
 use crate::{
     config::{Config, ConfigError},
     owner::StartError,
@@ -60,10 +62,13 @@ pub struct Arguments {
 enum Command {
     /// Runs the node until SIGTERM or SIGINT.
     Run,
-    /// Enrols the node at a venue with the code from the core's `POST /fleet/nodes`.
+    /// Enrols the node at a venue with the code from the core's `POST /fleet/nodes`. Without CODE, or with
+    /// `-`, the code is read from standard input: on the command line the whole machine sees it, and the shell
+    /// keeps it.
     Enrol {
         /// The code, `evn1.…`.
-        code: String,
+        #[arg(default_value = "-", hide_default_value = true)]
+        code: GivenCode,
     },
     /// Prints the state of the node: mode, age of the cache, journal, gates.
     Status {
@@ -155,7 +160,10 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
             drop(output);
             run::run(&runtime, &config)
         }
-        Command::Enrol { code } => runtime.block_on(enrol::enrol(&config, &code, &mut output)),
+        Command::Enrol { code } => {
+            let code = code.read(io::stdin().lock())?;
+            runtime.block_on(enrol::enrol(&config, &code, &mut output))
+        }
         Command::Status { json } => runtime.block_on(status::status(&config, json, &mut output)),
         Command::ExportJournal { out, force } => {
             export::export(&config, out.as_deref(), force, &mut output)

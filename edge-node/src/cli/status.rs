@@ -1,6 +1,12 @@
 //! `eventify-edge status`.
 
-use std::{io, io::Write, process::ExitCode};
+use std::{
+    fs, io,
+    io::Write,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::bail;
 use eventify_protocol::{
@@ -61,7 +67,7 @@ pub(super) async fn status(
             serde_json::to_writer_pretty(&mut *output, &status)?;
             writeln!(output)?;
         }
-        Ok(Response::Status { status }) => show(&status, output)?,
+        Ok(Response::Status { status }) => show(config, &status, output)?,
         Ok(Response::Failed { message }) => bail!(message),
         Ok(Response::PairingCode { .. } | Response::Scanners { .. } | Response::SignIns { .. }) => {
             bail!("the node sent another kind of response")
@@ -81,7 +87,7 @@ pub(super) async fn status(
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
+fn show(config: &Config, status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
     let reason = status
         .reason
         .as_deref()
@@ -112,7 +118,11 @@ fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
             "FAULT      another program holds the journal: close it; `doctor` names it"
         )?,
         Some(JournalFault::NoSpace) => {
-            writeln!(output, "FAULT      no space is left for the journal")?;
+            writeln!(
+                output,
+                "FAULT      no space is left for the journal: nobody is let in"
+            )?;
+            writeln!(output, "           {}", room(config))?;
         }
     }
     for gate in &status.gates {
@@ -125,6 +135,38 @@ fn show(status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
     writeln!(output, "node       {}", status.node_id)?;
     writeln!(output, "venue      {}", status.venue_id)?;
     writeln!(output, "software   {}", status.software)
+}
+
+/// Where room has to be made, and how much.
+fn room(config: &Config) -> String {
+    let (folder, limits) = (&config.data_dir, &config.journal);
+    let mebibytes = |bytes: u64| bytes >> 20;
+    let left = journal::Reader::open(&journal::path(folder)).map_or(0, |it| it.space(limits));
+    let on_disk = journal::free_bytes(folder);
+    let what = if on_disk < limits.reserve_bytes {
+        "free the disk"
+    } else {
+        "raise `journal.max_bytes`"
+    };
+    format!(
+        "{} is on the disk mounted at {}, which has {} MiB free; the journal can take {} MiB more of its \
+         {} MiB, and stops at {} MiB: {what}",
+        folder.display(),
+        mount_point(folder).display(),
+        mebibytes(on_disk),
+        mebibytes(left),
+        mebibytes(limits.max_bytes),
+        mebibytes(limits.reserve_bytes),
+    )
+}
+
+/// The highest folder above this one on the same disk.
+fn mount_point(folder: &Path) -> PathBuf {
+    let disk = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let own = disk(&folder);
+    let same = folder.ancestors().take_while(|path| disk(path) == own);
+    same.last().unwrap_or(&folder).to_owned()
 }
 
 fn read_files(config: &Config) -> anyhow::Result<AtRest> {

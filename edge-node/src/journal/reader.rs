@@ -182,14 +182,6 @@ impl Reader {
         super::space(&self.connection, limits)
     }
 
-    /// Free space on the journal's disk.
-    #[must_use]
-    pub fn free_bytes(&self) -> u64 {
-        self.connection
-            .path()
-            .map_or(0, |path| super::free_bytes(Path::new(path)))
-    }
-
     fn find_end(&self, ordinal: i64) -> Result<Option<(u64, Hash32)>, JournalError> {
         find_end(&self.connection, ordinal)
     }

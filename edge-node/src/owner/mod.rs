@@ -228,7 +228,7 @@ impl Owner {
     fn on_tick(&mut self) {
         self.journal.keep_last_row();
         self.journal.space = self.journal.reader.space(&self.limits);
-        let bytes = self.journal.reader.free_bytes();
+        let bytes = self.journal.space;
         self.step(Input::FreeSpace { bytes });
         let status = self.machine.status(self.now());
         let core_time = status.core_time;

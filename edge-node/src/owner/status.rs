@@ -95,6 +95,7 @@ pub(super) fn scan_answer(outcome: ScanOutcome) -> ScanAnswer {
         ticket: outcome.shown.ticket,
         first_gate_name: outcome.shown.first_gate_name,
         first_ago_ms: outcome.shown.first_ago.map(millis),
+        read_again_ms: outcome.shown.read_again.map(millis),
         admitting_gates: outcome.shown.admitting_gates,
         mode: outcome.mode,
         cache_age_ms: outcome.cache_age.map(millis),

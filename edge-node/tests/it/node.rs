@@ -150,6 +150,8 @@ async fn past_the_limit_nobody_decides() {
     let (code, report) = crate::tools::run(&world, &["doctor"]).await;
     let locked = "fail  mode         Locked (cache_too_old): nobody is let in here; its copy";
     assert!(code == 1 && report.contains(locked), "{report}");
+    let guests = "fail  guests       nobody gets in here: it is locked";
+    assert!(report.contains(guests), "{report}");
     let repeat = scanner.scan_as(north, first, token).await.unwrap();
     assert!(
         repeat.repeated && repeat.verdict == Verdict::Admit,

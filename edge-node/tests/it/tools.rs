@@ -75,6 +75,7 @@ async fn the_tools_work_beside_a_running_node_and_without_it() {
         "ok    journal      2 rows in 1 chain,",
         "ok    replica",
         "warn  mode         Degraded (core_silent): it decides alone for",
+        "warn  guests       this node decides alone",
         "fail  broker",
     ] {
         assert!(report.contains(line), "{line} in\n{report}");
@@ -96,6 +97,35 @@ async fn doctor_finds_a_journal_without_room_on_a_disk_with_room() {
     assert!(report.contains("fail  space"), "{report}");
     let (_, report) = run(&world, &["doctor"]).await;
     assert!(report.contains("ok    space"), "{report}");
+}
+
+/// It said that no space was left, and not where.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_at_a_full_journal_says_where_room_has_to_be_made() {
+    let world = World::stopped(1);
+    Process::start(world.folder.path()).await.kill().await;
+    let full = [
+        ("journal.max_bytes", "1048576"),
+        ("journal.reserve_bytes", "1048575"),
+    ];
+    let mut command = std::process::Command::new(PROGRAM);
+    command.arg("run").env_clear();
+    command.envs(variables(world.folder.path(), &full));
+    let node = Process::start_by(command.into(), world.folder.path()).await;
+    let (_, text) = run_with(&world, &full, &["status"]).await;
+    let folder = world.folder.path().display().to_string();
+    for words in [
+        "FAULT      no space is left for the journal: nobody is let in",
+        folder.as_str(),
+        "is on the disk mounted at /",
+        "raise `journal.max_bytes`",
+    ] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+    let (code, report) = run_with(&world, &full, &["doctor"]).await;
+    let guests = "fail  guests       nobody gets in here: the journal has no room";
+    assert!(code == 1 && report.contains(guests), "{report}");
+    node.kill().await;
 }
 
 async fn exports_the_journal(world: &World) {

@@ -102,6 +102,10 @@ pub struct ScanAnswer {
     /// clock: a scanner's own clock proves nothing. Absent where the node has no estimate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_ago_ms: Option<u64>,
+    /// How long ago this scanner itself has let in this guest, beside `AlreadyUsed`: its last one, some seconds ago.
+    /// Its reader has seen the code again; another person with the same ticket stays out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_again_ms: Option<u64>,
     /// Where the ticket is admitted, beside `NotValidHere`: at most [`MAX_ADMITTING_GATES`], by name.
     /// Empty where no gate of the venue admits it, or none is known to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -163,7 +163,7 @@ pub struct Health {
     /// Journal rows that the core has not acknowledged.
     #[n(3)]
     pub unacknowledged: u64,
-    /// Free space where journal and replica lie.
+    /// Bytes that the journal can still take: the smaller of what its limit and the disk leave.
     #[n(4)]
     pub free_bytes: u64,
     /// Version of its software.

@@ -1,4 +1,7 @@
-//! The window: views go to its page as the event `view`, its page calls `command`.
+//! The window: its page asks for each view by `view`, and says by `command` what the person did. Nothing is
+//! evaluated in the page: WebKit keeps something of each script that it is given.
+
+use std::time::Duration;
 
 use eventify_scanner_controller::{
     command::Command,
@@ -6,39 +9,68 @@ use eventify_scanner_controller::{
     io::Input,
     view::View,
 };
-use tauri::{AppHandle, Emitter as _, Manager as _, State, WebviewUrl, WebviewWindowBuilder};
-use tokio::sync::{mpsc, watch};
+use serde::Serialize;
+use tauri::{AppHandle, Manager as _, State, WebviewUrl, WebviewWindowBuilder};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 use crate::{Arguments, awake::Awake, imagers, keys, kiosk::Kiosk, sounds::Sounds};
 
 pub(crate) const LABEL: &str = "main";
-/// The event with each new view.
-const VIEW: &str = "view";
+/// Why the page gets no answer.
+const ENDING: &str = "the app is ending";
 /// Of a window among others, in pixels: a handheld's screen.
 const SIZE: (f64, f64) = (540.0, 960.0);
+
+/// The longest that the page waits for a view; then it asks again.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the page reaches.
 struct Controller {
     inputs: mpsc::Sender<Input>,
-    view: watch::Receiver<View>,
+    views: watch::Receiver<Numbered<View>>,
 }
 
-/// The present view: what was shown before the page listened.
+/// A view, and which of all it is. One that is replaced before the page has asked is never missed by anybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Numbered<V> {
+    number: u64,
+    view: V,
+}
+
+/// The first view after the one of this number, which is 0 for a page that has just been loaded; none if there is
+/// none for a while.
 #[tauri::command]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "a command gets its state by value"
-)]
-fn view(controller: State<'_, Controller>) -> View {
-    tracing::info!(code = "scanner.page_loaded", "the window's page is there");
-    controller.view.borrow().clone()
+async fn view(
+    controller: State<'_, Controller>,
+    after: u64,
+) -> Result<Option<Numbered<View>>, &'static str> {
+    if after == 0 {
+        tracing::info!(code = "scanner.page_loaded", "the window's page is there");
+    }
+    next(controller.views.clone(), after, PATIENCE).await
+}
+
+async fn next<V: Clone>(
+    mut views: watch::Receiver<Numbered<V>>,
+    after: u64,
+    patience: Duration,
+) -> Result<Option<Numbered<V>>, &'static str> {
+    let newer = views.wait_for(|it| it.number > after);
+    match timeout(patience, newer).await {
+        Ok(Ok(newer)) => Ok(Some(newer.clone())),
+        Ok(Err(_)) => Err(ENDING),
+        Err(_) => Ok(None),
+    }
 }
 
 /// What the person did. Refused only while the app ends.
 #[tauri::command]
-async fn command(controller: State<'_, Controller>, command: Command) -> Result<(), String> {
+async fn command(controller: State<'_, Controller>, command: Command) -> Result<(), &'static str> {
     let sent = controller.inputs.send(Input::Command(command)).await;
-    sent.map_err(|_| "the app is ending".to_owned())
+    sent.map_err(|_| ENDING)
 }
 
 /// Until the window is closed.
@@ -54,9 +86,14 @@ fn open(app: &AppHandle, arguments: &Arguments) -> anyhow::Result<()> {
     let config = Config::in_folder(arguments.data.clone(), &arguments.language);
     let controller = tauri::async_runtime::block_on(async { App::start(&config) })?;
     let (inputs, view) = (controller.inputs(), controller.view());
+    let first = Numbered {
+        number: 1,
+        view: view.borrow().clone(),
+    };
+    let (numbered, views) = watch::channel(first);
     app.manage(Controller {
         inputs: inputs.clone(),
-        view: view.clone(),
+        views,
     });
     let window = WebviewWindowBuilder::new(app, LABEL, WebviewUrl::default())
         .title("Eventify")
@@ -64,21 +101,22 @@ fn open(app: &AppHandle, arguments: &Arguments) -> anyhow::Result<()> {
     let kiosk = Kiosk::new(!arguments.windowed);
     let window = kiosk.open(window, inputs.clone())?;
     keys::take(&window.gtk_window()?, view.clone(), inputs.clone());
+    tauri::async_runtime::spawn(number(view, numbered));
     let workers = imagers::open(arguments, &inputs)?;
     app.manage(workers);
     let sounds = Sounds::start(inputs)?;
-    tauri::async_runtime::spawn(show(app.clone(), view));
     tauri::async_runtime::spawn(act(app.clone(), controller, kiosk, sounds));
     Ok(())
 }
 
-/// Sends the page each view. One that is replaced before it was sent is never missed by anybody.
-async fn show(app: AppHandle, mut view: watch::Receiver<View>) {
+/// Until the app ends.
+async fn number(mut view: watch::Receiver<View>, numbered: watch::Sender<Numbered<View>>) {
     while view.changed().await.is_ok() {
         let newest = view.borrow_and_update().clone();
-        if let Err(error) = app.emit_to(LABEL, VIEW, newest) {
-            tracing::error!(code = "scanner.view_not_shown", %error, "the window did not take a view");
-        }
+        numbered.send_modify(|it| {
+            it.number += 1;
+            it.view = newest;
+        });
     }
 }
 
@@ -90,5 +128,41 @@ async fn act(app: AppHandle, mut controller: App, kiosk: Kiosk, sounds: Sounds) 
             Effect::Vibrate(_) => {}
             Effect::LeaveFullScreen => kiosk.leave(&app),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbered(number: u64, view: &'static str) -> Numbered<&'static str> {
+        Numbered { number, view }
+    }
+
+    #[tokio::test]
+    async fn a_page_that_has_just_been_loaded_gets_the_present_view_at_once() {
+        let (_sender, views) = watch::channel(numbered(7, "ready"));
+        let first = next(views, 0, Duration::ZERO).await;
+        assert_eq!(first, Ok(Some(numbered(7, "ready"))));
+    }
+
+    #[tokio::test]
+    async fn a_page_waits_for_a_newer_view_and_gets_the_newest() {
+        let (sender, views) = watch::channel(numbered(1, "ready"));
+        let none = next(views.clone(), 1, Duration::ZERO).await;
+        assert_eq!(none, Ok(None), "nothing new for as long as it is patient");
+        let waiting = tokio::spawn(next(views, 1, PATIENCE));
+        tokio::task::yield_now().await;
+        drop(sender.send(numbered(2, "checking")));
+        drop(sender.send(numbered(3, "verdict")));
+        let newest = waiting.await.expect("it does not panic");
+        assert_eq!(newest, Ok(Some(numbered(3, "verdict"))));
+    }
+
+    #[tokio::test]
+    async fn a_page_is_told_that_the_app_is_ending() {
+        let (sender, views) = watch::channel(numbered(1, "ready"));
+        drop(sender);
+        assert_eq!(next(views, 1, PATIENCE).await, Err(ENDING));
     }
 }

@@ -1,6 +1,6 @@
 //! The verdicts: each by its text, the same for the same scan.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use eventify_protocol::{
     ids::{ScanId, TicketId},
@@ -15,6 +15,8 @@ use crate::{
 
 /// Answers that are remembered; an older scan is decided anew.
 const MAX_REMEMBERED: usize = 1_000;
+/// A reader that still sees the code of whom it has just let in reads it again within this.
+const READ_AGAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub(crate) struct Scans {
@@ -52,6 +54,7 @@ impl State {
                 .then(|| self.ticket("A-12")),
             first_gate_name: is_used.then(|| "North door".to_owned()),
             first_ago_ms: is_used.then_some(60_000),
+            read_again_ms: is_used.then(|| self.read_again(&scan.token)).flatten(),
             admitting_gates: if matches!(verdict, Verdict::NotValidHere { .. }) {
                 self.named_gates()
             } else {
@@ -83,6 +86,13 @@ impl State {
             remember(&mut self.scans.answers, remembered, MAX_REMEMBERED);
         }
         answer
+    }
+
+    /// How long ago the last guest was let in, if this is their code and it was a moment ago.
+    fn read_again(&self, token: &str) -> Option<u64> {
+        let (last, first) = self.scans.admitted.back()?;
+        let ago = clock::core().since(first.at);
+        (last == token && ago <= READ_AGAIN).then(|| millis(ago))
     }
 
     /// What every ticket is for.

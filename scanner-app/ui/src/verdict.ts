@@ -45,6 +45,7 @@ export function factsOf(shown: Shown, { m, f }: Texts, elapsed: number, nowMs: n
   return {
     gate: used?.gate ?? null,
     at: at === null ? '' : f.moment(at, nowMs),
+    again: used?.readAgainMs == null ? null : f.ago(used.readAgainMs + elapsed),
     ago: used?.agoMs == null ? null : f.ago(used.agoMs + elapsed),
     gates: why.verdict === 'notValidHere' ? f.either(why.gates) : '',
     seat: shown.ticket?.seat ?? null,

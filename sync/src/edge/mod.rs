@@ -74,7 +74,7 @@ pub use restored::{
 };
 pub use scan::{MAX_PENDING_SCANS, MAX_UNDECIDED};
 pub use searches::{NoSearch, SearchRecord, SearchRecorded};
-pub use shown::Shown;
+pub use shown::{READ_AGAIN, Shown};
 pub use succession::{begin_after_loss, carry_over};
 pub use upload::MAX_BATCH_BYTES;
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use eventify_protocol::{
-    ids::PerformanceId,
+    ids::{PerformanceId, ScannerId},
     lan::{GatePerformance, MAX_ADMITTING_GATES, MAX_STATUS_PERFORMANCES, NamedGate, ShownTicket},
     sync::{PerformanceEntry, PerformanceState, ScannedTicket},
     time::CoreTime,
@@ -15,6 +15,8 @@ use eventify_protocol::{
 use super::{Machine, Now};
 use crate::{rules::Entitlement, token::TokenCheck};
 
+/// A reader that still sees the code of whom it has just let in reads it again within this.
+pub const READ_AGAIN: Duration = Duration::from_secs(10);
 /// How long before it admits a performance is one of those around now.
 const AHEAD_SECONDS: i64 = 24 * 3_600;
 
@@ -27,6 +29,9 @@ pub struct Shown {
     pub first_gate_name: Option<String>,
     /// How long ago that entry was, as far as the core's clock is known.
     pub first_ago: Option<Duration>,
+    /// How long ago this very scanner has let the guest in, beside `AlreadyUsed`, if that is its newest admission
+    /// and at most [`READ_AGAIN`] ago.
+    pub read_again: Option<Duration>,
     /// Where the ticket is admitted, beside `NotValidHere`.
     pub admitting_gates: Vec<NamedGate>,
 }
@@ -37,7 +42,7 @@ impl Machine {
     pub(super) fn shown(
         &self,
         (checked, found): (&TokenCheck, Option<&ScannedTicket>),
-        verdict: &Verdict,
+        (scanner, verdict): (ScannerId, &Verdict),
         now: Now,
     ) -> Shown {
         let vouched = match verdict {
@@ -63,6 +68,9 @@ impl Machine {
             let gate = self.replica.gate(first.gate);
             shown.first_gate_name = gate.map(|gate| gate.name.clone());
             shown.first_ago = self.core_now(now).map(|core| core.since(first.at));
+            shown.read_again = vouched
+                .and_then(|signed| self.let_in_ago(scanner, signed.ticket(), now))
+                .filter(|ago| *ago <= READ_AGAIN);
         }
         if let (Verdict::NotValidHere { .. }, Some(found)) = (verdict, found) {
             shown.admitting_gates = self.admitting_gates(found);

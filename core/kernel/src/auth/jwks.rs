@@ -1,5 +1,8 @@
 //! An issuer's keys: cached, fetched again on an unknown key id (one fetch at a time, at most every
-//! so often), stale ones serving while the issuer is down.
+//! so often). Nobody waits for a fetch who shows a key that is known: old ones serve meanwhile, and while
+//! the issuer is down.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
@@ -33,6 +36,16 @@ struct Keys {
     tried_at: Option<DateTime<Utc>>,
 }
 
+/// Of the keys in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    Young,
+    /// To be fetched again, while they serve.
+    Due,
+    /// Nobody has asked for so long that the issuer may well have others by now.
+    Forgotten,
+}
+
 /// The issuer's keys could not be had, and there are no old ones.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("keys of {issuer}: {reason}")]
@@ -60,13 +73,18 @@ impl KeyCache {
 
     /// The key with this id; `None` when the issuer doesn't have it.
     pub(super) async fn find(
-        &self,
+        self: &Arc<Self>,
         kid: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Option<Jwk>, NoKeys> {
-        let (found, due) = self.look(kid, now).await;
-        if found.is_some() && !due {
-            return Ok(found);
+        let (found, age) = self.look(kid, now).await;
+        match (found, age) {
+            (Some(key), Age::Young) => return Ok(Some(key)),
+            (Some(key), Age::Due) => {
+                self.refresh_beside(kid, now);
+                return Ok(Some(key));
+            }
+            (_, Age::Forgotten) | (None, Age::Young | Age::Due) => {}
         }
         let refreshed = self.refresh(kid, now).await;
         let (found, _) = self.look(kid, now).await;
@@ -77,24 +95,42 @@ impl KeyCache {
         }
     }
 
-    /// What the cache holds, and whether it has grown old.
-    async fn look(&self, kid: Option<&str>, now: DateTime<Utc>) -> (Option<Jwk>, bool) {
+    /// Fetches while the old key serves, unless somebody does already.
+    fn refresh_beside(self: &Arc<Self>, kid: Option<&str>, now: DateTime<Utc>) {
+        if self.fetching.try_lock().is_err() {
+            return;
+        }
+        let (keys, kid) = (Arc::clone(self), kid.map(str::to_owned));
+        tokio::spawn(async move {
+            if let Err(error) = keys.refresh(kid.as_deref(), now).await {
+                tracing::debug!(%error, "an issuer's keys could not be fetched again");
+            }
+        });
+    }
+
+    /// What the cache holds, and how old it is.
+    async fn look(&self, kid: Option<&str>, now: DateTime<Utc>) -> (Option<Jwk>, Age) {
         let keys = self.keys.read().await;
-        let due = keys
-            .fetched_at
-            .is_none_or(|at| now - at >= self.limits.max_age);
+        let is_within = |at: Option<DateTime<Utc>>, life| at.is_some_and(|at| now - at < life);
+        let age = if is_within(keys.fetched_at, self.limits.max_age) {
+            Age::Young
+        } else if is_within(keys.tried_at, self.limits.max_age * 2) {
+            Age::Due
+        } else {
+            Age::Forgotten
+        };
         let found = keys.set.as_ref().and_then(|set| match kid {
             Some(kid) => set.find(kid).cloned(),
             // A token without a key id is fine as long as there is no choice.
             None => (set.keys.len() == 1).then(|| set.keys[0].clone()),
         });
-        (found, due)
+        (found, age)
     }
 
     async fn refresh(&self, kid: Option<&str>, now: DateTime<Utc>) -> Result<(), NoKeys> {
         let _one_at_a_time = self.fetching.lock().await;
-        let (found, due) = self.look(kid, now).await;
-        if found.is_some() && !due {
+        let (found, age) = self.look(kid, now).await;
+        if found.is_some() && age == Age::Young {
             return Ok(());
         }
         {
@@ -116,11 +152,34 @@ impl KeyCache {
                 return Err(self.no_keys(&why));
             }
         };
+        self.store(set, now).await;
+        Ok(())
+    }
+
+    async fn store(&self, set: JwkSet, now: DateTime<Utc>) {
         self.connectivity.found();
         let mut keys = self.keys.write().await;
         keys.set = Some(set);
         keys.fetched_at = Some(now);
-        Ok(())
+    }
+
+    /// Whether the issuer gives its keys: asked when they are due, and while it last did not.
+    pub(super) async fn is_reachable(&self, now: DateTime<Utc>) -> bool {
+        let (_, age) = self.look(None, now).await;
+        if age == Age::Young && !self.connectivity.is_lost() {
+            return true;
+        }
+        let _one_at_a_time = self.fetching.lock().await;
+        match self.fetch().await {
+            Ok(set) => {
+                self.store(set, now).await;
+                true
+            }
+            Err(error) => {
+                self.connectivity.lost(with_causes(&error));
+                false
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<JwkSet, reqwest::Error> {

@@ -29,7 +29,7 @@ pub struct Auth(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    issuers: BTreeMap<String, (config::Issuer, KeyCache)>,
+    issuers: BTreeMap<String, (config::Issuer, Arc<KeyCache>)>,
     leeway: chrono::Duration,
     signed: Signed,
     device_flow: Option<DeviceFlow>,
@@ -122,7 +122,7 @@ impl Auth {
             Some(DeviceFlow::new(issuer.issuer.clone(), client, http.clone()))
         });
         let issuers = config.issuers.iter().map(|issuer| {
-            let cache = KeyCache::new(issuer.clone(), http.clone(), config);
+            let cache = Arc::new(KeyCache::new(issuer.clone(), http.clone(), config));
             (issuer.issuer.clone(), (issuer.clone(), cache))
         });
         Ok(Self(Arc::new(Inner {
@@ -142,6 +142,17 @@ impl Auth {
     /// The trusted issuers.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.0.issuers.keys().map(String::as_str)
+    }
+
+    /// The trusted issuers that can't be reached: whose keys could not be fetched when they were due.
+    pub async fn list_unreachable(&self, now: DateTime<Utc>) -> Vec<&str> {
+        let mut unreachable = Vec::new();
+        for (issuer, (_, keys)) in &self.0.issuers {
+            if !keys.is_reachable(now).await {
+                unreachable.push(issuer.as_str());
+            }
+        }
+        unreachable
     }
 
     /// Verifies a token at a moment.

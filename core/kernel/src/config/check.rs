@@ -3,10 +3,11 @@
 use eventify_settings::Settings;
 
 use super::{Config, ConfigError};
-use crate::{bus, db};
+use crate::{bus, db, mail};
 
 /// Slower than that, the daily jobs would run once a quarter.
 const MAX_FACTOR: f64 = 100.0;
+const ADDRESS: &str = "a mail address, like Eventify <eventify@example.org>";
 
 pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
     let roles = &config.process.roles;
@@ -38,6 +39,10 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
         &config.http.public_url,
         &["http://", "https://"],
     )?;
+    let listen = &config.http.health_listen;
+    let fits = listen.is_empty() || config.http.health_listen().is_some();
+    let allowed = "empty or an address like 127.0.0.1:8081";
+    settings.require("http.health_listen", listen, fits, allowed)?;
     for (index, issuer) in config.auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{index}]");
         settings.require_url(
@@ -47,6 +52,36 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
         )?;
         let named = !issuer.audiences.is_empty();
         settings.require(&format!("{key}.audiences"), "[]", named, "one or more")?;
+    }
+    alarms(config, settings)
+}
+
+/// Who is to be mailed is known before there is something to be told.
+fn alarms(config: &Config, settings: &Settings) -> Result<(), ConfigError> {
+    let alarms = &config.alarms;
+    if alarms.smtp_url.is_empty() {
+        return Ok(());
+    }
+    settings.require_url(
+        "alarms.smtp_url",
+        &alarms.smtp_url,
+        &["smtp://", "smtps://"],
+    )?;
+    // A URL is logged. That of the user and password stands in settings of their own.
+    let plain = !alarms.smtp_url.contains('@') && mail::is_url(&alarms.smtp_url);
+    let whole = "smtps://HOST, smtp://HOST:PORT?tls=required or smtp://HOST:PORT, without user and password";
+    settings.require("alarms.smtp_url", "(hidden)", plain, whole)?;
+    let from = &alarms.mail_from;
+    settings.require("alarms.mail_from", from, mail::is_address(from), ADDRESS)?;
+    settings.require(
+        "alarms.mail_to",
+        "[]",
+        !alarms.mail_to.is_empty(),
+        "one address or more",
+    )?;
+    for (index, to) in alarms.mail_to.iter().enumerate() {
+        let key = format!("alarms.mail_to[{index}]");
+        settings.require(&key, to, mail::is_address(to), ADDRESS)?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! The kernel's sections of the configuration, as `eventify_settings` reads them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::http::Network;
 
 mod check;
 
@@ -28,6 +30,33 @@ pub struct Config {
     pub relay: Relay,
     /// Sweepers and other work that time starts.
     pub jobs: Jobs,
+    /// Who is mailed about alarms.
+    pub alarms: Alarms,
+}
+
+/// `[alarms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alarms {
+    /// Empty: nobody is mailed.
+    pub smtp_url: String,
+    /// Empty: the server asks for none.
+    pub smtp_user: String,
+    /// Of that user.
+    pub smtp_password: String,
+    /// Whose mails they are.
+    pub mail_from: String,
+    /// Who gets them.
+    pub mail_to: Vec<String>,
+    mail_every_seconds: u32,
+}
+
+impl Alarms {
+    /// Shortest time between two mails.
+    #[must_use]
+    pub fn mail_every(&self) -> Duration {
+        Duration::from_secs(self.mail_every_seconds.into())
+    }
 }
 
 /// `[keys]`
@@ -86,13 +115,17 @@ pub struct Http {
     /// Largest request body.
     pub max_body_bytes: usize,
     request_timeout_ms: u64,
+    health_listen: String,
     /// Connections open at once, per listener.
     pub max_connections: usize,
+    /// Those of one address.
+    pub max_connections_per_address: usize,
     /// Requests to public routes that are answered at once.
     pub anonymous_at_once: usize,
     header_timeout_ms: u64,
+    write_timeout_ms: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Network>,
     /// Token buckets.
     pub rate_limits: RateLimits,
     /// Idempotency keys.
@@ -110,6 +143,18 @@ impl Http {
     #[must_use]
     pub fn header_timeout(&self) -> Duration {
         Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// Longest wait for a client to take what is sent to it.
+    #[must_use]
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
+    }
+
+    /// Address of the listener for probes alone.
+    #[must_use]
+    pub fn health_listen(&self) -> Option<SocketAddr> {
+        self.health_listen.parse().ok()
     }
 }
 

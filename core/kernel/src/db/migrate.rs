@@ -35,7 +35,8 @@ macro_rules! migrations {
 /// The tables that every context has. A context's own files have other names: both are noted in one
 /// table.
 pub const SHARED: &[Migration] = crate::migrations!(
-    "shared": "0000_messaging", "0001_refused_rows", "0002_tasks", "0003_standing_alarms", "0004_projections"
+    "shared": "0000_messaging", "0001_refused_rows", "0002_tasks", "0003_standing_alarms",
+    "0004_alarm_rows", "0005_projections"
 );
 
 /// Everybody who migrates this database waits for this lock.

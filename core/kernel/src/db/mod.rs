@@ -23,6 +23,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 
+use crate::arrivals::Arrivals;
 use crate::cause::Cause;
 use crate::config;
 use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
@@ -54,11 +55,15 @@ pub use work::Work;
 #[derive(Clone, Debug)]
 pub struct Db {
     pools: Arc<BTreeMap<(&'static str, Work), Pool>>,
+    /// One connection to each database, of the probe alone: it asks whether the database answers, and not how
+    /// long the queue for it is.
+    probes: Arc<Vec<PgPool>>,
     work: Work,
     /// Without an answer for so long, a line is dead.
     patience: Duration,
     schemas: Schemas,
     notifier: OutboxNotifier,
+    arrivals: Arrivals,
 }
 
 /// A context's connections. Contexts that share a database share what is known of its line.
@@ -80,12 +85,19 @@ impl Db {
         notifier: OutboxNotifier,
     ) -> DbResult<Self> {
         let (mut pools, mut lines) = (BTreeMap::new(), BTreeMap::new());
+        let mut probes = Vec::new();
         for context in contexts {
             let url = config.url_of(context);
             let options = url.parse::<PgConnectOptions>()?;
-            let connectivity = lines
-                .entry(url)
-                .or_insert_with(|| Arc::new(connectivity(&options)));
+            let connectivity = lines.entry(url).or_insert_with(|| {
+                probes.push(
+                    PgPoolOptions::new()
+                        .max_connections(1)
+                        .acquire_timeout(config.acquire_timeout())
+                        .connect_lazy_with(options.clone().application_name("eventify probe")),
+                );
+                Arc::new(connectivity(&options))
+            });
             let options = options
                 .application_name(&format!("eventify {context}"))
                 .options([
@@ -111,11 +123,19 @@ impl Db {
         }
         Ok(Self {
             pools: Arc::new(pools),
+            probes: Arc::new(probes),
             work: Work::Ordinary,
             patience: config.statement_timeout().mul_f64(session::PATIENCE),
             schemas,
             notifier,
+            arrivals: Arrivals::default(),
         })
+    }
+
+    /// Where requests wait for what another part of the core commits.
+    #[must_use]
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// The same databases, with the connections of this kind of work.
@@ -140,7 +160,7 @@ impl Db {
             context,
             cause.clone(),
             self.schemas.clone(),
-            self.notifier.clone(),
+            (self.notifier.clone(), self.arrivals.clone()),
         ))
     }
 
@@ -166,13 +186,13 @@ impl Db {
         &self.schemas
     }
 
-    /// Whether every context's database answers.
+    /// Whether every database answers.
     ///
     /// # Errors
     /// The first that doesn't.
     pub async fn ping(&self) -> DbResult<()> {
-        for context in self.contexts() {
-            sqlx::query("select 1").execute(self.pool(context)).await?;
+        for probe in &*self.probes {
+            sqlx::query("select 1").execute(probe).await?;
         }
         Ok(())
     }
@@ -212,6 +232,9 @@ impl Db {
     pub async fn close(&self) {
         for pool in self.pools.values() {
             pool.connections.close().await;
+        }
+        for probe in &*self.probes {
+            probe.close().await;
         }
     }
 

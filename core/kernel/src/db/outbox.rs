@@ -320,3 +320,29 @@ pub async fn written(conn: &mut PgConnection) -> DbResult<Vec<(Uuid, String, boo
     .await?;
     Ok(rows)
 }
+
+/// What waits for the broker longer than it should.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Standing {
+    /// How many rows; none: all is well.
+    pub(crate) waiting: i64,
+    pub(crate) oldest_at: Option<DateTime<Utc>>,
+    /// Of those, how many the broker has refused, and what it said to one.
+    pub(crate) refused: i64,
+    pub(crate) refused_because: Option<String>,
+}
+
+/// Rows that have waited so long. The database's clock wrote their times, and is asked.
+pub(crate) async fn list_standing(conn: &mut PgConnection, since: TimeDelta) -> DbResult<Standing> {
+    let standing = sqlx::query_as(
+        "select count(*) as waiting, min(created_at) as oldest_at, count(retry_at) as refused,
+             max(refused_because) as refused_because
+         from (select created_at, retry_at, refused_because from outbox
+               where published_at is null and created_at < now() - $1 * interval '1 second'
+               order by position limit 10000) as rows",
+    )
+    .bind(since.num_seconds())
+    .fetch_one(conn)
+    .await?;
+    Ok(standing)
+}

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{DbError, DbResult, inbox, outbox, tasks};
 use crate::app::App;
+use crate::arrivals::Arrivals;
 use crate::cause::Cause;
 use crate::event::{DomainEvent, Envelope};
 use crate::outbox_notifier::OutboxNotifier;
@@ -26,6 +27,8 @@ pub struct Tx {
     outbox: Vec<outbox::NewRow>,
     notifier: OutboxNotifier,
     wakes: Vec<crate::jobs::Wake>,
+    arrivals: Arrivals,
+    arrived: Vec<Uuid>,
 }
 
 impl Tx {
@@ -34,7 +37,7 @@ impl Tx {
         context: &'static str,
         cause: Cause,
         schemas: Schemas,
-        notifier: OutboxNotifier,
+        (notifier, arrivals): (OutboxNotifier, Arrivals),
     ) -> Self {
         Self {
             inner,
@@ -44,6 +47,8 @@ impl Tx {
             outbox: Vec::new(),
             notifier,
             wakes: Vec::new(),
+            arrivals,
+            arrived: Vec::new(),
         }
     }
 
@@ -87,6 +92,12 @@ impl Tx {
     /// (`app.jobs.wake(DRIVE_REFUNDS)`). The job's timer is the safety net.
     pub fn wake(&mut self, wake: crate::jobs::Wake) {
         self.wakes.push(wake);
+    }
+
+    /// Tells the requests of this process that wait for something with this id, when the transaction has
+    /// committed ([`Arrivals`]).
+    pub fn arrived(&mut self, what: Uuid) {
+        self.arrived.push(what);
     }
 
     /// Requests a task of this context, due now; its job wakes when this transaction has committed.
@@ -162,6 +173,9 @@ impl Tx {
         }
         for wake in self.wakes {
             wake.deliver();
+        }
+        for what in self.arrived {
+            self.arrivals.arrived(what);
         }
         Ok(())
     }

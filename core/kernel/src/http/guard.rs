@@ -18,7 +18,7 @@ use super::places::Places;
 use super::policy::{KeyRule, Policy, Rate};
 use super::rate_limit::Payer;
 use super::routes::RouteInfo;
-use super::{ApiError, error, replay};
+use super::{ApiError, address, error, replay};
 use crate::app::App;
 use crate::auth::{AuthError, Principal};
 use crate::cause::Cause;
@@ -144,7 +144,7 @@ async fn admit(
         Ok(Some(who)) => Payer::User(who.user_id),
         Err(fault) if fault.status().is_server_error() => return Err(fault.clone()),
         // A bad token buys no more attempts than none.
-        Ok(None) | Err(_) => Payer::Address(address),
+        Ok(None) | Err(_) => Payer::Address(address::counted(address)),
     };
     app.rate_limiter
         .take(payer, policy.rate, app.clock.now())
@@ -227,25 +227,11 @@ fn idempotency_key(headers: &HeaderMap, rule: KeyRule) -> Result<Option<String>,
     }
 }
 
-/// The peer, or behind trusted proxies the address that they forward: the last one in
-/// `X-Forwarded-For` that is no trusted proxy itself.
+/// The peer, or behind trusted proxies the address that they forward.
 fn client_address(app: &App, request: &Request) -> IpAddr {
-    let peer = request
-        .extensions()
-        .get::<ConnectInfo<SocketAddr>>()
-        .map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
-            address.ip()
-        });
-    let trusted = &app.config.http.trusted_proxies;
-    if !trusted.contains(&peer) {
-        return peer;
-    }
-    header(request.headers(), "x-forwarded-for")
-        .into_iter()
-        .flat_map(|list| list.rsplit(','))
-        .filter_map(|text| text.trim().parse().ok())
-        .find(|address| !trusted.contains(address))
-        .unwrap_or(peer)
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(peer)| peer.ip());
+    address::client(peer, request.headers(), &app.config.http.trusted_proxies)
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -1,11 +1,8 @@
-//! A listener, plain or with TLS: how many connections it holds, how slow they may be, and its
-//! graceful end.
-//!
-//! There is no limit per address: the core stands behind a gateway, whose address is all that it
-//! sees of a connection. Who asks too often is limited by request, see [`super::rate_limit`].
+//! A listener, plain or with TLS: how many connections it holds and how they are shared
+//! ([`super::shares`]), how slow they may be ([`super::paced`]), and its graceful end. Who asks too often is
+//! limited by request, see [`super::rate_limit`].
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -15,12 +12,13 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Layer as _;
 
+use super::paced::Paced;
+use super::shares::{Refusal, Share, Shares};
 use crate::clock::Clock;
 use crate::config::Http;
 use crate::telemetry::LogThrottle;
@@ -80,9 +78,13 @@ impl Server {
         stop: CancellationToken,
         grace: Duration,
     ) {
-        let places = Arc::new(Semaphore::new(config.max_connections));
+        let shares = Shares::new(
+            config.max_connections,
+            config.max_connections_per_address,
+            config.trusted_proxies.clone(),
+        );
         let connections = TaskTracker::new();
-        let (mut refusals, mut failures) = (LogThrottle::default(), LogThrottle::default());
+        let (mut refusals, mut failures) = (Refusals::default(), LogThrottle::default());
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => break,
@@ -90,27 +92,22 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                        if let Some(suppressed) = refusals.permit(clock.instant()) {
-                            let limit = config.max_connections;
-                            tracing::warn!(
-                                code = "http.too_many_connections",
-                                limit,
-                                suppressed,
-                                "a connection was refused: too many are open"
-                            );
+                    let share = match shares.take(peer.ip()) {
+                        Ok(share) => share,
+                        Err(refusal) => {
+                            refusals.log(refusal, peer.ip(), (&config, &clock));
+                            continue;
                         }
-                        continue;
                     };
                     let connection = Connection {
                         router: router.clone(),
                         peer,
                         header_timeout: config.header_timeout(),
                         stop: stop.clone(),
-                        _place: place,
                     };
+                    let stream = (stream, config.write_timeout(), clock.clone());
                     let acceptor = self.tls.as_mut().map(|acceptors| acceptors());
-                    connections.spawn(connection.serve(stream, acceptor));
+                    connections.spawn(connection.serve_while(share, stream, acceptor));
                 }
                 Err(error) => {
                     if let Some(suppressed) = failures.permit(clock.instant()) {
@@ -140,15 +137,62 @@ struct Connection {
     peer: SocketAddr,
     header_timeout: Duration,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+}
+
+/// Log lines about refused connections: anybody can have them written.
+#[derive(Default)]
+struct Refusals {
+    of_address: LogThrottle,
+    full: LogThrottle,
+}
+
+impl Refusals {
+    fn log(&mut self, refusal: Refusal, address: IpAddr, (config, clock): (&Http, &Clock)) {
+        let now = clock.instant();
+        match refusal {
+            Refusal::OfAddress => {
+                if let Some(suppressed) = self.of_address.permit(now) {
+                    let limit = config.max_connections_per_address;
+                    tracing::warn!(code = "http.too_many_connections_of_address", %address, limit,
+                        suppressed, "a connection was refused: its address has too many open");
+                }
+            }
+            Refusal::Full => {
+                if let Some(suppressed) = self.full.permit(now) {
+                    let limit = config.max_connections;
+                    tracing::warn!(
+                        code = "http.too_many_connections",
+                        limit,
+                        suppressed,
+                        "a connection was refused: too many are open"
+                    );
+                }
+            }
+        }
+    }
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+    /// Until it ends, or its place is given to somebody else.
+    async fn serve_while(
+        self,
+        share: Share,
+        (stream, write_timeout, clock): (TcpStream, Duration, Clock),
+        acceptor: Option<TlsAcceptor>,
+    ) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection broke off");
             return;
         }
+        let stream = Paced::new(stream, write_timeout, clock);
+        let taken_away = share.taken_away();
+        let served = taken_away.run_until_cancelled(self.serve(stream, acceptor));
+        if served.await.is_none() {
+            tracing::debug!("a connection was closed for one of another address");
+        }
+    }
+
+    async fn serve(self, stream: Paced<TcpStream>, acceptor: Option<TlsAcceptor>) {
         let Some(acceptor) = acceptor else {
             return self.serve_http(stream).await;
         };

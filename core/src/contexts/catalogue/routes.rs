@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{
-    Answer, ApiError, Conditional, Paging, Path, Policy, Query, Representation, Routes, rfc3339,
+    Answer, ApiError, Conditional, GivenTime, Paging, Path, Policy, Query, Representation, Routes,
 };
 use eventify_protocol::ids::{EventId, PerformanceId};
 use serde::{Deserialize, Serialize};
@@ -35,10 +35,8 @@ struct Filters {
     query: Option<String>,
     city: Option<String>,
     tag: Option<String>,
-    #[serde(default, deserialize_with = "rfc3339")]
-    from: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "rfc3339")]
-    to: Option<DateTime<Utc>>,
+    from: Option<GivenTime>,
+    to: Option<GivenTime>,
     page: Option<u32>,
     size: Option<u32>,
 }
@@ -135,8 +133,8 @@ impl Filters {
             city: self.city,
             tag: self.tag,
             // A performance that has begun is never listed, whatever the client asks for.
-            from: self.from.map_or(now, |from| from.max(now)),
-            to: self.to,
+            from: self.from.map_or(now, |GivenTime(from)| from.max(now)),
+            to: self.to.map(|GivenTime(to)| to),
         })
     }
 }

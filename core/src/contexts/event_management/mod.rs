@@ -74,7 +74,8 @@ pub fn context(state: &Arc<State>) -> Context {
         ..Context::new(
             NAME,
             eventify_kernel::migrations!(
-                "event_management": "0001_events", "0002_known_venues", "0003_shows_that_move", "0004_reentry"
+                "event_management": "0001_events", "0002_known_venues", "0003_shows_that_move", "0004_reentry",
+                "0005_seats_of_plans"
             ),
         )
     }

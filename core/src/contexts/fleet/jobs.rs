@@ -1,6 +1,6 @@
 //! What time makes fleet do: write the feed, publish the key set, watch T, compare, compact.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,8 +13,8 @@ use eventify_protocol::ids::VenueId;
 use serde_json::{Value, json};
 
 use super::acts::{
-    alarms, comparison, feed as feed_acts, holders, performances, renewal,
-    scanners as scanner_acts, venues as venue_acts,
+    alarms, comparison, feed as feed_acts, holders, notify, performances, renewal,
+    scanners as scanner_acts, venues as venue_acts, watch,
 };
 use super::model::alarm::{Alarm, Code};
 use super::store::{comparisons, feed, pending, sign_ins, snapshots};
@@ -23,6 +23,8 @@ use super::{App, NAME};
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
 pub(crate) const PUBLISH_KEY_SET: Job = Job::of(NAME, "publish_key_set");
 pub(crate) const WATCH_TRUTH: Job = Job::of(NAME, "watch_truth");
+pub(crate) const WATCH_GATES: Job = Job::of(NAME, "watch_gates");
+pub(crate) const NOTIFY: Job = Job::of(NAME, "notify");
 pub(crate) const COMPARE_FEED: Job = Job::of(NAME, "compare_feed");
 pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
@@ -35,6 +37,9 @@ pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 const WRITE_EVERY: Duration = Duration::from_secs(1);
 const KEYS_EVERY: Duration = Duration::from_secs(30);
 const WATCH_EVERY: Duration = Duration::from_secs(30);
+/// As often as nodes report.
+const GATES_EVERY: Duration = Duration::from_secs(10);
+const NOTIFY_EVERY: Duration = Duration::from_secs(5);
 /// How soon a statement is tried again that could not be compared yet.
 const COMPARE_EVERY: Duration = Duration::from_secs(2);
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
@@ -64,6 +69,8 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(WRITE_EVERY, WRITE_FEED, write_feed)
         .every(KEYS_EVERY, PUBLISH_KEY_SET, publish_key_set)
         .every(WATCH_EVERY, WATCH_TRUTH, watch_truth)
+        .every(GATES_EVERY, WATCH_GATES, watch_gates)
+        .every(NOTIFY_EVERY, NOTIFY, notify_people)
         .every(COMPARE_EVERY, COMPARE_FEED, compare_feed)
         .every(CERTIFICATES_EVERY, WATCH_CERTIFICATES, watch_certificates)
         .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
@@ -125,38 +132,49 @@ async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
 /// the caches of its nodes grow old (ADMISSION 1.3). It names what is stuck. One of no venue is for what
 /// all of them wait for.
 async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
+    let mut stuck: BTreeMap<Option<VenueId>, Alarm> = BTreeMap::new();
     for context in FEEDING {
         let mut conn = app.db.read(context).await?;
         let overdue = outbox::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
         drop(conn);
         for it in overdue {
+            let venue = it.projection.map(VenueId);
             let details = json!({
                 "seconds": it.seconds, "messages": it.messages,
                 "oldest": { "of": context, "messageId": it.message_id, "type": it.kind },
             });
-            raise_lag(app, it.projection.map(VenueId), details).await?;
+            stuck.entry(venue).or_insert_with(|| lag(venue, details));
         }
     }
     let mut conn = app.db.read(NAME).await?;
-    let overdue = pending::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
-    drop(conn);
-    for it in overdue {
+    for it in pending::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await? {
+        let venue = Some(it.venue_id);
         let details = json!({
             "seconds": it.seconds, "messages": it.rows,
             "oldest": { "of": NAME, "messageId": it.message_id },
         });
-        raise_lag(app, Some(it.venue_id), details).await?;
+        stuck.entry(venue).or_insert_with(|| lag(venue, details));
     }
-    Ok(())
+    let stuck: Vec<_> = stuck.into_values().collect();
+    Ok(alarms::set_in(app, &mut conn, Code::TruthStandsStill, &stuck).await?)
 }
 
-async fn raise_lag(app: &App, venue: Option<VenueId>, details: Value) -> Result<(), Failure> {
+fn lag(venue: Option<VenueId>, details: Value) -> Alarm {
     let alarm = Alarm::new(Code::TruthStandsStill).with(details);
-    let alarm = match venue {
+    match venue {
         Some(venue) => alarm.of_venue(venue),
         None => alarm,
-    };
-    Ok(alarms::raise(app, &alarm).await?)
+    }
+}
+
+/// Whether each gate that a show needs would let a guest in.
+async fn watch_gates(app: &App, cause: &Cause) -> Result<(), Failure> {
+    Ok(watch::watch_gates(app, cause).await?)
+}
+
+/// Mails what alarms have begun and ended.
+async fn notify_people(app: &App, _: &Cause) -> Result<(), Failure> {
+    notify::notify(app).await
 }
 
 /// Compares ticketing's statements with the feed.

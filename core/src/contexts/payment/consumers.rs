@@ -30,6 +30,7 @@ async fn on_order_placed(
     let placed = event.data;
     if placed.amount.minor() == 0 {
         store::orders::insert_free(tx, placed.order_id, placed.customer_id).await?;
+        tx.arrived(placed.order_id.as_uuid());
     }
     Ok(())
 }

@@ -40,9 +40,14 @@ mod store;
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use eventify_kernel::app::AppWith;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
+use eventify_kernel::http::Answer;
+use eventify_kernel::quotas::Quotas;
+use eventify_kernel::single_flight::SingleFlight;
+use eventify_protocol::ids::PaymentId;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -66,6 +71,27 @@ pub struct State {
     /// Which of the provider's objects are ours, once it is read.
     pub(crate) installation: OnceCell<Uuid>,
     pub(crate) refusals: RefusalLog,
+    pub(crate) asks: Asks,
+}
+
+/// How often customers may have the provider asked. It counts our calls altogether: what one of them has asked
+/// too often, the others could not be charged for.
+#[derive(Debug)]
+pub(crate) struct Asks {
+    /// Who asks about a payment while its provider is being asked gets the same answer.
+    pub(crate) running: SingleFlight<PaymentId, Answer<model::Payment>>,
+    pub(crate) of_payment: Quotas<PaymentId>,
+    pub(crate) of_caller: Quotas<Uuid>,
+}
+
+impl Default for Asks {
+    fn default() -> Self {
+        Self {
+            running: SingleFlight::new(TimeDelta::zero()),
+            of_payment: Quotas::new(1, 5),
+            of_caller: Quotas::new(2, 10),
+        }
+    }
 }
 
 impl State {
@@ -78,6 +104,7 @@ impl State {
             lines: Lines::new(clock)?,
             installation: OnceCell::new(),
             refusals: RefusalLog::default(),
+            asks: Asks::default(),
         })
     }
 }

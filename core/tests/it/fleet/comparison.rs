@@ -275,7 +275,7 @@ async fn a_digest_that_differs_from_the_rows_is_corrected() {
     scene.compare().await;
     sqlx::query(later).execute(&mut *conn).await.unwrap();
     scene.venue.core.run_job("fleet", "compare_feed").await;
-    let occurrences = "select occurrences from alarms where venue_id = $1";
+    let occurrences = "select occurrences from standing_alarms where subject = $1::text";
     assert_eq!(scene.venue.value::<i64>(occurrences).await, 1);
 }
 

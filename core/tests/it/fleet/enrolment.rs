@@ -8,12 +8,12 @@ use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
 use eventify_protocol::sync::{Ask, Down, Nonce, PolicyEntry, Up, Value};
 use reqwest::StatusCode;
 use serde_json::json;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::fleet::feed::{ask, replica_of, welcome};
-use crate::fleet::world::{Node, Venue, enrol_with};
+use crate::fleet::world::{Node, SECRET, Venue, enrol_with};
 use crate::world::replies::NodeShown;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,6 +188,26 @@ async fn a_revoked_node_gets_its_revocation_and_the_broker_disconnects_it() {
         [],
         "the broker closes the connection"
     );
+}
+
+/// S24: bodies that never came held all places of the listener, and no node could connect.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_brokers_listener_reads_nothing_of_a_stranger_and_waits_long_for_nobody() {
+    let venue = Venue::limited(&[("http.request_timeout_ms", "1000")]).await;
+    for (secret, status) in [("guessed", " 404 "), (SECRET, " 503 ")] {
+        let address = venue.core.listener("broker_auth");
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /{secret}/broker/user HTTP/1.1\r\nhost: core\r\ncontent-length: 99\r\n\
+             content-type: application/x-www-form-urlencoded\r\n\r\nusername"
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let closed = timeout(Duration::from_secs(8), connection.read_to_end(&mut answer));
+        closed.await.expect("it is closed").unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.contains(status), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The venues' side of the core on real servers: enrolment over HTTPS, nodes over MQTT with their
 //! own certificates, feed, sync points, journals, reports.
+mod alarm_mails;
 mod alarms;
 mod authorities;
 mod comparison;

@@ -298,6 +298,14 @@ async fn an_outage_ends_when_its_node_reports_online() {
         ended.is_some_and(|it| it.latest.is_some())
     })
     .await;
+    // Each null had no word: a report has no clock of the node's, and lies after its last row.
+    let outage = report(&venue, ever).await.outages.remove(0);
+    let ended = outage.ended.unwrap();
+    assert_eq!(
+        (ended.known_by.as_str(), outage.began.known_by.as_str()),
+        ("report", "row")
+    );
+    assert_eq!((ended.earliest, ended.wall), (outage.began.earliest, None));
 }
 
 /// Seven days before the first of all days was a panic.
@@ -403,4 +411,75 @@ async fn a_report_names_what_supervisors_did_and_adds_up_with_it() {
     assert!(outage.acts.iter().all(|act| act["personId"] == person));
     venue.publish("ticketing", 1, &journal.applied(1, 7)).await;
     venue.core.settle().await;
+}
+
+/// A supervisor's act while the core decided stood in no report: only outages had any.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_who_was_let_in_anyway_while_the_line_worked_stands_in_the_report() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let act = ActBy {
+        mode: Mode::Online,
+        ..by(ON_SHIFT, 1, Some(ReasonCode::EarlyEntry))
+    };
+    let mut journal = Journal::open(node.id, 1);
+    journal.scan(402, Verdict::NotYet { not_before: 9 }, Mode::Online);
+    journal.push(JournalEntry::Overridden(Overridden {
+        by: act,
+        scan: ScanId(Uuid::from_u128(402)),
+        ticket: TicketId(Uuid::from_u128(0x70)),
+        performance: PerformanceId(Uuid::from_u128(0x71)),
+        cache_age_ms: Some(1_000),
+    }));
+    node.send(Up::Journal(journal.batch(1, 3))).await;
+    stored(&venue, 3).await;
+    let report = report(&venue, "").await;
+    assert!(report.outages.is_empty(), "{report:#?}");
+    let [act] = &report.acts[..] else {
+        panic!("{report:#?}")
+    };
+    assert_eq!(
+        (&act["kind"], &act["label"]),
+        (&"override".into(), &"North door".into())
+    );
+    assert_eq!(act["reason"]["code"], "earlyEntry");
+    assert_eq!(act["personId"], serde_json::to_value(ON_SHIFT).unwrap());
+    venue.publish("ticketing", 1, &journal.applied(1, 3)).await;
+    venue.core.settle().await;
+}
+
+/// Who reads "it adds up" has to know that a gate has not told its part yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_names_the_nodes_that_have_not_told_everything() {
+    let venue = Venue::open().await;
+    let node = venue.node("North door").await;
+    let health = |mode, unacknowledged| {
+        Up::Health(Health {
+            mode,
+            cache_age_ms: Some(1_500),
+            head: Position(3),
+            unacknowledged,
+            free_bytes: 1 << 30,
+            software: "1.0".to_owned(),
+            mode_number: None,
+            unreadable: None,
+        })
+    };
+    let not_heard = async || report(&venue, "").await.not_heard;
+    node.send(health(Mode::Resyncing, 40)).await;
+    until("it has reported", async || !not_heard().await.is_empty()).await;
+    let told = not_heard().await;
+    assert_eq!(
+        (&told[0]["label"], &told[0]["unacknowledged"]),
+        (&"North door".into(), &40.into())
+    );
+    node.send(health(Mode::Online, 0)).await;
+    until("all is told", async || not_heard().await.is_empty()).await;
+    venue.core.advance(TimeDelta::minutes(1));
+    let told = not_heard().await;
+    assert_eq!(
+        (told.len(), &told[0]["mode"]),
+        (1, &"Online".into()),
+        "as it said then"
+    );
 }

@@ -20,7 +20,10 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::world::jwt;
+use crate::world::{jwt, until};
+
+/// How long the core waits for an issuer.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// An issuer whose keys can be exchanged, that can be down, and that counts.
 #[derive(Clone, Default)]
@@ -28,6 +31,8 @@ struct Issuer {
     /// How many keys it has had; key `n` has the id `key-n`.
     keys: Arc<AtomicUsize>,
     down: Arc<AtomicBool>,
+    /// Takes requests and does not answer.
+    silent: Arc<AtomicBool>,
     fetches: Arc<AtomicUsize>,
 }
 
@@ -40,6 +45,9 @@ impl Issuer {
         let issuer = self.clone();
         let jwks = async move || {
             issuer.fetches.fetch_add(1, Ordering::SeqCst);
+            if issuer.silent.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             if issuer.down.load(Ordering::SeqCst) {
                 return Err(StatusCode::BAD_GATEWAY);
             }
@@ -108,7 +116,50 @@ async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
     auth.verify(&good, now + Duration::seconds(601))
         .await
         .unwrap();
-    assert_eq!(issuer.fetches(), 2);
+    until("they are fetched again", async || issuer.fetches() == 2).await;
+}
+
+/// S22: an issuer that swallows packets held up everybody for the length of its silence, twice a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_an_issuer_that_says_nothing_whose_key_is_known() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let good = token(&url, 0, &signed_by(0), now);
+    auth.verify(&good, now).await.unwrap();
+    issuer.silent.store(true, Ordering::SeqCst);
+    auth.verify(&good, now + Duration::minutes(10))
+        .await
+        .unwrap();
+    until("it is asked beside", async || issuer.fetches() == 2).await;
+    for minute in 11..30 {
+        let at = now + Duration::minutes(minute);
+        let began = Clock::system().instant();
+        auth.verify(&good, at).await.unwrap();
+        assert!(began.elapsed() < SILENCE / 2, "minute {minute}");
+    }
+    issuer.silent.store(false, Ordering::SeqCst);
+    issuer.rotate();
+    let later = now + Duration::minutes(41);
+    until("the new keys have replaced the old ones", async || {
+        auth.verify(&good, later).await.is_err()
+    })
+    .await;
+}
+
+/// Nobody had asked for hours: the key may have been withdrawn since.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_nobody_asked_for_in_a_long_time_are_fetched_before_one_is_believed() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let auth = trusting(&url);
+    let now = Clock::system().now();
+    let good = token(&url, 0, &signed_by(0), now);
+    auth.verify(&good, now).await.unwrap();
+    issuer.rotate();
+    let refused = auth.verify(&good, now + Duration::hours(2)).await;
+    assert!(matches!(refused, Err(AuthError::Refused(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ async fn fleet(house: &House<'_>, nodes: &[(&str, &str, Duration)]) {
             "with node as (
                  insert into fleet.nodes (node_id, venue_id, label, gates, version, created_at,
                      created_by, code_hash, code_expires_at)
-                 values (gen_random_uuid(), $1, $2, '{}', 1, $3, $1, sha256($2::bytea), $3)
+                 values (gen_random_uuid(), $1, $2, array[$5::uuid], 1, $3, $1, sha256($2::bytea), $3)
                  on conflict (venue_id, label) do update set label = excluded.label
                  returning node_id)
              insert into fleet.node_health (node_id, seen_at, mode, mode_since, mode_changes,
@@ -86,6 +86,7 @@ async fn fleet(house: &House<'_>, nodes: &[(&str, &str, Duration)]) {
         .bind(label)
         .bind(heard)
         .bind(mode)
+        .bind(GATE)
         .execute(&mut *conn)
         .await
         .unwrap();
@@ -169,7 +170,10 @@ async fn a_place_is_not_released_before_every_gate_has_said_whom_it_let_in() {
     let refused = release(&house, tickets[0], false).await;
     refused.assert_refused(409, "gates_not_heard");
     let message = refused.error().message;
-    assert!(message.contains("North door (last heard"), "{message}");
+    assert!(
+        message.contains("North door at North gate (last heard"),
+        "{message}"
+    );
     assert!(
         !message.contains("South") && !message.contains("Spare"),
         "{message}"

@@ -25,11 +25,12 @@ const BUY: Policy = Policy::roles(&[Role::Customer])
     .key_required()
     .strict();
 
-fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
+pub(super) fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     let routes = Routes::new()
         .post("/purchases", BUY, buy)
         .post("/purchases/{key}/slow", Policy::signed_in(), slow)
         .post("/faults", Policy::signed_in(), fault)
+        .get("/large", Policy::public(), large)
         .get("/panics", Policy::public(), panics)
         .post("/panics", Policy::signed_in(), panics)
         .get(
@@ -70,6 +71,12 @@ async fn buy(
 async fn fault() -> Answer<()> {
     FAULTS.fetch_add(1, Ordering::SeqCst);
     Err(ApiError::internal("the test asked for it"))
+}
+
+/// More than what a system keeps for a client that does not read.
+async fn large() -> axum::body::Bytes {
+    static LARGE: LazyLock<axum::body::Bytes> = LazyLock::new(|| vec![b'x'; 24 << 20].into());
+    LARGE.clone()
 }
 
 static FAULTS: AtomicUsize = AtomicUsize::new(0);

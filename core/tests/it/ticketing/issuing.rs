@@ -289,6 +289,30 @@ async fn organisers_revoke_for_their_own_performances() {
     );
 }
 
+/// S14: each is an entry in the feed of all nodes of the venue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_reissued_five_times_a_day_and_no_more() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let ada = venue.core.user("ada").role("CUSTOMER");
+    let path = format!("/tickets/{ticket}/reissue");
+    for revision in 2..=6 {
+        let reissued: Ticket = ada.post(&path, json!({})).await.read(200);
+        assert_eq!(reissued.revision, revision);
+    }
+    let newest = venue.token(ticket).await;
+    let refused = ada.post(&path, json!({})).await;
+    refused.assert_refused(429, "reissued_too_often");
+    let wait: i64 = refused.header("retry-after").parse().unwrap();
+    assert!((80_000..=86_400).contains(&wait), "{wait}");
+    assert_eq!(venue.token(ticket).await, newest, "the newest is good");
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
+    let day_passes = "update ticketing.reissues set at = at - interval '1 day'";
+    sqlx::query(day_passes).execute(&mut *conn).await.unwrap();
+    let again: Ticket = ada.post(&path, json!({})).await.read(200);
+    assert_eq!(again.revision, 7);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reissued_ticket_has_another_token() {
     let venue = Venue::open().await;

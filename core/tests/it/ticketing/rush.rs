@@ -211,7 +211,12 @@ async fn a_journal_that_is_parked_is_an_alarm_and_is_replayed_into_its_own_queue
     let watch = async || {
         let ran = jobs::run_now(app, "catalogue", "watch_parked_work").await;
         ran.expect("the job succeeds");
-        let standing = alarms::list_standing(app).await.expect("the alarms");
+        let filter = alarms::Filter {
+            states: Some(vec![alarms::State::Open]),
+            ..alarms::Filter::default()
+        };
+        let listed = alarms::list(app, &filter, (0, 100)).await;
+        let (standing, _) = listed.expect("the alarms");
         let standing = standing
             .into_iter()
             .map(|alarm| (alarm.kind, alarm.subject));

@@ -186,7 +186,7 @@ replies! {
         health: Option<NodeHealth>,
     }
     NodeHealth {
-        seen_at: DateTime<Utc>, mode: String, mode_since: DateTime<Utc>,
+        seen_at: DateTime<Utc>, silent_since: Option<DateTime<Utc>>, mode: String, mode_since: DateTime<Utc>,
         cache_age_ms: Option<i64>, position: i64, unacknowledged: i64, free_bytes: i64,
         software: String, unreadable: Option<i64>,
     }
@@ -194,7 +194,8 @@ replies! {
     Reconciliation {
         venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, outages: Vec<Outage>,
         double_entries: Vec<DoubleEntry>, refunded_admissions: Vec<RefundedAdmission>,
-        gaps: Vec<serde_json::Value>, adds_up: bool,
+        gaps: Vec<serde_json::Value>, acts: Vec<serde_json::Value>,
+        not_heard: Vec<serde_json::Value>, adds_up: bool,
     }
     RefundedAdmission {
         ticket_id: TicketId, order_id: OrderId, performance_id: PerformanceId,
@@ -213,7 +214,7 @@ replies! {
         gaps: Vec<serde_json::Value>,
     }
     OutageMoment {
-        earliest: Option<DateTime<Utc>>, latest: Option<DateTime<Utc>>,
+        known_by: String, earliest: Option<DateTime<Utc>>, latest: Option<DateTime<Utc>>,
         wall: Option<DateTime<Utc>>,
     }
     RowSpan { incarnation: IncarnationId, from: u64, to: u64, }

@@ -135,6 +135,6 @@ impl VenueIt {
     /// # Errors
     /// The core refuses.
     pub async fn alarms(&self) -> Result<Value> {
-        self.api.get("/fleet/alarms").await
+        self.api.get("/fleet/alarms?size=100").await
     }
 }

@@ -5,15 +5,16 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
 use eventify_stack::{Window, WindowOptions, us_keyboard::named};
 use serde::Deserialize;
 
 use super::process;
-use crate::wait;
+use crate::{clock, wait};
 
 /// A handheld's glass, in pixels.
 const GLASS: (u16, u16) = (540, 960);
@@ -221,10 +222,10 @@ impl GateWindow {
     ///
     /// # Errors
     /// The display does not answer.
-    pub async fn scan(&self, code: &str) -> Result<SystemTime> {
+    pub async fn scan(&self, code: &str) -> Result<DateTime<Utc>> {
         self.window.run(MARK_SEEN).await?;
         self.half_a_code(code).await?;
-        let before = SystemTime::now();
+        let before = clock::now();
         self.key(named::ENTER).await?;
         Ok(before)
     }

@@ -1,5 +1,6 @@
 //! `eventify-edge doctor`: checks everything that the node needs and says what to do.
 
+mod job;
 mod machine;
 mod network;
 mod running;
@@ -75,7 +76,8 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
     report(stores::replica(config))?;
     report(stores::scanners(config))?;
     report(network::port(config).await)?;
-    for finding in running::findings(config).await {
+    let status = running::status(config).await;
+    for finding in running::findings(config, status.as_ref()).await {
         report(finding)?;
     }
     match Identity::load(&config.data_dir) {
@@ -88,6 +90,8 @@ pub(super) async fn doctor(config: &Config, output: &mut impl Write) -> anyhow::
         }
         Err(error) => report(Finding::fail("identity", error))?,
     }
+    // Last, where it is read: what all of this comes to.
+    report(job::finding(status.as_ref(), stores::paired(config)))?;
     Ok(if worst == Level::Fail {
         ExitCode::FAILURE
     } else {

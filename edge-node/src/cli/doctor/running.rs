@@ -11,16 +11,21 @@ use crate::{
 };
 
 /// Nothing of a node that does not run: the line about the port says so.
-pub(super) async fn findings(config: &Config) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let ask = async |request| control::send(&config.data_dir, &request).await;
-    if let Ok(Response::Status { status }) = ask(Request::Status).await {
-        findings.push(mode(&status));
-    }
-    if let Ok(Response::SignIns { last }) = ask(Request::SignIns).await {
+pub(super) async fn findings(config: &Config, status: Option<&NodeStatus>) -> Vec<Finding> {
+    let mut findings: Vec<_> = status.map(mode).into_iter().collect();
+    let last = control::send(&config.data_dir, &Request::SignIns).await;
+    if let Ok(Response::SignIns { last }) = last {
         findings.push(sign_ins(last));
     }
     findings
+}
+
+/// None of a node that does not run.
+pub(super) async fn status(config: &Config) -> Option<NodeStatus> {
+    match control::send(&config.data_dir, &Request::Status).await {
+        Ok(Response::Status { status }) => Some(*status),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 fn mode(status: &NodeStatus) -> Finding {

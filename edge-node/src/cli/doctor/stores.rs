@@ -100,3 +100,8 @@ pub(super) fn scanners(config: &Config) -> Finding {
         Finding::ok(subject, format!("{paired} paired"))
     }
 }
+
+/// How many scanners may scan here.
+pub(super) fn paired(config: &Config) -> usize {
+    Scanners::load(&config.data_dir).map_or(0, |scanners| scanners.pairings().paired)
+}

@@ -131,6 +131,7 @@ fn shown(case: &str, now: Now) -> Shown {
         at_ms: at_ms.saturating_sub(12 * MINUTE_MS),
         ago_ms: Some(12 * MINUTE_MS),
         confirmed,
+        read_again_ms: None,
     };
     let why = match case {
         "ADMIT" => Why::Admit,

@@ -61,7 +61,9 @@ fn why(answer: &ScanAnswer) -> Why {
                 at_ms: u64::try_from(first.at.0 / 1_000).unwrap_or(0),
                 // By the node's time: this machine's clock may say anything.
                 ago_ms: answer.first_ago_ms,
-                confirmed: first.confirmed,
+                // What this scanner has shown itself needs nobody else's word.
+                confirmed: first.confirmed || answer.read_again_ms.is_some(),
+                read_again_ms: answer.read_again_ms,
             }
         }
         Verdict::Revoked => Why::Revoked,

@@ -68,6 +68,8 @@ pub enum Why {
         /// How long ago, by the node's time.
         ago_ms: Option<u64>,
         confirmed: bool,
+        /// How long ago this scanner itself has let in this guest, if it was its last one, some seconds ago.
+        read_again_ms: Option<u64>,
     },
     Revoked,
     NotValidHere {

@@ -10,7 +10,11 @@ export type Why = { "verdict": "admit" } | { "verdict": "alreadyUsed", gate: str
 /**
  * How long ago, by the node's time.
  */
-agoMs: number | null, confirmed: boolean, } | { "verdict": "revoked" } | { "verdict": "notValidHere", 
+agoMs: number | null, confirmed: boolean, 
+/**
+ * How long ago this scanner itself has let in this guest, if it was its last one, some seconds ago.
+ */
+readAgainMs: number | null, } | { "verdict": "revoked" } | { "verdict": "notValidHere", 
 /**
  * Doors that admit this ticket.
  */

@@ -127,7 +127,16 @@ const used = (confirmed: boolean, gate: string | null): Why => ({
   atMs: NOW - 8 * MINUTE,
   agoMs: 8 * MINUTE,
   confirmed,
+  readAgainMs: null,
 });
+const readAgain: Why = {
+  verdict: 'alreadyUsed',
+  gate: 'North gate',
+  atMs: NOW - 4 * SECOND,
+  agoMs: 4 * SECOND,
+  confirmed: true,
+  readAgainMs: 4 * SECOND,
+};
 
 export const VERDICTS: Record<string, Shown> = {
   admit: shown('go', { verdict: 'admit' }, TICKET),
@@ -135,6 +144,7 @@ export const VERDICTS: Record<string, Shown> = {
   admitLate: shown('go', { verdict: 'admit' }, TICKET, { triggeredAtMs: NOW - 14 * SECOND }),
   alreadyUsed: shown('used', used(true, 'South gate'), TICKET),
   alreadyUsedLong: shown('used', used(true, 'Porte de la cour d’honneur, côté jardin'), LONG_TICKET, byNode),
+  readAgain: shown('used', readAgain, TICKET),
   unconfirmed: shown('used', used(false, 'South gate'), TICKET),
   unconfirmedNowhere: shown('used', used(false, null), null, byNode),
   revoked: shown('stop', { verdict: 'revoked' }, TICKET),

@@ -60,6 +60,8 @@ export interface VerdictFacts {
   /** Time of the first use, of the beginning or of the end of admission; empty if the verdict has none. */
   at: string;
   ago: string | null;
+  /** How long ago this scanner let in the same guest, if it has just done so. */
+  again: string | null;
   /** Doors that admit the ticket, as "A or B"; empty if none is known. */
   gates: string;
   seat: string | null;

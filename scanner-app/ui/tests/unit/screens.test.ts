@@ -86,6 +86,14 @@ describe('a verdict', () => {
     expect(after(61_000)).toContain('Let in 9 minutes ago');
   });
 
+  test('of the guest who is still standing there says so, and calls nobody for them', () => {
+    expect(text(view('verdict-readAgain'))).toContain(
+      'Let in 4 seconds ago by this scanner. The same guest may go on. Somebody else: call a supervisor.',
+    );
+    expect(document.querySelector('.frame')?.getAttribute('data-class')).toBe('used');
+    expect(text(view('verdict-readAgain', {}, { language: 'fr' }))).toContain('par ce scanner');
+  });
+
   test('that came late says that the guest may be another one', () => {
     expect(text(view('verdict-admitLate'))).toContain('Scanned 14 seconds before this answer');
     expect(text(view('verdict-admit'))).not.toContain('before this answer');
@@ -104,7 +112,10 @@ describe('a verdict', () => {
 
   test('has another shape for each of the verdicts', () => {
     const shapes = Object.keys(VIEWS)
-      .filter((name) => name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$|admitLate$/.test(name))
+      .filter(
+        (name) =>
+          name.startsWith('verdict-') && !/Long|Code|Nowhere|Unknown$|admitLate$|readAgain$/.test(name),
+      )
       .map((name) => {
         text(view(name));
         return document.querySelector('h1')?.previousElementSibling?.innerHTML;

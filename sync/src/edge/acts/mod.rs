@@ -21,7 +21,7 @@ use std::{
 };
 
 use eventify_protocol::{
-    ids::{ActId, ScanId, ScannerId},
+    ids::{ActId, ScanId, ScannerId, TicketId},
     sync::{ActBy, GateChanged, JournalEntry, Moment},
     time::BootTime,
     verdict::Mode,
@@ -54,6 +54,8 @@ struct PendingAct {
 #[derive(Clone, Copy, Debug)]
 struct Newest {
     scan: ScanId,
+    /// None of a code that only the core knows.
+    ticket: Option<TicketId>,
     at: BootTime,
 }
 
@@ -218,13 +220,36 @@ impl Machine {
 
     fn register_newest(&mut self, done: &DoneAct) {
         if let JournalEntry::Overridden(act) = &done.entry {
-            self.register_admission(act.by.scanner, act.scan, done.at.boottime);
+            let newest = Newest {
+                scan: act.scan,
+                ticket: Some(act.ticket),
+                at: done.at.boottime,
+            };
+            self.acts.newest.insert(act.by.scanner, newest);
         }
     }
 
-    /// A scanner has shown `Admit`, or that its refusal is overridden.
-    pub(super) fn register_admission(&mut self, scanner: ScannerId, scan: ScanId, at: BootTime) {
-        self.acts.newest.insert(scanner, Newest { scan, at });
+    /// A scanner has shown `Admit`.
+    pub(super) fn register_admission(
+        &mut self,
+        scanner: ScannerId,
+        (scan, ticket): (ScanId, Option<TicketId>),
+        at: BootTime,
+    ) {
+        self.acts
+            .newest
+            .insert(scanner, Newest { scan, ticket, at });
+    }
+
+    /// How long ago this scanner has let in this ticket, if nobody has come to it since.
+    pub(super) fn let_in_ago(
+        &self,
+        scanner: ScannerId,
+        ticket: TicketId,
+        now: Now,
+    ) -> Option<Duration> {
+        let newest = self.acts.newest.get(&scanner)?;
+        (newest.ticket == Some(ticket)).then(|| now.boottime.since(newest.at))
     }
 
     fn act_outcome(

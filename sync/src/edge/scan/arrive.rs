@@ -74,7 +74,7 @@ impl Machine {
             scan: decision.scan,
             shown: self.shown(
                 (&request.checked, request.found.as_ref()),
-                &decision.verdict,
+                (request.scanner, &decision.verdict),
                 now,
             ),
             verdict: decision.verdict,

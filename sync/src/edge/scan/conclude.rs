@@ -136,7 +136,8 @@ impl Machine {
     ) {
         self.count(pending.gate, conclusion.verdict == Verdict::Admit);
         if conclusion.verdict == Verdict::Admit {
-            self.register_admission(pending.scanner, scan, now.boottime);
+            let let_in = (scan, pending.ticket());
+            self.register_admission(pending.scanner, let_in, now.boottime);
         }
         let cache_age = match conclusion.decided_by {
             DecidedBy::Core => Some(Duration::ZERO),
@@ -147,7 +148,7 @@ impl Machine {
             verdict: conclusion.verdict.clone(),
             shown: self.shown(
                 (&pending.checked, pending.found.as_ref()),
-                &conclusion.verdict,
+                (pending.scanner, &conclusion.verdict),
                 now,
             ),
             mode: conclusion.mode,

@@ -3,22 +3,28 @@
 use std::time::Duration;
 
 use eventify_protocol::{
-    ids::{GateId, PerformanceId},
+    ids::{GateId, PerformanceId, ScannerId},
     sync::{
         AdmissionWindow, GateEntry, PerformanceEntry, PerformanceState, Subject, TicketState,
         UsedBy, Value,
     },
     time::CoreTime,
-    verdict::{Mode, Verdict},
+    verdict::{FirstEntry, Mode, Verdict},
 };
-use eventify_sync::{edge::Input, token::TokenCheck};
+use eventify_sync::{
+    edge::{Input, READ_AGAIN},
+    token::TokenCheck,
+};
 use uuid::Uuid;
 
 use super::{
     is_used,
-    venue::{ANOTHERS_GATE, GATE, TONIGHT, Venue, code, scan_id, ticket_id, token, tonight},
+    venue::{
+        ANOTHERS_GATE, GATE, SCANNER, TONIGHT, Venue, code, scan_id, ticket_id, token, tonight,
+    },
 };
 
+const OTHER_SCANNER: ScannerId = ScannerId(Uuid::from_u128(0x52));
 const MATINEE: PerformanceId = PerformanceId(Uuid::from_u128(0x51));
 
 /// A steward sees what green is for, whoever decided, and also when the answer is repeated.
@@ -119,6 +125,65 @@ fn a_used_ticket_says_where_and_how_long_ago() {
     let ahead = venue.answer().shown;
     assert_eq!(ahead.first_gate_name.as_deref(), Some("South"));
     assert_eq!(ahead.first_ago, Some(Duration::ZERO), "never in the future");
+}
+
+/// C14: a reader that still sees the code reads it again. Whoever decides, the steward is told that it is the guest
+/// whom they have just let in; nobody else with that ticket is.
+#[test]
+fn a_code_that_the_reader_sees_again_is_of_the_guest_who_was_just_let_in() {
+    for line_is_cut in [false, true] {
+        let mut venue = Venue::online();
+        venue.scan(scan_id(1), token(1));
+        venue.verdict(scan_id(1), Verdict::Admit);
+        assert_eq!(venue.answer().shown.read_again, None);
+        if line_is_cut {
+            venue.step(Input::Disconnected);
+        }
+        let again = |venue: &mut Venue, scan: u128, number: u8| {
+            venue.scan(scan_id(scan), token(number));
+            if !venue.questions_about(scan_id(scan)).is_empty() {
+                let first = FirstEntry {
+                    gate: GATE,
+                    at: venue.core_time(),
+                    confirmed: false,
+                };
+                venue.verdict(scan_id(scan), Verdict::AlreadyUsed { first });
+            }
+            let answer = venue.answer();
+            assert!(
+                matches!(answer.verdict, Verdict::AlreadyUsed { .. }),
+                "{answer:?}"
+            );
+            answer.shown.read_again
+        };
+        let moment = Duration::from_millis(300);
+        venue.wait(moment);
+        assert_eq!(again(&mut venue, 2, 1), Some(moment), "cut: {line_is_cut}");
+        assert_eq!(
+            venue.questions_about(scan_id(2)).is_empty(),
+            line_is_cut,
+            "the core was asked"
+        );
+        venue.scanner = OTHER_SCANNER;
+        assert_eq!(again(&mut venue, 3, 1), None, "with another scanner");
+        venue.scanner = SCANNER;
+        venue.wait(READ_AGAIN);
+        assert_eq!(again(&mut venue, 4, 1), None, "later");
+    }
+}
+
+/// The friend behind, with the same ticket, once somebody else has gone in.
+#[test]
+fn a_copy_behind_the_next_guest_is_no_code_that_was_read_again() {
+    let mut venue = Venue::cut_off();
+    for (scan, number) in [(1, 1), (2, 2)] {
+        venue.scan(scan_id(scan), token(number));
+        assert_eq!(venue.answer().verdict, Verdict::Admit);
+    }
+    venue.scan(scan_id(3), token(1));
+    let copy = venue.answer();
+    assert!(is_used(&copy.verdict, true), "{copy:?}");
+    assert_eq!(copy.shown.read_again, None);
 }
 
 #[test]

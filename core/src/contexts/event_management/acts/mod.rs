@@ -18,7 +18,7 @@ use eventify_protocol::ids::{EventId, PricingSchemeId};
 use crate::contexts::event_management::model::cancellation::NeedsConfirmation;
 use crate::contexts::event_management::model::event::{Details, Event, EventError, Status};
 use crate::contexts::event_management::model::performance::{
-    Performance, PerformanceSpec, ScheduleError,
+    Performance, PerformanceSpec, ScheduleError, must_be_few,
 };
 use crate::contexts::event_management::model::pricing::{PricingScheme, PricingSpec};
 use crate::contexts::event_management::store::{self, events, pricing};
@@ -64,6 +64,7 @@ pub(crate) async fn create(
 ) -> Result<FullEvent, ActError> {
     let now = app.clock.now();
     let event = Event::draft(EventId(app.clock.new_id()), owner, details, now)?;
+    must_be_few(specs)?;
     let found = performances::wait_for_plans(app, specs).await?;
     let mut tx = app.db.begin(NAME, cause).await?;
     events::insert(&mut tx, &event).await?;
@@ -85,6 +86,7 @@ pub(crate) async fn create(
     for spec in specs {
         performances::schedule_in(app, &mut tx, (&mut full, owner), spec, &found).await?;
     }
+    performances::must_be_laid_out_soon(app, &mut tx, owner).await?;
     tx.commit().await?;
     Ok(full)
 }

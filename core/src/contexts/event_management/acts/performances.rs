@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
@@ -12,7 +13,8 @@ use super::moving::{Warning, warnings};
 use super::{ActError, FullEvent, lock};
 use crate::contexts::event_management::model::event::Event;
 use crate::contexts::event_management::model::performance::{
-    KnownPlan, MAX_PERFORMANCES, Performance, PerformanceSpec, ScheduleError, choose_plan,
+    KnownPlan, MAX_PERFORMANCES, MAX_SEATS_AN_HOUR, Performance, PerformanceSpec, ScheduleError,
+    choose_plan,
 };
 use crate::contexts::event_management::store::{performances, plans};
 use crate::contexts::event_management::{App, NAME};
@@ -34,6 +36,7 @@ pub(crate) async fn schedule(
     let mut tx = app.db.begin(NAME, cause).await?;
     let mut full = lock(&mut tx, caller, id).await?;
     let performance = schedule_in(app, &mut tx, (&mut full, caller), spec, &found).await?;
+    must_be_laid_out_soon(app, &mut tx, caller).await?;
     let warnings = warnings(app, &mut tx, &performance).await?;
     tx.commit().await?;
     Ok((performance, warnings))
@@ -60,6 +63,21 @@ pub(super) async fn wait_for_plans(
         }
     }
     Ok(found)
+}
+
+/// What this organiser has scheduled, with what this transaction adds, is laid out before others wait for
+/// it. One who schedules at the same moment is counted one after the other.
+pub(super) async fn must_be_laid_out_soon(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Principal,
+) -> Result<(), ActError> {
+    let since = app.clock.now() - TimeDelta::hours(1);
+    let seats = plans::count_scheduled_seats(tx, caller.user_id, since).await?;
+    if seats > MAX_SEATS_AN_HOUR && !caller.has_role(Role::Admin) {
+        return Err(ScheduleError::TooManySeats.into());
+    }
+    Ok(())
 }
 
 pub(super) async fn schedule_in(

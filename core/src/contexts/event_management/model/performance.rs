@@ -1,10 +1,13 @@
 //! A performance: when, where, at which prices.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::{
     PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
     PerformanceTimes,
 };
+use eventify_kernel::http::GivenTime;
 use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::sync::Reentry;
 use eventify_protocol::time::MAX_CACHE_AGE;
@@ -18,12 +21,17 @@ use super::times::{Margins, PlannedTimes, Times};
 
 /// Of one event.
 pub(crate) const MAX_PERFORMANCES: usize = 500;
+/// Of the performances of one request.
+const MAX_VENUES: usize = 50;
+/// Seats that one organiser has laid out within an hour. All organisers' are laid out one after the other, and
+/// what customers have paid for waits behind them.
+pub(crate) const MAX_SEATS_AN_HOUR: i64 = 500_000;
 
 /// `POST /events/{eventId}/performances`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PerformanceSpec {
-    start_time: DateTime<Utc>,
+    start_time: GivenTime,
     pub(crate) venue_id: VenueId,
     /// Default: the event's newest scheme.
     #[serde(default)]
@@ -32,13 +40,13 @@ pub(crate) struct PerformanceSpec {
     #[serde(default)]
     pub(crate) seating_plan_id: Option<SeatingPlanId>,
     #[serde(default)]
-    doors_at: Option<DateTime<Utc>>,
+    doors_at: Option<GivenTime>,
     #[serde(default)]
-    ends_at: Option<DateTime<Utc>>,
+    ends_at: Option<GivenTime>,
     #[serde(default)]
-    sales_opens_at: Option<DateTime<Utc>>,
+    sales_opens_at: Option<GivenTime>,
     #[serde(default)]
-    sales_closes_at: Option<DateTime<Utc>>,
+    sales_closes_at: Option<GivenTime>,
     /// Whether guests may leave and come back.
     #[serde(default)]
     pub(crate) reentry: Option<Reentry>,
@@ -78,6 +86,8 @@ pub(crate) struct KnownPlan {
     pub(crate) org_id: Option<String>,
     pub(crate) shared: bool,
     pub(crate) category_sets: Vec<Vec<CategoryCode>>,
+    /// Numbered ones; 0 where they are not known. A zone costs the same whatever its size.
+    pub(crate) seats: i64,
 }
 
 /// Why a performance was not scheduled.
@@ -97,10 +107,29 @@ pub(crate) enum ScheduleError {
     UnknownPricing,
     #[error("an event has at most {MAX_PERFORMANCES} performances")]
     TooMany,
+    #[error("the performances of one request are in at most {MAX_VENUES} venues")]
+    TooManyVenues,
+    #[error(
+        "at most {MAX_SEATS_AN_HOUR} numbered seats are laid out for an organiser within an hour: schedule \
+         fewer now, and the others later"
+    )]
+    TooManySeats,
     #[error("the performance is cancelled and can't be moved")]
     Cancelled,
     #[error("no seat or zone of the seating plan is sold in any of the price categories")]
     NothingOnSale,
+}
+
+/// Before anything is read for them.
+pub(crate) fn must_be_few(specs: &[PerformanceSpec]) -> Result<(), ScheduleError> {
+    if specs.len() > MAX_PERFORMANCES {
+        return Err(ScheduleError::TooMany);
+    }
+    let venues: BTreeSet<_> = specs.iter().map(|spec| spec.venue_id).collect();
+    if venues.len() > MAX_VENUES {
+        return Err(ScheduleError::TooManyVenues);
+    }
+    Ok(())
 }
 
 impl PerformanceSpec {

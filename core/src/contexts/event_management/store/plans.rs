@@ -1,5 +1,6 @@
 //! The seating plans and names of venues that inventory has published.
 
+use chrono::{DateTime, Utc};
 use eventify_contracts::inventory::SeatingPlanDefined;
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
@@ -20,6 +21,7 @@ struct PlanRow {
     shared: bool,
     #[sqlx(json)]
     category_sets: Vec<Vec<CategoryCode>>,
+    seats: i64,
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) -> DbResult<()> {
@@ -31,6 +33,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) ->
         org_id: plan.venue.org_id,
         shared: plan.venue.shared,
         category_sets: plan.category_sets,
+        seats: plan.seats.into(),
     };
     let insert = "insert into event_management.known_plans";
     insert_rows(conn, insert, &[row], "on conflict do nothing").await?;
@@ -62,7 +65,7 @@ pub(crate) async fn upsert_venue(
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
     let rows: Vec<PlanRow> = sqlx::query_as(
         "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name, owner_id,
-             org_id, shared, category_sets
+             org_id, shared, category_sets, seats
          from event_management.known_plans
              left join event_management.known_venues using (venue_id)
          where venue_id = $1 order by seating_plan_id",
@@ -71,6 +74,31 @@ pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Ve
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(KnownPlan::from).collect())
+}
+
+/// Seats of the performances that a user has scheduled since a time. Of one user, transactions that
+/// count end one after the other.
+pub(crate) async fn count_scheduled_seats(
+    conn: &mut PgConnection,
+    owner: Uuid,
+    since: DateTime<Utc>,
+) -> DbResult<i64> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+        .bind(owner)
+        .execute(&mut *conn)
+        .await?;
+    let seats = sqlx::query_scalar(
+        "select coalesce(sum(plan.seats), 0)::bigint
+         from event_management.performances as show
+             join event_management.events using (event_id)
+             join event_management.known_plans as plan using (seating_plan_id)
+         where show.created_at > $2 and events.owner_id = $1",
+    )
+    .bind(owner)
+    .bind(since)
+    .fetch_one(conn)
+    .await?;
+    Ok(seats)
 }
 
 impl From<PlanRow> for KnownPlan {
@@ -83,6 +111,7 @@ impl From<PlanRow> for KnownPlan {
             org_id: row.org_id,
             shared: row.shared,
             category_sets: row.category_sets,
+            seats: row.seats,
         }
     }
 }

@@ -1,15 +1,14 @@
 //! Alarms: logged, and stored for the venue's staff.
 
-use std::cmp::Ordering;
-
+use eventify_kernel::alarms::{self as standing, Acknowledged, Acknowledgement, AlarmRow};
 use eventify_kernel::auth::{Principal, Role};
-use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::text;
 use uuid::Uuid;
 
 use super::{FleetError, venues};
-use crate::contexts::fleet::model::alarm::Alarm;
-use crate::contexts::fleet::store::alarms::{self, RaisedAlarm};
+use crate::contexts::fleet::model::alarm::{Alarm, Code, ORGANISATION, ORGANISER, VENUE};
+use crate::contexts::fleet::model::node::MAX_NAME_CHARS;
 use crate::contexts::fleet::{App, NAME};
 
 /// Raises an alarm in a transaction of its own.
@@ -20,49 +19,102 @@ pub(crate) async fn raise(app: &App, alarm: &Alarm) -> DbResult<()> {
 
 /// Raises an alarm in a transaction: with the change that it is about, or not at all.
 pub(crate) async fn raise_in(app: &App, conn: &mut PgConnection, alarm: &Alarm) -> DbResult<()> {
-    tracing::error!(
-        code = "fleet.alarm_raised",
+    tracing::debug!(
         alarm = alarm.code.name(),
         node_id = alarm.node.map(tracing::field::display),
         venue_id = alarm.venue.map(tracing::field::display),
-        details = %alarm.details,
-        act = alarm.code.act(),
-        "an alarm was raised"
+        "an alarm occurs"
     );
-    alarms::insert_or_count(conn, app.clock.new_id(), alarm, app.clock.now()).await
+    standing::raise(conn, &alarm.row(), app.clock.now()).await
 }
 
-/// Somebody who runs the venue has looked at an alarm; at one of no venue, an administrator. `seen` is
-/// how often it had occurred then: what came after that stays unseen. Who was first stays named.
-pub(crate) async fn mark_seen(
+/// Ends an alarm in a transaction: what it was about is over.
+pub(crate) async fn end_in(
     app: &App,
-    cause: &Cause,
+    conn: &mut PgConnection,
+    code: Code,
+    subject: &impl ToString,
+) -> DbResult<()> {
+    standing::clear(conn, code.name(), &subject.to_string(), app.clock.now()).await
+}
+
+/// Raises these, and ends those of the code that are not among them.
+pub(crate) async fn set_in(
+    app: &App,
+    conn: &mut PgConnection,
+    code: Code,
+    alarms: &[Alarm],
+) -> DbResult<()> {
+    for alarm in alarms {
+        raise_in(app, conn, alarm).await?;
+    }
+    let subjects: Vec<_> = alarms.iter().map(Alarm::subject).collect();
+    standing::clear_others(conn, code.name(), &subjects, app.clock.now()).await
+}
+
+/// What the caller may see the alarms of: their venues, their shows; `None` for all.
+pub(crate) async fn visible(
+    conn: &mut PgConnection,
     principal: &Principal,
-    (id, seen): (Uuid, i64),
-) -> Result<RaisedAlarm, FleetError> {
-    let mut tx = app.db.begin(NAME, cause).await?;
-    let alarm = alarms::lock(&mut tx, id).await?;
-    let alarm = alarm.ok_or(FleetError::AlarmNotFound)?;
-    match alarm.venue_id {
-        Some(venue) => {
-            venues::own(&mut tx, principal, venue).await?;
+) -> DbResult<Option<Vec<String>>> {
+    let Some(venues) = venues::visible(conn, principal).await? else {
+        return Ok(None);
+    };
+    let mut visible: Vec<_> = venues
+        .iter()
+        .map(|venue| format!("{VENUE}={venue}"))
+        .collect();
+    if principal.has_role(Role::Organizer) {
+        visible.push(format!("{ORGANISER}={}", principal.user_id));
+        visible.extend(
+            principal
+                .org_id
+                .iter()
+                .map(|org| format!("{ORGANISATION}={org}")),
+        );
+    }
+    Ok(Some(visible))
+}
+
+/// Somebody takes an alarm up that they may see. `read` is how often it had occurred then: what has come
+/// after that is not acknowledged. Who was first stays named.
+pub(crate) async fn acknowledge(
+    app: &App,
+    principal: &Principal,
+    (id, read): (Uuid, i64),
+    name: Option<&str>,
+) -> Result<AlarmRow, FleetError> {
+    let name = name.map_or(principal.sub.as_str(), str::trim);
+    if !text::is_line(name, 1..=MAX_NAME_CHARS) {
+        let issue = format!("one line of 1 to {MAX_NAME_CHARS} characters that show");
+        return Err(FleetError::Invalid("name", issue));
+    }
+    let mut conn = app.db.read(NAME).await?;
+    let visible = visible(&mut conn, principal).await?;
+    drop(conn);
+    let found = standing::find(app, id).await?;
+    let (context, alarm) = found.ok_or(FleetError::AlarmNotFound)?;
+    match visible {
+        Some(visible) if !alarm.is_about_any(&visible) => {
+            return Err(match alarm.about(VENUE) {
+                Some(_) => FleetError::NotYourVenue,
+                None => FleetError::AlarmNotFound,
+            });
         }
-        None if principal.has_role(Role::Admin) => {}
-        None => return Err(FleetError::AlarmNotFound),
+        Some(_) | None => {}
     }
-    match seen.cmp(&alarm.occurrences) {
-        Ordering::Equal => {}
-        Ordering::Less => return Err(FleetError::OccurredAgain(alarm.occurrences)),
-        Ordering::Greater => {
-            let issue = format!("it has occurred {} times, not more", alarm.occurrences);
-            return Err(FleetError::Invalid("occurrences", issue));
+    let by = Acknowledgement {
+        by: principal.user_id,
+        name,
+        at: app.clock.now(),
+    };
+    match standing::acknowledge(app, context, (id, read), by).await? {
+        Some(Acknowledged::Done(alarm)) => Ok(*alarm),
+        Some(Acknowledged::OccurredAgain(times)) => Err(FleetError::OccurredAgain(times)),
+        Some(Acknowledged::NotSoOften(times)) => {
+            let issue = format!("it has occurred {times} times, not more");
+            Err(FleetError::Invalid("occurrences", issue))
         }
+        None => Err(FleetError::AlarmNotFound),
     }
-    if alarm.seen_at.is_some() {
-        return Ok(alarm);
-    }
-    let (now, by) = (app.clock.now(), principal.user_id);
-    let alarm = alarms::mark_seen(&mut tx, id, now, by).await?;
-    tx.commit().await?;
-    Ok(alarm)
 }

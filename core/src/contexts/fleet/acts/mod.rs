@@ -11,6 +11,7 @@ pub(super) mod import;
 pub(super) mod journal;
 pub(super) mod messages;
 pub(super) mod nodes;
+pub(super) mod notify;
 pub(super) mod performances;
 pub(super) mod points;
 pub(super) mod reconciliation;
@@ -23,6 +24,7 @@ pub(super) mod snapshots;
 pub(super) mod staff;
 mod state;
 pub(super) mod venues;
+pub(super) mod watch;
 pub(super) mod welcome;
 
 use eventify_kernel::db::DbError;

@@ -10,7 +10,7 @@ use eventify_protocol::sync::{FeedEntry, Subject};
 use serde_json::json;
 
 use super::{FleetError, alarms, feed, venues};
-use crate::contexts::fleet::model::alarm::{Alarm, Code};
+use crate::contexts::fleet::model::alarm::{Alarm, Code, ORGANISER, PERFORMANCE};
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
 use crate::contexts::fleet::store::{comparisons, performances, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
@@ -28,12 +28,21 @@ pub(crate) async fn announce(
     tx: &mut Tx,
     performance: Option<&Performance>,
 ) -> DbResult<()> {
-    let Some(waiting) = performance.filter(|it| it.is_waiting()) else {
+    let Some(planned) = performance else {
         return Ok(());
     };
-    let alarm = Alarm::new(Code::PerformanceAwaitsConfirmation)
-        .of_venue(waiting.venue)
-        .with(json!({ "performanceId": waiting.id }));
+    let code = Code::PerformanceAwaitsConfirmation;
+    if !planned.is_waiting() {
+        return alarms::end_in(app, tx, code, &planned.id).await;
+    }
+    let mut alarm = Alarm::new(code)
+        .of_venue(planned.venue)
+        .of(PERFORMANCE, &planned.id);
+    if let Some(facts) = &planned.facts {
+        alarm = alarm.also(ORGANISER, &facts.owner_id).with(json!({
+            "performance": facts.event_title, "admitsFrom": facts.times.admits_from,
+        }));
+    }
     alarms::raise_in(app, tx, &alarm).await
 }
 
@@ -84,6 +93,7 @@ pub(crate) async fn confirm(
         confirmed_at: confirmation.at,
     };
     tx.publish(app.clock.new_id(), confirmation.version, &event);
+    announce(app, &mut tx, Some(&confirmed)).await?;
     tx.commit().await?;
     Ok(confirmed)
 }

@@ -12,9 +12,11 @@ use eventify_protocol::money::{Currency, Money, MoneyError};
 use eventify_protocol::sync::{JournalEntry, Moment, SealedRow};
 use eventify_protocol::time::CoreTime;
 use eventify_sync::core::ConflictKind;
-use eventify_sync::core::report::{Gap, Report};
+use eventify_sync::core::report::{ActRow, Gap, Report};
 
 use crate::contexts::fleet::model::outages::{Outage, OutageEnd, Span, outages};
+use crate::contexts::fleet::model::watch::HEARD_WITHIN;
+use crate::contexts::fleet::store::health::NotHeard;
 use crate::contexts::fleet::store::{conflicts, gates, health, journal_rows, nodes, refunded};
 use crate::contexts::fleet::{App, NAME};
 
@@ -25,6 +27,8 @@ pub(crate) struct OutageReport {
     pub(crate) label: String,
     pub(crate) began: Moment,
     pub(crate) ended: Option<OutageEnd>,
+    /// Of its last row: it had not ended then.
+    pub(crate) last: Moment,
     pub(crate) rows: Vec<Span>,
     pub(crate) report: Report,
     pub(crate) refunded: RefundedSum,
@@ -52,6 +56,10 @@ pub(crate) struct Reconciliation {
     /// Who was on shift at the scanner, by scan, as far as these rows say.
     pub(crate) persons: BTreeMap<ScanId, PersonId>,
     pub(crate) gaps: Vec<NodeGap>,
+    /// What people did beside scanning while the core decided: it is of no outage.
+    pub(crate) acts: Vec<(NodeId, ActRow)>,
+    /// Nodes whose journals may have more than stands here.
+    pub(crate) not_heard: Vec<NotHeard>,
 }
 
 /// Rows of a node that are missing.
@@ -84,28 +92,36 @@ pub(crate) async fn reconcile(
     let double_entries = conflicts::list_of_scans(&mut conn, &admitted).await?;
     let refunded = refunded::list_of_scans(&mut conn, venue, &admitted).await?;
     let kinds = conflict_kinds(&double_entries);
-    let (mut reports, mut gaps) = (Vec::new(), Vec::new());
+    let since = (from, app.clock.now() - HEARD_WITHIN);
+    let not_heard = health::list_not_heard(&mut conn, venue, since).await?;
+    let (mut reports, mut gaps, mut acts) = (Vec::new(), Vec::new(), Vec::new());
     for (node, rows) in &journals {
-        let found = Report::of(rows, |_| None).gaps.into_iter();
-        gaps.extend(found.map(|gap| NodeGap {
+        let all = Report::of(rows, |_| None);
+        gaps.extend(all.gaps.into_iter().map(|gap| NodeGap {
             node: *node,
             label: labels.get(node).cloned().unwrap_or_default(),
             gap,
         }));
         let online = online.get(node).map_or(&[][..], Vec::as_slice);
+        let mut others = all.acts;
         for outage in outages(*node, rows, online) {
+            others.retain(|act| !outage.rows.iter().any(|row| row.row().entry == act.entry));
             reports.push(OutageReport {
                 node: outage.node,
                 label: labels.get(node).cloned().unwrap_or_default(),
                 began: outage.began,
                 ended: outage.ended,
+                last: outage.rows.last().map_or(outage.began, |row| row.row().at),
                 rows: outage.spans(),
                 report: outage.report(|scan| kinds.get(&scan).copied()),
                 refunded: sum(&outage, &refunded).map_err(DbError::impossible_row)?,
             });
         }
+        acts.extend(others.into_iter().map(|act| (*node, act)));
     }
     Ok(Reconciliation {
+        acts,
+        not_heard,
         outages: reports,
         double_entries,
         refunded,

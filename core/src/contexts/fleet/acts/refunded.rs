@@ -3,13 +3,15 @@
 use eventify_contracts::inventory::GuestDisplaced;
 use eventify_contracts::ticketing::RefundedAdmitted;
 use eventify_kernel::db::{DbResult, Tx};
-use eventify_protocol::ids::{GateId, VenueId};
+use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use serde_json::json;
 
 use super::alarms;
 use crate::contexts::fleet::App;
-use crate::contexts::fleet::model::alarm::{Alarm, Code};
-use crate::contexts::fleet::store::{gates, refunded};
+use crate::contexts::fleet::model::alarm::{
+    Alarm, Code, ORGANISATION, ORGANISER, PERFORMANCE, TICKET,
+};
+use crate::contexts::fleet::store::{gates, performances, refunded};
 
 /// Stores a version of a finding, and alarms the venue once.
 pub(crate) async fn record(
@@ -20,11 +22,18 @@ pub(crate) async fn record(
 ) -> DbResult<()> {
     refunded::upsert(tx, finding, version).await?;
     let Some(new) = refunded::claim_alarm(tx, finding.ticket_id, app.clock.now()).await? else {
+        if refunded::is_dissolved(tx, finding.ticket_id).await? {
+            alarms::end_in(app, tx, Code::RefundedGuestAdmitted, &finding.ticket_id).await?;
+        }
         return Ok(());
     };
     let gate_name = gate_name(tx, new.venue_id, new.admission.gate_id).await?;
     let alarm = Alarm::new(Code::RefundedGuestAdmitted)
         .of_venue(new.venue_id)
+        .of(TICKET, &new.ticket_id)
+        .also(PERFORMANCE, &new.performance_id);
+    let alarm = of_organiser(tx, alarm, new.performance_id)
+        .await?
         .with(json!({
             "ticketId": new.ticket_id,
             "orderId": new.order_id,
@@ -48,6 +57,10 @@ pub(crate) async fn alarm_displaced(app: &App, tx: &mut Tx, told: &GuestDisplace
     let gate_name = gate_name(tx, told.venue_id, told.gate_id).await?;
     let alarm = Alarm::new(Code::GuestDisplaced)
         .of_venue(told.venue_id)
+        .of(TICKET, &told.ticket_id)
+        .also(PERFORMANCE, &told.performance_id);
+    let alarm = of_organiser(tx, alarm, told.performance_id)
+        .await?
         .with(json!({
             "ticketId": told.ticket_id,
             "orderId": told.order_id,
@@ -62,6 +75,18 @@ pub(crate) async fn alarm_displaced(app: &App, tx: &mut Tx, told: &GuestDisplace
             "latest": told.latest,
         }));
     alarms::raise_in(app, tx, &alarm).await
+}
+
+/// The show's organiser decides with the venue, and reads the same.
+async fn of_organiser(tx: &mut Tx, alarm: Alarm, show: PerformanceId) -> DbResult<Alarm> {
+    let known = performances::find_organiser(tx, show).await?;
+    let (owner, org) = known.unwrap_or_default();
+    let owned = owner
+        .into_iter()
+        .fold(alarm, |alarm, id| alarm.also(ORGANISER, &id));
+    Ok(org
+        .into_iter()
+        .fold(owned, |alarm, id| alarm.also(ORGANISATION, &id)))
 }
 
 /// None for a gate of another venue.

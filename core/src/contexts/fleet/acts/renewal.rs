@@ -56,6 +56,9 @@ pub(crate) async fn renew(
                 node.state = NodeState::Enrolled(enrolment.renewed(chain.clone(), ends_at));
             }
             nodes::update(&mut tx, &node, None).await?;
+            for code in [Code::NodeWaitsForRenewal, Code::CertificateEnds] {
+                alarms::end_in(app, &mut tx, code, &node.node_id).await?;
+            }
             tracing::info!(
                 code = "fleet.certificate_renewed",
                 node_id = %node.node_id,
@@ -101,10 +104,15 @@ pub(crate) async fn warn_of_ends(app: &App) -> DbResult<()> {
     if let Ok(authority) = app.state.authority() {
         ending.retain(|node| expires_at(node).is_some_and(|end| end < authority.ends_at()));
     }
-    for node in &ending {
-        alarms::raise_in(app, &mut conn, &alarm(Code::CertificateEnds, node)).await?;
-    }
-    Ok(())
+    let alarms_of: Vec<_> = ending
+        .iter()
+        .map(|node| alarm(Code::CertificateEnds, node))
+        .collect();
+    alarms::set_in(app, &mut conn, Code::CertificateEnds, &alarms_of).await?;
+    let waiting = nodes::list_expired(&mut conn, app.clock.now()).await?;
+    let waiting: Vec<_> = waiting.iter().map(ToString::to_string).collect();
+    let code = Code::NodeWaitsForRenewal.name();
+    standing::clear_others(&mut conn, code, &waiting, app.clock.now()).await
 }
 
 /// Raises an alarm while an authority's end is near, and clears it when the authority has a successor.
@@ -116,12 +124,8 @@ pub(crate) async fn warn_of_authorities(app: &App) -> DbResult<()> {
         for each in EndStage::ALL {
             let (kind, subject) = (each.kind(), authority.setting());
             if stage == Some(each) {
-                let alarm = standing::Alarm {
-                    kind,
-                    subject: subject.to_owned(),
-                    act: authority.act(each),
-                    details: json!({ "endsAt": ends_at }),
-                };
+                let alarm = standing::Alarm::new(kind, subject, authority.act(each))
+                    .with(json!({ "endsAt": ends_at }));
                 standing::raise(&mut conn, &alarm, now).await?;
             } else {
                 standing::clear(&mut conn, kind, subject, now).await?;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use eventify_kernel::config::ConfigError;
 use eventify_protocol::enrolment::BrokerAddress;
 use eventify_protocol::ids::VenueId;
@@ -29,11 +29,15 @@ pub(crate) type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Watermark)>>>;
 #[derive(Debug)]
 pub struct State {
     pub(crate) settings: Settings,
+    /// Since when this process hears nodes.
+    pub(crate) listening_since: DateTime<Utc>,
     authority: Option<DeviceAuthority>,
     /// None where no nodes are enrolled.
     broker_authority: Option<BrokerAuthority>,
     /// Of this process's enrolment listener, if it has one.
     pub(crate) enrolment_address: OnceLock<SocketAddr>,
+    /// When people were last mailed.
+    mailed_at: Mutex<Option<DateTime<Utc>>>,
     watermarks: Mutex<HashMap<VenueId, Slot>>,
     /// Those that this process asks the identity provider of.
     sign_ins: Arc<Semaphore>,
@@ -57,9 +61,11 @@ impl State {
         };
         Ok(Self {
             settings: settings.clone(),
+            listening_since: now,
             authority,
             broker_authority,
             enrolment_address: OnceLock::new(),
+            mailed_at: Mutex::default(),
             watermarks: Mutex::default(),
             sign_ins: Arc::new(Semaphore::new(MAX_SIGN_INS)),
             snapshots: Semaphore::new(1),
@@ -108,6 +114,25 @@ impl State {
     /// One snapshot is made at a time: each reads a whole venue and holds a connection.
     pub(crate) fn snapshots(&self) -> &Semaphore {
         &self.snapshots
+    }
+
+    /// Whether the last mail is so long ago.
+    pub(crate) fn may_mail(&self, now: DateTime<Utc>, every: Duration) -> bool {
+        let last = self
+            .mailed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        // A clock that was put back makes nobody wait.
+        let every = TimeDelta::from_std(every).unwrap_or(TimeDelta::MAX);
+        last.is_none_or(|last| (now - last).abs() >= every)
+    }
+
+    pub(crate) fn mailed(&self, now: DateTime<Utc>) {
+        let mut last = self
+            .mailed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(now);
     }
 
     pub(crate) fn watermark_slot(&self, venue: VenueId) -> Slot {

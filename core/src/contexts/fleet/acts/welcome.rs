@@ -92,9 +92,10 @@ async fn raise_alarms(app: &App, node: &Node, hello: &Hello, known: &Known) -> D
     }
     if !hello.algorithms.contains(&DIGEST_ALGORITHM) {
         let details = json!({ "speaks": hello.algorithms, "needed": DIGEST_ALGORITHM });
-        alarms::raise(app, &alarm(Code::DigestAlgorithmUnknown).with(details)).await?;
+        return alarms::raise(app, &alarm(Code::DigestAlgorithmUnknown).with(details)).await;
     }
-    Ok(())
+    let mut conn = app.db.read(NAME).await?;
+    alarms::end_in(app, &mut conn, Code::DigestAlgorithmUnknown, &node.node_id).await
 }
 
 /// Sends the entries between two positions. Entries after them are sent by the writer.

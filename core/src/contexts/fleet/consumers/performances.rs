@@ -47,6 +47,7 @@ pub(super) async fn on_performance_cancelled(
     event: Received<PerformanceCancelled>,
 ) -> Result<(), Failure> {
     let known = performances::cancel(tx, &event.data, event.aggregate_version).await?;
+    acts::announce(app, tx, known.as_ref()).await?;
     project(app, tx, &event, known.as_ref()).await
 }
 

@@ -186,13 +186,12 @@ pub(super) async fn on_scan_suspected(
         Some(id) => nodes::find(tx, id).await?,
         None => None,
     };
-    let alarm = Alarm {
-        code: Code::named(&code).unwrap_or(Code::ScanSuspected),
-        venue: node.as_ref().map(|node| node.venue_id),
-        node: node.map(|node| node.node_id),
-        details: json!({
-            "kind": "scan", "reason": code, "claimedNodeId": node_id, "gateId": gate_id,
-        }),
+    let alarm = Alarm::new(Code::named(&code).unwrap_or(Code::ScanSuspected)).with(json!({
+        "kind": "scan", "reason": code, "claimedNodeId": node_id, "gateId": gate_id,
+    }));
+    let alarm = match node {
+        Some(node) => alarm.of_node(node.venue_id, node.node_id),
+        None => alarm,
     };
     Ok(alarms::raise_in(app, tx, &alarm).await?)
 }

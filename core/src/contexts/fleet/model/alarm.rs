@@ -1,6 +1,7 @@
 //! Alarms for the venue's staff. Codes are stable; details hold ids and numbers, never personal
 //! data.
 
+use eventify_kernel::alarms as standing;
 use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::WireError;
 use serde_json::{Value, json};
@@ -11,6 +12,9 @@ pub(crate) struct Alarm {
     pub(crate) code: Code,
     pub(crate) venue: Option<VenueId>,
     pub(crate) node: Option<NodeId>,
+    /// The guest's ticket, the show: where a venue or node can have several of a code.
+    pub(crate) one_of: Option<String>,
+    pub(crate) about: standing::About,
     pub(crate) details: Value,
 }
 
@@ -21,6 +25,8 @@ impl Alarm {
             code,
             venue: None,
             node: None,
+            one_of: None,
+            about: standing::About::new(),
             details: json!({}),
         }
     }
@@ -35,10 +41,54 @@ impl Alarm {
         self
     }
 
+    /// Each of these is an alarm of its own.
+    pub(crate) fn of(mut self, name: &'static str, id: &impl ToString) -> Self {
+        self.one_of = Some(id.to_string());
+        self.also(name, id)
+    }
+
+    /// It is about this, too: whoever may see that may see the alarm.
+    pub(crate) fn also(mut self, name: &'static str, id: &impl ToString) -> Self {
+        self.about.insert(name, id.to_string());
+        self
+    }
+
     pub(crate) fn with(self, details: Value) -> Self {
         Self { details, ..self }
     }
+
+    /// Of those of its code, which.
+    pub(crate) fn subject(&self) -> String {
+        let node = || self.node.map(|node| node.to_string());
+        let venue = || self.venue.map(|venue| venue.to_string());
+        let one = self.one_of.clone().or_else(node).or_else(venue);
+        one.unwrap_or_else(|| "core".to_owned())
+    }
+
+    /// The row of it.
+    pub(crate) fn row(&self) -> standing::Alarm {
+        let mut row = standing::Alarm::new(self.code.name(), self.subject(), self.code.act());
+        row.momentary = !self.code.is_ended_by_fact();
+        row.details = self.details.clone();
+        row.about.clone_from(&self.about);
+        if let Some(venue) = self.venue {
+            row = row.about(VENUE, &venue);
+        }
+        if let Some(node) = self.node {
+            row = row.about(NODE, &node);
+        }
+        row
+    }
 }
+
+/// What an alarm is about, as it stands in the answer.
+pub(crate) const VENUE: &str = "venueId";
+pub(crate) const NODE: &str = "nodeId";
+pub(crate) const PERFORMANCE: &str = "performanceId";
+pub(crate) const TICKET: &str = "ticketId";
+/// Whose show it is.
+pub(crate) const ORGANISER: &str = "organiserId";
+pub(crate) const ORGANISATION: &str = "organisationId";
 
 macro_rules! codes {
     ($($code:ident = $name:literal: $act:literal;)+) => {
@@ -62,6 +112,20 @@ macro_rules! codes {
 }
 
 codes! {
+    GateCutOff = "gate_cut_off":
+        "The core hears nothing of this node while its gates admit, or soon will. At the gate: is the node on, \
+         is its network cable in, does the line work (eventify-edge doctor says which)? It decides alone until \
+         decidesAloneUntil in the details; then it locks. Have the paper list and a second gate ready before.";
+    GateLocked = "gate_locked":
+        "Nobody is let in at these gates by the system: send the queue to a gate that works, follow the venue's \
+         own procedure, and bring the node's line back (eventify-edge doctor on it says what is wrong). \
+         presumed in the details: the core does not hear it, and its copy is too old by now.";
+    GateDecidesAlone = "gate_decides_alone":
+        "This node reaches the core and does not let it decide, for longer than a returning node needs. Its \
+         gates lock when its copy is too old: run eventify-edge doctor on it, and look at the core's load.";
+    NodeDiskLow = "node_disk_low":
+        "This node's disk is nearly full; without room for its journal it lets nobody in. Make room on it: \
+         eventify-edge doctor names the folder and the disk.";
     RefundedGuestAdmitted = "refunded_guest_admitted":
         "A gate without connection let a guest in whose money goes back. The venue's reconciliation report lists \
          all of them under refundedAdmissions. Decide with the organiser: ask the guest to pay or to leave, or \
@@ -162,6 +226,23 @@ codes! {
 }
 
 impl Code {
+    /// Whether it stands until what it is about is over. The others have happened: who acknowledges one ends it.
+    pub(crate) fn is_ended_by_fact(self) -> bool {
+        Self::STANDING.contains(&self)
+    }
+
+    const STANDING: &[Self] = &[
+        Self::GateCutOff,
+        Self::GateLocked,
+        Self::GateDecidesAlone,
+        Self::NodeDiskLow,
+        Self::PerformanceAwaitsConfirmation,
+        Self::NodeWaitsForRenewal,
+        Self::CertificateEnds,
+        Self::DigestAlgorithmUnknown,
+        Self::TruthStandsStill,
+    ];
+
     /// The code of a name, if this release has it.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
@@ -177,11 +258,6 @@ impl From<&WireError> for Code {
             WireError::Trailing(_) => Self::MessageTrailingBytes,
         }
     }
-}
-
-/// What to do about an alarm that is stored, perhaps by another release.
-pub(crate) fn act_of(name: &str) -> &'static str {
-    Code::named(name).map_or("Look at the details.", Code::act)
 }
 
 #[cfg(test)]

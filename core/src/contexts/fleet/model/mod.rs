@@ -18,3 +18,4 @@ pub(super) mod scanners;
 pub(super) mod settings;
 pub(super) mod sign_ins;
 pub(super) mod staff;
+pub(super) mod watch;

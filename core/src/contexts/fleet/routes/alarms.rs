@@ -1,59 +1,110 @@
 //! `/fleet/alarms`.
 
 use axum::extract::State;
-use eventify_kernel::alarms::list_standing;
-use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path};
+use eventify_kernel::alarms::{self as standing, About, Filter};
+use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Paged, Paging, Path, Query};
+use eventify_protocol::ids::{NodeId, PerformanceId, VenueId};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use crate::contexts::fleet::acts::{alarms as acts, venues};
-use crate::contexts::fleet::store::alarms::{self, ListedAlarm, RaisedAlarm};
+use crate::contexts::fleet::acts::{FleetError, alarms as acts};
+use crate::contexts::fleet::model::alarm::{NODE, PERFORMANCE, VENUE};
+use crate::contexts::fleet::store::alarms::{self, ListedAlarm};
 use crate::contexts::fleet::{App, NAME};
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Seen {
-    /// How often the alarm had occurred when it was looked at.
-    occurrences: i64,
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Wanted {
+    state: Option<WantedState>,
+    venue_id: Option<VenueId>,
+    node_id: Option<NodeId>,
+    performance_id: Option<PerformanceId>,
+    code: Option<String>,
+    /// Only what has occurred, or ended, since then.
+    since: Option<GivenTime>,
+    page: Option<u32>,
+    size: Option<u32>,
 }
 
-/// An administrator sees those that stand at any context first, with what to do.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WantedState {
+    /// What stands, acknowledged or not.
+    #[default]
+    Standing,
+    Open,
+    Acknowledged,
+    Ended,
+    All,
+}
+
+impl WantedState {
+    fn states(self) -> Option<Vec<standing::State>> {
+        use standing::State::{Acknowledged, Ended, Open};
+        Some(match self {
+            Self::Standing => vec![Open, Acknowledged],
+            Self::Open => vec![Open],
+            Self::Acknowledged => vec![Acknowledged],
+            Self::Ended => vec![Ended],
+            Self::All => return None,
+        })
+    }
+}
+
+impl Wanted {
+    fn filter(self, visible: Option<Vec<String>>) -> Filter {
+        let mut about = About::new();
+        let ids = [
+            (VENUE, self.venue_id.map(|id| id.to_string())),
+            (NODE, self.node_id.map(|id| id.to_string())),
+            (PERFORMANCE, self.performance_id.map(|id| id.to_string())),
+        ];
+        about.extend(ids.into_iter().filter_map(|(name, id)| Some((name, id?))));
+        Filter {
+            visible,
+            about,
+            kind: self.code,
+            states: self.state.unwrap_or_default().states(),
+            since: self.since.map(|GivenTime(since)| since),
+        }
+    }
+}
+
+/// Those that stand first, then the newest.
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    paging: Paging,
+    Query(wanted): Query<Wanted>,
 ) -> Answer<Json<Paged<ListedAlarm>>> {
+    let paging = Paging::of(wanted.page, wanted.size)?;
     let mut conn = app.db.read(NAME).await?;
-    let venues = venues::visible(&mut conn, caller.principal()?).await?;
+    let visible = acts::visible(&mut conn, caller.principal()?).await?;
     drop(conn);
-    let standing = match venues {
-        None => list_standing(&app).await?,
-        Some(_) => Vec::new(),
-    };
-    let stand = i64::try_from(standing.len()).unwrap_or(i64::MAX);
-    let (offset, limit) = (paging.offset(), paging.limit());
-    let first = standing
-        .into_iter()
-        .map(|it| ListedAlarm::Standing(it.into()));
-    let mut items: Vec<_> = first
-        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
-        .take(usize::try_from(limit).unwrap_or(usize::MAX))
-        .collect();
-    let rest = limit - i64::try_from(items.len()).unwrap_or(limit);
+    let window = (paging.offset(), paging.limit());
+    let (rows, total) = standing::list(&app, &wanted.filter(visible), window).await?;
     let mut conn = app.db.read(NAME).await?;
-    let window = ((offset - stand).max(0), rest);
-    let (raised, total) = alarms::list(&mut conn, venues.as_deref(), window).await?;
-    items.extend(raised.into_iter().map(ListedAlarm::Raised));
-    Ok(Json(paging.answer(items, total + stand)))
+    let items = alarms::with_names(&mut conn, rows).await?;
+    Ok(Json(paging.answer(items, total)))
 }
 
-pub(super) async fn mark_seen(
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Acknowledge {
+    /// How often the alarm had occurred when it was read.
+    occurrences: i64,
+    /// Who takes it up, as people know them; left out: the account's name at its provider.
+    name: Option<String>,
+}
+
+pub(super) async fn acknowledge(
     State(app): State<App>,
     caller: Caller,
     Path(alarm): Path<Uuid>,
-    Json(seen): Json<Seen>,
-) -> Answer<Json<RaisedAlarm>> {
-    let which = (alarm, seen.occurrences);
-    let alarm = acts::mark_seen(&app, &caller.cause, caller.principal()?, which).await?;
-    Ok(Json(alarm))
+    Json(by): Json<Acknowledge>,
+) -> Answer<Json<ListedAlarm>> {
+    let which = (alarm, by.occurrences);
+    let alarm = acts::acknowledge(&app, caller.principal()?, which, by.name.as_deref()).await?;
+    let mut conn = app.db.read(NAME).await?;
+    let mut listed = alarms::with_names(&mut conn, vec![alarm]).await?;
+    Ok(Json(listed.pop().ok_or(FleetError::AlarmNotFound)?))
 }

@@ -27,6 +27,9 @@ const RUNS_VENUE: Policy =
 /// Those who appoint them.
 const OWNS_VENUE: Policy =
     Policy::roles(&[Role::Organizer, Role::VenueIt, Role::Admin]).owner("venue.owner_id");
+/// Those who run a venue, and whose shows they are.
+const SEES_ALARMS: Policy = Policy::roles(&[Role::VenueIt, Role::Organizer, Role::Admin])
+    .owner("what the alarm is about: venue.owner_id, venue_operators or performance.owner_id");
 const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
@@ -34,11 +37,11 @@ pub(super) fn routes() -> Routes<App> {
         .post("/fleet/gates", RUNS_VENUE, gates::create)
         .get("/fleet/gates", RUNS_VENUE.query(), gates::list)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
-        .get("/fleet/alarms", RUNS_VENUE.query(), alarms::list)
+        .get("/fleet/alarms", SEES_ALARMS.query(), alarms::list)
         .post(
-            "/fleet/alarms/{alarmId}/seen",
-            RUNS_VENUE,
-            alarms::mark_seen,
+            "/fleet/alarms/{alarmId}/acknowledge",
+            SEES_ALARMS,
+            alarms::acknowledge,
         )
 }
 

@@ -14,6 +14,7 @@ use super::gates::{EtagHeader, OfVenue};
 use crate::contexts::fleet::acts::nodes::{self, Announced, NodePlan};
 use crate::contexts::fleet::acts::{FleetError, import, journal, renewal, venues};
 use crate::contexts::fleet::model::node::{Node, NodeState};
+use crate::contexts::fleet::model::watch::HEARD_WITHIN;
 use crate::contexts::fleet::store::health::NodeHealth;
 use crate::contexts::fleet::{App, NAME, store};
 
@@ -48,6 +49,8 @@ pub(super) struct NodeView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct HealthView {
     seen_at: DateTime<Utc>,
+    /// Since when nothing was heard of it; none of one that reports. All that follows is as it was then.
+    silent_since: Option<DateTime<Utc>>,
     mode: String,
     mode_since: DateTime<Utc>,
     cache_age_ms: Option<i64>,
@@ -81,7 +84,7 @@ pub(super) struct AcceptedView {
 }
 
 impl NodeView {
-    fn of(node: Node, health: Option<NodeHealth>) -> Self {
+    fn of(node: Node) -> Self {
         let status = node.status();
         let (enrolment, revoked_at) = match node.state {
             NodeState::Announced => (None, None),
@@ -101,15 +104,22 @@ impl NodeView {
                 .and_then(|enrolment| enrolment.renewal_allowed_until),
             certificate_expires_at: enrolment.map(|enrolment| enrolment.certificate_expires_at),
             revoked_at,
-            health: health.map(HealthView::from),
+            health: None,
         }
+    }
+
+    fn with(mut self, report: Option<NodeHealth>, now: DateTime<Utc>) -> Self {
+        self.health = report.map(|report| HealthView::of(report, now));
+        self
     }
 }
 
-impl From<NodeHealth> for HealthView {
-    fn from(report: NodeHealth) -> Self {
+impl HealthView {
+    fn of(report: NodeHealth, now: DateTime<Utc>) -> Self {
+        let silent = now - report.seen_at > HEARD_WITHIN;
         Self {
             seen_at: report.seen_at,
+            silent_since: silent.then_some(report.seen_at),
             mode: report.mode,
             mode_since: report.mode_since,
             cache_age_ms: report.cache_age_ms,
@@ -136,7 +146,7 @@ pub(super) async fn announce(
         nodes::announce(&app, &caller.cause, principal, new.venue_id, plan).await?;
     let code_expires_at = node.code_expires_at;
     let view = AnnouncedView {
-        node: NodeView::of(node, None),
+        node: NodeView::of(node),
         code,
         code_expires_at,
     };
@@ -154,9 +164,10 @@ pub(super) async fn list(
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.node_id).collect();
     let reports = store::health::list(&mut conn, &ids).await?.into_iter();
     let mut reports: HashMap<_, _> = reports.map(|report| (report.node_id, report)).collect();
+    let now = app.clock.now();
     let items = nodes.into_iter().map(|node| {
         let report = reports.remove(&node.node_id);
-        NodeView::of(node, report)
+        NodeView::of(node).with(report, now)
     });
     Ok(Json(Nodes {
         items: items.collect(),
@@ -180,7 +191,7 @@ pub(super) async fn edit(
     let node = nodes::edit(&app, &caller.cause, caller.principal()?, before, plan).await?;
     Ok((
         AppendHeaders([etag(node.version)]),
-        Json(NodeView::of(node, None)),
+        Json(NodeView::of(node)),
     ))
 }
 
@@ -190,7 +201,7 @@ pub(super) async fn revoke(
     Path(node): Path<NodeId>,
 ) -> Answer<Json<NodeView>> {
     let node = nodes::revoke(&app, &caller.cause, caller.principal()?, node).await?;
-    Ok(Json(NodeView::of(node, None)))
+    Ok(Json(NodeView::of(node)))
 }
 
 pub(super) async fn allow_renewal(
@@ -199,7 +210,7 @@ pub(super) async fn allow_renewal(
     Path(node): Path<NodeId>,
 ) -> Answer<Json<NodeView>> {
     let node = renewal::allow(&app, &caller.cause, caller.principal()?, node).await?;
-    Ok(Json(NodeView::of(node, None)))
+    Ok(Json(NodeView::of(node)))
 }
 
 pub(super) async fn accept_journal(

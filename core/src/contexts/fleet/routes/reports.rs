@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, rfc3339};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, GivenTime, Json, Paged, Paging, Path, Query,
+};
 use eventify_protocol::ids::{
     ActId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, PersonId, RefundId, ScanId,
     ScannerId, TicketId, VenueId,
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::{nodes, venues};
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
+use crate::contexts::fleet::store::health::NotHeard;
 use crate::contexts::fleet::store::journal_rows;
 use crate::contexts::fleet::{App, NAME};
 
@@ -31,10 +34,8 @@ const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Between {
-    #[serde(default, deserialize_with = "rfc3339")]
-    from: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "rfc3339")]
-    to: Option<DateTime<Utc>>,
+    from: Option<GivenTime>,
+    to: Option<GivenTime>,
 }
 
 #[derive(Debug, Serialize)]
@@ -48,8 +49,47 @@ pub(super) struct Reconciliation {
     refunded_admissions: Vec<RefundedAdmission>,
     /// Where rows of a node are missing, in an outage or not.
     gaps: Vec<GapView>,
+    /// What people did beside scanning while the core decided; that of outages stands in those.
+    acts: Vec<OnlineActView>,
+    /// Nodes of which more may come: their journals are not all here.
+    not_heard: Vec<NotHeardView>,
     /// Whether all outages add up and no node has a gap.
     adds_up: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OnlineActView {
+    node_id: NodeId,
+    label: Option<String>,
+    #[serde(flatten)]
+    act: ActView,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotHeardView {
+    node_id: NodeId,
+    label: String,
+    gates: Vec<String>,
+    heard_at: DateTime<Utc>,
+    /// As it was then.
+    mode: String,
+    /// Rows that it had then and the core has not.
+    unacknowledged: i64,
+}
+
+impl From<NotHeard> for NotHeardView {
+    fn from(node: NotHeard) -> Self {
+        Self {
+            node_id: node.node_id,
+            label: node.label,
+            gates: node.gates,
+            heard_at: node.heard_at,
+            mode: node.mode,
+            unacknowledged: node.unacknowledged,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -174,13 +214,24 @@ struct SpanView {
     to: u64,
 }
 
-/// The span of core time that the node could prove; `wall` is the time of its own clock.
+/// The span of core time that the node could prove, none before its clocks were proven; `wall` is the time of its own
+/// clock. An end that the node has reported lies between its last row and the report, which has no `wall`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MomentView {
+    known_by: KnownBy,
     earliest: Option<DateTime<Utc>>,
     latest: Option<DateTime<Utc>>,
     wall: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum KnownBy {
+    /// A row of the node's journal.
+    Row,
+    /// The node's report of its mode.
+    Report,
 }
 
 impl From<Moment> for MomentView {
@@ -190,6 +241,7 @@ impl From<Moment> for MomentView {
             core.and_then(|core| end(core).to_datetime())
         };
         Self {
+            known_by: KnownBy::Row,
             earliest: core(|core| core.earliest),
             latest: core(|core| core.latest),
             wall: DateTime::from_timestamp_micros(moment.wall.0),
@@ -197,12 +249,13 @@ impl From<Moment> for MomentView {
     }
 }
 
-impl From<OutageEnd> for MomentView {
-    fn from(end: OutageEnd) -> Self {
+impl MomentView {
+    fn of_end(end: OutageEnd, last: Moment) -> Self {
         match end {
             OutageEnd::Decision(moment) => moment.into(),
             OutageEnd::Reported(at) => Self {
-                earliest: None,
+                known_by: KnownBy::Report,
+                earliest: Self::from(last).earliest,
                 latest: at.to_datetime(),
                 wall: None,
             },
@@ -251,7 +304,7 @@ impl From<&OutageReport> for OutageView {
             node_id: outage.node,
             label: outage.label.clone(),
             began: outage.began.into(),
-            ended: outage.ended.map(Into::into),
+            ended: outage.ended.map(|end| MomentView::of_end(end, outage.last)),
             rows: outage.rows.iter().copied().map(Into::into).collect(),
             scans: report.scans,
             admitted: report.admitted,
@@ -295,6 +348,17 @@ fn refunded(
     }
 }
 
+fn acts_online(reports: &reconciliation::Reconciliation) -> Vec<OnlineActView> {
+    let acts = reports.acts.iter().filter_map(|(node, act)| {
+        Some(OnlineActView {
+            node_id: *node,
+            label: reports.labels.get(node).cloned(),
+            act: ActView::of(act)?,
+        })
+    });
+    acts.collect()
+}
+
 pub(super) async fn reconciliation(
     State(app): State<App>,
     caller: Caller,
@@ -304,13 +368,16 @@ pub(super) async fn reconciliation(
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, venue_id).await?;
     drop(conn);
-    let to = between.to.unwrap_or_else(|| app.clock.now());
-    let from = between.from.unwrap_or(to - LAST_DAYS);
+    let given = |time: Option<GivenTime>| time.map(|GivenTime(time)| time);
+    let to = given(between.to).unwrap_or_else(|| app.clock.now());
+    let from = given(between.from).unwrap_or(to - LAST_DAYS);
     let reports = reconciliation::reconcile(&app, venue_id, from, to).await?;
     let add_up = |outage: &OutageReport| outage.report.adds_up();
     Ok(Json(Reconciliation {
         adds_up: reports.gaps.is_empty() && reports.outages.iter().all(add_up),
         gaps: reports.gaps.iter().map(GapView::from).collect(),
+        acts: acts_online(&reports),
+        not_heard: reports.not_heard.iter().cloned().map(Into::into).collect(),
         refunded_admissions: reports
             .refunded
             .iter()

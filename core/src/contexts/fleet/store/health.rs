@@ -121,7 +121,44 @@ pub(crate) async fn list(conn: &mut PgConnection, nodes: &[NodeId]) -> DbResult<
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct SilentNode {
     pub(crate) label: String,
+    pub(crate) gates: Vec<String>,
     pub(crate) heard_at: DateTime<Utc>,
+}
+
+/// A node whose journal may have more than the core has.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct NotHeard {
+    pub(crate) node_id: NodeId,
+    pub(crate) label: String,
+    pub(crate) gates: Vec<String>,
+    pub(crate) heard_at: DateTime<Utc>,
+    pub(crate) mode: String,
+    pub(crate) unacknowledged: i64,
+}
+
+/// Enrolled nodes that have reported since a moment, and last not that they were `Online` with all of their
+/// journal at the core, or not lately.
+pub(crate) async fn list_not_heard(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    (since, lately): (DateTime<Utc>, DateTime<Utc>),
+) -> DbResult<Vec<NotHeard>> {
+    let rows = sqlx::query_as(
+        "select node_id, label, array(select name from fleet.gates
+                 where gate_id = any(nodes.gates) order by name) as gates,
+             seen_at as heard_at, mode, unacknowledged
+         from fleet.nodes join fleet.node_health using (node_id)
+         where venue_id = $1 and revoked_at is null and seen_at >= $2
+             and not (mode = $4 and unacknowledged = 0 and seen_at >= $3)
+         order by label",
+    )
+    .bind(venue)
+    .bind(since)
+    .bind(lately)
+    .bind(mode_name(Mode::Online))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
 }
 
 /// Enrolled nodes that have reported since `heard_since`, and last not that they were `Online` with a
@@ -133,7 +170,8 @@ pub(crate) async fn list_silent(
     heard_since: Option<DateTime<Utc>>,
 ) -> DbResult<Vec<SilentNode>> {
     let rows = sqlx::query_as(
-        "select label, seen_at as heard_at
+        "select label, array(select name from fleet.gates
+                 where gate_id = any(nodes.gates) order by name) as gates, seen_at as heard_at
          from fleet.nodes join fleet.node_health using (node_id)
          where venue_id = $1 and revoked_at is null and ($4::timestamptz is null or seen_at >= $4)
              and not (mode = $3 and cache_age_ms is not null

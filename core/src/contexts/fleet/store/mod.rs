@@ -21,6 +21,7 @@ pub(super) mod sign_ins;
 pub(super) mod snapshots;
 pub(super) mod staff;
 pub(super) mod venues;
+pub(super) mod watch;
 pub(super) mod watermark;
 
 use eventify_kernel::db::{DbError, DbResult};

@@ -198,6 +198,20 @@ pub(crate) async fn list_ending(
     rows.into_iter().map(Node::try_from).collect()
 }
 
+/// The nodes in service whose certificates have ended.
+pub(crate) async fn list_expired(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> DbResult<Vec<NodeId>> {
+    let ids = sqlx::query_scalar(
+        "select node_id from fleet.nodes where certificate_expires_at <= $1 and revoked_at is null",
+    )
+    .bind(now)
+    .fetch_all(conn)
+    .await?;
+    Ok(ids)
+}
+
 /// The enrolled nodes of some venues, to which new entries are sent.
 pub(crate) async fn list_enrolled(
     conn: &mut PgConnection,

@@ -254,3 +254,18 @@ pub(crate) async fn list_over(
     .await?;
     Ok(over.into_iter().collect())
 }
+
+/// Whose show it is: user and organisation, as far as they are known.
+pub(crate) async fn find_organiser(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+) -> DbResult<Option<(Option<Uuid>, Option<String>)>> {
+    let row = sqlx::query_as(
+        "select (facts->>'ownerId')::uuid, facts->>'orgId' from fleet.performances
+         where performance_id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row)
+}

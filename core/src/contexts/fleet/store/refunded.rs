@@ -51,6 +51,16 @@ pub(crate) async fn claim_alarm(
     Ok(found.map(|Json(finding)| finding))
 }
 
+/// Nothing went back after all, or nobody was let in.
+pub(crate) async fn is_dissolved(conn: &mut PgConnection, ticket: TicketId) -> DbResult<bool> {
+    let dissolved: Option<bool> =
+        sqlx::query_scalar("select dissolved from fleet.refunded_admissions where ticket_id = $1")
+            .bind(ticket)
+            .fetch_optional(conn)
+            .await?;
+    Ok(dissolved.unwrap_or(false))
+}
+
 /// The findings of a venue whose guests were admitted by these scans, in the order of their times.
 pub(crate) async fn list_of_scans(
     conn: &mut PgConnection,

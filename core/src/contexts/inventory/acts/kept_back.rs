@@ -124,7 +124,17 @@ fn guest_in_words(kept: &KeptPlace, names: &GateNames) -> String {
 }
 
 fn nodes_in_words(silent: &[SilentNode]) -> String {
-    let of = |node: &SilentNode| format!("{} (last heard {})", node.label, minute(node.heard_at));
+    let of = |node: &SilentNode| {
+        let gates = match &node.gates[..] {
+            [] => String::new(),
+            gates => format!(" at {}", gates.join(", ")),
+        };
+        format!(
+            "{}{gates} (last heard {})",
+            node.label,
+            minute(node.heard_at)
+        )
+    };
     silent.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 

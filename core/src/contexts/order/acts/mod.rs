@@ -8,6 +8,7 @@ use eventify_contracts::order::{CancelReason, OrderCancelled, OrderPaid, RefundR
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
+use uuid::Uuid;
 
 use super::model::{
     CustomerPolicy, Order, PaidTicket, Performance, Permission, RefundPlan, Refusal, permission,
@@ -19,7 +20,6 @@ pub(super) use refunds::{Settled, complete_refund, request_refund};
 
 /// How long `POST /orders` waits until the reservation's confirmation has arrived.
 const ARRIVAL_WAIT: Duration = Duration::from_secs(1);
-const ARRIVAL_POLL: Duration = Duration::from_millis(10);
 
 /// Why an order was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -73,19 +73,23 @@ pub(super) async fn find(app: &App, id: OrderId) -> Result<Order, Error> {
     store::find(&mut conn, id).await?.ok_or(Error::Unknown)
 }
 
-/// The order of a reservation. If the reservation was confirmed just now, its order appears within
-/// this wait.
-pub(super) async fn wait_for_order(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
-    let started = app.clock.instant();
-    loop {
-        let mut conn = app.db.read(NAME).await?;
-        let order = store::find_by_reservation(&mut conn, id).await?;
-        drop(conn);
-        if order.is_some() || started.elapsed() >= ARRIVAL_WAIT {
-            return Ok(order);
-        }
-        tokio::time::sleep(ARRIVAL_POLL).await;
-    }
+/// The order of a reservation.
+async fn find_by_reservation(app: &App, id: ReservationId) -> DbResult<Option<Order>> {
+    let mut conn = app.db.read(NAME).await?;
+    store::find_by_reservation(&mut conn, id).await
+}
+
+/// The order of a reservation that was confirmed just now: it appears within this wait.
+pub(super) async fn wait_for_order(
+    app: &App,
+    caller: Uuid,
+    id: ReservationId,
+) -> DbResult<Option<Order>> {
+    let look = || find_by_reservation(app, id);
+    let arrivals = app.db.arrivals();
+    arrivals
+        .wait((caller, id.as_uuid()), ARRIVAL_WAIT, look)
+        .await
 }
 
 /// The customer cancels an unpaid order, or gets the money back for tickets of a paid one.

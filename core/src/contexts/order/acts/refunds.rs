@@ -76,13 +76,13 @@ pub(crate) async fn reopen_stuck(app: &App) -> DbResult<()> {
     if refunds == 0 {
         return alarms::clear(&mut conn, KIND, NAME, now).await;
     }
-    let alarm = Alarm {
-        kind: KIND,
-        subject: NAME.to_owned(),
-        act: "refunds wait for their tickets to be suspended, and are asked for again each ten minutes: \
+    let alarm = Alarm::new(
+        KIND,
+        NAME,
+        "refunds wait for their tickets to be suspended, and are asked for again each ten minutes: \
               see the parked messages of ticketing and order (eventify-core dlq)",
-        details: json!({ "refunds": refunds }),
-    };
+    )
+    .with(json!({ "refunds": refunds }));
     alarms::raise(&mut conn, &alarm, now).await?;
     let due = store::list_stuck(&mut conn, since, AT_ONCE).await?;
     drop(conn);

@@ -34,6 +34,7 @@ pub(super) async fn on_reservation_confirmed(
         items: order.items.clone(),
     };
     tx.publish(app.clock.new_id(), order.version, &placed);
+    tx.arrived(order.reservation_id.as_uuid());
     if !order.is_free() {
         tx.request(app, &RequestIntent { order_id }).await?;
     } else if let Captured::Paid(order) = order.captured(None, app.clock.now()) {

@@ -154,12 +154,7 @@ async fn place(
     caller: Caller,
     Json(body): Json<Place>,
 ) -> Answer<impl IntoResponse> {
-    let order = acts::wait_for_order(&app, body.reservation_id).await?;
-    let order = order.ok_or_else(|| {
-        let message = "the reservation has no order yet; try again if it was confirmed just now";
-        ApiError::not_found("order_not_found", message).retry_after(1)
-    })?;
-    caller.must_own(order.customer_id)?;
+    let order = find_or_wait(&app, &caller, body.reservation_id).await?;
     let amount = order.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
@@ -175,6 +170,20 @@ async fn place(
         ..View::of(order)
     };
     Ok((StatusCode::CREATED, location, Json(view)))
+}
+
+/// The caller's order of a reservation; somebody else's is refused without a wait. Whose a reservation without
+/// an order is, only reservation knows, which order may not ask: there the number of a caller's waits is the
+/// limit.
+async fn find_or_wait(app: &App, caller: &Caller, id: ReservationId) -> Answer<Order> {
+    let user = caller.principal()?.user_id;
+    let order = acts::wait_for_order(app, user, id).await?;
+    let order = order.ok_or_else(|| {
+        let message = "the reservation has no order yet; try again if it was confirmed just now";
+        ApiError::not_found("order_not_found", message).retry_after(1)
+    })?;
+    caller.must_own(order.customer_id)?;
+    Ok(order)
 }
 
 /// The caller's own orders, newest first.

@@ -92,14 +92,9 @@ pub(crate) async fn compare_when_due(app: &App, cause: &Cause) -> DbResult<()> {
     match last {
         Some(last) if last.finished_at.is_none() => {
             if is_due {
-                let alarm = Alarm {
-                    kind: UNFINISHED,
-                    subject: NAME.to_owned(),
-                    act: "the comparison with the payment provider doesn't come to its end, so that what \
+                let alarm = Alarm::new(UNFINISHED, NAME, "the comparison with the payment provider doesn't come to its end, so that what \
                           no webhook told stays unknown: see eventify-core tasks list for what holds it \
-                          up; POST /payments/comparisons begins another one",
-                    details: json!({ "comparisonId": last.comparison_id, "partsLeft": last.parts_left }),
-                };
+                          up; POST /payments/comparisons begins another one").with(json!({ "comparisonId": last.comparison_id, "partsLeft": last.parts_left }));
                 alarms::raise(&mut conn, &alarm, now).await?;
             }
             return Ok(());
@@ -178,14 +173,13 @@ async fn look_disputes_up(app: &App, cause: &Cause) -> Result<(), AdvanceError> 
             }
             // Of the account before. It holds up no other.
             Err(CallError::Callee(GatewayError::Missing(_))) => {
-                let alarm = Alarm {
-                    kind: DISPUTE_MISSING,
-                    subject: reference,
-                    act: "the payment provider doesn't know a dispute that it has told us of: look at \
+                let alarm = Alarm::new(
+                    DISPUTE_MISSING,
+                    reference,
+                    "the payment provider doesn't know a dispute that it has told us of: look at \
                           it in the account that payment.stripe.secret_key belonged to then; nobody \
                           else will tell how it ends",
-                    details: json!({}),
-                };
+                );
                 let mut conn = app.db.read(NAME).await?;
                 alarms::raise(&mut conn, &alarm, app.clock.now()).await?;
             }

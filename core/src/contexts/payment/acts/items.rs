@@ -62,15 +62,18 @@ pub(super) async fn open_of(
         done: None,
     };
     let id = store::items::upsert(tx, &item).await?;
-    let alarm = Alarm {
-        kind: kind.alarm(),
-        subject: id.to_string(),
-        act: kind.words(),
-        details: json!({
+    let mut alarm = Alarm::new(kind.alarm(), id.to_string(), kind.words())
+        .about("orderId", &order_id)
+        .with(json!({
             "itemId": id, "subject": item.subject, "orderId": order_id, "paymentId": payment_id,
             "refundId": refund_id, "amount": amount, "reason": reason,
-        }),
-    };
+        }));
+    if let Some((owner, org)) = store::items::find_sole_organiser(tx, payment_id).await? {
+        alarm = alarm.about("organiserId", &owner);
+        alarm = org
+            .into_iter()
+            .fold(alarm, |it, org| it.about("organisationId", &org));
+    }
     alarms::raise(tx, &alarm, now).await
 }
 

@@ -45,6 +45,7 @@ pub(super) async fn record(
 ) -> DbResult<()> {
     store::update(tx, payment).await?;
     let (payment_id, order_id) = (payment.id, payment.order_id);
+    tx.arrived(order_id.as_uuid());
     match payment.state.next_request() {
         Some(_) => tx.request(app, &DrivePayment { payment_id }).await?,
         None => tx.withdraw::<DrivePayment>(payment_id.as_uuid()).await?,

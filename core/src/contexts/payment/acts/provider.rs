@@ -127,12 +127,7 @@ async fn is_troubled(app: &App, line: &Line, error: &CallError<GatewayError>) {
         ),
     };
     line.is_troubled();
-    let alarm = Alarm {
-        kind,
-        subject: line.name.to_owned(),
-        act,
-        details: json!({ "error": error.to_string() }),
-    };
+    let alarm = Alarm::new(kind, line.name, act).with(json!({ "error": error.to_string() }));
     let raised = async {
         let mut conn = app.db.read(NAME).await?;
         alarms::raise(&mut conn, &alarm, app.clock.now()).await

@@ -91,12 +91,7 @@ async fn note(
 ) -> DbResult<()> {
     match trouble {
         Trouble::Stands => {
-            let alarm = Alarm {
-                kind,
-                subject: NAME.to_owned(),
-                act,
-                details,
-            };
+            let alarm = Alarm::new(kind, NAME, act).with(details);
             alarms::raise(tx, &alarm, now).await
         }
         Trouble::Over => alarms::clear(tx, kind, NAME, now).await,

@@ -110,6 +110,11 @@ impl State {
         }
     }
 
+    /// Whether the money for the order is there: nothing is left to be asked for a customer.
+    pub(crate) fn is_captured(&self) -> bool {
+        matches!(self, Self::Captured { .. })
+    }
+
     pub(crate) fn intent(&self) -> Option<&Intent> {
         match self {
             Self::Creating { .. } => None,

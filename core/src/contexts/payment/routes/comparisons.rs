@@ -3,10 +3,9 @@
 use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::response::IntoResponse;
-use chrono::{DateTime, Utc};
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode, rfc3339,
+    Answer, ApiError, Caller, GivenTime, Json, Path, Policy, Routes, StatusCode,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -30,8 +29,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
 #[serde(deny_unknown_fields)]
 struct Start {
     /// Default: as far back as the provider may contradict what it said.
-    #[serde(default, deserialize_with = "rfc3339")]
-    since: Option<DateTime<Utc>>,
+    since: Option<GivenTime>,
 }
 
 async fn start(
@@ -39,15 +37,11 @@ async fn start(
     caller: Caller,
     Json(body): Json<Start>,
 ) -> Answer<impl IntoResponse> {
-    if let Some(since) = body.since
-        && (since > app.clock.now() || since < DateTime::UNIX_EPOCH)
-    {
-        return Err(ApiError::invalid(
-            "since",
-            "must be in the past, after 1970",
-        ));
+    let since = body.since.map(|GivenTime(since)| since);
+    if since.is_some_and(|since| since > app.clock.now()) {
+        return Err(ApiError::invalid("since", "must be in the past"));
     }
-    let comparison = acts::start_comparison(&app, &caller.cause, body.since).await?;
+    let comparison = acts::start_comparison(&app, &caller.cause, since).await?;
     let path = format!("/payments/comparisons/{}", comparison.comparison_id);
     Ok((StatusCode::ACCEPTED, [(LOCATION, path)], Json(comparison)))
 }

@@ -28,7 +28,6 @@ use views::{FactView, RefundView, View};
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 /// How long `POST /payments/intents` waits for the order's intent.
 const INTENT_WAIT: Duration = Duration::from_secs(2);
-const INTENT_POLL: Duration = Duration::from_millis(10);
 
 pub(super) fn routes() -> Routes<App> {
     let write = Policy::roles(BUYERS)
@@ -70,7 +69,7 @@ async fn intent(
     Json(body): Json<GetIntent>,
 ) -> Answer<impl IntoResponse> {
     let Method::Card = body.method.unwrap_or(Method::Card);
-    let payment = match wait_for_intent(&app, body.order_id).await? {
+    let payment = match wait_for_intent(&app, &caller, body.order_id).await? {
         Waited::Ready(payment) => *payment,
         Waited::Free(customer) => {
             caller.must_own(customer)?;
@@ -82,7 +81,6 @@ async fn intent(
             return Err(ApiError::not_found("payment_not_found", message).retry_after(1));
         }
     };
-    caller.must_own(payment.customer_id)?;
     let amount = payment.amount;
     if body.amount.is_some_and(|claimed| claimed != amount) {
         let refused = ApiError::unprocessable("price_mismatch", format!("the amount is {amount}"));
@@ -115,29 +113,35 @@ enum Waited {
     Nothing,
 }
 
-/// Waits until the payment of an order is ready; afterwards its current state.
-async fn wait_for_intent(app: &App, order: OrderId) -> Answer<Waited> {
-    let started = app.clock.instant();
-    loop {
-        let mut conn = app.db.read(NAME).await?;
-        let payment = store::find_by_order(&mut conn, order).await?;
-        let free = match payment {
-            None => store::orders::find_free(&mut conn, order).await?,
-            Some(_) => None,
+/// Waits until the payment of the caller's order is ready; afterwards its current state. What belongs to
+/// somebody else is refused without a wait. Of an order that payment has not heard of, nobody knows the
+/// owner yet: there the number of a caller's waits is the limit.
+async fn wait_for_intent(app: &App, caller: &Caller, order: OrderId) -> Answer<Waited> {
+    let look = || async move {
+        let found = find_intent(app, caller, order).await?;
+        let is_ready = match &found {
+            Waited::Ready(payment) => payment.state != PaymentState::CREATING,
+            Waited::Free(_) => true,
+            Waited::Nothing => false,
         };
-        drop(conn);
-        if let Some(customer) = free {
-            return Ok(Waited::Free(customer));
-        }
-        let is_over = started.elapsed() >= INTENT_WAIT;
-        match payment {
-            Some(payment) if is_over || payment.state != PaymentState::CREATING => {
-                return Ok(Waited::Ready(Box::new(payment)));
-            }
-            None if is_over => return Ok(Waited::Nothing),
-            Some(_) | None => tokio::time::sleep(INTENT_POLL).await,
-        }
+        Ok::<_, ApiError>(is_ready.then_some(found))
+    };
+    let who = (caller.principal()?.user_id, order.as_uuid());
+    let waited = app.db.arrivals().wait(who, INTENT_WAIT, look).await?;
+    match waited {
+        Some(waited) => Ok(waited),
+        None => find_intent(app, caller, order).await,
     }
+}
+
+async fn find_intent(app: &App, caller: &Caller, order: OrderId) -> Answer<Waited> {
+    let mut conn = app.db.read(NAME).await?;
+    if let Some(payment) = store::find_by_order(&mut conn, order).await? {
+        caller.must_own(payment.customer_id)?;
+        return Ok(Waited::Ready(Box::new(payment)));
+    }
+    let free = store::orders::find_free(&mut conn, order).await?;
+    Ok(free.map_or(Waited::Nothing, Waited::Free))
 }
 
 /// The provider can't be used, or wants fewer calls: nobody was declined.
@@ -181,20 +185,51 @@ async fn capture(
     Path(id): Path<PaymentId>,
 ) -> Answer<Json<View>> {
     let payment = owned(&app, &caller, id).await?;
+    if payment.state.is_captured() {
+        return shown_to_customer(&app, &caller, &payment);
+    }
+    let begin = || {
+        may_ask(&app, &caller, id)?;
+        Ok::<_, ApiError>(refresh(app.clone(), payment))
+    };
+    let asked = app.state.asks.running.join(id, app.clock.now(), begin)?;
+    let refreshed = asked.await.map_err(ApiError::internal)??;
+    shown_to_customer(&app, &caller, &refreshed)
+}
+
+async fn refresh(app: App, payment: Payment) -> Answer<Payment> {
+    let id = payment.id;
     let refreshed = acts::refresh(&app, payment).await;
-    let refreshed = refreshed.map_err(|error| match error {
+    refreshed.map_err(|error| match error {
         AdvanceError::Provider(error) => {
             tracing::warn!(code = "payment.capture_delayed", payment_id = %id, %error,
                 "the provider could not be called; webhook, task or reconciliation will capture");
             out_of_order(Some(&AdvanceError::Provider(error)))
         }
         AdvanceError::Db(error) => error.into(),
-    })?;
+    })
+}
+
+fn shown_to_customer(app: &App, caller: &Caller, payment: &Payment) -> Answer<Json<View>> {
     Ok(Json(View {
         // The customer's page has it from the intent.
         client_secret: None,
-        ..View::of(&app, &caller, &refreshed)?
+        ..View::of(app, caller, payment)?
     }))
+}
+
+/// Whether the provider is asked once more for this caller, about this payment.
+fn may_ask(app: &App, caller: &Caller, id: PaymentId) -> Answer<()> {
+    let (asks, now) = (&app.state.asks, app.clock.now());
+    let user = caller.principal()?.user_id;
+    let of_payment = asks.of_payment.take(id, now);
+    let asked = of_payment.and_then(|()| asks.of_caller.take(user, now));
+    asked.map_err(|seconds| {
+        let message =
+            "the payment provider was asked a moment ago; what it says later comes by itself";
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "asked_too_often", message)
+            .retry_after(seconds)
+    })
 }
 
 /// Accepted only with the provider's signature over the raw body.

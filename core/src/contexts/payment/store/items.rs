@@ -72,6 +72,20 @@ macro_rules! filtered {
     };
 }
 
+/// Whose shows an order is of, user and organisation, if they are all of one.
+pub(crate) async fn find_sole_organiser(
+    conn: &mut PgConnection,
+    payment: PaymentId,
+) -> DbResult<Option<(UserId, Option<String>)>> {
+    let mut organisers = sqlx::query_as(
+        "select owner_id, org_id from payment.organisers where payment_id = $1 limit 2",
+    )
+    .bind(payment)
+    .fetch_all(conn)
+    .await?;
+    Ok(organisers.pop().filter(|_| organisers.is_empty()))
+}
+
 /// Inserts an item, or says anew what an open one is about. Answers its id.
 pub(crate) async fn upsert(conn: &mut PgConnection, item: &OpenItem) -> DbResult<Uuid> {
     let row = ItemRow::from(item);

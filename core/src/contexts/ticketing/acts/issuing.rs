@@ -89,14 +89,9 @@ async fn tell_what_is_late(app: &App, waiting: &[IssueError]) -> Result<(), Erro
             alarms::clear(&mut conn, TICKETS_LATE, code, now).await?;
             continue;
         }
-        let alarm = Alarm {
-            kind: TICKETS_LATE,
-            subject: code.to_owned(),
-            act: "people have paid and have no tickets: restart every process after keys were renewed; \
+        let alarm = Alarm::new(TICKETS_LATE, code, "people have paid and have no tickets: restart every process after keys were renewed; \
                   replay ticketing's parked messages (eventify-core dlq); after a day their money goes \
-                  back",
-            details: json!({ "orders": orders }),
-        };
+                  back").with(json!({ "orders": orders }));
         alarms::raise(&mut conn, &alarm, now).await?;
     }
     Ok(())

@@ -101,13 +101,13 @@ pub(crate) async fn watch(app: &App) -> DbResult<()> {
             programme_until = ?programme_until,
             "the ticket key ends soon: nothing later can be scheduled or sold"
         );
-        let alarm = Alarm {
-            kind: NEXT_KEY_DUE,
-            subject: TICKET_KEY.to_owned(),
-            act: "make the next ticket key with `eventify-core keys renew`, and restart the core's \
+        let alarm = Alarm::new(
+            NEXT_KEY_DUE,
+            TICKET_KEY,
+            "make the next ticket key with `eventify-core keys renew`, and restart the core's \
                   processes with it",
-            details: json!({ "endsAt": ends_at, "programmeUntil": programme_until }),
-        };
+        )
+        .with(json!({ "endsAt": ends_at, "programmeUntil": programme_until }));
         alarms::raise(&mut conn, &alarm, now).await
     } else {
         alarms::clear(&mut conn, NEXT_KEY_DUE, TICKET_KEY, now).await

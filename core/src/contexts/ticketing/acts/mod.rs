@@ -8,6 +8,7 @@ pub(super) mod scans;
 pub(super) mod statements;
 pub(super) mod tickets;
 
+use chrono::TimeDelta;
 use eventify_kernel::db::DbError;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::keys::KeysError;
@@ -26,6 +27,11 @@ pub(super) enum Error {
     NotIssued(String),
     #[error("there is no ticket {0}")]
     UnknownTicket(TicketId),
+    #[error(
+        "a ticket gets new codes {} times a day at most; the newest are good",
+        tickets::REISSUES_A_DAY
+    )]
+    ReissuedTooOften(TimeDelta),
     #[error(transparent)]
     Scan(#[from] ScanError),
     #[error(transparent)]

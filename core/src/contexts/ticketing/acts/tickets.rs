@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use eventify_contracts::order::{OrderRefundGivenUp, OrderRefundOpened, RefundReason};
 use eventify_contracts::ticketing::{
     NotSuspended, TicketIssued, TicketRevoked, TicketsReinstated, TicketsSuspended,
@@ -19,6 +20,9 @@ use crate::contexts::ticketing::model::{
     IssueError, Performance, RefundedEntry, Ticket, TicketCode, refunded_admitted,
 };
 use crate::contexts::ticketing::{NAME, store};
+
+/// Of one ticket.
+pub(crate) const REISSUES_A_DAY: usize = 5;
 
 pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
     let mut conn = app.db.read(NAME).await?;
@@ -160,6 +164,7 @@ async fn lock_of_order(
 pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ticket, Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
     let ticket = lock(&mut tx, id).await?;
+    count_reissue(app, &mut tx, id).await?;
     let show = ticket.performance_id;
     let mut shows = store::list_performances(&mut tx, &[show]).await?;
     let performance = shows
@@ -190,6 +195,19 @@ pub(crate) async fn reissue(app: &App, cause: &Cause, id: TicketId) -> Result<Ti
     Ok(ticket)
 }
 
+/// Each reissue is an entry in the feed of every node of the venue, and voids what its holder has printed: so
+/// there are few a day of one ticket.
+async fn count_reissue(app: &App, tx: &mut Tx, id: TicketId) -> Result<(), Error> {
+    let (now, day) = (app.clock.now(), TimeDelta::days(1));
+    let earlier = store::list_reissues(tx, id, now - day).await?;
+    if let [oldest, ..] = earlier[..]
+        && earlier.len() >= REISSUES_A_DAY
+    {
+        return Err(Error::ReissuedTooOften(oldest + day - now));
+    }
+    Ok(store::insert_reissue(tx, id, now).await?)
+}
+
 /// A show that has moved beyond the end of its tickets' codes is an alarm until none of them ends too
 /// early.
 pub(crate) async fn tell_outlived_codes(
@@ -203,13 +221,13 @@ pub(crate) async fn tell_outlived_codes(
     if tickets == 0 {
         return alarms::clear(tx, KIND, &subject, now).await;
     }
-    let alarm = Alarm {
-        kind: KIND,
+    let alarm = Alarm::new(
+        KIND,
         subject,
-        act: "the show has moved beyond the end of its tickets' codes: have each issued again \
+        "the show has moved beyond the end of its tickets' codes: have each issued again \
               (POST /tickets/{ticketId}/reissue) and its holder told, or move the show nearer",
-        details: json!({ "tickets": tickets }),
-    };
+    )
+    .with(json!({ "tickets": tickets }));
     alarms::raise(tx, &alarm, now).await
 }
 

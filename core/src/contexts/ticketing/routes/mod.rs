@@ -5,7 +5,7 @@ mod keys;
 mod tickets;
 mod tokens;
 
-use eventify_kernel::http::{ApiError, Routes};
+use eventify_kernel::http::{ApiError, Routes, StatusCode};
 
 use super::App;
 use super::acts::Error;
@@ -33,6 +33,11 @@ impl From<Error> for ApiError {
             Error::UnknownOrder(_) => Self::not_found("order_not_found", text),
             Error::UnknownTicket(_) | Error::Scan(ScanError::UnknownTicket(_)) => {
                 Self::not_found("ticket_not_found", text)
+            }
+            Error::ReissuedTooOften(wait) => {
+                let seconds = wait.num_seconds().max(1).unsigned_abs();
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "reissued_too_often", text)
+                    .retry_after(seconds)
             }
             Error::NotIssued(_) => Self::conflict("tickets_not_issued", text),
             Error::Refused(Refused::Revoked) => Self::conflict("ticket_revoked", text),

@@ -37,7 +37,9 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     let read =
         Policy::roles(READERS).owner("ticket.customer_id or performance.owner_id or assignment");
     let show = Policy::roles(HOLDERS).owner("ticket.customer_id");
-    let reissue = Policy::roles(REISSUERS).owner("ticket.customer_id");
+    let reissue = Policy::roles(REISSUERS)
+        .owner("ticket.customer_id")
+        .strict();
     let revoke = Policy::roles(REVOKERS).owner("performance.owner_id");
     routes
         .post(

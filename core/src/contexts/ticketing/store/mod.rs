@@ -10,6 +10,7 @@ mod keys;
 mod orders;
 mod passages;
 mod performances;
+mod reissues;
 mod scans;
 mod snapshots;
 mod statements;
@@ -33,6 +34,7 @@ pub(super) use performances::{
     count_outlived_tokens, find_end_of_programme, find_organiser, insert_cancelled_performance,
     insert_confirmed_performance, list_performances, upsert_performance,
 };
+pub(super) use reissues::{insert_reissue, list_reissues};
 pub(super) use scans::{list_scans, upsert_scans};
 pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided};
 pub(super) use statements::{database_now, list_due_venues, list_tickets_in, upsert_statement};

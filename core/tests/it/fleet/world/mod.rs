@@ -32,7 +32,7 @@ pub(crate) use node::{Enrolled, Node, enrol_trusting, enrol_with, hello, renew_w
 pub(crate) use tickets::{issue, performance, ticket};
 
 /// In the path of the broker's requests.
-const SECRET: &str = "between-broker-and-core";
+pub(crate) const SECRET: &str = "between-broker-and-core";
 
 /// Fleet, and stand-ins for its neighbours.
 pub(crate) fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
@@ -222,21 +222,33 @@ pub(crate) struct Announced {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alarm {
-    /// None of one that stands at another context.
-    pub(crate) alarm_id: Option<Uuid>,
+    pub(crate) alarm_id: Uuid,
     pub(crate) code: String,
+    /// `open`, `acknowledged` or `ended`.
+    pub(crate) state: String,
     pub(crate) act: String,
     pub(crate) venue_id: Option<VenueId>,
     pub(crate) node_id: Option<NodeId>,
     pub(crate) occurrences: u32,
     pub(crate) details: Value,
-    pub(crate) seen_at: Option<DateTime<Utc>>,
-    pub(crate) seen_by: Option<Uuid>,
+    pub(crate) node_label: Option<String>,
+    #[serde(default)]
+    pub(crate) gates: Vec<String>,
+    pub(crate) acknowledged_at: Option<DateTime<Utc>>,
+    pub(crate) acknowledged_by: Option<Uuid>,
+    pub(crate) acknowledged_name: Option<String>,
+    pub(crate) ended_at: Option<DateTime<Utc>>,
 }
 
 /// The alarms that a user may see, newest first.
 pub(crate) async fn alarms_of(user: &User<'_>) -> Vec<Alarm> {
-    let mut alarms = user.get("/fleet/alarms").await.expect(200);
+    alarms_where(user, "state=standing").await
+}
+
+/// Those that a query finds.
+pub(crate) async fn alarms_where(user: &User<'_>, query: &str) -> Vec<Alarm> {
+    let path = format!("/fleet/alarms?{query}");
+    let mut alarms = user.get(&path).await.expect(200);
     serde_json::from_value(alarms["items"].take()).unwrap()
 }
 

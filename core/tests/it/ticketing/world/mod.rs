@@ -17,7 +17,7 @@ use eventify_contracts::ticketing::{
 };
 use eventify_core::config::Config;
 use eventify_core::contexts::{event_management, fleet, order, ticketing};
-use eventify_kernel::alarms::list_standing;
+use eventify_kernel::alarms;
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::cause::Cause;
@@ -366,11 +366,13 @@ impl Venue {
     /// The newest facts of a ticket that were published to the gates.
     /// Kinds and subjects of the alarms that stand.
     pub(crate) async fn alarms(&self) -> Vec<(String, String)> {
-        let standing = list_standing(self.core.app()).await.unwrap();
-        standing
-            .into_iter()
-            .map(|it| (it.kind, it.subject))
-            .collect()
+        let standing = alarms::Filter {
+            states: Some(vec![alarms::State::Open]),
+            ..alarms::Filter::default()
+        };
+        let listed = alarms::list(self.core.app(), &standing, (0, 100)).await;
+        let (listed, _) = listed.unwrap();
+        listed.into_iter().map(|it| (it.kind, it.subject)).collect()
     }
 
     pub(crate) async fn published_facts(&self, ticket: TicketId) -> TicketFacts {

@@ -1,10 +1,7 @@
 //! The scanner app in its real window, at the node: from the last key of a code to the verdict on the glass,
 //! and from the start of the program to its ready screen.
 
-use std::{
-    path::Path,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 
@@ -99,19 +96,20 @@ async fn scans(site: &mut Site, window: &GateWindow) -> Result<Vec<Duration>> {
         let trigger = window.scan(&ticket.token).await?;
         let drawn = wait::until("the verdict to be drawn", wait::START, async || {
             let drawn = window.window().run(DRAWN).await?;
-            let drawn: Vec<u64> = serde_json::from_value(drawn)?;
+            let drawn: Vec<i64> = serde_json::from_value(drawn)?;
             Ok((drawn.len() >= number)
                 .then(|| drawn.last().copied())
                 .flatten())
         });
-        let drawn = match drawn.await {
-            Ok(drawn) => UNIX_EPOCH + Duration::from_millis(drawn),
+        let took = match drawn.await {
+            Ok(drawn) => u64::try_from(drawn - trigger.timestamp_millis())
+                .context("the clock was set back")?,
             Err(error) => {
                 let glass = window.glass().await?;
                 return Err(error.context(format!("scan {number}, on the glass: {}", glass.text)));
             }
         };
-        all.push(drawn.duration_since(trigger).context("the clock was set")?);
+        all.push(Duration::from_millis(took));
         tokio::time::sleep(GUEST).await;
     }
     Ok(all)

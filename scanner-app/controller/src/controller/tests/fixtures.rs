@@ -18,6 +18,7 @@ pub(super) fn answer(scan_id: ScanId, verdict: Verdict) -> ScanAnswer {
         ticket: None,
         first_gate_name: Some("North".to_owned()),
         first_ago_ms: Some(60_000),
+        read_again_ms: None,
         admitting_gates: Vec::new(),
         mode: Mode::Online,
         cache_age_ms: None,

@@ -26,9 +26,11 @@ fn new_pairing(stored: bool) -> Answer {
 
 #[test]
 fn after_a_code_that_is_none_typing_begins_anew_and_backspace_mends_it() {
-    let typed = |gate: &Gate| match gate.screen() {
-        Screen::Pair { typed, problem, .. } => (typed.0, problem),
-        other => panic!("{other:?}"),
+    let typed = |gate: &Gate| {
+        let Screen::Pair { typed, problem, .. } = gate.screen() else {
+            panic!("{:?}", gate.screen())
+        };
+        (typed.0, problem)
     };
     let refused = |gate: &mut Gate| {
         gate.scan("EVP1");

@@ -200,6 +200,31 @@ fn go_fades_and_what_is_not_go_stays() {
 }
 
 #[test]
+fn what_this_scanner_has_just_shown_needs_nobody_elses_word() {
+    let mut gate = Gate::open();
+    gate.scan("A");
+    gate.verdict(Verdict::Admit);
+    gate.pass(3_000);
+    gate.scan("A");
+    let scan_id = gate.asked().expect("a scan is asked").scan_id;
+    let again = ScanAnswer {
+        read_again_ms: Some(3_000),
+        ..answer(scan_id, used(false))
+    };
+    gate.scan_result(Ok(again));
+    let shown = gate.shown();
+    assert_eq!(shown.class, Class::Used, "nobody else goes in by it");
+    assert!(matches!(
+        shown.why,
+        Why::AlreadyUsed {
+            confirmed: true,
+            read_again_ms: Some(3_000),
+            ..
+        }
+    ));
+}
+
+#[test]
 fn an_old_verdict_is_gone_when_the_next_code_is_read() {
     let mut gate = Gate::open();
     gate.scan("A");

@@ -29,8 +29,10 @@ const en: Messages = {
   },
   why: {
     admit: () => '',
-    alreadyUsed: ({ gate, at, ago }) =>
-      `Let in ${ago ?? `at ${at}`}${gate ? ` at ${gate}` : ''}${ago ? `, ${at}` : ''}. Call a supervisor.`,
+    alreadyUsed: ({ gate, at, ago, again }) =>
+      again
+        ? `Let in ${again} by this scanner. The same guest may go on. Somebody else: call a supervisor.`
+        : `Let in ${ago ?? `at ${at}`}${gate ? ` at ${gate}` : ''}${ago ? `, ${at}` : ''}. Call a supervisor.`,
     unconfirmed: ({ gate, at }) =>
       `${gate ?? 'A gate'} began to let this ticket in at ${at}. Nobody confirmed it. Call a supervisor: only they decide.`,
     revoked: () => 'This ticket was cancelled and opens nothing. Send the guest to the box office.',

@@ -29,8 +29,10 @@ const fr: Messages = {
   },
   why: {
     admit: () => '',
-    alreadyUsed: ({ gate, at, ago }) =>
-      `Entré ${ago ?? `à ${at}`}${gate ? `, ${gate}` : ''}${ago ? `, à ${at}` : ''}. Appelez un superviseur.`,
+    alreadyUsed: ({ gate, at, ago, again }) =>
+      again
+        ? `Entré ${again} par ce scanner. La même personne peut passer. Une autre : appelez un superviseur.`
+        : `Entré ${ago ?? `à ${at}`}${gate ? `, ${gate}` : ''}${ago ? `, à ${at}` : ''}. Appelez un superviseur.`,
     unconfirmed: ({ gate, at }) =>
       `${gate ?? 'Une porte'} : entrée commencée à ${at}, confirmée par personne. Appelez un superviseur : lui seul décide.`,
     revoked: () => 'Ce billet a été annulé, il n’ouvre plus rien. Envoyez la personne à la billetterie.',

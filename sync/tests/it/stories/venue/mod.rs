@@ -47,7 +47,7 @@ pub(crate) const PROMOTED: Epoch = Epoch {
     timeline: 2,
     ..EPOCH
 };
-const SCANNER: ScannerId = ScannerId(Uuid::from_u128(4));
+pub(crate) const SCANNER: ScannerId = ScannerId(Uuid::from_u128(4));
 pub(crate) const TONIGHT: PerformanceId = PerformanceId(Uuid::from_u128(5));
 const KEY: DigestKey = DigestKey(Hash32([6; 32]));
 const FIRST_FILE: IncarnationId = IncarnationId(Uuid::from_u128(8));
@@ -124,6 +124,8 @@ pub(crate) struct Venue {
     requests: u64,
     /// At the scanner.
     pub(crate) on_shift: Option<PersonId>,
+    /// At which the next scan is.
+    pub(crate) scanner: ScannerId,
 }
 
 impl Venue {
@@ -180,6 +182,7 @@ impl Venue {
             unsynced: 0,
             requests: 0,
             on_shift: None,
+            scanner: SCANNER,
         };
         venue.carry_out();
         venue
@@ -258,7 +261,7 @@ impl Venue {
     }
 
     /// The core's clock is the node's boottime.
-    fn core_time(&self) -> CoreTime {
+    pub(crate) fn core_time(&self) -> CoreTime {
         CoreTime(i64::try_from(self.now.boottime.0 / 1_000).expect("a short test"))
     }
 
@@ -278,7 +281,7 @@ impl Venue {
         let request = ScanRequest {
             request: RequestId(self.requests),
             scan,
-            scanner: SCANNER,
+            scanner: self.scanner,
             gate,
             person: self.on_shift,
             token: format!("{checked:?}"),
@@ -327,7 +330,7 @@ impl Venue {
         let request = ActRequest {
             request: RequestId(self.requests),
             act,
-            scanner: SCANNER,
+            scanner: self.scanner,
             gate: GATE,
             person: PersonId(Uuid::from_u128(0x51)),
             reason: (!is_exit).then_some(Reason {

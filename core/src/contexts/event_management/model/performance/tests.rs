@@ -17,6 +17,7 @@ fn plan(id: u128, owner: u128, org: Option<&str>, shared: bool, set: &[&str]) ->
         org_id: org.map(str::to_owned),
         shared,
         category_sets: vec![set.iter().map(|code| code.parse().unwrap()).collect()],
+        seats: 0,
     }
 }
 

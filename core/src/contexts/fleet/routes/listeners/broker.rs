@@ -3,14 +3,18 @@
 //! The path holds a secret and must not be logged; that is why this isn't one of the core's ordinary
 //! routes.
 
+use std::time::Duration;
+
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, Path, Request, State};
 use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use eventify_kernel::db::DbResult;
 use serde_json::json;
 use subtle::ConstantTimeEq;
+use tower_http::timeout::TimeoutLayer;
 
 use crate::contexts::fleet::acts::alarms;
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
@@ -20,23 +24,37 @@ use crate::contexts::fleet::{App, NAME};
 
 /// A request is a short form.
 const MAX_REQUEST_BYTES: usize = 16 * 1024;
+/// The broker waits no longer, and neither does a node that connects.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn router(app: &App) -> Router {
     Router::new()
         .route("/{secret}/broker/{check}", post(answer))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(from_fn_with_state(app.clone(), knows_secret))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            app.config.http.request_timeout().min(REQUEST_TIMEOUT),
+        ))
         .with_state(app.clone())
 }
 
-async fn answer(
-    State(app): State<App>,
-    Path((secret, check)): Path<(String, Check)>,
-    Form(request): Form<AuthRequest>,
-) -> Response {
+/// Before anything of the body is read.
+async fn knows_secret(State(app): State<App>, request: Request, next: Next) -> Response {
+    let mut parts = request.uri().path().split('/').skip(1);
+    let secret = parts.next().unwrap_or_default();
     let expected = app.state.settings.broker_auth_secret();
     if !bool::from(secret.as_bytes().ct_eq(expected.as_bytes())) {
         return StatusCode::NOT_FOUND.into_response();
     }
+    next.run(request).await
+}
+
+async fn answer(
+    State(app): State<App>,
+    Path((_, check)): Path<(String, Check)>,
+    Form(request): Form<AuthRequest>,
+) -> Response {
     match decide(&app, check, &request).await {
         Ok(true) => "allow".into_response(),
         Ok(false) => "deny".into_response(),

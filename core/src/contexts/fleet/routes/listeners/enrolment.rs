@@ -22,6 +22,8 @@ use crate::contexts::fleet::{App, NAME};
 const CERTIFICATE_LIFE: TimeDelta = TimeDelta::days(30);
 /// Connections at once: nodes are enrolled seldom, and anybody may connect.
 const MAX_CONNECTIONS: usize = 256;
+/// A venue's nodes may share an address.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 32;
 
 /// What nodes without a certificate that is in force can ask for.
 #[must_use]
@@ -76,6 +78,8 @@ pub(super) async fn open(
     );
     let mut config = app.config.http.clone();
     config.max_connections = config.max_connections.min(MAX_CONNECTIONS);
+    let of_address = &mut config.max_connections_per_address;
+    *of_address = (*of_address).min(MAX_CONNECTIONS_PER_ADDRESS);
     let (limits, grace) = ((config, app.clock.clone()), app.config.process.stop_grace());
     let serving = async move { server.run(router, limits, stop, grace).await }.boxed();
     Ok(Listening {

@@ -62,7 +62,10 @@ async fn listen(app: &App, stop: &CancellationToken) -> Result<Vec<Listening>, L
         let gates = app.for_work(Work::Gates).with(&app.state);
         let (router, stop) = (broker::router(&gates), stop.clone());
         let grace = app.config.process.stop_grace();
-        let limits = (app.config.http.clone(), app.clock.clone());
+        let mut config = app.config.http.clone();
+        // All of them come from the broker.
+        config.max_connections_per_address = config.max_connections;
+        let limits = (config, app.clock.clone());
         let serving = async move { server.run(router, limits, stop, grace).await }.boxed();
         listening.push(Listening {
             name: "broker_auth",
