@@ -111,12 +111,7 @@ pub async fn clear(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     if rows::clear(conn, kind, subject, now).await? {
-        tracing::info!(
-            code = "alarms.cleared",
-            alarm = kind,
-            subject,
-            "an alarm was cleared"
-        );
+        log_cleared(kind, subject);
     }
     Ok(())
 }
@@ -132,14 +127,35 @@ pub async fn clear_others(
     now: DateTime<Utc>,
 ) -> DbResult<()> {
     for subject in rows::clear_others(conn, kind, subjects, now).await? {
-        tracing::info!(
-            code = "alarms.cleared",
-            alarm = kind,
-            subject,
-            "an alarm was cleared"
-        );
+        log_cleared(kind, &subject);
     }
     Ok(())
+}
+
+/// Raises these, which are of one kind, and clears those of the kind that are not among them.
+///
+/// # Errors
+/// The rows can't be written.
+pub async fn set(
+    conn: &mut PgConnection,
+    kind: &'static str,
+    alarms: &[Alarm],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    for alarm in alarms {
+        raise(conn, alarm, now).await?;
+    }
+    let subjects: Vec<_> = alarms.iter().map(|alarm| alarm.subject.clone()).collect();
+    clear_others(conn, kind, &subjects, now).await
+}
+
+fn log_cleared(kind: &'static str, subject: &str) {
+    tracing::info!(
+        code = "alarms.cleared",
+        alarm = kind,
+        subject,
+        "an alarm was cleared"
+    );
 }
 
 /// A page of the alarms of all contexts, and how many there are: those that stand first, then the

@@ -78,15 +78,10 @@ async fn watch_servers(app: &App, cause: &Cause) -> Result<(), Failure> {
     } else {
         alarms::raise(&mut tx, &Alarm::new(UNREACHABLE, BROKER, BROKER_ACT), now).await?;
     }
-    let issuers: Vec<_> = unreachable.into_iter().map(str::to_owned).collect();
-    for issuer in &issuers {
-        alarms::raise(
-            &mut tx,
-            &Alarm::new(ISSUER, issuer.as_str(), ISSUER_ACT),
-            now,
-        )
-        .await?;
-    }
-    alarms::clear_others(&mut tx, ISSUER, &issuers, now).await?;
+    let unreachable: Vec<_> = unreachable
+        .into_iter()
+        .map(|issuer| Alarm::new(ISSUER, issuer, ISSUER_ACT))
+        .collect();
+    alarms::set(&mut tx, ISSUER, &unreachable, now).await?;
     Ok(tx.commit().await?)
 }

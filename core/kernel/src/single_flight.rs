@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::task::AbortHandle;
 
 /// With more keys than this, those whose work is over are forgotten.
 const MAX_KEYS: usize = 1_024;
@@ -29,6 +30,7 @@ pub struct Broke;
 #[derive(Debug)]
 struct Flight<T: Clone> {
     began: DateTime<Utc>,
+    running: AbortHandle,
     result: Joined<T>,
 }
 
@@ -57,14 +59,15 @@ impl<K: Eq + Hash, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
         F: Future<Output = T> + Send + 'static,
     {
         let is_known = |flight: &Flight<T>| {
-            flight.result.peek().is_none() || now - flight.began < self.good_for
+            !flight.running.is_finished() || now - flight.began < self.good_for
         };
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = newest.get(&key).filter(|flight| is_known(flight)) {
             return Ok(known.result.clone());
         }
-        let running = tokio::spawn(work()?);
-        let result = async move { running.await.map_err(|_| Broke) }
+        let task = tokio::spawn(work()?);
+        let running = task.abort_handle();
+        let result = async move { task.await.map_err(|_| Broke) }
             .boxed()
             .shared();
         if newest.len() >= MAX_KEYS {
@@ -72,6 +75,7 @@ impl<K: Eq + Hash, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
         }
         let flight = Flight {
             began: now,
+            running,
             result: result.clone(),
         };
         newest.insert(key, flight);
@@ -142,6 +146,18 @@ mod tests {
         work.gate.add_permits(3);
         assert_eq!((one.await, two.await, other.await), (Ok(1), Ok(1), Ok(2)));
         assert_eq!(ask("ada").await, Ok(3));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waited_for_to_its_end_is_old_all_the_same() {
+        let (flights, work) = (SingleFlight::new(TimeDelta::seconds(1)), Work::new());
+        work.gate.add_permits(2);
+        drop(flights.join((), at(0), || work.begin()).unwrap());
+        while !flights.newest.lock().unwrap()[&()].running.is_finished() {
+            tokio::task::yield_now().await;
+        }
+        let later = flights.join((), at(60_000), || work.begin()).unwrap();
+        assert_eq!(later.await, Ok(2));
     }
 
     #[tokio::test]

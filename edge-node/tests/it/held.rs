@@ -130,7 +130,7 @@ async fn a_node_that_starts_during_a_backup_is_there_when_the_backup_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn doctor_and_status_name_the_program_that_holds_the_journal() {
     let world = World::stopped(10);
-    let node = Process::start(world.folder.path()).await;
+    let mut node = Process::start(world.folder.path()).await;
     let scanner = pair(world.folder.path()).await;
     let (_, report) = run(&world, &["doctor"]).await;
     assert!(!report.contains("warn  files"), "the node itself: {report}");
@@ -149,9 +149,9 @@ async fn doctor_and_status_name_the_program_that_holds_the_journal() {
     drop(holder);
     assert_eq!(waiting.await.unwrap().verdict, Verdict::Admit);
 
+    node.until_logged("journal.free").await;
     let lines = node.kill().await;
     let held = lines.iter().find(|line| line["code"] == "journal.held");
     let by = held.expect("logged")["by"].as_str().unwrap();
     assert!(by.contains(&me), "{by}");
-    assert!(lines.iter().any(|line| line["code"] == "journal.free"));
 }

@@ -302,13 +302,14 @@ async fn a_journal_without_room_is_logged_once_and_not_for_each_scan() {
         .env_clear()
         .env("EVENTIFY_EDGE__JOURNAL__MAX_BYTES", "1048576")
         .env("EVENTIFY_EDGE__JOURNAL__RESERVE_BYTES", "1048575");
-    let node = Process::start_by(full, world.folder.path()).await;
+    let mut node = Process::start_by(full, world.folder.path()).await;
     let scanner = pair(world.folder.path()).await;
     for _ in 0..3 {
         let token = &world.tickets[0].token;
         let answer = scanner.scan(world.venue.north, token).await;
         assert_eq!(answer.verdict, Verdict::NodeFault);
     }
+    node.until_logged("journal.no_space").await;
     let log = node.kill().await;
     let lines = log
         .iter()

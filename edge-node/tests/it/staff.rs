@@ -385,7 +385,7 @@ async fn no_log_line_has_a_pin_a_word_or_a_name() {
     let mut command = tokio::process::Command::new(PROGRAM);
     command.arg("run").env_clear();
     command.env("EVENTIFY_EDGE__LOG__FILTER", "trace");
-    let process = Process::start_by(command, world.folder.path()).await;
+    let mut process = Process::start_by(command, world.folder.path()).await;
     let scanner = pair(world.folder.path()).await;
     until("the line is up", async || {
         scanner.lan.people().await.unwrap().online
@@ -407,6 +407,7 @@ async fn no_log_line_has_a_pin_a_word_or_a_name() {
     let word = scanner.lan.authorise(proof(SAM, PIN)).await.unwrap();
     core.employ(SAM, 2, None).await;
     until_listed(&scanner, 0).await;
+    process.until_logged("staff.shift_begun").await;
     let log = process.kill().await;
     let text: String = log.iter().map(ToString::to_string).collect();
     assert!(text.contains("staff.wrong_pin") && text.contains("staff.shift_begun"));

@@ -82,7 +82,7 @@ export function takeKeys(target: Window, outlet: KeyOutlet): () => void {
   const down = (event: KeyboardEvent): void => {
     const view = outlet.view();
     const gap = event.timeStamp - lastAt;
-    byMachine = event.timeStamp - lastAt < MACHINE_SPEED_MS;
+    byMachine = gap < MACHINE_SPEED_MS;
     lastAt = event.timeStamp;
     if (!view || event.ctrlKey || event.altKey || event.metaKey) return;
     const stroke: KeyStroke = {

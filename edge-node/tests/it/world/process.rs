@@ -8,17 +8,20 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
+    sync::watch,
     task::JoinHandle,
+    time::timeout,
 };
 
-use super::{Scanner, variables};
+use super::{SOON, Scanner, variables};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_eventify-edge");
 
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) url: String,
-    log: JoinHandle<Vec<Value>>,
+    log: watch::Receiver<Vec<Value>>,
+    reader: JoinHandle<()>,
 }
 
 impl Process {
@@ -50,19 +53,32 @@ impl Process {
             }
         };
         // The node must not wait for a reader of its log.
-        let log = tokio::spawn(async move {
+        let (logged, log) = watch::channel(log);
+        let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                log.extend(serde_json::from_str::<Value>(&line));
+                logged.send_modify(|log| log.extend(serde_json::from_str::<Value>(&line)));
             }
-            log
         });
-        Self { child, url, log }
+        Self {
+            child,
+            url,
+            log,
+            reader,
+        }
+    }
+
+    /// Waits until it has logged something with this code: a node writes its log beside its work.
+    pub(crate) async fn until_logged(&mut self, code: &str) {
+        let has_it = |log: &Vec<Value>| log.iter().any(|line| line["code"] == code);
+        let logged = timeout(SOON, self.log.wait_for(has_it)).await;
+        logged.expect("it is logged").unwrap();
     }
 
     /// Ends it; returns what it has logged since its start.
     pub(crate) async fn kill(mut self) -> Vec<Value> {
         self.child.kill().await.unwrap();
-        self.log.await.unwrap()
+        self.reader.await.unwrap();
+        self.log.borrow().clone()
     }
 }
 

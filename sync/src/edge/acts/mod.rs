@@ -27,7 +27,7 @@ use eventify_protocol::{
     verdict::Mode,
 };
 
-use super::{Machine, Now, Reply, RequestId, overlay::Admission, replica::Replica};
+use super::{Machine, Now, Previous, Reply, RequestId, overlay::Admission, replica::Replica};
 
 pub use request::{ActKind, ActOutcome, ActRefusal, ActRequest, ActScan, ActTicket, DoneAct};
 
@@ -163,11 +163,11 @@ impl Machine {
                 is_from_cache = act.by.mode == Mode::Degraded;
                 let admission = Admission::by_override(act, seq, at);
                 self.overlay.insert(act.ticket, admission);
-                self.scans.mark_overridden(act.scan, Some(at));
+                self.mark(&request, |previous| previous.overridden = Some(at));
             }
             JournalEntry::Undone(act) => {
                 self.overlay.undo(act.ticket, act.scan, seq);
-                self.scans.mark_undone(act.scan);
+                self.mark(&request, |previous| previous.undone = true);
                 self.acts.newest.remove(&act.by.scanner);
             }
             JournalEntry::Left(act) => {
@@ -192,6 +192,12 @@ impl Machine {
         self.acts.writing.insert(seq, pending);
     }
 
+    fn mark(&mut self, request: &ActRequest, change: impl FnOnce(&mut Previous)) {
+        if let ActKind::Override(about) | ActKind::Undo(about) = &request.kind {
+            self.scans.mark(about, change);
+        }
+    }
+
     /// Rows are on disk: the answers of their acts may leave, if the cache may still decide.
     pub(super) fn release_acts(&mut self, through: u64, now: Now) {
         let later = self.acts.writing.split_off(&(through + 1));
@@ -204,7 +210,7 @@ impl Machine {
             let taken_back =
                 pending.is_from_cache && self.node_state(now).cache_may_decide().is_err();
             let reply = if taken_back {
-                self.take_act_back(row, &done, now);
+                self.take_act_back(row, &request, &done, now);
                 Reply::ActRefused(ActRefusal::Locked)
             } else {
                 self.register_newest(&done);

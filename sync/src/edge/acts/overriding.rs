@@ -12,7 +12,7 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 
-use super::{ActRefusal, ActScan, DoneAct};
+use super::{ActRefusal, ActRequest, ActScan, DoneAct};
 use crate::{
     edge::{Alarm, Machine, Now, Previous},
     rules::{Entitlement, is_within},
@@ -104,7 +104,13 @@ impl Machine {
     }
 
     /// The cache was too old before the guest could be let in.
-    pub(super) fn take_act_back(&mut self, row: u64, done: &DoneAct, now: Now) {
+    pub(super) fn take_act_back(
+        &mut self,
+        row: u64,
+        request: &ActRequest,
+        done: &DoneAct,
+        now: Now,
+    ) {
         let JournalEntry::Overridden(act) = &done.entry else {
             return;
         };
@@ -116,7 +122,7 @@ impl Machine {
         let at = self.moment(now);
         self.journal.append(entry, at, &mut self.outputs);
         self.overlay.delete(act.ticket, act.scan);
-        self.scans.mark_overridden(act.scan, None);
+        self.mark(request, |previous| previous.overridden = None);
         self.acts.forget(act.by.act);
         self.outputs.alarm(Alarm::Voided(act.scan));
     }

@@ -43,7 +43,7 @@ use eventify_protocol::{
     verdict::{DecidedBy, Mode, Verdict},
 };
 
-use super::{Previous, RequestId, ScanRequest};
+use super::{ActScan, Previous, RequestId, ScanRequest};
 use crate::token::{SignedTicket, TokenCheck};
 use refusals::Refusals;
 use unreadable::Unreadable;
@@ -222,14 +222,17 @@ impl Scans {
     }
 
     fn insert_decision(&mut self, decision: Decision, at: Moment) {
-        let scan = decision.scan;
-        let decided = Previous {
+        self.keep(Previous {
             decision,
             at,
             voided: false,
             overridden: None,
             undone: false,
-        };
+        });
+    }
+
+    fn keep(&mut self, decided: Previous) {
+        let scan = decided.decision.scan;
         if self.recent.insert(scan, decided).is_none() {
             self.recent_order.push_back(scan);
         }
@@ -244,15 +247,16 @@ impl Scans {
         self.recent.get(&scan)
     }
 
-    pub(super) fn mark_overridden(&mut self, scan: ScanId, at: Option<Moment>) {
-        if let Some(previous) = self.recent.get_mut(&scan) {
-            previous.overridden = at;
+    /// Marks a decision. One that only the journal had is kept from now on: the shell may read it there
+    /// before the mark is written.
+    pub(super) fn mark(&mut self, about: &ActScan, change: impl FnOnce(&mut Previous)) {
+        let scan = about.scan;
+        let on_disk = about.previous.clone();
+        if let Some(on_disk) = on_disk.filter(|_| !self.recent.contains_key(&scan)) {
+            self.keep(on_disk);
         }
-    }
-
-    pub(super) fn mark_undone(&mut self, scan: ScanId) {
         if let Some(previous) = self.recent.get_mut(&scan) {
-            previous.undone = true;
+            change(previous);
         }
     }
 

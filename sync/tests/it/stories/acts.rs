@@ -10,7 +10,7 @@ use eventify_protocol::{
     time::CoreTime,
     verdict::{DecidedBy, FirstEntry, Mode, Verdict},
 };
-use eventify_sync::edge::{ActKind, ActRefusal, Input};
+use eventify_sync::edge::{ActKind, ActRefusal, Input, Reply};
 
 use super::{
     is_used,
@@ -239,11 +239,36 @@ fn whom_a_supervisor_sends_back_can_come_again() {
     venue.scan(scan_id(1), token(1));
     assert_eq!(
         venue.reply(),
-        Some(eventify_sync::edge::Reply::ScanIdReused),
+        Some(Reply::ScanIdReused),
         "that scan lets in nobody any more"
     );
     venue.scan(scan_id(2), token(1));
     assert_eq!(venue.answer().verdict, Verdict::Admit);
+}
+
+/// What was decided before a restart stands in the journal alone: the shell may read it there before what
+/// was done about it since is written.
+#[test]
+fn what_is_done_about_a_scan_of_before_a_restart_counts_before_it_is_written() {
+    let mut venue = Venue::cut_off();
+    venue.scan(scan_id(1), token(1));
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
+    venue.restart(10);
+    venue.step(Input::Disconnected);
+    venue.slow_disk = true;
+    let kind = undo_of(&venue, 1);
+    venue.begin_act(1, kind.clone());
+    venue.scan_again(scan_id(1), 1);
+    assert_eq!(venue.reply(), Some(Reply::ScanIdReused));
+    assert_eq!(venue.act(2, kind), Err(ActRefusal::AlreadyDone));
+
+    let mut venue = refused(Venue::online());
+    venue.restart(10);
+    venue.step(Input::Disconnected);
+    venue.slow_disk = true;
+    let kind = override_of(&venue, 1);
+    venue.begin_act(1, kind.clone());
+    assert_eq!(venue.act(2, kind), Err(ActRefusal::AlreadyDone));
 }
 
 #[test]

@@ -45,11 +45,8 @@ pub(crate) async fn set_in(
     code: Code,
     alarms: &[Alarm],
 ) -> DbResult<()> {
-    for alarm in alarms {
-        raise_in(app, conn, alarm).await?;
-    }
-    let subjects: Vec<_> = alarms.iter().map(Alarm::subject).collect();
-    standing::clear_others(conn, code.name(), &subjects, app.clock.now()).await
+    let rows: Vec<_> = alarms.iter().map(Alarm::row).collect();
+    standing::set(conn, code.name(), &rows, app.clock.now()).await
 }
 
 /// What the caller may see the alarms of: their venues, their shows; `None` for all.

@@ -272,6 +272,22 @@ impl Venue {
     }
 
     pub(crate) fn scan_at(&mut self, gate: GateId, scan: ScanId, checked: TokenCheck) {
+        self.arrive(gate, (scan, checked), None);
+    }
+
+    /// A scan once more, whose decision the shell reads in the journal without the rows about it that are on
+    /// their way there.
+    pub(crate) fn scan_again(&mut self, scan: ScanId, number: u8) {
+        let previous = self.act_scan(scan, number).previous;
+        self.arrive(GATE, (scan, token(number)), previous);
+    }
+
+    fn arrive(
+        &mut self,
+        gate: GateId,
+        (scan, checked): (ScanId, TokenCheck),
+        previous: Option<Previous>,
+    ) {
         self.requests += 1;
         let found = self.find(&checked);
         let checked = match &found {
@@ -287,7 +303,7 @@ impl Venue {
             token: format!("{checked:?}"),
             checked,
             found,
-            previous: None,
+            previous,
         };
         self.step(Input::Scan(Box::new(request)));
     }
