@@ -124,6 +124,7 @@ pub async fn start(
     }
     let app = App::build(config.kernel, clock, faults, &contexts, flows::routing())?;
     let roles = &app.config.process;
+    app.db.check_grants(roles).await?;
     if roles.has(Role::Serve) || roles.has(Role::Work) {
         app.keys.ring().context("keys.directory")?;
     }

@@ -3,10 +3,11 @@
 
 use eventify_kernel::bus::{Binding, Uplink};
 
-/// Scans: short-lived, and they share transactions.
+/// Scans: short-lived, and they share transactions. All scanners of a node, at their fastest, come to its
+/// share; what one node can have of a core that has nothing else to do is measured (`make bench ROW=online`).
 pub const SCAN: Uplink = Uplink {
     name: "edge.scan",
-    bindings: &[Binding::of("ev1.up.*.scan", 200, 600)],
+    bindings: &[Binding::of("ev1.up.*.scan", 200, 600).with_spare(1_500)],
     is_durable: false,
     is_grouped: true,
 };
@@ -22,17 +23,18 @@ pub const ASK: Uplink = Uplink {
 /// Journal rows: kept.
 pub const JOURNAL: Uplink = Uplink {
     name: "edge.journal",
-    bindings: &[Binding::of("ev1.up.*.journal", 50, 200)],
+    bindings: &[Binding::of("ev1.up.*.journal", 100, 400)],
     is_durable: true,
     is_grouped: false,
 };
 
-/// Hello, pull, health, scanners, staff: short-lived.
+/// Hello, pull, health, scanners, staff: short-lived. A hello may wait for a snapshot and a pull sends many
+/// chunks: those of one node take half of the places at most.
 pub const CONTROL: Uplink = Uplink {
     name: "edge.control",
     bindings: &[
-        Binding::of("ev1.up.*.hello", 2, 20),
-        Binding::of("ev1.up.*.pull", 10, 100),
+        Binding::of("ev1.up.*.hello", 2, 8),
+        Binding::of("ev1.up.*.pull", 10, 8).with_spare(20),
         Binding::of("ev1.up.*.health", 2, 60),
         Binding::of("ev1.up.*.scanners", 5, 60),
         Binding::of("ev1.up.*.staff", 10, 60),

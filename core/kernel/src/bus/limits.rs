@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::{Bus, BusError, Purpose};
 
-/// Largest message: a process holds some of any sender's in memory. Twice what our own largest event,
-/// the places of a stadium, comes to.
-pub const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+/// Largest message: a process holds some of any sender's in memory. Four times our own largest event, a
+/// part of a stadium's plan.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Messages that may wait for one node: more than it asks for at a time.
 pub const MAX_DOWNLINK_MESSAGES: u32 = 2_000;
 /// A broker that says nothing for so long has other worries than these.

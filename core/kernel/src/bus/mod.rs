@@ -226,6 +226,20 @@ impl Bus {
         self.0.routing.queues(&self.0.contexts)
     }
 
+    /// The uplinks whose messages are parked when they can't be handled.
+    pub fn kept_uplinks(&self) -> impl Iterator<Item = Uplink> + '_ {
+        let all = self.0.routing.uplinks.iter().copied();
+        all.filter(|uplink| uplink.is_durable)
+    }
+
+    /// The names of all queues that have dead letters.
+    #[must_use]
+    pub fn parking(&self) -> Vec<String> {
+        let uplinks = self.kept_uplinks().map(|uplink| uplink.name.to_owned());
+        let events = self.queues().into_iter().map(|queue| queue.to_string());
+        events.chain(uplinks).collect()
+    }
+
     /// Whether a queue must receive this event: then an unroutable message is a fault.
     pub(crate) fn is_awaited(&self, kind: &str) -> bool {
         self.0.routing.awaited.contains(kind)

@@ -21,7 +21,9 @@ pub(super) struct Shares {
 
 #[derive(Debug)]
 struct Bucket {
-    tokens: f64,
+    /// What the sender may have in any case, and what it may have beside that while places are free.
+    share: f64,
+    spare: f64,
     at: Instant,
     dropped: u64,
     reported_at: Option<Instant>,
@@ -35,6 +37,47 @@ pub(super) struct Taken {
     pub(super) dropped: u64,
 }
 
+impl Bucket {
+    fn full(binding: &Binding, now: Instant) -> Self {
+        Self {
+            share: f64::from(binding.burst),
+            spare: f64::from(binding.spare_per_second),
+            at: now,
+            dropped: 0,
+            reported_at: None,
+        }
+    }
+
+    fn refill(&mut self, binding: &Binding, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        let refilled = |tokens: f64, per_second: u32, most: u32| {
+            (tokens + elapsed * f64::from(per_second)).min(f64::from(most))
+        };
+        self.share = refilled(self.share, binding.per_second, binding.burst);
+        let spare = binding.spare_per_second;
+        self.spare = refilled(self.spare, spare, spare);
+        self.at = now;
+    }
+
+    fn is_full(&self, binding: &Binding) -> bool {
+        self.share >= f64::from(binding.burst) && self.spare >= f64::from(binding.spare_per_second)
+    }
+
+    /// What is spare goes first: the share is for when nothing is.
+    fn take(&mut self, has_places: bool) -> bool {
+        let tokens = if has_places && self.spare >= 1.0 {
+            &mut self.spare
+        } else {
+            &mut self.share
+        };
+        let is_taken = *tokens >= 1.0;
+        if is_taken {
+            *tokens -= 1.0;
+        }
+        is_taken
+    }
+}
+
 impl Shares {
     pub(super) fn new(bindings: &'static [Binding]) -> Self {
         Self {
@@ -43,34 +86,31 @@ impl Shares {
         }
     }
 
-    /// Takes a token of the message's sender; none: it has sent too much.
-    pub(super) fn take(&self, routing_key: &str, now: Instant) -> Option<Taken> {
+    /// Takes a token of the message's sender; none: it has sent too much. `has_places`: whether others would
+    /// still find a place to be worked on if this message had one beyond its sender's share.
+    pub(super) fn take(&self, routing_key: &str, has_places: bool, now: Instant) -> Option<Taken> {
         let Some(binding) = self.bindings.iter().find(|it| it.matches(routing_key)) else {
             // Bound by nobody here: by hand, or by another release.
             return Some(Taken { dropped: 0 });
         };
-        let burst = f64::from(binding.burst);
-        let refilled = |bucket: &Bucket| {
-            let elapsed = now.saturating_duration_since(bucket.at).as_secs_f64();
-            (bucket.tokens + elapsed * f64::from(binding.per_second)).min(burst)
-        };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= MAX_BUCKETS {
-            buckets.retain(|_, bucket| bucket.dropped > 0 || refilled(bucket) < burst);
+            buckets.retain(|key, bucket| {
+                let binding = self.bindings.iter().find(|it| it.matches(key));
+                binding.is_some_and(|binding| {
+                    bucket.refill(binding, now);
+                    bucket.dropped > 0 || !bucket.is_full(binding)
+                })
+            });
         }
-        let bucket = buckets.entry(routing_key.to_owned()).or_insert(Bucket {
-            tokens: burst,
-            at: now,
-            dropped: 0,
-            reported_at: None,
-        });
-        bucket.tokens = refilled(bucket);
-        bucket.at = now;
-        if bucket.tokens < 1.0 {
+        let bucket = buckets
+            .entry(routing_key.to_owned())
+            .or_insert_with(|| Bucket::full(binding, now));
+        bucket.refill(binding, now);
+        if !bucket.take(has_places) {
             bucket.dropped += 1;
             return None;
         }
-        bucket.tokens -= 1.0;
         let is_due = |last: Instant| now.saturating_duration_since(last) >= REPORT_EVERY;
         if bucket.dropped == 0 || !bucket.reported_at.is_none_or(is_due) {
             return Some(Taken { dropped: 0 });
@@ -92,12 +132,31 @@ mod tests {
         let shares = Shares::new(BINDINGS);
         let start = Instant::now();
         let (flood, other) = ("ev1.up.a.ask", "ev1.up.b.ask");
-        let passed = (0..1_000).filter(|_| shares.take(flood, start).is_some());
+        let passed = (0..1_000).filter(|_| shares.take(flood, true, start).is_some());
         assert_eq!(passed.count(), 3);
-        assert_eq!(shares.take(other, start), Some(Taken { dropped: 0 }));
+        assert_eq!(shares.take(other, true, start), Some(Taken { dropped: 0 }));
         let later = start + Duration::from_millis(100);
-        assert_eq!(shares.take(flood, later), Some(Taken { dropped: 997 }));
-        assert_eq!(shares.take(flood, later), None);
+        assert_eq!(
+            shares.take(flood, true, later),
+            Some(Taken { dropped: 997 })
+        );
+        assert_eq!(shares.take(flood, true, later), None);
+    }
+
+    #[test]
+    fn what_is_spare_goes_to_who_asks_while_there_are_places() {
+        const SCANS: &[Binding] = &[Binding::of("ev1.up.*.scan", 10, 3).with_spare(5)];
+        let shares = Shares::new(SCANS);
+        let start = Instant::now();
+        let taken = |key, has_places, now| {
+            let taken = (0..100).filter(|_| shares.take(key, has_places, now).is_some());
+            taken.count()
+        };
+        assert_eq!(taken("ev1.up.a.scan", true, start), 5 + 3);
+        assert_eq!(taken("ev1.up.b.scan", false, start), 3, "its share");
+        assert_eq!(taken("ev1.up.b.scan", true, start), 5);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(taken("ev1.up.a.scan", false, later), 3);
     }
 
     #[test]
@@ -107,7 +166,7 @@ mod tests {
         let mut reports = Vec::new();
         for millis in 0..130_000 {
             let now = start + Duration::from_millis(millis);
-            let taken = shares.take("ev1.up.a.ask", now);
+            let taken = shares.take("ev1.up.a.ask", true, now);
             reports.extend(taken.filter(|it| it.dropped > 0));
         }
         assert_eq!(reports.len(), 3, "{reports:?}");
@@ -117,6 +176,6 @@ mod tests {
     fn a_key_of_no_binding_is_left_to_its_handler() {
         let shares = Shares::new(BINDINGS);
         let now = Instant::now();
-        assert!((0..100).all(|_| shares.take("ev1.up.a.other", now).is_some()));
+        assert!((0..100).all(|_| shares.take("ev1.up.a.other", true, now).is_some()));
     }
 }

@@ -42,6 +42,8 @@ pub struct Binding {
     /// What a sender may send of it: so many a second, after so many at once. More is dropped.
     pub(super) per_second: u32,
     pub(super) burst: u32,
+    /// And so many a second beside that, while half of the places to work on them are free.
+    pub(super) spare_per_second: u32,
 }
 
 impl Binding {
@@ -51,6 +53,16 @@ impl Binding {
             key,
             per_second,
             burst,
+            spare_per_second: 0,
+        }
+    }
+
+    /// Lets a sender have more while others would not wait for it.
+    #[must_use]
+    pub const fn with_spare(self, spare_per_second: u32) -> Self {
+        Self {
+            spare_per_second,
+            ..self
         }
     }
 
@@ -140,7 +152,9 @@ async fn session(
                 None => break Ok(()),
             },
         };
-        let taken = shares.take(delivery.routing_key.as_str(), app.clock.instant());
+        let has_places = permits.available_permits() > usize::from(at_once) / 2;
+        let (key, now) = (delivery.routing_key.as_str(), app.clock.instant());
+        let taken = shares.take(key, has_places, now);
         let Some(taken) = taken else {
             acknowledge(name, &delivery).await;
             continue;

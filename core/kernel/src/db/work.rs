@@ -19,9 +19,6 @@ pub enum Work {
     Elections,
 }
 
-/// Locks that a process holds or waits for in a context at once: its relay, and a job each. More wait.
-const MAX_ELECTIONS: u32 = 24;
-
 impl Work {
     pub(super) const ALL: [Self; 4] = [
         Self::Gates,
@@ -30,13 +27,13 @@ impl Work {
         Self::Elections,
     ];
 
-    /// Connections of a context in a process.
-    pub(super) const fn connections(self, config: &Database) -> u32 {
+    /// Connections of a context in a process, which holds at most so many locks in it at once.
+    pub(super) const fn connections(self, config: &Database, elections: u32) -> u32 {
         match self {
             Self::Gates => config.gate_connections,
             Self::Ordinary => config.max_connections,
             Self::Anonymous => config.anonymous_connections,
-            Self::Elections => MAX_ELECTIONS,
+            Self::Elections => elections,
         }
     }
 

@@ -85,15 +85,23 @@ async fn renew_rows(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(performances::renew_rows(app, cause).await?)
 }
 
-/// Writes all that is pending. One process at a time runs it.
+/// Writes all that is pending. One process at a time runs it. What was written is marked also when the rest
+/// can't be: the venues that have it don't wait for the others.
 async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut idle = 0;
     // The first marking is of all messages: an earlier run may have left some.
     let mut all = true;
     let mut unmarked = BTreeSet::new();
     let mut marked_at = app.clock.instant();
-    while idle <= MAX_IDLE_LOOKS {
-        let written = feed_acts::write_batch(app, cause).await?;
+    let mut failed = None;
+    while idle <= MAX_IDLE_LOOKS && failed.is_none() {
+        let written = match feed_acts::write_batch(app, cause).await {
+            Ok(written) => written,
+            Err(error) => {
+                failed = Some(error);
+                BTreeSet::new()
+            }
+        };
         let busy = !written.is_empty();
         unmarked.extend(written);
         if busy {
@@ -106,11 +114,11 @@ async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
             (marked_at, unmarked) = (app.clock.instant(), BTreeSet::new());
         }
         idle += 1;
-        if idle <= MAX_IDLE_LOOKS {
+        if idle <= MAX_IDLE_LOOKS && failed.is_none() {
             tokio::time::sleep(GATHER).await;
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Publishes the key set in force to the venues, should its event be missing: key files can be
@@ -132,7 +140,7 @@ async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
 /// the caches of its nodes grow old (ADMISSION 1.3). It names what is stuck. One of no venue is for what
 /// all of them wait for.
 async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
-    let mut stuck: BTreeMap<Option<VenueId>, Alarm> = BTreeMap::new();
+    let mut stuck = Stuck::new();
     for context in FEEDING {
         let mut conn = app.db.read(context).await?;
         let overdue = outbox::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
@@ -143,7 +151,7 @@ async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
                 "seconds": it.seconds, "messages": it.messages,
                 "oldest": { "of": context, "messageId": it.message_id, "type": it.kind },
             });
-            stuck.entry(venue).or_insert_with(|| lag(venue, details));
+            note(&mut stuck, venue, it.seconds, details);
         }
     }
     let mut conn = app.db.read(NAME).await?;
@@ -153,10 +161,21 @@ async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
             "seconds": it.seconds, "messages": it.rows,
             "oldest": { "of": NAME, "messageId": it.message_id },
         });
-        stuck.entry(venue).or_insert_with(|| lag(venue, details));
+        note(&mut stuck, venue, it.seconds, details);
     }
-    let stuck: Vec<_> = stuck.into_values().collect();
+    let stuck = stuck.into_iter();
+    let stuck: Vec<_> = stuck.map(|(venue, (_, it))| lag(venue, it)).collect();
     Ok(alarms::set_in(app, &mut conn, Code::TruthStandsStill, &stuck).await?)
+}
+
+/// By venue: for how many seconds the oldest change has waited, and what it is.
+type Stuck = BTreeMap<Option<VenueId>, (i64, Value)>;
+
+fn note(stuck: &mut Stuck, venue: Option<VenueId>, seconds: i64, details: Value) {
+    let known = stuck.get(&venue);
+    if known.is_none_or(|(oldest, _)| *oldest < seconds) {
+        stuck.insert(venue, (seconds, details));
+    }
 }
 
 fn lag(venue: Option<VenueId>, details: Value) -> Alarm {
@@ -211,9 +230,12 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     sign_ins::delete_before(&mut tx, before).await?;
     let venues = feed::list_compactable(&mut tx).await?;
     tx.commit().await?;
-    let mut entries = 0;
+    let (mut entries, mut compacted) = (0, Ok(()));
     for venue in venues {
-        entries += compact_venue(app, cause, venue, before).await?;
+        match compact_venue(app, cause, venue, before).await {
+            Ok(of_venue) => entries += of_venue,
+            Err(error) => compacted = Err(error),
+        }
     }
     tracing::info!(
         code = "fleet.feed_compacted",
@@ -222,7 +244,7 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
         comparisons,
         "old entries, snapshots and statements were deleted"
     );
-    Ok(())
+    compacted
 }
 
 /// Orders about scanners that a message was lost of.

@@ -3,13 +3,14 @@
 
 use eventify_contracts::fleet::NodeModeChanged;
 use eventify_contracts::inventory::{VenueCreated, VenueFacts};
+use eventify_kernel::bus::dead_letters;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::jobs::run_now;
 use eventify_protocol::ids::{NodeId, VenueId};
-use eventify_protocol::sync::{Ask, Down, Health, JournalBatch, Nonce, Plan, Position, Up};
+use eventify_protocol::sync::{Ask, Down, Health, JournalBatch, Nonce, Plan, Position, Pull, Up};
 use eventify_protocol::verdict::{Mode, Verdict};
 use serde_json::json;
-use sqlx::{Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::fleet::feed::{ask, welcome};
 use crate::fleet::journal::{Journal, ack};
@@ -108,6 +109,64 @@ async fn what_is_stuck_for_one_venue_ages_no_other() {
     venue.core.settle().await;
 }
 
+/// S11: a parked message waits for a person. Until then every venue's gates had an older cache, and decided
+/// nothing alone after five minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_message_of_one_organiser_ages_nobody_elses_cache() {
+    let venue = Venue::open().await;
+    let mut here = venue.node("North door").await;
+    let (_, mut there) = neighbour(&venue).await;
+    venue.core.settle().await;
+    let keys = venue.core.app().keys.ring().unwrap().set.clone();
+    let mut conn = admin(&venue).await;
+    let refusing = format!(
+        "create function fleet.refuse() returns trigger language plpgsql as
+             'begin raise exception ''nothing of this venue''; end';
+         create trigger refuse before insert on fleet.feed_pending for each row
+             when (new.venue_id = '{}') execute function fleet.refuse()",
+        venue.id
+    );
+    sqlx::raw_sql(AssertSqlSafe(refusing))
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    venue
+        .publish("ticketing", 1, &issue(vec![ticket(venue.id, 1)]))
+        .await;
+    let bus = venue.core.app().bus.clone();
+    let mut parked = None;
+    until("the message is parked", async || {
+        for queue in bus.parking() {
+            if dead_letters::count(&bus, &queue).await.unwrap() == 1 {
+                parked = Some(queue);
+            }
+        }
+        parked.is_some()
+    })
+    .await;
+
+    let stuck = ask(&mut here, &keys, 1).await;
+    assert!(stuck.truth < stuck.core, "{stuck:?}");
+    let mut nonce = 2;
+    let mut point = ask(&mut there, &keys, nonce).await;
+    while point.core <= stuck.core {
+        nonce += 1;
+        point = ask(&mut there, &keys, nonce).await;
+    }
+    assert_eq!(point.truth, point.core, "nothing of this venue waits");
+
+    sqlx::raw_sql("drop trigger refuse on fleet.feed_pending")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    let replayed = dead_letters::replay(&bus, &parked.unwrap(), 10).await;
+    assert_eq!(replayed.unwrap(), 1);
+    assert_eq!(here.delta().await.entries, [ticket(venue.id, 1).entry()]);
+    venue.core.settle().await;
+    let point = ask(&mut here, &keys, 2).await;
+    assert_eq!(point.truth, point.core);
+}
+
 /// The writer writes what is pending of all venues in one transaction. One row that can't be written kept
 /// all of them waiting.
 #[tokio::test(flavor = "multi_thread")]
@@ -130,6 +189,14 @@ async fn a_change_that_cannot_be_written_for_one_venue_is_written_for_the_others
         .await;
     let delta = there.delta().await;
     assert_eq!(delta.entries, [ticket(arena, 1).entry()]);
+    let keys = venue.core.app().keys.ring().unwrap().set.clone();
+    let mut nonce = 0;
+    until("and is known to be there", async || {
+        nonce += 1;
+        let point = ask(&mut there, &keys, nonce).await;
+        point.truth == point.core
+    })
+    .await;
     sqlx::query("delete from fleet.feed_pending where subject = '\\x00'")
         .execute(&mut conn)
         .await
@@ -218,6 +285,50 @@ async fn a_venue_that_changes_fast_gets_one_snapshot_a_minute() {
         panic!("{:?}", third.plan)
     };
     assert_eq!(position, third.head);
+}
+
+/// S2 d: a question of a hundred bytes was answered with three megabytes, which wait in the broker for a
+/// node that doesn't read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_is_answered_with_sixteen_chunks_at_most() {
+    let venue = Venue::open().await;
+    let mut node = venue.node("North door").await;
+    let welcome = welcome(&mut node, None).await;
+    let Plan::Snapshot { id: snapshot, .. } = welcome.plan else {
+        panic!("{:?}", welcome.plan)
+    };
+    let mut conn = admin(&venue).await;
+    sqlx::query(
+        "insert into fleet.snapshot_chunks (snapshot_id, chunk, bytes)
+         select $1, chunk, '\\x80' from generate_series(1, 39) as chunk",
+    )
+    .bind(snapshot)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    let pull = async |node: &mut Node, from, count, chunks| {
+        let pull = Pull {
+            snapshot,
+            from,
+            count,
+        };
+        node.send(Up::Pull(pull)).await;
+        let mut got = Vec::new();
+        for _ in 0..chunks {
+            let index = node.receive("a chunk", |message| {
+                let Down::Chunk(chunk) = message else {
+                    return None;
+                };
+                Some(chunk.index)
+            });
+            got.push(index.await);
+        }
+        got
+    };
+    let first = pull(&mut node, 0, 40, 16).await;
+    assert_eq!(first, (0..16).collect::<Vec<_>>());
+    // With more of them under way, the next would be the seventeenth.
+    assert_eq!(pull(&mut node, 39, 1, 1).await, [39]);
 }
 
 /// S2 c: every made-up row was kept for ever.

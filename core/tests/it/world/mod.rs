@@ -196,13 +196,21 @@ impl TestApp {
         settings: Vec<(&'static str, String)>,
         contexts: ContextsOf,
     ) -> Running {
+        let started = self.start_beside(settings, contexts).await;
+        started.expect("the second core starts")
+    }
+
+    /// The same, which may be refused.
+    pub async fn start_beside(
+        &self,
+        settings: Vec<(&'static str, String)>,
+        contexts: ContextsOf,
+    ) -> anyhow::Result<Running> {
         let settings: Vec<_> = self.settings.iter().cloned().chain(settings).collect();
         let none = self.faults.beside();
         let config = config(&settings);
         let contexts = contexts(&config, &self.clock);
-        assembly::start(config, self.clock.clone(), none, contexts)
-            .await
-            .expect("the second core starts")
+        assembly::start(config, self.clock.clone(), none, contexts).await
     }
 
     /// The core's shared parts, for asserting on what the database holds.

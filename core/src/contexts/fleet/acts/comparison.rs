@@ -62,10 +62,12 @@ pub(crate) async fn compare_due(app: &App, cause: &Cause) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let venues = comparisons::list_venues(&mut conn).await?;
     drop(conn);
+    // What fails for one venue holds up no other's.
+    let mut compared = Ok(());
     for venue in venues {
-        compare_due_of(app, cause, venue).await?;
+        compared = compared.and(compare_due_of(app, cause, venue).await);
     }
-    Ok(())
+    compared
 }
 
 async fn compare_due_of(app: &App, cause: &Cause, venue: VenueId) -> DbResult<()> {
