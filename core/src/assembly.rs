@@ -133,7 +133,7 @@ pub async fn start(
         // Queues exist before the first message does.
         app.bus.wait().await?;
         if app.config.bus.check_limits {
-            app.bus.check_limits().await?;
+            app.bus.check_limits(app.clock.new_id()).await?;
         }
     }
     running.relay(&contexts);

@@ -29,7 +29,7 @@ pub const JOURNAL: Uplink = Uplink {
 };
 
 /// Hello, pull, health, scanners, staff: short-lived. A hello may wait for a snapshot and a pull sends many
-/// chunks: those of one node take half of the places at most.
+/// chunks: those of one node don't take all places.
 pub const CONTROL: Uplink = Uplink {
     name: "edge.control",
     bindings: &[

@@ -23,19 +23,19 @@ pub const MAX_DOWNLINK_MESSAGES: u32 = 2_000;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where the MQTT plugin keeps what a subscriber has not acknowledged.
-fn queue_of_subscriber() -> String {
-    format!("mqtt-subscription-eventify-probe-{}qos1", Uuid::now_v7())
+fn queue_of_subscriber(id: Uuid) -> String {
+    format!("mqtt-subscription-eventify-probe-{id}qos1")
 }
 
 impl Bus {
-    /// Tries what the broker takes.
+    /// Tries what the broker takes, with a queue of this name for a moment.
     ///
     /// # Errors
     /// [`BusError::Unlimited`] names the setting that is missing.
-    pub async fn check_limits(&self) -> Result<(), BusError> {
+    pub async fn check_limits(&self, id: Uuid) -> Result<(), BusError> {
         let tried = async {
             self.check_message_size().await?;
-            self.check_downlinks().await
+            self.check_downlinks(id).await
         };
         match timeout(PATIENCE, tried).await {
             Ok(Err(BusError::Unlimited(missing))) => Err(BusError::Unlimited(missing)),
@@ -78,9 +78,9 @@ impl Bus {
         }
     }
 
-    async fn check_downlinks(&self) -> Result<(), BusError> {
+    async fn check_downlinks(&self, id: Uuid) -> Result<(), BusError> {
         let channel = self.prober().await?;
-        let name = queue_of_subscriber();
+        let name = queue_of_subscriber(id);
         let options = QueueDeclareOptions {
             exclusive: true,
             auto_delete: true,

@@ -42,7 +42,7 @@ pub struct Binding {
     /// What a sender may send of it: so many a second, after so many at once. More is dropped.
     pub(super) per_second: u32,
     pub(super) burst: u32,
-    /// And so many a second beside that, while half of the places to work on them are free.
+    /// And so many a second beside that, while three quarters of the places to work on them are free.
     pub(super) spare_per_second: u32,
 }
 
@@ -125,11 +125,14 @@ async fn session(
     let config = app.bus.config();
     let at_once = handler.uplink.at_once(config);
     let channel = app.bus.channel(Purpose::Uplink).await?;
-    // None is taken ahead of work: what lies here in vain is memory that a sender chose, and the
-    // broker counts messages, not bytes.
-    channel
-        .basic_qos(at_once.min(config.prefetch), BasicQosOptions::default())
-        .await?;
+    // What lies here is memory that a sender chose, and the broker counts messages, not bytes: of journals,
+    // none is taken ahead of work. Of the others a flood has to be dropped faster than it comes.
+    let ahead = if handler.uplink.is_durable {
+        at_once.min(config.prefetch)
+    } else {
+        config.prefetch
+    };
+    channel.basic_qos(ahead, BasicQosOptions::default()).await?;
     let mut deliveries = channel
         .basic_consume(
             handler.uplink.queue().into(),
@@ -152,7 +155,7 @@ async fn session(
                 None => break Ok(()),
             },
         };
-        let has_places = permits.available_permits() > usize::from(at_once) / 2;
+        let has_places = permits.available_permits() > usize::from(at_once) * 3 / 4;
         let (key, now) = (delivery.routing_key.as_str(), app.clock.instant());
         let taken = shares.take(key, has_places, now);
         let Some(taken) = taken else {

@@ -6,6 +6,7 @@ use eventify_kernel::db;
 use eventify_stack::{FaultProxy, Options, Stack};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn a_broker_that_is_out_of_reach_is_waited_for() {
@@ -120,7 +121,7 @@ async fn a_broker_that_takes_messages_of_any_size_is_refused() {
     let url = scope.amqp_url.clone();
     let settings = config(&[("bus.url", url)]).kernel.bus;
     let bus = Bus::new(settings, Vec::new(), Routing::default());
-    let said = bus.check_limits().await.unwrap_err().to_string();
+    let said = bus.check_limits(Uuid::nil()).await.unwrap_err().to_string();
     for part in ["max_message_size = 4194304", "OPERATING.md"] {
         assert!(said.contains(part), "'{part}' is missing in: {said}");
     }

@@ -151,7 +151,7 @@ async fn refuse(
         Refused::Malformed(_) => Code::JournalRowMalformed,
         Refused::BrokenChain { .. } => Code::JournalChainBroken,
     };
-    let kept = keep_evidence(&mut tx, node.node_id, batch).await?;
+    let kept = keep_evidence(app, &mut tx, node.node_id, batch).await?;
     tx.commit().await?;
     if kept != Kept::Known {
         let details = json!({
@@ -182,24 +182,29 @@ enum Kept {
 /// Stores the rows of a refused batch beside the journal, as far as the node's share of the day goes: a
 /// node may have forked, and its rows are evidence; one that makes up rows without end fills no disk.
 async fn keep_evidence(
+    app: &App,
     conn: &mut PgConnection,
     node: NodeId,
     batch: &JournalBatch,
 ) -> DbResult<Kept> {
-    let rows = batch.numbers().zip(&batch.rows).take(MAX_EVIDENCE_ROWS);
     if batch.last().is_none() {
         return Ok(Kept::New);
     }
-    if journal_rows::evidence_of_day(conn, node).await? >= MAX_EVIDENCE_A_DAY {
+    let now = app.clock.now();
+    if app.state.has_spent_evidence(node, now) {
         return Ok(Kept::Nothing);
     }
-    let mut kept = Kept::Known;
-    for (seq, bytes) in rows {
-        if journal_rows::insert_fork(conn, node, batch.incarnation, seq, bytes).await? {
-            kept = Kept::New;
-        }
+    if journal_rows::evidence_of_day(conn, node).await? >= MAX_EVIDENCE_A_DAY {
+        app.state.evidence_is_spent(node, now);
+        return Ok(Kept::Nothing);
     }
-    Ok(kept)
+    let rows = batch
+        .numbers()
+        .zip(batch.rows.iter().map(|row| row.as_slice()));
+    let rows: Vec<_> = rows.take(MAX_EVIDENCE_ROWS).collect();
+    let of = (node, batch.incarnation);
+    let is_new = journal_rows::insert_forks(conn, of, &rows).await?;
+    Ok(if is_new { Kept::New } else { Kept::Known })
 }
 
 /// An administrator accepts the held rows of a revoked node. Returns how many batches were sent on.
