@@ -347,6 +347,8 @@ pub struct Bus {
     pub prefetch: u16,
     /// Messages worked on at once, per queue.
     pub concurrency: u16,
+    /// Whether a broker without its limits stops the start.
+    pub check_limits: bool,
     /// First and second retry, milliseconds.
     pub retry_short_ms: u32,
     /// Third and fourth retry, milliseconds.

@@ -32,6 +32,7 @@ use crate::schemas::Schemas;
 pub mod alarms;
 pub mod epoch;
 mod error;
+mod grants;
 pub mod idempotency;
 pub mod inbox;
 mod insert;
@@ -46,6 +47,7 @@ mod tx;
 mod work;
 
 pub use error::{DbError, DbResult};
+pub use grants::TooFew;
 pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
@@ -74,19 +76,20 @@ struct Pool {
 }
 
 impl Db {
-    /// Opens the pools of each context; connections are made when needed.
+    /// Opens the pools of each context, named with how many locks a process holds in it at once;
+    /// connections are made when needed.
     ///
     /// # Errors
     /// An URL that doesn't parse.
     pub fn open(
         config: &config::Database,
-        contexts: impl IntoIterator<Item = &'static str>,
+        contexts: impl IntoIterator<Item = (&'static str, u32)>,
         schemas: Schemas,
         notifier: OutboxNotifier,
     ) -> DbResult<Self> {
         let (mut pools, mut lines) = (BTreeMap::new(), BTreeMap::new());
         let mut probes = Vec::new();
-        for context in contexts {
+        for (context, elections) in contexts {
             let url = config.url_of(context);
             let options = url.parse::<PgConnectOptions>()?;
             let connectivity = lines.entry(url).or_insert_with(|| {
@@ -107,7 +110,7 @@ impl Db {
                 .options(session::limits(config));
             for work in Work::ALL {
                 let connections = PgPoolOptions::new()
-                    .max_connections(work.connections(config))
+                    .max_connections(work.connections(config, elections))
                     .acquire_timeout(work.patience(config))
                     .test_before_acquire(false)
                     .before_acquire(|conn, kept| Box::pin(session::is_alive(conn, kept.idle_for)))

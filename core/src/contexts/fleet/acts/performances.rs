@@ -161,12 +161,18 @@ pub(crate) async fn renew_rows(app: &App, cause: &Cause) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let venues = venue_rows::list_of_older_form(&mut conn).await?;
     drop(conn);
+    // What fails for one venue holds up no other's.
+    let mut renewed = Ok(());
     for venue in venues {
-        let mut tx = app.db.begin(NAME, cause).await?;
-        compare(app, &mut tx, venue, app.clock.now().timestamp()).await?;
-        tx.commit().await?;
+        renewed = renewed.and(renew_rows_of(app, cause, venue).await);
     }
-    Ok(())
+    renewed
+}
+
+async fn renew_rows_of(app: &App, cause: &Cause, venue: VenueId) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    compare(app, &mut tx, venue, app.clock.now().timestamp()).await?;
+    tx.commit().await
 }
 
 /// The entry of a performance, with a version above that of the feed.
