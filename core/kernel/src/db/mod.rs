@@ -40,6 +40,7 @@ pub mod lock;
 pub mod migrate;
 pub mod notify;
 pub mod outbox;
+pub mod retention;
 mod session;
 pub mod tasks;
 mod tx;

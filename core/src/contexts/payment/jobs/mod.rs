@@ -29,8 +29,10 @@ pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
 pub(crate) const COMPARE_WITH_PROVIDER: Job = Job::of(NAME, "compare_with_provider");
 pub(crate) const COMPARE_PAGES: Job = Job::of(NAME, "compare_pages");
 pub(crate) const READ_UNKNOWN: Job = Job::of(NAME, "read_unknown");
+const FORGET_WEBHOOKS: Job = Job::of(NAME, "forget_webhooks");
 pub(crate) const WATCH_WEBHOOKS: Job = Job::of(NAME, "watch_webhooks");
 
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// Payments that one reconciliation lists.
 const BATCH: u16 = 100;
 /// Concurrent calls to the provider in one reconciliation.
@@ -63,6 +65,7 @@ pub(super) fn jobs() -> Jobs<App> {
             compare_with_provider,
         )
         .every(Duration::from_secs(60), WATCH_WEBHOOKS, watch_webhooks)
+        .every(FORGET_EVERY, FORGET_WEBHOOKS, forget_webhooks)
         .every(
             Duration::from_millis(500),
             RECONCILE_PAYMENTS,
@@ -227,4 +230,12 @@ async fn reconcile(app: App, payment: Payment) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// The provider repeats none of these any more.
+async fn forget_webhooks(app: &App, _: &Cause) -> Result<(), Failure> {
+    let before = app.clock.now() - app.state.settings.keep_webhooks();
+    let mut conn = app.db.read(NAME).await?;
+    while store::delete_webhooks(&mut conn, before).await? {}
+    Ok(())
 }
