@@ -106,7 +106,7 @@ pub struct ScanRecord {
     pub token: Hash32,
     /// The core's own final verdict, if it gave one.
     pub own: Option<Verdict>,
-    /// By the newest journal row.
+    /// By the newest journal row that counts: [`Self::show`].
     pub shown: Option<Shown>,
     /// Since when its entry is over: undone, or of a passage that has ended. It enters nowhere again.
     pub ended: Option<CoreTime>,
@@ -119,6 +119,20 @@ pub struct Shown {
     pub verdict: Verdict,
     /// The row of the decision.
     pub source: JournalRef,
+}
+
+impl ScanRecord {
+    /// A journal row says what the node has shown; false if that is not what stands. A final verdict does:
+    /// what is not final and comes behind it was carried over from before.
+    pub fn show(&mut self, verdict: &Verdict, source: JournalRef) -> bool {
+        let held = self.shown.as_ref().map(|shown| &shown.verdict);
+        if held.is_some_and(Verdict::is_final) && !verdict.is_final() {
+            return false;
+        }
+        let verdict = verdict.clone();
+        self.shown = Some(Shown { verdict, source });
+        true
+    }
 }
 
 impl CheckIn {

@@ -12,7 +12,7 @@ use eventify_protocol::{
 };
 use eventify_sync::{
     core::{
-        AdmissionState, CheckIn, ConflictKind, Effect, JournalRef, ScanRecord, Shown,
+        AdmissionState, CheckIn, ConflictKind, Effect, JournalRef, ScanRecord,
         admission::{self, LockedState, Request, ScanIdReused},
         reconcile::{self, Class, Row},
     },
@@ -211,7 +211,7 @@ impl Counter {
         let outcome =
             reconcile::reconcile(&row, self.records.get(&pull.scan), Some(&self.standing));
         self.apply(&outcome.effects);
-        self.record(pull).shown = Some(Shown { verdict, source });
+        self.record(pull).show(&verdict, source);
         outcome.class
     }
 

@@ -1,5 +1,8 @@
 //! Admissions that were taken back, and answers that nobody saw.
 
+use eventify_protocol::verdict::Verdict;
+use eventify_sync::core::reconcile::Class;
+
 use super::counter::{ADMIT, Counter, GATE_1, GATE_2, NODE_1, NODE_2, is_used, span};
 
 #[test]
@@ -38,6 +41,18 @@ fn what_a_copy_carries_over_takes_no_later_admission_back() {
     assert_eq!(core.check_in().scan, s1.scan);
     core.voided(&s1, span(200, 240));
     assert!(core.standing.check_in.is_none(), "this one is taken back");
+}
+
+/// C10: the copy was made before the node let the guest in, and its file comes behind the node's.
+#[test]
+fn a_refusal_that_a_copy_carries_over_is_not_what_was_shown_last() {
+    let mut core = Counter::new();
+    let s1 = core.new_scan(NODE_1, GATE_1);
+    assert_eq!(core.journal(&s1, ADMIT, span(200, 240)), Class::Admitted);
+    let earlier = core.journal(&s1, Verdict::ResyncRequired, span(100, 140));
+    assert_eq!(earlier, Class::Refused);
+    assert_eq!(core.journal(&s1, ADMIT, span(200, 240)), Class::Repeated);
+    assert_eq!(core.scan(&s1, 300), ADMIT);
 }
 
 #[test]

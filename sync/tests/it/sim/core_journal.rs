@@ -10,7 +10,7 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 use eventify_sync::core::{
-    JournalRef, ScanRecord, Shown, acts,
+    JournalRef, ScanRecord, acts,
     journal::{Ends, Refused, accept, overlap},
     reconcile::{self, Outcome, Row},
 };
@@ -265,10 +265,7 @@ impl Core {
                 shown: None,
                 ended: None,
             });
-        record.shown = Some(Shown {
-            verdict: decision.verdict.clone(),
-            source,
-        });
+        record.show(&decision.verdict, source);
     }
 
     /// Ends whose effects the feed has by now.

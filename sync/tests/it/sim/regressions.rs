@@ -45,6 +45,8 @@ const FAILED_ONCE: &[u64] = &[
 const FAILED_WITH_ACTS: &[u64] = &[
     // An admission of before a restart was undone, and repeated while that was being written.
     1_216_934_720_811,
+    // A refusal that a later file carried over counted as what was shown last, after an admission.
+    1_300_000_001_107,
 ];
 
 /// Worlds that failed before there were acts stay as they were.

@@ -223,17 +223,15 @@ impl Reconciliation {
         if is_other || stored.node.is_some_and(|of| of != node) {
             return;
         }
-        stored.record.shown = Some(Shown {
-            verdict: decision.verdict.clone(),
-            source,
-        });
-        stored.decided_by = decision.decided_by;
-        stored.point = decision
-            .point
-            .and_then(|point| Some((i64::try_from(point.position.0).ok()?, point.truth)));
         stored.node = Some(node);
-        stored.person = decision.person;
         stored.ticket = stored.ticket.or(decision.ticket);
+        if stored.record.show(&decision.verdict, source) {
+            stored.decided_by = decision.decided_by;
+            stored.point = decision
+                .point
+                .and_then(|point| Some((i64::try_from(point.position.0).ok()?, point.truth)));
+            stored.person = decision.person;
+        }
         self.changed.insert(decision.scan);
     }
 
