@@ -13,6 +13,8 @@ pub(crate) struct Order {
     pub(crate) id: OrderId,
     pub(crate) reservation_id: ReservationId,
     pub(crate) customer_id: UserId,
+    /// The box office that sold it.
+    pub(crate) seller_id: Option<UserId>,
     pub(crate) state: State,
     pub(crate) amount: Money,
     pub(crate) items: Vec<Item>,
@@ -100,6 +102,7 @@ impl Order {
             id,
             reservation_id: confirmed.reservation_id,
             customer_id: confirmed.customer_id,
+            seller_id: confirmed.seller_id,
             state: State::Pending,
             amount: confirmed.amount,
             items: confirmed.items.clone(),

@@ -21,6 +21,7 @@ fn order() -> Order {
     let confirmed = ReservationConfirmed {
         reservation_id: Uuid::from_u128(1).into(),
         customer_id: Uuid::from_u128(2).into(),
+        seller_id: None,
         amount: euro(7800),
         confirmed_until: at(1),
         items: Vec::new(),
