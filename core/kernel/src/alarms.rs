@@ -44,6 +44,28 @@ pub struct Alarm {
     pub details: Value,
     /// It has happened, and no fact ends it: somebody acknowledges it.
     pub momentary: bool,
+    /// What does not go on while it stands.
+    pub stops: &'static [Stops],
+}
+
+/// The work of the house, as far as an alarm can stop it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stops {
+    /// What a customer orders is not paid, or has no tickets.
+    Sales,
+    /// Nobody is let in at some gates, or soon will be.
+    Gates,
+}
+
+impl Stops {
+    /// As it is stored, and as the API says it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sales => "sales",
+            Self::Gates => "gates",
+        }
+    }
 }
 
 impl Alarm {
@@ -57,7 +79,14 @@ impl Alarm {
             about: About::default(),
             details: Value::Object(serde_json::Map::new()),
             momentary: false,
+            stops: &[],
         }
+    }
+
+    /// While it stands, this does not go on.
+    #[must_use]
+    pub fn stops(self, stops: &'static [Stops]) -> Self {
+        Self { stops, ..self }
     }
 
     /// With these numbers and ids.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::json;
 
-use crate::alarms::{self, Alarm};
+use crate::alarms::{self, Alarm, Stops};
 use crate::app::App;
 use crate::cause::Cause;
 use crate::db::outbox;
@@ -51,7 +51,9 @@ async fn watch_outboxes(app: &App, _: &Cause) -> Result<(), Failure> {
         });
         alarms::raise(
             &mut conn,
-            &Alarm::new(STANDING, context, ACT).with(details),
+            &Alarm::new(STANDING, context, ACT)
+                .with(details)
+                .stops(&[Stops::Sales, Stops::Gates]),
             now,
         )
         .await?;
@@ -76,7 +78,9 @@ async fn watch_servers(app: &App, cause: &Cause) -> Result<(), Failure> {
     if connected {
         alarms::clear(&mut tx, UNREACHABLE, BROKER, now).await?;
     } else {
-        alarms::raise(&mut tx, &Alarm::new(UNREACHABLE, BROKER, BROKER_ACT), now).await?;
+        let alarm = Alarm::new(UNREACHABLE, BROKER, BROKER_ACT);
+        let alarm = alarm.stops(&[Stops::Sales, Stops::Gates]);
+        alarms::raise(&mut tx, &alarm, now).await?;
     }
     let unreachable: Vec<_> = unreachable
         .into_iter()

@@ -2,12 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
-use sqlx::PgConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::QueryAs;
 use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, Postgres};
 use uuid::Uuid;
 
 use super::DbResult;
-use crate::alarms::{About, Acknowledgement, Alarm, SAME_WITHIN};
+use crate::alarms::{About, Acknowledgement, Alarm, SAME_WITHIN, Stops};
 
 /// What was over so long before anybody could be told is history.
 const STALE_AFTER: TimeDelta = TimeDelta::hours(1);
@@ -31,6 +33,8 @@ pub struct AlarmRow {
     pub details: Value,
     /// Only an acknowledgement ends it.
     pub momentary: bool,
+    /// What does not go on while it stands: names of [`Stops`].
+    pub stops: Vec<String>,
     /// When it began.
     pub first_at: DateTime<Utc>,
     /// When it was seen last.
@@ -100,6 +104,8 @@ pub struct Filter {
     pub about: About,
     /// Only of this kind.
     pub kind: Option<String>,
+    /// Only those that stop this.
+    pub stops: Option<Stops>,
     /// Only in one of these states; `None`: in all.
     pub states: Option<Vec<State>>,
     /// Only those that occurred, or ended, since then.
@@ -127,13 +133,13 @@ pub enum Acknowledged {
 
 macro_rules! columns {
     () => {
-        "alarm_id as id, kind, subject, act, about, details, momentary, raised_at as first_at, last_at,
+        "alarm_id as id, kind, subject, act, about, details, momentary, stops, raised_at as first_at, last_at,
          occurrences, acknowledged_at, acknowledged_by, acknowledged_name, cleared_at as ended_at,
          begin_sent_at is not null as begin_sent"
     };
 }
 
-/// $1 visible, $2 about, $3 kind, $4 open, $5 acknowledged, $6 ended, $7 since
+/// $1 visible, $2 about, $3 kind, $4 open, $5 acknowledged, $6 ended, $7 since, $8 stops: [`matching`].
 macro_rules! matching {
     () => {
         " from standing_alarms
@@ -143,7 +149,8 @@ macro_rules! matching {
               and ($3::text is null or kind = $3)
               and case when cleared_at is not null then $6 when acknowledged_at is not null then $5
                   else $4 end
-              and ($7::timestamptz is null or coalesce(cleared_at, last_at) >= $7)"
+              and ($7::timestamptz is null or coalesce(cleared_at, last_at) >= $7)
+              and ($8::text is null or $8 = any(stops))"
     };
 }
 
@@ -156,7 +163,7 @@ pub(crate) async fn raise(
 ) -> DbResult<bool> {
     let counted = sqlx::query_scalar::<_, bool>(
         "update standing_alarms as stored
-         set act = $3, about = $4, details = $5, last_at = $6, occurrences = occurrences + 1,
+         set act = $3, about = $4, details = $5, stops = $8, last_at = $6, occurrences = occurrences + 1,
              cleared_at = null, end_sent_at = null,
              begin_sent_at = case when end_sent_at is null then begin_sent_at end
          from (select alarm_id, cleared_at from standing_alarms
@@ -173,6 +180,7 @@ pub(crate) async fn raise(
     .bind(Json(&alarm.details))
     .bind(now)
     .bind(now - SAME_WITHIN)
+    .bind(stops_of(alarm))
     .fetch_optional(&mut *conn)
     .await?;
     if let Some(stood) = counted {
@@ -180,11 +188,11 @@ pub(crate) async fn raise(
     }
     let occurrences: i64 = sqlx::query_scalar(
         "insert into standing_alarms as stored
-             (kind, subject, act, about, details, momentary, raised_at, last_at, occurrences)
-         values ($1, $2, $3, $4, $5, $6, $7, $7, 1)
+             (kind, subject, act, about, details, momentary, raised_at, last_at, occurrences, stops)
+         values ($1, $2, $3, $4, $5, $6, $7, $7, 1, $8)
          on conflict (kind, subject) where cleared_at is null do update
          set act = excluded.act, about = excluded.about, details = excluded.details,
-             last_at = excluded.last_at, occurrences = stored.occurrences + 1
+             stops = excluded.stops, last_at = excluded.last_at, occurrences = stored.occurrences + 1
          returning occurrences",
     )
     .bind(alarm.kind)
@@ -194,9 +202,14 @@ pub(crate) async fn raise(
     .bind(Json(&alarm.details))
     .bind(alarm.momentary)
     .bind(now)
+    .bind(stops_of(alarm))
     .fetch_one(conn)
     .await?;
     Ok(occurrences == 1)
+}
+
+fn stops_of(alarm: &Alarm) -> Vec<&'static str> {
+    alarm.stops.iter().map(|stops| stops.name()).collect()
 }
 
 /// True when it stood.
@@ -237,32 +250,15 @@ pub(crate) async fn clear_others(
     Ok(cleared)
 }
 
-pub(crate) async fn list(
-    conn: &mut PgConnection,
-    filter: &Filter,
-    limit: i64,
-) -> DbResult<Vec<AlarmRow>> {
-    let rows = sqlx::query_as(concat!(
-        "select ",
-        columns!(),
-        matching!(),
-        " order by cleared_at is not null, last_at desc, alarm_id limit $8"
-    ))
-    .bind(&filter.visible)
-    .bind(Json(&filter.about))
-    .bind(&filter.kind)
-    .bind(filter.has(State::Open))
-    .bind(filter.has(State::Acknowledged))
-    .bind(filter.has(State::Ended))
-    .bind(filter.since)
-    .bind(limit)
-    .fetch_all(conn)
-    .await?;
-    Ok(rows)
-}
-
-pub(crate) async fn count(conn: &mut PgConnection, filter: &Filter) -> DbResult<i64> {
-    let count = sqlx::query_scalar(concat!("select count(*)", matching!()))
+/// A statement with [`matching!`], and what the filter puts into it.
+fn matching<'q, Row>(
+    filter: &'q Filter,
+    sql: &'static str,
+) -> QueryAs<'q, Postgres, Row, PgArguments>
+where
+    Row: for<'r> FromRow<'r, PgRow>,
+{
+    sqlx::query_as(sql)
         .bind(&filter.visible)
         .bind(Json(&filter.about))
         .bind(&filter.kind)
@@ -270,8 +266,29 @@ pub(crate) async fn count(conn: &mut PgConnection, filter: &Filter) -> DbResult<
         .bind(filter.has(State::Acknowledged))
         .bind(filter.has(State::Ended))
         .bind(filter.since)
-        .fetch_one(conn)
-        .await?;
+        .bind(filter.stops.map(Stops::name))
+}
+
+pub(crate) async fn list(
+    conn: &mut PgConnection,
+    filter: &Filter,
+    limit: i64,
+) -> DbResult<Vec<AlarmRow>> {
+    let rows = matching(
+        filter,
+        concat!(
+            "select ",
+            columns!(),
+            matching!(),
+            " order by cleared_at is not null, last_at desc, alarm_id limit $9"
+        ),
+    );
+    Ok(rows.bind(limit).fetch_all(conn).await?)
+}
+
+pub(crate) async fn count(conn: &mut PgConnection, filter: &Filter) -> DbResult<i64> {
+    let count = matching(filter, concat!("select count(*)", matching!()));
+    let (count,) = count.fetch_one(conn).await?;
     Ok(count)
 }
 

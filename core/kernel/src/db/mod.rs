@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
-use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
@@ -41,6 +40,7 @@ pub mod lock;
 pub mod migrate;
 pub mod notify;
 pub mod outbox;
+mod pooler;
 mod session;
 pub mod tasks;
 mod tx;
@@ -263,22 +263,39 @@ impl Db {
     }
 }
 
-/// The database answers, and takes no connection from us.
+/// The database answers, and can't be worked with.
 #[derive(Debug, thiserror::Error)]
-#[error("the database at {place} refuses the connection: {why}; check database.url")]
-pub struct Refused {
-    place: String,
-    why: sqlx::Error,
+pub enum Refused {
+    /// It takes no connection from us.
+    #[error("the database at {place} refuses the connection: {why}; check database.url")]
+    Connection {
+        /// Host, port and name.
+        place: String,
+        /// From the server.
+        why: sqlx::Error,
+    },
+    /// Something stands before it that lends its sessions out.
+    #[error(
+        "the database at {place} is reached through a pooler (PgBouncer, for example) that {why}; elections, \
+         notifications and roles belong to a session of PostgreSQL: let database.url lead to PostgreSQL itself, \
+         or to a pooler in session mode that passes `options` on"
+    )]
+    Pooled {
+        /// Host, port and name.
+        place: String,
+        /// What the pooler does.
+        why: String,
+    },
 }
 
-/// Waits until every context's database takes connections.
+/// Waits until every context's database takes connections, and looks whether each is a session of its own.
 ///
 /// # Errors
 /// [`Refused`]: that does not pass by itself.
 pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Result<(), Refused> {
     let urls: BTreeSet<_> = contexts.iter().map(|name| config.url_of(name)).collect();
     for url in urls {
-        let refused = |place: &str, why| Refused {
+        let refused = |place: &str, why| Refused::Connection {
             place: place.to_owned(),
             why,
         };
@@ -286,11 +303,13 @@ pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Resul
         let connectivity = connectivity(&options);
         let mut pauses = Pauses::default();
         loop {
-            let connecting = PgConnection::connect_with(&options);
-            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-                Ok(Ok(taken)) => {
-                    let _closed = taken.close().await;
-                    break;
+            match tokio::time::timeout(CONNECT_TIMEOUT, pooler::find(&options)).await {
+                Ok(Ok(None)) => break,
+                Ok(Ok(Some(pooled))) => {
+                    return Err(Refused::Pooled {
+                        place: connectivity.place().to_owned(),
+                        why: pooled.to_string(),
+                    });
                 }
                 Ok(Err(error)) if !error::is_line(&error) => {
                     return Err(refused(connectivity.place(), error));

@@ -1,6 +1,10 @@
-//! `GET /health/live` and `GET /health/ready`: anybody may ask, as often as they like, so an answer costs
-//! nothing. Database and broker are asked once a second at most, whoever asks.
+//! `GET /health/live`, `/ready` and `/sales`: anybody may ask, as often as they like, so an answer costs
+//! nothing. Database, broker and alarms are asked once a second at most, whoever asks.
+//!
+//! Readiness is of one process: what can't work is to get no requests. That of sales is of the house, for
+//! those who watch it: the shop takes orders whose payment or tickets have to wait.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +16,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{ApiError, Json, Policy, Routes, bind, router};
+use crate::alarms::{self, Filter, Stops};
 use crate::app::{App, AppWith};
 use crate::context::Listening;
 use crate::single_flight::SingleFlight;
@@ -20,10 +25,17 @@ use crate::single_flight::SingleFlight;
 const GOOD_FOR: TimeDelta = TimeDelta::seconds(1);
 /// Longest time for each question; who has not answered by then is out of reach.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(3);
+const NO_ANSWER: &str = "no answer in time";
+/// Most alarms that are named.
+const MAX_NAMED: i64 = 20;
 
-/// What is known of database and broker, one in each process.
+/// What is known of database, broker and sales, one in each process.
 #[derive(Debug)]
-pub struct Readiness(SingleFlight<(), Result<(), Fault>>);
+pub struct Readiness {
+    servers: SingleFlight<(), Result<(), Fault>>,
+    /// The codes of the alarms that stop sales.
+    sales: SingleFlight<(), Result<BTreeSet<String>, Fault>>,
+}
 
 /// What does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +51,10 @@ struct Health {
 
 impl Default for Readiness {
     fn default() -> Self {
-        Self(SingleFlight::new(GOOD_FOR))
+        Self {
+            servers: SingleFlight::new(GOOD_FOR),
+            sales: SingleFlight::new(GOOD_FOR),
+        }
     }
 }
 
@@ -50,6 +65,7 @@ pub fn routes(readiness: &Arc<Readiness>) -> Routes {
     Routes::new()
         .get("/health/live", probe, live)
         .get("/health/ready", probe, ready)
+        .get("/health/sales", probe, sales)
         .capture(readiness)
 }
 
@@ -87,31 +103,70 @@ async fn live() -> Json<Health> {
 
 /// Database and broker answer.
 async fn ready(State(app): State<AppWith<Readiness>>) -> Result<Json<Health>, ApiError> {
-    let Readiness(flights) = &*app.state;
     let begin = || Ok::<_, Infallible>(probe((*app).clone()));
-    let Ok(known) = flights.join((), app.clock.now(), begin);
+    let Ok(known) = app.state.servers.join((), app.clock.now(), begin);
     match known.await {
         Ok(Ok(())) => Ok(Json(Health { status: "ready" })),
-        Ok(Err(Fault::Database)) => Err(ApiError::unavailable("the database doesn't answer")),
-        Ok(Err(Fault::Broker)) => Err(ApiError::unavailable("the broker doesn't answer")),
+        Ok(Err(fault)) => Err(fault.into()),
         Err(broke) => Err(ApiError::internal(broke)),
+    }
+}
+
+/// What is ordered now is paid and has its tickets, as far as the alarms say.
+async fn sales(State(app): State<AppWith<Readiness>>) -> Result<Json<Health>, ApiError> {
+    let begin = || Ok::<_, Infallible>(what_stops_sales((*app).clone()));
+    let Ok(known) = app.state.sales.join((), app.clock.now(), begin);
+    match known.await {
+        Ok(Ok(stopped)) if stopped.is_empty() => Ok(Json(Health { status: "selling" })),
+        Ok(Ok(stopped)) => {
+            let codes = stopped.into_iter().collect::<Vec<_>>().join(", ");
+            Err(ApiError::unavailable(format!(
+                "a sale doesn't come to its end now: {codes}; GET /fleet/alarms says since when, and what to do"
+            )))
+        }
+        Ok(Err(fault)) => Err(fault.into()),
+        Err(broke) => Err(ApiError::internal(broke)),
+    }
+}
+
+async fn what_stops_sales(app: App) -> Result<BTreeSet<String>, Fault> {
+    let filter = Filter {
+        stops: Some(Stops::Sales),
+        states: Some(vec![alarms::State::Open, alarms::State::Acknowledged]),
+        ..Filter::default()
+    };
+    let listed = alarms::list(&app, &filter, (0, MAX_NAMED));
+    match tokio::time::timeout(PROBE_TIMEOUT, listed).await {
+        Ok(Ok((alarms, _))) => Ok(alarms.into_iter().map(|alarm| alarm.kind).collect()),
+        Ok(Err(error)) => Err(database_is_away(&error.to_string())),
+        Err(_) => Err(database_is_away(NO_ANSWER)),
+    }
+}
+
+fn database_is_away(error: &str) -> Fault {
+    tracing::warn!(
+        code = "http.not_ready",
+        error,
+        "the database does not answer"
+    );
+    Fault::Database
+}
+
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        Self::unavailable(match fault {
+            Fault::Database => "the database doesn't answer",
+            Fault::Broker => "the broker doesn't answer",
+        })
     }
 }
 
 async fn probe(app: App) -> Result<(), Fault> {
     let database = tokio::time::timeout(PROBE_TIMEOUT, app.db.ping()).await;
-    let why = match database {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some("no answer in time".to_owned()),
-    };
-    if let Some(error) = why {
-        tracing::warn!(
-            code = "http.not_ready",
-            error,
-            "the database does not answer"
-        );
-        return Err(Fault::Database);
+    match database {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => return Err(database_is_away(&error.to_string())),
+        Err(_) => return Err(database_is_away(NO_ANSWER)),
     }
     match tokio::time::timeout(PROBE_TIMEOUT, app.bus.is_connected()).await {
         Ok(true) => Ok(()),

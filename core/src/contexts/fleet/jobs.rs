@@ -188,7 +188,8 @@ fn lag(venue: Option<VenueId>, details: Value) -> Alarm {
 
 /// Whether each gate that a show needs would let a guest in.
 async fn watch_gates(app: &App, cause: &Cause) -> Result<(), Failure> {
-    Ok(watch::watch_gates(app, cause).await?)
+    watch::watch_gates(app, cause).await?;
+    Ok(performances::end_over(app).await?)
 }
 
 /// Mails what alarms have begun and ended.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 use ed25519_dalek::{Signer, SigningKey};
 use eventify_core::config::Config;
+use eventify_kernel::alarms::{self, Filter, State};
 use eventify_kernel::auth::{Auth, AuthError};
 use eventify_kernel::clock::Clock;
 use futures_util::future::join_all;
@@ -20,7 +21,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::world::{jwt, until};
+use crate::world::{TestApp, TestOptions, jwt, until};
 
 /// How long the core waits for an issuer.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(3);
@@ -117,6 +118,39 @@ async fn many_tokens_make_one_fetch_and_the_cache_lasts_ten_minutes() {
         .await
         .unwrap();
     until("they are fetched again", async || issuer.fetches() == 2).await;
+}
+
+/// Kind 5: whoever is signed in notices nothing, until nobody can sign in any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_gives_no_keys_is_an_alarm_until_it_does() {
+    let issuer = Issuer::default();
+    let url = issuer.start().await;
+    let issuers = format!("[{{ issuer = \"{url}\", jwks_url = \"{url}/jwks\" }}]");
+    let core = TestApp::with(TestOptions {
+        config: vec![("auth.issuers", issuers)],
+        ..TestOptions::default()
+    })
+    .await;
+    let watch = async || core.run_job("catalogue", "watch_servers").await;
+    let standing = async || {
+        let filter = Filter {
+            kind: Some("auth.issuer_unreachable".to_owned()),
+            states: Some(vec![State::Open]),
+            ..Filter::default()
+        };
+        let (alarms, _) = alarms::list(core.app(), &filter, (0, 10)).await.unwrap();
+        let subjects = alarms.into_iter().map(|alarm| alarm.subject);
+        subjects.collect::<Vec<_>>()
+    };
+    watch().await;
+    assert!(standing().await.is_empty());
+    issuer.down.store(true, Ordering::SeqCst);
+    core.advance(Duration::minutes(11));
+    watch().await;
+    assert_eq!(standing().await, [url.as_str()]);
+    issuer.down.store(false, Ordering::SeqCst);
+    watch().await;
+    assert!(standing().await.is_empty());
 }
 
 /// S22: an issuer that swallows packets held up everybody for the length of its silence, twice a minute.

@@ -4,6 +4,7 @@ mod bus;
 mod connections;
 mod http;
 mod jobs;
+mod lifelines;
 mod log;
 mod outages;
 mod servers;

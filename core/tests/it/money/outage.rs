@@ -49,6 +49,33 @@ async fn nobody_is_declined_because_our_key_was_rolled() {
     }
 }
 
+/// Kind 5: an outage ends when it is over, also if nobody buys after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_answers_again_is_no_alarm_before_the_next_customer() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    sale.stripe.go_down(true);
+    let cart = sale.confirmed(&ada, seat("A-1")).await;
+    sale.core.advance(Duration::minutes(61));
+    sale.core.run_job("order", "cancel_unpaid").await;
+    let order = sale.listed(&ada, cart).await;
+    assert_eq!(order.status, "cancelled");
+    assert_eq!(sale.alarm_codes().await, ["payment.provider_unavailable"]);
+    sale.core.advance(Duration::minutes(1));
+    sale.core.run_job("payment", "ask_again").await;
+    assert_eq!(sale.alarm_codes().await, ["payment.provider_unavailable"]);
+    let out = ada.get("/health/sales").await;
+    out.assert_refused(503, "unavailable");
+    let said = out.error().message.clone();
+    assert!(said.contains("payment.provider_unavailable"), "{said}");
+    sale.stripe.go_down(false);
+    sale.core.advance(Duration::minutes(1));
+    sale.core.run_job("payment", "ask_again").await;
+    assert!(sale.alarm_codes().await.is_empty());
+    let well = ada.get("/health/sales").await.expect(200);
+    assert_eq!(well["status"], "selling");
+}
+
 /// C03: refunds, too, wait until the key is right.
 #[tokio::test(flavor = "multi_thread")]
 async fn refunds_wait_until_the_key_is_right() {

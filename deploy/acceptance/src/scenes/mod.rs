@@ -1,5 +1,6 @@
 //! The demo's story, one module for each scene.
 
+mod alarms;
 mod arrival_orders;
 mod bad_input;
 mod delivery;
@@ -108,5 +109,6 @@ pub async fn run(story: &mut Story, claim: Claim) -> Result<()> {
     outage::lock(story, &mut demo).await?;
     reconciliation::reconnect(story, &mut demo).await?;
     bad_input::send(story, &mut demo).await?;
+    alarms::read(story, &demo).await?;
     demo.world.core.stop().await
 }

@@ -132,12 +132,8 @@ impl World {
         if self.nodes[node].machine.is_none() {
             return;
         }
-        let unsynced = self.nodes[node].unsynced.len();
-        let before = self.nodes[node].disk.rows().len();
-        self.nodes[node].crash(&mut self.rng);
-        let survived = self.nodes[node].disk.rows().len() - before;
         self.coverage.crashes += 1;
-        self.coverage.torn_rows += (unsynced - survived) as u64;
+        self.coverage.torn_rows += self.kill(node) as u64;
         let image = if restores {
             self.nodes[node].image.take()
         } else {
@@ -152,6 +148,20 @@ impl World {
             self.nodes[node].clock.reboot(boot, self.at);
         }
         self.schedule(self.at + stays_down, Event::Fault(Fault::Start { node }));
+    }
+
+    /// The process dies. How many rows that were being written did not reach the disk: what they say has not
+    /// happened.
+    fn kill(&mut self, node: usize) -> usize {
+        let held = &mut self.nodes[node];
+        let unsynced = held.unsynced.clone();
+        let before = held.disk.rows().len();
+        held.crash(&mut self.rng);
+        let survived = held.disk.rows().len() - before;
+        let lost = unsynced.iter().skip(survived);
+        lost.clone()
+            .for_each(|row| self.supervisors.forget(row.row()));
+        lost.count()
     }
 
     /// An old image of the disk takes the place of what was there. What the core had not heard of
@@ -187,7 +197,7 @@ impl World {
         self.coverage.went_on_after_loss += 1;
         self.trace_line(|| format!("node {node} goes on without what is lost up to {known:?}"));
         if self.nodes[node].machine.is_some() {
-            self.nodes[node].crash(&mut self.rng);
+            self.kill(node);
             let stays_down = self.rng.between(S, 5 * S);
             self.schedule(self.at + stays_down, Event::Fault(Fault::Start { node }));
         }

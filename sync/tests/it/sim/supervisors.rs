@@ -100,6 +100,13 @@ impl Supervisors {
         self.requests.remove(&request)
     }
 
+    /// The row was lost before it was on the disk.
+    pub(crate) fn forget(&mut self, row: &JournalRow) {
+        if let JournalEntry::Undone(act) = &row.entry {
+            self.undone.remove(&act.scan);
+        }
+    }
+
     pub(crate) fn is_undone(&self, scan: ScanId) -> bool {
         self.undone.contains(&scan)
     }

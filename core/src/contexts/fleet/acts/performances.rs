@@ -46,6 +46,17 @@ pub(crate) async fn announce(
     alarms::raise_in(app, tx, &alarm).await
 }
 
+/// Nobody has to decide about a show that is over.
+pub(crate) async fn end_over(app: &App) -> DbResult<()> {
+    let code = Code::PerformanceAwaitsConfirmation;
+    let mut conn = app.db.read(NAME).await?;
+    let over = performances::list_alarmed_and_over(&mut conn, code, app.clock.now()).await?;
+    for id in over {
+        alarms::end_in(app, &mut conn, code, &id).await?;
+    }
+    Ok(())
+}
+
 /// A performance in a venue of the caller's, locked.
 pub(crate) async fn planned(
     conn: &mut PgConnection,

@@ -125,7 +125,8 @@ pub(crate) async fn warn_of_authorities(app: &App) -> DbResult<()> {
             let (kind, subject) = (each.kind(), authority.setting());
             if stage == Some(each) {
                 let alarm = standing::Alarm::new(kind, subject, authority.act(each))
-                    .with(json!({ "endsAt": ends_at }));
+                    .with(json!({ "endsAt": ends_at }))
+                    .stops(each.stops());
                 standing::raise(&mut conn, &alarm, now).await?;
             } else {
                 standing::clear(&mut conn, kind, subject, now).await?;

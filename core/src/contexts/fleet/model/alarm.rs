@@ -1,7 +1,7 @@
 //! Alarms for the venue's staff. Codes are stable; details hold ids and numbers, never personal
 //! data.
 
-use eventify_kernel::alarms as standing;
+use eventify_kernel::alarms::{self as standing, Stops};
 use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::WireError;
 use serde_json::{Value, json};
@@ -69,6 +69,7 @@ impl Alarm {
     pub(crate) fn row(&self) -> standing::Alarm {
         let mut row = standing::Alarm::new(self.code.name(), self.subject(), self.code.act());
         row.momentary = !self.code.is_ended_by_fact();
+        row.stops = self.code.stops();
         row.details = self.details.clone();
         row.about.clone_from(&self.about);
         if let Some(venue) = self.venue {
@@ -230,6 +231,23 @@ impl Code {
     pub(crate) fn is_ended_by_fact(self) -> bool {
         Self::STANDING.contains(&self)
     }
+
+    /// What does not go on while it stands.
+    pub(crate) fn stops(self) -> &'static [Stops] {
+        if Self::CLOSING.contains(&self) {
+            &[Stops::Gates]
+        } else {
+            &[]
+        }
+    }
+
+    /// Nobody is let in at these gates, or none but for five minutes more.
+    const CLOSING: &[Self] = &[
+        Self::GateLocked,
+        Self::PerformanceAwaitsConfirmation,
+        Self::DigestAlgorithmUnknown,
+        Self::TruthStandsStill,
+    ];
 
     const STANDING: &[Self] = &[
         Self::GateCutOff,

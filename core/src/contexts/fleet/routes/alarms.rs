@@ -1,7 +1,7 @@
 //! `/fleet/alarms`.
 
 use axum::extract::State;
-use eventify_kernel::alarms::{self as standing, About, Filter};
+use eventify_kernel::alarms::{self as standing, About, Filter, Stops};
 use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{NodeId, PerformanceId, VenueId};
 use serde::Deserialize;
@@ -20,6 +20,8 @@ pub(super) struct Wanted {
     node_id: Option<NodeId>,
     performance_id: Option<PerformanceId>,
     code: Option<String>,
+    /// Only those that stop this.
+    stops: Option<WantedStops>,
     /// Only what has occurred, or ended, since then.
     since: Option<GivenTime>,
     page: Option<u32>,
@@ -36,6 +38,13 @@ enum WantedState {
     Acknowledged,
     Ended,
     All,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum WantedStops {
+    Sales,
+    Gates,
 }
 
 impl WantedState {
@@ -64,6 +73,10 @@ impl Wanted {
             visible,
             about,
             kind: self.code,
+            stops: self.stops.map(|stops| match stops {
+                WantedStops::Sales => Stops::Sales,
+                WantedStops::Gates => Stops::Gates,
+            }),
             states: self.state.unwrap_or_default().states(),
             since: self.since.map(|GivenTime(since)| since),
         }

@@ -22,6 +22,8 @@ pub(crate) struct ListedAlarm {
     state: State,
     /// What to do.
     pub(crate) act: String,
+    /// `sales`, `gates`: what does not go on while it stands.
+    stops: Vec<String>,
     /// `venueId`, `nodeId`, `performanceId`, …
     #[serde(flatten)]
     about: Value,
@@ -81,6 +83,7 @@ pub(crate) async fn with_names(
             code: alarm.kind,
             subject: alarm.subject,
             act: alarm.act,
+            stops: alarm.stops,
             about: alarm.about,
             venue_name: venue.cloned(),
             node_label: node.map(|node| node.label.clone()),

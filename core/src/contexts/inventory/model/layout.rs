@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(field.len(), 1);
     }
 
-    /// The broker refuses larger messages of anybody, ours included (DECISIONS 65).
+    /// The broker refuses larger messages of anybody, ours included (DECISIONS 67).
     #[test]
     fn the_largest_part_of_a_plan_fits_four_times_into_a_message() {
         let codes: Vec<CategoryCode> = (0..MAX_CATEGORIES)

@@ -25,7 +25,7 @@ pub use intents::{
     Closed, CreatedIntent, IntentError, IntentRequest, IntentState, close_intent, create_intent,
 };
 pub(super) use intents::{advance, order_ended, refresh};
-pub(super) use provider::{AdvanceError, postponed};
+pub(super) use provider::{AdvanceError, ask_again, postponed};
 pub(super) use refunds::{
     Step, advance_refund, begin_attempt, note_missing, park_unreachable, read_refunds,
     request_refund, take_fresh_key,

@@ -2,14 +2,14 @@
 //! transaction; and the alarms of an outage.
 
 use chrono::TimeDelta;
-use eventify_kernel::alarms::{self, Alarm};
+use eventify_kernel::alarms::{self, Alarm, Filter};
 use eventify_kernel::breaker::{CallError, IsFault};
 use eventify_kernel::db::{DbError, DbResult};
 use eventify_kernel::failure::Failure;
 use eventify_kernel::tasks::Outcome;
 use serde_json::json;
 
-use crate::contexts::payment::gateway::{Calls, GatewayCall, GatewayError, Line};
+use crate::contexts::payment::gateway::{Calls, GatewayCall, GatewayError, Line, Listing, Made};
 use crate::contexts::payment::{App, NAME};
 
 const KEY_REJECTED: &str = "payment.key_rejected";
@@ -127,12 +127,41 @@ async fn is_troubled(app: &App, line: &Line, error: &CallError<GatewayError>) {
         ),
     };
     line.is_troubled();
-    let alarm = Alarm::new(kind, line.name, act).with(json!({ "error": error.to_string() }));
+    let alarm = Alarm::new(kind, line.name, act)
+        .with(json!({ "error": error.to_string() }))
+        .stops(line.stops);
     let raised = async {
         let mut conn = app.db.read(NAME).await?;
         alarms::raise(&mut conn, &alarm, app.clock.now()).await
     };
     noted(raised.await);
+}
+
+/// Asks a provider that did not answer once more, over the same line: its alarm ends also while nobody
+/// buys, and nobody asks for money back.
+pub(crate) async fn ask_again(app: &App) -> DbResult<()> {
+    let standing = Filter {
+        kind: Some(UNAVAILABLE.to_owned()),
+        states: Some(vec![alarms::State::Open, alarms::State::Acknowledged]),
+        ..Filter::default()
+    };
+    let most = i64::try_from(Calls::ALL.len()).unwrap_or(i64::MAX);
+    let (standing, _) = alarms::list(app, &standing, (0, most)).await?;
+    for calls in Calls::ALL {
+        let line = app.state.lines.of(calls);
+        if !standing.iter().any(|alarm| alarm.subject == line.name) {
+            continue;
+        }
+        // Another process may have raised it.
+        line.is_troubled();
+        let newest = Listing {
+            made: Made::Intents,
+            since: app.clock.now(),
+            after: None,
+        };
+        let _noted = call(app, calls, || app.state.gateway.list_made(newest.clone())).await;
+    }
+    Ok(())
 }
 
 async fn is_well(app: &App, line: &Line) {

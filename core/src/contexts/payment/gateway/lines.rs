@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use eventify_kernel::alarms::Stops;
 use eventify_kernel::breaker::{Breaker, Limits};
 use eventify_kernel::clock::Clock;
 use eventify_kernel::pace::Pace;
@@ -19,11 +20,18 @@ pub(crate) enum Calls {
     Comparisons,
 }
 
+impl Calls {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Intents, Self::Reads, Self::Refunds, Self::Comparisons];
+}
+
 /// What a process knows of one kind of call.
 #[derive(Debug)]
 pub(crate) struct Line {
     /// Names its alarm.
     pub(crate) name: &'static str,
+    /// What does not go on while its calls fail. What is authorised is not paid before it is captured.
+    pub(crate) stops: &'static [Stops],
     pub(crate) breaker: Breaker,
     pub(crate) pace: Pace,
     /// An alarm may stand for it. True at first: an earlier process may have raised one.
@@ -57,23 +65,24 @@ impl Lines {
     /// # Errors
     /// Limits that the breaker refuses.
     pub(crate) fn new(clock: &Clock) -> anyhow::Result<Self> {
-        let line = |name, breaker| {
+        let line = |name, breaker, stops| {
             let limits = Limits {
                 name: breaker,
                 ..PROVIDER
             };
             anyhow::Ok(Line {
                 name,
+                stops,
                 breaker: Breaker::new(limits, clock.clone())?,
                 pace: Pace::new(clock.clone()),
                 alarmed: AtomicBool::new(true),
             })
         };
         Ok(Self {
-            intents: line("intents", "pay_psp_intents")?,
-            reads: line("reads", "pay_psp_reads")?,
-            refunds: line("refunds", "pay_psp_refunds")?,
-            comparisons: line("comparisons", "pay_psp_comparisons")?,
+            intents: line("intents", "pay_psp_intents", &[Stops::Sales])?,
+            reads: line("reads", "pay_psp_reads", &[Stops::Sales])?,
+            refunds: line("refunds", "pay_psp_refunds", &[])?,
+            comparisons: line("comparisons", "pay_psp_comparisons", &[])?,
         })
     }
 

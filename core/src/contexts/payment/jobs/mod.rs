@@ -30,6 +30,7 @@ pub(crate) const COMPARE_WITH_PROVIDER: Job = Job::of(NAME, "compare_with_provid
 pub(crate) const COMPARE_PAGES: Job = Job::of(NAME, "compare_pages");
 pub(crate) const READ_UNKNOWN: Job = Job::of(NAME, "read_unknown");
 pub(crate) const WATCH_WEBHOOKS: Job = Job::of(NAME, "watch_webhooks");
+pub(crate) const ASK_AGAIN: Job = Job::of(NAME, "ask_again");
 
 /// Payments that one reconciliation lists.
 const BATCH: u16 = 100;
@@ -63,6 +64,7 @@ pub(super) fn jobs() -> Jobs<App> {
             compare_with_provider,
         )
         .every(Duration::from_secs(60), WATCH_WEBHOOKS, watch_webhooks)
+        .every(Duration::from_secs(30), ASK_AGAIN, ask_again)
         .every(
             Duration::from_millis(500),
             RECONCILE_PAYMENTS,
@@ -203,6 +205,11 @@ async fn read_unknown(app: App, attempt: Attempt<ReadUnknown>) -> Result<Outcome
 /// Raises and clears the alarms about webhooks.
 async fn watch_webhooks(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(acts::watch_webhooks(app, cause).await?)
+}
+
+/// Ends the alarms of an outage that is over.
+async fn ask_again(app: &App, _: &Cause) -> Result<(), Failure> {
+    Ok(acts::ask_again(app).await?)
 }
 
 /// Looks up payments without news at the provider: a webhook may have been lost.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::{TicketIssueFailed, TicketIssued};
-use eventify_kernel::alarms::{self, Alarm};
+use eventify_kernel::alarms::{self, Alarm, Stops};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::Tx;
 use eventify_protocol::ids::{OrderId, PerformanceId};
@@ -91,7 +91,9 @@ async fn tell_what_is_late(app: &App, waiting: &[IssueError]) -> Result<(), Erro
         }
         let alarm = Alarm::new(TICKETS_LATE, code, "people have paid and have no tickets: restart every process after keys were renewed; \
                   replay ticketing's parked messages (eventify-core dlq); after a day their money goes \
-                  back").with(json!({ "orders": orders }));
+                  back")
+            .with(json!({ "orders": orders }))
+            .stops(&[Stops::Sales]);
         alarms::raise(&mut conn, &alarm, now).await?;
     }
     Ok(())

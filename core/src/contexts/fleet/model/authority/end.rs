@@ -1,6 +1,7 @@
 //! How near the end of an authority's certificate is, and what a person does about it (ADMISSION 10).
 
 use chrono::{DateTime, TimeDelta, Utc};
+use eventify_kernel::alarms::Stops;
 
 /// An authority whose end is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,14 @@ pub(crate) enum EndStage {
 }
 
 impl EndStage {
+    /// What does not go on: past the end no gate has a line, and none decides alone for long.
+    pub(crate) fn stops(self) -> &'static [Stops] {
+        match self {
+            Self::Ends | Self::EndsSoon => &[],
+            Self::Ended => &[Stops::Gates],
+        }
+    }
+
     pub(crate) const ALL: [Self; 3] = [Self::Ends, Self::EndsSoon, Self::Ended];
 
     /// None while there is time.
