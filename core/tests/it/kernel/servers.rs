@@ -89,6 +89,36 @@ async fn a_database_that_refuses_us_is_named_with_its_setting() {
     assert!(!said.contains(password), "{said}");
 }
 
+/// C16: elections and notifications seem to work through it, and don't.
+#[tokio::test]
+async fn a_pooler_that_lends_sessions_out_for_a_transaction_is_refused_at_the_start() {
+    let stack = Stack::shared().await.unwrap();
+    let scope = stack.scope().await.unwrap();
+    let (login, address) = scope.database.url().rsplit_once('@').unwrap();
+    let (server, database) = address.split_once('/').unwrap();
+    let (_, password) = login.rsplit_once(':').unwrap();
+    for (mode, fault) in [
+        (Mode::Session, None),
+        (Mode::SessionWithoutOptions, Some("`options`")),
+        (Mode::Transaction, Some("in transaction mode")),
+    ] {
+        let pooler = Pooler::before(server.parse().unwrap(), mode).await;
+        let url = format!("{login}@{}/{database}", pooler.address);
+        let config = config(&[("database.url", url)]);
+        let waited = db::wait(&config.kernel.database, &["order", "payment"]).await;
+        let Some(fault) = fault else {
+            assert!(waited.is_ok(), "{mode:?}: {waited:?}");
+            continue;
+        };
+        let said = waited.unwrap_err().to_string();
+        let place = format!("{}/{database}", pooler.address);
+        for part in [&place, "PgBouncer", fault, "database.url", "session mode"] {
+            assert!(said.contains(part), "'{part}' is missing in: {said}");
+        }
+        assert!(!said.contains(password), "{said}");
+    }
+}
+
 /// Why a core beside this one, with this setting, does not start.
 async fn refusal(core: &TestApp, setting: (&'static str, &str)) -> String {
     let setting = vec![(setting.0, setting.1.to_owned())];
@@ -162,34 +192,4 @@ async fn a_database_that_grants_too_few_connections_stops_the_start() {
     let guide = include_str!("../../../../deploy/OPERATING.md");
     let told = format!("all roles in one process that is {by_default}:");
     assert!(guide.contains(&told), "OPERATING.md lacks: {told}");
-}
-
-/// C16: elections and notifications seem to work through it, and don't.
-#[tokio::test]
-async fn a_pooler_that_lends_sessions_out_for_a_transaction_is_refused_at_the_start() {
-    let stack = Stack::shared().await.unwrap();
-    let scope = stack.scope().await.unwrap();
-    let (login, address) = scope.database.url().rsplit_once('@').unwrap();
-    let (server, database) = address.split_once('/').unwrap();
-    let (_, password) = login.rsplit_once(':').unwrap();
-    for (mode, fault) in [
-        (Mode::Session, None),
-        (Mode::SessionWithoutOptions, Some("`options`")),
-        (Mode::Transaction, Some("in transaction mode")),
-    ] {
-        let pooler = Pooler::before(server.parse().unwrap(), mode).await;
-        let url = format!("{login}@{}/{database}", pooler.address);
-        let config = config(&[("database.url", url)]);
-        let waited = db::wait(&config.kernel.database, &["order", "payment"]).await;
-        let Some(fault) = fault else {
-            assert!(waited.is_ok(), "{mode:?}: {waited:?}");
-            continue;
-        };
-        let said = waited.unwrap_err().to_string();
-        let place = format!("{}/{database}", pooler.address);
-        for part in [&place, "PgBouncer", fault, "database.url", "session mode"] {
-            assert!(said.contains(part), "'{part}' is missing in: {said}");
-        }
-        assert!(!said.contains(password), "{said}");
-    }
 }
