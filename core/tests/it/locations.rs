@@ -4,6 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use eventify_kernel::fault_injection::FaultInjection;
 use serde_json::{Value, json};
 
+use crate::fleet::world::settings as enrolling;
 use crate::world::replies::{Hold, Venue};
 use crate::world::sale::{Sale, organiser, seat};
 use crate::world::{Answer, User};
@@ -21,11 +22,12 @@ async fn follow(user: &User<'_>, answer: Answer, status: u16) -> Value {
 /// Part D 5: every route that creates something says where it is, and there it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_creates_something_finds_it_at_its_location() {
-    let nodes = (
+    let mut enrols = enrolling().await;
+    enrols.push((
         "fleet.enrolment_url",
         "https://core.example.org:8443".to_owned(),
-    );
-    let sale = Sale::with(FaultInjection::default(), vec![nodes]).await;
+    ));
+    let sale = Sale::with(FaultInjection::default(), enrols).await;
     let (root, olga) = (sale.admin(), organiser(&sale.core));
     let venue = olga.post("/venues", json!({ "name": "Barn" })).await;
     let barn: Venue = venue.clone().read(201);

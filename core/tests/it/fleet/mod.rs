@@ -23,4 +23,4 @@ mod staff;
 mod staff_comparison;
 mod strange_rows;
 mod titles;
-mod world;
+pub(crate) mod world;
