@@ -52,7 +52,7 @@ pub(crate) enum State {
 /// The effect of a capture on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Captured {
-    Paid(Order),
+    Paid(Box<Order>),
     /// The order had been cancelled: the money is refunded.
     TooLate,
     AlreadyPaid,
@@ -162,7 +162,7 @@ impl Order {
             State::Pending | State::Processing => {
                 self.state = State::Paid { at: now };
                 self.payment_id = payment.or(self.payment_id);
-                Captured::Paid(self.touched(now))
+                Captured::Paid(Box::new(self.touched(now)))
             }
             State::Cancelled(_) => Captured::TooLate,
             State::Paid { .. } | State::PartiallyRefunded { .. } | State::Refunded { .. } => {

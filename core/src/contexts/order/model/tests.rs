@@ -38,7 +38,7 @@ fn paid() -> Order {
     let Captured::Paid(order) = order().captured(None, at(0)) else {
         panic!("a new order can be paid");
     };
-    order
+    *order
 }
 
 fn ticket(number: u128, performance: u128) -> PaidTicket {
