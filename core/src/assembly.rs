@@ -308,8 +308,8 @@ mod tests {
             .iter()
             .map(|context| context.routes.table().count())
             .sum();
-        // Two probes, and the two routes of the enrolment listener.
-        assert_eq!(rows.len(), of_contexts + 4);
+        // Three probes, and the two routes of the enrolment listener.
+        assert_eq!(rows.len(), of_contexts + 5);
         assert!(rows.is_sorted_by_key(|row| row[1]));
         let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id";
         for row in [
