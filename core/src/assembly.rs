@@ -311,7 +311,7 @@ mod tests {
         // Three probes, and the two routes of the enrolment listener.
         assert_eq!(rows.len(), of_contexts + 5);
         assert!(rows.is_sorted_by_key(|row| row[1]));
-        let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id";
+        let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id or seller_id";
         for row in [
             [
                 "POST",
