@@ -49,7 +49,8 @@ pub struct Alarm {
 }
 
 /// The work of the house, as far as an alarm can stop it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Stops {
     /// What a customer orders is not paid, or has no tickets.
     Sales,

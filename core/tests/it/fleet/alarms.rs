@@ -322,6 +322,8 @@ async fn alarms_are_found_by_state_venue_code_and_time() {
         codes(&admin, "code=scan_node_unknown").await,
         ["scan_node_unknown"]
     );
+    assert_eq!(codes(&admin, "stops=gates").await, ["gate_locked"]);
+    assert!(codes(&admin, "stops=sales").await.is_empty());
     let later = venue.core.clock.now() + TimeDelta::hours(1);
     let later = later.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     assert_eq!(

@@ -21,7 +21,7 @@ pub(super) struct Wanted {
     performance_id: Option<PerformanceId>,
     code: Option<String>,
     /// Only those that stop this.
-    stops: Option<WantedStops>,
+    stops: Option<Stops>,
     /// Only what has occurred, or ended, since then.
     since: Option<GivenTime>,
     page: Option<u32>,
@@ -38,13 +38,6 @@ enum WantedState {
     Acknowledged,
     Ended,
     All,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum WantedStops {
-    Sales,
-    Gates,
 }
 
 impl WantedState {
@@ -73,10 +66,7 @@ impl Wanted {
             visible,
             about,
             kind: self.code,
-            stops: self.stops.map(|stops| match stops {
-                WantedStops::Sales => Stops::Sales,
-                WantedStops::Gates => Stops::Gates,
-            }),
+            stops: self.stops,
             states: self.state.unwrap_or_default().states(),
             since: self.since.map(|GivenTime(since)| since),
         }
