@@ -172,13 +172,18 @@ impl Bus {
     /// Whether the broker can be reached now; connects if it isn't.
     pub async fn is_connected(&self) -> bool {
         // The line that a broker short of memory still serves: it is no use to stop serving then.
-        match self.channel(Purpose::Consume).await {
-            Ok(channel) => channel.close(200, "probe".into()).await.is_ok(),
-            Err(error) => {
-                tracing::debug!(%error, "not connected");
-                false
+        let asked = async {
+            match self.channel(Purpose::Consume).await {
+                Ok(channel) => channel.close(200, "probe".into()).await.is_ok(),
+                Err(error) => {
+                    tracing::debug!(%error, "not connected");
+                    false
+                }
             }
-        }
+        };
+        // A line that breaks while it is asked may never answer.
+        let answered = tokio::time::timeout(CONNECT_TIMEOUT, asked).await;
+        answered.unwrap_or(false)
     }
 
     /// Sends bytes to an edge over `amq.topic`: `ev1.down.<node>.<kind>`. No confirm and nothing
