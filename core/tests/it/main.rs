@@ -18,6 +18,7 @@ mod kernel;
 mod money;
 mod order;
 mod payment;
+mod reference;
 mod reservation;
 mod saga;
 mod schemas;

@@ -5,6 +5,7 @@ use axum::response::AppendHeaders;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
 use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::StaffRole;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::contexts::fleet::{App, NAME, store};
 /// People who have left, in one list with those who have not.
 const MAX_LISTED: i64 = 5_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewMember {
     user_id: Option<Uuid>,
@@ -32,7 +33,7 @@ pub(super) struct Staff {
     items: Vec<Member>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Listed {
     /// Those who have left too: journals and reports name them.

@@ -8,6 +8,7 @@ use eventify_kernel::app::App;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ use crate::contexts::inventory::model::hold::{
 };
 use crate::contexts::inventory::store::holds;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct HoldBody {
     performance_id: PerformanceId,
@@ -32,7 +33,7 @@ pub(super) struct HoldBody {
 }
 
 /// `seatId` takes an id or a label.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SeatBody {
     seat_id: String,
@@ -40,7 +41,7 @@ struct SeatBody {
     price_category: Option<CategoryCode>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BucketBody {
     bucket_id: BucketId,
