@@ -45,9 +45,7 @@ pub(super) fn read_body<T: DeserializeOwned + JsonSchema>(json: &[u8]) -> Result
         Ok(value) => return from.end().map(|()| value).map_err(|error| no_json(&error)),
         Err(error) => error,
     };
-    if !error.inner().is_data() {
-        return Err(no_json(error.inner()));
-    }
+    // Its kind is no help: an object where a word is expected is a syntax error to `serde_json`.
     let sent: Value = serde_json::from_slice(json).map_err(|error| no_json(&error))?;
     let path = steps(error.path());
     let misfit = Misfit {
@@ -110,8 +108,9 @@ pub(super) fn refuse_nul(field: &'static str, encoded: &str) -> Result<(), ApiEr
 
 fn no_json(error: &serde_json::Error) -> ApiError {
     let (line, column) = (error.line(), error.column());
-    let issue = format!("malformed: it is no JSON from line {line}, column {column} on");
-    ApiError::malformed("body", &issue)
+    let message =
+        format!("'body' is malformed: it is no JSON from line {line}, column {column} on");
+    ApiError::validation(message).field("body", "malformed")
 }
 
 fn steps(path: &Path) -> Vec<Step> {
@@ -349,6 +348,14 @@ mod tests {
         says(
             "[1, 2]",
             "must be an object with name, note, places, reason, search, since; given: a list of 2",
+        );
+    }
+
+    #[test]
+    fn an_object_for_a_word_is_no_malformed_body() {
+        says(
+            r#"{"reason":{}}"#,
+            "'reason': must be one of refund, fraud; given: an object",
         );
     }
 

@@ -354,7 +354,7 @@ async fn bad_input_is_named() {
             400,
             "validation_error",
             "quantity",
-            "must be a whole number, not too large",
+            "must be a whole number of at least 0; given: 'no'",
         ),
         (r#"{"seat": "#, 400, "validation_error", "body", "malformed"),
     ] {
