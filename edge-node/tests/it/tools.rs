@@ -28,19 +28,18 @@ pub(crate) async fn complaint(world: &World, arguments: &[&str]) -> String {
 }
 
 /// N7: `eventify-edge settings | head -1`.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_command_whose_reader_has_left_ends_quietly() {
+#[test]
+fn a_command_whose_reader_has_left_ends_quietly() {
     let world = World::stopped(10);
     for (command, code) in [("settings", 0), ("acts", 0), ("status", 0)] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = Command::new(PROGRAM)
+        let output = std::process::Command::new(PROGRAM)
             .arg(command)
             .env_clear()
             .envs(variables(world.folder.path(), &[]))
             .stdout(writer)
             .output()
-            .await
             .unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
