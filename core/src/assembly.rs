@@ -146,6 +146,7 @@ pub async fn start(
     }
     let app = App::build(config.kernel, clock, faults, &contexts, flows::routing())?;
     let roles = &app.config.process;
+    app.db.check_grants(roles).await?;
     if roles.has(Role::Serve) || roles.has(Role::Work) {
         app.keys.ring().context("keys.directory")?;
     }
@@ -153,6 +154,9 @@ pub async fn start(
     if roles.has(Role::Work) || roles.has(Role::Relay) {
         // Queues exist before the first message does.
         app.bus.wait().await?;
+        if app.config.bus.check_limits {
+            app.bus.check_limits(app.clock.new_id()).await?;
+        }
     }
     running.relay(&contexts);
     if roles.has(Role::Work) {
@@ -216,7 +220,7 @@ impl Running {
             let mut work = jobs::start(app, context.name, &context.jobs, stop);
             for uplink in context.consumers.uplinks() {
                 let (app, uplink) = (app.clone(), uplink.clone());
-                let queue = uplink.uplink.queue;
+                let queue = uplink.uplink.name;
                 work.push(supervised(context.name, queue, stop, move |stop| {
                     bus::consume_uplink(app.clone(), uplink.clone(), stop)
                 }));

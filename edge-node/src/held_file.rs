@@ -36,16 +36,60 @@ impl fmt::Display for Holder {
 /// Other processes that have locks on a SQLite file or what belongs to it; none where the system does
 /// not say.
 pub(crate) fn holders(database: &Path) -> Vec<Holder> {
-    let files = COMPANIONS.map(|companion| {
+    let of_files = files(database)
+        .iter()
+        .flat_map(|file| lockers(file))
+        .collect();
+    others(of_files, &[process::id()])
+}
+
+/// Who holds a file that is known to be held: who has a lock, or where none is named (locks of open files,
+/// another machine's or container's) who has the file open. `nodes` are no others.
+pub(crate) fn suspects(database: &Path, nodes: &[u32]) -> Vec<Holder> {
+    let mut ours = nodes.to_vec();
+    ours.push(process::id());
+    let files = files(database);
+    let lockers = others(files.iter().flat_map(|file| lockers(file)).collect(), &ours);
+    if lockers.is_empty() {
+        others(openers(&files), &ours)
+    } else {
+        lockers
+    }
+}
+
+fn files(database: &Path) -> [PathBuf; 3] {
+    COMPANIONS.map(|companion| {
         let mut name = database.as_os_str().to_owned();
         name.push(companion);
         PathBuf::from(name)
-    });
-    let mut pids: Vec<u32> = files.iter().flat_map(|file| lockers(file)).collect();
+    })
+}
+
+fn others(mut pids: Vec<u32>, ours: &[u32]) -> Vec<Holder> {
     pids.sort_unstable();
     pids.dedup();
-    pids.retain(|pid| *pid != process::id());
+    pids.retain(|pid| !ours.contains(pid));
     pids.into_iter().map(holder).collect()
+}
+
+/// Processes that have one of these files open, as far as we may look.
+fn openers(files: &[PathBuf]) -> Vec<u32> {
+    let id = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let files: Vec<_> = files
+        .iter()
+        .filter_map(|it| fs::metadata(it).ok())
+        .map(id)
+        .collect();
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let has_one = |pid: &u32| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten();
+        let mut open = open.flatten().filter_map(|it| fs::metadata(it.path()).ok());
+        open.any(|metadata| files.contains(&id(metadata)))
+    };
+    pids.filter(has_one).collect()
 }
 
 /// Holders in words, for a log line or a report.
@@ -77,11 +121,45 @@ pub(crate) fn lockers(file: &Path) -> Vec<u32> {
         let pid = words.nth(4)?;
         (words.next()? == id).then(|| pid.parse().ok())?
     });
-    of_file.collect()
+    // Of no process (-1), or of one that can't be seen from here (0).
+    of_file.filter(|pid| *pid != 0).collect()
 }
 
 fn holder(pid: u32) -> Holder {
     let name = fs::read_to_string(format!("/proc/{pid}/comm"));
     let name = name.map_or_else(|_| "a program".to_owned(), |name| name.trim().to_owned());
     Holder { name, pid }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A lock of an open file has no process in the kernel's list.
+    #[test]
+    fn where_no_lock_names_a_process_those_are_named_who_have_the_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("journal.sqlite");
+        fs::write(&database, "").unwrap();
+        assert_eq!(suspects(&database, &[]), []);
+        let log = folder.path().join("journal.sqlite-wal");
+        fs::write(&log, "").unwrap();
+        let mut reader = Command::new("tail")
+            .arg("-f")
+            .stdin(fs::File::open(&log).unwrap())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let found = suspects(&database, &[]);
+        let among_ours = suspects(&database, &[reader.id()]);
+        reader.kill().unwrap();
+        let pid = reader.id();
+        reader.wait().unwrap();
+        assert_eq!(found.iter().map(|it| it.pid).collect::<Vec<_>>(), [pid]);
+        assert!(named(&found).contains(&format!("(process {pid})")));
+        assert_eq!(among_ours, [], "the node itself");
+        assert_eq!(named(&[]), "another program");
+    }
 }

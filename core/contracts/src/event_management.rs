@@ -247,13 +247,29 @@ impl PerformanceFacts {
     }
 }
 
+macro_rules! venue_of_performance {
+    ($($event:ident: $($field:ident).+,)+) => {
+        $(impl $event {
+            fn venues(&self) -> [VenueId; 1] {
+                [self.$($field).+]
+            }
+        })+
+    };
+}
+
+venue_of_performance! {
+    PerformanceScheduled: facts.venue_id,
+    PerformanceRescheduled: facts.venue_id,
+    PerformanceCancelled: venue_id,
+}
+
 eventify_kernel::domain_events! { "event_management":
     EventCreated: "event.created" as "event.event.created" of event_id;
     EventUpdated: "event.updated" as "event.event.updated" of event_id;
     EventPublished: "event.published" as "event.event.published" of event_id;
     EventArchived: "event.archived" as "event.event.archived" of event_id;
     EventCancelled: "event.cancelled" as "event.event.cancelled" of event_id;
-    PerformanceScheduled: "performance.scheduled" as "event.performance.scheduled" of performance_id, tracked;
-    PerformanceRescheduled: "performance.rescheduled" as "event.performance.rescheduled" of performance_id, tracked;
-    PerformanceCancelled: "performance.cancelled" as "event.performance.cancelled" of performance_id, tracked;
+    PerformanceScheduled: "performance.scheduled" as "event.performance.scheduled" of performance_id, tracked by venues;
+    PerformanceRescheduled: "performance.rescheduled" as "event.performance.rescheduled" of performance_id, tracked by venues;
+    PerformanceCancelled: "performance.cancelled" as "event.performance.cancelled" of performance_id, tracked by venues;
 }

@@ -73,14 +73,17 @@ impl App {
     ) -> anyhow::Result<Self> {
         let names = contexts.iter().map(|context| context.name);
         let schemas = Schemas::compile(contexts.iter().flat_map(|context| context.events.clone()))?;
-        let outbox = OutboxNotifier::new(names.clone());
+        let outbox = OutboxNotifier::new(names);
         let consuming = contexts
             .iter()
             .filter(|context| !context.consumers.is_empty());
         let users = contexts
             .iter()
             .find_map(|context| context.resolve_user.clone());
-        let db = Db::open(&config.database, names, schemas, outbox.clone())?;
+        let pools = contexts
+            .iter()
+            .map(|context| (context.name, context.elections(&config.process)));
+        let db = Db::open(&config.database, pools, schemas, outbox.clone())?;
         let parts = Arc::new(Parts {
             bus: Bus::new(
                 config.bus.clone(),

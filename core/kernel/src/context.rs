@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::ResolveUser;
 use crate::bus::Consumers;
+use crate::config::{Process, Role};
 use crate::db::migrate::Migration;
 use crate::event::EventType;
 use crate::http::Routes;
@@ -62,6 +63,15 @@ impl Context {
             listeners: None,
             resolve_user: None,
         }
+    }
+
+    /// Locks that a process with these roles holds, or waits for, in this context at once: its relay's, each
+    /// job's, and one that the context's own work asks for.
+    pub(crate) fn elections(&self, process: &Process) -> u32 {
+        let jobs = self.jobs.list().count();
+        let relay = usize::from(process.has(Role::Relay));
+        let work = if process.has(Role::Work) { jobs } else { 0 };
+        u32::try_from(relay + work + 1).unwrap_or(u32::MAX)
     }
 }
 

@@ -27,6 +27,12 @@ pub trait DomainEvent: Serialize + DeserializeOwned + JsonSchema + Send + Sync +
     /// has marked it ([`outbox::mark_projected`](crate::db::outbox::mark_projected)).
     const TRACKED: bool = false;
 
+    /// The projections that a tracked event may change, by their keys; none: perhaps every one. No other
+    /// waits for its effect.
+    fn projections(&self) -> Option<Vec<Uuid>> {
+        None
+    }
+
     /// The aggregate that it happened to; CloudEvents `subject`.
     fn aggregate_id(&self) -> Uuid;
 }
@@ -36,20 +42,26 @@ pub trait DomainEvent: Serialize + DeserializeOwned + JsonSchema + Send + Sync +
 /// ```ignore
 /// domain_events! { "payment":
 ///     PaymentCaptured: "payment.captured" as "payment.captured" of order_id;
-///     RefundFailed: "refund.failed" as "payment.refund.failed" of refund_id, tracked;
+///     RefundFailed: "refund.failed" as "payment.refund.failed" of refund_id, tracked by accounts;
 /// }
 /// ```
 /// Type, routing key, field of the aggregate's id; `tracked` where a projection has to be known to
-/// hold it ([`DomainEvent::TRACKED`]).
+/// hold it ([`DomainEvent::TRACKED`]), `by` the method of the event that lists which
+/// ([`DomainEvent::projections`]).
 #[macro_export]
 macro_rules! domain_events {
     ($publisher:literal:
-        $($name:ident: $type:literal as $key:literal of $field:ident $(, $tracked:ident)?;)+) => {
+        $($name:ident: $type:literal as $key:literal of $field:ident
+            $(, $tracked:ident $(by $projections:ident)?)?;)+) => {
         $(impl $crate::event::DomainEvent for $name {
             const TYPE: &'static str = $type;
             const PUBLISHER: &'static str = $publisher;
             const ROUTING_KEY: &'static str = $key;
-            $(const TRACKED: bool = $crate::tracked_event!($tracked);)?
+            $(const TRACKED: bool = $crate::tracked_event!($tracked);
+
+            $(fn projections(&self) -> Option<Vec<::uuid::Uuid>> {
+                Some(self.$projections().into_iter().map(Into::into).collect())
+            })?)?
 
             fn aggregate_id(&self) -> ::uuid::Uuid {
                 self.$field.into()

@@ -28,7 +28,8 @@ pub fn jobs(context: &'static str) -> Jobs {
 }
 
 /// Messages and tasks that nobody goes on with by itself are an alarm of their context until there are
-/// none: behind each somebody waits. A context that consumes nothing has no queue.
+/// none: behind each somebody waits. A context that consumes nothing has no queue. Those of nodes are no
+/// context's; any holds their alarm.
 async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
     const MESSAGES: (&str, &str) = (
         "bus.messages_parked",
@@ -46,6 +47,15 @@ async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
         update_alarm(app, &mut conn, MESSAGES, &name, parked).await?;
     }
     let contexts: Vec<_> = app.db.contexts().collect();
+    for uplink in app.bus.kept_uplinks() {
+        let parked = dead_letters::count(&app.bus, uplink.name).await;
+        let parked = i64::from(parked.map_err(Failure::retry)?);
+        let Some(context) = contexts.first() else {
+            break;
+        };
+        let mut conn = app.db.read(context).await?;
+        update_alarm(app, &mut conn, MESSAGES, uplink.name, parked).await?;
+    }
     for context in contexts {
         let mut conn = app.db.read(context).await?;
         let parked = rows::count_parked(&mut conn).await?;

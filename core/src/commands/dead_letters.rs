@@ -9,7 +9,8 @@ use super::{contexts, known, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// Prints each queue with the number of its parked messages: that of a context, or `.gates` of it.
+    /// Prints each queue with the number of its parked messages: that of a context, `.gates` of it, or that
+    /// of the nodes' journals.
     List,
     /// Prints parked messages of a queue, without their data; they stay parked.
     Read {
@@ -34,7 +35,7 @@ pub(crate) async fn run(command: DeadLetters, config: Config) -> anyhow::Result<
     let consuming = contexts.iter().filter(|it| !it.consumers.is_empty());
     let consuming = consuming.map(|context| context.name).collect();
     let bus = Bus::new(config.kernel.bus, consuming, flows::routing());
-    let names: Vec<_> = bus.queues().iter().map(ToString::to_string).collect();
+    let names = bus.parking();
     match command {
         DeadLetters::List => {
             for name in &names {

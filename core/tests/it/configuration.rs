@@ -140,6 +140,45 @@ fn an_empty_webhook_secret_stops_the_start() {
     }
 }
 
+/// S19, C15: what one of several issuers may do is said, and a successor is another one.
+#[test]
+fn several_issuers_each_name_their_roles_and_one_succeeds_another() {
+    let key = "EVENTIFY_CORE__AUTH__ISSUERS";
+    let issuer = |name: &str, more: &str| format!("{{ issuer = \"https://{name}\"{more} }}");
+    let roles = ", roles = [\"CUSTOMER\"]";
+    let after = |name: &str| format!("{roles}, succeeds = \"https://{name}\"");
+    for (issuers, words) in [
+        (
+            vec![issuer("a", roles), issuer("b", "")],
+            "auth.issuers[1].roles",
+        ),
+        (
+            vec![issuer("a", roles), issuer("a", roles)],
+            "each issuer once",
+        ),
+        (vec![issuer("a", ", roles = [\"KING\"]")], "KING"),
+        (vec![issuer("a", &after("a"))], "auth.issuers[0].succeeds"),
+        (
+            vec![issuer("a", &after("x")), issuer("b", &after("x"))],
+            "no second one",
+        ),
+    ] {
+        let mistake = load(None, &[(key, &format!("[{}]", issuers.join(", ")))]).unwrap_err();
+        assert!(
+            mistake.contains(words),
+            "'{words}' is missing in: {mistake}"
+        );
+    }
+    for right in [
+        vec![issuer("a", "")],
+        vec![issuer("a", ", succeeds = \"https://gone\"")],
+        vec![issuer("a", roles), issuer("b", &after("a"))],
+    ] {
+        let loaded = load(None, &[(key, &format!("[{}]", right.join(", ")))]);
+        assert!(loaded.is_ok(), "{right:?}: {loaded:?}");
+    }
+}
+
 /// Each of its certificates would be refused by the broker on the day on which it is made.
 #[test]
 fn an_authority_that_has_ended_stops_the_start_with_words() {

@@ -37,8 +37,10 @@ async fn a_webhook_counts_once_and_only_with_its_signature() {
             "{why}"
         );
     }
-    let nonsense = sale.deliver(&json!({ "id": "evt_0" })).await;
-    assert_eq!(nonsense.status, 400);
+    let nonsense = "id=evt_0".to_owned();
+    let signature = sign(WEBHOOK_SECRET, nonsense.as_bytes(), now);
+    let refused = sale.post_webhook(nonsense, &signature).await;
+    refused.assert_refused(400, "invalid_webhook");
     sale.core.settle().await;
     assert_eq!(sale.status(&ada, &checkout).await, "pending");
 

@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let end = end_requested()?;
     tokio::pin!(end);
     let stack = tokio::select! {
-        started = Stack::start(Options { durable }) => started?,
+        started = Stack::start(Options { durable, ..Options::default() }) => started?,
         () = &mut end => return Ok(ExitCode::FAILURE),
     };
     match action {

@@ -23,7 +23,7 @@ use crate::clock;
 use crate::error::{During, Result, StackError};
 use crate::pki::BrokerFiles;
 use crate::ports;
-use crate::process::{Program, Server, StopSignal};
+use crate::process::{Program, Server, StopSignal, run_to_end};
 use crate::scratch::Scratch;
 
 const USER: &str = "eventify";
@@ -38,6 +38,11 @@ const PLUGINS_FILE: &str = "enabled_plugins";
 /// Distribution on loopback; idle schedulers don't spin, because the tests need the processor.
 const ERLANG_ARGUMENTS: &str = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1} \
                                 +sbwt none +sbwtdcpu none +sbwtdio none";
+
+const MESSAGE_LIMIT: &str = "
+# Before it is refused, a message lies in the memory of broker and core.
+max_message_size = 4194304
+";
 
 /// How to reach the run's RabbitMQ.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -103,7 +108,21 @@ impl RabbitMq {
             "definition": {"alternate-exchange": "edge.unrouted"},
         });
         let path = format!("policies/{vhost}/edge-unrouted");
-        self.manage(reqwest::Method::PUT, &path, Some(policy)).await
+        let put = reqwest::Method::PUT;
+        self.manage(put.clone(), &path, Some(policy)).await?;
+        // A node that doesn't read: the MQTT plugin declares its queue, so only a policy bounds it.
+        let policy = serde_json::json!({
+            "pattern": "^mqtt-subscription-",
+            "apply-to": "queues",
+            "definition": {"max-length": 2000, "max-length-bytes": 67_108_864},
+        });
+        let path = format!("policies/{vhost}/edge-downlinks");
+        self.manage(put, &path, Some(policy)).await
+    }
+
+    pub(crate) async fn delete_policy(&self, vhost: &str, name: &str) -> Result<()> {
+        let path = format!("policies/{vhost}/{name}");
+        self.management(reqwest::Method::DELETE, &path).await
     }
 
     /// Removes a virtual host and its content, and closes its connections.
@@ -154,12 +173,33 @@ impl RabbitMq {
 pub(crate) struct Node {
     _broker: Server,
     _port_mapper: Server,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Node {
+    /// Runs `rabbitmqctl` as the node's operator does.
+    pub(crate) async fn control(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = std::process::Command::new(script("rabbitmqctl")?);
+        let port = ports::free()?.to_string();
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LANG", "C.UTF-8")
+            .envs(self.environment.iter().cloned())
+            .env("RABBITMQ_CTL_ERL_ARGS", ERLANG_ARGUMENTS)
+            .env("RABBITMQ_CTL_DIST_PORT_MIN", &port)
+            .env("RABBITMQ_CTL_DIST_PORT_MAX", &port);
+        let action = format!("rabbitmqctl {}", arguments.join(" "));
+        run_to_end(command, &action).await
+    }
 }
 
 pub(crate) async fn start(
     scratch: &Scratch,
     files: &BrokerFiles,
     dispatcher: &Dispatcher,
+    takes_any_size: bool,
 ) -> Result<(RabbitMq, Node)> {
     let home = scratch.directory("rabbitmq")?;
     let rabbitmq = RabbitMq {
@@ -177,13 +217,18 @@ pub(crate) async fn start(
         let path = home.join(name);
         std::fs::write(&path, content).during(|| format!("writing {}", path.display()))
     };
-    write(CONFIGURATION_FILE, &configure(&rabbitmq, files, dispatcher))?;
+    let mut configuration = configure(&rabbitmq, files, dispatcher);
+    if !takes_any_size {
+        configuration.push_str(MESSAGE_LIMIT);
+    }
+    write(CONFIGURATION_FILE, &configuration)?;
     write(PLUGINS_FILE, PLUGINS)?;
+    let environment = environment(&home, &rabbitmq, epmd_port, ports::free()?);
     let mut broker = Server::start(Program {
         name: "RabbitMQ",
-        executable: &server_script()?,
+        executable: &script("rabbitmq-server")?,
         arguments: Vec::new(),
-        environment: environment(&home, &rabbitmq, epmd_port, ports::free()?),
+        environment: environment.clone(),
         stop: StopSignal::Kill,
         user: None,
         log: scratch.path().join("rabbitmq.log"),
@@ -203,6 +248,7 @@ pub(crate) async fn start(
     let node = Node {
         _broker: broker,
         _port_mapper: port_mapper,
+        environment,
     };
     Ok((rabbitmq, node))
 }
@@ -314,14 +360,14 @@ log.file = false
     )
 }
 
-/// The server's script in its own `sbin` folder.
-fn server_script() -> Result<PathBuf> {
+/// One of the server's scripts, in its own `sbin` folder.
+fn script(name: &str) -> Result<PathBuf> {
     let installed = std::fs::read_dir(DEBIAN_ROOT)
         .into_iter()
         .flatten()
         .flatten();
     let script = installed
-        .map(|entry| entry.path().join("sbin/rabbitmq-server"))
+        .map(|entry| entry.path().join("sbin").join(name))
         .find(|p| p.exists());
     script.ok_or_else(|| StackError::Missing {
         missing: format!("RabbitMQ (in {DEBIAN_ROOT})"),

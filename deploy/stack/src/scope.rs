@@ -66,6 +66,12 @@ impl Scope {
             .await
     }
 
+    /// Takes a policy from this virtual host's broker, as in a deployment that forgot it.
+    pub async fn remove_policy(&self, name: &str) -> Result<()> {
+        let rabbitmq = &self.description.rabbitmq;
+        rabbitmq.delete_policy(&self.vhost, name).await
+    }
+
     /// A proxy between one node and the broker that can hold single messages.
     pub async fn message_proxy(&self, node: &ClientIdentity) -> Result<MessageProxy> {
         MessageProxy::start(&self.description.rabbitmq, node).await

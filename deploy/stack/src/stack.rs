@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::broker_auth::Dispatcher;
 use crate::clock;
-use crate::error::{During, Result};
+use crate::error::{During, Result, StackError};
 use crate::mail::{self, Mail};
 use crate::oidc::{self, Oidc};
 use crate::pki::{self, DeviceCa};
@@ -28,6 +28,8 @@ pub(crate) const DESCRIPTION_VARIABLE: &str = "EVENTIFY_STACK";
 pub struct Options {
     /// PostgreSQL writes to disk at each commit as in production: for benchmarks and kill -9 tests.
     pub durable: bool,
+    /// The broker takes messages of any size, as in a deployment that forgot the limit.
+    pub any_message_size: bool,
 }
 
 /// The addresses and logins of a running stack: the content of the description file.
@@ -45,7 +47,7 @@ pub(crate) struct Description {
 /// The servers in the order in which they stop; the scratch folder is removed last.
 #[derive(Debug)]
 struct Servers {
-    _rabbitmq: rabbitmq::Node,
+    rabbitmq: rabbitmq::Node,
     _others: [Server; 4],
     scratch: Scratch,
 }
@@ -87,7 +89,7 @@ impl Stack {
             )
         };
         let (broker, database, packaged) = tokio::try_join!(
-            rabbitmq::start(&scratch, &files, &dispatcher),
+            rabbitmq::start(&scratch, &files, &dispatcher, options.any_message_size),
             postgres::start(&scratch, options.durable),
             packaged,
         )?;
@@ -106,7 +108,7 @@ impl Stack {
         scratch.private_file("stack.json", &serde_json::to_string_pretty(&description)?)?;
         let others = [postgres_server, oidc_server, stripe_server, mail_server];
         let servers = Servers {
-            _rabbitmq: node,
+            rabbitmq: node,
             _others: others,
             scratch,
         };
@@ -184,6 +186,17 @@ impl Stack {
     #[must_use]
     pub fn rabbitmq(&self) -> &RabbitMq {
         &self.description.rabbitmq
+    }
+
+    /// Runs `rabbitmqctl` on the broker, for all who use it: only the stack's owner can.
+    pub async fn rabbitmqctl(&self, arguments: &[&str]) -> Result<()> {
+        match &self.servers {
+            Some(servers) => servers.rabbitmq.control(arguments).await,
+            None => Err(StackError::Missing {
+                missing: "the broker's own files".to_owned(),
+                remedy: "start a stack of your own",
+            }),
+        }
     }
 
     /// The authority of client certificates for the run's broker.

@@ -19,8 +19,9 @@ use serde::Serialize;
 use crate::{
     config::Config,
     control::{self, Request, Response},
+    held_file,
     identity::Identity,
-    journal, store,
+    instance_lock, journal, store,
 };
 
 /// The state of a node that does not run, from its files.
@@ -126,10 +127,15 @@ fn show(
     )?;
     match status.journal.fault {
         None => {}
-        Some(JournalFault::Held) => writeln!(
-            output,
-            "FAULT      another program holds the journal: close it; `doctor` names it"
-        )?,
+        Some(JournalFault::Held) => {
+            let node = held_file::lockers(&config.data_dir.join(instance_lock::FILE));
+            let holders = held_file::suspects(&journal::path(&config.data_dir), &node);
+            writeln!(
+                output,
+                "FAULT      {} holds the journal: close it; what was decided is not lost",
+                held_file::named(&holders)
+            )?;
+        }
         Some(JournalFault::NoSpace) => {
             writeln!(
                 output,

@@ -323,18 +323,13 @@ impl From<NoSearch> for ApiError {
     }
 }
 
+/// The code of a refusal, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused(pub(super) &'static str);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        // A flood of them has a line of its own, once in a while.
-        if !matches!(self, Self::TooManyRequests(_)) {
-            tracing::info!(
-                code = "lan.request_refused",
-                reason = code,
-                status = status.as_u16(),
-                "a request was refused"
-            );
-        }
         let error = ErrorDetail {
             code: code.to_owned(),
             message: self.to_string(),
@@ -342,6 +337,7 @@ impl IntoResponse for ApiError {
             correlation_id: correlation(),
         };
         let mut response = (status, Json(ErrorBody { error })).into_response();
+        response.extensions_mut().insert(Refused(code));
         if let Some(seconds) = self.retry_after() {
             response
                 .headers_mut()

@@ -37,6 +37,7 @@ mod typed_codes;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use eventify_protocol::{
@@ -46,7 +47,7 @@ use eventify_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, config::LanConfig, owner::Handle};
+use crate::{clock::Clock, config::LanConfig, log_throttle::LogThrottle, owner::Handle};
 
 pub use administration::{ListedScanner, UnknownGate};
 pub(crate) use administration::{find_gates, list};
@@ -66,6 +67,11 @@ use reading::Reads;
 use routes::OpenStreams;
 use typed_codes::TypedCodes;
 
+/// Refused requests of which each has a line in the log.
+const REFUSED_AT_ONCE: u32 = 100;
+/// Beyond these, one has.
+const REFUSED_EVERY: Duration = Duration::from_secs(1);
+
 /// What every request can reach.
 #[derive(Debug)]
 pub(crate) struct Lan {
@@ -78,6 +84,8 @@ pub(crate) struct Lan {
     nonces: Mutex<Nonces>,
     pairing_codes: Mutex<PairingCodes>,
     quotas: Mutex<Quotas>,
+    /// Log lines about requests that were refused.
+    refusals: Mutex<LogThrottle>,
     /// Texts that are no tickets, of each scanner since the start.
     unreadable: Mutex<HashMap<ScannerId, u64>>,
     streams: OpenStreams,
@@ -123,6 +131,7 @@ impl Lan {
             nonces: Mutex::new(Nonces::new()),
             pairing_codes: Mutex::default(),
             quotas: Mutex::new(quotas),
+            refusals: Mutex::new(LogThrottle::bursts(REFUSED_EVERY, REFUSED_AT_ONCE)),
             unreadable: Mutex::default(),
             streams: OpenStreams::default(),
             connections,

@@ -1,11 +1,11 @@
 //! What all requests have in common: a correlation id, and a body within limits.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::Request,
-    http::{HeaderName, HeaderValue},
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -14,7 +14,11 @@ use serde::de::DeserializeOwned;
 use tokio::{task_local, time::timeout};
 use tracing::Instrument as _;
 
-use super::error::ApiError;
+use super::{
+    Lan,
+    error::{ApiError, Refused},
+    locked,
+};
 use crate::clock;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
@@ -36,7 +40,11 @@ pub(super) fn correlation() -> CorrelationId {
 }
 
 /// Each request has an id, the client's or a new one, in its log lines and its answer.
-pub(super) async fn correlate(request: Request, next: Next) -> Response {
+pub(super) async fn correlate(
+    State(lan): State<Arc<Lan>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let given = request.headers().get(CORRELATION_ID);
     let given = given
         .and_then(|value| value.to_str().ok())
@@ -45,12 +53,34 @@ pub(super) async fn correlate(request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", correlation_id = %id);
     let mut response = CORRELATION
         .scope(id, next.run(request))
-        .instrument(span)
+        .instrument(span.clone())
         .await;
+    if let Some(Refused(reason)) = response.extensions_mut().remove() {
+        span.in_scope(|| lan.log_refusal(reason, response.status()));
+    }
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(CORRELATION_ID, value);
     }
     response
+}
+
+impl Lan {
+    /// Anybody on the LAN can cause any number of them, and the journal is on the same disk. A scanner that
+    /// is too fast has a line of its own.
+    fn log_refusal(&self, reason: &'static str, status: StatusCode) {
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return;
+        }
+        if let Some(suppressed) = locked(&self.refusals).pass(self.clock.boottime()) {
+            tracing::info!(
+                code = "lan.request_refused",
+                reason,
+                status = status.as_u16(),
+                suppressed,
+                "a request was refused"
+            );
+        }
+    }
 }
 
 /// The whole body, if it is small enough and arrives in time.

@@ -174,7 +174,7 @@ impl JournalFile {
     /// The writer waits for another program.
     pub(super) fn mark_held(&mut self) {
         self.held = true;
-        let by = held_file::named(&held_file::holders(&self.path));
+        let by = held_file::named(&held_file::suspects(&self.path, &[]));
         tracing::error!(
             code = "journal.held",
             by,

@@ -1,5 +1,7 @@
 //! The one writer: a thread that executes commands in their order.
 
+use std::path::{Path, PathBuf};
+
 use eventify_protocol::{
     ids::SnapshotId,
     sync::{Chunk, Delta, Digest, DigestKey, Epoch, JournalHead, Position},
@@ -7,7 +9,7 @@ use eventify_protocol::{
 use eventify_sync::edge::{Machine, RestoredReplica, SavedProof, SnapshotPlan};
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::writer_thread::Queue;
+use crate::{held_file, writer_thread::Queue};
 
 use super::{
     StoreError,
@@ -63,9 +65,11 @@ pub enum Notice {
 }
 
 /// The replica is not lost by that, and what was given waits.
-fn log_held() {
+fn log_held(path: &Path) {
+    let by = held_file::named(&held_file::suspects(path, &[]));
     tracing::error!(
         code = "replica.held",
+        by,
         "another program holds the replica's file: what the core sends waits until the file is free"
     );
 }
@@ -99,8 +103,13 @@ impl Writer {
             } else {
                 None
             };
-            let executed =
-                waiting.until_free(StoreError::is_held, log_held, || self.execute(&command));
+            let path = self
+                .connection
+                .path()
+                .map(PathBuf::from)
+                .unwrap_or_default();
+            let held = || log_held(&path);
+            let executed = waiting.until_free(StoreError::is_held, held, || self.execute(&command));
             match executed {
                 Ok(Some(notice)) => notify(notice),
                 Ok(None) => {}

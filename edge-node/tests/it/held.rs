@@ -143,8 +143,8 @@ async fn doctor_and_status_name_the_program_that_holds_the_journal() {
     let north = world.venue.north;
     let token = world.tickets[0].token.clone();
     let waiting = tokio::spawn(async move { scanner.scan(north, &token).await });
-    let fault = "FAULT      another program holds the journal";
-    let shown = async { while !run(&world, &["status"]).await.1.contains(fault) {} };
+    let fault = format!("{me} holds the journal");
+    let shown = async { while !run(&world, &["status"]).await.1.contains(&fault) {} };
     timeout(SOON, shown).await.expect("status says so");
     drop(holder);
     assert_eq!(waiting.await.unwrap().verdict, Verdict::Admit);

@@ -294,6 +294,24 @@ async fn a_journal_without_room_answers_node_fault_and_admits_nobody() {
     assert!(repeat.repeated && repeat.verdict == Verdict::Admit);
 }
 
+/// S23: the log stands on the disk that the journal needs, and anybody on the LAN can be refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refused_requests_is_a_few_lines_and_their_number() {
+    let world = World::stopped(1);
+    let mut node = Process::start(world.folder.path()).await;
+    let scanner = pair(world.folder.path()).await;
+    let nowhere = Request::unsigned(Method::GET, "/v1/nowhere", vec![]);
+    for _ in 0..600 {
+        assert_eq!(refused(&scanner, &nowhere).await, "404 not_found");
+    }
+    node.until_logged("lan.request_refused").await;
+    let log = node.kill().await;
+    let refusals = log.iter();
+    let refusals = refusals.filter(|line| line["code"] == "lan.request_refused");
+    let lines = refusals.count();
+    assert!((1..300).contains(&lines), "{lines} lines of 600");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_without_room_is_logged_once_and_not_for_each_scan() {
     let world = World::stopped(1);

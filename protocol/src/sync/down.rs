@@ -222,7 +222,7 @@ pub struct JournalAck {
     #[n(0)]
     pub incarnation: IncarnationId,
     /// The contiguous end that the core holds; 0 if nothing.
-    #[n(1)]
+    #[cbor(n(1), with = "super::number")]
     pub seq: u64,
     /// The hash of that row: another one than the node's is a fork.
     #[n(2)]

@@ -24,23 +24,10 @@ pub const DIGEST_ALGORITHM: u8 = 4;
 
 /// A place in a venue's feed. The first entry has position 1; 0 is the empty feed.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Encode,
-    Decode,
-    Serialize,
-    Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[cbor(transparent)]
 #[serde(transparent)]
-pub struct Position(#[n(0)] pub u64);
+pub struct Position(pub u64);
 
 /// A number as decimal text.
 mod as_text {

@@ -26,7 +26,7 @@ pub struct JournalHead {
     #[n(0)]
     pub incarnation: IncarnationId,
     /// The last row held; 0 if none.
-    #[n(1)]
+    #[cbor(n(1), with = "super::number")]
     pub seq: u64,
     /// Its hash; zero if none.
     #[n(2)]

@@ -11,6 +11,7 @@ mod envelope;
 mod feed;
 mod holder;
 mod journal;
+mod number;
 mod performance;
 mod point;
 mod scanners;

@@ -194,7 +194,7 @@ impl Counter {
             token: TOKEN.0,
             ticket: Some(TicketId(Uuid::from_u128(1))),
             performance: None,
-            verdict: verdict.clone(),
+            verdict,
             mode: Mode::Degraded,
             decided_by: DecidedBy::Edge,
             cache_age_ms: None,
@@ -211,7 +211,7 @@ impl Counter {
         let outcome =
             reconcile::reconcile(&row, self.records.get(&pull.scan), Some(&self.standing));
         self.apply(&outcome.effects);
-        self.record(pull).show(&verdict, source);
+        self.record(pull).show(&decision.verdict, source);
         outcome.class
     }
 

@@ -1,6 +1,8 @@
 //! What ticketing publishes. Whatever changes a ticket carries its [`TicketFacts`], from which the
 //! venues' feed is written.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{
@@ -321,20 +323,56 @@ impl TicketFacts {
     }
 }
 
+/// The venues whose feeds these tickets stand in.
+fn venues_of(tickets: &[TicketFacts]) -> BTreeSet<VenueId> {
+    tickets.iter().map(|ticket| ticket.venue_id).collect()
+}
+
+macro_rules! venues_of_tickets {
+    ($($event:ident,)+) => {
+        $(impl $event {
+            fn venues(&self) -> BTreeSet<VenueId> {
+                venues_of(&self.tickets)
+            }
+        })+
+    };
+}
+
+macro_rules! venue_of_ticket {
+    ($($event:ident,)+) => {
+        $(impl $event {
+            fn venues(&self) -> [VenueId; 1] {
+                [self.ticket.venue_id]
+            }
+        })+
+    };
+}
+
+venues_of_tickets! { TicketIssued, TicketsSuspended, TicketsReinstated, TicketsCoded, JournalApplied, }
+venue_of_ticket! { TicketCheckedIn, TicketCheckInChanged, TicketRevoked, }
+
+impl TicketsRestated {
+    fn venues(&self) -> BTreeSet<VenueId> {
+        let mut venues = venues_of(&self.tickets);
+        venues.insert(self.venue_id);
+        venues
+    }
+}
+
 eventify_kernel::domain_events! { "ticketing":
-    TicketIssued: "ticket.issued" as "ticket.issued" of order_id, tracked;
+    TicketIssued: "ticket.issued" as "ticket.issued" of order_id, tracked by venues;
     TicketIssueFailed: "ticket.issue.failed" as "ticket.issue.failed" of order_id;
-    TicketCheckedIn: "ticket.checked_in" as "ticket.checked_in" of ticket_id, tracked;
-    TicketCheckInChanged: "ticket.check_in.changed" as "ticket.check_in.changed" of ticket_id, tracked;
-    TicketsSuspended: "ticket.suspended" as "ticket.suspended" of order_id, tracked;
-    TicketsReinstated: "ticket.reinstated" as "ticket.reinstated" of order_id, tracked;
-    TicketRevoked: "ticket.revoked" as "ticket.revoked" of ticket_id, tracked;
+    TicketCheckedIn: "ticket.checked_in" as "ticket.checked_in" of ticket_id, tracked by venues;
+    TicketCheckInChanged: "ticket.check_in.changed" as "ticket.check_in.changed" of ticket_id, tracked by venues;
+    TicketsSuspended: "ticket.suspended" as "ticket.suspended" of order_id, tracked by venues;
+    TicketsReinstated: "ticket.reinstated" as "ticket.reinstated" of order_id, tracked by venues;
+    TicketRevoked: "ticket.revoked" as "ticket.revoked" of ticket_id, tracked by venues;
     KeysChanged: "ticketing.keys.changed" as "ticketing.keys.changed" of key_set_id, tracked;
-    JournalApplied: "ticketing.journal.applied" as "ticketing.journal.applied" of node_id, tracked;
+    JournalApplied: "ticketing.journal.applied" as "ticketing.journal.applied" of node_id, tracked by venues;
     CheckInConflict: "checkin.conflict" as "ticketing.checkin.conflict" of ticket_id;
     RefundedAdmitted: "ticketing.refunded.admitted" as "ticketing.refunded.admitted" of ticket_id;
     ScanSuspected: "ticketing.scan.suspected" as "ticketing.scan.suspected" of suspicion_id;
-    TicketsCoded: "ticketing.tickets.coded" as "ticketing.tickets.coded" of venue_id, tracked;
+    TicketsCoded: "ticketing.tickets.coded" as "ticketing.tickets.coded" of venue_id, tracked by venues;
     TicketsStated: "ticketing.tickets.stated" as "ticketing.tickets.stated" of venue_id;
-    TicketsRestated: "ticketing.tickets.restated" as "ticketing.tickets.restated" of venue_id, tracked;
+    TicketsRestated: "ticketing.tickets.restated" as "ticketing.tickets.restated" of venue_id, tracked by venues;
 }

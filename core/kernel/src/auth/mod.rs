@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 mod device_flow;
@@ -16,12 +16,12 @@ mod token;
 mod users;
 
 pub use device_flow::{DeviceFlow, DeviceFlowError, DeviceSignIn, DeviceToken};
-pub use users::{ResolveUser, UserIdOf};
+pub use users::{KnowsUsers, ResolveUser};
 
 pub use token::{Auth, AuthError, VerifiedClaims};
 
 /// A role, from `realm_access.roles`, `resource_access` or top-level `roles`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
     /// Buys.
@@ -106,7 +106,7 @@ pub struct Principal {
     pub roles: BTreeSet<Role>,
     /// Scopes in canonical spelling (`order:write`).
     pub scopes: BTreeSet<String>,
-    /// Organisation, where the token names one.
+    /// Organisation, where the token names one: our own id for (`iss`, `org_id`).
     pub org_id: Option<String>,
     /// OAuth client.
     pub client_id: Option<String>,

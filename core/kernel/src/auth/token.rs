@@ -57,7 +57,7 @@ pub struct VerifiedClaims {
     pub roles: BTreeSet<Role>,
     /// Canonical scopes.
     pub scopes: BTreeSet<String>,
-    /// Organisation.
+    /// The issuer's id for the organisation.
     pub org_id: Option<String>,
     /// OAuth client.
     pub client_id: Option<String>,
@@ -279,6 +279,7 @@ fn verified(claims: &Claims, issuer: &config::Issuer) -> VerifiedClaims {
         .chain(of_clients)
         .chain(&claims.roles)
         .filter_map(|name| Role::parse(name))
+        .filter(|role| issuer.may_grant(*role))
         .collect();
     let scopes = claims
         .scope

@@ -5,7 +5,7 @@ use lapin::types::FieldTable;
 use serde::Serialize;
 
 use super::publisher::Outgoing;
-use super::{Bus, BusError, Purpose, headers, topology};
+use super::{Bus, BusError, MQTT_EXCHANGE, Purpose, headers, topology};
 use crate::event::Envelope;
 
 /// A parked message, without its data: that can be personal.
@@ -26,7 +26,7 @@ pub struct DeadLetter {
     pub reason: Option<String>,
 }
 
-/// How many messages of a queue ([`EventQueue`](super::EventQueue)) are parked.
+/// How many messages of a queue ([`Bus::parking`]) are parked.
 ///
 /// # Errors
 /// The broker doesn't answer.
@@ -74,7 +74,8 @@ pub async fn read(bus: &Bus, name: &str, limit: u32) -> Result<Vec<DeadLetter>, 
     Ok(letters)
 }
 
-/// Puts up to `limit` parked messages back into the queue that they came from, with fresh attempts.
+/// Puts up to `limit` parked messages back into the queue that they came from, with fresh attempts. Those
+/// of nodes come under their own keys, which say who sent them.
 ///
 /// # Errors
 /// The broker doesn't answer; messages not yet replayed stay parked.
@@ -82,16 +83,22 @@ pub async fn replay(bus: &Bus, name: &str, limit: u32) -> Result<u32, BusError> 
     let channel = bus.channel(Purpose::Consume).await?;
     let publisher = bus.publisher().await?;
     let dead = topology::dead_letter_queue(name);
+    let is_of_nodes = bus.kept_uplinks().any(|uplink| uplink.name == name);
     let mut replayed = 0;
     while replayed < limit {
         let got = channel
             .basic_get(dead.as_str().into(), BasicGetOptions::default())
             .await?;
         let Some(message) = got else { break };
+        let own_key = headers::key_before_death(&message.properties).filter(|_| is_of_nodes);
+        let (exchange, routing_key) = match own_key {
+            Some(key) => (MQTT_EXCHANGE, key),
+            None => ("", topology::queue(name)),
+        };
         publisher
             .publish(Outgoing {
-                exchange: "",
-                routing_key: topology::queue(name),
+                exchange,
+                routing_key,
                 body: message.data.clone(),
                 properties: headers::replayed(&message.properties),
                 must_route: true,

@@ -41,10 +41,24 @@ pub(super) fn attempt(properties: &BasicProperties) -> u32 {
     }
 }
 
-/// Why the message failed last.
+/// Why the message failed last; else why the broker itself parked it: `delivery_limit`, `maxlen`.
 pub(super) fn reason(properties: &BasicProperties) -> Option<String> {
-    let value = properties.headers().as_ref()?.inner().get(REASON)?;
+    let ours = properties.headers().as_ref()?.inner().get(REASON);
+    let value = ours.or_else(|| death(properties)?.inner().get("reason"))?;
     Some(value.as_long_string()?.to_string())
+}
+
+/// The key that it was published with, before the broker parked it.
+pub(super) fn key_before_death(properties: &BasicProperties) -> Option<String> {
+    let keys = death(properties)?.inner().get("routing-keys")?;
+    let first = keys.as_array()?.as_slice().first()?;
+    Some(first.as_long_string()?.to_string())
+}
+
+/// The first time that the broker parked it.
+fn death(properties: &BasicProperties) -> Option<&FieldTable> {
+    let deaths = properties.headers().as_ref()?.inner().get("x-death")?;
+    deaths.as_array()?.as_slice().last()?.as_field_table()
 }
 
 /// The same message after another failure.

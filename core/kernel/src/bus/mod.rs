@@ -21,19 +21,22 @@ pub mod consumer;
 pub mod dead_letters;
 mod grouped;
 mod headers;
+mod limits;
 mod publisher;
 mod queues;
 mod registry;
 pub mod relay;
+mod shares;
 mod topology;
 mod uplink;
 
+pub use limits::{MAX_DOWNLINK_MESSAGES, MAX_MESSAGE_BYTES};
 pub use queues::{EventQueue, Lane, Routing};
 pub use registry::{ConsumerFn, Consumers, GroupConsumerFn, Handler, UplinkHandler, UplinkMessage};
 pub use topology::{
     ALTERNATE_EXCHANGE, DOMAIN_EXCHANGE, MQTT_EXCHANGE, dead_letter_queue, queue, retry_queues,
 };
-pub use uplink::{Uplink, consume as consume_uplink};
+pub use uplink::{Binding, Uplink, consume as consume_uplink};
 
 /// The broker did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,9 @@ pub enum BusError {
     /// It did not confirm a message in time, or ended the operation.
     #[error("broker did not take the message: {0}")]
     NotTaken(String),
+    /// It lacks a setting without which one sender can take the memory of all.
+    #[error("the broker {0} (OPERATING.md, \"What the broker must limit\"; bus.check_limits)")]
+    Unlimited(String),
     /// It doesn't take this message: a negative confirm, or no queue for it.
     #[error("broker refuses the message: {0}")]
     Refused(String),
@@ -118,7 +124,7 @@ impl BusError {
                 return (pauses.next(), false);
             }
             Self::Amqp(error) => !is_line(error),
-            Self::NotTaken(_) | Self::Refused(_) => true,
+            Self::NotTaken(_) | Self::Refused(_) | Self::Unlimited(_) => true,
         };
         pauses.reset();
         (pauses.next(), is_news)
@@ -218,6 +224,20 @@ impl Bus {
     #[must_use]
     pub fn queues(&self) -> Vec<EventQueue> {
         self.0.routing.queues(&self.0.contexts)
+    }
+
+    /// The uplinks whose messages are parked when they can't be handled.
+    pub fn kept_uplinks(&self) -> impl Iterator<Item = Uplink> + '_ {
+        let all = self.0.routing.uplinks.iter().copied();
+        all.filter(|uplink| uplink.is_durable)
+    }
+
+    /// The names of all queues that have dead letters.
+    #[must_use]
+    pub fn parking(&self) -> Vec<String> {
+        let uplinks = self.kept_uplinks().map(|uplink| uplink.name.to_owned());
+        let events = self.queues().into_iter().map(|queue| queue.to_string());
+        events.chain(uplinks).collect()
     }
 
     /// Whether a queue must receive this event: then an unroutable message is a fault.

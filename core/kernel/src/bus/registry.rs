@@ -101,6 +101,9 @@ pub struct UplinkMessage {
     pub routing_key: String,
     /// CBOR.
     pub body: Vec<u8>,
+    /// Messages of this node and kind that were dropped unread since the last report, because it sends
+    /// too many; at most once a minute more than none.
+    pub dropped_before: u64,
 }
 
 /// One handler of one uplink queue.
@@ -120,7 +123,7 @@ impl<A> Clone for UplinkHandler<A> {
 
 impl<A> fmt::Debug for UplinkHandler<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} → {}", self.uplink.queue, self.name)
+        write!(f, "{} → {}", self.uplink.name, self.name)
     }
 }
 

@@ -5,7 +5,9 @@
 //! (apply-to exchanges). What that exchange collects is declared here: uplink keys alone, because
 //! it would else gather every downlink to a node that is offline.
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ExchangeKind};
 
@@ -24,6 +26,11 @@ const UNROUTED_QUEUE: &str = "edge.unrouted.q";
 const UNROUTED_MAX_MESSAGES: i32 = 10_000;
 /// Questions and scans older than this are worth nothing: the edge has gone on.
 const UPLINK_TTL_MS: i32 = 2_000;
+/// Most of what waits in an uplink queue, whoever sent it.
+const MAX_SHORT_LIVED: i32 = 20_000;
+const MAX_SHORT_LIVED_BYTES: i64 = 32 * 1024 * 1024;
+const MAX_DURABLE_BYTES: i64 = 256 * 1024 * 1024;
+const MAX_DEAD_BYTES: i64 = 32 * 1024 * 1024;
 /// Deliveries of a message that takes the process down with it, before it is parked.
 const MAX_DELIVERIES: i32 = 20;
 
@@ -100,23 +107,37 @@ async fn declare_queues(
     Ok(())
 }
 
+/// A queue of before, without bounds, is deleted: what stood in it, nodes send again.
 async fn declare_uplinks(channel: &Channel, uplinks: &[Uplink]) -> Result<(), BusError> {
     for uplink in uplinks {
+        let name = uplink.queue();
         let arguments = if uplink.is_durable {
-            quorum()
+            let dead = dead_letter_queue(uplink.name);
+            declare_queue(channel, &dead, bounded(quorum(), MAX_DEAD_BYTES)).await?;
+            let mut arguments = bounded(quorum(), MAX_DURABLE_BYTES);
+            arguments.insert("x-delivery-limit".into(), MAX_DELIVERIES.into());
+            arguments.insert("x-dead-letter-exchange".into(), text(""));
+            arguments.insert("x-dead-letter-routing-key".into(), text(&dead));
+            arguments
         } else {
-            short_lived()
+            let mut arguments = bounded(FieldTable::default(), MAX_SHORT_LIVED_BYTES);
+            arguments.insert("x-message-ttl".into(), UPLINK_TTL_MS.into());
+            arguments.insert("x-max-length".into(), MAX_SHORT_LIVED.into());
+            arguments
         };
         let options = QueueDeclareOptions {
             durable: uplink.is_durable,
             ..QueueDeclareOptions::default()
         };
         channel
-            .queue_declare(uplink.queue.into(), options, arguments)
+            .queue_declare(name.as_str().into(), options, arguments)
             .await?;
-        for key in uplink.bindings {
-            bind(channel, uplink.queue, MQTT_EXCHANGE, key).await?;
+        for binding in uplink.bindings {
+            bind(channel, &name, MQTT_EXCHANGE, binding.key).await?;
         }
+        channel
+            .queue_delete(uplink.name.into(), QueueDeleteOptions::default())
+            .await?;
     }
     topic_exchange(channel, ALTERNATE_EXCHANGE).await?;
     let mut arguments = FieldTable::default();
@@ -141,9 +162,10 @@ fn dead_lettering_to(queue: &str) -> FieldTable {
     arguments
 }
 
-fn short_lived() -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-message-ttl".into(), UPLINK_TTL_MS.into());
+/// The oldest messages go first: of scans and questions they are worth the least, and journal rows nodes
+/// send again.
+fn bounded(mut arguments: FieldTable, bytes: i64) -> FieldTable {
+    arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(bytes));
     arguments
 }
 

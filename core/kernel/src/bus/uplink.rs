@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use tokio::sync::Semaphore;
@@ -11,7 +12,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::registry::{UplinkHandler, UplinkMessage};
-use super::{BusError, Purpose};
+use super::shares::Shares;
+use super::{BusError, Purpose, topology};
 use crate::app::App;
 use crate::config;
 use crate::connectivity::Pauses;
@@ -22,17 +24,69 @@ use crate::supervision::caught;
 /// One kind of uplink traffic with its own queue, so that none waits behind another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Uplink {
-    /// Name of the queue.
-    pub queue: &'static str,
-    /// Routing keys on the MQTT exchange, with wildcards.
-    pub bindings: &'static [&'static str],
+    /// Its queue's name is `<name>.q`. That of releases before 2, whose queue had no bounds, is the name.
+    pub name: &'static str,
+    /// What it takes, and how much of each sender.
+    pub bindings: &'static [Binding],
     /// Kept across a restart of the broker; else short-lived.
     pub is_durable: bool,
     /// Whether its messages share transactions: then all that were taken are worked on at once.
     pub is_grouped: bool,
 }
 
+/// A kind of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Routing key on the MQTT exchange: `ev1.up.*.ask`.
+    pub(super) key: &'static str,
+    /// What a sender may send of it: so many a second, after so many at once. More is dropped.
+    pub(super) per_second: u32,
+    pub(super) burst: u32,
+    /// And so many a second beside that, while three quarters of the places to work on them are free.
+    pub(super) spare_per_second: u32,
+}
+
+impl Binding {
+    #[must_use]
+    pub const fn of(key: &'static str, per_second: u32, burst: u32) -> Self {
+        Self {
+            key,
+            per_second,
+            burst,
+            spare_per_second: 0,
+        }
+    }
+
+    /// Lets a sender have more while others would not wait for it.
+    #[must_use]
+    pub const fn with_spare(self, spare_per_second: u32) -> Self {
+        Self {
+            spare_per_second,
+            ..self
+        }
+    }
+
+    /// Whether a routing key is of this kind, whoever sent it.
+    pub(super) fn matches(&self, routing_key: &str) -> bool {
+        let mut sent = routing_key.split('.');
+        let mut wanted = self.key.split('.');
+        loop {
+            match (wanted.next(), sent.next()) {
+                (None, None) => return true,
+                (Some(wanted), Some(sent)) if wanted == "*" || wanted == sent => {}
+                (Some(_) | None, Some(_) | None) => return false,
+            }
+        }
+    }
+}
+
 impl Uplink {
+    /// Its queue.
+    #[must_use]
+    pub fn queue(self) -> String {
+        topology::queue(self.name)
+    }
+
     /// Messages that are worked on at once.
     const fn at_once(self, config: &config::Bus) -> u16 {
         if self.is_grouped {
@@ -47,11 +101,12 @@ impl Uplink {
 pub async fn consume(app: App, handler: UplinkHandler, stop: CancellationToken) {
     let app = app.for_work(Work::Gates);
     let mut pauses = Pauses::default();
+    let shares = Shares::new(handler.uplink.bindings);
     while !stop.is_cancelled() {
-        if let Err(error) = session(&app, &handler, &stop).await {
+        if let Err(error) = session(&app, &handler, &shares, &stop).await {
             let (pause, is_news) = error.pause(&mut pauses);
             if is_news {
-                let queue = handler.uplink.queue;
+                let queue = handler.uplink.name;
                 tracing::warn!(code = "bus.uplink_interrupted", queue, %error,
                     "the uplink consumer was interrupted and starts again");
             }
@@ -63,26 +118,33 @@ pub async fn consume(app: App, handler: UplinkHandler, stop: CancellationToken) 
 async fn session(
     app: &App,
     handler: &UplinkHandler,
+    shares: &Shares,
     stop: &CancellationToken,
 ) -> Result<(), BusError> {
-    let name = handler.uplink.queue;
+    let name = handler.uplink.name;
     let config = app.bus.config();
+    let at_once = handler.uplink.at_once(config);
     let channel = app.bus.channel(Purpose::Uplink).await?;
-    channel
-        .basic_qos(config.prefetch, BasicQosOptions::default())
-        .await?;
+    // What lies here is memory that a sender chose, and the broker counts messages, not bytes: of journals,
+    // none is taken ahead of work. Of the others a flood has to be dropped faster than it comes.
+    let ahead = if handler.uplink.is_durable {
+        at_once.min(config.prefetch)
+    } else {
+        config.prefetch
+    };
+    channel.basic_qos(ahead, BasicQosOptions::default()).await?;
     let mut deliveries = channel
         .basic_consume(
-            name.into(),
+            handler.uplink.queue().into(),
             name.into(),
             BasicConsumeOptions::default(),
             FieldTable::default(),
         )
         .await?;
-    let permits = Arc::new(Semaphore::new(usize::from(handler.uplink.at_once(config))));
+    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut working = JoinSet::new();
     let ended = loop {
-        let delivery = tokio::select! {
+        let mut delivery = tokio::select! {
             () = stop.cancelled() => {
                 break channel.basic_cancel(name.into(), BasicCancelOptions::default()).await;
             }
@@ -93,6 +155,13 @@ async fn session(
                 None => break Ok(()),
             },
         };
+        let has_places = permits.available_permits() > usize::from(at_once) * 3 / 4;
+        let (key, now) = (delivery.routing_key.as_str(), app.clock.instant());
+        let taken = shares.take(key, has_places, now);
+        let Some(taken) = taken else {
+            acknowledge(name, &delivery).await;
+            continue;
+        };
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             break Ok(());
         };
@@ -100,17 +169,20 @@ async fn session(
         working.spawn(async move {
             let message = UplinkMessage {
                 routing_key: delivery.routing_key.to_string(),
-                body: delivery.data,
+                body: std::mem::take(&mut delivery.data),
+                dropped_before: taken.dropped,
             };
+            if taken.dropped > 0 {
+                tracing::warn!(code = "bus.uplink_sender_floods", queue = name,
+                    routing_key = message.routing_key, messages = taken.dropped,
+                    "a sender sends more than its share, and the rest was dropped");
+            }
             let handled = caught((handler.handle)(app, message)).await;
             if let Err(failure) = handled.map_err(Failure::from).flatten() {
                 tracing::warn!(code = "bus.uplink_message_failed", queue = name, handler = handler.name,
                     error = %failure, "an uplink message could not be handled; the node asks again");
             }
-            if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
-                tracing::warn!(code = "bus.not_acknowledged", queue = name, %error,
-                    "a message was not acknowledged; the broker delivers it again");
-            }
+            acknowledge(name, &delivery).await;
             drop(permit);
         });
     };
@@ -122,4 +194,11 @@ async fn session(
     Err(BusError::NotTaken(
         "the broker ended the consumer".to_owned(),
     ))
+}
+
+async fn acknowledge(queue: &str, delivery: &Delivery) {
+    if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+        tracing::warn!(code = "bus.not_acknowledged", queue, %error,
+            "a message was not acknowledged; the broker delivers it again");
+    }
 }

@@ -2,7 +2,7 @@
 
 use eventify_settings::Settings;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Issuer};
 use crate::{bus, db, mail};
 
 /// Slower than that, the daily jobs would run once a quarter.
@@ -43,17 +43,37 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
     let fits = listen.is_empty() || config.http.health_listen().is_some();
     let allowed = "empty or an address like 127.0.0.1:8081";
     settings.require("http.health_listen", listen, fits, allowed)?;
-    for (index, issuer) in config.auth.issuers.iter().enumerate() {
-        let key = format!("auth.issuers[{index}]");
-        settings.require_url(
-            &format!("{key}.issuer"),
-            &issuer.issuer,
-            &["http://", "https://"],
-        )?;
-        let named = !issuer.audiences.is_empty();
-        settings.require(&format!("{key}.audiences"), "[]", named, "one or more")?;
-    }
+    issuers(&config.auth.issuers, settings)?;
     alarms(config, settings)
+}
+
+/// What one of several issuers may do is said, and not assumed.
+fn issuers(issuers: &[Issuer], settings: &Settings) -> Result<(), ConfigError> {
+    for (index, issuer) in issuers.iter().enumerate() {
+        let key = |name: &str| format!("auth.issuers[{index}].{name}");
+        let before = &issuers[..index];
+        let urls = &["http://", "https://"];
+        settings.require_url(&key("issuer"), &issuer.issuer, urls)?;
+        let is_first = before.iter().all(|it| it.issuer != issuer.issuer);
+        settings.require(&key("issuer"), &issuer.issuer, is_first, "each issuer once")?;
+        let named = !issuer.audiences.is_empty();
+        settings.require(&key("audiences"), "[]", named, "one or more")?;
+        let said = issuers.len() == 1 || issuer.roles.is_some();
+        let allowed = "a list of the roles that its tokens can give, where there are several issuers: an \
+                       administrator of one is an administrator of all";
+        settings.require(&key("roles"), "(nothing)", said, allowed)?;
+        let Some(succeeds) = &issuer.succeeds else {
+            continue;
+        };
+        settings.require_url(&key("succeeds"), succeeds, urls)?;
+        let is_other = *succeeds != issuer.issuer;
+        let alone = before
+            .iter()
+            .all(|it| it.succeeds.as_ref() != Some(succeeds));
+        let allowed = "another issuer, which no second one succeeds";
+        settings.require(&key("succeeds"), succeeds, is_other && alone, allowed)?;
+    }
+    Ok(())
 }
 
 /// Who is to be mailed is known before there is something to be told.

@@ -1,10 +1,12 @@
 //! The kernel's sections of the configuration, as `eventify_settings` reads them.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::auth;
 use crate::http::Network;
 
 mod check;
@@ -243,6 +245,20 @@ pub struct Issuer {
     pub clients: Vec<String>,
     /// Public client that gate staff sign in with at a scanner (RFC 8628).
     pub device_client: Option<String>,
+    /// Roles that its tokens can give; all, where it is the only issuer and says nothing.
+    pub roles: Option<BTreeSet<auth::Role>>,
+    /// The issuer whose place it takes: its users and organisations are the same.
+    pub succeeds: Option<String>,
+}
+
+impl Issuer {
+    /// Whether its tokens can give this role.
+    #[must_use]
+    pub fn may_grant(&self, role: auth::Role) -> bool {
+        self.roles
+            .as_ref()
+            .is_none_or(|roles| roles.contains(&role))
+    }
 }
 
 fn default_audiences() -> Vec<String> {
@@ -331,6 +347,8 @@ pub struct Bus {
     pub prefetch: u16,
     /// Messages worked on at once, per queue.
     pub concurrency: u16,
+    /// Whether a broker without its limits stops the start.
+    pub check_limits: bool,
     /// First and second retry, milliseconds.
     pub retry_short_ms: u32,
     /// Third and fourth retry, milliseconds.

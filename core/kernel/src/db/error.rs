@@ -1,5 +1,6 @@
 //! Failed statements and connections, and whether trying again can help.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -40,7 +41,7 @@ impl DbError {
     /// exceptions): only then does a breaker count it.
     #[must_use]
     pub fn is_databases_fault(&self) -> bool {
-        let code = self.0.as_database_error().and_then(DatabaseError::code);
+        let code = code_of(&self.0);
         !code.is_some_and(|code| code.starts_with("22"))
     }
 
@@ -66,7 +67,7 @@ impl DbError {
     /// too long, lost connection, a server that stops or starts.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        let code = self.0.as_database_error().and_then(DatabaseError::code);
+        let code = code_of(&self.0);
         matches!(
             code.as_deref(),
             Some("40001" | "40P01" | "55P03" | "57014" | "25P03")
@@ -78,9 +79,14 @@ impl DbError {
     }
 }
 
+/// SQLSTATE, where the server says one.
+pub(super) fn code_of(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(DatabaseError::code)
+}
+
 /// Whether it is the line, or a server that starts, stops or is full, and not what was asked.
 pub(super) fn is_line(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code_of(error);
     matches!(
         error,
         // Hanging up at once is a protocol error to the library.

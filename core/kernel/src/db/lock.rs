@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres};
 
-use super::{Db, DbResult};
+use super::{Db, DbResult, Work};
 
 /// How often an elected process looks whether it still is.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -122,8 +122,9 @@ impl Db {
     }
 
     async fn candidate(&self, context: &'static str) -> DbResult<Elected> {
+        let elections = self.for_work(Work::Elections);
         Ok(Elected {
-            conn: Some(self.read(context).await?),
+            conn: Some(elections.read(context).await?),
             db: self.clone(),
         })
     }

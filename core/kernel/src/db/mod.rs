@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use eventify_protocol::money::{Currency, Money};
 use rust_decimal::Decimal;
-use sqlx::Connection as _;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
@@ -33,6 +32,7 @@ use crate::schemas::Schemas;
 pub mod alarms;
 pub mod epoch;
 mod error;
+mod grants;
 pub mod idempotency;
 pub mod inbox;
 mod insert;
@@ -40,12 +40,14 @@ pub mod lock;
 pub mod migrate;
 pub mod notify;
 pub mod outbox;
+mod pooler;
 mod session;
 pub mod tasks;
 mod tx;
 mod work;
 
 pub use error::{DbError, DbResult};
+pub use grants::TooFew;
 pub use insert::insert_rows;
 pub use sqlx::PgConnection;
 pub use tx::Tx;
@@ -74,19 +76,20 @@ struct Pool {
 }
 
 impl Db {
-    /// Opens the pools of each context; connections are made when needed.
+    /// Opens the pools of each context, named with how many locks a process holds in it at once;
+    /// connections are made when needed.
     ///
     /// # Errors
     /// An URL that doesn't parse.
     pub fn open(
         config: &config::Database,
-        contexts: impl IntoIterator<Item = &'static str>,
+        contexts: impl IntoIterator<Item = (&'static str, u32)>,
         schemas: Schemas,
         notifier: OutboxNotifier,
     ) -> DbResult<Self> {
         let (mut pools, mut lines) = (BTreeMap::new(), BTreeMap::new());
         let mut probes = Vec::new();
-        for context in contexts {
+        for (context, elections) in contexts {
             let url = config.url_of(context);
             let options = url.parse::<PgConnectOptions>()?;
             let connectivity = lines.entry(url).or_insert_with(|| {
@@ -107,7 +110,7 @@ impl Db {
                 .options(session::limits(config));
             for work in Work::ALL {
                 let connections = PgPoolOptions::new()
-                    .max_connections(work.connections(config))
+                    .max_connections(work.connections(config, elections))
                     .acquire_timeout(work.patience(config))
                     .test_before_acquire(false)
                     .before_acquire(|conn, kept| Box::pin(session::is_alive(conn, kept.idle_for)))
@@ -260,22 +263,39 @@ impl Db {
     }
 }
 
-/// The database answers, and takes no connection from us.
+/// The database answers, and can't be worked with.
 #[derive(Debug, thiserror::Error)]
-#[error("the database at {place} refuses the connection: {why}; check database.url")]
-pub struct Refused {
-    place: String,
-    why: sqlx::Error,
+pub enum Refused {
+    /// It takes no connection from us.
+    #[error("the database at {place} refuses the connection: {why}; check database.url")]
+    Connection {
+        /// Host, port and name.
+        place: String,
+        /// From the server.
+        why: sqlx::Error,
+    },
+    /// Something stands before it that lends its sessions out.
+    #[error(
+        "the database at {place} is reached through a pooler (PgBouncer, for example) that {why}; elections, \
+         notifications and roles belong to a session of PostgreSQL: let database.url lead to PostgreSQL itself, \
+         or to a pooler in session mode that passes `options` on"
+    )]
+    Pooled {
+        /// Host, port and name.
+        place: String,
+        /// What the pooler does.
+        why: String,
+    },
 }
 
-/// Waits until every context's database takes connections.
+/// Waits until every context's database takes connections, and looks whether each is a session of its own.
 ///
 /// # Errors
 /// [`Refused`]: that does not pass by itself.
 pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Result<(), Refused> {
     let urls: BTreeSet<_> = contexts.iter().map(|name| config.url_of(name)).collect();
     for url in urls {
-        let refused = |place: &str, why| Refused {
+        let refused = |place: &str, why| Refused::Connection {
             place: place.to_owned(),
             why,
         };
@@ -283,11 +303,13 @@ pub async fn wait(config: &config::Database, contexts: &[&'static str]) -> Resul
         let connectivity = connectivity(&options);
         let mut pauses = Pauses::default();
         loop {
-            let connecting = PgConnection::connect_with(&options);
-            match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-                Ok(Ok(taken)) => {
-                    let _closed = taken.close().await;
-                    break;
+            match tokio::time::timeout(CONNECT_TIMEOUT, pooler::find(&options)).await {
+                Ok(Ok(None)) => break,
+                Ok(Ok(Some(pooled))) => {
+                    return Err(Refused::Pooled {
+                        place: connectivity.place().to_owned(),
+                        why: pooled.to_string(),
+                    });
                 }
                 Ok(Err(error)) if !error::is_line(&error) => {
                     return Err(refused(connectivity.place(), error));

@@ -21,6 +21,7 @@ pub(super) struct NewRow {
     aggregate_version: i32,
     schema_version: i32,
     tracked: bool,
+    projections: Option<Vec<Uuid>>,
     pub(super) payload: Value,
     cause: Cause,
 }
@@ -35,9 +36,16 @@ impl NewRow {
             aggregate_version: version,
             schema_version: E::SCHEMA_VERSION,
             tracked: E::TRACKED,
+            projections: event.projections(),
             payload: serde_json::to_value(event).expect("an event's keys are strings"),
             cause: cause.clone(),
         }
+    }
+
+    /// As an array's text: rows name different numbers of them, which no array of arrays can.
+    fn projections(&self) -> Option<String> {
+        let ids = self.projections.as_ref()?.iter().map(Uuid::to_string);
+        Some(format!("{{{}}}", ids.collect::<Vec<_>>().join(",")))
     }
 }
 
@@ -91,9 +99,13 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult
     let perhaps = |of: fn(&NewRow) -> Option<&str>| rows.iter().map(of).collect::<Vec<_>>();
     sqlx::query(
         "insert into outbox (message_id, kind, routing_key, aggregate_id, aggregate_version,
-             schema_version, feeds_venues, payload, correlation_id, traceparent, tracestate)
-         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::int[],
-             $7::bool[], $8::jsonb[], $9::uuid[], $10::text[], $11::text[])",
+             schema_version, feeds_venues, payload, correlation_id, traceparent, tracestate, projections)
+         select message_id, kind, routing_key, aggregate_id, aggregate_version, schema_version, tracked,
+             payload, correlation_id, traceparent, tracestate, projections::uuid[]
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::int[], $6::int[], $7::bool[],
+                 $8::jsonb[], $9::uuid[], $10::text[], $11::text[], $12::text[])
+             as row (message_id, kind, routing_key, aggregate_id, aggregate_version, schema_version,
+                 tracked, payload, correlation_id, traceparent, tracestate, projections)",
     )
     .bind(ids(|row| row.id))
     .bind(texts(|row| row.kind))
@@ -106,6 +118,7 @@ pub(super) async fn insert(conn: &mut PgConnection, rows: &[NewRow]) -> DbResult
     .bind(ids(|row| row.cause.correlation.as_uuid()))
     .bind(perhaps(|row| row.cause.traceparent.as_deref()))
     .bind(perhaps(|row| row.cause.tracestate.as_deref()))
+    .bind(rows.iter().map(NewRow::projections).collect::<Vec<_>>())
     .execute(conn)
     .await?;
     Ok(())
@@ -203,14 +216,25 @@ pub async fn mark_projected(conn: &mut PgConnection, message_ids: &[Uuid]) -> Db
     Ok(())
 }
 
-/// Start of the oldest transaction with a tracked event that its projection doesn't hold yet.
+/// Start of the oldest transaction with a tracked event that this projection may wait for and doesn't
+/// hold yet. What another one waits for does not count.
 ///
 /// # Errors
 /// The query failed.
-pub async fn oldest_unprojected(conn: &mut PgConnection) -> DbResult<Option<DateTime<Utc>>> {
+pub async fn oldest_unprojected(
+    conn: &mut PgConnection,
+    projection: Uuid,
+) -> DbResult<Option<DateTime<Utc>>> {
+    // Two indexes: nearly all rows name one projection, and of those of another none is read.
     let oldest = sqlx::query_scalar(
-        "select min(created_at) from outbox where feeds_venues and settled_at is null",
+        "select least(
+             (select min(created_at) from outbox where feeds_venues and settled_at is null
+                 and cardinality(projections) = 1 and projections[1] = $1),
+             (select min(created_at) from outbox where feeds_venues and settled_at is null
+                 and cardinality(projections) is distinct from 1
+                 and (projections is null or $1 = any(projections))))",
     )
+    .bind(projection)
     .fetch_one(conn)
     .await?;
     Ok(oldest)
@@ -224,26 +248,64 @@ pub async fn oldest_unprojected(conn: &mut PgConnection) -> DbResult<Option<Date
 pub async fn oldest_unprojected_of(
     tx: &mut PgConnection,
     context: &str,
+    projection: Uuid,
 ) -> DbResult<Option<DateTime<Utc>>> {
     sqlx::query("select set_config('role', $1, true), set_config('search_path', $2, true)")
         .bind(super::role_of(context))
         .bind(format!("\"{context}\",public"))
         .execute(&mut *tx)
         .await?;
-    oldest_unprojected(tx).await
+    oldest_unprojected(tx, projection).await
 }
 
-/// How long the oldest unprojected row of a context has waited, by the clock of its own database.
+/// How long the oldest row of a context has waited for a projection, by the clock of its own database.
 ///
 /// # Errors
 /// The query failed.
-pub async fn age_of_unprojected(db: &Db, context: &'static str) -> DbResult<Option<TimeDelta>> {
+pub async fn age_of_unprojected(
+    db: &Db,
+    context: &'static str,
+    projection: Uuid,
+) -> DbResult<Option<TimeDelta>> {
     let mut conn = db.read(context).await?;
-    let oldest = oldest_unprojected(&mut conn).await?;
+    let oldest = oldest_unprojected(&mut conn, projection).await?;
     let now: DateTime<Utc> = sqlx::query_scalar("select clock_timestamp()")
         .fetch_one(&mut *conn)
         .await?;
     Ok(oldest.map(|oldest| (now - oldest).max(TimeDelta::zero())))
+}
+
+/// What a projection has waited for too long.
+#[derive(Debug, sqlx::FromRow)]
+pub struct Overdue {
+    /// None: perhaps every one.
+    pub projection: Option<Uuid>,
+    /// How many messages.
+    pub messages: i64,
+    /// The oldest of them, with its type, and since when.
+    pub message_id: Uuid,
+    pub kind: String,
+    pub seconds: i64,
+}
+
+/// Tracked events that are not projected after so many seconds, by projection.
+///
+/// # Errors
+/// The query failed.
+pub async fn list_overdue(conn: &mut PgConnection, seconds: u32) -> DbResult<Vec<Overdue>> {
+    let rows = sqlx::query_as(
+        "select distinct on (projection) projection, message_id, kind,
+             count(*) over (partition by projection) as messages,
+             extract(epoch from now() - created_at)::bigint as seconds
+         from outbox left join unnest(projections) as projection on true
+         where feeds_venues and settled_at is null and created_at < now() - $1 * interval '1 second'
+             and (projections is null or projection is not null)
+         order by projection, created_at",
+    )
+    .bind(i64::from(seconds))
+    .fetch_all(conn)
+    .await?;
+    Ok(rows)
 }
 
 /// Every message of an outbox with its type and whether the broker has it: what tests settle by.

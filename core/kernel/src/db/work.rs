@@ -14,24 +14,33 @@ pub enum Work {
     Ordinary,
     /// Requests to public routes.
     Anonymous,
+    /// Locks that elect one process ([`super::lock`]). Who holds one needs connections for the work
+    /// itself: from the same pool, as many elections as it has connections would wait for each other.
+    Elections,
 }
 
 impl Work {
-    pub(super) const ALL: [Self; 3] = [Self::Gates, Self::Ordinary, Self::Anonymous];
+    pub(super) const ALL: [Self; 4] = [
+        Self::Gates,
+        Self::Ordinary,
+        Self::Anonymous,
+        Self::Elections,
+    ];
 
-    /// Connections of a context in a process.
-    pub(super) const fn connections(self, config: &Database) -> u32 {
+    /// Connections of a context in a process, which holds at most so many locks in it at once.
+    pub(super) const fn connections(self, config: &Database, elections: u32) -> u32 {
         match self {
             Self::Gates => config.gate_connections,
             Self::Ordinary => config.max_connections,
             Self::Anonymous => config.anonymous_connections,
+            Self::Elections => elections,
         }
     }
 
     /// Longest wait for one of them.
     pub(super) fn patience(self, config: &Database) -> Duration {
         match self {
-            Self::Gates | Self::Ordinary => config.acquire_timeout(),
+            Self::Gates | Self::Ordinary | Self::Elections => config.acquire_timeout(),
             Self::Anonymous => config.anonymous_wait(),
         }
     }

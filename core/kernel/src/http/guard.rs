@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -65,17 +66,29 @@ pub(super) async fn correlate(
         if let Ok(value) = HeaderValue::from_str(&correlation.to_string()) {
             response.headers_mut().insert(CORRELATION, value);
         }
-        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
-            code = "http.answered",
-            status = response.status().as_u16(),
-            duration_ms,
-            "a request was answered"
-        );
+        log_answer(&app, response.status(), began);
         response
     }
     .instrument(span)
     .await
+}
+
+fn log_answer(app: &App, status: StatusCode, began: Instant) {
+    let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if status != StatusCode::TOO_MANY_REQUESTS {
+        tracing::info!(
+            code = "http.answered",
+            status = status.as_u16(),
+            duration_ms,
+            "a request was answered"
+        );
+    } else if let Some(suppressed) = app.rate_limiter.permit_line(app.clock.instant()) {
+        tracing::info!(
+            code = "http.asked_too_often",
+            suppressed,
+            "a request was refused: too many come of one caller"
+        );
+    }
 }
 
 /// Around each route: rate limit, token, policy, idempotency.

@@ -1,6 +1,8 @@
 //! Token buckets per principal or address, in memory, per process (the gateway has global ones).
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -8,6 +10,7 @@ use uuid::Uuid;
 use super::policy::Rate;
 use crate::config::RateLimits;
 use crate::quotas::Quotas;
+use crate::telemetry::LogThrottle;
 
 /// Who pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +26,7 @@ pub enum Payer {
 pub struct RateLimiter {
     normal: Quotas<Payer>,
     strict: Quotas<Payer>,
+    log: Mutex<LogThrottle>,
 }
 
 impl RateLimiter {
@@ -32,7 +36,15 @@ impl RateLimiter {
         Self {
             normal: Quotas::new(limits.normal_per_second, limits.normal_burst),
             strict: Quotas::new(limits.strict_per_second, limits.strict_burst),
+            log: Mutex::default(),
         }
+    }
+
+    /// Whether a refusal has a line in the log, and then how many had none since the last one: who is too fast
+    /// for the core is too fast for its disk.
+    pub(super) fn permit_line(&self, now: Instant) -> Option<u64> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.permit(now)
     }
 
     /// Takes a token; else the seconds until there is one.
@@ -51,6 +63,21 @@ impl RateLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_flood_of_refusals_is_a_line_a_second_with_their_number() {
+        let limiter = RateLimiter::new(RateLimits {
+            normal_per_second: 1,
+            normal_burst: 1,
+            strict_per_second: 1,
+            strict_burst: 1,
+        });
+        let start = Clock::system().instant();
+        let lines = [0, 1, 500, 1_000]
+            .map(|passed| limiter.permit_line(start + std::time::Duration::from_millis(passed)));
+        assert_eq!(lines, [Some(0), None, None, Some(2)]);
+    }
 
     #[test]
     fn each_kind_of_route_has_a_bucket_of_its_own() {

@@ -1,21 +1,23 @@
 //! What time makes fleet do: write the feed, publish the key set, watch T, compare, compact.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use eventify_contracts::flows::FEEDING;
 use eventify_kernel::cause::Cause;
+use eventify_kernel::db::outbox;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
 use eventify_protocol::ids::VenueId;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::acts::{
     alarms, comparison, feed as feed_acts, holders, notify, performances, renewal,
     scanners as scanner_acts, venues as venue_acts, watch,
 };
 use super::model::alarm::{Alarm, Code};
-use super::store::{comparisons, feed, sign_ins, snapshots, venues, watermark};
+use super::store::{comparisons, feed, pending, sign_ins, snapshots};
 use super::{App, NAME};
 
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
@@ -60,7 +62,7 @@ const MARK_EVERY: Duration = Duration::from_millis(50);
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
 /// A message that is retried twice holds T back for a minute.
-const MAX_TRUTH_LAG: Duration = Duration::from_secs(60);
+const MAX_TRUTH_LAG_SECONDS: u32 = 60;
 
 pub(super) fn jobs() -> Jobs<App> {
     Jobs::new()
@@ -83,15 +85,23 @@ async fn renew_rows(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(performances::renew_rows(app, cause).await?)
 }
 
-/// Writes all that is pending. One process at a time runs it.
+/// Writes all that is pending. One process at a time runs it. What was written is marked also when the rest
+/// can't be: the venues that have it don't wait for the others.
 async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     let mut idle = 0;
     // The first marking is of all messages: an earlier run may have left some.
     let mut all = true;
     let mut unmarked = BTreeSet::new();
     let mut marked_at = app.clock.instant();
-    while idle <= MAX_IDLE_LOOKS {
-        let written = feed_acts::write_batch(app, cause).await?;
+    let mut failed = None;
+    while idle <= MAX_IDLE_LOOKS && failed.is_none() {
+        let written = match feed_acts::write_batch(app, cause).await {
+            Ok(written) => written,
+            Err(error) => {
+                failed = Some(error);
+                BTreeSet::new()
+            }
+        };
         let busy = !written.is_empty();
         unmarked.extend(written);
         if busy {
@@ -104,11 +114,11 @@ async fn write_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
             (marked_at, unmarked) = (app.clock.instant(), BTreeSet::new());
         }
         idle += 1;
-        if idle <= MAX_IDLE_LOOKS {
+        if idle <= MAX_IDLE_LOOKS && failed.is_none() {
             tokio::time::sleep(GATHER).await;
         }
     }
-    Ok(())
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Publishes the key set in force to the venues, should its event be missing: key files can be
@@ -126,29 +136,60 @@ async fn publish_key_set(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(tx.commit().await?)
 }
 
-/// Raises an alarm while T stands still: a committed change doesn't get into the feeds, and the caches
-/// of all nodes grow old (ADMISSION 1.3).
-async fn watch_truth(app: &App, cause: &Cause) -> Result<(), Failure> {
-    let mut conn = app.db.read(NAME).await?;
-    let any = venues::list(&mut conn).await?.into_iter().next();
-    drop(conn);
-    let Some(venue) = any else { return Ok(()) };
-    let Some(mark) = watermark::read(app, cause, venue).await? else {
-        return Ok(());
-    };
-    let lag = mark.core.since(mark.truth);
-    if lag > MAX_TRUTH_LAG {
-        let details = json!({ "seconds": lag.as_secs() });
-        let alarm = Alarm::new(Code::TruthStandsStill).with(details);
-        return Ok(alarms::raise(app, &alarm).await?);
+/// Raises an alarm for each venue whose T stands still: a committed change doesn't get into its feed, and
+/// the caches of its nodes grow old (ADMISSION 1.3). It names what is stuck. One of no venue is for what
+/// all of them wait for.
+async fn watch_truth(app: &App, _: &Cause) -> Result<(), Failure> {
+    let mut stuck = Stuck::new();
+    for context in FEEDING {
+        let mut conn = app.db.read(context).await?;
+        let overdue = outbox::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await?;
+        drop(conn);
+        for it in overdue {
+            let venue = it.projection.map(VenueId);
+            let details = json!({
+                "seconds": it.seconds, "messages": it.messages,
+                "oldest": { "of": context, "messageId": it.message_id, "type": it.kind },
+            });
+            note(&mut stuck, venue, it.seconds, details);
+        }
     }
     let mut conn = app.db.read(NAME).await?;
-    Ok(alarms::end_in(app, &mut conn, Code::TruthStandsStill, &"core").await?)
+    for it in pending::list_overdue(&mut conn, MAX_TRUTH_LAG_SECONDS).await? {
+        let venue = Some(it.venue_id);
+        let details = json!({
+            "seconds": it.seconds, "messages": it.rows,
+            "oldest": { "of": NAME, "messageId": it.message_id },
+        });
+        note(&mut stuck, venue, it.seconds, details);
+    }
+    let stuck = stuck.into_iter();
+    let stuck: Vec<_> = stuck.map(|(venue, (_, it))| lag(venue, it)).collect();
+    Ok(alarms::set_in(app, &mut conn, Code::TruthStandsStill, &stuck).await?)
+}
+
+/// By venue: for how many seconds the oldest change has waited, and what it is.
+type Stuck = BTreeMap<Option<VenueId>, (i64, Value)>;
+
+fn note(stuck: &mut Stuck, venue: Option<VenueId>, seconds: i64, details: Value) {
+    let known = stuck.get(&venue);
+    if known.is_none_or(|(oldest, _)| *oldest < seconds) {
+        stuck.insert(venue, (seconds, details));
+    }
+}
+
+fn lag(venue: Option<VenueId>, details: Value) -> Alarm {
+    let alarm = Alarm::new(Code::TruthStandsStill).with(details);
+    match venue {
+        Some(venue) => alarm.of_venue(venue),
+        None => alarm,
+    }
 }
 
 /// Whether each gate that a show needs would let a guest in.
 async fn watch_gates(app: &App, cause: &Cause) -> Result<(), Failure> {
-    Ok(watch::watch_gates(app, cause).await?)
+    watch::watch_gates(app, cause).await?;
+    Ok(performances::end_over(app).await?)
 }
 
 /// Mails what alarms have begun and ended.
@@ -190,9 +231,12 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
     sign_ins::delete_before(&mut tx, before).await?;
     let venues = feed::list_compactable(&mut tx).await?;
     tx.commit().await?;
-    let mut entries = 0;
+    let (mut entries, mut compacted) = (0, Ok(()));
     for venue in venues {
-        entries += compact_venue(app, cause, venue, before).await?;
+        match compact_venue(app, cause, venue, before).await {
+            Ok(of_venue) => entries += of_venue,
+            Err(error) => compacted = Err(error),
+        }
     }
     tracing::info!(
         code = "fleet.feed_compacted",
@@ -201,7 +245,7 @@ async fn compact_feed(app: &App, cause: &Cause) -> Result<(), Failure> {
         comparisons,
         "old entries, snapshots and statements were deleted"
     );
-    Ok(())
+    compacted
 }
 
 /// Orders about scanners that a message was lost of.

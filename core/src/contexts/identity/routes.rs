@@ -26,14 +26,14 @@ struct Me {
 async fn me(State(app): State<App>, caller: Caller) -> Answer<Json<Me>> {
     let principal = caller.principal()?;
     let mut conn = app.db.read(NAME).await?;
-    let user = store::find(&mut conn, &principal.iss, &principal.sub)
+    let first_seen_at = store::first_seen_at(&mut conn, principal.user_id)
         .await?
         .ok_or_else(|| ApiError::not_found("user_not_found", "the user has been removed"))?;
     Ok(Json(Me {
-        user_id: user.user_id,
+        user_id: principal.user_id,
         roles: principal.roles.iter().copied().collect(),
         scopes: principal.scopes.iter().cloned().collect(),
         org_id: principal.org_id.clone(),
-        first_seen_at: user.first_seen_at,
+        first_seen_at,
     }))
 }

@@ -35,6 +35,7 @@ use eventify_kernel::context::Context;
 
 use acts::scans::ScanBatches;
 pub use model::Settings;
+use model::Suspicions;
 
 /// Folder, schema and queue.
 pub const NAME: &str = "ticketing";
@@ -47,6 +48,7 @@ pub type App = AppWith<State>;
 pub struct State {
     settings: Settings,
     scans: ScanBatches,
+    suspicions: Suspicions,
 }
 
 impl State {
@@ -56,6 +58,7 @@ impl State {
         Self {
             settings,
             scans: ScanBatches::default(),
+            suspicions: Suspicions::default(),
         }
     }
 }

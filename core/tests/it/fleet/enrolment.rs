@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use eventify_protocol::enrolment::EnrolmentCode;
 use eventify_protocol::keys::{KeyUse, RootPublicKey, SignedKeySet};
 use eventify_protocol::sync::{Ask, Down, Nonce, PolicyEntry, Up, Value};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::fleet::feed::{ask, replica_of, welcome};
 use crate::fleet::world::{Node, SECRET, Venue, enrol_with};
 use crate::world::replies::NodeShown;
+use crate::world::send;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_makes_one_node_and_the_same_key_gets_the_same_answer_again() {
@@ -320,4 +321,32 @@ async fn a_policy_never_exceeds_the_limit_of_the_protocol() {
     assert_eq!(set(-1).await.status, 400);
     assert_eq!(set(300_000).await.expect(200)["maxCacheAgeMs"], 300_000);
     assert_eq!(set(0).await.expect(200)["maxCacheAgeMs"], 0);
+}
+
+/// S27: whether a version is the newest is a word about a venue, and not for strangers.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_runs_another_venue_learns_no_version_of_gates_and_nodes() {
+    let venue = Venue::open().await;
+    let gate = venue.gate("North").await;
+    let node = venue.announce("North door").await.node_id;
+    let stranger = venue.core.user("sam").role("VENUE_IT");
+    for (path, plan) in [
+        (
+            format!("/fleet/nodes/{node}"),
+            json!({ "label": "Mine", "gates": [] }),
+        ),
+        (
+            format!("/fleet/gates/{gate}"),
+            json!({ "name": "Mine", "performances": [], "categories": [] }),
+        ),
+    ] {
+        for version in ["\"1\"", "\"2\"", "\"77\""] {
+            let request = stranger.request(Method::PUT, &path).json(&plan);
+            let refused = send(request.header("If-Match", version)).await;
+            refused.assert_refused(403, "forbidden");
+        }
+        let request = venue.owner().request(Method::PUT, &path).json(&plan);
+        let stale = send(request.header("If-Match", "\"77\"")).await;
+        stale.assert_refused(412, "precondition_failed");
+    }
 }

@@ -397,16 +397,19 @@ async fn truth_that_stands_still_for_a_minute_is_an_alarm() {
     let app = venue.core.app();
     let mut conn = app.db.read("fleet").await.unwrap();
     sqlx::query(
-        "insert into feed_pending (message_id, source, created_at)
-         values ($1, 'ticketing', now() - interval '61 seconds')",
+        "insert into feed_pending (message_id, source, venue_id, batch_id, created_at)
+         values ($1, 'ticketing', $2, $1, now() - interval '61 seconds')",
     )
     .bind(venue.new_id())
+    .bind(venue.id)
     .execute(&mut *conn)
     .await
     .unwrap();
     drop(conn);
     venue.core.run_job("fleet", "watch_truth").await;
-    assert_eq!(alarms_of(&admin).await[0].code, "truth_stands_still");
+    let alarm = &alarms_of(&admin).await[0];
+    assert_eq!(alarm.code, "truth_stands_still");
+    assert_eq!(alarm.venue_id, Some(venue.id), "no other venue waits");
 }
 
 /// The budget: at most 130 bytes a ticket on the wire, with seat and short code. The time is measured

@@ -9,6 +9,7 @@ mod enrolment;
 mod feed;
 mod holders;
 mod import;
+mod isolation;
 mod journal;
 mod performances;
 mod refunded;

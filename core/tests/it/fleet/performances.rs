@@ -102,6 +102,21 @@ async fn gates_learn_that_a_show_has_moved_and_that_it_was_cancelled() {
     assert_eq!(venue.unprojected("event_management").await, 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_about_a_foreign_show_that_is_over() {
+    let venue = Venue::open().await;
+    let start = venue.core.clock.now() + Duration::hours(2);
+    let mut foreign = performance(venue.id, start);
+    foreign.facts.awaits_venue = true;
+    venue.publish("event_management", 1, &foreign).await;
+    venue.core.settle().await;
+    venue.core.run_job("fleet", "watch_gates").await;
+    assert_eq!(venue.alarms().await, ["performance_awaits_confirmation"]);
+    venue.core.advance(Duration::days(2));
+    venue.core.run_job("fleet", "watch_gates").await;
+    assert!(venue.alarms().await.is_empty());
+}
+
 /// S1: what a foreign organiser plans in a shared hall is the venue's to admit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_show_enters_the_feed_when_the_venue_confirms_it() {

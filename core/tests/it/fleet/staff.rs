@@ -6,8 +6,10 @@ use eventify_protocol::sync::{
     Down, FeedEntry, PersonEntry, PolicyEntry, Subject, Up, Value as Entry,
 };
 use eventify_protocol::verdict::{Mode, Verdict};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::fleet::feed::{replica_of, welcome};
@@ -227,4 +229,34 @@ async fn the_journal_says_who_was_on_shift() {
         .find(|row| row["entry"]["scan"] == json!(ScanId(Uuid::from_u128(1))));
     assert_eq!(scan.expect("the scan")["entry"]["person"], json!(person));
     venue.core.leave_unsettled();
+}
+
+/// Each of those who were added at the same time was counted without the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn people_who_are_added_at_the_same_time_are_counted() {
+    let venue = Venue::open().await;
+    let url = venue.core.scope.database.url();
+    let mut conn = PgConnection::connect(url).await.unwrap();
+    sqlx::query(
+        "insert into fleet.staff (person_id, venue_id, user_id, name, roles, version, added_by, added_at,
+             changed_by, changed_at)
+         select gen_random_uuid(), $1, gen_random_uuid(), 'Kim', '{STEWARD}', 1, $1, now(), $1, now()
+         from generate_series(1, 999)",
+    )
+    .bind(venue.id)
+    .execute(&mut conn)
+    .await
+    .unwrap();
+    let owner = venue.owner();
+    let adding = (0..8).map(|_| async {
+        let new = json!({ "userId": venue.new_id(), "name": "Sam", "roles": ["SUPERVISOR"] });
+        owner.post(&path(&venue), new).await.status
+    });
+    let mut answers = join_all(adding).await;
+    answers.sort_unstable();
+    assert_eq!((answers[0], answers[1]), (201, 409), "{answers:?}");
+    let staff: i64 = venue
+        .value("select count(*) from staff where venue_id = $1")
+        .await;
+    assert_eq!(staff, 1_000);
 }

@@ -147,7 +147,7 @@ async fn an_issuer_that_gives_no_keys_is_an_alarm_until_it_does() {
     issuer.down.store(true, Ordering::SeqCst);
     core.advance(Duration::minutes(11));
     watch().await;
-    assert_eq!(standing().await, [url.clone()]);
+    assert_eq!(standing().await, [url.as_str()]);
     issuer.down.store(false, Ordering::SeqCst);
     watch().await;
     assert!(standing().await.is_empty());

@@ -1,6 +1,7 @@
 //! Who a caller is: tokens, the internal id, `GET /me`; and what the HTTP server does for every
 //! route.
 
+mod issuers;
 mod keys;
 
 use crate::world::{TestApp, send};

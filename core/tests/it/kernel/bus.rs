@@ -413,7 +413,7 @@ async fn a_row_that_the_broker_refuses_holds_up_nobody_and_is_tried_again() {
     .await;
     let mut conn = core.app().db.read("payment").await.unwrap();
     let conn: &mut PgConnection = &mut conn;
-    let unsettled = outbox::oldest_unprojected(conn).await.unwrap();
+    let unsettled = outbox::oldest_unprojected(conn, Uuid::nil()).await.unwrap();
     assert!(unsettled.is_some(), "the watermark stands");
     crate::world::until("both were refused again", async || {
         let refusals: Vec<i32> = sqlx::query_scalar(

@@ -8,10 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::world::{TestApp, TestOptions, until};
 use eventify_contracts::uplink::ASK;
 use eventify_kernel::app::App;
-use eventify_kernel::bus::{Consumers, UplinkMessage};
+use eventify_kernel::bus::{Consumers, UplinkMessage, dead_letters};
 use eventify_kernel::context::Context;
 use eventify_kernel::failure::Failure;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use eventify_kernel::jobs::run_now;
+use lapin::message::BasicGetMessage;
+use lapin::options::{
+    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
+    QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
@@ -55,17 +60,21 @@ async fn waiting(channel: &Channel, queue: &str) -> u32 {
     queue.message_count()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_uplink_has_its_queue_and_strays_are_kept() {
-    // Nobody consumes the pipes here: what arrives stays to be counted.
-    let core = TestApp::with(TestOptions {
+/// Nobody consumes the uplinks here: what arrives stays.
+async fn core_without_listeners() -> TestApp {
+    TestApp::with(TestOptions {
         contexts: Some(|_, _| vec![eventify_core::contexts::identity::context(&Arc::default())]),
         ..TestOptions::default()
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_uplink_has_its_queue_and_strays_are_kept() {
+    let core = core_without_listeners().await;
     let (_connection, channel) = channel(&core).await;
     let node = core.clock.new_id();
-    for (kind, queue) in [("journal", "edge.journal"), ("stray", "edge.unrouted.q")] {
+    for (kind, queue) in [("journal", "edge.journal.q"), ("stray", "edge.unrouted.q")] {
         publish(&channel, &format!("ev1.up.{node}.{kind}"), b"x").await;
         until(queue, async || waiting(&channel, queue).await == 1).await;
     }
@@ -73,6 +82,80 @@ async fn every_uplink_has_its_queue_and_strays_are_kept() {
     publish(&channel, &format!("ev1.up.{node}.stray"), b"x").await;
     let unrouted = "edge.unrouted.q";
     until(unrouted, async || waiting(&channel, unrouted).await == 2).await;
+}
+
+/// Takes the next message of a queue.
+async fn take(channel: &Channel, queue: &str) -> BasicGetMessage {
+    let mut taken = None;
+    until(queue, async || {
+        let got = channel.basic_get(queue.into(), BasicGetOptions::default());
+        taken = got.await.expect("the queue answers");
+        taken.is_some()
+    })
+    .await;
+    taken.expect("a message")
+}
+
+async fn standing(core: &TestApp) -> Vec<String> {
+    run_now(core.app(), "identity", "watch_parked_work")
+        .await
+        .expect("the job");
+    let mut conn = core.app().db.read("identity").await.expect("a connection");
+    sqlx::query_scalar(
+        "select kind || ' ' || subject || ' ' || (details ->> 'parked') from standing_alarms
+         where cleared_at is null",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .expect("the alarms")
+}
+
+/// S2 a: a journal message that a core did not survive went to the next one, and to each after its
+/// restart, with all venues' journals behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_message_that_no_core_survives_is_parked_with_an_alarm() {
+    let core = core_without_listeners().await;
+    let bus = core.app().bus.clone();
+    let (_connection, channel) = channel(&core).await;
+    let key = format!("ev1.up.{}.journal", core.clock.new_id());
+    publish(&channel, &key, b"rows").await;
+    assert_eq!(standing(&core).await, Vec::<String>::new());
+    // As the broker sees a process that ends before it has answered.
+    let unanswered = BasicNackOptions {
+        requeue: true,
+        ..BasicNackOptions::default()
+    };
+    let mut deliveries = 0;
+    while waiting(&channel, "edge.journal.dlq").await == 0 {
+        let got = channel.basic_get("edge.journal.q".into(), BasicGetOptions::default());
+        if let Some(message) = got.await.expect("the queue answers") {
+            deliveries += 1;
+            assert!(deliveries < 100, "it is delivered without end");
+            message.acker.nack(unanswered).await.expect("it goes back");
+        }
+    }
+    assert_eq!(waiting(&channel, "edge.journal.q").await, 0);
+    assert_eq!(
+        standing(&core).await,
+        ["bus.messages_parked edge.journal 1"]
+    );
+    let letters = dead_letters::read(&bus, "edge.journal", 10).await.unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].reason.as_deref(), Some("delivery_limit"));
+
+    // A release that survives it knows from the key whose rows they are.
+    until("it is back among the parked", async || {
+        waiting(&channel, "edge.journal.dlq").await == 1
+    })
+    .await;
+    let replayed = dead_letters::replay(&bus, "edge.journal", 10).await;
+    assert_eq!(replayed.unwrap(), 1);
+    let message = take(&channel, "edge.journal.q").await;
+    assert_eq!(message.routing_key.as_str(), key);
+    assert_eq!(message.data, b"rows");
+    let done = message.acker.ack(BasicAckOptions::default()).await;
+    done.expect("it is taken");
+    assert_eq!(standing(&core).await, Vec::<String>::new());
 }
 
 static ANSWERED: AtomicUsize = AtomicUsize::new(0);
@@ -107,4 +190,60 @@ async fn a_message_that_makes_its_handler_panic_holds_up_no_other() {
         ANSWERED.load(Ordering::SeqCst) == 1
     })
     .await;
+}
+
+static OF_FLOOD: AtomicUsize = AtomicUsize::new(0);
+static OF_OTHERS: AtomicUsize = AtomicUsize::new(0);
+
+async fn on_counted_ask(_: App, message: UplinkMessage) -> Result<(), Failure> {
+    let of = match message.body.as_slice() {
+        b"flood" => &OF_FLOOD,
+        _ => &OF_OTHERS,
+    };
+    of.fetch_add(1, Ordering::SeqCst);
+    Ok(())
+}
+
+/// S2 b: each message of a flood cost queries, before anything was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_node_sends_beyond_its_share_reaches_no_handler() {
+    const FLOOD: usize = 2_000;
+    let core = TestApp::with(TestOptions {
+        contexts: Some(|_, _| {
+            let consumers = Consumers::new().uplink(ASK, on_counted_ask);
+            vec![Context {
+                consumers,
+                ..Context::new("fleet", &[])
+            }]
+        }),
+        ..TestOptions::default()
+    })
+    .await;
+    let (_connection, channel) = channel(&core).await;
+    let begun = core.clock.instant();
+    let node = format!("ev1.up.{}.ask", core.clock.new_id());
+    let mut sent = Vec::new();
+    for _ in 0..FLOOD {
+        let (exchange, options) = ("amq.topic".into(), BasicPublishOptions::default());
+        let properties = BasicProperties::default();
+        let key = node.as_str().into();
+        let flood = channel.basic_publish(exchange, key, options, b"flood", properties);
+        sent.push(flood.await.expect("a publish"));
+    }
+    for confirm in sent {
+        confirm.await.expect("a confirm");
+    }
+    for _ in 0..10 {
+        let other = format!("ev1.up.{}.ask", core.clock.new_id());
+        publish(&channel, &other, b"other").await;
+    }
+    until("each other node is answered", async || {
+        OF_OTHERS.load(Ordering::SeqCst) == 10
+    })
+    .await;
+    // Sixty at once, and ten a second.
+    let seconds = (core.clock.instant() - begun).as_secs() + 1;
+    let share = 60 + 10 * usize::try_from(seconds).expect("a test is short");
+    let handled = OF_FLOOD.load(Ordering::SeqCst);
+    assert!(handled <= share, "{handled} of {FLOOD} in {seconds} s");
 }

@@ -58,6 +58,76 @@ async fn a_rolled_webhook_secret_is_an_alarm() {
     assert_eq!(sale.stripe.count("succeeded"), 1);
 }
 
+/// C02: one account serves a shop, a donation form and the tickets. An event of theirs that is answered with an
+/// error is sent again for days, and then the endpoint is switched off.
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_webhooks_that_are_not_ours_are_taken_and_change_nothing() {
+    let sale = Sale::open().await;
+    let paid = told(&sale, "A-1").await;
+    let theirs = |change: &dyn Fn(&mut Value)| {
+        let mut event = paid.clone();
+        event["id"] = json!(format!("evt_{}", sale.core.clock.new_id().simple()));
+        event["data"]["object"]["id"] = json!("pi_theirs");
+        event["data"]["object"]["metadata"]["installation"] = json!(sale.core.clock.new_id());
+        change(&mut event);
+        event
+    };
+    let of_intent = |change: &dyn Fn(&mut Value)| theirs(&|it| change(&mut it["data"]["object"]));
+    let dispute = json!({ "id": "evt_d", "type": "charge.refunded",
+        "data": { "object": { "payment_intent": { "id": "pi_theirs" }, "amount_refunded": 100 } } });
+    for event in [
+        json!([]),
+        json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.account.updated",
+            "related_object": { "id": "acct_1" } }),
+        json!({ "type": "invoice.paid", "data": { "object": {} } }),
+        json!({ "id": "evt_i", "type": "invoice.paid", "data": { "object": {} } }),
+        dispute,
+        theirs(&|it| it["data"] = json!(null)),
+        theirs(&|it| it["type"] = json!(42)),
+        of_intent(&|it| it["metadata"] = json!(null)),
+        of_intent(&|it| it["metadata"] = json!({ "payment_id": 42, "order": "R-7" })),
+        of_intent(&|it| it["currency"] = json!("kwd")),
+        of_intent(&|it| it["client_secret"] = json!(null)),
+        // As another system like this one makes them, even with our payment's id.
+        of_intent(&|_| {}),
+    ] {
+        let taken = send_signed(&sale, &event, WEBHOOK_SECRET).await;
+        assert_eq!(taken.expect(200), json!({ "received": true }), "{event}");
+    }
+    let no_json = "id=evt_1";
+    let signature = sign(WEBHOOK_SECRET, no_json.as_bytes(), sale.core.clock.now());
+    let refused = sale.post_webhook(no_json.to_owned(), &signature).await;
+    refused.assert_refused(400, "invalid_webhook");
+    sale.core.settle().await;
+    assert!(watched(&sale).await.is_empty());
+    assert_eq!(sale.stripe.count("succeeded"), 0, "nobody has paid");
+    send_signed(&sale, &paid, WEBHOOK_SECRET).await.expect(200);
+    sale.deliver_all().await;
+    assert_eq!(sale.stripe.count("succeeded"), 1, "ours still counts");
+}
+
+/// C02: an endpoint that sends thin events reaches us, and tells nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_can_not_be_read_do_not_hide_that_ours_are_missing() {
+    let sale = Sale::open().await;
+    let (checkout, _) = sale.bought(&sale.buyer("ada"), seat("A-1")).await;
+    sale.stripe.dispute(&checkout.secret);
+    let event = sale.stripe.take_events().remove(0);
+    let compare = sale.admin().post("/payments/comparisons", json!({})).await;
+    compare.expect(202);
+    sale.core.settle().await;
+    sale.core.advance(Duration::minutes(15));
+    let thin =
+        json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.charge.dispute.created" });
+    send_signed(&sale, &thin, WEBHOOK_SECRET).await.expect(200);
+    let mut standing = codes(&sale).await;
+    standing.sort();
+    assert_eq!(standing, ["payment.disputed", "payment.webhooks_missing"]);
+    sale.deliver(&event).await.expect(200);
+    sale.deliver_all().await;
+    assert_eq!(codes(&sale).await, ["payment.disputed"]);
+}
+
 /// The same, of one process that was not restarted: the others take what comes to them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_has_the_old_secret_is_not_hidden_by_the_others() {

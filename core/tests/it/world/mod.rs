@@ -15,6 +15,7 @@ mod device_flow;
 mod gate;
 pub mod house;
 mod issuer;
+pub mod pooler;
 pub mod replies;
 pub mod sale;
 mod settle;
@@ -108,10 +109,11 @@ pub struct TestOptions {
 }
 
 /// Retries come soon, timers stand still: tests run jobs by name.
-const TEST_CONFIG: [(&str, &str); 8] = [
+const TEST_CONFIG: [(&str, &str); 9] = [
     ("http.listen", "127.0.0.1:0"),
     ("http.rate_limits.normal_per_second", "0"),
     ("http.rate_limits.strict_per_second", "0"),
+    ("bus.check_limits", "false"),
     ("bus.retry_short_ms", "20"),
     ("bus.retry_long_ms", "40"),
     ("jobs.interval_factor", "0.0"),
@@ -195,13 +197,21 @@ impl TestApp {
         settings: Vec<(&'static str, String)>,
         contexts: ContextsOf,
     ) -> Running {
+        let started = self.start_beside(settings, contexts).await;
+        started.expect("the second core starts")
+    }
+
+    /// The same, which may be refused.
+    pub async fn start_beside(
+        &self,
+        settings: Vec<(&'static str, String)>,
+        contexts: ContextsOf,
+    ) -> anyhow::Result<Running> {
         let settings: Vec<_> = self.settings.iter().cloned().chain(settings).collect();
         let none = self.faults.beside();
         let config = config(&settings);
         let contexts = contexts(&config, &self.clock);
-        assembly::start(config, self.clock.clone(), none, contexts)
-            .await
-            .expect("the second core starts")
+        assembly::start(config, self.clock.clone(), none, contexts).await
     }
 
     /// The core's shared parts, for asserting on what the database holds.

@@ -12,8 +12,9 @@ pub enum Unit {
     Seconds,
     Bytes,
     Mebibytes,
-    /// A number without a unit.
+    /// A ratio.
     Times,
+    Number,
 }
 
 /// A limit of the machine, measured in the same run.
@@ -105,6 +106,7 @@ impl Unit {
             Self::Bytes => format!("{value:.1} B"),
             Self::Mebibytes => format!("{value:.1} MiB"),
             Self::Times => format!("{value:.2} ×"),
+            Self::Number => format!("{value:.0}"),
         }
     }
 }

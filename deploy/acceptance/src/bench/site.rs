@@ -28,6 +28,8 @@ use crate::{
 
 /// Tickets of the venue.
 pub(super) const TICKETS: u32 = 100_000;
+/// Where no row looks at their number.
+pub(super) const FEW_TICKETS: u32 = 10_000;
 /// The longest time until all work is done.
 const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -62,8 +64,12 @@ pub(super) struct FirstSync {
 }
 
 impl Site {
-    pub(super) async fn prepare(claim: Claim) -> Result<Self> {
-        let stack = Stack::start(Options { durable: true }).await?;
+    pub(super) async fn prepare(claim: Claim, tickets: u32) -> Result<Self> {
+        let stack = Stack::start(Options {
+            durable: true,
+            ..Options::default()
+        })
+        .await?;
         let world = World::start_on(&stack, claim, &[]).await?;
         let mut db = PgConnection::connect(world.database_url()).await?;
         let fixture = world.fixture().await?;
@@ -71,15 +77,15 @@ impl Site {
         let venue_it = world.venue_it(&fixture).await?;
         let limit = u64::try_from(MAX_CACHE_AGE.as_millis())?;
         venue_it.allow_degraded(limit).await?;
-        let tickets = seed::sold(&mut db, &fixture, TICKETS).await?;
+        let sold = seed::sold(&mut db, &fixture, tickets).await?;
         settle(&mut db, async || Ok(true)).await?;
-        let node = Node::connect(&world, &fixture, &venue_it, "edge-1", u64::from(TICKETS)).await?;
+        let node = Node::connect(&world, &fixture, &venue_it, "edge-1", u64::from(tickets)).await?;
         let mut site = Self {
             node,
             fixture,
             world,
             db,
-            tickets,
+            tickets: sold,
             _stack: stack,
         };
         site.settle().await?;

@@ -1,5 +1,7 @@
-//! The demo as the end-to-end test, the scanner app in its real window, and the demo and `up` as commands.
+//! The demo as the end-to-end test, a broker that is blocked, the scanner app in its real window, and the demo
+//! and `up` as commands.
 
+mod blocked;
 mod commands;
 mod story;
 mod window;

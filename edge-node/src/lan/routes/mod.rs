@@ -57,6 +57,9 @@ pub(crate) fn router(lan: Arc<Lan>) -> Router {
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(middleware::from_fn(request::correlate))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&lan),
+            request::correlate,
+        ))
         .with_state(lan)
 }

@@ -57,15 +57,27 @@ pub(crate) async fn compare_sums(app: &App, tx: &mut Tx, stated: &TicketsStated)
     Ok(())
 }
 
-/// Compares every stored statement before which all is in the feed.
+/// Compares every stored statement before which all is in its venue's feed.
 pub(crate) async fn compare_due(app: &App, cause: &Cause) -> DbResult<()> {
+    let mut conn = app.db.read(NAME).await?;
+    let venues = comparisons::list_venues(&mut conn).await?;
+    drop(conn);
+    // What fails for one venue holds up no other's.
+    let mut compared = Ok(());
+    for venue in venues {
+        compared = compared.and(compare_due_of(app, cause, venue).await);
+    }
+    compared
+}
+
+async fn compare_due_of(app: &App, cause: &Cause, venue: VenueId) -> DbResult<()> {
     loop {
         // Before the feed is read: what is projected now, is in it.
         let mut conn = app.db.read(ticketing::NAME).await?;
-        let projected_before = outbox::oldest_unprojected(&mut conn).await?;
+        let projected_before = outbox::oldest_unprojected(&mut conn, venue.into()).await?;
         drop(conn);
         let mut tx = app.db.begin(NAME, cause).await?;
-        let Some(stated) = comparisons::claim(&mut tx, projected_before).await? else {
+        let Some(stated) = comparisons::claim(&mut tx, venue, projected_before).await? else {
             return Ok(());
         };
         match &stated.tickets {

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventify_contracts::flows::FEEDING;
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbResult, PgConnection, Tx, outbox};
+use eventify_kernel::db::{DbError, DbResult, PgConnection, Tx, outbox};
 use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::{Down, Epoch, FeedEntry, JournalAck, Position};
 use eventify_sync::core::feed::{MAX_BATCH_ENTRIES, append};
 use uuid::Uuid;
 
 use super::{messages, venues, welcome};
-use crate::contexts::fleet::store::pending::{Change, Origin, Pending, Work};
+use crate::contexts::fleet::store::pending::{Change, Origin, Pending, Whose, Work};
 use crate::contexts::fleet::store::{batches, feed, nodes, pending, watermark};
 use crate::contexts::fleet::{App, NAME, jobs};
 
@@ -74,10 +74,41 @@ struct Written {
     skipped: usize,
 }
 
-/// Writes up to [`MAX_BATCH_ENTRIES`] of what is pending, and returns the messages that it came from.
+/// Writes up to [`MAX_BATCH_ENTRIES`] of what is pending, and returns the messages that it came from. If
+/// that fails, each venue gets a transaction of its own: what can't be written for one holds up no other.
 pub(crate) async fn write_batch(app: &App, cause: &Cause) -> DbResult<BTreeSet<Uuid>> {
+    match write_of(app, cause, Whose::All).await {
+        Err(error) if app.db.answers(NAME).await => write_one_by_one(app, cause, error).await,
+        done => done,
+    }
+}
+
+/// Fails only if nothing could be written.
+async fn write_one_by_one(app: &App, cause: &Cause, error: DbError) -> DbResult<BTreeSet<Uuid>> {
+    let mut conn = app.db.read(NAME).await?;
+    let venues = pending::list_venues(&mut conn).await?;
+    drop(conn);
+    let mut messages = BTreeSet::new();
+    for venue in venues {
+        match write_of(app, cause, Whose::Of(venue)).await {
+            Ok(written) => messages.extend(written),
+            Err(error) => tracing::error!(
+                code = "fleet.feed_not_written",
+                venue_id = venue.map(tracing::field::display),
+                %error,
+                "changes of a venue's feed can't be written; those of the others are"
+            ),
+        }
+    }
+    if messages.is_empty() {
+        return Err(error);
+    }
+    Ok(messages)
+}
+
+async fn write_of(app: &App, cause: &Cause, whose: Whose) -> DbResult<BTreeSet<Uuid>> {
     let mut tx = app.db.begin(NAME, cause).await?;
-    let claimed = pending::claim(&mut tx, MAX_BATCH_ENTRIES).await?;
+    let claimed = pending::claim(&mut tx, whose, MAX_BATCH_ENTRIES).await?;
     let messages: BTreeSet<Uuid> = claimed.iter().map(|pending| pending.message).collect();
     if messages.is_empty() {
         return Ok(messages);

@@ -18,6 +18,11 @@ use crate::contexts::fleet::store::journals;
 use crate::contexts::fleet::store::{journal_rows, nodes, watermark};
 use crate::contexts::fleet::{App, NAME};
 
+/// Rows that contradict the chain and are kept of one batch: no node puts more into one.
+const MAX_EVIDENCE_ROWS: usize = 512;
+/// Such bytes that are kept of a node within a day.
+const MAX_EVIDENCE_A_DAY: i64 = 16 * 1024 * 1024;
+
 /// Stores a batch of rows. Returns an acknowledgement if the node is to get one now; while the rows
 /// are on their way through ticketing there is none: the feed's writer will send it.
 pub(crate) async fn receive(
@@ -146,13 +151,14 @@ async fn refuse(
         Refused::Malformed(_) => Code::JournalRowMalformed,
         Refused::BrokenChain { .. } => Code::JournalChainBroken,
     };
-    let is_new = insert_evidence(&mut tx, node.node_id, batch).await?;
+    let kept = keep_evidence(app, &mut tx, node.node_id, batch).await?;
     tx.commit().await?;
-    if is_new {
+    if kept != Kept::Known {
         let details = json!({
             "reason": refused.to_string(),
             "batch": { "incarnation": incarnation, "from": batch.from, "rows": batch.rows.len() },
             "held": ends.map(|ends| ends.stored),
+            "kept": kept == Kept::New,
         });
         let alarm = Alarm::new(code)
             .of_node(node.venue_id, node.node_id)
@@ -162,17 +168,43 @@ async fn refuse(
     Ok(Some(answer))
 }
 
-/// Stores the rows of a refused batch beside the journal; true if any of them is new, or has no number.
-async fn insert_evidence(
+/// What became of a refused batch's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// They, or the first of many, stand beside the journal. A batch may have none.
+    New,
+    /// They stood there already.
+    Known,
+    /// They are new, and the node has had its share of the day.
+    Nothing,
+}
+
+/// Stores the rows of a refused batch beside the journal, as far as the node's share of the day goes: a
+/// node may have forked, and its rows are evidence; one that makes up rows without end fills no disk.
+async fn keep_evidence(
+    app: &App,
     conn: &mut PgConnection,
     node: NodeId,
     batch: &JournalBatch,
-) -> DbResult<bool> {
-    let mut is_new = batch.last().is_none();
-    for (seq, bytes) in batch.numbers().zip(&batch.rows) {
-        is_new |= journal_rows::insert_fork(conn, node, batch.incarnation, seq, bytes).await?;
+) -> DbResult<Kept> {
+    if batch.last().is_none() {
+        return Ok(Kept::New);
     }
-    Ok(is_new)
+    let now = app.clock.now();
+    if app.state.has_spent_evidence(node, now) {
+        return Ok(Kept::Nothing);
+    }
+    if journal_rows::evidence_of_day(conn, node).await? >= MAX_EVIDENCE_A_DAY {
+        app.state.evidence_is_spent(node, now);
+        return Ok(Kept::Nothing);
+    }
+    let rows = batch
+        .numbers()
+        .zip(batch.rows.iter().map(|row| row.as_slice()));
+    let rows: Vec<_> = rows.take(MAX_EVIDENCE_ROWS).collect();
+    let of = (node, batch.incarnation);
+    let is_new = journal_rows::insert_forks(conn, of, &rows).await?;
+    Ok(if is_new { Kept::New } else { Kept::Known })
 }
 
 /// An administrator accepts the held rows of a revoked node. Returns how many batches were sent on.

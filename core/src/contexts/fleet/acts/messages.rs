@@ -40,6 +40,10 @@ pub(crate) async fn open(app: &App, message: &UplinkMessage) -> DbResult<Option<
             .of_node(node.venue_id, node.node_id)
             .with(details)
     };
+    if message.dropped_before > 0 {
+        let details = json!({ "topic": message.routing_key, "dropped": message.dropped_before });
+        alarms::raise(app, &alarm(Code::NodeFloods, details)).await?;
+    }
     let envelope = match Envelope::<Up>::from_bytes(&message.body) {
         Ok(envelope) => envelope,
         Err(error) => {

@@ -46,6 +46,17 @@ pub(crate) async fn announce(
     alarms::raise_in(app, tx, &alarm).await
 }
 
+/// Nobody has to decide about a show that is over.
+pub(crate) async fn end_over(app: &App) -> DbResult<()> {
+    let code = Code::PerformanceAwaitsConfirmation;
+    let mut conn = app.db.read(NAME).await?;
+    let over = performances::list_alarmed_and_over(&mut conn, code, app.clock.now()).await?;
+    for id in over {
+        alarms::end_in(app, &mut conn, code, &id).await?;
+    }
+    Ok(())
+}
+
 /// A performance in a venue of the caller's, locked.
 pub(crate) async fn planned(
     conn: &mut PgConnection,
@@ -150,12 +161,18 @@ pub(crate) async fn renew_rows(app: &App, cause: &Cause) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let venues = venue_rows::list_of_older_form(&mut conn).await?;
     drop(conn);
+    // What fails for one venue holds up no other's.
+    let mut renewed = Ok(());
     for venue in venues {
-        let mut tx = app.db.begin(NAME, cause).await?;
-        compare(app, &mut tx, venue, app.clock.now().timestamp()).await?;
-        tx.commit().await?;
+        renewed = renewed.and(renew_rows_of(app, cause, venue).await);
     }
-    Ok(())
+    renewed
+}
+
+async fn renew_rows_of(app: &App, cause: &Cause, venue: VenueId) -> DbResult<()> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    compare(app, &mut tx, venue, app.clock.now().timestamp()).await?;
+    tx.commit().await
 }
 
 /// The entry of a performance, with a version above that of the feed.

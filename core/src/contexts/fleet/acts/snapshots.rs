@@ -10,23 +10,31 @@ use sha2::{Digest as _, Sha256};
 
 use super::messages;
 use crate::contexts::fleet::model::node::Node;
-use crate::contexts::fleet::model::parts::{MAX_PART_BYTES, array_of, parts};
-use crate::contexts::fleet::store::snapshots::{self, Snapshot};
+use crate::contexts::fleet::model::parts::{MAX_CATCH_UP, MAX_PART_BYTES, array_of, parts};
+use crate::contexts::fleet::store::snapshots::{self, Freshness, Snapshot};
 use crate::contexts::fleet::store::{feed, watermark};
 use crate::contexts::fleet::{App, NAME};
 
-/// A snapshot is reused until this many entries have followed it.
+/// A snapshot is reused until this many entries have followed it,
 const FRESH_ENTRIES: u64 = 1_000;
+/// or until it is this old, in seconds, while the entries since can be sent: a venue that sells fast, or a
+/// node that asks without end, makes the core write no more of them.
+const MADE_AT_MOST_EVERY: u32 = 60;
 
 /// Most chunks in the answer to one `Pull`; the node asks for more.
-const MAX_CHUNKS_PER_PULL: u32 = 64;
+const MAX_CHUNKS_PER_PULL: u32 = 16;
 
 /// A snapshot of the venue that is fresh enough; made if there is none.
 pub(crate) async fn fresh(app: &App, cause: &Cause, venue: VenueId) -> DbResult<Snapshot> {
     if let Some(snapshot) = find(app, venue).await? {
         return Ok(snapshot);
     }
-    // One process makes it; the others wait here and find it.
+    // One at a time in a process, and one process a venue; the others wait here, without a connection, and
+    // find it.
+    let _turn = app.state.snapshots().acquire().await;
+    if let Some(snapshot) = find(app, venue).await? {
+        return Ok(snapshot);
+    }
     let elected = app.db.elect(NAME, &format!("snapshot/{venue}")).await?;
     let made = match find(app, venue).await {
         Ok(Some(snapshot)) => Ok(snapshot),
@@ -43,9 +51,16 @@ async fn find(app: &App, venue: VenueId) -> DbResult<Option<Snapshot>> {
         return Ok(None);
     };
     let epoch = watermark::epoch(&mut conn).await?;
-    let from = feed.head.position.0.saturating_sub(FRESH_ENTRIES);
-    let from = Position(from.max(feed.compacted_to.0));
-    let Some(newest) = snapshots::find_newest(&mut conn, venue, epoch, from).await? else {
+    let behind = |entries| {
+        let from = feed.head.position.0.saturating_sub(entries);
+        Position(from.max(feed.compacted_to.0))
+    };
+    let fresh = Freshness {
+        position: behind(FRESH_ENTRIES),
+        young_position: behind(MAX_CATCH_UP),
+        young_seconds: MADE_AT_MOST_EVERY,
+    };
+    let Some(newest) = snapshots::find_newest(&mut conn, venue, epoch, fresh).await? else {
         return Ok(None);
     };
     // From now on compaction keeps the entries after it.

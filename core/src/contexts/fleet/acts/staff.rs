@@ -49,6 +49,8 @@ pub(crate) async fn add(
     let now = app.clock.now();
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
+    // Those who are added at the same time are counted one after the other.
+    staff::lock_list(&mut tx, venue_id).await?;
     if staff::list(&mut tx, venue_id).await?.len() >= MAX_STAFF {
         return Err(FleetError::TooManyStaff);
     }

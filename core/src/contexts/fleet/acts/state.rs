@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use eventify_kernel::config::ConfigError;
 use eventify_protocol::enrolment::BrokerAddress;
-use eventify_protocol::ids::VenueId;
+use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_sync::core::watermark::Watermark;
 
 use tokio::sync::Semaphore;
@@ -18,6 +18,8 @@ use super::FleetError;
 use crate::contexts::fleet::model::authority::{Authority, BrokerAuthority, DeviceAuthority};
 use crate::contexts::fleet::model::settings::Settings;
 
+/// How often a node's evidence is added up, once it has had its share.
+const LOOK_AT_EVIDENCE: TimeDelta = TimeDelta::minutes(1);
 /// Sign-ins of staff that one process follows at once.
 const MAX_SIGN_INS: usize = 256;
 
@@ -41,6 +43,10 @@ pub struct State {
     watermarks: Mutex<HashMap<VenueId, Slot>>,
     /// Those that this process asks the identity provider of.
     sign_ins: Arc<Semaphore>,
+    /// The turn to make a snapshot.
+    snapshots: Semaphore,
+    /// Nodes that have had their share of evidence, and when that was looked at: it costs a sum of many rows.
+    spent_evidence: Mutex<HashMap<NodeId, DateTime<Utc>>>,
 }
 
 impl State {
@@ -66,7 +72,26 @@ impl State {
             mailed_at: Mutex::default(),
             watermarks: Mutex::default(),
             sign_ins: Arc::new(Semaphore::new(MAX_SIGN_INS)),
+            snapshots: Semaphore::new(1),
+            spent_evidence: Mutex::default(),
         })
+    }
+
+    /// Whether a node had had its share of evidence a moment ago.
+    pub(crate) fn has_spent_evidence(&self, node: NodeId, now: DateTime<Utc>) -> bool {
+        let spent = self.spent_evidence.lock();
+        let spent = spent.unwrap_or_else(PoisonError::into_inner);
+        spent
+            .get(&node)
+            .is_some_and(|at| now - *at < LOOK_AT_EVIDENCE)
+    }
+
+    /// It has, as the database says.
+    pub(crate) fn evidence_is_spent(&self, node: NodeId, now: DateTime<Utc>) {
+        let spent = self.spent_evidence.lock();
+        let mut spent = spent.unwrap_or_else(PoisonError::into_inner);
+        spent.retain(|_, at| now - *at < LOOK_AT_EVIDENCE);
+        spent.insert(node, now);
     }
 
     /// The device authority, where nodes can be enrolled.
@@ -106,6 +131,11 @@ impl State {
     /// Room for one more sign-in of staff.
     pub(crate) fn sign_ins(&self) -> &Arc<Semaphore> {
         &self.sign_ins
+    }
+
+    /// One snapshot is made at a time: each reads a whole venue and holds a connection.
+    pub(crate) fn snapshots(&self) -> &Semaphore {
+        &self.snapshots
     }
 
     /// Whether the last mail is so long ago.

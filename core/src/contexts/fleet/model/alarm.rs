@@ -186,8 +186,9 @@ codes! {
          somebody who has left may have worked at a gate: look at what the people in the details did, in the \
          report's acts. Find out who changed rows of the database, or restored it.";
     TruthStandsStill = "truth_stands_still":
-        "Changes of tickets don't reach the gates, and after five minutes no gate decides alone. Look for what \
-         is stuck: eventify-core dlq read, the relay, the broker.";
+        "Changes don't reach the gates of this venue, and after five minutes none of them decides alone; other \
+         venues don't wait for it. oldest in the details names what is stuck: look for it with eventify-core \
+         dlq read, then at the relay and the broker. Without a venue, all of them wait.";
     UplinkKeyMalformed = "uplink_key_malformed":
         "A message came under a topic that belongs to no node, and was dropped. Check who may publish at the \
          broker.";
@@ -200,6 +201,10 @@ codes! {
     UplinkKindMismatch = "uplink_kind_mismatch":
         "A message was of another kind than its topic says, and was dropped. Update the node's software; if it \
          happens again, look who has access to it.";
+    NodeFloods = "node_floods":
+        "This node sends far more messages than a node's software does, and the core drops the rest. Nobody \
+         else waits for it. Restart the node; if it goes on, look who has access to it, and revoke it if it \
+         is not yours.";
     MessageTooLarge = "message_too_large":
         "A message of this node is larger than any of its kind, and was dropped. Update its software; if it \
          happens again, look who has access to it.";

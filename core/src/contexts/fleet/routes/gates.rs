@@ -74,6 +74,8 @@ pub(super) async fn edit(
     let before = store::gates::find(&mut conn, gate)
         .await?
         .ok_or(FleetError::GateNotFound)?;
+    // Before the version: a stranger learns none.
+    venues::own(&mut conn, caller.principal()?, before.venue_id).await?;
     drop(conn);
     version.must_match(before.version)?;
     let gate = gates::edit(&app, &caller.cause, caller.principal()?, before, plan).await?;

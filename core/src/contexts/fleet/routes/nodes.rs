@@ -186,6 +186,8 @@ pub(super) async fn edit(
     let before = store::nodes::find(&mut conn, node)
         .await?
         .ok_or(FleetError::NodeNotFound)?;
+    // Before the version: a stranger learns none.
+    venues::own(&mut conn, caller.principal()?, before.venue_id).await?;
     drop(conn);
     version.must_match(before.version)?;
     let before = (node, before.version);

@@ -129,21 +129,33 @@ pub(crate) async fn insert(conn: &mut PgConnection, stated: &TicketsStated) -> D
     Ok(())
 }
 
-/// Takes out the oldest statement before which all is in the feed (`None`: everything is). One without
+/// The venues of which statements wait.
+pub(crate) async fn list_venues(conn: &mut PgConnection) -> DbResult<Vec<VenueId>> {
+    let venues = sqlx::query_scalar(
+        "select distinct (stated->>'venueId')::uuid from fleet.feed_comparisons order by 1",
+    )
+    .fetch_all(conn)
+    .await?;
+    Ok(venues)
+}
+
+/// Takes out a venue's oldest statement before which all is in the feed (`None`: everything is). One without
 /// tickets, the end of a comparison, waits for a minute: by then the differences are repaired.
 pub(crate) async fn claim(
     conn: &mut PgConnection,
+    venue: VenueId,
     projected_before: Option<DateTime<Utc>>,
 ) -> DbResult<Option<TicketsStated>> {
     let stated: Option<Json<TicketsStated>> = sqlx::query_scalar(
         "delete from fleet.feed_comparisons where comparison_id = (
              select comparison_id from fleet.feed_comparisons
-             where ($1::timestamptz is null or as_of < $1)
+             where stated->>'venueId' = $2::text and ($1::timestamptz is null or as_of < $1)
                  and (stated->'tickets' <> 'null' or received_at < now() - interval '1 minute')
              order by comparison_id limit 1 for update skip locked)
          returning stated",
     )
     .bind(projected_before)
+    .bind(venue.as_uuid().to_string())
     .fetch_optional(conn)
     .await?;
     Ok(stated.map(|Json(stated)| stated))

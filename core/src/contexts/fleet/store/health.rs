@@ -201,6 +201,18 @@ pub(crate) async fn insert_change(conn: &mut PgConnection, health: &NodeHealth) 
     Ok(())
 }
 
+/// How many changes of mode a node has reported within a day.
+pub(crate) async fn changes_of_day(conn: &mut PgConnection, node: NodeId) -> DbResult<i64> {
+    let changes = sqlx::query_scalar(
+        "select count(*) from fleet.mode_changes
+         where node_id = $1 and heard_at > now() - interval '1 day'",
+    )
+    .bind(node)
+    .fetch_one(conn)
+    .await?;
+    Ok(changes)
+}
+
 /// When nodes of a venue became `Online`, since `from`, in order for each node.
 pub(crate) async fn list_online_since(
     conn: &mut PgConnection,

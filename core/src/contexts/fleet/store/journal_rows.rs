@@ -235,26 +235,40 @@ pub(crate) async fn hash_at(
     Ok(hash.map(Hash32))
 }
 
-/// Stores bytes that contradict the chain; true if they are new.
-pub(crate) async fn insert_fork(
+/// Stores rows that contradict the chain; true if any of them is new.
+pub(crate) async fn insert_forks(
     conn: &mut PgConnection,
-    node: NodeId,
-    incarnation: IncarnationId,
-    seq: u64,
-    bytes: &[u8],
+    (node, incarnation): (NodeId, IncarnationId),
+    rows: &[(u64, &[u8])],
 ) -> DbResult<bool> {
+    let seqs = rows.iter().map(|(seq, _)| signed(*seq));
+    let hashes = rows.iter().map(|(_, bytes)| Hash32::of(bytes).0);
     let done = sqlx::query(
         "insert into fleet.journal_forks (node_id, incarnation, seq, hash, bytes)
-         values ($1, $2, $3, $4, $5) on conflict do nothing",
+         select $1, $2, seq, hash, bytes
+         from unnest($3::bigint[], $4::bytea[], $5::bytea[]) as row (seq, hash, bytes)
+         on conflict do nothing",
     )
     .bind(node)
     .bind(incarnation)
-    .bind(signed(seq)?)
-    .bind(Hash32::of(bytes).0)
-    .bind(bytes)
+    .bind(seqs.collect::<DbResult<Vec<_>>>()?)
+    .bind(hashes.collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, bytes)| *bytes).collect::<Vec<_>>())
     .execute(conn)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected() > 0)
+}
+
+/// Room that a node's contradicting rows of the last day take, with what a row costs beside its bytes.
+pub(crate) async fn evidence_of_day(conn: &mut PgConnection, node: NodeId) -> DbResult<i64> {
+    let bytes = sqlx::query_scalar(
+        "select coalesce(sum(octet_length(bytes) + 200), 0)::bigint from fleet.journal_forks
+         where node_id = $1 and received_at > now() - interval '1 day'",
+    )
+    .bind(node)
+    .fetch_one(conn)
+    .await?;
+    Ok(bytes)
 }
 
 /// A row as the API lists it.

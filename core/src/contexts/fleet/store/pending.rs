@@ -139,16 +139,73 @@ impl TryFrom<Row> for Pending {
     }
 }
 
+/// Whose rows are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    All,
+    /// Of a venue, or of none.
+    Of(Option<VenueId>),
+}
+
 /// The oldest rows that wait; they are locked to commit, and no other writer gets them.
-pub(crate) async fn claim(conn: &mut PgConnection, limit: usize) -> DbResult<Vec<Pending>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select pending_id, message_id, venue_id, entry, batch_id, recount from fleet.feed_pending
-         where written_at is null order by pending_id limit $1 for update skip locked",
+pub(crate) async fn claim(
+    conn: &mut PgConnection,
+    whose: Whose,
+    limit: usize,
+) -> DbResult<Vec<Pending>> {
+    let limit = i64::try_from(limit).map_err(DbError::impossible_row)?;
+    let query = match whose {
+        Whose::All => sqlx::query_as(
+            "select pending_id, message_id, venue_id, entry, batch_id, recount from fleet.feed_pending
+             where written_at is null order by pending_id limit $1 for update skip locked",
+        )
+        .bind(limit),
+        Whose::Of(venue) => sqlx::query_as(
+            "select pending_id, message_id, venue_id, entry, batch_id, recount from fleet.feed_pending
+             where written_at is null and venue_id is not distinct from $2
+             order by pending_id limit $1 for update skip locked",
+        )
+        .bind(limit)
+        .bind(venue),
+    };
+    let rows: Vec<Row> = query.fetch_all(conn).await?;
+    rows.into_iter().map(Pending::try_from).collect()
+}
+
+/// Venues of which rows wait; none among them for rows of no venue.
+pub(crate) async fn list_venues(conn: &mut PgConnection) -> DbResult<Vec<Option<VenueId>>> {
+    let venues = sqlx::query_scalar(
+        "select distinct venue_id from fleet.feed_pending where written_at is null order by 1",
     )
-    .bind(i64::try_from(limit).map_err(DbError::impossible_row)?)
     .fetch_all(conn)
     .await?;
-    rows.into_iter().map(Pending::try_from).collect()
+    Ok(venues)
+}
+
+/// What a venue's feed has waited for too long: how many rows, the oldest message, since when.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Overdue {
+    pub(crate) venue_id: VenueId,
+    pub(crate) rows: i64,
+    pub(crate) message_id: Uuid,
+    pub(crate) seconds: i64,
+}
+
+/// Rows that the writer has not written after so many seconds, by venue.
+pub(crate) async fn list_overdue(conn: &mut PgConnection, seconds: u32) -> DbResult<Vec<Overdue>> {
+    let overdue = sqlx::query_as(
+        "select distinct on (venue_id) venue_id, message_id,
+             count(*) over (partition by venue_id) as rows,
+             extract(epoch from now() - created_at)::bigint as seconds
+         from fleet.feed_pending
+         where written_at is null and venue_id is not null
+             and created_at < now() - $1 * interval '1 second'
+         order by venue_id, created_at",
+    )
+    .bind(i64::from(seconds))
+    .fetch_all(conn)
+    .await?;
+    Ok(overdue)
 }
 
 /// The feed holds these rows.

@@ -10,6 +10,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::contexts::fleet::model::alarm::Code;
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
 
 #[derive(FromRow)]
@@ -213,6 +214,24 @@ pub(crate) async fn list_ahead(
     .fetch_one(conn)
     .await?;
     Ok((rows.into_iter().map(Performance::from).collect(), total))
+}
+
+/// The performances that are over and about which an alarm of this code stands.
+pub(crate) async fn list_alarmed_and_over(
+    conn: &mut PgConnection,
+    code: Code,
+    now: DateTime<Utc>,
+) -> DbResult<Vec<PerformanceId>> {
+    let over = sqlx::query_scalar(
+        "select performance_id from fleet.standing_alarms as alarms
+         join fleet.performances on performance_id::text = alarms.subject
+         where alarms.kind = $1 and alarms.cleared_at is null and admits_until <= $2",
+    )
+    .bind(code.name())
+    .bind(now)
+    .fetch_all(conn)
+    .await?;
+    Ok(over)
 }
 
 /// The performances that admit after one moment and begin to before another, in venues whose staff may look

@@ -51,23 +51,38 @@ impl From<Row> for Snapshot {
     }
 }
 
-/// The newest snapshot of a venue, if it is at or after a position and of this database.
+/// Which snapshot needs no newer one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freshness {
+    /// At or after this position, however old;
+    pub(crate) position: Position,
+    /// or at or after this one,
+    pub(crate) young_position: Position,
+    /// if it is no older than this.
+    pub(crate) young_seconds: u32,
+}
+
+/// The newest snapshot of a venue, if it is fresh and of this database.
 pub(crate) async fn find_newest(
     conn: &mut PgConnection,
     venue: VenueId,
     epoch: Epoch,
-    from: Position,
+    fresh: Freshness,
 ) -> DbResult<Option<Snapshot>> {
     let row: Option<Row> = sqlx::query_as(
         "select snapshot_id, venue_id, epoch_system, epoch_timeline, position, digest, chunks, hash
          from fleet.snapshots
-         where venue_id = $1 and epoch_system = $2 and epoch_timeline = $3 and position >= $4
+         where venue_id = $1 and epoch_system = $2 and epoch_timeline = $3
+             and (position >= $4
+                 or position >= $5 and created_at > now() - $6 * interval '1 second')
          order by position desc limit 1",
     )
     .bind(venue)
     .bind(epoch.system.cast_signed())
     .bind(epoch.timeline.cast_signed())
-    .bind(signed(from.0)?)
+    .bind(signed(fresh.position.0)?)
+    .bind(signed(fresh.young_position.0)?)
+    .bind(i64::from(fresh.young_seconds))
     .fetch_optional(conn)
     .await?;
     Ok(row.map(Into::into))

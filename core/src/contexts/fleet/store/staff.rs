@@ -76,6 +76,15 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// Nobody else adds people to this venue until the commit.
+pub(crate) async fn lock_list(conn: &mut PgConnection, venue: VenueId) -> DbResult<()> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended('fleet/staff/' || $1::text, 0))")
+        .bind(venue)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Writes somebody's next version.
 pub(crate) async fn update(
     conn: &mut PgConnection,

@@ -32,21 +32,23 @@ pub(crate) async fn read(app: &App, cause: &Cause, venue: VenueId) -> DbResult<O
         .partition(|context| database.url_of(context) == database.url_of(NAME));
     let mut ages = Vec::new();
     for context in far {
-        ages.extend(outbox::age_of_unprojected(&app.db, context).await?);
+        ages.extend(outbox::age_of_unprojected(&app.db, context, venue.into()).await?);
     }
     let Some(feed) = feed::find(&mut tx, venue).await? else {
         return Ok(None);
     };
     let (now, own): (DateTime<Utc>, Option<DateTime<Utc>>) = sqlx::query_as(
-        "select now(), (select min(created_at) from fleet.feed_pending where written_at is null)",
+        "select now(), (select min(created_at) from fleet.feed_pending
+             where written_at is null and venue_id = $1)",
     )
+    .bind(venue)
     .fetch_one(&mut *tx)
     .await?;
     let epoch = epoch(&mut tx).await?;
     let mut unprojected = vec![own];
     unprojected.extend(ages.into_iter().map(|age| Some(now - age)));
     for context in near {
-        unprojected.push(outbox::oldest_unprojected_of(&mut tx, context).await?);
+        unprojected.push(outbox::oldest_unprojected_of(&mut tx, context, venue.into()).await?);
     }
     let unprojected = unprojected.into_iter().map(|at| at.map(CoreTime::from));
     let core = CoreTime::from(now);

@@ -100,9 +100,11 @@ fn laid_out_zone(zone: &Zone) -> LaidOutZone {
 
 #[cfg(test)]
 mod tests {
+    use eventify_kernel::bus::MAX_MESSAGE_BYTES;
     use eventify_protocol::ids::{BucketId, SeatId};
     use uuid::Uuid;
 
+    use super::super::plan::{MAX_CATEGORIES, MAX_NAME, MAX_NUMBER, MAX_ZONE_CAPACITY, MAX_ZONES};
     use super::*;
 
     fn codes(list: &[&str]) -> Vec<CategoryCode> {
@@ -162,5 +164,43 @@ mod tests {
         assert!(parts.iter().all(|part| part.parts == 3));
         let field = Layout::price(vec![], vec![], &[]).parts(PerformanceId(Uuid::nil()));
         assert_eq!(field.len(), 1);
+    }
+
+    /// The broker refuses larger messages of anybody, ours included (DECISIONS 67).
+    #[test]
+    fn the_largest_part_of_a_plan_fits_four_times_into_a_message() {
+        let codes: Vec<CategoryCode> = (0..MAX_CATEGORIES)
+            .map(|code| format!("{code:0>16}").parse().unwrap())
+            .collect();
+        let name = "\u{10000}".repeat(MAX_NAME);
+        let seats = (0..).take(SEATS_PER_PART + 1).map(|number: u128| {
+            let (row, number) = ("R".repeat(MAX_NUMBER), format!("{number:0>MAX_NUMBER$}"));
+            Seat {
+                id: SeatId(Uuid::from_u128(u128::MAX)),
+                label: format!("{name}-{row}-{number}"),
+                section: name.clone(),
+                row,
+                number,
+                categories: codes.clone(),
+                accessible: false,
+                blocked: false,
+            }
+        });
+        let zones = (0..MAX_ZONES).map(|_| Zone {
+            id: BucketId(Uuid::from_u128(u128::MAX)),
+            zone: name.clone(),
+            capacity: MAX_ZONE_CAPACITY,
+            categories: codes.clone(),
+        });
+        let layout = Layout::price(seats.collect(), zones.collect(), &codes);
+        let parts = layout.parts(PerformanceId(Uuid::from_u128(u128::MAX)));
+        let bytes = parts
+            .iter()
+            .map(|part| serde_json::to_vec(part).unwrap().len());
+        let bytes = bytes.max().unwrap();
+        assert!(
+            bytes > 500_000 && bytes < MAX_MESSAGE_BYTES / 4,
+            "{bytes} bytes"
+        );
     }
 }

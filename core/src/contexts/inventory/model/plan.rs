@@ -12,17 +12,17 @@ use uuid::Uuid;
 // Of one plan.
 const MAX_SEATS: usize = 50_000;
 const MAX_SECTIONS: usize = 200;
-const MAX_ZONES: usize = 100;
+pub(super) const MAX_ZONES: usize = 100;
 /// Of one section.
 const MAX_ROWS: usize = 200;
 const MAX_SEATS_PER_ROW: usize = 500;
 pub(crate) const MAX_ZONE_CAPACITY: u32 = 100_000;
 /// Of a plan, section or zone, in characters.
-const MAX_NAME: usize = 64;
+pub(super) const MAX_NAME: usize = 64;
 /// Of a row or seat, in characters.
-const MAX_NUMBER: usize = 8;
+pub(super) const MAX_NUMBER: usize = 8;
 /// Of one seat or zone.
-const MAX_CATEGORIES: usize = 20;
+pub(super) const MAX_CATEGORIES: usize = 20;
 
 /// `POST /venues/{venueId}/seating-plans`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

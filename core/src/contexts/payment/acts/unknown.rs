@@ -32,6 +32,10 @@ pub(super) async fn installation(app: &App) -> DbResult<Uuid> {
 /// Has an intent looked at that no payment here has.
 pub(super) async fn intent_told(app: &App, tx: &mut Tx, update: &IntentUpdate) -> DbResult<()> {
     if ours(app, update).await?.is_none() {
+        tracing::debug!(
+            provider_ref = update.intent.reference,
+            "an intent of another system on the same account has no effect"
+        );
         return Ok(());
     }
     match update.status {

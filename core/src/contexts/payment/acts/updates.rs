@@ -17,21 +17,30 @@ use crate::contexts::payment::model::{
 };
 use crate::contexts::payment::{App, NAME, store};
 
-/// The event's id and its effect are written in one transaction: a second delivery has no effect.
+/// The event's id and its effect are written in one transaction: a second delivery has no effect. What is
+/// not ours has none at all, and leaves no row.
 pub(crate) async fn receive_webhook(app: &App, cause: &Cause, event: WebhookEvent) -> DbResult<()> {
+    let WebhookEvent { id, kind, subject } = event;
+    let Some(id) = id else {
+        // Thin, or nobody's: it does not show that those reach us which we read.
+        tracing::debug!(kind, "a signed webhook that we can't read has no effect");
+        return Ok(());
+    };
     let mut tx = app.db.begin(NAME, cause).await?;
     store::webhooks::note_taken(&mut tx, app.clock.now()).await?;
-    let provider = app.state.gateway.name();
-    if !store::insert_webhook(&mut tx, provider, &event, app.clock.now()).await? {
-        return Ok(());
-    }
-    if event.subject == Subject::Ignored {
+    if subject == Subject::Ignored {
         tracing::debug!(
-            kind = event.kind,
+            event_id = id,
+            kind,
             "a webhook about nothing of ours has no effect"
         );
+        return tx.commit().await;
     }
-    apply(app, &mut tx, event.subject, LearntBy::Webhook).await?;
+    let provider = app.state.gateway.name();
+    if !store::insert_webhook(&mut tx, provider, (&id, &kind), app.clock.now()).await? {
+        return Ok(());
+    }
+    apply(app, &mut tx, subject, LearntBy::Webhook).await?;
     tx.commit().await
 }
 

@@ -20,12 +20,12 @@ const REJECTED: &str = "payment.webhooks_rejected";
 const REJECTED_ACT: &str = "webhooks about our payments are refused, so what customers and banks do is known \
     late: if their secret was rolled, put the new one beside the old into \
     payment.stripe.webhook_secrets of every process, and restart; if the cause is outside_tolerance, set \
-    the clock; if it is malformed, have the endpoint send snapshot events; an endpoint that is not ours \
+    the clock; if it is malformed, something between changes the body; an endpoint that is not ours \
     should not get them. It ends by itself, a quarter of an hour after the last refusal";
 const MISSING: &str = "payment.webhooks_missing";
 const MISSING_ACT: &str = "the comparison has found what no webhook told, and none has come since: see at \
-    the payment provider whether the endpoint is switched on, and reaches POST /webhooks/psp. It ends by \
-    itself with the next webhook";
+    the payment provider whether the endpoint is switched on, reaches POST /webhooks/psp, and sends \
+    snapshot events (thin ones are not read). It ends by itself with the next webhook";
 
 /// Shortest time between two log lines about one cause, in a process: anybody can have them written.
 const LOG_EVERY: Duration = Duration::from_secs(60);

@@ -228,8 +228,8 @@ pub(crate) struct Listed {
 /// A webhook that has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WebhookEvent {
-    /// The provider's id of the event, for deduplication.
-    pub(crate) id: String,
+    /// The provider's id of the event, for deduplication; none of what is signed and no event as we know them.
+    pub(crate) id: Option<String>,
     /// The provider's event type.
     pub(crate) kind: String,
     pub(crate) subject: Subject,
@@ -307,8 +307,8 @@ pub(crate) enum WebhookError {
     /// Signed too long ago, or in the future.
     #[error("the signature's time is too far from now")]
     OutsideTolerance,
-    /// The signature is right, but the body is not an event.
-    #[error("the body is not a webhook event")]
+    /// The signature is right, but the body is no JSON.
+    #[error("the body is not JSON")]
     Malformed,
 }
 

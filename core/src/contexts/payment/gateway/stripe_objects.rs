@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike as _, Utc};
 use eventify_protocol::money::{Currency, Money};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::stripe_texts::{Name, code};
@@ -19,47 +19,65 @@ pub(super) const INSTALLATION: &str = "installation";
 pub(super) const REFUND_ID: &str = "refund_id";
 pub(super) const ATTEMPT: &str = "attempt";
 
+/// What makes an intent one: without these it is nobody's. Each other field is read by itself, here and
+/// below: what somebody has put there for their own use must not hide what is ours.
 #[derive(Debug, Deserialize)]
 pub(super) struct PaymentIntent {
     id: Name,
     client_secret: Name,
     status: String,
-    currency: String,
+    #[serde(default, deserialize_with = "if_known")]
+    currency: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     amount: Option<i64>,
+    #[serde(default, deserialize_with = "if_known")]
     amount_received: Option<i64>,
+    #[serde(default, deserialize_with = "if_known")]
     last_payment_error: Option<PaymentProblem>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_known")]
     metadata: Option<Metadata>,
 }
 
 #[derive(Debug, Deserialize)]
 struct PaymentProblem {
+    #[serde(default, deserialize_with = "if_known")]
     code: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     decline_code: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Refund {
     id: Name,
-    /// Absent in older answers: the refund is done.
+    /// Absent in older answers: the refund is done. Of another shape it is no refund: money is not guessed.
     status: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     failure_reason: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     payment_intent: Option<Reference>,
+    #[serde(default, deserialize_with = "if_known")]
     amount: Option<i64>,
+    #[serde(default, deserialize_with = "if_known")]
     currency: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     created: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_known")]
     metadata: Option<Metadata>,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Dispute {
     id: Name,
+    #[serde(default, deserialize_with = "if_known")]
     payment_intent: Option<Reference>,
+    #[serde(default, deserialize_with = "if_known")]
     amount: Option<i64>,
+    #[serde(default, deserialize_with = "if_known")]
     currency: Option<String>,
     status: String,
+    #[serde(default, deserialize_with = "if_known")]
     reason: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
     created: Option<i64>,
 }
 
@@ -96,22 +114,36 @@ enum Reference {
 
 #[derive(Debug, Deserialize)]
 struct Charge {
+    #[serde(default, deserialize_with = "if_known")]
     payment_intent: Option<Reference>,
+    #[serde(default, deserialize_with = "if_known")]
     amount_refunded: Option<i64>,
+    #[serde(default, deserialize_with = "if_known")]
     currency: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// What is signed may be anything: events of other kinds have no `data` (thin ones) or other names.
+#[derive(Debug, Default, Deserialize)]
 struct Event {
-    id: Name,
-    #[serde(rename = "type")]
-    kind: String,
-    data: EventData,
+    #[serde(default, deserialize_with = "if_known")]
+    id: Option<Name>,
+    #[serde(rename = "type", default, deserialize_with = "if_known")]
+    kind: Option<String>,
+    #[serde(default, deserialize_with = "if_known")]
+    data: Option<EventData>,
 }
 
 #[derive(Debug, Deserialize)]
 struct EventData {
+    #[serde(default)]
     object: Value,
+}
+
+/// A field as we know it; one of another shape is as absent.
+fn if_known<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    field: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(field)?).ok())
 }
 
 impl Reference {
@@ -164,8 +196,8 @@ impl PaymentIntent {
             },
             status,
             declined: problem.map(|it| stripe_errors::decline(of_problem(it).as_deref())),
-            amount: money(Some(&self.currency), self.amount),
-            captured: money(Some(&self.currency), self.amount_received),
+            amount: money(self.currency.as_deref(), self.amount),
+            captured: money(self.currency.as_deref(), self.amount_received),
             payment_id: our_id(&metadata.payment_id),
             origin: metadata.origin(),
         }
@@ -251,36 +283,45 @@ fn read<T: DeserializeOwned>(object: Value) -> Option<T> {
     serde_json::from_value(object).ok()
 }
 
-/// `None` when the body is no event at all. One of another shop on the same account is an event, and
-/// is ignored.
+/// `None` when the body is no JSON. Whatever else it is, was signed for us, and what is not ours has no
+/// effect: one account may serve several shops, and each sees the events of all.
 pub(super) fn event(body: &[u8]) -> Option<WebhookEvent> {
-    let Event { id, kind, data } = serde_json::from_slice(body).ok()?;
-    let subject = match kind.as_str() {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    let Event { id, kind, data } = read(body).unwrap_or_default();
+    let kind = code(kind);
+    let subject = match (&id, &kind, data) {
+        (Some(_), Some(kind), Some(data)) => Some(about(kind, data.object)),
+        _ => None,
+    };
+    Some(WebhookEvent {
+        id: id.filter(|_| subject.is_some()).map(|id| id.0),
+        kind: kind.unwrap_or_else(|| "unknown".to_owned()),
+        subject: subject.unwrap_or(Subject::Ignored),
+    })
+}
+
+fn about(kind: &str, object: Value) -> Subject {
+    match kind {
         "payment_intent.amount_capturable_updated"
         | "payment_intent.succeeded"
         | "payment_intent.payment_failed"
         | "payment_intent.canceled"
         | "payment_intent.processing"
-        | "payment_intent.requires_action" => subject_of(Made::Intents, data.object),
+        | "payment_intent.requires_action" => subject_of(Made::Intents, object),
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            subject_of(Made::Refunds, data.object)
+            subject_of(Made::Refunds, object)
         }
         "charge.dispute.created"
         | "charge.dispute.updated"
         | "charge.dispute.funds_withdrawn"
         | "charge.dispute.funds_reinstated"
-        | "charge.dispute.closed" => subject_of(Made::Disputes, data.object),
+        | "charge.dispute.closed" => subject_of(Made::Disputes, object),
         "charge.refunded" => {
-            let charge = read::<Charge>(data.object);
+            let charge = read::<Charge>(object);
             charge.and_then(Charge::refunds).unwrap_or(Subject::Ignored)
         }
         _ => Subject::Ignored,
-    };
-    Some(WebhookEvent {
-        id: id.0,
-        kind: code(Some(kind))?,
-        subject,
-    })
+    }
 }
 
 #[cfg(test)]

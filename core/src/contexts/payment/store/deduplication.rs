@@ -4,14 +4,12 @@ use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::OrderId;
 
-use crate::contexts::payment::gateway::WebhookEvent;
-
 /// Inserts an event of the provider; false when it has had its effect. A second delivery at the
 /// same time waits here for the first one's transaction.
 pub(crate) async fn insert_webhook(
     conn: &mut PgConnection,
     provider: &str,
-    event: &WebhookEvent,
+    (id, kind): (&str, &str),
     now: DateTime<Utc>,
 ) -> DbResult<bool> {
     let inserted = sqlx::query(
@@ -19,8 +17,8 @@ pub(crate) async fn insert_webhook(
          values ($1, $2, $3, $4) on conflict do nothing",
     )
     .bind(provider)
-    .bind(&event.id)
-    .bind(&event.kind)
+    .bind(id)
+    .bind(kind)
     .bind(now)
     .execute(conn)
     .await?;

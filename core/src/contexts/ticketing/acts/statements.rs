@@ -29,18 +29,25 @@ pub(crate) async fn state_due_venues(app: &App, cause: &Cause) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let venues = store::list_due_venues(&mut conn, now, &app.state.settings).await?;
     drop(conn);
+    // What fails for one venue holds up no other's.
+    let mut stated = Ok(());
     for venue in venues {
-        let mut tx = app.db.begin(NAME, cause).await?;
-        store::upsert_statement(&mut tx, venue, now).await?;
-        let all = TicketRange {
-            after: None,
-            through: None,
-            expiring_after: now.timestamp(),
-        };
-        state(app, &mut tx, venue, all, false).await?;
-        tx.commit().await?;
+        stated = stated.and(state_venue(app, cause, venue).await);
     }
-    Ok(())
+    stated
+}
+
+async fn state_venue(app: &App, cause: &Cause, venue: VenueId) -> DbResult<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin(NAME, cause).await?;
+    store::upsert_statement(&mut tx, venue, now).await?;
+    let all = TicketRange {
+        after: None,
+        through: None,
+        expiring_after: now.timestamp(),
+    };
+    state(app, &mut tx, venue, all, false).await?;
+    tx.commit().await
 }
 
 /// States a range ticket by ticket.

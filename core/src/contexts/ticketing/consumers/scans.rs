@@ -15,6 +15,10 @@ use crate::contexts::ticketing::{App, NAME, store};
 /// Decides a scan and answers the node. A message that can't be read, or that another sender than
 /// the node sent, is dropped: the node sends it again, or decides by its own rules.
 pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Failure> {
+    if message.dropped_before > 0 {
+        let node = topic::node_of_key(&message.routing_key);
+        suspect(&app, "node_floods", node, None).await?;
+    }
     let (node, message_id, scan, trace) = match read(&message) {
         Ok(read) => read,
         Err(code) => {
@@ -95,13 +99,20 @@ fn read(
     Ok((node, envelope.id, scan, envelope.trace))
 }
 
-/// Notifies fleet, which raises the alarm.
+/// Notifies fleet, which raises the alarm: of one node and reason once a minute, however often it comes.
 async fn suspect(
     app: &App,
-    code: &str,
+    code: &'static str,
     node_id: Option<NodeId>,
     gate_id: Option<GateId>,
 ) -> Result<(), Failure> {
+    if !app
+        .state
+        .suspicions
+        .is_due(node_id, code, app.clock.instant())
+    {
+        return Ok(());
+    }
     let event = ScanSuspected {
         suspicion_id: app.clock.new_id(),
         node_id,

@@ -10,6 +10,7 @@ mod reach;
 mod refunded;
 mod scans;
 mod settings;
+mod suspicions;
 mod tickets;
 
 pub(super) use codes::TicketCode;
@@ -25,4 +26,5 @@ pub(super) use scans::{
     Gate, Node, Presented, ScanAnswer, ScanError, ScanRequest, Snapshot, StoredScan,
 };
 pub use settings::Settings;
+pub(crate) use suspicions::Suspicions;
 pub(super) use tickets::{FRAUD, Refused, Ticket, date};

@@ -1,5 +1,6 @@
 //! The rows of the budgets, one in each file.
 
+mod attack;
 mod cache_size;
 mod check_in;
 mod degraded;
@@ -17,7 +18,10 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use super::{budget::Measurement, site::Site};
+use super::{
+    budget::Measurement,
+    site::{FEW_TICKETS, Site, TICKETS},
+};
 
 /// A row: what to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,6 +44,8 @@ pub enum Row {
     Window,
     /// What the scanner app's window keeps of 20,000 scans.
     WindowMemory,
+    /// Online scans while a node of another venue floods the core.
+    Attack,
     /// Scan latency from 1,000 to 1,000,000 cached tickets.
     CacheSize,
 }
@@ -48,7 +54,12 @@ pub enum Row {
 const LONG: Duration = Duration::from_secs(240);
 
 /// What a run without `--row` does not measure, and why. Some has no row yet.
-pub const NOT_MEASURED: [(Option<Row>, &str, &str); 3] = [
+pub const NOT_MEASURED: [(Option<Row>, &str, &str); 4] = [
+    (
+        Some(Row::Attack),
+        "online scans beside a node that floods the core",
+        "it takes minutes; run `make bench ROW=attack`",
+    ),
     (
         Some(Row::CacheSize),
         "scan latency from 1,000 to 1,000,000 tickets",
@@ -68,7 +79,7 @@ pub const NOT_MEASURED: [(Option<Row>, &str, &str); 3] = [
 
 impl Row {
     /// In the order of measurement.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FirstSync,
         Self::Delivery,
         Self::Shop,
@@ -78,6 +89,7 @@ impl Row {
         Self::Memory,
         Self::Window,
         Self::WindowMemory,
+        Self::Attack,
         Self::CacheSize,
     ];
 
@@ -116,6 +128,7 @@ impl Row {
             Self::Memory => "memory",
             Self::Window => "window",
             Self::WindowMemory => "window-memory",
+            Self::Attack => "attack",
             Self::CacheSize => "cache-size",
         }
     }
@@ -131,7 +144,17 @@ impl Row {
             Self::Memory => memory::measure(site).await,
             Self::Window => window::measure(site).await,
             Self::WindowMemory => window_memory::measure(site).await,
+            Self::Attack => attack::measure(site).await,
             Self::CacheSize => cache_size::measure(site).await,
+        }
+    }
+
+    /// Tickets that its venue needs.
+    pub(super) fn tickets(self) -> u32 {
+        if self == Self::Attack {
+            FEW_TICKETS
+        } else {
+            TICKETS
         }
     }
 }

@@ -72,8 +72,8 @@ fn other_events_are_ignored_and_malformed_ones_rejected() {
     let body = json!({"id": "evt_1", "type": "customer.created", "data": {"object": {}}});
     let event_1 = event(body.to_string().as_bytes()).unwrap();
     assert_eq!(
-        (event_1.id.as_str(), event_1.subject),
-        ("evt_1", Subject::Ignored)
+        (event_1.id.as_deref(), event_1.subject),
+        (Some("evt_1"), Subject::Ignored)
     );
     for object in [
         json!({}),
@@ -93,11 +93,23 @@ fn other_events_are_ignored_and_malformed_ones_rejected() {
         (foreign.refund_id, foreign.intent.as_deref()),
         (None, Some("pi_9"))
     );
-    assert_eq!(event(b"[]"), None);
-    assert_eq!(
-        event(br#"{"id": "\u0000", "type": "x", "data": {"object": {}}}"#),
-        None
-    );
+    for no_json in [&b""[..], b"{", b"id=evt_1", b"\xff"] {
+        assert_eq!(event(no_json), None);
+    }
+    for no_event in [
+        json!([]),
+        json!(7),
+        json!(null),
+        json!({"id": "\0", "type": "x", "data": {"object": {}}}),
+        json!({"id": "evt_1", "object": "v2.core.event", "type": "v1.billing.meter.no_meter_found",
+            "related_object": {"id": "mtr_1"}}),
+        json!({"id": "evt_1", "type": "payment_intent.succeeded", "data": null}),
+        json!({"id": 7, "type": {}, "data": "x"}),
+    ] {
+        let read = event(no_event.to_string().as_bytes()).unwrap();
+        let (id, subject) = (read.id, read.subject);
+        assert_eq!((id, subject), (None, Subject::Ignored), "{no_event}");
+    }
     let body = json!({"id": "evt_3", "type": "charge.refunded",
         "data": {"object": {"payment_intent": "pi_1"}}});
     let event_3 = event(body.to_string().as_bytes()).unwrap();
@@ -145,4 +157,23 @@ fn what_no_row_has_a_place_for_goes_no_further() {
         assert_eq!(dispute(json!({ "id": id })), None);
         assert_eq!(dispute(json!({ "payment_intent": id })), None);
     }
+}
+
+/// C02: what others keep beside it must not hide what is ours.
+#[test]
+fn a_field_of_another_shape_is_as_absent_and_hides_no_other() {
+    let ours = intent(
+        "succeeded",
+        &json!({"amount_received": "3900", "amount": {}, "last_payment_error": "none", "currency": 7}),
+    );
+    assert!(ours.payment_id.is_some());
+    assert_eq!((ours.amount, ours.captured), (None, None));
+    let refund = json!({"id": "re_1", "status": "failed", "amount": 100, "currency": "eur",
+        "created": "today", "failure_reason": {}, "payment_intent": ["pi_9"], "metadata": []});
+    let refund = serde_json::from_value::<Refund>(refund).unwrap().update();
+    assert_eq!(refund.status, RefundStatus::Failed("failed".to_owned()));
+    assert_eq!((refund.intent, refund.made_at), (None, None));
+    assert_eq!(refund.amount.unwrap().to_string(), "1.00 EUR");
+    let guessed = json!({"id": "re_1", "status": 7, "amount": 100, "currency": "eur"});
+    assert!(read::<Refund>(guessed).is_none(), "not even by default");
 }
