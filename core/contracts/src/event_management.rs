@@ -130,6 +130,9 @@ pub struct PerformanceFacts {
     pub event_id: EventId,
     /// The event's title.
     pub event_title: String,
+    /// The event's version, which its title is of.
+    #[serde(default)]
+    pub event_version: i32,
     /// Organiser.
     pub owner_id: Uuid,
     /// Organisation.

@@ -126,6 +126,7 @@ pub const STEPS: &[Step] = &[
     step::<order::OrderRefunded>(REFUND, "ticketing", "on_order_refunded", "nothing: money went back"),
     step::<order::OrderRefunded>(REFUND, "inventory", "on_order_refunded", "nothing: money went back"),
     step::<ticketing::TicketRevoked>(REFUND, "inventory", "on_ticket_revoked", "nothing: money went back"),
+    step::<ticketing::TicketRevoked>(REFUND, "order", "on_ticket_revoked", "nothing: it is final"),
     step::<ticketing::RefundedAdmitted>(REFUND, "inventory", "on_refunded_admitted", "the next one, dissolved"),
     step::<inventory::GuestDisplaced>(VENUE, "fleet", "on_guest_displaced", "nothing: somebody has to look"),
 
@@ -151,6 +152,7 @@ pub const STEPS: &[Step] = &[
     step::<inventory::VenueCreated>(VENUE, "fleet", "on_venue_created", "nothing: a venue stays"),
     step::<inventory::VenueUpdated>(VENUE, "fleet", "on_venue_updated", "the next one"),
     step::<event_management::PerformanceCancelled>(GATES, "fleet", "on_performance_cancelled", "nothing: what is cancelled stays so"),
+    step::<event_management::EventUpdated>(VENUE, "fleet", "on_event_updated", "the next one"),
     step::<ticketing::CheckInConflict>(VENUE, "fleet", "on_check_in_conflict", "nothing: what was shown happened"),
     step::<ticketing::ScanSuspected>(VENUE, "fleet", "on_scan_suspected", "nothing: people look at it"),
     step::<ticketing::TicketsStated>(VENUE, "fleet", "on_tickets_stated", "the next one"),

@@ -19,6 +19,9 @@ pub struct OrderPlaced {
     pub reservation_id: ReservationId,
     /// Whose.
     pub customer_id: UserId,
+    /// The box office that sold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller_id: Option<UserId>,
     /// What is to be paid.
     pub amount: Money,
     /// What is bought.

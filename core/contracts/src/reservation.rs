@@ -81,6 +81,9 @@ pub struct ReservationConfirmed {
     pub reservation_id: ReservationId,
     /// Whose.
     pub customer_id: UserId,
+    /// The box office that opened it in the customer's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller_id: Option<UserId>,
     /// The sum of the items.
     pub amount: Money,
     /// Until when it must be paid.

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::bus::dead_letters;
 use crate::cause::Cause;
 use crate::db::tasks as rows;
-use crate::db::{DbResult, PgConnection, idempotency};
+use crate::db::{DbResult, PgConnection, idempotency, retention};
 use crate::failure::Failure;
 use crate::jobs::{Job, Jobs};
 use crate::lifelines;
@@ -20,10 +20,12 @@ use crate::lifelines;
 #[must_use]
 pub fn jobs(context: &'static str) -> Jobs {
     let sweep = Job::of(context, "sweep_idempotency_keys");
+    let messages = Job::of(context, "sweep_messages");
     let watch = Job::of(context, "watch_parked_work");
     Jobs::new()
         .and(lifelines::jobs(context))
         .every(Duration::from_secs(3600), sweep, sweep_old_rows)
+        .every(Duration::from_secs(3600), messages, sweep_messages)
         .every(Duration::from_secs(60), watch, watch_parked_work)
 }
 
@@ -96,6 +98,19 @@ async fn sweep_old_rows(app: &App, _: &Cause) -> Result<(), Failure> {
             ended,
             "idempotency keys and ended alarms forgotten"
         );
+    }
+    Ok(())
+}
+
+/// Deletes messages that were sent and taken long ago, of each context.
+async fn sweep_messages(app: &App, _: &Cause) -> Result<(), Failure> {
+    let keep = app.config.retention.messages();
+    let contexts: Vec<_> = app.db.contexts().collect();
+    for context in contexts {
+        let mut conn = app.db.read(context).await?;
+        let sent = retention::sweep_outbox(&mut conn, keep).await?;
+        let taken = retention::sweep_inbox(&mut conn, keep, app.clock.now()).await?;
+        tracing::debug!(context, sent, taken, "old messages deleted");
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     // ADMISSION 5.2
     ("ticketing.compare_every_hours", 1..=24),
     ("ticketing.compare_before_doors_minutes", 0..=DAY_MINUTES),
+    ("ticketing.keep_scans_days", 60..=10 * YEAR_DAYS),
     ("database.max_connections", 2..=1_000),
     ("database.gate_connections", 2..=1_000),
     ("database.anonymous_connections", 1..=1_000),
@@ -57,6 +58,7 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("relay.batch", 1..=10_000),
     ("relay.poll_ms", 1..=HOUR_MS),
     ("alarms.mail_every_seconds", 1..=HOUR_SECONDS),
+    ("retention.messages_days", 7..=YEAR_DAYS),
     ("fleet.code_seconds", 1..=DAY_SECONDS),
     ("fleet.certificate_days", 1..=MAX_CERTIFICATE_DAYS),
     ("fleet.mqtt_port", 1..=65_535),
@@ -67,6 +69,7 @@ pub(super) const LIMITS: &[(&str, RangeInclusive<i64>)] = &[
     ("order.wait_seconds", 1..=7 * DAY_SECONDS),
     ("payment.reconcile_after_ms", 1..=DAY_MS),
     ("payment.compare_every_hours", 1..=7 * 24),
+    ("payment.keep_webhooks_days", 7..=10 * YEAR_DAYS),
     ("payment.stripe.request_timeout_ms", 1..=5 * MINUTE_MS),
 ];
 

@@ -2,6 +2,8 @@
 //! every event its route and schema.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use eventify_contracts::flows;
 use eventify_core::config::DEFAULT;
@@ -98,4 +100,41 @@ fn what_is_consumed_is_published() {
             );
         }
     }
+}
+
+/// A job is a constant, so a wake can't be misspelt; and one that no context registers would wake nobody.
+#[test]
+fn every_job_that_is_named_is_registered() {
+    let contexts = made(product);
+    let registered: BTreeSet<_> = contexts
+        .iter()
+        .flat_map(|context| context.jobs.list().map(|job| (context.name, job.name)))
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/contexts");
+    let mut named = 0;
+    for context in &contexts {
+        for text in texts(&folder.join(context.name)) {
+            for part in text.split("Job::of(NAME, \"").skip(1) {
+                let name = part.split('"').next().unwrap_or_default();
+                let found = registered.iter().any(|job| *job == (context.name, name));
+                assert!(found, "{} has no job {name}", context.name);
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "jobs are named as Job::of(NAME, …): {named}");
+}
+
+/// All of a folder's Rust, file by file.
+fn texts(folder: &Path) -> Vec<String> {
+    let mut texts = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            texts.extend(self::texts(&path));
+        } else {
+            texts.extend(fs::read_to_string(path));
+        }
+    }
+    texts
 }

@@ -347,3 +347,27 @@ async fn orders_whose_payment_event_is_late_hold_up_no_other() {
     done.expect("an end").unwrap();
     assert_eq!(sale.status(&bob, &unpaid).await, "cancelled");
 }
+
+/// Part D: whoever looks at the order sees that one of its tickets opens no door any more, also where no money
+/// went back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_is_revoked_shows_so_in_its_order() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let items = json!([
+        { "seatId": "A-1", "priceCategory": "FULL" }, { "seatId": "A-2", "priceCategory": "FULL" },
+    ]);
+    let (checkout, tickets) = sale.bought(&ada, items).await;
+    let path = format!("/tickets/{}/revoke", tickets[0]);
+    let body = json!({ "reason": "fraud" });
+    let revoked = organiser(&sale.core).post(&path, body).await;
+    revoked.expect(200);
+    sale.core.settle().await;
+    let order = sale.order(&ada, &checkout).await;
+    let shown = order.tickets().iter();
+    let shown: Vec<_> = shown
+        .map(|it| (it.ticket_id, it.revoked_reason.as_deref()))
+        .collect();
+    assert_eq!(shown, [(tickets[0], Some("fraud")), (tickets[1], None)]);
+    assert_eq!(order.status, "paid", "no money went back");
+}

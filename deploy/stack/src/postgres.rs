@@ -20,7 +20,7 @@ use crate::process::{Program, Server, StopSignal, bound_to_parent, run_to_end};
 use crate::scratch::Scratch;
 
 const SUPERUSER: &str = "eventify";
-const MAX_CONNECTIONS: u16 = 300;
+const MAX_CONNECTIONS: u16 = 400;
 const READY_LIMIT: Duration = Duration::from_secs(60);
 /// Where Debian keeps each major version's programs.
 const DEBIAN_ROOT: &str = "/usr/lib/postgresql";

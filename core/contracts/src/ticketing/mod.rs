@@ -128,6 +128,10 @@ pub struct TicketCheckedIn {
     /// Why a supervisor let in outside of the performance's times, in the supervisor's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The gate decided alone, and its journal told it later. The venue's feed has the ticket from
+    /// `ticketing.journal.applied`, for which the gate waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_journal: bool,
     /// The ticket from now on.
     pub ticket: TicketFacts,
 }

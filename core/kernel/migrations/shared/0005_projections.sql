@@ -1,5 +1,5 @@
 -- Which projections a tracked row may change; null: perhaps every one, as in rows of before. The others
--- don't wait for it (DECISIONS 63).
+-- don't wait for it (DECISIONS 67).
 alter table outbox add column projections uuid[];
 
 -- Nearly all rows name one. The others are few, and looked through.

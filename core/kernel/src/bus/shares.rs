@@ -123,6 +123,8 @@ impl Shares {
 
 #[cfg(test)]
 mod tests {
+    use crate::clock::Clock;
+
     use super::*;
 
     const BINDINGS: &[Binding] = &[Binding::of("ev1.up.*.ask", 10, 3)];
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn a_sender_that_sends_too_much_takes_nothing_from_another() {
         let shares = Shares::new(BINDINGS);
-        let start = Instant::now();
+        let start = Clock::system().instant();
         let (flood, other) = ("ev1.up.a.ask", "ev1.up.b.ask");
         let passed = (0..1_000).filter(|_| shares.take(flood, true, start).is_some());
         assert_eq!(passed.count(), 3);
@@ -147,7 +149,7 @@ mod tests {
     fn what_is_spare_goes_to_who_asks_while_there_are_places() {
         const SCANS: &[Binding] = &[Binding::of("ev1.up.*.scan", 10, 3).with_spare(5)];
         let shares = Shares::new(SCANS);
-        let start = Instant::now();
+        let start = Clock::system().instant();
         let taken = |key, has_places, now| {
             let taken = (0..100).filter(|_| shares.take(key, has_places, now).is_some());
             taken.count()
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn dropped_messages_are_reported_once_a_minute() {
         let shares = Shares::new(BINDINGS);
-        let start = Instant::now();
+        let start = Clock::system().instant();
         let mut reports = Vec::new();
         for millis in 0..130_000 {
             let now = start + Duration::from_millis(millis);
@@ -175,7 +177,7 @@ mod tests {
     #[test]
     fn a_key_of_no_binding_is_left_to_its_handler() {
         let shares = Shares::new(BINDINGS);
-        let now = Instant::now();
+        let now = Clock::system().instant();
         assert!((0..100).all(|_| shares.take("ev1.up.a.other", true, now).is_some()));
     }
 }

@@ -144,7 +144,7 @@ async fn session(
     let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut working = JoinSet::new();
     let ended = loop {
-        let mut delivery = tokio::select! {
+        let delivery = tokio::select! {
             () = stop.cancelled() => {
                 break channel.basic_cancel(name.into(), BasicCancelOptions::default()).await;
             }
@@ -165,24 +165,9 @@ async fn session(
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
             break Ok(());
         };
-        let (app, handler) = (app.clone(), handler.clone());
+        let handling = handle(app.clone(), handler.clone(), delivery, taken.dropped);
         working.spawn(async move {
-            let message = UplinkMessage {
-                routing_key: delivery.routing_key.to_string(),
-                body: std::mem::take(&mut delivery.data),
-                dropped_before: taken.dropped,
-            };
-            if taken.dropped > 0 {
-                tracing::warn!(code = "bus.uplink_sender_floods", queue = name,
-                    routing_key = message.routing_key, messages = taken.dropped,
-                    "a sender sends more than its share, and the rest was dropped");
-            }
-            let handled = caught((handler.handle)(app, message)).await;
-            if let Err(failure) = handled.map_err(Failure::from).flatten() {
-                tracing::warn!(code = "bus.uplink_message_failed", queue = name, handler = handler.name,
-                    error = %failure, "an uplink message could not be handled; the node asks again");
-            }
-            acknowledge(name, &delivery).await;
+            handling.await;
             drop(permit);
         });
     };
@@ -194,6 +179,31 @@ async fn session(
     Err(BusError::NotTaken(
         "the broker ended the consumer".to_owned(),
     ))
+}
+
+/// Works on a message, and takes it from its queue whatever comes of it.
+async fn handle(app: App, handler: UplinkHandler, mut delivery: Delivery, dropped_before: u64) {
+    let queue = handler.uplink.name;
+    let message = UplinkMessage {
+        routing_key: delivery.routing_key.to_string(),
+        body: std::mem::take(&mut delivery.data),
+        dropped_before,
+    };
+    if dropped_before > 0 {
+        tracing::warn!(
+            code = "bus.uplink_sender_floods",
+            queue,
+            routing_key = message.routing_key,
+            messages = dropped_before,
+            "a sender sends more than its share, and the rest was dropped"
+        );
+    }
+    let handled = caught((handler.handle)(app, message)).await;
+    if let Err(failure) = handled.map_err(Failure::from).flatten() {
+        tracing::warn!(code = "bus.uplink_message_failed", queue, handler = handler.name,
+            error = %failure, "an uplink message could not be handled; the node asks again");
+    }
+    acknowledge(queue, &delivery).await;
 }
 
 async fn acknowledge(queue: &str, delivery: &Delivery) {

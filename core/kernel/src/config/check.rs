@@ -3,7 +3,7 @@
 use eventify_settings::Settings;
 
 use super::{Config, ConfigError, Issuer};
-use crate::{bus, db, mail};
+use crate::{bus, db, http, mail};
 
 /// Slower than that, the daily jobs would run once a quarter.
 const MAX_FACTOR: f64 = 100.0;
@@ -43,6 +43,11 @@ pub(super) fn kernel(config: &Config, settings: &Settings) -> Result<(), ConfigE
     let fits = listen.is_empty() || config.http.health_listen().is_some();
     let allowed = "empty or an address like 127.0.0.1:8081";
     settings.require("http.health_listen", listen, fits, allowed)?;
+    for (index, origin) in config.http.cors_origins.iter().enumerate() {
+        let key = format!("http.cors_origins[{index}]");
+        let allowed = "an origin like https://shop.example.org, without a path";
+        settings.require(&key, origin, http::is_origin(origin), allowed)?;
+    }
     issuers(&config.auth.issuers, settings)?;
     alarms(config, settings)
 }

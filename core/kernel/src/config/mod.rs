@@ -34,6 +34,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Who is mailed about alarms.
     pub alarms: Alarms,
+    /// `[retention]`
+    pub retention: Retention,
 }
 
 /// `[alarms]`
@@ -128,6 +130,8 @@ pub struct Http {
     write_timeout_ms: u64,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Sites whose pages may call this API.
+    pub cors_origins: Vec<String>,
     /// Token buckets.
     pub rate_limits: RateLimits,
     /// Idempotency keys.
@@ -418,6 +422,21 @@ impl Relay {
 pub struct Jobs {
     /// Multiplies every interval; 0 stops the timer.
     pub interval_factor: f64,
+}
+
+/// `[retention]`
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    messages_days: u16,
+}
+
+impl Retention {
+    /// How long a message is kept that the broker has.
+    #[must_use]
+    pub fn messages(&self) -> chrono::Duration {
+        chrono::Duration::days(self.messages_days.into())
+    }
 }
 
 impl Config {

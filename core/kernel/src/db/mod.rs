@@ -41,6 +41,7 @@ pub mod migrate;
 pub mod notify;
 pub mod outbox;
 mod pooler;
+pub mod retention;
 mod session;
 pub mod tasks;
 mod tx;

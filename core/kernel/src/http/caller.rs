@@ -46,6 +46,29 @@ impl Caller {
         }
         Err(ApiError::forbidden("this belongs to another user"))
     }
+
+    /// The same, or the box office that opened it in this user's name.
+    ///
+    /// # Errors
+    /// 401, 403.
+    pub fn must_own_or_sell(
+        &self,
+        owner: impl Into<Uuid>,
+        seller: Option<impl Into<Uuid>>,
+    ) -> Result<(), ApiError> {
+        if self.is_seller(seller) {
+            return Ok(());
+        }
+        self.must_own(owner)
+    }
+
+    /// Whether the caller is this box office. An account that has lost the role is none.
+    #[must_use]
+    pub fn is_seller(&self, seller: Option<impl Into<Uuid>>) -> bool {
+        let seller = seller.map(Into::into);
+        let who = self.principal.as_ref();
+        who.is_some_and(|it| Some(it.user_id) == seller && it.has_role(Role::BoxOffice))
+    }
 }
 
 /// A client's `Idempotency-Key`, bound to the caller and to what the request is about.

@@ -15,6 +15,7 @@ use crate::db::Work;
 
 mod address;
 mod caller;
+mod cors;
 mod error;
 mod etag;
 mod fields;
@@ -40,6 +41,7 @@ mod shares;
 pub use address::Network;
 pub use axum::http::StatusCode;
 pub use caller::{Caller, IdempotencyKey};
+pub use cors::is_origin;
 pub use error::ApiError;
 pub use etag::{IfMatch, etag};
 pub use fields::{GivenTime, Words, not_null};
@@ -103,15 +105,20 @@ pub fn router(
         }
     }
     let timeout = app.config.http.request_timeout();
-    Ok(router
+    let router = router
         .layer(DefaultBodyLimit::max(app.config.http.max_body_bytes))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             timeout,
         ))
         .layer(CatchPanicLayer::new())
-        .layer(map_response(no_sniffing))
-        .layer(from_fn_with_state(app.clone(), guard::correlate)))
+        .layer(map_response(no_sniffing));
+    // Outside of the rest: a page reads its refusals too.
+    let router = match cors::layer(&app.config.http.cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    Ok(router.layer(from_fn_with_state(app.clone(), guard::correlate)))
 }
 
 async fn no_sniffing(mut response: Response) -> Response {

@@ -82,6 +82,15 @@ impl Paging {
         i64::from(self.page - 1) * i64::from(self.size)
     }
 
+    /// The page of a list that is in memory.
+    #[must_use]
+    pub fn slice<T>(self, all: Vec<T>) -> Paged<T> {
+        let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let skipped = usize::try_from(self.offset()).unwrap_or(usize::MAX);
+        let items = all.into_iter().skip(skipped).take(self.size as usize);
+        self.answer(items.collect(), total)
+    }
+
     /// The envelope.
     #[must_use]
     pub fn answer<T>(self, items: Vec<T>, total: i64) -> Paged<T> {
@@ -113,6 +122,11 @@ mod tests {
         assert_eq!((first.limit(), first.offset()), (20, 0));
         let third = Paging::of(Some(3), Some(50)).unwrap();
         assert_eq!((third.limit(), third.offset()), (50, 100));
+        let rest = third.slice((0..120).collect());
+        assert_eq!(
+            (rest.items, rest.total),
+            ((100..120).collect::<Vec<_>>(), 120)
+        );
         for (page, size) in [(Some(0), None), (None, Some(0)), (None, Some(101))] {
             assert_eq!(Paging::of(page, size).unwrap_err().status().as_u16(), 400);
         }

@@ -85,6 +85,7 @@ async fn request_intents(app: App, attempt: Attempt<RequestIntent>) -> Result<Ou
         organisers: organisers_of(&app, &order).await?,
         order_id: id,
         customer_id: order.customer_id,
+        seller_id: order.seller_id,
         amount: order.amount,
     };
     let create = || {

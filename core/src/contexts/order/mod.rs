@@ -124,7 +124,8 @@ pub fn context(state: &Arc<State>) -> Context {
             eventify_kernel::migrations!(
                 "order": "0001_orders", "0002_intents_as_tasks", "0003_refunds_that_stand",
                 "0004_refunds_suspend_first", "0005_opened_refunds", "0006_tickets_of_refund",
-                "0007_guest_names"
+                "0007_guest_names", "0008_sellers",
+                "0009_revoked_tickets"
             ),
         )
     }

@@ -29,7 +29,8 @@ async fn on_order_placed(
 ) -> Result<(), Failure> {
     let placed = event.data;
     if placed.amount.minor() == 0 {
-        store::orders::insert_free(tx, placed.order_id, placed.customer_id).await?;
+        let parties = (placed.customer_id, placed.seller_id);
+        store::orders::insert_free(tx, placed.order_id, parties).await?;
         tx.arrived(placed.order_id.as_uuid());
     }
     Ok(())

@@ -118,7 +118,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger", "0004_revocations", "0005_fresh_keys", "0006_unknown_objects", "0007_webhook_watch"),
+            eventify_kernel::migrations!("payment": "0001_payments", "0002_calls_as_tasks", "0003_ledger", "0004_revocations", "0005_fresh_keys", "0006_unknown_objects", "0007_webhook_watch", "0008_sellers", "0009_webhooks_by_age"),
         )
     }
 }

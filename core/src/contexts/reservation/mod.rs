@@ -119,7 +119,7 @@ pub fn context(state: &Arc<State>) -> Context {
             NAME,
             eventify_kernel::migrations!(
                 "reservation": "0001_reservations", "0002_release_owners", "0003_tasks",
-                "0004_releases_name_attempts", "0005_sold_until_the_end"
+                "0004_releases_name_attempts", "0005_sold_until_the_end", "0006_sellers"
             ),
         )
     }

@@ -23,13 +23,14 @@ use crate::contexts::reservation::App;
 /// How often a request can be repeated whose hold was released in between.
 const HOLDS_PER_KEY: u32 = 8;
 
+const OWNER: &str = "reservation.customer_id or seller_id";
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 
 pub(super) fn routes() -> Routes<App> {
     let write = Policy::roles(BUYERS)
         .scopes(&["reservation:write"])
-        .owner("reservation.customer_id");
-    let read = Policy::roles(BUYERS).owner("reservation.customer_id");
+        .owner(OWNER);
+    let read = Policy::roles(BUYERS).owner(OWNER);
     Routes::new()
         .post("/reservations", write.key_required(), start)
         .get("/reservations/{reservation_id}", read, show)
@@ -77,6 +78,9 @@ struct NewItem {
 struct View {
     reservation_id: ReservationId,
     customer_id: UserId,
+    /// The box office that opened it in the customer's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seller_id: Option<UserId>,
     status: &'static str,
     expires_at: DateTime<Utc>,
     items: Vec<ItemView>,
@@ -121,8 +125,9 @@ async fn start(
         }
     };
     let max_open = limit_of(&caller, app.state.settings.max_open_per_customer)?;
-    let (cause, customer) = (&caller.cause, customer.into());
-    let cart = acts::start(&app, cause, customer, lifetime, max_open).await?;
+    let seller = (customer != principal.user_id).then(|| principal.user_id.into());
+    let parties = (customer.into(), seller);
+    let cart = acts::start(&app, &caller.cause, parties, lifetime, max_open).await?;
     let location = [(LOCATION, format!("/reservations/{}", cart.id))];
     Ok((StatusCode::CREATED, location, Json(View::of(&cart)?)))
 }
@@ -153,6 +158,7 @@ async fn add_items(
     let buyer = Buyer {
         id: cart.customer_id,
         most_held: limit_of(&caller, app.state.settings.max_places_per_customer)?,
+        seller: cart.seller_id.filter(|it| caller.is_seller(Some(*it))),
     };
     let added = acts::add_items(
         &app,
@@ -162,7 +168,10 @@ async fn add_items(
         &places,
         &holds,
     );
-    Ok((StatusCode::CREATED, Json(View::of(&added.await?)?)))
+    // The cart shows its items.
+    let location = [(LOCATION, format!("/reservations/{id}"))];
+    let view = View::of(&added.await?)?;
+    Ok((StatusCode::CREATED, location, Json(view)))
 }
 
 async fn remove_item(
@@ -214,7 +223,7 @@ fn limit_of(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
 
 async fn owned(app: &App, caller: &Caller, id: ReservationId) -> Answer<Reservation> {
     let cart = acts::find(app, id).await?;
-    caller.must_own(cart.customer_id)?;
+    caller.must_own_or_sell(cart.customer_id, cart.seller_id)?;
     Ok(cart)
 }
 
@@ -270,6 +279,7 @@ impl View {
         Ok(Self {
             reservation_id: cart.id,
             customer_id: cart.customer_id,
+            seller_id: cart.seller_id,
             status,
             expires_at: cart.expires_at,
             items: items.collect(),

@@ -7,11 +7,12 @@ use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, NAME, acts};
+use super::{App, NAME, acts, store};
 
 pub(crate) const ISSUE_MISSING: Job = Job::of(NAME, "issue_missing");
 const STATE_TICKETS: Job = Job::of(NAME, "state_tickets");
 const GIVE_CODES: Job = Job::of(NAME, "give_codes");
+const FORGET_SCANS: Job = Job::of(NAME, "forget_scans");
 pub(crate) const WATCH_KEYS: Job = Job::of(NAME, "watch_keys");
 
 /// Safety net behind the wakes.
@@ -22,6 +23,7 @@ const STATE_EVERY: Duration = Duration::from_secs(60);
 const CODES_EVERY: Duration = Duration::from_secs(60);
 /// Sooner than processes are restarted.
 const WATCH_EVERY: Duration = Duration::from_secs(6 * 3_600);
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// Pause after a failed attempt to publish the key set.
 const KEYS_RETRY: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,7 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(STATE_EVERY, STATE_TICKETS, state_tickets)
         .every(CODES_EVERY, GIVE_CODES, give_codes)
         .every(WATCH_EVERY, WATCH_KEYS, watch_keys)
+        .every(FORGET_EVERY, FORGET_SCANS, forget_scans)
         .service(publish_keys)
 }
 
@@ -51,6 +54,14 @@ async fn give_codes(app: &App, cause: &Cause) -> Result<(), Failure> {
 /// Reminds of the next ticket key long before the programme reaches the end of this one.
 async fn watch_keys(app: &App, _: &Cause) -> Result<(), Failure> {
     Ok(acts::keys::watch(app).await?)
+}
+
+/// Deletes refusals and repeats of long ago.
+async fn forget_scans(app: &App, _: &Cause) -> Result<(), Failure> {
+    let before = app.clock.now() - app.state.settings.keep_scans();
+    let mut conn = app.db.read(NAME).await?;
+    while store::delete_scans(&mut conn, before).await? {}
+    Ok(())
 }
 
 /// Puts the keys that this process has read into force, once. Keys change with a restart.

@@ -334,7 +334,8 @@ async fn two_core_processes_give_the_same_answers() {
     let mut node = venue.node("North door").await;
     let keys = venue.core.app().keys.ring().unwrap().set.clone();
     let mut snapshots = Vec::new();
-    for nonce in 0..20 {
+    // A node may say hello eight times at once.
+    for nonce in 0..8 {
         let welcome = welcome(&mut node, None).await;
         snapshots.push(welcome.plan);
         let point = ask(&mut node, &keys, nonce).await;

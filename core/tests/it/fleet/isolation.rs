@@ -440,22 +440,3 @@ async fn a_mode_that_changes_without_end_is_one_alarm_and_no_row_each() {
         .unwrap();
     assert_eq!(changes, 2_000);
 }
-
-/// S25: a number that no database counts is no reason for a panic, and no message.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_position_that_cannot_be_is_a_malformed_message() {
-    let venue = Venue::open().await;
-    let node = venue.node("North door").await;
-    let mut strange = hello(None);
-    strange.head = Position(u64::MAX);
-    // A core that is busy loses one: nodes repeat theirs.
-    let admin = venue.core.user("ada").role("ADMIN");
-    until("message_malformed", async || {
-        node.send(Up::Hello(strange.clone())).await;
-        let alarms = alarms_of(&admin).await;
-        alarms.iter().any(|alarm| alarm.code == "message_malformed")
-    })
-    .await;
-    let mut other = venue.node("South door").await;
-    welcome(&mut other, None).await;
-}

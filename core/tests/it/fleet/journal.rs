@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::fleet::world::{Node, Venue, ticket};
-use crate::world::replies::{List, NodeShown};
+use crate::world::replies::{NodeShown, Page};
 use crate::world::until;
 
 /// A node's journal file, growing.
@@ -389,7 +389,7 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);
     let shown = async || {
-        let nodes: List<NodeShown> = venue.owner().get(&path).await.read(200);
+        let nodes: Page<NodeShown> = venue.owner().get(&path).await.read(200);
         nodes.items[0].clone()
     };
     for (mode, unacknowledged) in [(Mode::Degraded, 4), (Mode::Degraded, 5), (Mode::Online, 6)] {

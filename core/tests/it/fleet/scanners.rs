@@ -53,7 +53,7 @@ async fn report(node: &mut Node, revision: u64, last_order: u64, scanners: Vec<S
 }
 
 async fn shown(venue: &Venue, node: &Node) -> Value {
-    let path = format!("/fleet/nodes/{}/scanners", node.id);
+    let path = format!("/fleet/nodes/{}/scanners?size=100", node.id);
     venue.owner().get(&path).await.expect(200)
 }
 

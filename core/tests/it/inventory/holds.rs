@@ -191,6 +191,7 @@ async fn holds_of_a_customer_at_the_same_moment_find_room_once() {
     let ada = Buyer {
         id: CUSTOMER,
         most_held: Some(3),
+        seller: None,
     };
     let requests = [(); 4].map(|()| HoldRequest {
         customer: Some(ada),

@@ -2,6 +2,7 @@
 
 mod bus;
 mod connections;
+mod cors;
 mod http;
 mod jobs;
 mod lifelines;

@@ -1,6 +1,8 @@
 //! Check-in over REST.
 
+use chrono::Duration;
 use eventify_contracts::ticketing::TicketCheckedIn;
+use eventify_kernel::fault_injection::FaultInjection;
 use serde_json::json;
 
 use crate::ticketing::world::Venue;
@@ -172,4 +174,56 @@ async fn a_ticket_is_found_by_its_seat_by_those_whose_show_it_is() {
     assert_eq!(seller.get(&of(&seat)).await.expect(200)["total"], 1);
     let nowhere = format!("/performances/{}/tickets", uuid::Uuid::from_u128(7));
     assert_eq!(olga.get(&nowhere).await.status, 404);
+}
+
+/// A venue without gates is one door: nobody has to invent a gate before the first guest comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_venue_without_gates_checks_in_without_one() {
+    let venue = Venue::empty(FaultInjection::default()).await;
+    let start = venue.core.clock.now() + Duration::minutes(30);
+    venue.schedule(venue.performance, start).await;
+    venue.core.settle().await;
+    let (ticket, token) = venue.ticket().await;
+    let path = format!("/tickets/{ticket}/check-in");
+    let root = venue
+        .core
+        .user("root")
+        .role("ADMIN")
+        .scope("ticket:checkin");
+    let door = venue.id.to_string();
+    let answer = root.post(&path, json!({ "gateId": door })).await;
+    answer.assert_refused(422, "not_valid_here");
+
+    let scan = venue.core.clock.new_id();
+    let body = json!({ "token": token, "scanId": scan });
+    let checked_in: CheckedIn = root.post(&path, body.clone()).await.read(200);
+    assert_eq!(checked_in.gate_id.to_string(), door);
+    assert_eq!(
+        venue.show(ticket).await.used_gate_id,
+        Some(checked_in.gate_id)
+    );
+    let repeated: CheckedIn = root.post(&path, body).await.read(200);
+    assert_eq!(repeated, checked_in);
+    let again = root.post(&path, json!({ "token": token })).await;
+    again.assert_refused(409, "already_used");
+    let published = venue.published::<TicketCheckedIn>().await;
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0].ticket_id, ticket);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_venue_with_gates_wants_to_know_which() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let root = venue
+        .core
+        .user("root")
+        .role("ADMIN")
+        .scope("ticket:checkin");
+    let answer = root
+        .post(&format!("/tickets/{ticket}/check-in"), json!({}))
+        .await;
+    answer.assert_refused(400, "validation_error");
+    assert_eq!(answer.error().details[0].field, "gateId");
+    assert_eq!(venue.show(ticket).await.status, "valid");
 }

@@ -12,4 +12,5 @@ mod refunds;
 mod rush;
 mod scans;
 mod shows;
-mod world;
+mod told_entries;
+pub(crate) mod world;

@@ -148,12 +148,10 @@ impl<'core> User<'core> {
 
     /// `POST` with this idempotency key.
     pub async fn post_with_key(&self, path: &str, key: &str, body: Value) -> Answer {
-        send(
-            self.request(Method::POST, path)
-                .header("Idempotency-Key", key)
-                .json(&body),
-        )
-        .await
+        let request = self.request(Method::POST, path);
+        let answer = send(request.header("Idempotency-Key", key).json(&body)).await;
+        super::locations::assert_answered(path, &answer);
+        answer
     }
 
     /// `PUT`

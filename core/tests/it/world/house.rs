@@ -223,6 +223,7 @@ impl<'core> House<'core> {
             customer: Some(Buyer {
                 id: CUSTOMER,
                 most_held: None,
+                seller: None,
             }),
             performance: self.performance,
             seats: seats.iter().map(wanted).collect(),

@@ -28,8 +28,6 @@ macro_rules! replies {
 
 replies! {
     Page<T> { page: u32, size: u32, total: i64, items: Vec<T>, }
-    /// A list that has no pages.
-    List<T> { items: Vec<T>, }
 
     Venue {
         venue_id: VenueId, name: String, city: Option<String>,
@@ -84,7 +82,7 @@ replies! {
     }
 
     Reservation {
-        reservation_id: ReservationId, customer_id: UserId, status: String,
+        reservation_id: ReservationId, customer_id: UserId, seller_id: Option<UserId>, status: String,
         expires_at: DateTime<Utc>, items: Vec<ReservedItem>, total: Option<Money>,
     }
     ReservedItem {
@@ -113,14 +111,18 @@ replies! {
     }
 
     Order {
-        order_id: OrderId, reservation_id: ReservationId, customer_id: UserId, status: String,
+        order_id: OrderId, reservation_id: ReservationId, customer_id: UserId,
+        seller_id: Option<UserId>, status: String,
         amount: Money, pay_until: DateTime<Utc>, payment_id: Option<PaymentId>,
         paid_at: Option<DateTime<Utc>>, cancelled_reason: Option<String>,
         items: Vec<eventify_contracts::order::Item>, created_at: DateTime<Utc>,
         tickets: Option<Vec<OrderedTicket>>, refunds: Option<Vec<Refund>>,
         refunded_elsewhere: Option<Money>,
     }
-    OrderedTicket { ticket_id: TicketId, price: Money, refund_id: Option<RefundId>, }
+    OrderedTicket {
+        ticket_id: TicketId, price: Money, refund_id: Option<RefundId>,
+        revoked_reason: Option<String>,
+    }
     /// A refund of an order.
     Refund {
         refund_id: RefundId, status: String, amount: Money, reason: String, note: Option<String>,

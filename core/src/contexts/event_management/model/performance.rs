@@ -290,6 +290,7 @@ impl Performance {
         PerformanceFacts {
             event_id: event.id,
             event_title: event.details.title.clone(),
+            event_version: event.version,
             owner_id: event.owner_id,
             org_id: event.org_id.clone(),
             times: PerformanceTimes {

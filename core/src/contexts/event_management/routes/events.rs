@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{HeaderName, LOCATION};
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, etag};
@@ -183,9 +184,12 @@ pub(super) async fn price(
     caller: Caller,
     Path(id): Path<EventId>,
     Json(spec): Json<PricingSpec>,
-) -> Answer<(StatusCode, Json<PricingBody>)> {
+) -> Answer<(StatusCode, [(HeaderName, String); 1], Json<PricingBody>)> {
     let scheme = acts::price(&app, &caller.cause, caller.principal()?, id, spec).await?;
-    Ok((StatusCode::CREATED, Json(PricingBody::of(&app, &scheme))))
+    let body = Json(PricingBody::of(&app, &scheme));
+    // The event shows its prices.
+    let location = (LOCATION, format!("/events/{id}"));
+    Ok((StatusCode::CREATED, [location], body))
 }
 
 impl From<Event> for EventHead {

@@ -5,13 +5,14 @@ use eventify_contracts::fleet::PerformanceConfirmed;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
-use eventify_protocol::ids::{PerformanceId, VenueId};
+use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use eventify_protocol::sync::{FeedEntry, Subject};
 use serde_json::json;
 
 use super::{FleetError, alarms, feed, venues};
 use crate::contexts::fleet::model::alarm::{Alarm, Code, ORGANISER, PERFORMANCE};
 use crate::contexts::fleet::model::performance::{Confirmation, Performance};
+use crate::contexts::fleet::store::titles::{self, Title};
 use crate::contexts::fleet::store::{comparisons, performances, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
 
@@ -107,6 +108,27 @@ pub(crate) async fn confirm(
     announce(app, &mut tx, Some(&confirmed)).await?;
     tx.commit().await?;
     Ok(confirmed)
+}
+
+/// An event has another title: its performances get entries with it, and a venue that has still to confirm
+/// one reads it. An older title changes nothing.
+pub(crate) async fn rename(app: &App, tx: &mut Tx, event: EventId, title: Title) -> DbResult<()> {
+    let known = titles::lock(tx, event).await?;
+    if known.is_some_and(|known| known.version >= title.version) {
+        return Ok(());
+    }
+    let mut renamed = Vec::new();
+    for id in titles::update(tx, event, &title).await? {
+        let performance = performances::lock(tx, id).await?;
+        if performance.as_ref().is_some_and(Performance::is_waiting) {
+            announce(app, tx, performance.as_ref()).await?;
+        }
+        renamed.extend(entries(performance.as_ref()));
+    }
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    feed::enqueue_own(app, tx, renamed).await
 }
 
 /// Performances that an alarm names.

@@ -24,7 +24,10 @@ pub(crate) async fn own(
     venue: VenueId,
 ) -> Result<Venue, FleetError> {
     let found = find(conn, venue).await?;
-    if is_owner(principal, &found) || venues::is_operator(conn, venue, principal.user_id).await? {
+    if is_owner(principal, &found)
+        || is_of(principal, Role::VenueIt, &found)
+        || venues::is_operator(conn, venue, principal.user_id).await?
+    {
         return Ok(found);
     }
     Err(FleetError::NotYourVenue)
@@ -35,9 +38,16 @@ async fn find(conn: &mut PgConnection, venue: VenueId) -> Result<Venue, FleetErr
     found.ok_or(FleetError::VenueNotFound)
 }
 
-/// An administrator is as good as the owner.
+/// An administrator is as good as the owner, and so is an organiser of its organisation, as in inventory.
 fn is_owner(principal: &Principal, venue: &Venue) -> bool {
-    venue.owner_id == Some(principal.user_id) || principal.has_role(Role::Admin)
+    venue.owner_id == Some(principal.user_id)
+        || principal.has_role(Role::Admin)
+        || is_of(principal, Role::Organizer, venue)
+}
+
+/// Whether the caller has a role in the venue's organisation.
+fn is_of(principal: &Principal, role: Role, venue: &Venue) -> bool {
+    venue.org_id.is_some() && venue.org_id == principal.org_id && principal.has_role(role)
 }
 
 /// The venues that the caller may run; `None` for all.
@@ -48,7 +58,10 @@ pub(crate) async fn visible(
     if principal.has_role(Role::Admin) {
         return Ok(None);
     }
-    venues::list_run_by(conn, principal.user_id).await.map(Some)
+    let has_role = principal.has_role(Role::VenueIt) || principal.has_role(Role::Organizer);
+    let org = principal.org_id.as_deref().filter(|_| has_role);
+    let venues = venues::list_run_by(conn, principal.user_id, org).await?;
+    Ok(Some(venues))
 }
 
 /// Sets how a venue wants its nodes to behave; what is left out stays.

@@ -17,6 +17,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(performances::on_performance_scheduled)
         .on(performances::on_performance_rescheduled)
         .on(performances::on_performance_cancelled)
+        .on(performances::on_event_updated)
         .grouped(projections::on_tickets_issued)
         .grouped(projections::on_tickets_coded)
         .grouped(projections::on_tickets_suspended)

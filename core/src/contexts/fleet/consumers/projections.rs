@@ -50,7 +50,8 @@ async fn describe(
     version: i32,
 ) -> DbResult<()> {
     venue_acts::ensure(app, tx, venue).await?;
-    venues::update_description(tx, venue, &facts.name, facts.owner_id, version).await
+    let owner = (facts.owner_id, facts.org_id.as_deref());
+    venues::update_description(tx, venue, &facts.name, owner, version).await
 }
 
 pub(super) async fn on_tickets_issued(
@@ -99,7 +100,12 @@ pub(super) async fn on_tickets_checked_in(
     tx: &mut Tx,
     events: Vec<Received<TicketCheckedIn>>,
 ) -> Result<(), Failure> {
-    enqueue_tickets(app, tx, &events, |it| std::slice::from_ref(&it.ticket)).await
+    // Of those that a journal tells, the feed has the ticket from `ticketing.journal.applied`.
+    enqueue_tickets(app, tx, &events, |it| match it.from_journal {
+        true => &[],
+        false => std::slice::from_ref(&it.ticket),
+    })
+    .await
 }
 
 pub(super) async fn on_check_ins_changed(

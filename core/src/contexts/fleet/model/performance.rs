@@ -105,6 +105,7 @@ mod tests {
         let facts = PerformanceFacts {
             event_id: EventId(Uuid::nil()),
             event_title: "é".repeat(200),
+            event_version: 1,
             owner_id: Uuid::nil(),
             org_id: None,
             times: PerformanceTimes {

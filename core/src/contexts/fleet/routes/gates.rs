@@ -3,12 +3,13 @@
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::AppendHeaders;
-use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
+use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query, etag};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use super::{Created, created};
 use crate::contexts::fleet::acts::gates::{self, GatePlan};
 use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::model::gate::Gate;
@@ -25,15 +26,19 @@ pub(super) struct NewGate {
     categories: Vec<CategoryCode>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Gates {
-    items: Vec<Gate>,
-}
-
+/// Of which venue, and which page.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OfVenue {
     pub(super) venue_id: VenueId,
+    page: Option<u32>,
+    size: Option<u32>,
+}
+
+impl OfVenue {
+    pub(super) fn paging(&self) -> Answer<Paging> {
+        Paging::of(self.page, self.size)
+    }
 }
 
 pub(super) type EtagHeader = AppendHeaders<[(HeaderName, String); 1]>;
@@ -42,25 +47,38 @@ pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     Json(new): Json<NewGate>,
-) -> Answer<(StatusCode, Json<Gate>)> {
+) -> Answer<Created<Gate>> {
     let plan = GatePlan {
         name: new.name,
         performances: new.performances,
         categories: new.categories,
     };
     let gate = gates::create(&app, &caller.cause, caller.principal()?, new.venue_id, plan).await?;
-    Ok((StatusCode::CREATED, Json(gate)))
+    Ok(created(format!("/fleet/gates/{}", gate.gate_id), gate))
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(gate): Path<GateId>,
+) -> Answer<(EtagHeader, Json<Gate>)> {
+    let mut conn = app.db.read(NAME).await?;
+    let gate = store::gates::find(&mut conn, gate).await?;
+    let gate = gate.ok_or(FleetError::GateNotFound)?;
+    venues::own(&mut conn, caller.principal()?, gate.venue_id).await?;
+    Ok((AppendHeaders([etag(gate.version)]), Json(gate)))
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(of): Query<OfVenue>,
-) -> Answer<Json<Gates>> {
+) -> Answer<Json<Paged<Gate>>> {
+    let paging = of.paging()?;
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, of.venue_id).await?;
-    let items = store::gates::list(&mut conn, of.venue_id).await?;
-    Ok(Json(Gates { items }))
+    let (gates, total) = store::gates::list_page(&mut conn, of.venue_id, paging).await?;
+    Ok(Json(paging.answer(gates, total)))
 }
 
 pub(super) async fn edit(

@@ -12,8 +12,10 @@ mod searches;
 mod staff;
 mod venues;
 
+use axum::http::HeaderName;
+use axum::http::header::LOCATION;
 use eventify_kernel::auth::Role;
-use eventify_kernel::http::{ApiError, Policy, Routes, StatusCode};
+use eventify_kernel::http::{ApiError, Json, Policy, Routes, StatusCode};
 
 use super::App;
 use super::acts::FleetError;
@@ -22,20 +24,28 @@ use super::model::node::ClaimRefused;
 use super::model::renewal::{PermissionRefused, RenewalRefused};
 
 /// Those who run a venue.
-const RUNS_VENUE: Policy =
-    Policy::roles(&[Role::VenueIt, Role::Admin]).owner("venue.owner_id or venue_operators");
+const RUNS_VENUE: Policy = Policy::roles(&[Role::VenueIt, Role::Admin])
+    .owner("venue.owner_id, venue.org_id or venue_operators");
 /// Those who appoint them.
-const OWNS_VENUE: Policy =
-    Policy::roles(&[Role::Organizer, Role::VenueIt, Role::Admin]).owner("venue.owner_id");
+const OWNS_VENUE: Policy = Policy::roles(&[Role::Organizer, Role::VenueIt, Role::Admin])
+    .owner("venue.owner_id or venue.org_id");
 /// Those who run a venue, and whose shows they are.
 const SEES_ALARMS: Policy = Policy::roles(&[Role::VenueIt, Role::Organizer, Role::Admin])
-    .owner("what the alarm is about: venue.owner_id, venue_operators or performance.owner_id");
+    .owner("what the alarm is about: venue.owner_id, venue.org_id, venue_operators or performance.owner_id");
+/// A new resource, and where it is.
+type Created<T> = (StatusCode, [(HeaderName, String); 1], Json<T>);
+
+fn created<T>(path: String, body: T) -> Created<T> {
+    (StatusCode::CREATED, [(LOCATION, path)], Json(body))
+}
+
 const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
     of_venues(of_nodes(Routes::new()))
         .post("/fleet/gates", RUNS_VENUE, gates::create)
         .get("/fleet/gates", RUNS_VENUE.query(), gates::list)
+        .get("/fleet/gates/{gateId}", RUNS_VENUE, gates::read)
         .put("/fleet/gates/{gateId}", RUNS_VENUE, gates::edit)
         .get("/fleet/alarms", SEES_ALARMS.query(), alarms::list)
         .post(
@@ -50,6 +60,7 @@ fn of_nodes(routes: Routes<App>) -> Routes<App> {
         // The answer holds a secret: no copy of it is kept for replay.
         .post("/fleet/nodes", RUNS_VENUE.key_ignored(), nodes::announce)
         .get("/fleet/nodes", RUNS_VENUE.query(), nodes::list)
+        .get("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::read)
         .put("/fleet/nodes/{nodeId}", RUNS_VENUE, nodes::edit)
         .post("/fleet/nodes/{nodeId}/revoke", RUNS_VENUE, nodes::revoke)
         .post(
@@ -57,7 +68,11 @@ fn of_nodes(routes: Routes<App>) -> Routes<App> {
             RUNS_VENUE,
             nodes::allow_renewal,
         )
-        .get("/fleet/nodes/{nodeId}/scanners", RUNS_VENUE, scanners::list)
+        .get(
+            "/fleet/nodes/{nodeId}/scanners",
+            RUNS_VENUE.query(),
+            scanners::list,
+        )
         .patch(
             "/fleet/nodes/{nodeId}/scanners/{scannerId}",
             RUNS_VENUE,
@@ -95,7 +110,7 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
         )
         .get(
             "/fleet/venues/{venueId}/operators",
-            OWNS_VENUE,
+            OWNS_VENUE.query(),
             venues::operators,
         )
         .put(
@@ -114,6 +129,11 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             staff::list,
         )
         .post("/fleet/venues/{venueId}/staff", RUNS_VENUE, staff::add)
+        .get(
+            "/fleet/venues/{venueId}/staff/{personId}",
+            RUNS_VENUE,
+            staff::read,
+        )
         .put(
             "/fleet/venues/{venueId}/staff/{personId}",
             RUNS_VENUE,

@@ -6,12 +6,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::AppendHeaders;
 use chrono::{DateTime, Utc};
-use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
+use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Path, Query, etag};
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gates::{EtagHeader, OfVenue};
+use super::{Created, created};
 use crate::contexts::fleet::acts::nodes::{self, Announced, NodePlan};
 use crate::contexts::fleet::acts::{FleetError, import, journal, renewal, venues};
 use crate::contexts::fleet::model::node::{Node, NodeState};
@@ -74,11 +75,6 @@ pub(super) struct AnnouncedView {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Nodes {
-    items: Vec<NodeView>,
-}
-
-#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AcceptedView {
     batches: usize,
@@ -137,7 +133,7 @@ pub(super) async fn announce(
     State(app): State<App>,
     caller: Caller,
     Json(new): Json<NewNode>,
-) -> Answer<(StatusCode, Json<AnnouncedView>)> {
+) -> Answer<Created<AnnouncedView>> {
     let plan = NodePlan {
         label: new.label,
         gates: new.gates,
@@ -146,22 +142,24 @@ pub(super) async fn announce(
     let Announced { node, code } =
         nodes::announce(&app, &caller.cause, principal, new.venue_id, plan).await?;
     let code_expires_at = node.code_expires_at;
+    let path = format!("/fleet/nodes/{}", node.node_id);
     let view = AnnouncedView {
         node: NodeView::of(node),
         code,
         code_expires_at,
     };
-    Ok((StatusCode::CREATED, Json(view)))
+    Ok(created(path, view))
 }
 
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(of): Query<OfVenue>,
-) -> Answer<Json<Nodes>> {
+) -> Answer<Json<Paged<NodeView>>> {
+    let paging = of.paging()?;
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, of.venue_id).await?;
-    let nodes = store::nodes::list(&mut conn, of.venue_id).await?;
+    let (nodes, total) = store::nodes::list_page(&mut conn, of.venue_id, paging).await?;
     let ids: Vec<NodeId> = nodes.iter().map(|node| node.node_id).collect();
     let reports = store::health::list(&mut conn, &ids).await?.into_iter();
     let mut reports: HashMap<_, _> = reports.map(|report| (report.node_id, report)).collect();
@@ -170,9 +168,21 @@ pub(super) async fn list(
         let report = reports.remove(&node.node_id);
         NodeView::of(node).with(report, now)
     });
-    Ok(Json(Nodes {
-        items: items.collect(),
-    }))
+    Ok(Json(paging.answer(items.collect(), total)))
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(node): Path<NodeId>,
+) -> Answer<(EtagHeader, Json<NodeView>)> {
+    let mut conn = app.db.read(NAME).await?;
+    let node = store::nodes::find(&mut conn, node).await?;
+    let node = node.ok_or(FleetError::NodeNotFound)?;
+    venues::own(&mut conn, caller.principal()?, node.venue_id).await?;
+    let report = store::health::list(&mut conn, &[node.node_id]).await?.pop();
+    let tag = AppendHeaders([etag(node.version)]);
+    Ok((tag, Json(NodeView::of(node).with(report, app.clock.now()))))
 }
 
 pub(super) async fn edit(

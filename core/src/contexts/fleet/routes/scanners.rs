@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use eventify_kernel::http::{Answer, Caller, Json, Path, StatusCode};
+use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, StatusCode};
 use eventify_protocol::ids::{GateId, NodeId, ScannerId};
 use serde::Serialize;
 
@@ -17,7 +17,8 @@ pub(super) struct Scanners {
     node_id: NodeId,
     /// When the node last reported its list; none if it never has.
     as_of: Option<DateTime<Utc>>,
-    items: Vec<ScannerView>,
+    #[serde(flatten)]
+    scanners: Paged<ScannerView>,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +39,7 @@ pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(node): Path<NodeId>,
+    paging: Paging,
 ) -> Answer<Json<Scanners>> {
     let mut conn = app.db.read(NAME).await?;
     let node = store::nodes::find(&mut conn, node)
@@ -57,7 +59,8 @@ pub(super) async fn list(
     Ok(Json(Scanners {
         node_id: node.node_id,
         as_of: list.map(|list| list.reported_at),
-        items: items.collect(),
+        // A node has a few hundred places at most.
+        scanners: paging.slice(items.collect()),
     }))
 }
 

@@ -2,21 +2,21 @@
 
 use axum::extract::State;
 use axum::response::AppendHeaders;
-use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, StatusCode, etag};
+use eventify_kernel::http::{
+    Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query, StatusCode, etag,
+};
 use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::StaffRole;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::gates::EtagHeader;
+use super::{Created, created};
 use crate::contexts::fleet::acts::staff::{self, Account};
 use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::model::staff::{Member, MemberPlan};
 use crate::contexts::fleet::{App, NAME, store};
-
-/// People who have left, in one list with those who have not.
-const MAX_LISTED: i64 = 5_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -28,17 +28,14 @@ pub(super) struct NewMember {
     roles: Vec<StaffRole>,
 }
 
-#[derive(Debug, Serialize)]
-pub(super) struct Staff {
-    items: Vec<Member>,
-}
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Listed {
     /// Those who have left too: journals and reports name them.
     #[serde(default)]
     ended: bool,
+    page: Option<u32>,
+    size: Option<u32>,
 }
 
 pub(super) async fn list(
@@ -46,15 +43,12 @@ pub(super) async fn list(
     caller: Caller,
     Path(venue): Path<VenueId>,
     Query(listed): Query<Listed>,
-) -> Answer<Json<Staff>> {
+) -> Answer<Json<Paged<Member>>> {
+    let paging = Paging::of(listed.page, listed.size)?;
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, venue).await?;
-    let items = if listed.ended {
-        store::staff::list_all(&mut conn, venue, MAX_LISTED).await?
-    } else {
-        store::staff::list(&mut conn, venue).await?
-    };
-    Ok(Json(Staff { items }))
+    let (staff, total) = store::staff::list_page(&mut conn, venue, listed.ended, paging).await?;
+    Ok(Json(paging.answer(staff, total)))
 }
 
 pub(super) async fn add(
@@ -62,7 +56,7 @@ pub(super) async fn add(
     caller: Caller,
     Path(venue): Path<VenueId>,
     Json(new): Json<NewMember>,
-) -> Answer<(StatusCode, Json<Member>)> {
+) -> Answer<Created<Member>> {
     let account = Account {
         user_id: new.user_id,
         issuer: new.issuer,
@@ -74,7 +68,20 @@ pub(super) async fn add(
     };
     let by = caller.principal()?;
     let member = staff::add(&app, &caller.cause, by, venue, (account, plan)).await?;
-    Ok((StatusCode::CREATED, Json(member)))
+    let path = format!("/fleet/venues/{venue}/staff/{}", member.person_id);
+    Ok(created(path, member))
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path((venue, person)): Path<(VenueId, PersonId)>,
+) -> Answer<(EtagHeader, Json<Member>)> {
+    let mut conn = app.db.read(NAME).await?;
+    venues::own(&mut conn, caller.principal()?, venue).await?;
+    let member = store::staff::find(&mut conn, venue, person).await?;
+    let member = member.ok_or(FleetError::PersonNotFound)?;
+    Ok((AppendHeaders([etag(member.version)]), Json(member)))
 }
 
 pub(super) async fn edit(

@@ -1,7 +1,7 @@
 //! `/fleet/venues/{venueId}`.
 
 use axum::extract::State;
-use eventify_kernel::http::{Answer, Caller, Json, Path, StatusCode};
+use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, StatusCode};
 use eventify_protocol::ids::VenueId;
 use serde::Serialize;
 use uuid::Uuid;
@@ -31,11 +31,6 @@ pub(super) struct VenueView {
     /// The feed's head and the digest there.
     position: u64,
     digest: String,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Operators {
-    items: Vec<Operator>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,16 +86,13 @@ pub(super) async fn operators(
     State(app): State<App>,
     caller: Caller,
     Path(venue): Path<VenueId>,
-) -> Answer<Json<Operators>> {
+    paging: Paging,
+) -> Answer<Json<Paged<Operator>>> {
     let mut conn = app.db.read(NAME).await?;
     venues::own(&mut conn, caller.principal()?, venue).await?;
-    let users = store::venues::list_operators(&mut conn, venue).await?;
-    Ok(Json(Operators {
-        items: users
-            .into_iter()
-            .map(|user_id| Operator { user_id })
-            .collect(),
-    }))
+    let (users, total) = store::venues::list_operators(&mut conn, venue, paging).await?;
+    let operators = users.into_iter().map(|user_id| Operator { user_id });
+    Ok(Json(paging.answer(operators.collect(), total)))
 }
 
 pub(super) async fn appoint(

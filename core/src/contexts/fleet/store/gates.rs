@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
+use eventify_kernel::http::Paging;
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
 use serde::Serialize;
@@ -113,6 +114,28 @@ pub(crate) async fn find(conn: &mut PgConnection, gate: GateId) -> DbResult<Opti
 }
 
 /// A venue's gates by name.
+/// A page of a venue's gates by name, and how many there are.
+pub(crate) async fn list_page(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    paging: Paging,
+) -> DbResult<(Vec<Gate>, i64)> {
+    let rows: Vec<Row> = sqlx::query_as(select_gates!(
+        "venue_id = $1 order by name, gate_id limit $2 offset $3"
+    ))
+    .bind(venue)
+    .bind(paging.limit())
+    .bind(paging.offset())
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar("select count(*) from fleet.gates where venue_id = $1")
+        .bind(venue)
+        .fetch_one(conn)
+        .await?;
+    let gates = rows.into_iter().map(Gate::try_from);
+    Ok((gates.collect::<DbResult<_>>()?, total))
+}
+
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Gate>> {
     let rows: Vec<Row> = sqlx::query_as(select_gates!("venue_id = $1 order by name"))
         .bind(venue)

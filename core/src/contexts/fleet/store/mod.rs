@@ -20,6 +20,7 @@ pub(super) mod sessions;
 pub(super) mod sign_ins;
 pub(super) mod snapshots;
 pub(super) mod staff;
+pub(super) mod titles;
 pub(super) mod venues;
 pub(super) mod watch;
 pub(super) mod watermark;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
+use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use serde::{Serialize, Serializer};
@@ -179,6 +180,23 @@ async fn find_one(
 }
 
 /// A venue's nodes by label.
+/// A page of a venue's nodes by label, and how many there are.
+pub(crate) async fn list_page(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    paging: Paging,
+) -> DbResult<(Vec<Node>, i64)> {
+    let query = select("where venue_id = $1 order by label, node_id limit $2 offset $3");
+    let query = query.bind(venue).bind(paging.limit()).bind(paging.offset());
+    let rows = query.fetch_all(&mut *conn).await?;
+    let total = sqlx::query_scalar("select count(*) from fleet.nodes where venue_id = $1")
+        .bind(venue)
+        .fetch_one(conn)
+        .await?;
+    let nodes = rows.into_iter().map(Node::try_from);
+    Ok((nodes.collect::<DbResult<_>>()?, total))
+}
+
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Node>> {
     let query = select("where venue_id = $1 order by label").bind(venue);
     let rows = query.fetch_all(conn).await?;

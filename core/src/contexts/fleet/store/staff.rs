@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
+use eventify_kernel::http::Paging;
 use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::StaffRole;
 use uuid::Uuid;
@@ -193,18 +194,31 @@ pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Ve
     rows.into_iter().map(Member::try_from).collect()
 }
 
-/// Everybody who has ever worked at a venue: journals name those too who have left.
-pub(crate) async fn list_all(
+/// A page of those who work at a venue, and how many there are; with `ended` also of those who have left,
+/// because journals name them too.
+pub(crate) async fn list_page(
     conn: &mut PgConnection,
     venue: VenueId,
-    limit: i64,
-) -> DbResult<Vec<Member>> {
+    ended: bool,
+    paging: Paging,
+) -> DbResult<(Vec<Member>, i64)> {
     let rows: Vec<Row> = sqlx::query_as(select_staff!(
-        "venue_id = $1 order by ended_at desc nulls first, name, person_id limit $2"
+        "venue_id = $1 and ($2 or ended_at is null)
+         order by ended_at desc nulls first, name, person_id limit $3 offset $4"
     ))
     .bind(venue)
-    .bind(limit)
-    .fetch_all(conn)
+    .bind(ended)
+    .bind(paging.limit())
+    .bind(paging.offset())
+    .fetch_all(&mut *conn)
     .await?;
-    rows.into_iter().map(Member::try_from).collect()
+    let total = sqlx::query_scalar(
+        "select count(*) from fleet.staff where venue_id = $1 and ($2 or ended_at is null)",
+    )
+    .bind(venue)
+    .bind(ended)
+    .fetch_one(conn)
+    .await?;
+    let staff = rows.into_iter().map(Member::try_from);
+    Ok((staff.collect::<DbResult<_>>()?, total))
 }

@@ -1,6 +1,7 @@
 //! Venues, their policy and who may run them.
 
 use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::VenueId;
 use eventify_protocol::sync::DIGEST_ALGORITHM;
@@ -13,6 +14,7 @@ use crate::contexts::fleet::model::policy::Policy;
 pub(crate) struct Venue {
     pub(crate) name: Option<String>,
     pub(crate) owner_id: Option<Uuid>,
+    pub(crate) org_id: Option<String>,
     pub(crate) policy: Policy,
     pub(crate) policy_version: i32,
 }
@@ -21,6 +23,7 @@ pub(crate) struct Venue {
 struct VenueRow {
     name: Option<String>,
     owner_id: Option<Uuid>,
+    org_id: Option<String>,
     max_cache_age_ms: i32,
     shift_needed: bool,
     search: bool,
@@ -34,6 +37,7 @@ impl From<VenueRow> for Venue {
         Self {
             name: row.name,
             owner_id: row.owner_id,
+            org_id: row.org_id,
             policy: Policy {
                 max_cache_age_ms: row.max_cache_age_ms,
                 shift_needed: row.shift_needed,
@@ -65,22 +69,24 @@ pub(crate) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// Updates name and owner to this version of inventory's; an older version changes nothing.
+/// Updates name, owner and organisation to this version of inventory's; an older version changes nothing.
 pub(crate) async fn update_description(
     conn: &mut PgConnection,
     venue: VenueId,
     name: &str,
-    owner: Uuid,
+    (owner, org): (Uuid, Option<&str>),
     version: i32,
 ) -> DbResult<()> {
     sqlx::query(
-        "update fleet.venues set name = $2, owner_id = $3, described_version = $4
+        "update fleet.venues set name = $2, owner_id = $3, described_version = $4,
+             org_id = $5
          where venue_id = $1 and described_version < $4",
     )
     .bind(venue)
     .bind(name)
     .bind(owner)
     .bind(version)
+    .bind(org)
     .execute(conn)
     .await?;
     Ok(())
@@ -88,7 +94,7 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
+        "select name, owner_id, org_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
              policy_version
          from fleet.venues where venue_id = $1",
     )
@@ -153,13 +159,19 @@ pub(crate) async fn is_operator(
     Ok(found)
 }
 
-/// The venues that a user owns or is an operator of.
-pub(crate) async fn list_run_by(conn: &mut PgConnection, user: Uuid) -> DbResult<Vec<VenueId>> {
+/// The venues that a user owns or is an operator of, and those of an organisation.
+pub(crate) async fn list_run_by(
+    conn: &mut PgConnection,
+    user: Uuid,
+    org: Option<&str>,
+) -> DbResult<Vec<VenueId>> {
     let ids = sqlx::query_scalar(
         "select venue_id from fleet.venues where owner_id = $1
-         union select venue_id from fleet.venue_operators where user_id = $1",
+         union select venue_id from fleet.venue_operators where user_id = $1
+         union select venue_id from fleet.venues where org_id = $2",
     )
     .bind(user)
+    .bind(org)
     .fetch_all(conn)
     .await?;
     Ok(ids)
@@ -199,14 +211,27 @@ pub(crate) async fn delete_operator(
     Ok(deleted.rows_affected() > 0)
 }
 
-pub(crate) async fn list_operators(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<Uuid>> {
+/// A page of a venue's operators, and how many there are.
+pub(crate) async fn list_operators(
+    conn: &mut PgConnection,
+    venue: VenueId,
+    paging: Paging,
+) -> DbResult<(Vec<Uuid>, i64)> {
     let users = sqlx::query_scalar(
-        "select user_id from fleet.venue_operators where venue_id = $1 order by user_id",
+        "select user_id from fleet.venue_operators where venue_id = $1 order by user_id
+         limit $2 offset $3",
     )
     .bind(venue)
-    .fetch_all(conn)
+    .bind(paging.limit())
+    .bind(paging.offset())
+    .fetch_all(&mut *conn)
     .await?;
-    Ok(users)
+    let count = "select count(*) from fleet.venue_operators where venue_id = $1";
+    let total = sqlx::query_scalar(count)
+        .bind(venue)
+        .fetch_one(conn)
+        .await?;
+    Ok((users, total))
 }
 
 /// Marks the venue's rows as being of this release's form; true if they had an older one.

@@ -56,7 +56,8 @@ impl From<Row> for Watched {
 /// to, and that admits now or within an hour: of several the one that began first.
 pub(crate) async fn list(conn: &mut PgConnection, now: DateTime<Utc>) -> DbResult<Vec<Watched>> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select node_id, nodes.venue_id, max_cache_age_ms, performance_id, title, show.owner_id, org_id,
+        "select node_id, nodes.venue_id, max_cache_age_ms, performance_id, title, show.owner_id,
+             show.org_id,
              admits_from, seen_at, mode, mode_since, cache_age_ms, unacknowledged, free_bytes
          from fleet.nodes join fleet.venues on venues.venue_id = nodes.venue_id
              left join fleet.node_health using (node_id)

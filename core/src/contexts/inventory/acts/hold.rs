@@ -163,6 +163,7 @@ async fn attempt(
     if let Some(Buyer {
         id,
         most_held: Some(most),
+        seller: None,
     }) = request.customer
     {
         let held = claim::count_held_by(&mut tx, id, request.performance, now).await?;

@@ -47,6 +47,8 @@ pub struct Buyer {
     /// Most places of one performance that they may hold and not have paid, all carts together;
     /// none for a box office, which sells to many.
     pub most_held: Option<u32>,
+    /// The box office that takes the places for them: they don't count for the customer.
+    pub seller: Option<UserId>,
 }
 
 /// A numbered seat and its price category.

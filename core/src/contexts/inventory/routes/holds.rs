@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderName, LOCATION};
 use chrono::{DateTime, Utc};
 use eventify_kernel::app::App;
+use eventify_kernel::db::PgConnection;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
@@ -19,7 +20,7 @@ use crate::contexts::inventory::model::attempts::{AttemptId, EndedBy};
 use crate::contexts::inventory::model::hold::{
     BucketWanted, Held, HoldRefusal, HoldRequest, OutOfStock, SeatRef, SeatWanted, expiry_after,
 };
-use crate::contexts::inventory::store::holds;
+use crate::contexts::inventory::store::{held, holds};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -106,11 +107,8 @@ pub(super) async fn give_back(
     Path(hold_id): Path<HoldId>,
 ) -> Answer<Json<ReleasedBody>> {
     let mut conn = app.db.read(NAME).await?;
-    let holder = holds::find_holder(&mut conn, hold_id).await?;
+    must_hold(&mut conn, &caller, hold_id).await?;
     drop(conn);
-    caller.must_own(holder.ok_or_else(|| {
-        ApiError::not_found("hold_not_found", "no service account has such a hold")
-    })?)?;
     let mut tx = app.db.begin(NAME, &caller.cause).await?;
     release::end_each(&app, &mut tx, &[hold_id], EndedBy::Holder).await?;
     tx.commit().await?;
@@ -118,6 +116,58 @@ pub(super) async fn give_back(
         hold_id,
         status: "released",
     }))
+}
+
+/// A hold as it is now: what was given back is not in it any more.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HoldView {
+    /// `held`, `confirmed`, `sold` or `released`.
+    status: String,
+    #[serde(flatten)]
+    held: HeldBody,
+}
+
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(hold_id): Path<HoldId>,
+) -> Answer<Json<HoldView>> {
+    let mut conn = app.db.read(NAME).await?;
+    must_hold(&mut conn, &caller, hold_id).await?;
+    let found = held::find(&mut conn, hold_id).await?;
+    let found = found.ok_or_else(unknown)?;
+    let seats = found.seats.into_iter();
+    let seats = seats.map(|(seat_id, label, categories)| HeldSeatBody {
+        seat_id,
+        label,
+        categories,
+    });
+    let buckets = found.buckets.into_iter();
+    let buckets = buckets.map(|(bucket_id, zone, qty, categories)| HeldBucketBody {
+        bucket_id,
+        zone,
+        qty,
+        categories,
+    });
+    let held = HeldBody {
+        hold_id,
+        performance_id: found.performance,
+        expires_at: found.expires_at,
+        seats: seats.collect(),
+        buckets: buckets.collect(),
+    };
+    let status = found.status;
+    Ok(Json(HoldView { status, held }))
+}
+
+async fn must_hold(conn: &mut PgConnection, caller: &Caller, id: HoldId) -> Answer<()> {
+    let holder = holds::find_holder(conn, id).await?;
+    caller.must_own(holder.ok_or_else(unknown)?)
+}
+
+fn unknown() -> ApiError {
+    ApiError::not_found("hold_not_found", "no service account has such a hold")
 }
 
 impl HoldBody {

@@ -27,5 +27,6 @@ pub(super) fn routes() -> Routes {
         .get("/inventory/performances/{performanceId}/kept-back", ORGANISERS.owner("event.owner_id").query(), kept_back::list)
         .post("/inventory/performances/{performanceId}/kept-back/{ticketId}/release", ORGANISERS.owner("event.owner_id"), kept_back::release)
         .post("/inventory/holds", HOLDS, holds::take)
+        .get("/inventory/holds/{holdId}", HOLDS.owner("hold.holder_id"), holds::read)
         .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::give_back)
 }

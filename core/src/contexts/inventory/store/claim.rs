@@ -20,7 +20,8 @@ struct SlotRow {
     reserved: u32,
 }
 
-/// How many places of a performance a customer has held or confirmed, but not bought.
+/// How many places of a performance a customer has held or confirmed, but not bought; without those that a box
+/// office has taken for them.
 /// Requests of the same customer for the same performance run one after another from here to the
 /// ends of their transactions; otherwise two at once could both find room.
 pub(crate) async fn count_held_by(
@@ -37,6 +38,7 @@ pub(crate) async fn count_held_by(
     let held: i64 = sqlx::query_scalar(
         "with mine as (
              select hold_id from inventory.holds where customer_id = $1 and performance_id = $2
+                 and seller_id is null
                  and (status = 'confirmed' or status = 'held' and expires_at > $3))
          select (select count(*) from inventory.seat_allocations
                  where hold_id in (select hold_id from mine))

@@ -40,8 +40,8 @@ pub(crate) async fn insert(
 ) -> DbResult<bool> {
     let done = sqlx::query(
         "insert into inventory.holds (hold_id, performance_id, status, request_hash, holder_id,
-             expires_at, created_at, updated_at, version, owner_id, customer_id)
-         values ($1, $2, 'held', $3, $4, $5, $6, $6, 1, $7, $8)
+             expires_at, created_at, updated_at, version, owner_id, customer_id, seller_id)
+         values ($1, $2, 'held', $3, $4, $5, $6, $6, 1, $7, $8, $9)
          on conflict do nothing",
     )
     .bind(request.hold)
@@ -52,6 +52,7 @@ pub(crate) async fn insert(
     .bind(now)
     .bind(request.owner)
     .bind(request.customer.map(|customer| customer.id))
+    .bind(request.customer.and_then(|customer| customer.seller))
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)

@@ -12,6 +12,7 @@ pub(super) mod attempts;
 pub(super) mod availability;
 pub(super) mod claim;
 pub(super) mod guests;
+pub(super) mod held;
 pub(super) mod holds;
 pub(super) mod kept_back;
 pub(super) mod layout;

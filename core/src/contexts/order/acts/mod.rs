@@ -30,6 +30,8 @@ pub(super) enum Error {
     Unknown,
     #[error("another organiser runs this performance")]
     Forbidden,
+    #[error("the order is paid: its customer decides about its tickets, or who runs the show")]
+    Sold,
     #[error(
         "ticket {ticket} is in refund {} already, of {} (status: {})",
         .refund.refund_id, .refund.created_at.format("%Y-%m-%d %H:%M UTC"), .refund.status
@@ -92,13 +94,14 @@ pub(super) async fn wait_for_order(
         .await
 }
 
-/// The customer cancels an unpaid order, or gets the money back for tickets of a paid one.
+/// The customer cancels an unpaid order, or gets the money back for tickets of a paid one. A box office
+/// (`is_seller`) cancels what is not paid.
 pub(super) async fn cancel(
     app: &App,
     cause: &Cause,
     id: OrderId,
     named: Option<&[TicketId]>,
-    by: UserId,
+    (by, is_seller): (UserId, bool),
 ) -> Result<Cancelled, Error> {
     let not_good = ticketing::list_not_good(app, id).await?;
     let mut tx = app.db.begin(NAME, cause).await?;
@@ -106,6 +109,7 @@ pub(super) async fn cancel(
     let reason = CancelReason::UserRequest;
     let cancelled = match cancel_unpaid(app, &mut tx, order.clone(), reason).await? {
         Some(order) => Cancelled::Unpaid(order),
+        None if is_seller => return Err(Error::Sold),
         None => {
             let tickets = store::list_tickets(&mut tx, id).await?;
             let performances = performances_of(&mut tx, &tickets).await?;

@@ -29,6 +29,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(refunds::on_refunded_elsewhere)
         .on(refunds::on_revocation_requested)
         .on(refunds::on_refund_failed)
+        .on(refunds::on_ticket_revoked)
 }
 
 /// The order that an event is about. It was written before others could publish about it.

@@ -30,6 +30,7 @@ pub(super) async fn on_reservation_confirmed(
         order_id,
         reservation_id: order.reservation_id,
         customer_id: order.customer_id,
+        seller_id: order.seller_id,
         amount: order.amount,
         items: order.items.clone(),
     };

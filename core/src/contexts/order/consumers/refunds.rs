@@ -5,7 +5,7 @@ use eventify_contracts::payment::{
     PaymentRefunded, RefundFailed, RefundParked, RefundReturned, RefundedElsewhere,
     RevocationCause, RevocationRequested,
 };
-use eventify_contracts::ticketing::TicketsSuspended;
+use eventify_contracts::ticketing::{TicketRevoked, TicketsSuspended};
 use eventify_kernel::db::Tx;
 use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
@@ -202,4 +202,16 @@ pub(super) async fn on_refund_failed(
         acts::refunds::publish_given_up(app, tx, &order, failed.refund_id, failed.ticket_ids);
     }
     Ok(())
+}
+
+/// The order shows which of its tickets are worth nothing any more, also those that lost their value without a
+/// refund.
+pub(super) async fn on_ticket_revoked(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<TicketRevoked>,
+) -> Result<(), Failure> {
+    let revoked = event.data;
+    let (ticket, order) = (revoked.ticket_id, revoked.order_id);
+    Ok(store::insert_revoked(tx, ticket, order, &revoked.reason).await?)
 }

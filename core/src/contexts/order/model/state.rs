@@ -13,6 +13,8 @@ pub(crate) struct Order {
     pub(crate) id: OrderId,
     pub(crate) reservation_id: ReservationId,
     pub(crate) customer_id: UserId,
+    /// The box office that sold it.
+    pub(crate) seller_id: Option<UserId>,
     pub(crate) state: State,
     pub(crate) amount: Money,
     pub(crate) items: Vec<Item>,
@@ -50,7 +52,7 @@ pub(crate) enum State {
 /// The effect of a capture on an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Captured {
-    Paid(Order),
+    Paid(Box<Order>),
     /// The order had been cancelled: the money is refunded.
     TooLate,
     AlreadyPaid,
@@ -100,6 +102,7 @@ impl Order {
             id,
             reservation_id: confirmed.reservation_id,
             customer_id: confirmed.customer_id,
+            seller_id: confirmed.seller_id,
             state: State::Pending,
             amount: confirmed.amount,
             items: confirmed.items.clone(),
@@ -159,7 +162,7 @@ impl Order {
             State::Pending | State::Processing => {
                 self.state = State::Paid { at: now };
                 self.payment_id = payment.or(self.payment_id);
-                Captured::Paid(self.touched(now))
+                Captured::Paid(Box::new(self.touched(now)))
             }
             State::Cancelled(_) => Captured::TooLate,
             State::Paid { .. } | State::PartiallyRefunded { .. } | State::Refunded { .. } => {

@@ -21,6 +21,7 @@ fn order() -> Order {
     let confirmed = ReservationConfirmed {
         reservation_id: Uuid::from_u128(1).into(),
         customer_id: Uuid::from_u128(2).into(),
+        seller_id: None,
         amount: euro(7800),
         confirmed_until: at(1),
         items: Vec::new(),
@@ -37,7 +38,7 @@ fn paid() -> Order {
     let Captured::Paid(order) = order().captured(None, at(0)) else {
         panic!("a new order can be paid");
     };
-    order
+    *order
 }
 
 fn ticket(number: u128, performance: u128) -> PaidTicket {

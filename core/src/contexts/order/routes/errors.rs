@@ -10,7 +10,7 @@ impl From<Error> for ApiError {
         let message = error.to_string();
         match error {
             Error::Unknown => Self::not_found("order_not_found", message),
-            Error::Forbidden => Self::forbidden(message),
+            Error::Forbidden | Error::Sold => Self::forbidden(message),
             Error::InRefund { .. } => Self::conflict("already_refunded", message),
             Error::Db(error) => error.into(),
             Error::Refused(refusal) => match refusal {

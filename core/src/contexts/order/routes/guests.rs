@@ -33,6 +33,9 @@ pub(super) async fn name(
     Json(body): Json<Guest>,
 ) -> Answer<Json<GuestView>> {
     let order = owned(&app, &caller, id).await?;
+    if order.state.paid_at().is_some() {
+        caller.must_own(order.customer_id)?;
+    }
     let name = checked("name", body.name)?;
     acts::name_guest(&app, &caller.cause, order.id, name.as_deref()).await?;
     Ok(Json(GuestView {

@@ -22,15 +22,14 @@ use super::acts::{self, Cancelled, Organiser, Refunded, RequestedRefund};
 use super::model::Order;
 use super::{App, NAME, store};
 
+const OWNER: &str = "order.customer_id or seller_id";
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
 const MAX_TICKETS_PER_REFUND: usize = 100;
 
 pub(super) fn routes() -> Routes<App> {
-    let write = Policy::roles(BUYERS)
-        .scopes(&["order:write"])
-        .owner("order.customer_id");
-    let read = Policy::roles(BUYERS).owner("order.customer_id");
+    let write = Policy::roles(BUYERS).scopes(&["order:write"]).owner(OWNER);
+    let read = Policy::roles(BUYERS).owner(OWNER);
     let refund = Policy::roles(REFUNDERS)
         .owner("performance.owner_id")
         .key_required()
@@ -86,6 +85,9 @@ struct View {
     order_id: OrderId,
     reservation_id: ReservationId,
     customer_id: UserId,
+    /// The box office that sold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seller_id: Option<UserId>,
     status: &'static str,
     amount: Money,
     pay_until: DateTime<Utc>,
@@ -111,6 +113,9 @@ struct TicketView {
     ticket_id: TicketId,
     price: Money,
     refund_id: Option<RefundId>,
+    /// Why it is worth nothing any more: `refund`, `fraud`, `event_cancelled`, `replaced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revoked_reason: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -183,7 +188,7 @@ async fn find_or_wait(app: &App, caller: &Caller, id: ReservationId) -> Answer<O
         let message = "the reservation has no order yet; try again if it was confirmed just now";
         ApiError::not_found("order_not_found", message).retry_after(1)
     })?;
-    caller.must_own(order.customer_id)?;
+    caller.must_own_or_sell(order.customer_id, order.seller_id)?;
     Ok(order)
 }
 
@@ -211,11 +216,13 @@ async fn show(
 ) -> Answer<Json<View>> {
     let order = owned(&app, &caller, id).await?;
     let mut conn = app.db.read(NAME).await?;
+    let mut revoked = store::list_revoked(&mut conn, id).await?;
     let tickets = store::list_tickets(&mut conn, id).await?.into_iter();
     let tickets = tickets.map(|ticket| TicketView {
         ticket_id: ticket.ticket_id,
         price: ticket.price,
         refund_id: ticket.refund_id,
+        revoked_reason: revoked.remove(&ticket.ticket_id),
     });
     let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
     let refunds = refunds.map(|refund| RefundView {
@@ -249,8 +256,9 @@ async fn cancel(
         check_count(named)?;
     }
     let by = caller.principal()?.user_id.into();
+    let is_seller = caller.must_own(order.customer_id).is_err();
     let named = body.ticket_ids.as_deref();
-    let cancelled = acts::cancel(&app, &caller.cause, order.id, named, by).await?;
+    let cancelled = acts::cancel(&app, &caller.cause, order.id, named, (by, is_seller)).await?;
     Ok(match cancelled {
         Cancelled::Unpaid(order) => Json(View::of(order)).into_response(),
         Cancelled::Refunding(refund) => accepted(refund).into_response(),
@@ -316,7 +324,7 @@ fn accepted(refund: RequestedRefund) -> impl IntoResponse {
 
 async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
     let order = acts::find(app, id).await?;
-    caller.must_own(order.customer_id)?;
+    caller.must_own_or_sell(order.customer_id, order.seller_id)?;
     Ok(order)
 }
 
@@ -334,6 +342,7 @@ impl View {
             order_id: order.id,
             reservation_id: order.reservation_id,
             customer_id: order.customer_id,
+            seller_id: order.seller_id,
             status: order.state.name(),
             amount: order.amount,
             pay_until: order.pay_until,

@@ -21,4 +21,7 @@ pub(super) use refunds::{
     leave_out, list_refunds, list_stuck, mark_refund, mark_refund_failed, mark_refund_succeeded,
 };
 pub(super) use sales::count_sold;
-pub(super) use tickets::{has_paid_tickets, insert_tickets, list_tickets, list_tickets_of_refund};
+pub(super) use tickets::{
+    has_paid_tickets, insert_revoked, insert_tickets, list_revoked, list_tickets,
+    list_tickets_of_refund,
+};

@@ -32,6 +32,7 @@ struct OrderRow {
     updated_at: DateTime<Utc>,
     version: i32,
     refunded_elsewhere: Decimal,
+    seller_id: Option<UserId>,
 }
 
 #[derive(Debug, FromRow, Serialize)]
@@ -57,7 +58,7 @@ macro_rules! select_orders {
         concat!(
             r#"select order_id, reservation_id, customer_id, status, currency, total_amount,
                  pay_until, payment_id, paid_at, cancelled_reason, correlation_id, created_at,
-                 updated_at, version, refunded_elsewhere
+                 updated_at, version, refunded_elsewhere, seller_id
              from "order".orders where "#,
             $condition
         )
@@ -234,6 +235,7 @@ async fn with_items(conn: &mut PgConnection, row: Option<OrderRow>) -> DbResult<
         id: row.order_id,
         reservation_id: row.reservation_id,
         customer_id: row.customer_id,
+        seller_id: row.seller_id,
         amount: money(&row.currency, row.total_amount)?,
         items: items.collect::<DbResult<_>>()?,
         pay_until: row.pay_until,
@@ -265,6 +267,7 @@ impl From<&Order> for OrderRow {
             updated_at: order.updated_at,
             version: order.version,
             refunded_elsewhere: order.refunded_elsewhere.to_decimal(),
+            seller_id: order.seller_id,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Tickets with what was paid for them.
 
+use std::collections::BTreeMap;
+
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows, money};
 use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, TicketId};
 use rust_decimal::Decimal;
@@ -70,6 +72,35 @@ pub(crate) async fn list_tickets_of_refund(
         .fetch_all(conn)
         .await?;
     rows.into_iter().map(PaidTicket::try_from).collect()
+}
+
+/// A ticket lost its value. The first reason stands.
+pub(crate) async fn insert_revoked(
+    conn: &mut PgConnection,
+    ticket: TicketId,
+    order: OrderId,
+    reason: &str,
+) -> DbResult<()> {
+    sqlx::query(
+        r#"insert into "order".revoked_tickets (ticket_id, order_id, reason) values ($1, $2, $3)
+           on conflict do nothing"#,
+    )
+    .bind(ticket)
+    .bind(order)
+    .bind(reason)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The tickets of an order that lost their value, each with the reason.
+pub(crate) async fn list_revoked(
+    conn: &mut PgConnection,
+    order: OrderId,
+) -> DbResult<BTreeMap<TicketId, String>> {
+    let query = r#"select ticket_id, reason from "order".revoked_tickets where order_id = $1"#;
+    let rows: Vec<(TicketId, String)> = sqlx::query_as(query).bind(order).fetch_all(conn).await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Whether a ticket is left that no finished refund includes.

@@ -27,6 +27,8 @@ pub struct IntentRequest {
     pub order_id: OrderId,
     /// Who pays.
     pub customer_id: UserId,
+    /// The box office that sold the order, and may pay it.
+    pub seller_id: Option<UserId>,
     /// More than zero.
     pub amount: Money,
     /// Who runs the performances, with their organisations: they see what stays open of the payment.
@@ -105,7 +107,7 @@ pub async fn create_intent(
     if store::is_ended(&mut tx, request.order_id).await? {
         return Err(IntentError::OrderEnded);
     }
-    let parties = (request.order_id, request.customer_id);
+    let parties = (request.order_id, request.customer_id, request.seller_id);
     let payment_id = PaymentId(app.clock.new_id());
     let payment = Payment::new(payment_id, parties, request.amount, cause.correlation, now);
     if !store::insert(&mut tx, &payment, app.state.gateway.name()).await? {

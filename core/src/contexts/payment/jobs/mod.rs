@@ -29,9 +29,11 @@ pub(crate) const RECONCILE_PAYMENTS: Job = Job::of(NAME, "reconcile_payments");
 pub(crate) const COMPARE_WITH_PROVIDER: Job = Job::of(NAME, "compare_with_provider");
 pub(crate) const COMPARE_PAGES: Job = Job::of(NAME, "compare_pages");
 pub(crate) const READ_UNKNOWN: Job = Job::of(NAME, "read_unknown");
+const FORGET_WEBHOOKS: Job = Job::of(NAME, "forget_webhooks");
 pub(crate) const WATCH_WEBHOOKS: Job = Job::of(NAME, "watch_webhooks");
 pub(crate) const ASK_AGAIN: Job = Job::of(NAME, "ask_again");
 
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// Payments that one reconciliation lists.
 const BATCH: u16 = 100;
 /// Concurrent calls to the provider in one reconciliation.
@@ -64,6 +66,7 @@ pub(super) fn jobs() -> Jobs<App> {
             compare_with_provider,
         )
         .every(Duration::from_secs(60), WATCH_WEBHOOKS, watch_webhooks)
+        .every(FORGET_EVERY, FORGET_WEBHOOKS, forget_webhooks)
         .every(Duration::from_secs(30), ASK_AGAIN, ask_again)
         .every(
             Duration::from_millis(500),
@@ -234,4 +237,12 @@ async fn reconcile(app: App, payment: Payment) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// The provider repeats none of these any more.
+async fn forget_webhooks(app: &App, _: &Cause) -> Result<(), Failure> {
+    let before = app.clock.now() - app.state.settings.keep_webhooks();
+    let mut conn = app.db.read(NAME).await?;
+    while store::delete_webhooks(&mut conn, before).await? {}
+    Ok(())
 }

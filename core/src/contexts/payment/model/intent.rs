@@ -13,6 +13,8 @@ pub(crate) struct Payment {
     pub(crate) id: PaymentId,
     pub(crate) order_id: OrderId,
     pub(crate) customer_id: UserId,
+    /// The box office that sold the order, and may pay it.
+    pub(crate) seller_id: Option<UserId>,
     /// What the order costs: exactly that pays for it.
     pub(crate) amount: Money,
     pub(crate) state: State,
@@ -32,7 +34,7 @@ type Changed = (Payment, Option<Announcement>);
 impl Payment {
     pub(crate) fn new(
         id: PaymentId,
-        (order_id, customer_id): (OrderId, UserId),
+        (order_id, customer_id, seller_id): (OrderId, UserId, Option<UserId>),
         amount: Money,
         correlation: CorrelationId,
         now: DateTime<Utc>,
@@ -41,6 +43,7 @@ impl Payment {
             id,
             order_id,
             customer_id,
+            seller_id,
             amount,
             state: State::CREATING,
             last_decline: None,

@@ -16,6 +16,7 @@ const WEBHOOK_SECRET_AT_LEAST: usize = 24;
 pub struct Settings {
     reconcile_after_ms: u32,
     compare_every_hours: u32,
+    keep_webhooks_days: u32,
     /// What the provider takes at least.
     pub least_amounts: LeastAmounts,
     /// The provider.
@@ -59,6 +60,12 @@ impl Settings {
     #[must_use]
     pub fn reconcile_after(&self) -> chrono::Duration {
         chrono::Duration::milliseconds(i64::from(self.reconcile_after_ms))
+    }
+
+    /// How long a webhook is known that comes again.
+    #[must_use]
+    pub fn keep_webhooks(&self) -> chrono::Duration {
+        chrono::Duration::days(i64::from(self.keep_webhooks_days))
     }
 
     /// How often all that the provider has made is compared with what is known here.

@@ -31,7 +31,7 @@ fn fresh() -> Payment {
     let id = Uuid::nil();
     Payment::new(
         id.into(),
-        (id.into(), id.into()),
+        (id.into(), id.into(), None),
         euro(3900),
         id.into(),
         now(),

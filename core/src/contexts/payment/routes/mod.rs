@@ -26,6 +26,7 @@ use super::model::{Payment, State as PaymentState, Sums};
 use super::{App, NAME, store};
 use views::{FactView, RefundView, View};
 
+const OWNER: &str = "payment.customer_id or seller_id";
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 /// How long `POST /payments/intents` waits for the order's intent.
 const INTENT_WAIT: Duration = Duration::from_secs(2);
@@ -33,10 +34,10 @@ const INTENT_WAIT: Duration = Duration::from_secs(2);
 pub(super) fn routes() -> Routes<App> {
     let write = Policy::roles(BUYERS)
         .scopes(&["order:write"])
-        .owner("payment.customer_id")
+        .owner(OWNER)
         .key_required()
         .strict();
-    let read = Policy::roles(BUYERS).owner("payment.customer_id").strict();
+    let read = Policy::roles(BUYERS).owner(OWNER).strict();
     let routes = Routes::new()
         .post("/payments/intents", write.secret_answer(), intent)
         .get("/payments/{payment_id}", read, show)
@@ -72,8 +73,8 @@ async fn intent(
     let Method::Card = body.method.unwrap_or(Method::Card);
     let payment = match wait_for_intent(&app, &caller, body.order_id).await? {
         Waited::Ready(payment) => *payment,
-        Waited::Free(customer) => {
-            caller.must_own(customer)?;
+        Waited::Free(customer, seller) => {
+            caller.must_own_or_sell(customer, seller)?;
             let message = "nothing is due: the order is free, and its tickets are being issued";
             return Err(ApiError::conflict("nothing_due", message));
         }
@@ -108,8 +109,8 @@ async fn intent(
 /// What an order has to pay.
 enum Waited {
     Ready(Box<Payment>),
-    /// Nothing, and this is its customer.
-    Free(UserId),
+    /// Nothing; its customer, and the box office that sold it.
+    Free(UserId, Option<UserId>),
     /// That is not known yet.
     Nothing,
 }
@@ -122,7 +123,7 @@ async fn wait_for_intent(app: &App, caller: &Caller, order: OrderId) -> Answer<W
         let found = find_intent(app, caller, order).await?;
         let is_ready = match &found {
             Waited::Ready(payment) => payment.state != PaymentState::CREATING,
-            Waited::Free(_) => true,
+            Waited::Free(..) => true,
             Waited::Nothing => false,
         };
         Ok::<_, ApiError>(is_ready.then_some(found))
@@ -138,11 +139,13 @@ async fn wait_for_intent(app: &App, caller: &Caller, order: OrderId) -> Answer<W
 async fn find_intent(app: &App, caller: &Caller, order: OrderId) -> Answer<Waited> {
     let mut conn = app.db.read(NAME).await?;
     if let Some(payment) = store::find_by_order(&mut conn, order).await? {
-        caller.must_own(payment.customer_id)?;
+        caller.must_own_or_sell(payment.customer_id, payment.seller_id)?;
         return Ok(Waited::Ready(Box::new(payment)));
     }
     let free = store::orders::find_free(&mut conn, order).await?;
-    Ok(free.map_or(Waited::Nothing, Waited::Free))
+    Ok(free.map_or(Waited::Nothing, |(customer, seller)| {
+        Waited::Free(customer, seller)
+    }))
 }
 
 /// The provider can't be used, or wants fewer calls: nobody was declined.
@@ -264,6 +267,6 @@ async fn owned(app: &App, caller: &Caller, id: PaymentId) -> Answer<Payment> {
     let payment = store::find(&mut conn, id)
         .await?
         .ok_or_else(|| ApiError::not_found("payment_not_found", "there is no such payment"))?;
-    caller.must_own(payment.customer_id)?;
+    caller.must_own_or_sell(payment.customer_id, payment.seller_id)?;
     Ok(payment)
 }

@@ -78,7 +78,8 @@ pub(super) struct RefundView {
 
 impl View {
     pub(super) fn of(app: &App, caller: &Caller, payment: &Payment) -> Answer<Self> {
-        let is_payer = caller.principal()?.user_id == payment.customer_id.as_uuid();
+        let is_payer = caller.principal()?.user_id == payment.customer_id.as_uuid()
+            || caller.is_seller(payment.seller_id);
         let client_secret = match &payment.state {
             PaymentState::AwaitingCustomer(intent) if is_payer => {
                 Some(intent.client_secret.clone())

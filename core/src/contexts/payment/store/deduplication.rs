@@ -1,6 +1,7 @@
 //! Webhooks that have had their effect, and orders that ended.
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::retention::BATCH;
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::OrderId;
 
@@ -23,6 +24,23 @@ pub(crate) async fn insert_webhook(
     .execute(conn)
     .await?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// Deletes a batch of webhooks that came before a moment; true if there may be more.
+pub(crate) async fn delete_webhooks(
+    conn: &mut PgConnection,
+    before: DateTime<Utc>,
+) -> DbResult<bool> {
+    let deleted = sqlx::query(
+        "delete from payment.psp_events where (provider, event_id) in (
+             select provider, event_id from payment.psp_events where received_at < $1
+             order by received_at limit $2)",
+    )
+    .bind(before)
+    .bind(BATCH)
+    .execute(conn)
+    .await?;
+    Ok(deleted.rows_affected() > 0)
 }
 
 /// No payment is created for this order any more.

@@ -10,7 +10,7 @@ mod refunds;
 pub(super) mod unknown;
 pub(super) mod webhooks;
 
-pub(super) use deduplication::{insert_ended_order, insert_webhook, is_ended};
+pub(super) use deduplication::{delete_webhooks, insert_ended_order, insert_webhook, is_ended};
 pub(super) use payments::{
     find, find_by_order, insert, list_silent, lock, lock_by_order, lock_by_reference, update,
     update_answered_at,

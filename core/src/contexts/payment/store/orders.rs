@@ -124,25 +124,30 @@ pub(crate) async fn list_tickets(
 pub(crate) async fn insert_free(
     conn: &mut PgConnection,
     order: OrderId,
-    customer: UserId,
+    (customer, seller): (UserId, Option<UserId>),
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into payment.free_orders (order_id, customer_id) values ($1, $2)
+        "insert into payment.free_orders (order_id, customer_id, seller_id) values ($1, $2, $3)
          on conflict do nothing",
     )
     .bind(order)
     .bind(customer)
+    .bind(seller)
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Whose order it is, if nothing is due of it.
-pub(crate) async fn find_free(conn: &mut PgConnection, order: OrderId) -> DbResult<Option<UserId>> {
-    let customer =
-        sqlx::query_scalar("select customer_id from payment.free_orders where order_id = $1")
-            .bind(order)
-            .fetch_optional(conn)
-            .await?;
-    Ok(customer)
+/// Whose order it is and which box office sold it, if nothing is due of it.
+pub(crate) async fn find_free(
+    conn: &mut PgConnection,
+    order: OrderId,
+) -> DbResult<Option<(UserId, Option<UserId>)>> {
+    let parties = sqlx::query_as(
+        "select customer_id, seller_id from payment.free_orders where order_id = $1",
+    )
+    .bind(order)
+    .fetch_optional(conn)
+    .await?;
+    Ok(parties)
 }

@@ -37,6 +37,7 @@ struct PaymentRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
+    seller_id: Option<UserId>,
 }
 
 /// A new payment with the provider that takes it.
@@ -53,7 +54,7 @@ macro_rules! select_payments {
             "select payment_id, order_id, customer_id, status, currency, amount, captured_amount,
                  refunded_amount, provider_ref, client_secret, failure_reason, captured_currency,
                  last_decline, parked_reason, attempt, todo, heard_at, correlation_id, created_at,
-                 updated_at, version
+                 updated_at, version, seller_id
              from payment.payments where ",
             $condition
         )
@@ -179,6 +180,7 @@ impl From<&Payment> for PaymentRow {
             payment_id: payment.id,
             order_id: payment.order_id,
             customer_id: payment.customer_id,
+            seller_id: payment.seller_id,
             status: state.name().to_owned(),
             currency: payment.amount.currency().code().to_owned(),
             amount: payment.amount.to_decimal(),
@@ -209,6 +211,7 @@ impl TryFrom<PaymentRow> for Payment {
             id: row.payment_id,
             order_id: row.order_id,
             customer_id: row.customer_id,
+            seller_id: row.seller_id,
             amount: money(&row.currency, row.amount)?,
             last_decline: row.last_decline.as_deref().and_then(FailureReason::parse),
             attempt: row.attempt,

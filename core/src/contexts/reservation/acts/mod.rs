@@ -58,17 +58,17 @@ impl IsFault for ExtendError {
     }
 }
 
-/// Starts a cart, if the customer has fewer than `max_open` open.
+/// Starts a cart, if the customer has fewer than `max_open` open. A box office may be its seller.
 pub(super) async fn start(
     app: &App,
     cause: &Cause,
-    customer: UserId,
+    (customer, seller): (UserId, Option<UserId>),
     lifetime: Duration,
     max_open: Option<u32>,
 ) -> Result<Reservation, Error> {
     let now = app.clock.now();
     let id = ReservationId(app.clock.new_id());
-    let cart = Reservation::start(id, customer, lifetime, cause.correlation, now);
+    let cart = Reservation::start(id, (customer, seller), lifetime, cause.correlation, now);
     let mut tx = app.db.begin(NAME, cause).await?;
     if let Some(max) = max_open
         && store::count_open(&mut tx, customer, now).await? >= u64::from(max)
@@ -139,6 +139,7 @@ pub(super) async fn confirm(
     let event = ReservationConfirmed {
         reservation_id: confirmed.id,
         customer_id: confirmed.customer_id,
+        seller_id: confirmed.seller_id,
         amount,
         confirmed_until: pay_until,
         items: confirmed.plain_items(),

@@ -12,6 +12,8 @@ use super::{MAX_ITEMS_PER_RESERVATION, Refusal};
 pub(crate) struct Reservation {
     pub(crate) id: ReservationId,
     pub(crate) customer_id: UserId,
+    /// The box office that opened it in the customer's name.
+    pub(crate) seller_id: Option<UserId>,
     pub(crate) state: State,
     /// Pending: the cart must be confirmed by then. Confirmed: the order must be paid by then.
     pub(crate) expires_at: DateTime<Utc>,
@@ -69,7 +71,7 @@ impl CartItem {
 impl Reservation {
     pub(crate) fn start(
         id: ReservationId,
-        customer_id: UserId,
+        (customer_id, seller_id): (UserId, Option<UserId>),
         lifetime: Duration,
         correlation: CorrelationId,
         now: DateTime<Utc>,
@@ -77,6 +79,7 @@ impl Reservation {
         Self {
             id,
             customer_id,
+            seller_id,
             state: State::Pending,
             expires_at: now + lifetime,
             items: Vec::new(),

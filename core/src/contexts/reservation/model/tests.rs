@@ -22,7 +22,7 @@ fn code(text: &str) -> CategoryCode {
 fn cart() -> Reservation {
     Reservation::start(
         Uuid::nil().into(),
-        Uuid::nil().into(),
+        (Uuid::nil().into(), None),
         Duration::minutes(10),
         Uuid::nil().into(),
         at(0),

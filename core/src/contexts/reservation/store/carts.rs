@@ -24,6 +24,7 @@ struct CartRow {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: i32,
+    seller_id: Option<UserId>,
 }
 
 #[derive(Debug, FromRow, Serialize)]
@@ -48,7 +49,7 @@ macro_rules! select_carts {
     ($condition:literal) => {
         concat!(
             "select reservation_id, customer_id, status, expires_at, ended_reason, correlation_id,
-                 created_at, updated_at, version
+                 created_at, updated_at, version, seller_id
              from reservation.reservations where ",
             $condition
         )
@@ -61,7 +62,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, cart: &Reservation) -> DbRes
     Ok(())
 }
 
-/// How many open carts a customer has. Nobody else opens one for them until the transaction ends,
+/// How many open carts a customer has; those that a box office opened for them don't count. Nobody else opens one for them until the transaction ends,
 /// so two simultaneous requests can't exceed the limit.
 pub(crate) async fn count_open(
     conn: &mut PgConnection,
@@ -74,7 +75,8 @@ pub(crate) async fn count_open(
         .await?;
     let open: i64 = sqlx::query_scalar(
         "select count(*) from reservation.reservations
-         where customer_id = $1 and status = 'pending' and expires_at > $2",
+         where customer_id = $1 and status = 'pending' and expires_at > $2
+             and seller_id is null",
     )
     .bind(customer)
     .bind(now)
@@ -137,6 +139,7 @@ async fn find_one(
         state: cart.state()?,
         id: cart.reservation_id,
         customer_id: cart.customer_id,
+        seller_id: cart.seller_id,
         expires_at: cart.expires_at,
         items: items.collect::<DbResult<_>>()?,
         correlation: cart.correlation_id,
@@ -198,6 +201,7 @@ impl From<&Reservation> for CartRow {
             created_at: cart.created_at,
             updated_at: cart.updated_at,
             version: cart.version,
+            seller_id: cart.seller_id,
         }
     }
 }

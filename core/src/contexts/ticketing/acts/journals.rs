@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eventify_contracts::ticketing::{JournalApplied, RowOutcome};
+use eventify_contracts::ticketing::{JournalApplied, RowOutcome, TicketCheckedIn};
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{CheckInId, PerformanceId, ScanId, TicketId};
 use eventify_protocol::sync::{JournalEntry, SealedRow};
-use eventify_sync::core::ConflictKind;
+use eventify_sync::core::{CheckIn, ConflictKind, Evidence};
 
 use super::Error;
 use crate::contexts::ticketing::model::{
-    Batch, Changes, Performance, PublishedConflict, Reconciliation, StoredEntries, Ticket,
+    Batch, Changes, Entered, Performance, PublishedConflict, Reconciliation, StoredEntries, Ticket,
+    date,
 };
 use crate::contexts::ticketing::{App, store};
 
@@ -40,6 +41,7 @@ async fn apply(app: &App, tx: &mut Tx, batch: &Batch) -> Result<(), Error> {
         .collect();
     let changes = reconciliation.derive_changes();
     write(app, tx, &changes).await?;
+    publish_entered(app, tx, changes.entered.clone()).await?;
     Ok(publish(app, tx, batch, outcomes, &changes)?)
 }
 
@@ -137,6 +139,41 @@ async fn write(app: &App, tx: &mut Tx, changes: &Changes) -> DbResult<()> {
     store::update_tickets(tx, &changes.tickets).await?;
     store::upsert_conflicts(tx, &changes.conflicts, app.clock.now()).await?;
     store::upsert_scans(tx, &changes.scans).await
+}
+
+/// Each entry once, in the journals' order: what becomes of it later (another one was earlier, its row comes
+/// again) is published as what it is.
+async fn publish_entered(app: &App, tx: &mut Tx, mut entered: Vec<Entered>) -> DbResult<()> {
+    let scans: Vec<ScanId> = entered.iter().map(|it| it.entry.scan).collect();
+    let new = store::mark_told(tx, &scans).await?;
+    entered.retain(|it| new.contains_key(&it.entry.scan));
+    entered.sort_by_key(|it| (it.entry.at.earliest, row_of(&it.entry)));
+    for Entered {
+        entry,
+        scanner,
+        ticket,
+    } in entered
+    {
+        let version = ticket.version;
+        let event = TicketCheckedIn {
+            check_in_id: new[&entry.scan],
+            ticket_id: ticket.ticket_id,
+            checked_in_at: date(entry.at.earliest),
+            device_id: scanner.map_or_else(String::new, |it| it.to_string()),
+            reason: None,
+            from_journal: true,
+            ticket,
+        };
+        tx.publish(app.clock.new_id(), version, &event);
+    }
+    Ok(())
+}
+
+fn row_of(entry: &CheckIn) -> Option<u64> {
+    match entry.evidence {
+        Evidence::Journal(row) | Evidence::Override(row) => Some(row.seq),
+        Evidence::Unconfirmed | Evidence::Api => None,
+    }
 }
 
 fn publish(

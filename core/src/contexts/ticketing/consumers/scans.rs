@@ -36,6 +36,7 @@ pub(super) async fn on_scan(app: App, message: UplinkMessage) -> Result<(), Fail
         gate,
         node: Some(node),
         device: None,
+        is_only_door: false,
         out_of_hours: None,
         presented: match scan.code {
             Some(code) => find_code(&app, node, code).await?,

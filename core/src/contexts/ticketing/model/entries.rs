@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::ticketing::RefundedAdmitted;
-use eventify_protocol::ids::{ScanId, TicketId};
+use eventify_contracts::ticketing::{RefundedAdmitted, TicketFacts};
+use eventify_protocol::ids::{ScanId, ScannerId, TicketId};
 use eventify_protocol::time::CoreTime;
+use eventify_protocol::verdict::Verdict;
 use eventify_sync::core::reconcile::Outcome;
 use eventify_sync::core::{
-    AdmissionState, CheckIn, Conflict, ConflictKind, Effect, PassageEnd, Validity,
+    AdmissionState, CheckIn, Conflict, ConflictKind, Effect, EndKind, PassageEnd, Validity,
 };
 use uuid::Uuid;
 
@@ -38,6 +39,8 @@ pub(crate) struct Changes {
     pub(crate) unchanged: Vec<Ticket>,
     /// Passages that have ended.
     pub(crate) ended: Vec<(TicketId, PassageEnd)>,
+    /// Guests whom gates have let in alone, as far as this is new; some may be published already.
+    pub(crate) entered: Vec<Entered>,
     pub(crate) scans: Vec<StoredScan>,
     /// New, or other than published.
     pub(crate) conflicts: Vec<PublishedConflict>,
@@ -46,6 +49,14 @@ pub(crate) struct Changes {
     /// Guests who were admitted though the money went back, or were not after all; with the version
     /// of the ticket.
     pub(crate) refunded: Vec<(i32, RefundedAdmitted)>,
+}
+
+/// An entry that a journal has shown, with the ticket as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Entered {
+    pub(crate) entry: CheckIn,
+    pub(crate) scanner: Option<ScannerId>,
+    pub(crate) ticket: TicketFacts,
 }
 
 /// A ticket's entries.
@@ -148,7 +159,10 @@ impl Entries {
         let published = ticket
             .refunded_scan
             .and_then(|scan| RefundedEntry::of(&before, scan));
-        let state = AdmissionState { ended, ..state };
+        let state = AdmissionState {
+            ended: ended.clone(),
+            ..state
+        };
         let differs = ticket.differs_from(&state);
         let is_good = state.validity == Validity::Valid;
         let found = if !is_good && (self.is_told || published.is_some()) {
@@ -166,6 +180,12 @@ impl Entries {
             after = after.with_refunded(found_scan, now);
         }
         let differs = differs || finds;
+        let first = ended.iter().filter(|end| end.kind != EndKind::Undone);
+        let entries = first.map(|end| end.first).chain(state.check_in);
+        let known = before.check_in.map(|it| it.scan);
+        for entry in entries.filter(|it| Some(it.scan) != known) {
+            changes.entered.extend(entered(entry, &after, scans));
+        }
         if let Some(named) = found.or(published).filter(|_| differs) {
             let scan = scans.get(&named.entry.scan);
             let event = refunded_admitted(&after, &named, scan, found.is_none());
@@ -217,4 +237,19 @@ impl Entries {
         let dissolved = dissolved.cloned().map(PublishedConflict::next_version);
         changes.dissolved.extend(dissolved);
     }
+}
+
+/// What is published of an entry, unless the core let the guest in itself and has said so.
+fn entered(
+    entry: CheckIn,
+    ticket: &Ticket,
+    scans: &BTreeMap<ScanId, StoredScan>,
+) -> Option<Entered> {
+    let scan = scans.get(&entry.scan);
+    let is_own = scan.is_some_and(|it| it.record.own == Some(Verdict::Admit));
+    (!is_own).then(|| Entered {
+        entry,
+        scanner: scan.map(|it| it.record.scanner),
+        ticket: ticket.facts(),
+    })
 }

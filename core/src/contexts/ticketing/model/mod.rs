@@ -15,7 +15,7 @@ mod tickets;
 
 pub(super) use codes::TicketCode;
 pub(super) use conflicts::PublishedConflict;
-pub(super) use entries::{Changes, StoredEntries};
+pub(super) use entries::{Changes, Entered, StoredEntries};
 pub(super) use issuing::{IssueError, Order, PaidOrder, TokenTerms, issue};
 pub(super) use journals::{Batch, Reconciliation};
 pub(super) use performances::{Performance, Window};

@@ -26,6 +26,8 @@ pub(crate) struct ScanRequest {
     pub(crate) scan: ScanId,
     pub(crate) scanner: ScannerId,
     pub(crate) gate: GateId,
+    /// The venue has no gates and is one door: its id stands for the gate's. Over REST alone.
+    pub(crate) is_only_door: bool,
     /// None over REST.
     pub(crate) node: Option<NodeId>,
     /// As the caller of the REST API names it.
@@ -217,7 +219,8 @@ impl ScanRequest {
             }
         }
         let token = self.token(snapshot.ticket.as_ref())?;
-        let gate = snapshot.gate_for(self);
+        let only_door = self.is_only_door.then(only_door);
+        let gate = only_door.as_ref().or_else(|| snapshot.gate_for(self));
         let performance = snapshot.performance.as_ref();
         let performance = performance.and_then(Performance::entry);
         let performance = performance.map(|entry| self.within_hours(entry));
@@ -322,6 +325,15 @@ impl ScanRequest {
             point: None,
             created_at: now,
         }
+    }
+}
+
+/// What stands for a gate in a venue that has none: it admits to all that the venue admits to.
+fn only_door() -> GateEntry {
+    GateEntry {
+        name: String::new(),
+        performances: Vec::new(),
+        categories: Vec::new(),
     }
 }
 

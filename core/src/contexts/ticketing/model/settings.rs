@@ -10,6 +10,7 @@ pub struct Settings {
     token_weeks: u32,
     compare_every_hours: u32,
     compare_before_doors_minutes: u32,
+    keep_scans_days: u32,
 }
 
 impl Settings {
@@ -21,6 +22,11 @@ impl Settings {
     /// How often a venue's feed is compared with its tickets.
     pub(crate) fn compare_every(&self) -> TimeDelta {
         TimeDelta::hours(self.compare_every_hours.into())
+    }
+
+    /// How long a scan is kept that let nobody in.
+    pub(crate) fn keep_scans(&self) -> TimeDelta {
+        TimeDelta::days(self.keep_scans_days.into())
     }
 
     /// How long before the doors it is compared once more.

@@ -36,6 +36,7 @@ impl Suspicions {
 
 #[cfg(test)]
 mod tests {
+    use eventify_kernel::clock::Clock;
     use uuid::Uuid;
 
     use super::*;
@@ -43,7 +44,7 @@ mod tests {
     #[test]
     fn a_million_bad_scans_of_one_node_are_one_suspicion_a_minute() {
         let suspicions = Suspicions::default();
-        let (start, node) = (Instant::now(), Some(NodeId(Uuid::from_u128(1))));
+        let (start, node) = (Clock::system().instant(), Some(NodeId(Uuid::from_u128(1))));
         let due =
             |code, seconds| suspicions.is_due(node, code, start + Duration::from_secs(seconds));
         assert!(due("message_malformed", 0));

@@ -4,9 +4,9 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode, not_null,
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Routes, StatusCode, not_null,
 };
-use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId};
+use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId, VenueId};
 use eventify_protocol::text;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::Parsed;
@@ -40,7 +40,11 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     let assign = Policy::roles(ORGANISERS).owner("performance.owner_id");
     routes
         .post("/tickets/{ticket_id}/check-in", check_in, self::check_in)
-        .get("/events/{event_id}/check-in-assignments", assign, list)
+        .get(
+            "/events/{event_id}/check-in-assignments",
+            assign.query(),
+            list,
+        )
         .put(
             "/events/{event_id}/check-in-assignments/{user_id}",
             assign,
@@ -56,7 +60,9 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CheckIn {
-    gate_id: GateId,
+    /// Left out where the venue has no gates: then the venue itself is the only door.
+    #[serde(default, deserialize_with = "not_null")]
+    gate_id: Option<GateId>,
     /// The same for each repeat of one check-in.
     scan_id: Option<ScanId>,
     device_id: Option<String>,
@@ -84,19 +90,15 @@ struct Assignment {
     assigned_at: DateTime<Utc>,
 }
 
-#[derive(Debug, Serialize)]
-struct Assignments {
-    items: Vec<Assignment>,
-}
-
 async fn check_in(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<TicketId>,
     Json(body): Json<CheckIn>,
 ) -> Answer<Json<CheckedIn>> {
-    may_check_in(&app, &caller, id).await?;
-    let request = scan_request(&app, &caller, id, body)?;
+    let venue = may_check_in(&app, &caller, id).await?;
+    let door = door(&app, body.gate_id, venue).await?;
+    let request = scan_request(&app, &caller, (id, door), body)?;
     let (gate_id, scan_id) = (request.gate, request.scan);
     let answer = acts::scans::submit(&app, &caller.cause, request).await?;
     if answer.verdict != Verdict::Admit {
@@ -111,7 +113,28 @@ async fn check_in(
     }))
 }
 
-fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answer<ScanRequest> {
+/// A gate, and whether it is the venue itself.
+type Door = (GateId, bool);
+
+/// The gate that is named; of a venue without gates none need be.
+async fn door(app: &App, named: Option<GateId>, venue: VenueId) -> Answer<Door> {
+    if let Some(gate) = named {
+        return Ok((gate, false));
+    }
+    let mut conn = app.db.read(NAME).await?;
+    if store::has_gates(&mut conn, venue).await? {
+        let issue = "must name a gate: the venue has gates (GET /fleet/gates)";
+        return Err(ApiError::invalid("gateId", issue));
+    }
+    Ok((GateId(venue.as_uuid()), true))
+}
+
+fn scan_request(
+    app: &App,
+    caller: &Caller,
+    (id, (gate, is_only_door)): (TicketId, Door),
+    body: CheckIn,
+) -> Answer<ScanRequest> {
     let device = body.device_id;
     if device
         .as_ref()
@@ -137,7 +160,8 @@ fn scan_request(app: &App, caller: &Caller, id: TicketId, body: CheckIn) -> Answ
             .or_else(of_key)
             .unwrap_or_else(|| ScanId(app.clock.new_id())),
         scanner: ScannerId(caller.principal()?.user_id),
-        gate: body.gate_id,
+        gate,
+        is_only_door,
         node: None,
         device,
         out_of_hours: reason.transpose()?,
@@ -212,16 +236,16 @@ fn already_used(first: &FirstEntry) -> ApiError {
     .field("first.confirmed", first.confirmed.to_string())
 }
 
-/// Allowed are those assigned to the event, its organiser and administrators.
-async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<()> {
-    let (_, performance) = acts::tickets::find_with_performance(app, id).await?;
+/// Allowed are those assigned to the event, its organiser and administrators. Answers the ticket's venue.
+async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<VenueId> {
+    let (ticket, performance) = acts::tickets::find_with_performance(app, id).await?;
     if organises(caller, performance.as_ref())? {
-        return Ok(());
+        return Ok(ticket.venue_id);
     }
     let user = UserId(caller.principal()?.user_id);
     let mut conn = app.db.read(NAME).await?;
     if store::is_assigned(&mut conn, user, id).await? {
-        return Ok(());
+        return Ok(ticket.venue_id);
     }
     Err(ApiError::forbidden("you are not assigned to this event"))
 }
@@ -230,18 +254,18 @@ async fn list(
     State(app): State<App>,
     caller: Caller,
     Path(event): Path<EventId>,
-) -> Answer<Json<Assignments>> {
+    paging: Paging,
+) -> Answer<Json<Paged<Assignment>>> {
     must_organise(&app, &caller, event).await?;
     let mut conn = app.db.read(NAME).await?;
-    let assignments = store::list_assignments(&mut conn, event).await?;
+    let (assignments, total) = store::list_assignments(&mut conn, event, paging).await?;
     let items = assignments
         .into_iter()
         .map(|(user_id, assigned_at)| Assignment {
             user_id,
             assigned_at,
-        })
-        .collect();
-    Ok(Json(Assignments { items }))
+        });
+    Ok(Json(paging.answer(items.collect(), total)))
 }
 
 async fn assign(

@@ -2,21 +2,31 @@
 
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_kernel::http::Paging;
 use eventify_protocol::ids::{EventId, PerformanceId, TicketId, UserId};
 
 /// The users assigned to an event and since when, in the order of their ids.
+/// A page of those who may check in at an event, and how many there are.
 pub(crate) async fn list_assignments(
     conn: &mut PgConnection,
     event: EventId,
-) -> DbResult<Vec<(UserId, DateTime<Utc>)>> {
+    paging: Paging,
+) -> DbResult<(Vec<(UserId, DateTime<Utc>)>, i64)> {
     let assignments = sqlx::query_as(
         "select user_id, assigned_at from ticketing.checkin_assignments where event_id = $1
-         order by user_id",
+         order by user_id limit $2 offset $3",
     )
     .bind(event)
-    .fetch_all(conn)
+    .bind(paging.limit())
+    .bind(paging.offset())
+    .fetch_all(&mut *conn)
     .await?;
-    Ok(assignments)
+    let count = "select count(*) from ticketing.checkin_assignments where event_id = $1";
+    let total = sqlx::query_scalar(count)
+        .bind(event)
+        .fetch_one(conn)
+        .await?;
+    Ok((assignments, total))
 }
 
 /// Whether a user is assigned to the event of a ticket.

@@ -2,6 +2,7 @@
 
 use eventify_contracts::fleet::{GateUpdated, NodeFacts};
 use eventify_kernel::db::{DbResult, PgConnection};
+use eventify_protocol::ids::VenueId;
 
 /// An older version than the stored one changes nothing.
 pub(crate) async fn upsert_gate(conn: &mut PgConnection, gate: &GateUpdated) -> DbResult<()> {
@@ -23,6 +24,15 @@ pub(crate) async fn upsert_gate(conn: &mut PgConnection, gate: &GateUpdated) -> 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+pub(crate) async fn has_gates(conn: &mut PgConnection, venue: VenueId) -> DbResult<bool> {
+    let found =
+        sqlx::query_scalar("select exists (select from ticketing.gates where venue_id = $1)")
+            .bind(venue)
+            .fetch_one(conn)
+            .await?;
+    Ok(found)
 }
 
 /// An older version than the stored one changes nothing.

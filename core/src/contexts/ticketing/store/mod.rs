@@ -27,7 +27,7 @@ pub(super) use assignments::{
 pub(super) use check_ins::replace_check_ins;
 pub(super) use codes::{find_ticket_of_code, list_without_code};
 pub(super) use conflicts::{delete_conflicts, list_conflicts, upsert_conflicts};
-pub(super) use gates::{upsert_gate, upsert_node};
+pub(super) use gates::{has_gates, upsert_gate, upsert_node};
 pub(super) use journals::{insert_batch, lock_journal, take_batch, update_journal};
 pub(super) use keys::{find_key_set, insert_key_set, lock_key_sets};
 pub(super) use orders::{close_order, end_order, insert_order, list_due_orders, lock_order};
@@ -37,7 +37,7 @@ pub(super) use performances::{
     insert_confirmed_performance, list_performances, upsert_performance,
 };
 pub(super) use reissues::{insert_reissue, list_reissues};
-pub(super) use scans::{list_scans, upsert_scans};
+pub(super) use scans::{delete_scans, list_scans, mark_told, upsert_scans};
 pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided};
 pub(super) use statements::{database_now, list_due_venues, list_tickets_in, upsert_statement};
 pub(super) use tickets::{

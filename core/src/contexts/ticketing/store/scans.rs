@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use eventify_kernel::db::retention::BATCH;
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{
-    GateId, IncarnationId, NodeId, PersonId, ScanId, ScannerId, TicketId,
+    CheckInId, GateId, IncarnationId, NodeId, PersonId, ScanId, ScannerId, TicketId,
 };
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::verdict::{DecidedBy, Verdict};
@@ -153,4 +154,59 @@ pub(crate) async fn upsert_scans(conn: &mut PgConnection, scans: &[StoredScan]) 
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Marks entries as published, and answers which were not, each with its check-in.
+pub(crate) async fn mark_told(
+    conn: &mut PgConnection,
+    scans: &[ScanId],
+) -> DbResult<BTreeMap<ScanId, CheckInId>> {
+    if scans.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let new: Vec<(ScanId, CheckInId)> = sqlx::query_as(
+        "with marked as (
+             update ticketing.scans set told = true where scan_id = any($1) and not told
+             returning scan_id, ticket_id)
+         select marked.scan_id, checkin_id from marked
+             join ticketing.checkins on checkins.ticket_id = marked.ticket_id
+                 and checkins.scan_id = marked.scan_id",
+    )
+    .bind(scans)
+    .fetch_all(conn)
+    .await?;
+    Ok(new.into_iter().collect())
+}
+
+/// Looks at a batch of the scans before a moment, and deletes those that nobody entered by. True if there may be
+/// more. Those that stay are not looked at again.
+pub(crate) async fn delete_scans(conn: &mut PgConnection, before: DateTime<Utc>) -> DbResult<bool> {
+    let seen: i64 = sqlx::query_scalar(
+        "with batch as (
+             select scan_id, ticket_id, created_at from ticketing.scans
+             where (created_at, scan_id) > ((select through from ticketing.swept_scans),
+                     (select scan_id from ticketing.swept_scans))
+                 and created_at < $1
+             order by created_at, scan_id limit $2),
+         gone as (
+             delete from ticketing.scans using batch
+             where scans.scan_id = batch.scan_id
+                 and not exists (select from ticketing.checkins
+                     where ticket_id = batch.ticket_id and scan_id = batch.scan_id)
+                 and not exists (select from ticketing.checkin_conflicts
+                     where ticket_id = batch.ticket_id and scan_id = batch.scan_id)
+                 and not exists (select from ticketing.tickets
+                     where ticket_id = batch.ticket_id and refunded_scan_id = batch.scan_id)
+             returning scans.scan_id),
+         swept as (
+             update ticketing.swept_scans set through = last.created_at, scan_id = last.scan_id
+             from (select created_at, scan_id from batch
+                   order by created_at desc, scan_id desc limit 1) as last)
+         select count(*) from batch",
+    )
+    .bind(before)
+    .bind(BATCH)
+    .fetch_one(conn)
+    .await?;
+    Ok(seen == BATCH)
 }

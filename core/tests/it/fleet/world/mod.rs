@@ -252,7 +252,8 @@ pub(crate) async fn alarms_where(user: &User<'_>, query: &str) -> Vec<Alarm> {
     serde_json::from_value(alarms["items"].take()).unwrap()
 }
 
-async fn settings() -> Vec<(&'static str, String)> {
+/// What a core needs that enrols nodes.
+pub(crate) async fn settings() -> Vec<(&'static str, String)> {
     let stack = Stack::shared().await.unwrap();
     let path = |path: &std::path::Path| path.display().to_string();
     vec![

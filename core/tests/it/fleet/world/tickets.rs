@@ -49,6 +49,7 @@ pub(crate) fn performance(venue_id: VenueId, start_time: DateTime<Utc>) -> Perfo
         facts: PerformanceFacts {
             event_id: EventId(Uuid::from_u128(6)),
             event_title: "Evening concert".to_owned(),
+            event_version: 1,
             owner_id: Uuid::nil(),
             org_id: None,
             times: PerformanceTimes {

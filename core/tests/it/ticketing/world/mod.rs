@@ -197,6 +197,7 @@ impl Venue {
         PerformanceFacts {
             event_id: self.event,
             event_title: "Romeo and Juliet".to_owned(),
+            event_version: 1,
             owner_id: self.organiser,
             org_id: None,
             times: PerformanceTimes {

@@ -58,12 +58,20 @@ pub(super) async fn refuses(
         "400 invalid_webhook",
         &reply,
     );
-    let nonsense = b"{\"id\": 7}".to_vec();
+    let foreign = b"{\"id\": 7}".to_vec();
+    let signed = signature(&key, &foreign, now);
+    let reply = send_webhook(demo, &foreign, Some(&signed)).await?;
+    story.expect(
+        "a signed webhook that is not ours",
+        200,
+        reply.status.as_u16(),
+    );
+    let nonsense = b"{\"id\": 7".to_vec();
     let signed = signature(&key, &nonsense, now);
     let reply = send_webhook(demo, &nonsense, Some(&signed)).await?;
     refusals.by_core(
         story,
-        "a webhook that is not an event",
+        "a signed webhook that is no JSON",
         "400 invalid_webhook",
         &reply,
     );

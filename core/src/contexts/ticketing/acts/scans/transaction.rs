@@ -136,6 +136,7 @@ fn publish(
         checked_in_at: ticket.updated_at,
         device_id: device.unwrap_or_else(|| request.scanner.to_string()),
         reason: request.out_of_hours.clone(),
+        from_journal: false,
         ticket: ticket.facts(),
     };
     tx.publish_for(cause, message, ticket.version, &event);
