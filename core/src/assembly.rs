@@ -13,6 +13,7 @@ use eventify_kernel::config::Role;
 use eventify_kernel::context::Context;
 use eventify_kernel::db::{self, migrate, notify};
 use eventify_kernel::fault_injection::FaultInjection;
+use eventify_kernel::http::RouteInfo;
 use eventify_kernel::supervision::supervised;
 use eventify_kernel::{bus, housekeeping, http, jobs};
 use futures_util::future::{BoxFuture, join, join_all};
@@ -95,10 +96,31 @@ pub async fn migrate(config: &Config, contexts: &[Context]) -> anyhow::Result<()
 /// The routes of the HTTP API as text, with those of the enrolment listener.
 #[must_use]
 pub fn routes(contexts: &[Context]) -> String {
+    http::listing(&all_routes(contexts))
+}
+
+/// What each of them takes, as text.
+#[must_use]
+pub fn fields(contexts: &[Context]) -> String {
+    http::fields(&all_routes(contexts))
+}
+
+/// The same for programs.
+#[must_use]
+pub fn open_api(contexts: &[Context]) -> serde_json::Value {
+    http::open_api(&all_routes(contexts), env!("CARGO_PKG_VERSION"))
+}
+
+/// All routes, with those of the enrolment listener.
+#[must_use]
+pub fn all_routes(contexts: &[Context]) -> Vec<RouteInfo> {
     let health = http::health::routes(&Arc::default());
+    let reference = http::reference_route(&Arc::default());
     let enrolment = fleet::api::enrolment_routes();
     let of_contexts = contexts.iter().flat_map(|context| context.routes.table());
-    http::listing(of_contexts.chain(health.table()).chain(enrolment.table()))
+    let probes_and_reference = health.table().chain(reference.table());
+    let further = probes_and_reference.chain(enrolment.table());
+    of_contexts.chain(further).cloned().collect()
 }
 
 /// Starts the roles that the configuration names, with these contexts ([`contexts`]).
@@ -222,7 +244,11 @@ impl Running {
     /// The contexts' own listeners, and the HTTP server.
     async fn serve(&mut self, contexts: Vec<Context>) -> anyhow::Result<()> {
         let readiness = Arc::default();
-        let mut tables = vec![("health", http::health::routes(&readiness))];
+        let reference = http::reference_route(&http::Reference::of(open_api(&contexts)));
+        let mut tables = vec![
+            ("health", http::health::routes(&readiness)),
+            ("reference", reference),
+        ];
         let probes = http::health::listen(&self.app, &readiness, self.intake.clone()).await?;
         if let Some(listening) = probes {
             self.listeners.insert(listening.name, listening.address);
@@ -308,8 +334,8 @@ mod tests {
             .iter()
             .map(|context| context.routes.table().count())
             .sum();
-        // Three probes, and the two routes of the enrolment listener.
-        assert_eq!(rows.len(), of_contexts + 5);
+        // Three probes, the reference, and the two routes of the enrolment listener.
+        assert_eq!(rows.len(), of_contexts + 6);
         assert!(rows.is_sorted_by_key(|row| row[1]));
         let buyers = "CUSTOMER, BOX_OFFICE, ADMIN; order.customer_id or seller_id";
         for row in [

@@ -14,6 +14,7 @@ use eventify_kernel::clock::Clock;
 use eventify_kernel::config::ConfigError;
 use eventify_kernel::fault_injection::FaultInjection;
 use eventify_kernel::telemetry;
+use eventify_log::ReaderGone;
 use tokio::signal::unix::{SignalKind, signal};
 
 use commands::dead_letters::DeadLetters;
@@ -42,7 +43,14 @@ enum Command {
     /// Prints every setting with its default value and its meaning.
     DefaultConfig,
     /// Prints the routes of the HTTP API: who may call each, and how.
-    Routes,
+    Routes {
+        /// Prints what each takes instead: fields of query and body, with what is allowed.
+        #[arg(long)]
+        fields: bool,
+        /// Prints the same as an OpenAPI document, which the core serves at `GET /openapi.json`.
+        #[arg(long, conflicts_with = "fields")]
+        openapi: bool,
+    },
     /// Makes, rotates and withdraws signing keys.
     Keys {
         #[command(subcommand)]
@@ -66,6 +74,8 @@ const EXIT_CONFIG: u8 = 78;
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
+        // `routes | head -1` has seen what it wanted.
+        Err(error) if error.downcast_ref().is_some_and(ReaderGone::is) => ExitCode::SUCCESS,
         Err(error) => {
             // There is no other place for this message.
             drop(writeln!(std::io::stderr(), "eventify-core: {error:#}"));
@@ -87,9 +97,13 @@ fn start() -> anyhow::Result<()> {
         match command.unwrap_or(Command::Run) {
             Command::Run => run(load(config)?).await,
             Command::DefaultConfig => print(config::DEFAULT),
-            Command::Routes => {
+            Command::Routes { fields, openapi } => {
                 let contexts = commands::contexts(&Config::load(None, [])?)?;
-                print(&assembly::routes(&contexts))
+                print(&match (fields, openapi) {
+                    (true, _) => assembly::fields(&contexts),
+                    (_, true) => format!("{:#}", assembly::open_api(&contexts)),
+                    (false, false) => assembly::routes(&contexts),
+                })
             }
             Command::Keys { command } => commands::keys::run(command, &Clock::system()),
             Command::Dlq { command } => commands::dead_letters::run(command, load(config)?).await,

@@ -14,7 +14,7 @@ use std::{
 
 use eventify_protocol::{
     ids::{GateId, ScannerId},
-    lan::NodeStatus,
+    lan::{NodeStatus, VenueCounts},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -39,6 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub enum Request {
     /// For the state of the node.
     Status,
+    /// For how many guests are inside.
+    Counts,
     /// For a pairing code for one scanner.
     Pair {
         /// Names or ids of the gates that it may scan for; none means all gates of the node.
@@ -82,6 +84,11 @@ pub enum Response {
         /// The status, as on the LAN.
         status: Box<NodeStatus>,
     },
+    /// To [`Request::Counts`].
+    Counts {
+        /// As on the LAN.
+        counts: Box<VenueCounts>,
+    },
     /// To [`Request::SignIns`].
     SignIns {
         /// The newest that the core has answered since the node's start.
@@ -111,6 +118,7 @@ impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Status { status } => write!(f, "Status({status:?})"),
+            Self::Counts { counts } => write!(f, "Counts({counts:?})"),
             Self::SignIns { last } => write!(f, "SignIns({last:?})"),
             Self::PairingCode { .. } => f.write_str("PairingCode"),
             Self::Scanners { scanners } => write!(f, "Scanners({scanners:?})"),
@@ -236,6 +244,12 @@ async fn answer(lan: &Lan, request: Request) -> Result<Response, String> {
             let status = lan.status().await.map_err(|error| error.to_string())?;
             return Ok(Response::Status {
                 status: Box::new(status),
+            });
+        }
+        Request::Counts => {
+            let counts = lan.counts().await?;
+            return Ok(Response::Counts {
+                counts: Box::new(counts),
             });
         }
         Request::SignIns => {

@@ -11,6 +11,7 @@ use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use minicbor::{Decode, Decoder, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -49,7 +50,7 @@ pub struct EnrolmentCode {
 pub struct MalformedCode;
 
 /// `POST /fleet/enrolments`.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EnrolmentRequest {
     /// The code's secret, base64url without padding.
@@ -81,7 +82,7 @@ pub struct EnrolmentAnswer {
 }
 
 /// `POST /fleet/renewals`: the certificate of an enrolled node is to be renewed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenewalRequest {
     /// The node's instance.

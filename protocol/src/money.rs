@@ -60,6 +60,7 @@ const MAX_MINOR: i64 = 9_999_999_999_999;
 
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename = "Money", deny_unknown_fields)]
+#[schemars(extend("x-allowed" = "an amount such as {\"currency\": \"EUR\", \"amount\": \"49.90\"}, in CHF, EUR, GBP, JPY or USD, with as many fraction digits as the currency has"))]
 struct WireMoney {
     /// ISO 4217 code.
     currency: String,

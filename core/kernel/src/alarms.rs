@@ -49,7 +49,7 @@ pub struct Alarm {
 }
 
 /// The work of the house, as far as an alarm can stop it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Stops {
     /// What a customer orders is not paid, or has no tickets.

@@ -6,6 +6,7 @@ use eventify_core::assembly;
 use eventify_core::config::Config;
 use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
+use eventify_log::Output;
 
 pub(crate) mod dead_letters;
 pub(crate) mod keys;
@@ -28,6 +29,6 @@ fn known<'a, N: AsRef<str>>(what: &str, names: &'a [N], name: &str) -> anyhow::R
 
 /// A line on standard output.
 pub(crate) fn print(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{line}")?;
+    writeln!(Output::stdout(), "{line}")?;
     Ok(())
 }

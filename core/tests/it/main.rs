@@ -21,6 +21,7 @@ mod locations;
 mod money;
 mod order;
 mod payment;
+mod reference;
 mod reservation;
 mod retention;
 mod saga;

@@ -1,8 +1,12 @@
 //! The prompt of `make up`: buy, scan and cut network links without writing a client.
 
-use std::str::FromStr;
+use std::{
+    io::{self, Write as _},
+    str::FromStr,
+};
 
 use anyhow::{Context as _, Result, bail};
+use eventify_log::Output;
 use eventify_protocol::{lan::NodeStatus, verdict::Verdict};
 use eventify_stack::Card;
 use tokio::sync::mpsc;
@@ -88,10 +92,13 @@ impl Prompt {
                 Ok(command) => self.execute(command).await,
                 Err(error) => Err(error),
             };
-            match reply {
-                Ok(text) if text.is_empty() => {}
+            let printed = match reply {
+                Ok(text) if text.is_empty() => Ok(()),
                 Ok(text) => print(&text),
                 Err(error) => print(&format!("{error:#}")),
+            };
+            if printed.is_err() {
+                return End::Quit;
             }
         }
         End::NoInput
@@ -138,6 +145,7 @@ impl Prompt {
     }
 
     async fn buy(&mut self, seats: Vec<String>) -> Result<String> {
+        let asked = seats.clone();
         let places = if seats.is_empty() {
             Places::Standing(1)
         } else {
@@ -146,7 +154,8 @@ impl Prompt {
         self.customers += 1;
         let customer = self.world.customer(self.customers).await?;
         match customer.buy(&self.fixture, &places, Card::Good).await? {
-            Outcome::Tickets(tickets) => {
+            Outcome::Tickets(mut tickets) => {
+                in_order(&mut tickets, &asked);
                 let first = self.tickets.len() + 1;
                 self.tickets.extend(tickets);
                 let lines = (first..)
@@ -154,7 +163,11 @@ impl Prompt {
                     .map(|(n, ticket)| {
                         let place = ticket.seat.as_deref().unwrap_or("standing");
                         let code = &ticket.short_code;
-                        format!("ticket {n}: {place}, short code {code}\n  {}", ticket.token)
+                        let (id, order) = (&ticket.id, &ticket.order);
+                        format!(
+                            "ticket {n}: {place}, short code {code}\n  id {id}, order {order}\n  {}",
+                            ticket.token
+                        )
                     });
                 Ok(lines.collect::<Vec<_>>().join("\n"))
             }
@@ -209,6 +222,14 @@ impl Prompt {
         }
         Ok(lines.join("\n"))
     }
+}
+
+/// As the seats were asked for.
+fn in_order(tickets: &mut [Ticket], asked: &[String]) {
+    tickets.sort_by_key(|ticket| {
+        let of = |seat: &String| ticket.seat.as_ref() == Some(seat);
+        asked.iter().position(of)
+    });
 }
 
 impl FromStr for Command {
@@ -288,9 +309,12 @@ fn typed_lines() -> mpsc::Receiver<String> {
     receiver
 }
 
-#[expect(clippy::print_stdout, reason = "a prompt prints for its user")]
-fn print(text: &str) {
-    println!("{text}");
+/// A line for the user.
+///
+/// # Errors
+/// Nobody reads it.
+pub fn print(text: &str) -> io::Result<()> {
+    writeln!(Output::stdout(), "{text}")
 }
 
 #[cfg(test)]
@@ -324,6 +348,23 @@ mod tests {
         assert_eq!(parsed("Cut BOTH"), Command::Cut(Gates::Both));
         assert_eq!(parsed("cut both"), Command::Cut(Gates::Both));
         assert_eq!(parsed("heal 1"), Command::Heal(Gates::One(0)));
+    }
+
+    /// N3
+    #[test]
+    fn tickets_stand_in_the_order_that_was_asked_for() {
+        let ticket = |seat: &str| Ticket {
+            id: String::new(),
+            order: String::new(),
+            seat: Some(seat.to_owned()),
+            token: String::new(),
+            short_code: String::new(),
+        };
+        let asked = ["A-10", "A-2", "B-1"].map(ToOwned::to_owned);
+        let mut tickets = ["B-1", "A-2", "A-10"].map(ticket);
+        in_order(&mut tickets, &asked);
+        let seats = tickets.map(|ticket| ticket.seat.unwrap_or_default());
+        assert_eq!(seats, asked);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use eventify_log::Output;
 
 use enrol::GivenCode;
 
@@ -124,8 +125,11 @@ enum Command {
 /// Runs a command.
 #[must_use]
 pub fn main(arguments: Arguments) -> ExitCode {
-    match execute(arguments) {
+    let mut output = Output::stdout();
+    match execute(arguments, &mut output) {
         Ok(code) => code,
+        // `status | head -1` has seen what it wanted.
+        Err(_) if output.reader_is_gone() => ExitCode::SUCCESS,
         Err(error) => {
             // If standard error is closed, the exit code remains.
             drop(writeln!(io::stderr(), "eventify-edge: {error:#}"));
@@ -144,9 +148,8 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     }
 }
 
-fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn execute(arguments: Arguments, output: &mut Output) -> anyhow::Result<ExitCode> {
     let Arguments { config, command } = arguments;
-    let mut output = io::stdout().lock();
     if matches!(command, Command::Settings) {
         output.write_all(crate::config::DEFAULTS.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
@@ -156,25 +159,22 @@ fn execute(arguments: Arguments) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()?;
     match command {
-        Command::Run => {
-            drop(output);
-            run::run(&runtime, &config)
-        }
+        Command::Run => run::run(&runtime, &config),
         Command::Enrol { code } => {
             let code = code.read(io::stdin().lock())?;
-            runtime.block_on(enrol::enrol(&config, &code, &mut output))
+            runtime.block_on(enrol::enrol(&config, &code, output))
         }
-        Command::Status { json } => runtime.block_on(status::status(&config, json, &mut output)),
+        Command::Status { json } => runtime.block_on(status::status(&config, json, output)),
         Command::ExportJournal { out, force } => {
-            export::export(&config, out.as_deref(), force, &mut output)
+            export::export(&config, out.as_deref(), force, output)
         }
-        Command::RestartJournal => restart_journal::restart_journal(&config, &mut output),
-        Command::Doctor => runtime.block_on(doctor::doctor(&config, &mut output)),
+        Command::RestartJournal => restart_journal::restart_journal(&config, output),
+        Command::Doctor => runtime.block_on(doctor::doctor(&config, output)),
         Command::Scanners { json, act } => {
-            runtime.block_on(scanners::scanners(&config, act, json, &mut output))
+            runtime.block_on(scanners::scanners(&config, act, json, output))
         }
-        Command::Acts { exits, json } => acts::acts(&config, (exits, json), &mut output),
-        Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, &mut output)),
+        Command::Acts { exits, json } => acts::acts(&config, (exits, json), output),
+        Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, output)),
         Command::Settings => Ok(ExitCode::SUCCESS),
     }
 }

@@ -38,7 +38,10 @@ pub(super) async fn pair(
             Ok(ExitCode::SUCCESS)
         }
         Response::Failed { message } => bail!(message),
-        Response::Status { .. } | Response::Scanners { .. } | Response::SignIns { .. } => {
+        Response::Status { .. }
+        | Response::Counts { .. }
+        | Response::Scanners { .. }
+        | Response::SignIns { .. } => {
             bail!("the node sent another kind of response")
         }
     }

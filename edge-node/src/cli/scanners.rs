@@ -58,7 +58,12 @@ pub(super) async fn scanners(
     let scanners = match control::send(&config.data_dir, &request).await {
         Ok(Response::Scanners { scanners }) => scanners,
         Ok(Response::Failed { message }) => bail!(message),
-        Ok(Response::Status { .. } | Response::PairingCode { .. } | Response::SignIns { .. }) => {
+        Ok(
+            Response::Status { .. }
+            | Response::Counts { .. }
+            | Response::PairingCode { .. }
+            | Response::SignIns { .. },
+        ) => {
             bail!("the node sent another kind of response")
         }
         Err(error) if control::is_absent(&error) => at_rest(config, request)?,
@@ -129,7 +134,11 @@ fn at_rest(config: &Config, request: Request) -> anyhow::Result<Vec<ListedScanne
             scanners.edit(scanner, edit)?;
         }
         Request::UnpairScanner { scanner } => scanners.remove(scanner)?,
-        Request::Scanners | Request::Status | Request::SignIns | Request::Pair { .. } => {}
+        Request::Scanners
+        | Request::Status
+        | Request::Counts
+        | Request::SignIns
+        | Request::Pair { .. } => {}
     }
     drop(lock);
     Ok(list(&scanners, &gates, None))

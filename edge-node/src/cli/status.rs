@@ -11,7 +11,7 @@ use std::{
 use anyhow::bail;
 use eventify_protocol::{
     ids::{NodeId, VenueId},
-    lan::{JournalFault, NodeStatus},
+    lan::{JournalFault, NodeStatus, VenueCounts},
     sync::JournalHead,
 };
 use serde::Serialize;
@@ -68,9 +68,17 @@ pub(super) async fn status(
             serde_json::to_writer_pretty(&mut *output, &status)?;
             writeln!(output)?;
         }
-        Ok(Response::Status { status }) => show(config, &status, output)?,
+        Ok(Response::Status { status }) => {
+            let counts = control::send(&config.data_dir, &Request::Counts).await;
+            show(config, &status, counts.ok(), output)?;
+        }
         Ok(Response::Failed { message }) => bail!(message),
-        Ok(Response::PairingCode { .. } | Response::Scanners { .. } | Response::SignIns { .. }) => {
+        Ok(
+            Response::Counts { .. }
+            | Response::PairingCode { .. }
+            | Response::Scanners { .. }
+            | Response::SignIns { .. },
+        ) => {
             bail!("the node sent another kind of response")
         }
         Err(error) if control::is_absent(&error) => {
@@ -88,7 +96,12 @@ pub(super) async fn status(
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(config: &Config, status: &NodeStatus, output: &mut impl Write) -> io::Result<()> {
+fn show(
+    config: &Config,
+    status: &NodeStatus,
+    counts: Option<Response>,
+    output: &mut impl Write,
+) -> io::Result<()> {
     let reason = status
         .reason
         .as_deref()
@@ -131,16 +144,37 @@ fn show(config: &Config, status: &NodeStatus, output: &mut impl Write) -> io::Re
             writeln!(output, "           {}", room(config))?;
         }
     }
+    if let Some(Response::Counts { counts }) = counts {
+        show_inside(&counts, output)?;
+    }
     for gate in &status.gates {
         writeln!(
             output,
-            "gate       {}: {} admitted, {} refused, of those {} unreadable",
+            "gate       {}: since this start {} admitted, {} refused, of those {} unreadable",
             gate.name, gate.admitted, gate.refused, gate.unreadable
         )?;
     }
     writeln!(output, "node       {}", status.node_id)?;
     writeln!(output, "venue      {}", status.venue_id)?;
     writeln!(output, "software   {}", status.software)
+}
+
+/// How many guests are inside, whichever gate they came through: from the tickets, so also after a restart.
+fn show_inside(counts: &VenueCounts, output: &mut impl Write) -> io::Result<()> {
+    let as_of = counts.cache_age_ms.map_or("now".to_owned(), |age| {
+        format!(
+            "{} s ago, and this node's own gates now",
+            age.div_ceil(1_000)
+        )
+    });
+    for show in &counts.performances {
+        writeln!(
+            output,
+            "inside     {}: {} of {} tickets, as of {as_of}",
+            show.title, show.inside, show.tickets
+        )?;
+    }
+    Ok(())
 }
 
 /// Where room has to be made, and how much.

@@ -26,8 +26,8 @@ use eventify_sync::edge::NoSearch;
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    #[error("the body is not the JSON of this request: {0}")]
-    Malformed(String),
+    #[error("the body is not the JSON of this request: {field}: {issue}")]
+    Malformed { field: String, issue: String },
     #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
     BodyTooLarge,
     #[error("the body did not arrive in time")]
@@ -144,7 +144,7 @@ pub(super) enum ApiError {
 impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::Malformed(_) => (StatusCode::BAD_REQUEST, "malformed_json"),
+            Self::Malformed { .. } => (StatusCode::BAD_REQUEST, "malformed_json"),
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "body_broken"),
@@ -215,7 +215,9 @@ impl ApiError {
     }
 
     fn details(&self) -> Vec<FieldIssue> {
-        let (field, issue) = if matches!(self, Self::BadPublicKey) {
+        let (field, issue) = if let Self::Malformed { field, issue } = self {
+            (field.as_str(), issue.clone())
+        } else if matches!(self, Self::BadPublicKey) {
             ("publicKey", "invalid".to_owned())
         } else if matches!(self, Self::BadLabel) {
             ("label", "invalid".to_owned())

@@ -43,7 +43,7 @@ use std::{
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
-    lan::{NodeStatus, PairingCode},
+    lan::{NodeStatus, PairingCode, VenueCounts},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -157,6 +157,12 @@ impl Lan {
 
     pub(crate) async fn status(&self) -> Result<NodeStatus, crate::owner::NoVerdict> {
         self.owner.status().await
+    }
+
+    /// How many are inside.
+    pub(crate) async fn counts(&self) -> Result<VenueCounts, String> {
+        let counts = routes::of_venue(self).await;
+        counts.map_err(|error| error.to_string())
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use eventify_protocol::ids::CorrelationId;
+use eventify_protocol::{ids::CorrelationId, text};
 use serde::de::DeserializeOwned;
 use tokio::{task_local, time::timeout};
 use tracing::Instrument as _;
@@ -24,6 +24,8 @@ use crate::clock;
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// Largest body: a scan with the longest token fits four times.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024;
+/// Of a field's place that a refusal repeats.
+const MAX_FIELD_CHARS: usize = 64;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 task_local! {
@@ -93,7 +95,47 @@ pub(super) async fn body(body: Body) -> Result<Bytes, ApiError> {
 }
 
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| ApiError::Malformed(error.to_string()))
+    let mut from = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize(&mut from) {
+        Ok(value) => match from.end() {
+            Ok(()) => Ok(value),
+            Err(error) => Err(malformed("body", &error)),
+        },
+        Err(error) => {
+            let path = error.path().to_string();
+            let is_whole = !error.inner().is_data() || [".", "?"].contains(&path.as_str());
+            let field = if is_whole { "body" } else { &path };
+            Err(malformed(field, error.inner()))
+        }
+    }
+}
+
+/// The field and what is taken for it. Nothing of what was sent goes on: it may be a PIN, a code, a guest's name.
+fn malformed(field: &str, error: &serde_json::Error) -> ApiError {
+    let said = error.to_string();
+    let said = said
+        .rsplit_once(" at line ")
+        .map_or(said.as_str(), |(said, _)| said);
+    let expected = said
+        .rsplit_once(", expected ")
+        .map(|(_, expected)| expected);
+    let issue = match expected {
+        _ if !error.is_data() => "is no JSON".to_owned(),
+        _ if said.starts_with("missing field ") => said.replace('`', "'"),
+        Some(allowed) if said.starts_with("unknown field ") => {
+            format!("is unknown; allowed: {}", allowed.replace('`', "'"))
+        }
+        Some(expected) => format!("must be {}", expected.replace('`', "'")),
+        None => "is not what this request takes".to_owned(),
+    };
+    let field = field
+        .chars()
+        .filter(|it| text::shows(*it))
+        .take(MAX_FIELD_CHARS);
+    ApiError::Malformed {
+        field: field.collect(),
+        issue,
+    }
 }
 
 fn is_length_limit(error: &axum::Error) -> bool {
@@ -105,4 +147,44 @@ fn is_length_limit(error: &axum::Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::lan::ScanRequest;
+
+    use super::json;
+
+    #[test]
+    fn what_does_not_fit_is_named_with_what_is_taken_and_not_repeated() {
+        for (sent, wanted) in [
+            ("{", "body: is no JSON"),
+            ("[]", "body: must be "),
+            ("{}", "body: missing field 'scanId'"),
+            (
+                r#"{"scanId":"1234"}"#,
+                "scanId: is not what this request takes",
+            ),
+            (r#"{"token":1234}"#, "token: must be a string"),
+            (
+                r#"{"override":1234}"#,
+                "override: is unknown; allowed: one of 'scanId', ",
+            ),
+        ] {
+            let refused = json::<ScanRequest>(sent.as_bytes()).unwrap_err();
+            let said = refused.to_string();
+            assert!(
+                said.contains(wanted) && !said.contains("1234"),
+                "{sent}: {said}"
+            );
+        }
+        let long = format!(r#"{{"{}\u202e":1}}"#, "x".repeat(200));
+        let said = json::<ScanRequest>(long.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            !said.contains(&"x".repeat(65)) && !said.contains('\u{202e}'),
+            "{said}"
+        );
+    }
 }

@@ -10,7 +10,10 @@ use eventify_protocol::{
 };
 use uuid::Uuid;
 
-use crate::world::{Ticket, World, clock};
+use crate::{
+    tools::run,
+    world::{Ticket, World, clock},
+};
 
 /// A gate of another node.
 const BALCONY: GateId = GateId(Uuid::from_u128(77));
@@ -115,6 +118,22 @@ async fn guests_inside_are_counted_once_whichever_gate_let_them_in() {
     assert!(
         counts.cache_age_ms.is_some(),
         "the others' gates as of then"
+    );
+    // C21: the gates' own sums begin again, and say so.
+    let (code, text) = run(&world, &["status"]).await;
+    assert_eq!(code, 0, "{text}");
+    let inside = text
+        .lines()
+        .find(|line| line.starts_with("inside "))
+        .unwrap();
+    assert!(inside.contains(": 4 of 1199 tickets, as of "), "{text}");
+    assert!(
+        inside.ends_with(" s ago, and this node's own gates now"),
+        "{text}"
+    );
+    assert!(
+        text.contains("North: since this start 0 admitted"),
+        "{text}"
     );
     world.stop().await;
 }

@@ -5,6 +5,7 @@ mod acts;
 mod codes;
 mod counts;
 mod crash;
+mod damaged;
 mod enrolment;
 mod held;
 mod lan;

@@ -27,6 +27,29 @@ pub(crate) async fn complaint(world: &World, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
+/// N7: `eventify-edge settings | head -1`.
+#[test]
+fn a_command_whose_reader_has_left_ends_quietly() {
+    let world = World::stopped(10);
+    for (command, code) in [("settings", 0), ("acts", 0), ("status", 0)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = std::process::Command::new(PROGRAM)
+            .arg(command)
+            .env_clear()
+            .envs(variables(world.folder.path(), &[]))
+            .stdout(writer)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            (output.status.code(), said.as_str()),
+            (Some(code), ""),
+            "{command}"
+        );
+    }
+}
+
 async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(PROGRAM)
         .args(arguments)

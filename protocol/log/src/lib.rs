@@ -6,12 +6,16 @@
 //!
 //! Deliberately absent: files, rotation, levels and formats.
 
+mod output;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
+
+pub use output::{Output, ReaderGone};
 
 /// Lines that wait for a slow reader; a line has some hundred bytes.
 const MAX_WAITING: usize = 4_096;

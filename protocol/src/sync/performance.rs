@@ -1,6 +1,7 @@
 //! A performance, as gates and screens know it.
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{time::CoreTime, token::CategoryCode};
@@ -43,7 +44,7 @@ pub struct PerformanceEntry {
 }
 
 /// Whether guests may leave and come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[cbor(index_only)]
 pub enum Reentry {

@@ -39,12 +39,17 @@ impl ApiError {
     /// 400 `validation_error` for one field.
     pub fn invalid(field: impl Into<String>, issue: impl Into<String>) -> Self {
         let (field, issue) = (field.into(), issue.into());
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            "validation_error",
-            format!("'{field}': {issue}"),
-        )
-        .field(field, issue)
+        Self::validation(format!("'{field}': {issue}")).field(field, issue)
+    }
+
+    /// The same where nothing is known of what is taken.
+    pub(super) fn malformed(field: &str, issue: &str) -> Self {
+        Self::validation(format!("'{field}' is {issue}")).field(field, issue)
+    }
+
+    /// 400 `validation_error` in a sentence of its own.
+    pub(super) fn validation(message: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "validation_error", message)
     }
 
     /// 401 `unauthenticated`.

@@ -1,8 +1,11 @@
 //! Fields of bodies that mean more than their type says.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Datelike as _, Utc};
+use eventify_protocol::text;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -28,7 +31,26 @@ impl<'de> Deserialize<'de> for Words {
             let most = Self::MAX_CHARS;
             return Err(D::Error::custom(format!("{SAYS}at most {most} characters")));
         }
+        let shows = |char| text::shows(char) || matches!(char, '\n' | '\r' | '\t');
+        if text.as_ref().is_some_and(|text| !text.chars().all(shows)) {
+            let issue = "must have no control, invisible or direction-turning characters";
+            return Err(D::Error::custom(format!("{SAYS}{issue}")));
+        }
         Ok(Self(text))
+    }
+}
+
+impl JsonSchema for Words {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Words".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "null"], "maxLength": Self::MAX_CHARS })
     }
 }
 
@@ -74,6 +96,20 @@ impl<'de> Deserialize<'de> for GivenTime {
     }
 }
 
+impl JsonSchema for GivenTime {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +146,14 @@ mod tests {
             Ok(Some("the row was empty".to_owned()))
         );
         assert_eq!(of(&"é".repeat(500)).unwrap().unwrap().chars().count(), 500);
+        assert_eq!(of("a\\nb"), Ok(Some("a\nb".to_owned())));
+        for hidden in ["a\\u202eb", "a\\u200bb", "a\\u0007b", "\\u001b[2J"] {
+            let refused = of(hidden).unwrap_err();
+            assert!(
+                refused.contains("must have no control, invisible"),
+                "{refused}"
+            );
+        }
         let refused = of(&"x".repeat(501)).unwrap_err();
         assert!(refused.contains("at most 500 characters"), "{refused}");
     }

@@ -1,15 +1,17 @@
 //! Extractors that refuse with the one error body.
 
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ApiError;
-use super::fields::SAYS;
+use super::misfit::{read_body, read_query, refuse_nul};
 
 /// A JSON body, in and out.
 #[derive(Clone, Copy, Debug)]
@@ -23,43 +25,32 @@ pub struct Query<T>(pub T);
 #[derive(Clone, Copy, Debug)]
 pub struct Path<T>(pub T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned + JsonSchema, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let bytes = Bytes::from_request(Request::from_parts(parts.clone(), body), state)
+        let is_json = is_json(request.headers());
+        let bytes = Bytes::from_request(request, state)
             .await
-            .map_err(|rejection| refuse(rejection.status(), &rejection.body_text()))?;
-        if has_nul(&bytes) {
-            return Err(ApiError::invalid("body", "must not have U+0000 in a text"));
+            .map_err(|rejection| refuse(rejection.status()))?;
+        if !is_json {
+            return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let request = Request::from_parts(parts, Body::from(bytes));
-        match axum::Json::<T>::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
-            Err(rejection) => Err(refuse(rejection.status(), &rejection.body_text())),
-        }
+        read_body(&bytes).map(Self)
     }
 }
 
-/// U+0000 in a JSON text can only be written as an escape; PostgreSQL has no place for it.
-fn has_nul(json: &[u8]) -> bool {
-    const ESCAPE: &[u8] = br"\u0000";
-    json.windows(ESCAPE.len())
-        .enumerate()
-        .filter(|(_, window)| *window == ESCAPE)
-        .any(|(at, _)| {
-            let before = json[..at].iter().rev();
-            before.take_while(|byte| **byte == b'\\').count() % 2 == 0
-        })
-}
-
-/// The same in a URI.
-fn refuse_nul(field: &'static str, encoded: &str) -> Result<(), ApiError> {
-    if encoded.contains("%00") {
-        return Err(ApiError::invalid(field, "must not have U+0000"));
-    }
-    Ok(())
+/// `application/json`, or what is written in it: `application/merge-patch+json; charset=utf-8`.
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    let kind = kind
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let written_in = kind.strip_prefix("application/");
+    written_in.is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -68,15 +59,11 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+impl<T: DeserializeOwned + JsonSchema, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        refuse_nul("query", parts.uri.query().unwrap_or_default())?;
-        axum::extract::Query::<T>::from_request_parts(parts, state)
-            .await
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| refuse_text("query", &rejection.body_text()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        read_query(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }
 
@@ -88,229 +75,61 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         axum::extract::Path::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|rejection| refuse_text("path", &rejection.body_text()))
+            .map_err(|rejection| refuse_part(&rejection.body_text()))
     }
 }
 
-pub(super) fn refuse(status: StatusCode, text: &str) -> ApiError {
+/// All parts of paths that are read are ids or numbers. axum names the key first; what was sent follows.
+fn refuse_part(text: &str) -> ApiError {
+    let key = text
+        .split_once("Cannot parse `")
+        .and_then(|(_, rest)| rest.split('`').next());
+    let key = key.unwrap_or("path");
+    if text.contains("UUID parsing failed: ") {
+        return ApiError::invalid(
+            key,
+            "must be an id, such as 01a22511-fa05-766a-b0c1-f4c4134240d0",
+        );
+    }
+    if text.contains("invalid digit found in string") || text.contains("number too ") {
+        return ApiError::invalid(key, "must be a whole number, not too large");
+    }
+    ApiError::malformed(key, "invalid")
+}
+
+/// A body that could not be read whole, or is of another kind.
+pub(super) fn refuse(status: StatusCode) -> ApiError {
     match status {
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ApiError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "send application/json",
-        ),
-        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            "the request body is too large",
-        ),
-        _ => refuse_text("body", text),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ApiError::new(status, "unsupported_media_type", "send application/json")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(status, "payload_too_large", "the request body is too large")
+        }
+        _ => ApiError::malformed("body", "malformed"),
     }
-}
-
-/// Finds the field in serde's sentence. The sentence may quote the value that was sent, which can
-/// be personal: only its kind goes on.
-fn refuse_text(whole: &str, text: &str) -> ApiError {
-    let quoted = |after: &str| {
-        let rest = &text[text.find(after)? + after.len()..];
-        rest.split('`').next().map(str::to_owned)
-    };
-    if let Some(field) = quoted("missing field `") {
-        return ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "validation_error",
-            format!("field '{field}' is required"),
-        )
-        .field(field, "required");
-    }
-    if let Some(field) = quoted("unknown field `") {
-        let allowed = allowed_words(text, "unknown field `").unwrap_or_else(|| "none".to_owned());
-        return ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "validation_error",
-            format!("field '{field}' is unknown; allowed: {allowed}"),
-        )
-        .field(field, "unknown");
-    }
-    if let Some(field) = quoted("duplicate field `") {
-        let issue = "stands there twice, perhaps under two names";
-        return ApiError::invalid(field, issue);
-    }
-    let allowed = allowed_words(text, "unknown variant `");
-    // axum puts the path of the misfit in front: "…into the target type: items[0].seatId: …".
-    let after = text.split_once("target type: ");
-    let after = after.or_else(|| text.split_once("query string: "));
-    let misfit = after.and_then(|(_, rest)| rest.split_once(": "));
-    let misfit = misfit.filter(|(path, _)| !path.is_empty() && !path.contains(' '));
-    // Of a path's parameter it names the key first.
-    let of_path = quoted("Cannot parse `").filter(|_| whole == "path");
-    let field = misfit.map_or_else(|| of_path.as_deref().unwrap_or(whole), |(path, _)| path);
-    if let Some(allowed) = allowed {
-        return ApiError::invalid(field, format!("must be one of {allowed}"));
-    }
-    if let Some(issue) = misfit.and_then(|(_, issue)| issue.strip_prefix(SAYS)) {
-        let issue = issue
-            .rsplit_once(" at line ")
-            .map_or(issue, |(issue, _)| issue);
-        return ApiError::invalid(field, issue);
-    }
-    if let Some(wanted) = wanted(text) {
-        return ApiError::invalid(field, format!("must be {wanted}"));
-    }
-    let issue = if text.contains("Failed to parse the request body") {
-        "malformed"
-    } else {
-        "invalid"
-    };
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "validation_error",
-        format!("'{field}' is {issue}"),
-    )
-    .field(field, issue)
-}
-
-/// The kind of value that is taken, from what serde and the types' own readers say. Nothing of the text itself
-/// goes on: it may hold what was sent.
-fn wanted(text: &str) -> Option<&'static str> {
-    const AN_ID: &str = "an id, such as 01a22511-fa05-766a-b0c1-f4c4134240d0";
-    const A_NUMBER: &str = "a whole number, not too large";
-    let expected = text.rsplit_once(", expected ").map_or("", |(_, kind)| kind);
-    let kind = expected.split(" at line ").next().unwrap_or_default();
-    match kind.trim_end() {
-        "a boolean" => return Some("true or false"),
-        "a string" => return Some("a text"),
-        "a sequence" => return Some("a list"),
-        "a formatted UUID string" => return Some(AN_ID),
-        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" => return Some(A_NUMBER),
-        _ => {}
-    }
-    [
-        ("UUID parsing failed: ", AN_ID),
-        ("provided string was not `true` or `false`", "true or false"),
-        ("invalid digit found in string", A_NUMBER),
-        ("number too large to fit in target type", A_NUMBER),
-    ]
-    .into_iter()
-    .find_map(|(said, wanted)| text.contains(said).then_some(wanted))
-}
-
-/// What is taken instead, from serde's "unknown variant `x`, expected one of `a`, `b`", which it says of
-/// fields too.
-fn allowed_words(text: &str, unknown: &str) -> Option<String> {
-    // The word that was sent stands between the first two backquotes, whatever it contains is cut
-    // off with it: the list comes last.
-    let (before, list) = text.rsplit_once("`, expected ")?;
-    if !before.contains(unknown) {
-        return None;
-    }
-    let words: Vec<_> = list.split('`').skip(1).step_by(2).collect();
-    (!words.is_empty()).then(|| words.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
 
     #[test]
-    fn a_word_that_is_not_taken_is_answered_with_those_that_are() {
-        let of = |sent: &str| {
-            let text = format!(
-                "Failed to deserialize the JSON body into the target type: reason: unknown variant \
-                 `{sent}`, expected one of `refund`, `fraud` at line 1 column 14"
-            );
-            refuse_text("body", &text)
-        };
-        for sent in ["storm", "`, expected `x", ""] {
-            let refused = of(sent);
-            let said = format!("{refused:?}");
-            assert!(said.contains("must be one of refund, fraud"), "{said}");
-            assert!(said.contains("'reason'"), "{said}");
-            assert!(!said.contains("storm"), "{said}");
-        }
-    }
-
-    #[test]
-    fn a_field_that_does_not_exist_is_answered_with_those_that_do() {
-        for (sent, listed) in [
-            ("expected `note`", "note"),
-            ("expected `ticketIds` or `note`", "ticketIds, note"),
-            ("expected one of `a`, `b`, `c`", "a, b, c"),
-            ("there are no fields", "none"),
+    fn json_is_known_by_its_media_type() {
+        for (kind, is) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/merge-patch+json", true),
+            ("text/json", false),
+            ("application/x-www-form-urlencoded", false),
+            ("", false),
         ] {
-            let text = format!(
-                "Failed to deserialize the JSON body into the target type: words: unknown field \
-                 `words`, {sent} at line 1 column 8"
-            );
-            let said = format!("{:?}", refuse_text("body", &text));
-            let wanted = format!("field 'words' is unknown; allowed: {listed}\"");
-            assert!(said.contains(&wanted), "{said}");
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())]);
+            assert_eq!(is_json(&headers), is, "{kind}");
         }
-    }
-
-    /// What our own types say goes on; what serde says may hold what was sent.
-    #[test]
-    fn only_our_own_words_about_a_value_go_on() {
-        let of = |issue: &str| {
-            let text = format!(
-                "Failed to deserialize the JSON body into the target type: note: {issue} at line 1 \
-                 column 9"
-            );
-            format!("{:?}", refuse_text("body", &text))
-        };
-        let ours = of("says: at most 500 characters");
-        assert!(ours.contains("'note': at most 500 characters\""), "{ours}");
-        let theirs = of("invalid type: string \"says: Ada Lovelace\", expected a note");
-        assert!(
-            theirs.contains("'note' is invalid") && !theirs.contains("Ada"),
-            "{theirs}"
-        );
-    }
-
-    #[tokio::test]
-    async fn a_value_of_another_kind_is_answered_with_the_kind_that_is_taken() {
-        use serde::Deserialize;
-
-        #[derive(Debug, Deserialize)]
-        struct Asked {
-            #[serde(default)]
-            _ended: bool,
-            #[serde(default)]
-            _page: u32,
-            #[serde(default)]
-            _id: uuid::Uuid,
-        }
-        for (asked, wanted) in [
-            ("_ended=Ada", "'_ended': must be true or false\""),
-            ("_page=Ada", "'_page': must be a whole number"),
-            ("_page=-1", "'_page': must be a whole number"),
-            ("_page=4294967296", "'_page': must be a whole number"),
-            ("_id=Ada", "'_id': must be an id, such as "),
-        ] {
-            let request = Request::get(format!("/?{asked}")).body(()).unwrap();
-            let (mut parts, ()) = request.into_parts();
-            let read = Query::<Asked>::from_request_parts(&mut parts, &()).await;
-            let said = format!("{:?}", read.unwrap_err());
-            assert!(said.contains(wanted) && !said.contains("Ada"), "{said}");
-        }
-        let body = |found: &str, kind: &str| {
-            let text = format!(
-                "Failed to deserialize the JSON body into the target type: search: invalid type: \
-                 {found}, expected {kind} at line 1 column 9"
-            );
-            format!("{:?}", refuse_text("body", &text))
-        };
-        for (found, kind, wanted) in [
-            ("string \"Ada\"", "a boolean", "true or false"),
-            ("string \", expected u32\"", "a boolean", "true or false"),
-            ("integer `1`", "a string", "a text"),
-            ("string \"Ada\"", "a sequence", "a list"),
-            ("string \"Ada\"", "u32", "a whole number"),
-        ] {
-            let said = body(found, kind);
-            let wanted = format!("'search': must be {wanted}");
-            assert!(said.contains(&wanted) && !said.contains("Ada"), "{said}");
-        }
+        assert!(!is_json(&HeaderMap::new()));
     }
 
     /// By axum itself: the words are its own.
@@ -337,19 +156,5 @@ mod tests {
             let wanted = format!("'{key}': must be an id, such as ");
             assert!(said.contains(&wanted) && !said.contains("Ada"), "{said}");
         }
-    }
-
-    #[test]
-    fn a_nul_is_seen_and_an_escaped_backslash_before_it_is_none() {
-        assert!(has_nul(br#"{"seatId":"D-9\u0000"}"#));
-        assert!(
-            has_nul(br#"{"seatId":"\\\u0000"}"#),
-            "a backslash, then NUL"
-        );
-        assert!(
-            !has_nul(br#"{"seatId":"\\u0000"}"#),
-            "a backslash, then letters"
-        );
-        assert!(!has_nul(br#"{"seatId":"\u0001"}"#));
     }
 }

@@ -55,7 +55,7 @@ pub fn listing<'a>(routes: impl IntoIterator<Item = &'a RouteInfo>) -> String {
     text + LEGEND
 }
 
-fn who(policy: &Policy) -> String {
+pub(super) fn who(policy: &Policy) -> String {
     let who = match policy.access {
         Access::Public => "anybody".to_owned(),
         Access::SignedIn => "signed in".to_owned(),

@@ -23,15 +23,19 @@ mod guard;
 pub mod health;
 mod json;
 mod listing;
+mod misfit;
 mod paced;
 mod paging;
 mod places;
 pub mod policy;
 pub mod rate_limit;
+mod reads;
+mod reference;
 mod replay;
 mod representation;
 mod routes;
 mod server;
+mod shape;
 mod shares;
 
 pub use address::Network;
@@ -43,11 +47,15 @@ pub use etag::{IfMatch, etag};
 pub use fields::{GivenTime, Words, not_null};
 pub use json::{Json, Path, Query};
 pub use listing::listing;
+pub use misfit::shown;
 pub use paging::{Paged, Paging};
 pub use policy::Policy;
+pub use reads::{Part, Reads};
+pub use reference::{Reference, fields, open_api, reference_route};
 pub use representation::{Conditional, Representation, Unwritable};
 pub use routes::{RouteInfo, Routes};
 pub use server::{Acceptors, Server, bind};
+pub use shape::{Field, Shape};
 
 /// What every handler answers.
 pub type Answer<T> = Result<T, ApiError>;

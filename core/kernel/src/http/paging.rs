@@ -6,6 +6,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiError, Query};
@@ -37,10 +38,13 @@ pub struct Paged<T> {
     pub items: Vec<T>,
 }
 
-#[derive(Deserialize)]
+/// A query that is nothing else.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
+    /// From 1.
     page: Option<u32>,
+    /// Of a page: 1 to 100, 20 unless given.
     size: Option<u32>,
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn once(
     let body = match Bytes::from_request(request, &()).await {
         Ok(body) => body,
         Err(rejection) => {
-            let refusal = json::refuse(rejection.status(), &rejection.body_text());
+            let refusal = json::refuse(rejection.status());
             return refusal.into_response();
         }
     };

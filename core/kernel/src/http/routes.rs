@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::policy::{KeyRule, Policy};
+use super::reads::{Arguments, Reads};
 use crate::app::{App, AppWith};
 
 /// One row of the table.
@@ -18,6 +19,8 @@ pub struct RouteInfo {
     pub path: &'static str,
     /// Who may call it.
     pub policy: Policy,
+    /// Its query and body.
+    pub reads: Reads,
 }
 
 type Bind<A> = Box<dyn FnOnce(A) -> MethodRouter + Send + Sync>;
@@ -57,7 +60,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     pub fn get<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
         let method = (Method::GET, MethodFilter::GET);
         self.insert(method, path, policy.key_ignored(), handler)
@@ -68,7 +71,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     pub fn post<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
         self.insert((Method::POST, MethodFilter::POST), path, policy, handler)
     }
@@ -78,7 +81,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     pub fn put<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
         let method = (Method::PUT, MethodFilter::PUT);
         self.insert(method, path, policy.key_ignored(), handler)
@@ -89,7 +92,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     pub fn patch<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
         let method = (Method::PATCH, MethodFilter::PATCH);
         self.insert(method, path, policy.key_ignored(), handler)
@@ -100,7 +103,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     pub fn delete<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
         let method = (Method::DELETE, MethodFilter::DELETE);
         self.insert(method, path, policy.key_ignored(), handler)
@@ -115,11 +118,12 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
     ) -> Self
     where
         H: Handler<T, A> + Sync,
-        T: 'static,
+        T: Arguments + 'static,
     {
+        let reads = T::reads();
         debug_assert_eq!(
             policy.query,
-            reads_query::<T>(),
+            reads.query.is_some(),
             "{path}: `Policy::query` goes with a handler that takes a query"
         );
         debug_assert!(
@@ -130,6 +134,7 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
             method,
             path,
             policy,
+            reads,
         };
         let bind = move |app: A| on(filter, handler).with_state(app);
         self.0.push((info, Box::new(bind)));
@@ -148,13 +153,4 @@ impl<S: Send + Sync + 'static> Routes<AppWith<S>> {
         });
         Routes(rows.collect())
     }
-}
-
-/// Whether a handler with these extractors reads the query. For the assertion only: what a type's name
-/// looks like is no promise of the compiler's.
-fn reads_query<T>() -> bool {
-    let extractors = std::any::type_name::<T>();
-    ["http::json::Query<", "http::paging::Paging"]
-        .iter()
-        .any(|name| extractors.contains(name))
 }

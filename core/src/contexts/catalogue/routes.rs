@@ -7,6 +7,7 @@ use eventify_kernel::http::{
     Answer, ApiError, Conditional, GivenTime, Paging, Path, Policy, Query, Representation, Routes,
 };
 use eventify_protocol::ids::{EventId, PerformanceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::acts::{self, Error};
@@ -29,7 +30,7 @@ pub(super) fn routes() -> Routes<App> {
         )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Filters {
     query: Option<String>,
@@ -41,7 +42,7 @@ struct Filters {
     size: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Since {
     /// A version that the client has; without one it gets the whole map.

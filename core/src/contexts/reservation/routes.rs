@@ -9,6 +9,7 @@ use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, ReservationId, SeatId, UserId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -47,21 +48,21 @@ pub(super) fn routes() -> Routes<App> {
         .delete("/reservations/{reservation_id}", write, cancel)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Start {
     customer_id: Option<Uuid>,
     expires_in_seconds: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AddItems {
     performance_id: PerformanceId,
     items: Vec<NewItem>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewItem {
     /// UUID or label.

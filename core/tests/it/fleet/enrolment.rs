@@ -251,6 +251,9 @@ async fn venues_are_run_by_their_own_people() {
         201
     );
     assert_eq!(venue.owner().delete(&path).await.status, 204);
+    // Somebody else's id, or one that is gone, has not been dismissed now.
+    let refused = venue.owner().delete(&path).await.expect(404);
+    assert_eq!(refused["error"]["code"], "operator_not_found");
     let gates = format!("/fleet/gates?venueId={}", venue.id);
     assert_eq!(stranger.get(&gates).await.status, 403);
     assert_eq!(

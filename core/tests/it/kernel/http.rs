@@ -15,6 +15,7 @@ use eventify_kernel::clock::Clock;
 use eventify_kernel::context::Context;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use reqwest::Method;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
@@ -47,7 +48,7 @@ pub(super) fn contexts(_: &Config, _: &Clock) -> Vec<Context> {
     ]
 }
 
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Purchase {
     seat: String,
@@ -353,7 +354,7 @@ async fn bad_input_is_named() {
             400,
             "validation_error",
             "quantity",
-            "must be a whole number, not too large",
+            "must be a whole number of at least 0; given: 'no'",
         ),
         (r#"{"seat": "#, 400, "validation_error", "body", "malformed"),
     ] {

@@ -141,6 +141,41 @@ async fn refusals_are_http_errors() {
     answer.assert_refused(409, "ticket_revoked");
 }
 
+/// A guest at the box office knows their seat, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_found_by_its_seat_by_those_whose_show_it_is() {
+    let venue = Venue::open().await;
+    let (ticket, _) = venue.ticket().await;
+    let olga = venue.core.user("olga").role("ORGANIZER");
+    let tickets = format!("/performances/{}/tickets", venue.performance);
+    let all = olga.get(&tickets).await.expect(200);
+    let found = &all["items"][0];
+    assert_eq!(
+        (&all["total"], &found["ticketId"]),
+        (&json!(1), &json!(ticket))
+    );
+    assert!(found["orderId"].is_string(), "{found}");
+    assert!(
+        found.get("shortCode").is_none(),
+        "it is the holder's: {found}"
+    );
+    let seat = found["seatLabel"].as_str().unwrap().to_lowercase();
+    let of = |seat: &str| format!("{tickets}?seat={seat}");
+    assert_eq!(olga.get(&of(&seat)).await.expect(200)["total"], 1);
+    assert_eq!(olga.get(&of("Z-99")).await.expect(200)["total"], 0);
+
+    let other = venue.core.user("oscar").role("ORGANIZER");
+    assert_eq!(other.get(&of(&seat)).await.status, 403);
+    let seller = venue.core.user("bo").role("BOX_OFFICE");
+    assert_eq!(seller.get(&of(&seat)).await.status, 403, "of no venue");
+    let (event, id) = (venue.event, seller.id().await);
+    let assignment = format!("/events/{event}/check-in-assignments/{id}");
+    assert_eq!(olga.put(&assignment, json!({})).await.status, 204);
+    assert_eq!(seller.get(&of(&seat)).await.expect(200)["total"], 1);
+    let nowhere = format!("/performances/{}/tickets", uuid::Uuid::from_u128(7));
+    assert_eq!(olga.get(&nowhere).await.status, 404);
+}
+
 /// A venue without gates is one door: nobody has to invent a gate before the first guest comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_venue_without_gates_checks_in_without_one() {

@@ -10,9 +10,10 @@ use chrono::TimeDelta;
 use clap::Parser;
 use eventify_acceptance::{
     clock,
-    prompt::{End, HELP, Prompt},
+    prompt::{End, HELP, Prompt, print},
     world::{Gate, World, claim::Claim, fixture::Fixture},
 };
+use eventify_log::ReaderGone;
 use eventify_protocol::time::MAX_CACHE_AGE;
 use eventify_stack::Stack;
 
@@ -25,7 +26,7 @@ type Person = (
 );
 
 /// The organiser and the administrator are those who made the fixture, so that they own it.
-const PEOPLE: [Person; 4] = [
+const PEOPLE: [Person; 9] = [
     (
         "CUSTOMER",
         "customer",
@@ -35,7 +36,35 @@ const PEOPLE: [Person; 4] = [
     ("ORGANISER", "organiser-1", "ORGANIZER", &["payment:refund"]),
     ("ADMIN", "admin-1", "ADMIN", &[]),
     ("VENUE_IT", VENUE_IT, "VENUE_IT", &[]),
+    (
+        "BOX_OFFICE",
+        "box-office-1",
+        "BOX_OFFICE",
+        &["reservation:write", "order:write"],
+    ),
+    ("CHECKIN", "turnstile-1", "CHECKIN", &["ticket:checkin"]),
+    ("STEWARD", "steward-1", "STEWARD", &["ticket:checkin"]),
+    (
+        "SUPERVISOR",
+        "supervisor-1",
+        "SUPERVISOR",
+        &["ticket:checkin"],
+    ),
+    ("SUPPORT", "support-1", "SUPPORT", &[]),
 ];
+
+/// At the end of `target/up/env`.
+const GET_A_TOKEN: &str = r#"
+# token NAME ROLE [SCOPE ...]: an access token of whoever you like, for a day. Roles: CUSTOMER, ORGANIZER, ADMIN,
+# VENUE_IT, BOX_OFFICE, CHECKIN, STEWARD, SUPERVISOR, SUPPORT. Scopes are those of `eventify-core routes`.
+token() {
+    local name=$1 role=$2; shift 2
+    curl -sS -u "$OIDC_CLIENT" "$ISSUER/token" -d grant_type=urn:eventify:development:user \
+        -d sub="$name" -d scope="$*" -d lifetime=90000 --data-urlencode \
+        'user_claims={"realm_access":{"roles":["'$role'"]},"preferred_username":"'$name'"}' |
+        jq -r .access_token
+}
+"#;
 
 /// Who works at the gates: name at the identity provider, name among colleagues, role.
 const STAFF: [(&str, &str, &str); 3] = [
@@ -63,6 +92,8 @@ fn main() -> ExitCode {
     let Arguments {} = Arguments::parse();
     match run() {
         Ok(()) => ExitCode::SUCCESS,
+        // `make up | head -1` has seen what it wanted.
+        Err(error) if error.downcast_ref().is_some_and(ReaderGone::is) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("up: {error:#}");
             ExitCode::FAILURE
@@ -85,15 +116,11 @@ fn run() -> Result<()> {
     })
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "a command line tool prints for its user"
-)]
 async fn up() -> Result<()> {
     let claim = Claim::take(Path::new("target/up"))?;
-    println!("Starting servers, the core and two edge nodes (about a minute) …");
+    print("Starting servers, the core and two edge nodes (about a minute) …")?;
     let world = World::start(claim).await?;
-    let fixture = world.fixture().await?;
+    let fixture = world.fixture_for_a_day().await?;
     // Its customers may still give their tickets back.
     let later = clock::now() + TimeDelta::weeks(2);
     let organiser = world.organiser().await?;
@@ -115,28 +142,42 @@ async fn up() -> Result<()> {
     for show in [&fixture, &later] {
         show.wait_until_on_sale(&world.core.api).await?;
     }
-    println!("\n{}\n", Stack::shared().await?.addresses());
-    println!("core                         {}", world.core.url);
-    println!("  its database               {}", world.database_url());
-    println!("performance on sale          {}", fixture.performance);
-    println!("  another, in two weeks      {}", later.performance);
+    print(&format!("\n{}\n", Stack::shared().await?.addresses()))?;
+    print(&format!("core                         {}", world.core.url))?;
+    print(&format!(
+        "  its database               {}",
+        world.database_url()
+    ))?;
+    print(&format!(
+        "performance on sale          {}",
+        fixture.performance
+    ))?;
+    print(&format!(
+        "  another, in two weeks      {}",
+        later.performance
+    ))?;
     for gate in &gates {
         let (label, address, config) = (&gate.edge.label, gate.scanner.base(), gate.edge.config());
-        println!("{label:<28} {address} ({})", gate.name);
-        println!("  its settings               {}", config.display());
+        print(&format!("{label:<28} {address} ({})", gate.name))?;
+        print(&format!(
+            "  its settings               {}",
+            config.display()
+        ))?;
         let code = gate.edge.pairing_code().await?;
-        println!("  a code for a scanner       {code}");
+        print(&format!("  a code for a scanner       {code}"))?;
     }
     let staff: Vec<_> = STAFF.iter().map(|(subject, ..)| *subject).collect();
-    println!("staff                        {}", staff.join(", "));
+    print(&format!(
+        "staff                        {}",
+        staff.join(", ")
+    ))?;
     let file = world.folder.join("env");
     private_file(&file, &variables(&world, [&fixture, &later], &gates).await?)?;
-    println!(
-        "\nAddresses, ids, and access tokens of a customer, an organiser, an administrator and venue IT\n\
-         (valid for an hour) are in {file}:\n\n  . {file}\n  curl -H \"Authorization: Bearer $CUSTOMER\" \
+    print(&format!(
+        "\nAddresses, ids, and an access token of each role (valid for a day) are in {file}:\n\n  . {file}\n  curl -H \"Authorization: Bearer $CUSTOMER\" \
          $CORE/me\n\nCommands:\n{HELP}\n\nCtrl-C also stops everything.",
         file = file.display()
-    );
+    ))?;
     let mut prompt = Prompt::new(world, fixture, venue_it, gates);
     match prompt.run().await {
         End::Quit => Ok(()),
@@ -163,6 +204,7 @@ async fn variables(
         ("LATER", &later.performance),
         ("LATER_EVENT", &later.event),
         ("ISSUER", &world.scope.oidc.issuer),
+        ("OIDC_CLIENT", &oidc_client(world)),
     ] {
         writeln!(variables, "{variable}={value}")?;
     }
@@ -176,7 +218,13 @@ async fn variables(
         let token = world.token(name, &[role], scopes).await?;
         writeln!(variables, "{variable}={token}")?;
     }
-    Ok(variables)
+    Ok(variables + GET_A_TOKEN)
+}
+
+/// Name and secret of the core's client at the identity provider.
+fn oidc_client(world: &World) -> String {
+    let oidc = &world.scope.oidc;
+    format!("{}:{}", oidc.client_id, oidc.client_secret)
 }
 
 /// Only this user may read it, because it has access tokens.

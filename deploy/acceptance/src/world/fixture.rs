@@ -35,6 +35,17 @@ impl Fixture {
     /// # Errors
     /// The core refuses.
     pub async fn create(organiser: &Api, starts_at: DateTime<Utc>) -> Result<Self> {
+        Self::create_with_doors(organiser, usual(starts_at)).await
+    }
+
+    /// The same with doors of its own.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn create_with_doors(
+        organiser: &Api,
+        times: (DateTime<Utc>, DateTime<Utc>),
+    ) -> Result<Self> {
         let venue = json!({ "name": "Halle am Fluss", "city": "Lyon" });
         let venue: Value = organiser.post("/venues", venue).await?;
         let venue = text(&venue, "venueId")?;
@@ -42,7 +53,7 @@ impl Fixture {
             .post(&format!("/venues/{venue}/seating-plans"), seating_plan())
             .await?;
         let zone = text(&plan["zones"][0], "bucketId")?;
-        Self::create_performance(organiser, &venue, zone, starts_at).await
+        Self::create_performance(organiser, &venue, zone, times).await
     }
 
     /// Publishes another event with a performance in the same venue.
@@ -58,7 +69,7 @@ impl Fixture {
             organiser,
             &self.venue,
             self.standing_zone.clone(),
-            starts_at,
+            usual(starts_at),
         )
         .await
     }
@@ -68,14 +79,14 @@ impl Fixture {
     /// # Errors
     /// The core refuses.
     pub async fn in_venue(organiser: &Api, venue: &str, starts_at: DateTime<Utc>) -> Result<Self> {
-        Self::create_performance(organiser, venue, String::new(), starts_at).await
+        Self::create_performance(organiser, venue, String::new(), usual(starts_at)).await
     }
 
     async fn create_performance(
         organiser: &Api,
         venue: &str,
         standing_zone: String,
-        starts_at: DateTime<Utc>,
+        (starts_at, doors_at): (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Self> {
         let price = |name: &str, code: &str, amount: &str| {
             json!({ "name": name, "code": code,
@@ -93,7 +104,7 @@ impl Fixture {
         let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         let performance = json!({
             "startTime": time(starts_at),
-            "doorsAt": time(starts_at - TimeDelta::hours(1)),
+            "doorsAt": time(doors_at),
             "venueId": venue,
         });
         let path = format!("/events/{event}/performances");
@@ -174,6 +185,11 @@ impl Fixture {
                 "unitPrice": { "currency": "EUR", "amount": "29.00" } })],
         }
     }
+}
+
+/// With doors an hour before.
+fn usual(starts_at: DateTime<Utc>) -> (DateTime<Utc>, DateTime<Utc>) {
+    (starts_at, starts_at - TimeDelta::hours(1))
 }
 
 /// Label of a seat: `A-12`.

@@ -13,12 +13,17 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use chrono::TimeDelta;
-use eventify_stack::{ClientIdentity, MessageProxy, Scope, Stack, User};
+use eventify_stack::{ClientIdentity, MessageProxy, Scope, Stack, TokenOptions, User};
 
 use self::{
     claim::Claim, core::Core, customer::Customer, edge::Edge, fixture::Fixture, venue_it::VenueIt,
 };
 use crate::{api::Api, clock, scanner::Scanner, wait};
+
+/// Tokens of the people outlast a working day at the prompt of `make up`.
+pub const TOKEN_SECONDS: i64 = 25 * 3_600;
+/// How long a performance can be bought that is on sale all day.
+const ALL_DAY: TimeDelta = TimeDelta::hours(25);
 
 /// One gate with its node and its scanner.
 #[derive(Debug)]
@@ -94,7 +99,11 @@ impl World {
             .iter()
             .fold(User::new(name), |user, role| user.role(*role));
         let user = scopes.iter().fold(user, |user, scope| user.scope(*scope));
-        Ok(self.scope.oidc.token(&user).await?)
+        let options = TokenOptions {
+            lifetime_seconds: Some(TOKEN_SECONDS),
+            ..TokenOptions::default()
+        };
+        Ok(self.scope.oidc.token_with(&user, &options).await?)
     }
 
     /// A signed-in user with these roles.
@@ -175,6 +184,16 @@ impl World {
             clock::now() + TimeDelta::minutes(30),
         )
         .await
+    }
+
+    /// A venue whose doors are open and whose performance is sold for a whole day.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn fixture_for_a_day(&self) -> Result<Fixture> {
+        let now = clock::now();
+        let times = (now + ALL_DAY, now - TimeDelta::minutes(30));
+        Fixture::create_with_doors(&self.organiser().await?, times).await
     }
 
     /// A gate with an enrolled node and a paired scanner.

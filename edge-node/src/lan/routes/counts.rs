@@ -17,6 +17,11 @@ use crate::{
 };
 
 pub(super) async fn counts(State(lan): State<Arc<Lan>>) -> Result<Json<VenueCounts>, ApiError> {
+    of_venue(&lan).await.map(Json)
+}
+
+/// Read from the tickets and this node's own admissions, so that a restart changes nothing.
+pub(in crate::lan) async fn of_venue(lan: &Lan) -> Result<VenueCounts, ApiError> {
     let ((counts, small), insight) = lan
         .read(|reader, insight| {
             let own = insight.admissions.iter();
@@ -35,11 +40,11 @@ pub(super) async fn counts(State(lan): State<Arc<Lan>>) -> Result<Json<VenueCoun
     let paces = locked(&lan.paces);
     let gates = status.gates.iter();
     let gates = gates.map(|gate| flow(gate, paces.of(gate.gate_id, now)));
-    Ok(Json(VenueCounts {
+    Ok(VenueCounts {
         performances: performances.collect(),
         gates: gates.collect(),
         cache_age_ms: status.cache_age_ms.filter(|_| status.mode != Mode::Online),
-    }))
+    })
 }
 
 /// What people call gates and categories.

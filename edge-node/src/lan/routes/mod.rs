@@ -23,6 +23,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{Lan, auth, error, request};
 
+pub(super) use counts::of_venue;
 pub(crate) use open_streams::OpenStreams;
 
 /// All routes of the API.

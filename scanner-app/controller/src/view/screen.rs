@@ -217,3 +217,34 @@ impl Screen {
         }
     }
 }
+
+#[cfg(test)]
+mod for_fingers {
+    /// The window's tests are made of views whose `takesCodes` a list of the window's own says; what it says of
+    /// a screen has to be what the controller does.
+    #[test]
+    fn the_windows_list_of_screens_for_fingers_is_the_controllers() {
+        let between = |text: &'static str, begin: &str, end: &str| {
+            let (_, rest) = text.split_once(begin).unwrap();
+            rest.split_once(end).unwrap().0
+        };
+        let windows = between(
+            include_str!("../../../ui/src/host/base.ts"),
+            "FOR_FINGERS: ReadonlySet<Screen['name']> = new Set([",
+            "]);",
+        );
+        let windows: Vec<_> = windows.split('\'').skip(1).step_by(2).collect();
+        let own = between(include_str!("screen.rs"), "fn takes_codes", "=> false");
+        let own = own.rsplit_once("=> true,").unwrap().1;
+        let names = own.split("Self::").skip(1).map(|rest| {
+            let name: String = rest
+                .chars()
+                .take_while(char::is_ascii_alphanumeric)
+                .collect();
+            name[..1].to_ascii_lowercase() + &name[1..]
+        });
+        let own: Vec<_> = names.collect();
+        assert!(!own.is_empty());
+        assert_eq!(windows, own);
+    }
+}

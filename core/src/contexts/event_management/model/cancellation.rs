@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use eventify_protocol::ids::PerformanceId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::performance::Performance;
@@ -9,7 +10,7 @@ use super::times::Margins;
 use crate::contexts::order::api::Sold;
 
 /// The second word: what the first answer has named, exactly.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Confirmation {
     pub(crate) orders: u64,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::EventFacts;
 use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::EventId;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ const MAX_TAG: usize = 40;
 const MAX_REASON: usize = 500;
 
 /// What the organiser can edit.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Details {
     pub(crate) title: String,

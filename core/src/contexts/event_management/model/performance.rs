@@ -12,6 +12,7 @@ use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, Venu
 use eventify_protocol::sync::Reentry;
 use eventify_protocol::time::MAX_CACHE_AGE;
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ const MAX_VENUES: usize = 50;
 pub(crate) const MAX_SEATS_AN_HOUR: i64 = 500_000;
 
 /// `POST /events/{eventId}/performances`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PerformanceSpec {
     start_time: GivenTime,

@@ -7,6 +7,7 @@ use eventify_protocol::ids::PricingSchemeId;
 use eventify_protocol::money::{Currency, Money};
 use eventify_protocol::text;
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::EventError;
@@ -18,13 +19,13 @@ const MAX_CATEGORIES: usize = 50;
 const MAX_NAME: usize = 64;
 
 /// `pricing` of `POST /events`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PricingSpec {
     categories: Vec<CategorySpec>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CategorySpec {
     name: String,

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use eventify_contracts::event_management::PerformanceTimes;
 use eventify_kernel::http::GivenTime;
 use eventify_protocol::sync::Reentry;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::event::EventError;
@@ -26,7 +27,7 @@ pub(crate) struct Margins {
 }
 
 /// The times as an organiser plans them: `PUT /events/{eventId}/performances/{performanceId}`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PlannedTimes {
     pub(super) start_time: GivenTime,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::contexts::event_management::model::pricing::{PriceWarning, PricingSch
 use crate::contexts::event_management::{App, NAME, store};
 use crate::contexts::order::api::Sold;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewEvent {
     title: String,

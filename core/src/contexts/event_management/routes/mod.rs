@@ -7,6 +7,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{ApiError, Json, Policy, Routes, etag};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::App;
@@ -35,7 +36,7 @@ pub(super) fn routes() -> Routes<App> {
 }
 
 /// Of a cancellation: its reason, and the second word where something is over.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Cancellation {
     reason: String,

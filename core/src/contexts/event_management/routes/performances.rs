@@ -6,6 +6,7 @@ use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::sync::Reentry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Cancellation, Created, Tagged, created};
@@ -16,7 +17,7 @@ use crate::contexts::event_management::model::performance::{Performance, Perform
 use crate::contexts::event_management::model::times::{Margins, PlannedTimes};
 use crate::contexts::order::api::Sold;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct MoveQuery {
     /// Nothing changes; the answer says what would.

@@ -6,6 +6,7 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, Tx};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{FleetError, feed, venues};
@@ -16,7 +17,7 @@ use crate::contexts::fleet::store::gates;
 use crate::contexts::fleet::{App, NAME};
 
 /// The wanted properties of a gate.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct GatePlan {
     pub(crate) name: String,

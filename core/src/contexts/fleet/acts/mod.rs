@@ -66,6 +66,8 @@ pub(crate) enum FleetError {
     NodeNotInService,
     #[error("the node has not carried out {MAX_OPEN_ORDERS} orders yet; wait for its next contact")]
     TooManyOrders,
+    #[error("this user does not operate the venue; GET …/operators lists who does")]
+    OperatorNotFound,
     #[error("there is no such alarm")]
     AlarmNotFound,
     #[error("this venue is run by somebody else")]

@@ -8,6 +8,7 @@ use eventify_kernel::event::DomainEvent;
 use eventify_protocol::enrolment::{EnrolmentCode, EnrolmentSecret};
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use eventify_protocol::sync::{Config, Down};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{FleetError, feed, messages, venues};
@@ -64,7 +65,7 @@ pub(crate) async fn announce(
 }
 
 /// The wanted properties of a node.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NodePlan {
     pub(crate) label: String,

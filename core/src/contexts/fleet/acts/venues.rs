@@ -106,8 +106,8 @@ pub(crate) async fn appoint(
     }
     if appointed {
         venues::insert_operator(&mut tx, venue, user, principal.user_id).await?;
-    } else {
-        venues::delete_operator(&mut tx, venue, user).await?;
+    } else if !venues::delete_operator(&mut tx, venue, user).await? {
+        return Err(FleetError::OperatorNotFound);
     }
     tx.commit().await?;
     Ok(())

@@ -6,6 +6,7 @@ use eventify_protocol::sync::{
 };
 use eventify_protocol::text;
 use eventify_protocol::time::MAX_CACHE_AGE;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 const MOST_ACTS: i32 = MAX_ACTS_PER_HOUR.cast_signed();
@@ -25,7 +26,7 @@ pub(crate) struct Policy {
 }
 
 /// What somebody sets. What is left out stays as it is: a client that knows less switches nothing off.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PolicyEdit {
     /// Highest age at which a cache may decide; 0 switches degraded check-in off.

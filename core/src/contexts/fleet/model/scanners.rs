@@ -6,6 +6,7 @@ use eventify_protocol::sync::{
     MAX_SCANNERS, MAX_SCANNERS_A_MESSAGE, ScannerChange, ScannerGates, ScannerState, ScannersReport,
 };
 use eventify_protocol::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::node::MAX_GATES_PER_NODE;
@@ -37,7 +38,7 @@ impl Effective {
 }
 
 /// An edit as it is asked for.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ScannerEdit {
     label: Option<String>,

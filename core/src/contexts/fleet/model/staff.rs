@@ -7,6 +7,7 @@ use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::{MAX_STAFF_NAME_CHARS, StaffRole};
 use eventify_protocol::sync::PersonEntry;
 use eventify_protocol::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,7 +34,7 @@ pub(crate) struct Member {
 }
 
 /// What colleagues call somebody, and what they may do.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct MemberPlan {
     pub(crate) name: String,

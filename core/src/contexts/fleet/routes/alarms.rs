@@ -4,6 +4,7 @@ use axum::extract::State;
 use eventify_kernel::alarms::{self as standing, About, Filter, Stops};
 use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{NodeId, PerformanceId, VenueId};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::contexts::fleet::model::alarm::{NODE, PERFORMANCE, VENUE};
 use crate::contexts::fleet::store::alarms::{self, ListedAlarm};
 use crate::contexts::fleet::{App, NAME};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Wanted {
     state: Option<WantedState>,
@@ -28,7 +29,7 @@ pub(super) struct Wanted {
     size: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum WantedState {
     /// What stands, acknowledged or not.
@@ -90,7 +91,7 @@ pub(super) async fn list(
     Ok(Json(paging.answer(items, total)))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Acknowledge {
     /// How often the alarm had occurred when it was read.

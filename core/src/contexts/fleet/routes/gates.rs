@@ -6,6 +6,7 @@ use axum::response::AppendHeaders;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query, etag};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Created, created};
@@ -14,7 +15,7 @@ use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::model::gate::Gate;
 use crate::contexts::fleet::{App, NAME, store};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewGate {
     venue_id: VenueId,
@@ -26,7 +27,7 @@ pub(super) struct NewGate {
 }
 
 /// Of which venue, and which page.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct OfVenue {
     pub(super) venue_id: VenueId,

@@ -181,6 +181,7 @@ impl From<FleetError> for ApiError {
             FleetError::ScannerNotFound => Self::not_found("scanner_not_found", text),
             FleetError::NodeNotInService => Self::conflict("node_not_in_service", text),
             FleetError::TooManyOrders => Self::conflict("too_many_orders", text),
+            FleetError::OperatorNotFound => Self::not_found("operator_not_found", text),
             FleetError::AlarmNotFound => Self::not_found("alarm_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),

@@ -8,6 +8,7 @@ use axum::response::AppendHeaders;
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Path, Query, etag};
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gates::{EtagHeader, OfVenue};
@@ -19,7 +20,7 @@ use crate::contexts::fleet::model::watch::HEARD_WITHIN;
 use crate::contexts::fleet::store::health::NodeHealth;
 use crate::contexts::fleet::{App, NAME, store};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewNode {
     venue_id: VenueId,

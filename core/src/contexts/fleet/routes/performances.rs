@@ -5,6 +5,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{PerformanceId, VenueId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::contexts::fleet::model::performance::Performance;
 use crate::contexts::fleet::store::performances;
 use crate::contexts::fleet::{App, NAME};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ListQuery {
     /// Those alone that wait for the venue.

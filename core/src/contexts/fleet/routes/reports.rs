@@ -18,6 +18,7 @@ use eventify_protocol::sync::{ActName, Done, JournalRow, Moment, SealedRow};
 use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_protocol::verdict::Mode;
 use eventify_sync::core::report::{ActRow, Gap};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -31,7 +32,7 @@ use crate::contexts::fleet::{App, NAME};
 /// What a report covers if the request names no span.
 const LAST_DAYS: TimeDelta = TimeDelta::days(7);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Between {
     from: Option<GivenTime>,

@@ -7,6 +7,7 @@ use eventify_kernel::http::{
 };
 use eventify_protocol::ids::{PersonId, VenueId};
 use eventify_protocol::staff::StaffRole;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ use crate::contexts::fleet::acts::{FleetError, venues};
 use crate::contexts::fleet::model::staff::{Member, MemberPlan};
 use crate::contexts::fleet::{App, NAME, store};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewMember {
     user_id: Option<Uuid>,
@@ -27,7 +28,7 @@ pub(super) struct NewMember {
     roles: Vec<StaffRole>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Listed {
     /// Those who have left too: journals and reports name them.

@@ -196,17 +196,19 @@ pub(crate) async fn insert_operator(
     Ok(())
 }
 
+/// Deletes an operator; whether the user was one.
 pub(crate) async fn delete_operator(
     conn: &mut PgConnection,
     venue: VenueId,
     user: Uuid,
-) -> DbResult<()> {
-    sqlx::query("delete from fleet.venue_operators where venue_id = $1 and user_id = $2")
-        .bind(venue)
-        .bind(user)
-        .execute(conn)
-        .await?;
-    Ok(())
+) -> DbResult<bool> {
+    let deleted =
+        sqlx::query("delete from fleet.venue_operators where venue_id = $1 and user_id = $2")
+            .bind(venue)
+            .bind(user)
+            .execute(conn)
+            .await?;
+    Ok(deleted.rows_affected() > 0)
 }
 
 /// A page of a venue's operators, and how many there are.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use eventify_protocol::ids::{BucketId, SeatId};
 use eventify_protocol::text;
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ pub(super) const MAX_NUMBER: usize = 8;
 pub(super) const MAX_CATEGORIES: usize = 20;
 
 /// `POST /venues/{venueId}/seating-plans`
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PlanSpec {
     pub(crate) name: String,
@@ -35,7 +36,7 @@ pub(crate) struct PlanSpec {
 }
 
 /// Rows of seats. Its categories are the default of its rows.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SectionSpec {
     section: String,
@@ -45,7 +46,7 @@ pub(crate) struct SectionSpec {
 }
 
 /// A row: `seats` is a count (numbered from 1) or the list of its numbers.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RowSpec {
     row: String,
@@ -60,7 +61,7 @@ pub(crate) struct RowSpec {
     blocked: Vec<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum SeatNumbers {
     Count(usize),
@@ -68,7 +69,7 @@ enum SeatNumbers {
 }
 
 /// Units without seats.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ZoneSpec {
     zone: String,

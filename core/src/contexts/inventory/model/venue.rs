@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::inventory::VenueFacts;
 use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::VenueId;
+use eventify_protocol::text;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ const MAX_NAME: usize = 100;
 const MAX_ADDRESS_BYTES: usize = 4_096;
 
 /// `POST /venues`, `PUT /venues/{venueId}`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct VenueDetails {
     pub(crate) name: String,
@@ -42,10 +44,12 @@ pub(crate) struct Venue {
 }
 
 /// A field of the details was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{field}' is empty or too long")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{field}': {issue}")]
 pub(crate) struct InvalidVenue {
     pub(crate) field: &'static str,
+    /// What is allowed.
+    pub(crate) issue: String,
 }
 
 impl VenueDetails {
@@ -55,16 +59,23 @@ impl VenueDetails {
             .city
             .map(|city| city.trim().to_owned())
             .filter(|city| !city.is_empty());
-        let too_long = |text: &str| text.chars().count() > MAX_NAME;
-        if name.is_empty() || too_long(&name) {
-            return Err(InvalidVenue { field: "name" });
-        }
-        if city.as_deref().is_some_and(too_long) {
-            return Err(InvalidVenue { field: "city" });
-        }
+        // It stands on tickets, in terminals and in alarms.
+        let line = |field, line: &str| {
+            if text::is_line(line, 1..=MAX_NAME) {
+                return Ok(());
+            }
+            let issue = format!("must be 1 to {MAX_NAME} printable characters");
+            Err(InvalidVenue { field, issue })
+        };
+        line("name", &name)?;
+        city.as_deref().map_or(Ok(()), |city| line("city", city))?;
         let address_bytes = serde_json::to_string(&self.address).map_or(0, |text| text.len());
         if address_bytes > MAX_ADDRESS_BYTES {
-            return Err(InvalidVenue { field: "address" });
+            let issue = format!("must be an object of at most {MAX_ADDRESS_BYTES} bytes of JSON");
+            return Err(InvalidVenue {
+                field: "address",
+                issue,
+            });
         }
         Ok(Self {
             name,

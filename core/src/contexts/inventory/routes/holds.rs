@@ -9,6 +9,7 @@ use eventify_kernel::db::PgConnection;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use crate::contexts::inventory::model::hold::{
 };
 use crate::contexts::inventory::store::{held, holds};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct HoldBody {
     performance_id: PerformanceId,
@@ -33,7 +34,7 @@ pub(super) struct HoldBody {
 }
 
 /// `seatId` takes an id or a label.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SeatBody {
     seat_id: String,
@@ -41,7 +42,7 @@ struct SeatBody {
     price_category: Option<CategoryCode>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BucketBody {
     bucket_id: BucketId,

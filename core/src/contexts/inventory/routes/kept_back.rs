@@ -5,22 +5,30 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::KeptBack;
 use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, ApiError, Caller, Json, Paged, Paging, Path, Query, Words};
+use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, Query, Words};
 use eventify_protocol::ids::{BucketId, GateId, OrderId, PerformanceId, SeatId, TicketId, UserId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contexts::inventory::acts::kept_back::{self, GateNames};
 use crate::contexts::inventory::model::kept_back::{Doubt, KeptPlace, Place};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ListQuery {
-    state: Option<String>,
+    state: Option<Listed>,
     page: Option<u32>,
     size: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Listed {
+    Open,
+    All,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct ReleaseBody {
     /// What the organiser has found, in their own words. `reason` is the name that it had.
@@ -70,11 +78,7 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Answer<Json<Paged<KeptBody>>> {
     let paging = Paging::of(query.page, query.size)?;
-    let and_released = match query.state.as_deref() {
-        None | Some("open") => false,
-        Some("all") => true,
-        Some(_) => return Err(ApiError::invalid("state", "must be open or all")),
-    };
+    let and_released = matches!(query.state, Some(Listed::All));
     let window = (paging.offset(), paging.limit());
     let principal = caller.principal()?;
     let listed = kept_back::list(&app, principal, performance, and_released, window).await?;

@@ -5,12 +5,13 @@ use eventify_contracts::inventory::{AvailabilityUpdated, CapacityAdjusted};
 use eventify_kernel::app::App;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path};
 use eventify_protocol::ids::{BucketId, PerformanceId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contexts::inventory::acts::stock::{self, StockError};
 use crate::contexts::inventory::model::plan::MAX_ZONE_CAPACITY;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NewCapacity {
     bucket_id: BucketId,

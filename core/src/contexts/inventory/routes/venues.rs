@@ -107,7 +107,7 @@ impl From<VenueError> for ApiError {
             VenueError::Foreign => Self::forbidden(message),
             VenueError::Stale => IfMatch::stale(),
             VenueError::PlanExists => Self::conflict("plan_exists", message),
-            VenueError::Invalid(error) => Self::invalid(error.field, "is empty or too long"),
+            VenueError::Invalid(error) => Self::invalid(error.field, error.issue),
             VenueError::Plan(error) => Self::invalid(error.field, error.issue),
             VenueError::Db(error) => error.into(),
         }

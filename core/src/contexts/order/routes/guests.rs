@@ -6,12 +6,13 @@ use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Words};
 use eventify_protocol::ids::OrderId;
 use eventify_protocol::sync::MAX_GUEST_NAME_CHARS;
 use eventify_protocol::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::owned;
 use crate::contexts::order::{App, acts};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Guest {
     /// Null or empty takes it back.

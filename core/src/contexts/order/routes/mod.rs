@@ -15,6 +15,7 @@ use eventify_kernel::http::{
 };
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
 use eventify_protocol::money::Money;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::acts::{self, Cancelled, Organiser, Refunded, RequestedRefund};
@@ -43,7 +44,7 @@ pub(super) fn routes() -> Routes<App> {
         .post("/payments/{payment_id}/refunds", refund, refund_tickets)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Place {
     reservation_id: ReservationId,
@@ -53,7 +54,7 @@ struct Place {
     guest_name: Words,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     reservation_id: Option<ReservationId>,
@@ -61,7 +62,7 @@ struct ListQuery {
     size: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Cancel {
     /// Without it: all that may still be given back.
@@ -69,7 +70,7 @@ struct Cancel {
     ticket_ids: Option<Vec<TicketId>>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Refund {
     ticket_ids: Vec<TicketId>,

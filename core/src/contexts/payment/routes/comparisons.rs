@@ -7,6 +7,7 @@ use eventify_kernel::auth::Role;
 use eventify_kernel::http::{
     Answer, ApiError, Caller, GivenTime, Json, Path, Policy, Routes, StatusCode,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -25,7 +26,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
     )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Start {
     /// Default: as far back as the provider may contradict what it said.

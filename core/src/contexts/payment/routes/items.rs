@@ -4,10 +4,12 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, not_null,
+    Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, not_null, shown,
 };
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, TicketId, UserId};
 use eventify_protocol::money::Money;
+use eventify_protocol::text;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -37,28 +39,35 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .post("/payments/open-items/{item_id}/revoke", decide, revoke)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     kind: Option<String>,
     order_id: Option<OrderId>,
-    /// `open` (the default) or `all`.
-    state: Option<String>,
+    /// Default: `open`.
+    state: Option<Listed>,
     page: Option<u32>,
     size: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Listed {
+    Open,
+    All,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PaidOtherwise {
     reference: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Revocation {
     /// Without it: all of the order.
@@ -106,11 +115,7 @@ async fn list(
     let filter = ItemFilter {
         kind: query.kind.as_deref().map(kind_named).transpose()?,
         order: query.order_id,
-        done: match query.state.as_deref() {
-            None | Some("open") => false,
-            Some("all") => true,
-            Some(_) => return Err(ApiError::invalid("state", "must be open or all")),
-        },
+        done: matches!(query.state, Some(Listed::All)),
         run_by: run_by(caller.principal()?),
     };
     let mut conn = app.db.read(NAME).await?;
@@ -151,9 +156,10 @@ async fn pay_otherwise(
     Json(body): Json<PaidOtherwise>,
 ) -> Answer<Json<View>> {
     let reference = body.reference.trim().to_owned();
-    let chars = reference.chars().count();
-    if chars == 0 || chars > MAX_REFERENCE_CHARS {
-        let issue = format!("1 to {MAX_REFERENCE_CHARS} characters that find the payment again");
+    if !text::is_line(&reference, 1..=MAX_REFERENCE_CHARS) {
+        let issue = format!(
+            "must be 1 to {MAX_REFERENCE_CHARS} printable characters that find the payment again"
+        );
         return Err(ApiError::invalid("reference", issue));
     }
     let what = (Act::PayOtherwise, Some(reference), Vec::new());
@@ -221,7 +227,8 @@ fn run_by(who: &Principal) -> Option<(UserId, Option<String>)> {
 fn kind_named(name: &str) -> Answer<ItemKind> {
     ItemKind::parse(name).ok_or_else(|| {
         let names = ItemKind::ALL.map(ItemKind::name).join(", ");
-        ApiError::invalid("kind", format!("must be one of {names}"))
+        let kind = shown(name);
+        ApiError::invalid("kind", format!("must be one of {names}; given: {kind}"))
     })
 }
 

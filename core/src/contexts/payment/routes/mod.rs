@@ -16,6 +16,7 @@ use eventify_kernel::breaker::CallError;
 use eventify_kernel::http::{Answer, ApiError, Caller, Json, Path, Policy, Routes, StatusCode};
 use eventify_protocol::ids::{OrderId, PaymentId, UserId};
 use eventify_protocol::money::Money;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -49,7 +50,7 @@ pub(super) fn routes() -> Routes<App> {
     comparisons::routes(items::routes(routes))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct GetIntent {
     order_id: OrderId,
@@ -57,7 +58,7 @@ struct GetIntent {
     method: Option<Method>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Method {
     Card,

@@ -7,9 +7,11 @@ use eventify_kernel::http::{
     Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Routes, StatusCode, not_null,
 };
 use eventify_protocol::ids::{EventId, GateId, ScanId, ScannerId, TicketId, UserId, VenueId};
+use eventify_protocol::text;
 use eventify_protocol::time::CoreTime;
 use eventify_protocol::token::Parsed;
 use eventify_protocol::verdict::{FirstEntry, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tickets::organises;
@@ -55,7 +57,7 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         )
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CheckIn {
     /// Left out where the venue has no gates: then the venue itself is the only door.
@@ -136,9 +138,9 @@ fn scan_request(
     let device = body.device_id;
     if device
         .as_ref()
-        .is_some_and(|device| device.chars().count() > MAX_DEVICE_CHARS)
+        .is_some_and(|device| !text::is_line(device, 0..=MAX_DEVICE_CHARS))
     {
-        let limit = format!("at most {MAX_DEVICE_CHARS} characters");
+        let limit = format!("must be at most {MAX_DEVICE_CHARS} printable characters");
         return Err(ApiError::invalid("deviceId", limit));
     }
     let reason = body.reason.map(|reason| supervised(caller, &reason));
@@ -181,8 +183,8 @@ fn supervised(caller: &Caller, reason: &str) -> Answer<String> {
         ));
     }
     let reason = reason.trim();
-    if !(1..=MAX_REASON_CHARS).contains(&reason.chars().count()) {
-        let limit = format!("must be 1 to {MAX_REASON_CHARS} characters");
+    if !text::is_line(reason, 1..=MAX_REASON_CHARS) {
+        let limit = format!("must be 1 to {MAX_REASON_CHARS} printable characters");
         return Err(ApiError::invalid("reason", limit));
     }
     Ok(reason.to_owned())

@@ -2,6 +2,7 @@
 
 mod check_ins;
 mod keys;
+mod places;
 mod tickets;
 mod tokens;
 
@@ -12,7 +13,9 @@ use super::acts::Error;
 use super::model::{CantSign, Refused, ScanError};
 
 pub(super) fn routes() -> Routes<App> {
-    check_ins::routes(tokens::routes(tickets::routes(keys::routes(Routes::new()))))
+    check_ins::routes(tokens::routes(tickets::routes(places::routes(
+        keys::routes(Routes::new()),
+    ))))
 }
 
 /// Also what event_management and reservation answer.

@@ -12,6 +12,7 @@ use eventify_protocol::ids::{
 };
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tokens::{qr_url, shown_code, unstored};
@@ -53,13 +54,13 @@ pub(super) fn routes(routes: Routes<App>) -> Routes<App> {
         .post("/tickets/{ticket_id}/reissue", reissue, self::reissue)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Issue {
     order_id: OrderId,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ListQuery {
     order_id: Option<OrderId>,
@@ -67,7 +68,7 @@ struct ListQuery {
     size: Option<u32>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Reason {
     Refund,
@@ -76,7 +77,7 @@ enum Reason {
     Replaced,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Revoke {
     reason: Reason,
@@ -124,7 +125,7 @@ struct GateView {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct View {
+pub(super) struct View {
     #[serde(flatten)]
     gate: GateView,
     order_id: OrderId,
@@ -305,7 +306,7 @@ impl GateView {
 }
 
 impl View {
-    fn of(ticket: Ticket, performance: Option<&Performance>) -> Self {
+    pub(super) fn of(ticket: Ticket, performance: Option<&Performance>) -> Self {
         Self {
             gate: GateView::of(&ticket, performance),
             order_id: ticket.order_id,

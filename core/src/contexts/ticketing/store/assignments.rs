@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_kernel::http::Paging;
-use eventify_protocol::ids::{EventId, TicketId, UserId};
+use eventify_protocol::ids::{EventId, PerformanceId, TicketId, UserId};
 
 /// The users assigned to an event and since when, in the order of their ids.
 /// A page of those who may check in at an event, and how many there are.
@@ -42,6 +42,24 @@ pub(crate) async fn is_assigned(
              where ticket_id = $1 and user_id = $2)",
     )
     .bind(ticket)
+    .bind(user)
+    .fetch_one(conn)
+    .await?;
+    Ok(is_assigned)
+}
+
+/// Whether a user is assigned to the event of a performance.
+pub(crate) async fn is_assigned_to(
+    conn: &mut PgConnection,
+    user: UserId,
+    performance: PerformanceId,
+) -> DbResult<bool> {
+    let is_assigned = sqlx::query_scalar(
+        "select exists (select from ticketing.performances
+             join ticketing.checkin_assignments using (event_id)
+             where performance_id = $1 and user_id = $2)",
+    )
+    .bind(performance)
     .bind(user)
     .fetch_one(conn)
     .await?;

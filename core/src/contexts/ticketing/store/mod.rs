@@ -21,7 +21,9 @@ use eventify_protocol::hash::Hash32;
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow, Row as _, ValueRef as _};
 
-pub(super) use assignments::{delete_assignment, insert_assignment, is_assigned, list_assignments};
+pub(super) use assignments::{
+    delete_assignment, insert_assignment, is_assigned, is_assigned_to, list_assignments,
+};
 pub(super) use check_ins::replace_check_ins;
 pub(super) use codes::{find_ticket_of_code, list_without_code};
 pub(super) use conflicts::{delete_conflicts, list_conflicts, upsert_conflicts};
@@ -40,7 +42,7 @@ pub(super) use snapshots::{find_snapshots, lock_tickets_of_scans, upsert_decided
 pub(super) use statements::{database_now, list_due_venues, list_tickets_in, upsert_statement};
 pub(super) use tickets::{
     find_taken_seat, find_ticket, insert_tickets, list_tickets_of_customer, list_tickets_of_order,
-    lock_tickets, update_tickets,
+    list_tickets_of_seat, lock_tickets, update_tickets,
 };
 
 /// Counts are stored signed, PostgreSQL has no other.

@@ -330,3 +330,32 @@ pub(crate) async fn list_tickets_of_customer(
     .await?;
     Ok((tickets(rows)?, total))
 }
+
+/// A page of a performance's tickets, newest first, and how many there are; those of a seat, if one is named.
+pub(crate) async fn list_tickets_of_seat(
+    conn: &mut PgConnection,
+    performance: PerformanceId,
+    seat: Option<&str>,
+    (offset, limit): (i64, i64),
+) -> DbResult<(Vec<Ticket>, i64)> {
+    let rows: Vec<TicketRow> = sqlx::query_as(select(
+        "where ticket.performance_id = $1 and ($2::text is null or lower(ticket.seat_label) = lower($2))
+         order by ticket.created_at desc, ticket.order_id, ticket.line, ticket.unit
+         offset $3 limit $4",
+    ))
+    .bind(performance)
+    .bind(seat)
+    .bind(offset)
+    .bind(limit)
+    .fetch_all(&mut *conn)
+    .await?;
+    let total = sqlx::query_scalar(
+        "select count(*) from ticketing.tickets
+         where performance_id = $1 and ($2::text is null or lower(seat_label) = lower($2))",
+    )
+    .bind(performance)
+    .bind(seat)
+    .fetch_one(conn)
+    .await?;
+    Ok((tickets(rows)?, total))
+}
