@@ -1,5 +1,6 @@
 //! Dead letter queues for operators: count, read without taking, replay (DECISIONS 16).
 
+use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use serde::Serialize;
@@ -31,7 +32,10 @@ pub struct DeadLetter {
 /// # Errors
 /// The broker doesn't answer.
 pub async fn count(bus: &Bus, name: &str) -> Result<u32, BusError> {
-    let channel = bus.channel(Purpose::Consume).await?;
+    count_on(&bus.channel(Purpose::Consume).await?, name).await
+}
+
+async fn count_on(channel: &Channel, name: &str) -> Result<u32, BusError> {
     let options = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
@@ -75,7 +79,8 @@ pub async fn read(bus: &Bus, name: &str, limit: u32) -> Result<Vec<DeadLetter>, 
 }
 
 /// Puts up to `limit` parked messages back into the queue that they came from, with fresh attempts. Those
-/// of nodes come under their own keys, which say who sent them.
+/// of nodes come under their own keys, which say who sent them. What fails and is parked again meanwhile
+/// stays parked: it comes behind those that were counted at the start.
 ///
 /// # Errors
 /// The broker doesn't answer; messages not yet replayed stay parked.
@@ -84,8 +89,9 @@ pub async fn replay(bus: &Bus, name: &str, limit: u32) -> Result<u32, BusError> 
     let publisher = bus.publisher().await?;
     let dead = topology::dead_letter_queue(name);
     let is_of_nodes = bus.kept_uplinks().any(|uplink| uplink.name == name);
+    let due = count_on(&channel, name).await?.min(limit);
     let mut replayed = 0;
-    while replayed < limit {
+    while replayed < due {
         let got = channel
             .basic_get(dead.as_str().into(), BasicGetOptions::default())
             .await?;
