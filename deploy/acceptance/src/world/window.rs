@@ -224,6 +224,14 @@ impl GateWindow {
     /// The display does not answer.
     pub async fn scan(&self, code: &str) -> Result<DateTime<Utc>> {
         self.window.run(MARK_SEEN).await?;
+        self.type_code(code).await
+    }
+
+    /// Types a code and Enter, and asks nothing of the page. Returns the moment before Enter.
+    ///
+    /// # Errors
+    /// The display does not answer.
+    pub async fn type_code(&self, code: &str) -> Result<DateTime<Utc>> {
         self.half_a_code(code).await?;
         let before = clock::now();
         self.key(named::ENTER).await?;
