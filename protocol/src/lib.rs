@@ -21,3 +21,4 @@ mod text_form;
 pub mod time;
 pub mod token;
 pub mod verdict;
+pub mod zone;

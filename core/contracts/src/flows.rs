@@ -91,6 +91,8 @@ pub const STEPS: &[Step] = &[
     step::<inventory::SeatingLaidOut>(SET_UP, "catalogue", "on_seating_laid_out", "performance.cancelled"),
     step::<inventory::AvailabilityUpdated>(SET_UP, "catalogue", "on_availability_updated", "the next one"),
     step::<event_management::PerformanceScheduled>(SET_UP, "catalogue", "on_performance_scheduled", "performance.cancelled"),
+    step::<inventory::VenueCreated>(SET_UP, "catalogue", "on_venue_created", "nothing: a venue stays"),
+    step::<inventory::VenueUpdated>(SET_UP, "catalogue", "on_venue_updated", "the next one"),
     step::<inventory::CapacityAdjusted>(SET_UP, "catalogue", "on_capacity_adjusted", "the next capacity.adjusted"),
 
     step::<inventory::SeatsReserved>(BUY, "catalogue", "on_seats_reserved", "seats.released"),

@@ -5,6 +5,7 @@ use eventify_protocol::ids::{
     BucketId, GateId, HoldId, OrderId, PerformanceId, SeatId, SeatingPlanId, TicketId, VenueId,
 };
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,6 +18,9 @@ pub struct VenueFacts {
     pub name: String,
     /// City.
     pub city: Option<String>,
+    /// What its clocks show; of a venue of before, UTC.
+    #[serde(default)]
+    pub time_zone: TimeZone,
     /// Who runs it.
     pub owner_id: Uuid,
     /// Organisation.

@@ -263,6 +263,7 @@ async fn a_performance_gets_the_newest_name_of_its_venue() {
         let facts = VenueFacts {
             name: name.to_owned(),
             city: None,
+            time_zone: "Europe/Paris".parse().unwrap(),
             owner_id: organiser(&core).id().await,
             org_id: None,
             shared: false,

@@ -29,7 +29,8 @@ async fn whoever_creates_something_finds_it_at_its_location() {
     ));
     let sale = Sale::with(FaultInjection::default(), enrols).await;
     let (root, olga) = (sale.admin(), organiser(&sale.core));
-    let venue = olga.post("/venues", json!({ "name": "Barn" })).await;
+    let venue = json!({ "name": "Barn", "timeZone": "Europe/Paris" });
+    let venue = olga.post("/venues", venue).await;
     let barn: Venue = venue.clone().read(201);
     follow(&olga, venue, 201).await;
     let plan = json!({

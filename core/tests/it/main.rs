@@ -30,4 +30,5 @@ mod shows;
 mod stadium;
 mod ticketing;
 mod tidy;
+mod time_zones;
 mod world;

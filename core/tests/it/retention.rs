@@ -60,7 +60,7 @@ async fn messages_go_after_a_month_and_none_that_is_still_needed() {
     )
     .await;
     sale.core.advance(Duration::days(40));
-    let venue = json!({ "name": "Barn" });
+    let venue = json!({ "name": "Barn", "timeZone": "Europe/Paris" });
     organiser(&sale.core)
         .post("/venues", venue)
         .await

@@ -228,6 +228,7 @@ mod tests {
             revoked: false,
             duplicate: None,
             scanners: None,
+            time_zone: None,
         });
         Envelope::new(MessageId(Uuid::from_u128(1)), sender, body).to_bytes()
     }

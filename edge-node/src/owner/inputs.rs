@@ -105,10 +105,13 @@ impl Owner {
                 self.step(Input::Disconnected);
             }
             LinkEvent::Message(mut envelope) => {
-                if let Down::Config(config) = &mut envelope.body
-                    && let Some(orders) = config.scanners.take()
-                {
-                    self.scanner_line.notify(LineEvent::Orders(orders));
+                if let Down::Config(config) = &mut envelope.body {
+                    if let Some(orders) = config.scanners.take() {
+                        self.scanner_line.notify(LineEvent::Orders(orders));
+                    }
+                    if let Some(name) = config.time_zone.take() {
+                        self.status.set_time_zone(name);
+                    }
                 }
                 if let Down::Staff(answer) = envelope.body {
                     return self.staff_line.notify(answer);

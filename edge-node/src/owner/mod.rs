@@ -19,6 +19,7 @@
 //! | `inputs`, `outputs` | others' events as inputs; the machine's outputs carried out |
 //! | `scanner_line`, `staff_line` | reports and orders about scanners, and sign-ins of staff, handed on |
 //! | `journal`, `replica`, `status` | the owner's side of journal, replica, status and streams |
+//! | `venue_clocks` | the venue's time zone, for people alone |
 //! | `venue_staff` | who works here, for the LAN API |
 //! | `start` | from files to a running owner |
 
@@ -34,6 +35,7 @@ mod scanner_line;
 mod staff_line;
 mod start;
 mod status;
+mod venue_clocks;
 mod venue_staff;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

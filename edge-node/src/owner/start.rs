@@ -20,6 +20,7 @@ use super::{
     scanner_line::OwnersLine,
     staff_line::OwnersStaffLine,
     status::{self, StatusBoard},
+    venue_clocks::VenueClocks,
     venue_staff::VenueStaff,
 };
 use crate::{
@@ -146,7 +147,8 @@ fn prepare(
         revoked: found.revoked,
     };
     let machine = Machine::new(restored, now);
-    let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None));
+    let clocks = VenueClocks::load(&config.data_dir);
+    let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None), clocks.zone());
     let staff = VenueStaff::of(&machine).unwrap_or_default();
     let capacity = config.lan.max_scans_waiting;
     let (handle, inbox) = handle::channel(capacity, Arc::new(keys), status, staff);
@@ -170,7 +172,7 @@ fn prepare(
         scanner_line,
         staff_line,
         staff: inbox.staff,
-        status: StatusBoard::new((node, venue), inbox.latest, inbox.stream),
+        status: StatusBoard::new((node, venue), inbox.latest, inbox.stream, clocks),
         waiting: HashMap::new(),
         next_request: 0,
         tick: ticks(),

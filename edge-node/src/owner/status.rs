@@ -15,6 +15,7 @@ use tokio::{
     time::Instant,
 };
 
+use super::venue_clocks::VenueClocks;
 use crate::SOFTWARE;
 
 /// Changes within this time are published together.
@@ -28,6 +29,7 @@ pub(super) struct StatusBoard {
     stream: broadcast::Sender<StreamEvent>,
     published: Option<Status>,
     due: Option<Instant>,
+    clocks: VenueClocks,
 }
 
 impl StatusBoard {
@@ -35,6 +37,7 @@ impl StatusBoard {
         (node, venue): (NodeId, VenueId),
         latest: watch::Sender<Arc<NodeStatus>>,
         stream: broadcast::Sender<StreamEvent>,
+        clocks: VenueClocks,
     ) -> Self {
         Self {
             node,
@@ -43,11 +46,18 @@ impl StatusBoard {
             stream,
             published: None,
             due: None,
+            clocks,
         }
     }
 
     pub(super) fn schedule(&mut self) {
         self.due.get_or_insert_with(|| Instant::now() + DELAY);
+    }
+
+    pub(super) fn set_time_zone(&mut self, name: String) {
+        if self.clocks.set(name) {
+            self.schedule();
+        }
     }
 
     /// When the next change is to be published.
@@ -60,7 +70,8 @@ impl StatusBoard {
         status: &Status,
         stored: (u64, Option<JournalFault>),
     ) -> NodeStatus {
-        node_status((self.node, self.venue), status, stored)
+        let zone = self.clocks.zone();
+        node_status((self.node, self.venue), status, stored, zone)
     }
 
     pub(super) fn publish(&mut self, status: Status, stored: (u64, Option<JournalFault>)) {
@@ -109,6 +120,7 @@ pub(super) fn node_status(
     (node_id, venue_id): (NodeId, VenueId),
     status: &Status,
     (tickets, fault): (u64, Option<JournalFault>),
+    time_zone: Option<&str>,
 ) -> NodeStatus {
     NodeStatus {
         node_id,
@@ -134,6 +146,7 @@ pub(super) fn node_status(
         gates: status.gates.iter().map(gate).collect(),
         performances: status.performances.clone(),
         procedure: status.procedure.clone(),
+        time_zone: time_zone.map(str::to_owned),
     }
 }
 

@@ -199,6 +199,10 @@ pub struct NodeStatus {
     /// scanner keeps the last one that it knew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub procedure: Vec<String>,
+    /// What the venue's clocks show, by its name in the tz database: times on a screen are in it, not in the
+    /// device's own. None where the core has not said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
 }
 
 /// The replica of the venue's feed.

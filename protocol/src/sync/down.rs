@@ -249,4 +249,8 @@ pub struct Config {
     /// takes reports about them: one that does not would end the connection of a node that sends any.
     #[n(2)]
     pub scanners: Option<ScannerOrders>,
+    /// What the venue's clocks show, by its name in the tz database, beside orders; none: nothing is said of it.
+    /// No entry of the feed: nobody decides by it.
+    #[n(3)]
+    pub time_zone: Option<String>,
 }

@@ -43,19 +43,36 @@ export function inLargestUnit(ms: number): [count: number, unit: Unit] {
 
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
-const sameDay = (one: Date, other: Date): boolean => one.toDateString() === other.toDateString();
+/** The zone, or none (the device's own) if this browser does not know it: no screen fails for a name. */
+function known(timeZone: string | null): string | undefined {
+  if (timeZone === null) return undefined;
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
 
-export function formats(language: string): Formats {
+/** Times are in this zone of the tz database; null: in the device's own. */
+export function formats(language: string, zone: string | null): Formats {
+  const timeZone = known(zone);
   const number = new Intl.NumberFormat(language);
   const plurals = new Intl.PluralRules(language);
-  const time = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const time = new Intl.DateTimeFormat(language, {
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    timeZone,
+  });
   const clock = new Intl.DateTimeFormat(language, {
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
     hourCycle: 'h23',
+    timeZone,
   });
-  const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long' });
+  const day = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'long', timeZone });
+  const date = new Intl.DateTimeFormat('en', { dateStyle: 'short', timeZone });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: 'always' });
   const either = new Intl.ListFormat(language, { type: 'disjunction' });
   const inUnit = (
@@ -79,7 +96,7 @@ export function formats(language: string): Formats {
     time: (atMs) => time.format(atMs),
     clock: (atMs) => clock.format(atMs),
     moment: (atMs, nowMs) =>
-      sameDay(new Date(atMs), new Date(nowMs))
+      date.format(atMs) === date.format(nowMs)
         ? time.format(atMs)
         : `${day.format(atMs)}, ${time.format(atMs)}`,
     seconds: (ms) =>

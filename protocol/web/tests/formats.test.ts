@@ -10,7 +10,7 @@ const evening = new Date(2026, 5, 14, 19, 43, 7).getTime();
 const plain = (text: string): string => text.replaceAll(/[\u00a0\u202f]/g, ' ');
 
 describe('English', () => {
-  const f = formats('en');
+  const f = formats('en', null);
 
   test('counts one and many', () => {
     const forms = { one: '# scan left', other: '# scans left' };
@@ -42,7 +42,7 @@ describe('English', () => {
 });
 
 describe('French', () => {
-  const f = formats('fr');
+  const f = formats('fr', null);
 
   test('counts none like one', () => {
     const forms = { one: 'reste # scan', other: 'restent # scans' };
@@ -63,7 +63,7 @@ describe('French', () => {
 });
 
 test('a countdown ends at nought, and shows its last second as one', () => {
-  const f = formats('en');
+  const f = formats('en', null);
   expect([222_000, 60_000, 59_001, 1, 0, -400].map((ms) => f.countdown(ms))).toEqual([
     '3:42',
     '1:00',
@@ -72,4 +72,32 @@ test('a countdown ends at nought, and shows its last second as one', () => {
     '0:00',
     '0:00',
   ]);
+});
+
+describe('times of a venue', () => {
+  // Half past midnight in Tokyo, of the next day; in the evening in Paris.
+  const show = Date.UTC(2026, 5, 6, 15, 30, 5);
+
+  test('are those of its clocks, whatever the device shows', () => {
+    expect(formats('en', 'Europe/Paris').time(show)).toBe('17:30');
+    expect(formats('en', 'Asia/Tokyo').clock(show)).toBe('00:30:05');
+    expect(plain(formats('en', 'Asia/Tokyo').moment(show, show - 60 * MINUTE))).toBe('June 7, 00:30');
+    expect(formats('en', 'Europe/Paris').moment(show, show - 60 * MINUTE)).toBe('17:30');
+  });
+
+  test('go on when clocks go back', () => {
+    const paris = formats('en', 'Europe/Paris');
+    const first = Date.UTC(2026, 9, 25, 0, 30);
+    expect([first, first + 60 * MINUTE, first + 120 * MINUTE].map((at) => paris.time(at))).toEqual([
+      '02:30',
+      '02:30',
+      '03:30',
+    ]);
+  });
+
+  test('are the device\u2019s where the zone is not known', () => {
+    for (const unknown of [null, 'Mars/Olympus', '']) {
+      expect(formats('en', unknown).time(evening)).toBe('19:43');
+    }
+  });
 });

@@ -207,6 +207,7 @@ impl State {
             gates: self.gates.clone(),
             performances: self.performances(),
             procedure: Vec::new(),
+            time_zone: Some("Europe/Paris".to_owned()),
         }
     }
 

@@ -22,8 +22,12 @@ export class Shell {
   padOpen = $state(false);
   readonly camera = new Camera((text) => this.send({ name: 'cameraRead', text }));
   /** The guest reads another language than the staff. */
-  readonly texts = $derived.by(() => texts(this.view?.settings.language ?? navigator.language.slice(0, 2)));
-  readonly guestTexts = $derived.by(() => texts(this.texts.m.guestLanguage));
+  /** A view comes several times a second; its zone changes once. */
+  readonly #zone = $derived(this.view?.timeZone ?? null);
+  readonly texts = $derived.by(() =>
+    texts(this.view?.settings.language ?? navigator.language.slice(0, 2), this.#zone),
+  );
+  readonly guestTexts = $derived.by(() => texts(this.texts.m.guestLanguage, this.#zone));
 
   #host: Host;
   #shownAt = 0;

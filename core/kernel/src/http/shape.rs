@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 const ALLOWED: &str = "x-allowed";
 const AN_ID: &str = "an id, such as 01a22511-fa05-766a-b0c1-f4c4134240d0";
 const A_TIME: &str = "a time, such as 2026-06-01T18:00:00Z";
+const A_TIME_ZONE: &str = "a time zone by its name in the tz database, such as Europe/Paris";
 
 /// A JSON schema without references.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +116,10 @@ impl<'a> Shape<'a> {
     pub fn is_closed(self) -> bool {
         let is_plain = |shape: Self| match shape.kind() {
             Some("boolean" | "integer" | "number") => true,
-            Some("string") => matches!(shape.text("format"), Some("uuid" | "date-time")),
+            Some("string") => matches!(
+                shape.text("format"),
+                Some("uuid" | "date-time" | "time-zone")
+            ),
             _ => false,
         };
         self.listed().is_some() || self.choices().into_iter().all(is_plain)
@@ -141,6 +145,7 @@ impl<'a> Shape<'a> {
         match (self.kind(), self.text("format")) {
             (Some("string"), Some("uuid")) => AN_ID.to_owned(),
             (Some("string"), Some("date-time")) => A_TIME.to_owned(),
+            (Some("string"), Some("time-zone")) => A_TIME_ZONE.to_owned(),
             (Some("string"), _) if self.text("pattern").is_some() => {
                 format!(
                     "a text that matches {}",

@@ -6,7 +6,7 @@ use eventify_contracts::event_management::{
 };
 use eventify_contracts::inventory::{
     AvailabilityUpdated, BucketLevel, CapacityAdjusted, SeatingLaidOut, SeatsReleased,
-    SeatsReserved,
+    SeatsReserved, VenueCreated, VenueUpdated,
 };
 use eventify_kernel::app::App;
 use eventify_kernel::bus::Consumers;
@@ -26,6 +26,8 @@ pub(super) fn consumers() -> Consumers {
         .on::<PerformanceScheduled, _>(on_performance_scheduled)
         .on::<PerformanceRescheduled, _>(on_performance_rescheduled)
         .on::<PerformanceCancelled, _>(on_performance_cancelled)
+        .on::<VenueCreated, _>(on_venue_created)
+        .on::<VenueUpdated, _>(on_venue_updated)
         .on::<SeatingLaidOut, _>(on_seating_laid_out)
         .on::<SeatsReserved, _>(on_seats_reserved)
         .on::<SeatsReleased, _>(on_seats_released)
@@ -94,6 +96,16 @@ async fn on_performance_cancelled(
     event: Received<PerformanceCancelled>,
 ) -> Done {
     Ok(projections::cancel_performance(tx, &event.data, event.aggregate_version).await?)
+}
+
+async fn on_venue_created(_: &App, tx: &mut Tx, event: Received<VenueCreated>) -> Done {
+    let VenueCreated { venue_id, facts } = event.data;
+    Ok(projections::upsert_venue(tx, venue_id, &facts, event.aggregate_version).await?)
+}
+
+async fn on_venue_updated(_: &App, tx: &mut Tx, event: Received<VenueUpdated>) -> Done {
+    let VenueUpdated { venue_id, facts } = event.data;
+    Ok(projections::upsert_venue(tx, venue_id, &facts, event.aggregate_version).await?)
 }
 
 async fn on_seating_laid_out(_: &App, tx: &mut Tx, event: Received<SeatingLaidOut>) -> Done {

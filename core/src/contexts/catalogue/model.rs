@@ -4,11 +4,12 @@ pub(super) mod maps;
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_contracts::inventory::LaidOutSeat;
 use eventify_protocol::ids::{BucketId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 
 use self::maps::MapVersion;
@@ -25,6 +26,8 @@ pub(super) struct Performance {
     pub(super) sales_closes_at: Option<DateTime<Utc>>,
     pub(super) venue_id: VenueId,
     pub(super) venue_name: Option<String>,
+    /// The venue's, by its name in the tz database.
+    pub(super) time_zone: TimeZone,
     pub(super) cancelled: bool,
     pub(super) categories: Vec<PricedCategory>,
 }
@@ -95,7 +98,30 @@ pub(super) enum SeatState {
     Blocked,
 }
 
+/// The same instants as the venue's clocks show them, so that a client needs no tz database.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LocalTimes {
+    start_time_local: DateTime<FixedOffset>,
+    doors_at_local: Option<DateTime<FixedOffset>>,
+    ends_at_local: Option<DateTime<FixedOffset>>,
+    sales_opens_at_local: Option<DateTime<FixedOffset>>,
+    sales_closes_at_local: Option<DateTime<FixedOffset>>,
+}
+
 impl Performance {
+    pub(super) fn local_times(&self) -> LocalTimes {
+        let zone = self.time_zone;
+        let local = |at: Option<DateTime<Utc>>| at.map(|at| zone.local(at));
+        LocalTimes {
+            start_time_local: zone.local(self.start_time),
+            doors_at_local: local(self.doors_at),
+            ends_at_local: local(self.ends_at),
+            sales_opens_at_local: local(self.sales_opens_at),
+            sales_closes_at_local: local(self.sales_closes_at),
+        }
+    }
+
     /// Whether it can be bought now, if its event is published.
     fn is_on_sale(&self, now: DateTime<Utc>) -> bool {
         let opened = self.sales_opens_at.is_none_or(|opens| opens <= now);

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::acts::{self, Error};
-use super::model::{Performance, contains};
+use super::model::{LocalTimes, Performance, contains};
 use super::store::read::{self, Event, Filter};
 use super::{App, NAME};
 
@@ -53,7 +53,24 @@ struct Since {
 struct EventBody {
     #[serde(flatten)]
     event: Event,
-    performances: Vec<Performance>,
+    performances: Vec<PerformanceBody>,
+}
+
+#[derive(Debug, Serialize)]
+struct PerformanceBody {
+    #[serde(flatten)]
+    performance: Performance,
+    #[serde(flatten)]
+    local: LocalTimes,
+}
+
+impl From<Performance> for PerformanceBody {
+    fn from(performance: Performance) -> Self {
+        Self {
+            local: performance.local_times(),
+            performance,
+        }
+    }
 }
 
 async fn events(
@@ -83,7 +100,7 @@ async fn event(
     drop(conn);
     let body = EventBody {
         event,
-        performances,
+        performances: performances.into_iter().map(Into::into).collect(),
     };
     Ok(Representation::json(&body)?.answer(&to))
 }

@@ -40,5 +40,5 @@ async fn on_venue_updated(
     event: Received<VenueUpdated>,
 ) -> Result<(), Failure> {
     let VenueUpdated { venue_id, facts } = event.data;
-    Ok(plans::upsert_venue(tx, venue_id, &facts.name, event.aggregate_version).await?)
+    Ok(plans::upsert_venue(tx, venue_id, &facts, event.aggregate_version).await?)
 }

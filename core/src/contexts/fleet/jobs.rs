@@ -9,15 +9,18 @@ use eventify_kernel::cause::Cause;
 use eventify_kernel::db::outbox;
 use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::{Job, Jobs};
+use eventify_kernel::tasks::{Attempt, Outcome, Task};
 use eventify_protocol::ids::VenueId;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::acts::{
     alarms, comparison, feed as feed_acts, holders, notify, performances, renewal,
     scanners as scanner_acts, venues as venue_acts, watch,
 };
 use super::model::alarm::{Alarm, Code};
-use super::store::{comparisons, feed, pending, sign_ins, snapshots};
+use super::store::{comparisons, feed, nodes, pending, sign_ins, snapshots};
 use super::{App, NAME};
 
 pub(crate) const WRITE_FEED: Job = Job::of(NAME, "write_feed").for_gates();
@@ -30,6 +33,7 @@ pub(crate) const WATCH_CERTIFICATES: Job = Job::of(NAME, "watch_certificates");
 pub(crate) const REPEAT_SCANNER_ORDERS: Job = Job::of(NAME, "repeat_scanner_orders");
 pub(crate) const PUBLISH_HOLDERS: Job = Job::of(NAME, "publish_holders");
 pub(crate) const REPEAT_HOLDER_KEYS: Job = Job::of(NAME, "repeat_holder_keys");
+pub(crate) const SEND_TIME_ZONES: Job = Job::of(NAME, "send_time_zones");
 pub(crate) const RENEW_ROWS: Job = Job::of(NAME, "renew_rows");
 pub(crate) const COMPACT_FEED: Job = Job::of(NAME, "compact_feed");
 
@@ -76,6 +80,7 @@ pub(super) fn jobs() -> Jobs<App> {
         .every(ORDERS_EVERY, REPEAT_SCANNER_ORDERS, repeat_scanner_orders)
         .every(HOLDERS_EVERY, PUBLISH_HOLDERS, publish_holders)
         .every(KEYS_REPEATED_EVERY, REPEAT_HOLDER_KEYS, repeat_holder_keys)
+        .tasks(send_time_zones)
         .every(RENEW_EVERY, RENEW_ROWS, renew_rows)
         .every(COMPACT_EVERY, COMPACT_FEED, compact_feed)
 }
@@ -256,6 +261,31 @@ async fn repeat_scanner_orders(app: &App, _cause: &Cause) -> Result<(), Failure>
 /// Names for venues whose staff may look for guests, and their end.
 async fn publish_holders(app: &App, cause: &Cause) -> Result<(), Failure> {
     Ok(holders::publish(app, cause).await?)
+}
+
+/// A venue's clocks show another time: its nodes that are connected learn of it now, the others with their
+/// next hello.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SendTimeZone {
+    pub(crate) venue_id: VenueId,
+}
+
+impl Task for SendTimeZone {
+    const JOB: Job = SEND_TIME_ZONES;
+
+    fn key(&self) -> Uuid {
+        self.venue_id.as_uuid()
+    }
+}
+
+async fn send_time_zones(app: App, attempt: Attempt<SendTimeZone>) -> Result<Outcome, Failure> {
+    let mut conn = app.db.read(NAME).await?;
+    let nodes = nodes::list_enrolled(&mut conn, &[attempt.task.venue_id]).await?;
+    drop(conn);
+    for (_, node) in nodes {
+        scanner_acts::send(&app, node).await?;
+    }
+    Ok(Outcome::Done)
 }
 
 /// Keys that a message was lost of.

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use eventify_contracts::ticketing::ScanSuspected;
 use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::jobs;
+use eventify_protocol::zone::TimeZone;
 use eventify_stack::Stack;
 use eventify_stack::mail::ReceivedMail;
 use serde_json::json;
@@ -67,6 +68,7 @@ async fn server() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_is_mailed_once_when_it_begins_and_once_when_it_is_over() {
     let mailed = Mailed::open("once", &server().await).await;
+    let begun = mailed.venue.core.clock.now();
     mailed.raise("ticketing").await;
     let mails = mailed.notify_after(0).await;
     let [mail] = &mails[..] else {
@@ -76,6 +78,8 @@ async fn an_alarm_is_mailed_once_when_it_begins_and_once_when_it_is_over() {
         "Subject: [Eventify] ALARM bus.outbox_standing",
         "waiting: 7",
         "look at the numbers",
+        // It is about no venue.
+        &format!("since  {}", TimeZone::UTC.minute(begun)),
     ] {
         assert!(mail.data.contains(text), "{text}: {}", mail.data);
     }
@@ -94,6 +98,22 @@ async fn an_alarm_is_mailed_once_when_it_begins_and_once_when_it_is_over() {
         mails[1].data
     );
     assert_eq!(mailed.notify_after(600).await.len(), 2);
+}
+
+/// Who reads it at night is in the venue, or counts in its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_about_a_venue_shows_its_own_time() {
+    let mailed = Mailed::open("zone", &server().await).await;
+    let (core, venue) = (&mailed.venue.core, mailed.venue.id);
+    let begun = core.clock.now();
+    let alarm = Alarm::new(KIND, "hall", "look at the numbers").about("venueId", &venue);
+    let mut conn = core.app().db.read("fleet").await.unwrap();
+    alarms::raise(&mut conn, &alarm, begun).await.unwrap();
+    drop(conn);
+    let mails = mailed.notify_after(0).await;
+    let paris: TimeZone = "Europe/Paris".parse().unwrap();
+    let since = format!("since  {}", paris.minute(begun));
+    assert!(mails[0].data.contains(&since), "{since}: {}", mails[0].data);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,7 @@ async fn neighbour(venue: &Venue) -> (VenueId, Node) {
     let facts = VenueFacts {
         name: "Arena".to_owned(),
         city: None,
+        time_zone: "Europe/Paris".parse().unwrap(),
         owner_id: venue.owner().id().await,
         org_id: None,
         shared: false,

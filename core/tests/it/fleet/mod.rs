@@ -22,5 +22,6 @@ mod sign_ins;
 mod staff;
 mod staff_comparison;
 mod strange_rows;
+mod time_zones;
 mod titles;
 pub(crate) mod world;

@@ -18,6 +18,7 @@ async fn belongs_to(venue: &Venue, version: i32, org: Option<&str>) {
     let facts = VenueFacts {
         name: "Town hall".to_owned(),
         city: None,
+        time_zone: "Europe/Paris".parse().unwrap(),
         owner_id: venue.owner().id().await,
         org_id: org.map(str::to_owned),
         shared: false,

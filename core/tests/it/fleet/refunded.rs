@@ -261,6 +261,7 @@ async fn two_venues_do_not_see_each_others_guests() {
         facts: VenueFacts {
             name: "Grand hall".to_owned(),
             city: None,
+            time_zone: "Europe/Paris".parse().unwrap(),
             owner_id: olaf.id().await,
             org_id: None,
             shared: false,

@@ -174,6 +174,7 @@ async fn a_place_is_not_released_before_every_gate_has_said_whom_it_let_in() {
         message.contains("North door at North gate (last heard"),
         "{message}"
     );
+    assert!(message.contains(" Europe/Paris)"), "{message}");
     assert!(
         !message.contains("South") && !message.contains("Spare"),
         "{message}"

@@ -115,7 +115,7 @@ async fn a_venue_is_its_owners_its_organisations_or_everybodys() {
     let customer = core.user("customer").role("CUSTOMER");
     assert_eq!(
         customer
-            .post("/venues", json!({ "name": "Mine" }))
+            .post("/venues", json!({ "name": "Mine", "timeZone": "Europe/Paris" }))
             .await
             .status,
         403
@@ -131,7 +131,7 @@ async fn nobody_overwrites_a_venue_that_they_have_not_seen() {
     let organiser = organiser(&core);
     let path = format!("/venues/{}", new_venue(&organiser).await);
     let seen = organiser.get(&path).await.header("etag").to_owned();
-    let body = json!({ "name": "Great Hall", "city": "Lyon" });
+    let body = json!({ "name": "Great Hall", "city": "Lyon", "timeZone": "Europe/Paris" });
     let put = |tag: Option<String>| {
         let request = organiser.request(Method::PUT, &path).json(&body);
         send(match tag {

@@ -134,7 +134,8 @@ pub fn concert(title: &str) -> Value {
 }
 
 pub async fn new_venue(owner: &User<'_>) -> VenueId {
-    let venue = owner.post("/venues", json!({ "name": "Hall" })).await;
+    let venue = json!({ "name": "Hall", "timeZone": "Europe/Paris" });
+    let venue = owner.post("/venues", venue).await;
     venue.read::<Venue>(201).venue_id
 }
 

@@ -208,7 +208,7 @@ async fn buy(
 }
 
 async fn stadium(organiser: &Api) -> Result<Fixture> {
-    let venue = json!({ "name": "Stade du Nord", "city": "Lille" });
+    let venue = json!({ "name": "Stade du Nord", "city": "Lille", "timeZone": "Europe/Paris" });
     let venue: Value = organiser.post("/venues", venue).await?;
     let venue = text(&venue, "venueId")?;
     let per_row = SEATS / SECTIONS / ROWS;

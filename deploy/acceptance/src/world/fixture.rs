@@ -46,7 +46,9 @@ impl Fixture {
         organiser: &Api,
         times: (DateTime<Utc>, DateTime<Utc>),
     ) -> Result<Self> {
-        let venue = json!({ "name": "Halle am Fluss", "city": "Lyon" });
+        let venue = json!({
+            "name": "Halle am Fluss", "city": "Lyon", "timeZone": "Europe/Paris",
+        });
         let venue: Value = organiser.post("/venues", venue).await?;
         let venue = text(&venue, "venueId")?;
         let plan: Value = organiser

@@ -99,6 +99,7 @@ fn insight(path: &std::path::Path) -> Insight {
             gates: vec![],
         }],
         procedure: vec![],
+        time_zone: None,
     };
     Insight {
         replica: path.to_owned(),

@@ -123,6 +123,7 @@ impl Core {
             revoked,
             duplicate: None,
             scanners: None,
+            time_zone: None,
         }))
         .await;
     }

@@ -19,6 +19,7 @@ impl ScannerList {
         Down::Config(Config {
             revoked,
             duplicate: None,
+            time_zone: None,
             scanners: Some(ScannerOrders {
                 revision: self.report.as_ref().map_or(0, |report| report.revision),
                 orders: open.cloned().collect(),

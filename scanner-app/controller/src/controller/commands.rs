@@ -109,6 +109,7 @@ impl Controller {
                         self.glass = Glass::default();
                         self.paired = Some(new.paired);
                         self.change_procedure(Vec::new());
+                        self.change_time_zone(None);
                         self.notices.not_stored = !new.stored;
                         self.link = Link::with_access(new.access_for, now);
                         self.stage = Stage::Working;
@@ -120,6 +121,7 @@ impl Controller {
             Answer::Status(result) => {
                 self.link.on_status(call, result, now);
                 self.keep_procedure();
+                self.keep_time_zone();
             }
             Answer::Scanned(result) => self.on_scanned(call, result, now),
             Answer::Listening(result) => {
@@ -150,12 +152,28 @@ impl Controller {
         }
     }
 
+    /// A node that has not heard of it says nothing of it.
+    fn keep_time_zone(&mut self) {
+        let status = self.link.status.as_ref();
+        if let Some(zone) = status.and_then(|status| status.time_zone.clone()) {
+            self.change_time_zone(Some(zone));
+        }
+    }
+
+    fn change_time_zone(&mut self, zone: Option<String>) {
+        if zone != self.time_zone {
+            self.out.write(Write::TimeZone(zone.clone()));
+            self.time_zone = zone;
+        }
+    }
+
     /// Begins as on the first day. The key goes with the pairing.
     pub(super) fn unpair(&mut self) {
         self.out.write(Write::ForgetPairing);
         self.paired = None;
         self.place = None;
         self.procedure = Vec::new();
+        self.time_zone = None;
         self.choosing = false;
         self.drill = None;
         self.link = Link::default();

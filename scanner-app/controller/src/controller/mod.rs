@@ -66,6 +66,7 @@ pub struct Controller {
     place: Option<StoredPlace>,
     /// What the venue wants done while nobody decides, as the node last had it.
     procedure: Vec<String>,
+    time_zone: Option<String>,
     /// Another gate is to be chosen.
     choosing: bool,
     link: Link,
@@ -138,6 +139,7 @@ impl Controller {
             paired: None,
             place: None,
             procedure: Vec::new(),
+            time_zone: None,
             choosing: false,
             link: Link::default(),
             scans: Scans::default(),
@@ -295,6 +297,7 @@ impl Controller {
                 self.paired = Some(paired);
                 self.place = loaded.place;
                 self.procedure = loaded.procedure;
+                self.time_zone = loaded.time_zone;
                 self.link = Link::default();
                 for old in self.scans.load(loaded.scans, now) {
                     self.out.write(Write::ScanClosed(old));

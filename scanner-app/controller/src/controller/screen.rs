@@ -38,6 +38,7 @@ impl Controller {
             authorised: self.staff.authorised_view(now),
             exits: self.exits,
             settings: self.settings.clone(),
+            time_zone: self.time_zone.clone(),
         }
     }
 

@@ -28,6 +28,7 @@ const PLACE: &str = "place.json";
 const SETTINGS: &str = "settings.json";
 const PIN: &str = "pin.json";
 const PROCEDURE: &str = "procedure.json";
+const TIME_ZONE: &str = "time-zone.json";
 const SCANS: &str = "scans.log";
 const DRILL: &str = "drill.jsonl";
 
@@ -56,8 +57,9 @@ impl Files {
         let settings = read(&folder.join(SETTINGS), Stored::Settings, &mut damaged);
         let pin = read_pin(folder, &mut damaged);
         // Without it the app's own is shown until the node's next status.
-        let procedure = fs::read(folder.join(PROCEDURE)).ok();
-        let procedure = procedure.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let procedure = read_told(&folder.join(PROCEDURE));
+        // Without it the device's own.
+        let time_zone = read_told(&folder.join(TIME_ZONE));
         let (log, open, is_whole) = ScanLog::open(folder.join(SCANS));
         if !is_whole {
             damaged.push(Stored::Scans);
@@ -72,6 +74,7 @@ impl Files {
                 scans: open.scans,
                 acts: open.acts,
                 procedure: procedure.unwrap_or_default(),
+                time_zone: time_zone.flatten(),
                 damaged,
             },
         };
@@ -128,8 +131,9 @@ fn carry_out(folder: &Path, log: &mut ScanLog, write: &Write) -> io::Result<()> 
         Write::Settings(settings) => store(&folder.join(SETTINGS), settings),
         Write::Pin(pin) => store(&folder.join(PIN), pin),
         Write::Procedure(steps) => store(&folder.join(PROCEDURE), steps),
+        Write::TimeZone(zone) => store(&folder.join(TIME_ZONE), zone),
         Write::ForgetPairing => {
-            for name in [PAIRING, PLACE, PROCEDURE] {
+            for name in [PAIRING, PLACE, PROCEDURE, TIME_ZONE] {
                 remove(&folder.join(name))?;
             }
             log.clear()
@@ -156,6 +160,11 @@ fn append_drill(path: &Path, row: &DrillRow) -> io::Result<()> {
     let mut line = serde_json::to_vec(row)?;
     line.push(b'\n');
     open_to_append(path)?.write_all(&line)
+}
+
+/// What the node says again with its next status.
+fn read_told<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
 }
 
 /// None if there is no file, or none that can be read: that one is put aside.

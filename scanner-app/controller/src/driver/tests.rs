@@ -64,6 +64,7 @@ async fn what_was_written_is_read_and_only_its_user_may() {
         Write::Settings(settings.clone()),
         Write::Pin(pin.clone()),
         Write::Procedure(vec!["Call 12 34".to_owned()]),
+        Write::TimeZone(Some("Europe/Paris".to_owned())),
         Write::ScanOpened(kept(1)),
         Write::ScanOpened(kept(2)),
         Write::ScanClosed(kept(1).scan_id),
@@ -78,6 +79,7 @@ async fn what_was_written_is_read_and_only_its_user_may() {
     );
     assert_eq!((loaded.pin, loaded.scans), (Some(pin), vec![kept(2)]));
     assert_eq!(loaded.procedure, ["Call 12 34"]);
+    assert_eq!(loaded.time_zone.as_deref(), Some("Europe/Paris"));
     assert_eq!(loaded.damaged, []);
     for entry in fs::read_dir(&folder).unwrap() {
         let mode = entry.unwrap().metadata().unwrap().permissions().mode();
@@ -90,6 +92,7 @@ async fn what_was_written_is_read_and_only_its_user_may() {
     let (_, found) = open(&folder);
     assert_eq!((found.loaded.place, found.loaded.scans), (None, vec![]));
     assert!(found.loaded.procedure.is_empty(), "it is the other venue's");
+    assert_eq!(found.loaded.time_zone, None, "it is the other venue's");
     assert!(
         found.loaded.pin.is_some(),
         "the kiosk's PIN is no part of a pairing"

@@ -98,6 +98,8 @@ pub struct Loaded {
     pub acts: Vec<KeptAct>,
     /// The venue's procedure for when nobody decides, as the node last had it.
     pub procedure: Vec<String>,
+    /// What the venue's clocks show, as the node last had it.
+    pub time_zone: Option<String>,
     /// What could not be read. It was put aside.
     pub damaged: Vec<Stored>,
 }
@@ -219,7 +221,8 @@ pub enum Write {
     Pin(StoredPin),
     /// The venue's procedure for when nobody decides.
     Procedure(Vec<String>),
-    /// The pairing, its place, its procedure, its scans and acts.
+    TimeZone(Option<String>),
+    /// The pairing, its place, its procedure and time zone, its scans and acts.
     ForgetPairing,
     ScanOpened(KeptScan),
     ScanClosed(ScanId),

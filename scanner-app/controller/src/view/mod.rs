@@ -49,6 +49,8 @@ pub struct View {
     /// Scans are of guests who leave.
     pub exits: bool,
     pub settings: Settings,
+    /// What the venue's clocks show, by its name in the tz database: all times are in it. None: the device's.
+    pub time_zone: Option<String>,
 }
 
 /// From here on a person is shown that the scan is on its way.

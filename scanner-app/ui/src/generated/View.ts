@@ -48,4 +48,8 @@ authorised: Authorised | null,
 /**
  * Scans are of guests who leave.
  */
-exits: boolean, settings: Settings, };
+exits: boolean, settings: Settings, 
+/**
+ * What the venue's clocks show, by its name in the tz database: all times are in it. None: the device's.
+ */
+timeZone: string | null, };

@@ -14,7 +14,7 @@ export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 
 /** All times of day are told from here, so that pictures don't change with the clock. */
-export const NOW = new Date(2026, 5, 14, 19, 51, 7).getTime();
+export const NOW = Date.UTC(2026, 5, 14, 17, 51, 7);
 
 export const TICKET: TicketFacts = {
   title: 'Nuit blanche',
@@ -74,6 +74,7 @@ export const BASE: Omit<View, 'screen' | 'takesCodes'> = {
   person: { name: 'Maya K.', sinceMs: NOW - 111 * MINUTE, endsInMs: 300 * MINUTE },
   authorised: null,
   exits: false,
+  timeZone: 'Europe/Paris',
   settings: { language: 'en', theme: 'dark', textSize: 'normal', muted: false, volume: 80, camera: false },
 };
 

@@ -18,8 +18,9 @@ export interface Texts {
   f: Formats;
 }
 
-export function texts(language: string): Texts {
+/** Times are in this zone; null: in the device's own. */
+export function texts(language: string, zone: string | null): Texts {
   const m = LANGUAGES.get(language) ?? LANGUAGES.get(DEFAULT);
   if (!m) throw new Error(`no messages in ${DEFAULT}`);
-  return { m, f: formats(m.language) };
+  return { m, f: formats(m.language, zone) };
 }

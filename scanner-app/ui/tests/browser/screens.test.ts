@@ -104,3 +104,12 @@ describe('pictures', () => {
 test('the window asks for nothing of elsewhere, and its policy stops nothing of its own', () => {
   expect(win.errors).toEqual([]);
 });
+
+test('times are those of the venue, whatever zone the device is set to', async () => {
+  await win.page.setViewportSize({ width: 1280, height: 800 });
+  await win.show('ready', { language: 'en' });
+  const device = await win.page.evaluate(() => new Intl.DateTimeFormat().resolvedOptions().timeZone);
+  expect(device).toBe('America/New_York');
+  // Since when Maya holds it, 16:00 UTC.
+  expect(await win.page.locator('.frame').innerText()).toContain('18:00');
+});

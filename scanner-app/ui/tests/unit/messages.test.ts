@@ -50,7 +50,7 @@ function all(messages: unknown): string[] {
   if (typeof messages === 'string') return [messages];
   if (typeof messages === 'function') {
     const call = (facts: VerdictFacts): unknown => {
-      const f = texts('en').f;
+      const f = texts('en', null).f;
       const [first, ...rest] = messages.length === 1 ? [facts] : [3, 3, f];
       try {
         return messages(first, ...rest);
@@ -78,7 +78,7 @@ test.each(FILES.map((file) => [file.slice(ROOT.length + 1), file]))(
 
 test('French and English are there, and what is neither is shown in English', () => {
   expect([...LANGUAGES.keys()].sort()).toEqual(['en', 'fr']);
-  expect(texts('tlh').m.language).toBe('en');
+  expect(texts('tlh', null).m.language).toBe('en');
 });
 
 describe.each([...LANGUAGES.values()].map((m) => [m.name, m] as const))('%s', (_, m) => {

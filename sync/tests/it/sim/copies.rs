@@ -75,6 +75,7 @@ impl World {
                     revoked: false,
                     duplicate: Some(session),
                     scanners: None,
+                    time_zone: None,
                 };
                 self.send_down(node, &World::unsigned(Down::Config(config)));
                 return false;

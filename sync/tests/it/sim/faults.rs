@@ -280,6 +280,7 @@ impl World {
             revoked: true,
             duplicate: None,
             scanners: None,
+            time_zone: None,
         }));
         self.send_down(node, &config);
     }

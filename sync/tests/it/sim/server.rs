@@ -109,6 +109,7 @@ impl World {
                 revoked: true,
                 duplicate: None,
                 scanners: None,
+                time_zone: None,
             };
             self.send_down(node, &World::unsigned(Down::Config(revoked)));
         }

@@ -135,6 +135,7 @@ fn a_revoked_node_locks_and_knows_it_after_a_restart() {
         revoked: true,
         duplicate: None,
         scanners: None,
+        time_zone: None,
     }));
     venue.restart(10);
     assert_eq!(venue.status().reason, Some(Reason::Revoked));
@@ -144,6 +145,7 @@ fn a_revoked_node_locks_and_knows_it_after_a_restart() {
         revoked: false,
         duplicate: None,
         scanners: None,
+        time_zone: None,
     }));
     assert_ne!(venue.status().reason, Some(Reason::Revoked));
     let entry = NodeEntry {

@@ -17,6 +17,7 @@ fn performance() -> Performance {
         sales_opens_at: None,
         sales_closes_at: None,
         venue_id: VenueId(Uuid::nil()),
+        time_zone: "Europe/Paris".parse().unwrap(),
         venue_name: None,
         cancelled: false,
         categories: vec![],

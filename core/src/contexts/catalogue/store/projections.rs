@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::event_management::{EventFacts, PerformanceCancelled, PerformanceFacts};
-use eventify_contracts::inventory::{BucketLevel, SeatingLaidOut, SeatsReleased, SeatsReserved};
+use eventify_contracts::inventory::{
+    BucketLevel, SeatingLaidOut, SeatsReleased, SeatsReserved, VenueFacts,
+};
 use eventify_kernel::db::{DbError, DbResult, PgConnection, insert_rows};
-use eventify_protocol::ids::{EventId, PerformanceId};
+use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use serde_json::json;
 use sqlx::types::Json;
 
@@ -108,6 +110,29 @@ pub(crate) async fn cancel_performance(
     .bind(cancelled.event_id)
     .bind(cancelled.venue_id)
     .bind(cancelled.start_time)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// A venue as of a version; an older one changes nothing.
+pub(crate) async fn upsert_venue(
+    conn: &mut PgConnection,
+    id: VenueId,
+    facts: &VenueFacts,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "insert into catalogue.venues as known (venue_id, name, time_zone, version)
+         values ($1, $2, $3, $4)
+         on conflict (venue_id) do update set name = excluded.name,
+             time_zone = excluded.time_zone, version = excluded.version
+         where known.version < excluded.version",
+    )
+    .bind(id)
+    .bind(&facts.name)
+    .bind(facts.time_zone.name())
     .bind(version)
     .execute(conn)
     .await?;

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::{BucketId, EventId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 use sqlx::FromRow;
 
@@ -25,8 +26,8 @@ pub(crate) struct Filter {
     pub(crate) to: Option<DateTime<Utc>>,
 }
 
-/// An event in the list, as row and as JSON.
-#[derive(Clone, Debug, FromRow, Serialize)]
+/// An event in the list.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EventItem {
     event_id: EventId,
@@ -34,6 +35,19 @@ pub(crate) struct EventItem {
     city: Option<String>,
     tags: Vec<String>,
     next_performance: DateTime<Utc>,
+    /// Of its venue.
+    time_zone: TimeZone,
+    next_performance_local: DateTime<FixedOffset>,
+}
+
+#[derive(FromRow)]
+struct EventRow {
+    event_id: EventId,
+    title: String,
+    city: Option<String>,
+    tags: Vec<String>,
+    next_performance: DateTime<Utc>,
+    time_zone: Option<String>,
 }
 
 /// An event alone, as row and as JSON.
@@ -54,6 +68,7 @@ struct PerformanceRow {
     performance_id: PerformanceId,
     venue_id: VenueId,
     venue_name: Option<String>,
+    time_zone: Option<String>,
     start_time: DateTime<Utc>,
     doors_at: Option<DateTime<Utc>>,
     ends_at: Option<DateTime<Utc>>,
@@ -86,8 +101,10 @@ struct ZoneRow {
 
 macro_rules! matching_events {
     () => {
-        "select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance
+        "select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance,
+             (array_agg(v.time_zone order by p.start_time, p.performance_id))[1] as time_zone
          from catalogue.events e join catalogue.performances p using (event_id)
+             left join catalogue.venues v using (venue_id)
          where e.status = 'published' and not p.cancelled
              and p.start_time >= $1 and ($2::timestamptz is null or p.start_time < $2)
              and ($3::text is null or unaccent(e.title) ilike unaccent($3))
@@ -100,9 +117,10 @@ macro_rules! matching_events {
 macro_rules! select_performances {
     ($condition:literal) => {
         concat!(
-            "select performance_id, venue_id, venue_name, start_time, doors_at, ends_at,
-                 sales_opens_at, sales_closes_at, categories, cancelled
-             from catalogue.performances where ",
+            "select p.performance_id, p.venue_id, coalesce(v.name, p.venue_name) as venue_name,
+                 v.time_zone, p.start_time, p.doors_at, p.ends_at, p.sales_opens_at, p.sales_closes_at,
+                 p.categories, p.cancelled
+             from catalogue.performances p left join catalogue.venues v using (venue_id) where ",
             $condition
         )
     };
@@ -115,7 +133,7 @@ pub(crate) async fn list_events(
     limit: i64,
     offset: i64,
 ) -> DbResult<(Vec<EventItem>, i64)> {
-    let items = sqlx::query_as(concat!(
+    let items: Vec<EventRow> = sqlx::query_as(concat!(
         matching_events!(),
         " order by next_performance, e.event_id limit $6 offset $7"
     ))
@@ -140,7 +158,7 @@ pub(crate) async fn list_events(
     .bind(&filter.tag)
     .fetch_one(conn)
     .await?;
-    Ok((items, total))
+    Ok((items.into_iter().map(EventItem::from).collect(), total))
 }
 
 /// An event that is or was published, if it is not archived.
@@ -177,7 +195,7 @@ pub(crate) async fn find_map_version(
     id: PerformanceId,
 ) -> DbResult<Option<(Performance, i64, bool)>> {
     let row: Option<VersionRow> = sqlx::query_as(
-        "select p.performance_id, p.venue_id, p.venue_name, p.start_time, p.doors_at,
+        "select p.performance_id, p.venue_id, p.venue_name, null as time_zone, p.start_time, p.doors_at,
              p.ends_at, p.sales_opens_at, p.sales_closes_at, p.categories, p.cancelled,
              coalesce(v.version, 0) as version, e.status = 'published' as published
          from catalogue.performances p
@@ -283,6 +301,21 @@ pub(crate) async fn list_zones(
     Ok(rows.into_iter().map(Zone::from).collect())
 }
 
+impl From<EventRow> for EventItem {
+    fn from(row: EventRow) -> Self {
+        let zone = TimeZone::or_utc(row.time_zone.as_deref());
+        Self {
+            event_id: row.event_id,
+            title: row.title,
+            city: row.city,
+            tags: row.tags,
+            next_performance: row.next_performance,
+            time_zone: zone,
+            next_performance_local: zone.local(row.next_performance),
+        }
+    }
+}
+
 impl From<PerformanceRow> for Performance {
     fn from(row: PerformanceRow) -> Self {
         Self {
@@ -294,6 +327,7 @@ impl From<PerformanceRow> for Performance {
             sales_closes_at: row.sales_closes_at,
             venue_id: row.venue_id,
             venue_name: row.venue_name,
+            time_zone: TimeZone::or_utc(row.time_zone.as_deref()),
             cancelled: row.cancelled,
             categories: row.categories,
         }

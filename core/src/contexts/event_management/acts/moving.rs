@@ -5,6 +5,7 @@ use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::{EventId, PerformanceId};
+use eventify_protocol::zone::TimeZone;
 
 use super::performances::awaits_venue;
 use super::{ActError, FullEvent, lock};
@@ -27,9 +28,9 @@ pub(crate) enum Warning {
     /// The venue's gates admit nobody before the venue has confirmed it.
     AwaitsVenue,
     /// Another performance takes place in the same hall.
-    Overlaps(Overlap),
+    Overlaps(Overlap, TimeZone),
     /// The codes of tickets that are sold end before, at the latest then.
-    CodesEnd(DateTime<Utc>),
+    CodesEnd(DateTime<Utc>, TimeZone),
 }
 
 /// A performance at its new times, or as it would be.
@@ -78,7 +79,8 @@ pub(crate) async fn move_to(
     let moved = moved.with_reentry(planned.reentry());
     let mut warnings = warnings(app, &mut tx, &moved).await?;
     let too_late = codes_end.filter(|end| times.admits_until(margins) > *end);
-    warnings.extend(too_late.map(Warning::CodesEnd));
+    let zone = plans::time_zone(&mut tx, moved.venue).await?;
+    warnings.extend(too_late.map(|end| Warning::CodesEnd(end, zone)));
     let mut sales = order::sold(app, &[id]).await?;
     if !dry_run {
         performances::update_times(&mut tx, &moved).await?;
@@ -100,10 +102,15 @@ pub(super) async fn warnings(
 ) -> DbResult<Vec<Warning>> {
     let overlaps =
         performances::list_overlaps(conn, performance, app.state.margins, MAX_OVERLAPS).await?;
+    let zone = plans::time_zone(conn, performance.venue).await?;
     let awaits = performance.is_waiting().then_some(Warning::AwaitsVenue);
     Ok(awaits
         .into_iter()
-        .chain(overlaps.into_iter().map(Warning::Overlaps))
+        .chain(
+            overlaps
+                .into_iter()
+                .map(|other| Warning::Overlaps(other, zone)),
+        )
         .collect())
 }
 

@@ -1,7 +1,7 @@
 //! `/events/{eventId}/performances/{performanceId}`
 
 use axum::extract::State;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
@@ -206,7 +206,6 @@ impl PerformanceBody {
 
 impl From<Warning> for WarningBody {
     fn from(warning: Warning) -> Self {
-        let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
         match warning {
             Warning::AwaitsVenue => Self {
                 code: "awaits_venue",
@@ -215,19 +214,19 @@ impl From<Warning> for WarningBody {
                     .to_owned(),
                 performance_id: None,
             },
-            Warning::Overlaps(other) => Self {
+            Warning::Overlaps(other, zone) => Self {
                 code: "overlaps",
                 message: format!(
                     "another performance takes place in this venue at the same time, from {}",
-                    time(other.start_time)
+                    zone.minute(other.start_time)
                 ),
                 performance_id: Some(other.performance_id),
             },
-            Warning::CodesEnd(end) => Self {
+            Warning::CodesEnd(end, zone) => Self {
                 code: "codes_end",
                 message: format!(
                     "codes of tickets that are sold are good until {}: have them issued again",
-                    time(end)
+                    zone.minute(end)
                 ),
                 performance_id: None,
             },

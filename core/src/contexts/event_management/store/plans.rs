@@ -1,10 +1,11 @@
 //! The seating plans and names of venues that inventory has published.
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::inventory::SeatingPlanDefined;
+use eventify_contracts::inventory::{SeatingPlanDefined, VenueFacts};
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -16,6 +17,7 @@ struct PlanRow {
     seating_plan_id: SeatingPlanId,
     venue_id: VenueId,
     venue_name: String,
+    time_zone: Option<String>,
     owner_id: Uuid,
     org_id: Option<String>,
     shared: bool,
@@ -29,6 +31,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) ->
         seating_plan_id: plan.seating_plan_id,
         venue_id: plan.venue_id,
         venue_name: plan.venue.name,
+        time_zone: Some(plan.venue.time_zone.name().to_owned()),
         owner_id: plan.venue.owner_id,
         org_id: plan.venue.org_id,
         shared: plan.venue.shared,
@@ -44,18 +47,20 @@ pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) ->
 pub(crate) async fn upsert_venue(
     conn: &mut PgConnection,
     venue: VenueId,
-    name: &str,
+    facts: &VenueFacts,
     version: i32,
 ) -> DbResult<()> {
     sqlx::query(
-        "insert into event_management.known_venues as known (venue_id, name, version)
-         values ($1, $2, $3)
-         on conflict (venue_id) do update set name = excluded.name, version = excluded.version
+        "insert into event_management.known_venues as known (venue_id, name, version, time_zone)
+         values ($1, $2, $3, $4)
+         on conflict (venue_id) do update set name = excluded.name,
+             time_zone = excluded.time_zone, version = excluded.version
          where known.version < excluded.version",
     )
     .bind(venue)
-    .bind(name)
+    .bind(&facts.name)
     .bind(version)
+    .bind(facts.time_zone.name())
     .execute(conn)
     .await?;
     Ok(())
@@ -64,8 +69,9 @@ pub(crate) async fn upsert_venue(
 /// The plans of a venue.
 pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<KnownPlan>> {
     let rows: Vec<PlanRow> = sqlx::query_as(
-        "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name, owner_id,
-             org_id, shared, category_sets, seats
+        "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name,
+             coalesce(known_venues.time_zone, known_plans.time_zone) as time_zone, owner_id, org_id, shared, category_sets,
+             seats
          from event_management.known_plans
              left join event_management.known_venues using (venue_id)
          where venue_id = $1 order by seating_plan_id",
@@ -74,6 +80,20 @@ pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Ve
     .fetch_all(conn)
     .await?;
     Ok(rows.into_iter().map(KnownPlan::from).collect())
+}
+
+/// What the clocks of a venue show.
+pub(crate) async fn time_zone(conn: &mut PgConnection, venue: VenueId) -> DbResult<TimeZone> {
+    let zone: Option<Option<String>> = sqlx::query_scalar(
+        "select coalesce(venue.time_zone, plan.time_zone)
+         from event_management.known_plans as plan
+             left join event_management.known_venues as venue using (venue_id)
+         where plan.venue_id = $1 order by plan.time_zone nulls last limit 1",
+    )
+    .bind(venue)
+    .fetch_optional(conn)
+    .await?;
+    Ok(TimeZone::or_utc(zone.flatten().as_deref()))
 }
 
 /// Seats of the performances that a user has scheduled since a time. Of one user, transactions that

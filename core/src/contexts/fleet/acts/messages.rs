@@ -84,6 +84,7 @@ pub(crate) async fn is_served(app: &App, node: &Node) -> bool {
                 revoked: true,
                 duplicate: None,
                 scanners: None,
+                time_zone: None,
             }),
         )
         .await;

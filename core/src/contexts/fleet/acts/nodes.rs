@@ -142,6 +142,7 @@ pub(crate) async fn revoke(
             revoked: true,
             duplicate: None,
             scanners: None,
+            time_zone: None,
         }),
     )
     .await;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use eventify_kernel::alarms::{self as standing, Alarm};
 use eventify_kernel::failure::Failure;
 use eventify_kernel::mail::Refused;
@@ -114,21 +113,22 @@ fn text(url: &str, news: &[News], alarms: &[ListedAlarm]) -> String {
 }
 
 fn describe(text: &mut String, over: bool, alarm: &ListedAlarm) -> std::fmt::Result {
+    let zone = alarm.time_zone;
     let word = if over { "OVER" } else { "ALARM" };
     writeln!(text, "{word}  {}", alarm.code)?;
     if let Some(place) = place(alarm) {
         writeln!(text, "where  {place}")?;
     }
-    writeln!(text, "since  {}", instant(alarm.first_at))?;
+    writeln!(text, "since  {}", zone.minute(alarm.first_at))?;
     if let Some(at) = alarm.ended_at {
-        writeln!(text, "until  {}", instant(at))?;
+        writeln!(text, "until  {}", zone.minute(at))?;
     }
     if alarm.occurrences > 1 {
         writeln!(
             text,
             "seen   {} times, last {}",
             alarm.occurrences,
-            instant(alarm.last_at)
+            zone.minute(alarm.last_at)
         )?;
     }
     if let Some(name) = &alarm.acknowledged_name {
@@ -146,8 +146,4 @@ fn describe(text: &mut String, over: bool, alarm: &ListedAlarm) -> std::fmt::Res
         }
     }
     writeln!(text)
-}
-
-fn instant(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -17,7 +17,7 @@ use crate::contexts::fleet::model::node::Node;
 use crate::contexts::fleet::model::scanners::{
     Effective, HEARD_WITHIN, MAX_OPEN_ORDERS, ScannerEdit, bounded,
 };
-use crate::contexts::fleet::store::{health, nodes, scanners};
+use crate::contexts::fleet::store::{health, nodes, scanners, venues};
 use crate::contexts::fleet::{App, NAME};
 
 /// A node's answer to an order is yet to come.
@@ -55,12 +55,14 @@ pub(crate) async fn record(
     send(app, node.node_id).await
 }
 
-/// Tells a node what is held of its list, and what it has not reported of its orders. That also says that
+/// Tells a node what is held of its list, what it has not reported of its orders, and what the clocks of its
+/// venue show. That also says that
 /// this core takes reports.
 pub(crate) async fn send(app: &App, node: NodeId) -> DbResult<()> {
     let mut conn = app.db.read(NAME).await?;
     let list = scanners::find_list(&mut conn, node).await?;
     let orders = scanners::list_open(&mut conn, node, MAX_SCANNERS_A_MESSAGE).await?;
+    let time_zone = venues::find_time_zone(&mut conn, node).await?;
     drop(conn);
     let config = Config {
         revoked: false,
@@ -69,6 +71,7 @@ pub(crate) async fn send(app: &App, node: NodeId) -> DbResult<()> {
             revision: list.map_or(0, |list| list.revision.cast_unsigned()),
             orders,
         }),
+        time_zone: Some(time_zone.name().to_owned()),
     };
     messages::send(app, node, Down::Config(config)).await;
     Ok(())

@@ -54,6 +54,7 @@ async fn stop(app: &App, node: &Node, session: SessionId) {
         revoked: false,
         duplicate: Some(session),
         scanners: None,
+        time_zone: None,
     };
     messages::send(app, node.node_id, Down::Config(config)).await;
 }

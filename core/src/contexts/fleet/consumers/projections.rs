@@ -21,6 +21,7 @@ use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::store::pending::{self, Change, Origin};
 use crate::contexts::fleet::store::{batches, comparisons, conflicts, nodes, venues};
+use crate::contexts::fleet::jobs::SendTimeZone;
 use crate::contexts::fleet::{App, jobs};
 use crate::contexts::ticketing;
 
@@ -50,8 +51,11 @@ async fn describe(
     version: i32,
 ) -> DbResult<()> {
     venue_acts::ensure(app, tx, venue).await?;
-    let owner = (facts.owner_id, facts.org_id.as_deref());
-    venues::update_description(tx, venue, &facts.name, owner, version).await
+    let moved = venues::update_description(tx, venue, facts, version).await?;
+    if moved && !nodes::list_enrolled(tx, &[venue]).await?.is_empty() {
+        tx.request(app, &SendTimeZone { venue_id: venue }).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn on_tickets_issued(

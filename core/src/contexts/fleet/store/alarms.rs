@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use eventify_kernel::alarms::{AlarmRow, State};
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_protocol::ids::{NodeId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub(crate) struct ListedAlarm {
     #[serde(flatten)]
     about: Value,
     pub(crate) venue_name: Option<String>,
+    /// Of the venue; UTC where it is about none.
+    pub(crate) time_zone: TimeZone,
     pub(crate) node_label: Option<String>,
     /// Of the node.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -58,8 +61,9 @@ pub(crate) async fn with_names(
     let ids = |name| alarms.iter().filter_map(move |alarm| alarm.about(name));
     let venues: Vec<_> = ids(VENUE).map(VenueId).collect();
     let nodes: Vec<_> = ids(NODE).map(NodeId).collect();
-    let venues: Vec<(VenueId, String)> = sqlx::query_as(
-        "select venue_id, name from fleet.venues where venue_id = any($1) and name is not null",
+    let venues: Vec<(VenueId, String, Option<String>)> = sqlx::query_as(
+        "select venue_id, name, time_zone from fleet.venues
+         where venue_id = any($1) and name is not null",
     )
     .bind(venues)
     .fetch_all(&mut *conn)
@@ -72,7 +76,10 @@ pub(crate) async fn with_names(
     .bind(nodes)
     .fetch_all(conn)
     .await?;
-    let venues: BTreeMap<_, _> = venues.into_iter().collect();
+    let venues = venues
+        .into_iter()
+        .map(|(id, name, zone)| (id, (name, zone)));
+    let venues: BTreeMap<_, _> = venues.collect();
     let nodes: BTreeMap<_, _> = nodes.into_iter().map(|node| (node.node_id, node)).collect();
     let listed = alarms.into_iter().map(|alarm| {
         let venue = alarm.about(VENUE).and_then(|id| venues.get(&VenueId(id)));
@@ -85,7 +92,8 @@ pub(crate) async fn with_names(
             act: alarm.act,
             stops: alarm.stops,
             about: alarm.about,
-            venue_name: venue.cloned(),
+            venue_name: venue.map(|(name, _)| name.clone()),
+            time_zone: TimeZone::or_utc(venue.and_then(|(_, zone)| zone.as_deref())),
             node_label: node.map(|node| node.label.clone()),
             gates: node.map_or_else(Vec::new, |node| node.gates.clone()),
             first_at: alarm.first_at,

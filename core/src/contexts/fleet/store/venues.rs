@@ -1,10 +1,12 @@
 //! Venues, their policy and who may run them.
 
+use eventify_contracts::inventory::VenueFacts;
 use eventify_kernel::db::{DbResult, PgConnection};
 use eventify_kernel::http::Paging;
 use eventify_protocol::hash::Hash32;
-use eventify_protocol::ids::VenueId;
+use eventify_protocol::ids::{NodeId, VenueId};
 use eventify_protocol::sync::DIGEST_ALGORITHM;
+use eventify_protocol::zone::TimeZone;
 use uuid::Uuid;
 
 use crate::contexts::fleet::model::policy::Policy;
@@ -69,27 +71,30 @@ pub(crate) async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
-/// Updates name, owner and organisation to this version of inventory's; an older version changes nothing.
+/// Updates what inventory says of a venue to this version of inventory's; an older version changes nothing. Whether its
+/// clocks show another time now.
 pub(crate) async fn update_description(
     conn: &mut PgConnection,
     venue: VenueId,
-    name: &str,
-    (owner, org): (Uuid, Option<&str>),
+    facts: &VenueFacts,
     version: i32,
-) -> DbResult<()> {
-    sqlx::query(
-        "update fleet.venues set name = $2, owner_id = $3, described_version = $4,
-             org_id = $5
-         where venue_id = $1 and described_version < $4",
+) -> DbResult<bool> {
+    let changed = sqlx::query_scalar(
+        "with before as (select time_zone from fleet.venues where venue_id = $1 for update)
+         update fleet.venues set name = $2, owner_id = $3, described_version = $4,
+             org_id = $5, time_zone = $6
+         from before where venue_id = $1 and described_version < $4
+         returning before.time_zone is distinct from $6",
     )
     .bind(venue)
-    .bind(name)
-    .bind(owner)
+    .bind(&facts.name)
+    .bind(facts.owner_id)
     .bind(version)
-    .bind(org)
-    .execute(conn)
+    .bind(&facts.org_id)
+    .bind(facts.time_zone.name())
+    .fetch_optional(conn)
     .await?;
-    Ok(())
+    Ok(changed.unwrap_or(false))
 }
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
@@ -102,6 +107,17 @@ pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Op
     .fetch_optional(conn)
     .await?;
     Ok(row.map(Into::into))
+}
+
+/// What the clocks of a node's venue show.
+pub(crate) async fn find_time_zone(conn: &mut PgConnection, node: NodeId) -> DbResult<TimeZone> {
+    let zone: Option<Option<String>> = sqlx::query_scalar(
+        "select time_zone from fleet.venues join fleet.nodes using (venue_id) where node_id = $1",
+    )
+    .bind(node)
+    .fetch_optional(conn)
+    .await?;
+    Ok(TimeZone::or_utc(zone.flatten().as_deref()))
 }
 
 /// Locks a venue to commit, if there is such a venue: two edits of a policy follow one another.

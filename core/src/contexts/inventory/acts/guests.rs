@@ -40,8 +40,8 @@ pub(crate) async fn record(
         // It is still its order's.
         None => return Ok(()),
     };
-    let is_cancelled = layout::find_venue(tx, performance).await?;
-    if is_cancelled.is_none_or(|(_, is_cancelled)| is_cancelled) {
+    let place = layout::find_place(tx, performance).await?;
+    if place.is_none_or(|it| it.is_cancelled) {
         return Ok(());
     }
     if !guests::claim(tx, ticket, app.clock.now()).await? {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use eventify_kernel::app::App;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_protocol::ids::{GateId, PerformanceId, TicketId};
+use eventify_protocol::zone::TimeZone;
 
 use super::sale;
 use super::stock::{StockError, must_manage};
 use crate::contexts::fleet::api::{self as fleet, SilentNode};
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::kept_back::{Doubt, KeptPlace, Release};
-use crate::contexts::inventory::store::{kept_back, layout, orders};
+use crate::contexts::inventory::store::layout::{self, Place};
+use crate::contexts::inventory::store::{kept_back, orders};
 
 /// Names of the gates where guests were admitted.
 pub(crate) type GateNames = BTreeMap<GateId, String>;
@@ -68,12 +69,14 @@ pub(crate) async fn release(
     must_manage(&mut conn, caller, performance).await?;
     let found = kept_back::find(&mut conn, performance, ticket).await?;
     let found = found.ok_or(StockError::NotKeptBack)?;
-    let venue = layout::find_venue(&mut conn, performance).await?;
+    let place = layout::find_place(&mut conn, performance).await?;
     drop(conn);
     // Other contexts are asked before the lock.
-    let not_heard = match venue {
-        Some((venue, false)) if found.concerns_gates() => {
-            fleet::list_silent(app, venue, found.since, found.gates_since).await?
+    let is_cancelled = place.as_ref().is_some_and(|it| it.is_cancelled);
+    let zone = place.as_ref().map_or(TimeZone::UTC, Place::time_zone);
+    let not_heard = match place {
+        Some(place) if !is_cancelled && found.concerns_gates() => {
+            fleet::list_silent(app, place.venue_id, found.since, found.gates_since).await?
         }
         Some(_) | None => Vec::new(),
     };
@@ -82,7 +85,6 @@ pub(crate) async fn release(
     orders::lock(&mut tx, found.ticket.order).await?;
     let found = kept_back::find(&mut tx, performance, ticket).await?;
     let found = found.ok_or(StockError::NotKeptBack)?;
-    let is_cancelled = venue.is_some_and(|(_, is_cancelled)| is_cancelled);
     let doubt = found.doubt(!not_heard.is_empty());
     let doubt = doubt.filter(|_| !is_cancelled && found.released.is_none());
     if !request.guest_may_be_inside
@@ -91,8 +93,8 @@ pub(crate) async fn release(
         drop(tx);
         let names = gate_names(app, std::slice::from_ref(&found)).await?;
         return Err(match doubt {
-            Doubt::GuestInside => StockError::GuestInside(guest_in_words(&found, &names)),
-            Doubt::GatesNotHeard => StockError::GatesNotHeard(nodes_in_words(&not_heard)),
+            Doubt::GuestInside => StockError::GuestInside(guest_in_words(&found, &names, zone)),
+            Doubt::GatesNotHeard => StockError::GatesNotHeard(nodes_in_words(&not_heard, zone)),
         });
     }
     let release = Release {
@@ -115,15 +117,15 @@ pub(crate) async fn release(
     Ok((place, names))
 }
 
-fn guest_in_words(kept: &KeptPlace, names: &GateNames) -> String {
+fn guest_in_words(kept: &KeptPlace, names: &GateNames, zone: TimeZone) -> String {
     let Some(guest) = &kept.guest else {
         return String::new();
     };
     let gate = names.get(&guest.gate_id).map_or("a gate", String::as_str);
-    format!(" at {gate}, {}", minute(guest.earliest))
+    format!(" at {gate}, {}", zone.minute(guest.earliest))
 }
 
-fn nodes_in_words(silent: &[SilentNode]) -> String {
+fn nodes_in_words(silent: &[SilentNode], zone: TimeZone) -> String {
     let of = |node: &SilentNode| {
         let gates = match &node.gates[..] {
             [] => String::new(),
@@ -132,12 +134,8 @@ fn nodes_in_words(silent: &[SilentNode]) -> String {
         format!(
             "{}{gates} (last heard {})",
             node.label,
-            minute(node.heard_at)
+            zone.minute(node.heard_at)
         )
     };
     silent.iter().map(of).collect::<Vec<_>>().join(", ")
-}
-
-fn minute(at: DateTime<Utc>) -> impl std::fmt::Display {
-    at.format("%Y-%m-%d %H:%M UTC")
 }

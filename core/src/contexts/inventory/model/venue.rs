@@ -5,6 +5,7 @@ use eventify_contracts::inventory::VenueFacts;
 use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::VenueId;
 use eventify_protocol::text;
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -20,6 +21,8 @@ pub(crate) struct VenueDetails {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) city: Option<String>,
+    /// Whatever people read of its shows is in it.
+    pub(crate) time_zone: TimeZone,
     /// Its form depends on the country.
     #[serde(default)]
     pub(crate) address: Option<serde_json::Map<String, serde_json::Value>>,
@@ -80,6 +83,7 @@ impl VenueDetails {
         Ok(Self {
             name,
             city,
+            time_zone: self.time_zone,
             address: self.address,
         })
     }
@@ -140,6 +144,7 @@ impl Venue {
         VenueFacts {
             name: self.details.name.clone(),
             city: self.details.city.clone(),
+            time_zone: self.details.time_zone,
             owner_id: self.owner.user_id,
             org_id: self.owner.org_id.clone(),
             shared: self.shared,
@@ -170,6 +175,7 @@ mod tests {
         let details = VenueDetails {
             name: " Hall ".to_owned(),
             city: None,
+            time_zone: TimeZone::UTC,
             address: None,
         };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();

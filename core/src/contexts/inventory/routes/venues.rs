@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use eventify_kernel::app::App;
 use eventify_kernel::http::{Answer, ApiError, Caller, IfMatch, Json, Paged, Paging, Path, etag};
 use eventify_protocol::ids::VenueId;
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -22,6 +23,7 @@ pub(super) struct VenueBody {
     venue_id: VenueId,
     name: String,
     city: Option<String>,
+    time_zone: TimeZone,
     address: Option<Map<String, Value>>,
     owner_id: Uuid,
     org_id: Option<String>,
@@ -37,6 +39,7 @@ impl From<Venue> for VenueBody {
             venue_id: venue.id,
             name: venue.details.name,
             city: venue.details.city,
+            time_zone: venue.details.time_zone,
             address: venue.details.address,
             owner_id: venue.owner.user_id,
             org_id: venue.owner.org_id,

@@ -3,6 +3,7 @@
 use eventify_contracts::event_management::PerformanceScheduled;
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use serde_json::json;
 
 use super::{column, int, joined};
@@ -130,15 +131,30 @@ pub(crate) async fn upsert_event(
     Ok(())
 }
 
-/// The venue of a performance, and whether it is cancelled.
-pub(crate) async fn find_venue(
+/// Where a performance takes place.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Place {
+    pub(crate) venue_id: VenueId,
+    /// It is cancelled.
+    pub(crate) is_cancelled: bool,
+    time_zone: Option<String>,
+}
+
+impl Place {
+    pub(crate) fn time_zone(&self) -> TimeZone {
+        TimeZone::or_utc(self.time_zone.as_deref())
+    }
+}
+
+pub(crate) async fn find_place(
     conn: &mut PgConnection,
     performance: PerformanceId,
-) -> DbResult<Option<(VenueId, bool)>> {
+) -> DbResult<Option<Place>> {
     let found = sqlx::query_as(
-        "select venue_id, exists (select from inventory.cancelled_performances as cancelled
-             where cancelled.performance_id = known.performance_id)
-         from inventory.performances as known where performance_id = $1",
+        "select known.venue_id, venue.time_zone, exists (select from inventory.cancelled_performances as cancelled
+             where cancelled.performance_id = known.performance_id) as is_cancelled
+         from inventory.performances as known left join inventory.venues as venue using (venue_id)
+         where known.performance_id = $1",
     )
     .bind(performance)
     .fetch_optional(conn)

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::VenueId;
+use eventify_protocol::zone::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::FromRow;
@@ -20,6 +21,7 @@ struct VenueRow {
     shared: bool,
     name: String,
     city: Option<String>,
+    time_zone: String,
     #[sqlx(json(nullable))]
     address: Option<Map<String, Value>>,
     created_at: DateTime<Utc>,
@@ -30,8 +32,8 @@ struct VenueRow {
 macro_rules! select_venues {
     ($condition:expr) => {
         concat!(
-            "select venue_id, owner_id, org_id, shared, name, city, address, created_at, updated_at,
-                 version
+            "select venue_id, owner_id, org_id, shared, name, city, time_zone, address, created_at,
+                 updated_at, version
              from inventory.venues where ",
             $condition
         )
@@ -53,6 +55,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, venue: &Venue) -> DbResult<(
         shared: venue.shared,
         name: details.name,
         city: details.city,
+        time_zone: details.time_zone.name().to_owned(),
         address: details.address,
         created_at: venue.created_at,
         updated_at: venue.updated_at,
@@ -74,7 +77,7 @@ pub(crate) async fn find(conn: &mut PgConnection, id: VenueId) -> DbResult<Optio
 pub(crate) async fn update(conn: &mut PgConnection, venue: &Venue) -> DbResult<bool> {
     let done = sqlx::query(
         "update inventory.venues set name = $3, city = $4, address = $5, updated_at = $6,
-             version = $2
+             time_zone = $7, version = $2
          where venue_id = $1 and version = $2 - 1",
     )
     .bind(venue.id)
@@ -83,6 +86,7 @@ pub(crate) async fn update(conn: &mut PgConnection, venue: &Venue) -> DbResult<b
     .bind(&venue.details.city)
     .bind(venue.details.address.as_ref().map(Json))
     .bind(venue.updated_at)
+    .bind(venue.details.time_zone.name())
     .execute(conn)
     .await?;
     Ok(done.rows_affected() == 1)
@@ -130,6 +134,7 @@ impl From<VenueRow> for Venue {
             details: VenueDetails {
                 name: row.name,
                 city: row.city,
+                time_zone: TimeZone::or_utc(Some(&row.time_zone)),
                 address: row.address,
             },
             created_at: row.created_at,

@@ -116,6 +116,7 @@ impl Venue {
         let facts = VenueFacts {
             name: "Town hall".to_owned(),
             city: None,
+            time_zone: "Europe/Paris".parse().unwrap(),
             owner_id: venue.owner().id().await,
             org_id: None,
             shared: false,

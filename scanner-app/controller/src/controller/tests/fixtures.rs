@@ -98,6 +98,7 @@ pub(super) fn node_status(gates: &[u128]) -> NodeStatus {
         gates: gates.iter().map(gate).collect(),
         performances: Vec::new(),
         procedure: Vec::new(),
+        time_zone: None,
     }
 }
 

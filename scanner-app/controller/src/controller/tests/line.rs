@@ -182,6 +182,43 @@ fn a_locked_gate_shows_what_the_venue_wants_done_also_after_a_restart() {
 }
 
 #[test]
+fn a_gate_shows_its_venues_times_also_after_a_restart_and_beside_an_older_node() {
+    let paris = Some("Europe/Paris".to_owned());
+    let zone = |gate: &Gate| gate.app.view(gate.now).time_zone;
+    let mut gate = Gate::open();
+    assert_eq!(zone(&gate), None, "the device's own");
+    let renewed = |gate: &mut Gate, told: Option<&str>| {
+        gate.pass(301_000);
+        let life = Duration::from_secs(600);
+        gate.answer(
+            |call| matches!(call, Call::Renew),
+            Answer::Renewed(Ok(life)),
+        );
+        let told = NodeStatus {
+            time_zone: told.map(str::to_owned),
+            ..node_status(&[1, 2])
+        };
+        answer_status(gate, told);
+    };
+    renewed(&mut gate, Some("Europe/Paris"));
+    assert_eq!(zone(&gate), paris);
+    let written = Write::TimeZone(paris.clone());
+    assert!(gate.writes.iter().any(|(_, write)| *write == written));
+
+    let mut gate = Gate::with(Loaded {
+        time_zone: paris.clone(),
+        ..Gate::paired(vec![])
+    });
+    assert_eq!(zone(&gate), paris);
+    gate.connect();
+    // A node of before, or one that has not heard it.
+    renewed(&mut gate, None);
+    assert_eq!(zone(&gate), paris);
+    renewed(&mut gate, Some("Asia/Tokyo"));
+    assert_eq!(zone(&gate).as_deref(), Some("Asia/Tokyo"));
+}
+
+#[test]
 fn a_gate_that_locks_asks_what_the_venue_wants_done_by_now() {
     let mut gate = Gate::open();
     gate.mode(Mode::Online, None);
