@@ -64,10 +64,11 @@ fn damaged(token: &str) -> Vec<(&'static str, String)> {
 
 async fn status(world: &World) -> NodeStatus {
     let folder = world.folder.path();
-    match control::send(folder, &Request::Status).await.unwrap() {
-        Response::Status { status } => *status,
-        other => panic!("{other:?}"),
-    }
+    let answer = control::send(folder, &Request::Status).await.unwrap();
+    let Response::Status { status } = answer else {
+        panic!("{answer:?}")
+    };
+    *status
 }
 
 #[tokio::test(flavor = "multi_thread")]

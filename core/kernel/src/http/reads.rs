@@ -86,9 +86,11 @@ macro_rules! arguments {
     ($($argument:ident)*) => {
         impl<M, $($argument: Argument),*> Arguments for (M, $($argument,)*) {
             fn reads() -> Reads {
-                #[allow(unused_mut, reason = "a handler may take nothing")]
+                let notes: &[fn(&mut Reads)] = &[$($argument::note),*];
                 let mut reads = Reads::default();
-                $($argument::note(&mut reads);)*
+                for note in notes {
+                    note(&mut reads);
+                }
                 reads
             }
         }

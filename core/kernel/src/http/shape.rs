@@ -81,14 +81,12 @@ impl<'a> Shape<'a> {
     }
 
     fn kind(self) -> Option<&'a str> {
-        match self.0.get("type")? {
-            Value::String(kind) => Some(kind),
-            Value::Array(kinds) => kinds
-                .iter()
-                .filter_map(Value::as_str)
-                .find(|it| *it != "null"),
-            _ => None,
-        }
+        let given = self.0.get("type")?;
+        let several = given.as_array().into_iter().flatten();
+        let mut kinds = std::iter::once(given)
+            .chain(several)
+            .filter_map(Value::as_str);
+        kinds.find(|kind| *kind != "null")
     }
 
     fn number(self, name: &str) -> Option<i64> {

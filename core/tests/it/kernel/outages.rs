@@ -25,7 +25,7 @@ async fn a_message_that_comes_while_the_database_is_gone_waits_for_it_and_is_not
         let works = vec![
             ("process.roles", "[\"work\"]".to_owned()),
             ("database.url", url),
-            ("database.acquire_timeout_ms", "50".to_owned()),
+            ("database.acquire_timeout_ms", "500".to_owned()),
         ];
         let worker = core.beside(works, contexts).await;
         capture(&core, core.clock.new_id()).await;
@@ -58,7 +58,7 @@ async fn a_stop_waits_for_no_message_whose_database_is_gone() {
         vec![
             ("process.roles", "[\"work\"]".to_owned()),
             ("database.url", url.to_owned()),
-            ("database.acquire_timeout_ms", "50".to_owned()),
+            ("database.acquire_timeout_ms", "500".to_owned()),
         ]
     };
     let worker = core.beside(works(&url), contexts).await;

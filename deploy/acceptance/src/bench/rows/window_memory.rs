@@ -83,11 +83,12 @@ async fn scans(site: &mut Site, window: &GateWindow) -> Result<()> {
 async fn entered(site: &mut Site, ticket: &Ticket) -> Result<()> {
     let begin = clock::instant();
     loop {
-        let is_in: bool =
-            sqlx::query_scalar("select exists (select from ticketing.checkins where ticket_id = $1)")
-                .bind(ticket.id.0)
-                .fetch_one(&mut site.db)
-                .await?;
+        let is_in: bool = sqlx::query_scalar(
+            "select exists (select from ticketing.checkins where ticket_id = $1)",
+        )
+        .bind(ticket.id.0)
+        .fetch_one(&mut site.db)
+        .await?;
         if is_in {
             return Ok(());
         }
