@@ -28,8 +28,7 @@ impl TimeZone {
     /// has no more is read as UTC, and says so.
     #[must_use]
     pub fn or_utc(name: Option<&str>) -> Self {
-        name.and_then(|name| name.parse().ok())
-            .unwrap_or(Self::UTC)
+        name.and_then(|name| name.parse().ok()).unwrap_or(Self::UTC)
     }
 
     #[must_use]
@@ -227,7 +226,14 @@ mod tests {
         assert_eq!(json, "\"Europe/Paris\"");
         let read: TimeZone = serde_json::from_str(&json).unwrap();
         assert_eq!(read, zone("Europe/Paris"));
-        for none in ["europe/paris", "Paris", "CEST", "+02:00", "", "Mars/Olympus"] {
+        for none in [
+            "europe/paris",
+            "Paris",
+            "CEST",
+            "+02:00",
+            "",
+            "Mars/Olympus",
+        ] {
             assert_eq!(none.parse::<TimeZone>(), Err(UnknownTimeZone), "{none}");
             assert!(serde_json::from_value::<TimeZone>(none.into()).is_err());
         }

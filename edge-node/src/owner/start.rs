@@ -125,10 +125,8 @@ fn prepare(
     let (node, venue) = (identity.node_id, identity.venue_id);
     let root = identity.root().map_err(StartError::Unusable)?;
     let (replica, found) = until_free(|| ReplicaFiles::open(&config.data_dir).map_err(Into::into))?;
-    let position = found
-        .replica
-        .as_ref()
-        .map(|replica| (replica.epoch, replica.position));
+    let replica_found = found.replica.as_ref();
+    let position = replica_found.map(|replica| (replica.epoch, replica.position));
     let known = (position, found.journal_end);
     let (journal, restored) =
         until_free(|| Ok(JournalFile::open(config, node, (&clock, now), known)?))?;
@@ -148,7 +146,12 @@ fn prepare(
     };
     let machine = Machine::new(restored, now);
     let clocks = VenueClocks::load(&config.data_dir);
-    let status = status::node_status((node, venue), &machine.status(now), (replica.tickets, None), clocks.zone());
+    let status = status::node_status(
+        (node, venue),
+        &machine.status(now),
+        (replica.tickets, None),
+        clocks.zone(),
+    );
     let staff = VenueStaff::of(&machine).unwrap_or_default();
     let capacity = config.lan.max_scans_waiting;
     let (handle, inbox) = handle::channel(capacity, Arc::new(keys), status, staff);

@@ -115,7 +115,10 @@ async fn a_venue_is_its_owners_its_organisations_or_everybodys() {
     let customer = core.user("customer").role("CUSTOMER");
     assert_eq!(
         customer
-            .post("/venues", json!({ "name": "Mine", "timeZone": "Europe/Paris" }))
+            .post(
+                "/venues",
+                json!({ "name": "Mine", "timeZone": "Europe/Paris" })
+            )
             .await
             .status,
         403

@@ -30,7 +30,7 @@ replies! {
     Page<T> { page: u32, size: u32, total: i64, items: Vec<T>, }
 
     Venue {
-        venue_id: VenueId, name: String, city: Option<String>,
+        venue_id: VenueId, name: String, city: Option<String>, time_zone: String,
         address: Option<serde_json::Map<String, serde_json::Value>>, owner_id: Uuid,
         org_id: Option<String>, shared: bool, created_at: DateTime<Utc>,
         updated_at: DateTime<Utc>, version: i32,

@@ -17,11 +17,11 @@ use eventify_protocol::sync::FeedEntry;
 use serde_json::json;
 
 use crate::contexts::fleet::acts::{alarms, comparison, feed, venues as venue_acts};
+use crate::contexts::fleet::jobs::SendTimeZone;
 use crate::contexts::fleet::model::alarm::{Alarm, Code};
 use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::store::pending::{self, Change, Origin};
 use crate::contexts::fleet::store::{batches, comparisons, conflicts, nodes, venues};
-use crate::contexts::fleet::jobs::SendTimeZone;
 use crate::contexts::fleet::{App, jobs};
 use crate::contexts::ticketing;
 
