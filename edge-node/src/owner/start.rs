@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc, thread, time::Duration};
 
-use eventify_protocol::keys::{KeySet, SignedKeySet};
+use eventify_protocol::{
+    ids::{NodeId, VenueId},
+    keys::{KeySet, SignedKeySet},
+    lan::NodeStatus,
+};
 use eventify_sync::edge::{Machine, Now, Restored, RestoredReplica};
 use tokio::{
     runtime,
@@ -146,12 +150,7 @@ fn prepare(
     };
     let machine = Machine::new(restored, now);
     let clocks = VenueClocks::load(&config.data_dir);
-    let status = status::node_status(
-        (node, venue),
-        &machine.status(now),
-        (replica.tickets, None),
-        clocks.zone(),
-    );
+    let status = first_status((node, venue), &machine, (now, replica.tickets), &clocks);
     let staff = VenueStaff::of(&machine).unwrap_or_default();
     let capacity = config.lan.max_scans_waiting;
     let (handle, inbox) = handle::channel(capacity, Arc::new(keys), status, staff);
@@ -183,6 +182,17 @@ fn prepare(
         retire_at: Instant::now(),
     };
     Ok((handle, make_owner))
+}
+
+/// Until the owner publishes its first one.
+fn first_status(
+    ids: (NodeId, VenueId),
+    machine: &Machine,
+    (now, tickets): (Now, u64),
+    clocks: &VenueClocks,
+) -> NodeStatus {
+    let status = machine.status(now);
+    status::node_status(ids, &status, (tickets, None), clocks.zone())
 }
 
 /// Opens files as soon as no other program holds them: a node that comes up while a backup runs is
