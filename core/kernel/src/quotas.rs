@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// With more keys than this, buckets that are full again are forgotten.
+/// Of more keys than this at a time, the later ones share a bucket: neither memory nor the work for a caller
+/// grows with the number of strangers.
 const MAX_BUCKETS: usize = 100_000;
 
 /// The buckets of one limit.
@@ -15,7 +17,18 @@ const MAX_BUCKETS: usize = 100_000;
 pub struct Quotas<K> {
     per_second: f64,
     burst: f64,
-    buckets: Mutex<HashMap<K, Bucket>>,
+    buckets: Mutex<Buckets<K>>,
+}
+
+/// Two generations: a bucket that nobody used for the time in which it fills is full, and is forgotten with its
+/// generation.
+#[derive(Debug)]
+struct Buckets<K> {
+    young: HashMap<K, Bucket>,
+    old: HashMap<K, Bucket>,
+    /// Since when there are young ones.
+    since: DateTime<Utc>,
+    crowd: Option<Bucket>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +44,12 @@ impl<K: Eq + Hash> Quotas<K> {
         Self {
             per_second: per_second.into(),
             burst: burst.max(1).into(),
-            buckets: Mutex::default(),
+            buckets: Mutex::new(Buckets {
+                young: HashMap::new(),
+                old: HashMap::new(),
+                since: DateTime::UNIX_EPOCH,
+                crowd: None,
+            }),
         }
     }
 
@@ -43,20 +61,12 @@ impl<K: Eq + Hash> Quotas<K> {
         if self.per_second == 0.0 {
             return Ok(());
         }
-        let refilled = |bucket: &Bucket| {
-            let elapsed = (now - bucket.at).num_milliseconds().max(0);
-            let elapsed = f64::from(i32::try_from(elapsed).unwrap_or(i32::MAX)) / 1000.0;
-            (bucket.tokens + elapsed * self.per_second).min(self.burst)
-        };
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        if buckets.len() >= MAX_BUCKETS {
-            buckets.retain(|_, bucket| refilled(bucket) < self.burst);
-        }
-        let bucket = buckets.entry(key).or_insert(Bucket {
-            tokens: self.burst,
-            at: now,
-        });
-        let tokens = refilled(bucket);
+        buckets.age(now, self.seconds_to_fill());
+        let bucket = buckets.of(key, self.full(now));
+        let elapsed = (now - bucket.at).num_milliseconds().max(0);
+        let elapsed = f64::from(i32::try_from(elapsed).unwrap_or(i32::MAX)) / 1000.0;
+        let tokens = (bucket.tokens + elapsed * self.per_second).min(self.burst);
         let left = tokens - 1.0;
         *bucket = Bucket {
             tokens: if left >= 0.0 { left } else { tokens },
@@ -64,6 +74,43 @@ impl<K: Eq + Hash> Quotas<K> {
         };
         // At least one token a second, so a second is always enough.
         if left >= 0.0 { Ok(()) } else { Err(1) }
+    }
+
+    fn full(&self, now: DateTime<Utc>) -> Bucket {
+        Bucket {
+            tokens: self.burst,
+            at: now,
+        }
+    }
+
+    fn seconds_to_fill(&self) -> f64 {
+        self.burst / self.per_second
+    }
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    fn age(&mut self, now: DateTime<Utc>, to_fill: f64) {
+        let is_over = |generations: f64| {
+            let time = Duration::from_secs_f64(to_fill * generations);
+            TimeDelta::from_std(time).is_ok_and(|time| now - self.since >= time)
+        };
+        let (one, both) = (is_over(1.0), is_over(2.0));
+        // A clock that was set back would keep them for as long.
+        if one || now < self.since {
+            self.old = std::mem::take(&mut self.young);
+            self.since = now;
+        }
+        if both {
+            self.old = HashMap::new();
+        }
+    }
+
+    fn of(&mut self, key: K, full: Bucket) -> &mut Bucket {
+        let known = self.old.remove(&key);
+        if self.young.len() >= MAX_BUCKETS && !self.young.contains_key(&key) {
+            return self.crowd.get_or_insert(full);
+        }
+        self.young.entry(key).or_insert(known.unwrap_or(full))
     }
 }
 
@@ -93,5 +140,36 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(quotas.take((), DateTime::UNIX_EPOCH), Ok(()));
         }
+    }
+
+    #[test]
+    fn who_comes_when_all_buckets_are_taken_shares_one_with_the_others() {
+        let quotas = Quotas::new(1, 2);
+        let start = DateTime::UNIX_EPOCH;
+        for stranger in 0..MAX_BUCKETS {
+            assert_eq!(quotas.take(stranger, start), Ok(()));
+        }
+        let later = [(); 3].map(|()| quotas.take(MAX_BUCKETS, start));
+        assert_eq!(later, [Ok(()), Ok(()), Err(1)]);
+        assert_eq!(quotas.take(MAX_BUCKETS + 1, start), Err(1));
+        assert_eq!(quotas.take(0, start), Ok(()));
+        assert_eq!(quotas.take(0, start), Err(1));
+    }
+
+    #[test]
+    fn a_bucket_is_forgotten_when_it_is_full_and_not_before() {
+        let quotas = Quotas::new(1, 10);
+        let at = |second| DateTime::UNIX_EPOCH + TimeDelta::seconds(second);
+        let take = |times, second| (0..times).map(|_| quotas.take("ada", at(second))).collect();
+        let taken: Vec<_> = take(10, 1);
+        assert!(taken.iter().all(Result::is_ok));
+        // The generation that it was made in has ended.
+        let taken: Vec<_> = take(10, 9);
+        assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 8);
+        let taken: Vec<_> = take(10, 12);
+        assert_eq!(taken.iter().filter(|taken| taken.is_ok()).count(), 3);
+        assert_eq!(quotas.take("bob", at(60)), Ok(()));
+        let buckets = quotas.buckets.lock().unwrap();
+        assert_eq!(buckets.young.len() + buckets.old.len(), 1);
     }
 }

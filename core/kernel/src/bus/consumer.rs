@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::answers::answered;
 use super::grouped::{Grouped, take_group};
 use super::publisher::{Outgoing, Publisher};
 use super::registry::{Consumers, Handler};
@@ -59,18 +60,15 @@ async fn session(
     let config = app.bus.config();
     let name = queue.to_string();
     let channel = app.bus.channel(queue.lane.purpose()).await?;
-    channel
-        .basic_qos(config.prefetch, BasicQosOptions::default())
-        .await?;
+    answered(channel.basic_qos(config.prefetch, BasicQosOptions::default())).await?;
     let publisher = Arc::new(app.bus.publisher().await?);
-    let mut deliveries = channel
-        .basic_consume(
-            topology::queue(&name).into(),
-            name.as_str().into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await?;
+    let mut deliveries = answered(channel.basic_consume(
+        topology::queue(&name).into(),
+        name.as_str().into(),
+        BasicConsumeOptions::default(),
+        FieldTable::default(),
+    ))
+    .await?;
     let gate_connections = app.config.database.gate_connections;
     let at_once = queue.lane.at_once(config.concurrency, gate_connections);
     let permits = Arc::new(Semaphore::new(usize::from(at_once)));
@@ -80,12 +78,12 @@ async fn session(
         let delivery = tokio::select! {
             () = stop.cancelled() => {
                 let options = BasicCancelOptions::default();
-                break channel.basic_cancel(name.as_str().into(), options).await;
+                break answered(channel.basic_cancel(name.as_str().into(), options)).await;
             }
             Some(_) = working.join_next(), if !working.is_empty() => continue,
             delivery = deliveries.next() => match delivery {
                 Some(Ok(delivery)) => delivery,
-                Some(Err(error)) => break Err(error),
+                Some(Err(error)) => break Err(error.into()),
                 None => break Ok(()),
             },
         };
@@ -191,7 +189,7 @@ impl Hand {
     }
 
     async fn acknowledge(&self, delivery: &Delivery) {
-        if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+        if let Err(error) = answered(delivery.acker.ack(BasicAckOptions::default())).await {
             tracing::warn!(code = "bus.not_acknowledged", queue = %self.queue, %error,
                     "a message was not acknowledged; the broker delivers it again");
         }

@@ -5,6 +5,7 @@ use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use serde::Serialize;
 
+use super::answers::answered;
 use super::publisher::Outgoing;
 use super::{Bus, BusError, MQTT_EXCHANGE, Purpose, headers, topology};
 use crate::event::Envelope;
@@ -40,13 +41,12 @@ async fn count_on(channel: &Channel, name: &str) -> Result<u32, BusError> {
         passive: true,
         ..QueueDeclareOptions::default()
     };
-    let queue = channel
-        .queue_declare(
-            topology::dead_letter_queue(name).into(),
-            options,
-            FieldTable::default(),
-        )
-        .await?;
+    let queue = answered(channel.queue_declare(
+        topology::dead_letter_queue(name).into(),
+        options,
+        FieldTable::default(),
+    ))
+    .await?;
     Ok(queue.message_count())
 }
 

@@ -14,9 +14,11 @@ use lapin::uri::AMQPUri;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKind};
 use tokio::sync::Mutex;
 
+use self::answers::answered;
 use crate::config;
 use crate::connectivity::{CONNECT_TIMEOUT, Connectivity, Pauses};
 
+mod answers;
 pub mod consumer;
 pub mod dead_letters;
 mod grouped;
@@ -87,6 +89,9 @@ struct Inner {
     downlink: Mutex<Option<Channel>>,
     connectivity: Connectivity,
 }
+
+/// The longest that a broker may take to declare all queues.
+const PREPARED: Duration = Duration::from_secs(60);
 
 /// A connection for each direction and each partner. A broker that runs out of memory stops reading
 /// from connections that publish: consumers must not wait behind those, nor gates behind events.
@@ -200,15 +205,14 @@ impl Bus {
             Some(channel) => channel,
             None => self.channel(Purpose::Downlink).await?,
         };
-        let sent = channel
-            .basic_publish(
-                MQTT_EXCHANGE.into(),
-                routing_key.into(),
-                BasicPublishOptions::default(),
-                body,
-                BasicProperties::default(),
-            )
-            .await;
+        let sent = answered(channel.basic_publish(
+            MQTT_EXCHANGE.into(),
+            routing_key.into(),
+            BasicPublishOptions::default(),
+            body,
+            BasicProperties::default(),
+        ))
+        .await;
         if sent.is_ok() {
             *downlink = Some(channel);
         }
@@ -269,7 +273,12 @@ impl Bus {
         let mut connection = self.0.connections[purpose as usize].lock().await;
         let broke = connection.is_some();
         if let Some(live) = connection.as_ref().filter(|it| it.status().connected()) {
-            return Ok(live.create_channel().await?);
+            let opened = answered(live.create_channel()).await;
+            // A broker short of memory reads nothing from those that publish: a fresh connection is no better.
+            if matches!(opened, Err(BusError::NotTaken(_))) && !live.status().blocked() {
+                *connection = None;
+            }
+            return opened;
         }
         if broke && !self.is_lost() {
             let (address, purpose_name) = (self.0.connectivity.place(), purpose.name());
@@ -281,9 +290,13 @@ impl Bus {
             );
         }
         let fresh = self.connect(purpose).await?;
-        let channel = match self.prepare(&fresh, broke).await {
-            Err(BusError::Amqp(error)) if is_line(&error) => return Err(self.out_of_reach(&error)),
-            prepared => prepared?,
+        let prepared = tokio::time::timeout(PREPARED, self.prepare(&fresh, broke));
+        let channel = match prepared.await {
+            Ok(Err(BusError::Amqp(error))) if is_line(&error) => {
+                return Err(self.out_of_reach(&error));
+            }
+            Ok(prepared) => prepared?,
+            Err(_) => return Err(self.out_of_reach("no answer in time")),
         };
         self.0.connectivity.found();
         *connection = Some(fresh);
@@ -334,9 +347,7 @@ impl Bus {
     /// A channel with publisher confirms.
     pub(crate) async fn publisher(&self) -> Result<publisher::Publisher, BusError> {
         let channel = self.channel(Purpose::Publish).await?;
-        channel
-            .confirm_select(ConfirmSelectOptions::default())
-            .await?;
+        answered(channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok(publisher::Publisher::new(
             channel,
             self.0.config.confirm_timeout(),

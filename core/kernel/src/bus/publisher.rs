@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use lapin::options::BasicPublishOptions;
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 
 use super::BusError;
+use super::answers::{answered, silence};
 
 /// A channel with publisher confirms.
 #[derive(Debug)]
@@ -34,21 +35,15 @@ impl Publisher {
     /// One result per message, in order.
     pub(crate) async fn publish_all(&self, batch: &[Outgoing]) -> Vec<Result<(), BusError>> {
         let mut confirms = Vec::with_capacity(batch.len());
+        let mut is_silent = false;
         for message in batch {
-            let options = BasicPublishOptions {
-                mandatory: message.must_route,
-                ..BasicPublishOptions::default()
+            // What comes behind a message that is not even read would wait as long, one by one.
+            let sent = if is_silent {
+                Err(silence())
+            } else {
+                self.send(message).await
             };
-            let sent = self
-                .channel
-                .basic_publish(
-                    message.exchange.into(),
-                    message.routing_key.as_str().into(),
-                    options,
-                    &message.body,
-                    message.properties.clone(),
-                )
-                .await;
+            is_silent |= matches!(sent, Err(BusError::NotTaken(_)));
             confirms.push(async move {
                 let confirmation = tokio::time::timeout(self.timeout, sent?)
                     .await
@@ -57,6 +52,21 @@ impl Publisher {
             });
         }
         join_all(confirms).await
+    }
+
+    async fn send(&self, message: &Outgoing) -> Result<PublisherConfirm, BusError> {
+        let options = BasicPublishOptions {
+            mandatory: message.must_route,
+            ..BasicPublishOptions::default()
+        };
+        answered(self.channel.basic_publish(
+            message.exchange.into(),
+            message.routing_key.as_str().into(),
+            options,
+            &message.body,
+            message.properties.clone(),
+        ))
+        .await
     }
 
     pub(crate) async fn publish(&self, message: Outgoing) -> Result<(), BusError> {

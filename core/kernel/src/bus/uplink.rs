@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::answered;
 use super::registry::{UplinkHandler, UplinkMessage};
 use super::shares::Shares;
 use super::{BusError, Purpose, topology};
@@ -132,26 +133,26 @@ async fn session(
     } else {
         config.prefetch
     };
-    channel.basic_qos(ahead, BasicQosOptions::default()).await?;
-    let mut deliveries = channel
-        .basic_consume(
-            handler.uplink.queue().into(),
-            name.into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        )
-        .await?;
+    answered(channel.basic_qos(ahead, BasicQosOptions::default())).await?;
+    let mut deliveries = answered(channel.basic_consume(
+        handler.uplink.queue().into(),
+        name.into(),
+        BasicConsumeOptions::default(),
+        FieldTable::default(),
+    ))
+    .await?;
     let permits = Arc::new(Semaphore::new(usize::from(at_once)));
     let mut working = JoinSet::new();
     let ended = loop {
         let delivery = tokio::select! {
             () = stop.cancelled() => {
-                break channel.basic_cancel(name.into(), BasicCancelOptions::default()).await;
+                let options = BasicCancelOptions::default();
+                break answered(channel.basic_cancel(name.into(), options)).await;
             }
             Some(_) = working.join_next(), if !working.is_empty() => continue,
             delivery = deliveries.next() => match delivery {
                 Some(Ok(delivery)) => delivery,
-                Some(Err(error)) => break Err(error),
+                Some(Err(error)) => break Err(error.into()),
                 None => break Ok(()),
             },
         };
@@ -207,7 +208,7 @@ async fn handle(app: App, handler: UplinkHandler, mut delivery: Delivery, droppe
 }
 
 async fn acknowledge(queue: &str, delivery: &Delivery) {
-    if let Err(error) = delivery.acker.ack(BasicAckOptions::default()).await {
+    if let Err(error) = answered(delivery.acker.ack(BasicAckOptions::default())).await {
         tracing::warn!(code = "bus.not_acknowledged", queue, %error,
             "a message was not acknowledged; the broker delivers it again");
     }

@@ -26,9 +26,6 @@ const TRIES: usize = 3;
 /// A scan is decided by then, that of the guest before shown for its time.
 const DECIDED: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Memory is measured at rest: the least of as many readings.
-const READINGS: usize = 20;
-const BETWEEN_READINGS: Duration = Duration::from_millis(500);
 
 #[expect(
     clippy::print_stderr,
@@ -39,8 +36,7 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
     let window = at_its_gate(site, &data).await?;
     let mut kept = Vec::new();
     for _ in 0..SCANS / STEP {
-        scans(site, &window).await?;
-        let mib = at_rest(&data).await?;
+        let mib = scans(site, &window, &data).await?;
         eprintln!("  {} scans: {mib:.1} MiB", (kept.len() + 1) * STEP);
         kept.push(mib);
     }
@@ -57,14 +53,16 @@ pub(super) async fn measure(site: &mut Site) -> Result<Vec<Measurement>> {
         measured: last - warm,
         unit: Unit::Mebibytes,
         note: format!(
-            "resident, of the app and of its WebKit processes: {warm:.1} MiB, then {last:.1} MiB; after each {STEP} \
-             scans {}",
+            "resident, of the app and of its WebKit processes, the least of each {STEP} scans: {warm:.1} MiB, then \
+             {last:.1} MiB; all {}",
             all.join(", ")
         ),
     }])
 }
 
-async fn scans(site: &mut Site, window: &GateWindow) -> Result<()> {
+/// The least that was resident meanwhile: what is more is garbage that a page collects when it comes to it.
+async fn scans(site: &mut Site, window: &GateWindow, data: &Path) -> Result<f64> {
+    let mut least = f64::INFINITY;
     for ticket in site.fresh(STEP)? {
         let mut tries = 1;
         window.type_code(&ticket.token).await?;
@@ -75,8 +73,9 @@ async fn scans(site: &mut Site, window: &GateWindow) -> Result<()> {
             window.dismiss().await?;
             window.type_code(&ticket.token).await?;
         }
+        least = least.min(resident_mib(data)?);
     }
-    Ok(())
+    Ok(least)
 }
 
 /// Waits until the core has let the guest in. The page is not asked: it would keep something of each script.
@@ -95,15 +94,6 @@ async fn entered(site: &mut Site, ticket: &Ticket) -> Result<()> {
         anyhow::ensure!(begin.elapsed() < DECIDED, "{} has not entered", ticket.id);
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-async fn at_rest(data: &Path) -> Result<f64> {
-    let mut least = f64::INFINITY;
-    for _ in 0..READINGS {
-        tokio::time::sleep(BETWEEN_READINGS).await;
-        least = least.min(resident_mib(data)?);
-    }
-    Ok(least)
 }
 
 /// Of the app and of the processes that it has started.
