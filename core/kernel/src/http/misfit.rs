@@ -47,11 +47,12 @@ pub(super) fn read_body<T: DeserializeOwned + JsonSchema>(json: &[u8]) -> Result
     };
     // Its kind is no help: an object where a word is expected is a syntax error to `serde_json`.
     let sent: Value = serde_json::from_slice(json).map_err(|error| no_json(&error))?;
-    let path = steps(error.path());
+    let schema = schema_of::<T>();
+    let path = within_lists(steps(error.path()), &schema);
     let misfit = Misfit {
         whole: "body",
         said: &error.inner().to_string(),
-        schema: &schema_of::<T>(),
+        schema: &schema,
         given: find(&sent, &path),
         path,
     };
@@ -120,6 +121,19 @@ fn steps(path: &Path) -> Vec<Step> {
         Segment::Enum { .. } | Segment::Unknown => None,
     };
     path.iter().filter_map(step).collect()
+}
+
+/// `serde` reads the fields of an object from a list too, by their places: what doesn't fit then is the list.
+fn within_lists(path: Vec<Step>, schema: &Value) -> Vec<Step> {
+    let mut shape = Some(Shape::of(schema));
+    let is_known = |step: &Step| {
+        shape = match step {
+            Step::Field(name) => shape.and_then(|it| it.field(name)),
+            Step::Item(_) => shape.and_then(Shape::item),
+        };
+        shape.is_some() || matches!(step, Step::Field(_))
+    };
+    path.into_iter().take_while(is_known).collect()
 }
 
 fn find<'a>(sent: &'a Value, path: &[Step]) -> Option<&'a Value> {

@@ -274,19 +274,19 @@ mod tests {
         assert_eq!(
             said,
             [
-                ("orderId", true, AN_ID),
                 ("channel", false, "one of online, box_office"),
+                ("orderId", true, AN_ID),
                 ("places", false, "a list"),
-                ("places[].row", true, "a text of 1 to 8 characters"),
-                ("places[].number", true, "a whole number of 0 to 255"),
                 ("places[].free", true, "true or false"),
+                ("places[].number", true, "a whole number of 0 to 255"),
+                ("places[].row", true, "a text of 1 to 8 characters"),
                 ("since", false, A_TIME),
             ]
         );
-        assert_eq!(fields[0].meaning.as_deref(), Some("Whose it is."));
+        assert_eq!(fields[1].meaning.as_deref(), Some("Whose it is."));
         assert_eq!(
             Shape::of(&schema).allowed(),
-            "an object with orderId, channel, places, since"
+            "an object with channel, orderId, places, since"
         );
     }
 
