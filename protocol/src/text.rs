@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 /// Whether a character shows as itself and leaves what stands beside it alone. Control characters don't, nor
-/// those that turn the direction of a line, break it, or show as nothing. The two joiners do: Persian and
+/// those that turn the direction of a line, break it, show as nothing, or are nobody's or everybody's own. The two joiners do: Persian and
 /// Hindi are not written without them.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is that law")]
@@ -15,16 +15,19 @@ pub fn shows(char: char) -> bool {
         && !matches!(char,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}' | '\u{fffe}' | '\u{ffff}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
 /// Whether a text of one line may be shown to people: so many characters, each of which [`shows`], and not
-/// only white space and joiners. An empty one may, where there may be none.
+/// only white space, joiners and empty patterns. An empty one may, where there may be none.
 #[must_use]
 pub fn is_line(text: &str, chars: RangeInclusive<usize>) -> bool {
     let is_blank = |char: char| {
-        char.is_whitespace() || matches!(char, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+        char.is_whitespace()
+            || matches!(char, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{200c}' | '\u{200d}' | '\u{2800}'
+                | '\u{fe00}'..='\u{fe0f}')
     };
     chars.contains(&text.chars().count())
         && text.chars().all(shows)
@@ -69,6 +72,12 @@ mod tests {
             "\u{3164}",
             "   ",
             "\u{200d}\u{200c}",
+            "\u{2800}\u{180b}",
+            "\u{1d159}",
+            "\u{fffc}",
+            "\u{e000}",
+            "\u{f0000}",
+            "\u{fdd0}",
         ] {
             assert!(!is_line(text, 1..=60), "{text:?}");
         }

@@ -143,11 +143,13 @@ impl Owner {
             journal::Notice::Failed(error) => Err(Fatal::Journal(error)),
             journal::Notice::Held => {
                 self.journal.mark_held();
+                self.tell_room();
                 self.status.schedule();
                 Ok(())
             }
             journal::Notice::Free => {
                 self.journal.mark_free();
+                self.tell_room();
                 self.status.schedule();
                 Ok(())
             }

@@ -227,11 +227,17 @@ impl Owner {
         self.status.publish(status, (self.replica.tickets, fault));
     }
 
+    /// What the journal can take, for the core.
+    fn tell_room(&mut self) {
+        let free_bytes = self.journal.space;
+        let fault = self.journal.fault(&self.limits);
+        self.step(Input::Room { free_bytes, fault });
+    }
+
     fn on_tick(&mut self) {
         self.journal.keep_last_row();
         self.journal.space = self.journal.reader.space(&self.limits);
-        let bytes = self.journal.space;
-        self.step(Input::FreeSpace { bytes });
+        self.tell_room();
         let status = self.machine.status(self.now());
         let core_time = status.core_time;
         self.wipe_guest_keys(core_time.as_ref());

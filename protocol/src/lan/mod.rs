@@ -50,6 +50,7 @@ pub use staff::{
     ShiftRequest, SignIn, SignInRefusal, SignInRequest, SignInState,
 };
 
+use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -232,12 +233,15 @@ pub struct JournalStatus {
 }
 
 /// See [`JournalStatus::fault`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
 #[serde(rename_all = "camelCase")]
+#[cbor(index_only)]
 pub enum JournalFault {
     /// Another program holds the file. It goes on by itself when that is closed.
+    #[n(0)]
     Held,
     /// No space is left.
+    #[n(1)]
     NoSpace,
 }
 

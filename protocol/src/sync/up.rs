@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode, bytes::ByteVec};
 
 use crate::{
     ids::{BootId, GateId, IncarnationId, ScanId, ScannerId, SessionId, SnapshotId},
+    lan::JournalFault,
     short_code::CodeHash,
     sync::{Digest, Epoch, JournalHead, Nonce, Position, ScannersReport, StaffAsk},
     time::CoreTime,
@@ -176,6 +177,10 @@ pub struct Health {
     /// Texts that are no tickets, since its start; none from a release that does not count them.
     #[n(7)]
     pub unreadable: Option<u64>,
+    /// Why its journal takes no row: every new scan is answered with `NodeFault`. None from a release that does
+    /// not say.
+    #[n(8)]
+    pub journal_fault: Option<JournalFault>,
 }
 
 /// See [`Up::Pull`].

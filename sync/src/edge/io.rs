@@ -10,6 +10,7 @@ use std::fmt;
 use eventify_protocol::{
     ids::{GateId, IncarnationId, MessageId, PersonId, ScanId, ScannerId, SnapshotId, TicketId},
     keys::KeySet,
+    lan::JournalFault,
     sync::{
         Chunk, Config, Decision, Delta, Digest, DigestKey, Down, Epoch, JournalAck, JournalHead,
         Moment, PointError, Position, ScanVerdict, ScannedTicket, SealedRow, SnapshotGone,
@@ -156,9 +157,10 @@ pub enum Input {
     },
     /// The replica's file can't be read or written. The shell deletes it.
     ReplicaFailed,
-    /// For `Health`.
-    FreeSpace {
-        bytes: u64,
+    /// What the journal can still take, and why it takes nothing now: for `Health`.
+    Room {
+        free_bytes: u64,
+        fault: Option<JournalFault>,
     },
 }
 

@@ -1,10 +1,14 @@
 //! Messages to the core, and what the machine does with the core's.
 
-use eventify_protocol::sync::{
-    Ask, Config, DIGEST_ALGORITHM, Delta, Health, Hello, JournalAck, JournalHead, Plan, Position,
-    SnapshotGone, SyncPoint, Up, Welcome,
-};
 use std::time::Duration;
+
+use eventify_protocol::{
+    lan::JournalFault,
+    sync::{
+        Ask, Config, DIGEST_ALGORITHM, Delta, Health, Hello, JournalAck, JournalHead, Plan,
+        Position, SnapshotGone, SyncPoint, Up, Welcome,
+    },
+};
 
 use super::{
     Alarm, CoreMessage, Machine, Now, Output, ReplicaOutput, SnapshotPlan, Stop, age::TimeSample,
@@ -50,7 +54,17 @@ impl Machine {
             software: self.software.clone(),
             mode_number: Some(self.mode_number),
             unreadable: Some(self.counts.values().map(|it| it.unreadable).sum()),
+            journal_fault: self.journal_fault,
         }));
+    }
+
+    /// That nobody is let in is said at once, and that it is over.
+    pub(super) fn on_room(&mut self, free_bytes: u64, fault: Option<JournalFault>, now: Now) {
+        self.free_bytes = free_bytes;
+        if self.journal_fault != fault {
+            self.journal_fault = fault;
+            self.health_at = now.boottime;
+        }
     }
 
     pub(super) fn receive(&mut self, message: CoreMessage, now: Now) {

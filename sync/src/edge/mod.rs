@@ -54,6 +54,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use eventify_protocol::{
     ids::{BootId, GateId, NodeId, SessionId, SnapshotId, VenueId},
+    lan::JournalFault,
     sync::{Epoch, Moment},
     time::{BootTime, MAX_CACHE_AGE, at_most},
     verdict::Mode,
@@ -125,6 +126,7 @@ pub struct Machine {
     /// When the cache will be too old, if that lies ahead.
     limit_at: Option<BootTime>,
     free_bytes: u64,
+    journal_fault: Option<JournalFault>,
     counts: BTreeMap<GateId, report::Counts>,
     counts_changed: bool,
     reported: Option<(Mode, Option<Reason>)>,
@@ -166,6 +168,7 @@ impl Machine {
             health_at: now.boottime,
             limit_at: None,
             free_bytes: 0,
+            journal_fault: None,
             counts: BTreeMap::new(),
             counts_changed: false,
             reported: None,
@@ -227,7 +230,7 @@ impl Machine {
                 self.on_digest_recomputed(position, digest, now);
             }
             Input::ReplicaFailed => self.on_replica_failed(now),
-            Input::FreeSpace { bytes } => self.free_bytes = bytes,
+            Input::Room { free_bytes, fault } => self.on_room(free_bytes, fault, now),
         }
         self.derive(now);
     }

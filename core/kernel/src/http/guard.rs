@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::caller::{Caller, IdempotencyKey};
 use super::places::Places;
 use super::policy::{KeyRule, Policy, Rate};
-use super::rate_limit::Payer;
+use super::rate_limit::{Flood, Payer};
 use super::routes::RouteInfo;
 use super::{ApiError, address, error, replay};
 use crate::app::App;
@@ -57,7 +57,7 @@ pub(super) async fn correlate(
         "request",
         correlation_id = %correlation,
         method = %request.method(),
-        path = request.uri().path(),
+        route = tracing::field::Empty,
     );
     request.extensions_mut().insert(cause);
     let began = app.clock.instant();
@@ -66,37 +66,74 @@ pub(super) async fn correlate(
         if let Ok(value) = HeaderValue::from_str(&correlation.to_string()) {
             response.headers_mut().insert(CORRELATION, value);
         }
-        log_answer(&app, response.status(), began);
+        log_answer(&app, &response, began);
         response
     }
     .instrument(span)
     .await
 }
 
-fn log_answer(app: &App, status: StatusCode, began: Instant) {
+/// What nobody counts, strangers can send without end: their lines are few.
+fn log_answer(app: &App, response: &Response, began: Instant) {
     let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if status != StatusCode::TOO_MANY_REQUESTS {
+    let (status, now) = (response.status(), app.clock.instant());
+    let is_counted = response.extensions().get::<Counted>().is_some() || status.is_server_error();
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        if let Some(suppressed) = app.rate_limiter.permit_line(Flood::TooOften, now) {
+            tracing::info!(
+                code = "http.asked_too_often",
+                suppressed,
+                "a request was refused: too many come of one caller"
+            );
+        }
+        return;
+    }
+    let suppressed = match is_counted {
+        true => Some(0),
+        false => app.rate_limiter.permit_line(Flood::Uncounted, now),
+    };
+    if let Some(suppressed) = suppressed {
         tracing::info!(
             code = "http.answered",
             status = status.as_u16(),
             duration_ms,
-            "a request was answered"
-        );
-    } else if let Some(suppressed) = app.rate_limiter.permit_line(app.clock.instant()) {
-        tracing::info!(
-            code = "http.asked_too_often",
             suppressed,
-            "a request was refused: too many come of one caller"
+            "a request was answered"
         );
     }
 }
 
+/// Of the path only what the route says and ids: the rest of it may be a ticket's code, a name, a secret.
+fn named(route: &str, path: &str) -> String {
+    let segment = |(name, given): (&str, &str)| {
+        let is_id = name.starts_with('{') && given.parse::<Uuid>().is_ok();
+        if is_id {
+            given.to_owned()
+        } else {
+            name.to_owned()
+        }
+    };
+    let segments = route.split('/').zip(path.split('/')).map(segment);
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// A mark of the answers of routes that have a rate.
+#[derive(Clone, Copy, Debug)]
+struct Counted;
+
 /// Around each route: rate limit, token, policy, idempotency.
-pub(super) async fn guard(
-    State(route): State<Guarded>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn guard(State(route): State<Guarded>, request: Request, next: Next) -> Response {
+    let name = named(route.info.path, request.uri().path());
+    tracing::Span::current().record("route", name);
+    let is_counted = route.info.policy.rate != Rate::Unlimited;
+    let mut response = admitted(route, request, next).await;
+    if is_counted {
+        response.extensions_mut().insert(Counted);
+    }
+    response
+}
+
+async fn admitted(route: Guarded, mut request: Request, next: Next) -> Response {
     // The body can't be shared between threads, so only what is needed is taken along.
     let headers = request.headers().clone();
     let address = client_address(&route.app, &request);
@@ -249,4 +286,31 @@ fn client_address(app: &App, request: &Request) -> IpAddr {
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_named_by_its_route_and_its_ids_and_keeps_the_rest_to_itself() {
+        let id = "01a22511-fa05-766a-b0c1-f4c4134240d0";
+        let order = format!("/orders/{id}/tickets");
+        for (route, path, name) in [
+            ("/health/live", "/health/live", "/health/live"),
+            ("/orders/{orderId}/tickets", &order, &order),
+            (
+                "/tickets/{ticketId}/token",
+                "/tickets/EV1%3ASECRET/token",
+                "/tickets/{ticketId}/token",
+            ),
+            (
+                "/orders/{orderId}",
+                "/orders/alice@example.com",
+                "/orders/{orderId}",
+            ),
+        ] {
+            assert_eq!(named(route, path), name);
+        }
+    }
 }

@@ -26,7 +26,20 @@ pub enum Payer {
 pub struct RateLimiter {
     normal: Quotas<Payer>,
     strict: Quotas<Payer>,
-    log: Mutex<LogThrottle>,
+    log: [Mutex<LogThrottle>; Flood::ALL.len()],
+}
+
+/// What can come without end, and has few lines in the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Flood {
+    /// What a limit refuses.
+    TooOften,
+    /// What has none: probes, webhooks, and what no route answers.
+    Uncounted,
+}
+
+impl Flood {
+    const ALL: [Self; 2] = [Self::TooOften, Self::Uncounted];
 }
 
 impl RateLimiter {
@@ -36,14 +49,15 @@ impl RateLimiter {
         Self {
             normal: Quotas::new(limits.normal_per_second, limits.normal_burst),
             strict: Quotas::new(limits.strict_per_second, limits.strict_burst),
-            log: Mutex::default(),
+            log: Default::default(),
         }
     }
 
-    /// Whether a refusal has a line in the log, and then how many had none since the last one: who is too fast
+    /// Whether an answer has a line in the log, and then how many had none since the last one: who is too fast
     /// for the core is too fast for its disk.
-    pub(super) fn permit_line(&self, now: Instant) -> Option<u64> {
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn permit_line(&self, flood: Flood, now: Instant) -> Option<u64> {
+        let log = &self.log[flood as usize];
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.permit(now)
     }
 
@@ -74,9 +88,12 @@ mod tests {
             strict_burst: 1,
         });
         let start = Clock::system().instant();
-        let lines = [0, 1, 500, 1_000]
-            .map(|passed| limiter.permit_line(start + std::time::Duration::from_millis(passed)));
-        assert_eq!(lines, [Some(0), None, None, Some(2)]);
+        for flood in Flood::ALL {
+            let lines = [0, 1, 500, 1_000].map(|passed| {
+                limiter.permit_line(flood, start + std::time::Duration::from_millis(passed))
+            });
+            assert_eq!(lines, [Some(0), None, None, Some(2)]);
+        }
     }
 
     #[test]

@@ -3,11 +3,14 @@
 use chrono::TimeDelta;
 use eventify_contracts::ticketing::ScanSuspected;
 use eventify_protocol::ids::{GateId, NodeId, PerformanceId};
+use eventify_protocol::lan::JournalFault;
+use eventify_protocol::sync::{Health, Position, Up};
+use eventify_protocol::verdict::Mode;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::fleet::world::{Node, Venue, alarms_of, alarms_where, performance};
-use crate::world::User;
+use crate::world::{User, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspected_scan_is_an_alarm_of_its_node() {
@@ -150,13 +153,18 @@ async fn what_has_happened_is_over_when_somebody_has_acknowledged_it_by_name() {
 
 /// An enrolled node of a gate that a show needs.
 async fn gate_with_show(venue: &Venue) -> (NodeId, Show) {
+    let node = enrolled(venue).await.answer.node_id;
+    let show = Show::in_minutes(venue, 30).await;
+    (node, show)
+}
+
+/// A node of the gate `Gate 1`.
+async fn enrolled(venue: &Venue) -> Enrolled {
     let gate = venue.gate("Gate 1").await;
     let plan = json!({ "venueId": venue.id, "label": "North door", "gates": [gate] });
     let announced = venue.owner().post("/fleet/nodes", plan).await.expect(201);
     let code = announced["code"].as_str().unwrap();
-    let node = Node::enrol(venue, code).await.unwrap().answer.node_id;
-    let show = Show::in_minutes(venue, 30).await;
-    (node, show)
+    Node::enrol(venue, code).await.unwrap()
 }
 
 struct Show {
@@ -175,6 +183,39 @@ impl Show {
         Self {
             id: scheduled.performance_id,
         }
+    }
+}
+
+/// A gate that answered every scan with an error said `Online`, and nobody was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gate_that_can_not_write_its_journal_is_an_alarm_until_it_can() {
+    let venue = Venue::open().await;
+    let node = enrolled(&venue).await.connect(&venue).await;
+    Show::in_minutes(&venue, 30).await;
+    const FAULTY: &str = "select count(*) from fleet.node_health join fleet.nodes using (node_id)
+         where venue_id = $1 and journal_fault = 'held'";
+    const WELL: &str = "select count(*) from fleet.node_health join fleet.nodes using (node_id)
+         where venue_id = $1 and journal_fault is null";
+    for (fault, stored, stops) in [
+        (Some(JournalFault::Held), FAULTY, vec!["gate_faulty"]),
+        (None, WELL, vec![]),
+    ] {
+        node.send(Up::Health(Health {
+            mode: Mode::Online,
+            cache_age_ms: Some(0),
+            head: Position(0),
+            unacknowledged: 0,
+            free_bytes: 1 << 40,
+            software: "1.0".to_owned(),
+            mode_number: Some(1),
+            unreadable: None,
+            journal_fault: fault,
+        }))
+        .await;
+        let is_stored = async || venue.value::<i64>(stored).await == 1;
+        until("the report is stored", is_stored).await;
+        venue.core.run_job("fleet", "watch_gates").await;
+        assert_eq!(codes(&venue.owner(), "stops=gates").await, stops);
     }
 }
 

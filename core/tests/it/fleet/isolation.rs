@@ -421,6 +421,7 @@ async fn a_mode_that_changes_without_end_is_one_alarm_and_no_row_each() {
             software: "test".to_owned(),
             mode_number: None,
             unreadable: None,
+            journal_fault: None,
         };
         node.send(Up::Health(health)).await;
         until("each report is the last one", async || {

@@ -385,6 +385,7 @@ async fn the_health_of_a_node_is_listed_and_changes_of_mode_are_published() {
             software: "1.0".to_owned(),
             mode_number: None,
             unreadable: None,
+            journal_fault: None,
         })
     };
     let path = format!("/fleet/nodes?venueId={}", venue.id);

@@ -230,6 +230,7 @@ async fn an_outage_between_two_reports_ends_when_the_line_is_back() {
             software: "1.0".to_owned(),
             mode_number: Some(mode_number),
             unreadable: None,
+            journal_fault: None,
         })
     };
     let ever = "?from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z";
@@ -291,6 +292,7 @@ async fn an_outage_ends_when_its_node_reports_online() {
         software: "1.0".to_owned(),
         mode_number: None,
         unreadable: None,
+        journal_fault: None,
     }))
     .await;
     until("the outage has ended", async || {
@@ -463,6 +465,7 @@ async fn a_report_names_the_nodes_that_have_not_told_everything() {
             software: "1.0".to_owned(),
             mode_number: None,
             unreadable: None,
+            journal_fault: None,
         })
     };
     let not_heard = async || report(&venue, "").await.not_heard;

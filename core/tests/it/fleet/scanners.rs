@@ -83,6 +83,7 @@ async fn be_heard(venue: &Venue, node: &Node) {
         software: "1.0".to_owned(),
         mode_number: Some(1),
         unreadable: None,
+        journal_fault: None,
     }))
     .await;
     let count = "select count(*) from fleet.node_health join fleet.nodes using (node_id) where venue_id = $1";

@@ -190,7 +190,7 @@ replies! {
     NodeHealth {
         seen_at: DateTime<Utc>, silent_since: Option<DateTime<Utc>>, mode: String, mode_since: DateTime<Utc>,
         cache_age_ms: Option<i64>, position: i64, unacknowledged: i64, free_bytes: i64,
-        software: String, unreadable: Option<i64>,
+        software: String, unreadable: Option<i64>, journal_fault: Option<String>,
     }
     /// The report of outages.
     Reconciliation {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use eventify_protocol::{
     hash::Hash32,
+    lan::JournalFault,
     sync::{Digest, JournalHead, Nonce, Position, SyncPoint, TicketState},
     time::CoreTime,
     verdict::{Mode, Verdict},
@@ -61,10 +62,34 @@ fn a_restart_in_the_same_boot_keeps_age_and_admissions_a_reboot_locks() {
 }
 
 #[test]
+fn a_node_that_can_write_nothing_down_says_so_at_once_and_when_it_is_over() {
+    let mut venue = Venue::online();
+    while venue.sent_health().is_some() {}
+    for fault in [Some(JournalFault::Held), None] {
+        venue.step(Input::Room {
+            free_bytes: 7,
+            fault,
+        });
+        venue.wait(MS(1));
+        let said = venue.sent_health().map(|said| said.journal_fault);
+        assert_eq!(said, Some(fault));
+        venue.step(Input::Room {
+            free_bytes: 6,
+            fault,
+        });
+        venue.wait(MS(1));
+        assert!(venue.sent_health().is_none(), "it is known already");
+    }
+}
+
+#[test]
 fn a_wall_clock_that_jumps_locks_until_the_core_answers() {
     let mut venue = Venue::cut_off();
     venue.set_wall(3);
-    venue.step(Input::FreeSpace { bytes: 1 });
+    venue.step(Input::Room {
+        free_bytes: 1,
+        fault: None,
+    });
     assert_eq!(venue.status().reason, Some(Reason::ClockNotTrusted));
     assert!(
         venue

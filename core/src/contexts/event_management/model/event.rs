@@ -253,6 +253,15 @@ impl Status {
 pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
     let reason = reason.trim();
     text("reason", reason, 1..=MAX_REASON)?;
+    let stands =
+        |letter| eventify_protocol::text::shows(letter) || matches!(letter, '\n' | '\r' | '\t');
+    if !reason.chars().all(stands) {
+        // Others read it in their mails and lists.
+        return invalid(
+            "reason",
+            "must have no hidden characters, and none that turns a line".to_owned(),
+        );
+    }
     Ok(reason.to_owned())
 }
 
@@ -262,9 +271,12 @@ fn line(
     line: &str,
     allowed: std::ops::RangeInclusive<usize>,
 ) -> Result<(), EventError> {
-    length(field, line, allowed)?;
-    if !line.chars().all(eventify_protocol::text::shows) {
-        return invalid(field, "must be printable characters".to_owned());
+    length(field, line, allowed.clone())?;
+    if !eventify_protocol::text::is_line(line, allowed) {
+        return invalid(
+            field,
+            "must show: no control or hidden characters, and not only blanks".to_owned(),
+        );
     }
     Ok(())
 }

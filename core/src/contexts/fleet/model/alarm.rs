@@ -121,6 +121,10 @@ codes! {
         "Nobody is let in at these gates by the system: send the queue to a gate that works, follow the venue's \
          own procedure, and bring the node's line back (eventify-edge doctor on it says what is wrong). \
          presumed in the details: the core does not hear it, and its copy is too old by now.";
+    GateFaulty = "gate_faulty":
+        "This node answers every new scan with an error, because it can't write it down: send the queue to a gate \
+         that works. journalFault in the details: held, another program has its journal open, so close that; \
+         noSpace, so make room on its disk. eventify-edge doctor on it says which program, which folder.";
     GateDecidesAlone = "gate_decides_alone":
         "This node reaches the core and does not let it decide, for longer than a returning node needs. Its \
          gates lock when its copy is too old: run eventify-edge doctor on it, and look at the core's load.";
@@ -244,6 +248,7 @@ impl Code {
     /// Nobody is let in at these gates, or none but for five minutes more.
     const CLOSING: &[Self] = &[
         Self::GateLocked,
+        Self::GateFaulty,
         Self::PerformanceAwaitsConfirmation,
         Self::DigestAlgorithmUnknown,
         Self::TruthStandsStill,
@@ -252,6 +257,7 @@ impl Code {
     const STANDING: &[Self] = &[
         Self::GateCutOff,
         Self::GateLocked,
+        Self::GateFaulty,
         Self::GateDecidesAlone,
         Self::NodeDiskLow,
         Self::PerformanceAwaitsConfirmation,

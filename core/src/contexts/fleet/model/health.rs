@@ -1,5 +1,6 @@
 //! Health reports of nodes.
 
+use eventify_protocol::lan::JournalFault;
 use eventify_protocol::sync::{Health, Position};
 use eventify_protocol::text;
 use eventify_protocol::verdict::Mode;
@@ -14,6 +15,14 @@ pub(crate) fn mode_name(mode: Mode) -> &'static str {
         Mode::Degraded => "Degraded",
         Mode::Locked => "Locked",
         Mode::Resyncing => "Resyncing",
+    }
+}
+
+/// The fault's name in JSON.
+pub(crate) fn fault_name(fault: JournalFault) -> &'static str {
+    match fault {
+        JournalFault::Held => "held",
+        JournalFault::NoSpace => "noSpace",
     }
 }
 

@@ -20,8 +20,9 @@ const RETURNS_WITHIN: TimeDelta = TimeDelta::seconds(60);
 const LEAST_FREE_BYTES: i64 = 256 << 20;
 
 /// The codes that [`Watched::alarms`] decides of.
-pub(crate) const WATCHED: [Code; 4] = [
+pub(crate) const WATCHED: [Code; 5] = [
     Code::GateCutOff,
+    Code::GateFaulty,
     Code::GateLocked,
     Code::GateDecidesAlone,
     Code::NodeDiskLow,
@@ -56,6 +57,8 @@ pub(crate) struct LastReport {
     pub(crate) cache_age_ms: Option<i64>,
     pub(crate) unacknowledged: i64,
     pub(crate) free_bytes: i64,
+    /// Why its journal takes no row.
+    pub(crate) journal_fault: Option<String>,
 }
 
 /// Whether a node is heard: reports that came before this process listened say nothing.
@@ -96,13 +99,25 @@ impl Watched {
             return alarms;
         }
         match (heard, &self.last) {
-            (Some(last), _) => alarms.extend(self.of_heard(last, now)),
+            (Some(last), _) => {
+                alarms.extend(self.of_faulty(last));
+                alarms.extend(self.of_heard(last, now));
+            }
             (None, last) if now - listening_since > HEARD_WITHIN => {
                 alarms.extend(self.of_silent(last.as_ref(), now));
             }
             (None, _) => {}
         }
         alarms
+    }
+
+    /// Whatever its mode is: a gate that can write nothing down lets nobody in.
+    fn of_faulty(&self, last: &LastReport) -> Option<Alarm> {
+        let fault = last.journal_fault.as_ref()?;
+        let details = json!({
+            "journalFault": fault, "freeBytes": last.free_bytes, "heardAt": last.seen_at,
+        });
+        Some(self.alarm(Code::GateFaulty, details))
     }
 
     fn of_heard(&self, last: &LastReport, now: DateTime<Utc>) -> Option<Alarm> {
@@ -188,6 +203,7 @@ mod tests {
                 cache_age_ms: Some(0),
                 unacknowledged: 0,
                 free_bytes: 1 << 40,
+                journal_fault: None,
             }),
         }
     }
@@ -224,6 +240,18 @@ mod tests {
             node.alarms(START, at(1_001))[0].details["presumed"],
             json!(false)
         );
+    }
+
+    #[test]
+    fn a_gate_that_can_write_nothing_down_is_an_alarm_in_any_mode() {
+        for (mode, also) in [(Mode::Online, None), (Mode::Locked, Some("gate_locked"))] {
+            let mut node = watched(mode);
+            node.last.as_mut().unwrap().journal_fault = Some("held".to_owned());
+            let expected: Vec<_> = ["gate_faulty"].into_iter().chain(also).collect();
+            assert_eq!(codes(&node, 1_001), expected);
+            let alarm = &node.alarms(START, at(1_001))[0];
+            assert_eq!(alarm.details["journalFault"], json!("held"));
+        }
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) struct HealthView {
     software: String,
     /// Texts that were no tickets, since its start.
     unreadable: Option<i64>,
+    /// Why its journal takes no row, and it answers new scans with an error: `held` or `noSpace`.
+    journal_fault: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +127,7 @@ impl HealthView {
             free_bytes: report.free_bytes,
             software: report.software,
             unreadable: report.unreadable,
+            journal_fault: report.journal_fault,
         }
     }
 }

@@ -8,7 +8,7 @@ use eventify_protocol::verdict::Mode;
 use serde::Serialize;
 
 use super::signed;
-use crate::contexts::fleet::model::health::mode_name;
+use crate::contexts::fleet::model::health::{fault_name, mode_name};
 
 /// A node's last report. With another number the mode is another one than before, also if it has the
 /// same name: there was one between.
@@ -26,6 +26,7 @@ pub(crate) struct NodeHealth {
     pub(crate) software: String,
     pub(crate) mode_number: Option<i64>,
     pub(crate) unreadable: Option<i64>,
+    pub(crate) journal_fault: Option<String>,
 }
 
 impl NodeHealth {
@@ -56,6 +57,7 @@ impl NodeHealth {
             software: report.software.clone(),
             mode_number,
             unreadable: report.unreadable.map(signed).transpose()?,
+            journal_fault: report.journal_fault.map(|it| fault_name(it).to_owned()),
         })
     }
 }
@@ -64,7 +66,7 @@ macro_rules! select_health {
     ($condition:literal) => {
         concat!(
             "select node_id, seen_at, mode, mode_since, mode_changes, cache_age_ms, head,
-                 unacknowledged, free_bytes, software, mode_number, unreadable
+                 unacknowledged, free_bytes, software, mode_number, unreadable, journal_fault
              from fleet.node_health where ",
             $condition
         )
@@ -102,7 +104,7 @@ pub(crate) async fn upsert(conn: &mut PgConnection, health: &NodeHealth) -> DbRe
              cache_age_ms = excluded.cache_age_ms, head = excluded.head,
              unacknowledged = excluded.unacknowledged, free_bytes = excluded.free_bytes,
              software = excluded.software, mode_number = excluded.mode_number,
-             unreadable = excluded.unreadable",
+             unreadable = excluded.unreadable, journal_fault = excluded.journal_fault",
     )
     .await?;
     Ok(())

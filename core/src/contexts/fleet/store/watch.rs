@@ -23,6 +23,7 @@ struct Row {
     cache_age_ms: Option<i64>,
     unacknowledged: Option<i64>,
     free_bytes: Option<i64>,
+    journal_fault: Option<String>,
 }
 
 impl From<Row> for Watched {
@@ -47,6 +48,7 @@ impl From<Row> for Watched {
                 cache_age_ms: row.cache_age_ms,
                 unacknowledged: row.unacknowledged.unwrap_or_default(),
                 free_bytes: row.free_bytes.unwrap_or_default(),
+                journal_fault: row.journal_fault,
             }),
         }
     }
@@ -58,7 +60,7 @@ pub(crate) async fn list(conn: &mut PgConnection, now: DateTime<Utc>) -> DbResul
     let rows: Vec<Row> = sqlx::query_as(
         "select node_id, nodes.venue_id, max_cache_age_ms, performance_id, title, show.owner_id,
              show.org_id,
-             admits_from, seen_at, mode, mode_since, cache_age_ms, unacknowledged, free_bytes
+             admits_from, seen_at, mode, mode_since, cache_age_ms, unacknowledged, free_bytes, journal_fault
          from fleet.nodes join fleet.venues on venues.venue_id = nodes.venue_id
              left join fleet.node_health using (node_id)
              left join lateral (

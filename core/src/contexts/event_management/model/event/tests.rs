@@ -150,6 +150,8 @@ fn a_name_with_a_control_character_is_refused_and_a_description_has_lines() {
         (with("Tosca\u{1b}[31m", "", "rock", "Lyon"), "title"),
         (with("Tosca\nSet-Cookie: a", "", "rock", "Lyon"), "title"),
         (with("Nuit \u{202e}blanche", "", "rock", "Lyon"), "title"),
+        (with("\u{200d}\u{fe0f}", "", "rock", "Lyon"), "title"),
+        (with("Tosca", "", "\u{200d}", "Lyon"), "tags"),
         (with("Tosca", "\u{7}", "rock", "Lyon"), "description"),
         (with("Tosca", "", "ro\u{85}ck", "Lyon"), "tags"),
         (with("Tosca", "", "rock", "Ly\u{0}on"), "city"),
@@ -160,5 +162,8 @@ fn a_name_with_a_control_character_is_refused_and_a_description_has_lines() {
             "{refused:?}"
         );
     }
-    assert!(check_reason("storm\u{1b}").is_err());
+    for reason in ["storm\u{1b}", "storm \u{202e}", "sto\u{200b}rm"] {
+        assert!(check_reason(reason).is_err(), "{reason:?}");
+    }
+    assert!(check_reason("A storm.\nSorry").is_ok());
 }
