@@ -9,7 +9,7 @@ use eventify_protocol::verdict::Mode;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::fleet::world::{Node, Venue, alarms_of, alarms_where, performance};
+use crate::fleet::world::{Enrolled, Node, Venue, alarms_of, alarms_where, performance};
 use crate::world::{User, until};
 
 #[tokio::test(flavor = "multi_thread")]
