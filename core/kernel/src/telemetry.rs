@@ -79,8 +79,12 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Keeps one kind of line from filling the log.
 #[derive(Debug)]
 pub struct LogThrottle {
+    /// Time in which one more line may be written.
     interval: Duration,
-    last: Option<Instant>,
+    /// The time of as many lines as may be written at once.
+    whole: Duration,
+    /// When so many may be again.
+    full_at: Option<Instant>,
     suppressed: u64,
 }
 
@@ -94,20 +98,28 @@ impl LogThrottle {
     /// With another shortest time between two lines.
     #[must_use]
     pub fn every(interval: Duration) -> Self {
+        Self::bursts(interval, 1)
+    }
+
+    /// So many lines at once, and one more each interval.
+    #[must_use]
+    pub fn bursts(interval: Duration, lines: u32) -> Self {
         Self {
             interval,
-            last: None,
+            whole: interval.saturating_mul(lines),
+            full_at: None,
             suppressed: 0,
         }
     }
 
     /// Whether the line may be written now, and then how many were suppressed since the last one.
     pub fn permit(&mut self, now: Instant) -> Option<u64> {
-        if self.last.is_some_and(|last| now < last + self.interval) {
+        let after = self.full_at.map_or(now, |full| full.max(now)) + self.interval;
+        if after - now > self.whole {
             self.suppressed += 1;
             return None;
         }
-        self.last = Some(now);
+        self.full_at = Some(after);
         Some(std::mem::take(&mut self.suppressed))
     }
 }
@@ -124,6 +136,25 @@ mod tests {
         let permitted = [0, 1, 999, 1_000, 1_001, 2_500]
             .map(|passed| line.permit(start + Duration::from_millis(passed)));
         assert_eq!(permitted, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
+
+    #[test]
+    fn a_few_at_once_are_all_written_and_of_a_flood_one_an_interval() {
+        let start = Clock::system().instant();
+        let mut lines = LogThrottle::bursts(Duration::from_secs(1), 3);
+        let permitted = [0, 0, 1, 2, 3, 1_000, 1_001, 60_000]
+            .map(|passed| lines.permit(start + Duration::from_millis(passed)));
+        let all = [
+            Some(0),
+            Some(0),
+            Some(0),
+            None,
+            None,
+            Some(2),
+            None,
+            Some(1),
+        ];
+        assert_eq!(permitted, all);
     }
 
     #[test]

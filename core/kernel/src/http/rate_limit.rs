@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -26,7 +26,8 @@ pub enum Payer {
 pub struct RateLimiter {
     normal: Quotas<Payer>,
     strict: Quotas<Payer>,
-    log: [Mutex<LogThrottle>; Flood::ALL.len()],
+    too_often: Mutex<LogThrottle>,
+    uncounted: Mutex<LogThrottle>,
 }
 
 /// What can come without end, and has few lines in the log.
@@ -38,9 +39,8 @@ pub(super) enum Flood {
     Uncounted,
 }
 
-impl Flood {
-    const ALL: [Self; 2] = [Self::TooOften, Self::Uncounted];
-}
+/// Of what is not counted, as many lines at once: a person who looks for a mistake finds each of theirs.
+const UNCOUNTED_LINES: u32 = 100;
 
 impl RateLimiter {
     /// Full buckets.
@@ -49,14 +49,18 @@ impl RateLimiter {
         Self {
             normal: Quotas::new(limits.normal_per_second, limits.normal_burst),
             strict: Quotas::new(limits.strict_per_second, limits.strict_burst),
-            log: Default::default(),
+            too_often: Mutex::default(),
+            uncounted: Mutex::new(LogThrottle::bursts(Duration::from_secs(1), UNCOUNTED_LINES)),
         }
     }
 
     /// Whether an answer has a line in the log, and then how many had none since the last one: who is too fast
     /// for the core is too fast for its disk.
     pub(super) fn permit_line(&self, flood: Flood, now: Instant) -> Option<u64> {
-        let log = &self.log[flood as usize];
+        let log = match flood {
+            Flood::TooOften => &self.too_often,
+            Flood::Uncounted => &self.uncounted,
+        };
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.permit(now)
     }
@@ -88,12 +92,14 @@ mod tests {
             strict_burst: 1,
         });
         let start = Clock::system().instant();
-        for flood in Flood::ALL {
-            let lines = [0, 1, 500, 1_000].map(|passed| {
-                limiter.permit_line(flood, start + std::time::Duration::from_millis(passed))
-            });
-            assert_eq!(lines, [Some(0), None, None, Some(2)]);
-        }
+        let at = |passed| start + Duration::from_millis(passed);
+        let lines =
+            [0, 1, 500, 1_000].map(|passed| limiter.permit_line(Flood::TooOften, at(passed)));
+        assert_eq!(lines, [Some(0), None, None, Some(2)]);
+        let strangers = (0..1_000).filter_map(|_| limiter.permit_line(Flood::Uncounted, at(0)));
+        assert_eq!(strangers.count(), 100);
+        let next = limiter.permit_line(Flood::Uncounted, at(1_000));
+        assert_eq!(next, Some(900));
     }
 
     #[test]
