@@ -20,6 +20,12 @@ pub fn shows(char: char) -> bool {
             | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
 }
 
+/// The same in a text of several lines.
+#[must_use]
+pub fn shows_in_lines(char: char) -> bool {
+    shows(char) || matches!(char, '\n' | '\r' | '\t')
+}
+
 /// Whether a text of one line may be shown to people: so many characters, each of which [`shows`], and not
 /// only white space, joiners and empty patterns. An empty one may, where there may be none.
 #[must_use]

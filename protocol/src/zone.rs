@@ -57,13 +57,6 @@ impl TimeZone {
         format!("{} {}", local.format(&format), self.label())
     }
 
-    /// For texts: `Sat 6 Jun 2026 in Europe/Paris`.
-    #[must_use]
-    pub fn day(self, at: DateTime<Utc>) -> String {
-        let local = self.local(at);
-        format!("{} in {}", local.format("%a %-d %b %Y"), self.label())
-    }
-
     fn label(self) -> &'static str {
         match self {
             Self::UTC => "UTC",
@@ -167,10 +160,6 @@ mod tests {
             let json = serde_json::to_string(&zone(name).local(show)).unwrap();
             assert_eq!(json, format!("\"{local}\""));
         }
-        assert_eq!(
-            zone("Asia/Kathmandu").day(show),
-            "Sun 7 Jun 2026 in Asia/Kathmandu"
-        );
     }
 
     #[test]

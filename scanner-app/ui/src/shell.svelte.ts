@@ -21,12 +21,12 @@ export class Shell {
   /** The code pad is open: the window's own business, no fact of the app. */
   padOpen = $state(false);
   readonly camera = new Camera((text) => this.send({ name: 'cameraRead', text }));
-  /** The guest reads another language than the staff. */
   /** A view comes several times a second; its zone changes once. */
   readonly #zone = $derived(this.view?.timeZone ?? null);
   readonly texts = $derived.by(() =>
     texts(this.view?.settings.language ?? navigator.language.slice(0, 2), this.#zone),
   );
+  /** The guest reads another language than the staff. */
   readonly guestTexts = $derived.by(() => texts(this.texts.m.guestLanguage, this.#zone));
 
   #host: Host;

@@ -31,8 +31,10 @@ impl<'de> Deserialize<'de> for Words {
             let most = Self::MAX_CHARS;
             return Err(D::Error::custom(format!("{SAYS}at most {most} characters")));
         }
-        let shows = |char| text::shows(char) || matches!(char, '\n' | '\r' | '\t');
-        if text.as_ref().is_some_and(|text| !text.chars().all(shows)) {
+        if text
+            .as_ref()
+            .is_some_and(|text| !text.chars().all(text::shows_in_lines))
+        {
             let issue = "must have no control, invisible or direction-turning characters";
             return Err(D::Error::custom(format!("{SAYS}{issue}")));
         }

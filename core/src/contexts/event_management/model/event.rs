@@ -253,9 +253,7 @@ impl Status {
 pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
     let reason = reason.trim();
     text("reason", reason, 1..=MAX_REASON)?;
-    let stands =
-        |letter| eventify_protocol::text::shows(letter) || matches!(letter, '\n' | '\r' | '\t');
-    if !reason.chars().all(stands) {
+    if !reason.chars().all(eventify_protocol::text::shows_in_lines) {
         // Others read it in their mails and lists.
         return invalid(
             "reason",

@@ -12,7 +12,7 @@ use crate::{
         seed::Ticket,
         site::Site,
     },
-    clock,
+    clock, wait,
     world::window::GateWindow,
 };
 
@@ -25,7 +25,6 @@ const STEP: usize = 1_000;
 const TRIES: usize = 3;
 /// A scan is decided by then, that of the guest before shown for its time.
 const DECIDED: Duration = Duration::from_secs(5);
-const PAUSE: Duration = Duration::from_millis(20);
 
 #[expect(
     clippy::print_stderr,
@@ -92,7 +91,7 @@ async fn entered(site: &mut Site, ticket: &Ticket) -> Result<()> {
             return Ok(());
         }
         anyhow::ensure!(begin.elapsed() < DECIDED, "{} has not entered", ticket.id);
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(wait::PAUSE).await;
     }
 }
 
