@@ -58,6 +58,11 @@ impl Effects {
     pub async fn next(&mut self) -> Option<Effect> {
         self.0.effect().await
     }
+
+    /// Ends the app. Only then nobody writes into the folder that goes with the [`DevHost`].
+    pub async fn stop(self) {
+        self.0.stop().await;
+    }
 }
 
 impl DevHost {

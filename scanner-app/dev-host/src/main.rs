@@ -53,7 +53,7 @@ async fn main() -> Result<()> {
     );
     let listener = listen(arguments.listen).await?;
     let address = listener.local_addr()?;
-    let (host, effects) = DevHost::start(&arguments.language).await?;
+    let (host, mut effects) = DevHost::start(&arguments.language).await?;
     let host = Arc::new(host);
     tell(&welcome(address, &arguments.page))?;
     let (sender, lines) = mpsc::channel(MAX_LINES);
@@ -61,13 +61,15 @@ async fn main() -> Result<()> {
     thread::Builder::new()
         .name("terminal".to_owned())
         .spawn(move || read(&sender))?;
-    select! {
+    let ended = select! {
         ended = serve(listener, Arc::clone(&host)) => ended,
         ended = obey(lines, &host) => ended,
-        ended = print(effects) => ended,
+        ended = print(&mut effects) => ended,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
-    }
+    };
+    effects.stop().await;
+    ended
 }
 
 fn welcome(address: SocketAddr, page: &str) -> String {
@@ -109,7 +111,7 @@ async fn obey(mut lines: mpsc::Receiver<String>, host: &DevHost) -> Result<()> {
     std::future::pending().await
 }
 
-async fn print(mut effects: Effects) -> Result<()> {
+async fn print(effects: &mut Effects) -> Result<()> {
     while let Some(effect) = effects.next().await {
         match effect {
             Effect::Play { rhythm, volume } => {

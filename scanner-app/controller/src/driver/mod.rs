@@ -21,7 +21,7 @@ use std::{io, path::PathBuf, time::Duration};
 use eventify_disk::pin::PinHash;
 use eventify_lan_client::Timeouts;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
@@ -86,12 +86,14 @@ pub enum Effect {
     LeaveFullScreen,
 }
 
-/// The running app. Dropped, it ends as a crash does; [`App::stop`] waits for the disk.
+/// The running app. Dropped, it takes no more inputs and ends; [`App::stop`] also waits for the disk.
 #[derive(Debug)]
 pub struct App {
     inputs: mpsc::Sender<Input>,
     view: watch::Receiver<View>,
     effects: mpsc::Receiver<Effect>,
+    /// Dropped, it says that the app is to end.
+    stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -116,6 +118,7 @@ impl App {
         let (inputs, incoming) = mpsc::channel(MAX_INPUTS);
         let (views, view) = watch::channel(controller.view(clock.now()));
         let (effects, outgoing) = mpsc::channel(MAX_EFFECTS);
+        let (stop, stopped) = oneshot::channel();
         let shell = Shell {
             controller,
             node,
@@ -130,7 +133,8 @@ impl App {
             inputs,
             view,
             effects: outgoing,
-            task: tokio::spawn(shell.run(incoming, results)),
+            stop,
+            task: tokio::spawn(shell.run(incoming, results, stopped)),
         })
     }
 
@@ -151,9 +155,10 @@ impl App {
         self.effects.recv().await
     }
 
-    /// Ends when everybody else has dropped their [`App::inputs`], with everything on the disk.
+    /// Ends with everything on the disk that came of the inputs sent until now. Whoever still has
+    /// [`App::inputs`] finds them closed.
     pub async fn stop(self) {
-        drop(self.inputs);
+        drop(self.stop);
         // It panics only where a test would want to know.
         if let Err(error) = self.task.await
             && error.is_panic()
@@ -199,6 +204,7 @@ impl Shell {
         mut self,
         mut inputs: mpsc::Receiver<Input>,
         mut results: mpsc::UnboundedReceiver<Done>,
+        mut stopped: oneshot::Receiver<()>,
     ) {
         loop {
             self.carry_out();
@@ -214,6 +220,8 @@ impl Shell {
                     Some(input) => self.controller.handle(input, self.clock.now()),
                     None => break,
                 },
+                // What waits is still taken.
+                _ = &mut stopped, if !inputs.is_closed() => inputs.close(),
                 () = sleep(pause) => {
                     let now = self.clock.now();
                     if due.is_some_and(|due| due <= now.boot) {

@@ -68,12 +68,26 @@ async fn a_scan_under_way_outlives_a_crash() {
     let shown = scanner.until_shown("admit").await;
     assert!(shown.repeated && node.decided() == 1);
     // A final verdict was shown: nothing is left to be asked.
-    drop(scanner.app.inputs());
     scanner.app.stop().await;
     let mut scanner = Scanner::switch_on(folder.path());
     scanner
         .until(|view| matches!(view.screen, Screen::Ready { last: None, .. }))
         .await;
+}
+
+#[tokio::test]
+async fn a_stop_takes_what_was_sent_writes_it_and_waits_for_no_other_sender() {
+    let folder = tempfile::tempdir().unwrap();
+    let scanner = Scanner::switch_on(folder.path());
+    let inputs = scanner.app.inputs();
+    let was_muted = scanner.app.view().borrow().settings.muted;
+    for _ in 0..101 {
+        scanner.command(Command::ToggleMute).await;
+    }
+    scanner.app.stop().await;
+    assert!(inputs.is_closed(), "who sends is told that nobody hears it");
+    let scanner = Scanner::switch_on(folder.path());
+    assert_ne!(scanner.app.view().borrow().settings.muted, was_muted);
 }
 
 #[tokio::test]
