@@ -44,6 +44,20 @@ pub struct PerformanceConfirmed {
     pub confirmed_at: DateTime<Utc>,
 }
 
+/// `performance.declined`: the venue does not admit to a foreign organiser's performance. It may still confirm it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PerformanceDeclined {
+    /// Which.
+    pub performance_id: PerformanceId,
+    /// Where.
+    pub venue_id: VenueId,
+    /// Version of the performance that was declined: for newer times the venue is asked again.
+    pub version: i32,
+    /// When.
+    pub declined_at: DateTime<Utc>,
+}
+
 /// What others need to know of a node, in each of its events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -213,6 +227,7 @@ pub enum Doubt {
 eventify_kernel::domain_events! { "fleet":
     GateUpdated: "gate.updated" as "fleet.gate.updated" of gate_id;
     PerformanceConfirmed: "performance.confirmed" as "fleet.performance.confirmed" of performance_id;
+    PerformanceDeclined: "performance.declined" as "fleet.performance.declined" of performance_id;
     NodeEnrolled: "node.enrolled" as "fleet.node.enrolled" of node_id;
     NodeUpdated: "node.updated" as "fleet.node.updated" of node_id;
     NodeRevoked: "node.revoked" as "fleet.node.revoked" of node_id;

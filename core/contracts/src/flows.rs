@@ -77,6 +77,7 @@ pub const STEPS: &[Step] = &[
     step::<event_management::PerformanceRescheduled>(SET_UP, "order", "on_performance_rescheduled", "the next one"),
     step::<event_management::PerformanceRescheduled>(SET_UP, "catalogue", "on_performance_rescheduled", "the next one"),
     step::<fleet::PerformanceConfirmed>(SET_UP, "event_management", "on_performance_confirmed", "nothing: it is final"),
+    step::<fleet::PerformanceDeclined>(SET_UP, "event_management", "on_performance_declined", "performance.confirmed"),
     step::<event_management::PerformanceScheduled>(SET_UP, "reservation", "on_performance_scheduled", "performance.cancelled"),
     step::<event_management::PerformanceScheduled>(SET_UP, "order", "on_performance_scheduled", "performance.cancelled"),
     step::<event_management::EventPublished>(SET_UP, "reservation", "on_event_published", "event.cancelled"),

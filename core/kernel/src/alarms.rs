@@ -241,7 +241,7 @@ pub async fn acknowledge(
     rows::acknowledge(&mut conn, (id, read), by).await
 }
 
-/// Alarms whose begin or end nobody was told, the oldest first, with their contexts.
+/// Alarms whose begin or end nobody was told, with their contexts: those that stop something first, then the oldest.
 ///
 /// # Errors
 /// A context's database doesn't answer.
@@ -256,7 +256,7 @@ pub async fn list_unsent(
         let of_context = rows::list_unsent(&mut conn, now - SAME_WITHIN, limit).await?;
         unsent.extend(of_context.into_iter().map(|alarm| (context, alarm)));
     }
-    unsent.sort_by_key(|(_, alarm)| (alarm.first_at, alarm.id));
+    unsent.sort_by_key(|(_, alarm)| (alarm.stops.is_empty(), alarm.first_at, alarm.id));
     Ok(unsent)
 }
 

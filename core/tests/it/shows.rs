@@ -212,23 +212,31 @@ async fn a_guest_in_a_shared_hall_is_told_that_the_venue_has_to_agree() {
     assert_eq!(other, Some(tonight.performance_id));
     core.settle().await;
 
-    let confirm = format!(
-        "/fleet/venues/{venue}/performances/{}/confirm",
-        foreign.performance_id
-    );
-    assert_eq!(guest.post(&confirm, json!({})).await.status, 403);
-    let seen = admin
-        .request(Method::POST, &confirm)
-        .header("If-Match", "\"1\"");
-    send(seen.json(&json!({}))).await.expect(200);
-    core.settle().await;
     let events: Value = guest.get("/events").await.expect(200);
     let event = format!(
         "/events/{}",
         events["items"][0]["eventId"].as_str().unwrap()
     );
-    let read: Event = guest.get(&event).await.read(200);
-    assert!(!read.performances[0].awaits_venue, "the venue has agreed");
+    let shows = format!(
+        "/fleet/venues/{venue}/performances/{}",
+        foreign.performance_id
+    );
+    let said = async |word: &str| {
+        let path = format!("{shows}/{word}");
+        assert_eq!(guest.post(&path, json!({})).await.status, 403);
+        let seen = admin
+            .request(Method::POST, &path)
+            .header("If-Match", "\"1\"");
+        send(seen.json(&json!({}))).await.expect(200);
+        core.settle().await;
+        let mut read: Event = guest.get(&event).await.read(200);
+        read.performances.remove(0)
+    };
+    let declined = said("decline").await;
+    assert!(declined.awaits_venue && declined.declined_by_venue);
+    let confirmed = said("confirm").await;
+    assert!(!confirmed.awaits_venue, "the venue has agreed after all");
+    assert!(!confirmed.declined_by_venue);
 }
 
 /// What the release before has published lacks the times at which it admits: it is published again.

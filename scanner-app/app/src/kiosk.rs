@@ -73,8 +73,8 @@ impl Kiosk {
         });
         window.with_webview(|view| {
             let page = view.inner();
-            // Words on plain colours need no graphics card, whose driver is one more thing that can leave a
-            // window white, and whose software twin keeps 100 MiB after a busy moment.
+            // Words on plain colours need no graphics card, whose driver is one more thing that can leave a window
+            // white, and whose twin in software takes more memory than the page.
             if let Some(settings) = page.settings() {
                 settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
             }

@@ -342,7 +342,7 @@ pub(crate) async fn acknowledge(
 }
 
 /// Those that began and nobody was told, and those that ended before this and nobody was told. One that was
-/// ended by hand needs no mail.
+/// ended by hand needs no mail. What stops something comes first.
 pub(crate) async fn list_unsent(
     conn: &mut PgConnection,
     ended_before: DateTime<Utc>,
@@ -355,7 +355,7 @@ pub(crate) async fn list_unsent(
           where begin_sent_at is null and (cleared_at is null or not momentary and cleared_at >= $3)
               or begin_sent_at is not null and end_sent_at is null and not momentary
                   and cleared_at <= $1
-          order by raised_at, alarm_id limit $2"
+          order by stops = '{}', raised_at, alarm_id limit $2"
     ))
     .bind(ended_before)
     .bind(i64::from(limit))

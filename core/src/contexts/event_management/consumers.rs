@@ -1,6 +1,6 @@
 //! Inventory publishes where performances can be planned, fleet which of them their venues confirm.
 
-use eventify_contracts::fleet::PerformanceConfirmed;
+use eventify_contracts::fleet::{PerformanceConfirmed, PerformanceDeclined};
 use eventify_contracts::inventory::{SeatingPlanDefined, VenueUpdated};
 use eventify_kernel::bus::Consumers;
 use eventify_kernel::db::Tx;
@@ -15,6 +15,7 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(on_seating_plan_defined)
         .on(on_venue_updated)
         .on(on_performance_confirmed)
+        .on(on_performance_declined)
 }
 
 async fn on_performance_confirmed(
@@ -24,6 +25,15 @@ async fn on_performance_confirmed(
 ) -> Result<(), Failure> {
     let confirmed = event.data;
     Ok(performances::confirm(tx, confirmed.performance_id, confirmed.version).await?)
+}
+
+async fn on_performance_declined(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceDeclined>,
+) -> Result<(), Failure> {
+    let declined = event.data;
+    Ok(performances::decline(tx, declined.performance_id, declined.version).await?)
 }
 
 async fn on_seating_plan_defined(

@@ -193,8 +193,9 @@ fn lag(venue: Option<VenueId>, details: Value) -> Alarm {
 
 /// Whether each gate that a show needs would let a guest in.
 async fn watch_gates(app: &App, cause: &Cause) -> Result<(), Failure> {
-    watch::watch_gates(app, cause).await?;
-    Ok(performances::end_over(app).await?)
+    let watched = watch::watch_gates(app, cause).await;
+    performances::watch_waiting(app).await?;
+    Ok(watched?)
 }
 
 /// Mails what alarms have begun and ended.

@@ -45,7 +45,7 @@ pub fn context(state: &Arc<State>) -> Context {
         listeners: Some(routes::listeners::open(state)),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal", "0004_dissolved_conflicts", "0005_conflicts_by_first", "0006_comparisons", "0007_mode_changes", "0008_refused_again", "0009_mode_number", "0010_node_sessions", "0011_renewals", "0012_performances", "0013_refunded_admissions", "0014_feed_versions", "0015_scanners", "0016_unreadable", "0017_third_form", "0018_staff", "0019_acts", "0020_search", "0021_guests", "0022_alarms_of_one_form", "0023_organisations", "0024_event_titles", "0025_time_zones", "0026_journal_faults"),
+            eventify_kernel::migrations!("fleet": "0001_venues", "0002_feed", "0003_journal", "0004_dissolved_conflicts", "0005_conflicts_by_first", "0006_comparisons", "0007_mode_changes", "0008_refused_again", "0009_mode_number", "0010_node_sessions", "0011_renewals", "0012_performances", "0013_refunded_admissions", "0014_feed_versions", "0015_scanners", "0016_unreadable", "0017_third_form", "0018_staff", "0019_acts", "0020_search", "0021_guests", "0022_alarms_of_one_form", "0023_organisations", "0024_event_titles", "0025_time_zones", "0026_journal_faults", "0027_declined_performances"),
         )
     }
 }

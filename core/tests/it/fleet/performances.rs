@@ -4,7 +4,7 @@ use chrono::Duration;
 use eventify_contracts::event_management::{
     PerformanceCancelled, PerformanceFacts, PerformanceRescheduled, PerformanceScheduled,
 };
-use eventify_contracts::fleet::PerformanceConfirmed;
+use eventify_contracts::fleet::{PerformanceConfirmed, PerformanceDeclined};
 use eventify_contracts::ticketing::TicketFacts;
 use eventify_protocol::ids::{GateId, PerformanceId};
 use eventify_protocol::sync::{FeedEntry, PerformanceEntry, PerformanceState, Subject, Value};
@@ -133,6 +133,7 @@ async fn a_foreign_show_enters_the_feed_when_the_venue_confirms_it() {
     let answer = welcome(&mut node, None).await;
     let replica = replica_of(&mut node, &answer).await;
     assert!(!replica.rows.contains_key(&Subject::Performance(id)));
+    venue.core.run_job("fleet", "watch_gates").await;
     assert_eq!(venue.alarms().await, ["performance_awaits_confirmation"]);
 
     let list = format!("/fleet/venues/{}/performances", venue.id);
@@ -164,6 +165,80 @@ async fn a_foreign_show_enters_the_feed_when_the_venue_confirms_it() {
     assert_eq!(next_entry(&mut node, id).await, None);
     let waiting = venue.owner().get(&format!("{list}?waiting=true")).await;
     assert_eq!(waiting.expect(200)["total"], json!(1));
+}
+
+/// Whoever plans many shows in a shared hall fills nobody's list: 500 drafts were 500 alarms that stopped gates, and
+/// no venue could say no.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_organiser_plans_in_a_hall_is_one_alarm_until_the_venue_has_answered() {
+    let venue = Venue::open().await;
+    let soon = venue.core.clock.now() + Duration::days(9);
+    let mut first = performance(venue.id, soon);
+    first.facts.awaits_venue = true;
+    let shows: Vec<_> = (0..5)
+        .map(|days| {
+            let mut show = first.clone();
+            show.performance_id = PerformanceId(venue.new_id());
+            show.facts.times.admits_from += Duration::days(days);
+            show
+        })
+        .collect();
+    for show in &shows {
+        venue.publish("event_management", 1, show).await;
+    }
+    let watched = async || {
+        venue.core.settle().await;
+        venue.core.run_job("fleet", "watch_gates").await;
+        let mut standing = alarms_of(&venue.owner()).await;
+        assert!(standing.len() < 2, "{standing:?}");
+        standing.pop()
+    };
+    let alarm = watched().await.unwrap();
+    assert_eq!(alarm.code, "performance_awaits_confirmation");
+    assert_eq!(alarm.details["performances"], 5);
+    let of_first = json!(shows[0].performance_id);
+    assert_eq!(alarm.details["firstPerformanceId"], of_first);
+    assert!(alarm.stops.is_empty(), "nobody stands at a gate yet");
+
+    let list = format!("/fleet/venues/{}/performances", venue.id);
+    let decline = format!("{list}/{}/decline", shows[0].performance_id);
+    let refused = confirmed(&venue, &decline, "\"7\"").await;
+    assert_eq!(refused.status, 412);
+    for _ in 0..2 {
+        let declined = confirmed(&venue, &decline, "\"1\"").await.expect(200);
+        assert_eq!(declined["declined"], json!(true));
+        assert_eq!(declined["awaitsVenue"], json!(true), "no gate admits to it");
+    }
+    assert_eq!(watched().await.unwrap().details["performances"], 4);
+    let published = venue.published::<PerformanceDeclined>().await;
+    assert_eq!(published.len(), 1);
+
+    venue.core.advance(Duration::days(9));
+    let near = watched().await.unwrap();
+    assert_eq!(near.stops, ["gates"], "a day before the second one");
+
+    let all = json!({ "organiserId": first.facts.owner_id });
+    let stranger = venue.core.user("mallory").role("VENUE_IT");
+    let path = format!("{list}/decline");
+    assert_eq!(stranger.post(&path, all.clone()).await.status, 403);
+    let nobody = json!({ "organiserId": venue.new_id() });
+    let nobody = venue.owner().post(&path, nobody).await.expect(200);
+    assert_eq!(nobody["declined"], 0);
+    let all = venue.owner().post(&path, all).await.expect(200);
+    assert_eq!(all["declined"], 4);
+    assert_eq!(watched().await, None);
+    let waiting = venue.owner().get(&format!("{list}?waiting=true")).await;
+    assert_eq!(waiting.expect(200)["total"], 0);
+
+    // The venue may think again; what it has confirmed it does not decline. Other times are asked anew.
+    let confirm = format!("{list}/{}/confirm", shows[4].performance_id);
+    confirmed(&venue, &confirm, "\"1\"").await.expect(200);
+    let decline = format!("{list}/{}/decline", shows[4].performance_id);
+    let refused = confirmed(&venue, &decline, "\"1\"").await;
+    refused.assert_refused(409, "performance_not_waiting");
+    let later = moved(&shows[3], Duration::days(1));
+    venue.publish("event_management", 2, &later).await;
+    assert_eq!(watched().await.unwrap().details["performances"], 1);
 }
 
 /// Follows the feed to its end.

@@ -100,8 +100,9 @@ async fn a_foreign_show_with_a_new_title_stays_confirmed() {
     venue.publish("event_management", 1, &foreign).await;
     venue.core.settle().await;
     rename(&venue, &foreign, 2, "Late concert").await;
+    venue.core.run_job("fleet", "watch_gates").await;
     let alarms = alarms_of(&venue.owner()).await;
-    assert_eq!(alarms[0].details["performance"], json!("Late concert"));
+    assert_eq!(alarms[0].details["firstTitle"], json!("Late concert"));
 
     let list = format!("/fleet/venues/{}/performances", venue.id);
     let confirm = format!("{list}/{}/confirm", foreign.performance_id);

@@ -64,8 +64,8 @@ replies! {
         admits_until: DateTime<Utc>,
         sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
         venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
-        reentry: Reentry, restarts_at: Option<DateTime<Utc>>, awaits_venue: bool, version: i32,
-        warnings: Vec<Warning>,
+        reentry: Reentry, restarts_at: Option<DateTime<Utc>>, awaits_venue: bool,
+        declined_by_venue: bool, version: i32, warnings: Vec<Warning>,
     }
     Warning { code: String, message: String, performance_id: Option<PerformanceId>, }
     /// Places that are paid and not refunded.

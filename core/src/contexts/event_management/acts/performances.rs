@@ -122,6 +122,7 @@ pub(super) async fn schedule_in(
         cancelled: false,
         awaits_venue: awaits_venue(plan, &full.event, caller),
         confirmed_version: 0,
+        declined_version: 0,
         first_admits_until: Some(times.admits_until(margins)),
         reentry: spec.reentry == Some(Reentry::Allowed),
         restarts_at: None,

@@ -68,6 +68,8 @@ pub(crate) struct Performance {
     pub(crate) awaits_venue: bool,
     /// The newest version that the venue has confirmed; 0 for none.
     pub(crate) confirmed_version: i32,
+    /// The newest version that the venue has declined; 0 for none.
+    pub(crate) declined_version: i32,
     /// The earliest end that was ever published: codes that were signed then are good for some weeks
     /// after it. None in what the release before has written.
     pub(crate) first_admits_until: Option<DateTime<Utc>>,
@@ -214,6 +216,11 @@ impl Performance {
     /// Whether the venue's gates admit nobody before the venue has confirmed it, as it is planned now.
     pub(crate) fn is_waiting(&self) -> bool {
         self.awaits_venue && !self.cancelled && self.confirmed_version < self.version
+    }
+
+    /// Whether the venue has said that they do not, as it is planned now.
+    pub(crate) fn is_declined(&self) -> bool {
+        self.is_waiting() && self.declined_version >= self.version
     }
 
     /// Cancelling again changes nothing.

@@ -47,6 +47,8 @@ pub(super) struct PerformanceBody {
     restarts_at: Option<DateTime<Utc>>,
     /// The venue's gates admit nobody before the venue has confirmed it.
     awaits_venue: bool,
+    /// The venue has said that they will not: ask it, or plan it elsewhere.
+    declined_by_venue: bool,
     version: i32,
     /// What its organiser should know; said once, when it is scheduled or moved.
     warnings: Vec<WarningBody>,
@@ -198,6 +200,7 @@ impl PerformanceBody {
             },
             restarts_at: performance.restarts_at,
             awaits_venue: performance.is_waiting(),
+            declined_by_venue: performance.is_declined(),
             version: performance.version,
             warnings: said.into_iter().map(WarningBody::from).collect(),
         }

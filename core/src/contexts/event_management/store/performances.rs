@@ -23,6 +23,7 @@ struct PerformanceRow {
     cancelled: bool,
     awaits_venue: bool,
     confirmed_version: i32,
+    declined_version: i32,
     first_admits_until: Option<DateTime<Utc>>,
     reentry: bool,
     restarts_at: Option<DateTime<Utc>>,
@@ -51,6 +52,7 @@ pub(crate) async fn insert(
         "status": "scheduled",
         "awaits_venue": performance.awaits_venue,
         "confirmed_version": performance.confirmed_version,
+        "declined_version": performance.declined_version,
         "first_admits_until": performance.first_admits_until,
         "reentry": performance.reentry,
         "restarts_at": performance.restarts_at,
@@ -74,7 +76,7 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
     let rows: Vec<PerformanceRow> = sqlx::query_as(
         "select performance_id, start_time, doors_at, ends_at, sales_opens_at, sales_closes_at,
              venue_id, seating_plan_id, pricing_scheme_id, status = 'cancelled' as cancelled,
-             awaits_venue, confirmed_version, first_admits_until, reentry, restarts_at, created_at,
+             awaits_venue, confirmed_version, declined_version, first_admits_until, reentry, restarts_at, created_at,
              updated_at, version
          from event_management.performances
          where event_id = $1 order by start_time, performance_id",
@@ -138,6 +140,23 @@ pub(crate) async fn confirm(
     sqlx::query(
         "update event_management.performances set confirmed_version = $2
          where performance_id = $1 and confirmed_version < $2",
+    )
+    .bind(id)
+    .bind(version)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The venue has declined a version.
+pub(crate) async fn decline(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    version: i32,
+) -> DbResult<()> {
+    sqlx::query(
+        "update event_management.performances set declined_version = $2
+         where performance_id = $1 and declined_version < $2",
     )
     .bind(id)
     .bind(version)
@@ -225,6 +244,7 @@ impl From<PerformanceRow> for Performance {
             cancelled: row.cancelled,
             awaits_venue: row.awaits_venue,
             confirmed_version: row.confirmed_version,
+            declined_version: row.declined_version,
             first_admits_until: row.first_admits_until,
             reentry: row.reentry,
             restarts_at: row.restarts_at,

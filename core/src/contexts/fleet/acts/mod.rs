@@ -68,6 +68,10 @@ pub(crate) enum FleetError {
     TooManyOrders,
     #[error("this user does not operate the venue; GET …/operators lists who does")]
     OperatorNotFound,
+    #[error(
+        "the performance does not wait for the venue: it was confirmed, or cancelled, or is its own"
+    )]
+    NotWaiting,
     #[error("there is no such alarm")]
     AlarmNotFound,
     #[error("this venue is run by somebody else")]

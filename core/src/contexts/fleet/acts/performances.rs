@@ -1,20 +1,28 @@
 //! Which performances a venue's gates admit to: those of its own organisation, and those of others
 //! that it has confirmed (ADMISSION 3.11).
 
-use eventify_contracts::fleet::PerformanceConfirmed;
+use chrono::{DateTime, TimeDelta, Utc};
+use eventify_contracts::fleet::{PerformanceConfirmed, PerformanceDeclined};
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, PgConnection, Tx};
 use eventify_protocol::ids::{EventId, PerformanceId, VenueId};
 use eventify_protocol::sync::{FeedEntry, Subject};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{FleetError, alarms, feed, venues};
-use crate::contexts::fleet::model::alarm::{Alarm, Code, ORGANISER, PERFORMANCE};
-use crate::contexts::fleet::model::performance::{Confirmation, Performance};
+use crate::contexts::fleet::model::alarm::{Alarm, Code, ORGANISER};
+use crate::contexts::fleet::model::performance::{Performance, Word};
+use crate::contexts::fleet::store::performances::Waiting;
 use crate::contexts::fleet::store::titles::{self, Title};
 use crate::contexts::fleet::store::{comparisons, performances, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
+
+/// Before a show's gates open somebody has to have said whether they do.
+const NEAR: TimeDelta = TimeDelta::hours(24);
+/// Of one request. Who is asked about more than that asks again.
+const MAX_DECLINED: i64 = 1_000;
 
 /// What a change of a performance means for its venue's feed. While the venue does not admit to it,
 /// nothing.
@@ -23,39 +31,31 @@ pub(crate) fn entries(performance: Option<&Performance>) -> Vec<(VenueId, FeedEn
     entry.into_iter().collect()
 }
 
-/// Tells the venue that a foreign organiser's performance waits for it.
-pub(crate) async fn announce(
-    app: &App,
-    tx: &mut Tx,
-    performance: Option<&Performance>,
-) -> DbResult<()> {
-    let Some(planned) = performance else {
-        return Ok(());
-    };
-    let code = Code::PerformanceAwaitsConfirmation;
-    if !planned.is_waiting() {
-        return alarms::end_in(app, tx, code, &planned.id).await;
-    }
-    let mut alarm = Alarm::new(code)
-        .of_venue(planned.venue)
-        .of(PERFORMANCE, &planned.id);
-    if let Some(facts) = &planned.facts {
-        alarm = alarm.also(ORGANISER, &facts.owner_id).with(json!({
-            "performance": facts.event_title, "admitsFrom": facts.times.admits_from,
-        }));
-    }
-    alarms::raise_in(app, tx, &alarm).await
+/// Tells each venue what of other organisers waits for it: one alarm an organiser, however much they plan. It stops
+/// gates when one of these shows is near.
+pub(crate) async fn watch_waiting(app: &App) -> DbResult<()> {
+    let now = app.clock.now();
+    let mut conn = app.db.read(NAME).await?;
+    let waiting = performances::list_waiting(&mut conn, now).await?;
+    let alarms: Vec<_> = waiting.iter().map(|it| alarm(it, now)).collect();
+    alarms::set_in(app, &mut conn, Code::PerformanceAwaitsConfirmation, &alarms).await
 }
 
-/// Nobody has to decide about a show that is over.
-pub(crate) async fn end_over(app: &App) -> DbResult<()> {
-    let code = Code::PerformanceAwaitsConfirmation;
-    let mut conn = app.db.read(NAME).await?;
-    let over = performances::list_alarmed_and_over(&mut conn, code, app.clock.now()).await?;
-    for id in over {
-        alarms::end_in(app, &mut conn, code, &id).await?;
+fn alarm(waiting: &Waiting, now: DateTime<Utc>) -> Alarm {
+    let alarm = Alarm::new(Code::PerformanceAwaitsConfirmation)
+        .of_venue(waiting.venue_id)
+        .one_of(format!("{}/{}", waiting.venue_id, waiting.organiser_id))
+        .also(ORGANISER, &waiting.organiser_id)
+        .with(json!({
+            "performances": waiting.performances,
+            "firstPerformanceId": waiting.first_id,
+            "firstTitle": waiting.first_title,
+            "firstAdmitsFrom": waiting.first_admits_from,
+        }));
+    if waiting.first_admits_from - now > NEAR {
+        return alarm.stopping_nothing_yet();
     }
-    Ok(())
+    alarm
 }
 
 /// A performance in a venue of the caller's, locked.
@@ -81,13 +81,13 @@ pub(crate) async fn confirm(
     let id = seen.id;
     let mut tx = app.db.begin(NAME, cause).await?;
     let found = planned(&mut tx, principal, (venue, id)).await?;
-    if !found.is_waiting() {
+    if !found.is_unconfirmed() {
         return Ok(found);
     }
     if found.facts_version != seen.facts_version {
         return Err(FleetError::Stale);
     }
-    let confirmation = Confirmation {
+    let confirmation = Word {
         version: found.facts_version,
         at: app.clock.now(),
     };
@@ -105,13 +105,78 @@ pub(crate) async fn confirm(
         confirmed_at: confirmation.at,
     };
     tx.publish(app.clock.new_id(), confirmation.version, &event);
-    announce(app, &mut tx, Some(&confirmed)).await?;
     tx.commit().await?;
     Ok(confirmed)
 }
 
-/// An event has another title: its performances get entries with it, and a venue that has still to confirm
-/// one reads it. An older title changes nothing.
+/// The venue does not admit to a performance, as whoever declines it has seen it. Declining again changes nothing, and
+/// it may still confirm it. What it has confirmed it can't decline.
+pub(crate) async fn decline(
+    app: &App,
+    cause: &Cause,
+    principal: &Principal,
+    (venue, seen): (VenueId, &Performance),
+) -> Result<Performance, FleetError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    let found = planned(&mut tx, principal, (venue, seen.id)).await?;
+    if found.is_declined() {
+        return Ok(found);
+    }
+    if !found.is_waiting() {
+        return Err(FleetError::NotWaiting);
+    }
+    if found.facts_version != seen.facts_version {
+        return Err(FleetError::Stale);
+    }
+    let declined = decline_in(app, &mut tx, principal, found).await?;
+    tx.commit().await?;
+    Ok(declined)
+}
+
+/// The same for all that waits of an organiser, up to [`MAX_DECLINED`]. Returns how many that were.
+pub(crate) async fn decline_all(
+    app: &App,
+    cause: &Cause,
+    principal: &Principal,
+    (venue, organiser): (VenueId, Uuid),
+) -> Result<usize, FleetError> {
+    let mut tx = app.db.begin(NAME, cause).await?;
+    venues::own(&mut tx, principal, venue).await?;
+    let (of, now) = ((venue, organiser), app.clock.now());
+    let waiting = performances::lock_waiting(&mut tx, of, now, MAX_DECLINED).await?;
+    let count = waiting.len();
+    for performance in waiting {
+        decline_in(app, &mut tx, principal, performance).await?;
+    }
+    tx.commit().await?;
+    Ok(count)
+}
+
+async fn decline_in(
+    app: &App,
+    tx: &mut Tx,
+    principal: &Principal,
+    performance: Performance,
+) -> DbResult<Performance> {
+    let refusal = Word {
+        version: performance.facts_version,
+        at: app.clock.now(),
+    };
+    performances::decline(tx, performance.id, refusal, principal.user_id).await?;
+    let event = PerformanceDeclined {
+        performance_id: performance.id,
+        venue_id: performance.venue,
+        version: refusal.version,
+        declined_at: refusal.at,
+    };
+    tx.publish(app.clock.new_id(), refusal.version, &event);
+    Ok(Performance {
+        declined: Some(refusal),
+        ..performance
+    })
+}
+
+/// An event has another title: its performances get entries with it. An older title changes nothing.
 pub(crate) async fn rename(app: &App, tx: &mut Tx, event: EventId, title: Title) -> DbResult<()> {
     let known = titles::lock(tx, event).await?;
     if known.is_some_and(|known| known.version >= title.version) {
@@ -120,9 +185,6 @@ pub(crate) async fn rename(app: &App, tx: &mut Tx, event: EventId, title: Title)
     let mut renamed = Vec::new();
     for id in titles::update(tx, event, &title).await? {
         let performance = performances::lock(tx, id).await?;
-        if performance.as_ref().is_some_and(Performance::is_waiting) {
-            announce(app, tx, performance.as_ref()).await?;
-        }
         renamed.extend(entries(performance.as_ref()));
     }
     if renamed.is_empty() {

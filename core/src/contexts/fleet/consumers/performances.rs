@@ -17,8 +17,7 @@ use crate::contexts::fleet::model::performance::Performance;
 use crate::contexts::fleet::store::performances;
 use crate::contexts::fleet::store::titles::{self, Title};
 
-/// A foreign organiser's performance is announced to the venue, and enters its feed when the venue
-/// has confirmed it.
+/// A foreign organiser's performance enters its venue's feed when the venue has confirmed it.
 pub(super) async fn on_performance_scheduled(
     app: &App,
     tx: &mut Tx,
@@ -27,7 +26,6 @@ pub(super) async fn on_performance_scheduled(
     let (id, version) = (event.data.performance_id, event.aggregate_version);
     let facts = titled(tx, &event.data.facts).await?;
     let known = performances::upsert(tx, id, &facts, version).await?;
-    acts::announce(app, tx, known.as_ref()).await?;
     project(app, tx, &event, known.as_ref()).await
 }
 
@@ -41,7 +39,6 @@ pub(super) async fn on_performance_rescheduled(
     let (id, version) = (event.data.performance_id, event.aggregate_version);
     let facts = titled(tx, &event.data.facts).await?;
     let known = performances::upsert(tx, id, &facts, version).await?;
-    acts::announce(app, tx, known.as_ref()).await?;
     project(app, tx, &event, known.as_ref()).await
 }
 
@@ -51,7 +48,6 @@ pub(super) async fn on_performance_cancelled(
     event: Received<PerformanceCancelled>,
 ) -> Result<(), Failure> {
     let known = performances::cancel(tx, &event.data, event.aggregate_version).await?;
-    acts::announce(app, tx, known.as_ref()).await?;
     project(app, tx, &event, known.as_ref()).await
 }
 

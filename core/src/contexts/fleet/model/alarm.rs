@@ -16,6 +16,8 @@ pub(crate) struct Alarm {
     pub(crate) one_of: Option<String>,
     pub(crate) about: standing::About,
     pub(crate) details: Value,
+    /// What its code stops goes on for now.
+    pub(crate) stops_nothing_yet: bool,
 }
 
 impl Alarm {
@@ -28,6 +30,7 @@ impl Alarm {
             one_of: None,
             about: standing::About::new(),
             details: json!({}),
+            stops_nothing_yet: false,
         }
     }
 
@@ -45,6 +48,21 @@ impl Alarm {
     pub(crate) fn of(mut self, name: &'static str, id: &impl ToString) -> Self {
         self.one_of = Some(id.to_string());
         self.also(name, id)
+    }
+
+    /// The same, where what it is about is more than one thing.
+    pub(crate) fn one_of(self, subject: String) -> Self {
+        Self {
+            one_of: Some(subject),
+            ..self
+        }
+    }
+
+    pub(crate) fn stopping_nothing_yet(self) -> Self {
+        Self {
+            stops_nothing_yet: true,
+            ..self
+        }
     }
 
     /// It is about this, too: whoever may see that may see the alarm.
@@ -69,7 +87,9 @@ impl Alarm {
     pub(crate) fn row(&self) -> standing::Alarm {
         let mut row = standing::Alarm::new(self.code.name(), self.subject(), self.code.act());
         row.momentary = !self.code.is_ended_by_fact();
-        row.stops = self.code.stops();
+        if !self.stops_nothing_yet {
+            row.stops = self.code.stops();
+        }
         row.details = self.details.clone();
         row.about.clone_from(&self.about);
         if let Some(venue) = self.venue {
@@ -143,9 +163,10 @@ codes! {
          (soldTo, an order). Send somebody to the place before the second guest comes, and seat one of both \
          elsewhere.";
     PerformanceAwaitsConfirmation = "performance_awaits_confirmation":
-        "An organiser who is not of this venue plans a performance here, and no gate admits to it yet. Look at it \
-         with GET /fleet/venues/{venueId}/performances?waiting=true, and confirm it if it is agreed, with the \
-         version that you have read in If-Match: it may move meanwhile.";
+        "An organiser who is not of this venue plans performances here, and no gate admits to them yet. Look at \
+         them with GET /fleet/venues/{venueId}/performances?waiting=true. Confirm what is agreed, and decline what is \
+         not (POST …/performances/{performanceId}/confirm or /decline), with the version that you have read in \
+         If-Match: it may move meanwhile. POST …/performances/decline with the organiserId declines all of them.";
     JournalRowsLost = "journal_rows_lost":
         "Rows of this node's journal are missing: nobody knows whom they let in. Look for double entries at its \
          gates, and import the journal if a copy was saved.";

@@ -22,13 +22,15 @@ pub(crate) struct Performance {
     pub(crate) feed_version: i64,
     pub(crate) cancelled: bool,
     /// The venue's newest confirmation, perhaps of earlier times.
-    pub(crate) confirmed: Option<Confirmation>,
+    pub(crate) confirmed: Option<Word>,
+    /// Its newest refusal, likewise.
+    pub(crate) declined: Option<Word>,
 }
 
-/// The venue admits to a performance, as it was planned then. Whoever may move a show into another
+/// What the venue says of a performance, as it was planned then. Whoever may move a show into another
 /// evening must not bring the venue's word along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Confirmation {
+pub(crate) struct Word {
     /// Of the facts.
     pub(crate) version: i32,
     pub(crate) at: DateTime<Utc>,
@@ -41,10 +43,21 @@ impl Performance {
         !facts.awaits_venue || confirmed >= self.facts_version
     }
 
-    /// Whether it is to be confirmed before anybody is admitted.
-    pub(crate) fn is_waiting(&self) -> bool {
+    /// Whether nobody is admitted before the venue has confirmed it.
+    pub(crate) fn is_unconfirmed(&self) -> bool {
         let facts = self.facts.as_ref();
         facts.is_some_and(|facts| !self.is_accepted(facts)) && !self.cancelled
+    }
+
+    /// Whether the venue has said that it does not admit to it, as it is planned now.
+    pub(crate) fn is_declined(&self) -> bool {
+        let declined = self.declined.map_or(0, |declined| declined.version);
+        self.is_unconfirmed() && declined >= self.facts_version
+    }
+
+    /// Whether the venue is asked, and has said nothing yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.is_unconfirmed() && !self.is_declined()
     }
 
     /// Its entry in the venue's feed. While the venue does not admit to it there is none, or one that
@@ -135,12 +148,13 @@ mod tests {
             version: 3,
             feed_version: 4,
             cancelled: false,
+            declined: None,
             confirmed: None,
         }
     }
 
-    fn confirmation(version: i32) -> Confirmation {
-        Confirmation {
+    fn confirmation(version: i32) -> Word {
+        Word {
             version,
             at: DateTime::from_timestamp(1, 0).unwrap(),
         }

@@ -154,6 +154,16 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             RUNS_VENUE,
             performances::confirm,
         )
+        .post(
+            "/fleet/venues/{venueId}/performances/{performanceId}/decline",
+            RUNS_VENUE,
+            performances::decline,
+        )
+        .post(
+            "/fleet/venues/{venueId}/performances/decline",
+            RUNS_VENUE,
+            performances::decline_all,
+        )
         .get(
             "/fleet/venues/{venueId}/searches",
             RUNS_VENUE.query(),
@@ -182,6 +192,7 @@ impl From<FleetError> for ApiError {
             FleetError::NodeNotInService => Self::conflict("node_not_in_service", text),
             FleetError::TooManyOrders => Self::conflict("too_many_orders", text),
             FleetError::OperatorNotFound => Self::not_found("operator_not_found", text),
+            FleetError::NotWaiting => Self::conflict("performance_not_waiting", text),
             FleetError::AlarmNotFound => Self::not_found("alarm_not_found", text),
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),

@@ -40,6 +40,8 @@ pub(super) struct View {
     /// Its tickets admit nobody here before the venue has confirmed it.
     awaits_venue: bool,
     confirmed_at: Option<DateTime<Utc>>,
+    /// The venue does not admit to it, as it is planned now.
+    declined: bool,
     /// Of what the organiser plans: a confirmation names it.
     version: i32,
 }
@@ -47,7 +49,8 @@ pub(super) struct View {
 impl View {
     /// None while only its cancellation is known.
     fn of(performance: Performance) -> Option<Self> {
-        let (awaits_venue, version) = (performance.is_waiting(), performance.facts_version);
+        let (awaits_venue, version) = (performance.is_unconfirmed(), performance.facts_version);
+        let declined = performance.is_declined();
         let facts = performance.facts?;
         Some(Self {
             performance_id: performance.id,
@@ -62,6 +65,7 @@ impl View {
             cancelled: performance.cancelled,
             awaits_venue,
             confirmed_at: performance.confirmed.map(|confirmed| confirmed.at),
+            declined,
             version,
         })
     }
@@ -94,9 +98,49 @@ pub(super) async fn confirm(
     let planned = acts::planned(&mut conn, principal, which).await?;
     drop(conn);
     // One whose answer was lost changes nothing, whatever it has seen.
-    if planned.is_waiting() {
+    if planned.is_unconfirmed() {
         seen.must_match(planned.facts_version)?;
     }
     let confirmed = acts::confirm(&app, &caller.cause, principal, (which.0, &planned)).await?;
     Ok(Json(View::of(confirmed)))
+}
+
+pub(super) async fn decline(
+    State(app): State<App>,
+    caller: Caller,
+    seen: IfMatch,
+    Path(which): Path<(VenueId, PerformanceId)>,
+) -> Answer<Json<Option<View>>> {
+    let principal = caller.principal()?;
+    let mut conn = app.db.read(NAME).await?;
+    let planned = acts::planned(&mut conn, principal, which).await?;
+    drop(conn);
+    if planned.is_waiting() {
+        seen.must_match(planned.facts_version)?;
+    }
+    let declined = acts::decline(&app, &caller.cause, principal, (which.0, &planned)).await?;
+    Ok(Json(View::of(declined)))
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DeclineAll {
+    /// Whose performances, all that wait.
+    organiser_id: Uuid,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DeclinedBody {
+    declined: usize,
+}
+
+pub(super) async fn decline_all(
+    State(app): State<App>,
+    caller: Caller,
+    Path(venue): Path<VenueId>,
+    Json(body): Json<DeclineAll>,
+) -> Answer<Json<DeclinedBody>> {
+    let of = (venue, body.organiser_id);
+    let declined = acts::decline_all(&app, &caller.cause, caller.principal()?, of).await?;
+    Ok(Json(DeclinedBody { declined }))
 }

@@ -10,8 +10,7 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::contexts::fleet::model::alarm::Code;
-use crate::contexts::fleet::model::performance::{Confirmation, Performance};
+use crate::contexts::fleet::model::performance::{Performance, Word};
 
 #[derive(FromRow)]
 struct Row {
@@ -24,6 +23,8 @@ struct Row {
     cancelled: bool,
     confirmed_version: Option<i32>,
     confirmed_at: Option<DateTime<Utc>>,
+    declined_version: Option<i32>,
+    declined_at: Option<DateTime<Utc>>,
 }
 
 impl From<Row> for Performance {
@@ -39,7 +40,11 @@ impl From<Row> for Performance {
             confirmed: row
                 .confirmed_version
                 .zip(row.confirmed_at)
-                .map(|(version, at)| Confirmation { version, at }),
+                .map(|(version, at)| Word { version, at }),
+            declined: row
+                .declined_version
+                .zip(row.declined_at)
+                .map(|(version, at)| Word { version, at }),
         }
     }
 }
@@ -107,7 +112,7 @@ pub(crate) async fn lock(
     let row: Option<Row> = sqlx::query_as(
         "select performance_id, venue_id, facts, facts_version, version,
              greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at
+             confirmed_at, declined_version, declined_at
          from fleet.performances where performance_id = $1 for update",
     )
     .bind(id)
@@ -120,7 +125,7 @@ pub(crate) async fn lock(
 pub(crate) async fn confirm(
     conn: &mut PgConnection,
     id: PerformanceId,
-    confirmation: Confirmation,
+    confirmation: Word,
     by: Uuid,
 ) -> DbResult<i64> {
     let version = sqlx::query_scalar(
@@ -136,6 +141,52 @@ pub(crate) async fn confirm(
     .fetch_one(conn)
     .await?;
     Ok(version)
+}
+
+/// The venue's word that it does not admit to it. Its feed has no entry of it, and gets none.
+pub(crate) async fn decline(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    refusal: Word,
+    by: Uuid,
+) -> DbResult<()> {
+    sqlx::query(
+        "update fleet.performances set declined_version = $2, declined_at = $3, declined_by = $4
+         where performance_id = $1",
+    )
+    .bind(id)
+    .bind(refusal.version)
+    .bind(refusal.at)
+    .bind(by)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The performances of an organiser that wait for a venue, locked; so many at most.
+pub(crate) async fn lock_waiting(
+    conn: &mut PgConnection,
+    (venue, organiser): (VenueId, Uuid),
+    now: DateTime<Utc>,
+    limit: i64,
+) -> DbResult<Vec<Performance>> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at, declined_version, declined_at
+         from fleet.performances
+         where venue_id = $1 and (facts->>'ownerId')::uuid = $2 and admits_until > $3
+             and awaits_venue and not cancelled
+             and greatest(confirmed_version, declined_version, 0) < facts_version
+         order by performance_id limit $4 for update",
+    )
+    .bind(venue)
+    .bind(organiser)
+    .bind(now)
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(Performance::from).collect())
 }
 
 /// Raises the version of a performance's entry above the one that the feed has. Returns it; none of a
@@ -165,7 +216,7 @@ pub(crate) async fn lock_ahead(
     let rows: Vec<Row> = sqlx::query_as(
         "select performance_id, venue_id, facts, facts_version, version,
              greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at
+             confirmed_at, declined_version, declined_at
          from fleet.performances where venue_id = $1 and admits_until > to_timestamp($2)
          order by performance_id for update",
     )
@@ -188,11 +239,11 @@ pub(crate) async fn list_ahead(
     let rows: Vec<Row> = sqlx::query_as(
         "select performance_id, venue_id, facts, facts_version, version,
              greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at
+             confirmed_at, declined_version, declined_at
          from fleet.performances
          where venue_id = $1 and admits_until > $2
              and (not $3 or awaits_venue and not cancelled
-                 and coalesce(confirmed_version, 0) < facts_version)
+                 and greatest(confirmed_version, declined_version, 0) < facts_version)
          order by admits_until, performance_id limit $4 offset $5",
     )
     .bind(venue)
@@ -206,7 +257,7 @@ pub(crate) async fn list_ahead(
         "select count(*) from fleet.performances
          where venue_id = $1 and admits_until > $2
              and (not $3 or awaits_venue and not cancelled
-                 and coalesce(confirmed_version, 0) < facts_version)",
+                 and greatest(confirmed_version, declined_version, 0) < facts_version)",
     )
     .bind(venue)
     .bind(now)
@@ -216,22 +267,38 @@ pub(crate) async fn list_ahead(
     Ok((rows.into_iter().map(Performance::from).collect(), total))
 }
 
-/// The performances that are over and about which an alarm of this code stands.
-pub(crate) async fn list_alarmed_and_over(
+/// The performances of one organiser that wait for a venue.
+#[derive(Debug, FromRow)]
+pub(crate) struct Waiting {
+    pub(crate) venue_id: VenueId,
+    pub(crate) organiser_id: Uuid,
+    pub(crate) performances: i64,
+    /// The one whose gates open first.
+    pub(crate) first_id: PerformanceId,
+    pub(crate) first_title: String,
+    pub(crate) first_admits_from: DateTime<Utc>,
+}
+
+/// What waits for the venues, by organiser: shows that are not over.
+pub(crate) async fn list_waiting(
     conn: &mut PgConnection,
-    code: Code,
     now: DateTime<Utc>,
-) -> DbResult<Vec<PerformanceId>> {
-    let over = sqlx::query_scalar(
-        "select performance_id from fleet.standing_alarms as alarms
-         join fleet.performances on performance_id::text = alarms.subject
-         where alarms.kind = $1 and alarms.cleared_at is null and admits_until <= $2",
+) -> DbResult<Vec<Waiting>> {
+    let waiting = sqlx::query_as(
+        "select distinct on (venue_id, organiser_id) venue_id, organiser_id,
+             count(*) over (partition by venue_id, organiser_id) as performances,
+             performance_id as first_id, title as first_title, admits_from as first_admits_from
+         from (select venue_id, performance_id, (facts->>'ownerId')::uuid as organiser_id,
+                   facts->>'eventTitle' as title, (facts->>'admitsFrom')::timestamptz as admits_from
+               from fleet.performances
+               where awaits_venue and not cancelled and admits_until > $1
+                   and greatest(confirmed_version, declined_version, 0) < facts_version) as waiting
+         order by venue_id, organiser_id, admits_from, performance_id",
     )
-    .bind(code.name())
     .bind(now)
     .fetch_all(conn)
     .await?;
-    Ok(over)
+    Ok(waiting)
 }
 
 /// The performances that admit after one moment and begin to before another, in venues whose staff may look
@@ -244,7 +311,7 @@ pub(crate) async fn list_searchable(
     let rows: Vec<Row> = sqlx::query_as(
         "select performance_id, venue_id, facts, facts_version, version,
              greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at
+             confirmed_at, declined_version, declined_at
          from fleet.performances
          where venue_id in (select venue_id from fleet.venues where search)
              and admits_until > $1 and (facts->>'admitsFrom')::timestamptz <= $2

@@ -7,7 +7,7 @@ mod tickets;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use eventify_contracts::fleet::{JournalAccepted, PerformanceConfirmed};
+use eventify_contracts::fleet::{JournalAccepted, PerformanceConfirmed, PerformanceDeclined};
 use eventify_contracts::inventory::{VenueCreated, VenueFacts};
 use eventify_contracts::{event_management, inventory, ticketing};
 use eventify_core::config::Config;
@@ -43,7 +43,9 @@ pub(crate) fn contexts(config: &Config, clock: &Clock) -> Vec<Context> {
         fleet::context(&Arc::new(state)),
         Context {
             events: event_management::events(),
-            consumers: Consumers::new().on::<PerformanceConfirmed, _>(on_performance_confirmed),
+            consumers: Consumers::new()
+                .on::<PerformanceConfirmed, _>(on_performance_confirmed)
+                .on::<PerformanceDeclined, _>(on_performance_declined),
             ..Context::new("event_management", &[])
         },
         Context {
@@ -71,6 +73,14 @@ async fn on_performance_confirmed(
     _: &App,
     _: &mut Tx,
     _: Received<PerformanceConfirmed>,
+) -> Result<(), Failure> {
+    Ok(())
+}
+
+async fn on_performance_declined(
+    _: &App,
+    _: &mut Tx,
+    _: Received<PerformanceDeclined>,
 ) -> Result<(), Failure> {
     Ok(())
 }
@@ -232,6 +242,7 @@ pub(crate) struct Alarm {
     pub(crate) node_id: Option<NodeId>,
     pub(crate) occurrences: u32,
     pub(crate) details: Value,
+    pub(crate) stops: Vec<String>,
     pub(crate) node_label: Option<String>,
     #[serde(default)]
     pub(crate) gates: Vec<String>,

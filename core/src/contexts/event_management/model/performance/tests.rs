@@ -105,6 +105,7 @@ fn performance(start: &str) -> Performance {
         cancelled: false,
         awaits_venue: false,
         confirmed_version: 0,
+        declined_version: 0,
         first_admits_until: None,
         reentry: false,
         restarts_at: None,
