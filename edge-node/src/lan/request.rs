@@ -11,6 +11,7 @@ use axum::{
 };
 use eventify_protocol::{ids::CorrelationId, text};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::{task_local, time::timeout};
 use tracing::Instrument as _;
 
@@ -95,6 +96,12 @@ pub(super) async fn body(body: Body) -> Result<Bytes, ApiError> {
 }
 
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if serde_json::from_slice(bytes).is_ok_and(|sent| has_list(&sent)) {
+        return Err(ApiError::Malformed {
+            field: "body".to_owned(),
+            issue: "must be an object with the fields of the request, and no list in it".to_owned(),
+        });
+    }
     let mut from = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize(&mut from) {
         Ok(value) => match from.end() {
@@ -107,6 +114,15 @@ pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             let field = if is_whole { "body" } else { &path };
             Err(malformed(field, error.inner()))
         }
+    }
+}
+
+/// No request has one, and serde would read an object's fields from it, by their places.
+fn has_list(sent: &Value) -> bool {
+    match sent {
+        Value::Array(_) => true,
+        Value::Object(fields) => fields.values().any(has_list),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
@@ -159,7 +175,11 @@ mod tests {
     fn what_does_not_fit_is_named_with_what_is_taken_and_not_repeated() {
         for (sent, wanted) in [
             ("{", "body: is no JSON"),
-            ("[]", "body: must be "),
+            ("[]", "body: must be an object"),
+            (
+                r#"["01a22511-fa05-766a-b0c1-f4c4134240d0","01a22511-fa05-766a-b0c1-f4c4134240d0","EV1:x"]"#,
+                "body: must be an object",
+            ),
             ("{}", "body: missing field 'scanId'"),
             (
                 r#"{"scanId":"1234"}"#,

@@ -4,6 +4,8 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,7 +18,7 @@ use super::{ApiError, Caller, Conditional, IfMatch, Json, Paging, Path, Query};
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
     /// Its JSON schema.
-    pub schema: fn() -> Value,
+    pub schema: fn() -> Arc<Value>,
     /// Reads one as the route does.
     ///
     /// # Errors
@@ -64,7 +66,7 @@ impl Argument for Paging {
     }
 }
 
-impl<T: DeserializeOwned + JsonSchema> Argument for Query<T> {
+impl<T: DeserializeOwned + JsonSchema + 'static> Argument for Query<T> {
     fn note(reads: &mut Reads) {
         reads.query = Some(Part {
             schema: schema_of::<T>,
@@ -73,7 +75,7 @@ impl<T: DeserializeOwned + JsonSchema> Argument for Query<T> {
     }
 }
 
-impl<T: DeserializeOwned + JsonSchema> Argument for Json<T> {
+impl<T: DeserializeOwned + JsonSchema + 'static> Argument for Json<T> {
     fn note(reads: &mut Reads) {
         reads.body = Some(Part {
             schema: schema_of::<T>,

@@ -108,7 +108,7 @@ pub fn open_api<'a>(routes: impl IntoIterator<Item = &'a RouteInfo>, version: &s
         "info": { "title": "Eventify", "version": version },
         "paths": paths,
         "components": {
-            "schemas": { "Error": schema_of::<ErrorBody>() },
+            "schemas": { "Error": *schema_of::<ErrorBody>() },
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
         },
     })
@@ -135,7 +135,7 @@ fn operation(route: &RouteInfo) -> Value {
     if let Some(body) = route.reads.body {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": (body.schema)() } },
+            "content": { "application/json": { "schema": *(body.schema)() } },
         });
     }
     operation

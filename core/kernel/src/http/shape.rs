@@ -1,6 +1,10 @@
 //! What a body or a query may hold. It is made from the type that reads it, so that the reference of the API, and
 //! what a refusal says is allowed, can't differ from what is taken.
 
+use std::any::TypeId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -27,9 +31,16 @@ pub struct Field {
     pub meaning: Option<String>,
 }
 
-/// The schema of a type as it is read.
+/// The schema of a type as it is read, made once.
 #[must_use]
-pub(super) fn schema_of<T: JsonSchema>() -> Value {
+pub(super) fn schema_of<T: JsonSchema + 'static>() -> Arc<Value> {
+    static MADE: Mutex<BTreeMap<TypeId, Arc<Value>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let schema = made.entry(TypeId::of::<T>());
+    Arc::clone(schema.or_insert_with(|| Arc::new(generate::<T>())))
+}
+
+fn generate<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -69,6 +80,13 @@ impl<'a> Shape<'a> {
     pub fn item(self) -> Option<Self> {
         let of = |shape: Self| shape.0.get("items").map(Self);
         self.choices().into_iter().find_map(of)
+    }
+
+    /// Whether it may be an object.
+    #[must_use]
+    pub fn is_object(self) -> bool {
+        let choices = self.choices().into_iter();
+        choices.map(Self::kind).any(|kind| kind == Some("object"))
     }
 
     fn properties(self) -> Option<&'a Map<String, Value>> {
