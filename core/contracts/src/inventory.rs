@@ -65,6 +65,9 @@ pub struct SeatingPlanDefined {
     pub venue: VenueFacts,
     /// Numbered seats.
     pub seats: u32,
+    /// Standing zones; 0 in what the release before has published.
+    #[serde(default)]
+    pub zones: u32,
     /// Units of all zones.
     pub zone_capacity: u32,
     /// The sets of categories that seats and zones are meant for; an empty set is any.

@@ -207,13 +207,52 @@ async fn performances_are_counted_before_anything_is_done_for_them() {
     let path = format!("/events/{}/performances", house.event);
     let third = shows(1).remove(0);
     let refused = organiser(&core).post(&path, third.clone()).await;
-    refused.assert_refused(429, "too_many_seats");
+    refused.assert_refused(429, "too_much_scheduled");
     assert_eq!(refused.header("retry-after"), "600");
     let refused = organiser(&core).post("/events", of(shows(1))).await;
-    refused.assert_refused(429, "too_many_seats");
+    refused.assert_refused(429, "too_much_scheduled");
     core.advance(Duration::minutes(61));
-    let third = json!({ "venueId": third["venueId"], "startTime": start + Duration::hours(9) });
-    organiser(&core).post(&path, third).await.expect(201);
+    let later =
+        |hours| json!({ "venueId": third["venueId"], "startTime": start + Duration::hours(hours) });
+    organiser(&core).post(&path, later(9)).await.expect(201);
+    // Zones are work too, and so is each show.
+    let zones = "update event_management.known_plans set seats = 0, zones = 100";
+    sqlx::query(zones).execute(&mut *conn).await.unwrap();
+    let mut many = of((10..310).map(later).collect());
+    let refused = organiser(&core).post("/events", many.clone()).await;
+    refused.assert_refused(429, "too_much_scheduled");
+    many["performances"] = (10..110).map(later).collect::<Vec<_>>().into();
+    organiser(&core).post("/events", many).await.expect(201);
+}
+
+/// Whoever schedules for an organiser counts as that organiser.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_colleague_does_not_double_what_an_organiser_may_schedule() {
+    let core = TestApp::start().await;
+    let opera = |name| {
+        core.user(name)
+            .role("ORGANIZER")
+            .claim("org_id", json!("opera"))
+    };
+    let venue = new_venue(&opera("owner")).await;
+    let plans = format!("/venues/{venue}/seating-plans");
+    opera("owner").post(&plans, hall()).await.expect(201);
+    core.settle().await;
+    let mut conn = core.app().db.read("event_management").await.unwrap();
+    let stadium = "update event_management.known_plans set seats = 300000";
+    sqlx::query(stadium).execute(&mut *conn).await.unwrap();
+    let show = json!({ "venueId": venue, "startTime": core.clock.now() + Duration::hours(1) });
+    let created = opera("owner").post("/events", concert("Tosca")).await;
+    let path = format!("{}/performances", created.header("location"));
+    opera("owner").post(&path, show.clone()).await.expect(201);
+    let refused = opera("colleague").post(&path, show.clone()).await;
+    refused.assert_refused(429, "too_much_scheduled");
+    let mut own = concert("Aida");
+    own["performances"] = json!([show]);
+    let refused = opera("colleague").post("/events", own.clone()).await;
+    refused.assert_refused(429, "too_much_scheduled");
+    let admin = core.user("admin").role("ADMIN");
+    admin.post(&path, show).await.expect(201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

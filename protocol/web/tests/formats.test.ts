@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 
 import { formats } from '../src/formats';
 
@@ -100,4 +100,31 @@ describe('times of a venue', () => {
       expect(formats('en', unknown).time(evening)).toBe('19:43');
     }
   });
+});
+
+test('a screen that is drawn a thousand times makes its formatters once', () => {
+  let made = 0;
+  const construct = (maker: () => object, given: unknown[]): object => {
+    made += 1;
+    return Reflect.construct(maker, given) as object;
+  };
+  const get = (intl: typeof Intl, name: keyof typeof Intl): unknown =>
+    new Proxy(intl[name] as () => object, { construct });
+  vi.stubGlobal('Intl', new Proxy(Intl, { get: (intl, name) => get(intl, name as keyof typeof Intl) }));
+  const draw = (language: string): string => {
+    const f = formats(language, 'Asia/Tokyo');
+    return [
+      f.clock(evening),
+      f.age(78 * SECOND),
+      f.seconds(1_200),
+      f.milliseconds(31),
+      f.percent(0.5),
+    ].join();
+  };
+  const first = [draw('en'), draw('fr')];
+  const afterOne = made;
+  for (let view = 0; view < 1_000; view += 1) expect([draw('en'), draw('fr')]).toEqual(first);
+  vi.unstubAllGlobals();
+  expect(made).toBe(afterOne);
+  expect(afterOne).toBeGreaterThan(0);
 });

@@ -21,13 +21,12 @@ export class Shell {
   /** The code pad is open: the window's own business, no fact of the app. */
   padOpen = $state(false);
   readonly camera = new Camera((text) => this.send({ name: 'cameraRead', text }));
-  /** A view comes several times a second; its zone changes once. */
+  /** A view comes several times a second; its zone and its language change once. */
   readonly #zone = $derived(this.view?.timeZone ?? null);
-  readonly texts = $derived.by(() =>
-    texts(this.view?.settings.language ?? navigator.language.slice(0, 2), this.#zone),
-  );
+  readonly #language = $derived(this.view?.settings.language ?? navigator.language.slice(0, 2));
+  readonly texts = $derived(texts(this.#language, this.#zone));
   /** The guest reads another language than the staff. */
-  readonly guestTexts = $derived.by(() => texts(this.texts.m.guestLanguage, this.#zone));
+  readonly guestTexts = $derived(texts(this.texts.m.guestLanguage, this.#zone));
 
   #host: Host;
   #shownAt = 0;

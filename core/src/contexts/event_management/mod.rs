@@ -75,7 +75,7 @@ pub fn context(state: &Arc<State>) -> Context {
             NAME,
             eventify_kernel::migrations!(
                 "event_management": "0001_events", "0002_known_venues", "0003_shows_that_move", "0004_reentry",
-                "0005_seats_of_plans", "0006_time_zones"
+                "0005_seats_of_plans", "0006_time_zones", "0007_zones_of_plans"
             ),
         )
     }

@@ -15,8 +15,8 @@ use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 use eventify_protocol::ids::HoldId;
 
+use super::acts::laying_out;
 use super::acts::sale::{self, Closed, Returned};
-use super::acts::stock;
 use super::acts::{self, release};
 use super::model::attempts::EndedBy;
 use super::model::kept_back::{Place, RevokedTicket};
@@ -46,11 +46,11 @@ async fn on_performance_scheduled(
     event: Received<PerformanceScheduled>,
 ) -> Done {
     let (id, plan_id) = (event.data.performance_id, event.data.facts.seating_plan_id);
-    let Some((_, plan)) = plans::find(tx, plan_id).await? else {
+    if !plans::exists(tx, plan_id).await? {
         let unknown = format!("performance {id} has unknown seating plan {plan_id}");
         return Err(Failure::park(unknown));
-    };
-    Ok(stock::lay_out(app, tx, &event.data, plan).await?)
+    }
+    Ok(laying_out::request(app, tx, &event.data, event.cause.correlation).await?)
 }
 
 async fn on_performance_cancelled(

@@ -7,6 +7,7 @@ mod kept_back;
 mod kept_back_guests;
 mod kept_back_order;
 mod kept_back_shop;
+mod laying_out;
 mod orders;
 mod plans;
 mod race;

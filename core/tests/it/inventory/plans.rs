@@ -3,6 +3,7 @@
 use crate::world::house::{hall, new_venue, organiser};
 use crate::world::replies::{Page, Plan, Venue};
 use crate::world::{TestApp, send};
+use chrono::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -148,4 +149,32 @@ async fn nobody_overwrites_a_venue_that_they_have_not_seen() {
     assert_eq!(edited.read::<Venue>(200).city.as_deref(), Some("Lyon"));
     assert_eq!(put(Some(seen)).await.status, 412);
     assert_eq!(organiser.get(&path).await.header("etag"), tag);
+}
+
+/// S17: a plan of a few lines is many rows, beside which customers' holds are written.
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_are_counted_a_venue_and_the_seats_of_an_owner_an_hour() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let path = format!("/venues/{}/seating-plans", new_venue(&organiser).await);
+    let elsewhere = format!("/venues/{}/seating-plans", new_venue(&organiser).await);
+    let small = |name: usize| json!({ "name": name.to_string(), "zones": [{ "zone": "Z", "capacity": 1 }] });
+    for name in 0..50 {
+        organiser.post(&path, small(name)).await.expect(201);
+    }
+    let refused = organiser.post(&path, small(50)).await;
+    refused.assert_refused(422, "too_many_plans");
+
+    let rows: Vec<_> = (0..100)
+        .map(|row| json!({ "row": row.to_string(), "seats": 500 }))
+        .collect();
+    let large = |name: u32| json!({ "name": format!("L{name}"), "sections": [{ "section": "S", "rows": rows }] });
+    for name in 0..3 {
+        organiser.post(&elsewhere, large(name)).await.expect(201);
+    }
+    let refused = organiser.post(&elsewhere, large(3)).await;
+    refused.assert_refused(429, "too_much_planned");
+    organiser.post(&elsewhere, small(4)).await.expect(201);
+    core.advance(Duration::minutes(61));
+    organiser.post(&elsewhere, large(3)).await.expect(201);
 }

@@ -86,7 +86,7 @@ pub(crate) async fn create(
     for spec in specs {
         performances::schedule_in(app, &mut tx, (&mut full, owner), spec, &found).await?;
     }
-    performances::must_be_laid_out_soon(app, &mut tx, owner).await?;
+    performances::must_be_within_the_hour(app, &mut tx, owner, &full.event).await?;
     tx.commit().await?;
     Ok(full)
 }

@@ -13,10 +13,11 @@ use super::moving::{Warning, warnings};
 use super::{ActError, FullEvent, lock};
 use crate::contexts::event_management::model::event::Event;
 use crate::contexts::event_management::model::performance::{
-    KnownPlan, MAX_PERFORMANCES, MAX_SEATS_AN_HOUR, Performance, PerformanceSpec, ScheduleError,
-    choose_plan,
+    KnownPlan, MAX_PERFORMANCES, Performance, PerformanceSpec, ScheduleError, choose_plan,
+    must_be_laid_out_soon,
 };
-use crate::contexts::event_management::store::{performances, plans};
+use crate::contexts::event_management::store::performances;
+use crate::contexts::event_management::store::plans::{self, Scheduled};
 use crate::contexts::event_management::{App, NAME};
 use crate::contexts::ticketing::api as ticketing;
 
@@ -36,7 +37,7 @@ pub(crate) async fn schedule(
     let mut tx = app.db.begin(NAME, cause).await?;
     let mut full = lock(&mut tx, caller, id).await?;
     let performance = schedule_in(app, &mut tx, (&mut full, caller), spec, &found).await?;
-    must_be_laid_out_soon(app, &mut tx, caller).await?;
+    must_be_within_the_hour(app, &mut tx, caller, &full.event).await?;
     let warnings = warnings(app, &mut tx, &performance).await?;
     tx.commit().await?;
     Ok((performance, warnings))
@@ -65,19 +66,26 @@ pub(super) async fn wait_for_plans(
     Ok(found)
 }
 
-/// What this organiser has scheduled, with what this transaction adds, is laid out before others wait for
-/// it. One who schedules at the same moment is counted one after the other.
-pub(super) async fn must_be_laid_out_soon(
+/// What the event's organiser has scheduled, with what this transaction adds, whoever calls. An administrator may
+/// exceed it.
+pub(super) async fn must_be_within_the_hour(
     app: &App,
     tx: &mut Tx,
     caller: &Principal,
+    event: &Event,
 ) -> Result<(), ActError> {
     let since = app.clock.now() - TimeDelta::hours(1);
-    let seats = plans::count_scheduled_seats(tx, caller.user_id, since).await?;
-    if seats > MAX_SEATS_AN_HOUR && !caller.has_role(Role::Admin) {
-        return Err(ScheduleError::TooManySeats.into());
+    let org = event.org_id.as_deref();
+    let scheduled = plans::count_scheduled(tx, event.owner_id, org, since).await?;
+    if caller.has_role(Role::Admin) {
+        return Ok(());
     }
-    Ok(())
+    let Scheduled {
+        performances,
+        seats,
+        zones,
+    } = scheduled;
+    Ok(must_be_laid_out_soon(performances, seats, zones)?)
 }
 
 pub(super) async fn schedule_in(

@@ -24,9 +24,12 @@ use super::times::{Margins, PlannedTimes, Times};
 pub(crate) const MAX_PERFORMANCES: usize = 500;
 /// Of the performances of one request.
 const MAX_VENUES: usize = 50;
-/// Seats that one organiser has laid out within an hour. All organisers' are laid out one after the other, and
-/// what customers have paid for waits behind them.
-pub(crate) const MAX_SEATS_AN_HOUR: i64 = 500_000;
+/// What one organiser has laid out within an hour, in the work of a numbered seat.
+pub(crate) const MAX_LAID_OUT_AN_HOUR: i64 = 500_000;
+/// The work of a performance before its first seat: its messages to each context.
+const WORK_OF_PERFORMANCE: i64 = 200;
+/// The work of a zone, whatever its size: its slots.
+const WORK_OF_ZONE: i64 = 17;
 
 /// `POST /events/{eventId}/performances`
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -87,8 +90,9 @@ pub(crate) struct KnownPlan {
     pub(crate) org_id: Option<String>,
     pub(crate) shared: bool,
     pub(crate) category_sets: Vec<Vec<CategoryCode>>,
-    /// Numbered ones; 0 where they are not known. A zone costs the same whatever its size.
+    /// Numbered ones; 0 where they are not known.
     pub(crate) seats: i64,
+    pub(crate) zones: i64,
 }
 
 /// Why a performance was not scheduled.
@@ -111,14 +115,28 @@ pub(crate) enum ScheduleError {
     #[error("the performances of one request are in at most {MAX_VENUES} venues")]
     TooManyVenues,
     #[error(
-        "at most {MAX_SEATS_AN_HOUR} numbered seats are laid out for an organiser within an hour: schedule \
-         fewer now, and the others later"
+        "an organiser schedules performances for at most {MAX_LAID_OUT_AN_HOUR} points within an hour, and these \
+         would be {points}; each performance is {WORK_OF_PERFORMANCE} points, each of its numbered seats 1, each of \
+         its zones {WORK_OF_ZONE}: schedule fewer now, and the others later"
     )]
-    TooManySeats,
+    TooMuchAnHour { points: i64 },
     #[error("the performance is cancelled and can't be moved")]
     Cancelled,
     #[error("no seat or zone of the seating plan is sold in any of the price categories")]
     NothingOnSale,
+}
+
+/// What an organiser schedules within an hour is laid out soon, and so what others schedule behind it.
+pub(crate) fn must_be_laid_out_soon(
+    performances: i64,
+    seats: i64,
+    zones: i64,
+) -> Result<(), ScheduleError> {
+    let points = performances * WORK_OF_PERFORMANCE + seats + zones * WORK_OF_ZONE;
+    if points > MAX_LAID_OUT_AN_HOUR {
+        return Err(ScheduleError::TooMuchAnHour { points });
+    }
+    Ok(())
 }
 
 /// Before anything is read for them.

@@ -100,8 +100,9 @@ impl From<ScheduleError> for ApiError {
             ScheduleError::UnknownPricing => Self::unprocessable("unknown_pricing", message),
             ScheduleError::TooMany => Self::unprocessable("too_many_performances", message),
             ScheduleError::TooManyVenues => Self::unprocessable("too_many_venues", message),
-            ScheduleError::TooManySeats => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_seats", message).retry_after(600)
+            ScheduleError::TooMuchAnHour { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_much_scheduled", message)
+                    .retry_after(600)
             }
             ScheduleError::Cancelled => Self::conflict("performance_cancelled", message),
             ScheduleError::NothingOnSale => Self::unprocessable("nothing_on_sale", message),

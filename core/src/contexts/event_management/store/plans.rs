@@ -24,6 +24,7 @@ struct PlanRow {
     #[sqlx(json)]
     category_sets: Vec<Vec<CategoryCode>>,
     seats: i64,
+    zones: i64,
 }
 
 pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) -> DbResult<()> {
@@ -37,6 +38,7 @@ pub(crate) async fn insert(conn: &mut PgConnection, plan: SeatingPlanDefined) ->
         shared: plan.venue.shared,
         category_sets: plan.category_sets,
         seats: plan.seats.into(),
+        zones: plan.zones.into(),
     };
     let insert = "insert into event_management.known_plans";
     insert_rows(conn, insert, &[row], "on conflict do nothing").await?;
@@ -71,7 +73,7 @@ pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Ve
     let rows: Vec<PlanRow> = sqlx::query_as(
         "select seating_plan_id, venue_id, coalesce(name, venue_name) as venue_name,
              coalesce(known_venues.time_zone, known_plans.time_zone) as time_zone, owner_id, org_id, shared, category_sets,
-             seats
+             seats, zones
          from event_management.known_plans
              left join event_management.known_venues using (venue_id)
          where venue_id = $1 order by seating_plan_id",
@@ -96,29 +98,40 @@ pub(crate) async fn time_zone(conn: &mut PgConnection, venue: VenueId) -> DbResu
     Ok(TimeZone::or_utc(zone.flatten().as_deref()))
 }
 
-/// Seats of the performances that a user has scheduled since a time. Of one user, transactions that
-/// count end one after the other.
-pub(crate) async fn count_scheduled_seats(
+/// What was scheduled for an organiser's events since a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
+pub(crate) struct Scheduled {
+    pub(crate) performances: i64,
+    pub(crate) seats: i64,
+    pub(crate) zones: i64,
+}
+
+/// By whom ever: an organisation is one organiser. Of one, transactions that count end one after the other.
+pub(crate) async fn count_scheduled(
     conn: &mut PgConnection,
     owner: Uuid,
+    org: Option<&str>,
     since: DateTime<Utc>,
-) -> DbResult<i64> {
-    sqlx::query("select pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+) -> DbResult<Scheduled> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended(coalesce($2, $1::text), 0))")
         .bind(owner)
+        .bind(org)
         .execute(&mut *conn)
         .await?;
-    let seats = sqlx::query_scalar(
-        "select coalesce(sum(plan.seats), 0)::bigint
+    let scheduled = sqlx::query_as(
+        "select count(*) as performances, coalesce(sum(plan.seats), 0)::bigint as seats,
+             coalesce(sum(plan.zones), 0)::bigint as zones
          from event_management.performances as show
              join event_management.events using (event_id)
              join event_management.known_plans as plan using (seating_plan_id)
-         where show.created_at > $2 and events.owner_id = $1",
+         where show.created_at > $3 and (events.owner_id = $1 or events.org_id = $2)",
     )
     .bind(owner)
+    .bind(org)
     .bind(since)
     .fetch_one(conn)
     .await?;
-    Ok(seats)
+    Ok(scheduled)
 }
 
 impl From<PlanRow> for KnownPlan {
@@ -132,6 +145,7 @@ impl From<PlanRow> for KnownPlan {
             shared: row.shared,
             category_sets: row.category_sets,
             seats: row.seats,
+            zones: row.zones,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod guests;
 pub(super) mod hold;
 pub(super) mod kept_back;
+pub(super) mod laying_out;
 pub(super) mod release;
 pub(super) mod sale;
 pub(super) mod stock;

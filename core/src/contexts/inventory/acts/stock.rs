@@ -1,16 +1,13 @@
 //! The stock of a performance: its layout, its capacity, and what is left of it.
 
-use eventify_contracts::event_management::PerformanceScheduled;
 use eventify_contracts::inventory::{AvailabilityUpdated, BucketLevel, CapacityAdjusted};
 use eventify_kernel::app::App;
 use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbError, DbResult, PgConnection, Tx};
+use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_protocol::ids::{BucketId, PerformanceId};
 
 use crate::contexts::inventory::NAME;
-use crate::contexts::inventory::model::layout::Layout;
-use crate::contexts::inventory::model::plan::Plan;
 use crate::contexts::inventory::model::slots::BelowReserved;
 use crate::contexts::inventory::store::{availability, claim, kept_back, layout};
 
@@ -39,35 +36,6 @@ pub(crate) enum StockError {
     BelowReserved(#[from] BelowReserved),
     #[error(transparent)]
     Db(#[from] DbError),
-}
-
-/// Creates the performance's own seats and slots, once.
-pub(crate) async fn lay_out(
-    app: &App,
-    tx: &mut Tx,
-    scheduled: &PerformanceScheduled,
-    plan: Plan,
-) -> DbResult<()> {
-    let id = scheduled.performance_id;
-    if !layout::insert_performance(tx, scheduled).await? {
-        return Ok(());
-    }
-    let priced: Vec<_> = scheduled
-        .facts
-        .categories
-        .iter()
-        .map(|it| it.code)
-        .collect();
-    let laid_out = Layout::price(plan.seats, plan.zones, &priced);
-    layout::insert(tx, id, &laid_out).await?;
-    for part in laid_out.parts(id) {
-        tx.publish(app.clock.new_id(), 1, &part);
-    }
-    let version = availability::next_version(tx, id).await?;
-    for level in availability::count_left(tx, id).await?.by_bucket {
-        tx.publish(app.clock.new_id(), version, &adjusted(id, &level));
-    }
-    availability::insert_change(tx, id).await
 }
 
 /// What is left, and how many places are kept back, counted now.
@@ -131,7 +99,7 @@ pub(super) async fn must_manage(
     Err(StockError::Foreign)
 }
 
-fn adjusted(performance_id: PerformanceId, level: &BucketLevel) -> CapacityAdjusted {
+pub(super) fn adjusted(performance_id: PerformanceId, level: &BucketLevel) -> CapacityAdjusted {
     CapacityAdjusted {
         performance_id,
         bucket_id: level.bucket_id,

@@ -1,16 +1,21 @@
 //! Venues and their seating plans.
 
+use chrono::TimeDelta;
 use eventify_contracts::inventory::{SeatingPlanDefined, VenueCreated, VenueUpdated};
 use eventify_kernel::app::App;
-use eventify_kernel::auth::Principal;
+use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, PgConnection, Tx};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::plan::{Plan, PlanError, PlanSpec};
-use crate::contexts::inventory::model::venue::{InvalidVenue, Venue, VenueDetails};
+use crate::contexts::inventory::model::venue::{InvalidVenue, Owner, Venue, VenueDetails};
 use crate::contexts::inventory::store::{plans, venues};
+
+const MAX_PLANS: i64 = 50;
+/// Seats and zones: a plan of a few lines is 50,000 rows, beside which customers' holds are written.
+const MAX_PLANNED_AN_HOUR: i64 = 200_000;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum VenueError {
@@ -24,6 +29,13 @@ pub(crate) enum VenueError {
     Stale,
     #[error("the venue already has a seating plan of this name")]
     PlanExists,
+    #[error("a venue has at most {MAX_PLANS} seating plans: use those that are there")]
+    TooManyPlans,
+    #[error(
+        "at most {MAX_PLANNED_AN_HOUR} seats and zones are planned within an hour for the venues of one owner, and \
+         these would be {0}: define the rest later"
+    )]
+    TooMuchPlanned(i64),
     #[error(transparent)]
     Invalid(#[from] InvalidVenue),
     #[error(transparent)]
@@ -93,6 +105,9 @@ pub(crate) async fn define_plan(
     let id = SeatingPlanId(app.clock.new_id());
     let mut tx = app.db.begin(NAME, cause).await?;
     let venue = find_managed(&mut tx, caller, venue_id).await?;
+    if plans::count(&mut tx, venue_id).await? >= MAX_PLANS {
+        return Err(VenueError::TooManyPlans);
+    }
     let inserted = plans::insert(&mut tx, id, venue_id, &plan, app.clock.now()).await;
     inserted.map_err(|error| {
         if error.violates("seating_plans_venue_id_name_key") {
@@ -101,18 +116,35 @@ pub(crate) async fn define_plan(
             error.into()
         }
     })?;
+    must_be_within_the_hour(app, &mut tx, caller, &venue.owner).await?;
     let defined = SeatingPlanDefined {
         seating_plan_id: id,
         name: plan.name.clone(),
         venue_id,
         venue: venue.facts(),
         seats: u32::try_from(plan.seats.len()).expect("at most MAX_SEATS"),
+        zones: u32::try_from(plan.zones.len()).expect("at most MAX_ZONES"),
         zone_capacity: plan.zone_capacity(),
         category_sets: plan.category_sets(),
     };
     tx.publish(app.clock.new_id(), 1, &defined);
     tx.commit().await?;
     Ok((id, plan))
+}
+
+/// What the plan's owner has planned, with what this transaction adds. An administrator may exceed it.
+async fn must_be_within_the_hour(
+    app: &App,
+    tx: &mut Tx,
+    caller: &Principal,
+    owner: &Owner,
+) -> Result<(), VenueError> {
+    let since = app.clock.now() - TimeDelta::hours(1);
+    let planned = plans::count_planned(tx, owner, since).await?;
+    if planned > MAX_PLANNED_AN_HOUR && !caller.has_role(Role::Admin) {
+        return Err(VenueError::TooMuchPlanned(planned));
+    }
+    Ok(())
 }
 
 /// A seating plan of a venue that the caller may use.

@@ -110,6 +110,11 @@ impl From<VenueError> for ApiError {
             VenueError::Foreign => Self::forbidden(message),
             VenueError::Stale => IfMatch::stale(),
             VenueError::PlanExists => Self::conflict("plan_exists", message),
+            VenueError::TooManyPlans => Self::unprocessable("too_many_plans", message),
+            VenueError::TooMuchPlanned(_) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_much_planned", message)
+                    .retry_after(600)
+            }
             VenueError::Invalid(error) => Self::invalid(error.field, error.issue),
             VenueError::Plan(error) => Self::invalid(error.field, error.issue),
             VenueError::Db(error) => error.into(),

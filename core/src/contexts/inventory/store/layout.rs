@@ -51,10 +51,7 @@ pub(crate) async fn insert(
     layout: &Layout,
 ) -> DbResult<()> {
     insert_seats(conn, performance, &layout.seats).await?;
-    for zone in &layout.zones {
-        insert_zone(conn, performance, zone).await?;
-    }
-    Ok(())
+    insert_zones(conn, performance, &layout.zones).await
 }
 
 async fn insert_seats(
@@ -80,33 +77,41 @@ async fn insert_seats(
     Ok(())
 }
 
-async fn insert_zone(
+async fn insert_zones(
     conn: &mut PgConnection,
     performance: PerformanceId,
-    zone: &Zone,
+    zones: &[Zone],
 ) -> DbResult<()> {
     sqlx::query(
         "insert into inventory.performance_buckets (performance_id, bucket_id, zone, categories)
-         values ($1, $2, $3, string_to_array($4, ','))",
+         select $1, bucket_id, zone, string_to_array(categories, ',')
+         from unnest($2::uuid[], $3::text[], $4::text[]) as zone (bucket_id, zone, categories)",
     )
     .bind(performance)
-    .bind(zone.id)
-    .bind(&zone.zone)
-    .bind(joined(&zone.categories))
+    .bind(column(zones, |zone| zone.id))
+    .bind(column(zones, |zone| zone.zone.as_str()))
+    .bind(column(zones, |zone| joined(&zone.categories)))
     .execute(&mut *conn)
     .await?;
-    for slot in slots::split(zone.capacity) {
-        sqlx::query(
-            "insert into inventory.bucket_slots (performance_id, bucket_id, slot, capacity)
-             values ($1, $2, $3, $4)",
-        )
-        .bind(performance)
-        .bind(zone.id)
-        .bind(slot.slot)
-        .bind(int(slot.capacity)?)
-        .execute(&mut *conn)
-        .await?;
+    let (mut buckets, mut numbers, mut capacities) = (Vec::new(), Vec::new(), Vec::new());
+    for zone in zones {
+        for slot in slots::split(zone.capacity) {
+            buckets.push(zone.id);
+            numbers.push(slot.slot);
+            capacities.push(int(slot.capacity)?);
+        }
     }
+    sqlx::query(
+        "insert into inventory.bucket_slots (performance_id, bucket_id, slot, capacity)
+         select $1, bucket_id, slot, capacity
+         from unnest($2::uuid[], $3::smallint[], $4::int[]) as slot (bucket_id, slot, capacity)",
+    )
+    .bind(performance)
+    .bind(buckets)
+    .bind(numbers)
+    .bind(capacities)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ pub(super) mod held;
 pub(super) mod holds;
 pub(super) mod kept_back;
 pub(super) mod layout;
+pub(super) mod layouts;
 pub(super) mod orders;
 pub(super) mod plans;
 pub(super) mod release;

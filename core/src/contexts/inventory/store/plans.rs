@@ -9,6 +9,7 @@ use sqlx::FromRow;
 
 use super::{column, int, joined};
 use crate::contexts::inventory::model::plan::{Plan, Seat, Zone};
+use crate::contexts::inventory::model::venue::Owner;
 
 /// A plan in the list, as row and as JSON.
 #[derive(Debug, FromRow, Serialize)]
@@ -119,6 +120,16 @@ async fn insert_zones(
     Ok(())
 }
 
+pub(crate) async fn exists(conn: &mut PgConnection, id: SeatingPlanId) -> DbResult<bool> {
+    let exists = sqlx::query_scalar(
+        "select exists (select from inventory.seating_plans where seating_plan_id = $1)",
+    )
+    .bind(id)
+    .fetch_one(conn)
+    .await?;
+    Ok(exists)
+}
+
 /// A plan with its venue, seats and zones.
 pub(crate) async fn find(
     conn: &mut PgConnection,
@@ -178,12 +189,46 @@ pub(crate) async fn list(
     .bind(offset)
     .fetch_all(&mut *conn)
     .await?;
-    let total =
+    let total = count(conn, venue).await?;
+    Ok((plans, total))
+}
+
+/// The plans of a venue.
+pub(crate) async fn count(conn: &mut PgConnection, venue: VenueId) -> DbResult<i64> {
+    let count =
         sqlx::query_scalar("select count(*) from inventory.seating_plans where venue_id = $1")
             .bind(venue)
             .fetch_one(conn)
             .await?;
-    Ok((plans, total))
+    Ok(count)
+}
+
+/// Seats and zones of the plans that were defined since a time, for all venues of an owner. Of one owner,
+/// transactions that count end one after the other.
+pub(crate) async fn count_planned(
+    conn: &mut PgConnection,
+    owner: &Owner,
+    since: DateTime<Utc>,
+) -> DbResult<i64> {
+    sqlx::query("select pg_advisory_xact_lock(hashtextextended(coalesce($2, $1::text), 0))")
+        .bind(owner.user_id)
+        .bind(&owner.org_id)
+        .execute(&mut *conn)
+        .await?;
+    let planned = sqlx::query_scalar(
+        "select (coalesce(sum((select count(*) from inventory.seats as seat
+                 where seat.seating_plan_id = plan.seating_plan_id)), 0)
+             + coalesce(sum((select count(*) from inventory.inventory_buckets as zone
+                 where zone.seating_plan_id = plan.seating_plan_id)), 0))::bigint
+         from inventory.seating_plans as plan join inventory.venues as venue using (venue_id)
+         where plan.created_at > $3 and (venue.owner_id = $1 or venue.org_id = $2)",
+    )
+    .bind(owner.user_id)
+    .bind(&owner.org_id)
+    .bind(since)
+    .fetch_one(conn)
+    .await?;
+    Ok(planned)
 }
 
 impl From<SeatRow> for Seat {

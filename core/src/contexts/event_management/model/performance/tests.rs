@@ -18,6 +18,7 @@ fn plan(id: u128, owner: u128, org: Option<&str>, shared: bool, set: &[&str]) ->
         shared,
         category_sets: vec![set.iter().map(|code| code.parse().unwrap()).collect()],
         seats: 0,
+        zones: 0,
     }
 }
 
