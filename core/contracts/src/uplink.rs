@@ -29,12 +29,14 @@ pub const JOURNAL: Uplink = Uplink {
 };
 
 /// Hello, pull, health, scanners, staff: short-lived. A hello may wait for a snapshot and a pull sends many
-/// chunks: those of one node don't take all places.
+/// chunks: those of one node don't take all places. A node has two pulls open, one while the other's chunks come.
 pub const CONTROL: Uplink = Uplink {
     name: "edge.control",
     bindings: &[
-        Binding::of("ev1.up.*.hello", 2, 8),
-        Binding::of("ev1.up.*.pull", 10, 8).with_spare(20),
+        Binding::of("ev1.up.*.hello", 2, 8).one_at_a_time(),
+        Binding::of("ev1.up.*.pull", 10, 8)
+            .with_spare(20)
+            .one_at_a_time(),
         Binding::of("ev1.up.*.health", 2, 60),
         Binding::of("ev1.up.*.scanners", 5, 60),
         Binding::of("ev1.up.*.staff", 10, 60),

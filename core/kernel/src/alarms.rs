@@ -3,8 +3,8 @@
 //! An alarm is one row of the context that raises it, from its begin to its end, in the same form
 //! everywhere. It is raised and cleared in the transaction of the fact that it is about. While it stands
 //! there is one a kind and subject, which counts; one that begins again soon after its end goes on. One
-//! that says that something *has happened* ([`Alarm::momentary`]) is ended by who acknowledges it: no
-//! fact does. `GET /fleet/alarms` lists those of all contexts.
+//! that says that something *has happened* ([`Alarm::momentary`]) is ended by a person who has read all of it:
+//! no fact does. `GET /fleet/alarms` lists those of all contexts.
 //!
 //! Deliberately not here: who is notified (`fleet`'s job does that, with [`list_unsent`]). Kinds are
 //! stable, so rules can be built on them.
@@ -42,7 +42,7 @@ pub struct Alarm {
     pub about: About,
     /// Ids and numbers, never personal data.
     pub details: Value,
-    /// It has happened, and no fact ends it: somebody acknowledges it.
+    /// It has happened, and no fact ends it: a person does.
     pub momentary: bool,
     /// What does not go on while it stands.
     pub stops: &'static [Stops],
@@ -226,15 +226,15 @@ pub async fn find(app: &App, id: Uuid) -> DbResult<Option<(&'static str, AlarmRo
     Ok(None)
 }
 
-/// Somebody has read an alarm of a context, which had occurred `read` times then. Who was first stays
-/// named.
+/// Somebody takes up an alarm of a context, however often it occurs. With `read`, how often it had occurred
+/// when they read it, one that has happened is ended too, unless it has occurred again. Who was first stays named.
 ///
 /// # Errors
 /// The row can't be written.
 pub async fn acknowledge(
     app: &App,
     context: &'static str,
-    (id, read): (Uuid, i64),
+    (id, read): (Uuid, Option<i64>),
     by: Acknowledgement<'_>,
 ) -> DbResult<Option<Acknowledged>> {
     let mut conn = app.db.read(context).await?;

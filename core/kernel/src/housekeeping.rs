@@ -15,6 +15,7 @@ use crate::db::{DbResult, PgConnection, idempotency, retention};
 use crate::failure::Failure;
 use crate::jobs::{Job, Jobs};
 use crate::lifelines;
+use crate::tasks::ALARM_EVERY;
 
 /// The kernel's own jobs. They need a schema for their locks: any context's will do.
 #[must_use]
@@ -29,17 +30,28 @@ pub fn jobs(context: &'static str) -> Jobs {
         .every(Duration::from_secs(60), watch, watch_parked_work)
 }
 
-/// Messages and tasks that nobody goes on with by itself are an alarm of their context until there are
-/// none: behind each somebody waits. A context that consumes nothing has no queue. Those of nodes are no
+/// Kind of an alarm, what its details call the number, and what to do.
+type Count = (&'static str, &'static str, &'static str);
+
+/// Messages and tasks that nobody goes on with by itself, and tasks that fail again and again, are an alarm of
+/// their context until there are none: behind each somebody waits. A context that consumes nothing has no queue. Those of nodes are no
 /// context's; any holds their alarm.
 async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
-    const MESSAGES: (&str, &str) = (
+    const MESSAGES: Count = (
         "bus.messages_parked",
+        "parked",
         "read why with `eventify-core dlq read`, end the cause, then `eventify-core dlq replay`",
     );
-    const TASKS: (&str, &str) = (
+    const TASKS: Count = (
         "tasks.parked",
+        "parked",
         "read why with `eventify-core tasks list`, end the cause, then `eventify-core tasks retry`",
+    );
+    const FAILING: Count = (
+        "tasks.failing",
+        "failing",
+        "they fail again and again, and are still tried: read why with `eventify-core tasks list`, and look at \
+         the party in the error",
     );
     for queue in app.bus.queues() {
         let name = queue.to_string();
@@ -62,6 +74,8 @@ async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
         let mut conn = app.db.read(context).await?;
         let parked = rows::count_parked(&mut conn).await?;
         update_alarm(app, &mut conn, TASKS, context, parked).await?;
+        let failing = rows::count_failing(&mut conn, ALARM_EVERY).await?;
+        update_alarm(app, &mut conn, FAILING, context, failing).await?;
     }
     Ok(())
 }
@@ -69,16 +83,16 @@ async fn watch_parked_work(app: &App, _: &Cause) -> Result<(), Failure> {
 async fn update_alarm(
     app: &App,
     conn: &mut PgConnection,
-    (kind, act): (&'static str, &'static str),
+    (kind, name, act): Count,
     subject: &str,
-    parked: i64,
+    count: i64,
 ) -> DbResult<()> {
     let now = app.clock.now();
-    if parked == 0 {
+    if count == 0 {
         alarms::clear(conn, kind, subject, now).await?;
         return Ok(());
     }
-    let alarm = Alarm::new(kind, subject, act).with(json!({ "parked": parked }));
+    let alarm = Alarm::new(kind, subject, act).with(json!({ name: count }));
     alarms::raise(conn, &alarm, now).await?;
     Ok(())
 }

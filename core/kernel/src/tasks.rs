@@ -30,7 +30,7 @@ const CLAIMED_PER_WORKER: u16 = 4;
 /// on all that were claimed, with every call at its timeout and its last attempt.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 /// Every so many failed attempts an operator is notified.
-const ALARM_EVERY: i32 = 10;
+pub(crate) const ALARM_EVERY: i32 = 10;
 
 /// A kind of task: the type of its payload. The job of the same name works on it.
 pub trait Task: Serialize + DeserializeOwned + Send + Sync + 'static {

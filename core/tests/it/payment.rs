@@ -71,6 +71,7 @@ async fn a_webhook_alone_pays_for_nothing() {
     assert_eq!(sale.status(&ada, &checkout).await, "pending");
     let payment = sale.payment(&ada, &checkout).await;
     assert_eq!(payment.status, "requires_action");
+    assert_eq!(sale.alarm_codes().await, ["payment.webhook_contradicted"]);
 
     sale.stripe
         .capture_in_dashboard(&checkout.secret, Some(3900), "eur");

@@ -23,6 +23,7 @@ pub mod consumer;
 pub mod dead_letters;
 mod grouped;
 mod headers;
+mod in_hand;
 mod limits;
 mod publisher;
 mod queues;

@@ -1,17 +1,17 @@
 //! The uplink of the edges: MQTT messages, collected in a few queues that any number of processes
 //! consume (ADMISSION 6.1).
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::answers::answered;
+use super::in_hand::{InHand, Waiting};
 use super::registry::{UplinkHandler, UplinkMessage};
 use super::shares::Shares;
 use super::{BusError, Purpose, topology};
@@ -45,6 +45,8 @@ pub struct Binding {
     pub(super) burst: u32,
     /// And so many a second beside that, while three quarters of the places to work on them are free.
     pub(super) spare_per_second: u32,
+    /// Of each sender one is worked on at a time.
+    pub(super) one_at_a_time: bool,
 }
 
 impl Binding {
@@ -55,6 +57,17 @@ impl Binding {
             per_second,
             burst,
             spare_per_second: 0,
+            one_at_a_time: false,
+        }
+    }
+
+    /// Works on one of each sender at a time, however long that takes. The newest that comes meanwhile is next,
+    /// and earlier ones are not worked on.
+    #[must_use]
+    pub const fn one_at_a_time(self) -> Self {
+        Self {
+            one_at_a_time: true,
+            ..self
         }
     }
 
@@ -141,38 +154,24 @@ async fn session(
         FieldTable::default(),
     ))
     .await?;
-    let permits = Arc::new(Semaphore::new(usize::from(at_once)));
-    let mut working = JoinSet::new();
+    let mut session = Session::new(app, handler, shares, usize::from(at_once));
     let ended = loop {
-        let delivery = tokio::select! {
+        tokio::select! {
             () = stop.cancelled() => {
                 let options = BasicCancelOptions::default();
                 break answered(channel.basic_cancel(name.into(), options)).await;
             }
-            Some(_) = working.join_next(), if !working.is_empty() => continue,
+            Some(done) = session.working.join_next_with_id() => session.end(done),
             delivery = deliveries.next() => match delivery {
-                Some(Ok(delivery)) => delivery,
+                Some(Ok(delivery)) => session.take(delivery).await,
                 Some(Err(error)) => break Err(error.into()),
                 None => break Ok(()),
             },
-        };
-        let has_places = permits.available_permits() > usize::from(at_once) * 3 / 4;
-        let (key, now) = (delivery.routing_key.as_str(), app.clock.instant());
-        let taken = shares.take(key, has_places, now);
-        let Some(taken) = taken else {
-            acknowledge(name, &delivery).await;
-            continue;
-        };
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            break Ok(());
-        };
-        let handling = handle(app.clone(), handler.clone(), delivery, taken.dropped);
-        working.spawn(async move {
-            handling.await;
-            drop(permit);
-        });
+        }
+        session.begin();
     };
-    while working.join_next().await.is_some() {}
+    // What waits goes back to the broker with the channel, and from there to another process.
+    while session.working.join_next().await.is_some() {}
     ended?;
     if stop.is_cancelled() {
         return Ok(());
@@ -182,11 +181,75 @@ async fn session(
     ))
 }
 
+/// What a consumer does with what the broker delivers to it. It waits for no place: what is not to be worked
+/// on is dropped while all places are taken, too.
+struct Session<'a> {
+    app: &'a App,
+    handler: &'a UplinkHandler,
+    shares: &'a Shares,
+    places: usize,
+    in_hand: InHand<Delivery>,
+    working: JoinSet<()>,
+    routing_keys: HashMap<Id, String>,
+}
+
+impl<'a> Session<'a> {
+    fn new(app: &'a App, handler: &'a UplinkHandler, shares: &'a Shares, places: usize) -> Self {
+        Self {
+            app,
+            handler,
+            shares,
+            places,
+            in_hand: InHand::new(handler.uplink.bindings, places),
+            working: JoinSet::new(),
+            routing_keys: HashMap::new(),
+        }
+    }
+
+    /// Keeps a message in hand, or drops it.
+    async fn take(&mut self, delivery: Delivery) {
+        while let Some(done) = self.working.try_join_next_with_id() {
+            self.end(done);
+        }
+        let has_places = self.in_hand.free() > self.places * 3 / 4;
+        let key = delivery.routing_key.to_string();
+        let now = self.app.clock.instant();
+        let unwanted = match self.shares.take(&key, has_places, now) {
+            Some(taken) => self.in_hand.put(&key, delivery, taken.dropped),
+            None => Some(delivery),
+        };
+        if let Some(unwanted) = unwanted {
+            acknowledge(self.handler.uplink.name, &unwanted).await;
+        }
+    }
+
+    /// Begins to work on what waits, as far as there are places.
+    fn begin(&mut self) {
+        while let Some(next) = self.in_hand.begin() {
+            let routing_key = next.routing_key.clone();
+            let handling = handle(self.app.clone(), self.handler.clone(), next);
+            let id = self.working.spawn(handling).id();
+            self.routing_keys.insert(id, routing_key);
+        }
+    }
+
+    fn end(&mut self, done: Result<(Id, ()), JoinError>) {
+        let id = match done {
+            Ok((id, ())) => id,
+            Err(error) => error.id(),
+        };
+        if let Some(key) = self.routing_keys.remove(&id) {
+            self.in_hand.end(&key);
+        }
+    }
+}
+
 /// Works on a message, and takes it from its queue whatever comes of it.
-async fn handle(app: App, handler: UplinkHandler, mut delivery: Delivery, dropped_before: u64) {
+async fn handle(app: App, handler: UplinkHandler, next: Waiting<Delivery>) {
     let queue = handler.uplink.name;
+    let (mut delivery, dropped_before) = (next.message, next.dropped);
     let message = UplinkMessage {
-        routing_key: delivery.routing_key.to_string(),
+        routing_key: next.routing_key,
         body: std::mem::take(&mut delivery.data),
         dropped_before,
     };

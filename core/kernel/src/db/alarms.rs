@@ -31,7 +31,7 @@ pub struct AlarmRow {
     /// Numbers and ids as they were when it occurred last.
     #[sqlx(json)]
     pub details: Value,
-    /// Only an acknowledgement ends it.
+    /// Only a person ends it, who says how often it had occurred.
     pub momentary: bool,
     /// What does not go on while it stands: names of [`Stops`].
     pub stops: Vec<String>,
@@ -125,7 +125,7 @@ impl Filter {
 pub enum Acknowledged {
     /// So it is now.
     Done(Box<AlarmRow>),
-    /// It has occurred so often by now: there is more to be read.
+    /// It was not ended: it has occurred so often by now, and there is more to be read.
     OccurredAgain(i64),
     /// It has not occurred so often.
     NotSoOften(i64),
@@ -304,10 +304,11 @@ pub(crate) async fn find(conn: &mut PgConnection, id: Uuid) -> DbResult<Option<A
     Ok(row)
 }
 
-/// One statement, so that nothing occurs between the look and the word.
+/// One statement, so that nothing occurs between the look and the word. Only what ends an alarm asks how often
+/// it had occurred.
 pub(crate) async fn acknowledge(
     conn: &mut PgConnection,
-    (id, read): (Uuid, i64),
+    (id, read): (Uuid, Option<i64>),
     by: Acknowledgement<'_>,
 ) -> DbResult<Option<Acknowledged>> {
     let done: Option<AlarmRow> = sqlx::query_as(concat!(
@@ -315,9 +316,11 @@ pub(crate) async fn acknowledge(
          set acknowledged_at = coalesce(acknowledged_at, $3),
              acknowledged_by = coalesce(acknowledged_by, $4),
              acknowledged_name = coalesce(acknowledged_name, $5),
-             cleared_at = case when momentary then coalesce(cleared_at, $3) else cleared_at end
+             cleared_at = case when momentary and $2::bigint is not null then coalesce(cleared_at, $3)
+                 else cleared_at end
          where alarm_id = $1
-             and (occurrences = $2 or occurrences > $2 and (not momentary or cleared_at is not null))
+             and ($2::bigint is null or occurrences = $2
+                 or occurrences > $2 and (not momentary or cleared_at is not null))
          returning ",
         columns!()
     ))
@@ -334,7 +337,7 @@ pub(crate) async fn acknowledge(
     let Some(alarm) = find(conn, id).await? else {
         return Ok(None);
     };
-    Ok(Some(if alarm.occurrences > read {
+    Ok(Some(if read.is_none_or(|read| alarm.occurrences > read) {
         Acknowledged::OccurredAgain(alarm.occurrences)
     } else {
         Acknowledged::NotSoOften(alarm.occurrences)

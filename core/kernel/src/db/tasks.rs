@@ -181,6 +181,16 @@ pub async fn count_parked(conn: &mut PgConnection) -> DbResult<i64> {
     Ok(count)
 }
 
+/// Tasks that have failed so often and are still tried.
+pub(crate) async fn count_failing(conn: &mut PgConnection, failures: i32) -> DbResult<i64> {
+    let count =
+        sqlx::query_scalar("select count(*) from tasks where parked_at is null and failures >= $1")
+            .bind(failures)
+            .fetch_one(conn)
+            .await?;
+    Ok(count)
+}
+
 /// Makes a task due now, parked or not; false if there is none. That it was attempted before stays
 /// known.
 ///

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::names::short_name;
 use crate::tasks::{self, Task, TaskFn};
 
+mod failing;
 mod run;
 mod wakers;
 

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{Job, Jobs, Scheduled, Serve};
+use super::{Job, Jobs, Scheduled, Serve, failing};
 use crate::app::App;
 use crate::cause::Cause;
 use crate::failure::Failure;
@@ -78,21 +78,15 @@ async fn keep_running(app: App, job: Job, every: Option<Duration>, stop: Cancell
         if woken {
             waker.delivered.store(0, Ordering::SeqCst);
         }
-        // That the database doesn't answer is logged once, for all jobs.
-        let Job { context, name, .. } = job;
-        if let Err(failure) = run_elected(&app, &waker.scheduled, woken).await
-            && app.db.answers(context).await
-        {
-            tracing::error!(code = "jobs.failed", context, job = name, error = %failure,
-                "a job failed; it runs again at its next interval");
-        }
+        let ran = run_elected(&app, &waker.scheduled, woken).await;
+        failing::record(&app, (job, &waker.failures), ran, woken).await;
         waker.running.fetch_sub(1, Ordering::SeqCst);
         app.faults.progressed();
     }
 }
 
-/// One run under the job's lock. A timer's run is left out when another process is at it.
-async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result<(), Failure> {
+/// One run under the job's lock. A timer's run is left out, which is false, when another process is at it.
+async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result<bool, Failure> {
     let Job {
         context,
         name,
@@ -105,7 +99,7 @@ async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result
     } else {
         match app.db.try_elect(context, &lock).await? {
             Some(elected) => elected,
-            None => return Ok(()),
+            None => return Ok(false),
         }
     };
     let cause = Cause::fresh(&app.clock);
@@ -113,7 +107,8 @@ async fn run_elected(app: &App, scheduled: &Scheduled, must_run: bool) -> Result
     let running = caught((scheduled.run)(app, &cause).instrument(span));
     let result = elected.while_held(running).await?;
     elected.resign().await;
-    result?
+    result??;
+    Ok(true)
 }
 
 /// Runs a job now, as its timer would. For tests and operators.
@@ -125,5 +120,6 @@ pub async fn run_now(app: &App, context: &str, name: &str) -> Result<(), Failure
     let found = jobs.find(|it| it.job.context == context && it.job.name == name);
     let scheduled =
         found.ok_or_else(|| Failure::park(format!("there is no job {context}/{name}")))?;
-    run_elected(app, scheduled, true).await
+    run_elected(app, scheduled, true).await?;
+    Ok(())
 }

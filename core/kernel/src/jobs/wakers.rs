@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
@@ -20,6 +20,8 @@ pub(super) struct JobWaker {
     /// Wakes that were delivered and not yet taken up.
     pub(super) delivered: AtomicUsize,
     pub(super) running: AtomicUsize,
+    /// Runs that failed since the last that did not.
+    pub(super) failures: AtomicU32,
 }
 
 impl std::fmt::Debug for JobWaker {
@@ -47,6 +49,7 @@ impl JobWakers {
                 promised: AtomicUsize::new(0),
                 delivered: AtomicUsize::new(0),
                 running: AtomicUsize::new(0),
+                failures: AtomicU32::new(0),
             };
             (scheduled.job, waker)
         });

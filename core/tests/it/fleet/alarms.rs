@@ -104,6 +104,7 @@ async fn what_has_happened_is_over_when_somebody_has_acknowledged_it_by_name() {
         venue.core.settle().await;
         alarms_of(&venue.owner()).await.remove(0)
     };
+    let listed = async || alarms_of(&venue.owner()).await.remove(0);
     let first = occur().await;
     assert_eq!((first.occurrences, first.state.as_str()), (1, "open"));
     assert_eq!(first.node_label.as_deref(), Some("North door"));
@@ -119,21 +120,38 @@ async fn what_has_happened_is_over_when_somebody_has_acknowledged_it_by_name() {
     let refused = venue.owner().post(&path, once.clone()).await;
     refused.assert_refused(412, "precondition_failed");
     let message = refused.error().message;
-    assert!(message.contains("occurred again"), "{message}");
+    assert!(message.contains("again meanwhile, 2 times"), "{message}");
+    assert_eq!(listed().await.state, "open", "a refusal changes nothing");
+    // Who takes up one that occurs each second has not to be faster than it.
+    let name = json!({ "name": "Sam, duty manager" });
+    venue.owner().post(&path, name).await.expect(200);
+    let taken = listed().await;
+    let by = taken.acknowledged_name.as_deref();
+    assert_eq!(by, Some("Sam, duty manager"));
+    assert_eq!((taken.occurrences, taken.ended_at), (2, None));
+    assert_eq!(taken.state, "acknowledged");
+    let again = occur().await;
+    assert_eq!((again.occurrences, again.alarm_id), (3, first.alarm_id));
+    assert_eq!(again.state, "acknowledged", "somebody is on it");
+    let twice = json!({ "occurrences": 2 });
+    let refused = venue.owner().post(&path, twice).await;
+    refused.assert_refused(412, "precondition_failed");
+    let message = refused.error().message;
+    assert!(message.contains("3 times"), "{message}");
     // Nobody can have read more than there were.
-    let refused = venue.owner().post(&path, json!({ "occurrences": 3 })).await;
+    let refused = venue.owner().post(&path, json!({ "occurrences": 4 })).await;
     refused.assert_refused(400, "validation_error");
     let message = refused.error().message;
-    assert!(message.contains("2 times"), "{message}");
-    let hidden = json!({ "occurrences": 2, "name": "Sam\u{202e}mas" });
+    assert!(message.contains("3 times"), "{message}");
+    let hidden = json!({ "occurrences": 3, "name": "Sam\u{202e}mas" });
     let refused = venue.owner().post(&path, hidden).await;
     refused.assert_refused(400, "validation_error");
 
-    let twice = json!({ "occurrences": 2, "name": "Sam, duty manager" });
-    venue.owner().post(&path, twice).await.expect(200);
+    let all = json!({ "occurrences": 3, "name": "Kim, night shift" });
+    venue.owner().post(&path, all).await.expect(200);
     let admin = venue.core.user("ada").role("ADMIN");
     admin
-        .post(&path, json!({ "occurrences": 2 }))
+        .post(&path, json!({ "occurrences": 3 }))
         .await
         .expect(200);
     assert_eq!(venue.alarms().await, Vec::<String>::new(), "it is over");

@@ -239,19 +239,20 @@ async fn a_node_that_floods_takes_no_answer_from_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn hellos_at_once_wait_for_each_other_and_not_for_connections() {
     let venue = Venue::limited(&[("database.gate_connections", "2")]).await;
-    let (_, mut there) = neighbour(&venue).await;
-    let mut here = venue.node("North door").await;
-    for _ in 0..8 {
-        here.send(Up::Hello(hello(None))).await;
-        there.send(Up::Hello(hello(None))).await;
+    let (_, there) = neighbour(&venue).await;
+    let mut nodes = Vec::new();
+    for door in ["North door", "South door", "East door", "West door"] {
+        nodes.push(venue.node(door).await);
     }
-    for node in [&mut here, &mut there] {
-        for _ in 0..8 {
-            node.receive("a welcome", |message| {
-                matches!(message, Down::Welcome(_)).then_some(())
-            })
-            .await;
-        }
+    nodes.push(there);
+    for node in &nodes {
+        node.send(Up::Hello(hello(None))).await;
+    }
+    for node in &mut nodes {
+        node.receive("a welcome", |message| {
+            matches!(message, Down::Welcome(_)).then_some(())
+        })
+        .await;
     }
     let snapshots: i64 = venue
         .value("select count(*) from snapshots where venue_id = $1")

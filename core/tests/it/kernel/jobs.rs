@@ -63,6 +63,54 @@ async fn a_job_and_a_service_that_panic_run_again() {
     .await;
 }
 
+const FLAKY: Job = Job::of("order", "reckon");
+static RECKONED: AtomicUsize = AtomicUsize::new(0);
+
+async fn reckon(_: &App, _: &Cause) -> Result<(), Failure> {
+    match RECKONED.fetch_add(1, Ordering::SeqCst) {
+        5 => Ok(()),
+        _ => Err(Failure::retry("it can't be reckoned")),
+    }
+}
+
+/// A job that failed at each run was a line in a log that nobody read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fails_again_and_again_is_an_alarm_until_it_succeeds() {
+    let core = TestApp::with(TestOptions {
+        contexts: Some(|_, _| {
+            vec![Context {
+                jobs: Jobs::new().every(Duration::from_secs(60), FLAKY, reckon),
+                ..Context::new("order", &[])
+            }]
+        }),
+        ..TestOptions::default()
+    })
+    .await;
+    let app = core.app();
+    let mut alarms = Vec::new();
+    for _ in 1..=6 {
+        let mut tx = app
+            .db
+            .begin("order", &Cause::fresh(&core.clock))
+            .await
+            .unwrap();
+        tx.wake(app.jobs.wake(FLAKY));
+        tx.commit().await.unwrap();
+        core.settle().await;
+        let mut conn = app.db.read("order").await.unwrap();
+        let standing: Vec<String> = sqlx::query_scalar(
+            "select kind || ' ' || subject || ' ' || (details ->> 'failures') from standing_alarms
+             where cleared_at is null",
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap();
+        alarms.push(standing.join(", "));
+    }
+    let raised = "jobs.failing order/reckon 5";
+    assert_eq!(alarms, ["", "", "", "", raised, ""]);
+}
+
 const GUARD: Job = Job::of("order", "guard");
 static GUARDING: AtomicUsize = AtomicUsize::new(0);
 

@@ -160,6 +160,21 @@ impl Depot {
         self.shipped(id).await.0
     }
 
+    /// Which alarms stand after a look at what doesn't go on.
+    async fn watched(&self) -> Vec<String> {
+        let app = self.0.app();
+        let looked = jobs::run_now(app, "order", "watch_parked_work").await;
+        looked.expect("the job");
+        let mut conn = app.db.read("order").await.unwrap();
+        sqlx::query_scalar(
+            "select kind || ' ' || subject || ' ' || coalesce(details ->> 'parked', details ->> 'failing')
+             from standing_alarms where cleared_at is null order by kind",
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .unwrap()
+    }
+
     async fn troubled(&self) -> Vec<Listed> {
         let mut conn = self.0.app().db.read("order").await.unwrap();
         tasks::list_troubled(&mut conn, 100).await.unwrap()
@@ -211,6 +226,12 @@ async fn a_failed_attempt_comes_again_after_a_pause_that_grows_to_a_minute() {
     depot.run().await;
     assert_eq!(depot.times(id).await, 8, "the pause is a minute now");
     assert_eq!(depot.troubled().await[0].failures, 8);
+    assert_eq!(depot.watched().await, Vec::<String>::new());
+    for _ in 9..=10 {
+        depot.0.advance(Duration::minutes(1));
+        depot.run().await;
+    }
+    assert_eq!(depot.watched().await, ["tasks.failing order 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,6 +324,7 @@ async fn parked_work_waits_for_an_operator() {
             .any(|it| it.key == id && it.parked_at.is_some())
     };
     assert_eq!((is_parked(parked), is_parked(failing)), (true, false));
+    assert_eq!(depot.watched().await, ["tasks.parked order 1"]);
     depot.0.advance(Duration::days(1));
     depot.run().await;
     assert_eq!(depot.times(parked).await, 1, "time does not bring it back");

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::world::{TestApp, TestOptions, until};
-use eventify_contracts::uplink::ASK;
+use eventify_contracts::uplink::{ASK, CONTROL};
 use eventify_kernel::app::App;
 use eventify_kernel::bus::{Consumers, UplinkMessage, dead_letters};
 use eventify_kernel::context::Context;
@@ -19,6 +20,7 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use tokio::sync::Semaphore;
 
 async fn channel(core: &TestApp) -> (Connection, Channel) {
     let properties = ConnectionProperties::default();
@@ -46,6 +48,20 @@ async fn publish(channel: &Channel, key: &str, body: &[u8]) {
         .await
         .expect("a publish");
     assert!(sent.await.expect("a confirm").is_ack());
+}
+
+/// Publishes many before the first is confirmed.
+async fn flood(channel: &Channel, key: &str, bodies: &[Vec<u8>]) {
+    let mut sent = Vec::new();
+    for body in bodies {
+        let (exchange, options) = ("amq.topic".into(), BasicPublishOptions::default());
+        let properties = BasicProperties::default();
+        let publish = channel.basic_publish(exchange, key.into(), options, body, properties);
+        sent.push(publish.await.expect("a publish"));
+    }
+    for confirm in sent {
+        confirm.await.expect("a confirm");
+    }
 }
 
 async fn waiting(channel: &Channel, queue: &str) -> u32 {
@@ -222,17 +238,7 @@ async fn what_a_node_sends_beyond_its_share_reaches_no_handler() {
     let (_connection, channel) = channel(&core).await;
     let begun = core.clock.instant();
     let node = format!("ev1.up.{}.ask", core.clock.new_id());
-    let mut sent = Vec::new();
-    for _ in 0..FLOOD {
-        let (exchange, options) = ("amq.topic".into(), BasicPublishOptions::default());
-        let properties = BasicProperties::default();
-        let key = node.as_str().into();
-        let flood = channel.basic_publish(exchange, key, options, b"flood", properties);
-        sent.push(flood.await.expect("a publish"));
-    }
-    for confirm in sent {
-        confirm.await.expect("a confirm");
-    }
+    flood(&channel, &node, &vec![b"flood".to_vec(); FLOOD]).await;
     for _ in 0..10 {
         let other = format!("ev1.up.{}.ask", core.clock.new_id());
         publish(&channel, &other, b"other").await;
@@ -246,4 +252,132 @@ async fn what_a_node_sends_beyond_its_share_reaches_no_handler() {
     let share = 60 + 10 * usize::try_from(seconds).expect("a test is short");
     let handled = OF_FLOOD.load(Ordering::SeqCst);
     assert!(handled <= share, "{handled} of {FLOOD} in {seconds} s");
+}
+
+/// What a test's handler was called with, and when it may return.
+#[derive(Debug)]
+struct Slow {
+    calls: Mutex<Vec<(String, u64)>>,
+    may_return: Semaphore,
+}
+
+impl Slow {
+    const fn new() -> Self {
+        Self {
+            calls: Mutex::new(Vec::new()),
+            may_return: Semaphore::const_new(0),
+        }
+    }
+
+    async fn call(&self, message: &UplinkMessage) {
+        let body = String::from_utf8_lossy(&message.body).into_owned();
+        let is_slow = body.starts_with("slow");
+        let call = (body, message.dropped_before);
+        self.calls.lock().unwrap().push(call);
+        if is_slow {
+            self.may_return.acquire().await.unwrap().forget();
+        }
+    }
+
+    fn bodies(&self) -> Vec<String> {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().map(|(body, _)| body.clone()).collect()
+    }
+
+    fn dropped(&self) -> u64 {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().map(|(_, dropped)| dropped).sum()
+    }
+}
+
+async fn core_with(concurrency: u16, contexts: crate::world::ContextsOf) -> TestApp {
+    TestApp::with(TestOptions {
+        contexts: Some(contexts),
+        config: vec![("bus.concurrency", concurrency.to_string())],
+        ..TestOptions::default()
+    })
+    .await
+}
+
+static PULLS: Slow = Slow::new();
+
+async fn on_pull(_: App, message: UplinkMessage) -> Result<(), Failure> {
+    PULLS.call(&message).await;
+    Ok(())
+}
+
+/// A node whose pulls took seconds had as many places as its share allows, and all others stood behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_pulls_while_its_pull_is_slow_has_one_place() {
+    let core = core_with(4, |_, _| {
+        let consumers = Consumers::new().uplink(CONTROL, on_pull);
+        vec![Context {
+            consumers,
+            ..Context::new("fleet", &[])
+        }]
+    })
+    .await;
+    let (_connection, channel) = channel(&core).await;
+    let pulls = || format!("ev1.up.{}.pull", core.clock.new_id());
+    let here = pulls();
+    let bodies: Vec<_> = (0..50).map(|pull| format!("slow {pull}").into()).collect();
+    flood(&channel, &here, &bodies).await;
+    publish(&channel, &pulls(), b"other").await;
+    // It is the last in its queue: all fifty have been looked at.
+    until("the other node is answered", async || {
+        PULLS.bodies().contains(&"other".to_owned())
+    })
+    .await;
+    assert_eq!(PULLS.bodies(), ["slow 0", "other"]);
+    PULLS.may_return.add_permits(50);
+    until("a later pull is answered", async || {
+        PULLS.bodies().len() == 3
+    })
+    .await;
+    publish(&channel, &pulls(), b"last").await;
+    until("the last is answered", async || {
+        PULLS.bodies().contains(&"last".to_owned())
+    })
+    .await;
+    let answered = PULLS.bodies();
+    assert_eq!(answered.len(), 4, "{answered:?}");
+    assert_ne!(answered[2], "slow 1", "the newest within its share");
+}
+
+static FULL: Slow = Slow::new();
+
+async fn on_control(_: App, message: UplinkMessage) -> Result<(), Failure> {
+    FULL.call(&message).await;
+    Ok(())
+}
+
+/// While it waited for a place, a core dropped nothing, and messages of all stood behind a flood.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_dropped_while_all_places_are_taken() {
+    const FLOOD: usize = 1_000;
+    let core = core_with(1, |_, _| {
+        let consumers = Consumers::new().uplink(CONTROL, on_control);
+        vec![Context {
+            consumers,
+            ..Context::new("fleet", &[])
+        }]
+    })
+    .await;
+    let (_connection, channel) = channel(&core).await;
+    let health = format!("ev1.up.{}.health", core.clock.new_id());
+    publish(&channel, &health, b"slow").await;
+    until("its place is taken", async || FULL.bodies() == ["slow"]).await;
+    let node = format!("ev1.up.{}.pull", core.clock.new_id());
+    flood(&channel, &node, &vec![b"flood".to_vec(); FLOOD]).await;
+    until("nothing waits at the broker", async || {
+        waiting(&channel, "edge.control.q").await == 0
+    })
+    .await;
+    FULL.may_return.add_permits(1);
+    // A core that waits has 64 of them, and the broker lets the rest expire.
+    until("the flood is reported", async || {
+        publish(&channel, &node, b"pull").await;
+        FULL.dropped() > 100
+    })
+    .await;
 }

@@ -7,10 +7,11 @@ use eventify_protocol::token::Parsed;
 use eventify_protocol::verdict::Verdict;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
+use tempfile::TempDir;
 
 use crate::ticketing::world::Venue;
 use crate::ticketing::world::connection::NodeConnection;
-use crate::world::until;
+use crate::world::{product, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_verifies_with_the_published_keys_alone() {
@@ -79,6 +80,16 @@ async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
     let venue = Venue::open().await;
     let (ticket, token) = venue.ticket().await;
     let kid = Parsed::read(&token).unwrap().kid().to_string();
+    let old = TempDir::new().unwrap();
+    for folder in ["", "tickets", "sync"] {
+        let (from, to) = (venue.core.keys.path().join(folder), old.path().join(folder));
+        std::fs::create_dir_all(&to).unwrap();
+        for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+            }
+        }
+    }
     let set = keys::withdraw(venue.core.keys.path(), &kid).unwrap();
     let signed = std::fs::read(venue.core.keys.path().join("key-set.cose")).unwrap();
     let app = venue.core.app();
@@ -104,4 +115,21 @@ async fn a_key_that_another_process_has_withdrawn_counts_no_more() {
     let order = venue.pay(vec![venue.seat("A-2")]).await;
     venue.core.settle().await;
     assert!(venue.tickets(order.order_id).await.is_empty());
+
+    // Nor does a process that starts with a copy of before the withdrawal bring it back.
+    let directory = old.path().display().to_string();
+    let settings = vec![("keys.directory", directory)];
+    let beside = venue.core.beside(settings, product).await;
+    let refused = async || -> Vec<String> {
+        let mut conn = app.db.read("ticketing").await.unwrap();
+        let alarms = sqlx::query_scalar(
+            "select subject from standing_alarms where kind = 'ticketing.key_set_refused'",
+        );
+        alarms.fetch_all(&mut *conn).await.unwrap()
+    };
+    until("somebody is told", async || {
+        refused().await == [kid.clone()]
+    })
+    .await;
+    beside.stop().await;
 }

@@ -56,7 +56,7 @@ fn in_code() -> BTreeSet<String> {
 }
 
 /// The first cells of the table under this heading.
-fn on_page() -> BTreeSet<String> {
+pub(super) fn on_page() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join(PAGE)).expect(PAGE);
     let (_, section) = text.split_once("\n## Alarms\n").expect("a section");
     let section = section.split("\n## ").next().unwrap_or_default();

@@ -161,6 +161,36 @@ fn the_page_lists_each_code_with_level_and_fields() {
     assert!(gone.is_empty(), "no line has these codes: {gone:?}");
 }
 
+/// A line of level error is for a person, who reads alarms and no logs: one of the core names its alarm, or is a
+/// defect that only the program's makers can end.
+#[test]
+fn an_error_of_the_core_is_an_alarm_or_a_defect() {
+    let (page, alarms) = (page(), super::alarms::on_page());
+    let core = root().join("core").display().to_string();
+    let errors = lines()
+        .into_iter()
+        .filter(|line| line.level == "error" && line.place.starts_with(&core))
+        .filter_map(|line| line.code);
+    // It says of each alarm that it was raised.
+    let errors: BTreeSet<_> = errors.filter(|code| code != "alarms.raised").collect();
+    assert!(errors.len() > 15, "only {errors:?}");
+    let names_alarm = |act: &str| {
+        let mut kinds = alarms.iter();
+        kinds.any(|kind| act.contains(&format!("alarm {kind}")))
+    };
+    let silent: Vec<_> = errors
+        .iter()
+        .filter(|code| {
+            let act = page.get(*code).map_or("", |row| row[3].as_str());
+            !names_alarm(act) && !act.starts_with("report it")
+        })
+        .collect();
+    assert!(
+        silent.is_empty(),
+        "deploy/LOGGING.md names no alarm for these, and they are no defects to report: {silent:?}"
+    );
+}
+
 #[test]
 fn the_page_explains_each_field_under_one_spelling() {
     let page = page();

@@ -73,12 +73,12 @@ pub(crate) async fn visible(
     Ok(Some(visible))
 }
 
-/// Somebody takes an alarm up that they may see. `read` is how often it had occurred then: what has come
-/// after that is not acknowledged. Who was first stays named.
+/// Somebody takes an alarm up that they may see, and ends it with `read`, how often it had occurred then, if
+/// it has happened: what has come after that is not ended. Who was first stays named.
 pub(crate) async fn acknowledge(
     app: &App,
     principal: &Principal,
-    (id, read): (Uuid, i64),
+    (id, read): (Uuid, Option<i64>),
     name: Option<&str>,
 ) -> Result<AlarmRow, FleetError> {
     let name = name.map_or(principal.sub.as_str(), str::trim);

@@ -82,7 +82,10 @@ pub(crate) enum FleetError {
     NameTaken,
     #[error("somebody else has changed it meanwhile; read it again")]
     Stale,
-    #[error("it has occurred again meanwhile, {0} times in all: look again")]
+    #[error(
+        "it has occurred again meanwhile, {0} times in all: look again. Without `occurrences` you take it up \
+         and it stays"
+    )]
     OccurredAgain(i64),
     #[error("there is no such enrolment code")]
     CodeNotFound,

@@ -94,8 +94,9 @@ pub(super) async fn list(
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Acknowledge {
-    /// How often the alarm had occurred when it was read.
-    occurrences: i64,
+    /// How often the alarm had occurred when it was read: ends one that has happened, unless it has occurred
+    /// again (412). Left out: it is taken up, and stays.
+    occurrences: Option<i64>,
     /// Who takes it up, as people know them; left out: the account's name at its provider.
     name: Option<String>,
 }

@@ -6,7 +6,7 @@ use eventify_protocol::money::Money;
 
 use super::ledger::{self, Moved};
 use super::provider::call;
-use super::{AdvanceError, items, record, refunds, unknown};
+use super::{AdvanceError, items, record, refunds, unknown, webhooks};
 use crate::contexts::payment::gateway::{
     Calls, DisputeStatus, DisputeUpdate, IntentStatus, IntentUpdate, RefundStatus, RefundUpdate,
     Subject, WebhookEvent,
@@ -151,11 +151,10 @@ pub(crate) async fn read_intent(
 ) -> Result<(), AdvanceError> {
     let retrieve = || app.state.gateway.retrieve_intent(task.reference.clone());
     let update = call(app, Calls::Reads, retrieve).await?;
-    if update.status != IntentStatus::Succeeded {
-        tracing::error!(code = "payment.webhook_contradicted", payment_id = %task.payment_id,
-            "a signed webhook says that a payment is captured, and the payment provider denies it");
-    }
     let mut tx = app.db.begin(NAME, cause).await?;
+    if update.status != IntentStatus::Succeeded {
+        webhooks::contradicted(&mut tx, task.payment_id, app.clock.now()).await?;
+    }
     apply_to_payment(app, &mut tx, &update, LearntBy::Webhook).await?;
     tx.commit().await?;
     Ok(())

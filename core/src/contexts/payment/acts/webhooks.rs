@@ -9,6 +9,7 @@ use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbResult, Tx};
 use eventify_kernel::telemetry::LogThrottle;
+use eventify_protocol::ids::PaymentId;
 use serde_json::{Value, json};
 
 use super::unknown;
@@ -26,6 +27,10 @@ const MISSING: &str = "payment.webhooks_missing";
 const MISSING_ACT: &str = "the comparison has found what no webhook told, and none has come since: see at \
     the payment provider whether the endpoint is switched on, reaches POST /webhooks/psp, and sends \
     snapshot events (thin ones are not read). It ends by itself with the next webhook";
+const CONTRADICTED: &str = "payment.webhook_contradicted";
+const CONTRADICTED_ACT: &str = "a webhook with the right signature says that a payment is captured, and the payment \
+    provider denies it: nothing was paid by it, but somebody else may know the webhook secret. Roll it at the \
+    provider and in payment.stripe.webhook_secrets of every process, and restart";
 
 /// Shortest time between two log lines about one cause, in a process: anybody can have them written.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -81,6 +86,21 @@ pub(crate) async fn watch_webhooks(app: &App, cause: &Cause) -> DbResult<()> {
         store::webhooks::end_missed(&mut tx).await?;
     }
     tx.commit().await
+}
+
+/// Somebody signs webhooks who is not the provider.
+pub(super) async fn contradicted(
+    tx: &mut Tx,
+    payment: PaymentId,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    tracing::error!(code = "payment.webhook_contradicted", payment_id = %payment,
+        "a signed webhook says that a payment is captured, and the payment provider denies it");
+    let alarm = Alarm {
+        momentary: true,
+        ..Alarm::new(CONTRADICTED, NAME, CONTRADICTED_ACT)
+    };
+    alarms::raise(tx, &alarm.with(json!({ "paymentId": payment })), now).await
 }
 
 async fn note(

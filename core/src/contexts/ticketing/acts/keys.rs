@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::KeysChanged;
 use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, PgConnection};
 use eventify_kernel::keys::{KeyRing, revived};
-use eventify_protocol::keys::KeySet;
+use eventify_protocol::keys::{KeyId, KeySet};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -24,6 +25,11 @@ const KEY_SET_ID: Uuid = Uuid::from_u128(0x0193_5c1e_0000_7000_8000_6b65_7973_65
 /// The alarm that stands until the next ticket key is there.
 const NEXT_KEY_DUE: &str = "ticketing.next_key_due";
 const TICKET_KEY: &str = "ticket key";
+/// Of the withdrawn key that a process would have had live again.
+const KEY_SET_REFUSED: &str = "ticketing.key_set_refused";
+const KEY_SET_REFUSED_ACT: &str = "a process has started with a key directory in which a withdrawn key is still good, \
+    as after a restored copy: its key set was refused, and the one in force stays. Give it the key directory that \
+    has the withdrawal, and restart it";
 
 /// Puts this process's key set in force if it is newer than the one that is, and notifies the
 /// venues. A set that would revive a withdrawn key is refused; the one in force stays.
@@ -32,11 +38,19 @@ pub(crate) async fn publish(app: &App, cause: &Cause) -> Result<(), Error> {
     let mut tx = app.db.begin(NAME, cause).await?;
     store::lock_key_sets(&mut tx).await?;
     let stored = find_verified(&mut tx, ring).await?;
-    if let Some(stored) = stored.filter(|stored| !may_follow(&ring.set, stored)) {
+    let version = ring.set.version();
+    if let Some(stored) = &stored
+        && let Some(kid) = revived(stored, &ring.set)
+    {
+        refuse(&mut tx, &kid, version, app.clock.now()).await?;
+        tx.commit().await?;
+        app.keys.put_in_force(stored.clone());
+        return Ok(());
+    }
+    if let Some(stored) = stored.filter(|stored| !ring.set.supersedes(Some(stored))) {
         app.keys.put_in_force(stored);
         return Ok(());
     }
-    let version = ring.set.version();
     store::insert_key_set(&mut tx, version, &ring.signed, app.clock.now()).await?;
     let event = KeysChanged {
         key_set_id: KEY_SET_ID,
@@ -55,16 +69,20 @@ pub(crate) async fn publish(app: &App, cause: &Cause) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a set may take the place of the one in force.
-fn may_follow(new: &KeySet, in_force: &KeySet) -> bool {
-    match revived(in_force, new) {
-        Some(kid) => {
-            tracing::error!(code = "ticketing.key_set_refused", %kid, version = new.version(),
-                "the key set was refused: it revives a withdrawn key");
-            false
-        }
-        None => new.supersedes(Some(in_force)),
-    }
+/// This process goes on with the keys in force, and somebody has to look at its own.
+async fn refuse(
+    conn: &mut PgConnection,
+    kid: &KeyId,
+    version: u64,
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    tracing::error!(code = "ticketing.key_set_refused", %kid, version,
+        "the key set was refused: it revives a withdrawn key");
+    let alarm = Alarm {
+        momentary: true,
+        ..Alarm::new(KEY_SET_REFUSED, kid.to_string(), KEY_SET_REFUSED_ACT)
+    };
+    alarms::raise(conn, &alarm.with(json!({ "version": version })), now).await
 }
 
 /// The set in force as this process knows it; read again when the database has another version.
