@@ -42,7 +42,7 @@ fn created<T>(path: String, body: T) -> Created<T> {
 const ADMIN: Policy = Policy::roles(&[Role::Admin]);
 
 pub(super) fn routes() -> Routes<App> {
-    of_venues(of_nodes(Routes::new()))
+    of_performances(of_venues(of_nodes(Routes::new())))
         .post("/fleet/gates", RUNS_VENUE, gates::create)
         .get("/fleet/gates", RUNS_VENUE.query(), gates::list)
         .get("/fleet/gates/{gateId}", RUNS_VENUE, gates::read)
@@ -145,6 +145,20 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             staff::end,
         )
         .get(
+            "/fleet/venues/{venueId}/searches",
+            RUNS_VENUE.query(),
+            searches::list,
+        )
+        .get(
+            "/fleet/venues/{venueId}/reconciliation",
+            RUNS_VENUE.query(),
+            reports::reconciliation,
+        )
+}
+
+fn of_performances(routes: Routes<App>) -> Routes<App> {
+    routes
+        .get(
             "/fleet/venues/{venueId}/performances",
             RUNS_VENUE.query(),
             performances::list,
@@ -163,16 +177,6 @@ fn of_venues(routes: Routes<App>) -> Routes<App> {
             "/fleet/venues/{venueId}/performances/decline",
             RUNS_VENUE,
             performances::decline_all,
-        )
-        .get(
-            "/fleet/venues/{venueId}/searches",
-            RUNS_VENUE.query(),
-            searches::list,
-        )
-        .get(
-            "/fleet/venues/{venueId}/reconciliation",
-            RUNS_VENUE.query(),
-            reports::reconciliation,
         )
 }
 
