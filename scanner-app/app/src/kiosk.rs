@@ -16,7 +16,7 @@ use tauri::{
     webview::NewWindowResponse,
 };
 use tokio::sync::mpsc;
-use webkit2gtk::{HardwareAccelerationPolicy, SettingsExt as _, WebViewExt as _};
+use webkit2gtk::WebViewExt as _;
 
 use crate::window::LABEL;
 
@@ -72,13 +72,7 @@ impl Kiosk {
             }
         });
         window.with_webview(|view| {
-            let page = view.inner();
-            // Words on plain colours need no graphics card, whose driver is one more thing that can leave a window
-            // white, and whose twin in software takes more memory than the page.
-            if let Some(settings) = page.settings() {
-                settings.set_hardware_acceleration_policy(HardwareAccelerationPolicy::Never);
-            }
-            page.connect_web_process_terminated(|page, reason| {
+            view.inner().connect_web_process_terminated(|page, reason| {
                 tracing::error!(
                     code = "scanner.page_ended",
                     ?reason,
