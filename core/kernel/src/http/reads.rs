@@ -1,11 +1,11 @@
 //! What a route reads of its requests, from the types of its handler's arguments: for the reference of the API
 //! and for tests that walk all routes.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

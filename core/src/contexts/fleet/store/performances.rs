@@ -12,6 +12,23 @@ use uuid::Uuid;
 
 use crate::contexts::fleet::model::performance::{Performance, Word};
 
+/// Of a [`Row`].
+macro_rules! columns {
+    () => {
+        "performance_id, venue_id, facts, facts_version, version,
+             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
+             confirmed_at, declined_version, declined_at"
+    };
+}
+
+/// The venue is asked, and has said nothing of the newest facts: `Performance::is_waiting`.
+macro_rules! waits {
+    () => {
+        "awaits_venue and not cancelled
+                 and greatest(confirmed_version, declined_version, 0) < facts_version"
+    };
+}
+
 #[derive(FromRow)]
 struct Row {
     performance_id: PerformanceId,
@@ -109,12 +126,12 @@ pub(crate) async fn lock(
     conn: &mut PgConnection,
     id: PerformanceId,
 ) -> DbResult<Option<Performance>> {
-    let row: Option<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version,
-             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at, declined_version, declined_at
-         from fleet.performances where performance_id = $1 for update",
-    )
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        "
+         from fleet.performances where performance_id = $1 for update"
+    ))
     .bind(id)
     .fetch_optional(conn)
     .await?;
@@ -170,16 +187,17 @@ pub(crate) async fn lock_waiting(
     now: DateTime<Utc>,
     limit: i64,
 ) -> DbResult<Vec<Performance>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version,
-             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at, declined_version, declined_at
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        "
          from fleet.performances
          where venue_id = $1 and (facts->>'ownerId')::uuid = $2 and admits_until > $3
-             and awaits_venue and not cancelled
-             and greatest(confirmed_version, declined_version, 0) < facts_version
-         order by performance_id limit $4 for update",
-    )
+             and ",
+        waits!(),
+        "
+         order by performance_id limit $4 for update"
+    ))
     .bind(venue)
     .bind(organiser)
     .bind(now)
@@ -213,13 +231,13 @@ pub(crate) async fn lock_ahead(
     venue: VenueId,
     after: i64,
 ) -> DbResult<Vec<Performance>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version,
-             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at, declined_version, declined_at
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        "
          from fleet.performances where venue_id = $1 and admits_until > to_timestamp($2)
-         order by performance_id for update",
-    )
+         order by performance_id for update"
+    ))
     .bind(venue)
     .bind(after)
     .fetch_all(conn)
@@ -236,16 +254,17 @@ pub(crate) async fn list_ahead(
     waiting: bool,
     (limit, offset): (i64, i64),
 ) -> DbResult<(Vec<Performance>, i64)> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version,
-             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at, declined_version, declined_at
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        "
          from fleet.performances
          where venue_id = $1 and admits_until > $2
-             and (not $3 or awaits_venue and not cancelled
-                 and greatest(confirmed_version, declined_version, 0) < facts_version)
-         order by admits_until, performance_id limit $4 offset $5",
-    )
+             and (not $3 or ",
+        waits!(),
+        ")
+         order by admits_until, performance_id limit $4 offset $5"
+    ))
     .bind(venue)
     .bind(now)
     .bind(waiting)
@@ -253,12 +272,13 @@ pub(crate) async fn list_ahead(
     .bind(offset)
     .fetch_all(&mut *conn)
     .await?;
-    let total = sqlx::query_scalar(
+    let total = sqlx::query_scalar(concat!(
         "select count(*) from fleet.performances
          where venue_id = $1 and admits_until > $2
-             and (not $3 or awaits_venue and not cancelled
-                 and greatest(confirmed_version, declined_version, 0) < facts_version)",
-    )
+             and (not $3 or ",
+        waits!(),
+        ")",
+    ))
     .bind(venue)
     .bind(now)
     .bind(waiting)
@@ -284,17 +304,18 @@ pub(crate) async fn list_waiting(
     conn: &mut PgConnection,
     now: DateTime<Utc>,
 ) -> DbResult<Vec<Waiting>> {
-    let waiting = sqlx::query_as(
+    let waiting = sqlx::query_as(concat!(
         "select distinct on (venue_id, organiser_id) venue_id, organiser_id,
              count(*) over (partition by venue_id, organiser_id) as performances,
              performance_id as first_id, title as first_title, admits_from as first_admits_from
          from (select venue_id, performance_id, (facts->>'ownerId')::uuid as organiser_id,
                    facts->>'eventTitle' as title, (facts->>'admitsFrom')::timestamptz as admits_from
                from fleet.performances
-               where awaits_venue and not cancelled and admits_until > $1
-                   and greatest(confirmed_version, declined_version, 0) < facts_version) as waiting
+               where admits_until > $1 and ",
+        waits!(),
+        ") as waiting
          order by venue_id, organiser_id, admits_from, performance_id",
-    )
+    ))
     .bind(now)
     .fetch_all(conn)
     .await?;
@@ -308,15 +329,15 @@ pub(crate) async fn list_searchable(
     after: DateTime<Utc>,
     before: DateTime<Utc>,
 ) -> DbResult<Vec<Performance>> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select performance_id, venue_id, facts, facts_version, version,
-             greatest(feed_version, version) as feed_version, cancelled, confirmed_version,
-             confirmed_at, declined_version, declined_at
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        "
          from fleet.performances
          where venue_id in (select venue_id from fleet.venues where search)
              and admits_until > $1 and (facts->>'admitsFrom')::timestamptz <= $2
-         order by performance_id",
-    )
+         order by performance_id"
+    ))
     .bind(after)
     .bind(before)
     .fetch_all(conn)
