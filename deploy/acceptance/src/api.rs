@@ -14,6 +14,8 @@ use crate::clock;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// The longest time that a request takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// A core closes a connection that was idle for 30 s (`http.header_timeout_ms`).
+const KEPT_IDLE: Duration = Duration::from_secs(10);
 
 /// A client with a bearer token, or without.
 #[derive(Clone, Debug)]
@@ -65,7 +67,10 @@ impl Api {
     /// # Errors
     /// The TLS library refuses to start.
     pub fn new(base: &str) -> Result<Self> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .pool_idle_timeout(KEPT_IDLE)
+            .build()?;
         Ok(Self {
             http,
             base: base.trim_end_matches('/').to_owned(),

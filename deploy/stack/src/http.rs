@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Servers close a connection that was idle for longer.
+const KEPT_IDLE: Duration = Duration::from_secs(10);
 
 /// For use from any runtime: it keeps no connections, because they would die with the test's runtime.
 pub(crate) fn client() -> &'static reqwest::Client {
@@ -24,6 +26,7 @@ fn build(idle_connections: usize) -> reqwest::Client {
         .no_proxy()
         .tls_certs_only([])
         .pool_max_idle_per_host(idle_connections)
+        .pool_idle_timeout(KEPT_IDLE)
         .build()
         .expect("nothing in this client can fail")
 }

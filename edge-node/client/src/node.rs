@@ -4,7 +4,7 @@ use eventify_protocol::{
     error::ErrorBody,
     hash::Hash32,
     ids::CorrelationId,
-    lan::{Nonce, PairingAnswer, PairingRequest},
+    lan::{IDLE_CONNECTION, Nonce, PairingAnswer, PairingRequest},
 };
 use reqwest::{
     Method, Response,
@@ -64,6 +64,8 @@ impl NodeClient {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(timeouts.connect)
+            // Well before the node closes it: a scan on a connection that is just being closed gets no answer.
+            .pool_idle_timeout(IDLE_CONNECTION / 2)
             .read_timeout(timeouts.silence.max(timeouts.request))
             .redirect(Policy::none())
             .https_only(true)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::{Extension, Router};
-use eventify_protocol::time::BootTime;
+use eventify_protocol::{lan::IDLE_CONNECTION, time::BootTime};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
@@ -30,8 +30,6 @@ use super::{
 use crate::{identity::Identity, log_throttle::LogThrottle};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the first byte of a request to the end of its headers, and between two requests.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// Pause after the system refused a connection: out of files, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -201,7 +199,8 @@ impl Connection {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
+            // From the first byte of a request to the end of its headers, and between two requests.
+            .header_read_timeout(IDLE_CONNECTION)
             .max_buf_size(MAX_HEADER_BYTES);
         let service = TowerToHyperService::new(Extension(self.handle.clone()).layer(self.router));
         let connection = builder.serve_connection(TokioIo::new(tls), service);

@@ -50,6 +50,8 @@ pub use staff::{
     ShiftRequest, SignIn, SignInRefusal, SignInRequest, SignInState,
 };
 
+use std::time::Duration;
+
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +62,10 @@ use crate::{
     token::CategoryCode,
     verdict::{DecidedBy, Mode, Verdict},
 };
+
+/// A node closes a connection on which no request begins for so long. A client that would still use one at that
+/// moment gets no answer: it stops using it sooner.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(30);
 
 /// Longest token of a scan, in characters. A longer one is `Unreadable` without being parsed.
 pub const MAX_SCANNED_CHARS: usize = 512;

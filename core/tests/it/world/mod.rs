@@ -177,7 +177,11 @@ impl TestApp {
         let running = assembly::start(config, clock.clone(), faults.clone(), contexts)
             .await
             .expect("the core starts");
-        let http = reqwest::Client::new();
+        // Sooner than the core closes a connection that is idle.
+        let http = reqwest::Client::builder()
+            .pool_idle_timeout(std::time::Duration::from_secs(10))
+            .build()
+            .expect("nothing in this client can fail");
         Self {
             running: Some(running),
             scope,
