@@ -94,6 +94,8 @@ pub const STEPS: &[Step] = &[
     step::<event_management::PerformanceScheduled>(SET_UP, "catalogue", "on_performance_scheduled", "performance.cancelled"),
     step::<inventory::VenueCreated>(SET_UP, "catalogue", "on_venue_created", "nothing: a venue stays"),
     step::<inventory::VenueUpdated>(SET_UP, "catalogue", "on_venue_updated", "the next one"),
+    step::<inventory::VenueCreated>(SET_UP, "ticketing", "on_venue_created", "nothing: a venue stays"),
+    step::<inventory::VenueUpdated>(SET_UP, "ticketing", "on_venue_updated", "the next one"),
     step::<inventory::CapacityAdjusted>(SET_UP, "catalogue", "on_capacity_adjusted", "the next capacity.adjusted"),
 
     step::<inventory::SeatsReserved>(BUY, "catalogue", "on_seats_reserved", "seats.released"),

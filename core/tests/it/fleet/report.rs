@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, issue, ticket};
+use crate::time_zones::local_times;
 use crate::world::replies::{Reconciliation, RowSpan};
 use crate::world::until;
 
@@ -104,6 +105,21 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         "{double}"
     );
     assert!(double["firstPersonId"].is_null(), "{double}");
+    let zone = "Europe/Paris".parse().unwrap();
+    assert_eq!(shown["timeZone"], "Europe/Paris");
+    let local = local_times(&shown, zone);
+    let of_doubles = [
+        "firstEarliest",
+        "firstLatest",
+        "secondEarliest",
+        "secondLatest",
+    ];
+    assert!(
+        local_times(double, zone).iter().eq(of_doubles.iter()),
+        "{double}"
+    );
+    let of_moments = ["earliest", "from", "latest", "to", "wall"];
+    assert!(of_moments.iter().all(|it| local.contains(*it)), "{local:?}");
     let report = report(&venue, "").await;
     let [outage] = report.outages.as_slice() else {
         panic!("{report:#?}")

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use serde_json::json;
 use sqlx::FromRow;
 
@@ -18,6 +19,7 @@ struct PerformanceRow {
     sales_opens_at: Option<DateTime<Utc>>,
     sales_closes_at: Option<DateTime<Utc>>,
     venue_id: VenueId,
+    time_zone: Option<String>,
     seating_plan_id: SeatingPlanId,
     pricing_scheme_id: PricingSchemeId,
     cancelled: bool,
@@ -77,7 +79,11 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
         "select performance_id, start_time, doors_at, ends_at, sales_opens_at, sales_closes_at,
              venue_id, seating_plan_id, pricing_scheme_id, status = 'cancelled' as cancelled,
              awaits_venue, confirmed_version, declined_version, first_admits_until, reentry, restarts_at, created_at,
-             updated_at, version
+             updated_at, version,
+             (select coalesce(venue.time_zone, plan.time_zone)
+              from event_management.known_plans as plan
+                  left join event_management.known_venues as venue using (venue_id)
+              where plan.seating_plan_id = performances.seating_plan_id) as time_zone
          from event_management.performances
          where event_id = $1 order by start_time, performance_id",
     )
@@ -239,6 +245,7 @@ impl From<PerformanceRow> for Performance {
                 sales_close: row.sales_closes_at,
             },
             venue: row.venue_id,
+            zone: TimeZone::or_utc(row.time_zone.as_deref()),
             plan: row.seating_plan_id,
             pricing: row.pricing_scheme_id,
             cancelled: row.cancelled,

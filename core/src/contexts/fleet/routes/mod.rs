@@ -3,6 +3,7 @@
 
 mod alarms;
 mod gates;
+mod journals;
 pub(super) mod listeners;
 mod nodes;
 mod performances;
@@ -86,7 +87,7 @@ fn of_nodes(routes: Routes<App>) -> Routes<App> {
         .get(
             "/fleet/nodes/{nodeId}/journal",
             RUNS_VENUE.query(),
-            reports::journal,
+            journals::journal,
         )
         .post(
             "/fleet/nodes/{nodeId}/journal/accept",

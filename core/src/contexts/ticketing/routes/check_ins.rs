@@ -238,8 +238,8 @@ fn already_used(first: &FirstEntry) -> ApiError {
 
 /// Allowed are those assigned to the event, its organiser and administrators. Answers the ticket's venue.
 async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<VenueId> {
-    let (ticket, performance) = acts::tickets::find_with_performance(app, id).await?;
-    if organises(caller, performance.as_ref())? {
+    let (ticket, shows) = acts::tickets::find_with_show(app, id).await?;
+    if organises(caller, shows.performance(&ticket))? {
         return Ok(ticket.venue_id);
     }
     let user = UserId(caller.principal()?.user_id);
