@@ -145,7 +145,7 @@ fn of_a_persons_text_only_the_length_is_said() {
 fn only_our_own_words_about_a_value_go_on() {
     says(
         &format!(r#"{{"note":"{}"}}"#, "x".repeat(501)),
-        "'note': at most 500 characters",
+        "'note': must be at most 500 characters, and has 501",
     );
     let theirs = body(r#"{"reason":{"says: Ada":1}}"#);
     assert!(!theirs.contains("Ada"), "{theirs}");
@@ -214,4 +214,26 @@ fn a_nul_is_seen_and_an_escaped_backslash_before_it_is_none() {
         "a backslash, then letters"
     );
     assert!(!has_nul(br#"{"seatId":"\u0001"}"#));
+}
+
+/// Before, all of these were of 'body' and 'query'.
+#[test]
+fn a_nul_is_told_with_the_field_that_has_it() {
+    for (json, field) in [
+        (r#"{"name":"a\u0000b"}"#, "name"),
+        (
+            r#"{"name":"a","places":[{"seatId":"D-9\u0000"}]}"#,
+            "places[0].seatId",
+        ),
+        (r#"{"places":[{"D-9\u0000":1}]}"#, "places[0]"),
+        (r#"{"\u0000":1}"#, "body"),
+    ] {
+        says(json, &format!("'{field}': must not have U+0000"));
+    }
+    assert!(body(r#"{"name":"a\u0000"#).contains("it is no JSON from line 1"));
+    for (query, field) in [("venueId=a%00b", "venueId"), ("pa%00ge=1", "query")] {
+        let said = format!("{:?}", read_query::<Wanted>(query).unwrap_err());
+        let wanted = format!("'{field}': must not have U+0000\"");
+        assert!(said.contains(&wanted), "{said}");
+    }
 }

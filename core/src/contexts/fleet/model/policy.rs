@@ -85,19 +85,18 @@ impl Policy {
 
 /// Without lines that say nothing.
 fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, String)> {
-    let lines: Vec<_> = lines
-        .iter()
-        .map(|line| line.trim().to_owned())
-        .filter(|line| !line.is_empty())
-        .collect();
-    let fits = |line: &String| text::is_line(line, 1..=MAX_PROCEDURE_LINE_CHARS);
-    if lines.len() <= MAX_PROCEDURE_LINES && lines.iter().all(fits) {
-        return Ok(lines);
+    let read = (1..).zip(lines).map(|(number, line)| {
+        text::line(line, 0..=MAX_PROCEDURE_LINE_CHARS)
+            .map_err(|unfit| ("procedure", format!("line {number} {unfit}")))
+    });
+    let mut lines = read.collect::<Result<Vec<_>, _>>()?;
+    lines.retain(|line| !line.is_empty());
+    let given = lines.len();
+    if given > MAX_PROCEDURE_LINES {
+        let issue = format!("at most {MAX_PROCEDURE_LINES} lines; given: {given}");
+        return Err(("procedure", issue));
     }
-    let issue = format!(
-        "at most {MAX_PROCEDURE_LINES} lines of at most {MAX_PROCEDURE_LINE_CHARS} printable characters"
-    );
-    Err(("procedure", issue))
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -202,7 +202,7 @@ impl From<FleetError> for ApiError {
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),
-            FleetError::NameTaken => Self::conflict("name_taken", text),
+            FleetError::NameTaken(_) => Self::conflict("name_taken", text),
             FleetError::NotJoined(..) => Self::conflict("journal_not_joined", text),
             FleetError::Stale | FleetError::OccurredAgain(_) => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", text)

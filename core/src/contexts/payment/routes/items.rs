@@ -155,13 +155,10 @@ async fn pay_otherwise(
     Path(id): Path<Uuid>,
     Json(body): Json<PaidOtherwise>,
 ) -> Answer<Json<View>> {
-    let reference = body.reference.trim().to_owned();
-    if !text::is_line(&reference, 1..=MAX_REFERENCE_CHARS) {
-        let issue = format!(
-            "must be 1 to {MAX_REFERENCE_CHARS} printable characters that find the payment again"
-        );
-        return Err(ApiError::invalid("reference", issue));
-    }
+    let reference = text::line(&body.reference, 1..=MAX_REFERENCE_CHARS).map_err(|unfit| {
+        let issue = format!("{unfit}; it has to find the payment again");
+        ApiError::invalid("reference", issue)
+    })?;
     let what = (Act::PayOtherwise, Some(reference), Vec::new());
     decide(&app, &caller, id, what).await
 }
