@@ -10,6 +10,7 @@
 mod box_office;
 mod catalogue;
 mod configuration;
+mod declined;
 mod event_management;
 mod fleet;
 mod flows;

@@ -297,6 +297,7 @@ impl From<Error> for ApiError {
             Error::UnknownItem => Self::not_found("item_not_found", message),
             Error::UnknownPerformance => Self::not_found("performance_not_found", message),
             Error::Hold(error) => not_held(error),
+            Error::Declined(_) => Self::unprocessable("declined_by_venue", message),
             Error::CantSign(error) => error.into(),
             Error::Unavailable => Self::unavailable(message),
             Error::Db(error) => error.into(),
@@ -346,6 +347,7 @@ fn not_held(error: HoldError) -> ApiError {
         HoldRefusal::NotOnSale | HoldRefusal::Cancelled => {
             ApiError::unprocessable("not_on_sale", message)
         }
+        HoldRefusal::Declined => ApiError::unprocessable("declined_by_venue", message),
         HoldRefusal::UnknownSeats(_) => ApiError::not_found("seat_not_found", message),
         HoldRefusal::UnknownBucket(_) => ApiError::not_found("bucket_not_found", message),
         HoldRefusal::CategoryNotAllowed { .. } => {

@@ -6,6 +6,7 @@ use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPla
 use eventify_protocol::zone::TimeZone;
 use serde_json::json;
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::contexts::event_management::model::performance::Performance;
 use crate::contexts::event_management::model::times::{Margins, Times};
@@ -169,6 +170,38 @@ pub(crate) async fn decline(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// A performance that its venue has declined, as it is planned now.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Declined {
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) event_id: EventId,
+    pub(crate) venue_id: VenueId,
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) owner_id: Uuid,
+    pub(crate) org_id: Option<String>,
+}
+
+/// Those that are not over.
+pub(crate) async fn list_declined(
+    conn: &mut PgConnection,
+    margins: Margins,
+    now: DateTime<Utc>,
+) -> DbResult<Vec<Declined>> {
+    let declined = sqlx::query_as(
+        "select performance_id, event_id, venue_id, start_time, owner_id, org_id
+         from event_management.performances as show join event_management.events using (event_id)
+         where show.status = 'scheduled' and awaits_venue
+             and declined_version >= show.version and confirmed_version < show.version
+             and coalesce(ends_at, start_time + $2) > $1
+         order by performance_id",
+    )
+    .bind(now)
+    .bind(margins.after_start)
+    .fetch_all(conn)
+    .await?;
+    Ok(declined)
 }
 
 /// Another performance in the same hall at the same time.

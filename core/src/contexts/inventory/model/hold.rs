@@ -163,6 +163,10 @@ pub struct BucketShortage {
     pub remaining: u32,
 }
 
+/// What a customer and a shop read while a venue does not agree.
+pub(crate) const DECLINED: &str = "the venue does not admit to this performance as it is planned now: it is not sold until the venue \
+     confirms it or the organiser plans it anew";
+
 /// Why a hold was not taken: an answer, not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HoldRefusal {
@@ -180,6 +184,8 @@ pub enum HoldRefusal {
     NotOnSale,
     #[error("the performance was cancelled")]
     Cancelled,
+    #[error("{DECLINED}")]
+    Declined,
     #[error("the performance has no seat {}", .0.join(", "))]
     UnknownSeats(Vec<String>),
     #[error("the performance has no zone {0}")]
