@@ -153,16 +153,16 @@ async fn must_be_within_the_hour(
     Ok(())
 }
 
-/// A seating plan of a venue that the caller may use.
-pub(crate) async fn read_plan(
+/// The venue of a seating plan, if the caller may use it.
+pub(crate) async fn venue_of_plan(
     conn: &mut PgConnection,
     caller: &Principal,
     id: SeatingPlanId,
-) -> Result<(VenueId, Plan), VenueError> {
-    let found = plans::find(conn, id).await?;
-    let (venue_id, plan) = found.ok_or(VenueError::UnknownPlan)?;
-    find_visible(conn, caller, venue_id).await?;
-    Ok((venue_id, plan))
+) -> Result<VenueId, VenueError> {
+    let venue = plans::find_venue(conn, id).await?;
+    let venue = venue.ok_or(VenueError::UnknownPlan)?;
+    find_visible(conn, caller, venue).await?;
+    Ok(venue)
 }
 
 /// A venue that the caller may use.

@@ -130,6 +130,19 @@ pub(crate) async fn exists(conn: &mut PgConnection, id: SeatingPlanId) -> DbResu
     Ok(exists)
 }
 
+pub(crate) async fn find_venue(
+    conn: &mut PgConnection,
+    id: SeatingPlanId,
+) -> DbResult<Option<VenueId>> {
+    let venue = sqlx::query_scalar(
+        "select venue_id from inventory.seating_plans where seating_plan_id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(venue)
+}
+
 /// A plan with its venue, seats and zones.
 pub(crate) async fn find(
     conn: &mut PgConnection,
