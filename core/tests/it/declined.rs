@@ -124,7 +124,12 @@ async fn what_a_venue_has_declined_is_not_sold_until_it_confirms_it() {
     guest.venue_says("decline").await;
     let refused = guest.add(&bob, "A-3").await;
     refused.assert_refused(422, "declined_by_venue");
-    assert!(refused.error().message.contains("until the venue confirms it"));
+    assert!(
+        refused
+            .error()
+            .message
+            .contains("until the venue confirms it")
+    );
     let confirm = format!("/reservations/{cart}/confirm");
     let unpaid = sale.post_patiently(&bob, &confirm, json!({})).await;
     unpaid.assert_refused(422, "declined_by_venue");
@@ -144,7 +149,9 @@ async fn what_a_venue_has_declined_is_not_sold_until_it_confirms_it() {
     guest.venue_says("confirm").await;
     assert_eq!(guest.offered().await, (true, json!(true), json!(false)));
     assert_eq!(guest.told().await, [] as [Value; 0]);
-    sale.post_patiently(&bob, &confirm, json!({})).await.expect(200);
+    sale.post_patiently(&bob, &confirm, json!({}))
+        .await
+        .expect(200);
     guest.add(&ada, "A-3").await.expect(201);
 }
 
@@ -169,5 +176,8 @@ async fn a_declined_show_that_moves_is_sold_again_and_waits_for_the_venue() {
     assert_eq!(guest.offered().await, (true, json!(true), json!(false)));
     guest.add(&ada, "A-1").await.expect(201);
     guest.venue_says("decline").await;
-    guest.add(&ada, "A-2").await.assert_refused(422, "declined_by_venue");
+    guest
+        .add(&ada, "A-2")
+        .await
+        .assert_refused(422, "declined_by_venue");
 }

@@ -19,6 +19,7 @@ mod inventory;
 mod kernel;
 mod lists;
 mod locations;
+mod made_up;
 mod money;
 mod order;
 mod payment;

@@ -111,16 +111,20 @@ macro_rules! declined {
 
 macro_rules! matching_events {
     () => {
-        concat!("select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance,
+        concat!(
+            "select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance,
              (array_agg(v.time_zone order by p.start_time, p.performance_id))[1] as time_zone
          from catalogue.events e join catalogue.performances p using (event_id)
              left join catalogue.venues v using (venue_id)
-         where e.status = 'published' and not p.cancelled and not ", declined!(), "
+         where e.status = 'published' and not p.cancelled and not ",
+            declined!(),
+            "
              and p.start_time >= $1 and ($2::timestamptz is null or p.start_time < $2)
              and ($3::text is null or unaccent(e.title) ilike unaccent($3))
              and ($4::text is null or lower(unaccent(e.city)) = lower(unaccent($4)))
              and ($5::text is null or e.tags @> array[lower($5)])
-         group by e.event_id, e.title, e.city, e.tags")
+         group by e.event_id, e.title, e.city, e.tags"
+        )
     };
 }
 

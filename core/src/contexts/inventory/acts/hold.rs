@@ -14,7 +14,9 @@ use super::bucket_units;
 use super::release;
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::attempts::{AttemptState, EndedBy};
-use crate::contexts::inventory::model::hold::{Buyer, DECLINED, Held, HoldRefusal, HoldRequest, OutOfStock};
+use crate::contexts::inventory::model::hold::{
+    Buyer, DECLINED, Held, HoldRefusal, HoldRequest, OutOfStock,
+};
 use crate::contexts::inventory::model::slots::Taken;
 use crate::contexts::inventory::model::stock::Stock;
 use crate::contexts::inventory::store::{
