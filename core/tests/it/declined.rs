@@ -11,7 +11,7 @@ use crate::world::sale::{FLOOR, Sale, organiser, seat};
 use crate::world::{Answer, User, send};
 
 /// Of the alarm.
-const KIND: &str = "events.declined_with_sales";
+const KIND: &str = "event_management.declined_with_sales";
 
 /// A show on sale in a hall that is not its organiser's.
 struct Guest {

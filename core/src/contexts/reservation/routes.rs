@@ -118,7 +118,8 @@ async fn start(
         Some(seconds) => {
             let requested = Duration::seconds(i64::from(seconds));
             if seconds == 0 || requested > longest {
-                let issue = format!("must be 1 to {}", longest.num_seconds());
+                let most = longest.num_seconds();
+                let issue = format!("must be 1 to {most}; given: {seconds}");
                 return Err(ApiError::invalid("expiresInSeconds", issue));
             }
             requested

@@ -1,6 +1,6 @@
 //! Journal rows with numbers and times that no column has a place for.
 
-use eventify_protocol::ids::ScanId;
+use eventify_protocol::ids::{ScanId, SessionId};
 use eventify_protocol::sync::{Hello, JournalBatch, JournalEntry, Position, Up};
 use eventify_protocol::time::WallTime;
 use uuid::Uuid;

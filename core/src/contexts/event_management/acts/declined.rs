@@ -9,7 +9,7 @@ use crate::contexts::event_management::store::performances::{self, Declined};
 use crate::contexts::event_management::{App, NAME};
 use crate::contexts::order::api::{self as order, Sold};
 
-const KIND: &str = "events.declined_with_sales";
+const KIND: &str = "event_management.declined_with_sales";
 
 /// Each of these is an alarm, until the venue confirms it, it is moved or cancelled, its last ticket is paid back, or
 /// it is over.

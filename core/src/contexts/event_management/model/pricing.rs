@@ -67,7 +67,10 @@ impl PricingScheme {
             .ok_or_else(|| invalid("must not be empty"))?;
         let currency = first.price.currency();
         if spec.categories.len() > MAX_CATEGORIES {
-            return Err(invalid(format!("must not be more than {MAX_CATEGORIES}")));
+            let given = spec.categories.len();
+            return Err(invalid(format!(
+                "must not be more than {MAX_CATEGORIES}; given: {given}"
+            )));
         }
         let (mut names, mut codes) = (HashSet::new(), HashSet::new());
         let mut categories = Vec::new();

@@ -104,12 +104,13 @@ async fn publish(app: &App, mut tx: Tx, gate: &Gate) -> Result<(), FleetError> {
 fn check(plan: GatePlan) -> Result<GatePlan, FleetError> {
     let name =
         clean_name(&plan.name).map_err(|unfit| FleetError::Invalid("name", unfit.to_string()))?;
-    let most = format!("at most {MAX_ADMITTED}");
-    if plan.performances.len() > MAX_ADMITTED {
-        return Err(FleetError::Invalid("performances", most));
-    }
-    if plan.categories.len() > MAX_ADMITTED {
-        return Err(FleetError::Invalid("categories", most));
+    let counts = [
+        ("performances", plan.performances.len()),
+        ("categories", plan.categories.len()),
+    ];
+    if let Some((field, given)) = counts.into_iter().find(|(_, given)| *given > MAX_ADMITTED) {
+        let issue = format!("must be at most {MAX_ADMITTED}; given: {given}");
+        return Err(FleetError::Invalid(field, issue));
     }
     Ok(GatePlan { name, ..plan })
 }

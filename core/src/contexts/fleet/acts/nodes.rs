@@ -201,8 +201,9 @@ async fn check_gates(
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.len() > MAX_GATES_PER_NODE {
-        let most = format!("at most {MAX_GATES_PER_NODE}");
-        return Err(FleetError::Invalid("gates", most));
+        let given = wanted.len();
+        let issue = format!("must be at most {MAX_GATES_PER_NODE}; given: {given}");
+        return Err(FleetError::Invalid("gates", issue));
     }
     let gates = gates::list(conn, venue).await?;
     let is_known = |id: &GateId| gates.iter().any(|gate| gate.gate_id == *id);

@@ -370,7 +370,8 @@ fn check_count(tickets: &[TicketId]) -> Answer<()> {
     if (1..=MAX_TICKETS_PER_REFUND).contains(&tickets.len()) {
         return Ok(());
     }
-    let issue = format!("1 to {MAX_TICKETS_PER_REFUND} tickets");
+    let given = tickets.len();
+    let issue = format!("must be 1 to {MAX_TICKETS_PER_REFUND} tickets; given: {given}");
     Err(ApiError::invalid("ticketIds", issue))
 }
 

@@ -171,11 +171,9 @@ async fn revoke(
     Json(body): Json<Revocation>,
 ) -> Answer<Json<View>> {
     let named = body.ticket_ids;
-    if named
-        .as_ref()
-        .is_some_and(|named| !(1..=MAX_TICKETS).contains(&named.len()))
-    {
-        let issue = format!("1 to {MAX_TICKETS} tickets");
+    let given = named.as_ref().map(Vec::len);
+    if let Some(given) = given.filter(|given| !(1..=MAX_TICKETS).contains(given)) {
+        let issue = format!("must be 1 to {MAX_TICKETS} tickets; given: {given}");
         return Err(ApiError::invalid("ticketIds", issue));
     }
     let what = (Act::Revoke, None, named.unwrap_or_default());
