@@ -184,10 +184,8 @@ fn has_no_shape(char: char) -> bool {
 
 /// A joiner has an effect between two letters of one of the scripts that are written with it, and between two
 /// pictures.
-fn joins(before: Option<char>, after: impl Iterator<Item = char>) -> bool {
-    let after = after
-        .into_iter()
-        .find(|it| !is_joiner(*it) && !is_selector(*it));
+fn joins(before: Option<char>, mut after: impl Iterator<Item = char>) -> bool {
+    let after = after.find(|it| !is_joiner(*it) && !is_selector(*it));
     before.zip(after).is_some_and(|(before, after)| {
         (is_cursive(before) && is_cursive(after))
             || ((is_picture(before) || is_selector(before)) && is_picture(after))

@@ -32,6 +32,17 @@ struct Place {
     qty: u8,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only read")]
+struct Wanted {
+    #[serde(default)]
+    ended: bool,
+    page: Option<u32>,
+    venue_id: Option<uuid::Uuid>,
+    state: Option<Reason>,
+}
+
 fn body(json: &str) -> String {
     format!("{:?}", read_body::<Asked>(json.as_bytes()).unwrap_err())
 }
@@ -166,16 +177,6 @@ fn what_is_no_json_is_answered_with_where_it_ends_to_be() {
 
 #[test]
 fn a_parameter_that_does_not_fit_is_answered_alike() {
-    #[derive(Debug, Deserialize, JsonSchema)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    #[expect(dead_code, reason = "it is only read")]
-    struct Wanted {
-        #[serde(default)]
-        ended: bool,
-        page: Option<u32>,
-        venue_id: Option<uuid::Uuid>,
-        state: Option<Reason>,
-    }
     for (query, wanted) in [
         ("ended=Ada", "'ended': must be true or false; given: 'Ada'"),
         (

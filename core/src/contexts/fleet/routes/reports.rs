@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
+use eventify_contracts::ticketing::{Admission, CheckInConflict, RefundedAdmitted};
 use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Path, Query};
 use eventify_protocol::ids::{
     ActId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, PersonId, RefundId, ScanId,
@@ -20,6 +20,7 @@ use eventify_sync::core::report::{ActRow, Gap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
 use crate::contexts::fleet::acts::venues;
@@ -110,17 +111,36 @@ struct GapView {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DoubleEntry {
-    #[serde(flatten)]
-    conflict: CheckInConflict,
+    conflict_id: Uuid,
+    ticket_id: TicketId,
+    order_unknown: bool,
+    first: AdmissionView,
+    second: AdmissionView,
+    dissolved: bool,
     first_gate_name: Option<String>,
     second_gate_name: Option<String>,
-    first_earliest_local: DateTime<FixedOffset>,
-    first_latest_local: DateTime<FixedOffset>,
-    second_earliest_local: DateTime<FixedOffset>,
-    second_latest_local: DateTime<FixedOffset>,
     /// Who was on shift there, as the rows say.
     first_person_id: Option<PersonId>,
     second_person_id: Option<PersonId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionView {
+    #[serde(flatten)]
+    admission: Admission,
+    earliest_local: DateTime<FixedOffset>,
+    latest_local: DateTime<FixedOffset>,
+}
+
+impl AdmissionView {
+    fn of(admission: Admission, zone: TimeZone) -> Self {
+        Self {
+            earliest_local: zone.local(admission.earliest),
+            latest_local: zone.local(admission.latest),
+            admission,
+        }
+    }
 }
 
 /// A guest who was let in during an outage though the money goes back. Each is also one of the admitted,
@@ -389,17 +409,19 @@ fn double_entry(
     reports: &reconciliation::Reconciliation,
     zone: TimeZone,
 ) -> DoubleEntry {
-    let (first, second) = (&conflict.first, &conflict.second);
+    let gate = |of: &Admission| reports.gates.get(&of.gate_id).cloned();
+    let person = |of: &Admission| reports.persons.get(&of.scan_id).copied();
     DoubleEntry {
-        first_gate_name: reports.gates.get(&first.gate_id).cloned(),
-        second_gate_name: reports.gates.get(&second.gate_id).cloned(),
-        first_earliest_local: zone.local(first.earliest),
-        first_latest_local: zone.local(first.latest),
-        second_earliest_local: zone.local(second.earliest),
-        second_latest_local: zone.local(second.latest),
-        first_person_id: reports.persons.get(&first.scan_id).copied(),
-        second_person_id: reports.persons.get(&second.scan_id).copied(),
-        conflict,
+        conflict_id: conflict.conflict_id,
+        ticket_id: conflict.ticket_id,
+        order_unknown: conflict.order_unknown,
+        first_gate_name: gate(&conflict.first),
+        second_gate_name: gate(&conflict.second),
+        first_person_id: person(&conflict.first),
+        second_person_id: person(&conflict.second),
+        first: AdmissionView::of(conflict.first, zone),
+        second: AdmissionView::of(conflict.second, zone),
+        dissolved: conflict.dissolved,
     }
 }
 
