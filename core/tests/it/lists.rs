@@ -10,7 +10,7 @@ use crate::world::sale::Sale;
 use crate::world::{TestApp, made, product};
 
 /// `GET`s that answer one thing, or one document of bounded length.
-const NO_LISTS: [&str; 24] = [
+const NO_LISTS: [&str; 25] = [
     "/.well-known/eventify/keys",
     "/catalog/events/{eventId}",
     "/catalog/performances/{performanceId}/availability",
@@ -25,6 +25,7 @@ const NO_LISTS: [&str; 24] = [
     "/inventory/performances/{performanceId}",
     "/me",
     "/orders/{order_id}",
+    "/orders/{order_id}/refunds/{refund_id}",
     "/payments/comparisons/{comparison_id}",
     "/payments/open-items/{item_id}",
     "/payments/{payment_id}",

@@ -8,6 +8,7 @@ use eventify_protocol::sync::{
     ActBy, Health, JournalEntry, Left, Overridden, Position, Undone, Up,
 };
 use eventify_protocol::verdict::{Mode, Verdict};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::fleet::journal::{Journal, stored};
@@ -107,11 +108,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     let path = format!("/fleet/venues/{}/reconciliation", venue.id);
     let shown = venue.owner().get(&path).await.expect(200);
     let double = &shown["doubleEntries"][0];
-    assert_eq!(
-        double["secondPersonId"],
-        serde_json::json!(ON_SHIFT),
-        "{double}"
-    );
+    assert_eq!(double["secondPersonId"], json!(ON_SHIFT), "{double}");
     assert!(double["firstPersonId"].is_null(), "{double}");
     assert_local(&shown);
     let report = report(&venue, "").await;
