@@ -10,6 +10,7 @@
 mod box_office;
 mod catalogue;
 mod configuration;
+mod declined;
 mod event_management;
 mod fleet;
 mod flows;
@@ -18,6 +19,7 @@ mod inventory;
 mod kernel;
 mod lists;
 mod locations;
+mod made_up;
 mod money;
 mod order;
 mod payment;

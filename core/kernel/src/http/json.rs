@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::ApiError;
-use super::misfit::{read_body, read_query, refuse_nul};
+use super::misfit::{read_body, read_query, refuse_nul_in_path};
 
 /// A JSON body, in and out.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        refuse_nul("path", parts.uri.path())?;
+        refuse_nul_in_path(parts.uri.path())?;
         axum::extract::Path::<T>::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))

@@ -42,7 +42,12 @@ pub(super) fn read_body<T: DeserializeOwned + JsonSchema + 'static>(
     json: &[u8],
 ) -> Result<T, ApiError> {
     if has_nul(json) {
-        return Err(ApiError::invalid("body", "must not have U+0000 in a text"));
+        let sent: Value = serde_json::from_slice(json).map_err(|error| no_json(&error))?;
+        let path = find_nul(&sent).unwrap_or_default();
+        return Err(ApiError::invalid(
+            name_of("body", &path),
+            "must not have U+0000",
+        ));
     }
     let mut from = serde_json::Deserializer::from_slice(json);
     let error = match serde_path_to_error::deserialize(&mut from) {
@@ -92,8 +97,14 @@ fn must_have_objects<T: JsonSchema + 'static>(json: &[u8]) -> Result<(), ApiErro
 pub(super) fn read_query<T: DeserializeOwned + JsonSchema + 'static>(
     query: &str,
 ) -> Result<T, ApiError> {
-    refuse_nul("query", query)?;
     let pairs = || form_urlencoded::parse(query.as_bytes());
+    if let Some((name, _)) = pairs().find(|(name, value)| has_nul_in(name) || has_nul_in(value)) {
+        let field = (!has_nul_in(&name)).then(|| Step::Field(name.into_owned()));
+        return Err(ApiError::invalid(
+            name_of("query", &field),
+            "must not have U+0000",
+        ));
+    }
     let from = serde_urlencoded::Deserializer::new(pairs());
     let error = match serde_path_to_error::deserialize(from) {
         Ok(value) => return Ok(value),
@@ -127,10 +138,36 @@ fn has_nul(json: &[u8]) -> bool {
         })
 }
 
-/// The same in a URI.
-pub(super) fn refuse_nul(field: &'static str, encoded: &str) -> Result<(), ApiError> {
+fn has_nul_in(text: &str) -> bool {
+    text.contains('\0')
+}
+
+/// Where the first of them is: the field or item whose text it is in, or that has a field so named.
+fn find_nul(sent: &Value) -> Option<Vec<Step>> {
+    let within = |step: Step, value: &Value| {
+        let mut path = find_nul(value)?;
+        path.insert(0, step);
+        Some(path)
+    };
+    match sent {
+        Value::String(text) => has_nul_in(text).then(Vec::new),
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| within(Step::Item(index), item))
+        }
+        Value::Object(fields) if fields.keys().any(|name| has_nul_in(name)) => Some(Vec::new()),
+        Value::Object(fields) => {
+            let mut fields = fields.iter();
+            fields.find_map(|(name, value)| within(Step::Field(name.clone()), value))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// Of an id or a number in a path: there is nothing to name.
+pub(super) fn refuse_nul_in_path(encoded: &str) -> Result<(), ApiError> {
     if encoded.contains("%00") {
-        return Err(ApiError::invalid(field, "must not have U+0000"));
+        return Err(ApiError::invalid("path", "must not have U+0000"));
     }
     Ok(())
 }
@@ -227,22 +264,26 @@ impl Misfit<'_> {
             })
     }
 
-    /// `items[0].seatId`.
     fn name(&self, path: &[Step], within: Option<&str>) -> String {
-        let mut name = String::new();
         let within = within.map(|field| Step::Field(field.to_owned()));
-        for step in path.iter().chain(&within) {
-            match step {
-                Step::Field(field) if name.is_empty() => name += &short(field),
-                Step::Field(field) => name += &format!(".{}", short(field)),
-                Step::Item(index) => name += &format!("[{index}]"),
-            }
+        name_of(self.whole, path.iter().chain(&within))
+    }
+}
+
+/// `items[0].seatId`.
+fn name_of<'a>(whole: &str, path: impl IntoIterator<Item = &'a Step>) -> String {
+    let mut name = String::new();
+    for step in path {
+        match step {
+            Step::Field(field) if name.is_empty() => name += &short(field),
+            Step::Field(field) => name += &format!(".{}", short(field)),
+            Step::Item(index) => name += &format!("[{index}]"),
         }
-        if name.is_empty() {
-            self.whole.to_owned()
-        } else {
-            name
-        }
+    }
+    if name.is_empty() {
+        whole.to_owned()
+    } else {
+        name
     }
 }
 

@@ -58,13 +58,13 @@ impl Paging {
         if !(1..=MAX_PAGE).contains(&page) {
             return Err(ApiError::invalid(
                 "page",
-                format!("must be 1 to {MAX_PAGE}"),
+                format!("must be 1 to {MAX_PAGE}; given: {page}"),
             ));
         }
         if !(1..=MAX_SIZE).contains(&size) {
             return Err(ApiError::invalid(
                 "size",
-                format!("must be 1 to {MAX_SIZE}"),
+                format!("must be 1 to {MAX_SIZE}; given: {size}"),
             ));
         }
         Ok(Self { page, size })

@@ -55,6 +55,13 @@ impl<A: Clone + Send + Sync + 'static> Routes<A> {
         Self::default()
     }
 
+    /// These, and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// A read.
     #[must_use]
     pub fn get<H, T>(self, path: &'static str, policy: Policy, handler: H) -> Self

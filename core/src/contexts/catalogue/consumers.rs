@@ -4,6 +4,7 @@ use eventify_contracts::event_management::{
     EventArchived, EventCancelled, EventCreated, EventPublished, EventUpdated,
     PerformanceCancelled, PerformanceRescheduled, PerformanceScheduled,
 };
+use eventify_contracts::fleet::{PerformanceConfirmed, PerformanceDeclined};
 use eventify_contracts::inventory::{
     AvailabilityUpdated, BucketLevel, CapacityAdjusted, SeatingLaidOut, SeatsReleased,
     SeatsReserved, VenueCreated, VenueUpdated,
@@ -26,6 +27,8 @@ pub(super) fn consumers() -> Consumers {
         .on::<PerformanceScheduled, _>(on_performance_scheduled)
         .on::<PerformanceRescheduled, _>(on_performance_rescheduled)
         .on::<PerformanceCancelled, _>(on_performance_cancelled)
+        .on::<PerformanceConfirmed, _>(on_performance_confirmed)
+        .on::<PerformanceDeclined, _>(on_performance_declined)
         .on::<VenueCreated, _>(on_venue_created)
         .on::<VenueUpdated, _>(on_venue_updated)
         .on::<SeatingLaidOut, _>(on_seating_laid_out)
@@ -96,6 +99,32 @@ async fn on_performance_cancelled(
     event: Received<PerformanceCancelled>,
 ) -> Done {
     Ok(projections::cancel_performance(tx, &event.data, event.aggregate_version).await?)
+}
+
+async fn on_performance_confirmed(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceConfirmed>,
+) -> Done {
+    let PerformanceConfirmed {
+        performance_id,
+        version,
+        ..
+    } = event.data;
+    Ok(projections::upsert_venue_words(tx, performance_id, (version, 0)).await?)
+}
+
+async fn on_performance_declined(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceDeclined>,
+) -> Done {
+    let PerformanceDeclined {
+        performance_id,
+        version,
+        ..
+    } = event.data;
+    Ok(projections::upsert_venue_words(tx, performance_id, (0, version)).await?)
 }
 
 async fn on_venue_created(_: &App, tx: &mut Tx, event: Received<VenueCreated>) -> Done {

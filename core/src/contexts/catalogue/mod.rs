@@ -44,7 +44,7 @@ pub fn context() -> Context {
         jobs: jobs::jobs(),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("catalogue": "0001_read_model", "0002_map_versions", "0003_venues"),
+            eventify_kernel::migrations!("catalogue": "0001_read_model", "0002_map_versions", "0003_venues", "0004_venue_words"),
         )
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Performance {
     /// The venue's, by its name in the tz database.
     pub(super) time_zone: TimeZone,
     pub(super) cancelled: bool,
+    /// Its venue does not admit to it as it is planned now: it is not sold until the venue confirms it.
+    pub(super) sale_stopped: bool,
     pub(super) categories: Vec<PricedCategory>,
 }
 
@@ -126,7 +128,7 @@ impl Performance {
     fn is_on_sale(&self, now: DateTime<Utc>) -> bool {
         let opened = self.sales_opens_at.is_none_or(|opens| opens <= now);
         let closes = self.sales_closes_at.unwrap_or(self.start_time);
-        !self.cancelled && opened && now < closes
+        !self.cancelled && !self.sale_stopped && opened && now < closes
     }
 
     /// What its map shows now.

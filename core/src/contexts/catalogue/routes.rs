@@ -141,7 +141,7 @@ impl Filters {
         ] {
             let chars = text.as_ref().map_or(0, |text| text.chars().count());
             if chars > MAX_QUERY {
-                let issue = format!("is longer than {MAX_QUERY} characters");
+                let issue = format!("must be at most {MAX_QUERY} characters, and has {chars}");
                 return Err(ApiError::invalid(name, issue));
             }
         }

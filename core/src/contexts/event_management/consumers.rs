@@ -8,6 +8,7 @@ use eventify_kernel::event::Received;
 use eventify_kernel::failure::Failure;
 
 use super::App;
+use super::jobs::WATCH_DECLINED;
 use super::store::{performances, plans};
 
 pub(super) fn consumers() -> Consumers<App> {
@@ -19,20 +20,22 @@ pub(super) fn consumers() -> Consumers<App> {
 }
 
 async fn on_performance_confirmed(
-    _: &App,
+    app: &App,
     tx: &mut Tx,
     event: Received<PerformanceConfirmed>,
 ) -> Result<(), Failure> {
     let confirmed = event.data;
+    tx.wake(app.jobs.wake(WATCH_DECLINED));
     Ok(performances::confirm(tx, confirmed.performance_id, confirmed.version).await?)
 }
 
 async fn on_performance_declined(
-    _: &App,
+    app: &App,
     tx: &mut Tx,
     event: Received<PerformanceDeclined>,
 ) -> Result<(), Failure> {
     let declined = event.data;
+    tx.wake(app.jobs.wake(WATCH_DECLINED));
     Ok(performances::decline(tx, declined.performance_id, declined.version).await?)
 }
 

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use eventify_contracts::event_management::{
-    EventArchived, EventCancelled, EventPublished, PerformanceCancelled, PerformanceScheduled,
+    EventArchived, EventCancelled, EventPublished, PerformanceCancelled, PerformanceRescheduled,
+    PerformanceScheduled,
 };
+use eventify_contracts::fleet::{PerformanceConfirmed, PerformanceDeclined};
 use eventify_contracts::order::{Item, OrderCancelled, OrderPaid, OrderRefunded};
 use eventify_contracts::reservation::{ReservationCancelled, ReservationExpired};
 use eventify_contracts::ticketing::{RefundedAdmitted, TicketRevoked};
@@ -20,6 +22,7 @@ use super::acts::sale::{self, Closed, Returned};
 use super::acts::{self, release};
 use super::model::attempts::EndedBy;
 use super::model::kept_back::{Place, RevokedTicket};
+use super::store::venue_words::{self, Word};
 use super::store::{guests, layout, plans};
 
 type Done = Result<(), Failure>;
@@ -27,7 +30,10 @@ type Done = Result<(), Failure>;
 pub(super) fn consumers() -> Consumers {
     Consumers::new()
         .on::<PerformanceScheduled, _>(on_performance_scheduled)
+        .on::<PerformanceRescheduled, _>(on_performance_rescheduled)
         .on::<PerformanceCancelled, _>(on_performance_cancelled)
+        .on::<PerformanceConfirmed, _>(on_performance_confirmed)
+        .on::<PerformanceDeclined, _>(on_performance_declined)
         .on::<EventPublished, _>(on_event_published)
         .on::<EventCancelled, _>(on_event_cancelled)
         .on::<EventArchived, _>(on_event_archived)
@@ -51,6 +57,35 @@ async fn on_performance_scheduled(
         return Err(Failure::park(unknown));
     }
     Ok(laying_out::request(app, tx, &event.data, event.cause.correlation).await?)
+}
+
+/// What is planned anew waits for the venue's word, and is sold meanwhile.
+async fn on_performance_rescheduled(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceRescheduled>,
+) -> Done {
+    let word = Word::Planned(event.aggregate_version);
+    Ok(venue_words::upsert(tx, event.data.performance_id, word).await?)
+}
+
+async fn on_performance_confirmed(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceConfirmed>,
+) -> Done {
+    let word = Word::Confirmed(event.data.version);
+    Ok(venue_words::upsert(tx, event.data.performance_id, word).await?)
+}
+
+/// Nothing is sold any more; what is sold stays so.
+async fn on_performance_declined(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<PerformanceDeclined>,
+) -> Done {
+    let word = Word::Declined(event.data.version);
+    Ok(venue_words::upsert(tx, event.data.performance_id, word).await?)
 }
 
 async fn on_performance_cancelled(

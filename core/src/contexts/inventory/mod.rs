@@ -42,7 +42,7 @@ pub fn context() -> Context {
         jobs: jobs::jobs(),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners", "0004_hold_attempts", "0005_kept_back", "0006_refunded_guests", "0007_sellers", "0008_time_zones", "0009_layouts"),
+            eventify_kernel::migrations!("inventory": "0001_venues_and_plans", "0002_stock", "0003_hold_owners", "0004_hold_attempts", "0005_kept_back", "0006_refunded_guests", "0007_sellers", "0008_time_zones", "0009_layouts", "0010_venue_words"),
         )
     }
 }

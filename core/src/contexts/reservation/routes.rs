@@ -119,7 +119,8 @@ async fn start(
         Some(seconds) => {
             let requested = Duration::seconds(i64::from(seconds));
             if seconds == 0 || requested > longest {
-                let issue = format!("must be 1 to {}", longest.num_seconds());
+                let most = longest.num_seconds();
+                let issue = format!("must be 1 to {most}; given: {seconds}");
                 return Err(ApiError::invalid("expiresInSeconds", issue));
             }
             requested
@@ -325,6 +326,7 @@ impl From<Error> for ApiError {
             Error::UnknownItem => Self::not_found("item_not_found", message),
             Error::UnknownPerformance => Self::not_found("performance_not_found", message),
             Error::Hold(error) => not_held(error),
+            Error::Declined(_) => Self::unprocessable("declined_by_venue", message),
             Error::CantSign(error) => error.into(),
             Error::Unavailable => Self::unavailable(message),
             Error::Db(error) => error.into(),
@@ -374,6 +376,7 @@ fn not_held(error: HoldError) -> ApiError {
         HoldRefusal::NotOnSale | HoldRefusal::Cancelled => {
             ApiError::unprocessable("not_on_sale", message)
         }
+        HoldRefusal::Declined => ApiError::unprocessable("declined_by_venue", message),
         HoldRefusal::UnknownSeats(_) => ApiError::not_found("seat_not_found", message),
         HoldRefusal::UnknownBucket(_) => ApiError::not_found("bucket_not_found", message),
         HoldRefusal::CategoryNotAllowed { .. } => {

@@ -5,6 +5,7 @@ use eventify_contracts::ticketing::NotGood;
 use eventify_kernel::app::App;
 use eventify_kernel::db::DbResult;
 use eventify_protocol::ids::{OrderId, PerformanceId, TicketId, UserId};
+use eventify_protocol::zone::TimeZone;
 
 use super::{NAME, model, store};
 
@@ -47,4 +48,12 @@ pub(crate) async fn list_not_good(app: &App, order: OrderId) -> DbResult<Vec<(Ti
     let tickets = store::list_tickets_of_order(&mut conn, order).await?;
     let not_good = tickets.iter().map(|it| Some((it.id, it.not_good()?)));
     Ok(not_good.flatten().collect())
+}
+
+/// What the clocks show where a ticket is for.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn time_zone(app: &App, ticket: TicketId) -> DbResult<TimeZone> {
+    store::find_time_zone(&mut *app.db.read(NAME).await?, ticket).await
 }

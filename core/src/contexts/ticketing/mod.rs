@@ -73,7 +73,7 @@ pub fn context(state: &Arc<State>) -> Context {
         jobs: jobs::jobs().capture(state),
         ..Context::new(
             NAME,
-            eventify_kernel::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat", "0006_shows_that_move", "0007_suspended_tickets", "0008_refunded_entries", "0009_guests_of_moved_shows", "0010_short_codes", "0011_acts", "0012_persons", "0013_reissues", "0014_told_entries", "0015_scans_by_age"),
+            eventify_kernel::migrations!("ticketing": "0001_tickets", "0002_admission", "0003_order_unknown", "0004_statements", "0005_one_ticket_per_seat", "0006_shows_that_move", "0007_suspended_tickets", "0008_refunded_entries", "0009_guests_of_moved_shows", "0010_short_codes", "0011_acts", "0012_persons", "0013_reissues", "0014_told_entries", "0015_scans_by_age", "0016_venues"),
         )
     }
 }

@@ -11,6 +11,7 @@ mod holders;
 mod import;
 mod isolation;
 mod journal;
+mod names;
 mod organisations;
 mod performances;
 mod refunded;

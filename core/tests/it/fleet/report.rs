@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::fleet::journal::{Journal, stored};
 use crate::fleet::world::{Node, Venue, issue, ticket};
+use crate::time_zones::local_times;
 use crate::world::replies::{Reconciliation, RowSpan};
 use crate::world::until;
 
@@ -61,6 +62,14 @@ fn journal_of_an_outage(node: &Node) -> Journal {
     journal
 }
 
+/// Each instant stands there as the venue's clocks showed it, too.
+fn assert_local(report: &serde_json::Value) {
+    assert_eq!(report["timeZone"], "Europe/Paris");
+    let local = local_times(report, "Europe/Paris".parse().unwrap());
+    let of_moments = ["earliest", "from", "latest", "to", "wall"];
+    assert!(local.iter().eq(of_moments.iter()), "{local:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
     let venue = Venue::open().await;
@@ -104,6 +113,7 @@ async fn the_report_of_an_outage_adds_up_and_names_double_entries() {
         "{double}"
     );
     assert!(double["firstPersonId"].is_null(), "{double}");
+    assert_local(&shown);
     let report = report(&venue, "").await;
     let [outage] = report.outages.as_slice() else {
         panic!("{report:#?}")

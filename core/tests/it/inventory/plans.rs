@@ -178,3 +178,35 @@ async fn plans_are_counted_a_venue_and_the_seats_of_an_owner_an_hour() {
     core.advance(Duration::minutes(61));
     organiser.post(&elsewhere, large(3)).await.expect(201);
 }
+
+/// A stadium's plan is 8 MB: it is made once, and whoever has it is not sent it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_made_once_and_not_sent_to_who_has_it() {
+    let core = TestApp::start().await;
+    let organiser = organiser(&core);
+    let path = format!("/venues/{}/seating-plans", new_venue(&organiser).await);
+    let defined = organiser.post(&path, hall()).await;
+    let path = defined.header("location").to_owned();
+    let first = organiser.get(&path).await;
+    let tag = first.header("etag").to_owned();
+    let first = first.expect(200);
+    // Nothing changes a plan: what its rows are now shows that they are not read again.
+    let mut conn = core.app().db.read("inventory").await.unwrap();
+    sqlx::query("update inventory.seats set label = 'Z-' || position")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    drop(conn);
+    assert_eq!(organiser.get(&path).await.expect(200), first);
+    let again = organiser.request(Method::GET, &path);
+    let again = send(again.header("If-None-Match", &tag)).await;
+    assert_eq!((again.status, again.header("etag")), (304, tag.as_str()));
+    let stranger = core.user("stranger").role("ORGANIZER");
+    let foreign = stranger.request(Method::GET, &path);
+    let foreign = send(foreign.header("If-None-Match", &tag)).await;
+    foreign.assert_refused(403, "forbidden");
+    let unknown = organiser
+        .get("/seating-plans/00000000-0000-7000-8000-000000000000")
+        .await;
+    unknown.assert_refused(404, "seating_plan_not_found");
+}

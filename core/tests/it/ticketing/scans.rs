@@ -357,3 +357,27 @@ async fn a_scan_id_used_for_something_else_changes_nothing() {
     assert_eq!(connection.scan(&scan).await, Verdict::Admit);
     assert_eq!(venue.show(other).await.status, "valid");
 }
+
+/// S2c: each of them was an event and a row for ever. From the first on they are one alarm a minute and reason.
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_that_a_node_makes_up_are_one_suspicion_and_no_row() {
+    let venue = Venue::open().await;
+    let (_, token) = venue.ticket().await;
+    let mut connection = NodeConnection::connect(&venue).await;
+    let key = format!("ev1.up.{}.scan", venue.nodes[0]);
+    for made_up in 0..200_u8 {
+        connection.send_bytes(&key, &[0xff, made_up]).await;
+    }
+    assert_eq!(
+        connection.scan(&venue.scan(0, &token)).await,
+        Verdict::Admit
+    );
+    venue.core.settle().await;
+    assert_eq!(suspicions(&venue).await, ["message_malformed"]);
+    let mut conn = venue.core.app().db.read("ticketing").await.unwrap();
+    let scans: i64 = sqlx::query_scalar("select count(*) from ticketing.scans")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(scans, 1, "the guest's");
+}

@@ -15,7 +15,7 @@ mod device_flow;
 mod gate;
 pub mod house;
 mod issuer;
-mod locations;
+pub mod locations;
 pub mod pooler;
 pub mod replies;
 pub mod sale;

@@ -1,5 +1,5 @@
 //! The commonest answers, typed: a field that the core doesn't know, or that it has and a test
-//! doesn't, fails. Tests of the wire form itself read JSON.
+//! doesn't, fails, but for local times: `crate::time_zones` reads those. Tests of the wire form itself read JSON.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ replies! {
         doors_at: DateTime<Utc>, ends_at: Option<DateTime<Utc>>, admits_from: DateTime<Utc>,
         admits_until: DateTime<Utc>,
         sales_opens_at: Option<DateTime<Utc>>, sales_closes_at: Option<DateTime<Utc>>,
-        venue_id: VenueId, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
+        venue_id: VenueId, time_zone: String, seating_plan_id: SeatingPlanId, pricing_id: PricingSchemeId,
         reentry: Reentry, restarts_at: Option<DateTime<Utc>>, awaits_venue: bool,
         declined_by_venue: bool, version: i32, warnings: Vec<Warning>,
     }
@@ -78,7 +78,8 @@ replies! {
         version: i32, performances: Vec<CancelledPart>,
     }
     CancelledPart {
-        performance_id: PerformanceId, start_time: DateTime<Utc>, outcome: String, sold: Sold,
+        performance_id: PerformanceId, start_time: DateTime<Utc>, time_zone: String, outcome: String,
+        sold: Sold,
     }
 
     Reservation {
@@ -170,7 +171,8 @@ replies! {
         seat_id: Option<SeatId>, seat_label: Option<String>, bucket_id: Option<BucketId>,
         zone: Option<String>, price_category: CategoryCode, status: String,
         used_at: Option<DateTime<Utc>>, used_gate_id: Option<GateId>, order_unknown: bool,
-        valid_from: Option<DateTime<Utc>>, valid_until: Option<DateTime<Utc>>, revision: u32,
+        valid_from: Option<DateTime<Utc>>, valid_until: Option<DateTime<Utc>>, time_zone: String,
+        revision: u32,
         order_id: OrderId, short_code: Option<String>, unit_price: Money,
         revoked_reason: Option<String>,
         created_at: DateTime<Utc>, updated_at: DateTime<Utc>, version: i32,
@@ -194,7 +196,7 @@ replies! {
     }
     /// The report of outages.
     Reconciliation {
-        venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, outages: Vec<Outage>,
+        venue_id: VenueId, from: DateTime<Utc>, to: DateTime<Utc>, time_zone: String, outages: Vec<Outage>,
         double_entries: Vec<DoubleEntry>, refunded_admissions: Vec<RefundedAdmission>,
         gaps: Vec<serde_json::Value>, acts: Vec<serde_json::Value>,
         not_heard: Vec<serde_json::Value>, adds_up: bool,

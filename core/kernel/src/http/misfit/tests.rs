@@ -32,6 +32,17 @@ struct Place {
     qty: u8,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "it is only read")]
+struct Wanted {
+    #[serde(default)]
+    ended: bool,
+    page: Option<u32>,
+    venue_id: Option<uuid::Uuid>,
+    state: Option<Reason>,
+}
+
 fn body(json: &str) -> String {
     format!("{:?}", read_body::<Asked>(json.as_bytes()).unwrap_err())
 }
@@ -145,7 +156,7 @@ fn of_a_persons_text_only_the_length_is_said() {
 fn only_our_own_words_about_a_value_go_on() {
     says(
         &format!(r#"{{"note":"{}"}}"#, "x".repeat(501)),
-        "'note': at most 500 characters",
+        "'note': must be at most 500 characters, and has 501",
     );
     let theirs = body(r#"{"reason":{"says: Ada":1}}"#);
     assert!(!theirs.contains("Ada"), "{theirs}");
@@ -166,16 +177,6 @@ fn what_is_no_json_is_answered_with_where_it_ends_to_be() {
 
 #[test]
 fn a_parameter_that_does_not_fit_is_answered_alike() {
-    #[derive(Debug, Deserialize, JsonSchema)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    #[expect(dead_code, reason = "it is only read")]
-    struct Wanted {
-        #[serde(default)]
-        ended: bool,
-        page: Option<u32>,
-        venue_id: Option<uuid::Uuid>,
-        state: Option<Reason>,
-    }
     for (query, wanted) in [
         ("ended=Ada", "'ended': must be true or false; given: 'Ada'"),
         (
@@ -214,4 +215,26 @@ fn a_nul_is_seen_and_an_escaped_backslash_before_it_is_none() {
         "a backslash, then letters"
     );
     assert!(!has_nul(br#"{"seatId":"\u0001"}"#));
+}
+
+/// Before, all of these were of 'body' and 'query'.
+#[test]
+fn a_nul_is_told_with_the_field_that_has_it() {
+    for (json, field) in [
+        (r#"{"name":"a\u0000b"}"#, "name"),
+        (
+            r#"{"name":"a","places":[{"seatId":"D-9\u0000"}]}"#,
+            "places[0].seatId",
+        ),
+        (r#"{"places":[{"D-9\u0000":1}]}"#, "places[0]"),
+        (r#"{"\u0000":1}"#, "body"),
+    ] {
+        says(json, &format!("'{field}': must not have U+0000"));
+    }
+    assert!(body(r#"{"name":"a\u0000"#).contains("it is no JSON from line 1"));
+    for (query, field) in [("venueId=a%00b", "venueId"), ("pa%00ge=1", "query")] {
+        let said = format!("{:?}", read_query::<Wanted>(query).unwrap_err());
+        let wanted = format!("'{field}': must not have U+0000\"");
+        assert!(said.contains(&wanted), "{said}");
+    }
 }

@@ -20,6 +20,7 @@ fn performance() -> Performance {
         time_zone: "Europe/Paris".parse().unwrap(),
         venue_name: None,
         cancelled: false,
+        sale_stopped: false,
         categories: vec![],
     }
 }

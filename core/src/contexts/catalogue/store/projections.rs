@@ -116,6 +116,28 @@ pub(crate) async fn cancel_performance(
     Ok(())
 }
 
+/// The versions of a performance that its venue has confirmed and declined; older ones change nothing.
+pub(crate) async fn upsert_venue_words(
+    conn: &mut PgConnection,
+    id: PerformanceId,
+    (confirmed, declined): (i32, i32),
+) -> DbResult<()> {
+    next_map_version(conn, id).await?;
+    sqlx::query(
+        "insert into catalogue.venue_words as known (performance_id, confirmed, declined)
+         values ($1, $2, $3)
+         on conflict (performance_id) do update set
+             confirmed = greatest(known.confirmed, excluded.confirmed),
+             declined = greatest(known.declined, excluded.declined)",
+    )
+    .bind(id)
+    .bind(confirmed)
+    .bind(declined)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// A venue as of a version; an older one changes nothing.
 pub(crate) async fn upsert_venue(
     conn: &mut PgConnection,

@@ -77,6 +77,7 @@ struct PerformanceRow {
     #[sqlx(json)]
     categories: Vec<PricedCategory>,
     cancelled: bool,
+    sale_stopped: bool,
 }
 
 #[derive(FromRow)]
@@ -99,18 +100,31 @@ struct ZoneRow {
     capacity: u32,
 }
 
+/// The venue does not admit to a performance `p` as it is planned now.
+macro_rules! declined {
+    () => {
+        "exists (select from catalogue.venue_words as word
+                 where word.performance_id = p.performance_id
+                     and word.declined > word.confirmed and word.declined >= p.version)"
+    };
+}
+
 macro_rules! matching_events {
     () => {
-        "select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance,
+        concat!(
+            "select e.event_id, e.title, e.city, e.tags, min(p.start_time) as next_performance,
              (array_agg(v.time_zone order by p.start_time, p.performance_id))[1] as time_zone
          from catalogue.events e join catalogue.performances p using (event_id)
              left join catalogue.venues v using (venue_id)
-         where e.status = 'published' and not p.cancelled
+         where e.status = 'published' and not p.cancelled and not ",
+            declined!(),
+            "
              and p.start_time >= $1 and ($2::timestamptz is null or p.start_time < $2)
              and ($3::text is null or unaccent(e.title) ilike unaccent($3))
              and ($4::text is null or lower(unaccent(e.city)) = lower(unaccent($4)))
              and ($5::text is null or e.tags @> array[lower($5)])
          group by e.event_id, e.title, e.city, e.tags"
+        )
     };
 }
 
@@ -119,7 +133,9 @@ macro_rules! select_performances {
         concat!(
             "select p.performance_id, p.venue_id, coalesce(v.name, p.venue_name) as venue_name,
                  v.time_zone, p.start_time, p.doors_at, p.ends_at, p.sales_opens_at, p.sales_closes_at,
-                 p.categories, p.cancelled
+                 p.categories, p.cancelled, ",
+            declined!(),
+            " as sale_stopped
              from catalogue.performances p left join catalogue.venues v using (venue_id) where ",
             $condition
         )
@@ -194,16 +210,18 @@ pub(crate) async fn find_map_version(
     conn: &mut PgConnection,
     id: PerformanceId,
 ) -> DbResult<Option<(Performance, i64, bool)>> {
-    let row: Option<VersionRow> = sqlx::query_as(
+    let row: Option<VersionRow> = sqlx::query_as(concat!(
         "select p.performance_id, p.venue_id, p.venue_name, null as time_zone, p.start_time, p.doors_at,
              p.ends_at, p.sales_opens_at, p.sales_closes_at, p.categories, p.cancelled,
-             coalesce(v.version, 0) as version, e.status = 'published' as published
+             ",
+        declined!(),
+        " as sale_stopped, coalesce(v.version, 0) as version, e.status = 'published' as published
          from catalogue.performances p
              join catalogue.events e on e.event_id = p.event_id
              left join catalogue.map_versions v on v.performance_id = p.performance_id
          where p.performance_id = $1
              and e.published_at is not null and e.status in ('published', 'cancelled')",
-    )
+    ))
     .bind(id)
     .fetch_optional(conn)
     .await?;
@@ -329,6 +347,7 @@ impl From<PerformanceRow> for Performance {
             venue_name: row.venue_name,
             time_zone: TimeZone::or_utc(row.time_zone.as_deref()),
             cancelled: row.cancelled,
+            sale_stopped: row.sale_stopped,
             categories: row.categories,
         }
     }

@@ -2,6 +2,7 @@
 //! event's row lock.
 
 pub(super) mod cancelling;
+pub(super) mod declined;
 pub(super) mod moving;
 pub(super) mod performances;
 

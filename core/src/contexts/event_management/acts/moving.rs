@@ -79,8 +79,7 @@ pub(crate) async fn move_to(
     let moved = moved.with_reentry(planned.reentry());
     let mut warnings = warnings(app, &mut tx, &moved).await?;
     let too_late = codes_end.filter(|end| times.admits_until(margins) > *end);
-    let zone = plans::time_zone(&mut tx, moved.venue).await?;
-    warnings.extend(too_late.map(|end| Warning::CodesEnd(end, zone)));
+    warnings.extend(too_late.map(|end| Warning::CodesEnd(end, moved.zone)));
     let mut sales = order::sold(app, &[id]).await?;
     if !dry_run {
         performances::update_times(&mut tx, &moved).await?;
@@ -102,14 +101,13 @@ pub(super) async fn warnings(
 ) -> DbResult<Vec<Warning>> {
     let overlaps =
         performances::list_overlaps(conn, performance, app.state.margins, MAX_OVERLAPS).await?;
-    let zone = plans::time_zone(conn, performance.venue).await?;
     let awaits = performance.is_waiting().then_some(Warning::AwaitsVenue);
     Ok(awaits
         .into_iter()
         .chain(
             overlaps
                 .into_iter()
-                .map(|other| Warning::Overlaps(other, zone)),
+                .map(|other| Warning::Overlaps(other, performance.zone)),
         )
         .collect())
 }

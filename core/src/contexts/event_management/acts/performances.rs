@@ -117,6 +117,7 @@ pub(super) async fn schedule_in(
         id: PerformanceId(app.clock.new_id()),
         times,
         venue: spec.venue_id,
+        zone: plan.zone,
         plan: plan.id,
         pricing: scheme.id,
         cancelled: false,

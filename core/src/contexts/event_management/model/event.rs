@@ -74,26 +74,26 @@ pub(crate) enum EventError {
 impl Details {
     /// Trims, makes tags lower case, and checks lengths and letters.
     pub(crate) fn check(self) -> Result<Self, EventError> {
-        let title = self.title.trim().to_owned();
-        let city = self
-            .city
-            .map(|city| city.trim().to_owned())
-            .filter(|city| !city.is_empty());
-        line("title", &title, 1..=MAX_TITLE)?;
+        let title = line("title", &self.title, 1..=MAX_TITLE)?;
         text("description", &self.description, 0..=MAX_DESCRIPTION)?;
-        line("city", city.as_deref().unwrap_or_default(), 0..=MAX_CITY)?;
-        let mut tags: Vec<_> = self
-            .tags
-            .iter()
-            .map(|tag| tag.trim().to_lowercase())
-            .collect();
+        let city = line(
+            "city",
+            self.city.as_deref().unwrap_or_default(),
+            0..=MAX_CITY,
+        )?;
+        let city = Some(city).filter(|city| !city.is_empty());
+        let tags = self.tags.iter().map(|tag| line("tags", tag, 1..=MAX_TAG));
+        let tags = tags.map(|tag| tag.map(|tag| tag.to_lowercase()));
+        let mut tags = tags.collect::<Result<Vec<_>, _>>()?;
         tags.sort_unstable();
         tags.dedup();
         if tags.len() > MAX_TAGS {
-            return invalid("tags", format!("must not be more than {MAX_TAGS}"));
+            let given = tags.len();
+            return invalid(
+                "tags",
+                format!("must not be more than {MAX_TAGS}; given: {given}"),
+            );
         }
-        tags.iter()
-            .try_for_each(|tag| line("tags", tag, 1..=MAX_TAG))?;
         Ok(Self {
             title,
             description: self.description,
@@ -251,16 +251,11 @@ impl Status {
 }
 
 pub(crate) fn check_reason(reason: &str) -> Result<String, EventError> {
-    let reason = reason.trim();
-    text("reason", reason, 1..=MAX_REASON)?;
-    if !reason.chars().all(eventify_protocol::text::shows_in_lines) {
-        // Others read it in their mails and lists.
-        return invalid(
-            "reason",
-            "must have no hidden characters, and none that turns a line".to_owned(),
-        );
-    }
-    Ok(reason.to_owned())
+    // Others read it in their mails and lists.
+    let reason = eventify_protocol::text::lines(reason, ..=MAX_REASON)
+        .or_else(|unfit| invalid("reason", unfit.to_string()))?;
+    length("reason", &reason, 1..=MAX_REASON)?;
+    Ok(reason)
 }
 
 /// A name: it stands in lists, tickets and terminals, where a control character does harm.
@@ -268,15 +263,8 @@ fn line(
     field: &'static str,
     line: &str,
     allowed: std::ops::RangeInclusive<usize>,
-) -> Result<(), EventError> {
-    length(field, line, allowed.clone())?;
-    if !eventify_protocol::text::is_line(line, allowed) {
-        return invalid(
-            field,
-            "must show: no control or hidden characters, and not only blanks".to_owned(),
-        );
-    }
-    Ok(())
+) -> Result<String, EventError> {
+    eventify_protocol::text::line(line, allowed).or_else(|unfit| invalid(field, unfit.to_string()))
 }
 
 /// A text of several lines, with whatever marks its author's editor has put there.
@@ -304,17 +292,13 @@ fn length(
     text: &str,
     allowed: std::ops::RangeInclusive<usize>,
 ) -> Result<(), EventError> {
-    if allowed.contains(&text.chars().count()) {
+    let given = text.chars().count();
+    if allowed.contains(&given) {
         return Ok(());
     }
-    invalid(
-        field,
-        format!(
-            "must be {} to {} characters",
-            allowed.start(),
-            allowed.end()
-        ),
-    )
+    let (least, most) = (*allowed.start(), *allowed.end());
+    let unfit = eventify_protocol::text::Unfit::Length { least, most, given };
+    invalid(field, unfit.to_string())
 }
 
 fn invalid<T>(field: &'static str, issue: String) -> Result<T, EventError> {

@@ -12,6 +12,7 @@ use eventify_protocol::ids::{PerformanceId, PricingSchemeId, SeatingPlanId, Venu
 use eventify_protocol::sync::Reentry;
 use eventify_protocol::time::MAX_CACHE_AGE;
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -61,6 +62,8 @@ pub(crate) struct Performance {
     pub(crate) id: PerformanceId,
     pub(crate) times: Times,
     pub(crate) venue: VenueId,
+    /// What the venue's clocks show, as far as it is known: a fact of the venue, stored with no performance.
+    pub(crate) zone: TimeZone,
     pub(crate) plan: SeatingPlanId,
     pub(crate) pricing: PricingSchemeId,
     pub(crate) cancelled: bool,
@@ -88,6 +91,7 @@ pub(crate) struct KnownPlan {
     pub(crate) id: SeatingPlanId,
     pub(crate) venue: VenueId,
     pub(crate) venue_name: String,
+    pub(crate) zone: TimeZone,
     pub(crate) owner_id: Uuid,
     pub(crate) org_id: Option<String>,
     pub(crate) shared: bool,

@@ -67,16 +67,16 @@ impl PricingScheme {
             .ok_or_else(|| invalid("must not be empty"))?;
         let currency = first.price.currency();
         if spec.categories.len() > MAX_CATEGORIES {
-            return Err(invalid(format!("must not be more than {MAX_CATEGORIES}")));
+            let given = spec.categories.len();
+            return Err(invalid(format!(
+                "must not be more than {MAX_CATEGORIES}; given: {given}"
+            )));
         }
         let (mut names, mut codes) = (HashSet::new(), HashSet::new());
         let mut categories = Vec::new();
-        for CategorySpec { name, code, price } in spec.categories {
-            if !text::is_line(&name, 1..=MAX_NAME) {
-                return Err(invalid(format!(
-                    "must have names of 1 to {MAX_NAME} printable characters"
-                )));
-            }
+        for (index, CategorySpec { name, code, price }) in spec.categories.into_iter().enumerate() {
+            let name = text::line(&name, 1..=MAX_NAME)
+                .map_err(|unfit| invalid(format!("[{index}].name {unfit}")))?;
             if price.currency() != currency {
                 return Err(invalid("must all be in one currency"));
             }
@@ -88,7 +88,7 @@ impl PricingScheme {
                     ))
                 })?,
             };
-            if !names.insert(name.clone()) || !codes.insert(code) {
+            if !names.insert(text::key(&name)) || !codes.insert(code) {
                 return Err(invalid(format!(
                     "must not have name '{name}' or code {code} twice"
                 )));

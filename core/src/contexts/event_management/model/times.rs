@@ -1,6 +1,6 @@
 //! When a performance takes place, is sold and admits.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use eventify_contracts::event_management::PerformanceTimes;
 use eventify_kernel::http::GivenTime;
 use eventify_protocol::sync::Reentry;
@@ -99,28 +99,45 @@ impl PlannedTimes {
             sales_close: given(self.sales_closes_at),
         };
         if times.start > now + MAX_AHEAD {
-            return refuse("startTime", "is more than five years ahead");
+            return wrong(
+                ("startTime", start),
+                "is more than five years ahead",
+                ("now", now),
+            );
         }
+        let to_start = ("startTime", start);
+        let doors = ("doorsAt", times.doors);
         if times.doors > times.start {
-            return refuse("doorsAt", "must not be after startTime");
+            return wrong(doors, "must not be after startTime", to_start);
         }
         if times.doors < times.start - MAX_DOORS_BEFORE_START {
-            return refuse("doorsAt", "must not be more than 7 days before startTime");
+            return wrong(
+                doors,
+                "must not be more than 7 days before startTime",
+                to_start,
+            );
         }
-        if times.end.is_some_and(|end| end <= times.start) {
-            return refuse("endsAt", "must be after startTime");
+        if let Some(end) = times.end.filter(|end| *end <= times.start) {
+            return wrong(("endsAt", end), "must be after startTime", to_start);
         }
-        if times
+        if let Some(end) = times
             .end
-            .is_some_and(|end| end > times.start + MAX_END_AFTER_START)
+            .filter(|end| *end > times.start + MAX_END_AFTER_START)
         {
-            return refuse("endsAt", "must not be more than 14 days after startTime");
+            return wrong(
+                ("endsAt", end),
+                "must not be more than 14 days after startTime",
+                to_start,
+            );
         }
-        if times
-            .sales_open
-            .is_some_and(|open| open >= times.sales_end())
-        {
-            return refuse("salesOpensAt", "must be before the sale ends");
+        let sale_ends = times.sales_end();
+        if let Some(open) = times.sales_open.filter(|open| *open >= sale_ends) {
+            let opens = ("salesOpensAt", open);
+            return wrong(
+                opens,
+                "must be before the sale ends",
+                ("the sale's end", sale_ends),
+            );
         }
         Ok(times)
     }
@@ -146,6 +163,19 @@ impl Times {
             restarts_at: None,
         }
     }
+}
+
+/// Of two times that do not fit each other, both are said: one may be a default.
+fn wrong<T>(
+    (field, at): (&'static str, DateTime<Utc>),
+    issue: &str,
+    (other, than): (&str, DateTime<Utc>),
+) -> Result<T, EventError> {
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    refuse(
+        field,
+        &format!("{issue}; given: {}, {other}: {}", text(at), text(than)),
+    )
 }
 
 fn refuse<T>(field: &'static str, issue: &str) -> Result<T, EventError> {

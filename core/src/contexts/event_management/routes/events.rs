@@ -3,10 +3,11 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, LOCATION};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use eventify_contracts::event_management::PricedCategory;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId};
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -80,6 +81,8 @@ pub(super) struct CancelledBody {
 struct CancelledPart {
     performance_id: PerformanceId,
     start_time: DateTime<Utc>,
+    start_time_local: DateTime<FixedOffset>,
+    time_zone: TimeZone,
     /// `cancelled`, `already_cancelled`, or `left_out` because it is over.
     outcome: &'static str,
     /// What is paid back, or would be if it were not left out.
@@ -245,6 +248,8 @@ impl From<CancelledEvent> for CancelledBody {
         let part = |(performance, outcome, sold): (Performance, Outcome, Sold)| CancelledPart {
             performance_id: performance.id,
             start_time: performance.times.start,
+            start_time_local: performance.zone.local(performance.times.start),
+            time_zone: performance.zone,
             outcome: outcome.name(),
             sold: sold.into(),
         };

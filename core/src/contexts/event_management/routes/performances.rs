@@ -1,11 +1,13 @@
 //! `/events/{eventId}/performances/{performanceId}`
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
+use eventify_contracts::event_management::PerformanceTimes;
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Path, Query, etag};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::sync::Reentry;
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +40,11 @@ pub(super) struct PerformanceBody {
     admits_until: DateTime<Utc>,
     sales_opens_at: Option<DateTime<Utc>>,
     sales_closes_at: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    local: LocalTimes,
     venue_id: VenueId,
+    /// Of the venue.
+    time_zone: TimeZone,
     seating_plan_id: SeatingPlanId,
     pricing_id: PricingSchemeId,
     /// Whether guests may leave and come back.
@@ -52,6 +58,36 @@ pub(super) struct PerformanceBody {
     version: i32,
     /// What its organiser should know; said once, when it is scheduled or moved.
     warnings: Vec<WarningBody>,
+}
+
+/// The same instants as the venue's clocks show them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalTimes {
+    start_time_local: DateTime<FixedOffset>,
+    doors_at_local: DateTime<FixedOffset>,
+    ends_at_local: Option<DateTime<FixedOffset>>,
+    admits_from_local: DateTime<FixedOffset>,
+    admits_until_local: DateTime<FixedOffset>,
+    sales_opens_at_local: Option<DateTime<FixedOffset>>,
+    sales_closes_at_local: Option<DateTime<FixedOffset>>,
+    restarts_at_local: Option<DateTime<FixedOffset>>,
+}
+
+impl LocalTimes {
+    fn of(performance: &Performance, times: &PerformanceTimes) -> Self {
+        let at = |at| performance.zone.local(at);
+        Self {
+            start_time_local: at(times.start_time),
+            doors_at_local: at(times.doors_at),
+            ends_at_local: times.ends_at.map(at),
+            admits_from_local: at(times.admits_from),
+            admits_until_local: at(times.admits_until),
+            sales_opens_at_local: performance.times.sales_open.map(at),
+            sales_closes_at_local: performance.times.sales_close.map(at),
+            restarts_at_local: performance.restarts_at.map(at),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -190,7 +226,9 @@ impl PerformanceBody {
             admits_until: times.admits_until,
             sales_opens_at: performance.times.sales_open,
             sales_closes_at: performance.times.sales_close,
+            local: LocalTimes::of(performance, &times),
             venue_id: performance.venue,
+            time_zone: performance.zone,
             seating_plan_id: performance.plan,
             pricing_id: performance.pricing,
             reentry: if performance.reentry {

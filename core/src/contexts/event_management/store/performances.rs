@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use eventify_kernel::db::{DbResult, PgConnection, insert_rows};
 use eventify_protocol::ids::{EventId, PerformanceId, PricingSchemeId, SeatingPlanId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use serde_json::json;
 use sqlx::FromRow;
+use uuid::Uuid;
 
 use crate::contexts::event_management::model::performance::Performance;
 use crate::contexts::event_management::model::times::{Margins, Times};
@@ -18,6 +20,7 @@ struct PerformanceRow {
     sales_opens_at: Option<DateTime<Utc>>,
     sales_closes_at: Option<DateTime<Utc>>,
     venue_id: VenueId,
+    time_zone: Option<String>,
     seating_plan_id: SeatingPlanId,
     pricing_scheme_id: PricingSchemeId,
     cancelled: bool,
@@ -77,7 +80,11 @@ pub(crate) async fn list(conn: &mut PgConnection, event: EventId) -> DbResult<Ve
         "select performance_id, start_time, doors_at, ends_at, sales_opens_at, sales_closes_at,
              venue_id, seating_plan_id, pricing_scheme_id, status = 'cancelled' as cancelled,
              awaits_venue, confirmed_version, declined_version, first_admits_until, reentry, restarts_at, created_at,
-             updated_at, version
+             updated_at, version,
+             (select coalesce(venue.time_zone, plan.time_zone)
+              from event_management.known_plans as plan
+                  left join event_management.known_venues as venue using (venue_id)
+              where plan.seating_plan_id = performances.seating_plan_id) as time_zone
          from event_management.performances
          where event_id = $1 order by start_time, performance_id",
     )
@@ -165,6 +172,38 @@ pub(crate) async fn decline(
     Ok(())
 }
 
+/// A performance that its venue has declined, as it is planned now.
+#[derive(Clone, Debug, FromRow)]
+pub(crate) struct Declined {
+    pub(crate) performance_id: PerformanceId,
+    pub(crate) event_id: EventId,
+    pub(crate) venue_id: VenueId,
+    pub(crate) start_time: DateTime<Utc>,
+    pub(crate) owner_id: Uuid,
+    pub(crate) org_id: Option<String>,
+}
+
+/// Those that are not over.
+pub(crate) async fn list_declined(
+    conn: &mut PgConnection,
+    margins: Margins,
+    now: DateTime<Utc>,
+) -> DbResult<Vec<Declined>> {
+    let declined = sqlx::query_as(
+        "select performance_id, event_id, venue_id, start_time, owner_id, org_id
+         from event_management.performances as show join event_management.events using (event_id)
+         where show.status = 'scheduled' and awaits_venue
+             and declined_version >= show.version and confirmed_version < show.version
+             and coalesce(ends_at, start_time + $2) > $1
+         order by performance_id",
+    )
+    .bind(now)
+    .bind(margins.after_start)
+    .fetch_all(conn)
+    .await?;
+    Ok(declined)
+}
+
 /// Another performance in the same hall at the same time.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct Overlap {
@@ -239,6 +278,7 @@ impl From<PerformanceRow> for Performance {
                 sales_close: row.sales_closes_at,
             },
             venue: row.venue_id,
+            zone: TimeZone::or_utc(row.time_zone.as_deref()),
             plan: row.seating_plan_id,
             pricing: row.pricing_scheme_id,
             cancelled: row.cancelled,

@@ -84,20 +84,6 @@ pub(crate) async fn list(conn: &mut PgConnection, venue: VenueId) -> DbResult<Ve
     Ok(rows.into_iter().map(KnownPlan::from).collect())
 }
 
-/// What the clocks of a venue show.
-pub(crate) async fn time_zone(conn: &mut PgConnection, venue: VenueId) -> DbResult<TimeZone> {
-    let zone: Option<Option<String>> = sqlx::query_scalar(
-        "select coalesce(venue.time_zone, plan.time_zone)
-         from event_management.known_plans as plan
-             left join event_management.known_venues as venue using (venue_id)
-         where plan.venue_id = $1 order by plan.time_zone nulls last limit 1",
-    )
-    .bind(venue)
-    .fetch_optional(conn)
-    .await?;
-    Ok(TimeZone::or_utc(zone.flatten().as_deref()))
-}
-
 /// What was scheduled for an organiser's events since a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromRow)]
 pub(crate) struct Scheduled {
@@ -140,6 +126,7 @@ impl From<PlanRow> for KnownPlan {
             id: row.seating_plan_id,
             venue: row.venue_id,
             venue_name: row.venue_name,
+            zone: TimeZone::or_utc(row.time_zone.as_deref()),
             owner_id: row.owner_id,
             org_id: row.org_id,
             shared: row.shared,

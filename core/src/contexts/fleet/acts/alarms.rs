@@ -81,11 +81,8 @@ pub(crate) async fn acknowledge(
     (id, read): (Uuid, Option<i64>),
     name: Option<&str>,
 ) -> Result<AlarmRow, FleetError> {
-    let name = name.map_or(principal.sub.as_str(), str::trim);
-    if !text::is_line(name, 1..=MAX_NAME_CHARS) {
-        let issue = format!("one line of 1 to {MAX_NAME_CHARS} characters that show");
-        return Err(FleetError::Invalid("name", issue));
-    }
+    let name = text::line(name.unwrap_or(&principal.sub), 1..=MAX_NAME_CHARS);
+    let name = &name.map_err(|unfit| FleetError::Invalid("name", unfit.to_string()))?;
     let mut conn = app.db.read(NAME).await?;
     let visible = visible(&mut conn, principal).await?;
     drop(conn);

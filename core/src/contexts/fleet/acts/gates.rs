@@ -5,6 +5,7 @@ use eventify_kernel::auth::Principal;
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, Tx};
 use eventify_protocol::ids::{GateId, PerformanceId, VenueId};
+use eventify_protocol::text;
 use eventify_protocol::token::CategoryCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,8 +13,8 @@ use serde::Deserialize;
 use super::{FleetError, feed, venues};
 use crate::contexts::fleet::model::entries;
 use crate::contexts::fleet::model::gate::{Gate, MAX_ADMITTED};
-use crate::contexts::fleet::model::node::{MAX_NAME_CHARS, clean_name};
-use crate::contexts::fleet::store::gates;
+use crate::contexts::fleet::model::node::clean_name;
+use crate::contexts::fleet::store::{gates, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
 
 /// The wanted properties of a gate.
@@ -40,6 +41,7 @@ pub(crate) async fn create(
     } = check(plan)?;
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
+    must_be_free(&mut tx, venue_id, &name, None).await?;
     let gate = Gate {
         gate_id: GateId(app.clock.new_id()),
         venue_id,
@@ -50,7 +52,7 @@ pub(crate) async fn create(
     };
     gates::insert(&mut tx, &gate, app.clock.now())
         .await
-        .map_err(name_taken)?;
+        .map_err(|error| name_taken(error, &gate.name))?;
     publish(app, tx, &gate).await?;
     Ok(gate)
 }
@@ -70,10 +72,11 @@ pub(crate) async fn edit(
     } = check(plan)?;
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, gate.venue_id).await?;
+    must_be_free(&mut tx, gate.venue_id, &name, Some(gate.gate_id)).await?;
     let gate = gate.edited(name, performances, categories);
     let is_next = gates::update(&mut tx, &gate, app.clock.now())
         .await
-        .map_err(name_taken)?;
+        .map_err(|error| name_taken(error, &gate.name))?;
     if !is_next {
         return Err(FleetError::Stale);
     }
@@ -99,21 +102,39 @@ async fn publish(app: &App, mut tx: Tx, gate: &Gate) -> Result<(), FleetError> {
 }
 
 fn check(plan: GatePlan) -> Result<GatePlan, FleetError> {
-    let wanted = format!("1 to {MAX_NAME_CHARS} characters");
-    let name = clean_name(&plan.name).ok_or(FleetError::Invalid("name", wanted))?;
-    let most = format!("at most {MAX_ADMITTED}");
-    if plan.performances.len() > MAX_ADMITTED {
-        return Err(FleetError::Invalid("performances", most));
-    }
-    if plan.categories.len() > MAX_ADMITTED {
-        return Err(FleetError::Invalid("categories", most));
+    let name =
+        clean_name(&plan.name).map_err(|unfit| FleetError::Invalid("name", unfit.to_string()))?;
+    let counts = [
+        ("performances", plan.performances.len()),
+        ("categories", plan.categories.len()),
+    ];
+    if let Some((field, given)) = counts.into_iter().find(|(_, given)| *given > MAX_ADMITTED) {
+        let issue = format!("must be at most {MAX_ADMITTED}; given: {given}");
+        return Err(FleetError::Invalid(field, issue));
     }
     Ok(GatePlan { name, ..plan })
 }
 
-fn name_taken(error: DbError) -> FleetError {
+/// People take names for one that differ in case alone. Until the transaction ends, nobody names another gate of the
+/// venue.
+async fn must_be_free(
+    tx: &mut Tx,
+    venue: VenueId,
+    name: &str,
+    of: Option<GateId>,
+) -> Result<(), FleetError> {
+    venue_rows::lock(tx, venue).await?;
+    let others = gates::list(tx, venue).await?.into_iter();
+    let mut others = others.filter(|gate| Some(gate.gate_id) != of);
+    match others.find(|gate| text::key(&gate.name) == text::key(name)) {
+        Some(gate) => Err(FleetError::NameTaken(gate.name)),
+        None => Ok(()),
+    }
+}
+
+fn name_taken(error: DbError, name: &str) -> FleetError {
     if error.violates("gates_venue_id_name_key") {
-        FleetError::NameTaken
+        FleetError::NameTaken(name.to_owned())
     } else {
         error.into()
     }

@@ -78,8 +78,10 @@ pub(crate) enum FleetError {
     NotYourVenue,
     #[error("'{0}': {1}")]
     Invalid(&'static str, String),
-    #[error("the venue already has a gate or node of this name")]
-    NameTaken,
+    #[error(
+        "the venue already has a gate or node of this name, or one that people take for it: '{0}'"
+    )]
+    NameTaken(String),
     #[error("somebody else has changed it meanwhile; read it again")]
     Stale,
     #[error(

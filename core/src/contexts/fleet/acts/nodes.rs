@@ -8,15 +8,14 @@ use eventify_kernel::event::DomainEvent;
 use eventify_protocol::enrolment::{EnrolmentCode, EnrolmentSecret};
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use eventify_protocol::sync::{Config, Down};
+use eventify_protocol::text;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{FleetError, feed, messages, venues};
 use crate::contexts::fleet::model::entries;
-use crate::contexts::fleet::model::node::{
-    MAX_GATES_PER_NODE, MAX_NAME_CHARS, Node, NodeState, clean_name,
-};
-use crate::contexts::fleet::store::{gates, nodes};
+use crate::contexts::fleet::model::node::{MAX_GATES_PER_NODE, Node, NodeState, clean_name};
+use crate::contexts::fleet::store::{gates, nodes, venues as venue_rows};
 use crate::contexts::fleet::{App, NAME};
 
 /// A new node with its enrolment code, which is shown once and not stored.
@@ -45,6 +44,7 @@ pub(crate) async fn announce(
     };
     let mut tx = app.db.begin(NAME, cause).await?;
     venues::own(&mut tx, principal, venue_id).await?;
+    must_be_free(&mut tx, venue_id, &label, None).await?;
     let node = Node {
         node_id: NodeId(app.clock.new_id()),
         venue_id,
@@ -56,7 +56,7 @@ pub(crate) async fn announce(
     };
     nodes::insert(&mut tx, &node, code.secret.hash(), principal.user_id, now)
         .await
-        .map_err(label_taken)?;
+        .map_err(|error| label_taken(error, &node.label))?;
     tx.commit().await?;
     Ok(Announced {
         node,
@@ -86,6 +86,7 @@ pub(crate) async fn edit(
     if node.version != version {
         return Err(FleetError::Stale);
     }
+    must_be_free(&mut tx, node.venue_id, &label, Some(node.node_id)).await?;
     let gates = check_gates(&mut tx, node.venue_id, plan.gates).await?;
     let node = Node {
         label,
@@ -95,7 +96,7 @@ pub(crate) async fn edit(
     };
     nodes::update(&mut tx, &node, None)
         .await
-        .map_err(label_taken)?;
+        .map_err(|error| label_taken(error, &node.label))?;
     if node.is_enrolled() {
         let event = NodeUpdated {
             node_id: node.node_id,
@@ -188,8 +189,7 @@ pub(super) fn node_facts(node: &Node) -> NodeFacts {
 }
 
 fn check_label(label: &str) -> Result<String, FleetError> {
-    let wanted = format!("1 to {MAX_NAME_CHARS} characters");
-    clean_name(label).ok_or(FleetError::Invalid("label", wanted))
+    clean_name(label).map_err(|unfit| FleetError::Invalid("label", unfit.to_string()))
 }
 
 /// Gates of the venue, each once.
@@ -201,8 +201,9 @@ async fn check_gates(
     wanted.sort_unstable();
     wanted.dedup();
     if wanted.len() > MAX_GATES_PER_NODE {
-        let most = format!("at most {MAX_GATES_PER_NODE}");
-        return Err(FleetError::Invalid("gates", most));
+        let given = wanted.len();
+        let issue = format!("must be at most {MAX_GATES_PER_NODE}; given: {given}");
+        return Err(FleetError::Invalid("gates", issue));
     }
     let gates = gates::list(conn, venue).await?;
     let is_known = |id: &GateId| gates.iter().any(|gate| gate.gate_id == *id);
@@ -213,9 +214,25 @@ async fn check_gates(
     }
 }
 
-fn label_taken(error: DbError) -> FleetError {
+/// As with gates: until the transaction ends, nobody names another node of the venue.
+async fn must_be_free(
+    tx: &mut Tx,
+    venue: VenueId,
+    label: &str,
+    of: Option<NodeId>,
+) -> Result<(), FleetError> {
+    venue_rows::lock(tx, venue).await?;
+    let others = nodes::list(tx, venue).await?.into_iter();
+    let mut others = others.filter(|node| Some(node.node_id) != of);
+    match others.find(|node| text::key(&node.label) == text::key(label)) {
+        Some(node) => Err(FleetError::NameTaken(node.label)),
+        None => Ok(()),
+    }
+}
+
+fn label_taken(error: DbError, label: &str) -> FleetError {
     if error.violates("nodes_venue_id_label_key") {
-        FleetError::NameTaken
+        FleetError::NameTaken(label.to_owned())
     } else {
         error.into()
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_protocol::hash::Hash32;
 use eventify_protocol::ids::{GateId, NodeId, VenueId};
 use eventify_protocol::sync::NodeEntry;
-use eventify_protocol::text;
+use eventify_protocol::text::{self, Unfit};
 
 /// Longest label of a node and name of a gate, in characters.
 pub(crate) const MAX_NAME_CHARS: usize = 80;
@@ -122,10 +122,9 @@ impl Node {
     }
 }
 
-/// Trims a label or name; `None` if nothing or too much is left, or it is not printable.
-pub(crate) fn clean_name(text: &str) -> Option<String> {
-    let text = text.trim();
-    text::is_line(text, 1..=MAX_NAME_CHARS).then(|| text.to_owned())
+/// A label or name as it is stored.
+pub(crate) fn clean_name(text: &str) -> Result<String, Unfit> {
+    text::line(text, 1..=MAX_NAME_CHARS)
 }
 
 #[cfg(test)]
@@ -201,9 +200,9 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_bounded() {
-        assert_eq!(clean_name("  Gate 1 ").as_deref(), Some("Gate 1"));
-        assert_eq!(clean_name(" \n "), None);
-        assert_eq!(clean_name("a\u{7}b"), None);
-        assert_eq!(clean_name(&"x".repeat(MAX_NAME_CHARS + 1)), None);
+        assert_eq!(clean_name("  Gate  1 ").as_deref(), Ok("Gate 1"));
+        assert!(clean_name(" \n ").is_err());
+        assert!(clean_name("a\u{7}b").is_err());
+        assert!(clean_name(&"x".repeat(MAX_NAME_CHARS + 1)).is_err());
     }
 }

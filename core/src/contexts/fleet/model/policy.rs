@@ -1,5 +1,7 @@
 //! How a venue wants its nodes to behave: what may be set, and what becomes of it.
 
+use std::fmt::Display;
+
 use eventify_protocol::sync::{
     DEFAULT_ACTS_PER_HOUR, MAX_ACTS_PER_HOUR, MAX_PROCEDURE_LINE_CHARS, MAX_PROCEDURE_LINES,
     PolicyEntry,
@@ -44,14 +46,8 @@ impl PolicyEdit {
     /// The field and what it may hold.
     pub(crate) fn check(self, before: &Policy) -> Result<Policy, (&'static str, String)> {
         let limit = i32::try_from(MAX_CACHE_AGE.as_millis()).unwrap_or(i32::MAX);
-        let age = self.max_cache_age_ms.map(i32::try_from).transpose();
-        let age = age.ok().filter(|age| age.is_none_or(|age| age <= limit));
-        let age = age.ok_or(("maxCacheAgeMs", format!("at most {limit}")))?;
-        let acts = self.acts_per_hour.map(i32::try_from).transpose();
-        let acts = acts
-            .ok()
-            .filter(|acts| acts.is_none_or(|acts| acts <= MOST_ACTS));
-        let acts = acts.ok_or(("actsPerHour", format!("at most {MOST_ACTS}")))?;
+        let age = at_most("maxCacheAgeMs", self.max_cache_age_ms, limit)?;
+        let acts = at_most("actsPerHour", self.acts_per_hour, MOST_ACTS)?;
         let procedure = self.procedure.as_deref().map(clean_procedure).transpose();
         Ok(Policy {
             max_cache_age_ms: age.unwrap_or(before.max_cache_age_ms),
@@ -83,21 +79,33 @@ impl Policy {
     }
 }
 
+fn at_most<N: TryInto<i32> + Display + Copy>(
+    field: &'static str,
+    given: Option<N>,
+    most: i32,
+) -> Result<Option<i32>, (&'static str, String)> {
+    let Some(given) = given else {
+        return Ok(None);
+    };
+    let number = given.try_into().ok().filter(|number| *number <= most);
+    let wrong = || (field, format!("must be at most {most}; given: {given}"));
+    number.map(Some).ok_or_else(wrong)
+}
+
 /// Without lines that say nothing.
 fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, String)> {
-    let lines: Vec<_> = lines
-        .iter()
-        .map(|line| line.trim().to_owned())
-        .filter(|line| !line.is_empty())
-        .collect();
-    let fits = |line: &String| text::is_line(line, 1..=MAX_PROCEDURE_LINE_CHARS);
-    if lines.len() <= MAX_PROCEDURE_LINES && lines.iter().all(fits) {
-        return Ok(lines);
+    let read = (1..).zip(lines).map(|(number, line)| {
+        text::line(line, 0..=MAX_PROCEDURE_LINE_CHARS)
+            .map_err(|unfit| ("procedure", format!("line {number} {unfit}")))
+    });
+    let mut lines = read.collect::<Result<Vec<_>, _>>()?;
+    lines.retain(|line| !line.is_empty());
+    let given = lines.len();
+    if given > MAX_PROCEDURE_LINES {
+        let issue = format!("must be at most {MAX_PROCEDURE_LINES} lines; given: {given}");
+        return Err(("procedure", issue));
     }
-    let issue = format!(
-        "at most {MAX_PROCEDURE_LINES} lines of at most {MAX_PROCEDURE_LINE_CHARS} printable characters"
-    );
-    Err(("procedure", issue))
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -81,15 +81,7 @@ impl ScannerEdit {
 }
 
 fn clean_label(label: &str) -> Result<String, (&'static str, String)> {
-    let label = label.trim();
-    if text::is_line(label, 1..=MAX_LABEL_CHARS) {
-        Ok(label.to_owned())
-    } else {
-        Err((
-            "label",
-            format!("1 to {MAX_LABEL_CHARS} printable characters"),
-        ))
-    }
+    text::line(label, 1..=MAX_LABEL_CHARS).map_err(|unfit| ("label", unfit.to_string()))
 }
 
 /// A report whose numbers and texts fit their columns, whatever the node has sent.

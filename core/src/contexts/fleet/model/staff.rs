@@ -44,18 +44,15 @@ pub(crate) struct MemberPlan {
 impl MemberPlan {
     /// As it is stored; else which field is wrong, and what is allowed.
     pub(crate) fn check(self) -> Result<Self, (&'static str, String)> {
-        let name = self.name.trim();
-        if !text::is_line(name, 1..=MAX_STAFF_NAME_CHARS) {
-            let allowed = format!("1 to {MAX_STAFF_NAME_CHARS} printable characters");
-            return Err(("name", allowed));
-        }
+        let name = text::line(&self.name, 1..=MAX_STAFF_NAME_CHARS);
+        let name = name.map_err(|unfit| ("name", unfit.to_string()))?;
         let roles: BTreeSet<StaffRole> = self.roles.iter().copied().collect();
         if roles.is_empty() {
             let allowed = "one or more of STEWARD, SUPERVISOR, BOX_OFFICE";
             return Err(("roles", allowed.to_owned()));
         }
         Ok(Self {
-            name: name.to_owned(),
+            name,
             roles: roles.into_iter().collect(),
         })
     }

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod gates;
+mod journals;
 pub(super) mod listeners;
 mod nodes;
 mod performances;
@@ -86,7 +87,7 @@ fn of_nodes(routes: Routes<App>) -> Routes<App> {
         .get(
             "/fleet/nodes/{nodeId}/journal",
             RUNS_VENUE.query(),
-            reports::journal,
+            journals::journal,
         )
         .post(
             "/fleet/nodes/{nodeId}/journal/accept",
@@ -201,7 +202,7 @@ impl From<FleetError> for ApiError {
             FleetError::CodeNotFound => Self::not_found("enrolment_code_unknown", text),
             FleetError::NotYourVenue => Self::forbidden(text),
             FleetError::Invalid(field, issue) => Self::invalid(field, issue),
-            FleetError::NameTaken => Self::conflict("name_taken", text),
+            FleetError::NameTaken(_) => Self::conflict("name_taken", text),
             FleetError::NotJoined(..) => Self::conflict("journal_not_joined", text),
             FleetError::Stale | FleetError::OccurredAgain(_) => {
                 Self::new(StatusCode::PRECONDITION_FAILED, "precondition_failed", text)

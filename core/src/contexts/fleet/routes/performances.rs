@@ -2,9 +2,10 @@
 //! venue's confirmation.
 
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use eventify_kernel::http::{Answer, Caller, IfMatch, Json, Paged, Paging, Path, Query};
 use eventify_protocol::ids::{PerformanceId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -36,6 +37,13 @@ pub(super) struct View {
     ends_at: Option<DateTime<Utc>>,
     admits_from: DateTime<Utc>,
     admits_until: DateTime<Utc>,
+    /// Of the venue; the same instants as its clocks show them.
+    time_zone: TimeZone,
+    start_time_local: DateTime<FixedOffset>,
+    doors_at_local: DateTime<FixedOffset>,
+    ends_at_local: Option<DateTime<FixedOffset>>,
+    admits_from_local: DateTime<FixedOffset>,
+    admits_until_local: DateTime<FixedOffset>,
     cancelled: bool,
     /// Its tickets admit nobody here before the venue has confirmed it.
     awaits_venue: bool,
@@ -48,20 +56,27 @@ pub(super) struct View {
 
 impl View {
     /// None while only its cancellation is known.
-    fn of(performance: Performance) -> Option<Self> {
+    fn of(performance: Performance, zone: TimeZone) -> Option<Self> {
         let (awaits_venue, version) = (performance.is_unconfirmed(), performance.facts_version);
         let declined = performance.is_declined();
         let facts = performance.facts?;
+        let times = facts.times;
         Some(Self {
             performance_id: performance.id,
             title: facts.event_title,
             organiser_id: facts.owner_id,
             org_id: facts.org_id,
-            start_time: facts.times.start_time,
-            doors_at: facts.times.doors_at,
-            ends_at: facts.times.ends_at,
-            admits_from: facts.times.admits_from,
-            admits_until: facts.times.admits_until,
+            start_time: times.start_time,
+            doors_at: times.doors_at,
+            ends_at: times.ends_at,
+            admits_from: times.admits_from,
+            admits_until: times.admits_until,
+            time_zone: zone,
+            start_time_local: zone.local(times.start_time),
+            doors_at_local: zone.local(times.doors_at),
+            ends_at_local: times.ends_at.map(|at| zone.local(at)),
+            admits_from_local: zone.local(times.admits_from),
+            admits_until_local: zone.local(times.admits_until),
             cancelled: performance.cancelled,
             awaits_venue,
             confirmed_at: performance.confirmed.map(|confirmed| confirmed.at),
@@ -79,11 +94,13 @@ pub(super) async fn list(
 ) -> Answer<Json<Paged<View>>> {
     let paging = Paging::of(query.page, query.size)?;
     let mut conn = app.db.read(NAME).await?;
-    venues::own(&mut conn, caller.principal()?, venue).await?;
+    let zone = venues::own(&mut conn, caller.principal()?, venue)
+        .await?
+        .time_zone;
     let (now, window) = (app.clock.now(), (paging.limit(), paging.offset()));
     let (found, total) =
         performances::list_ahead(&mut conn, venue, now, query.waiting, window).await?;
-    let views = found.into_iter().filter_map(View::of);
+    let views = found.into_iter().filter_map(|it| View::of(it, zone));
     Ok(Json(paging.answer(views.collect(), total)))
 }
 
@@ -95,6 +112,7 @@ pub(super) async fn confirm(
 ) -> Answer<Json<Option<View>>> {
     let principal = caller.principal()?;
     let mut conn = app.db.read(NAME).await?;
+    let zone = venues::own(&mut conn, principal, which.0).await?.time_zone;
     let planned = acts::planned(&mut conn, principal, which).await?;
     drop(conn);
     // One whose answer was lost changes nothing, whatever it has seen.
@@ -102,7 +120,7 @@ pub(super) async fn confirm(
         seen.must_match(planned.facts_version)?;
     }
     let confirmed = acts::confirm(&app, &caller.cause, principal, (which.0, &planned)).await?;
-    Ok(Json(View::of(confirmed)))
+    Ok(Json(View::of(confirmed, zone)))
 }
 
 pub(super) async fn decline(
@@ -113,13 +131,14 @@ pub(super) async fn decline(
 ) -> Answer<Json<Option<View>>> {
     let principal = caller.principal()?;
     let mut conn = app.db.read(NAME).await?;
+    let zone = venues::own(&mut conn, principal, which.0).await?.time_zone;
     let planned = acts::planned(&mut conn, principal, which).await?;
     drop(conn);
     if planned.is_waiting() {
         seen.must_match(planned.facts_version)?;
     }
     let declined = acts::decline(&app, &caller.cause, principal, (which.0, &planned)).await?;
-    Ok(Json(View::of(declined)))
+    Ok(Json(View::of(declined, zone)))
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

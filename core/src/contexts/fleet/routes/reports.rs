@@ -1,32 +1,31 @@
-//! Reconciliation, journals.
+//! The reconciliation report.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use chrono::{DateTime, TimeDelta, Utc};
-use eventify_contracts::ticketing::{CheckInConflict, RefundedAdmitted};
-use eventify_kernel::http::{
-    Answer, ApiError, Caller, GivenTime, Json, Paged, Paging, Path, Query,
-};
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+use eventify_contracts::ticketing::{Admission, CheckInConflict, RefundedAdmitted};
+use eventify_kernel::http::{Answer, Caller, GivenTime, Json, Path, Query};
 use eventify_protocol::ids::{
     ActId, GateId, IncarnationId, NodeId, OrderId, PerformanceId, PersonId, RefundId, ScanId,
     ScannerId, TicketId, VenueId,
 };
 use eventify_protocol::lan::Reason;
 use eventify_protocol::money::Money;
-use eventify_protocol::sync::{ActName, Done, JournalRow, Moment, SealedRow};
+use eventify_protocol::sync::{ActName, Done, Moment};
 use eventify_protocol::time::{CoreInterval, CoreTime};
 use eventify_protocol::verdict::Mode;
+use eventify_protocol::zone::TimeZone;
 use eventify_sync::core::report::{ActRow, Gap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::contexts::fleet::acts::reconciliation::{self, NodeGap, OutageReport};
-use crate::contexts::fleet::acts::{nodes, venues};
+use crate::contexts::fleet::acts::venues;
 use crate::contexts::fleet::model::outages::{OutageEnd, Span};
 use crate::contexts::fleet::store::health::NotHeard;
-use crate::contexts::fleet::store::journal_rows;
 use crate::contexts::fleet::{App, NAME};
 
 /// What a report covers if the request names no span.
@@ -45,6 +44,10 @@ pub(super) struct Reconciliation {
     venue_id: VenueId,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
+    /// Of the venue: each `…Local` is the same instant as its clocks show it.
+    time_zone: TimeZone,
+    from_local: DateTime<FixedOffset>,
+    to_local: DateTime<FixedOffset>,
     outages: Vec<OutageView>,
     double_entries: Vec<DoubleEntry>,
     refunded_admissions: Vec<RefundedAdmission>,
@@ -74,19 +77,21 @@ struct NotHeardView {
     label: String,
     gates: Vec<String>,
     heard_at: DateTime<Utc>,
+    heard_at_local: DateTime<FixedOffset>,
     /// As it was then.
     mode: String,
     /// Rows that it had then and the core has not.
     unacknowledged: i64,
 }
 
-impl From<NotHeard> for NotHeardView {
-    fn from(node: NotHeard) -> Self {
+impl NotHeardView {
+    fn of(node: NotHeard, zone: TimeZone) -> Self {
         Self {
             node_id: node.node_id,
             label: node.label,
             gates: node.gates,
             heard_at: node.heard_at,
+            heard_at_local: zone.local(node.heard_at),
             mode: node.mode,
             unacknowledged: node.unacknowledged,
         }
@@ -106,13 +111,36 @@ struct GapView {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DoubleEntry {
-    #[serde(flatten)]
-    conflict: CheckInConflict,
+    conflict_id: Uuid,
+    ticket_id: TicketId,
+    order_unknown: bool,
+    first: AdmissionView,
+    second: AdmissionView,
+    dissolved: bool,
     first_gate_name: Option<String>,
     second_gate_name: Option<String>,
     /// Who was on shift there, as the rows say.
     first_person_id: Option<PersonId>,
     second_person_id: Option<PersonId>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionView {
+    #[serde(flatten)]
+    admission: Admission,
+    earliest_local: DateTime<FixedOffset>,
+    latest_local: DateTime<FixedOffset>,
+}
+
+impl AdmissionView {
+    fn of(admission: Admission, zone: TimeZone) -> Self {
+        Self {
+            earliest_local: zone.local(admission.earliest),
+            latest_local: zone.local(admission.latest),
+            admission,
+        }
+    }
 }
 
 /// A guest who was let in during an outage though the money goes back. Each is also one of the admitted,
@@ -138,6 +166,8 @@ struct RefundedAdmission {
     person_id: Option<PersonId>,
     earliest: DateTime<Utc>,
     latest: DateTime<Utc>,
+    earliest_local: DateTime<FixedOffset>,
+    latest_local: DateTime<FixedOffset>,
 }
 
 #[derive(Debug, Serialize)]
@@ -185,7 +215,7 @@ struct ActView {
 }
 
 impl ActView {
-    fn of(act: &ActRow) -> Option<Self> {
+    fn of(act: &ActRow, zone: TimeZone) -> Option<Self> {
         let Done {
             by,
             name,
@@ -202,7 +232,7 @@ impl ActView {
             mode: by.mode,
             scan_id: scan,
             ticket_id: ticket,
-            at: act.at.into(),
+            at: MomentView::of(act.at, zone),
         })
     }
 }
@@ -224,6 +254,9 @@ struct MomentView {
     earliest: Option<DateTime<Utc>>,
     latest: Option<DateTime<Utc>>,
     wall: Option<DateTime<Utc>>,
+    earliest_local: Option<DateTime<FixedOffset>>,
+    latest_local: Option<DateTime<FixedOffset>>,
+    wall_local: Option<DateTime<FixedOffset>>,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -235,33 +268,46 @@ enum KnownBy {
     Report,
 }
 
-impl From<Moment> for MomentView {
-    fn from(moment: Moment) -> Self {
-        let core = |end: fn(&CoreInterval) -> CoreTime| {
-            let core = moment.core.as_ref();
-            core.and_then(|core| end(core).to_datetime())
-        };
+impl MomentView {
+    fn of(moment: Moment, zone: TimeZone) -> Self {
+        let (earliest, latest) = proven(moment);
+        let wall = DateTime::from_timestamp_micros(moment.wall.0);
+        Self::new(KnownBy::Row, [earliest, latest, wall], zone)
+    }
+
+    fn of_end(end: OutageEnd, last: Moment, zone: TimeZone) -> Self {
+        match end {
+            OutageEnd::Decision(moment) => Self::of(moment, zone),
+            OutageEnd::Reported(at) => {
+                let (earliest, latest) = (proven(last).0, at.to_datetime());
+                Self::new(KnownBy::Report, [earliest, latest, None], zone)
+            }
+        }
+    }
+
+    fn new(known_by: KnownBy, instants: [Option<DateTime<Utc>>; 3], zone: TimeZone) -> Self {
+        let [earliest, latest, wall] = instants;
+        let [earliest_local, latest_local, wall_local] =
+            instants.map(|at| at.map(|at| zone.local(at)));
         Self {
-            known_by: KnownBy::Row,
-            earliest: core(|core| core.earliest),
-            latest: core(|core| core.latest),
-            wall: DateTime::from_timestamp_micros(moment.wall.0),
+            known_by,
+            earliest,
+            latest,
+            wall,
+            earliest_local,
+            latest_local,
+            wall_local,
         }
     }
 }
 
-impl MomentView {
-    fn of_end(end: OutageEnd, last: Moment) -> Self {
-        match end {
-            OutageEnd::Decision(moment) => moment.into(),
-            OutageEnd::Reported(at) => Self {
-                known_by: KnownBy::Report,
-                earliest: Self::from(last).earliest,
-                latest: at.to_datetime(),
-                wall: None,
-            },
-        }
-    }
+/// The earliest and the latest core time that a moment can have been.
+fn proven(moment: Moment) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
+    let of = |end: fn(&CoreInterval) -> CoreTime| {
+        let core = moment.core.as_ref();
+        core.and_then(|core| end(core).to_datetime())
+    };
+    (of(|core| core.earliest), of(|core| core.latest))
 }
 
 impl From<Span> for SpanView {
@@ -298,14 +344,16 @@ impl From<&NodeGap> for GapView {
     }
 }
 
-impl From<&OutageReport> for OutageView {
-    fn from(outage: &OutageReport) -> Self {
+impl OutageView {
+    fn of(outage: &OutageReport, zone: TimeZone) -> Self {
         let report = &outage.report;
         Self {
             node_id: outage.node,
             label: outage.label.clone(),
-            began: outage.began.into(),
-            ended: outage.ended.map(|end| MomentView::of_end(end, outage.last)),
+            began: MomentView::of(outage.began, zone),
+            ended: outage
+                .ended
+                .map(|end| MomentView::of_end(end, outage.last, zone)),
             rows: outage.rows.iter().copied().map(Into::into).collect(),
             scans: report.scans,
             admitted: report.admitted,
@@ -315,7 +363,11 @@ impl From<&OutageReport> for OutageView {
             overrides: report.overrides,
             undone: report.undone,
             left: report.left,
-            acts: report.acts.iter().filter_map(ActView::of).collect(),
+            acts: report
+                .acts
+                .iter()
+                .filter_map(|act| ActView::of(act, zone))
+                .collect(),
             refunded_admissions: outage.refunded.guests,
             refunded_amounts: outage.refunded.amounts.clone(),
             adds_up: report.adds_up(),
@@ -327,6 +379,7 @@ impl From<&OutageReport> for OutageView {
 fn refunded(
     found: &RefundedAdmitted,
     reports: &reconciliation::Reconciliation,
+    zone: TimeZone,
 ) -> RefundedAdmission {
     let admission = &found.admission;
     let label = |node| reports.labels.get(&node).cloned();
@@ -346,15 +399,38 @@ fn refunded(
         person_id: reports.persons.get(&admission.scan_id).copied(),
         earliest: admission.earliest,
         latest: admission.latest,
+        earliest_local: zone.local(admission.earliest),
+        latest_local: zone.local(admission.latest),
     }
 }
 
-fn acts_online(reports: &reconciliation::Reconciliation) -> Vec<OnlineActView> {
+fn double_entry(
+    conflict: CheckInConflict,
+    reports: &reconciliation::Reconciliation,
+    zone: TimeZone,
+) -> DoubleEntry {
+    let gate = |of: &Admission| reports.gates.get(&of.gate_id).cloned();
+    let person = |of: &Admission| reports.persons.get(&of.scan_id).copied();
+    DoubleEntry {
+        conflict_id: conflict.conflict_id,
+        ticket_id: conflict.ticket_id,
+        order_unknown: conflict.order_unknown,
+        first_gate_name: gate(&conflict.first),
+        second_gate_name: gate(&conflict.second),
+        first_person_id: person(&conflict.first),
+        second_person_id: person(&conflict.second),
+        first: AdmissionView::of(conflict.first, zone),
+        second: AdmissionView::of(conflict.second, zone),
+        dissolved: conflict.dissolved,
+    }
+}
+
+fn acts_online(reports: &reconciliation::Reconciliation, zone: TimeZone) -> Vec<OnlineActView> {
     let acts = reports.acts.iter().filter_map(|(node, act)| {
         Some(OnlineActView {
             node_id: *node,
             label: reports.labels.get(node).cloned(),
-            act: ActView::of(act)?,
+            act: ActView::of(act, zone)?,
         })
     });
     acts.collect()
@@ -367,70 +443,31 @@ pub(super) async fn reconciliation(
     Query(between): Query<Between>,
 ) -> Answer<Json<Reconciliation>> {
     let mut conn = app.db.read(NAME).await?;
-    venues::own(&mut conn, caller.principal()?, venue_id).await?;
+    let venue = venues::own(&mut conn, caller.principal()?, venue_id).await?;
     drop(conn);
+    let zone = venue.time_zone;
     let given = |time: Option<GivenTime>| time.map(|GivenTime(time)| time);
     let to = given(between.to).unwrap_or_else(|| app.clock.now());
     let from = given(between.from).unwrap_or(to - LAST_DAYS);
     let reports = reconciliation::reconcile(&app, venue_id, from, to).await?;
     let add_up = |outage: &OutageReport| outage.report.adds_up();
+    let outages = reports.outages.iter();
+    let not_heard = reports.not_heard.iter().cloned();
+    let guests = reports.refunded.iter();
+    let doubles = reports.double_entries.iter().cloned();
     Ok(Json(Reconciliation {
         adds_up: reports.gaps.is_empty() && reports.outages.iter().all(add_up),
         gaps: reports.gaps.iter().map(GapView::from).collect(),
-        acts: acts_online(&reports),
-        not_heard: reports.not_heard.iter().cloned().map(Into::into).collect(),
-        refunded_admissions: reports
-            .refunded
-            .iter()
-            .map(|found| refunded(found, &reports))
-            .collect(),
+        acts: acts_online(&reports, zone),
+        not_heard: not_heard.map(|it| NotHeardView::of(it, zone)).collect(),
+        refunded_admissions: guests.map(|it| refunded(it, &reports, zone)).collect(),
         venue_id,
         from,
         to,
-        outages: reports.outages.iter().map(OutageView::from).collect(),
-        double_entries: reports
-            .double_entries
-            .into_iter()
-            .map(|conflict| DoubleEntry {
-                first_gate_name: reports.gates.get(&conflict.first.gate_id).cloned(),
-                second_gate_name: reports.gates.get(&conflict.second.gate_id).cloned(),
-                first_person_id: reports.persons.get(&conflict.first.scan_id).copied(),
-                second_person_id: reports.persons.get(&conflict.second.scan_id).copied(),
-                conflict,
-            })
-            .collect(),
+        time_zone: zone,
+        from_local: zone.local(from),
+        to_local: zone.local(to),
+        outages: outages.map(|it| OutageView::of(it, zone)).collect(),
+        double_entries: doubles.map(|it| double_entry(it, &reports, zone)).collect(),
     }))
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RowView {
-    #[serde(flatten)]
-    row: JournalRow,
-    hash: String,
-    received_at: DateTime<Utc>,
-    /// Ticketing's outcome; none before it is known, and for rows that are no decision.
-    outcome: Option<Value>,
-}
-
-pub(super) async fn journal(
-    State(app): State<App>,
-    caller: Caller,
-    Path(node): Path<NodeId>,
-    paging: Paging,
-) -> Answer<Json<Paged<RowView>>> {
-    let mut conn = app.db.read(NAME).await?;
-    nodes::own(&mut conn, caller.principal()?, node).await?;
-    let (rows, total) = journal_rows::list(&mut conn, node, paging).await?;
-    let items = rows.into_iter().map(|listed| {
-        let sealed = SealedRow::read(&listed.bytes).map_err(ApiError::internal)?;
-        Ok(RowView {
-            row: sealed.row().clone(),
-            hash: sealed.hash().to_string(),
-            received_at: listed.received_at,
-            outcome: listed.outcome.map(|outcome| outcome.0),
-        })
-    });
-    let items = items.collect::<Result<Vec<_>, ApiError>>()?;
-    Ok(Json(paging.answer(items, total)))
 }

@@ -1,6 +1,7 @@
 //! `/fleet/nodes/{nodeId}/scanners`.
 
 use axum::extract::State;
+use axum::http::header::{HeaderName, LOCATION};
 use chrono::{DateTime, Utc};
 use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path, StatusCode};
 use eventify_protocol::ids::{GateId, NodeId, ScannerId};
@@ -64,21 +65,29 @@ pub(super) async fn list(
     }))
 }
 
+type Accepted = (StatusCode, [(HeaderName, String); 1], Json<Ordered>);
+
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
     Path(scanner): Path<(NodeId, ScannerId)>,
     Json(edit): Json<ScannerEdit>,
-) -> Answer<(StatusCode, Json<Ordered>)> {
+) -> Answer<Accepted> {
     let ordered = scanners::edit(&app, &caller.cause, caller.principal()?, scanner, edit).await?;
-    Ok((StatusCode::ACCEPTED, Json(ordered)))
+    Ok(accepted(scanner.0, ordered))
 }
 
 pub(super) async fn unpair(
     State(app): State<App>,
     caller: Caller,
     Path(scanner): Path<(NodeId, ScannerId)>,
-) -> Answer<(StatusCode, Json<Ordered>)> {
+) -> Answer<Accepted> {
     let ordered = scanners::unpair(&app, &caller.cause, caller.principal()?, scanner).await?;
-    Ok((StatusCode::ACCEPTED, Json(ordered)))
+    Ok(accepted(scanner.0, ordered))
+}
+
+/// The node's list shows what of it waits.
+fn accepted(node: NodeId, ordered: Ordered) -> Accepted {
+    let path = format!("/fleet/nodes/{node}/scanners");
+    (StatusCode::ACCEPTED, [(LOCATION, path)], Json(ordered))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Venue {
     pub(crate) name: Option<String>,
     pub(crate) owner_id: Option<Uuid>,
     pub(crate) org_id: Option<String>,
+    /// What its clocks show.
+    pub(crate) time_zone: TimeZone,
     pub(crate) policy: Policy,
     pub(crate) policy_version: i32,
 }
@@ -26,6 +28,7 @@ struct VenueRow {
     name: Option<String>,
     owner_id: Option<Uuid>,
     org_id: Option<String>,
+    time_zone: Option<String>,
     max_cache_age_ms: i32,
     shift_needed: bool,
     search: bool,
@@ -40,6 +43,7 @@ impl From<VenueRow> for Venue {
             name: row.name,
             owner_id: row.owner_id,
             org_id: row.org_id,
+            time_zone: TimeZone::or_utc(row.time_zone.as_deref()),
             policy: Policy {
                 max_cache_age_ms: row.max_cache_age_ms,
                 shift_needed: row.shift_needed,
@@ -99,7 +103,7 @@ pub(crate) async fn update_description(
 
 pub(crate) async fn find(conn: &mut PgConnection, venue: VenueId) -> DbResult<Option<Venue>> {
     let row: Option<VenueRow> = sqlx::query_as(
-        "select name, owner_id, org_id, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
+        "select name, owner_id, org_id, time_zone, max_cache_age_ms, shift_needed, search, procedure, acts_per_hour,
              policy_version
          from fleet.venues where venue_id = $1",
     )

@@ -14,11 +14,13 @@ use super::bucket_units;
 use super::release;
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::attempts::{AttemptState, EndedBy};
-use crate::contexts::inventory::model::hold::{Buyer, Held, HoldRefusal, HoldRequest, OutOfStock};
+use crate::contexts::inventory::model::hold::{
+    Buyer, DECLINED, Held, HoldRefusal, HoldRequest, OutOfStock,
+};
 use crate::contexts::inventory::model::slots::Taken;
 use crate::contexts::inventory::model::stock::Stock;
 use crate::contexts::inventory::store::{
-    attempts, availability, claim, holds, release as returned, stock,
+    attempts, availability, claim, holds, release as returned, stock, venue_words,
 };
 
 /// Why a hold was not taken.
@@ -38,6 +40,9 @@ pub enum ExtendError {
     /// These have expired, were released or never existed.
     #[error("holds have ended")]
     Ended(Vec<HoldId>),
+    /// A venue has declined a performance of theirs.
+    #[error("{DECLINED}")]
+    Declined,
     /// The database failed; the same call may succeed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -240,7 +245,8 @@ async fn take_units(
 /// makes sure that one of these comes.
 ///
 /// # Errors
-/// [`ExtendError::Ended`] has the holds that are gone; none was extended then.
+/// [`ExtendError::Ended`] has the holds that are gone; none was extended then. [`ExtendError::Declined`]: the holds
+/// stay as they are.
 pub async fn extend(
     app: &App,
     cause: &Cause,
@@ -257,6 +263,10 @@ pub async fn extend(
         // `expire_holds` would skip these holds until then.
         tx.commit().await?;
         return Err(ExtendError::Ended(ended));
+    }
+    if venue_words::is_declined_any(&mut tx, ids).await? {
+        tx.commit().await?;
+        return Err(ExtendError::Declined);
     }
     let unsold = locked.iter().filter(|it| !it.is_sold());
     let unsold: Vec<_> = unsold.map(|it| it.id).collect();

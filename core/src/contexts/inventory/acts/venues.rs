@@ -7,13 +7,14 @@ use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, PgConnection, Tx};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
+use eventify_protocol::text;
 
 use crate::contexts::inventory::NAME;
 use crate::contexts::inventory::model::plan::{Plan, PlanError, PlanSpec};
 use crate::contexts::inventory::model::venue::{InvalidVenue, Owner, Venue, VenueDetails};
 use crate::contexts::inventory::store::{plans, venues};
 
-const MAX_PLANS: i64 = 50;
+const MAX_PLANS: usize = 50;
 /// Seats and zones: a plan of a few lines is 50,000 rows, beside which customers' holds are written.
 const MAX_PLANNED_AN_HOUR: i64 = 200_000;
 
@@ -27,8 +28,8 @@ pub(crate) enum VenueError {
     Foreign,
     #[error("the venue was edited at the same time")]
     Stale,
-    #[error("the venue already has a seating plan of this name")]
-    PlanExists,
+    #[error("the venue already has a seating plan of this name: '{0}'")]
+    PlanExists(String),
     #[error("a venue has at most {MAX_PLANS} seating plans: use those that are there")]
     TooManyPlans,
     #[error(
@@ -105,13 +106,18 @@ pub(crate) async fn define_plan(
     let id = SeatingPlanId(app.clock.new_id());
     let mut tx = app.db.begin(NAME, cause).await?;
     let venue = find_managed(&mut tx, caller, venue_id).await?;
-    if plans::count(&mut tx, venue_id).await? >= MAX_PLANS {
+    let names = plans::lock_names(&mut tx, venue_id).await?;
+    if names.len() >= MAX_PLANS {
         return Err(VenueError::TooManyPlans);
+    }
+    let key = text::key(&plan.name);
+    if let Some(twin) = names.into_iter().find(|name| text::key(name) == key) {
+        return Err(VenueError::PlanExists(twin));
     }
     let inserted = plans::insert(&mut tx, id, venue_id, &plan, app.clock.now()).await;
     inserted.map_err(|error| {
         if error.violates("seating_plans_venue_id_name_key") {
-            VenueError::PlanExists
+            VenueError::PlanExists(plan.name.clone())
         } else {
             error.into()
         }
@@ -147,16 +153,16 @@ async fn must_be_within_the_hour(
     Ok(())
 }
 
-/// A seating plan of a venue that the caller may use.
-pub(crate) async fn read_plan(
+/// The venue of a seating plan, if the caller may use it.
+pub(crate) async fn venue_of_plan(
     conn: &mut PgConnection,
     caller: &Principal,
     id: SeatingPlanId,
-) -> Result<(VenueId, Plan), VenueError> {
-    let found = plans::find(conn, id).await?;
-    let (venue_id, plan) = found.ok_or(VenueError::UnknownPlan)?;
-    find_visible(conn, caller, venue_id).await?;
-    Ok((venue_id, plan))
+) -> Result<VenueId, VenueError> {
+    let venue = plans::find_venue(conn, id).await?;
+    let venue = venue.ok_or(VenueError::UnknownPlan)?;
+    find_visible(conn, caller, venue).await?;
+    Ok(venue)
 }
 
 /// A venue that the caller may use.

@@ -163,6 +163,10 @@ pub struct BucketShortage {
     pub remaining: u32,
 }
 
+/// What a customer and a shop read while a venue does not agree.
+pub(crate) const DECLINED: &str = "the venue does not admit to this performance as it is planned now: it is not sold until the venue \
+     confirms it or the organiser plans it anew";
+
 /// Why a hold was not taken: an answer, not a fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HoldRefusal {
@@ -180,6 +184,8 @@ pub enum HoldRefusal {
     NotOnSale,
     #[error("the performance was cancelled")]
     Cancelled,
+    #[error("{DECLINED}")]
+    Declined,
     #[error("the performance has no seat {}", .0.join(", "))]
     UnknownSeats(Vec<String>),
     #[error("the performance has no zone {0}")]
@@ -234,15 +240,10 @@ impl HoldRequest {
             return invalid("seats", "must not have a seat twice");
         }
         let units = 1..=MAX_UNITS_PER_BUCKET;
-        if self
-            .buckets
-            .iter()
-            .any(|wanted| !units.contains(&wanted.quantity))
-        {
-            return invalid(
-                "buckets",
-                &format!("must have 1 to {MAX_UNITS_PER_BUCKET} units each"),
-            );
+        let mut quantities = self.buckets.iter().map(|wanted| wanted.quantity);
+        if let Some(given) = quantities.find(|given| !units.contains(given)) {
+            let issue = format!("must have 1 to {MAX_UNITS_PER_BUCKET} units each; given: {given}");
+            return invalid("buckets", &issue);
         }
         if self.expires_at <= now {
             return invalid("expiresAt", "is in the past");
@@ -299,7 +300,7 @@ pub(crate) fn expiry_after(
     if !(MIN_TTL_SECONDS..=MAX_TTL_SECONDS).contains(&ttl_seconds) {
         return Err(HoldRefusal::Invalid {
             field: "ttlSeconds",
-            issue: format!("must be {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS}"),
+            issue: format!("must be {MIN_TTL_SECONDS} to {MAX_TTL_SECONDS}; given: {ttl_seconds}"),
         });
     }
     Ok(now + Duration::seconds(i64::from(ttl_seconds)))

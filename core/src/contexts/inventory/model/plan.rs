@@ -124,7 +124,7 @@ impl Plan {
         spec: PlanSpec,
         mut new_id: impl FnMut() -> Uuid,
     ) -> Result<Self, PlanError> {
-        name("name", &spec.name)?;
+        let plan_name = name("name", &spec.name)?;
         at_most("sections", spec.sections.len(), MAX_SECTIONS)?;
         at_most("zones", spec.zones.len(), MAX_ZONES)?;
         let mut seats = Vec::new();
@@ -143,7 +143,7 @@ impl Plan {
             return refuse("sections", "or 'zones' must name at least one place");
         }
         Ok(Self {
-            name: spec.name,
+            name: plan_name,
             seats,
             zones,
         })
@@ -169,20 +169,27 @@ fn add_section(
     spec: SectionSpec,
     new_id: &mut impl FnMut() -> Uuid,
 ) -> Result<(), PlanError> {
-    name(&format!("{field}.section"), &spec.section)?;
+    let section = name(&format!("{field}.section"), &spec.section)?;
     at_most(&format!("{field}.rows"), spec.rows.len(), MAX_ROWS)?;
     for (index, row) in spec.rows.into_iter().enumerate() {
         let field = format!("{field}.rows[{index}]");
-        number(&format!("{field}.row"), &row.row)?;
+        let label = number(&format!("{field}.row"), &row.row)?;
         let numbers = row.seats.numbers(&format!("{field}.seats"))?;
-        for (list, flagged) in [("accessible", &row.accessible), ("blocked", &row.blocked)] {
-            if let Some(unknown) = flagged.iter().find(|flagged| !numbers.contains(flagged)) {
-                return refuse(
+        let flagged = |list, flagged: &[String]| {
+            let flagged = flagged
+                .iter()
+                .map(|text| number(&format!("{field}.{list}"), text));
+            let flagged = flagged.collect::<Result<Vec<_>, _>>()?;
+            match flagged.iter().find(|flagged| !numbers.contains(flagged)) {
+                Some(unknown) => refuse(
                     &format!("{field}.{list}"),
                     format!("has no seat {unknown} in its row"),
-                );
+                ),
+                None => Ok(flagged),
             }
-        }
+        };
+        let accessible = flagged("accessible", &row.accessible)?;
+        let blocked = flagged("blocked", &row.blocked)?;
         let categories = if row.categories.is_empty() {
             spec.categories.clone()
         } else {
@@ -191,11 +198,11 @@ fn add_section(
         let categories = distinct(&format!("{field}.categories"), categories)?;
         seats.extend(numbers.into_iter().map(|number| Seat {
             id: SeatId(new_id()),
-            section: spec.section.clone(),
-            row: row.row.clone(),
-            label: format!("{}-{number}", row.row),
-            accessible: row.accessible.contains(&number),
-            blocked: row.blocked.contains(&number),
+            section: section.clone(),
+            row: label.clone(),
+            label: format!("{label}-{number}"),
+            accessible: accessible.contains(&number),
+            blocked: blocked.contains(&number),
             categories: categories.clone(),
             number,
         }));
@@ -216,21 +223,21 @@ impl SeatNumbers {
         if numbers.is_empty() {
             return refuse(field, "must be at least one seat");
         }
-        numbers.iter().try_for_each(|text| number(field, text))?;
-        Ok(numbers)
+        let numbers = numbers.iter().map(|text| number(field, text));
+        numbers.collect()
     }
 }
 
 /// `A-12`, and with the section in front where two sections have the same row and number.
 fn label(seats: &mut [Seat]) -> Result<(), PlanError> {
-    let short: HashSet<_> = seats.iter().map(|seat| &seat.label).collect();
+    let short: HashSet<_> = seats.iter().map(|seat| text::key(&seat.label)).collect();
     if short.len() == seats.len() {
         return Ok(());
     }
     let mut long = HashSet::new();
     for seat in seats {
         seat.label = format!("{}-{}-{}", seat.section, seat.row, seat.number);
-        if !long.insert(seat.label.clone()) {
+        if !long.insert(text::key(&seat.label)) {
             return refuse(
                 "sections",
                 format!("must not have seat {} twice", seat.label),
@@ -248,21 +255,23 @@ fn define_zones(
     let mut zones = Vec::new();
     for (index, spec) in specs.into_iter().enumerate() {
         let field = format!("zones[{index}]");
-        name(&format!("{field}.zone"), &spec.zone)?;
-        if !names.insert(spec.zone.clone()) {
-            return refuse(&format!("{field}.zone"), "must not be used twice");
+        let zone = name(&format!("{field}.zone"), &spec.zone)?;
+        if !names.insert(text::key(&zone)) {
+            let issue = format!("must not be used twice: '{zone}'");
+            return refuse(&format!("{field}.zone"), issue);
         }
         if !(1..=MAX_ZONE_CAPACITY).contains(&spec.capacity) {
+            let given = spec.capacity;
             return refuse(
                 &format!("{field}.capacity"),
-                format!("must be 1 to {MAX_ZONE_CAPACITY}"),
+                format!("must be 1 to {MAX_ZONE_CAPACITY}; given: {given}"),
             );
         }
         let categories = distinct(&format!("{field}.categories"), spec.categories)?;
         let id = BucketId(new_id());
         zones.push(Zone {
             id,
-            zone: spec.zone,
+            zone,
             capacity: spec.capacity,
             categories,
         });
@@ -280,30 +289,31 @@ fn distinct(field: &str, categories: Vec<CategoryCode>) -> Result<Vec<CategoryCo
         .collect())
 }
 
-fn name(field: &str, text: &str) -> Result<(), PlanError> {
-    if text.trim() != text || !text::is_line(text, 1..=MAX_NAME) {
-        return refuse(
-            field,
-            format!("must be 1 to {MAX_NAME} printable characters"),
-        );
-    }
-    Ok(())
+fn name(field: &str, text: &str) -> Result<String, PlanError> {
+    text::line(text, 1..=MAX_NAME).or_else(|unfit| refuse(field, unfit.to_string()))
 }
 
-fn number(field: &str, text: &str) -> Result<(), PlanError> {
-    let plain = text.chars().all(char::is_alphanumeric);
-    if text.is_empty() || text.chars().count() > MAX_NUMBER || !plain {
-        return refuse(
+/// Of a row or seat. Letters that do not show are letters to Unicode.
+fn number(field: &str, text: &str) -> Result<String, PlanError> {
+    let number = text::line(text, 1..=MAX_NUMBER);
+    let number = number.or_else(|unfit| refuse(field, unfit.to_string()))?;
+    match number.chars().find(|char| !char.is_alphanumeric()) {
+        Some(other) => refuse(
             field,
-            format!("must be 1 to {MAX_NUMBER} letters or digits"),
-        );
+            format!(
+                "must be 1 to {MAX_NUMBER} letters or digits; given: '{number}', with '{other}'"
+            ),
+        ),
+        None => Ok(number),
     }
-    Ok(())
 }
 
 fn at_most(field: &str, count: usize, limit: usize) -> Result<(), PlanError> {
     if count > limit {
-        return refuse(field, format!("must not be more than {limit}"));
+        return refuse(
+            field,
+            format!("must not be more than {limit}; given: {count}"),
+        );
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ pub(crate) struct OnSale {
     /// Its event is published.
     pub(crate) published: bool,
     pub(crate) cancelled: bool,
+    /// Its venue does not admit to it as it is planned now.
+    pub(crate) declined: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +62,13 @@ impl OnSale {
         if self.cancelled {
             return Err(HoldRefusal::Cancelled);
         }
-        if self.published {
-            Ok(())
-        } else {
-            Err(HoldRefusal::NotOnSale)
+        if !self.published {
+            return Err(HoldRefusal::NotOnSale);
         }
+        if self.declined {
+            return Err(HoldRefusal::Declined);
+        }
+        Ok(())
     }
 }
 

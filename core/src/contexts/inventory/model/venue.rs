@@ -1,5 +1,7 @@
 //! A venue, and who may do what with it.
 
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, Utc};
 use eventify_contracts::inventory::VenueFacts;
 use eventify_kernel::auth::{Principal, Role};
@@ -8,6 +10,7 @@ use eventify_protocol::text;
 use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// Of name and city, in characters.
@@ -25,7 +28,7 @@ pub(crate) struct VenueDetails {
     pub(crate) time_zone: TimeZone,
     /// Its form depends on the country.
     #[serde(default)]
-    pub(crate) address: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(crate) address: Option<Map<String, Value>>,
 }
 
 /// Who manages a venue or an event.
@@ -50,42 +53,73 @@ pub(crate) struct Venue {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{field}': {issue}")]
 pub(crate) struct InvalidVenue {
-    pub(crate) field: &'static str,
+    pub(crate) field: String,
     /// What is allowed.
     pub(crate) issue: String,
 }
 
 impl VenueDetails {
     fn check(self) -> Result<Self, InvalidVenue> {
-        let name = self.name.trim().to_owned();
-        let city = self
-            .city
-            .map(|city| city.trim().to_owned())
-            .filter(|city| !city.is_empty());
-        // It stands on tickets, in terminals and in alarms.
-        let line = |field, line: &str| {
-            if text::is_line(line, 1..=MAX_NAME) {
-                return Ok(());
-            }
-            let issue = format!("must be 1 to {MAX_NAME} printable characters");
-            Err(InvalidVenue { field, issue })
-        };
-        line("name", &name)?;
-        city.as_deref().map_or(Ok(()), |city| line("city", city))?;
+        // They stand on tickets, in terminals and in alarms.
+        let name = line("name", &self.name, 1..=MAX_NAME)?;
+        let city = line(
+            "city",
+            self.city.as_deref().unwrap_or_default(),
+            0..=MAX_NAME,
+        )?;
         let address_bytes = serde_json::to_string(&self.address).map_or(0, |text| text.len());
         if address_bytes > MAX_ADDRESS_BYTES {
-            let issue = format!("must be an object of at most {MAX_ADDRESS_BYTES} bytes of JSON");
-            return Err(InvalidVenue {
-                field: "address",
-                issue,
-            });
+            let issue = format!(
+                "must be an object of at most {MAX_ADDRESS_BYTES} bytes of JSON, and has {address_bytes}"
+            );
+            let field = "address".to_owned();
+            return Err(InvalidVenue { field, issue });
         }
+        let address = self.address.map(|address| shown_fields("address", address));
         Ok(Self {
             name,
-            city,
+            city: Some(city).filter(|city| !city.is_empty()),
             time_zone: self.time_zone,
-            address: self.address,
+            address: address.transpose()?,
         })
+    }
+}
+
+fn line(field: &str, text: &str, chars: RangeInclusive<usize>) -> Result<String, InvalidVenue> {
+    text::line(text, chars).map_err(|unfit| InvalidVenue {
+        field: field.to_owned(),
+        issue: unfit.to_string(),
+    })
+}
+
+/// People read an address as well, its keys too.
+fn shown_fields(
+    field: &str,
+    fields: Map<String, Value>,
+) -> Result<Map<String, Value>, InvalidVenue> {
+    let mut shown = Map::with_capacity(fields.len());
+    for (key, value) in fields {
+        let key = line(field, &key, 1..=MAX_ADDRESS_BYTES)?;
+        let field = format!("{field}.{key}");
+        let value = shown_value(&field, value)?;
+        if shown.insert(key, value).is_some() {
+            let issue = "stands there twice".to_owned();
+            return Err(InvalidVenue { field, issue });
+        }
+    }
+    Ok(shown)
+}
+
+fn shown_value(field: &str, value: Value) -> Result<Value, InvalidVenue> {
+    match value {
+        Value::String(text) => line(field, &text, 0..=MAX_ADDRESS_BYTES).map(Value::String),
+        Value::Array(items) => {
+            let items = items.into_iter().enumerate();
+            let shown = items.map(|(index, item)| shown_value(&format!("{field}[{index}]"), item));
+            shown.collect::<Result<_, _>>().map(Value::Array)
+        }
+        Value::Object(fields) => shown_fields(field, fields).map(Value::Object),
+        value @ (Value::Null | Value::Bool(_) | Value::Number(_)) => Ok(value),
     }
 }
 
@@ -156,6 +190,8 @@ impl Venue {
 mod tests {
     use std::collections::BTreeSet;
 
+    use serde_json::json;
+
     use super::*;
 
     fn caller(user: u128, org: Option<&str>, role: Role) -> Principal {
@@ -180,6 +216,46 @@ mod tests {
         };
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         Venue::new(VenueId(Uuid::nil()), owner, details, now).unwrap()
+    }
+
+    /// Issue 9: an address took ESC, NEL and U+202E, in values and in keys.
+    #[test]
+    fn an_address_shows_what_it_says() {
+        let check = |address: Value| {
+            let details = VenueDetails {
+                name: "Hall".to_owned(),
+                city: None,
+                time_zone: TimeZone::UTC,
+                address: Some(serde_json::from_value(address).unwrap()),
+            };
+            let checked = details.check().map(|it| Value::Object(it.address.unwrap()));
+            checked.map_err(|error| error.to_string())
+        };
+        let plain = json!({ "street": "12 rue\u{a0} de  la Paix", "floors": [0, "1re", null], "geo": { "lat": 1.5 } });
+        let shown = json!({ "street": "12 rue de la Paix", "floors": [0, "1re", null], "geo": { "lat": 1.5 } });
+        assert_eq!(check(plain), Ok(shown));
+        for (address, cause) in [
+            (
+                json!({ "street": "a\u{1b}[2J" }),
+                "'address.street': must not have U+001B",
+            ),
+            (
+                json!({ "a": [{ "b": "x\u{85}y" }] }),
+                "'address.a[0].b': must not have U+0085",
+            ),
+            (
+                json!({ "a": { "x\u{202e}y": 1 } }),
+                "'address.a': must not have U+202E",
+            ),
+            (
+                json!({ "a": 1, "a ": 2 }),
+                "'address.a': stands there twice",
+            ),
+            (json!({ "": 1 }), "'address': must be 1 to"),
+        ] {
+            let refused = check(address).unwrap_err();
+            assert!(refused.starts_with(cause), "{refused}");
+        }
     }
 
     #[test]

@@ -239,6 +239,7 @@ impl From<HoldRefusal> for ApiError {
             HoldRefusal::UnknownPerformance => Self::not_found("performance_not_found", message),
             HoldRefusal::NotOnSale => Self::unprocessable("not_on_sale", message),
             HoldRefusal::Cancelled => Self::unprocessable("performance_cancelled", message),
+            HoldRefusal::Declined => Self::unprocessable("declined_by_venue", message),
             HoldRefusal::UnknownSeats(_) => {
                 Self::unprocessable("unknown_seat", message).field("seats", "unknown")
             }

@@ -1,5 +1,7 @@
 //! The routes of inventory: venues and plans for organisers, holds for service accounts.
 
+use std::sync::Arc;
+
 use eventify_kernel::auth::Role;
 use eventify_kernel::http::{Policy, Routes};
 
@@ -21,7 +23,6 @@ pub(super) fn routes() -> Routes {
         .put("/venues/{venueId}", ORGANISERS.owner("venue.owner_id"), venues::edit)
         .post("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id").strict(), plans::define)
         .get("/venues/{venueId}/seating-plans", ORGANISERS.owner("venue.owner_id, or shared").query(), plans::list)
-        .get("/seating-plans/{seatingPlanId}", ORGANISERS.owner("venue.owner_id, or shared").strict(), plans::read)
         .get("/inventory/performances/{performanceId}", ORGANISERS.owner("event.owner_id"), stock::read)
         .post("/inventory/performances/{performanceId}/capacity", ORGANISERS.owner("event.owner_id"), stock::adjust)
         .get("/inventory/performances/{performanceId}/kept-back", ORGANISERS.owner("event.owner_id").query(), kept_back::list)
@@ -29,4 +30,5 @@ pub(super) fn routes() -> Routes {
         .post("/inventory/holds", HOLDS, holds::take)
         .get("/inventory/holds/{holdId}", HOLDS.owner("hold.holder_id"), holds::read)
         .post("/inventory/holds/{holdId}/release", HOLDS.owner("hold.holder_id"), holds::give_back)
+        .and(plans::kept().capture(&Arc::default()))
 }

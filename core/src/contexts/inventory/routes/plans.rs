@@ -1,15 +1,21 @@
 //! `/venues/{venueId}/seating-plans`, `/seating-plans`
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{HeaderName, LOCATION};
-use eventify_kernel::app::App;
-use eventify_kernel::http::{Answer, Caller, Json, Paged, Paging, Path};
+use axum::response::Response;
+use eventify_kernel::app::{App, AppWith};
+use eventify_kernel::http::{
+    Answer, ApiError, Caller, Conditional, Json, Kept, Paged, Paging, Path, Representation, Routes,
+};
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use serde::Serialize;
 
+use super::ORGANISERS;
 use crate::contexts::inventory::NAME;
-use crate::contexts::inventory::acts::venues;
+use crate::contexts::inventory::acts::venues::{self, VenueError};
 use crate::contexts::inventory::model::plan::{PlanSpec, Seat, Zone};
 use crate::contexts::inventory::store::plans::{self, PlanItem};
 
@@ -64,18 +70,76 @@ pub(super) async fn list(
     Ok(Json(paging.answer(items, total)))
 }
 
-pub(super) async fn read(
-    State(app): State<App>,
+/// Memory for the plans of a process: four stadiums', compressed and not.
+const MAX_BYTES: usize = 32 << 20;
+
+/// Plans as they are sent: none ever changes.
+#[derive(Debug)]
+pub(super) struct Plans {
+    kept: Mutex<Kept<SeatingPlanId>>,
+    /// Held by who makes one: a stadium's takes a tenth of a second of a processor, and memory.
+    making: tokio::sync::Mutex<()>,
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self {
+            kept: Mutex::new(Kept::at_most(MAX_BYTES)),
+            making: tokio::sync::Mutex::default(),
+        }
+    }
+}
+
+impl Plans {
+    fn kept(&self) -> MutexGuard<'_, Kept<SeatingPlanId>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn kept() -> Routes<AppWith<Plans>> {
+    let readers = ORGANISERS.owner("venue.owner_id, or shared").strict();
+    Routes::new().get("/seating-plans/{seatingPlanId}", readers, read)
+}
+
+/// Whether the caller may read it is asked each time; what it says is made once.
+async fn read(
+    State(app): State<AppWith<Plans>>,
     caller: Caller,
     Path(id): Path<SeatingPlanId>,
-) -> Answer<Json<PlanBody>> {
+    to: Conditional,
+) -> Answer<Response> {
     let mut conn = app.db.read(NAME).await?;
-    let (venue_id, plan) = venues::read_plan(&mut conn, caller.principal()?, id).await?;
-    Ok(Json(PlanBody {
+    let venue = venues::venue_of_plan(&mut conn, caller.principal()?, id).await?;
+    drop(conn);
+    let kept = app.state.kept().find(id);
+    let plan = match kept {
+        Some(plan) => plan,
+        None => make(&app, (id, venue)).await?,
+    };
+    Ok(plan.answer(&to))
+}
+
+async fn make(
+    app: &AppWith<Plans>,
+    (id, venue_id): (SeatingPlanId, VenueId),
+) -> Answer<Representation> {
+    let _turn = app.state.making.lock().await;
+    if let Some(made) = app.state.kept().find(id) {
+        return Ok(made);
+    }
+    let mut conn = app.db.read(NAME).await?;
+    let plan = plans::find(&mut conn, id).await?;
+    drop(conn);
+    let (_, plan) = plan.ok_or(VenueError::UnknownPlan)?;
+    let body = PlanBody {
         seating_plan_id: id,
         venue_id,
         name: plan.name,
         seats: plan.seats,
         zones: plan.zones,
-    }))
+    };
+    let made = tokio::task::spawn_blocking(move || Representation::json(&body)).await;
+    let made = made.map_err(ApiError::internal)??;
+    app.state.kept().insert(id, made.clone());
+    Ok(made)
 }

@@ -109,7 +109,7 @@ impl From<VenueError> for ApiError {
             VenueError::UnknownPlan => Self::not_found("seating_plan_not_found", message),
             VenueError::Foreign => Self::forbidden(message),
             VenueError::Stale => IfMatch::stale(),
-            VenueError::PlanExists => Self::conflict("plan_exists", message),
+            VenueError::PlanExists(_) => Self::conflict("plan_exists", message),
             VenueError::TooManyPlans => Self::unprocessable("too_many_plans", message),
             VenueError::TooMuchPlanned(_) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "too_much_planned", message)

@@ -21,6 +21,7 @@ pub(super) mod orders;
 pub(super) mod plans;
 pub(super) mod release;
 pub(super) mod stock;
+pub(super) mod venue_words;
 pub(super) mod venues;
 
 /// One column of many rows, for `unnest`.

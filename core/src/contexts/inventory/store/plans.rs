@@ -130,6 +130,19 @@ pub(crate) async fn exists(conn: &mut PgConnection, id: SeatingPlanId) -> DbResu
     Ok(exists)
 }
 
+pub(crate) async fn find_venue(
+    conn: &mut PgConnection,
+    id: SeatingPlanId,
+) -> DbResult<Option<VenueId>> {
+    let venue = sqlx::query_scalar(
+        "select venue_id from inventory.seating_plans where seating_plan_id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    Ok(venue)
+}
+
 /// A plan with its venue, seats and zones.
 pub(crate) async fn find(
     conn: &mut PgConnection,
@@ -193,14 +206,26 @@ pub(crate) async fn list(
     Ok((plans, total))
 }
 
-/// The plans of a venue.
-pub(crate) async fn count(conn: &mut PgConnection, venue: VenueId) -> DbResult<i64> {
+async fn count(conn: &mut PgConnection, venue: VenueId) -> DbResult<i64> {
     let count =
         sqlx::query_scalar("select count(*) from inventory.seating_plans where venue_id = $1")
             .bind(venue)
             .fetch_one(conn)
             .await?;
     Ok(count)
+}
+
+/// The names of a venue's plans. Until the transaction ends, nobody defines another one.
+pub(crate) async fn lock_names(conn: &mut PgConnection, venue: VenueId) -> DbResult<Vec<String>> {
+    sqlx::query("select from inventory.venues where venue_id = $1 for no key update")
+        .bind(venue)
+        .execute(&mut *conn)
+        .await?;
+    let names = sqlx::query_scalar("select name from inventory.seating_plans where venue_id = $1")
+        .bind(venue)
+        .fetch_all(conn)
+        .await?;
+    Ok(names)
 }
 
 /// Seats and zones of the plans that were defined since a time, for all venues of an owner. Of one owner,

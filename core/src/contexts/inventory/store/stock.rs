@@ -6,6 +6,7 @@ use eventify_protocol::ids::{BucketId, HoldId, PerformanceId, SeatId};
 use eventify_protocol::token::CategoryCode;
 use sqlx::FromRow;
 
+use super::venue_words::declined;
 use crate::contexts::inventory::model::hold::{HoldRequest, SeatRef};
 use crate::contexts::inventory::model::stock::{BucketStock, OnSale, SeatState, SeatStock, Stock};
 
@@ -36,20 +37,25 @@ pub(crate) async fn find_on_sale(
     conn: &mut PgConnection,
     performance: PerformanceId,
 ) -> DbResult<Option<OnSale>> {
-    let row = sqlx::query_as(
+    let row = sqlx::query_as(concat!(
         "select p.venue_id, coalesce(e.open, false),
              exists (select from inventory.cancelled_performances c
-                 where c.performance_id = p.performance_id)
+                 where c.performance_id = p.performance_id),
+             exists (select from inventory.venue_words as word
+                 where word.performance_id = p.performance_id and ",
+        declined!(),
+        ")
          from inventory.performances p left join inventory.published_events e using (event_id)
          where p.performance_id = $1",
-    )
+    ))
     .bind(performance)
     .fetch_optional(conn)
     .await?;
-    Ok(row.map(|(venue, published, cancelled)| OnSale {
+    Ok(row.map(|(venue, published, cancelled, declined)| OnSale {
         venue,
         published,
         cancelled,
+        declined,
     }))
 }
 

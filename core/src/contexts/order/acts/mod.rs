@@ -8,6 +8,7 @@ use eventify_contracts::order::{CancelReason, OrderCancelled, OrderPaid, RefundR
 use eventify_kernel::cause::Cause;
 use eventify_kernel::db::{DbError, DbResult, Tx};
 use eventify_protocol::ids::{OrderId, PaymentId, RefundId, ReservationId, TicketId, UserId};
+use eventify_protocol::zone::TimeZone;
 use uuid::Uuid;
 
 use super::model::{
@@ -34,11 +35,13 @@ pub(super) enum Error {
     Sold,
     #[error(
         "ticket {ticket} is in refund {} already, of {} (status: {})",
-        .refund.refund_id, .refund.created_at.format("%Y-%m-%d %H:%M UTC"), .refund.status
+        .refund.refund_id, .zone.minute(.refund.created_at), .refund.status
     )]
     InRefund {
         ticket: TicketId,
         refund: Box<store::Refund>,
+        /// Of the ticket's venue.
+        zone: TimeZone,
     },
     #[error(transparent)]
     Db(#[from] DbError),
@@ -120,7 +123,7 @@ pub(super) async fn cancel(
             };
             let plan = match order.customer_refund(&tickets, named, &policy) {
                 Ok(plan) => plan,
-                Err(refusal) => return Err(explain(&mut tx, refusal).await?),
+                Err(refusal) => return Err(explain(app, &mut tx, refusal).await?),
             };
             Cancelled::Refunding(request_refund(app, &mut tx, order, plan, Some(by)).await?)
         }
@@ -177,7 +180,7 @@ pub(super) async fn refund(
     }
     let plan = match order.goodwill_refund(&tickets, named, RefundReason::OrganiserDecision) {
         Ok(plan) => RefundPlan { note, ..plan },
-        Err(refusal) => return Err(explain(&mut tx, refusal).await?),
+        Err(refusal) => return Err(explain(app, &mut tx, refusal).await?),
     };
     let requested = request_refund(app, &mut tx, order, plan, Some(by.user_id)).await?;
     tx.commit().await?;
@@ -185,12 +188,18 @@ pub(super) async fn refund(
 }
 
 /// What is known of the refund that a ticket is in already.
-async fn explain(tx: &mut Tx, refusal: Refusal) -> DbResult<Error> {
+async fn explain(app: &App, tx: &mut Tx, refusal: Refusal) -> DbResult<Error> {
     let Refusal::AlreadyRefunded(ticket, id) = refusal else {
         return Ok(refusal.into());
     };
-    let refund = store::find_refund(tx, id).await?.map(Box::new);
-    Ok(refund.map_or(refusal.into(), |refund| Error::InRefund { ticket, refund }))
+    let Some(refund) = store::find_refund(tx, id).await? else {
+        return Ok(refusal.into());
+    };
+    Ok(Error::InRefund {
+        ticket,
+        refund: Box::new(refund),
+        zone: ticketing::time_zone(app, ticket).await?,
+    })
 }
 
 pub(super) async fn performances_of(

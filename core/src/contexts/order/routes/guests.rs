@@ -46,11 +46,10 @@ pub(super) async fn name(
 
 /// As a ticket's holder may be called.
 pub(super) fn checked(field: &'static str, name: Words) -> Answer<Option<String>> {
-    match name.0 {
-        Some(name) if !text::is_line(&name, 0..=MAX_GUEST_NAME_CHARS) => {
-            let issue = format!("at most {MAX_GUEST_NAME_CHARS} characters, all of them printable");
-            Err(ApiError::invalid(field, issue))
-        }
-        name => Ok(name),
-    }
+    let name = name
+        .0
+        .map(|name| text::line(&name, 0..=MAX_GUEST_NAME_CHARS));
+    let name = name.transpose();
+    let name = name.map_err(|unfit| ApiError::invalid(field, unfit.to_string()))?;
+    Ok(name.filter(|name| !name.is_empty()))
 }

@@ -25,6 +25,12 @@ use super::{App, NAME, store};
 const OWNER: &str = "order.customer_id or seller_id";
 const BUYERS: &[Role] = &[Role::Customer, Role::BoxOffice, Role::Admin];
 const REFUNDERS: &[Role] = &[Role::Organizer, Role::Admin];
+const REFUND_READERS: &[Role] = &[
+    Role::Customer,
+    Role::BoxOffice,
+    Role::Organizer,
+    Role::Admin,
+];
 const MAX_TICKETS_PER_REFUND: usize = 100;
 
 pub(super) fn routes() -> Routes<App> {
@@ -41,6 +47,12 @@ pub(super) fn routes() -> Routes<App> {
         .put("/orders/{order_id}/guest", write, guests::name)
         .post("/orders/{order_id}/cancel", write, cancel)
         .post("/orders/{order_id}/refunds", refund, refund_of_order)
+        .get(
+            "/orders/{order_id}/refunds/{refund_id}",
+            Policy::roles(REFUND_READERS)
+                .owner("order.customer_id or seller_id, or who asked for it"),
+            show_refund,
+        )
         .post("/payments/{payment_id}/refunds", refund, refund_tickets)
 }
 
@@ -225,23 +237,48 @@ async fn show(
         revoked_reason: revoked.remove(&ticket.ticket_id),
     });
     let refunds = store::list_refunds(&mut conn, id).await?.into_iter();
-    let refunds = refunds.map(|refund| RefundView {
-        refund_id: refund.refund_id,
-        status: refund.status,
-        amount: refund.amount,
-        reason: refund.reason,
-        note: refund.note,
-        failure_reason: refund.failure_reason,
-        settled_by: refund.settled_by,
-        reference: refund.reference,
-        created_at: refund.created_at,
-    });
+    let refunds = refunds.map(RefundView::from);
     Ok(Json(View {
         guest_name: store::find_guest_name(&mut conn, id).await?,
         tickets: Some(tickets.collect()),
         refunds: Some(refunds.collect()),
         ..View::of(order)
     }))
+}
+
+/// How a refund goes, for whose it is and for whoever asked for it: an organiser who pays tickets back may not read the
+/// order.
+async fn show_refund(
+    State(app): State<App>,
+    caller: Caller,
+    Path((order, id)): Path<(OrderId, RefundId)>,
+) -> Answer<Json<RefundView>> {
+    let of = acts::find(&app, order).await?;
+    let refund = store::find_refund(&mut *app.db.read(NAME).await?, id).await?;
+    let refund = refund.filter(|it| it.order_id == order);
+    let asked_by = refund.as_ref().and_then(|it| it.requested_by);
+    if asked_by != Some(caller.principal()?.user_id.into()) {
+        caller.must_own_or_sell(of.customer_id, of.seller_id)?;
+    }
+    let refund = refund
+        .ok_or_else(|| ApiError::not_found("refund_not_found", "the order has no such refund"))?;
+    Ok(Json(refund.into()))
+}
+
+impl From<store::Refund> for RefundView {
+    fn from(refund: store::Refund) -> Self {
+        Self {
+            refund_id: refund.refund_id,
+            status: refund.status,
+            amount: refund.amount,
+            reason: refund.reason,
+            note: refund.note,
+            failure_reason: refund.failure_reason,
+            settled_by: refund.settled_by,
+            reference: refund.reference,
+            created_at: refund.created_at,
+        }
+    }
 }
 
 /// 200 with the cancelled order, or 202 with the refund of a paid one.
@@ -319,7 +356,8 @@ fn accepted(refund: RequestedRefund) -> impl IntoResponse {
         reason: plan.reason,
         note: plan.note,
     };
-    (StatusCode::ACCEPTED, Json(view))
+    let path = format!("/orders/{}/refunds/{refund_id}", view.order_id);
+    (StatusCode::ACCEPTED, [(LOCATION, path)], Json(view))
 }
 
 async fn owned(app: &App, caller: &Caller, id: OrderId) -> Answer<Order> {
@@ -332,7 +370,8 @@ fn check_count(tickets: &[TicketId]) -> Answer<()> {
     if (1..=MAX_TICKETS_PER_REFUND).contains(&tickets.len()) {
         return Ok(());
     }
-    let issue = format!("1 to {MAX_TICKETS_PER_REFUND} tickets");
+    let given = tickets.len();
+    let issue = format!("must be 1 to {MAX_TICKETS_PER_REFUND} tickets; given: {given}");
     Err(ApiError::invalid("ticketIds", issue))
 }
 

@@ -16,6 +16,9 @@ use crate::contexts::order::model::RefundPlan;
 #[derive(Clone, Debug)]
 pub(crate) struct Refund {
     pub(crate) refund_id: RefundId,
+    pub(crate) order_id: OrderId,
+    /// None of one that the core asked for by itself.
+    pub(crate) requested_by: Option<UserId>,
     pub(crate) status: String,
     pub(crate) amount: Money,
     pub(crate) reason: RefundReason,
@@ -268,6 +271,8 @@ impl TryFrom<RefundRow> for Refund {
         let unknown = || DbError::impossible_row(format!("refund reason {}", row.reason));
         Ok(Self {
             refund_id: row.refund_id,
+            order_id: row.order_id,
+            requested_by: row.requested_by,
             status: row.status,
             amount: money(&row.currency, row.amount)?,
             reason: reason.ok_or_else(unknown)?,

@@ -155,13 +155,10 @@ async fn pay_otherwise(
     Path(id): Path<Uuid>,
     Json(body): Json<PaidOtherwise>,
 ) -> Answer<Json<View>> {
-    let reference = body.reference.trim().to_owned();
-    if !text::is_line(&reference, 1..=MAX_REFERENCE_CHARS) {
-        let issue = format!(
-            "must be 1 to {MAX_REFERENCE_CHARS} printable characters that find the payment again"
-        );
-        return Err(ApiError::invalid("reference", issue));
-    }
+    let reference = text::line(&body.reference, 1..=MAX_REFERENCE_CHARS).map_err(|unfit| {
+        let issue = format!("{unfit}; it has to find the payment again");
+        ApiError::invalid("reference", issue)
+    })?;
     let what = (Act::PayOtherwise, Some(reference), Vec::new());
     decide(&app, &caller, id, what).await
 }
@@ -174,11 +171,9 @@ async fn revoke(
     Json(body): Json<Revocation>,
 ) -> Answer<Json<View>> {
     let named = body.ticket_ids;
-    if named
-        .as_ref()
-        .is_some_and(|named| !(1..=MAX_TICKETS).contains(&named.len()))
-    {
-        let issue = format!("1 to {MAX_TICKETS} tickets");
+    let given = named.as_ref().map(Vec::len);
+    if let Some(given) = given.filter(|given| !(1..=MAX_TICKETS).contains(given)) {
+        let issue = format!("must be 1 to {MAX_TICKETS} tickets; given: {given}");
         return Err(ApiError::invalid("ticketIds", issue));
     }
     let what = (Act::Revoke, None, named.unwrap_or_default());

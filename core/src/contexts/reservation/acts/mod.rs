@@ -39,6 +39,9 @@ pub(super) enum Error {
     UnknownPerformance,
     #[error(transparent)]
     Hold(HoldError),
+    /// The cart stays as it is: a venue's word may change.
+    #[error(transparent)]
+    Declined(ExtendError),
     #[error(transparent)]
     CantSign(#[from] CantSign),
     #[error("inventory doesn't answer")]
@@ -121,6 +124,9 @@ pub(super) async fn confirm(
     match extended {
         Ok(()) => {}
         Err(CallError::Callee(ExtendError::Ended(_))) => return Err(Refusal::Expired.into()),
+        Err(CallError::Callee(error @ ExtendError::Declined)) => {
+            return Err(Error::Declined(error));
+        }
         Err(
             CallError::Open
             | CallError::TimedOut

@@ -9,8 +9,9 @@ use eventify_contracts::ticketing::{
 };
 use eventify_kernel::alarms::{self, Alarm};
 use eventify_kernel::cause::Cause;
-use eventify_kernel::db::{DbResult, Tx};
-use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, ScanId, TicketId};
+use eventify_kernel::db::{DbResult, PgConnection, Tx};
+use eventify_protocol::ids::{OrderId, PerformanceId, RefundId, ScanId, TicketId, VenueId};
+use eventify_protocol::zone::TimeZone;
 use serde_json::json;
 
 use super::Error;
@@ -31,27 +32,42 @@ pub(crate) async fn find(app: &App, id: TicketId) -> Result<Ticket, Error> {
         .ok_or(Error::UnknownTicket(id))
 }
 
-pub(crate) async fn find_with_performance(
-    app: &App,
-    id: TicketId,
-) -> Result<(Ticket, Option<Performance>), Error> {
+/// What tickets are for, as far as it is known: their performances, and what the clocks of their venues show.
+#[derive(Debug)]
+pub(crate) struct Shows {
+    performances: BTreeMap<PerformanceId, Performance>,
+    zones: BTreeMap<VenueId, TimeZone>,
+}
+
+impl Shows {
+    pub(crate) fn performance(&self, ticket: &Ticket) -> Option<&Performance> {
+        self.performances.get(&ticket.performance_id)
+    }
+
+    pub(crate) fn zone(&self, ticket: &Ticket) -> TimeZone {
+        self.zones
+            .get(&ticket.venue_id)
+            .copied()
+            .unwrap_or_default()
+    }
+}
+
+pub(crate) async fn find_with_show(app: &App, id: TicketId) -> Result<(Ticket, Shows), Error> {
     let mut conn = app.db.read(NAME).await?;
     let ticket = store::find_ticket(&mut conn, id)
         .await?
         .ok_or(Error::UnknownTicket(id))?;
-    let mut performances = store::list_performances(&mut conn, &[ticket.performance_id]).await?;
-    let performance = performances.remove(&ticket.performance_id);
-    Ok((ticket, performance))
+    let shows = shows_of(&mut conn, std::slice::from_ref(&ticket)).await?;
+    Ok((ticket, shows))
 }
 
-/// The performances of tickets, as far as they are known.
-pub(crate) async fn performances_of(
-    app: &App,
-    tickets: &[Ticket],
-) -> Result<BTreeMap<PerformanceId, Performance>, Error> {
+pub(crate) async fn shows_of(conn: &mut PgConnection, tickets: &[Ticket]) -> DbResult<Shows> {
     let ids: Vec<_> = tickets.iter().map(|ticket| ticket.performance_id).collect();
-    let mut conn = app.db.read(NAME).await?;
-    Ok(store::list_performances(&mut conn, &ids).await?)
+    let venues: Vec<_> = tickets.iter().map(|ticket| ticket.venue_id).collect();
+    Ok(Shows {
+        performances: store::list_performances(conn, &ids).await?,
+        zones: store::list_time_zones(conn, &venues).await?,
+    })
 }
 
 pub(crate) async fn revoke(

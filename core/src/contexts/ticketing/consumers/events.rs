@@ -7,6 +7,7 @@ use eventify_contracts::fleet::{
     GateUpdated, JournalAccepted, NodeEnrolled, NodeRevoked, NodeUpdated, PerformanceConfirmed,
     TicketsDoubted, TicketsQuestioned,
 };
+use eventify_contracts::inventory::{VenueCreated, VenueUpdated};
 use eventify_contracts::order::{
     OrderPaid, OrderRefundGivenUp, OrderRefundOpened, OrderRefunded, RefundReason,
 };
@@ -68,6 +69,24 @@ pub(super) async fn on_performance_confirmed(
         ..
     } = event.data;
     Ok(store::insert_confirmed_performance(tx, performance_id, version).await?)
+}
+
+pub(super) async fn on_venue_created(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<VenueCreated>,
+) -> Result<(), Failure> {
+    let VenueCreated { venue_id, facts } = event.data;
+    Ok(store::upsert_venue(tx, venue_id, &facts, event.aggregate_version).await?)
+}
+
+pub(super) async fn on_venue_updated(
+    _: &App,
+    tx: &mut Tx,
+    event: Received<VenueUpdated>,
+) -> Result<(), Failure> {
+    let VenueUpdated { venue_id, facts } = event.data;
+    Ok(store::upsert_venue(tx, venue_id, &facts, event.aggregate_version).await?)
 }
 
 /// Issues the tickets at once. If something is missing, the job tries again.

@@ -14,6 +14,8 @@ pub(super) fn consumers() -> Consumers<App> {
         .on(events::on_performance_rescheduled)
         .on(events::on_performance_cancelled)
         .on(events::on_performance_confirmed)
+        .on(events::on_venue_created)
+        .on(events::on_venue_updated)
         .on(events::on_order_paid)
         .on(events::on_order_refund_opened)
         .on(events::on_order_refund_given_up)

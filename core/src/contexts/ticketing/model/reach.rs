@@ -19,7 +19,7 @@ pub enum CantSign {
     #[error(
         "tickets can be signed for performances that end by {} at the latest, when the ticket key \
          ends; the operator of this system has to add the next key first",
-        .last.format("%Y-%m-%d")
+        .last.format("%Y-%m-%d UTC")
     )]
     Beyond {
         /// Until then.
@@ -131,7 +131,7 @@ mod tests {
         }
         let words = CantSign::Beyond { last }.to_string();
         assert!(
-            words.contains(&last.format("%Y-%m-%d").to_string()),
+            words.contains(&last.format("%Y-%m-%d UTC").to_string()),
             "{words}"
         );
     }

@@ -135,14 +135,11 @@ fn scan_request(
     (id, (gate, is_only_door)): (TicketId, Door),
     body: CheckIn,
 ) -> Answer<ScanRequest> {
-    let device = body.device_id;
-    if device
-        .as_ref()
-        .is_some_and(|device| !text::is_line(device, 0..=MAX_DEVICE_CHARS))
-    {
-        let limit = format!("must be at most {MAX_DEVICE_CHARS} printable characters");
-        return Err(ApiError::invalid("deviceId", limit));
-    }
+    let device = body
+        .device_id
+        .map(|device| text::line(&device, 0..=MAX_DEVICE_CHARS));
+    let device = device.transpose();
+    let device = device.map_err(|unfit| ApiError::invalid("deviceId", unfit.to_string()))?;
     let reason = body.reason.map(|reason| supervised(caller, &reason));
     if let Some(text) = &body.token
         && Parsed::read(text).is_ok_and(|token| token.unverified_claims().ticket != id)
@@ -182,12 +179,8 @@ fn supervised(caller: &Caller, reason: &str) -> Answer<String> {
             "only a supervisor lets in outside of the performance's times",
         ));
     }
-    let reason = reason.trim();
-    if !text::is_line(reason, 1..=MAX_REASON_CHARS) {
-        let limit = format!("must be 1 to {MAX_REASON_CHARS} printable characters");
-        return Err(ApiError::invalid("reason", limit));
-    }
-    Ok(reason.to_owned())
+    text::line(reason, 1..=MAX_REASON_CHARS)
+        .map_err(|unfit| ApiError::invalid("reason", unfit.to_string()))
 }
 
 /// The same for each repeat.
@@ -238,8 +231,8 @@ fn already_used(first: &FirstEntry) -> ApiError {
 
 /// Allowed are those assigned to the event, its organiser and administrators. Answers the ticket's venue.
 async fn may_check_in(app: &App, caller: &Caller, id: TicketId) -> Answer<VenueId> {
-    let (ticket, performance) = acts::tickets::find_with_performance(app, id).await?;
-    if organises(caller, performance.as_ref())? {
+    let (ticket, shows) = acts::tickets::find_with_show(app, id).await?;
+    if organises(caller, shows.performance(&ticket))? {
         return Ok(ticket.venue_id);
     }
     let user = UserId(caller.principal()?.user_id);

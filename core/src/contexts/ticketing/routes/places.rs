@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::tickets::{View, organises};
 use crate::contexts::ticketing::model::Performance;
-use crate::contexts::ticketing::{App, NAME, store};
+use crate::contexts::ticketing::{App, NAME, acts, store};
 
 const FINDERS: &[Role] = &[Role::Organizer, Role::BoxOffice, Role::Support, Role::Admin];
 
@@ -53,9 +53,8 @@ async fn list(
     let window = (paging.offset(), paging.limit());
     let seat = query.seat.as_deref().map(str::trim);
     let (tickets, total) = store::list_tickets_of_seat(&mut conn, id, seat, window).await?;
-    let views = tickets
-        .into_iter()
-        .map(|ticket| View::of(ticket, Some(&show)));
+    let shows = acts::tickets::shows_of(&mut conn, &tickets).await?;
+    let views = tickets.into_iter().map(|ticket| View::of(ticket, &shows));
     Ok(Json(paging.answer(views.collect(), total)))
 }
 

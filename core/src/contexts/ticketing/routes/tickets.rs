@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use eventify_kernel::auth::{Principal, Role};
 use eventify_kernel::http::{
     Answer, ApiError, Caller, Json, Paged, Paging, Path, Policy, Query, Routes, StatusCode,
@@ -12,11 +12,13 @@ use eventify_protocol::ids::{
 };
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
+use eventify_protocol::zone::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::tokens::{qr_url, shown_code, unstored};
 use crate::contexts::ticketing::acts::issuing::Tickets;
+use crate::contexts::ticketing::acts::tickets::Shows;
 use crate::contexts::ticketing::acts::{self, Error};
 use crate::contexts::ticketing::model::{FRAUD, Performance, Ticket, date};
 use crate::contexts::ticketing::{App, NAME, store};
@@ -120,6 +122,11 @@ struct GateView {
     /// When its performance admits, as it is planned now; none while that is not known.
     valid_from: Option<DateTime<Utc>>,
     valid_until: Option<DateTime<Utc>>,
+    /// Of the venue; the same instants as its clocks show them.
+    time_zone: TimeZone,
+    used_at_local: Option<DateTime<FixedOffset>>,
+    valid_from_local: Option<DateTime<FixedOffset>>,
+    valid_until_local: Option<DateTime<FixedOffset>>,
     revision: u32,
 }
 
@@ -179,14 +186,13 @@ async fn list(
     let window = (paging.offset(), paging.limit());
     let (tickets, total) =
         store::list_tickets_of_customer(&mut conn, customer, query.order_id, window).await?;
+    let shows = acts::tickets::shows_of(&mut conn, &tickets).await?;
     drop(conn);
-    let shows = acts::tickets::performances_of(&app, &tickets).await?;
     let views = tickets.into_iter().map(|ticket| {
-        let show = shows.get(&ticket.performance_id);
         let short_code = shown_code(&ticket);
         View {
             short_code,
-            ..View::of(ticket, show)
+            ..View::of(ticket, &shows)
         }
     });
     Ok(Json(paging.answer(views.collect(), total)))
@@ -197,21 +203,21 @@ async fn find(
     caller: Caller,
     Path(id): Path<TicketId>,
 ) -> Answer<Response> {
-    let (ticket, performance) = acts::tickets::find_with_performance(&app, id).await?;
+    let (ticket, shows) = acts::tickets::find_with_show(&app, id).await?;
     let who = caller.principal()?;
     if holds(&caller, &ticket)? {
         let short_code = shown_code(&ticket);
         let view = View {
             short_code,
-            ..View::of(ticket, performance.as_ref())
+            ..View::of(ticket, &shows)
         };
         return Ok(unstored(Json(view)));
     }
-    if who.has_role(Role::Support) || organises(&caller, performance.as_ref())? {
-        return Ok(Json(View::of(ticket, performance.as_ref())).into_response());
+    if who.has_role(Role::Support) || organises(&caller, shows.performance(&ticket))? {
+        return Ok(Json(View::of(ticket, &shows)).into_response());
     }
     must_check_in(&app, who, id).await?;
-    Ok(Json(GateView::of(&ticket, performance.as_ref())).into_response())
+    Ok(Json(GateView::of(&ticket, &shows)).into_response())
 }
 
 async fn revoke(
@@ -220,14 +226,14 @@ async fn revoke(
     Path(id): Path<TicketId>,
     Json(body): Json<Revoke>,
 ) -> Answer<Json<View>> {
-    let (_, performance) = acts::tickets::find_with_performance(&app, id).await?;
-    if !organises(&caller, performance.as_ref())? {
+    let (before, shows) = acts::tickets::find_with_show(&app, id).await?;
+    if !organises(&caller, shows.performance(&before))? {
         return Err(ApiError::forbidden(
             "another organiser runs this performance",
         ));
     }
     let ticket = acts::tickets::revoke(&app, &caller.cause, id, body.reason.code()).await?;
-    Ok(Json(View::of(ticket, performance.as_ref())))
+    Ok(Json(View::of(ticket, &shows)))
 }
 
 /// A new token for a lost or stolen one.
@@ -236,12 +242,12 @@ async fn reissue(
     caller: Caller,
     Path(id): Path<TicketId>,
 ) -> Answer<Json<View>> {
-    let (ticket, performance) = acts::tickets::find_with_performance(&app, id).await?;
+    let (ticket, shows) = acts::tickets::find_with_show(&app, id).await?;
     if !caller.principal()?.has_role(Role::Support) {
         caller.must_own(ticket.customer_id)?;
     }
     let ticket = acts::tickets::reissue(&app, &caller.cause, id).await?;
-    Ok(Json(View::of(ticket, performance.as_ref())))
+    Ok(Json(View::of(ticket, &shows)))
 }
 
 pub(super) fn holds(caller: &Caller, ticket: &Ticket) -> Answer<bool> {
@@ -284,7 +290,15 @@ impl Reason {
 }
 
 impl GateView {
-    fn of(ticket: &Ticket, performance: Option<&Performance>) -> Self {
+    fn of(ticket: &Ticket, shows: &Shows) -> Self {
+        let times = shows.performance(ticket).map(|show| &show.times);
+        let time_zone = shows.zone(ticket);
+        let local = |at| time_zone.local(at);
+        let used_at = ticket.check_in.map(|check_in| date(check_in.at.earliest));
+        let (valid_from, valid_until) = (
+            times.map(|times| times.admits_from),
+            times.map(|times| times.admits_until),
+        );
         Self {
             ticket_id: ticket.id,
             performance_id: ticket.performance_id,
@@ -295,20 +309,24 @@ impl GateView {
             zone: ticket.zone.clone(),
             price_category: ticket.category,
             status: ticket.status().name(),
-            used_at: ticket.check_in.map(|check_in| date(check_in.at.earliest)),
+            used_at,
             used_gate_id: ticket.check_in.map(|check_in| check_in.gate),
             order_unknown: ticket.order_unknown,
-            valid_from: performance.map(|performance| performance.times.admits_from),
-            valid_until: performance.map(|performance| performance.times.admits_until),
+            valid_from,
+            valid_until,
+            time_zone,
+            used_at_local: used_at.map(local),
+            valid_from_local: valid_from.map(local),
+            valid_until_local: valid_until.map(local),
             revision: ticket.revision,
         }
     }
 }
 
 impl View {
-    pub(super) fn of(ticket: Ticket, performance: Option<&Performance>) -> Self {
+    pub(super) fn of(ticket: Ticket, shows: &Shows) -> Self {
         Self {
-            gate: GateView::of(&ticket, performance),
+            gate: GateView::of(&ticket, shows),
             order_id: ticket.order_id,
             short_code: None,
             unit_price: ticket.unit_price,

@@ -15,6 +15,7 @@ mod scans;
 mod snapshots;
 mod statements;
 mod tickets;
+mod venues;
 
 use eventify_kernel::db::{DbError, DbResult};
 use eventify_protocol::hash::Hash32;
@@ -44,6 +45,7 @@ pub(super) use tickets::{
     find_taken_seat, find_ticket, insert_tickets, list_tickets_of_customer, list_tickets_of_order,
     list_tickets_of_seat, lock_tickets, update_tickets,
 };
+pub(super) use venues::{find_time_zone, list_time_zones, upsert_venue};
 
 /// Counts are stored signed, PostgreSQL has no other.
 fn unsigned<N: TryInto<U>, U>(value: N) -> DbResult<U>

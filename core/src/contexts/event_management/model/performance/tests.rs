@@ -12,6 +12,7 @@ fn plan(id: u128, owner: u128, org: Option<&str>, shared: bool, set: &[&str]) ->
     KnownPlan {
         id: SeatingPlanId(Uuid::from_u128(id)),
         venue: VenueId(Uuid::from_u128(1)),
+        zone: TimeZone::UTC,
         venue_name: "Hall".to_owned(),
         owner_id: Uuid::from_u128(owner),
         org_id: org.map(str::to_owned),
@@ -100,6 +101,7 @@ fn performance(start: &str) -> Performance {
         id: PerformanceId(Uuid::nil()),
         times: times(start),
         venue: VenueId(Uuid::nil()),
+        zone: TimeZone::UTC,
         plan: SeatingPlanId(Uuid::nil()),
         pricing: PricingSchemeId(Uuid::nil()),
         cancelled: false,

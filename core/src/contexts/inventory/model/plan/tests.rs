@@ -41,6 +41,25 @@ fn labels_name_the_section_only_where_they_must() {
     assert_eq!(same.unwrap_err().issue, "must not have seat Left-A-1 twice");
 }
 
+/// One seat has one label, however it was typed.
+#[test]
+fn labels_are_in_one_form_and_differ_in_more_than_case() {
+    let rows =
+        |rows: Value| json!({ "name": "p", "sections": [{ "section": " Left ", "rows": rows }] });
+    let typed = rows(json!([{ "row": "E\u{301}", "seats": ["1 "], "blocked": ["1"] }]));
+    let plan = define(typed).unwrap();
+    assert_eq!(labels(&plan), ["\u{c9}-1"]);
+    assert!(plan.seats[0].blocked && plan.seats[0].section == "Left");
+    for twins in [["a", "A"], ["A", "Ａ"], ["\u{e9}", "E\u{301}"]] {
+        let [first, second] = twins.map(|row| json!({ "row": row, "seats": 1 }));
+        let refused = define(rows(json!([first, second]))).unwrap_err();
+        assert!(
+            refused.issue.starts_with("must not have seat Left-"),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn flags_belong_to_seats_of_the_row() {
     let row = json!({ "row": "A", "seats": 3, "accessible": ["1"], "blocked": ["3"] });
@@ -67,8 +86,23 @@ fn limits_are_named_by_field() {
     for (spec, field) in [
         (json!({ "name": "p" }), "sections"),
         (
-            json!({ "name": " p", "zones": [{ "zone": "Z", "capacity": 1 }] }),
+            json!({ "name": "p\u{200b}", "zones": [{ "zone": "Z", "capacity": 1 }] }),
             "name",
+        ),
+        // A letter to Unicode, and nothing to whoever looks for the seat.
+        (
+            with_row(json!({ "row": "A\u{3164}b", "seats": 1 })),
+            "sections[0].rows[0].row",
+        ),
+        (
+            with_row(json!({ "row": "A", "seats": ["1", "2\u{115f}"] })),
+            "sections[0].rows[0].seats",
+        ),
+        (
+            json!({ "name": "p", "zones": [
+                { "zone": "Café", "capacity": 1 }, { "zone": "CAFE\u{301}\u{a0}", "capacity": 1 }
+            ] }),
+            "zones[1].zone",
         ),
         (
             with_row(json!({ "row": "A", "seats": 501 })),
