@@ -8,10 +8,6 @@ use crate::world::User;
 use crate::world::replies::{Page, Payment, Reservation, Ticket};
 use crate::world::sale::{Sale, seat};
 
-fn desk<'sale>(sale: &'sale Sale, name: &str) -> User<'sale> {
-    sale.buyer(name).role("BOX_OFFICE")
-}
-
 async fn cart_for(desk: &User<'_>, customer: &User<'_>) -> ReservationId {
     let body = json!({ "customerId": customer.id().await });
     let opened: Reservation = desk.post("/reservations", body).await.read(201);
@@ -23,7 +19,7 @@ async fn cart_for(desk: &User<'_>, customer: &User<'_>) -> ReservationId {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_office_sells_with_the_cart_that_it_opened_for_a_customer() {
     let sale = Sale::open().await;
-    let (ada, desk) = (sale.buyer("ada"), desk(&sale, "desk"));
+    let (ada, desk) = (sale.buyer("ada"), sale.desk("desk").await);
     let cart = cart_for(&desk, &ada).await;
     sale.add(&desk, cart, seat("A-1")).await.expect(201);
     let checkout = sale.confirm(&desk, cart).await;
@@ -57,7 +53,7 @@ async fn a_box_office_sells_with_the_cart_that_it_opened_for_a_customer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_office_cancels_the_unpaid_order_that_it_sold() {
     let sale = Sale::open().await;
-    let (ada, desk) = (sale.buyer("ada"), desk(&sale, "desk"));
+    let (ada, desk) = (sale.buyer("ada"), sale.desk("desk").await);
     let cart = cart_for(&desk, &ada).await;
     sale.add(&desk, cart, seat("A-1")).await.expect(201);
     let checkout = sale.confirm(&desk, cart).await;
@@ -74,7 +70,7 @@ async fn what_a_box_office_opens_for_a_customer_leaves_them_their_own_carts_and_
         ("reservation.max_places_per_customer", "1".to_owned()),
     ];
     let sale = Sale::with(FaultInjection::default(), limits).await;
-    let (ada, desk) = (sale.buyer("ada"), desk(&sale, "desk"));
+    let (ada, desk) = (sale.buyer("ada"), sale.desk("desk").await);
     for number in 1..=3 {
         let cart = cart_for(&desk, &ada).await;
         let place = seat(&format!("B-{number}"));
@@ -94,11 +90,11 @@ async fn what_a_box_office_opens_for_a_customer_leaves_them_their_own_carts_and_
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_else_acts_on_a_cart_that_a_box_office_opened() {
     let sale = Sale::open().await;
-    let (ada, desk) = (sale.buyer("ada"), desk(&sale, "desk"));
+    let (ada, desk) = (sale.buyer("ada"), sale.desk("desk").await);
     let cart = cart_for(&desk, &ada).await;
     sale.add(&desk, cart, seat("A-1")).await.expect(201);
     // Another desk, and this account once it is no box office any more.
-    let others = [self::desk(&sale, "other"), sale.buyer("desk")];
+    let others = [sale.desk("other").await, sale.buyer("desk")];
     let (path, acts) = (format!("/reservations/{cart}"), ["items", "confirm"]);
     for other in others {
         assert_eq!(other.get(&path).await.status, 403);
@@ -115,4 +111,27 @@ async fn nobody_else_acts_on_a_cart_that_a_box_office_opened() {
     // She herself may, whoever opened it.
     ada.delete(&path).await.expect(204);
     sale.core.settle().await;
+}
+
+/// An account of no venue took all 500 places of somebody's hall in a second, for 15 minutes, and again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_office_sells_where_it_is_assigned_and_is_a_customer_elsewhere() {
+    let limits = vec![("reservation.max_places_per_customer", "1".to_owned())];
+    let sale = Sale::with(FaultInjection::default(), limits).await;
+    let ada = sale.buyer("ada");
+    let stranger = sale.buyer("stranger").role("BOX_OFFICE");
+    let cart = cart_for(&stranger, &ada).await;
+    let refused = sale.add(&stranger, cart, seat("A-1")).await;
+    refused.assert_refused(403, "forbidden");
+    let said = &refused.error().message;
+    assert!(said.contains("check-in-assignments"), "{said}");
+
+    let own = sale.cart(&stranger).await;
+    sale.add(&stranger, own, seat("A-1")).await.expect(201);
+    let second = sale.add(&stranger, own, seat("A-2")).await;
+    second.assert_refused(409, "too_many_places_held");
+
+    let desk = sale.desk("stranger").await;
+    sale.add(&desk, cart, seat("A-2")).await.expect(201);
+    sale.add(&desk, own, seat("A-3")).await.expect(201);
 }

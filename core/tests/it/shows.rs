@@ -86,7 +86,7 @@ async fn an_organiser_moves_a_show_and_everybody_goes_by_the_new_times() {
 async fn the_box_office_sells_until_the_end() {
     let sale = Sale::open().await;
     let ada = sale.buyer("ada");
-    let desk = sale.buyer("desk").role("BOX_OFFICE");
+    let desk = sale.desk("desk").await;
     sale.core.advance(Duration::days(3) + Duration::hours(1));
     let online = sale.cart(&ada).await;
     let refused = sale.add(&ada, online, seat("A-1")).await;

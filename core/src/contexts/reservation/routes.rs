@@ -19,6 +19,7 @@ use crate::contexts::inventory::api::{
     BucketWanted, Buyer, HoldError, HoldRefusal, OutOfStock, SeatRef, SeatWanted,
 };
 use crate::contexts::reservation::App;
+use crate::contexts::ticketing::api as ticketing;
 
 /// How often a request can be repeated whose hold was released in between.
 const HOLDS_PER_KEY: u32 = 8;
@@ -125,7 +126,7 @@ async fn start(
             requested
         }
     };
-    let max_open = limit_of(&caller, app.state.settings.max_open_per_customer)?;
+    let max_open = max_open(&caller, app.state.settings.max_open_per_customer)?;
     let seller = (customer != principal.user_id).then(|| principal.user_id.into());
     let parties = (customer.into(), seller);
     let cart = acts::start(&app, &caller.cause, parties, lifetime, max_open).await?;
@@ -156,15 +157,17 @@ async fn add_items(
         .map(|(index, item)| item.requested(index))
         .collect::<Answer<Vec<_>>>()?;
     let holds = hold_ids(&app, &caller);
+    let channel = channel_of(&app, &caller, &cart, body.performance_id).await?;
+    let limit = app.state.settings.max_places_per_customer;
     let buyer = Buyer {
         id: cart.customer_id,
-        most_held: limit_of(&caller, app.state.settings.max_places_per_customer)?,
+        most_held: (channel == Channel::Online).then_some(limit),
         seller: cart.seller_id.filter(|it| caller.is_seller(Some(*it))),
     };
     let added = acts::add_items(
         &app,
         &caller.cause,
-        (&cart, buyer, Channel::of(caller.principal()?)),
+        (&cart, buyer, channel),
         body.performance_id,
         &places,
         &holds,
@@ -216,10 +219,35 @@ fn hold_ids(app: &App, caller: &Caller) -> Vec<HoldId> {
     ids.map(HoldId).collect()
 }
 
-/// A box office has no limit: it sells to everybody in its queue.
-fn limit_of(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
+/// A box office opens a cart for each guest in its queue. What it can put into them says [`channel_of`].
+fn max_open(caller: &Caller, limit: u32) -> Answer<Option<u32>> {
     let sells = caller.principal()?.has_role(Role::BoxOffice);
     Ok((!sells).then_some(limit))
+}
+
+/// A box office sells to everybody in its queue, without a customer's limits and until the end: where the
+/// organiser has assigned it. Elsewhere whoever works there is a customer, and sells to nobody, so that an account
+/// of no venue can't empty anybody's hall.
+async fn channel_of(
+    app: &App,
+    caller: &Caller,
+    cart: &Reservation,
+    performance: PerformanceId,
+) -> Answer<Channel> {
+    let who = caller.principal()?;
+    if !who.has_role(Role::BoxOffice) {
+        return Ok(Channel::Online);
+    }
+    if ticketing::is_assigned(app, who.user_id.into(), performance).await? {
+        return Ok(Channel::BoxOffice);
+    }
+    if caller.is_seller(cart.seller_id) {
+        return Err(ApiError::forbidden(
+            "you are not assigned to the event of this performance; its organiser assigns you with \
+             PUT /events/{eventId}/check-in-assignments/{userId}",
+        ));
+    }
+    Ok(Channel::Online)
 }
 
 async fn owned(app: &App, caller: &Caller, id: ReservationId) -> Answer<Reservation> {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventify_contracts::ticketing::NotGood;
 use eventify_kernel::app::App;
 use eventify_kernel::db::DbResult;
-use eventify_protocol::ids::{OrderId, TicketId};
+use eventify_protocol::ids::{OrderId, PerformanceId, TicketId, UserId};
 use eventify_protocol::zone::TimeZone;
 
 use super::{NAME, model, store};
@@ -24,6 +24,19 @@ pub fn can_sign(
     let ring = app.keys.ring().map_err(|_| CantSign::NoKey)?;
     let set = app.keys.in_force().map_err(|_| CantSign::NoKey)?;
     model::can_sign(set.find(ring.tickets.kid()), start, end)
+}
+
+/// Whether the organiser of a performance has assigned this user to its event: to its doors, or to sell.
+///
+/// # Errors
+/// The database does not answer.
+pub(crate) async fn is_assigned(
+    app: &App,
+    user: UserId,
+    performance: PerformanceId,
+) -> DbResult<bool> {
+    let mut conn = app.db.read(NAME).await?;
+    store::is_assigned_to(&mut conn, user, performance).await
 }
 
 /// The tickets of an order that its customer can't give back now.

@@ -38,7 +38,7 @@ const PEOPLE: [Person; 9] = [
     ("VENUE_IT", VENUE_IT, "VENUE_IT", &[]),
     (
         "BOX_OFFICE",
-        "box-office-1",
+        BOX_OFFICE,
         "BOX_OFFICE",
         &["reservation:write", "order:write"],
     ),
@@ -70,11 +70,13 @@ token() {
 const STAFF: [(&str, &str, &str); 3] = [
     ("steward-1", "Steward 1", "STEWARD"),
     ("supervisor-1", "Supervisor 1", "SUPERVISOR"),
-    ("box-office-1", "Box office 1", "BOX_OFFICE"),
+    (BOX_OFFICE, "Box office 1", "BOX_OFFICE"),
 ];
 
 /// Manages the venue's nodes; the administrator gives that right.
 const VENUE_IT: &str = "venue-it";
+/// Sells at the door; the organiser gives that right.
+const BOX_OFFICE: &str = "box-office-1";
 
 /// Starts servers, the core and two edge nodes for use by hand, until `quit` or Ctrl-C.
 ///
@@ -134,6 +136,10 @@ async fn up() -> Result<()> {
     for (subject, name, role) in STAFF {
         let account = (world.scope.oidc.issuer.as_str(), subject);
         venue_it.add_staff(account, name, &[role]).await?;
+    }
+    let desk = world.signed_in(BOX_OFFICE, &["BOX_OFFICE"], &[]).await?;
+    for show in [&fixture, &later] {
+        show.assign(&organiser, &desk).await?;
     }
     let gates = [
         world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?,

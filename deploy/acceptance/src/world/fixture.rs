@@ -58,6 +58,18 @@ impl Fixture {
         Self::create_performance(organiser, &venue, zone, times).await
     }
 
+    /// Lets somebody check in and, with that role, sell at the door.
+    ///
+    /// # Errors
+    /// The core refuses.
+    pub async fn assign(&self, organiser: &Api, user: &Api) -> Result<()> {
+        let me: Value = user.get("/me").await?;
+        let user_id = text(&me, "userId")?;
+        let path = format!("/events/{}/check-in-assignments/{user_id}", self.event);
+        let _: Value = organiser.put(&path, json!({})).await?;
+        Ok(())
+    }
+
     /// Publishes another event with a performance in the same venue.
     ///
     /// # Errors

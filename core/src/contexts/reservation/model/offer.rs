@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use eventify_contracts::reservation::Item;
-use eventify_kernel::auth::{Principal, Role};
 use eventify_protocol::ids::{BucketId, EventId, HoldId, PerformanceId, SeatId, VenueId};
 use eventify_protocol::money::Money;
 use eventify_protocol::token::CategoryCode;
@@ -45,16 +44,6 @@ pub(crate) struct HeldPlace {
     pub(crate) category: Option<CategoryCode>,
     /// The price categories in which the place is sold.
     pub(crate) allowed: Vec<CategoryCode>,
-}
-
-impl Channel {
-    pub(crate) fn of(seller: &Principal) -> Self {
-        if seller.has_role(Role::BoxOffice) {
-            Self::BoxOffice
-        } else {
-            Self::Online
-        }
-    }
 }
 
 impl Offer {

@@ -85,6 +85,16 @@ impl Sale {
         buyer.scope("reservation:write").scope("order:write")
     }
 
+    /// Whom the organiser lets sell at the door.
+    pub async fn desk(&self, name: &str) -> User<'_> {
+        let desk = self.buyer(name).role("BOX_OFFICE");
+        let (event, id) = (self.event, desk.id().await);
+        let assignment = format!("/events/{event}/check-in-assignments/{id}");
+        let assigned = organiser(&self.core).put(&assignment, json!({})).await;
+        assert_eq!(assigned.status, 204);
+        desk
+    }
+
     pub async fn cart(&self, buyer: &User<'_>) -> ReservationId {
         let cart = buyer.post("/reservations", json!({})).await;
         cart.read::<Reservation>(201).reservation_id
