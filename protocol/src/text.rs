@@ -147,7 +147,19 @@ fn must_show(text: &str, shows: fn(char) -> bool) -> Result<(), Unfit> {
     hidden.map_or(Ok(()), |(place, char)| Err(Unfit::Hidden { char, place }))
 }
 
+/// What is dropped may have stood between two characters that are one: again, until nothing changes.
 fn in_form(text: &str) -> String {
+    let mut line = closer_to_form(text);
+    loop {
+        let next = closer_to_form(&line);
+        if next == line {
+            return line;
+        }
+        line = next;
+    }
+}
+
+fn closer_to_form(text: &str) -> String {
     let is_space = |char: char| char.is_whitespace() || char == '\u{2800}';
     let composed: Vec<char> = text.nfc().collect();
     let mut line = String::with_capacity(text.len());

@@ -95,7 +95,13 @@ fn at_most<N: TryInto<i32> + Display + Copy>(
 /// Without lines that say nothing.
 fn clean_procedure(lines: &[String]) -> Result<Vec<String>, (&'static str, String)> {
     let read = (1..).zip(lines).map(|(number, line)| {
+        // It is no name: what holds a telephone number together stays.
+        let as_written = |shown: String| match shown.is_empty() {
+            true => shown,
+            false => line.trim().to_owned(),
+        };
         text::line(line, 0..=MAX_PROCEDURE_LINE_CHARS)
+            .map(as_written)
             .map_err(|unfit| ("procedure", format!("line {number} {unfit}")))
     });
     let mut lines = read.collect::<Result<Vec<_>, _>>()?;
@@ -141,7 +147,8 @@ mod tests {
         assert_eq!(edited(json!({})).unwrap(), before());
         for bad in [300_001, u32::MAX] {
             let refused = edited(json!({ "maxCacheAgeMs": bad })).unwrap_err();
-            assert_eq!(refused, ("maxCacheAgeMs", "at most 300000".to_owned()));
+            let issue = format!("must be at most 300000; given: {bad}");
+            assert_eq!(refused, ("maxCacheAgeMs", issue));
         }
         let off =
             json!({ "maxCacheAgeMs": 0, "shiftNeeded": false, "search": false, "procedure": [] });
