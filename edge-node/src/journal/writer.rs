@@ -36,7 +36,7 @@ pub enum Notice {
         /// Bytes that can still be written.
         space: u64,
     },
-    /// Another program holds the file. What the writer was given waits, with the verdicts of its rows.
+    /// Another program holds the file. What the writer was given waits, and no verdict waits with it.
     /// `Free` follows, unless the writer ends.
     Held,
     Free,

@@ -178,8 +178,8 @@ impl JournalFile {
         tracing::error!(
             code = "journal.held",
             by,
-            "another program holds the journal: new scans are answered with NodeFault until it is \
-             closed; nothing that was decided is lost"
+            "another program holds the journal: scans are answered with NodeFault until it is closed, \
+             those that were waiting as well; what they were about is decided when they are sent again"
         );
     }
 
@@ -187,7 +187,7 @@ impl JournalFile {
         self.held = false;
         tracing::info!(
             code = "journal.free",
-            "the journal can be written again: the scans that waited are answered"
+            "the journal can be written again: scans are decided again"
         );
     }
 

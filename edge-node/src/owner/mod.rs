@@ -8,7 +8,7 @@
 //!
 //! The owner decides only one thing, which the machine can't know: while the journal can't be written,
 //! because no space is left or another program holds the file, a new scan that needs a row is answered
-//! `NodeFault` without the machine.
+//! `NodeFault` without the machine. Which scans that wait for a held file get the same, the machine says.
 //!
 //! | file | what |
 //! |---|---|

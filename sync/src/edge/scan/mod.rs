@@ -265,6 +265,11 @@ impl Scans {
         self.recent.get(&scan)?.at.core
     }
 
+    /// Whether the newest decision about a scan was not taken back.
+    fn stands(&self, scan: ScanId) -> bool {
+        self.recent.get(&scan).is_none_or(|it| !it.voided)
+    }
+
     fn void_decision(&mut self, scan: ScanId) {
         if let Some(previous) = self.recent.get_mut(&scan) {
             previous.voided = true;
