@@ -13,7 +13,7 @@ mod status;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -24,6 +24,7 @@ use enrol::GivenCode;
 
 use crate::{
     config::{Config, ConfigError},
+    held_file, instance_lock, journal,
     owner::StartError,
 };
 
@@ -177,4 +178,18 @@ fn execute(arguments: Arguments, output: &mut Output) -> anyhow::Result<ExitCode
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, output)),
         Command::Settings => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// What to do about a journal's log that has grown, if it has.
+fn log_has_grown(data_dir: &Path) -> Option<String> {
+    let path = journal::path(data_dir);
+    let grown = journal::grown_bytes(&path);
+    let nodes = held_file::lockers(&data_dir.join(instance_lock::FILE));
+    (grown > 0).then(|| {
+        format!(
+            "close {}, which reads the journal: its log takes {} MiB of the room until then",
+            held_file::named(&held_file::suspects(&path, &nodes)),
+            grown.div_ceil(1 << 20)
+        )
+    })
 }

@@ -236,6 +236,7 @@ impl Owner {
 
     fn on_tick(&mut self) {
         self.journal.keep_last_row();
+        self.journal.writer.tend_log();
         self.journal.space = self.journal.reader.space(&self.limits);
         self.tell_room();
         let status = self.machine.status(self.now());

@@ -8,11 +8,11 @@ use eventify_protocol::{
     verdict::{Mode, Verdict},
 };
 use rusqlite::Connection;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{process::Command, sync::oneshot, time::timeout};
 
 use crate::{
-    tools::run,
-    world::{Process, SOON, World, pair, scan_id},
+    tools::{run, run_with},
+    world::{PROGRAM, Process, SOON, World, pair, scan_id, variables},
 };
 
 /// Longer than SQLite itself waits for a lock.
@@ -170,4 +170,73 @@ async fn doctor_and_status_name_the_program_that_holds_the_journal() {
     let held = lines.iter().find(|line| line["code"] == "journal.held");
     let by = held.expect("logged")["by"].as_str().unwrap();
     assert!(by.contains(&me), "{by}");
+}
+
+/// Lets the journal's log grow as the rows of a long show would, and takes no other room.
+fn grow_log(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE filler (bytes BLOB);
+             INSERT INTO filler VALUES (zeroblob(41943040));
+             DROP TABLE filler",
+        )
+        .unwrap();
+}
+
+/// C11: the rows' log can't be used again while somebody reads the file. It stayed as large as it was, and the
+/// gate closed, when the reader was long gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_another_program_lets_grow_takes_room_until_that_program_is_gone() {
+    let settings = [
+        ("journal.max_bytes", "50331648"),
+        ("journal.reserve_bytes", "41943040"),
+    ];
+    let world = World::stopped(10);
+    let folder = world.folder.path();
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("run")
+        .env_clear()
+        .envs(variables(folder, &settings));
+    let mut node = Process::start_by(command, folder).await;
+    let scanner = pair(folder).await;
+    let (north, tickets) = (world.venue.north, &world.tickets);
+    let first = scanner.scan(north, &tickets[0].token).await;
+    assert_eq!(first.verdict, Verdict::Admit);
+
+    let reader = Connection::open(journal::path(folder)).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM rows")
+        .unwrap();
+    grow_log(&journal::path(folder));
+    let status = async |wanted: bool| {
+        let shown = async {
+            loop {
+                let (_, text) = run_with(&world, &settings, &["status"]).await;
+                if text.contains("no space is left for the journal") == wanted {
+                    break text;
+                }
+            }
+        };
+        timeout(SOON, shown).await.expect("status says so")
+    };
+    let text = status(true).await;
+    let me = format!("(process {}), which reads the journal", std::process::id());
+    assert!(text.contains(&me) && text.contains("takes 9 MiB"), "{text}");
+    let (_, report) = run_with(&world, &settings, &["doctor"]).await;
+    assert!(
+        report.contains("fail  space") && report.contains(&me),
+        "{report}"
+    );
+    let refused = scanner.scan(north, &tickets[1].token).await;
+    assert_eq!(refused.verdict, Verdict::NodeFault);
+
+    drop(reader);
+    status(false).await;
+    let next = scanner.scan(north, &tickets[1].token).await;
+    assert_eq!(next.verdict, Verdict::Admit, "the room is back");
+    let (_, report) = run_with(&world, &settings, &["doctor"]).await;
+    assert!(!report.contains("fail  space"), "{report}");
+    node.until_logged("journal.no_space").await;
 }

@@ -50,7 +50,7 @@ fn a_command_whose_reader_has_left_ends_quietly() {
     }
 }
 
-async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
