@@ -24,6 +24,7 @@ mod connections;
 mod error;
 mod guests;
 pub(crate) mod line;
+mod misfit;
 mod pace;
 mod per_address_limit;
 mod reading;
