@@ -64,6 +64,7 @@ pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub(crate) use staff_line::staff_line;
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
+pub(crate) use venue_clocks::venue_zone;
 pub(crate) use venue_staff::VenueStaff;
 
 use acts::WaitingAct;
