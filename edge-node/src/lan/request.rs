@@ -72,7 +72,7 @@ impl Lan {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return;
         }
-        if let Some(suppressed) = locked(&self.refusals).pass(self.clock.boottime()) {
+        if let Some(suppressed) = locked(&self.refusals).permit(self.clock.boottime()) {
             tracing::info!(
                 code = "lan.request_refused",
                 reason,
