@@ -4,7 +4,7 @@
 # them: our private servers use other ports and folders.
 set -euo pipefail
 
-packages=(build-essential pkg-config postgresql rabbitmq-server python3 python3-venv util-linux
+packages=(build-essential pkg-config curl jq postgresql rabbitmq-server python3 python3-venv util-linux
     libwebkit2gtk-4.1-dev librsvg2-dev libasound2-dev xvfb webkit2gtk-driver
     xdotool x11-xkb-utils chromium file desktop-file-utils)
 if ! command -v apt-get >/dev/null; then

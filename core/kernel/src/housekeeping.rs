@@ -17,6 +17,10 @@ use crate::jobs::{Job, Jobs};
 use crate::lifelines;
 use crate::tasks::ALARM_EVERY;
 
+/// So long a repeat of a refused request gets the first answer. It has done nothing, and anybody who is signed in
+/// can have any number of them, each under a key of its own.
+const KEEP_REFUSALS: TimeDelta = TimeDelta::hours(1);
+
 /// The kernel's own jobs. They need a schema for their locks: any context's will do.
 #[must_use]
 pub fn jobs(context: &'static str) -> Jobs {
@@ -25,7 +29,7 @@ pub fn jobs(context: &'static str) -> Jobs {
     let watch = Job::of(context, "watch_parked_work");
     Jobs::new()
         .and(lifelines::jobs(context))
-        .every(Duration::from_secs(3600), sweep, sweep_old_rows)
+        .every(Duration::from_secs(600), sweep, sweep_old_rows)
         .every(Duration::from_secs(3600), messages, sweep_messages)
         .every(Duration::from_secs(60), watch, watch_parked_work)
 }
@@ -104,7 +108,8 @@ async fn sweep_old_rows(app: &App, _: &Cause) -> Result<(), Failure> {
     let contexts: Vec<_> = app.db.contexts().collect();
     for context in contexts {
         let mut conn = app.db.read(context).await?;
-        let swept = idempotency::sweep(&mut conn, app.clock.now() - keep).await?;
+        let now = app.clock.now();
+        let swept = idempotency::sweep(&mut conn, now - keep, now - KEEP_REFUSALS).await?;
         let ended = alarms::sweep(&mut conn, app.clock.now()).await?;
         tracing::debug!(
             context,

@@ -20,6 +20,7 @@ const WAITS_TOO_LONG: TimeDelta = TimeDelta::seconds(60);
 
 const BROKER: &str = "broker";
 const UNREACHABLE: &str = "bus.unreachable";
+const BLOCKED: &str = "bus.blocked";
 const STANDING: &str = "bus.outbox_standing";
 const ISSUER: &str = "auth.issuer_unreachable";
 
@@ -66,21 +67,29 @@ async fn watch_servers(app: &App, cause: &Cause) -> Result<(), Failure> {
     const BROKER_ACT: &str = "no gate is connected to the core, and after five minutes without it none decides \
                               any more; sales go on and their tickets wait. Start the broker, or correct \
                               `bus.url`; the core finds it by itself";
+    const BLOCKED_ACT: &str = "the broker takes no message: orders wait for their payment and payments for their \
+                               tickets, and gates decide alone for five minutes at most, then none. It is short of \
+                               memory or disk (`rabbitmqctl status`, \"Alarms\"): give it some; all goes on by itself";
     const ISSUER_ACT: &str = "who is not signed in yet can't sign in, and after a change of its keys nobody's \
                               token is accepted: look at the identity provider, and at `auth.issuers`";
     let Some(context) = app.db.contexts().next() else {
         return Ok(());
     };
     let connected = app.bus.is_connected().await;
+    let is_blocked = connected && !app.bus.takes_messages().await;
     let unreachable = app.auth.list_unreachable(app.clock.now()).await;
     let now = app.clock.now();
     let mut tx = app.db.begin(context, cause).await?;
-    if connected {
-        alarms::clear(&mut tx, UNREACHABLE, BROKER, now).await?;
-    } else {
-        let alarm = Alarm::new(UNREACHABLE, BROKER, BROKER_ACT);
-        let alarm = alarm.stops(&[Stops::Sales, Stops::Gates]);
-        alarms::raise(&mut tx, &alarm, now).await?;
+    for (kind, stands, act) in [
+        (UNREACHABLE, !connected, BROKER_ACT),
+        (BLOCKED, is_blocked, BLOCKED_ACT),
+    ] {
+        let alarm = Alarm::new(kind, BROKER, act).stops(&[Stops::Sales, Stops::Gates]);
+        if stands {
+            alarms::raise(&mut tx, &alarm, now).await?;
+        } else {
+            alarms::clear(&mut tx, kind, BROKER, now).await?;
+        }
     }
     let unreachable: Vec<_> = unreachable
         .into_iter()

@@ -343,6 +343,55 @@ async fn releases_that_fail_close_no_shop() {
     sale.core.leave_unsettled();
 }
 
+/// Kind 5: customers saw 503 for each place while `/health/sales` said that all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_inventory_that_answers_nobody_is_an_alarm_until_it_answers() {
+    let sale = Sale::open().await;
+    let ada = sale.buyer("ada");
+    let cart = sale.cart(&ada).await;
+    let path = format!("/reservations/{cart}/items");
+    let wanted = |label| json!({ "performanceId": sale.performance, "items": seat(label) });
+    let mut conn = sqlx::PgConnection::connect(sale.core.scope.database.url())
+        .await
+        .unwrap();
+    let mut alter = async |statement: &'static str| {
+        sqlx::raw_sql(statement).execute(&mut conn).await.unwrap();
+    };
+    let said = async || {
+        sale.core.advance(Duration::seconds(2));
+        let sales = sale.core.anybody().get("/health/sales").await;
+        (sales.status != 200).then(|| sales.error().message.clone())
+    };
+    let ask = async |label| ada.post(&path, wanted(label)).await;
+    alter("alter table inventory.holds rename to elsewhere").await;
+    ask("A-1").await.assert_refused(503, "unavailable");
+    assert_eq!(said().await, None, "it may pass");
+    sale.core.advance(Duration::seconds(15));
+    ask("A-1").await.assert_refused(503, "unavailable");
+    let told = said().await.expect("it is told");
+    assert!(told.contains("reservation.inventory_unavailable"), "{told}");
+
+    // The first one who has a place again ends it.
+    alter("alter table inventory.elsewhere rename to holds").await;
+    ask("A-1").await.expect(201);
+    assert_eq!(said().await, None);
+
+    // Nobody asks any more.
+    alter("alter table inventory.holds rename to elsewhere").await;
+    for _ in 0..2 {
+        ask("A-2").await.assert_refused(503, "unavailable");
+        sale.core.advance(Duration::seconds(16));
+    }
+    assert!(said().await.is_some());
+    sale.core.run_job("reservation", "watch_inventory").await;
+    assert!(said().await.is_some(), "a moment ago it was so");
+    sale.core.advance(Duration::minutes(1));
+    sale.core.run_job("reservation", "watch_inventory").await;
+    assert_eq!(said().await, None);
+    alter("alter table inventory.elsewhere rename to holds").await;
+    sale.core.settle().await;
+}
+
 /// C17's kind: on a busy evening the cart ends while the request for a place is on its way. Nobody is told of
 /// a field that they have not sent.
 #[tokio::test(flavor = "multi_thread")]

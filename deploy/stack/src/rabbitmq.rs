@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -102,22 +103,28 @@ impl RabbitMq {
             .await?;
         // The core declares `edge.unrouted`; `amq.topic` is the broker's own, so only a policy can
         // make that its alternate exchange.
-        let policy = serde_json::json!({
-            "pattern": r"^amq\.topic$",
-            "apply-to": "exchanges",
-            "definition": {"alternate-exchange": "edge.unrouted"},
-        });
-        let path = format!("policies/{vhost}/edge-unrouted");
-        let put = reqwest::Method::PUT;
-        self.manage(put.clone(), &path, Some(policy)).await?;
+        let alternate = json!({"alternate-exchange": "edge.unrouted"});
+        let topic = ("exchanges", r"^amq\.topic$");
+        self.put_policy(vhost, "edge-unrouted", topic, alternate)
+            .await?;
         // A node that doesn't read: the MQTT plugin declares its queue, so only a policy bounds it.
-        let policy = serde_json::json!({
-            "pattern": "^mqtt-subscription-",
-            "apply-to": "queues",
-            "definition": {"max-length": 2000, "max-length-bytes": 67_108_864},
-        });
-        let path = format!("policies/{vhost}/edge-downlinks");
-        self.manage(put, &path, Some(policy)).await
+        let bounds = json!({"max-length": 2000, "max-length-bytes": 67_108_864});
+        let downlinks = ("queues", "^mqtt-subscription-");
+        self.put_policy(vhost, "edge-downlinks", downlinks, bounds)
+            .await
+    }
+
+    /// A policy for those of a kind (`queues`, `exchanges`) whose names match.
+    pub(crate) async fn put_policy(
+        &self,
+        vhost: &str,
+        name: &str,
+        (kind, pattern): (&str, &str),
+        definition: Value,
+    ) -> Result<()> {
+        let policy = json!({"pattern": pattern, "apply-to": kind, "definition": definition});
+        let path = format!("policies/{vhost}/{name}");
+        self.manage(reqwest::Method::PUT, &path, Some(policy)).await
     }
 
     pub(crate) async fn delete_policy(&self, vhost: &str, name: &str) -> Result<()> {
@@ -140,12 +147,7 @@ impl RabbitMq {
         self.manage(method, path, None).await
     }
 
-    async fn manage(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<serde_json::Value>,
-    ) -> Result<()> {
+    async fn manage(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<()> {
         let url = format!("http://127.0.0.1:{}/api/{path}", self.management_port);
         let mut request = crate::http::client().request(method.clone(), url);
         if let Some(body) = body {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use crate::background;
 use crate::clock;
 use crate::error::{Result, StackError};
@@ -70,6 +72,15 @@ impl Scope {
     pub async fn remove_policy(&self, name: &str) -> Result<()> {
         let rabbitmq = &self.description.rabbitmq;
         rabbitmq.delete_policy(&self.vhost, name).await
+    }
+
+    /// Bounds the queues of this virtual host that match, beside what they were declared with: the lower bound
+    /// holds.
+    pub async fn bound(&self, name: &str, queues: &str, bounds: Value) -> Result<()> {
+        let rabbitmq = &self.description.rabbitmq;
+        rabbitmq
+            .put_policy(&self.vhost, name, ("queues", queues), bounds)
+            .await
     }
 
     /// A proxy between one node and the broker that can hold single messages.

@@ -94,6 +94,9 @@ struct Inner {
 /// The longest that a broker may take to declare all queues.
 const PREPARED: Duration = Duration::from_secs(60);
 
+/// Of a queue that nobody has.
+const PROBE_KEY: &str = "eventify.probe";
+
 /// A connection for each direction and each partner. A broker that runs out of memory stops reading
 /// from connections that publish: consumers must not wait behind those, nor gates behind events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,6 +193,30 @@ impl Bus {
         // A line that breaks while it is asked may never answer.
         let answered = tokio::time::timeout(CONNECT_TIMEOUT, asked).await;
         answered.unwrap_or(false)
+    }
+
+    /// Whether the broker takes messages now. Short of memory or disk it serves consumers, and reads nothing from
+    /// those that publish: all looks connected. A message to no queue tells, for it is confirmed like any other.
+    pub async fn takes_messages(&self) -> bool {
+        let asked = async {
+            let probe = publisher::Outgoing {
+                exchange: "",
+                routing_key: PROBE_KEY.to_owned(),
+                body: Vec::new(),
+                properties: BasicProperties::default(),
+                must_route: false,
+            };
+            let publisher = self.publisher().await?;
+            publisher.publish(probe).await?;
+            publisher.close().await
+        };
+        match asked.await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "the broker takes no message");
+                false
+            }
+        }
     }
 
     /// Sends bytes to an edge over `amq.topic`: `ev1.down.<node>.<kind>`. No confirm and nothing

@@ -54,6 +54,10 @@ impl Publisher {
         join_all(confirms).await
     }
 
+    pub(super) async fn close(&self) -> Result<(), BusError> {
+        answered(self.channel.close(200, "published".into())).await
+    }
+
     async fn send(&self, message: &Outgoing) -> Result<PublisherConfirm, BusError> {
         let options = BasicPublishOptions {
             mandatory: message.must_route,

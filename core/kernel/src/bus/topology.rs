@@ -31,6 +31,9 @@ const MAX_SHORT_LIVED: i32 = 20_000;
 const MAX_SHORT_LIVED_BYTES: i64 = 32 * 1024 * 1024;
 const MAX_DURABLE_BYTES: i64 = 256 * 1024 * 1024;
 const MAX_DEAD_BYTES: i64 = 32 * 1024 * 1024;
+/// What a kept message of a node is parked for. One that only had no room (`maxlen`) is none of them: its node
+/// sends it again, and among the parked it would push out those that somebody has to look at.
+const PARKED_FOR: [&str; 2] = ["rejected", "delivery_limit"];
 /// Deliveries of a message that takes the process down with it, before it is parked.
 const MAX_DELIVERIES: i32 = 20;
 
@@ -50,6 +53,12 @@ pub fn retry_queues(name: &str) -> [String; 2] {
 #[must_use]
 pub fn dead_letter_queue(name: &str) -> String {
     format!("{name}.dlq")
+}
+
+/// `<name>.kept.q`: of messages of nodes that are parked when they can't be handled.
+#[must_use]
+pub(super) fn kept_queue(name: &str) -> String {
+    format!("{name}.kept.q")
 }
 
 /// Declares everything; declaring again changes nothing. A key that moved to another queue of its
@@ -107,17 +116,15 @@ async fn declare_queues(
     Ok(())
 }
 
-/// A queue of before, without bounds, is deleted: what stood in it, nodes send again.
+/// Queues of before, with other arguments, are deleted: what stood in them, nodes send again.
 async fn declare_uplinks(channel: &Channel, uplinks: &[Uplink]) -> Result<(), BusError> {
     for uplink in uplinks {
         let name = uplink.queue();
         let arguments = if uplink.is_durable {
-            let dead = dead_letter_queue(uplink.name);
-            declare_queue(channel, &dead, bounded(quorum(), MAX_DEAD_BYTES)).await?;
+            let dead = declare_parking(channel, uplink.name).await?;
             let mut arguments = bounded(quorum(), MAX_DURABLE_BYTES);
             arguments.insert("x-delivery-limit".into(), MAX_DELIVERIES.into());
-            arguments.insert("x-dead-letter-exchange".into(), text(""));
-            arguments.insert("x-dead-letter-routing-key".into(), text(&dead));
+            arguments.insert("x-dead-letter-exchange".into(), text(&dead));
             arguments
         } else {
             let mut arguments = bounded(FieldTable::default(), MAX_SHORT_LIVED_BYTES);
@@ -135,15 +142,41 @@ async fn declare_uplinks(channel: &Channel, uplinks: &[Uplink]) -> Result<(), Bu
         for binding in uplink.bindings {
             bind(channel, &name, MQTT_EXCHANGE, binding.key).await?;
         }
-        channel
-            .queue_delete(uplink.name.into(), QueueDeleteOptions::default())
-            .await?;
+        for former in uplink.former_queues() {
+            let options = QueueDeleteOptions::default();
+            channel.queue_delete(former.into(), options).await?;
+        }
     }
     topic_exchange(channel, ALTERNATE_EXCHANGE).await?;
     let mut arguments = FieldTable::default();
     arguments.insert("x-max-length".into(), UNROUTED_MAX_MESSAGES.into());
     declare_queue(channel, UNROUTED_QUEUE, arguments).await?;
     bind(channel, UNROUTED_QUEUE, ALTERNATE_EXCHANGE, "ev1.up.#").await
+}
+
+/// Where messages of nodes are parked, by the reason that the broker gives. Returns the exchange, which has the
+/// name of its queue.
+async fn declare_parking(channel: &Channel, name: &str) -> Result<String, BusError> {
+    let dead = dead_letter_queue(name);
+    exchange(channel, &dead, ExchangeKind::Headers).await?;
+    declare_queue(channel, &dead, bounded(quorum(), MAX_DEAD_BYTES)).await?;
+    for reason in PARKED_FOR {
+        let mut arguments = FieldTable::default();
+        // Without "-with-x", headers that begin with "x-" are not looked at.
+        arguments.insert("x-match".into(), text("all-with-x"));
+        arguments.insert("x-first-death-reason".into(), text(reason));
+        let (queue, exchange) = (dead.as_str().into(), dead.as_str().into());
+        channel
+            .queue_bind(
+                queue,
+                exchange,
+                "".into(),
+                QueueBindOptions::default(),
+                arguments,
+            )
+            .await?;
+    }
+    Ok(dead)
 }
 
 fn quorum() -> FieldTable {
@@ -174,17 +207,16 @@ fn text(value: &str) -> AMQPValue {
 }
 
 async fn topic_exchange(channel: &Channel, name: &str) -> Result<(), BusError> {
+    exchange(channel, name, ExchangeKind::Topic).await
+}
+
+async fn exchange(channel: &Channel, name: &str, kind: ExchangeKind) -> Result<(), BusError> {
     let options = ExchangeDeclareOptions {
         durable: true,
         ..ExchangeDeclareOptions::default()
     };
     channel
-        .exchange_declare(
-            name.into(),
-            ExchangeKind::Topic,
-            options,
-            FieldTable::default(),
-        )
+        .exchange_declare(name.into(), kind, options, FieldTable::default())
         .await?;
     Ok(())
 }

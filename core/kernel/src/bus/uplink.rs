@@ -98,7 +98,18 @@ impl Uplink {
     /// Its queue.
     #[must_use]
     pub fn queue(self) -> String {
-        topology::queue(self.name)
+        if self.is_durable {
+            topology::kept_queue(self.name)
+        } else {
+            topology::queue(self.name)
+        }
+    }
+
+    /// Queues that earlier releases had for the same messages: a queue's arguments can't be changed.
+    pub(super) fn former_queues(self) -> Vec<String> {
+        let unbounded = self.name.to_owned();
+        let parking_all = self.is_durable.then(|| topology::queue(self.name));
+        [unbounded].into_iter().chain(parking_all).collect()
     }
 
     /// Messages that are worked on at once.

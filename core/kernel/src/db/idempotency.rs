@@ -176,14 +176,22 @@ pub async fn give_up(conn: &mut PgConnection, Claimed { of, at }: &Claimed) -> D
     Ok(())
 }
 
-/// Forgets keys older than this.
+/// Forgets keys older than this; `refused_before` those whose request was refused, and so has done nothing.
 ///
 /// # Errors
 /// The delete failed.
-pub async fn sweep(conn: &mut PgConnection, older_than: DateTime<Utc>) -> DbResult<u64> {
-    let done = sqlx::query("delete from idempotency_keys where created_at < $1")
-        .bind(older_than)
-        .execute(conn)
-        .await?;
+pub async fn sweep(
+    conn: &mut PgConnection,
+    older_than: DateTime<Utc>,
+    refused_before: DateTime<Utc>,
+) -> DbResult<u64> {
+    let done = sqlx::query(
+        "delete from idempotency_keys
+         where created_at < $1 or (status between 400 and 499 and created_at < $2)",
+    )
+    .bind(older_than)
+    .bind(refused_before)
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected())
 }

@@ -36,7 +36,8 @@ macro_rules! migrations {
 /// table.
 pub const SHARED: &[Migration] = crate::migrations!(
     "shared": "0000_messaging", "0001_refused_rows", "0002_tasks", "0003_standing_alarms",
-    "0004_alarm_rows", "0005_projections", "0006_what_stops"
+    "0004_alarm_rows", "0005_projections", "0006_what_stops",
+    "0007_refused_keys"
 );
 
 /// Everybody who migrates this database waits for this lock.

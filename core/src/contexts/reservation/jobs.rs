@@ -18,6 +18,7 @@ use super::{App, NAME, acts, store};
 use crate::contexts::inventory::api::{self as inventory, AttemptId, PartRelease};
 
 pub(crate) const EXPIRE_RESERVATIONS: Job = Job::of(NAME, "expire_reservations");
+const WATCH_INVENTORY: Job = Job::of(NAME, "watch_inventory");
 pub(crate) const RELEASE_HOLDS: Job = Job::of(NAME, "release_holds");
 
 /// Reservations that one query lists.
@@ -30,6 +31,7 @@ pub(super) fn jobs() -> Jobs<App> {
             EXPIRE_RESERVATIONS,
             expire_reservations,
         )
+        .every(Duration::from_secs(15), WATCH_INVENTORY, watch_inventory)
         .tasks(release_holds)
 }
 
@@ -82,6 +84,11 @@ impl Release {
             qty: item.qty,
         }
     }
+}
+
+/// Ends the alarm of an outage that is over.
+async fn watch_inventory(app: &App, _: &Cause) -> Result<(), Failure> {
+    Ok(acts::outage::forget(app).await?)
 }
 
 /// Calls inventory until it has released the places.

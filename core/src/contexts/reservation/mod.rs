@@ -22,7 +22,7 @@ mod model;
 mod routes;
 mod store;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use eventify_kernel::app::AppWith;
@@ -32,6 +32,7 @@ use eventify_kernel::context::Context;
 
 pub use model::Settings;
 
+use self::model::Outage;
 use crate::contexts::payment::LeastAmounts;
 
 /// Names the folder, the schema and the queue.
@@ -56,6 +57,8 @@ pub(crate) struct InventoryBreakers {
     pub(crate) holds: Breaker,
     pub(crate) extensions: Breaker,
     pub(crate) releases: Breaker,
+    /// What this process has seen of the calls that customers wait for.
+    pub(crate) outage: Mutex<Outage>,
 }
 
 /// Calls of a kind to inventory at once.
@@ -103,6 +106,7 @@ impl State {
                 holds: Breaker::new(HOLDS, clock.clone())?,
                 extensions: Breaker::new(EXTENSIONS, clock.clone())?,
                 releases: Breaker::new(RELEASES, clock.clone())?,
+                outage: Mutex::default(),
             },
         })
     }

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::fleet::feed::{ask, replica_of, welcome};
-use crate::fleet::world::{Node, SECRET, Venue, enrol_with};
+use crate::fleet::world::{Node, SECRET, Venue, alarms_of, enrol_with};
 use crate::world::replies::NodeShown;
 use crate::world::send;
 
@@ -166,6 +166,37 @@ async fn a_node_is_let_in_under_its_own_client_id_only_and_not_at_all_when_revok
         node.try_connect(&node.answer.node_id.to_string())
             .await
             .is_err()
+    );
+}
+
+/// A session costs the broker more than what a node sends in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_begins_sessions_without_end_is_let_in_now_and_then_and_no_other_waits() {
+    let venue = Venue::open().await;
+    let floods = venue.node("South door").await;
+    let announced = venue.announce("North door").await;
+    let other = Node::enrol(&venue, &announced.code).await.unwrap();
+    let own = floods.id.to_string();
+    let mut taken = 0;
+    while floods.enrolled.try_connect(&own).await.is_ok() {
+        taken += 1;
+        assert!(taken < 200, "it begins sessions without end");
+    }
+    assert!(taken >= 20, "a line that flaps is no flood: {taken}");
+    assert_eq!(venue.alarms().await, ["node_floods"]);
+    let id = other.answer.node_id.to_string();
+    assert!(other.try_connect(&id).await.is_ok(), "another waits for it");
+    // What one certificate causes without end is not written without end.
+    let mut denied = 1;
+    while denied < 20 {
+        denied += u32::from(floods.enrolled.try_connect(&own).await.is_err());
+    }
+    let alarms = alarms_of(&venue.owner()).await;
+    assert!(alarms[0].occurrences < denied, "{}", alarms[0].occurrences);
+    venue.core.advance(TimeDelta::seconds(5));
+    assert!(
+        floods.enrolled.try_connect(&own).await.is_ok(),
+        "it may again"
     );
 }
 

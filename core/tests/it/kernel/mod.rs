@@ -5,6 +5,7 @@ mod connections;
 mod cors;
 mod http;
 mod jobs;
+mod kept_answers;
 mod lifelines;
 mod log;
 mod outages;

@@ -15,12 +15,14 @@ use eventify_kernel::failure::Failure;
 use eventify_kernel::jobs::run_now;
 use lapin::message::BasicGetMessage;
 use lapin::options::{
-    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, ConfirmSelectOptions,
-    QueueDeclareOptions,
+    BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions, BasicRejectOptions,
+    ConfirmSelectOptions, QueueDeclareOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use serde_json::json;
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 async fn channel(core: &TestApp) -> (Connection, Channel) {
     let properties = ConnectionProperties::default();
@@ -90,7 +92,10 @@ async fn every_uplink_has_its_queue_and_strays_are_kept() {
     let core = core_without_listeners().await;
     let (_connection, channel) = channel(&core).await;
     let node = core.clock.new_id();
-    for (kind, queue) in [("journal", "edge.journal.q"), ("stray", "edge.unrouted.q")] {
+    for (kind, queue) in [
+        ("journal", "edge.journal.kept.q"),
+        ("stray", "edge.unrouted.q"),
+    ] {
         publish(&channel, &format!("ev1.up.{node}.{kind}"), b"x").await;
         until(queue, async || waiting(&channel, queue).await == 1).await;
     }
@@ -143,14 +148,14 @@ async fn a_journal_message_that_no_core_survives_is_parked_with_an_alarm() {
     };
     let mut deliveries = 0;
     while waiting(&channel, "edge.journal.dlq").await == 0 {
-        let got = channel.basic_get("edge.journal.q".into(), BasicGetOptions::default());
+        let got = channel.basic_get("edge.journal.kept.q".into(), BasicGetOptions::default());
         if let Some(message) = got.await.expect("the queue answers") {
             deliveries += 1;
             assert!(deliveries < 100, "it is delivered without end");
             message.acker.nack(unanswered).await.expect("it goes back");
         }
     }
-    assert_eq!(waiting(&channel, "edge.journal.q").await, 0);
+    assert_eq!(waiting(&channel, "edge.journal.kept.q").await, 0);
     assert_eq!(
         standing(&core).await,
         ["bus.messages_parked edge.journal 1"]
@@ -166,12 +171,49 @@ async fn a_journal_message_that_no_core_survives_is_parked_with_an_alarm() {
     .await;
     let replayed = dead_letters::replay(&bus, "edge.journal", 10).await;
     assert_eq!(replayed.unwrap(), 1);
-    let message = take(&channel, "edge.journal.q").await;
+    let message = take(&channel, "edge.journal.kept.q").await;
     assert_eq!(message.routing_key.as_str(), key);
     assert_eq!(message.data, b"rows");
     let done = message.acker.ack(BasicAckOptions::default()).await;
     done.expect("it is taken");
     assert_eq!(standing(&core).await, Vec::<String>::new());
+}
+
+/// S2 b: what the broker drops because a flood takes all the room is no letter for anybody. It pushed out of the
+/// parked what somebody has to look at, and was parked itself, for an alarm that asks for a replay.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_room_in_the_queue_is_not_parked_and_pushes_out_nothing_that_is() {
+    let core = core_without_listeners().await;
+    let (_connection, channel) = channel(&core).await;
+    let key = |node: Uuid| format!("ev1.up.{node}.journal");
+    let (faulty, busy) = (core.clock.new_id(), core.clock.new_id());
+    publish(&channel, &key(faulty), b"poison").await;
+    let poison = take(&channel, "edge.journal.kept.q").await;
+    let rejected = poison.acker.reject(BasicRejectOptions::default()).await;
+    rejected.expect("it is parked");
+    until("it is parked", async || {
+        waiting(&channel, "edge.journal.dlq").await == 1
+    })
+    .await;
+
+    // As much room as a few messages take, in place of 256 MiB.
+    let policy = json!({"max-length": 4});
+    let bounded = core
+        .scope
+        .bound("edge-journal", "^edge\\.journal\\.kept", policy);
+    bounded.await.expect("the broker is bounded");
+    let flood: Vec<_> = (0..50).map(|number| vec![number; 1_000]).collect();
+    self::flood(&channel, &key(busy), &flood).await;
+    until("the oldest have gone", async || {
+        waiting(&channel, "edge.journal.kept.q").await == 4
+    })
+    .await;
+    let last = take(&channel, "edge.journal.kept.q").await;
+    assert_eq!(last.data, vec![46; 1_000], "the newest stay");
+    let letters = dead_letters::read(&core.app().bus, "edge.journal", 100);
+    let reasons: Vec<_> = letters.await.unwrap().into_iter().collect();
+    assert_eq!(reasons.len(), 1, "{reasons:?}");
+    assert_eq!(reasons[0].reason.as_deref(), Some("rejected"));
 }
 
 static ANSWERED: AtomicUsize = AtomicUsize::new(0);

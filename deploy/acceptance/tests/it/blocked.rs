@@ -9,16 +9,18 @@ use eventify_acceptance::{
         Gate, World,
         claim::Claim,
         customer::{Outcome, Places, Ticket},
+        venue_it::VenueIt,
     },
 };
 use eventify_protocol::{
     lan::ScanAnswer,
-    time::MAX_CACHE_AGE,
     verdict::{DecidedBy, Mode},
 };
 use eventify_stack::{Card, Options, Stack};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
+use uuid::Uuid;
 
 /// A gate without the core's answers says so within a few seconds; the command that asks it takes one.
 const LEAVES_ONLINE: Duration = Duration::from_secs(15);
@@ -27,6 +29,13 @@ const NOTICED: Duration = Duration::from_secs(180);
 /// All is well again, on a machine that is busy with other things.
 const RECOVERS: Duration = Duration::from_secs(120);
 
+/// A gate decides alone for so long: long enough for the scans before, and no longer than the test needs.
+const CACHE_AGE: Duration = Duration::from_secs(75);
+
+/// `reservation.pay_seconds`
+const PAY_SECONDS: f64 = 900.0;
+
+const BLOCKED: &str = "bus.blocked";
 const STANDING: &str = "bus.outbox_standing";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,9 +54,9 @@ async fn evening(stack: &Stack, claim: Claim) -> Result<()> {
     let fixture = world.fixture().await?;
     fixture.wait_until_on_sale(&world.core.api).await?;
     let venue_it = world.venue_it(&fixture).await?;
-    let limit = u64::try_from(MAX_CACHE_AGE.as_millis())?;
+    let limit = u64::try_from(CACHE_AGE.as_millis())?;
     venue_it.allow_degraded(limit).await?;
-    let gate = world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?;
+    let gate = world.gate(&fixture, 1, "North gate", CACHE_AGE).await?;
     let customer = world.customer(1).await?;
     let bought = customer.buy(&fixture, &Places::Standing(3), Card::Good);
     let tickets = tickets(bought.await?)?;
@@ -78,26 +87,29 @@ async fn evening(stack: &Stack, claim: Claim) -> Result<()> {
     .fetch_one(&mut db)
     .await?;
     ensure!(waits == 1, "{waits} confirmed carts wait");
-    let standing = async || {
-        let alarms = venue_it.alarms().await?;
-        let alarms = alarms["items"].as_array().context("alarms")?;
-        anyhow::Ok(alarms.iter().any(|alarm| alarm["code"] == STANDING))
-    };
-    wait::until("the alarm", NOTICED, || async {
-        Ok(standing().await?.then_some(()))
-    })
-    .await?;
+    both_alarms_stand(&world, &venue_it).await?;
+    gate.edge.wait_for_mode(Mode::Locked, NOTICED).await?;
 
     block(stack, false).await?;
     gate.edge.wait_for_mode(Mode::Online, RECOVERS).await?;
     let (order, secret) = customer.check_out(&cart).await?;
+    // The time to pay begins when there is something to pay, not when the cart was confirmed.
+    let to_pay: f64 = sqlx::query_scalar(
+        "select extract(epoch from pay_until - created_at)::float8 from \"order\".orders where order_id = $1",
+    )
+    .bind(order.parse::<Uuid>()?)
+    .fetch_one(&mut db)
+    .await?;
+    ensure!(to_pay >= PAY_SECONDS, "{to_pay} s to pay");
     let paid = customer.pay_order(&order, &secret, Card::Good).await?;
     let later = self::tickets(paid)?;
     ensure!(later.len() == 2, "{} tickets", later.len());
-    wait::until("the end of the alarm", RECOVERS, || async {
-        Ok((!standing().await?).then_some(()))
-    })
-    .await?;
+    for code in [BLOCKED, STANDING] {
+        wait::until("the end of the alarms", RECOVERS, || async {
+            Ok((!is_standing(&venue_it, code).await?).then_some(()))
+        })
+        .await?;
+    }
     nothing_twice(&mut db, &gate).await?;
     for ticket in [&tickets[2], &later[0], &later[1]] {
         gate.edge.catch_up(RECOVERS).await?;
@@ -109,6 +121,30 @@ async fn evening(stack: &Stack, claim: Claim) -> Result<()> {
     let doubles = report["doubleEntries"].as_array().context("a report")?;
     ensure!(doubles.is_empty(), "{doubles:?}");
     world.core.stop().await
+}
+
+/// Whoever watches the shop is told before anything is overdue.
+async fn both_alarms_stand(world: &World, venue_it: &VenueIt) -> Result<()> {
+    wait::until("the alarm of the broker", NOTICED, || async {
+        Ok(is_standing(venue_it, BLOCKED).await?.then_some(()))
+    })
+    .await?;
+    let sales = &world.core.api;
+    let sales = sales
+        .send_raw(Method::GET, "/health/sales", &[], "")
+        .await?;
+    let said = sales.body["error"]["message"].as_str().unwrap_or_default();
+    ensure!(sales.status == 503 && said.contains(BLOCKED), "{sales:?}");
+    wait::until("the alarm of what waits", NOTICED, || async {
+        Ok(is_standing(venue_it, STANDING).await?.then_some(()))
+    })
+    .await
+}
+
+async fn is_standing(venue_it: &VenueIt, code: &str) -> Result<bool> {
+    let alarms = venue_it.alarms().await?;
+    let alarms = alarms["items"].as_array().context("alarms")?;
+    Ok(alarms.iter().any(|alarm| alarm["code"] == code))
 }
 
 /// Sets the broker's memory alarm, or ends it.

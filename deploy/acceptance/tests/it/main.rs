@@ -1,9 +1,10 @@
-//! The demo as the end-to-end test, a broker that is blocked, the scanner app in its real window, and the demo
-//! and `up` as commands.
+//! The demo as the end-to-end test, a broker that is blocked, the scanner app in its real window, `up` for a day, and
+//! the demo and `up` as commands.
 
 mod blocked;
 mod commands;
 mod story;
+mod up;
 mod window;
 
 use std::sync::Once;

@@ -9,7 +9,7 @@ use eventify_protocol::token::CategoryCode;
 use futures_util::FutureExt;
 use uuid::Uuid;
 
-use super::Error;
+use super::{Error, outage};
 use crate::contexts::inventory::api::{
     self as inventory, AttemptId, BucketWanted, Buyer, Held, HoldError, HoldRefusal, HoldRequest,
     SeatWanted,
@@ -123,6 +123,7 @@ async fn hold(
             break;
         };
     }
+    outage::note(app, &answer).await;
     answer
 }
 

@@ -3,6 +3,7 @@
 //! Inventory is called behind a breaker for each kind of call, outside of every transaction.
 
 mod items;
+pub(super) mod outage;
 
 use std::collections::BTreeSet;
 
@@ -115,7 +116,9 @@ pub(super) async fn confirm(
         let (app, cause, holds) = (app.clone(), cause.clone(), holds.clone());
         async move { inventory::extend(&app, &cause, &holds, pay_until).await }.boxed()
     };
-    match app.state.inventory.extensions.call(extend).await {
+    let extended = app.state.inventory.extensions.call(extend).await;
+    outage::note(app, &extended).await;
+    match extended {
         Ok(()) => {}
         Err(CallError::Callee(ExtendError::Ended(_))) => return Err(Refusal::Expired.into()),
         Err(

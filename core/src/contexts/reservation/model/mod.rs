@@ -6,12 +6,14 @@ use eventify_protocol::token::CategoryCode;
 
 mod cart;
 mod offer;
+mod outage;
 mod settings;
 #[cfg(test)]
 mod tests;
 
 pub(super) use cart::{CartItem, Reservation, State};
 pub(super) use offer::{Channel, HeldPlace, Offer};
+pub(super) use outage::Outage;
 pub use settings::Settings;
 
 /// Most places (seats, and places in zones) in one reservation.
