@@ -205,7 +205,12 @@ fn rfc3339(at: DateTime<Utc>, zone: TimeZone) -> String {
 fn in_words(at: Option<&str>, zone: TimeZone) -> Option<String> {
     let at: DateTime<FixedOffset> = at?.parse().ok()?;
     let local = zone.local(at.to_utc());
-    Some(format!("{} {zone}", local.format("%Y-%m-%d %H:%M:%S %:z")))
+    let name = if zone == TimeZone::UTC {
+        "UTC"
+    } else {
+        zone.name()
+    };
+    Some(format!("{} {name}", local.format("%Y-%m-%d %H:%M:%S %:z")))
 }
 
 #[cfg(test)]
@@ -230,7 +235,7 @@ mod tests {
             (
                 "2026-06-06T20:30:05+02:00",
                 TimeZone::UTC,
-                "2026-06-06 18:30:05 +00:00 Etc/UTC",
+                "2026-06-06 18:30:05 +00:00 UTC",
             ),
         ] {
             assert_eq!(in_words(Some(at), zone).as_deref(), Some(words));
