@@ -64,7 +64,10 @@ impl Machine {
         if let (Verdict::Admit, Some(ticket)) = (&decision.verdict, decision.ticket) {
             self.overlay
                 .insert(ticket, Admission::of(&decision, seq, at));
-            self.scans.delete_unshown(ticket);
+            let replaced = self.scans.delete_unshown(ticket);
+            if let Some(pending) = self.scans.pending.get_mut(&scan) {
+                pending.replaced = replaced;
+            }
         }
         self.scans.insert_decision(decision, at);
     }
@@ -131,6 +134,11 @@ impl Machine {
         let seq = self.journal.append(entry, at, &mut self.outputs);
         if let Some(ticket) = pending.ticket() {
             self.overlay.delete(ticket, scan);
+            // What the core may have decided about it was not shown either.
+            let asked = pending.asked_until.map(|until| (scan, until));
+            for (scan, until) in pending.replaced.iter().copied().chain(asked) {
+                self.scans.insert_unshown(ticket, scan, until);
+            }
         }
         self.scans.void_decision(scan);
         seq

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use eventify_protocol::{
     lan::JournalFault,
-    sync::{JournalEntry, TicketState},
+    sync::{JournalEntry, TicketState, UsedBy},
     verdict::Verdict,
 };
 use eventify_sync::edge::{ActKind, Input, Reply};
 
-use super::venue::{Venue, scan_id, ticket_id, token};
+use super::venue::{GATE, Venue, scan_id, ticket_id, token};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -188,4 +188,29 @@ fn an_undo_that_waits_is_done_and_says_so_when_it_is_asked_again() {
     venue.free_journal();
     assert!(matches!(venue.reply(), Some(Reply::Act(_))));
     assert_eq!(venue.reply(), None, "once");
+}
+
+/// The core has let the guest in and says so in the feed; then the line is cut.
+#[test]
+fn a_gate_alone_lets_in_whom_the_core_had_let_in_unseen() {
+    let mut venue = Venue::online();
+    venue.slow_disk = true;
+    venue.scan(scan_id(1), token(1));
+    venue.verdict(scan_id(1), Verdict::Admit);
+    venue.hold_journal();
+    assert_eq!(venue.answer().verdict, Verdict::NodeFault);
+    let unseen = UsedBy {
+        scan: scan_id(1),
+        gate: GATE,
+        at: venue.core_time(),
+        confirmed: false,
+    };
+    venue.publish(ticket_id(1), TicketState::Used(unseen));
+    venue.step(Input::Disconnected);
+    venue.free_journal();
+    venue.scan(scan_id(2), token(1));
+    venue.wait(MS(300));
+    assert_eq!(venue.answer().verdict, Verdict::Admit);
+    let replaced = venue.decisions().pop().map(|decision| decision.replaces);
+    assert_eq!(replaced, Some(vec![scan_id(1)]));
 }
