@@ -5,7 +5,7 @@
 //! again (`ADMISSION` 4.4).
 
 use std::{
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -88,7 +88,7 @@ impl Identity {
     /// See [`IdentityError`].
     pub fn load(data_dir: &Path) -> Result<Self, IdentityError> {
         let path = Self::path(data_dir);
-        let bytes = fs::read(&path).map_err(|error| {
+        let bytes = files::read(&path).map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 IdentityError::NotEnrolled(path.clone())
             } else {

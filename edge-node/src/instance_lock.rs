@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use eventify_disk::files;
 use rustix::fs::{FlockOperation, flock};
 
 pub(crate) const FILE: &str = "lock";
@@ -18,9 +19,12 @@ pub(crate) struct InstanceLock {
 
 impl InstanceLock {
     /// # Errors
-    /// `WouldBlock` if another process has it.
+    /// `WouldBlock` if another process has it, `InvalidInput` if it is no regular file.
     pub(crate) fn take(data_dir: &Path) -> io::Result<Self> {
         let path = data_dir.join(FILE);
+        if path.exists() {
+            files::must_be_file(&path)?;
+        }
         let file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -33,6 +37,8 @@ impl InstanceLock {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
@@ -43,5 +49,14 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         drop(held);
         assert!(InstanceLock::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_lock_that_is_a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mode) = (folder.path().join(FILE), Mode::RUSR | Mode::WUSR);
+        mknodat(CWD, &path, FileType::Fifo, mode, 0).unwrap();
+        let error = InstanceLock::take(folder.path()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

@@ -12,7 +12,6 @@ mod instance_lock;
 pub mod journal;
 pub mod lan;
 pub mod link;
-mod log_throttle;
 pub mod node;
 pub mod owner;
 pub mod store;

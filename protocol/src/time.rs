@@ -1,6 +1,10 @@
 //! The three times of the system, as values. Nothing here reads a clock.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    ops::{Add, Sub},
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use minicbor::{Decode, Encode};
@@ -142,6 +146,22 @@ impl BootTime {
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for BootTime {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        self.plus(duration)
+    }
+}
+
+impl Sub for BootTime {
+    type Output = Duration;
+
+    fn sub(self, earlier: Self) -> Duration {
+        self.since(earlier)
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! No personal data: log ids and codes, never names, addresses, tokens or bodies.
 
-use std::time::{Duration, Instant};
-
 use eventify_log::Flush;
+pub use eventify_log::LogThrottle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -73,89 +72,9 @@ fn filter(text: &str) -> Result<EnvFilter, ConfigError> {
         })
 }
 
-/// Shortest time between two lines of one kind that anybody can cause.
-const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Keeps one kind of line from filling the log.
-#[derive(Debug)]
-pub struct LogThrottle {
-    /// Time in which one more line may be written.
-    interval: Duration,
-    /// The time of as many lines as may be written at once.
-    whole: Duration,
-    /// When so many may be again.
-    full_at: Option<Instant>,
-    suppressed: u64,
-}
-
-impl Default for LogThrottle {
-    fn default() -> Self {
-        Self::every(INTERVAL)
-    }
-}
-
-impl LogThrottle {
-    /// With another shortest time between two lines.
-    #[must_use]
-    pub fn every(interval: Duration) -> Self {
-        Self::bursts(interval, 1)
-    }
-
-    /// So many lines at once, and one more each interval.
-    #[must_use]
-    pub fn bursts(interval: Duration, lines: u32) -> Self {
-        Self {
-            interval,
-            whole: interval.saturating_mul(lines),
-            full_at: None,
-            suppressed: 0,
-        }
-    }
-
-    /// Whether the line may be written now, and then how many were suppressed since the last one.
-    pub fn permit(&mut self, now: Instant) -> Option<u64> {
-        let after = self.full_at.map_or(now, |full| full.max(now)) + self.interval;
-        if after - now > self.whole {
-            self.suppressed += 1;
-            return None;
-        }
-        self.full_at = Some(after);
-        Some(std::mem::take(&mut self.suppressed))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-
-    #[test]
-    fn a_line_is_written_once_a_second_and_counts_those_that_were_not() {
-        let start = Clock::system().instant();
-        let mut line = LogThrottle::default();
-        let permitted = [0, 1, 999, 1_000, 1_001, 2_500]
-            .map(|passed| line.permit(start + Duration::from_millis(passed)));
-        assert_eq!(permitted, [Some(0), None, None, Some(2), None, Some(1)]);
-    }
-
-    #[test]
-    fn a_few_at_once_are_all_written_and_of_a_flood_one_an_interval() {
-        let start = Clock::system().instant();
-        let mut lines = LogThrottle::bursts(Duration::from_secs(1), 3);
-        let permitted = [0, 0, 1, 2, 3, 1_000, 1_001, 60_000]
-            .map(|passed| lines.permit(start + Duration::from_millis(passed)));
-        let all = [
-            Some(0),
-            Some(0),
-            Some(0),
-            None,
-            None,
-            Some(2),
-            None,
-            Some(1),
-        ];
-        assert_eq!(permitted, all);
-    }
 
     #[test]
     fn a_filter_with_a_misspelt_word_is_refused() {

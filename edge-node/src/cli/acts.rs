@@ -10,12 +10,13 @@ use eventify_protocol::{
     sync::{ActName, Done, JournalEntry, Moment, Subject, Value},
     time::CoreTime,
     verdict::Mode,
+    zone::TimeZone,
 };
 use eventify_sync::edge::DoneAct;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{config::Config, journal, lan::Scanners, store};
+use crate::{config::Config, journal, lan::Scanners, owner::venue_zone, store};
 
 /// A row for people and for programs.
 #[derive(Debug, Serialize)]
@@ -23,7 +24,7 @@ use crate::{config::Config, journal, lan::Scanners, store};
 struct Row {
     act_id: ActId,
     kind: ActName,
-    /// By the core's clock as the node could tell it, else by its own; RFC 3339.
+    /// By the core's clock as the node could tell it, else by its own; RFC 3339, as the venue's clocks show it.
     at: Option<String>,
     /// Whether it is the core's clock.
     at_is_proven: bool,
@@ -65,20 +66,21 @@ pub(super) fn acts(
         Vec::new()
     };
     let names = Names::read(config)?;
-    let rows = acts.iter().filter_map(|act| row(act, &names));
+    let zone = venue_zone(&config.data_dir);
+    let rows = acts.iter().filter_map(|act| row(act, &names, zone));
     let rows: Vec<Row> = rows
         .filter(|row| exits || row.kind != ActName::Exit)
         .collect();
     if json {
-        serde_json::to_writer_pretty(&mut *output, &json!({ "acts": rows }))?;
+        serde_json::to_writer_pretty(&mut *output, &json!({ "acts": rows, "timeZone": zone }))?;
         writeln!(output)?;
     } else {
-        show(&rows, output)?;
+        show(&rows, zone, output)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(act: &DoneAct, names: &Names) -> Option<Row> {
+fn row(act: &DoneAct, names: &Names, zone: TimeZone) -> Option<Row> {
     let Done {
         by,
         name,
@@ -90,7 +92,7 @@ fn row(act: &DoneAct, names: &Names) -> Option<Row> {
     } else {
         None
     };
-    let (at, at_is_proven) = when(&act.at);
+    let (at, at_is_proven) = when(&act.at, zone);
     Some(Row {
         act_id: by.act,
         kind: name,
@@ -110,12 +112,12 @@ fn row(act: &DoneAct, names: &Names) -> Option<Row> {
     })
 }
 
-fn when(at: &Moment) -> (Option<String>, bool) {
+fn when(at: &Moment, zone: TimeZone) -> (Option<String>, bool) {
     let time = at
         .core
         .map_or(CoreTime(at.wall.0), |core| core.middle())
         .to_datetime();
-    let text = time.map(|time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let text = time.map(|time| super::rfc3339(time, zone));
     (text, at.core.is_some())
 }
 
@@ -145,12 +147,13 @@ impl Names {
     }
 }
 
-fn show(rows: &[Row], output: &mut impl Write) -> anyhow::Result<()> {
+fn show(rows: &[Row], zone: TimeZone, output: &mut impl Write) -> anyhow::Result<()> {
     if rows.is_empty() {
         writeln!(output, "nobody has overridden, undone or moved anything")?;
     }
     for row in rows {
-        let at = row.at.as_deref().unwrap_or("at an unknown time");
+        let at = super::in_words(row.at.as_deref(), zone);
+        let at = at.as_deref().unwrap_or("at an unknown time");
         let proven = if row.at_is_proven {
             ""
         } else {

@@ -13,17 +13,20 @@ mod status;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
+use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
 use clap::{Parser, Subcommand};
 use eventify_log::Output;
+use eventify_protocol::zone::TimeZone;
 
 use enrol::GivenCode;
 
 use crate::{
     config::{Config, ConfigError},
+    held_file, instance_lock, journal,
     owner::StartError,
 };
 
@@ -176,5 +179,69 @@ fn execute(arguments: Arguments, output: &mut Output) -> anyhow::Result<ExitCode
         Command::Acts { exits, json } => acts::acts(&config, (exits, json), output),
         Command::Pair { gates } => runtime.block_on(pair::pair(&config, gates, output)),
         Command::Settings => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What to do about a journal's log that has grown, if it has.
+fn log_has_grown(data_dir: &Path) -> Option<String> {
+    let path = journal::path(data_dir);
+    let grown = journal::grown_bytes(&path);
+    let nodes = held_file::lockers(&data_dir.join(instance_lock::FILE));
+    (grown > 0).then(|| {
+        format!(
+            "close {}, which reads the journal: its log takes {} MiB of the room until then",
+            held_file::named(&held_file::suspects(&path, &nodes)),
+            grown.div_ceil(1 << 20)
+        )
+    })
+}
+
+/// An instant for programs, as the venue's clocks show it.
+fn rfc3339(at: DateTime<Utc>, zone: TimeZone) -> String {
+    zone.local(at).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A time of RFC 3339 for people: as the venue's clocks show it, and whose clocks these are.
+fn in_words(at: Option<&str>, zone: TimeZone) -> Option<String> {
+    let at: DateTime<FixedOffset> = at?.parse().ok()?;
+    let local = zone.local(at.to_utc());
+    let name = if zone == TimeZone::UTC {
+        "UTC"
+    } else {
+        zone.name()
+    };
+    Some(format!("{} {name}", local.format("%Y-%m-%d %H:%M:%S %:z")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_as_the_venues_clocks_show_it_with_their_zone() {
+        let paris: TimeZone = "Europe/Paris".parse().unwrap();
+        for (at, zone, words) in [
+            (
+                "2026-06-06T18:30:05Z",
+                paris,
+                "2026-06-06 20:30:05 +02:00 Europe/Paris",
+            ),
+            // The hour that exists twice.
+            (
+                "2026-10-25T01:30:00Z",
+                paris,
+                "2026-10-25 02:30:00 +01:00 Europe/Paris",
+            ),
+            (
+                "2026-06-06T20:30:05+02:00",
+                TimeZone::UTC,
+                "2026-06-06 18:30:05 +00:00 UTC",
+            ),
+        ] {
+            assert_eq!(in_words(Some(at), zone).as_deref(), Some(words));
+        }
+        let at = "2026-06-06T18:30:05Z".parse().unwrap();
+        assert_eq!(rfc3339(at, paris), "2026-06-06T20:30:05+02:00");
+        assert_eq!(rfc3339(at, TimeZone::UTC), "2026-06-06T18:30:05Z");
     }
 }

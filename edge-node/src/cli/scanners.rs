@@ -9,6 +9,7 @@ use eventify_protocol::{
     ids::ScannerId,
     lan::NamedGate,
     sync::{Subject, Value},
+    zone::TimeZone,
 };
 use serde_json::json;
 
@@ -18,6 +19,7 @@ use crate::{
     identity::Identity,
     instance_lock::InstanceLock,
     lan::{Edit, ListedScanner, MAX_LABEL_CHARS, Scanners, clean_label, find_gates, list},
+    owner::venue_zone,
     store,
 };
 
@@ -73,7 +75,7 @@ pub(super) async fn scanners(
         serde_json::to_writer_pretty(&mut *output, &json!({ "scanners": scanners }))?;
         writeln!(output)?;
     } else {
-        show(&scanners, output)?;
+        show(&scanners, venue_zone(&config.data_dir), output)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -165,7 +167,7 @@ fn known_gates(config: &Config) -> anyhow::Result<Vec<NamedGate>> {
     Ok(named)
 }
 
-fn show(scanners: &[ListedScanner], output: &mut impl Write) -> anyhow::Result<()> {
+fn show(scanners: &[ListedScanner], zone: TimeZone, output: &mut impl Write) -> anyhow::Result<()> {
     if scanners.is_empty() {
         writeln!(
             output,
@@ -183,9 +185,11 @@ fn show(scanners: &[ListedScanner], output: &mut impl Write) -> anyhow::Result<(
                 }
             },
         );
-        let unknown = "unknown";
-        let paired_at = scanner.paired_at.as_deref().unwrap_or(unknown);
-        let last_seen = scanner.last_seen.as_deref().unwrap_or(unknown);
+        let at = |time: Option<&str>| {
+            super::in_words(time, zone).unwrap_or_else(|| "unknown".to_owned())
+        };
+        let paired_at = at(scanner.paired_at.as_deref());
+        let last_seen = at(scanner.last_seen.as_deref());
         writeln!(output, "{}  {}", scanner.scanner_id, scanner.label)?;
         writeln!(output, "    gates      {gates}")?;
         writeln!(output, "    paired     {paired_at}")?;

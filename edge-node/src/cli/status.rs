@@ -184,9 +184,9 @@ fn room(config: &Config) -> String {
     let left = journal::Reader::open(&journal::path(folder)).map_or(0, |it| it.space(limits));
     let on_disk = journal::free_bytes(folder);
     let what = if on_disk < limits.reserve_bytes {
-        "free the disk"
+        "free the disk".to_owned()
     } else {
-        "raise `journal.max_bytes`"
+        super::log_has_grown(folder).unwrap_or_else(|| "raise `journal.max_bytes`".to_owned())
     };
     format!(
         "{} is on the disk mounted at {}, which has {} MiB free; the journal can take {} MiB more of its \

@@ -113,8 +113,9 @@ fn files_of_an_instance(data_dir: &Path) -> Vec<String> {
 /// The key of an interrupted enrolment, or a new one.
 fn pending_key(data_dir: &Path) -> Result<KeyPair, EnrolError> {
     let path = data_dir.join(PENDING_KEY);
-    match fs::read_to_string(&path) {
-        Ok(pem) => KeyPair::from_pem(&pem).map_err(|e| EnrolError::Keys(e.to_string())),
+    match files::read(&path) {
+        Ok(pem) => KeyPair::from_pem(&String::from_utf8_lossy(&pem))
+            .map_err(|e| EnrolError::Keys(e.to_string())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let key = new_key()?;
             files::replace(&path, key.serialize_pem().as_bytes()).map_err(|error| {

@@ -5,7 +5,7 @@
 //! a moment ago, never one that was not on disk.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -53,7 +53,7 @@ impl LastRow {
             path: path.clone(),
             error,
         };
-        match fs::read(&path) {
+        match files::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map(Some)
                 .map_err(|error| failed(error.into())),

@@ -182,6 +182,13 @@ impl Journal {
         self.writer.command(Command::Retire(before));
     }
 
+    /// Has a log cut off that has grown while another program read the file, as soon as that is possible.
+    pub fn tend_log(&self) {
+        if grown_bytes(&self.path) > 0 {
+            self.writer.command(Command::CopyLog);
+        }
+    }
+
     /// A reader of its own, for the calling thread.
     ///
     /// # Errors
@@ -231,8 +238,7 @@ fn space(connection: &Connection, limits: &JournalConfig) -> u64 {
     let Some(path) = connection.path().map(Path::new) else {
         return 0;
     };
-    let grown = log_bytes(path).saturating_sub(USUAL_LOG_BYTES);
-    let used = used_bytes(connection).map(|used| used.saturating_add(grown));
+    let used = used_bytes(connection).map(|used| used.saturating_add(grown_bytes(path)));
     let within_limit = used.map_or(0, |used| limits.max_bytes.saturating_sub(used));
     within_limit.min(free_bytes(path))
 }
@@ -244,6 +250,13 @@ pub fn log_bytes(path: &Path) -> u64 {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     fs::metadata(log).map_or(0, |metadata| metadata.len())
+}
+
+/// By how much the log is larger than it ever is by itself: while another program reads the file, nothing of it
+/// can be used again.
+#[must_use]
+pub fn grown_bytes(path: &Path) -> u64 {
+    log_bytes(path).saturating_sub(USUAL_LOG_BYTES)
 }
 
 /// Size of the file without the pages that retired rows have left: new rows use them again.

@@ -25,6 +25,7 @@ pub(super) enum Command {
     Append(Vec<SealedRow>),
     MarkAcknowledged(JournalAck),
     Retire(CoreTime),
+    CopyLog,
 }
 
 /// A report of the writer.
@@ -36,7 +37,7 @@ pub enum Notice {
         /// Bytes that can still be written.
         space: u64,
     },
-    /// Another program holds the file. What the writer was given waits, with the verdicts of its rows.
+    /// Another program holds the file. What the writer was given waits, and no verdict waits with it.
     /// `Free` follows, unless the writer ends.
     Held,
     Free,
@@ -113,7 +114,7 @@ impl Writer {
 
     fn commit(&mut self, group: &[Command]) -> Result<(), JournalError> {
         let mut end = self.end;
-        let mut written = 0;
+        let (mut written, mut copies_log) = (0, false);
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -127,11 +128,15 @@ impl Writer {
                 }
                 Command::MarkAcknowledged(ack) => mark_acknowledged(&transaction, ack)?,
                 Command::Retire(before) => retire(&transaction, *before)?,
+                Command::CopyLog => copies_log = true,
             }
         }
         transaction.commit()?;
         self.end = end;
         self.checkpointer.rows_written(written);
+        if copies_log {
+            self.checkpointer.copy();
+        }
         Ok(())
     }
 }

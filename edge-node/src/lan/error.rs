@@ -1,6 +1,6 @@
 //! Every error that the API answers.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, ops::RangeInclusive, time::Duration};
 
 use axum::{
     Json,
@@ -9,7 +9,7 @@ use axum::{
 };
 use eventify_protocol::{
     error::{ErrorBody, ErrorDetail, FieldIssue},
-    lan::{MAX_NOTE_CHARS, SEARCH_CHARS, signature::SignatureError},
+    lan::{MAX_NOTE_CHARS, NamedGate, SEARCH_CHARS, signature::SignatureError},
     staff::{PIN_DIGITS, StaffRole},
 };
 
@@ -18,10 +18,14 @@ use eventify_sync::edge::ActRefusal;
 use super::{
     guests::SEARCHES_AN_HOUR,
     request::{MAX_BODY_BYTES, correlation},
+    scanners::MAX_LABEL_CHARS,
     staff::Acting,
 };
 use crate::owner::{NoAct, NoVerdict};
 use eventify_sync::edge::NoSearch;
+
+/// Gates that a refusal names.
+const MAX_NAMED_GATES: usize = 16;
 
 /// The messages are for people, [`ApiError::status_and_code`] is for programs.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +40,8 @@ pub(super) enum ApiError {
     BodyBroken,
     #[error("the public key is not an Ed25519 key in base64url without padding")]
     BadPublicKey,
-    #[error("the label must have 1 to 64 printable characters")]
-    BadLabel,
+    #[error("the label must have 1 to {MAX_LABEL_CHARS} printable characters")]
+    BadLabel { chars: usize },
     #[error("the pairing code is unknown, used or expired; have the node show a new one")]
     UnknownCode,
     #[error("this node is paired with as many scanners as it may")]
@@ -58,8 +62,9 @@ pub(super) enum ApiError {
     TokenExpired,
     #[error("the nonce is unknown, used or too old; get a new one from /v1/nonce")]
     BadNonce,
+    /// With those that it may scan for.
     #[error("this scanner may not scan for this gate")]
-    GateNotAllowed,
+    GateNotAllowed(Vec<NamedGate>),
     #[error("the scan id was used before, for another scanner, gate or token")]
     ScanIdConflict,
     #[error(
@@ -106,7 +111,7 @@ pub(super) enum ApiError {
     #[error(
         "a note has at most {MAX_NOTE_CHARS} printable characters, and reason 'other' needs one"
     )]
-    BadNote,
+    BadNote { chars: usize },
     #[error("{}", words(*.0))]
     ActRefused(ActRefusal),
     #[error("the node could not store it; see its log, and send it again")]
@@ -118,7 +123,7 @@ pub(super) enum ApiError {
     #[error(
         "what is looked for must have {} to {} characters", SEARCH_CHARS.start(), SEARCH_CHARS.end()
     )]
-    BadSearchText,
+    BadSearchText { chars: usize },
     #[error("the search id was used before, for another search")]
     SearchIdConflict,
     #[error(
@@ -148,7 +153,7 @@ impl ApiError {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, "body_timeout"),
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "body_broken"),
-            Self::BadPublicKey | Self::BadLabel => {
+            Self::BadPublicKey | Self::BadLabel { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "validation_error")
             }
             Self::UnknownCode => (StatusCode::FORBIDDEN, "pairing_code_unknown"),
@@ -160,11 +165,11 @@ impl ApiError {
             Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::TokenExpired => (StatusCode::UNAUTHORIZED, "token_expired"),
             Self::BadNonce => (StatusCode::UNAUTHORIZED, "nonce_refused"),
-            Self::GateNotAllowed => (StatusCode::FORBIDDEN, "gate_not_allowed"),
+            Self::GateNotAllowed(_) => (StatusCode::FORBIDDEN, "gate_not_allowed"),
             Self::ScanIdConflict => (StatusCode::CONFLICT, "scan_id_conflict"),
             Self::TooManyWrongCodes(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_wrong_codes"),
             Self::PersonUnknown => (StatusCode::NOT_FOUND, "person_unknown"),
-            Self::ReasonNeeded | Self::BadNote => {
+            Self::ReasonNeeded | Self::BadNote { .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "validation_error")
             }
             Self::ActRefused(refusal) => (status_of(*refusal), refusal.code()),
@@ -185,7 +190,7 @@ impl ApiError {
             Self::StaffNotStored => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
             Self::SearchOff => (StatusCode::FORBIDDEN, "search_off"),
             Self::SearchLocked => (StatusCode::CONFLICT, "node_locked"),
-            Self::BadSearchText => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
+            Self::BadSearchText { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "validation_error"),
             Self::SearchIdConflict => (StatusCode::CONFLICT, "search_id_conflict"),
             Self::TooManySearches(_) => (StatusCode::TOO_MANY_REQUESTS, "too_many_searches"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
@@ -214,21 +219,35 @@ impl ApiError {
         (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)
     }
 
+    /// The field, and what is taken. A PIN's length is not said.
     fn details(&self) -> Vec<FieldIssue> {
         let (field, issue) = if let Self::Malformed { field, issue } = self {
             (field.as_str(), issue.clone())
         } else if matches!(self, Self::BadPublicKey) {
-            ("publicKey", "invalid".to_owned())
-        } else if matches!(self, Self::BadLabel) {
-            ("label", "invalid".to_owned())
-        } else if matches!(self, Self::BadSearchText) {
-            ("text", "invalid".to_owned())
-        } else if matches!(self, Self::PinMalformed | Self::PinTooSimple) {
-            ("pin", "invalid".to_owned())
+            let issue = "must be an Ed25519 key in base64url without padding, 43 characters";
+            ("publicKey", issue.to_owned())
+        } else if let Self::BadLabel { chars } = self {
+            ("label", text_of(1..=MAX_LABEL_CHARS, *chars))
+        } else if let Self::BadSearchText { chars } = self {
+            ("text", text_of(SEARCH_CHARS, *chars))
+        } else if matches!(self, Self::PinMalformed) {
+            ("pin", format!("must have {PIN_DIGITS} digits"))
+        } else if matches!(self, Self::PinTooSimple) {
+            let issue = "must not be one that everybody tries first";
+            ("pin", issue.to_owned())
         } else if matches!(self, Self::ReasonNeeded) {
-            ("reason", "required".to_owned())
-        } else if matches!(self, Self::BadNote) {
-            ("reason.note", "invalid".to_owned())
+            let issue = "is required: an object with code, note";
+            ("reason", issue.to_owned())
+        } else if matches!(self, Self::BadNote { chars: 0 }) {
+            let issue = "is required beside the code 'other'";
+            ("reason.note", issue.to_owned())
+        } else if let Self::BadNote { chars } = self {
+            ("reason.note", text_of(1..=MAX_NOTE_CHARS, *chars))
+        } else if let Self::GateNotAllowed(gates) = self {
+            ("gateId", one_of(gates))
+        } else if matches!(self, Self::ActRefused(ActRefusal::GateNotAllowed)) {
+            let issue = "must be a gate of this node: GET /v1/status names them";
+            ("gateId", issue.to_owned())
         } else if let Self::WrongPin(left) = self {
             ("triesLeft", left.to_string())
         } else if let Self::NotAllowed(may) = self {
@@ -240,6 +259,29 @@ impl ApiError {
             field: field.to_owned(),
             issue,
         }]
+    }
+}
+
+fn text_of(allowed: RangeInclusive<usize>, chars: usize) -> String {
+    let (least, most) = (allowed.start(), allowed.end());
+    let what = if allowed.contains(&chars) {
+        "with some that can't be shown"
+    } else {
+        "in number"
+    };
+    format!("must have {least} to {most} printable characters; given: {chars}, {what}")
+}
+
+fn one_of(gates: &[NamedGate]) -> String {
+    let known = gates.iter().take(MAX_NAMED_GATES);
+    let names: Vec<_> = known
+        .map(|gate| format!("{} ({})", gate.gate_id, gate.name))
+        .collect();
+    let more = gates.len().saturating_sub(MAX_NAMED_GATES);
+    match (names.is_empty(), more) {
+        (true, _) => "this scanner may scan for no gate; venue IT gives it one".to_owned(),
+        (false, 0) => format!("must be one of {}", names.join(", ")),
+        (false, more) => format!("must be one of {} and {more} more", names.join(", ")),
     }
 }
 
@@ -371,4 +413,82 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
         "a request handler panicked"
     );
     ApiError::Internal.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use eventify_protocol::ids::GateId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_refused_comes_with_what_is_taken() {
+        let north = NamedGate {
+            gate_id: GateId(Uuid::from_u128(7)),
+            name: "North".to_owned(),
+        };
+        for (error, field, wanted) in [
+            (
+                ApiError::BadPublicKey,
+                "publicKey",
+                "must be an Ed25519 key",
+            ),
+            (
+                ApiError::BadLabel { chars: 65 },
+                "label",
+                "must have 1 to 64 printable characters; given: 65",
+            ),
+            (
+                ApiError::BadLabel { chars: 3 },
+                "label",
+                "given: 3, with some that can't be shown",
+            ),
+            (
+                ApiError::BadSearchText { chars: 1 },
+                "text",
+                "must have 2 to 60 printable characters; given: 1",
+            ),
+            (ApiError::PinMalformed, "pin", "must have 6 digits"),
+            (
+                ApiError::PinTooSimple,
+                "pin",
+                "must not be one that everybody",
+            ),
+            (ApiError::ReasonNeeded, "reason", "is required: an object"),
+            (
+                ApiError::BadNote { chars: 121 },
+                "reason.note",
+                "must have 1 to 120 printable characters; given: 121",
+            ),
+            (
+                ApiError::BadNote { chars: 0 },
+                "reason.note",
+                "is required beside the code 'other'",
+            ),
+            (
+                ApiError::GateNotAllowed(vec![north]),
+                "gateId",
+                "must be one of 00000000-0000-0000-0000-000000000007 (North)",
+            ),
+            (
+                ApiError::GateNotAllowed(vec![]),
+                "gateId",
+                "this scanner may scan for no gate",
+            ),
+            (
+                ApiError::ActRefused(ActRefusal::GateNotAllowed),
+                "gateId",
+                "must be a gate of this node",
+            ),
+        ] {
+            let details = error.details();
+            let said: Vec<_> = details.iter().map(|it| it.field.as_str()).collect();
+            assert_eq!(said, [field], "{error}");
+            assert!(
+                details[0].issue.starts_with(wanted) || details[0].issue.ends_with(wanted),
+                "{details:?}"
+            );
+        }
+    }
 }

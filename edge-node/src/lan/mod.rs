@@ -24,6 +24,7 @@ mod connections;
 mod error;
 mod guests;
 pub(crate) mod line;
+mod misfit;
 mod pace;
 mod per_address_limit;
 mod reading;
@@ -40,14 +41,16 @@ use std::{
     time::Duration,
 };
 
+use eventify_log::LogThrottle;
 use eventify_protocol::{
     hash::Hash32,
     ids::{GateId, NodeId, ScannerId, VenueId},
     lan::{NodeStatus, PairingCode, VenueCounts},
+    time::BootTime,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{clock::Clock, config::LanConfig, log_throttle::LogThrottle, owner::Handle};
+use crate::{clock::Clock, config::LanConfig, owner::Handle};
 
 pub use administration::{ListedScanner, UnknownGate};
 pub(crate) use administration::{find_gates, list};
@@ -85,7 +88,7 @@ pub(crate) struct Lan {
     pairing_codes: Mutex<PairingCodes>,
     quotas: Mutex<Quotas>,
     /// Log lines about requests that were refused.
-    refusals: Mutex<LogThrottle>,
+    refusals: Mutex<LogThrottle<BootTime>>,
     /// Texts that are no tickets, of each scanner since the start.
     unreadable: Mutex<HashMap<ScannerId, u64>>,
     streams: OpenStreams,

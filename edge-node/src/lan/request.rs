@@ -9,7 +9,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use eventify_protocol::{ids::CorrelationId, text};
+use eventify_protocol::ids::CorrelationId;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{task_local, time::timeout};
@@ -19,14 +20,13 @@ use super::{
     Lan,
     error::{ApiError, Refused},
     locked,
+    misfit::{self, Misfit},
 };
 use crate::clock;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// Largest body: a scan with the longest token fits four times.
 pub(super) const MAX_BODY_BYTES: usize = 4 * 1024;
-/// Of a field's place that a refusal repeats.
-const MAX_FIELD_CHARS: usize = 64;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 task_local! {
@@ -72,7 +72,7 @@ impl Lan {
         if status == StatusCode::TOO_MANY_REQUESTS {
             return;
         }
-        if let Some(suppressed) = locked(&self.refusals).pass(self.clock.boottime()) {
+        if let Some(suppressed) = locked(&self.refusals).permit(self.clock.boottime()) {
             tracing::info!(
                 code = "lan.request_refused",
                 reason,
@@ -95,62 +95,44 @@ pub(super) async fn body(body: Body) -> Result<Bytes, ApiError> {
     }
 }
 
-pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    if serde_json::from_slice(bytes).is_ok_and(|sent| has_list(&sent)) {
-        return Err(ApiError::Malformed {
-            field: "body".to_owned(),
-            issue: "must be an object with the fields of the request, and no list in it".to_owned(),
-        });
+/// A body as its type. What does not fit is named, with what is taken; of what was sent nothing goes on.
+pub(super) fn json<T: DeserializeOwned + JsonSchema>(bytes: &[u8]) -> Result<T, ApiError> {
+    let sent: Value = serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        malformed(
+            "body",
+            format!("is no JSON from line {line}, column {column} on"),
+        )
+    })?;
+    // serde would read an object's fields from a list too, by their places.
+    let error = match serde_json::from_slice(bytes) {
+        Ok(value) if !has_list(&sent) => return Ok(value),
+        Ok(_) => None,
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(Misfit { field, issue }) = misfit::find::<T>(&sent) {
+        return Err(malformed(&field, issue));
     }
-    let mut from = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize(&mut from) {
-        Ok(value) => match from.end() {
-            Ok(()) => Ok(value),
-            Err(error) => Err(malformed("body", &error)),
-        },
-        Err(error) => {
-            let path = error.path().to_string();
-            let is_whole = !error.inner().is_data() || [".", "?"].contains(&path.as_str());
-            let field = if is_whole { "body" } else { &path };
-            Err(malformed(field, error.inner()))
-        }
+    let twice = error.as_deref().and_then(|said| {
+        let (name, _) = said.strip_prefix("duplicate field `")?.split_once('`')?;
+        Some(malformed(name, "stands there twice".to_owned()))
+    });
+    Err(twice.unwrap_or_else(|| malformed("body", "is not what this request takes".to_owned())))
+}
+
+fn malformed(field: &str, issue: String) -> ApiError {
+    ApiError::Malformed {
+        field: field.to_owned(),
+        issue,
     }
 }
 
-/// No request has one, and serde would read an object's fields from it, by their places.
+/// No request has one.
 fn has_list(sent: &Value) -> bool {
     match sent {
         Value::Array(_) => true,
         Value::Object(fields) => fields.values().any(has_list),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-/// The field and what is taken for it. Nothing of what was sent goes on: it may be a PIN, a code, a guest's name.
-fn malformed(field: &str, error: &serde_json::Error) -> ApiError {
-    let said = error.to_string();
-    let said = said
-        .rsplit_once(" at line ")
-        .map_or(said.as_str(), |(said, _)| said);
-    let expected = said
-        .rsplit_once(", expected ")
-        .map(|(_, expected)| expected);
-    let issue = match expected {
-        _ if !error.is_data() => "is no JSON".to_owned(),
-        _ if said.starts_with("missing field ") => said.replace('`', "'"),
-        Some(allowed) if said.starts_with("unknown field ") => {
-            format!("is unknown; allowed: {}", allowed.replace('`', "'"))
-        }
-        Some(expected) => format!("must be {}", expected.replace('`', "'")),
-        None => "is not what this request takes".to_owned(),
-    };
-    let field = field
-        .chars()
-        .filter(|it| text::shows(*it))
-        .take(MAX_FIELD_CHARS);
-    ApiError::Malformed {
-        field: field.collect(),
-        issue,
     }
 }
 
@@ -174,21 +156,32 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_named_with_what_is_taken_and_not_repeated() {
         for (sent, wanted) in [
-            ("{", "body: is no JSON"),
-            ("[]", "body: must be an object"),
+            ("{", "body: is no JSON from line 1, column 1 on"),
+            (
+                "[]",
+                "body: must be an object with gateId, scanId, token; given: a list",
+            ),
             (
                 r#"["01a22511-fa05-766a-b0c1-f4c4134240d0","01a22511-fa05-766a-b0c1-f4c4134240d0","EV1:x"]"#,
-                "body: must be an object",
+                "body: must be an object with gateId, scanId, token; given: a list",
             ),
-            ("{}", "body: missing field 'scanId'"),
+            ("{}", "scanId: is required: an id, such as "),
             (
                 r#"{"scanId":"1234"}"#,
-                "scanId: is not what this request takes",
+                "scanId: must be an id, such as 01a22511-fa05-766a-b0c1-f4c4134240d0; given: a text of 4 \
+                 characters",
             ),
-            (r#"{"token":1234}"#, "token: must be a string"),
+            (
+                r#"{"token":1234}"#,
+                "token: must be a text; given: a number",
+            ),
             (
                 r#"{"override":1234}"#,
-                "override: is unknown; allowed: one of 'scanId', ",
+                "override: is unknown; allowed: gateId, scanId, token",
+            ),
+            (
+                r#"{"token":"1234","token":"1234","gateId":"01a22511-fa05-766a-b0c1-f4c4134240d0","scanId":"01a22511-fa05-766a-b0c1-f4c4134240d0"}"#,
+                "token: stands there twice",
             ),
         ] {
             let refused = json::<ScanRequest>(sent.as_bytes()).unwrap_err();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::{Extension, Router};
+use eventify_log::LogThrottle;
 use eventify_protocol::{lan::IDLE_CONNECTION, time::BootTime};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -27,7 +28,7 @@ use super::{
     connections::{ConnectionHandle, Refusal},
     routes,
 };
-use crate::{identity::Identity, log_throttle::LogThrottle};
+use crate::identity::Identity;
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HEADER_BYTES: usize = 16 * 1024;
@@ -119,14 +120,14 @@ impl Bound {
 
 /// Log lines about connections that are not served. Anybody can cause any number of them.
 struct RefusalLog {
-    full: LogThrottle,
-    unauthenticated: LogThrottle,
-    accept: LogThrottle,
+    full: LogThrottle<BootTime>,
+    unauthenticated: LogThrottle<BootTime>,
+    accept: LogThrottle<BootTime>,
 }
 
 impl Default for RefusalLog {
     fn default() -> Self {
-        let throttle = || LogThrottle::new(REFUSAL_LOG_INTERVAL);
+        let throttle = || LogThrottle::every(REFUSAL_LOG_INTERVAL);
         Self {
             full: throttle(),
             unauthenticated: throttle(),
@@ -139,7 +140,7 @@ impl RefusalLog {
     fn refused(&mut self, refusal: Refusal, address: IpAddr, now: BootTime) {
         match refusal {
             Refusal::Full => {
-                if let Some(suppressed) = self.full.pass(now) {
+                if let Some(suppressed) = self.full.permit(now) {
                     tracing::warn!(
                         code = "lan.connections_full",
                         suppressed,
@@ -149,7 +150,7 @@ impl RefusalLog {
                 }
             }
             Refusal::TooManyUnauthenticated => {
-                if let Some(suppressed) = self.unauthenticated.pass(now) {
+                if let Some(suppressed) = self.unauthenticated.permit(now) {
                     tracing::warn!(
                         code = "lan.unauthenticated_limit",
                         suppressed,
@@ -162,7 +163,7 @@ impl RefusalLog {
     }
 
     fn accept_failed(&mut self, error: &io::Error, now: BootTime) {
-        if let Some(suppressed) = self.accept.pass(now) {
+        if let Some(suppressed) = self.accept.permit(now) {
             tracing::warn!(
                 code = "lan.accept_failed",
                 suppressed,

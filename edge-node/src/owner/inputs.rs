@@ -6,15 +6,12 @@ use eventify_protocol::{
     keys::{KeySet, SignedKeySet},
     lan::NodeStatus,
     sync::{Down, Envelope, Sender, Up},
-    verdict::{DecidedBy, Verdict},
 };
-use eventify_sync::edge::{
-    CoreMessage, Input, Previous, Reply, RequestId, ScanOutcome, ScanRequest, Shown,
-};
+use eventify_sync::edge::{CoreMessage, Input, Previous, Reply, RequestId, ScanRequest};
 use tokio::sync::oneshot;
 
 use super::{
-    Fatal, LineEvent, Owner, Scan,
+    Fatal, LineEvent, Owner,
     handle::WaitingScan,
     replica::{ReadFailed, Recomputation},
 };
@@ -37,7 +34,8 @@ impl Owner {
             && !self.machine.is_deciding(scan.scan)
         {
             self.journal.log_fault(fault, self.clock.boottime());
-            waiter.reply(Reply::Verdict(Box::new(self.node_fault(&scan))));
+            let outcome = self.machine.node_fault(scan.scan, self.now());
+            waiter.reply(Reply::Verdict(Box::new(outcome)));
             return Ok(());
         }
         let found = match self.replica.find_scanned(&checked) {
@@ -66,20 +64,6 @@ impl Owner {
             previous,
         })));
         Ok(())
-    }
-
-    fn node_fault(&self, scan: &Scan) -> ScanOutcome {
-        let status = self.machine.status(self.now());
-        ScanOutcome {
-            scan: scan.scan,
-            verdict: Verdict::NodeFault,
-            shown: Shown::default(),
-            mode: status.mode,
-            cache_age: status.cache_age,
-            limit: status.limit,
-            decided_by: DecidedBy::Edge,
-            repeated: false,
-        }
     }
 
     pub(super) fn reply_status(&self, request: oneshot::Sender<NodeStatus>) {

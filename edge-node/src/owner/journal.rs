@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use eventify_log::LogThrottle;
 use eventify_protocol::{
     hash::Hash32,
     ids::{IncarnationId, NodeId},
@@ -18,7 +19,6 @@ use crate::{
     config::JournalConfig,
     held_file,
     journal::{self, Journal, JournalError, LastRow, LastRowKeeper, Notice, Reader, find_loss},
-    log_throttle::LogThrottle,
 };
 
 /// How often a full disk is logged while scans come.
@@ -30,7 +30,7 @@ pub(super) struct JournalFile {
     pub(super) notices: mpsc::UnboundedReceiver<Notice>,
     /// Bytes that can still be written.
     pub(super) space: u64,
-    no_space: LogThrottle,
+    no_space: LogThrottle<BootTime>,
     /// Another program holds the file.
     held: bool,
     path: PathBuf,
@@ -93,7 +93,7 @@ impl JournalFile {
         let empty = JournalHead::empty(restored.head.incarnation);
         let file = Self {
             space: reader.space(&config.journal),
-            no_space: LogThrottle::new(NO_SPACE_LOG_INTERVAL),
+            no_space: LogThrottle::every(NO_SPACE_LOG_INTERVAL),
             held: false,
             path: journal::path(&config.data_dir),
             last_row: LastRowKeeper::start(&config.data_dir, empty)?,
@@ -178,8 +178,8 @@ impl JournalFile {
         tracing::error!(
             code = "journal.held",
             by,
-            "another program holds the journal: new scans are answered with NodeFault until it is \
-             closed; nothing that was decided is lost"
+            "another program holds the journal: scans are answered with NodeFault until it is closed, \
+             those that were waiting as well; what they were about is decided when they are sent again"
         );
     }
 
@@ -187,7 +187,7 @@ impl JournalFile {
         self.held = false;
         tracing::info!(
             code = "journal.free",
-            "the journal can be written again: the scans that waited are answered"
+            "the journal can be written again: scans are decided again"
         );
     }
 
@@ -195,7 +195,7 @@ impl JournalFile {
     pub(super) fn log_fault(&mut self, fault: JournalFault, now: BootTime) {
         // A held file is logged when it begins and ends.
         if fault == JournalFault::NoSpace
-            && let Some(suppressed) = self.no_space.pass(now)
+            && let Some(suppressed) = self.no_space.permit(now)
         {
             tracing::error!(
                 code = "journal.no_space",

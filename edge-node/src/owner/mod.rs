@@ -8,7 +8,7 @@
 //!
 //! The owner decides only one thing, which the machine can't know: while the journal can't be written,
 //! because no space is left or another program holds the file, a new scan that needs a row is answered
-//! `NodeFault` without the machine.
+//! `NodeFault` without the machine. Which scans that wait for a held file get the same, the machine says.
 //!
 //! | file | what |
 //! |---|---|
@@ -64,6 +64,7 @@ pub(crate) use scanner_line::{LineEvent, ScannerLine, scanner_line};
 pub(crate) use staff_line::staff_line;
 pub use start::StartError;
 pub(crate) use start::{Parts, start};
+pub(crate) use venue_clocks::venue_zone;
 pub(crate) use venue_staff::VenueStaff;
 
 use acts::WaitingAct;
@@ -236,6 +237,7 @@ impl Owner {
 
     fn on_tick(&mut self) {
         self.journal.keep_last_row();
+        self.journal.writer.tend_log();
         self.journal.space = self.journal.reader.space(&self.limits);
         self.tell_room();
         let status = self.machine.status(self.now());

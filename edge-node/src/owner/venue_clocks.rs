@@ -1,12 +1,10 @@
 //! The venue's time zone, as the core last said it: for times that people read. Nobody decides by it, so a file
 //! that can't be read or written keeps no gate closed: scanners show their own device's times.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use eventify_disk::files;
+use eventify_protocol::zone::TimeZone;
 
 const FILE: &str = "time-zone";
 /// Longer than any name of the tz database.
@@ -21,7 +19,8 @@ pub(super) struct VenueClocks {
 impl VenueClocks {
     pub(super) fn load(folder: &Path) -> Self {
         let path = folder.join(FILE);
-        let zone = fs::read_to_string(&path).ok();
+        let zone = files::read(&path).ok();
+        let zone = zone.and_then(|bytes| String::from_utf8(bytes).ok());
         let zone = zone.filter(|name| may_be_zone(name));
         Self { path, zone }
     }
@@ -49,6 +48,12 @@ impl VenueClocks {
     }
 }
 
+/// For the times that a node's tools print; UTC while no core has said which it is, or where this program's tz
+/// database lacks it.
+pub(crate) fn venue_zone(folder: &Path) -> TimeZone {
+    TimeZone::or_utc(VenueClocks::load(folder).zone())
+}
+
 fn may_be_zone(name: &str) -> bool {
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/_+-".contains(char);
     !name.is_empty() && name.len() <= MAX_CHARS && name.chars().all(is_plain)
@@ -56,6 +61,8 @@ fn may_be_zone(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use eventify_protocol::{
     ids::{ActId, GateId, ScanId},
-    lan::{Act, ActRequest, Reason, ReasonCode},
+    lan::{Act, ActRequest, NodeStatus, Reason, ReasonCode},
     sync::JournalEntry,
     verdict::{Mode, Verdict},
 };
@@ -161,6 +161,9 @@ async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
         (code, text.as_str()),
         (0, "nobody has overridden, undone or moved anything\n")
     );
+    core.say_time_zone("Asia/Kathmandu").await;
+    let is_known = |status: &NodeStatus| status.time_zone.as_deref() == Some("Asia/Kathmandu");
+    world.until(is_known).await;
     let north = world.venue.north;
     sign_in(&core, &scanner, KIM, PIN).await;
     let shift = scanner.lan.begin_shift(north, proof(KIM, PIN)).await;
@@ -182,7 +185,7 @@ async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
     scanner.lan.act(&undo).await.unwrap();
     let beside = run(&world, &["acts"]).await;
     for line in [
-        "  took back the newest admission\n",
+        " +05:45 Asia/Kathmandu  took back the newest admission\n",
         "    by       Kim\n",
         "    because  the guest stays outside: forgot a coat\n",
         ", Degraded\n",
@@ -197,6 +200,15 @@ async fn what_people_did_is_listed_at_the_node_with_who_where_and_why() {
     assert_eq!(act["reason"]["note"], "forgot a coat");
     assert_eq!(act["scanId"], serde_json::json!(admitted.scan_id));
     assert_eq!(act["atIsProven"], true);
+    let at = act["at"].as_str().unwrap();
+    assert!(at.ends_with("+05:45"), "{at}");
+    assert_eq!(json["timeZone"], "Asia/Kathmandu");
+    let (_, scanners) = run(&world, &["scanners"]).await;
+    for shown in ["    paired     ", "    last seen  "] {
+        let line = scanners.lines().find(|line| line.starts_with(shown));
+        let line = line.unwrap_or_else(|| panic!("{scanners}"));
+        assert!(line.ends_with(" +05:45 Asia/Kathmandu"), "{scanners}");
+    }
     world.stop().await;
     assert_eq!(run(&world, &["acts"]).await, beside, "without the node");
 }

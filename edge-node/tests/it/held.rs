@@ -8,15 +8,18 @@ use eventify_protocol::{
     verdict::{Mode, Verdict},
 };
 use rusqlite::Connection;
-use tokio::{sync::oneshot, time::timeout};
+use tokio::{process::Command, sync::oneshot, time::timeout};
 
 use crate::{
-    tools::run,
-    world::{Process, SOON, World, pair, refusal, scan_id},
+    tools::{run, run_with},
+    world::{PROGRAM, Process, SOON, World, pair, scan_id, variables},
 };
 
 /// Longer than SQLite itself waits for a lock.
 const LONG: Duration = Duration::from_secs(7);
+
+/// So long a scanner waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Another program that writes to a database, until it is dropped.
 struct Holder(Connection);
@@ -47,41 +50,33 @@ async fn a_gate_whose_journal_is_held_says_so_and_goes_on_by_itself() {
 
     let holder = Holder::of(&journal::path(world.folder.path()));
     let waits = scan_id();
-    let waiting = {
-        let (scanner, token) = (scanner.clone(), tickets[1].token.clone());
-        tokio::spawn(async move { scanner.scan_as(north, waits, &token).await })
-    };
-    world
-        .until(|status| status.journal.fault == Some(JournalFault::Held))
-        .await;
+    let answered = timeout(PATIENCE, scanner.scan_as(north, waits, &tickets[1].token));
+    let answer = answered.await.expect("before the scanner gives up");
+    assert_eq!(answer.unwrap().verdict, Verdict::NodeFault);
+    let status = world.node().handle().status().await.unwrap();
+    assert_eq!(status.journal.fault, Some(JournalFault::Held));
     let next = scanner.scan(north, &tickets[2].token).await;
     assert_eq!(
         next.verdict,
         Verdict::NodeFault,
         "at once, and nothing waits"
     );
-    // The scanner that had no answer asks again with the same id.
-    let again = {
-        let (scanner, token) = (scanner.clone(), tickets[1].token.clone());
-        tokio::spawn(async move { scanner.scan_as(north, waits, &token).await })
-    };
+    // The scanner asks again with the same id.
+    let again = scanner.scan_as(north, waits, &tickets[1].token).await;
+    assert_eq!(again.unwrap().verdict, Verdict::NodeFault);
     // It lives, and counts on, for longer than SQLite has patience.
     let held = world.until(|status| status.cache_age_ms.is_some()).await;
     let long = held.cache_age_ms.unwrap() + u64::try_from(LONG.as_millis()).unwrap();
     world.until(|status| status.cache_age_ms > Some(long)).await;
 
     drop(holder);
-    for waiting in [waiting, again] {
-        match waiting.await.unwrap() {
-            Ok(answer) => assert_eq!(answer.verdict, Verdict::Admit),
-            // It has waited for as long as a request may.
-            refused => assert_eq!(refusal(refused), "503 busy"),
-        }
-    }
-    let token = &tickets[1].token;
-    let answer = scanner.scan_as(north, waits, token).await.unwrap();
-    assert_eq!(answer.verdict, Verdict::Admit, "the verdict is not lost");
     world.until(|status| status.journal.fault.is_none()).await;
+    // The guest has gone to another gate meanwhile: nobody was let in by the scan that got no verdict.
+    let elsewhere = scanner.scan(north, &tickets[1].token).await;
+    assert_eq!(elsewhere.verdict, Verdict::Admit);
+    let late = scanner.scan_as(north, waits, &tickets[1].token).await;
+    let late = late.unwrap().verdict;
+    assert!(matches!(late, Verdict::AlreadyUsed { .. }), "{late:?}");
     let next = scanner.scan(north, &tickets[2].token).await;
     assert_eq!(next.verdict, Verdict::Admit);
     let status = world.node().handle().status().await.unwrap();
@@ -89,6 +84,28 @@ async fn a_gate_whose_journal_is_held_says_so_and_goes_on_by_itself() {
         status.gates.iter().map(|gate| gate.admitted).sum::<u64>(),
         3
     );
+}
+
+/// The restart finds what the gate had in hand as it was said: a scan without a verdict let nobody in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_ends_while_its_journal_is_held_has_let_in_nobody_behind_a_node_fault() {
+    let mut world = World::alone(&[]).await;
+    let mut scanner = world.scanner(1).await;
+    let north = world.venue.north;
+    let token = world.tickets[0].token.clone();
+    let holder = Holder::of(&journal::path(world.folder.path()));
+    let waits = scan_id();
+    let answer = scanner.scan_as(north, waits, &token).await.unwrap();
+    assert_eq!(answer.verdict, Verdict::NodeFault);
+    drop(holder);
+    world.stop().await;
+
+    world.start(&[]).await;
+    world.reconnect(&mut scanner).await;
+    let other = scanner.scan(north, &token).await;
+    assert_eq!(other.verdict, Verdict::Admit, "the ticket was not used");
+    let late = scanner.scan_as(north, waits, &token).await.unwrap().verdict;
+    assert!(matches!(late, Verdict::AlreadyUsed { .. }), "{late:?}");
 }
 
 /// C11: a node that was started during a backup ended after five seconds, again and again; and it threw
@@ -142,16 +159,84 @@ async fn doctor_and_status_name_the_program_that_holds_the_journal() {
     assert!(report.contains(&me), "{report}");
     let north = world.venue.north;
     let token = world.tickets[0].token.clone();
-    let waiting = tokio::spawn(async move { scanner.scan(north, &token).await });
+    let answer = scanner.scan(north, &token).await;
+    assert_eq!(answer.verdict, Verdict::NodeFault);
     let fault = format!("{me} holds the journal");
     let shown = async { while !run(&world, &["status"]).await.1.contains(&fault) {} };
     timeout(SOON, shown).await.expect("status says so");
     drop(holder);
-    assert_eq!(waiting.await.unwrap().verdict, Verdict::Admit);
-
     node.until_logged("journal.free").await;
     let lines = node.kill().await;
     let held = lines.iter().find(|line| line["code"] == "journal.held");
     let by = held.expect("logged")["by"].as_str().unwrap();
     assert!(by.contains(&me), "{by}");
+}
+
+/// Lets the journal's log grow as the rows of a long show would, and takes no other room.
+fn grow_log(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TABLE filler (bytes BLOB);
+             INSERT INTO filler VALUES (zeroblob(41943040));
+             DROP TABLE filler",
+        )
+        .unwrap();
+}
+
+/// C11: the rows' log can't be used again while somebody reads the file. It stayed as large as it was, and the
+/// gate closed, when the reader was long gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_another_program_lets_grow_takes_room_until_that_program_is_gone() {
+    let settings = [
+        ("journal.max_bytes", "50331648"),
+        ("journal.reserve_bytes", "41943040"),
+    ];
+    let world = World::stopped(10);
+    let folder = world.folder.path();
+    let mut command = Command::new(PROGRAM);
+    command
+        .arg("run")
+        .env_clear()
+        .envs(variables(folder, &settings));
+    let mut node = Process::start_by(command, folder).await;
+    let scanner = pair(folder).await;
+    let (north, tickets) = (world.venue.north, &world.tickets);
+    let first = scanner.scan(north, &tickets[0].token).await;
+    assert_eq!(first.verdict, Verdict::Admit);
+
+    let reader = Connection::open(journal::path(folder)).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM rows")
+        .unwrap();
+    grow_log(&journal::path(folder));
+    let status = async |wanted: bool| {
+        let shown = async {
+            loop {
+                let (_, text) = run_with(&world, &settings, &["status"]).await;
+                if text.contains("no space is left for the journal") == wanted {
+                    break text;
+                }
+            }
+        };
+        timeout(SOON, shown).await.expect("status says so")
+    };
+    let text = status(true).await;
+    let me = format!("(process {}), which reads the journal", std::process::id());
+    assert!(text.contains(&me) && text.contains("takes 9 MiB"), "{text}");
+    let (_, report) = run_with(&world, &settings, &["doctor"]).await;
+    assert!(
+        report.contains("fail  space") && report.contains(&me),
+        "{report}"
+    );
+    let refused = scanner.scan(north, &tickets[1].token).await;
+    assert_eq!(refused.verdict, Verdict::NodeFault);
+
+    drop(reader);
+    status(false).await;
+    let next = scanner.scan(north, &tickets[1].token).await;
+    assert_eq!(next.verdict, Verdict::Admit, "the room is back");
+    let (_, report) = run_with(&world, &settings, &["doctor"]).await;
+    assert!(!report.contains("fail  space"), "{report}");
+    node.until_logged("journal.no_space").await;
 }

@@ -179,7 +179,12 @@ async fn malformed_requests_are_ordinary_answers() {
         assert_eq!(refused(&scanner, &request).await, expected, "{path} {body}");
     }
     let elsewhere = scanner.scan_as(eventify_edge::clock::new_id(), scan_id(), "");
-    assert_eq!(refusal(elsewhere.await), "403 gate_not_allowed");
+    let refused = elsewhere.await.unwrap_err();
+    let refused = &refused.refusal().expect("the node's answer").error;
+    assert_eq!(refused.code, "gate_not_allowed");
+    let detail = &refused.details[0];
+    let named = detail.issue.contains(&format!("{north} (North"));
+    assert!(detail.field == "gateId" && named, "{detail:?}");
     let alive = scanner.scan(north, &world.tickets[0].token).await;
     assert_eq!(alive.verdict, Verdict::Admit);
 }

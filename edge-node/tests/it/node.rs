@@ -265,3 +265,25 @@ async fn a_line_on_which_bytes_stand_still_is_an_outage_like_any_other() {
     assert_eq!(core.journal().last().unwrap().head(), status.journal.head);
     world.stop().await;
 }
+
+/// Scanners show times as the venue's clocks do. Nothing is decided by it, so that the core says it beside the feed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_venues_time_zone_reaches_the_scanners_and_is_known_after_a_restart_without_the_core() {
+    let (mut world, core, mut scanner) = World::connected(&[]).await;
+    world.until_ready().await;
+    assert_eq!(scanner.lan.status().await.unwrap().time_zone, None);
+    core.say_time_zone("America/Los_Angeles").await;
+    let zone = |status: &NodeStatus| status.time_zone.clone();
+    let known = Some("America/Los_Angeles".to_owned());
+    world.until(|status| zone(status) == known).await;
+    assert_eq!(zone(&scanner.lan.status().await.unwrap()), known);
+    // What is said of something else says nothing of it.
+    core.revoke(false).await;
+    core.line.cut();
+    world.until_mode(Mode::Degraded).await;
+    assert_eq!(zone(&scanner.lan.status().await.unwrap()), known);
+    world.stop().await;
+    world.start(&[]).await;
+    world.reconnect(&mut scanner).await;
+    assert_eq!(zone(&scanner.lan.status().await.unwrap()), known);
+}

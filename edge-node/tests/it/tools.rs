@@ -1,13 +1,16 @@
 //! The commands of the program.
 
+use std::{fs, path::Path};
+
 use eventify_edge::control;
 use eventify_protocol::{
     lan::{NodeStatus, PairingCode},
     verdict::Verdict,
 };
-use tokio::process::Command;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tokio::{process::Command, time::timeout};
 
-use crate::world::{PROGRAM, Process, Scanner, Settings, World, pair, variables};
+use crate::world::{PROGRAM, Process, SOON, Scanner, Settings, World, pair, variables};
 
 /// Exit code and standard output of a command on the world's data directory.
 pub(crate) async fn run(world: &World, arguments: &[&str]) -> (i32, String) {
@@ -50,7 +53,11 @@ fn a_command_whose_reader_has_left_ends_quietly() {
     }
 }
 
-async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn run_with(
+    world: &World,
+    settings: Settings<'_>,
+    arguments: &[&str],
+) -> (i32, String) {
     let output = Command::new(PROGRAM)
         .args(arguments)
         .env_clear()
@@ -60,6 +67,35 @@ async fn run_with(world: &World, settings: Settings<'_>, arguments: &[&str]) -> 
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     (output.status.code().unwrap(), text)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let pipe = |path: &Path| {
+        fs::remove_file(path).ok();
+        mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    };
+    let world = World::stopped(10);
+    let config = world.folder.path().join("edge.toml");
+    pipe(&config);
+    let config = config.to_str().unwrap();
+    for (file, command) in [
+        ("edge.toml", vec!["--config", config, "run"]),
+        ("edge.toml", vec!["--config", config, "doctor"]),
+        ("scanners.json", vec!["run"]),
+        ("identity.json", vec!["run"]),
+        ("identity.json", vec!["status"]),
+    ] {
+        let path = world.folder.path().join(file);
+        pipe(&path);
+        let said = timeout(SOON, complaint(&world, &command)).await;
+        let said = said.unwrap_or_else(|_| panic!("{command:?} waits for {file}"));
+        let path = path.to_str().unwrap();
+        assert!(
+            said.contains(path) && said.contains("must be a regular file"),
+            "{command:?}: {said}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

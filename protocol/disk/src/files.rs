@@ -30,6 +30,27 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Reads a file. What is none would be waited for without end: a named pipe that nobody writes to.
+///
+/// # Errors
+/// Those of the file system, and [`io::ErrorKind::InvalidInput`] for what is no regular file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    must_be_file(path)?;
+    fs::read(path)
+}
+
+/// Without opening it.
+///
+/// # Errors
+/// As [`read`].
+pub fn must_be_file(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() {
+        return Ok(());
+    }
+    let what = "this is a folder, a pipe or a device, and must be a regular file";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+}
+
 /// Opens a file that only grows, and makes it if it is not there. What is written is durable when the
 /// caller has synced it.
 ///
@@ -109,6 +130,22 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, OWNER_ONLY_FILE);
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path(), Path::new("/dev/zero")] {
+            let refused = read(path).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+            assert!(refused.to_string().contains("regular file"), "{refused}");
+        }
+        let absent = read(&folder.path().join("absent")).unwrap_err();
+        assert_eq!(absent.kind(), io::ErrorKind::NotFound);
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, b"content").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        assert_eq!(read(&link).unwrap(), b"content");
     }
 
     #[test]

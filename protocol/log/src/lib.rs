@@ -7,6 +7,7 @@
 //! Deliberately absent: files, rotation, levels and formats.
 
 mod output;
+mod throttle;
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 pub use output::{Output, ReaderGone};
+pub use throttle::LogThrottle;
 
 /// Lines that wait for a slow reader; a line has some hundred bytes.
 const MAX_WAITING: usize = 4_096;

@@ -55,6 +55,7 @@ mod variables;
 use std::{
     collections::BTreeSet,
     ffi::OsString,
+    io,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -163,12 +164,20 @@ fn collect_numbers(table: &Table, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Reads a configuration file.
+/// Reads a configuration file. What is no regular file is refused: a named pipe that nobody writes to would be
+/// waited for without end.
 ///
 /// # Errors
 /// [`SettingsError::File`].
 pub fn read_file(path: &Path) -> Result<String, SettingsError> {
-    std::fs::read_to_string(path).map_err(|error| SettingsError::File {
+    let read = || {
+        if std::fs::metadata(path)?.is_file() {
+            return std::fs::read_to_string(path);
+        }
+        let what = "this is a folder, a pipe or a device, and must be a regular file";
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+    };
+    read().map_err(|error| SettingsError::File {
         path: PathBuf::from(path),
         error,
     })

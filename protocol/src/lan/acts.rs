@@ -1,6 +1,7 @@
 //! What people do at a gate beside scanning: a supervisor's acts, exits, a change of gate.
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ShownTicket;
@@ -20,7 +21,7 @@ pub const UNDO_MS: u64 = 60_000;
 pub const OVERRIDE_MS: u64 = 300_000;
 
 /// `POST /v1/acts`, answered by [`ActAnswer`]. The same act sent again is answered the same.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ActRequest {
     /// Made when the person pressed the key, and used until there is an answer.
@@ -37,7 +38,7 @@ pub struct ActRequest {
 }
 
 /// What is done.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     tag = "kind",
     rename_all = "camelCase",
@@ -61,7 +62,7 @@ pub enum Act {
 }
 
 /// Why.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cbor(array)]
 pub struct Reason {
@@ -76,7 +77,19 @@ pub struct Reason {
 
 /// See [`Reason::code`].
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(rename_all = "camelCase")]
 #[cbor(index_only)]

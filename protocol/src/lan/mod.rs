@@ -53,6 +53,7 @@ pub use staff::{
 use std::time::Duration;
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -77,7 +78,7 @@ pub const MAX_ADMITTING_GATES: usize = 8;
 pub const MAX_STATUS_PERFORMANCES: usize = 32;
 
 /// `POST /v1/scans`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScanRequest {
     /// Made at the trigger and used until a final verdict was shown (`ADMISSION` 3.1).
@@ -299,7 +300,7 @@ pub enum StreamEvent {
 }
 
 /// `POST /v1/pairings`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PairingRequest {
     /// The secret of the [`PairingCode`] that the node shows.
@@ -339,7 +340,7 @@ pub struct Nonce {
 }
 
 /// `POST /v1/tokens`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TokenRequest {
     /// From the node's [`Nonce`].

@@ -2,6 +2,7 @@
 //! only, and each search is a row of the journal.
 
 use minicbor::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ShownTicket;
@@ -17,7 +18,7 @@ pub const MAX_MATCHES: usize = 20;
 pub const SEARCH_CHARS: std::ops::RangeInclusive<usize> = 2..=60;
 
 /// `POST /v1/searches`. 403 `search_off` where the venue has not switched it on.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SearchRequest {
     pub search_id: SearchId,
@@ -35,7 +36,7 @@ pub struct SearchRequest {
 }
 
 /// What a search looks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[cbor(index_only)]
 pub enum SearchBy {

@@ -3,6 +3,7 @@
 //! The first time a person signs in with the identity provider, on a telephone of their own (RFC 8628),
 //! and chooses a PIN, which counts at this node. Then the PIN is enough, also while the line is cut.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -46,7 +47,7 @@ pub struct ListedPerson {
 
 /// `POST /v1/sign-ins`, without members: begins a sign-in with the identity provider. 503 `core_unreachable`
 /// while the line is cut.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignInRequest {}
 
@@ -95,7 +96,7 @@ pub enum SignInRefusal {
 
 /// `POST /v1/pins`, answered by 204: sets the PIN of whom the sign-in was granted to, once, within its time.
 /// 422 `pin_too_simple` for one that everybody tries first.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PinRequest {
     pub sign_in_id: SignInId,
@@ -105,7 +106,7 @@ pub struct PinRequest {
 
 /// A person and their PIN. Wrong: 401 `wrong_pin`, with `details.triesLeft`; too many: 429 `pin_locked` with
 /// `Retry-After`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PinProof {
     pub person_id: PersonId,
@@ -114,7 +115,7 @@ pub struct PinProof {
 
 /// `POST /v1/shifts`, answered by [`Shift`]: from now on what this scanner does is done by this person, at this
 /// gate. The shift before, if there is one, ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShiftRequest {
     pub gate_id: GateId,
@@ -135,7 +136,7 @@ pub struct Shift {
 }
 
 /// `POST /v1/authorisations`: a colleague's word at a scanner that somebody else holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuthorisationRequest {
     pub proof: PinProof,

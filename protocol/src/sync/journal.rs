@@ -100,8 +100,9 @@ pub enum JournalEntry {
     /// A scan was decided and is about to be shown.
     #[n(1)]
     Decision(#[n(0)] Decision),
-    /// The decision in row `row` was never shown as it stands: the cache had aged past the limit
-    /// while it was written (`ADMISSION` 3.5). `ResyncRequired` was shown instead.
+    /// The decision in row `row` was never shown as it stands: while it was written the cache had aged past
+    /// the limit, and `ResyncRequired` was shown instead, or another program held the journal, and
+    /// `NodeFault` was (`ADMISSION` 3.5).
     #[n(2)]
     Voided {
         /// The row's sequence number in this incarnation.

@@ -2,12 +2,13 @@
 
 use eventify_protocol::{
     hash::Hash32,
-    ids::{BootId, IncarnationId, MessageId, NodeId, PerformanceId, TicketId},
+    ids::{BootId, IncarnationId, MessageId, NodeId, PerformanceId, SessionId, TicketId},
     short_code::CodeTag,
     sync::{
-        Ask, Body, Delta, Down, Envelope, Epoch, FeedEntry, Hello, JournalEntry, JournalHead,
-        JournalRow, MAX_MESSAGE_BYTES, Moment, Nonce, Position, RowError, SealedRow, Sender,
-        Subject, TicketEntry, TicketState, Up, Value, WireError, short_seat, topic,
+        Ask, Body, Config, Delta, Down, Envelope, Epoch, FeedEntry, Hello, JournalEntry,
+        JournalHead, JournalRow, MAX_MESSAGE_BYTES, Moment, Nonce, Position, RowError,
+        ScannerOrders, SealedRow, Sender, Subject, TicketEntry, TicketState, Up, Value, WireError,
+        short_seat, topic,
     },
     time::{BootTime, WallTime},
     token::{CategoryCode, TokenHash},
@@ -221,4 +222,64 @@ fn an_epoch_is_text_in_json() {
     let json = serde_json::json!({ "system": "18446744073709551614", "timeline": 3 });
     assert_eq!(serde_json::to_value(epoch).unwrap(), json);
     assert_eq!(serde_json::from_value::<Epoch>(json).unwrap(), epoch);
+}
+
+/// As a core of a release before the time zone writes it.
+#[derive(minicbor::Encode)]
+#[cbor(array)]
+struct ConfigBefore {
+    #[n(0)]
+    revoked: bool,
+    #[n(1)]
+    duplicate: Option<SessionId>,
+    #[n(2)]
+    scanners: Option<ScannerOrders>,
+}
+
+/// As a node of a release before reads it.
+#[derive(minicbor::Decode)]
+#[cbor(array)]
+struct ReadBefore {
+    #[n(0)]
+    revoked: bool,
+    #[n(1)]
+    duplicate: Option<SessionId>,
+    #[n(2)]
+    scanners: Option<ScannerOrders>,
+}
+
+#[test]
+fn core_and_node_of_before_the_time_zone_and_of_today_understand_each_others_settings() {
+    let orders = ScannerOrders {
+        revision: 3,
+        orders: vec![],
+    };
+    for scanners in [None, Some(orders)] {
+        let before = ConfigBefore {
+            revoked: true,
+            duplicate: Some(SessionId(Uuid::from_u128(9))),
+            scanners: scanners.clone(),
+        };
+        let bytes = minicbor::to_vec(&before).unwrap();
+        let today: Config = minicbor::decode(&bytes).unwrap();
+        let wanted = Config {
+            revoked: true,
+            duplicate: before.duplicate,
+            scanners: scanners.clone(),
+            time_zone: None,
+        };
+        assert_eq!(today, wanted);
+
+        let today = Config {
+            time_zone: Some("Europe/Paris".to_owned()),
+            ..wanted
+        };
+        let bytes = minicbor::to_vec(&today).unwrap();
+        let read: ReadBefore = minicbor::decode(&bytes).unwrap();
+        assert_eq!(
+            (read.revoked, read.duplicate, read.scanners),
+            (true, today.duplicate, scanners)
+        );
+        assert_eq!(minicbor::decode::<Config>(&bytes).unwrap(), today);
+    }
 }

@@ -157,7 +157,8 @@ pub enum Input {
     },
     /// The replica's file can't be read or written. The shell deletes it.
     ReplicaFailed,
-    /// What the journal can still take, and why it takes nothing now: for `Health`.
+    /// What the journal can still take, and why it takes nothing now: for `Health`. While it is held nothing
+    /// waits for its rows, and nothing new is decided.
     Room {
         free_bytes: u64,
         fault: Option<JournalFault>,

@@ -65,6 +65,9 @@ impl Machine {
             self.journal_fault = fault;
             self.health_at = now.boottime;
         }
+        if self.is_journal_held() {
+            self.give_up_on_journal(now);
+        }
     }
 
     pub(super) fn receive(&mut self, message: CoreMessage, now: Now) {

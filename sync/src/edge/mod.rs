@@ -20,6 +20,7 @@
 //! | [`overlay`], [`freed`] | own admissions that the replica may not show yet; entries that are over |
 //! | [`journal`], [`upload`] | the chain and its forks; its way to the core |
 //! | [`replica`], [`hello`], [`pull`] | deltas and digests; greeting the core; snapshots |
+//! | [`held`] | a journal that another program holds |
 //! | [`searches`] | guests that staff have looked for |
 //! | [`report`] | replies, status, alarms |
 //!
@@ -29,6 +30,7 @@ mod acts;
 mod age;
 mod connectivity;
 mod freed;
+mod held;
 mod hello;
 mod io;
 mod journal;

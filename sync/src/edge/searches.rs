@@ -66,7 +66,10 @@ impl Machine {
             Some(NoSearch::Off)
         } else if mode == Mode::Locked {
             Some(NoSearch::Locked)
-        } else if self.searches.0.len() >= MAX_WAITING || self.journal.is_forking() {
+        } else if self.searches.0.len() >= MAX_WAITING
+            || self.journal.is_forking()
+            || self.is_journal_held()
+        {
             Some(NoSearch::Busy)
         } else {
             None
@@ -89,6 +92,13 @@ impl Machine {
         let at = self.moment(now);
         let seq = self.journal.append(entry, at, &mut self.outputs);
         self.searches.0.insert(seq, request);
+    }
+
+    /// Nobody is shown what their rows name.
+    pub(super) fn give_up_on_searches(&mut self) {
+        for request in std::mem::take(&mut self.searches.0).into_values() {
+            reply(&mut self.outputs, request, Err(NoSearch::Busy));
+        }
     }
 
     /// Rows are on disk: what they name may be shown, unless the node has locked meanwhile.

@@ -77,19 +77,23 @@ fn space(config: &Config) -> Finding {
         // There is none yet, or its own check reports it.
         Err(_) => journal::free_bytes(&config.data_dir).min(limits.max_bytes),
     };
-    let log = journal::log_bytes(&journal::path(&config.data_dir)) >> 20;
+    let path = journal::path(&config.data_dir);
     let text = format!(
-        "{} MiB left for the journal, its log has {log} MiB",
-        free >> 20
+        "{} MiB left for the journal, its log has {} MiB",
+        free >> 20,
+        journal::log_bytes(&path) >> 20
     );
+    let grown = crate::cli::log_has_grown(&config.data_dir);
     if free < limits.reserve_bytes {
+        let what = grown
+            .as_deref()
+            .unwrap_or("free the disk or raise `journal.max_bytes`");
         Finding::fail(
             "space",
-            format!(
-                "{text}; every scan is answered with `NodeFault`: free the disk or raise \
-                 `journal.max_bytes`"
-            ),
+            format!("{text}; every scan is answered with `NodeFault`: {what}"),
         )
+    } else if let Some(grown) = grown {
+        Finding::warn("space", format!("{text}; {grown}"))
     } else if free < COMFORTABLE_BYTES {
         Finding::warn("space", format!("{text}; free more before the doors open"))
     } else {

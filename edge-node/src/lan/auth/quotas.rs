@@ -3,9 +3,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use eventify_log::LogThrottle;
 use eventify_protocol::{ids::ScannerId, time::BootTime};
-
-use crate::log_throttle::LogThrottle;
 
 /// Shortest time between two log lines about scanners that are too fast.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
@@ -19,7 +18,7 @@ pub(crate) struct Quotas {
     whole: Duration,
     /// When each bucket will be full.
     full_at: HashMap<ScannerId, BootTime>,
-    log: LogThrottle,
+    log: LogThrottle<BootTime>,
 }
 
 impl Quotas {
@@ -30,7 +29,7 @@ impl Quotas {
             interval,
             whole: interval.saturating_mul(burst),
             full_at: HashMap::new(),
-            log: LogThrottle::new(LOG_INTERVAL),
+            log: LogThrottle::every(LOG_INTERVAL),
         }
     }
 
@@ -46,7 +45,7 @@ impl Quotas {
             *full_at = after;
             return Ok(());
         }
-        if let Some(suppressed) = self.log.pass(now) {
+        if let Some(suppressed) = self.log.permit(now) {
             tracing::warn!(
                 code = "lan.scanner_too_fast",
                 scanner_id = %scanner,

@@ -12,7 +12,7 @@ use eventify_protocol::{
 };
 use eventify_sync::edge::{ActOutcome, ActRefusal};
 
-use super::scans::{begin_typed, end_typed, may_scan};
+use super::scans::{begin_typed, end_typed, must_be_its_gate};
 use crate::{
     lan::{Lan, auth::Caller, error::ApiError, request},
     owner::{Act, NoAct, What},
@@ -24,9 +24,7 @@ pub(super) async fn act(
     body: Bytes,
 ) -> Result<Json<ActAnswer>, ApiError> {
     let request: ActRequest = request::json(&body)?;
-    if !may_scan(&lan, &caller, request.gate_id) {
-        return Err(ApiError::GateNotAllowed);
-    }
+    must_be_its_gate(&lan, &caller, request.gate_id)?;
     let is_exit = matches!(request.act, Asked::Exit { .. });
     let reason = if is_exit {
         None
@@ -96,7 +94,8 @@ fn checked(reason: Option<Reason>) -> Result<Reason, ApiError> {
         .as_ref()
         .is_none_or(|note| text::is_line(note, 1..=MAX_NOTE_CHARS));
     if !is_line || reason.code == ReasonCode::Other && note.is_none() {
-        return Err(ApiError::BadNote);
+        let chars = note.map_or(0, |note| note.chars().count());
+        return Err(ApiError::BadNote { chars });
     }
     Ok(Reason {
         code: reason.code,

@@ -12,7 +12,7 @@ use axum::{
 use eventify_protocol::{
     ids::GateId,
     lan::{
-        GatePerformance, NamedGate, NodeStatus, PairingAnswer, PairingRequest,
+        GatePerformance, GateStatus, NamedGate, NodeStatus, PairingAnswer, PairingRequest,
         signature::{self, Signed},
     },
 };
@@ -33,7 +33,10 @@ pub(super) async fn pair(
     let body = request::body(body).await?;
     let request: PairingRequest = request::json(&body)?;
     let key = read_key(&request.public_key).ok_or(ApiError::BadPublicKey)?;
-    let label = clean_label(&request.label).ok_or(ApiError::BadLabel)?;
+    let label = clean_label(&request.label).ok_or_else(|| {
+        let chars = request.label.trim().chars().count();
+        ApiError::BadLabel { chars }
+    })?;
     let signed = Signed {
         method: "POST",
         path: "/v1/pairings",
@@ -79,9 +82,24 @@ fn offer(
     narrowed_to: Option<&[GateId]>,
 ) -> (Vec<NamedGate>, Vec<GatePerformance>) {
     let is_its = |gate: &GateId| narrowed_to.is_none_or(|gates| gates.contains(gate));
-    let known = status.gates.into_iter().map(|gate| NamedGate {
+    let gates = offered_gates(&status.gates, narrowed_to);
+    let mut performances = status.performances;
+    for performance in &mut performances {
+        performance.gates.retain(is_its);
+    }
+    performances.retain(|performance| !performance.gates.is_empty());
+    (gates, performances)
+}
+
+/// The gates that a scanner may scan for, by name.
+pub(super) fn offered_gates(
+    of_node: &[GateStatus],
+    narrowed_to: Option<&[GateId]>,
+) -> Vec<NamedGate> {
+    let is_its = |gate: &GateId| narrowed_to.is_none_or(|gates| gates.contains(gate));
+    let known = of_node.iter().map(|gate| NamedGate {
         gate_id: gate.gate_id,
-        name: gate.name,
+        name: gate.name.clone(),
     });
     let known: Vec<_> = known.filter(|gate| is_its(&gate.gate_id)).collect();
     // Before the first snapshot the node has no names, and knows the gates that it was told at pairing.
@@ -93,10 +111,5 @@ fn offer(
             name: gate.to_string(),
         })
         .collect();
-    let mut performances = status.performances;
-    for performance in &mut performances {
-        performance.gates.retain(is_its);
-    }
-    performances.retain(|performance| !performance.gates.is_empty());
-    (known.into_iter().chain(unnamed).collect(), performances)
+    known.into_iter().chain(unnamed).collect()
 }

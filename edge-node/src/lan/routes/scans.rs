@@ -10,6 +10,7 @@ use eventify_protocol::{
     verdict::Verdict,
 };
 
+use super::pairings::offered_gates;
 use crate::{
     lan::{Lan, auth::Caller, error::ApiError, locked, request, typed_codes::Attempt},
     owner::Scan,
@@ -21,9 +22,7 @@ pub(super) async fn scan(
     body: Bytes,
 ) -> Result<Json<ScanAnswer>, ApiError> {
     let request: ScanRequest = request::json(&body)?;
-    if !may_scan(&lan, &caller, request.gate_id) {
-        return Err(ApiError::GateNotAllowed);
-    }
+    must_be_its_gate(&lan, &caller, request.gate_id)?;
     let person = lan.on_shift(caller.scanner);
     if person.is_none() && lan.is_shift_needed() {
         return Err(ApiError::ShiftNeeded);
@@ -98,11 +97,16 @@ fn is_wrong_code(lan: &Lan, answer: &ScanAnswer) -> bool {
 
 /// Whether the gate is one of the scanner's and one of the node's. Without a replica the node knows
 /// no gates of its own, and the core decides.
-pub(super) fn may_scan(lan: &Lan, caller: &Caller, gate: GateId) -> bool {
-    let of_scanner = caller
-        .gates
-        .as_ref()
-        .is_none_or(|gates| gates.contains(&gate));
+pub(super) fn must_be_its_gate(lan: &Lan, caller: &Caller, gate: GateId) -> Result<(), ApiError> {
+    let is_its = |gate: &GateId| {
+        let gates = caller.gates.as_ref();
+        gates.is_none_or(|gates| gates.contains(gate))
+    };
     let of_node = &lan.owner.latest().gates;
-    of_scanner && (of_node.is_empty() || of_node.iter().any(|known| known.gate_id == gate))
+    let is_known = |gate: &GateId| of_node.iter().any(|known| known.gate_id == *gate);
+    if is_its(&gate) && (of_node.is_empty() || is_known(&gate)) {
+        return Ok(());
+    }
+    let gates = offered_gates(of_node, caller.gates.as_deref());
+    Err(ApiError::GateNotAllowed(gates))
 }

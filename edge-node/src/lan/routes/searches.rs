@@ -11,7 +11,7 @@ use eventify_protocol::{
 };
 use eventify_sync::edge::SearchRecord;
 
-use super::scans::may_scan;
+use super::scans::must_be_its_gate;
 use crate::lan::{
     Lan,
     auth::Caller,
@@ -26,12 +26,11 @@ pub(super) async fn search(
     body: Bytes,
 ) -> Result<Json<SearchAnswer>, ApiError> {
     let request: SearchRequest = request::json(&body)?;
-    if !may_scan(&lan, &caller, request.gate_id) {
-        return Err(ApiError::GateNotAllowed);
-    }
+    must_be_its_gate(&lan, &caller, request.gate_id)?;
     let text = request.text.trim();
-    if !SEARCH_CHARS.contains(&text.chars().count()) {
-        return Err(ApiError::BadSearchText);
+    let chars = text.chars().count();
+    if !SEARCH_CHARS.contains(&chars) {
+        return Err(ApiError::BadSearchText { chars });
     }
     let word = request.authorisation.as_deref();
     let person = lan.who_acts(caller.scanner, word, StaffRole::finds_guests)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Extension, Json, body::Bytes, extract::State, http::StatusCode};
 use eventify_protocol::lan::{Authorisation, AuthorisationRequest, Shift, ShiftRequest};
 
-use super::scans::may_scan;
+use super::scans::must_be_its_gate;
 use crate::lan::{Lan, auth::Caller, error::ApiError, request};
 
 pub(super) async fn begin(
@@ -14,9 +14,7 @@ pub(super) async fn begin(
     body: Bytes,
 ) -> Result<Json<Shift>, ApiError> {
     let request: ShiftRequest = request::json(&body)?;
-    if !may_scan(&lan, &caller, request.gate_id) {
-        return Err(ApiError::GateNotAllowed);
-    }
+    must_be_its_gate(&lan, &caller, request.gate_id)?;
     let person = lan.prove(caller.scanner, request.proof).await?;
     lan.begin_shift(caller.scanner, person.person_id, request.gate_id)?;
     current(State(lan), Extension(caller)).await

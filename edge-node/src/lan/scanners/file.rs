@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -50,7 +50,7 @@ pub(super) fn life_path(data_dir: &Path) -> PathBuf {
 
 pub(super) fn load(data_dir: &Path) -> Result<Roll, ScannerError> {
     let path = path(data_dir);
-    let bytes = match fs::read(&path) {
+    let bytes = match files::read(&path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => b"[]".to_vec(),
         Err(error) => return Err(ScannerError::File { path, error }),
@@ -90,7 +90,7 @@ fn load_life(data_dir: &Path) -> LifeFile {
         last_order: 0,
         scanners: HashMap::new(),
     };
-    let bytes = match fs::read(life_path(data_dir)) {
+    let bytes = match files::read(&life_path(data_dir)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return none(),
         Err(error) => {

@@ -2,10 +2,7 @@
 //! that was restored in part may lack the first, and then each scanner is refused at the doors. The node
 //! starts all the same, because what it has paired since is good, and says so.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use eventify_disk::files;
 use serde::{Deserialize, Serialize};
@@ -72,7 +69,7 @@ pub(super) fn note(data_dir: &Path, scanners: usize) {
 
 /// None that can be read is none.
 fn noted(data_dir: &Path) -> usize {
-    let bytes = fs::read(path(data_dir)).ok();
+    let bytes = files::read(&path(data_dir)).ok();
     let note: Option<Note> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     note.map_or(0, |note| note.scanners)
 }

@@ -2,7 +2,7 @@
 //! together with their locks, and staff sign in with the identity provider again.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct NotWritten {
 
 /// What a file holds; nothing if there is none that can be read.
 pub(super) fn load<T: DeserializeOwned + Default>(path: &Path) -> T {
-    let read = match fs::read(path) {
+    let read = match files::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(io::Error::from),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return T::default(),
         Err(error) => Err(error),

@@ -128,6 +128,18 @@ impl Core {
         .await;
     }
 
+    /// Says what the clocks of the venue show.
+    pub(crate) async fn say_time_zone(&self, name: &str) {
+        let revoked = self.state.lock().unwrap().revoked;
+        self.send(Down::Config(Config {
+            revoked,
+            duplicate: None,
+            scanners: None,
+            time_zone: Some(name.to_owned()),
+        }))
+        .await;
+    }
+
     /// Orders something of a scanner.
     pub(crate) async fn order(&self, scanner: ScannerId, change: ScannerChange) {
         let config = {

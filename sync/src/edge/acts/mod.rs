@@ -48,6 +48,8 @@ struct PendingAct {
     others: Vec<RequestId>,
     /// The cache decided: its age is checked again after the fsync.
     is_from_cache: bool,
+    /// Whoever asked first was told to ask again.
+    is_given_up: bool,
 }
 
 /// The newest admission that a scanner has shown.
@@ -107,7 +109,8 @@ impl Machine {
         if let Some(done) = recent.or(request.previous.as_ref()).cloned() {
             return self.repeat_act(&request, &done, now);
         }
-        if self.acts.writing.len() >= MAX_PENDING_ACTS || self.journal.is_forking() {
+        let is_full = self.acts.writing.len() >= MAX_PENDING_ACTS;
+        if is_full || self.journal.is_forking() || self.is_journal_held() {
             return self.reply(request.request, Reply::Overloaded);
         }
         match self.decide_act(&request, now) {
@@ -120,8 +123,12 @@ impl Machine {
         if !request.is(done) {
             return self.reply(request.request, Reply::ActRefused(ActRefusal::IdReused));
         }
+        let is_held = self.is_journal_held();
         let mut writing = self.acts.writing.values_mut();
         if let Some(pending) = writing.find(|pending| pending.request.act == request.act) {
+            if is_held {
+                return self.reply(request.request, Reply::Overloaded);
+            }
             return pending.others.push(request.request);
         }
         let left = self.acts_left(request, now);
@@ -188,6 +195,7 @@ impl Machine {
             request,
             others: vec![],
             is_from_cache,
+            is_given_up: false,
         };
         self.acts.writing.insert(seq, pending);
     }
@@ -218,9 +226,27 @@ impl Machine {
                 let outcome = self.act_outcome(&done, request.ticket(), (false, left));
                 Reply::Act(Box::new(outcome))
             };
-            for request in pending.others.into_iter().chain([request.request]) {
+            let first = (!pending.is_given_up).then_some(request.request);
+            for request in pending.others.into_iter().chain(first) {
                 self.reply(request, reply.clone());
             }
+        }
+    }
+
+    /// The journal is held: whoever waits is to ask again. Nobody is let in by an act of which nobody was
+    /// told that it is done; the others are done when their rows are on disk, whether asked again or not.
+    pub(super) fn give_up_on_acts(&mut self, now: Now) {
+        for (row, mut pending) in std::mem::take(&mut self.acts.writing) {
+            let first = (!pending.is_given_up).then_some(pending.request.request);
+            for request in pending.others.drain(..).chain(first) {
+                self.reply(request, Reply::Overloaded);
+            }
+            let done = self.acts.recent.get(&pending.request.act).cloned();
+            if done.is_some_and(|done| self.void_override(row, &pending.request, &done, now)) {
+                continue;
+            }
+            pending.is_given_up = true;
+            self.acts.writing.insert(row, pending);
         }
     }
 

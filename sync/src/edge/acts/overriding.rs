@@ -111,8 +111,23 @@ impl Machine {
         done: &DoneAct,
         now: Now,
     ) {
+        if let JournalEntry::Overridden(act) = &done.entry
+            && self.void_override(row, request, done, now)
+        {
+            self.outputs.alarm(Alarm::Voided(act.scan));
+        }
+    }
+
+    /// Writes that an override, of this row, let nobody in; false if the act is another one.
+    pub(super) fn void_override(
+        &mut self,
+        row: u64,
+        request: &ActRequest,
+        done: &DoneAct,
+        now: Now,
+    ) -> bool {
         let JournalEntry::Overridden(act) = &done.entry else {
-            return;
+            return false;
         };
         let entry = JournalEntry::Voided {
             row,
@@ -124,7 +139,7 @@ impl Machine {
         self.overlay.delete(act.ticket, act.scan);
         self.mark(request, |previous| previous.overridden = None);
         self.acts.forget(act.by.act);
-        self.outputs.alarm(Alarm::Voided(act.scan));
+        true
     }
 }
 

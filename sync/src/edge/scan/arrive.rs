@@ -48,6 +48,9 @@ impl Machine {
                 return self.repeat(&request, previous, now);
             }
         }
+        if self.is_journal_held() {
+            return self.reply_node_fault(scan, [id], now);
+        }
         if matches!(request.checked, TokenCheck::Unreadable { .. }) {
             return self.refuse_unreadable(&request, now);
         }

@@ -27,6 +27,9 @@ impl Machine {
             }
             return;
         }
+        if self.is_journal_held() {
+            return self.refuse_unwritten(scan, now);
+        }
         self.write_refused_again(scan, now);
         let Some(pending) = self.scans.pending.get_mut(&scan) else {
             return;
@@ -61,7 +64,10 @@ impl Machine {
         if let (Verdict::Admit, Some(ticket)) = (&decision.verdict, decision.ticket) {
             self.overlay
                 .insert(ticket, Admission::of(&decision, seq, at));
-            self.scans.delete_unshown(ticket);
+            let replaced = self.scans.delete_unshown(ticket);
+            if let Some(pending) = self.scans.pending.get_mut(&scan) {
+                pending.replaced = replaced;
+            }
         }
         self.scans.insert_decision(decision, at);
     }
@@ -108,6 +114,16 @@ impl Machine {
 
     /// Takes a decision back that was never shown.
     fn take_back(&mut self, scan: ScanId, row: u64, mut pending: Pending, now: Now) {
+        let seq = self.void(scan, row, &pending, now);
+        let conclusion = Conclusion::by_edge(Verdict::ResyncRequired, Mode::Locked);
+        pending.progress = Progress::Writing { seq, conclusion };
+        self.scans.pending.insert(scan, pending);
+        self.scans.writing.insert(seq, scan);
+        self.outputs.alarm(Alarm::Voided(scan));
+    }
+
+    /// Writes that a decision, of this row, was never shown and never will be.
+    fn void(&mut self, scan: ScanId, row: u64, pending: &Pending, now: Now) -> u64 {
         let at = self.moment(now);
         let decided_at = self.scans.decided_at(scan);
         let entry = JournalEntry::Voided {
@@ -118,13 +134,44 @@ impl Machine {
         let seq = self.journal.append(entry, at, &mut self.outputs);
         if let Some(ticket) = pending.ticket() {
             self.overlay.delete(ticket, scan);
+            // What the core may have decided about it was not shown either.
+            let asked = pending.asked_until.map(|until| (scan, until));
+            for (scan, until) in pending.replaced.iter().copied().chain(asked) {
+                self.scans.insert_unshown(ticket, scan, until);
+            }
         }
         self.scans.void_decision(scan);
-        let conclusion = Conclusion::by_edge(Verdict::ResyncRequired, Mode::Locked);
-        pending.progress = Progress::Writing { seq, conclusion };
-        self.scans.pending.insert(scan, pending);
-        self.scans.writing.insert(seq, scan);
-        self.outputs.alarm(Alarm::Voided(scan));
+        seq
+    }
+
+    /// The journal is held: scans that wait for their rows, or for nothing that is sure to come, get no
+    /// verdict. Decisions on their way to the disk are taken back behind them.
+    pub(crate) fn give_up_on_scans(&mut self, now: Now) {
+        let is_at_core = |pending: &Pending| matches!(pending.progress, Progress::AtCore(_));
+        for scan in self.scans.list(|pending| !is_at_core(pending)) {
+            let Some(pending) = self.scans.pending.remove(&scan) else {
+                continue;
+            };
+            if let Progress::Writing { seq, .. } = &pending.progress {
+                self.scans.writing.remove(seq);
+                // Else the row takes a decision back itself.
+                if self.scans.stands(scan) {
+                    self.void(scan, *seq, &pending, now);
+                }
+            }
+            self.reply_node_fault(scan, pending.requests, now);
+        }
+    }
+
+    /// A decision that can't be written. If the core has made it, that is not shown.
+    fn refuse_unwritten(&mut self, scan: ScanId, now: Now) {
+        let Some(pending) = self.scans.pending.remove(&scan) else {
+            return;
+        };
+        if let Some((ticket, until)) = pending.ticket().zip(pending.asked_until) {
+            self.scans.insert_unshown(ticket, scan, until);
+        }
+        self.reply_node_fault(scan, pending.requests, now);
     }
 
     fn report_verdict(

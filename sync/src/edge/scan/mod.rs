@@ -77,6 +77,8 @@ struct Pending {
     expires: BootTime,
     /// It waits until then for the core to learn that its ticket is free again.
     held_until: Option<BootTime>,
+    /// Scans of the ticket whose place its admission takes, as they were [`Scans::unshown`] before.
+    replaced: Vec<(ScanId, CoreTime)>,
 }
 
 /// What a scan waits for.
@@ -167,6 +169,7 @@ impl Pending {
             asked_until: None,
             expires: now.plus(MAX_UNDECIDED),
             held_until: None,
+            replaced: vec![],
         }
     }
 
@@ -265,6 +268,11 @@ impl Scans {
         self.recent.get(&scan)?.at.core
     }
 
+    /// Whether the newest decision about a scan was not taken back.
+    fn stands(&self, scan: ScanId) -> bool {
+        self.recent.get(&scan).is_none_or(|it| !it.voided)
+    }
+
     fn void_decision(&mut self, scan: ScanId) {
         if let Some(previous) = self.recent.get_mut(&scan) {
             previous.voided = true;
@@ -287,11 +295,13 @@ impl Scans {
         }
     }
 
-    /// `Admit` is shown for the ticket: nothing is left to replace.
-    fn delete_unshown(&mut self, ticket: TicketId) {
-        if self.unshown.remove(&ticket).is_some() {
-            self.unshown_order.retain(|other| *other != ticket);
-        }
+    /// `Admit` is about to be shown for the ticket: nothing is left to replace. What was.
+    fn delete_unshown(&mut self, ticket: TicketId) -> Vec<(ScanId, CoreTime)> {
+        let Some(scans) = self.unshown.remove(&ticket) else {
+            return vec![];
+        };
+        self.unshown_order.retain(|other| *other != ticket);
+        scans
     }
 
     /// The deadline of the last question about a scan whose answer was not shown.

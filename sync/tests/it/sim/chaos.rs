@@ -61,6 +61,11 @@ pub(crate) enum Fault {
         node: usize,
         lasts: Nanos,
     },
+    /// Another program holds the journal's file.
+    HoldJournal {
+        node: usize,
+        lasts: Nanos,
+    },
     /// The replica's file can't be used so many times.
     BreakReplica {
         node: usize,
@@ -215,9 +220,13 @@ fn trouble(world: &mut World, end: Nanos, sets_clocks: bool) {
             node,
             lasts: rng.between(S, 60 * S),
         },
-        69..74 => Fault::SlowDisk {
+        69..72 => Fault::SlowDisk {
             node,
             lasts: rng.between(5 * S, 60 * S),
+        },
+        72..74 => Fault::HoldJournal {
+            node,
+            lasts: rng.between(2 * S, 30 * S),
         },
         74..76 => Fault::Misapply { node },
         76..77 => Fault::Copy { node },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eventify_protocol::{
     ids::{ScanId, TicketId},
-    sync::{Decision, SealedRow, SyncPoint, TicketState},
+    sync::{Decision, JournalEntry, SealedRow, SyncPoint, TicketState},
     time::{CoreTime, MAX_CACHE_AGE},
     verdict::{DecidedBy, Mode, Verdict},
 };
@@ -173,6 +173,9 @@ impl World {
                 "{scan:?} is repeated though it is not final: {answer:?}"
             ));
         }
+        if answer.verdict == Verdict::NodeFault {
+            return self.check_given_up(node, scan);
+        }
         let on_disk = self.nodes[node].disk.previous(scan);
         let said = on_disk.as_ref().map(|previous| &previous.decision.verdict);
         let voided = on_disk.as_ref().is_some_and(|previous| previous.voided);
@@ -204,10 +207,32 @@ impl World {
         self.model.admit(ticket, shown);
     }
 
+    /// Nobody will be inside by what was on its way to the disk: rows behind it take it back.
+    fn check_given_up(&mut self, node: usize, scan: ScanId) {
+        let mut open = None;
+        for row in &self.nodes[node].unsynced {
+            if let JournalEntry::Decision(decision) = &row.row().entry
+                && decision.scan == scan
+            {
+                open = Some(row.row().seq);
+            } else if let JournalEntry::Voided { row: of, .. } = &row.row().entry
+                && Some(*of) == open
+            {
+                self.coverage.taken_back_while_held += 1;
+                open = None;
+            }
+        }
+        if open.is_some() {
+            self.violated(format!(
+                "{scan:?} has no verdict, and its decision is on its way to the disk of {node}"
+            ));
+        }
+    }
+
     /// A final verdict that was shown is repeated; every other answer was decided after the request.
     pub(crate) fn check_freshness(&mut self, node: usize, asked: Nanos, answer: &ScanOutcome) {
         let scan = answer.scan;
-        if answer.repeated || answer.verdict == Verdict::Unreadable {
+        if answer.repeated || matches!(answer.verdict, Verdict::Unreadable | Verdict::NodeFault) {
             return;
         }
         let held = &self.nodes[node];

@@ -35,7 +35,7 @@ coverage! {
     forks, forks_seen, successions, unknown_files, batches_again, batches_early,
     snapshots, snapshots_resumed, snapshots_gone, deltas, adoptions, epochs_changed, digest_mismatches,
     damaged_replicas, broken_replicas, crashes, torn_rows, reboots, restored_images, copies, duplicates_stopped, most_files, shortened, went_on_after_loss, locked_rows_lost, suspends, pauses, clock_jumps, ambushes,
-    clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, legit_admitted, moved_shows, returned,
+    clocks_not_trusted, failovers, revoked_nodes, cuts, one_way_cuts, narrow_lines, slow_disks, held_journals, node_faults, taken_back_while_held, legit_admitted, moved_shows, returned,
     suspended, suspended_inside, suspended_at_core, suspended_offline, suspended_admitted_alone, suspended_entries_kept,
     overrides, overrides_alone, overrides_of_not_yet, undone, undone_again, left, passages_ended, of_an_earlier_passage,
     restarted, of_before_the_move, acts_refused, acts_in_locked, acts_repeated, acts_again, too_late_acts, too_many_acts, held_for_the_core, back_after_acts,

@@ -2,6 +2,7 @@
 
 use eventify_protocol::{
     ids::{IncarnationId, MessageId, ScanId, TicketId},
+    lan::JournalFault,
     sync::{Epoch, JournalHead, Moment, Up},
 };
 use eventify_sync::edge::{CoreMessage, Input, ReplicaOutput};
@@ -50,6 +51,10 @@ pub(crate) enum AtNode {
         up: bool,
     },
     Timer,
+    /// The writer of the journal notices that another program holds the file, or that it is free.
+    Room {
+        held: bool,
+    },
     Synced,
     ReadTicket {
         scan: ScanId,
@@ -129,6 +134,12 @@ impl World {
         match what {
             AtNode::Pipe { up } => self.pipe(node, up),
             AtNode::Timer => self.timer(node),
+            AtNode::Room { held } => {
+                self.coverage.held_journals += u64::from(held);
+                let fault = held.then_some(JournalFault::Held);
+                let free_bytes = 1 << 30;
+                self.step_node(node, Input::Room { free_bytes, fault });
+            }
             AtNode::Synced => {
                 let input = self.nodes[node].synced();
                 self.step_node(node, input);

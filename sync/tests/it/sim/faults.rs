@@ -56,6 +56,10 @@ impl World {
                 let held = &mut self.nodes[node];
                 held.slow_until = held.slow_until.max(self.at + lasts);
             }
+            Fault::HoldJournal { node, lasts } => {
+                let held = &mut self.nodes[node];
+                held.held_until = held.held_until.max(self.at + lasts);
+            }
             Fault::Image { node } => {
                 self.nodes[node].image = Some(self.nodes[node].disk.clone());
             }

@@ -445,7 +445,8 @@ impl World {
             Verdict::Forged => &mut coverage.forged,
             Verdict::UnknownOffline => &mut coverage.unknown_offline,
             Verdict::ResyncRequired => &mut coverage.resync_required,
-            Verdict::TryAgain | Verdict::NodeFault => &mut coverage.try_again,
+            Verdict::TryAgain => &mut coverage.try_again,
+            Verdict::NodeFault => &mut coverage.node_faults,
         };
         *count += 1;
     }

@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) frozen_until: Nanos,
     /// The disk is slow until then.
     pub(crate) slow_until: Nanos,
+    /// Another program holds the journal until then.
+    pub(crate) held_until: Nanos,
     /// Rows that the running sync covers, and those that wait for the next.
     pub(crate) unsynced: Vec<SealedRow>,
     pub(crate) syncing: usize,
@@ -129,6 +131,7 @@ impl Node {
             connected: false,
             frozen_until: 0,
             slow_until: 0,
+            held_until: 0,
             unsynced: vec![],
             syncing: 0,
             replica_busy: 0,
@@ -220,6 +223,7 @@ impl Node {
 
     /// When the sync that begins now will be done.
     pub(crate) fn sync_done(&self, at: Nanos, rng: &mut Rng) -> Nanos {
+        let at = at.max(self.held_until);
         if at < self.slow_until {
             return at + rng.between(500 * MS, 4 * S);
         }

@@ -322,6 +322,11 @@ impl World {
         }
         held.syncing = held.unsynced.len();
         let done = held.sync_done(self.at, &mut self.rng);
+        let (noticed, free) = (self.at + S, held.held_until);
+        if noticed < free {
+            self.at_node(node, noticed, AtNode::Room { held: true });
+            self.at_node(node, free, AtNode::Room { held: false });
+        }
         self.at_node(node, done, AtNode::Synced);
     }
 

@@ -4,6 +4,7 @@ mod acts;
 mod answers;
 mod codes;
 mod failover;
+mod held;
 mod losses;
 mod modes;
 mod refunds;
