@@ -11,7 +11,7 @@ use clap::Parser;
 use eventify_acceptance::{
     clock,
     prompt::{End, HELP, Prompt, print},
-    world::{Gate, World, claim::Claim, fixture::Fixture},
+    world::{Gate, World, claim::Claim, fixture::Fixture, venue_it::VenueIt},
 };
 use eventify_log::ReaderGone;
 use eventify_protocol::time::MAX_CACHE_AGE;
@@ -133,14 +133,7 @@ async fn up() -> Result<()> {
         .await?;
     let operator = world.signed_in(VENUE_IT, &["VENUE_IT"], &[]).await?;
     venue_it.add_operator(&operator).await?;
-    for (subject, name, role) in STAFF {
-        let account = (world.scope.oidc.issuer.as_str(), subject);
-        venue_it.add_staff(account, name, &[role]).await?;
-    }
-    let desk = world.signed_in(BOX_OFFICE, &["BOX_OFFICE"], &[]).await?;
-    for show in [&fixture, &later] {
-        show.assign(&organiser, &desk).await?;
-    }
+    add_staff(&world, &venue_it, [&fixture, &later]).await?;
     let gates = [
         world.gate(&fixture, 1, "North gate", MAX_CACHE_AGE).await?,
         world.gate(&fixture, 2, "South gate", MAX_CACHE_AGE).await?,
@@ -190,6 +183,20 @@ async fn up() -> Result<()> {
         // It stays up without commands.
         End::NoInput => std::future::pending().await,
     }
+}
+
+/// Who works at the gates, and who sells at the door.
+async fn add_staff(world: &World, venue_it: &VenueIt, shows: [&Fixture; 2]) -> Result<()> {
+    for (subject, name, role) in STAFF {
+        let account = (world.scope.oidc.issuer.as_str(), subject);
+        venue_it.add_staff(account, name, &[role]).await?;
+    }
+    let desk = world.signed_in(BOX_OFFICE, &["BOX_OFFICE"], &[]).await?;
+    let organiser = world.organiser().await?;
+    for show in shows {
+        show.assign(&organiser, &desk).await?;
+    }
+    Ok(())
 }
 
 /// The shell variables of `target/up/env`.
