@@ -78,19 +78,30 @@ pub fn shows_in_lines(char: char) -> bool {
 /// be, where there may be none.
 pub fn line(text: &str, chars: RangeInclusive<usize>) -> Result<String, Unfit> {
     must_show(text, shows)?;
+    let (least, most) = (*chars.start(), *chars.end());
+    // Its form costs more than to read it, and it is kept as it was written at some places.
+    let written = text.trim().chars().take(most_written(most) + 1).count();
+    if written > most_written(most) {
+        let given = text.trim().chars().count();
+        return Err(Unfit::Length { least, most, given });
+    }
     let line = in_form(text);
     let given = line.chars().count();
     if !chars.contains(&given) {
         if line.is_empty() && !text.trim().is_empty() {
             return Err(Unfit::Blank);
         }
-        let (least, most) = (*chars.start(), *chars.end());
         return Err(Unfit::Length { least, most, given });
     }
     if !line.is_empty() && line.chars().all(has_no_shape) {
         return Err(Unfit::Blank);
     }
     Ok(line)
+}
+
+/// So many characters, joiners and marks may become that many: a letter with two accents is three.
+const fn most_written(most: usize) -> usize {
+    most.saturating_mul(4).saturating_add(64)
 }
 
 /// A text of several lines: its white space and letters are its author's, without what stands around it.

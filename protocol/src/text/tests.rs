@@ -21,7 +21,7 @@ fn names_of_all_alphabets_are_lines_and_stay_as_they_are() {
     assert_eq!(line("", 0..=60).as_deref(), Ok(""));
 }
 
-/// Issue 9: all of these were names of one venue's gates, and looked the same on every scanner.
+/// All of these were names of one venue's gates, and looked the same on every scanner.
 #[test]
 fn what_looks_the_same_is_the_same() {
     for twin in [
@@ -130,4 +130,18 @@ fn a_refusal_names_the_cause() {
     assert_eq!(long, "must be at most 5 characters, and has 6");
     assert_eq!(lines(" a\n b \n", ..=5).as_deref(), Ok("a\n b"));
     assert!(lines("a\u{7}", ..=5).is_err());
+}
+
+/// Its form is at most as long as it may be; what it was written with is bounded too.
+#[test]
+fn a_text_is_as_long_as_it_was_written() {
+    let apart = |spaces| format!("a{}b", " ".repeat(spaces));
+    assert_eq!(line(&apart(90), 1..=10).as_deref(), Ok("a b"));
+    let refused = line(&apart(10_000), 1..=10).unwrap_err();
+    let length = Unfit::Length {
+        least: 1,
+        most: 10,
+        given: 10_002,
+    };
+    assert_eq!(refused, length);
 }

@@ -181,14 +181,20 @@ mod tests {
             of(&[longest.as_str(); MAX_PROCEDURE_LINES]).unwrap().len(),
             6
         );
-        for bad in [
-            vec!["step"; MAX_PROCEDURE_LINES + 1],
-            vec![&*format!("{longest}.")],
-            vec!["one\u{7}two"],
+        for (bad, why) in [
+            (
+                vec!["step"; MAX_PROCEDURE_LINES + 1],
+                "at most 6 lines; given: 7",
+            ),
+            (
+                vec![&*format!("{longest}.")],
+                "line 1 must be at most 80 characters",
+            ),
+            (vec!["one", "one\u{7}two"], "line 2 must not have U+0007"),
         ] {
             let (field, issue) = of(&bad).unwrap_err();
             assert_eq!(field, "procedure");
-            assert!(issue.contains("6 lines of at most 80"), "{issue}");
+            assert!(issue.contains(why), "{issue}");
         }
     }
 }
