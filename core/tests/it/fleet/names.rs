@@ -20,7 +20,7 @@ const TWINS: [&str; 10] = [
     " Café gate ",
 ];
 
-/// Issue 9: a venue had ten gates of one name, and a guest was sent to the wrong door.
+/// A venue had ten gates of one name, and a guest was sent to the wrong door.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_venue_has_no_two_gates_or_nodes_that_people_take_for_one() {
     let venue = Venue::open().await;

@@ -218,7 +218,7 @@ mod tests {
         Venue::new(VenueId(Uuid::nil()), owner, details, now).unwrap()
     }
 
-    /// Issue 9: an address took ESC, NEL and U+202E, in values and in keys.
+    /// An address took ESC, NEL and U+202E, in values and in keys.
     #[test]
     fn an_address_shows_what_it_says() {
         let check = |address: Value| {
