@@ -35,7 +35,8 @@ impl Venue {
     fn taken_back(&self) -> Vec<(u64, u128)> {
         let taken_back = self.rows().iter().filter_map(|row| match &row.row().entry {
             JournalEntry::Voided { row, scan, .. } => {
-                Some((*row, scan.as_uuid().as_u128() - 0x200))
+                let number = scan.as_uuid().as_u128() - scan_id(0).as_uuid().as_u128();
+                Some((*row, number))
             }
             JournalEntry::Opened { .. }
             | JournalEntry::Decision(_)
