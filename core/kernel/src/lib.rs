@@ -25,6 +25,7 @@ pub mod group_commit;
 pub mod housekeeping;
 pub mod http;
 pub mod jobs;
+pub mod kept;
 pub mod keys;
 mod lifelines;
 pub mod mail;

@@ -1,8 +1,8 @@
 //! Seat maps that are kept: which is good for whom, and which goes when the memory is full.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use eventify_kernel::kept::Kept;
 use eventify_protocol::ids::PerformanceId;
 
 /// Memory for all maps of a process.
@@ -40,24 +40,11 @@ pub(crate) enum Found<M> {
 
 /// The kept maps; those that nobody asked for longest go first.
 #[derive(Clone, Debug)]
-pub(crate) struct SeatMaps<M> {
-    kept: BTreeMap<PerformanceId, Kept<M>>,
-    /// Counts up with each request.
-    turn: u64,
-}
-
-#[derive(Clone, Debug)]
-struct Kept<M> {
-    made: Made<M>,
-    last_asked: u64,
-}
+pub(crate) struct SeatMaps<M>(Kept<PerformanceId, Made<M>>);
 
 impl<M> Default for SeatMaps<M> {
     fn default() -> Self {
-        Self {
-            kept: BTreeMap::new(),
-            turn: 0,
-        }
+        Self(Kept::at_most(MAX_BYTES))
     }
 }
 
@@ -65,12 +52,9 @@ impl<M: Clone> SeatMaps<M> {
     /// What is kept for who wants this version. A small map that is outdated is nothing: making it
     /// costs no more than asking for it.
     pub(crate) fn find(&mut self, id: PerformanceId, wanted: MapVersion, now: Instant) -> Found<M> {
-        self.turn += 1;
-        let Some(kept) = self.kept.get_mut(&id) else {
+        let Some(made) = self.0.find(id) else {
             return Found::Nothing;
         };
-        kept.last_asked = self.turn;
-        let made = &kept.made;
         if made.version == wanted {
             return Found::Good(made.map.clone());
         }
@@ -86,20 +70,8 @@ impl<M: Clone> SeatMaps<M> {
     }
 
     pub(crate) fn insert(&mut self, id: PerformanceId, made: Made<M>) {
-        let last_asked = self.turn;
-        self.kept.insert(id, Kept { made, last_asked });
-        while self.kept.len() > 1 && self.bytes() > MAX_BYTES {
-            let others = self.kept.iter().filter(|(other, _)| **other != id);
-            let longest = others.min_by_key(|(_, kept)| kept.last_asked);
-            let Some(longest) = longest.map(|(other, _)| *other) else {
-                return;
-            };
-            self.kept.remove(&longest);
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        self.kept.values().map(|kept| kept.made.bytes).sum()
+        let bytes = made.bytes;
+        self.0.insert(id, made, bytes);
     }
 }
 

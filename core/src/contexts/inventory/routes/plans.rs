@@ -8,8 +8,9 @@ use axum::http::header::{HeaderName, LOCATION};
 use axum::response::Response;
 use eventify_kernel::app::{App, AppWith};
 use eventify_kernel::http::{
-    Answer, ApiError, Caller, Conditional, Json, Kept, Paged, Paging, Path, Representation, Routes,
+    Answer, ApiError, Caller, Conditional, Json, Paged, Paging, Path, Representation, Routes,
 };
+use eventify_kernel::kept::Kept;
 use eventify_protocol::ids::{SeatingPlanId, VenueId};
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ const MAX_BYTES: usize = 32 << 20;
 /// Plans as they are sent: none ever changes.
 #[derive(Debug)]
 pub(super) struct Plans {
-    kept: Mutex<Kept<SeatingPlanId>>,
+    kept: Mutex<Kept<SeatingPlanId, Representation>>,
     /// Held by who makes one: a stadium's takes a tenth of a second of a processor, and memory.
     making: tokio::sync::Mutex<()>,
 }
@@ -91,7 +92,7 @@ impl Default for Plans {
 }
 
 impl Plans {
-    fn kept(&self) -> MutexGuard<'_, Kept<SeatingPlanId>> {
+    fn kept(&self) -> MutexGuard<'_, Kept<SeatingPlanId, Representation>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -111,7 +112,7 @@ async fn read(
     let mut conn = app.db.read(NAME).await?;
     let venue = venues::venue_of_plan(&mut conn, caller.principal()?, id).await?;
     drop(conn);
-    let kept = app.state.kept().find(id);
+    let kept = app.state.kept().find(id).cloned();
     let plan = match kept {
         Some(plan) => plan,
         None => make(&app, (id, venue)).await?,
@@ -124,7 +125,7 @@ async fn make(
     (id, venue_id): (SeatingPlanId, VenueId),
 ) -> Answer<Representation> {
     let _turn = app.state.making.lock().await;
-    if let Some(made) = app.state.kept().find(id) {
+    if let Some(made) = app.state.kept().find(id).cloned() {
         return Ok(made);
     }
     let mut conn = app.db.read(NAME).await?;
@@ -140,6 +141,6 @@ async fn make(
     };
     let made = tokio::task::spawn_blocking(move || Representation::json(&body)).await;
     let made = made.map_err(ApiError::internal)??;
-    app.state.kept().insert(id, made.clone());
+    app.state.kept().insert(id, made.clone(), made.bytes());
     Ok(made)
 }
